@@ -1,0 +1,1 @@
+"""walrusctl: the command-line client of walrusd."""

@@ -1,0 +1,1 @@
+"""Sui over gRPC. The only importer of pysui."""

@@ -1,0 +1,1 @@
+"""Cryptography on bytes and file objects it is given: no I/O of its own."""

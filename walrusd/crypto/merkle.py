@@ -1,0 +1,109 @@
+"""Merkle trees of RFC 6962, section 2.1: SHA-256, leaves and nodes separated by one byte."""
+
+import hashlib
+from collections.abc import Sequence
+
+from walrusd.errors import VerificationFailed
+
+
+def hash_leaf(data: bytes) -> bytes:
+    """Return ``SHA-256(0x00 ‖ data)``."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def hash_node(left: bytes, right: bytes) -> bytes:
+    """Return ``SHA-256(0x01 ‖ left ‖ right)``."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """All levels, leaf hashes first. An odd last node moves up unchanged.
+
+    That is the tree of RFC 6962: splitting at the largest power of two below n gives the same
+    shape as pairing from the left and promoting the odd one.
+    """
+    level = [hash_leaf(leaf) for leaf in leaves]
+    levels = [level]
+    while len(level) > 1:
+        above = [hash_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            above.append(level[-1])
+        levels.append(above)
+        level = above
+    return levels
+
+
+def compute_root(leaves: Sequence[bytes]) -> bytes:
+    """Return the root over ``leaves`` (their data, not their hashes).
+
+    The root of no leaves is SHA-256 of the empty string, as in the RFC.
+    """
+    if not leaves:
+        return hashlib.sha256().digest()
+    return _levels(leaves)[-1][0]
+
+
+class Tree:
+    """A tree kept whole, for handing out many paths."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        if not leaves:
+            raise ValueError("a tree that gives paths has at least one leaf")
+        self._tree = _levels(leaves)
+
+    @property
+    def root(self) -> bytes:
+        """The root hash."""
+        return self._tree[-1][0]
+
+    @property
+    def size(self) -> int:
+        """The number of leaves."""
+        return len(self._tree[0])
+
+    def path(self, index: int) -> list[bytes]:
+        """Return the audit path of leaf ``index``, from the leaf upwards."""
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        path = []
+        for level in self._tree[:-1]:
+            sibling = index ^ 1
+            if sibling < len(level):
+                path.append(level[sibling])
+            index //= 2
+        return path
+
+
+def compute_root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Return the root that ``path`` leads to from leaf data ``leaf`` at ``index`` of ``size``.
+
+    Raises:
+        VerificationFailed: if the path has the wrong length for the place, or the place is outside.
+    """
+    if not 0 <= index < size:
+        raise VerificationFailed(f"leaf {index} is outside a tree of {size} leaves")
+    node, last, used = hash_leaf(leaf), size - 1, 0
+    while last:
+        if index % 2 or index < last:
+            if used == len(path):
+                raise VerificationFailed("the Merkle path is too short")
+            if len(path[used]) != 32:
+                raise VerificationFailed("a Merkle path consists of 32-byte hashes")
+            sibling = path[used]
+            node = hash_node(sibling, node) if index % 2 else hash_node(node, sibling)
+            used += 1
+        index //= 2
+        last //= 2
+    if used != len(path):
+        raise VerificationFailed("the Merkle path is too long")
+    return node
+
+
+def verify_path(root: bytes, leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> None:
+    """Check that ``leaf`` is leaf ``index`` of the tree of ``size`` leaves with this ``root``.
+
+    Raises:
+        VerificationFailed: if it is not.
+    """
+    if compute_root_from_path(leaf, index, size, path) != root:
+        raise VerificationFailed(f"the Merkle path of leaf {index} leads to another root")

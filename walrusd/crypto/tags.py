@@ -1,0 +1,71 @@
+"""Domain tags: the one table of every string that separates one use of a hash from another.
+
+Every hash of the protocol starts with a length-prefixed ASCII tag (PROTOCOL, first paragraph):
+``u8(len(tag)) ‖ tag ‖ fields``, fields of fixed width, integers u64 little-endian. No tag is ever
+used for two things.
+"""
+
+import hashlib
+from enum import Enum
+
+
+class Tag(Enum):
+    """The tags. The value is what follows ``WALRUSD-V01-``."""
+
+    # Protocol, hashed by the contract too (SHA-256).
+    SEED = "SEED"
+    CTX = "CTX"
+    CHAIN = "CHAIN"
+    STEP = "STEP"
+    DIGEST = "DIGEST"
+    SLOT = "SLOT"
+    LEAF = "LEAF"
+    SEAT = "SEAT"
+    DEAL = "DEAL"
+    JURY = "JURY"
+    CHALLENGE = "CHALLENGE"
+    JUROR_SEAT = "JUROR-SEAT"
+    PEDERSEN_POK = "PEDERSEN-POK"
+    # Off chain.
+    PEDERSEN_H = "PEDERSEN-H"
+    PEDERSEN_G = "PEDERSEN-G"
+    ROW_BLINDING = "ROW-BLINDING"
+    ROW_CHALLENGE = "ROW-CHALLENGE"
+    ROW_SALT = "ROW-SALT"
+    ROW = "ROW"
+    STREAM = "STREAM"
+    KEYCOMMIT = "KEYCOMMIT"
+    LOSSBLIND = "LOSSBLIND"
+    DATASET_KEY = "DATASET-KEY"
+    OPENING_KEY = "OPENING-KEY"
+    VFILE = "VFILE"
+    PLAN = "PLAN"
+    MANIFEST = "MANIFEST"
+    STATE = "STATE"
+    RANDOM = "RANDOM"
+    KEYSTORE = "KEYSTORE"
+    AGGREGATE = "AGGREGATE"
+    OPENING = "OPENING"
+
+    @property
+    def text(self) -> bytes:
+        """The whole tag, without its length."""
+        return b"WALRUSD-V01-" + self.value.encode("ascii")
+
+    @property
+    def prefix(self) -> bytes:
+        """What a hash preimage starts with: one length byte and the tag."""
+        return bytes([len(self.text)]) + self.text
+
+
+def u64(number: int) -> bytes:
+    """Return ``number`` as the protocol writes integers: 8 bytes, little-endian."""
+    return number.to_bytes(8, "little")
+
+
+def hash_tagged(tag: Tag, *fields: bytes) -> bytes:
+    """Return ``SHA-256(prefix(tag) ‖ fields…)``, 32 bytes."""
+    state = hashlib.sha256(tag.prefix)
+    for field in fields:
+        state.update(field)
+    return state.digest()

@@ -1,0 +1,1 @@
+"""The embedded Sui and Walrus stand-in: real protocols, one process."""

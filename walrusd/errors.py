@@ -1,0 +1,239 @@
+"""Every error a person or a peer can meet.
+
+    WalrusdError
+    ├── OurFault      a mistake on this machine: configuration, keys, arguments, missing funds
+    ├── PeerFault     another party broke the protocol: malformed blob, forged trace, bad proof
+    └── WorldFault    nobody's fault: an endpoint is down, a lock is held, a disk is full
+
+Only a ``PeerFault`` may ever lead to an accusation; a ``WorldFault`` is retried. Each class has a
+stable ``code``; each instance has a message (what was wrong) and a hint (what to do next).
+No message carries a secret.
+"""
+
+from typing import Any, ClassVar
+
+
+class WalrusdError(Exception):
+    """Base of all errors with a stable code."""
+
+    code: ClassVar[str] = "internal"
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, hint: str | None = None, **fields: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.default_hint if hint is None else hint
+        self.fields = fields
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the error as ``{"code", "message", "hint", …fields}``."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, **self.fields}
+
+
+class OurFault(WalrusdError):
+    """A mistake on this machine."""
+
+
+class PeerFault(WalrusdError):
+    """Another party broke the protocol."""
+
+
+class WorldFault(WalrusdError):
+    """An outside thing failed; trying again may help."""
+
+
+# --- settings and keys ---------------------------------------------------------------------
+
+
+class ConfigError(OurFault):
+    """Raised when a configuration file cannot be read or says something impossible."""
+
+    code = "config.invalid"
+
+
+class UnknownConfigKey(ConfigError):
+    """Raised when a configuration file has a key that walrusd does not know."""
+
+    code = "config.unknown_key"
+
+
+class KeyFileMissing(OurFault):
+    """Raised when a key file that the configuration names does not exist."""
+
+    code = "keys.missing"
+
+
+class KeyFileMode(OurFault):
+    """Raised when others can read a file that holds secrets."""
+
+    code = "keys.mode"
+    default_hint = "chmod 600 the file"
+
+
+class KeystoreLocked(OurFault):
+    """Raised when the keystore cannot be opened with the key or passphrase given."""
+
+    code = "keys.locked"
+
+
+# --- bytes from elsewhere --------------------------------------------------------------------
+
+
+class MalformedData(PeerFault):
+    """Raised when bytes do not have the layout they should have."""
+
+    code = "data.malformed"
+
+
+class VerificationFailed(PeerFault):
+    """Raised when well-formed data does not prove what it claims."""
+
+    code = "proof.invalid"
+
+
+class DecryptionFailed(PeerFault):
+    """Raised when authenticated decryption refuses a ciphertext."""
+
+    code = "crypto.decryption"
+
+
+# --- training ---------------------------------------------------------------------------------
+
+
+class PlanRefused(PeerFault):
+    """Raised when a training plan has an unknown key, an impossible value, or a forbidden one."""
+
+    code = "plan.refused"
+
+
+class NonFiniteValue(PeerFault):
+    """Raised when training meets NaN or infinity."""
+
+    code = "training.non_finite"
+
+
+class UpdateOverflow(PeerFault):
+    """Raised when an update does not fit its declared bits."""
+
+    code = "training.update_overflow"
+
+
+class ProductBoundExceeded(PeerFault):
+    """Raised when a matrix product is too long to be exact in its profile."""
+
+    code = "training.product_bound"
+
+
+class DeviceRefused(OurFault):
+    """Raised when this machine does not give the golden bits of an operation."""
+
+    code = "training.device_refused"
+
+
+class TrainingFailed(WorldFault):
+    """Raised when the training process ended without a result."""
+
+    code = "training.failed"
+
+
+# --- chain ------------------------------------------------------------------------------------
+
+
+class ChainUnreachable(WorldFault):
+    """Raised when no Sui endpoint answers."""
+
+    code = "chain.unreachable"
+    default_hint = "check sui.urls in the configuration and the network"
+
+
+class ChainRefused(OurFault):
+    """Raised when a node refuses a request: bad argument, stale object, bad signature."""
+
+    code = "chain.refused"
+
+
+class ObjectNotFound(OurFault):
+    """Raised when an object does not exist on this network."""
+
+    code = "chain.not_found"
+
+
+class WrongNetwork(OurFault):
+    """Raised when an endpoint serves another chain than the configuration names."""
+
+    code = "chain.wrong_network"
+
+
+class InsufficientBalance(OurFault):
+    """Raised when an address has too little SUI for what it must pay."""
+
+    code = "chain.insufficient_balance"
+    default_hint = "fund the address shown by `walrusctl node balance`"
+
+
+class MoveAborted(OurFault):
+    """Raised when the contract aborted a transaction; carries the module and its code."""
+
+    code = "chain.move_abort"
+
+
+class TransactionUncertain(WorldFault):
+    """Raised when it is not yet known whether a transaction was executed."""
+
+    code = "chain.uncertain"
+
+
+# --- storage ------------------------------------------------------------------------------------
+
+
+class StorageUnreachable(WorldFault):
+    """Raised when no Walrus endpoint answers."""
+
+    code = "storage.unreachable"
+    default_hint = "check walrus.aggregators and walrus.publishers in the configuration"
+
+
+class BlobNotFound(WorldFault):
+    """Raised when no endpoint has the blob: never stored, expired, or not yet spread."""
+
+    code = "storage.not_found"
+
+
+class BlobCorrupt(PeerFault):
+    """Raised when bytes do not match their blob id or their anchored digest."""
+
+    code = "storage.corrupt"
+
+
+class StoreRefused(OurFault):
+    """Raised when a publisher refuses to store a blob."""
+
+    code = "storage.refused"
+
+
+# --- the daemon --------------------------------------------------------------------------------
+
+
+class DoubleAction(OurFault):
+    """Raised when an identity is about to act twice, or a second daemon holds its lock."""
+
+    code = "daemon.double_action"
+
+
+class NotAllowed(OurFault):
+    """Raised when the owner's policy, or a caller's role, forbids an action."""
+
+    code = "daemon.not_allowed"
+
+
+class BadRequest(OurFault):
+    """Raised when an RPC request is malformed, too large, or names an unknown thing."""
+
+    code = "rpc.bad_request"
+
+
+class DaemonUnreachable(OurFault):
+    """Raised by the client when the daemon's socket does not answer."""
+
+    code = "rpc.unreachable"
+    default_hint = "is walrusd running? check `systemctl status walrusd` and --socket"

@@ -1,0 +1,1 @@
+"""Processes, clocks, logs, and the service manager."""

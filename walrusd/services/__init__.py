@@ -1,0 +1,1 @@
+"""Supervised services: each one asks the core, acts through an adapter, journals."""

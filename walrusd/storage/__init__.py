@@ -1,0 +1,1 @@
+"""Walrus over HTTP. The only importer of httpx and pysui_fastcrypto."""

@@ -1,0 +1,1 @@
+"""Exact arithmetic and the training it carries. The only importer of torch."""

@@ -1,0 +1,55 @@
+"""Types that say what a number or a string is: money, time, and identifiers."""
+
+from typing import NewType
+
+Mist = NewType("Mist", int)
+"""Sui's smallest coin unit: 1 SUI = 10**9 Mist."""
+
+MIST_PER_SUI = 1_000_000_000
+
+Millis = NewType("Millis", int)
+"""A duration in milliseconds, or an instant in milliseconds since the Unix epoch."""
+
+Address = NewType("Address", str)
+"""A Sui address: ``0x`` and 64 lower-case hexadecimal digits."""
+
+ObjectId = NewType("ObjectId", str)
+"""A Sui object id, written like an address."""
+
+BlobId = NewType("BlobId", int)
+"""A Walrus blob id as the contract keeps it: u256, the little-endian reading of its 32 bytes."""
+
+Digest = NewType("Digest", bytes)
+"""A 32-byte hash."""
+
+
+def normalize_address(text: str) -> Address:
+    """Return the canonical form of a Sui address or object id.
+
+    Raises:
+        ValueError: if ``text`` is not 1 to 64 hexadecimal digits after an optional ``0x``.
+    """
+    digits = text.removeprefix("0x").lower()
+    if not 1 <= len(digits) <= 64 or any(c not in "0123456789abcdef" for c in digits):
+        raise ValueError(f"not a Sui address: {text!r}")
+    return Address("0x" + digits.zfill(64))
+
+
+def address_bytes(address: str) -> bytes:
+    """Return the 32 bytes of an address or object id."""
+    return bytes.fromhex(normalize_address(address)[2:])
+
+
+def address_from_bytes(raw: bytes) -> Address:
+    """Return the address whose 32 bytes are ``raw``."""
+    if len(raw) != 32:
+        raise ValueError(f"an address has 32 bytes, not {len(raw)}")
+    return Address("0x" + raw.hex())
+
+
+def format_sui(amount: int) -> str:
+    """Return ``amount`` Mist as a decimal number of SUI, exact to the Mist."""
+    sign, amount = ("-", -amount) if amount < 0 else ("", amount)
+    whole, rest = divmod(amount, MIST_PER_SUI)
+    fraction = f"{rest:09d}".rstrip("0")
+    return f"{sign}{whole}.{fraction} SUI" if fraction else f"{sign}{whole} SUI"
