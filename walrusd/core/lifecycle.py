@@ -1,0 +1,154 @@
+"""The states of tasks, submissions, disputes and key requests, and what may follow what.
+
+The numbers are the contract's (PROTOCOL section 1). The tables are data: the daemon, the
+contract's specification and the documentation read the same ones.
+"""
+
+from enum import IntEnum
+
+
+class TaskPhase(IntEnum):
+    """The life of a task."""
+
+    JOINING = 0
+    TRAINING = 1
+    OPENING = 2
+    VERIFYING = 3
+    SETTLED = 4
+    AGGREGATED = 5
+    VOID = 6
+
+
+TASK_NEXT: dict[TaskPhase, frozenset[TaskPhase]] = {
+    TaskPhase.JOINING: frozenset({TaskPhase.TRAINING, TaskPhase.VOID}),
+    TaskPhase.TRAINING: frozenset({TaskPhase.OPENING, TaskPhase.VOID}),
+    TaskPhase.OPENING: frozenset({TaskPhase.VERIFYING, TaskPhase.SETTLED, TaskPhase.VOID}),
+    TaskPhase.VERIFYING: frozenset({TaskPhase.SETTLED, TaskPhase.VOID}),
+    TaskPhase.SETTLED: frozenset({TaskPhase.AGGREGATED}),
+    TaskPhase.AGGREGATED: frozenset(),
+    TaskPhase.VOID: frozenset(),
+}
+
+
+class SubmissionState(IntEnum):
+    """The life of a submission."""
+
+    JOINED = 0
+    COMMITTED = 1
+    SEATED = 2
+    OPENED = 3
+    ATTESTED = 4
+    AUDITED = 5
+    DISPUTED = 6
+    ACCEPTED = 7
+    REJECTED = 8
+    LAPSED = 9
+    ABORTED = 10
+    UNDECIDED = 11
+    VOID = 12
+
+
+TERMINAL = frozenset(
+    {
+        SubmissionState.ACCEPTED,
+        SubmissionState.REJECTED,
+        SubmissionState.LAPSED,
+        SubmissionState.ABORTED,
+        SubmissionState.UNDECIDED,
+        SubmissionState.VOID,
+    }
+)
+
+_S = SubmissionState
+SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
+    _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED}),
+    _S.COMMITTED: frozenset({_S.SEATED, _S.VOID}),
+    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED, _S.ABORTED}),
+    _S.OPENED: frozenset({_S.ATTESTED, _S.DISPUTED, _S.UNDECIDED}),
+    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED, _S.ACCEPTED}),
+    _S.AUDITED: frozenset({_S.ACCEPTED, _S.REJECTED}),
+    _S.DISPUTED: frozenset({_S.OPENED, _S.ATTESTED, _S.REJECTED, _S.UNDECIDED}),
+    **{state: frozenset() for state in TERMINAL},
+}
+
+
+class DisputePhase(IntEnum):
+    """The life of one jury."""
+
+    WAITING = 0
+    DRAWN = 1
+    COMMITTING = 2
+    REVEALING = 3
+
+
+class ChallengeKind(IntEnum):
+    """What an accuser may claim."""
+
+    SEGMENT = 1
+    UPDATE = 2
+    ROWS = 3
+    COST = 4
+    FILE = 5
+    UNAVAILABLE = 6
+
+
+class ChallengeOutcome(IntEnum):
+    """What a jury decided."""
+
+    CONFIRMED = 1
+    REFUTED = 2
+    REDRAWN = 3
+    UNDECIDED = 4
+
+
+class SeatStatus(IntEnum):
+    """Where a committee seat stands."""
+
+    SEATED = 0
+    ATTESTED = 1
+    SILENT = 2
+    REPLACED = 3
+
+
+class EndReason(IntEnum):
+    """Why a submission, or a task, ended as it did."""
+
+    ATTESTED = 1
+    NO_COMMIT = 2
+    NEVER_OPENED = 3
+    CHALLENGE_CONFIRMED = 4
+    NOT_FULLY_ATTESTED = 5
+    NO_MAJORITY = 6
+    TOO_FEW_SEATS = 7
+    TOO_FEW_JURORS = 8
+    NOBODY_JOINED = 9
+
+
+class RequestState(IntEnum):
+    """The life of a key request."""
+
+    REQUESTED = 0
+    GRANTED = 1
+    DENIED = 2
+    EXPIRED = 3
+
+
+class KeyScope(IntEnum):
+    """What a granted dataset key may be used for."""
+
+    TRAIN = 1
+    TRAIN_AND_VERIFY = 2
+
+
+class Scheme(IntEnum):
+    """The commitment scheme of a verification file."""
+
+    PEDERSEN = 1
+    PAILLIER = 2
+
+
+class WeightsRule(IntEnum):
+    """How accepted updates are weighted in the aggregate."""
+
+    EQUAL = 0
+    SAMPLES = 1
