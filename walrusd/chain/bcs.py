@@ -110,6 +110,13 @@ class Unsigned(Codec):
         return value if self.width <= 4 else str(value)
 
 
+@dataclass(frozen=True)
+class BalanceCodec(Unsigned):
+    """``Balance<SUI>``: its u64 value. A type of its own, so that money held can be counted."""
+
+    width: int = 8
+
+
 class Boolean(Codec):
     """``bool``: one byte, 0 or 1."""
 
@@ -241,7 +248,7 @@ Addr = Annotated[str, AddressCodec()]
 Id = Annotated[str, AddressCodec("0x2::object::ID")]
 Uid = Annotated[str, AddressCodec("0x2::object::UID")]
 Bytes = Annotated[bytes, ByteVector()]
-Balance = Annotated[int, Unsigned(8)]
+Balance = Annotated[int, BalanceCodec()]
 """``Balance<SUI>``: written as its u64 value, in Mist. The supply count adds these up."""
 
 

@@ -13,8 +13,9 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, Self
+from typing import Any
 
+from walrusd.chain.bcs import Balance, Layout, Uid
 from walrusd.units import address_bytes, address_from_bytes, normalize_address
 
 MAX_U64 = 2**64 - 1
@@ -40,25 +41,11 @@ class ContractDefectError(Exception):
 # --- values ------------------------------------------------------------------------------------
 
 
-@dataclass
-class Coin:
+class Coin(Layout, module="coin"):
     """``0x2::coin::Coin<0x2::sui::SUI>``; ``balance`` in Mist. ``&mut Coin`` is this, mutated."""
 
-    MODULE: ClassVar[str] = "coin"
-    NAME: ClassVar[str] = "Coin"
-
-    id: str
-    balance: int
-
-    def to_bcs(self) -> bytes:
-        """``UID ‖ u64``, 40 bytes."""
-        return address_bytes(self.id) + struct.pack("<Q", self.balance)
-
-    @classmethod
-    def from_bcs(cls, raw: bytes) -> Self:
-        """Decode 40 bytes; ``struct.error`` or ``ValueError`` otherwise."""
-        (balance,) = struct.unpack("<Q", raw[32:])
-        return cls(address_from_bytes(raw[:32]), balance)
+    id: Uid
+    balance: Balance
 
 
 @dataclass(frozen=True)
