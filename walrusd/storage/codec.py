@@ -1,0 +1,169 @@
+"""Blob ids and row verification, without ever holding up the event loop.
+
+An encoding of 8 MiB or more runs in a process of its own: it can be killed, and its memory (about
+5.7 times the blob) really goes back. Smaller ones, and row checks, run in threads; the encoder
+lets go of the interpreter lock.
+
+Rows prove themselves against the blob id: the id is a hash over the sliver hashes in the metadata,
+each row's hash a Merkle root over symbols that begin with the row itself. That binds every byte
+and the length. It does not prove that the writer encoded the *padding* and the parity honestly,
+which only a full re-encoding shows and which no byte of the content depends on.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from walrusd.errors import BlobCorrupt, OurFault, WorldFault
+from walrusd.storage import redstuff
+from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
+from walrusd.storage.geometry import Geometry
+from walrusd.units import BlobId
+
+PROCESS_THRESHOLD = 8 << 20
+"""From this size on an encoding gets its own process."""
+
+_threads = trio.CapacityLimiter(2)
+
+
+@dataclass(frozen=True)
+class FileSpan:
+    """``length`` bytes of the file ``path`` from ``offset`` on."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What encoding a blob gives: its id, its size in bytes, and ``BlobMetadataWithId``."""
+
+    blob_id: BlobId
+    size: int
+    metadata: bytes
+
+
+async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Encoding:
+    """Encode a blob for ``shards`` shards and return its id and metadata.
+
+    Raises:
+        OurFault: if the blob is too large for the network, or the file too short.
+        OSError: if the file cannot be read.
+        WorldFault: if the encoder process died.
+    """
+    if isinstance(source, Path):
+        source = FileSpan(source, 0, await trio.to_thread.run_sync(os.path.getsize, source))
+    size = len(source) if isinstance(source, bytes) else source.length
+    try:
+        Geometry(size, shards)
+    except ValueError as error:
+        raise OurFault(str(error), hint="split the data into smaller blobs") from error
+    if size >= PROCESS_THRESHOLD:
+        metadata = await _encode_in_process(source, shards)
+    else:
+        metadata = await trio.to_thread.run_sync(_encode_here, source, shards, limiter=_threads)
+    return Encoding(blob_id_from_bytes(metadata[: redstuff.BLOB_ID_LENGTH]), size, metadata)
+
+
+async def compute_blob_id(source: bytes | Path | FileSpan, shards: int) -> BlobId:
+    """Return the blob id that Walrus gives ``source`` on a network of ``shards`` shards.
+
+    Raises:
+        OurFault, OSError, WorldFault: as ``compute_encoding``.
+    """
+    return (await compute_encoding(source, shards)).blob_id
+
+
+def _encode_here(source: bytes | FileSpan, shards: int) -> bytes:
+    if isinstance(source, FileSpan):
+        with source.path.open("rb") as file:
+            file.seek(source.offset)
+            data = file.read(source.length)
+        if len(data) != source.length:
+            raise OurFault(f"{source.path} is shorter than it was")
+    else:
+        data = source
+    return redstuff.encode_metadata(data, shards)
+
+
+async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
+    command = [sys.executable, "-I", redstuff.__file__, str(shards)]
+    given = b""
+    if isinstance(source, FileSpan):
+        command += [str(source.path.absolute()), str(source.offset), str(source.length)]
+    else:
+        given = source
+    done = await trio.run_process(
+        command, stdin=given, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
+    )
+    if done.returncode == redstuff.SHORT_INPUT:
+        raise OurFault("the file became shorter while it was being encoded")
+    if done.returncode != 0 or len(done.stdout) <= redstuff.BLOB_ID_LENGTH:
+        raise WorldFault(
+            f"the blob encoder ended with status {done.returncode}",
+            hint="is there memory for about six times the blob?",
+        )
+    return done.stdout
+
+
+class RowVerifier:
+    """Checks rows of one blob against metadata that has been checked against its blob id."""
+
+    def __init__(self, blob_id: BlobId, metadata: bytes, shards: int) -> None:
+        """Verify ``metadata`` (``BlobMetadataWithId``, as a storage node sends it).
+
+        Raises:
+            BlobCorrupt: if it is malformed or belongs to another blob.
+        """
+        try:
+            self._handle = redstuff.MetadataHandle(metadata, shards)
+        except redstuff.RedStuffError as error:
+            raise BlobCorrupt(f"the blob's metadata does not hold together: {error}") from error
+        if blob_id_from_bytes(self._handle.raw_blob_id) != blob_id:
+            raise BlobCorrupt(f"the metadata is not that of blob {format_blob_id(blob_id)}")
+        self.blob_id = blob_id
+        self.geometry = Geometry(self._handle.size, shards)
+
+    def verify_rows(self, first: int, data: bytes) -> None:
+        """Check consecutive whole rows from row ``first`` on; the blob's last may be short.
+
+        Raises:
+            BlobCorrupt: if a row is not the blob's, or the bytes do not end on a row.
+        """
+        width = self.geometry.row_size
+        count = -(-len(data) // width)
+        start, end = self.geometry.row_span(first, first + count)
+        if not data or end - start != len(data):
+            raise BlobCorrupt(f"{len(data)} bytes are not whole rows from row {first} on")
+        for index in range(count):
+            row = data[index * width : (index + 1) * width].ljust(width, b"\0")
+            try:
+                self._handle.verify_primary(self._sliver(first + index, row))
+            except redstuff.RedStuffError as error:
+                raise BlobCorrupt(
+                    f"row {first + index} is not that of blob {format_blob_id(self.blob_id)}"
+                ) from error
+
+    def _sliver(self, index: int, row: bytes) -> bytes:
+        """BCS of a primary sliver: ``uleb(len) ‖ row ‖ symbol size u16 ‖ index u16``."""
+        size = self.geometry.symbol_size
+        return _uleb(len(row)) + row + size.to_bytes(2, "little") + index.to_bytes(2, "little")
+
+
+async def verify_rows(verifier: RowVerifier, first: int, data: bytes) -> None:
+    """Run ``verifier.verify_rows`` in a thread."""
+    await trio.to_thread.run_sync(verifier.verify_rows, first, data, limiter=_threads)
+
+
+def _uleb(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
