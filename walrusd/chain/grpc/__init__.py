@@ -1,0 +1,33 @@
+"""gRPC on trio: unary and server-streaming calls over HTTP/2, both halves.
+
+The client half speaks to any Sui node; the server half carries the development network. Neither
+knows asyncio. Both work over any trio stream, so tests and simulations run in memory under a
+virtual clock.
+"""
+
+from walrusd.chain.grpc.channel import (
+    Channel,
+    ClientStream,
+    Endpoint,
+    Method,
+    channel_to,
+    open_channel,
+)
+from walrusd.chain.grpc.connection import KeepAlive
+from walrusd.chain.grpc.server import Handler, serve_connection
+from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status
+
+__all__ = [
+    "Cardinality",
+    "Channel",
+    "ClientStream",
+    "Endpoint",
+    "GRPCError",
+    "Handler",
+    "KeepAlive",
+    "Method",
+    "Status",
+    "channel_to",
+    "open_channel",
+    "serve_connection",
+]
