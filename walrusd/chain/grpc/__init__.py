@@ -5,22 +5,18 @@ knows asyncio. Both work over any trio stream, so tests and simulations run in m
 virtual clock.
 """
 
-from walrusd.chain.grpc.channel import (
-    Channel,
-    ClientStream,
-    Endpoint,
-    Method,
-    channel_to,
-    open_channel,
-)
+from walrusd.chain.grpc.channel import Channel, channel_to, open_channel
 from walrusd.chain.grpc.connection import KeepAlive
+from walrusd.chain.grpc.endpoint import Connect, Endpoint
 from walrusd.chain.grpc.server import Handler, serve_connection
+from walrusd.chain.grpc.stream import ClientStream, Method
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status
 
 __all__ = [
     "Cardinality",
     "Channel",
     "ClientStream",
+    "Connect",
     "Endpoint",
     "GRPCError",
     "Handler",

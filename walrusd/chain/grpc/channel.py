@@ -6,186 +6,21 @@ inner generator to the garbage collector.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from math import inf
-from typing import Any, Generic, Self, TypeVar
-from urllib.parse import urlsplit
 
-import h2.events
 import h2.exceptions
 import trio
 
-from walrusd.chain.grpc.connection import (
-    Connection,
-    KeepAlive,
-    close_inbox,
-    open_inbox,
-)
-from walrusd.chain.grpc.wire import (
-    Cardinality,
-    Framer,
-    GRPCError,
-    Message,
-    Status,
-    decode_message,
-    encode_frame,
-    encode_timeout,
-    headers_of,
-    status_from_headers,
-)
-
-Request = TypeVar("Request", bound=Message)
-Reply = TypeVar("Reply", bound=Message)
-Connect = Callable[[], Awaitable[trio.abc.Stream]]
+from walrusd.chain.grpc.connection import Connection, KeepAlive
+from walrusd.chain.grpc.endpoint import Connect, Endpoint, dialler
+from walrusd.chain.grpc.stream import ClientStream, Method, Reply, Request, expire_at
+from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status, encode_timeout
 
 _STREAMED_REPLIES = (Cardinality.UNARY_STREAM, Cardinality.STREAM_STREAM)
 CONNECT_TIMEOUT = 20.0
 """Seconds for the TCP connection, the TLS handshake and the peer's first SETTINGS."""
-
-
-@dataclass(frozen=True)
-class Method(Generic[Request, Reply]):
-    """One remote procedure: ``/package.Service/Method`` and its message types."""
-
-    route: str
-    request: type[Request]
-    reply: type[Reply]
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a node listens: ``http://`` is plaintext HTTP/2, ``https://`` is TLS."""
-
-    host: str
-    port: int
-    tls: bool
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Return the endpoint of ``url``.
-
-        Raises:
-            ValueError: if it is not ``http(s)://host[:port]``.
-        """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"not a node URL: {_without_userinfo(url)!r} (want https://host:port)")
-        if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError(
-                f"a node URL is only scheme, host and port: {_without_userinfo(url)!r}"
-            )
-        tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls)
-
-    @property
-    def authority(self) -> str:
-        """Return ``host:port`` as HTTP writes it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def _without_userinfo(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else url
-
-
-@contextmanager
-def _deadline(
-    until: float, subject: str, status: Status = Status.DEADLINE_EXCEEDED
-) -> Iterator[None]:
-    with trio.move_on_at(until) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise GRPCError(status, f"{subject}: no answer in time")
-
-
-class ClientStream(Generic[Request, Reply]):
-    """One call in progress. Iterate it, or call ``recv_message`` until it returns None."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        stream_id: int,
-        method: Method[Request, Reply],
-        until: float,
-        *,
-        unary: bool,
-    ) -> None:
-        self.finished = False
-        self._connection, self._stream_id, self._method = connection, stream_id, method
-        self._until, self._unary = until, unary
-        self._queue = open_inbox(connection, stream_id)
-        self._framer = Framer()
-        self._ready: list[bytes] = []
-        self._succeeded = False
-
-    async def send_message(self, message: Request, *, end: bool = False) -> None:
-        """Send a request message; ``end`` says that it is the last.
-
-        Raises:
-            GRPCError: on a lost connection or an expired deadline.
-        """
-        with _deadline(self._until, self._method.route):
-            try:
-                await self._connection.send_data(self._stream_id, encode_frame(message), end=end)
-            except h2.exceptions.ProtocolError:
-                # The server has ended the call before reading everything. Its reason is in the
-                # inbox, where recv_message finds it.
-                return
-
-    async def recv_message(self) -> Reply | None:
-        """Return the next reply, or None after the last.
-
-        A unary reply is returned only once the server's OK has arrived.
-
-        Raises:
-            GRPCError: the status of the call, a lost connection, an expired deadline.
-        """
-        while not self.finished and (self._unary or not self._ready):
-            with _deadline(self._until, self._method.route):
-                self._take(await self._queue.receive())
-        if self._ready:
-            return decode_message(self._method.reply, self._ready.pop(0))
-        return None
-
-    def _take(self, event: Any) -> None:
-        if event is None:
-            self.finished = True
-            raise GRPCError(Status.UNAVAILABLE, "connection lost")
-        if isinstance(event, h2.events.DataReceived):
-            self._connection.acknowledge(event)
-            self._ready += self._framer.feed(event.data or b"")
-        elif isinstance(event, h2.events.ResponseReceived | h2.events.TrailersReceived):
-            outcome = status_from_headers(headers_of(event))
-            if isinstance(outcome, GRPCError):
-                self.finished = True
-                raise outcome
-            self._succeeded = self._succeeded or outcome is Status.OK
-        elif isinstance(event, h2.events.StreamEnded):
-            self.finished = True
-            if not self._succeeded:
-                raise GRPCError(Status.UNKNOWN, "the call ended without a gRPC status")
-        elif isinstance(event, h2.events.StreamReset):
-            self.finished = True
-            if not self._succeeded:
-                raise GRPCError(Status.UNAVAILABLE, f"reset by the server: {event.error_code!r}")
-
-    def close(self) -> None:
-        """Cancel the call if it is not over, and forget it."""
-        if not self.finished and not self._connection.closed.is_set():
-            self._connection.reset(self._stream_id)
-        close_inbox(self._connection, self._stream_id, self._queue)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Reply:
-        message = await self.recv_message()
-        if message is None:
-            raise StopAsyncIteration
-        return message
 
 
 class Channel:
@@ -237,7 +72,7 @@ class Channel:
 
     def _patience(self) -> AbstractContextManager[None]:
         until = trio.current_time() + CONNECT_TIMEOUT
-        return _deadline(until, f"connect to {self.endpoint.authority}", Status.UNAVAILABLE)
+        return expire_at(until, f"connect to {self.endpoint.authority}", Status.UNAVAILABLE)
 
     @asynccontextmanager
     async def request(
@@ -260,7 +95,7 @@ class Channel:
         # suspend here inside async generators. The deadline is applied in each receive instead.
         del deadline
         until = inf if timeout is None else trio.current_time() + timeout
-        with _deadline(until, route):
+        with expire_at(until, route):
             connection = await self._connected()
             await connection.until(connection.can_open_stream)
         if connection.draining:
@@ -359,24 +194,6 @@ class Channel:
             yield stream
 
 
-def _tls_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _dial(endpoint: Endpoint, context: ssl.SSLContext | None) -> Connect:
-    async def connect() -> trio.abc.Stream:
-        tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
-        if context is None:
-            return tcp
-        tls = trio.SSLStream(tcp, context, server_hostname=endpoint.host, https_compatible=True)
-        await tls.do_handshake()
-        return tls
-
-    return connect
-
-
 def channel_to(
     url: str,
     nursery: trio.Nursery,
@@ -388,12 +205,8 @@ def channel_to(
 ) -> Channel:
     """Return a channel whose connection lives in ``nursery``; see ``open_channel``."""
     endpoint = Endpoint.parse(url)
-    context = None
-    if endpoint.tls and connect is None:
-        context = tls or _tls_context()
-        context.set_alpn_protocols(["h2"])
     return Channel(
-        connect or _dial(endpoint, context),
+        connect or dialler(endpoint, tls),
         endpoint,
         nursery,
         metadata=metadata,
