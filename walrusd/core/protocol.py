@@ -64,7 +64,7 @@ def compute_chain_step(
 
 
 def compute_work_digest(ctx: bytes, segment: int, slot: int, chain: bytes) -> bytes:
-    """``D_{i,s} = H(DIGEST ‖ ctx ‖ i ‖ s ‖ chain_i)``: what seat ``s`` reveals for segment ``i``."""
+    """``D_{i,s} = H(DIGEST ‖ ctx ‖ i ‖ s ‖ chain_i)``: what seat ``s`` reveals."""
     return hash_tagged(Tag.DIGEST, ctx, u64(segment), u64(slot), chain)
 
 

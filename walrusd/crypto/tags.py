@@ -41,6 +41,7 @@ class Tag(Enum):
     VFILE = "VFILE"
     PLAN = "PLAN"
     MANIFEST = "MANIFEST"
+    TASK_MANIFEST = "TASK-MANIFEST"
     STATE = "STATE"
     RANDOM = "RANDOM"
     KEYSTORE = "KEYSTORE"

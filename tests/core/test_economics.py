@@ -1,0 +1,56 @@
+"""Detection and deterrence against direct counting."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walrusd.core.economics import (
+    compute_break_even_stake,
+    compute_detection,
+    compute_required_funds,
+)
+
+
+@given(st.integers(1, 8), st.data())
+def test_detection_equals_counting_all_draws(segments, data) -> None:
+    forged = data.draw(st.integers(0, segments))
+    replayed = data.draw(st.integers(0, segments))
+    draws = list(combinations(range(segments), replayed))
+    hits = sum(any(i < forged for i in draw) for draw in draws)
+    assert compute_detection(segments, forged, replayed) == Fraction(hits, len(draws))
+
+
+def test_full_coverage_always_detects() -> None:
+    assert compute_detection(6, 1, 6) == 1
+    assert compute_detection(6, 1, 99) == 1
+
+
+def test_more_forged_than_there_are_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be forged"):
+        compute_detection(4, 5, 1)
+
+
+def test_break_even_stake_is_the_first_that_deters() -> None:
+    terms = {"segments": 10, "forged": 5, "replayed": 2, "reward": 100, "work_cost": 400}
+    stake = compute_break_even_stake(**terms, side_gain=1000)
+    caught = compute_detection(10, 5, 2)
+
+    def deters(amount: int) -> bool:
+        return caught * (100 + amount) > Fraction(400 * 5, 10) + (1 - caught) * 1000
+
+    assert deters(stake)
+    assert not deters(stake - 1)
+
+
+def test_no_stake_deters_what_nobody_looks_at() -> None:
+    assert compute_break_even_stake(segments=4, forged=1, replayed=0, reward=1, work_cost=1) is None
+
+
+def test_required_funds_counts_every_promise() -> None:
+    funds = compute_required_funds(
+        max_submissions=4, reward=100, committee=3, verifier_fee=7, tip=2, publisher_bond=50
+    )
+    assert funds == 4 * (100 + 21 + 4) + 4 + 50

@@ -1,0 +1,74 @@
+"""The task manifest: what a publisher stores on Walrus and anchors by digest in the task."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.errors import MalformedData
+
+MAX_MANIFEST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class TaskManifest:
+    """A title, the plan's canonical text, and where the initial weights are.
+
+    ``weights_blob`` is the u256 blob id; ``weights_sha256`` covers the safetensors bytes, which
+    only transport the weights: what binds is the state root in the task.
+    """
+
+    title: str
+    plan: str
+    weights_blob: int
+    weights_bytes: int
+    weights_sha256: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return canonical JSON: sorted keys, no spaces, integers above 2**53 as text."""
+        document = {
+            "version": 1,
+            "title": self.title,
+            "plan": self.plan,
+            "weights": {
+                "blob": str(self.weights_blob),
+                "bytes": self.weights_bytes,
+                "sha256": self.weights_sha256.hex(),
+            },
+        }
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return text.encode("ascii")
+
+    def digest(self) -> bytes:
+        """Return ``H(TASK-MANIFEST ‖ canonical bytes)``."""
+        return hash_tagged(Tag.TASK_MANIFEST, self.to_bytes())
+
+
+def parse_task_manifest(data: bytes, digest: bytes) -> TaskManifest:
+    """Read a manifest whose digest the task names.
+
+    Raises:
+        MalformedData: if the digest differs, or the bytes are not a canonical manifest.
+    """
+    if hash_tagged(Tag.TASK_MANIFEST, data) != digest:
+        raise MalformedData("the task's manifest does not have the digest that the task names")
+    try:
+        manifest = _from_document(json.loads(data))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedData("the task's manifest is not a manifest of version 1") from error
+    if manifest.to_bytes() != data:
+        raise MalformedData("the task's manifest is not in its canonical encoding")
+    return manifest
+
+
+def _from_document(document: dict[str, Any]) -> TaskManifest:
+    if document["version"] != 1:
+        raise ValueError("unknown version")
+    weights = document["weights"]
+    return TaskManifest(
+        title=str(document["title"]),
+        plan=str(document["plan"]),
+        weights_blob=int(weights["blob"]),
+        weights_bytes=int(weights["bytes"]),
+        weights_sha256=bytes.fromhex(weights["sha256"]),
+    )

@@ -1,0 +1,131 @@
+"""What a contributor seals to its committee: everything needed to replay the dealt segments.
+
+The payload is canonical CBOR, encrypted as an AES-GCM stream under a fresh key (PROTOCOL
+section 5). It proves itself against roots on the chain: leaves against the trace root, states
+against leaves, rows against the dataset's salted root, the update against its root.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_trace_root
+from walrusd.crypto.cbor import decode_canonical, encode_canonical
+from walrusd.crypto.dataset_rows import RowProof, verify_row
+from walrusd.errors import MalformedData, VerificationFailed
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class OpenedRow:
+    """One dataset row with the proof that it is part of the listed dataset."""
+
+    data: bytes
+    proof: RowProof
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The payload.
+
+    ``state_roots`` has S+1 entries, ``slot_roots`` S (of segments 1 … S). ``states`` maps a
+    boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``blindings``
+    are 32-byte big-endian scalars, one a commitment row; ``cost_key`` opens the cost section.
+    """
+
+    state_roots: tuple[bytes, ...]
+    slot_roots: tuple[bytes, ...]
+    states: dict[int, bytes]
+    update: bytes
+    blindings: tuple[bytes, ...]
+    cost_key: bytes
+    rows: tuple[OpenedRow, ...]
+
+    def leaves(self) -> list[bytes]:
+        """Return ``leaf_0 … leaf_S``."""
+        first = compute_leaf_zero(self.state_roots[0])
+        return [first] + [
+            compute_leaf(i, self.state_roots[i], self.slot_roots[i - 1])
+            for i in range(1, len(self.state_roots))
+        ]
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical encoding."""
+        return encode_canonical(
+            {
+                0: VERSION,
+                1: list(self.state_roots),
+                2: list(self.slot_roots),
+                3: [[boundary, self.states[boundary]] for boundary in sorted(self.states)],
+                4: self.update,
+                5: list(self.blindings),
+                6: self.cost_key,
+                7: [
+                    [row.proof.index, row.proof.salt, list(row.proof.path), row.data]
+                    for row in self.rows
+                ],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class VerifiedOpening:
+    """An opening whose leaves and rows match the roots on the chain."""
+
+    opening: Opening
+    leaves: tuple[bytes, ...]
+
+
+def parse_opening(data: bytes) -> Opening:
+    """Read an opening.
+
+    Raises:
+        MalformedData: if the bytes are not one.
+    """
+    try:
+        return _from_map(decode_canonical(data))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise MalformedData("the opening does not have the layout of version 1") from error
+
+
+def _hashes(values: Any) -> tuple[bytes, ...]:
+    if any(not isinstance(value, bytes) or len(value) != 32 for value in values):
+        raise ValueError("a 32-byte value has another size")
+    return tuple(values)
+
+
+def _from_map(value: dict[int, Any]) -> Opening:
+    if value[0] != VERSION or set(value) != set(range(8)):
+        raise ValueError("unknown version or fields")
+    if not isinstance(value[4], bytes) or len(value[4]) % 4:
+        raise ValueError("the update is not int32")
+    return Opening(
+        state_roots=_hashes(value[1]),
+        slot_roots=_hashes(value[2]),
+        states={int(boundary): bytes(state) for boundary, state in value[3]},
+        update=value[4],
+        blindings=_hashes(value[5]),
+        cost_key=_hashes([value[6]])[0],
+        rows=tuple(
+            OpenedRow(bytes(data), RowProof(int(index), _hashes([salt])[0], _hashes(path)))
+            for index, salt, path, data in value[7]
+        ),
+    )
+
+
+def verify_opening(
+    opening: Opening, *, segments: int, trace_root: bytes, row_root: bytes, row_count: int
+) -> VerifiedOpening:
+    """Check an opening against the chain's roots; states are checked by whoever loads them.
+
+    Raises:
+        VerificationFailed: if a root does not match.
+    """
+    if len(opening.state_roots) != segments + 1 or len(opening.slot_roots) != segments:
+        raise VerificationFailed(f"the opening does not have the roots of {segments} segments")
+    leaves = opening.leaves()
+    if compute_trace_root(leaves) != trace_root:
+        raise VerificationFailed("the opened leaves do not give the committed trace root")
+    for row in opening.rows:
+        verify_row(row_root, row_count, row.proof, row.data)
+    return VerifiedOpening(opening, tuple(leaves))

@@ -1,0 +1,155 @@
+"""Whether to stake on a task: the owner's rules, applied one by one, each with its reason.
+
+``task estimate`` shows a person the same verdicts that the daemon acts on.
+"""
+
+from dataclasses import dataclass, field
+
+from walrusd.units import format_sui
+
+
+@dataclass(frozen=True)
+class PolicyRules:
+    """What the owner allows. Amounts in Mist; an empty allow-list allows everybody."""
+
+    enabled: bool = True
+    max_stake_per_task: int = 0
+    max_stake_per_day: int = 0
+    min_reward: int = 0
+    min_balance: int = 0
+    max_open_tasks: int = 1
+    max_state_bytes: int = 1 << 30
+    max_segment_work: int = 1 << 50
+    allow_publishers: frozenset[str] = field(default_factory=frozenset)
+    deny_publishers: frozenset[str] = field(default_factory=frozenset)
+    allow_datasets: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a task asks and pays."""
+
+    task: str
+    publisher: str
+    reward: int
+    stake: int
+    state_bytes: int
+    segment_work: int
+    datasets: tuple[str, ...]
+    places_left: int
+    parent_ok: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the owner stands now. Amounts in Mist."""
+
+    address: str
+    balance: int
+    staked_today: int
+    open_tasks: int
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """One rule's answer."""
+
+    rule: str
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to join, and every rule's verdict. ``dataset`` is the one that would be used."""
+
+    join: bool
+    dataset: str | None
+    verdicts: tuple[RuleVerdict, ...]
+
+    @property
+    def reason(self) -> str:
+        """The sentences of the rules that said no, or why it is a yes."""
+        refused = [v.sentence for v in self.verdicts if not v.ok]
+        return " ".join(refused) if refused else "every rule of the policy allows it"
+
+
+def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
+    """Apply every rule; all must say yes. Pure, so that an estimate and a decision agree."""
+    usable = [d for d in offer.datasets if not rules.allow_datasets or d in rules.allow_datasets]
+    left = standing.balance - offer.stake
+
+    def verdict(rule: str, ok: bool, yes: str, no: str) -> RuleVerdict:
+        return RuleVerdict(rule, ok, yes if ok else no)
+
+    stake, reward = format_sui(offer.stake), format_sui(offer.reward)
+    verdicts = (
+        verdict("enabled", rules.enabled, "Joining is enabled.", "Joining is disabled."),
+        verdict(
+            "own_task",
+            offer.publisher != standing.address,
+            "The task is another's.",
+            "The task is our own.",
+        ),
+        verdict("places", offer.places_left > 0, "There is room.", "The task is full."),
+        verdict(
+            "parent",
+            offer.parent_ok,
+            "The parent's aggregate holds, or there is none.",
+            "The aggregate of the parent task does not verify.",
+        ),
+        verdict(
+            "publisher",
+            offer.publisher not in rules.deny_publishers
+            and (not rules.allow_publishers or offer.publisher in rules.allow_publishers),
+            "The publisher is allowed.",
+            "The publisher is not on the allow-list, or is denied.",
+        ),
+        verdict(
+            "dataset",
+            bool(usable),
+            "An approved dataset is allowed.",
+            "None of the approved datasets is on the allow-list.",
+        ),
+        verdict(
+            "reward",
+            offer.reward >= rules.min_reward,
+            f"The reward of {reward} is enough.",
+            f"The reward of {reward} is below the minimum of {format_sui(rules.min_reward)}.",
+        ),
+        verdict(
+            "stake_per_task",
+            offer.stake <= rules.max_stake_per_task,
+            f"The stake of {stake} is within the limit per task.",
+            f"The stake of {stake} exceeds the limit of "
+            f"{format_sui(rules.max_stake_per_task)} per task.",
+        ),
+        verdict(
+            "stake_per_day",
+            standing.staked_today + offer.stake <= rules.max_stake_per_day,
+            "The stake is within the limit per day.",
+            f"With {format_sui(standing.staked_today)} staked today, the stake of {stake} exceeds "
+            f"the limit of {format_sui(rules.max_stake_per_day)} per day.",
+        ),
+        verdict(
+            "balance",
+            left >= rules.min_balance,
+            f"{format_sui(max(left, 0))} would remain.",
+            f"The stake would leave less than {format_sui(rules.min_balance)}.",
+        ),
+        verdict(
+            "open_tasks",
+            standing.open_tasks < rules.max_open_tasks,
+            "There is capacity for another task.",
+            f"{standing.open_tasks} tasks are in progress already.",
+        ),
+        verdict(
+            "resources",
+            offer.state_bytes <= rules.max_state_bytes
+            and offer.segment_work <= rules.max_segment_work,
+            "The work fits this machine.",
+            "The declared state or work is beyond this machine's limits.",
+        ),
+    )
+    join = all(v.ok for v in verdicts)
+    return Decision(join, usable[0] if usable else None, verdicts)
