@@ -1,0 +1,201 @@
+"""Exact arithmetic, profile ``exact-q20/1``: the rules every bit of training follows.
+
+Each function is exact, or a fixed sequence of correctly rounded IEEE operations per element, or a
+sum whose order is fixed or irrelevant. RN32 and RN64 are round-to-nearest-even with gradual
+underflow. Nothing here fuses a multiplication with an addition, divides by a Python number, or
+calls a library function whose last bit depends on the machine.
+
+All tensors are float32 on the CPU unless said otherwise. Constants given to ``add`` and ``mul`` are
+exactly float32 values.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from walrusd.errors import NonFiniteValue, ProductBoundExceeded
+from walrusd.training.strict import round_to_float32
+
+BITS = 20
+"""Bits of the grid."""
+
+MIN_UNIT_EXPONENT = -63
+"""Units are at least 2^−63, so a product is a multiple of 2^−126: never subnormal in float32."""
+
+_FLOAT32_MAGIC_BITS = 22
+_LOG2_E = float.fromhex("0x1.715476p+0")
+_LN_2 = float.fromhex("0x1.62e430p-1")
+_EXP2 = tuple(
+    float.fromhex(text)
+    for text in (
+        "0x1.5bba14p-10",
+        "0x1.3cea88p-7",
+        "0x1.c6b752p-5",
+        "0x1.ebf9bcp-3",
+        "0x1.62e42ap-1",
+    )
+)
+_LOG = tuple(round_to_float32(2.0 / odd) for odd in (11, 9, 7, 5, 3))
+_SQRT_HALF_BITS = 0x3F3504F3
+_ROUND = 1.5 * 2.0**23
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor on its grid: float64 values, each an integer of ``bits`` bits times one unit."""
+
+    values: Tensor
+    bits: int
+
+
+def require_finite(x: Tensor, what: str) -> None:
+    """Check a tensor.
+
+    Raises:
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    if not bool(torch.isfinite(x).all()):
+        raise NonFiniteValue(f"{what} became NaN or infinite")
+
+
+def quantise(x: Tensor, bits: int = BITS) -> Operand:
+    """Round ``x`` to a grid of ``bits`` bits with a power-of-two unit for the whole tensor.
+
+    With ``E`` such that ``2^(E−1) ≤ max|x| < 2^E`` the unit is ``u = 2^max(E−bits, −63)`` and each
+    value becomes ``RNE(x/u)·u``. Adding and subtracting ``1.5·2^23·u`` does that rounding.
+
+    Raises:
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    if x.numel() == 0:
+        return Operand(x.double(), bits)
+    low, high = (bound.item() for bound in torch.aminmax(x))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise NonFiniteValue("a product's operand became NaN or infinite")
+    largest = max(-low, high)
+    exponent = math.frexp(largest)[1] - bits if largest else MIN_UNIT_EXPONENT
+    exponent = max(exponent, MIN_UNIT_EXPONENT)
+    if bits <= _FLOAT32_MAGIC_BITS and exponent + 24 <= 127:
+        magic = math.ldexp(1.5, 23 + exponent)
+        return Operand(x.add(magic).sub_(magic).double(), bits)
+    magic = math.ldexp(1.5, 52 + exponent)
+    return Operand(x.double().add_(magic).sub_(magic), bits)
+
+
+def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """Return ``RN32`` of the exact product of two matrices, either of them transposed first.
+
+    Raises:
+        ProductBoundExceeded: if the contraction is so long that float64 sums could round.
+    """
+    left = a.values.t() if transpose_a else a.values
+    right = b.values.t() if transpose_b else b.values
+    length = left.shape[1]
+    if a.bits + b.bits + max(length - 1, 0).bit_length() > 53:
+        raise ProductBoundExceeded(
+            f"a product over {length} terms of {a.bits} and {b.bits} bits is not exact",
+            hint=f"the longest exact contraction is {1 << (53 - a.bits - b.bits)}",
+        )
+    return torch.mm(left, right).float()
+
+
+def sum_rows(x: Operand) -> Tensor:
+    """Return ``RN32`` of the exact sums over the rows of a matrix: the gradient of a bias.
+
+    Raises:
+        ProductBoundExceeded: if there are so many rows that float64 sums could round.
+    """
+    rows = x.values.shape[0]
+    if x.bits + max(rows - 1, 0).bit_length() > 53:
+        raise ProductBoundExceeded(f"a sum of {rows} terms of {x.bits} bits is not exact")
+    return x.values.sum(0).float()
+
+
+def fold(x: Tensor) -> Tensor:
+    """Return the sum over the last axis in the order of the binary fold.
+
+    With ``h`` the largest power of two below ``n``: ``s[i] = RN32(x[i] + x[i+h])`` where ``i+h``
+    exists, else ``x[i]``; again on the first ``h`` until one is left.
+    """
+    count = x.shape[-1]
+    while count > 1:
+        half = 1 << ((count - 1).bit_length() - 1)
+        head = x[..., :half].clone()
+        head[..., : count - half].add_(x[..., half:count])
+        x, count = head, half
+    return x[..., 0]
+
+
+def mean(x: Tensor) -> Tensor:
+    """Return ``RN32(fold(x) · RN32(1/n))`` over the last axis."""
+    return fold(x).mul(round_to_float32(1.0 / x.shape[-1]))
+
+
+def exp2(x: Tensor) -> Tensor:
+    """Return ``2^x`` for ``−126 ≤ x ≤ 126``: a polynomial of degree 5, then an exponent shift."""
+    rounded = x.add(_ROUND)
+    whole = rounded.sub(_ROUND)
+    rest = x.sub(whole)
+    result = rest.mul(_EXP2[0])
+    for coefficient in _EXP2[1:]:
+        result.add_(coefficient).mul_(rest)
+    result.add_(1.0)
+    # The low bits of `rounded` are the integer; shifted left by 23 they are an exponent.
+    shift = rounded.view(torch.int32).bitwise_left_shift(23)
+    return result.view(torch.int32).add(shift).view(torch.float32)
+
+
+def exp(x: Tensor) -> Tensor:
+    """Return ``exp2(clamp(RN32(x · log2 e), −126, 126))``."""
+    return exp2(x.mul(_LOG2_E).clamp_(-126.0, 126.0))
+
+
+def log(x: Tensor) -> Tensor:
+    """Return the natural logarithm of positive, normal ``x``.
+
+    ``x = 2^e · m`` with ``√½ ≤ m < √2`` by integer operations on the bits; ``s = (m−1)/(m+1)``;
+    ``log m = s·(2 + w·(2/3 + w·(2/5 + w·(2/7 + w·(2/9 + w·2/11)))))`` with ``w = s²``; the result
+    is ``e·ln 2 + log m``. Each written operation is one rounding.
+    """
+    bits = x.contiguous().view(torch.int32)
+    exponent = (bits - _SQRT_HALF_BITS).bitwise_right_shift(23)
+    mantissa = (bits - exponent.bitwise_left_shift(23)).view(torch.float32)
+    ratio = torch.div(mantissa.sub(1.0), mantissa.add(1.0))
+    square = ratio.mul(ratio)
+    result = square.mul(_LOG[0])
+    for coefficient in _LOG[1:]:
+        result.add_(coefficient).mul_(square)
+    result.add_(2.0).mul_(ratio)
+    return exponent.float().mul_(_LN_2).add_(result)
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """Return the correctly rounded square root of ``x ≥ 0``.
+
+    ``torch.sqrt`` on float32 is one ulp off for a sixth of all inputs on x86. A float64 root with
+    any error below 3 ulp, rounded once to float32, is right: no float32 has a root that close to a
+    rounding boundary.
+    """
+    return x.double().sqrt_().float()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Return the loss of each row and the gradient of ``scale · Σ loss`` by the logits.
+
+    ``logits`` is ``(n, classes)``, ``labels`` int64 ``(n,)``, ``scale`` a float32 value. In order:
+    ``t = z − max z``; ``e = exp(t)``; ``l = fold(e)``; loss ``log(l) − t[label]``; gradient
+    ``(e/l − onehot)·scale``.
+
+    Raises:
+        NonFiniteValue: if a logit is NaN or infinite.
+    """
+    require_finite(logits, "a logit")
+    shifted = logits - logits.amax(-1, keepdim=True)
+    exponentials = exp(shifted)
+    total = fold(exponentials)
+    loss = log(total).sub_(shifted.gather(1, labels[:, None])[:, 0])
+    onehot = labels[:, None].eq(torch.arange(logits.shape[1], device=logits.device)).float()
+    gradient = torch.div(exponentials, total[:, None]).sub_(onehot).mul_(scale)
+    return loss, gradient

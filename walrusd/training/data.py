@@ -1,0 +1,113 @@
+"""Rows of a dataset: fixed-width bytes, read by number from a whole dataset or from dealt rows."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from walrusd.errors import MalformedData
+from walrusd.training.plan import TabularSchema
+
+Indices = npt.NDArray[np.int64]
+Buffer = bytes | bytearray | memoryview
+
+
+class RowSource(Protocol):
+    """Where training reads its rows: ``count`` rows in the dataset, some or all of them here."""
+
+    @property
+    def count(self) -> int:
+        """The number of rows of the whole dataset."""
+        ...
+
+    def rows(self, indices: Indices) -> bytes:
+        """Return the bytes of the rows ``indices``, one after the other.
+
+        Raises:
+            MalformedData: if a row is not here.
+        """
+        ...
+
+
+def _as_table(data: Buffer, row_bytes: int) -> npt.NDArray[np.uint8]:
+    table = np.frombuffer(data, np.uint8)
+    if table.size % row_bytes:
+        raise MalformedData(f"{table.size} bytes are not whole rows of {row_bytes} bytes")
+    return table.reshape(-1, row_bytes)
+
+
+class DatasetRows:
+    """A whole dataset in memory, or mapped into it.
+
+    Raises:
+        MalformedData: if ``data`` is not a whole number of rows.
+    """
+
+    def __init__(self, schema: TabularSchema, data: Buffer) -> None:
+        self._table = _as_table(data, schema.row_bytes)
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self._table)
+
+    def rows(self, indices: Indices) -> bytes:
+        """Return the bytes of the rows ``indices``."""
+        if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < self.count:
+            raise MalformedData(f"a row number is outside the {self.count} rows of the dataset")
+        return self._table[indices].tobytes()
+
+
+class PackedRows:
+    """Some rows of a dataset of ``count`` rows: all that a verifier has.
+
+    ``indices`` are their row numbers, strictly ascending; ``data`` their bytes in that order.
+
+    Raises:
+        MalformedData: if the numbers are not ascending, or the sizes do not fit.
+    """
+
+    def __init__(
+        self, schema: TabularSchema, count: int, indices: Sequence[int] | Indices, data: Buffer
+    ) -> None:
+        self._table = _as_table(data, schema.row_bytes)
+        self._indices = np.asarray(indices, dtype=np.int64)
+        self._count = count
+        if self._indices.shape != (self._table.shape[0],):
+            raise MalformedData(
+                f"{self._indices.size} row numbers do not fit {self._table.shape[0]} rows"
+            )
+        if np.any(self._indices[1:] <= self._indices[:-1]):
+            raise MalformedData("row numbers must be strictly ascending")
+        if self._indices.size and not 0 <= self._indices[0] <= self._indices[-1] < count:
+            raise MalformedData(f"a row number is outside the {count} rows of the dataset")
+
+    @property
+    def count(self) -> int:
+        """The number of rows of the whole dataset."""
+        return self._count
+
+    def rows(self, indices: Indices) -> bytes:
+        """Return the bytes of the rows ``indices``."""
+        places = np.searchsorted(self._indices, indices)
+        inside = np.minimum(places, max(self._indices.size - 1, 0))
+        if self._indices.size == 0 or np.any(self._indices[inside] != indices):
+            raise MalformedData("a row that the segment reads is not among the opened rows")
+        return self._table[inside].tobytes()
+
+
+def decode_rows(
+    schema: TabularSchema, data: bytes
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return features ``(n, features)``, exact in float32, and labels ``(n,)``.
+
+    Raises:
+        MalformedData: if the bytes are not whole rows, or a label is not a class.
+    """
+    table = _as_table(data, schema.row_bytes)
+    labels = table[:, -1].astype(np.int64)
+    if labels.size and int(labels.max()) >= schema.classes:
+        raise MalformedData(f"label {int(labels.max())} is not one of {schema.classes} classes")
+    features = table[:, :-1].astype(np.float32) * np.float32(2.0**schema.scale)
+    return features, labels
