@@ -21,7 +21,7 @@ from walrusd.units import address_bytes, address_from_bytes, normalize_address
 MAX_U64 = 2**64 - 1
 
 
-class MoveAbort(Exception):  # noqa: N818  (the Move word; not an error of this program)
+class MoveAbort(Exception):
     """An abort of the Move program: undoes the transaction, gas is still charged.
 
     ``module`` is a module of the running package, or ``0x…::module`` for a framework module.

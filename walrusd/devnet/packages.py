@@ -1,0 +1,122 @@
+"""What the devnet knows of Move: packages bound to Python functions, and layouts of types."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from walrusd.chain.bcs import BalanceCodec, Layout, Optional, StructCodec, Vector
+from walrusd.devnet.move_env import Coin, ContractFunction
+from walrusd.devnet.move_types import SUI_COIN
+from walrusd.errors import MalformedData
+
+
+@dataclass(frozen=True)
+class Package:
+    """A published package. ``layouts`` maps ``module::Name`` to its dataclass."""
+
+    id: str
+    functions: dict[tuple[str, str], ContractFunction]
+    layouts: dict[str, type[Layout]]
+    not_transferable: frozenset[type[Layout]] = frozenset()
+
+    @classmethod
+    def bind(
+        cls,
+        package_id: str,
+        functions: Iterable[ContractFunction],
+        layouts: Iterable[type[Layout]],
+        not_transferable: Iterable[type[Layout]] = (),
+    ) -> "Package":
+        """Bind functions and layouts to a package id; ``not_transferable`` lack ``store``."""
+        return cls(
+            package_id,
+            {(f.module, f.name): f for f in functions},
+            {f"{layout.MODULE}::{layout.__name__}": layout for layout in layouts},
+            frozenset(not_transferable),
+        )
+
+
+@dataclass
+class Packages:
+    """Every package of the ledger, by id."""
+
+    by_id: dict[str, Package] = field(default_factory=dict)
+
+    def add(self, package: Package) -> None:
+        """Make a package callable."""
+        self.by_id[package.id] = package
+
+    def layout_of(self, move_type: str) -> type[Layout] | None:
+        """Return the dataclass of a canonical type, or None if it is not known."""
+        if move_type == SUI_COIN:
+            return Coin
+        address, _, name = move_type.partition("::")
+        package = self.by_id.get(address)
+        return None if package is None else package.layouts.get(name)
+
+    def type_of(self, package_id: str, layout: type[Layout]) -> str:
+        """Return the canonical type of a layout of a package."""
+        if layout is Coin:
+            return SUI_COIN
+        return f"{package_id}::{layout.MODULE}::{layout.__name__}"
+
+    def is_transferable(self, package_id: str, layout: type[Layout]) -> bool:
+        """Return whether the struct has ``store``, so that anyone may transfer it."""
+        package = self.by_id.get(package_id)
+        return package is None or layout not in package.not_transferable
+
+    def json_of(self, move_type: str, contents: bytes) -> dict[str, Any] | None:
+        """Return the JSON that a node shows for a value; None if its type is not known."""
+        layout = self.layout_of(move_type)
+        if layout is None:
+            return None
+        try:
+            return layout.from_bcs(contents).to_json()
+        except MalformedData:
+            return None
+
+    def held_sui(self, move_type: str, contents: bytes) -> int:
+        """Return the Mist inside a value of a canonical type."""
+        layout = self.layout_of(move_type)
+        if layout is None or not _holds_sui(layout):
+            return 0
+        return compute_held_sui(layout.from_bcs(contents))
+
+
+def has_id(layout: type[Layout]) -> bool:
+    """Return whether values of this layout are objects."""
+    first = next(iter(layout.codecs().items()), None)
+    return first is not None and first[0] == "id" and first[1].move_type == "0x2::object::UID"
+
+
+def compute_held_sui(value: Layout) -> int:
+    """Return the Mist in all ``Balance`` fields of a value, at any depth."""
+    if not _holds_sui(type(value)):
+        return 0
+    return sum(_sum(codec, getattr(value, name)) for name, codec in value.codecs().items())
+
+
+def _sum(codec: Any, value: Any) -> int:
+    if isinstance(codec, BalanceCodec):
+        return int(value)
+    if isinstance(codec, StructCodec):
+        return compute_held_sui(value)
+    if isinstance(codec, Vector):
+        return sum(_sum(codec.item, item) for item in value) if _may_hold(codec.item) else 0
+    if isinstance(codec, Optional):
+        return 0 if value is None else _sum(codec.item, value)
+    return 0
+
+
+@cache
+def _holds_sui(layout: Any) -> bool:
+    return any(_may_hold(codec) for codec in layout.codecs().values())
+
+
+def _may_hold(codec: Any) -> bool:
+    if isinstance(codec, BalanceCodec):
+        return True
+    if isinstance(codec, StructCodec):
+        return _holds_sui(codec.cls)
+    return isinstance(codec, (Vector, Optional)) and _may_hold(codec.item)
