@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from walrusd.errors import VerificationFailed
 
 
-def hash_leaf(data: bytes) -> bytes:
-    """Return ``SHA-256(0x00 ‖ data)``."""
-    return hashlib.sha256(b"\x00" + data).digest()
+def hash_leaf(data: bytes | memoryview) -> bytes:
+    """Return ``SHA-256(0x00 ‖ data)``, without copying ``data``."""
+    state = hashlib.sha256(b"\x00")
+    state.update(data)
+    return state.digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
@@ -16,13 +18,13 @@ def hash_node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
     """All levels, leaf hashes first. An odd last node moves up unchanged.
 
     That is the tree of RFC 6962: splitting at the largest power of two below n gives the same
     shape as pairing from the left and promoting the odd one.
     """
-    level = [hash_leaf(leaf) for leaf in leaves]
+    level = list(hashes)
     levels = [level]
     while len(level) > 1:
         above = [hash_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
@@ -38,18 +40,24 @@ def compute_root(leaves: Sequence[bytes]) -> bytes:
 
     The root of no leaves is SHA-256 of the empty string, as in the RFC.
     """
-    if not leaves:
+    return compute_root_of_hashes([hash_leaf(leaf) for leaf in leaves])
+
+
+def compute_root_of_hashes(hashes: Sequence[bytes]) -> bytes:
+    """Return the root over leaves whose ``hash_leaf`` values are ``hashes``."""
+    if not hashes:
         return hashlib.sha256().digest()
-    return _levels(leaves)[-1][0]
+    return _levels(hashes)[-1][0]
 
 
 class Tree:
     """A tree kept whole, for handing out many paths."""
 
-    def __init__(self, leaves: Sequence[bytes]) -> None:
+    def __init__(self, leaves: Sequence[bytes], *, hashed: bool = False) -> None:
+        """Build from the data of the leaves, or from their ``hash_leaf`` values if ``hashed``."""
         if not leaves:
             raise ValueError("a tree that gives paths has at least one leaf")
-        self._tree = _levels(leaves)
+        self._tree = _levels(leaves if hashed else [hash_leaf(leaf) for leaf in leaves])
 
     @property
     def root(self) -> bytes:
@@ -74,7 +82,9 @@ class Tree:
         return path
 
 
-def compute_root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+def compute_root_from_path(
+    leaf: bytes | memoryview, index: int, size: int, path: Sequence[bytes]
+) -> bytes:
     """Return the root that ``path`` leads to from leaf data ``leaf`` at ``index`` of ``size``.
 
     Raises:
@@ -99,7 +109,9 @@ def compute_root_from_path(leaf: bytes, index: int, size: int, path: Sequence[by
     return node
 
 
-def verify_path(root: bytes, leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> None:
+def verify_path(
+    root: bytes, leaf: bytes | memoryview, index: int, size: int, path: Sequence[bytes]
+) -> None:
     """Check that ``leaf`` is leaf ``index`` of the tree of ``size`` leaves with this ``root``.
 
     Raises:

@@ -1,0 +1,94 @@
+"""The salted row root of a dataset: single rows can be proved while the others stay hidden.
+
+A row's salt comes from the dataset key, so a root cannot be used to guess rows; revealing one row
+with its salt reveals nothing about another.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from walrusd.crypto import merkle
+from walrusd.crypto.kdf import KEY_BYTES, KeyDeriver
+from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.errors import MalformedData
+
+SALT_BYTES = 32
+
+
+def derive_row_salt(dek: bytes, index: int) -> bytes:
+    """Return ``HKDF-SHA256(dek, info = ROW-SALT ‖ u64 index)``, 32 bytes."""
+    return _salts_of(dek).derive(Tag.ROW_SALT.text + u64(index))
+
+
+def _salts_of(dek: bytes) -> KeyDeriver:
+    if len(dek) != KEY_BYTES:
+        raise ValueError(f"a dataset key has {KEY_BYTES} bytes, not {len(dek)}")
+    return KeyDeriver(dek)
+
+
+def compute_row_leaf(index: int, salt: bytes, row: bytes) -> bytes:
+    """Return the leaf data of a row: ``H(ROW ‖ salt ‖ u64 index ‖ row)``."""
+    return hash_tagged(Tag.ROW, salt, u64(index), row)
+
+
+@dataclass(frozen=True)
+class RowProof:
+    """What lets anyone check one row: its place, its salt, and the path from leaf to root."""
+
+    index: int
+    salt: bytes
+    path: tuple[bytes, ...]
+
+
+class RowTree:
+    """The tree over a dataset's rows. Keeps salts' key and hashes, not the rows."""
+
+    def __init__(self, dek: bytes, rows: Iterable[bytes]) -> None:
+        """Hash every row once.
+
+        Raises:
+            ValueError: if there is no row, or the key does not have 32 bytes.
+        """
+        self._salts = _salts_of(dek)
+        self._tree = merkle.Tree(
+            [compute_row_leaf(i, self._salt(i), row) for i, row in enumerate(rows)]
+        )
+
+    def _salt(self, index: int) -> bytes:
+        return self._salts.derive(Tag.ROW_SALT.text + u64(index))
+
+    @property
+    def root(self) -> bytes:
+        """The salted row root, 32 bytes."""
+        return self._tree.root
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return self._tree.size
+
+    def proof(self, index: int) -> RowProof:
+        """Return the proof of row ``index``.
+
+        Raises:
+            IndexError: if there is no such row.
+        """
+        return RowProof(index, self._salt(index), tuple(self._tree.path(index)))
+
+
+def compute_row_root(dek: bytes, rows: Sequence[bytes]) -> bytes:
+    """Return the salted row root over ``rows``."""
+    return RowTree(dek, rows).root
+
+
+def verify_row(root: bytes, count: int, proof: RowProof, row: bytes) -> None:
+    """Check that ``row`` is row ``proof.index`` of the dataset of ``count`` rows with this root.
+
+    Raises:
+        MalformedData: if the salt does not have 32 bytes.
+        VerificationFailed: if the path leads elsewhere.
+    """
+    if len(proof.salt) != SALT_BYTES:
+        raise MalformedData(f"a row salt has {SALT_BYTES} bytes, not {len(proof.salt)}")
+    leaf = compute_row_leaf(proof.index, proof.salt, row)
+    merkle.verify_path(root, leaf, proof.index, count, proof.path)
