@@ -1,0 +1,66 @@
+# walrusd. Every target sets up what it needs; see `make help`.
+
+PYTHON ?= python3
+SEED ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test test-all lint bench clean tools node-tools
+
+help:
+	@echo "make demo [SEED=n]  the whole market on this machine: train, verify, pay, slash (< 5 minutes)"
+	@echo "make test           lint, types and tests (< 10 minutes on 2 cores)"
+	@echo "make test-all       the slow suites too"
+	@echo "make lint           ruff and mypy --strict"
+	@echo "make bench          benchmarks; writes build/bench/results.json"
+	@echo "make clean          remove everything that make created"
+	@echo
+	@echo "A bare machine must have: git, make, python3 (3.11 or newer, with venv), a C compiler;"
+	@echo "for the tests also node 20 and npm."
+
+tools:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; set PYTHON=python3.12, say" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "python3 has no venv: install python3-venv" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler (cc) is missing: install gcc or clang" >&2; exit 1; }
+
+node-tools:
+	@command -v npm >/dev/null || { echo "npm is missing: the tests need node 20 and npm (make demo does not)" >&2; exit 1; }
+
+$(VENV)/.base: pyproject.toml constraints.txt | tools
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing walrusd into $(VENV)"
+	@$(INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	@echo "installing the test tools"
+	@$(INSTALL) -e '.[demo,test]'
+	@touch $@
+
+tests/node_modules/.installed: tests/package.json | node-tools
+	@echo "installing the npm packages of the tests"
+	@cd tests && npm install --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: $(VENV)/.base
+	@$(BIN)/python -m tests.demo --seed $(SEED)
+
+lint: $(VENV)/.test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: lint tests/node_modules/.installed
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint tests/node_modules/.installed
+	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.base
+	@$(BIN)/python -m tests.bench
+
+clean:
+	@rm -rf build $(VENV) tests/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
