@@ -205,6 +205,12 @@ class BlobCorrupt(PeerFault):
     code = "storage.corrupt"
 
 
+class BlobTooLarge(PeerFault):
+    """Raised when a blob has more bytes than the reader allows."""
+
+    code = "storage.too_large"
+
+
 class StoreRefused(OurFault):
     """Raised when a publisher refuses to store a blob."""
 

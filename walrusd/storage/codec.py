@@ -10,7 +10,6 @@ and the length. It does not prove that the writer encoded the *padding* and the 
 which only a full re-encoding shows and which no byte of the content depends on.
 """
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import trio
 from walrusd.errors import BlobCorrupt, OurFault, WorldFault
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
+from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import Geometry
 from walrusd.units import BlobId
 
@@ -28,15 +28,6 @@ PROCESS_THRESHOLD = 8 << 20
 """From this size on an encoding gets its own process."""
 
 _threads = trio.CapacityLimiter(2)
-
-
-@dataclass(frozen=True)
-class FileSpan:
-    """``length`` bytes of the file ``path`` from ``offset`` on."""
-
-    path: Path
-    offset: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Enco
         WorldFault: if the encoder process died.
     """
     if isinstance(source, Path):
-        source = FileSpan(source, 0, await trio.to_thread.run_sync(os.path.getsize, source))
+        source = await FileSpan.of(source)
     size = len(source) if isinstance(source, bytes) else source.length
     try:
         Geometry(size, shards)
@@ -80,14 +71,7 @@ async def compute_blob_id(source: bytes | Path | FileSpan, shards: int) -> BlobI
 
 
 def _encode_here(source: bytes | FileSpan, shards: int) -> bytes:
-    if isinstance(source, FileSpan):
-        with source.path.open("rb") as file:
-            file.seek(source.offset)
-            data = file.read(source.length)
-        if len(data) != source.length:
-            raise OurFault(f"{source.path} is shorter than it was")
-    else:
-        data = source
+    data = source.read() if isinstance(source, FileSpan) else source
     return redstuff.encode_metadata(data, shards)
 
 

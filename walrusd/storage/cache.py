@@ -1,0 +1,69 @@
+"""A directory of verified blobs, the least recently used going first when it is full.
+
+Each file is named by its blob id and holds a SHA-256 and the content: what has rotted on the disk
+is noticed and forgotten.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.files import write_atomically
+from walrusd.units import BlobId
+
+_DIGEST_LENGTH = 32
+
+
+class BlobCache:
+    """Keeps at most ``capacity`` bytes under ``directory``. All methods block."""
+
+    def __init__(self, directory: Path, capacity: int) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for stale in directory.glob(".*.part"):
+            stale.unlink(missing_ok=True)
+        self._directory = directory
+        self._capacity = capacity
+
+    def get(self, blob_id: BlobId) -> bytes | None:
+        """Return a blob's content if it is here and intact."""
+        path = self._path(blob_id)
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        digest, data = raw[:_DIGEST_LENGTH], raw[_DIGEST_LENGTH:]
+        if hashlib.sha256(data).digest() != digest:
+            path.unlink(missing_ok=True)
+            return None
+        os.utime(path)
+        return data
+
+    def put(self, blob_id: BlobId, data: bytes) -> None:
+        """Keep verified content; contents larger than the whole cache are not kept.
+
+        Raises:
+            OSError: if the disk is full or the directory gone.
+        """
+        needed = len(data) + _DIGEST_LENGTH
+        if needed > self._capacity:
+            return
+        path = self._path(blob_id)
+        self._make_room(needed, keep=path)
+        write_atomically(path, hashlib.sha256(data).digest(), data)
+
+    def _path(self, blob_id: BlobId) -> Path:
+        return self._directory / format_blob_id(blob_id)
+
+    def _make_room(self, needed: int, keep: Path) -> None:
+        entries = []
+        for path in self._directory.iterdir():
+            if path != keep:
+                status = path.stat()
+                entries.append((status.st_mtime_ns, path.name, status.st_size, path))
+        total = sum(size for _, _, size, _ in entries)
+        for _, _, size, path in sorted(entries):
+            if total + needed <= self._capacity:
+                return
+            path.unlink(missing_ok=True)
+            total -= size

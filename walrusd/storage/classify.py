@@ -1,0 +1,81 @@
+"""What an answer of a Walrus service means, and what to do about it.
+
+The table follows Walrus 1.56 (``walrus-service``: ``routes.rs``, ``responses.rs``): errors are
+JSON with a reason and a domain, except 400, 413 and 429, which may be plain text.
+"""
+
+import json
+from enum import Enum
+from typing import Any
+
+
+class Outcome(Enum):
+    """One row of the table; the comments are the policy."""
+
+    OK = "ok"
+    BAD_REQUEST = "bad request"  # our mistake: do not repeat
+    NOT_FOUND = "not found"  # ask the others, then believe it
+    BLOCKED = "blocked"  # denylisted there: ask the others
+    TOO_LARGE = "over this service's size limit"  # ask the others
+    AUTH_REJECTED = "authorization rejected"  # ask the others
+    OVERSIZE = "longer than allowed"  # a lie, or not what we thought: ask the others
+    OVERLOADED = "overloaded"  # back off
+    UNAVAILABLE = "unavailable"  # back off
+    UNREACHABLE = "unreachable"  # nothing was sent: ask the others, back off
+    INTERRUPTED = "interrupted"  # sent, but no whole answer: it may have been carried out
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same endpoint may answer better a little later."""
+        return self in _PASSING
+
+
+_PASSING = {
+    Outcome.OVERLOADED,
+    Outcome.UNAVAILABLE,
+    Outcome.UNREACHABLE,
+    Outcome.INTERRUPTED,
+}
+
+_AUTH_DOMAIN = "auth.publisher.walrus.space"
+
+_BY_STATUS = {
+    401: Outcome.AUTH_REJECTED,
+    403: Outcome.TOO_LARGE,
+    404: Outcome.NOT_FOUND,
+    408: Outcome.UNAVAILABLE,
+    413: Outcome.TOO_LARGE,
+    425: Outcome.UNAVAILABLE,
+    429: Outcome.OVERLOADED,
+    451: Outcome.BLOCKED,
+}
+
+
+def classify_answer(status: int, body: bytes) -> Outcome:
+    """Return the outcome that HTTP ``status`` with ``body`` stands for."""
+    if status in (200, 206):
+        return Outcome.OK
+    # An expired token is a 504 and a spent one a 429: look at the domain before the number.
+    if _find_detail(body).get("domain") == _AUTH_DOMAIN:
+        return Outcome.AUTH_REJECTED
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return Outcome.UNAVAILABLE if status >= 500 else Outcome.BAD_REQUEST
+
+
+def describe_answer(status: int, body: bytes) -> str:
+    """Return a short, printable account of a refusal: status and reason, or the text's start."""
+    reason = _find_detail(body).get("reason")
+    if isinstance(reason, str):
+        return f"HTTP {status} {reason[:60]!r}"
+    text = body[:80].decode("utf-8", "replace")
+    return f"HTTP {status} {text!r}" if text else f"HTTP {status}"
+
+
+def _find_detail(body: bytes) -> dict[str, Any]:
+    """The ``ErrorInfo`` of an AIP-193 error, or nothing if the body is not one."""
+    try:
+        details = json.loads(body)["error"]["details"]
+        return next(detail for detail in details if detail["@type"] == "ErrorInfo")
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
+        return {}

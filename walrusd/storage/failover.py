@@ -1,0 +1,111 @@
+"""Asking endpoints in turn until one gives what can be verified."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from walrusd.errors import (
+    BlobCorrupt,
+    BlobNotFound,
+    BlobTooLarge,
+    StorageUnreachable,
+    WalrusdError,
+)
+from walrusd.storage.classify import Outcome
+from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
+
+T = TypeVar("T")
+
+ROUNDS_AFTER_NOT_FOUND = 2
+"""How often the silent endpoints are asked once another has said that the blob is not there."""
+
+
+async def ask_in_turn(
+    pool: EndpointPool,
+    attempt: Callable[[Endpoint], Awaitable[T]],
+    *,
+    what: str,
+    may_appear: bool = False,
+    rounds: int | None = None,
+) -> T:
+    """Return the first result of ``attempt`` that stands.
+
+    ``attempt`` raises ``EndpointFailure`` when the endpoint does not deliver and ``BlobCorrupt``
+    when what it delivered is provably wrong; the endpoint is then quarantined and not asked again
+    for this. With ``may_appear`` a "not found" is asked again: the blob was stored just now.
+
+    Raises:
+        BlobCorrupt: if some endpoint lied and no other delivered.
+        BlobNotFound: if every endpoint that answered does not have it.
+        BlobTooLarge: if the answers were longer than allowed.
+        StorageUnreachable: if nobody answered usefully.
+    """
+    tally = _Tally(what)
+    limit = rounds or pool.policy.rounds
+    for round_ in range(limit):
+        for endpoint in pool.ranked():
+            if endpoint.url in tally.given_up:
+                continue
+            try:
+                return await attempt(endpoint)
+            except BlobCorrupt as error:
+                pool.quarantine(endpoint)
+                tally.note_corrupt(endpoint, error)
+            except EndpointFailure as failure:
+                again = failure.outcome.may_pass or (
+                    may_appear and failure.outcome is Outcome.NOT_FOUND
+                )
+                tally.note_failure(endpoint, failure, again=again)
+        if tally.all_given_up(pool) or round_ + 1 == limit:
+            break
+        if tally.somebody_lacks_it and not may_appear and round_ + 1 >= ROUNDS_AFTER_NOT_FOUND:
+            break
+        await trio.sleep(pool.policy.delay(round_))
+    raise tally.verdict() from tally.cause
+
+
+class _Tally:
+    """What the endpoints said so far."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._last: dict[str, EndpointFailure | BlobCorrupt] = {}
+        self.given_up: set[str] = set()
+        self.cause: Exception | None = None
+
+    def note_corrupt(self, endpoint: Endpoint, error: BlobCorrupt) -> None:
+        self._last[endpoint.url] = self.cause = error
+        self.given_up.add(endpoint.url)
+
+    def note_failure(self, endpoint: Endpoint, failure: EndpointFailure, *, again: bool) -> None:
+        self._last[endpoint.url] = failure
+        self.cause = self.cause or failure
+        if not again:
+            self.given_up.add(endpoint.url)
+
+    def all_given_up(self, pool: EndpointPool) -> bool:
+        return all(endpoint.url in self.given_up for endpoint in pool.ranked())
+
+    @property
+    def _outcomes(self) -> set[Outcome]:
+        return {e.outcome for e in self._last.values() if isinstance(e, EndpointFailure)}
+
+    @property
+    def somebody_lacks_it(self) -> bool:
+        return Outcome.NOT_FOUND in self._outcomes
+
+    def verdict(self) -> WalrusdError:
+        story = "; ".join(f"{url}: {_shorten(error, url)}" for url, error in self._last.items())
+        message = f"{self._what}: {story or 'no endpoint is configured'}"
+        if any(isinstance(error, BlobCorrupt) for error in self._last.values()):
+            return BlobCorrupt(message, hint="add another aggregator, or report this blob")
+        if Outcome.OVERSIZE in self._outcomes:
+            return BlobTooLarge(message)
+        if self.somebody_lacks_it:
+            return BlobNotFound(message, hint="it was never stored, has expired, or is too new")
+        return StorageUnreachable(message)
+
+
+def _shorten(error: Exception, url: str) -> str:
+    return str(error).removeprefix(f"{url}: ")[:200]

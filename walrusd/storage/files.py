@@ -1,0 +1,129 @@
+"""Files: a span to send, and a file that appears whole or not at all.
+
+Every write goes to a neighbour named ``.NAME.TAG.part``, is flushed to the disk, and then renamed:
+a crash at any moment leaves the old file, or none, and perhaps a part to resume from.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import trio
+
+from walrusd.errors import OurFault
+
+READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileSpan:
+    """``length`` bytes of the file ``path`` from ``offset`` on."""
+
+    path: Path
+    offset: int
+    length: int
+
+    @classmethod
+    async def of(cls, path: Path) -> Self:
+        """Return the span that is the whole of ``path`` as it is now."""
+        return cls(path, 0, await trio.to_thread.run_sync(os.path.getsize, path))
+
+    def read(self) -> bytes:
+        """Return the bytes (blocking).
+
+        Raises:
+            OurFault: if the file has become shorter.
+        """
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(self.length)
+        if len(data) != self.length:
+            raise OurFault(f"{self.path} is shorter than it was")
+        return data
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes in pieces.
+
+        Raises:
+            OurFault: if the file has become shorter.
+        """
+        async with await trio.open_file(self.path, "rb") as file:
+            await file.seek(self.offset)
+            left = self.length
+            while left:
+                chunk = await file.read(min(left, READ_SIZE))
+                if not chunk:
+                    raise OurFault(f"{self.path} is shorter than it was")
+                left -= len(chunk)
+                yield chunk
+
+
+class PartFile:
+    """A file of known size under construction. All methods block: call them in threads."""
+
+    def __init__(self, path: Path, tag: str, size: int) -> None:
+        """Open or resume the part of ``path``; ``tag`` names the content that it will have."""
+        self.path = path
+        self.part = path.with_name(f".{path.name}.{tag}.part")
+        self.size = size
+        self._fd = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.resumed = os.fstat(self._fd).st_size == size
+        if not self.resumed:
+            os.ftruncate(self._fd, size)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return what is there now; untouched places read as zeros."""
+        return os.pread(self._fd, length, offset)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put ``data`` at ``offset``."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, offset)
+            view, offset = view[written:], offset + written
+
+    def finish(self) -> None:
+        """Flush, close, and give the file its name."""
+        os.fsync(self._fd)
+        self.close()
+        self.part.replace(self.path)
+        sync_directory(self.path.parent)
+
+    def close(self) -> None:
+        """Close, and leave the part for a later resumption."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def discard(self) -> None:
+        """Close and delete the part."""
+        self.close()
+        self.part.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, *parts: bytes) -> None:
+    """Write ``parts`` to ``path``, which then exists whole or not at all (blocking)."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            for data in parts:
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Flush a directory, so that a rename in it survives a power cut."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,188 @@
+"""Files as lists of chunks: the manifest, its one encoding, and its digest.
+
+A manifest is canonical JSON (sorted keys, no spaces, ASCII)::
+
+    {"chunk_size", "chunks": [{"blob_id", "leaves", "sha256", "size"}…],
+     "leaf_size", "sha256", "shards", "size", "version": 1}
+
+Blob ids are base64url, digests hexadecimal SHA-256; every chunk but the last has ``chunk_size``
+bytes and every leaf but a chunk's last ``leaf_size``. The manifest's digest,
+``H(MANIFEST ‖ encoding)``, is what others anchor: it fixes every byte of the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.errors import BlobCorrupt, MalformedData, WalrusdError
+from walrusd.storage.blobid import format_blob_id, parse_blob_id
+from walrusd.units import BlobId, Digest
+
+VERSION = 1
+CHUNK_SIZE = 64 << 20
+LEAF_SIZE = 4 << 20
+MAX_MANIFEST = 10 << 20
+"""Bytes; at the default sizes enough for files of 600 GiB."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One blob of a file: ``sha256`` over its bytes, ``leaves`` over each ``leaf_size`` of them."""
+
+    blob_id: BlobId
+    size: int
+    sha256: bytes
+    leaves: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A file of ``size`` bytes as chunks on a network of ``shards`` shards."""
+
+    size: int
+    sha256: bytes
+    shards: int
+    chunk_size: int
+    leaf_size: int
+    chunks: tuple[Chunk, ...]
+
+    def encode(self) -> bytes:
+        """Return the canonical encoding."""
+        value = {
+            "version": VERSION,
+            "size": self.size,
+            "sha256": self.sha256.hex(),
+            "shards": self.shards,
+            "chunk_size": self.chunk_size,
+            "leaf_size": self.leaf_size,
+            "chunks": [
+                {
+                    "blob_id": format_blob_id(chunk.blob_id),
+                    "size": chunk.size,
+                    "sha256": chunk.sha256.hex(),
+                    "leaves": [leaf.hex() for leaf in chunk.leaves],
+                }
+                for chunk in self.chunks
+            ],
+        }
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    def digest(self) -> Digest:
+        """Return ``H(MANIFEST ‖ encoding)``."""
+        return compute_manifest_digest(self.encode())
+
+    def offsets(self) -> list[int]:
+        """Return where each chunk begins in the file."""
+        return [index * self.chunk_size for index in range(len(self.chunks))]
+
+
+def compute_manifest_digest(encoding: bytes) -> Digest:
+    """Return ``H(MANIFEST ‖ encoding)``."""
+    return Digest(hash_tagged(Tag.MANIFEST, encoding))
+
+
+def compute_leaves(data: bytes, leaf_size: int) -> tuple[bytes, ...]:
+    """Return the SHA-256 of each ``leaf_size`` bytes of ``data``."""
+    view = memoryview(data)
+    return tuple(
+        hashlib.sha256(view[start : start + leaf_size]).digest()
+        for start in range(0, len(data), leaf_size)
+    )
+
+
+def compute_sha256(data: bytes) -> bytes:
+    """Return the SHA-256 of ``data``."""
+    return hashlib.sha256(data).digest()
+
+
+def verify_file(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
+    """Check the digests of chunks and file; ``read(offset, length)`` gives the file's bytes.
+
+    The leaves alone fix every byte. This catches a manifest that contradicts itself.
+
+    Raises:
+        BlobCorrupt: if a digest is not that of the bytes.
+    """
+    whole = hashlib.sha256()
+    for chunk, offset in zip(manifest.chunks, manifest.offsets(), strict=True):
+        part = hashlib.sha256()
+        for start in range(0, chunk.size, manifest.leaf_size):
+            data = read(offset + start, min(manifest.leaf_size, chunk.size - start))
+            part.update(data)
+            whole.update(data)
+        if part.digest() != chunk.sha256:
+            raise BlobCorrupt("the manifest contradicts itself about a chunk")
+    if whole.digest() != manifest.sha256:
+        raise BlobCorrupt("the manifest contradicts itself about the file")
+
+
+def parse_manifest(encoding: bytes) -> Manifest:
+    """Return the manifest that ``encoding`` spells.
+
+    Raises:
+        MalformedData: if it is not canonical, or its sizes do not add up.
+    """
+    if len(encoding) > MAX_MANIFEST:
+        raise MalformedData(f"a manifest has at most {MAX_MANIFEST} bytes")
+    try:
+        value = json.loads(encoding)
+        manifest = Manifest(
+            size=_count(value["size"]),
+            sha256=_digest(value["sha256"]),
+            shards=_count(value["shards"]),
+            chunk_size=_count(value["chunk_size"]),
+            leaf_size=_count(value["leaf_size"]),
+            chunks=tuple(_parse_chunk(chunk) for chunk in value["chunks"]),
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise MalformedData("a manifest lacks a field, or one is garbled") from error
+    _check_sizes(manifest)
+    # Unknown keys, another version, other spacing: all make another encoding.
+    if manifest.encode() != encoding:
+        raise MalformedData("a manifest is not in its canonical encoding")
+    return manifest
+
+
+def _parse_chunk(value: dict[str, Any]) -> Chunk:
+    try:
+        blob_id = parse_blob_id(value["blob_id"])
+    except WalrusdError as error:
+        raise ValueError("blob_id") from error
+    return Chunk(
+        blob_id,
+        _count(value["size"]),
+        _digest(value["sha256"]),
+        tuple(_digest(leaf) for leaf in value["leaves"]),
+    )
+
+
+def _check_sizes(manifest: Manifest) -> None:
+    if (
+        manifest.leaf_size < 1
+        or manifest.chunk_size % manifest.leaf_size
+        or not manifest.chunk_size
+    ):
+        raise MalformedData("a manifest's chunk size is a multiple of its leaf size")
+    expected = -(-manifest.size // manifest.chunk_size)
+    if len(manifest.chunks) != expected:
+        raise MalformedData(f"a manifest has {len(manifest.chunks)} chunks instead of {expected}")
+    for chunk, offset in zip(manifest.chunks, manifest.offsets(), strict=True):
+        if chunk.size != min(manifest.chunk_size, manifest.size - offset):
+            raise MalformedData("a chunk of a manifest has the wrong size")
+        if len(chunk.leaves) != -(-chunk.size // manifest.leaf_size):
+            raise MalformedData("a chunk of a manifest has the wrong number of leaves")
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise ValueError("not a count")
+    return value
+
+
+def _digest(value: object) -> bytes:
+    if not isinstance(value, str) or len(value) != 64:
+        raise ValueError("not a digest")
+    return bytes.fromhex(value)

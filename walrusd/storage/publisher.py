@@ -1,0 +1,264 @@
+"""Storing blobs without paying twice.
+
+The id is computed here first; what a publisher answers must match it. Before anything is sent the
+ledger notes it; when an answer stays away, the storage nodes are asked whether the blob arrived
+before it is sent, and paid for, again.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from walrusd.errors import MalformedData, StorageUnreachable, StoreRefused, WalrusdError
+from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.classify import Outcome
+from walrusd.storage.codec import Encoding, compute_encoding
+from walrusd.storage.failover import ask_in_turn
+from walrusd.storage.files import FileSpan
+from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
+from walrusd.storage.ledger import StoredBlob, UploadLedger
+from walrusd.storage.receipt import MAX_RECEIPT, BlobStatus, parse_receipt, parse_status
+from walrusd.units import Address, BlobId
+
+DEFAULT_EPOCHS = 5
+PUT_ROUNDS = 3
+STATUS_CHECKS = 3
+
+
+class Publisher:
+    """Stores through ``publishers``; new objects go to ``owner``, who can then renew them."""
+
+    def __init__(
+        self,
+        publishers: EndpointPool,
+        nodes: EndpointPool,
+        shards: int,
+        ledger: UploadLedger,
+        owner: Address | None = None,
+    ) -> None:
+        self._publishers = publishers
+        self._nodes = nodes
+        self._shards = shards
+        self._ledger = ledger
+        self._owner = owner
+        self._busy: dict[BlobId, trio.Event] = {}
+
+    async def put_blob(
+        self,
+        source: bytes | Path | FileSpan,
+        *,
+        epochs: int = DEFAULT_EPOCHS,
+        permanent: bool = True,
+        min_end_epoch: int | None = None,
+    ) -> StoredBlob:
+        """Store ``source`` for ``epochs`` epochs from the current one on.
+
+        With ``min_end_epoch`` a permanent blob that the ledger knows to live that long is not sent
+        again. Deletable blobs (``permanent=False``) cannot be told from other people's, so only
+        permanent ones are found again after an interrupted upload.
+
+        Raises:
+            StoreRefused: if a publisher refuses, answers nonsense, or cannot pay.
+            StorageUnreachable: if no publisher answers; the upload can be tried again.
+            OurFault: if the blob is too large for the network.
+            OSError: if the file cannot be read.
+        """
+        if epochs < 1:
+            raise StoreRefused("a blob is stored for at least one epoch", hint="use epochs ≥ 1")
+        if isinstance(source, Path):
+            source = await FileSpan.of(source)
+        encoding = await compute_encoding(source, self._shards)
+        async with self._alone(encoding.blob_id):
+            known = self._ledger.find(encoding.blob_id)
+            if known and known.permanent and permanent:
+                if known.stored is None:
+                    found = await self._find_permanent(encoding, min_end_epoch or 0)
+                    if found:
+                        return found
+                elif min_end_epoch is not None and known.stored.end_epoch >= min_end_epoch:
+                    return known.stored
+            upload = _Upload(encoding, source, epochs, permanent, min_end_epoch or 0)
+            upload.uncertain = known is not None and known.stored is None
+            return await self._store(upload)
+
+    async def find_status(self, blob_id: BlobId) -> BlobStatus | None:
+        """Ask the storage nodes about a blob; None if it does not exist.
+
+        Raises:
+            StorageUnreachable: if no node answers, or none is configured.
+        """
+
+        async def attempt(endpoint: Endpoint) -> BlobStatus | None:
+            path = f"/v1/blobs/{format_blob_id(blob_id)}/status"
+            reply = await self._nodes.request(endpoint, "GET", path, max_bytes=MAX_RECEIPT)
+            try:
+                return parse_status(reply.body)
+            except MalformedData as error:
+                raise EndpointFailure(Outcome.BAD_REQUEST, endpoint.url, error.message) from error
+
+        return await ask_in_turn(self._nodes, attempt, what="blob status", rounds=2)
+
+    async def _store(self, upload: "_Upload") -> StoredBlob:
+        for round_ in range(PUT_ROUNDS):
+            for endpoint in upload.order(self._publishers.ranked()):
+                stored = await self._attempt(upload, endpoint)
+                if stored is not None:
+                    return stored
+                if upload.doubtful is endpoint:
+                    # Only this publisher can take up its own unfinished registration.
+                    break
+            if all(e.url in upload.given_up for e in self._publishers.ranked()):
+                break
+            if round_ + 1 < PUT_ROUNDS:
+                await trio.sleep(self._publishers.policy.delay(round_))
+        story = "; ".join(upload.story) or "no publisher is configured"
+        message = f"cannot store blob {format_blob_id(upload.encoding.blob_id)}: {story}"
+        if upload.refusal is not None:
+            raise StoreRefused(message, hint=upload.refusal.hint) from upload.refusal
+        raise StorageUnreachable(message)
+
+    async def _attempt(self, upload: "_Upload", endpoint: Endpoint) -> StoredBlob | None:
+        """Send the blob once; None if that did not store it, with the reason in ``upload``."""
+        encoding = upload.encoding
+        if endpoint.size_limit is not None and encoding.size >= endpoint.size_limit:
+            upload.refuse(endpoint, StoreRefused("too large for this publisher"))
+            return None
+        self._ledger.note_start(
+            encoding.blob_id,
+            size=encoding.size,
+            permanent=upload.permanent,
+            publisher=endpoint.url,
+        )
+        try:
+            reply = await self._publishers.request(
+                endpoint,
+                "PUT",
+                "/v1/blobs",
+                params=upload.query(self._owner),
+                content=upload.source,
+                max_bytes=MAX_RECEIPT,
+            )
+            stored = parse_receipt(
+                reply.body, encoding.blob_id, encoding.size, permanent=upload.permanent
+            )
+        except EndpointFailure as failure:
+            return await self._judge(upload, endpoint, failure)
+        except StoreRefused as refusal:
+            upload.refuse(endpoint, refusal)
+            return None
+        except MalformedData as error:
+            self._publishers.quarantine(endpoint)
+            upload.refuse(endpoint, StoreRefused(error.message, hint="use another publisher"))
+            return await self._look_again(upload)
+        return self._ledger.note_stored(stored)
+
+    async def _judge(
+        self, upload: "_Upload", endpoint: Endpoint, failure: EndpointFailure
+    ) -> StoredBlob | None:
+        if failure.outcome in (Outcome.INTERRUPTED, Outcome.UNAVAILABLE):
+            upload.doubt(endpoint, failure)
+            return await self._look_again(upload)
+        if failure.outcome.may_pass:
+            upload.story.append(str(failure))
+            return None
+        if failure.outcome is Outcome.TOO_LARGE:
+            endpoint.size_limit = upload.encoding.size
+        upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
+        return None
+
+    async def _look_again(self, upload: "_Upload") -> StoredBlob | None:
+        """The publisher may still be at it: ask for a while whether the blob has arrived."""
+        if not upload.permanent or not self._nodes:
+            return None
+        for check in range(STATUS_CHECKS):
+            found = await self._find_permanent(upload.encoding, upload.min_end_epoch)
+            if found:
+                return found
+            await trio.sleep(self._publishers.policy.delay(check))
+        return None
+
+    async def _find_permanent(self, encoding: Encoding, min_end_epoch: int) -> StoredBlob | None:
+        if not self._nodes:
+            return None
+        try:
+            status = await self.find_status(encoding.blob_id)
+        except WalrusdError:
+            # Not knowing is an answer here: the publisher itself will look before it pays.
+            return None
+        if status is None or not status.certified or status.end_epoch is None:
+            return None
+        if status.end_epoch < min_end_epoch:
+            return None
+        stored = StoredBlob(encoding.blob_id, encoding.size, status.end_epoch, None)
+        return self._ledger.note_stored(stored)
+
+    @asynccontextmanager
+    async def _alone(self, blob_id: BlobId) -> AsyncIterator[None]:
+        """Let one task at a time store one blob: two at once would both be charged."""
+        while blob_id in self._busy:
+            await self._busy[blob_id].wait()
+        done = self._busy[blob_id] = trio.Event()
+        try:
+            yield
+        finally:
+            del self._busy[blob_id]
+            done.set()
+
+
+_HINTS = {
+    Outcome.TOO_LARGE: "use a publisher with a larger limit, or smaller chunks",
+    Outcome.AUTH_REJECTED: "this publisher wants a token; use another",
+}
+
+
+class _Upload:
+    """One blob on its way, over all attempts."""
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        source: bytes | FileSpan,
+        epochs: int,
+        permanent: bool,
+        min_end_epoch: int,
+    ) -> None:
+        self.encoding = encoding
+        self.source = source
+        self.epochs = epochs
+        self.permanent = permanent
+        self.min_end_epoch = min_end_epoch
+        self.uncertain = False
+        self.doubtful: Endpoint | None = None
+        self.given_up: set[str] = set()
+        self.story: list[str] = []
+        self.refusal: StoreRefused | None = None
+
+    def query(self, owner: Address | None) -> dict[str, str]:
+        query = {"epochs": str(self.epochs)}
+        if self.permanent:
+            query["permanent"] = "true"
+        if owner:
+            query["send_object_to"] = owner
+        if self.uncertain:
+            query["reuse_resources"] = "true"
+        return query
+
+    def order(self, ranked: list[Endpoint]) -> list[Endpoint]:
+        left = [endpoint for endpoint in ranked if endpoint.url not in self.given_up]
+        return sorted(left, key=lambda endpoint: endpoint is not self.doubtful)
+
+    def doubt(self, endpoint: Endpoint, failure: EndpointFailure) -> None:
+        if self.doubtful is endpoint:
+            # Twice without an answer: the next round may turn to another publisher.
+            self.doubtful = None
+        else:
+            self.doubtful = endpoint
+        self.uncertain = True
+        self.story.append(str(failure))
+
+    def refuse(self, endpoint: Endpoint, refusal: StoreRefused) -> None:
+        self.given_up.add(endpoint.url)
+        self.story.append(f"{endpoint.url}: {refusal.message}")
+        self.refusal = refusal

@@ -1,0 +1,108 @@
+"""What publishers and storage nodes say about a blob, read strictly."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.errors import MalformedData, StoreRefused
+from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.ledger import StoredBlob
+from walrusd.units import BlobId, ObjectId, normalize_address
+
+MAX_RECEIPT = 64 << 10
+_FUNDS = ("sufficient balance", "NoCompatiblePaymentCoin", "InsufficientGas", "InsufficientCoin")
+
+
+@dataclass(frozen=True)
+class BlobStatus:
+    """What a storage node knows of a blob: certified, and for a permanent one, its end."""
+
+    certified: bool
+    permanent: bool
+    end_epoch: int | None
+
+
+def parse_receipt(body: bytes, blob_id: BlobId, size: int, *, permanent: bool) -> StoredBlob:
+    """Return what a publisher's answer to ``PUT /v1/blobs`` promises about our blob.
+
+    Raises:
+        StoreRefused: if the answer is a refusal (Walrus sends those with status 200 too).
+        MalformedData: if it is no receipt, or one for something else.
+    """
+    reply = _parse_object(body, "a publisher's receipt")
+    if len(reply) != 1:
+        raise MalformedData("a publisher's receipt has exactly one key")
+    ((kind, value),) = reply.items()
+    try:
+        if kind == "newlyCreated":
+            return _read_created(value["blobObject"], blob_id, size, permanent=permanent)
+        if kind == "alreadyCertified":
+            _check_blob_id(value["blobId"], blob_id)
+            return StoredBlob(blob_id, size, _number(value["endEpoch"]), None)
+        if kind == "error":
+            raise _refusal(str(value["errorMsg"]))
+        if kind == "markedInvalid":
+            raise StoreRefused("Walrus has marked this blob as invalid", hint="store other bytes")
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedData(f"a publisher's receipt lacks or garbles {error}") from error
+    raise MalformedData("a publisher's receipt is of an unknown kind")
+
+
+def parse_status(body: bytes) -> BlobStatus | None:
+    """Return a storage node's view of a blob; None if it does not exist or is invalid.
+
+    Raises:
+        MalformedData: if the answer does not have the form of one.
+    """
+    reply = _parse_object(body, "a blob status")
+    try:
+        data = reply["success"]["data"]
+        if data == "nonexistent" or "invalid" in data:
+            return None
+        if "permanent" in data:
+            status = data["permanent"]
+            return BlobStatus(bool(status["isCertified"]), True, _number(status["endEpoch"]))
+        status = data["deletable"]
+        return BlobStatus(status.get("initialCertifiedEpoch") is not None, False, None)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedData(f"a blob status lacks or garbles {error}") from error
+
+
+def _read_created(
+    value: dict[str, Any], blob_id: BlobId, size: int, *, permanent: bool
+) -> StoredBlob:
+    _check_blob_id(value["blobId"], blob_id)
+    if _number(value["size"]) != size or value["deletable"] is not (not permanent):
+        raise MalformedData("a publisher's receipt is for another size or persistence")
+    end_epoch = _number(value["storage"]["endEpoch"])
+    return StoredBlob(blob_id, size, end_epoch, ObjectId(normalize_address(value["id"])))
+
+
+def _parse_object(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedData(f"{what} is JSON, this is not") from error
+    if not isinstance(value, dict):
+        raise MalformedData(f"{what} is a JSON object")
+    return value
+
+
+def _check_blob_id(text: object, blob_id: BlobId) -> None:
+    if text != format_blob_id(blob_id):
+        raise MalformedData("a publisher's receipt is for another blob")
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("a number")
+    return value
+
+
+def _refusal(text: str) -> StoreRefused:
+    said = "".join(c if c.isprintable() else " " for c in text[:200])
+    if any(mark in text for mark in _FUNDS):
+        return StoreRefused(
+            f"the publisher cannot pay: {said}", hint="fund the publisher's wallet, or use another"
+        )
+    return StoreRefused(f"the publisher refused: {said}", hint="see the publisher's log")

@@ -1,0 +1,254 @@
+"""Walrus as the rest of the daemon sees it: put and get blobs and files, verified and cached."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import trio
+
+from walrusd.errors import BlobCorrupt, BlobTooLarge
+from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.cache import BlobCache
+from walrusd.storage.files import FileSpan
+from walrusd.storage.http import EndpointPool, RetryPolicy, TransportFactory
+from walrusd.storage.ledger import StoredBlob, UploadLedger
+from walrusd.storage.manifest import (
+    CHUNK_SIZE,
+    LEAF_SIZE,
+    MAX_MANIFEST,
+    Chunk,
+    Manifest,
+    compute_leaves,
+    compute_manifest_digest,
+    compute_sha256,
+    parse_manifest,
+    verify_file,
+)
+from walrusd.storage.publisher import DEFAULT_EPOCHS, Publisher
+from walrusd.storage.reader import Reader
+from walrusd.storage.rows import cut_by_leaves
+from walrusd.units import Address, BlobId
+
+CACHE_CAPACITY = 4 << 30
+PROPAGATION_SECONDS = 60.0
+"""For so long after storing, a "not found" may be a stale answer."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A stored file: its manifest, the manifest's own blob, and the earliest end of any part."""
+
+    manifest: Manifest
+    manifest_blob: StoredBlob
+    end_epoch: int
+
+    @property
+    def blob_id(self) -> BlobId:
+        """The blob id of the manifest."""
+        return self.manifest_blob.blob_id
+
+    @property
+    def digest(self) -> bytes:
+        """The digest to anchor, 32 bytes."""
+        return self.manifest.digest()
+
+
+class WalrusStore:
+    """The adapter to one Walrus network. Use it as an async context manager, or close it."""
+
+    def __init__(
+        self,
+        aggregators: Sequence[str],
+        publishers: Sequence[str],
+        shards: int,
+        cache_dir: Path,
+        connection: sqlite3.Connection,
+        *,
+        nodes: Sequence[str] = (),
+        owner: Address | None = None,
+        cache_capacity: int = CACHE_CAPACITY,
+        chunk_size: int = CHUNK_SIZE,
+        leaf_size: int = LEAF_SIZE,
+        policy: RetryPolicy | None = None,
+        make_transport: TransportFactory | None = None,
+    ) -> None:
+        """Set up, without any request.
+
+        ``nodes`` are storage nodes (or a devnet, which answers like one): they make verification
+        cheap and interrupted uploads certain. ``owner`` receives the Blob objects. ``connection``
+        holds the upload ledger and must belong to the event loop's thread.
+
+        Raises:
+            ConfigError: if a URL is not one.
+            ValueError: if ``chunk_size`` is not a multiple of ``leaf_size``.
+        """
+        if leaf_size < 1 or chunk_size < leaf_size or chunk_size % leaf_size:
+            raise ValueError("the chunk size is a multiple of the leaf size")
+        self.shards = shards
+        self._chunk_size = chunk_size
+        self._leaf_size = leaf_size
+        self._pools = [
+            EndpointPool(urls, policy, make_transport) for urls in (aggregators, publishers, nodes)
+        ]
+        aggregator_pool, publisher_pool, node_pool = self._pools
+        self._recent: dict[BlobId, float] = {}
+        self._reader = Reader(aggregator_pool, node_pool, shards, self._is_recent)
+        ledger = UploadLedger(connection)
+        self._publisher = Publisher(publisher_pool, node_pool, shards, ledger, owner)
+        self._cache = BlobCache(cache_dir, cache_capacity)
+        self._cache_turn = trio.CapacityLimiter(1)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for pool in self._pools:
+            await pool.aclose()
+
+    async def put(
+        self,
+        data: bytes | Path | FileSpan,
+        *,
+        epochs: int = DEFAULT_EPOCHS,
+        permanent: bool = True,
+        min_end_epoch: int | None = None,
+    ) -> StoredBlob:
+        """Store one blob. Arguments and errors as ``Publisher.put_blob``."""
+        stored = await self._publisher.put_blob(
+            data, epochs=epochs, permanent=permanent, min_end_epoch=min_end_epoch
+        )
+        self._note_recent(stored.blob_id)
+        if isinstance(data, bytes):
+            await self._remember(stored.blob_id, data)
+        return stored
+
+    async def get(self, blob_id: BlobId, max_bytes: int) -> bytes:
+        """Return one verified blob, from the cache if it is there.
+
+        Raises:
+            BlobTooLarge, BlobCorrupt, BlobNotFound, StorageUnreachable: as ``Reader.read_blob``.
+        """
+        cached = await trio.to_thread.run_sync(self._cache.get, blob_id, limiter=self._cache_turn)
+        if cached is not None and len(cached) <= max_bytes:
+            return cached
+        data = await self._reader.read_blob(blob_id, max_bytes=max_bytes)
+        await self._remember(blob_id, data)
+        return data
+
+    async def download(self, blob_id: BlobId, path: Path, max_bytes: int) -> None:
+        """Write one verified blob to ``path``. Errors as ``Reader.download``."""
+        await self._reader.download(blob_id, path, max_bytes=max_bytes)
+
+    async def put_file(
+        self,
+        path: Path,
+        *,
+        epochs: int = DEFAULT_EPOCHS,
+        min_end_epoch: int | None = None,
+    ) -> StoredFile:
+        """Store a file as chunks and a manifest, all permanent.
+
+        Each chunk is read once, so a file that changes meanwhile still gives a true manifest.
+
+        Raises:
+            StoreRefused, StorageUnreachable, OurFault, OSError: as ``Publisher.put_blob``.
+        """
+        span = await FileSpan.of(path)
+        whole = hashlib.sha256()
+        chunks, ends = [], []
+        for offset in range(0, span.length, self._chunk_size):
+            length = min(self._chunk_size, span.length - offset)
+            data = await trio.to_thread.run_sync(FileSpan(path, offset, length).read)
+            await trio.to_thread.run_sync(whole.update, data)
+            leaves = await trio.to_thread.run_sync(compute_leaves, data, self._leaf_size)
+            digest = await trio.to_thread.run_sync(compute_sha256, data)
+            stored = await self._publisher.put_blob(
+                data, epochs=epochs, min_end_epoch=min_end_epoch
+            )
+            self._note_recent(stored.blob_id)
+            chunks.append(Chunk(stored.blob_id, length, digest, leaves))
+            ends.append(stored.end_epoch)
+        manifest = Manifest(
+            span.length,
+            whole.digest(),
+            self.shards,
+            self._chunk_size,
+            self._leaf_size,
+            tuple(chunks),
+        )
+        blob = await self.put(manifest.encode(), epochs=epochs, min_end_epoch=min_end_epoch)
+        return StoredFile(manifest, blob, min([blob.end_epoch, *ends]))
+
+    async def get_manifest(self, blob_id: BlobId, expected_digest: bytes) -> Manifest:
+        """Return the manifest in ``blob_id``, whose digest must be the one anchored.
+
+        Raises:
+            BlobCorrupt: if the blob is intact but not the manifest expected.
+            MalformedData: if it is no manifest.
+            BlobTooLarge, BlobNotFound, StorageUnreachable: as ``get``.
+        """
+        encoding = await self.get(blob_id, MAX_MANIFEST)
+        if compute_manifest_digest(encoding) != expected_digest:
+            raise BlobCorrupt(
+                f"blob {format_blob_id(blob_id)} is not the manifest that was announced"
+            )
+        return parse_manifest(encoding)
+
+    async def get_file(
+        self, blob_id: BlobId, expected_digest: bytes, path: Path, *, max_bytes: int
+    ) -> Manifest:
+        """Fetch the file whose manifest is in ``blob_id`` to ``path``; return the manifest.
+
+        Chunks are fetched leaf by leaf from all aggregators, each leaf checked against the
+        manifest and hence against ``expected_digest``. What an earlier try had verified is kept;
+        ``path`` appears whole or not at all.
+
+        Raises:
+            BlobTooLarge: if the file has more than ``max_bytes`` bytes.
+            BlobCorrupt, MalformedData, BlobNotFound, StorageUnreachable: as ``get_manifest``.
+            OSError: if the file cannot be written.
+        """
+        manifest = await self.get_manifest(blob_id, expected_digest)
+        if manifest.size > max_bytes:
+            raise BlobTooLarge(f"the file has {manifest.size} bytes, {max_bytes} are allowed")
+        pieces = [
+            piece
+            for chunk, offset in zip(manifest.chunks, manifest.offsets(), strict=True)
+            for piece in cut_by_leaves(
+                chunk.blob_id, chunk.size, manifest.leaf_size, chunk.leaves, offset
+            )
+        ]
+        await self._reader.assemble(
+            pieces,
+            path,
+            expected_digest.hex()[:16],
+            manifest.size,
+            final_check=partial(verify_file, manifest),
+        )
+        return manifest
+
+    async def _remember(self, blob_id: BlobId, data: bytes) -> None:
+        await trio.to_thread.run_sync(self._cache.put, blob_id, data, limiter=self._cache_turn)
+
+    def _note_recent(self, blob_id: BlobId) -> None:
+        now = trio.current_time()
+        self._recent = {b: t for b, t in self._recent.items() if now - t < PROPAGATION_SECONDS}
+        self._recent[blob_id] = now
+
+    def _is_recent(self, blob_id: BlobId) -> bool:
+        stored_at = self._recent.get(blob_id)
+        return stored_at is not None and trio.current_time() - stored_at < PROPAGATION_SECONDS
