@@ -1,0 +1,167 @@
+"""Does a verification file hold? Every check by name, so that a person sees what was looked at.
+
+Nothing here needs a network: what only the chain knows (the anchored digest) is an argument.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from walrusd.crypto import merkle
+from walrusd.crypto.chunks import compute_chunk_root, compute_update_root
+from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
+from walrusd.crypto.g1 import decode_point
+from walrusd.crypto.pedersen import compute_pok_context, verify_proof
+from walrusd.crypto.rows import Update, compute_row_count, compute_scheme_root, verify_rows
+from walrusd.crypto.stream import decrypt_bytes, verify_key_check
+from walrusd.crypto.vfile import VerificationFile, read_verification_file
+from walrusd.crypto.vfile_header import Section
+from walrusd.errors import PeerFault, VerificationFailed
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. ``detail`` says what was wrong, and is empty otherwise."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """A file that passed every check. ``anchored`` if its digest was compared with the chain's."""
+
+    file: VerificationFile
+    checks: tuple[Check, ...]
+    anchored: bool
+
+
+def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
+    """Return the cost function, having checked key and plaintext against the header.
+
+    Raises:
+        DecryptionFailed: if the key is not the committed one, or the section is damaged.
+        VerificationFailed: if the plaintext is not the committed one.
+        MalformedData: if the plaintext is not a cost function.
+    """
+    subject = file.header.subject
+    verify_key_check(cost_key, subject.submission, file.header.key_check)
+    plaintext = decrypt_bytes(file.cost_stream, cost_key, subject.cost_aad())
+    if compute_loss_root(cost_key, plaintext) != file.header.loss_root:
+        raise VerificationFailed("the cost function is not the one that was committed")
+    return parse_cost_function(plaintext)
+
+
+def verify_file_update(file: VerificationFile, update: Update, blindings: Sequence[int]) -> None:
+    """Check an opened update against the file: its root, range, and every row commitment.
+
+    Raises:
+        VerificationFailed: if the update is not the committed one.
+        MalformedData: if a row commitment or the number of blindings is wrong.
+    """
+    quantisation = file.header.quantisation
+    bound = 1 << (quantisation.value_bits - 1)
+    if update.size != quantisation.entries:
+        raise VerificationFailed(
+            f"the update has {update.size} entries, the file says {quantisation.entries}"
+        )
+    if int(update.max()) >= bound or int(update.min()) < -bound:
+        raise VerificationFailed(f"the update does not fit {quantisation.value_bits} bits")
+    if compute_update_root(update) != file.header.update_root:
+        raise VerificationFailed("the update does not have the committed root")
+    verify_rows(update, blindings, file.row_commitments, file.header.scheme.row_length)
+
+
+def inspect_verification_file(
+    file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
+) -> tuple[Check, ...]:
+    """Run every check and return all results, good and bad."""
+    checks: list[tuple[str, Callable[[], None]]] = [
+        ("digest", lambda: _check_digest(file, file.stored_digest, "stored in the file")),
+    ]
+    if expected_digest is not None:
+        checks.append(("anchor", lambda: _check_digest(file, expected_digest, "on the chain")))
+    checks += [
+        ("sections", lambda: _check_sections(file)),
+        ("trace", lambda: _check_trace(file)),
+        ("row root", lambda: _check_row_root(file)),
+        ("row commitments", lambda: _check_points(file)),
+        ("cost proof", lambda: _check_proof(file)),
+    ]
+    if cost_key is not None:
+        checks.append(("cost function", lambda: _check_cost(file, cost_key)))
+    return tuple(_run(name, check) for name, check in checks)
+
+
+def verify_verification_file(
+    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
+) -> VerifiedFile:
+    """Check a whole file and return it as verified.
+
+    Without ``expected_digest`` the file is consistent in itself, but the fields that no proof
+    covers (such as the dataset's id) are its maker's word.
+
+    Raises:
+        MalformedData: if the bytes are not a verification file.
+        VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
+    """
+    file = read_verification_file(data)
+    checks = inspect_verification_file(file, expected_digest=expected_digest, cost_key=cost_key)
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        raise VerificationFailed(
+            f"the verification file fails: {', '.join(check.name for check in failed)}",
+            hint=failed[0].detail,
+            checks=[{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
+        )
+    return VerifiedFile(file, checks, anchored=expected_digest is not None)
+
+
+def _run(name: str, check: Callable[[], None]) -> Check:
+    try:
+        check()
+    except PeerFault as fault:
+        return Check(name, ok=False, detail=fault.message)
+    return Check(name, ok=True)
+
+
+def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
+    if file.digest != expected:
+        raise VerificationFailed(f"the header does not have the digest {where}")
+
+
+def _check_sections(file: VerificationFile) -> None:
+    for section in Section:
+        if compute_chunk_root(file.section(section)) != file.section_roots[section]:
+            raise VerificationFailed(f"the {section.name.lower()} section was changed")
+
+
+def _check_trace(file: VerificationFile) -> None:
+    if len(file.trace_leaves) < 2:
+        raise VerificationFailed("a trace has at least one segment")
+    if merkle.compute_root(file.trace_leaves) != file.header.trace_root:
+        raise VerificationFailed("the trace leaves do not give the trace root")
+
+
+def _check_row_root(file: VerificationFile) -> None:
+    scheme = file.header.scheme
+    rows = compute_row_count(file.header.quantisation.entries, scheme.row_length)
+    if not rows == scheme.rows == len(file.row_commitments):
+        raise VerificationFailed(f"the update takes {rows} row commitments")
+    if compute_scheme_root(file.row_commitments) != scheme.rows_root:
+        raise VerificationFailed("the row commitments do not give their root")
+
+
+def _check_points(file: VerificationFile) -> None:
+    for commitment in file.row_commitments:
+        decode_point(commitment)
+
+
+def _check_proof(file: VerificationFile) -> None:
+    header = file.header
+    context = compute_pok_context(header.subject.ctx(), header.trace_root, header.update_root)
+    verify_proof(context, header.scheme.cost_commitment, header.scheme.cost_proof)
+
+
+def _check_cost(file: VerificationFile, cost_key: bytes) -> None:
+    open_cost(file, cost_key)
