@@ -1,6 +1,6 @@
 """Calls of contract functions: arguments in, mutations checked, results out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from walrusd.chain.bcs import Layout
@@ -61,25 +61,17 @@ def call_function(
     return _Call(packages, context, slots, package.id, function, call.arguments).run()
 
 
+@dataclass
 class _Call:
-    def __init__(
-        self,
-        packages: Packages,
-        context: MoveContext,
-        slots: Slots,
-        package: str,
-        function: ContractFunction,
-        arguments: tuple[ptb.Argument, ...],
-    ) -> None:
-        self.packages = packages
-        self.context = context
-        self.slots = slots
-        self.package = package
-        self.function = function
-        self.arguments = arguments
-        self.moved: list[Layout] = []
-        self.frozen: list[tuple[Layout, bytes]] = []
-        self.borrowed: list[Layout] = []
+    packages: Packages
+    context: MoveContext
+    slots: Slots
+    package: str
+    function: ContractFunction
+    arguments: tuple[ptb.Argument, ...]
+    moved: list[Layout] = field(default_factory=list)
+    frozen: list[tuple[Layout, bytes]] = field(default_factory=list)
+    borrowed: list[Layout] = field(default_factory=list)
 
     def run(self) -> tuple[list[Value], list[EmittedEvent]]:
         context = self.context

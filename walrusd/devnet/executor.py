@@ -120,6 +120,7 @@ class Execution:
             package = found.type.partition("::")[0]
             if not self.packages.is_transferable(package, type(found.value)):
                 raise fail_argument(number, Arg.INVALID_TRANSFER_OBJECT)
+            self.context.package = package
             self.context.transfer(found.value, to)
         return []
 
@@ -154,6 +155,10 @@ class Execution:
         )
         if after != self._before:
             raise ContractDefectError(f"{self._before} Mist went in and {after} came out")
+
+    def initial(self) -> list[StructValue]:
+        """Return the inputs and the gas coin as they were given."""
+        return [v for v in self._initial if isinstance(v, StructValue)]
 
     def remaining(self) -> list[StructValue]:
         """Return the inputs that still lie where they were, changed or not."""

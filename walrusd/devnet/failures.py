@@ -13,6 +13,7 @@ class FailureKind(IntEnum):
     """Numbers of ``ExecutionError.ExecutionErrorKind`` in sui.rpc.v2; BCS has one less."""
 
     INSUFFICIENT_GAS = 1
+    OBJECT_TOO_BIG = 5
     INSUFFICIENT_COIN_BALANCE = 8
     COIN_BALANCE_OVERFLOW = 9
     MOVE_ABORT = 13
@@ -46,7 +47,8 @@ class ExecutionFailure(Exception):
     """Raised when a transaction fails while it runs: undone, but gas is charged.
 
     ``argument`` and ``index`` belong to ``COMMAND_ARGUMENT_ERROR``; ``index`` (result, sub) also
-    to ``UNUSED_VALUE_WITHOUT_DROP``; ``abort`` to ``MOVE_ABORT``. ``command`` is filled in by the
+    to ``UNUSED_VALUE_WITHOUT_DROP`` and (size, limit) to ``OBJECT_TOO_BIG``; ``abort`` to
+    ``MOVE_ABORT``. ``command`` is filled in by the
     interpreter.
     """
 

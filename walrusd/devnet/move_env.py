@@ -188,10 +188,11 @@ class Fate(Enum):
 
 @dataclass(frozen=True)
 class Placement:
-    """An object and where it went; ``owner`` is set for ``Fate.ADDRESS`` only."""
+    """An object of ``package`` and where it went; ``owner`` is for ``Fate.ADDRESS`` only."""
 
     value: Any
     fate: Fate
+    package: str
     owner: str | None = None
 
 
@@ -236,8 +237,15 @@ class MoveContext:
 
     def fresh_id(self) -> str:
         """``object::new``: ``blake2b256(0xf1 ‖ digest ‖ u64 n)``."""
-        preimage = b"\xf1" + self.digest + struct.pack("<Q", self.ids_created)
         self.ids_created += 1
+        return self._derive_id(self.ids_created - 1)
+
+    def compute_fresh_ids(self) -> set[str]:
+        """Return every id that this transaction has made so far."""
+        return {self._derive_id(n) for n in range(self.ids_created)}
+
+    def _derive_id(self, number: int) -> str:
+        preimage = b"\xf1" + self.digest + struct.pack("<Q", number)
         return address_from_bytes(hashlib.blake2b(preimage, digest_size=32).digest())
 
     def emit(self, event: Any) -> None:
@@ -261,30 +269,29 @@ class MoveContext:
 
     def share(self, obj: Any) -> None:
         """``transfer::share_object``."""
-        self._place(Placement(obj, Fate.SHARED))
+        self._place(obj, Fate.SHARED)
 
     def transfer(self, obj: Any, to: str) -> None:
         """``transfer::transfer`` to an address (burning is a transfer to the burn address)."""
-        self._place(Placement(obj, Fate.ADDRESS, normalize_address(to)))
+        self._place(obj, Fate.ADDRESS, normalize_address(to))
 
     def freeze(self, obj: Any) -> None:
         """``transfer::freeze_object``."""
-        self._place(Placement(obj, Fate.IMMUTABLE))
+        self._place(obj, Fate.IMMUTABLE)
 
     def delete(self, obj: Any) -> None:
         """``object::delete`` of an object taken by value."""
-        self._place(Placement(obj, Fate.DELETED))
+        self._place(obj, Fate.DELETED)
 
     def wrap(self, obj: Any) -> None:
         """Say that an object taken by value is now a field of another."""
-        self._place(Placement(obj, Fate.WRAPPED))
+        self._place(obj, Fate.WRAPPED)
 
-    def _place(self, placement: Placement) -> None:
-        oid = placement.value.id
-        before = self.placements.get(oid)
+    def _place(self, obj: Any, fate: Fate, owner: str | None = None) -> None:
+        before = self.placements.get(obj.id)
         if before is not None and before.fate is not Fate.WRAPPED:
-            raise ContractDefectError(f"object {oid} is placed twice")
-        self.placements[oid] = placement
+            raise ContractDefectError(f"object {obj.id} is placed twice")
+        self.placements[obj.id] = Placement(obj, fate, self.package, owner)
 
     # Coins of SUI. A balance inside an object is a plain integer field.
 

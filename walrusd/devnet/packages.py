@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from walrusd.chain.bcs import BalanceCodec, Layout, Optional, StructCodec, Vector
@@ -109,9 +108,13 @@ def _sum(codec: Any, value: Any) -> int:
     return 0
 
 
-@cache
-def _holds_sui(layout: Any) -> bool:
-    return any(_may_hold(codec) for codec in layout.codecs().values())
+_HOLDS: dict[Any, bool] = {}
+
+
+def _holds_sui(layout: type[Layout]) -> bool:
+    if layout not in _HOLDS:
+        _HOLDS[layout] = any(_may_hold(codec) for codec in layout.codecs().values())
+    return _HOLDS[layout]
 
 
 def _may_hold(codec: Any) -> bool:
