@@ -1,0 +1,287 @@
+"""Follows the events of our package: in ledger order, without gaps or repeats.
+
+ListEvents is the only source of events. SubscribeEvents is only a doorbell that says when to ask
+again; without it the follower polls. The caller stores the cursor together with the effects of the
+events it came with, in one database transaction: that makes the effects happen exactly once.
+"""
+
+import base64
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+import trio
+from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
+
+from walrusd.chain.client import SuiClient
+from walrusd.chain.types import ChainEvent
+from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
+from walrusd.errors import ChainRefused, ChainUnreachable
+from walrusd.units import normalize_address
+
+log = logging.getLogger(__name__)
+
+Handle = Callable[[Sequence[ChainEvent], "Cursor"], Awaitable[None]]
+
+PAGE = 200
+"""How many events one request asks for."""
+
+SAVE_EVERY = 1000
+"""A cursor without events is handed out only every so many checkpoints."""
+
+_PATIENCE = 10
+"""How often in a row a node may refuse to list before that is an error."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far the ledger has been read."""
+
+    token: bytes | None = None
+    """The node's opaque place to resume; a node that does not know it is asked by checkpoint."""
+    checkpoint: int = -1
+    """Every event up to and including this checkpoint has been handled."""
+    position: tuple[int, int, int] = (-1, -1, -1)
+    """``(checkpoint, transaction, event)`` of the last event handled."""
+
+    @classmethod
+    def at(cls, checkpoint: int) -> Self:
+        """Return where to start when nothing before ``checkpoint`` matters."""
+        return cls(checkpoint=checkpoint - 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cursor as JSON values."""
+        token = None if self.token is None else base64.b64encode(self.token).decode()
+        return {"token": token, "checkpoint": self.checkpoint, "position": list(self.position)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Return the cursor that ``to_json`` wrote."""
+        token = None if value["token"] is None else base64.b64decode(value["token"])
+        checkpoint, transaction, event = value["position"]
+        return cls(token, value["checkpoint"], (checkpoint, transaction, event))
+
+    def to_bytes(self) -> bytes:
+        """Return the cursor as bytes."""
+        return json.dumps(self.to_json(), separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Return the cursor that ``to_bytes`` wrote."""
+        return cls.from_json(json.loads(raw))
+
+
+class Follower:
+    """Hands over the events whose types the given packages define.
+
+    An event type belongs to the package version that introduced it, so ``packages`` lists every
+    version. (Filtering by emitting module would miss calls made through other contracts.)
+    """
+
+    def __init__(
+        self,
+        client: SuiClient,
+        packages: Sequence[str],
+        cursor: Cursor,
+        *,
+        poll: float = 10.0,
+        idle: float = 60.0,
+    ) -> None:
+        """Start after ``cursor``; ``poll`` and ``idle`` in seconds.
+
+        Args:
+            client: the network.
+            packages: every package id that defines event types of interest.
+            cursor: where to continue.
+            poll: how often to ask when no doorbell rings.
+            idle: after how much silence the doorbell is taken for broken.
+        """
+        self.cursor = cursor
+        self._client = client
+        self._filter = pb.EventFilter(terms=[_defined_in(package) for package in packages])
+        self._poll, self._idle = poll, idle
+        self._saved = cursor.checkpoint
+        self._tip = -1
+        self._refusals = 0
+        self._bell = trio.Event()
+        self._progress = trio.Event()
+        self._at_tip = False
+
+    async def wait_caught_up(self) -> None:
+        """Return once the follower has reached the end of the ledger for the first time."""
+        while not self._at_tip:
+            await self._progress.wait()
+
+    async def wait_covered(self, checkpoint: int) -> None:
+        """Return once every event up to ``checkpoint`` has been handled; rings the bell."""
+        self._tip = max(self._tip, checkpoint)
+        self._ring()
+        while self.cursor.checkpoint < checkpoint:
+            await self._progress.wait()
+
+    async def run(self, handle: Handle) -> None:
+        """Call ``handle(events, cursor)`` for every batch, until cancelled.
+
+        ``handle`` stores ``cursor`` and the effects of ``events`` together; what it raises ends
+        the follower, and a new one may continue from what was stored.
+
+        Raises:
+            ChainRefused: if every node keeps refusing to list events.
+            WrongNetwork: if a node serves another chain.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            delay = 0.5
+            while True:
+                bell, before = self._bell, self.cursor.position
+                try:
+                    await self._drain(handle)
+                except (ChainUnreachable, ChainRefused) as error:
+                    log.info("ListEvents: %s", error)
+                    self._forgive(error)
+                    delay = 0.5 if self.cursor.position != before else delay
+                    await trio.sleep(_jittered(delay))
+                    delay = min(2 * delay, 30)
+                    continue
+                delay = 0.5
+                # The index behind ListEvents may trail the subscription.
+                behind = self.cursor.checkpoint < self._tip
+                with trio.move_on_after(0.25 if behind else self._poll):
+                    await bell.wait()
+
+    def _forgive(self, error: ChainUnreachable | ChainRefused) -> None:
+        if isinstance(error, ChainUnreachable):
+            return
+        self._refusals += 1
+        if self._refusals >= _PATIENCE:
+            raise error
+        if error.fields.get("status") == "UNIMPLEMENTED":
+            self._client.endpoints.fail(self._client.endpoints.current)
+        elif self.cursor.token is not None:
+            # This node does not know the token: continue by checkpoint and skip by position.
+            self.cursor = Cursor(None, self.cursor.checkpoint, self.cursor.position)
+
+    async def _drain(self, handle: Handle) -> None:
+        """Read to the end of the ledger."""
+        more = True
+        while more:
+            page = _Page(self.cursor)
+            failure: ChainUnreachable | ChainRefused | None = None
+            try:
+                async with self._client.list_events(self._request()) as stream:
+                    while (frame := await stream.receive()) is not None:
+                        page.add(frame)
+            except (ChainUnreachable, ChainRefused) as error:
+                # What came before the error counts. Without it, a node that fails once in a
+                # while could keep the follower in place for ever.
+                failure = error
+            await self._advance(page, handle)
+            if failure is not None:
+                raise failure
+            if page.end is None:
+                raise ChainUnreachable("ListEvents ended without saying why")
+            self._refusals = 0
+            more = page.end in (pb.QueryEndReason.ITEM_LIMIT, pb.QueryEndReason.SCAN_LIMIT)
+        self._at_tip = True
+        self._notify()
+
+    async def _advance(self, page: "_Page", handle: Handle) -> None:
+        if page.cursor == self.cursor:
+            return
+        if page.events or page.cursor.checkpoint - self._saved >= SAVE_EVERY:
+            await handle(page.events, page.cursor)
+            self._saved = page.cursor.checkpoint
+        self.cursor = page.cursor
+        self._notify()
+
+    def _request(self) -> pb.ListEventsRequest:
+        token = self.cursor.token
+        return pb.ListEventsRequest(
+            read_mask=FieldMask(EVENT_FIELDS),
+            filter=self._filter,
+            start_checkpoint=self.cursor.checkpoint + 1 if token is None else None,
+            options=pb.QueryOptions(limit=PAGE, after=token),
+        )
+
+    def _ring(self) -> None:
+        self._bell.set()
+        self._bell = trio.Event()
+
+    def _notify(self) -> None:
+        self._progress.set()
+        self._progress = trio.Event()
+
+    async def _listen(self) -> None:
+        """Ring whenever the subscription shows an event."""
+        delay = 0.5
+        while True:
+            request = pb.SubscribeEventsRequest(
+                read_mask=FieldMask(["checkpoint"]), filter=self._filter
+            )
+            try:
+                async with self._client.subscribe_events(request) as stream:
+                    while True:
+                        frame = None
+                        with trio.move_on_after(self._idle):
+                            frame = await stream.receive()
+                        if frame is None:
+                            break  # it ended, or it is too quiet to be trusted
+                        delay = 0.5
+                        self._hear(frame)
+            except ChainRefused as error:
+                log.warning("no SubscribeEvents (%s); polling every %s s", error, self._poll)
+                return
+            except ChainUnreachable as error:
+                log.info("SubscribeEvents: %s", error)
+            self._ring()
+            await trio.sleep(_jittered(delay))
+            delay = min(2 * delay, 30)
+
+    def _hear(self, frame: pb.SubscribeEventsResponse) -> None:
+        if frame.event is not None:
+            self._tip = max(self._tip, frame.event.checkpoint or 0)
+            self._ring()
+        elif self._tip < 0 and frame.watermark and frame.watermark.checkpoint is not None:
+            self._tip = frame.watermark.checkpoint
+            self._ring()
+
+
+class _Page:
+    """What one ListEvents call has given so far. Every frame carries a place to resume."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.events: list[ChainEvent] = []
+        self.end: pb.QueryEndReason | None = None
+
+    def add(self, frame: pb.ListEventsResponse) -> None:
+        position = self.cursor.position
+        if frame.event is not None:
+            event = read_chain_event(frame.event)
+            if event.position > position:
+                self.events.append(event)
+                position = event.position
+        if frame.watermark is not None:
+            covered = frame.watermark.checkpoint
+            self.cursor = Cursor(
+                frame.watermark.cursor or self.cursor.token,
+                self.cursor.checkpoint if covered is None else max(self.cursor.checkpoint, covered),
+                position,
+            )
+        else:
+            self.cursor = Cursor(self.cursor.token, self.cursor.checkpoint, position)
+        if frame.end is not None:
+            self.end = frame.end.reason
+
+
+def _defined_in(package: str) -> pb.EventTerm:
+    by_type = pb.EventTypeFilter(event_type=normalize_address(package))
+    return pb.EventTerm(literals=[pb.EventLiteral(event_type=by_type)])
+
+
+def _jittered(delay: float) -> float:
+    return delay * random.uniform(0.5, 1.5)  # noqa: S311 - only jitter
