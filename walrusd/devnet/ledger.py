@@ -1,0 +1,386 @@
+"""The ledger: current objects, execution, checkpoints. Synchronous; knows neither trio nor gRPC."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+
+from walrusd.devnet import ledger_checks, ptb
+from walrusd.devnet.accounts import Seed
+from walrusd.devnet.effects import build_effects
+from walrusd.devnet.failures import TransactionRejectedError
+from walrusd.devnet.ledger_checks import CLOCK_ID
+from walrusd.devnet.ledger_run import Run, run_transaction
+from walrusd.devnet.messages import (
+    balance_changes,
+    encode_events,
+    event_message,
+    object_message,
+    to_datetime,
+    transaction_message,
+)
+from walrusd.devnet.move_env import MoveContext
+from walrusd.devnet.objects import LedgerObject, OwnerKind, blake2b256, to_base58
+from walrusd.devnet.packages import Packages
+from walrusd.devnet.store import Batch, Checkpoint, Store, StoredEvent, StoredTransaction
+from walrusd.errors import MalformedData
+from walrusd.units import address_bytes
+
+REFERENCE_GAS_PRICE = 1_000
+Listener = Callable[[Checkpoint], None]
+
+
+@dataclass
+class Supply:
+    """Where every Mist is. ``minted`` is fixed at genesis."""
+
+    minted: int
+    in_coins: int
+    in_objects: int
+    gas_collected: int
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether nothing was lost and nothing made."""
+        return self.minted == self.in_coins + self.in_objects + self.gas_collected
+
+
+class Ledger:
+    """State of one chain, written through to its store.
+
+    Args:
+        store: holds a chain already (``start_chain`` in ``ledger_genesis`` makes one).
+        packages: what may be called.
+        wall_ms: real, or virtual, time in milliseconds since the epoch.
+        seal_at_once: whether each transaction is a checkpoint of its own; otherwise
+            ``seal`` is called from time to time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        packages: Packages,
+        wall_ms: Callable[[], int],
+        *,
+        seal_at_once: bool = True,
+    ) -> None:
+        tip, seed = store.last_checkpoint(), store.meta("seed")
+        if tip is None or seed is None:
+            raise ValueError("the store holds no chain")
+        self.store = store
+        self.packages = packages
+        self.seed = Seed(seed)
+        self.tip = tip
+        self.listeners: list[Listener] = []
+        self._wall_ms = wall_ms
+        self._seal_at_once = seal_at_once
+        self._offset_ms = self._number("clock_offset_ms")
+        self._last_ms = tip.timestamp_ms
+        self.epoch = self._number("epoch")
+        self.epoch_start_ms = self._number("epoch_start_ms")
+        self.gas_collected = self._number("gas_collected")
+        self.minted = self._number("minted")
+        self._next = store.next_number()
+        self._objects: dict[str, LedgerObject] = {}
+        self._owned: dict[str, dict[str, LedgerObject]] = {}
+        for obj in store.live_objects():
+            self._put(obj)
+        if self._next > tip.end_number:
+            self.seal()
+
+    def _number(self, key: str) -> int:
+        return int((self.store.meta(key) or b"0").decode())
+
+    # --- time -----------------------------------------------------------------------------------
+
+    @property
+    def chain_id(self) -> str:
+        """The digest of the genesis checkpoint, which names the chain."""
+        return to_base58(self.seed.derive("chain"))
+
+    def now_ms(self) -> int:
+        """Return the ledger's time: real time and what was added; it never goes back."""
+        self._last_ms = max(self._last_ms, self._wall_ms() + self._offset_ms)
+        return self._last_ms
+
+    def advance_clock(self, ms: int) -> int:
+        """Move the clock forward and return the new time.
+
+        Raises:
+            ValueError: if ``ms`` is negative.
+        """
+        if ms < 0:
+            raise ValueError("the clock cannot go back")
+        self._offset_ms += ms
+        self.seal(Batch(meta={"clock_offset_ms": str(self._offset_ms).encode()}))
+        return self.now_ms()
+
+    def advance_epoch(self) -> int:
+        """Begin the next epoch and return its number."""
+        self.seal()
+        self.epoch += 1
+        self.epoch_start_ms = self.now_ms()
+        meta = {"epoch": self.epoch, "epoch_start_ms": self.epoch_start_ms}
+        self.seal(Batch(meta={k: str(v).encode() for k, v in meta.items()}))
+        return self.epoch
+
+    # --- objects --------------------------------------------------------------------------------
+
+    def _put(self, obj: LedgerObject) -> None:
+        self._drop(obj.id)
+        self._objects[obj.id] = obj
+        if obj.owner.kind is OwnerKind.ADDRESS:
+            self._owned.setdefault(obj.owner.address, {})[obj.id] = obj
+
+    def _drop(self, oid: str) -> None:
+        old = self._objects.pop(oid, None)
+        if old is not None and old.owner.kind is OwnerKind.ADDRESS:
+            del self._owned[old.owner.address][oid]
+
+    def get_object(self, oid: str, version: int | None = None) -> LedgerObject | None:
+        """Return the current or a past version of an object (canonical id)."""
+        obj = self._objects.get(oid)
+        if version is not None and (obj is None or obj.version != version):
+            return self.store.object_version(oid, version)
+        if obj is not None and oid == CLOCK_ID:
+            stamp = self.now_ms().to_bytes(8, "little")
+            return replace(obj, contents=address_bytes(CLOCK_ID) + stamp)
+        return obj
+
+    def list_owned(self, address: str, move_type: str | None = None) -> list[LedgerObject]:
+        """Return what an address owns, by id; ``move_type`` may leave type arguments out."""
+        return sorted(
+            (
+                obj
+                for obj in self._owned.get(address, {}).values()
+                if move_type is None or _is_of_type(obj.type, move_type)
+            ),
+            key=lambda obj: obj.id,
+        )
+
+    def list_objects(self) -> Iterable[LedgerObject]:
+        """Return every current object."""
+        return self._objects.values()
+
+    def count_supply(self) -> Supply:
+        """Count every Mist of the chain."""
+        coins = held = 0
+        for obj in self._objects.values():
+            if obj.sui_balance:
+                coins += obj.sui_balance
+            else:
+                held += self.packages.held_sui(obj.type, obj.contents)
+        return Supply(self.minted, coins, held, self.gas_collected)
+
+    # --- transactions ---------------------------------------------------------------------------
+
+    def execute(self, raw: bytes, signatures: list[bytes]) -> pb.ExecutedTransaction:
+        """Check, run and record a transaction; the same bytes again give the same answer.
+
+        The reply names no checkpoint, as a node's reply may not: ``get_transaction`` does later.
+
+        Raises:
+            TransactionRejectedError: refused before running; nothing changed.
+            ContractDefectError: the contract broke its own rules; nothing changed.
+        """
+        digest = ptb.compute_transaction_digest(raw)
+        if (done := self.store.transaction(digest)) is not None:
+            return pb.ExecutedTransaction.FromString(done.executed)
+        data = decode_transaction(raw)
+        ledger_checks.verify_signatures(raw, data, signatures)
+        ledger_checks.verify_expiration(data, self.epoch)
+        run = self._run(data, digest, paying=True)
+        executed = self.describe(run, data, raw, digest)
+        executed.signatures = [
+            pb.UserSignature(bcs=pb.Bcs(name="UserSignature", value=s)) for s in signatures
+        ]
+        self._apply(run, executed, digest)
+        return executed
+
+    def simulate(self, data: ptb.TransactionData) -> tuple[pb.ExecutedTransaction, Run]:
+        """Run a transaction without signatures and without effect.
+
+        Without gas coins, a coin that exists nowhere pays.
+
+        Raises:
+            TransactionRejectedError: as in ``execute``.
+        """
+        raw = data.to_bcs()
+        digest = ptb.compute_transaction_digest(raw)
+        run = self._run(data, digest, paying=bool(data.gas.payment))
+        executed = self.describe(run, data, raw, digest)
+        objects = [o for c in run.changes for o in (c.before, c.after) if o is not None]
+        executed.objects = pb.ObjectSet(objects=[object_message(o, self.packages) for o in objects])
+        return executed, run
+
+    def _run(self, data: ptb.TransactionData, digest: bytes, *, paying: bool) -> Run:
+        ledger_checks.verify_form(data, self.packages)
+        now = self.now_ms()
+        resolved = ledger_checks.resolve_inputs(data, self.get_object, self.packages, now)
+        if paying:
+            ledger_checks.verify_gas(data, resolved, REFERENCE_GAS_PRICE)
+        context = MoveContext(
+            sender=data.sender,
+            now_ms=now,
+            epoch=self.epoch,
+            package="0x" + "0" * 64,
+            digest=digest,
+            random_seed=self.seed.derive("random", digest),
+        )
+        return run_transaction(self.packages, context, data, resolved)
+
+    def describe(
+        self, run: Run, data: ptb.TransactionData, raw: bytes, digest: bytes
+    ) -> pb.ExecutedTransaction:
+        """Return a run as a node shows it, without its objects."""
+        return describe_run(
+            run,
+            transaction_message(data, raw, digest),
+            digest,
+            self.epoch,
+            failed_package(run, data),
+        )
+
+    def _apply(self, run: Run, executed: pb.ExecutedTransaction, digest: bytes) -> None:
+        collected = self.gas_collected + run.gas.net
+        events = [] if executed.events is None else executed.events.events
+        batch = Batch(
+            written=[c.after for c in run.changes if c.after is not None],
+            removed=[c.id for c in run.changes if c.after is None],
+            transaction=(self._next, digest, executed.SerializeToString()),
+            events=[e.SerializeToString() for e in events],
+            meta={"gas_collected": str(collected).encode()},
+        )
+        end = self._next + 1
+        if self._seal_at_once:
+            self.seal(batch, end)
+        else:
+            self.store.commit(batch)
+        self._next = end
+        self.gas_collected = collected
+        for oid in batch.removed:
+            self._drop(oid)
+        for obj in batch.written:
+            self._put(obj)
+        if self._seal_at_once:
+            self._announce()
+
+    # --- checkpoints ----------------------------------------------------------------------------
+
+    def seal(self, batch: Batch | None = None, end: int | None = None) -> None:
+        """Seal what was executed since the last checkpoint into a new one, in one commit.
+
+        Called without arguments it announces the checkpoint to the listeners itself.
+        """
+        batch = batch or Batch()
+        stop = self._next if end is None else end
+        sequence = self.tip.sequence + 1
+        preimage = self.tip.digest + sequence.to_bytes(8, "little") + stop.to_bytes(8, "little")
+        sealed = Checkpoint(
+            sequence=sequence,
+            digest=blake2b256(b"CheckpointSummary::" + preimage),
+            timestamp_ms=self.now_ms(),
+            epoch=self.epoch,
+            first_number=self.tip.end_number,
+            end_number=stop,
+        )
+        batch.sealed = sealed
+        self.store.commit(batch)
+        self.tip = sealed
+        if end is None:
+            self._announce()
+
+    def _announce(self) -> None:
+        for listener in list(self.listeners):
+            listener(self.tip)
+
+    # --- history --------------------------------------------------------------------------------
+
+    def get_transaction(self, digest: bytes) -> pb.ExecutedTransaction | None:
+        """Return an executed transaction with its checkpoint, if it is in one."""
+        stored = self.store.transaction(digest)
+        return None if stored is None else self.place(stored)
+
+    def place(self, stored: StoredTransaction) -> pb.ExecutedTransaction:
+        """Return a stored transaction with its place in the ledger."""
+        executed = pb.ExecutedTransaction.FromString(stored.executed)
+        if stored.checkpoint is not None:
+            sealed = self.store.checkpoint(stored.checkpoint)
+            assert sealed is not None
+            executed.checkpoint = stored.checkpoint
+            executed.transaction_index = stored.position
+            executed.timestamp = to_datetime(sealed.timestamp_ms)
+        return executed
+
+    def list_changed_objects(self, executed: pb.ExecutedTransaction) -> list[LedgerObject]:
+        """Return the input and output versions of what a transaction changed."""
+        out = []
+        changes = [] if executed.effects is None else executed.effects.changed_objects
+        for change in changes:
+            for version in (change.input_version, change.output_version):
+                if version is not None and change.object_id is not None:
+                    obj = self.store.object_version(change.object_id, version)
+                    out += [] if obj is None else [obj]
+        return out
+
+
+def decode_transaction(raw: bytes) -> ptb.TransactionData:
+    """Decode transaction bytes.
+
+    Raises:
+        TransactionRejectedError: if they are none.
+    """
+    if len(raw) > ptb.MAX_TRANSACTION_BYTES:
+        raise TransactionRejectedError(
+            f"serialized transaction size exceeded maximum of {ptb.MAX_TRANSACTION_BYTES}"
+        )
+    try:
+        return ptb.TransactionData.from_bcs(raw)
+    except MalformedData as e:
+        raise TransactionRejectedError(f"not a transaction: {e}") from e
+
+
+def failed_package(run: Run, data: ptb.TransactionData) -> str:
+    """Return the package of the command that failed, for the location of an abort."""
+    if run.failure is None or run.failure.command is None:
+        return ""
+    command = data.programmable.commands[run.failure.command]
+    return command.package if isinstance(command, ptb.MoveCall) else ""
+
+
+def describe_run(
+    run: Run, transaction: pb.Transaction, digest: bytes, epoch: int, package: str
+) -> pb.ExecutedTransaction:
+    """Return a run as an ``ExecutedTransaction`` without signatures, objects and place."""
+    sender = transaction.sender or "0x0"
+    events = [event_message(e, sender) for e in run.events]
+    events_bcs = encode_events(events)
+    events_digest = blake2b256(b"TransactionEvents::" + events_bcs) if events else None
+    effects = build_effects(run, digest, epoch, events_digest, package)
+    out = pb.ExecutedTransaction(
+        digest=to_base58(digest),
+        transaction=transaction,
+        effects=effects.message,
+        balance_changes=balance_changes(run),
+    )
+    if events_digest is not None:
+        out.events = pb.TransactionEvents(
+            bcs=pb.Bcs(name="TransactionEvents", value=events_bcs),
+            digest=to_base58(events_digest),
+            events=events,
+        )
+    return out
+
+
+def place_event(stored: StoredEvent) -> pb.Event:
+    """Return a stored event with its place in the ledger."""
+    event = pb.Event.FromString(stored.event)
+    event.checkpoint = stored.checkpoint
+    event.transaction_digest = to_base58(stored.digest)
+    event.transaction_index = stored.transaction_position
+    event.event_index = stored.position
+    return event
+
+
+def _is_of_type(have: str, wanted: str) -> bool:
+    return have == wanted or have.startswith(wanted + "<")
