@@ -1,1 +1,17 @@
-"""The daemon's one SQLite file."""
+"""The daemon's one SQLite file: decisions, the double-action guard, and services' records."""
+
+from walrusd.state.database import Database
+from walrusd.state.journal import Journal, JournalEntry
+from walrusd.state.protection import Begun, Protection
+from walrusd.state.stores import KeyValue, Work, WorkItem
+
+__all__ = [
+    "Begun",
+    "Database",
+    "Journal",
+    "JournalEntry",
+    "KeyValue",
+    "Protection",
+    "Work",
+    "WorkItem",
+]

@@ -1,0 +1,105 @@
+"""What the control interface asks of the daemon: one method per RPC method.
+
+The RPC layer validates and hands on; whoever implements this decides and acts. Arguments and
+results are JSON values; amounts in params are text such as ``"1.5 SUI"`` or integers of Mist
+(:func:`walrusd.settings.parse_amount`), amounts in results integers of Mist in keys that end in
+``_mist``. Every method may raise any :class:`~walrusd.errors.WalrusdError`.
+"""
+
+from typing import Any, Protocol
+
+Result = dict[str, Any]
+
+
+class Api(Protocol):
+    """The daemon, as its owner can command it."""
+
+    async def status(self) -> Result:
+        """Return who this daemon is, its network, its services' health, and its balance."""
+        ...
+
+    async def task_publish(self, params: dict[str, Any]) -> Result:
+        """Store model and plan, open a task; return its id, digests, and cost."""
+        ...
+
+    async def task_list(self) -> Result:
+        """Return ``{"tasks": […]}``."""
+        ...
+
+    async def task_show(self, task: str) -> Result:
+        """Return everything known of a task and of this daemon's part in it."""
+        ...
+
+    async def task_estimate(self, task: str) -> Result:
+        """Return the policy's arithmetic for a task, and its yes or no with reasons."""
+        ...
+
+    async def task_join(self, task: str) -> Result:
+        """Stake on a task now, within the policy's limits."""
+        ...
+
+    async def task_leave(self, task: str) -> Result:
+        """Give up a task; return what it costs."""
+        ...
+
+    async def task_aggregate(self, task: str) -> Result:
+        """Compute, store and record the aggregate of a settled task."""
+        ...
+
+    async def dataset_add(
+        self, path: str, title: str, description: str, schema: dict[str, Any]
+    ) -> Result:
+        """Encrypt, store and list a dataset; return its id."""
+        ...
+
+    async def dataset_list(self, *, mine: bool) -> Result:
+        """Return ``{"datasets": […]}``."""
+        ...
+
+    async def dataset_show(self, dataset: str) -> Result:
+        """Return a dataset's listing."""
+        ...
+
+    async def dataset_search(self, text: str) -> Result:
+        """Return ``{"datasets": […]}`` whose title or description contains every word."""
+        ...
+
+    async def keys_pending(self) -> Result:
+        """Return ``{"requests": […]}``: key requests that wait for this owner."""
+        ...
+
+    async def keys_list(self) -> Result:
+        """Return ``{"requests": […]}``: all key requests to and by this daemon."""
+        ...
+
+    async def keys_approve(self, request: str) -> Result:
+        """Grant a key request."""
+        ...
+
+    async def keys_deny(self, request: str, reason: str) -> Result:
+        """Refuse a key request."""
+        ...
+
+    async def node_register(self, params: dict[str, Any]) -> Result:
+        """Take a seat in the verifier pool."""
+        ...
+
+    async def node_balance(self) -> Result:
+        """Return the address, its balance, and claimable credits."""
+        ...
+
+    async def node_stake(self) -> Result:
+        """Return the verifier seat's stake and all stakes bound in tasks."""
+        ...
+
+    async def node_exit(self) -> Result:
+        """Begin to leave the verifier pool."""
+        ...
+
+    async def node_withdraw(self) -> Result:
+        """Take back the seat's stake after unbonding."""
+        ...
+
+    async def why(self, subject: str) -> Result:
+        """Return ``{"entries": […]}``: the journal's decisions about an id."""
+        ...

@@ -1,0 +1,307 @@
+"""Run one job in a child process: its own memory, its own fate, no network where possible.
+
+The conversation (the child's half is :mod:`walrusd.runtime.childside`):
+
+- the job is one JSON object on stdin, which is then closed;
+- each line the child prints is a JSON object. ``{"result": {…}}`` ends the job well,
+  ``{"error": {"code", "message", "hint", …}}`` badly; every other line is progress;
+- stderr is for people: its last lines go into the error of a child that dies without a word;
+- SIGTERM asks the child to save what it has and leave; SIGKILL follows ``Limits.grace_s`` later;
+- a pipe, its number in ``$WALRUSD_LIFELINE_FD``, reads end-of-file when the parent has died.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from walrusd import errors
+from walrusd.errors import TrainingFailed, WalrusdError
+from walrusd.runtime.childside import LIFELINE_ENV
+from walrusd.runtime.groups import first_leaf
+
+log = structlog.get_logger(__name__)
+
+MAX_LINE_BYTES = 1 << 20
+STDERR_TAIL_BYTES = 4096
+_PASSED_ENVIRONMENT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+)
+
+OnLine = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use. Zero means no limit.
+
+    ``memory_bytes`` bounds the address space (torch on a GPU maps far more than it uses: leave it
+    0 there), ``cpu_s`` the processor time, ``file_bytes`` the size of a file it writes.
+    """
+
+    memory_bytes: int = 0
+    cpu_s: int = 0
+    file_bytes: int = 0
+    nice: int = 10
+    grace_s: float = 10.0
+    network: bool = False
+
+
+@dataclass
+class _Outcome:
+    """What the child has said so far."""
+
+    result: dict[str, Any] | None = None
+    error: WalrusdError | None = None
+    stderr: bytes = field(default=b"")
+
+
+async def run_child(
+    argv: Sequence[str],
+    job: dict[str, Any],
+    *,
+    on_line: OnLine,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
+    """Run ``argv``, give it ``job``, hand each progress line to ``on_line``, return its result.
+
+    The child's environment holds a few harmless variables and ``env``; no credential is inherited.
+    Cancelled: the child is asked to stop, killed after the grace, and waited for; when this
+    function is left, by whatever way, the process and its descendants are gone.
+
+    Raises:
+        WalrusdError: the error the child reported, as the class with that code.
+        TrainingFailed: if it could not start, said something else than JSON, died, or ended
+            without a result.
+    """
+    limits = limits or Limits()
+    outcome = _Outcome()
+    payload = json.dumps(job, allow_nan=False).encode() + b"\n"
+    try:
+        async with _spawn(argv, env or {}, cwd, limits) as process, trio.open_nursery() as nursery:
+            nursery.start_soon(_feed, process, payload)
+            nursery.start_soon(_read_stderr, process, outcome)
+            await _read_lines(process, outcome, on_line)
+            await process.wait()
+    except ExceptionGroup as group:
+        # Only the nursery's body raises, so there is one error inside.
+        cause = first_leaf(group)
+        if isinstance(cause, _Garbled):
+            raise TrainingFailed(
+                f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
+                hint="nothing but walrusd.runtime.childside may write to its standard output",
+            ) from cause
+        raise cause from None
+    return _conclude(argv, process.returncode, outcome)
+
+
+class _Garbled(Exception):
+    """Raised when the child's output is not a stream of JSON objects."""
+
+
+def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Outcome) -> dict[str, Any]:
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.result is not None and returncode == 0:
+        return outcome.result
+    words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()
+    how = (
+        f"was killed by signal {-returncode}"
+        if returncode and returncode < 0
+        else (f"ended with exit status {returncode}")
+    )
+    hint = "signal 9 often means that memory ran out" if returncode == -signal.SIGKILL else ""
+    raise TrainingFailed(
+        f"the child process {_name(argv)} {how} and gave no result"
+        + (f": {words[-1][:500]}" if words else ""),
+        hint=hint,
+        exit_status=returncode,
+    )
+
+
+@asynccontextmanager
+async def _spawn(
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, limits: Limits
+) -> AsyncIterator[trio.Process]:
+    """Start the child; on leaving, end it and everything it started."""
+    lifeline_child, lifeline_parent = os.pipe()
+    environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
+    environment |= {**env, LIFELINE_ENV: str(lifeline_child)}
+    prefix = () if limits.network else compute_isolation_prefix()
+    try:
+        try:
+            process = await trio.lowlevel.open_process(
+                [*prefix, *argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd=cwd,
+                pass_fds=(lifeline_child,),
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise TrainingFailed(
+                f"the child process {_name(argv)} could not start: {exc.strerror}",
+                hint="check that walrusd is installed completely",
+            ) from exc
+        finally:
+            os.close(lifeline_child)
+        try:
+            _apply_limits(process.pid, limits)
+            yield process
+        finally:
+            await _stop(process, limits.grace_s)
+    finally:
+        os.close(lifeline_parent)
+
+
+def _apply_limits(pid: int, limits: Limits) -> None:
+    """Set limits from outside, before the child has its job: nothing runs between fork and exec."""
+    wanted = {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_CPU: limits.cpu_s,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+    }
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, limits.nice)
+        for kind, bound in wanted.items():
+            if bound:
+                resource.prlimit(pid, kind, (bound, bound))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    except (ProcessLookupError, PermissionError) as exc:
+        # A child that is gone already is reported by its exit status.
+        log.warning("child_limits_not_applied", pid=pid, reason=exc.strerror)
+
+
+async def _stop(process: trio.Process, grace_s: float) -> None:
+    """Wait for the child's end, helping it along; then sweep up what it left running."""
+    with trio.CancelScope(shield=True):
+        if process.returncode is None:
+            _signal_group(process, signal.SIGTERM)
+            with trio.move_on_after(grace_s):
+                await process.wait()
+        _signal_group(process, signal.SIGKILL)
+        await process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                await stream.aclose()
+
+
+def _signal_group(process: trio.Process, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+async def _feed(process: trio.Process, payload: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        async with process.stdin as stdin:
+            await stdin.send_all(payload)
+    except trio.BrokenResourceError:
+        # It died before reading its job; its exit status tells more.
+        return
+
+
+async def _read_stderr(process: trio.Process, outcome: _Outcome) -> None:
+    assert process.stderr is not None
+    async for chunk in process.stderr:
+        outcome.stderr = (outcome.stderr + chunk)[-STDERR_TAIL_BYTES:]
+
+
+async def _read_lines(process: trio.Process, outcome: _Outcome, on_line: OnLine) -> None:
+    assert process.stdout is not None
+    pending = b""
+    async for chunk in process.stdout:
+        *lines, pending = (pending + chunk).split(b"\n")
+        if len(pending) > MAX_LINE_BYTES:
+            raise _Garbled("a line is too long")
+        for line in lines:
+            message = _parse(line)
+            if "result" in message:
+                outcome.result = message["result"]
+            elif "error" in message:
+                outcome.error = error_from_json(message["error"])
+            else:
+                await on_line(message)
+    if pending:
+        raise _Garbled("the last line has no end")
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError as exc:
+        raise _Garbled("not JSON") from exc
+    if not isinstance(message, dict) or not isinstance(message.get("result", {}), dict):
+        raise _Garbled("not an object")
+    return message
+
+
+def error_from_json(document: Any) -> WalrusdError:
+    """Return the error that ``WalrusdError.to_json`` wrote; of an unknown code: TrainingFailed."""
+    if not isinstance(document, dict):
+        return TrainingFailed("the child process reported an error of unknown form")
+    fields = dict(document)
+    code, message = fields.pop("code", ""), str(fields.pop("message", "no message"))
+    hint = str(fields.pop("hint", ""))
+    safe = {key: value for key, value in fields.items() if key.isidentifier()}
+    return error_classes().get(code, TrainingFailed)(message, hint=hint, **safe)
+
+
+@cache
+def error_classes() -> dict[str, type[WalrusdError]]:
+    """Return the error classes by code."""
+    return {
+        kind.code: kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type)
+        and issubclass(kind, WalrusdError)
+        and kind is not WalrusdError
+        and "code" in vars(kind)
+    }
+
+
+@cache
+def compute_isolation_prefix() -> tuple[str, ...]:
+    """Return the command that starts a program without network, or nothing where not permitted.
+
+    Tried once, with ``true``: whether user and network namespaces may be made depends on the
+    kernel, on systemd's ``RestrictNamespaces=``, and on containers.
+    """
+    unshare = shutil.which("unshare")
+    if unshare is None or sys.platform != "linux":
+        return ()
+    for options in (("--net",), ("--user", "--map-current-user", "--net")):
+        prefix = (unshare, *options, "--")
+        # The program is what `which` found; 5 s bound a hung one. It runs once, at the first job.
+        tried = subprocess.run([*prefix, "true"], capture_output=True, timeout=5, check=False)  # noqa: S603
+        if tried.returncode == 0:
+            return prefix
+    log.warning("child_network_not_isolated", hint="unshare is not permitted here")
+    return ()
+
+
+def _name(argv: Sequence[str]) -> str:
+    return " ".join(Path(word).name for word in argv[:3])

@@ -1,0 +1,147 @@
+"""The settings of one daemon: frozen, typed, made once at start and passed down.
+
+This is the typed constructor. The textual one is :func:`walrusd.settings.load.load_settings`.
+Nothing after start reads the configuration file, the environment, or the command line.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from walrusd.units import Address, Mist, ObjectId
+
+NOTHING = Mist(0)
+DEFAULT_GAS_BUDGET = Mist(100_000_000)
+
+
+class Role(StrEnum):
+    """What a daemon does on the market; one daemon may hold any set of roles."""
+
+    PUBLISHER = "publisher"
+    CONTRIBUTOR = "contributor"
+    VERIFIER = "verifier"
+    DATASET_OWNER = "dataset_owner"
+
+
+class LogFormat(StrEnum):
+    """How log events are written: for machines or for people."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """``[daemon]``: where state lives, who the daemon is, and how it speaks.
+
+    ``threads`` is the number of threads for training arithmetic; 0 means one per core.
+    """
+
+    data_dir: Path
+    socket: Path
+    roles: frozenset[Role]
+    threads: int = 0
+    log_level: str = "info"
+    log_format: LogFormat = LogFormat.JSON
+    metrics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SuiSettings:
+    """``[sui]``: which network and market; ``gas_budget`` is the most one transaction may pay.
+
+    ``chain_id`` is what the node's service info reports; another chain is refused at start.
+    """
+
+    urls: tuple[str, ...]
+    chain_id: str
+    package_id: ObjectId
+    market_id: ObjectId
+    gas_budget: Mist = DEFAULT_GAS_BUDGET
+
+
+@dataclass(frozen=True, slots=True)
+class WalrusSettings:
+    """``[walrus]``: HTTP endpoints; ``shards`` of the network; ``epochs`` a stored blob lives."""
+
+    aggregators: tuple[str, ...]
+    publishers: tuple[str, ...]
+    shards: int = 1000
+    epochs: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class KeysSettings:
+    """``[keys]``: the sealed keystore, and the file with the key that opens it.
+
+    Without ``kek_file`` the key comes from ``$CREDENTIALS_DIRECTORY/walrusd-kek`` (systemd).
+    """
+
+    keystore: Path
+    kek_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """``[policy]``: what the contributor's policy engine may do without asking.
+
+    Empty ``allow_…`` sets allow everyone; ``deny_publishers`` wins over ``allow_publishers``. The
+    stake limits start at zero: nobody's money moves before its owner has named a limit.
+    """
+
+    enabled: bool = True
+    max_stake_per_task: Mist = NOTHING
+    max_stake_per_day: Mist = NOTHING
+    min_reward: Mist = NOTHING
+    min_balance: Mist = NOTHING
+    allow_publishers: frozenset[Address] = frozenset()
+    deny_publishers: frozenset[Address] = frozenset()
+    allow_datasets: frozenset[ObjectId] = frozenset()
+    max_open_tasks: int = 1
+    max_state_bytes: int = 1 << 30
+    max_segment_work: int = 1 << 50
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierSettings:
+    """``[verifier]``: the seat in the verifier pool; with ``auto_register`` taken at start."""
+
+    stake: Mist = NOTHING
+    min_fee: Mist = NOTHING
+    max_state_bytes: int = 1 << 30
+    max_segment_work: int = 1 << 50
+    auto_register: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOwnerSettings:
+    """``[dataset_owner]``: addresses whose key requests are approved without asking."""
+
+    auto_approve: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TimingSettings:
+    """``[timing]``: how long others' cranks are waited for, and how often the world is polled."""
+
+    crank_grace_s: float = 30.0
+    poll_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a daemon is told. ``path`` is the file it came from, for messages only."""
+
+    daemon: DaemonSettings
+    sui: SuiSettings
+    walrus: WalrusSettings
+    keys: KeysSettings
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    verifier: VerifierSettings = field(default_factory=VerifierSettings)
+    dataset_owner: DatasetOwnerSettings = field(default_factory=DatasetOwnerSettings)
+    timing: TimingSettings = field(default_factory=TimingSettings)
+    path: Path | None = None
+
+    def has_role(self, role: Role) -> bool:
+        """Say whether this daemon holds ``role``."""
+        return role in self.daemon.roles

@@ -1,0 +1,59 @@
+"""Write settings as a TOML file that reads back as the same settings."""
+
+import json
+from dataclasses import fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from walrusd.settings.model import Settings
+from walrusd.units import format_sui
+
+_HEADINGS = {
+    "daemon": "Where state lives and what this daemon does on the market.",
+    "sui": "The network. Several URLs fail over in order.",
+    "walrus": "Storage endpoints, tried in order; every byte read is verified.",
+    "keys": "The sealed keystore and the file that opens it (mode 0600).",
+    "policy": 'What a contributor may stake without asking. Amounts: "1.5 SUI" or integer Mist.',
+    "verifier": "The seat in the verifier pool.",
+    "dataset_owner": "Addresses whose key requests are approved without asking.",
+    "timing": "In seconds.",
+}
+_AMOUNTS = {
+    "gas_budget", "max_stake_per_task", "max_stake_per_day", "min_reward", "min_balance",
+    "stake", "min_fee",
+}  # fmt: skip
+
+
+def render_settings(settings: Settings, base: Path | None = None) -> str:
+    """Return the text of a configuration file, every key written out.
+
+    Paths below ``base``, the directory the file will lie in, are written relative to it.
+    """
+    parts = []
+    for section, heading in _HEADINGS.items():
+        table = getattr(settings, section)
+        lines = [f"# {heading}", f"[{section}]"]
+        for field in fields(table):
+            value = getattr(table, field.name)
+            if value is not None:
+                lines.append(f"{field.name} = {_render(field.name, value, base)}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _render(name: str, value: Any, base: Path | None) -> str:
+    if name in _AMOUNTS:
+        return json.dumps(format_sui(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Path):
+        relative = base is not None and value.is_relative_to(base)
+        return json.dumps(str(value.relative_to(base) if relative and base else value))
+    if isinstance(value, StrEnum | str):
+        return json.dumps(str(value))
+    if isinstance(value, tuple):
+        return "[" + ", ".join(json.dumps(str(item)) for item in value) + "]"
+    if isinstance(value, frozenset):
+        return "[" + ", ".join(json.dumps(str(item)) for item in sorted(value)) + "]"
+    return repr(value)

@@ -1,0 +1,104 @@
+"""What the chain has told this daemon: events in ledger order, the objects they name, the cursor.
+
+All of it can be rebuilt from the chain. It is kept so that a restart reads on from where it was,
+and so that an envelope published in an event is still at hand when the node has pruned it.
+"""
+
+from dataclasses import dataclass
+
+from walrusd.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One event: its place in the ledger, its Move name, what it is about, its BCS bytes."""
+
+    checkpoint: int
+    transaction: int
+    position: int
+    digest: str
+    name: str
+    subject: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObject:
+    """An object that an event named. ``parent`` is its task, or its dataset, or empty."""
+
+    kind: str
+    id: str
+    parent: str
+    ended: bool
+
+
+class ChainLog:
+    """The tables ``chain_events`` and ``known_objects``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, event: LoggedEvent) -> bool:
+        """Add an event; return False if it is there already, so a repeated one has no effect."""
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO chain_events"
+                " (checkpoint, tx, position, digest, name, subject, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.checkpoint,
+                    event.transaction,
+                    event.position,
+                    event.digest,
+                    event.name,
+                    event.subject,
+                    event.body,
+                ),
+            )
+            return cursor.rowcount == 1
+
+    def events(self, name: str, subject: str | None = None) -> list[LoggedEvent]:
+        """Return the events of one name, about one subject if given, in ledger order."""
+        rows = self._database.read(
+            "SELECT * FROM chain_events WHERE name = ?1 AND (?2 IS NULL OR subject = ?2)"
+            " ORDER BY checkpoint, tx, position",
+            (name, subject),
+        )
+        return [
+            LoggedEvent(
+                row["checkpoint"],
+                row["tx"],
+                row["position"],
+                row["digest"],
+                row["name"],
+                row["subject"],
+                row["body"],
+            )
+            for row in rows
+        ]
+
+    def note(self, kind: str, object_id: str, parent: str = "") -> None:
+        """Remember that an object exists."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO known_objects (kind, id, parent) VALUES (?, ?, ?)",
+                (kind, object_id, parent),
+            )
+
+    def mark_ended(self, object_id: str) -> None:
+        """Remember that nothing more will happen to an object."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE known_objects SET ended = 1 WHERE id = ?", (object_id,))
+
+    def known(
+        self, kind: str, *, parent: str | None = None, with_ended: bool = False
+    ) -> list[KnownObject]:
+        """Return the known objects of a kind, oldest first."""
+        rows = self._database.read(
+            "SELECT * FROM known_objects WHERE kind = ?1 AND (?2 IS NULL OR parent = ?2)"
+            " AND (?3 OR NOT ended) ORDER BY rowid",
+            (kind, parent, with_ended),
+        )
+        return [
+            KnownObject(row["kind"], row["id"], row["parent"], bool(row["ended"])) for row in rows
+        ]

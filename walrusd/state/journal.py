@@ -1,0 +1,102 @@
+"""Why the daemon did what it did: an append-only list of decisions.
+
+Decide, save, then act: a decision is written in the transaction that saves its effects, before
+anything leaves the machine. ``walrusctl why ID`` shows these entries.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.runtime.clock import Clock
+from walrusd.runtime.redact import redact
+from walrusd.state.database import Database
+from walrusd.units import Millis
+
+SHORTEST_PREFIX = 6
+"""An id may be abbreviated to this many characters, ``0x`` included, when asking why."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One decision: about ``subject_id``, of a ``kind``, what was decided, and for which reason."""
+
+    id: int
+    at_ms: Millis
+    subject_id: str
+    kind: str
+    decision: str
+    reason: str
+    fields: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as a JSON object."""
+        return {
+            "id": self.id,
+            "at_ms": self.at_ms,
+            "subject": self.subject_id,
+            "kind": self.kind,
+            "decision": self.decision,
+            "reason": self.reason,
+            "fields": self.fields,
+        }
+
+
+class Journal:
+    """The decisions table. Entries are added and read, never changed."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def record(
+        self, subject_id: str, kind: str, decision: str, reason: str, **fields: Any
+    ) -> JournalEntry:
+        """Append a decision. Inside ``database.transaction()`` it commits with the effects.
+
+        ``fields`` are JSON values; those with secret-looking names are masked.
+        """
+        entry_fields = redact(fields)
+        at_ms = self._clock.now_ms()
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO journal (at_ms, subject, kind, decision, reason, fields)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (at_ms, subject_id, kind, decision, reason, json.dumps(entry_fields)),
+            )
+        assert cursor.lastrowid is not None
+        return JournalEntry(
+            cursor.lastrowid, at_ms, subject_id, kind, decision, reason, entry_fields
+        )
+
+    def why(self, subject_id: str, *, limit: int = 200) -> list[JournalEntry]:
+        """Return the newest ``limit`` entries about a subject, oldest first.
+
+        ``subject_id`` may be the beginning of an id, of :data:`SHORTEST_PREFIX` characters or more.
+        """
+        condition = "subject = ?1"
+        if len(subject_id) >= SHORTEST_PREFIX:
+            condition = "substr(subject, 1, length(?1)) = ?1"
+        # The condition is one of two constants above; the id itself is bound.
+        rows = self._database.read(
+            f"SELECT * FROM journal WHERE {condition} ORDER BY id DESC LIMIT ?2",  # noqa: S608
+            (subject_id, limit),
+        )
+        return [_entry(row) for row in reversed(rows)]
+
+    def recent(self, *, limit: int = 50) -> list[JournalEntry]:
+        """Return the newest ``limit`` entries about anything, oldest first."""
+        rows = self._database.read("SELECT * FROM journal ORDER BY id DESC LIMIT ?", (limit,))
+        return [_entry(row) for row in reversed(rows)]
+
+
+def _entry(row: Any) -> JournalEntry:
+    return JournalEntry(
+        id=row["id"],
+        at_ms=Millis(row["at_ms"]),
+        subject_id=row["subject"],
+        kind=row["kind"],
+        decision=row["decision"],
+        reason=row["reason"],
+        fields=json.loads(row["fields"]),
+    )

@@ -1,0 +1,213 @@
+"""Refuse to act twice with one identity.
+
+Two guards. A lock file per identity stops a second daemon on this machine; the kernel drops the
+lock when the process dies, so a crash leaves nothing to clean up. A table of actions stops the
+same daemon, restarted or restored, from doing a once-only thing differently: an action is written
+down, with a digest of what exactly will be done, *before* it is done.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self
+
+from walrusd.errors import ConfigError, DoubleAction
+from walrusd.state.database import Database
+from walrusd.units import Address
+
+EXPORT_FORMAT = "walrusd-protection/1"
+_NO_PAYLOAD = b""
+
+
+class Begun(Enum):
+    """What :meth:`Protection.begin` found."""
+
+    FRESH = "fresh"
+    """Never begun: act."""
+
+    RESUMED = "resumed"
+    """Begun with the same payload, end unknown: find out whether it happened, or send the
+    identical thing again."""
+
+    DONE = "done"
+    """Done with the same payload: nothing is left to do."""
+
+
+class Protection:
+    """The double-action guard of one identity. Holds the lock until :meth:`close`."""
+
+    def __init__(self, database: Database, identity: Address, lock_fd: int) -> None:
+        self._database = database
+        self._identity = identity
+        self._lock_fd = lock_fd
+
+    @classmethod
+    def open(cls, database: Database, data_dir: Path, identity: Address) -> Self:
+        """Take the lock of ``identity`` in ``data_dir``.
+
+        Raises:
+            DoubleAction: if another process holds it.
+            ConfigError: if the lock file cannot be made.
+        """
+        path = data_dir / f"{identity}.lock"
+        try:
+            lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise ConfigError(
+                f"cannot create the lock file {path}: {exc.strerror}",
+                hint="check daemon.data_dir and its owner",
+            ) from exc
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            holder = os.pread(lock_fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock_fd)
+            raise DoubleAction(
+                f"another walrusd (process {holder}) already acts as {identity}",
+                hint="stop it first; two daemons with one identity lose their stake",
+            ) from exc
+        os.ftruncate(lock_fd, 0)
+        os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
+        return cls(database, identity, lock_fd)
+
+    def close(self) -> None:
+        """Release the lock. The file stays: removing it would race with another opener."""
+        os.close(self._lock_fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def protect(self, action_key: str) -> None:
+        """Claim an action that may be tried once only, whatever becomes of it.
+
+        Raises:
+            DoubleAction: if it was claimed before.
+        """
+        with self._database.transaction():
+            if self._find(action_key) is not None:
+                raise self._refusal(action_key)
+            self._write(action_key, _NO_PAYLOAD, done=True)
+
+    def begin(self, key: str, payload: bytes) -> Begun:
+        """Write down that ``payload`` is about to be done under ``key``, before doing it.
+
+        Raises:
+            DoubleAction: if the key was begun or done with another payload.
+        """
+        digest = hashlib.sha256(payload).digest()
+        with self._database.transaction():
+            found = self._find(key)
+            if found is None:
+                self._write(key, digest, done=False)
+                return Begun.FRESH
+        recorded, done = found
+        if recorded != digest:
+            raise self._refusal(key)
+        return Begun.DONE if done else Begun.RESUMED
+
+    def done(self, key: str) -> None:
+        """Write down that the action begun under ``key`` has happened. May be repeated."""
+        with self._database.transaction():
+            found = self._find(key)
+            if found is None:
+                raise AssertionError(f"{key} was never begun")
+            self._write(key, found[0], done=True)
+
+    def forget(self, key: str) -> None:
+        """Take back an action of which it is *certain* that it never happened.
+
+        For example a transaction whose expiration has passed unexecuted. A done action stays.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM actions WHERE identity = ? AND key = ? AND done = 0",
+                (self._identity, key),
+            )
+
+    def export(self) -> dict[str, Any]:
+        """Return all actions of this identity as a JSON object, to carry to another machine."""
+        rows = self._database.read(
+            "SELECT key, payload, done FROM actions WHERE identity = ? ORDER BY key",
+            (self._identity,),
+        )
+        actions = [
+            {"key": row["key"], "payload": row["payload"].hex(), "done": bool(row["done"])}
+            for row in rows
+        ]
+        return {"format": EXPORT_FORMAT, "identity": self._identity, "actions": actions}
+
+    def merge(self, document: dict[str, Any]) -> int:
+        """Add the actions of an export; of two records the stricter one stays. Return their number.
+
+        Where both machines did something under one key, every further try is refused.
+
+        Raises:
+            ConfigError: if the document is of another format or identity.
+        """
+        actions = _parse_export(document, self._identity)
+        with self._database.transaction():
+            for key, digest, done in actions:
+                found = self._find(key)
+                if found is None or found == (digest, False):
+                    self._write(key, digest, done=done)
+                elif found[0] != digest:
+                    self._write(key, _NO_PAYLOAD, done=True)
+        return len(actions)
+
+    def _find(self, key: str) -> tuple[bytes, bool] | None:
+        rows = self._database.read(
+            "SELECT payload, done FROM actions WHERE identity = ? AND key = ?",
+            (self._identity, key),
+        )
+        return (rows[0]["payload"], bool(rows[0]["done"])) if rows else None
+
+    def _write(self, key: str, digest: bytes, *, done: bool) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO actions (identity, key, payload, done) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET payload = excluded.payload, done = excluded.done",
+                (self._identity, key, digest, int(done)),
+            )
+
+    def _refusal(self, key: str) -> DoubleAction:
+        return DoubleAction(
+            f"{self._identity} has already acted on {key}, and not in this way",
+            hint="`walrusctl why` shows what was done; doing it again would lose the stake",
+        )
+
+
+def _parse_export(document: dict[str, Any], identity: Address) -> list[tuple[str, bytes, bool]]:
+    if not isinstance(document, dict) or document.get("format") != EXPORT_FORMAT:
+        raise ConfigError(f"not a protection export of format {EXPORT_FORMAT}")
+    if document.get("identity") != identity:
+        raise ConfigError(
+            f"the protection export belongs to another identity than {identity}",
+            hint="export it from the machine that used this keystore",
+        )
+    actions = []
+    for number, item in enumerate(document.get("actions", ())):
+        try:
+            key, payload, done = item["key"], bytes.fromhex(item["payload"]), item["done"]
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ConfigError(f"action {number} of the protection export is malformed") from exc
+        if not isinstance(key, str) or not isinstance(done, bool) or len(payload) not in {0, 32}:
+            raise ConfigError(f"action {number} of the protection export is malformed")
+        actions.append((key, payload, done))
+    return actions
+
+
+def write_export(path: Path, protection: Protection) -> None:
+    """Write an export to a new file of mode 0600, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(protection.export(), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
