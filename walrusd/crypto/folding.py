@@ -24,7 +24,8 @@ WIDE_BITS = 62
 
 def _cut_limbs(coefficients: Sequence[int]) -> npt.NDArray[np.float64]:
     """Return signed limbs, shape (limbs, coefficients): ``Σ_l limb_l · 2**(13·l)`` gives each."""
-    width = max((c.bit_length() for c in coefficients), default=0) // LIMB_BITS + 1
+    # The topmost limb keeps a bit for its sign and one for the carry from below.
+    width = (max((c.bit_length() for c in coefficients), default=0) + 1) // LIMB_BITS + 1
     half, base = 1 << (LIMB_BITS - 1), 1 << LIMB_BITS
     limbs = np.zeros((width, len(coefficients)))
     for column, coefficient in enumerate(coefficients):
@@ -33,8 +34,7 @@ def _cut_limbs(coefficients: Sequence[int]) -> npt.NDArray[np.float64]:
             limb = (rest + half) % base - half
             rest = (rest - limb) >> LIMB_BITS
             limbs[row, column] = limb
-        if rest:
-            raise ValueError("a coefficient is not negative")
+        assert rest == 0
     return limbs
 
 
@@ -43,8 +43,7 @@ def fold_rows(
 ) -> npt.NDArray[np.object_]:
     """Return ``Σ_j coefficients_j · matrix_j`` as Python integers, shape (columns,).
 
-    ``matrix`` has shape (rows, columns) and entries of at most 2**31 in absolute value; the
-    coefficients are not negative.
+    ``matrix`` has shape (rows, columns) and entries of at most 2**31 in absolute value.
 
     Raises:
         ValueError: if there is not one coefficient per row, or an entry is too large.
