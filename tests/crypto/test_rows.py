@@ -218,6 +218,7 @@ def test_scheme_root_is_over_single_commitments():
     assert rows.compute_scheme_root(commitments) == merkle.compute_root(commitments)
 
 
+@pytest.mark.slow
 def test_a_full_row_opens():
     update = RNG.integers(-(2**24), 2**24, 5000).astype(np.int32)
     commitments = rows.commit_rows(update, [3, 4])

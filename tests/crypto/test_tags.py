@@ -5,7 +5,8 @@ from walrusd.crypto.tags import Tag, hash_tagged, u64
 # Tags that start an HKDF info, associated data, or a hash-to-curve input without a length byte.
 BARE = {
     Tag.PEDERSEN_H, Tag.PEDERSEN_G, Tag.ROW_BLINDING, Tag.ROW_SALT, Tag.STREAM, Tag.KEYCOMMIT,
-    Tag.LOSSBLIND, Tag.DATASET_KEY, Tag.OPENING_KEY, Tag.KEYSTORE,
+    Tag.LOSSBLIND, Tag.DATASET_KEY, Tag.OPENING_KEY, Tag.KEYSTORE, Tag.COST_BLINDING, Tag.COST_KEY,
+    Tag.OPENING_SECRET, Tag.JURY_SALT,
 }  # fmt: skip
 
 

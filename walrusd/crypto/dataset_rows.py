@@ -73,7 +73,8 @@ class RowTree:
         Raises:
             IndexError: if there is no such row.
         """
-        return RowProof(index, self._salt(index), tuple(self._tree.path(index)))
+        path = tuple(self._tree.path(index))
+        return RowProof(index, self._salt(index), path)
 
 
 def compute_row_root(dek: bytes, rows: Sequence[bytes]) -> bytes:
@@ -86,8 +87,10 @@ def verify_row(root: bytes, count: int, proof: RowProof, row: bytes) -> None:
 
     Raises:
         MalformedData: if the salt does not have 32 bytes.
-        VerificationFailed: if the path leads elsewhere.
+        VerificationFailed: if the place is outside or the path leads elsewhere.
     """
+    if not 0 <= proof.index < count:
+        raise VerificationFailed(f"row {proof.index} is outside a dataset of {count} rows")
     if len(proof.salt) != SALT_BYTES:
         raise MalformedData(f"a row salt has {SALT_BYTES} bytes, not {len(proof.salt)}")
     leaf = compute_row_leaf(proof.index, proof.salt, row)

@@ -1,0 +1,221 @@
+import os
+from io import BytesIO, RawIOBase
+
+import pytest
+import tink
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tink import secret_key_access, streaming_aead
+from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
+
+from walrusd.crypto import stream
+from walrusd.crypto.kdf import KeyDeriver, derive_key
+from walrusd.errors import DecryptionFailed
+
+KEY = bytes(range(32))
+AAD = b"some dataset"
+GOLDEN = (
+    "28a06d71c8987f8d184b07b04182def161d5707317e2919da1f0f4d8fea732ebe7140fac14806f55"
+    "5c9395cdb94aea80e910406b4709e3b172bc7d8fa6b7"
+)
+GOLDEN_CHECK = "f71baf8d8b5a67e9ee47f51eab090ab3f7f72520cfb0eab6714be8a712c9b942"
+SEGMENT = 1 << 20
+FIRST, REST = SEGMENT - 56, SEGMENT - 16
+BOUNDARIES = [0, 1, 100, FIRST - 1, FIRST, FIRST + 1, FIRST + REST, FIRST + REST + 1]
+LONG = os.urandom(FIRST + 2 * REST + 5)
+SEALED = stream.encrypt_bytes(LONG, KEY, AAD)
+
+
+@pytest.fixture(scope="module")
+def tink_primitive():
+    streaming_aead.register()
+    params = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
+        ciphertext_segment_size=SEGMENT, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
+    )
+    key = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(version=0, key_value=KEY, params=params)
+    keyset = tink_pb2.Keyset(primary_key_id=1)
+    entry = keyset.key.add(key_id=1, status=tink_pb2.ENABLED, output_prefix_type=tink_pb2.RAW)
+    entry.key_data.type_url = "type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey"
+    entry.key_data.value = key.SerializeToString()
+    entry.key_data.key_material_type = tink_pb2.KeyData.SYMMETRIC
+    handle = tink.proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
+    return handle.primitive(streaming_aead.StreamingAead)
+
+
+class Unclosable(BytesIO):
+    """Tink closes what it writes to; the bytes are wanted afterwards."""
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("size", BOUNDARIES)
+def test_tink_reads_ours_and_we_read_tinks(tink_primitive, size):
+    plaintext = LONG[:size]
+    ours = stream.encrypt_bytes(plaintext, KEY, AAD)
+    assert len(ours) == stream.compute_ciphertext_size(size)
+    assert stream.StreamLayout(len(ours)).plaintext_size == size
+    with tink_primitive.new_decrypting_stream(Unclosable(ours), AAD) as reader:
+        assert reader.read() == plaintext
+    theirs = Unclosable()
+    with tink_primitive.new_encrypting_stream(theirs, AAD) as writer:
+        writer.write(plaintext)
+    assert len(theirs.getvalue()) == len(ours)
+    assert stream.decrypt_bytes(theirs.getvalue(), KEY, AAD) == plaintext
+
+
+DAMAGED = {
+    "empty": b"",
+    "half a header": SEALED[:20],
+    "header alone": SEALED[:40],
+    "a byte short": SEALED[:-1],
+    "cut between segments": SEALED[: 2 * SEGMENT],
+    "segments swapped": SEALED[:SEGMENT]
+    + SEALED[2 * SEGMENT : 3 * SEGMENT]
+    + SEALED[SEGMENT : 2 * SEGMENT]
+    + SEALED[3 * SEGMENT :],
+    "segment repeated": SEALED[: 2 * SEGMENT] + SEALED[SEGMENT:],
+    "segment dropped": SEALED[:SEGMENT] + SEALED[2 * SEGMENT :],
+    "byte appended": SEALED + b"x",
+    "last segment appended": SEALED + SEALED[3 * SEGMENT :],
+    "first byte": b"\x27" + SEALED[1:],
+    "salt": SEALED[:10] + bytes([SEALED[10] ^ 1]) + SEALED[11:],
+    "prefix": SEALED[:35] + bytes([SEALED[35] ^ 1]) + SEALED[36:],
+    "body": SEALED[:999] + bytes([SEALED[999] ^ 1]) + SEALED[1000:],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_is_found(name):
+    with pytest.raises(DecryptionFailed):
+        stream.decrypt_bytes(DAMAGED[name], KEY, AAD)
+
+
+@pytest.mark.parametrize("name", set(DAMAGED) - {"body", "segments swapped"})
+def test_reader_finds_damage_to_length_or_header_at_once(name):
+    with pytest.raises(DecryptionFailed):
+        stream.StreamReader(BytesIO(DAMAGED[name]), KEY, AAD)
+
+
+def test_reader_finds_damage_where_it_reads():
+    reader = stream.StreamReader(BytesIO(DAMAGED["segments swapped"]), KEY, AAD)
+    assert reader.read_at(0, 10) == LONG[:10]
+    with pytest.raises(DecryptionFailed):
+        reader.read_at(FIRST, 1)
+
+
+def test_other_key_or_data_is_refused():
+    for key, aad in ((bytes(32), AAD), (KEY, AAD + b"x"), (KEY, b"")):
+        with pytest.raises(DecryptionFailed):
+            stream.decrypt_bytes(SEALED, key, aad)
+        with pytest.raises(DecryptionFailed):
+            stream.StreamReader(BytesIO(SEALED), key, aad)
+    with pytest.raises(ValueError, match="32 bytes"):
+        stream.encrypt_bytes(b"", bytes(16), AAD)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_reading_anywhere(data):
+    reader = stream.StreamReader(BytesIO(SEALED), KEY, AAD)
+    assert reader.size == len(LONG)
+    edge = st.sampled_from([0, FIRST, FIRST + REST, len(LONG)])
+    offset = data.draw(st.integers(0, len(LONG)) | edge)
+    count = min(data.draw(st.integers(0, 50) | st.just(SEGMENT + 9)), len(LONG) - offset)
+    assert reader.read_at(offset, count) == LONG[offset : offset + count]
+
+
+def test_reading_outside_is_refused():
+    reader = stream.StreamReader(BytesIO(SEALED), KEY, AAD)
+    for offset, count in ((-1, 1), (0, -1), (len(LONG), 1), (0, len(LONG) + 1)):
+        with pytest.raises(ValueError, match="outside"):
+            reader.read_at(offset, count)
+    with pytest.raises(IndexError):
+        stream.StreamLayout(len(SEALED)).span(4)
+
+
+def test_segments_open_from_ranges():
+    opener = stream.SegmentOpener(SEALED[:40], len(SEALED), KEY, AAD)
+    pieces = {}
+    for index in (3, 0, 2, 1):
+        offset, length = opener.layout.span(index)
+        pieces[index] = opener.open_segment(index, SEALED[offset : offset + length])
+    assert b"".join(pieces[i] for i in range(4)) == LONG
+    with pytest.raises(DecryptionFailed):
+        opener.open_segment(1, SEALED[40:SEGMENT])
+
+
+@given(st.integers(0, 5 * SEGMENT))
+def test_only_possible_sizes_have_a_layout(size):
+    assert stream.StreamLayout(stream.compute_ciphertext_size(size)).plaintext_size == size
+
+
+@pytest.mark.parametrize("size", [0, 39, 40, 55, SEGMENT + 1, SEGMENT + 16, 2 * SEGMENT + 16])
+def test_impossible_sizes_are_refused(size):
+    with pytest.raises(DecryptionFailed, match="no encrypted file"):
+        stream.StreamLayout(size)
+
+
+class Dribble(RawIOBase):
+    """A raw file that takes and gives a few bytes at a time, as sockets and pipes may."""
+
+    def __init__(self, data=b""):
+        self.buffer = BytesIO(data)
+
+    def read(self, size=-1):
+        return self.buffer.read(min(size, 7))
+
+    def write(self, data):
+        return self.buffer.write(bytes(data[:7]))
+
+
+def test_short_reads_and_writes():
+    sealed = Dribble()
+    written = stream.encrypt_stream(Dribble(LONG[:1000]), sealed, KEY, AAD)
+    assert written == len(sealed.buffer.getvalue())
+    plain = Dribble()
+    assert stream.decrypt_stream(Dribble(sealed.buffer.getvalue()), plain, KEY, AAD) == 1000
+    assert plain.buffer.getvalue() == LONG[:1000]
+
+
+def test_every_file_has_its_own_salt():
+    assert stream.encrypt_bytes(b"", KEY, AAD) != stream.encrypt_bytes(b"", KEY, AAD)
+
+
+def test_old_file_still_opens():
+    assert stream.decrypt_bytes(bytes.fromhex(GOLDEN), KEY, AAD) == b"walrus"
+
+
+def test_associated_data():
+    ids = [bytes([i]) * 32 for i in range(3)]
+    aad = stream.stream_aad(stream.StreamKind.COST, *ids)
+    assert aad == b"WALRUSD-V01-STREAM\x02" + b"".join(ids)
+    with pytest.raises(ValueError, match="32 bytes"):
+        stream.stream_aad(1, b"", ids[0], ids[1])
+
+
+def test_key_check():
+    check = stream.compute_key_check(KEY, b"s" * 32)
+    assert check == derive_key(KEY, b"s" * 32, b"WALRUSD-V01-KEYCOMMIT")
+    assert check.hex() == GOLDEN_CHECK
+    stream.verify_key_check(KEY, b"s" * 32, check)
+    for key, salt in ((bytes(32), b"s" * 32), (KEY, b"t" * 32), (KEY[:31], b"s" * 32)):
+        with pytest.raises(DecryptionFailed):
+            stream.verify_key_check(key, salt, check)
+
+
+def test_hkdf_vectors():
+    """RFC 5869, appendix A, test cases 1 and 3."""
+    found = derive_key(b"\x0b" * 22, bytes(range(13)), bytes.fromhex("f0f1f2f3f4f5f6f7f8f9"), 42)
+    assert found.hex() == (
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+    )
+    found = derive_key(b"\x0b" * 22, b"", b"", 42)
+    assert found.hex() == (
+        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
+    )
+
+
+@given(st.binary(min_size=1, max_size=80), st.binary(max_size=80), st.binary(max_size=80))
+def test_many_keys_are_single_keys(secret, salt, info):
+    assert KeyDeriver(secret, salt).derive(info) == derive_key(secret, salt, info)
