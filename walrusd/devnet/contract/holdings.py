@@ -1,0 +1,38 @@
+"""A submission's state and the money it holds (part of Move module ``submission``)."""
+
+from walrusd.chain.layouts.objects import Submission
+from walrusd.core.lifecycle import SubmissionState
+from walrusd.devnet.contract.credit import credit
+from walrusd.devnet.contract.functions import require
+
+
+def check_state(submission: Submission, *states: SubmissionState) -> None:
+    """Refuse an action in any other state."""
+    require(submission.state in states, "submission.EWrongState")
+
+
+def enter_state(submission: Submission, state: SubmissionState, now: int) -> None:
+    """Change the state; every change opens the next window."""
+    submission.state = state
+    submission.window_ms = now
+
+
+def pay_from_stake(submission: Submission, owner: str, amount: int) -> None:
+    """Turn part of the stake into a credit."""
+    submission.stake -= amount
+    submission.credited += amount
+    credit(submission.credits, owner, amount)
+
+
+def pay_from_escrow(submission: Submission, owner: str, amount: int) -> None:
+    """Turn part of what the publisher set aside into a credit."""
+    submission.escrow -= amount
+    submission.credited += amount
+    credit(submission.credits, owner, amount)
+
+
+def pay_from_bond(submission: Submission, owner: str, amount: int) -> None:
+    """Turn part of the accuser's bond into a credit."""
+    submission.bond -= amount
+    submission.credited += amount
+    credit(submission.credits, owner, amount)

@@ -1,0 +1,47 @@
+"""Module ``market``: the shared parameters, the allowed versions, and the pause."""
+
+from typing import Protocol
+
+from walrusd.chain.layouts.objects import AdminCap, Market, VerifierPool
+from walrusd.devnet.contract.constants import VERSION
+from walrusd.devnet.contract.functions import Module, require
+from walrusd.devnet.move_env import BOOL, MoveContext, mut, ref
+
+MODULE = Module("market")
+
+
+class Versioned(Protocol):
+    """A shared object of ours."""
+
+    version: int
+
+
+def check_versions(market: Market, *shared: Versioned) -> None:
+    """Refuse objects of another package version."""
+    require(VERSION in market.allowed_versions, "market.EWrongVersion")
+    for shared_object in shared:
+        require(shared_object.version == VERSION, "market.EWrongVersion")
+
+
+def check_pool(market: Market, pool: VerifierPool) -> None:
+    """Refuse any pool but the market's."""
+    require(pool.id == market.pool, "market.EWrongPool")
+
+
+def check_not_paused(market: Market) -> None:
+    """Refuse new tasks and joins while the market is paused."""
+    require(not market.paused, "market.EPaused")
+
+
+def init(ctx: MoveContext) -> AdminCap:
+    """What publishing the package does: its publisher becomes the administrator."""
+    cap = AdminCap(ctx.fresh_id())
+    ctx.transfer(cap, ctx.sender)
+    return cap
+
+
+@MODULE.public(ref(AdminCap), mut(Market), BOOL)
+def set_paused(_ctx: MoveContext, _cap: AdminCap, market: Market, paused: bool) -> None:
+    """Stop, or allow again, new tasks and joins. Everything under way goes on."""
+    check_versions(market)
+    market.paused = paused

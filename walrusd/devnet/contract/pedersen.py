@@ -1,0 +1,39 @@
+"""Module ``pedersen``: the cost commitment, with the aborts a Move program would give."""
+
+from walrusd.core.aborts import abort_named
+from walrusd.crypto import pedersen
+from walrusd.crypto.g1 import IDENTITY_BYTES, decode_scalar
+from walrusd.devnet.contract.constants import DIGEST
+from walrusd.devnet.contract.functions import require
+from walrusd.devnet.move_env import MoveAbort
+from walrusd.errors import MalformedData, VerificationFailed
+
+_INVALID_INPUT = 1
+"""``sui::group_ops::EInvalidInput``: Move code cannot catch it, so it has no code of ours."""
+
+
+def check_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
+    """Refuse a commitment whose maker does not prove that it can open it.
+
+    ``commitment`` has 48 bytes and ``proof`` 112; the caller has checked that.
+    """
+    require(commitment != IDENTITY_BYTES, "pedersen.EBadPoint")
+    try:
+        pedersen.verify_proof(context, commitment, proof)
+    except MalformedData as e:
+        raise MoveAbort("0x2::group_ops", _INVALID_INPUT, "from_bytes") from e
+    except VerificationFailed as e:
+        code = abort_named("pedersen", "EBadProof").code
+        raise MoveAbort("pedersen", code, "check_proof") from e
+
+
+def check_opening(commitment: bytes, cost: int, blinding: bytes) -> None:
+    """Refuse unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian."""
+    require(len(blinding) == DIGEST, "pedersen.EBadPoint")
+    try:
+        pedersen.verify_opening(commitment, cost, decode_scalar(blinding))
+    except MalformedData as e:
+        raise MoveAbort("0x2::group_ops", _INVALID_INPUT, "from_bytes") from e
+    except VerificationFailed as e:
+        code = abort_named("pedersen", "EBadOpening").code
+        raise MoveAbort("pedersen", code, "check_opening") from e

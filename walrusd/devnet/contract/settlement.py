@@ -1,0 +1,68 @@
+"""Module ``settlement``: the crank that ends a submission, and claiming what it owes."""
+
+from walrusd.chain.layouts.events import CreditClaimed
+from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
+from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState
+from walrusd.devnet.contract.credit import take_credit
+from walrusd.devnet.contract.ending import end
+from walrusd.devnet.contract.functions import Module, require
+from walrusd.devnet.contract.holdings import pay_from_escrow
+from walrusd.devnet.contract.market import check_pool, check_versions
+from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.move_env import CLOCK, COIN, Clock, Coin, MoveContext, mut, ref
+
+MODULE = Module("settlement")
+
+
+@MODULE.public(ref(Market), mut(Task), mut(VerifierPool), mut(Submission), CLOCK)
+def settle(
+    ctx: MoveContext,
+    market: Market,
+    task: Task,
+    pool: VerifierPool,
+    submission: Submission,
+    clock: Clock,
+) -> None:
+    """End a submission that is finished, or whose contributor or committee stayed away."""
+    check_versions(market, task, pool, submission)
+    check_pool(market, pool)
+    check_belongs(task, submission)
+    require(submission.state not in TERMINAL, "settlement.EAlreadyEnded")
+    require(submission.state != SubmissionState.DISPUTED, "settlement.EDisputed")
+    now = clock.timestamp_ms
+    state, reason = _decide(task, submission, now)
+
+    pay_from_escrow(submission, ctx.sender, task.tip)
+    end(ctx, market, task, pool, submission, state, reason, now)
+
+
+def _decide(task: Task, submission: Submission, now: int) -> tuple[SubmissionState, EndReason]:
+    """Return how a submission ends now; too early if it does not."""
+    terms, opened_ms = task.terms, submission.window_ms
+    match submission.state:
+        case SubmissionState.JOINED:
+            require(len(task.beacon) > 0, "settlement.ETooEarly")
+            return SubmissionState.LAPSED, EndReason.NO_COMMIT
+        case SubmissionState.SEATED:
+            closes_ms = opened_ms + terms.open_ms + terms.grace_ms
+            require(now >= closes_ms, "settlement.ETooEarly")
+            return SubmissionState.REJECTED, EndReason.NEVER_OPENED
+        case SubmissionState.OPENED:
+            require(now >= opened_ms + terms.verify_ms, "settlement.ETooEarly")
+            return SubmissionState.UNDECIDED, EndReason.NOT_FULLY_ATTESTED
+        case _:
+            # A committed submission is seated first.
+            require(submission.state == SubmissionState.ATTESTED, "settlement.ETooEarly")
+            return SubmissionState.ACCEPTED, EndReason.ATTESTED
+
+
+@MODULE.public(ref(Market), mut(Submission), returns=(COIN,))
+def claim(ctx: MoveContext, market: Market, submission: Submission) -> Coin:
+    """Pay out the sender's credit."""
+    check_versions(market, submission)
+    amount = take_credit(submission.credits, ctx.sender)
+    require(amount > 0, "settlement.ENothingToClaim")
+
+    submission.credited -= amount
+    ctx.emit(CreditClaimed(submission.id, ctx.sender, amount))
+    return ctx.new_coin(amount)
