@@ -40,7 +40,7 @@ class ArgumentFailure(IntEnum):
     INVALID_VALUE_USAGE = 9
     INVALID_OBJECT_BY_VALUE = 10
     INVALID_OBJECT_BY_MUT_REF = 11
-    INVALID_TRANSFER_OBJECT = 15
+    INVALID_TRANSFER_OBJECT = 14
 
 
 class ExecutionFailure(Exception):

@@ -101,7 +101,7 @@ class Slots:
                 source.owner.kind is OwnerKind.IMMUTABLE or not found.mutable
             ):
                 raise fail_argument(number, Arg.INVALID_OBJECT_BY_VALUE)
-            if found.is_object:
+            if not getattr(found.value, "COPY", False):
                 row, at = self.place(argument, number)
                 row[at] = None
         return found

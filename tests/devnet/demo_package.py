@@ -1,0 +1,168 @@
+"""A small Move package in Python: a shared box of money, enough to meet every rule of the ledger."""
+
+from walrusd.chain.bcs import U64, Addr, Balance, Bytes, Layout, Uid
+from walrusd.devnet import move_env as env
+from walrusd.devnet.ledger_genesis import Contract
+from walrusd.devnet.move_env import Coin, MoveAbort, MoveContext
+
+
+class Box(Layout, module="box"):
+    """Shared."""
+
+    id: Uid
+    owner: Addr
+    deposits: U64
+    note: Bytes
+    funds: Balance
+    keys: list[Addr]
+
+
+class Key(Layout, module="box"):
+    """Owned."""
+
+    id: Uid
+    box: Addr
+
+
+class Lid(Layout, module="box"):
+    """Owned, without `store`."""
+
+    id: Uid
+
+
+class Ticket(Layout, module="box"):
+    """A value without an id that cannot be dropped."""
+
+    DROP = False
+    amount: U64
+
+
+class Deposited(Layout, module="events"):
+    box: Addr
+    amount: U64
+    at_ms: U64
+
+
+class Tossed(Layout, module="events"):
+    value: Bytes
+
+
+def create(ctx: MoveContext, note: bytes) -> Key:
+    box = Box(ctx.fresh_id(), ctx.sender, 0, note, 0, [])
+    ctx.share(box)
+    return Key(ctx.fresh_id(), box.id)
+
+
+def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: env.Clock) -> None:
+    amount = ctx.take_coin(coin)
+    if amount == 0:
+        raise MoveAbort("box", 1, "deposit")
+    box.funds += amount
+    box.deposits += 1
+    ctx.emit(Deposited(box.id, amount, clock.timestamp_ms))
+
+
+def withdraw(ctx: MoveContext, box: Box, key: Key, amount: int) -> Coin:
+    if key.box != box.id:
+        raise MoveAbort("box", 2, "withdraw")
+    if amount > box.funds:
+        raise MoveAbort("box", 3, "withdraw")
+    box.funds -= amount
+    return ctx.new_coin(amount)
+
+
+def skim(ctx: MoveContext, box: Box, coin: Coin, amount: int) -> None:
+    box.funds += ctx.split_balance(coin, amount)
+
+
+def read(ctx: MoveContext, box: Box) -> tuple[int, str]:
+    return box.funds, box.owner
+
+
+def smash(ctx: MoveContext, box: Box) -> Coin:
+    ctx.delete(box)
+    return ctx.new_coin(box.funds)
+
+
+def ticket(ctx: MoveContext, amount: int) -> Ticket:
+    return Ticket(amount)
+
+
+def punch(ctx: MoveContext, ticket: Ticket) -> int:
+    return ticket.amount
+
+
+def swallow(ctx: MoveContext, box: Box, key: Key) -> None:
+    ctx.wrap(key)
+    box.keys.append(key.id)
+
+
+def spit(ctx: MoveContext, box: Box) -> Key:
+    return Key(box.keys.pop(), box.id)
+
+
+def freeze_key(ctx: MoveContext, key: Key) -> None:
+    ctx.freeze(key)
+
+
+def lid(ctx: MoveContext) -> Lid:
+    return Lid(ctx.fresh_id())
+
+
+def give_lid(ctx: MoveContext, lid: Lid, to: str) -> None:
+    ctx.transfer(lid, to)
+
+
+def toss(ctx: MoveContext, random: env.Random) -> None:
+    ctx.emit(Tossed(ctx.random_bytes(32)))
+
+
+def fill(ctx: MoveContext, box: Box, size: int) -> None:
+    box.note = bytes(size)
+
+
+def forge(ctx: MoveContext, box: Box) -> None:
+    box.funds += 1
+
+
+def lose(ctx: MoveContext, key: Key) -> None:
+    return None
+
+
+def meddle(ctx: MoveContext, box: Box) -> None:
+    box.deposits += 1
+
+
+def _public(name, params, returns, impl):
+    return env.ContractFunction("box", name, params, returns, entry=False, impl=impl)
+
+
+FUNCTIONS = [
+    _public("create", [env.BYTES], [env.value(Key)], create),
+    _public("deposit", [env.mut(Box), env.COIN, env.CLOCK], [], deposit),
+    _public("withdraw", [env.mut(Box), env.ref(Key), env.U64], [env.COIN], withdraw),
+    _public("skim", [env.mut(Box), env.COIN_MUT, env.U64], [], skim),
+    _public("read", [env.ref(Box)], [env.U64, env.ADDRESS], read),
+    _public("smash", [env.value(Box)], [env.COIN], smash),
+    _public("ticket", [env.U64], [env.value(Ticket)], ticket),
+    _public("punch", [env.value(Ticket)], [env.U64], punch),
+    _public("swallow", [env.mut(Box), env.value(Key)], [], swallow),
+    _public("spit", [env.mut(Box)], [env.value(Key)], spit),
+    _public("freeze_key", [env.value(Key)], [], freeze_key),
+    _public("lid", [], [env.value(Lid)], lid),
+    _public("give_lid", [env.value(Lid), env.ADDRESS], [], give_lid),
+    env.ContractFunction("box", "toss", [env.RANDOM], [], entry=True, impl=toss),
+    _public("fill", [env.mut(Box), env.U64], [], fill),
+    _public("forge", [env.mut(Box)], [], forge),
+    _public("lose", [env.value(Key)], [], lose),
+    _public("meddle", [env.ref(Box)], [], meddle),
+]
+
+
+def genesis(ctx: MoveContext) -> None:
+    box = Box(ctx.fresh_id(), ctx.sender, 0, b"first", 0, [])
+    ctx.share(box)
+    ctx.transfer(Key(ctx.fresh_id(), box.id), ctx.sender)
+
+
+DEMO = Contract(FUNCTIONS, [Box, Key, Lid, Ticket, Deposited, Tossed], [Box, Lid], genesis)
