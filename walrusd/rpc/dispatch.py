@@ -1,0 +1,96 @@
+"""JSON-RPC 2.0 on trio.
+
+jsonrpcserver's ``async_dispatch`` gathers with asyncio, so its parser, validator and single-request
+dispatcher are joined by a nursery here. Those pieces are not exported at its top level: the
+version is pinned. Every error leaves with ``data = {"code", "message", "hint", …}``.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from itertools import starmap
+from typing import Any
+
+import trio
+from jsonrpcserver.async_dispatcher import dispatch_request
+from jsonrpcserver.dispatcher import (
+    create_request,
+    deserialize_request,
+    extract_list,
+    not_notification,
+    to_response,
+    validate_request,
+)
+from jsonrpcserver.main import default_validator
+from jsonrpcserver.response import to_serializable
+from jsonrpcserver.sentinels import NOCONTEXT
+from oslash.either import Left
+
+from walrusd.errors import BadRequest, WalrusdError
+from walrusd.rpc.schema import INVALID_REQUEST, MAX_BATCH, METHOD_NOT_FOUND, PARSE_ERROR
+
+Handler = Callable[..., Awaitable[Any]]
+
+_HINTS = {
+    PARSE_ERROR: "send one JSON object, or a list of them",
+    INVALID_REQUEST: 'a request is {"jsonrpc": "2.0", "method": …, "params": …, "id": …}',
+    METHOD_NOT_FOUND: "rpc.discover lists the methods",
+}
+
+
+async def dispatch(raw: bytes, handlers: Mapping[str, Handler]) -> bytes:
+    """Answer one request body; requests of a batch run at the same time.
+
+    A body that is malformed gets a JSON-RPC error. Returns no bytes where nothing may be answered:
+    a notification, or a batch of them. Cancelled: the handlers are cancelled.
+    """
+    parsed = deserialize_request(_deserialize, raw).bind(partial(validate_request, _validate))
+    if isinstance(parsed, Left):
+        return json.dumps(_with_data(to_serializable(parsed))).encode()
+    payload = parsed._value  # noqa: SLF001  # oslash has no public accessor
+    is_batch = isinstance(payload, list)
+    requests = [create_request(item) for item in (payload if is_batch else [payload])]
+    if len(requests) > MAX_BATCH:
+        error = BadRequest(
+            f"a batch of {len(requests)} requests", hint=f"send at most {MAX_BATCH} at once"
+        )
+        return error_response(INVALID_REQUEST, error)
+    results: list[Any] = [None] * len(requests)
+
+    async def answer(index: int, request: Any) -> None:
+        results[index] = await dispatch_request(handlers, NOCONTEXT, request)
+
+    async with trio.open_nursery() as nursery:
+        for index, request in enumerate(requests):
+            nursery.start_soon(answer, index, request)
+    responses = starmap(to_response, filter(not_notification, results))
+    answers = extract_list(is_batch, [_with_data(to_serializable(item)) for item in responses])
+    return b"" if answers is None else json.dumps(answers).encode()
+
+
+def error_response(number: int, error: WalrusdError) -> bytes:
+    """Return a whole response for an error that belongs to no single request."""
+    body = {"code": number, "message": error.message, "data": error.to_json()}
+    return json.dumps({"jsonrpc": "2.0", "error": body, "id": None}).encode()
+
+
+def _with_data(response: Any) -> Any:
+    """Give the errors that the library itself makes the same data as ours."""
+    error = response.get("error")
+    if error is None or (isinstance(error.get("data"), dict) and "code" in error["data"]):
+        return response
+    detail = f": {error['data']}" if isinstance(error.get("data"), str) else ""
+    typed = BadRequest(error["message"] + detail, hint=_HINTS.get(error["code"], ""))
+    return {**response, "error": {**error, "data": typed.to_json()}}
+
+
+def _deserialize(raw: bytes) -> Any:
+    return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _validate(request: Any) -> None:
+    default_validator(request)

@@ -1,0 +1,134 @@
+"""The control socket: systemd's, or our own; and the server on it."""
+
+import logging
+import os
+import socket
+import stat
+from collections.abc import MutableMapping
+from pathlib import Path
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from starlette.applications import Starlette
+
+from walrusd.errors import ConfigError, DoubleAction
+
+SOCKET_MODE = 0o660
+BACKLOG = 64
+FIRST_PASSED_FD = 3
+"""Where systemd begins to count (sd_listen_fds(3))."""
+MAX_PATH_BYTES = 107
+"""``sun_path`` has 108 bytes with its final zero (unix(7))."""
+GRACEFUL_S = 3.0
+
+
+def open_control_socket(
+    path: Path, environ: MutableMapping[str, str] | None = None
+) -> socket.socket:
+    """Return the listening control socket: the one systemd passed, else a new one at ``path``.
+
+    A socket file that nobody listens on, left behind by a crash, is replaced. The new one has mode
+    0660 before it accepts its first connection.
+
+    Raises:
+        DoubleAction: if another daemon listens there.
+        ConfigError: if the path is too long, is not a socket, or cannot be made.
+    """
+    passed = take_passed_socket(os.environ if environ is None else environ)
+    if passed is not None:
+        return passed
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise ConfigError(
+            f"daemon.socket {path} is longer than {MAX_PATH_BYTES} bytes",
+            hint="name a shorter path, such as one below /run",
+        )
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _remove_stale(path)
+        sock.bind(os.fspath(path))
+        # Connecting fails until listen(), so nobody gets in before the mode is right.
+        path.chmod(SOCKET_MODE)
+        sock.listen(BACKLOG)
+    except OSError as exc:
+        sock.close()
+        raise ConfigError(
+            f"cannot make the control socket {path}: {exc.strerror}",
+            hint="check daemon.socket and the owner of its directory",
+        ) from exc
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def take_passed_socket(environ: MutableMapping[str, str]) -> socket.socket | None:
+    """Return the socket that systemd passed to this process, if it did.
+
+    The variables are removed, so that a child does not take its own descriptor 3 for a socket.
+
+    Raises:
+        ConfigError: if what was passed is not exactly one listening Unix stream socket.
+    """
+    pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not count:
+        return None
+    hint = "the socket unit must have exactly one ListenStream= with a path"
+    if count != "1":
+        raise ConfigError(f"systemd passed {count} sockets instead of one", hint=hint)
+    try:
+        sock = socket.socket(fileno=FIRST_PASSED_FD)
+    except OSError as exc:
+        raise ConfigError("systemd passed something that is no socket", hint=hint) from exc
+    os.set_inheritable(FIRST_PASSED_FD, False)
+    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+        sock.detach()
+        raise ConfigError("systemd passed another socket than a Unix stream", hint=hint)
+    return sock
+
+
+async def serve_rpc(
+    app: Starlette,
+    control: socket.socket,
+    *,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``app`` on ``control`` until ``stop`` is set; requests then have ``GRACEFUL_S`` to end.
+
+    Takes over the socket. Cancelled: requests in progress are cut off at once.
+    """
+    config = Config()
+    config.bind = [f"fd://{control.detach()}"]
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.graceful_timeout = GRACEFUL_S
+    config.include_server_header = False
+    stop = stop or trio.Event()
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
+            await serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
+
+        await nursery.start(run)
+        task_status.started()
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError(f"{path} exists and is not a socket", hint="name another daemon.socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise DoubleAction(
+        f"another walrusd listens on {path}", hint="stop it first, or name another daemon.socket"
+    )
