@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from walrusd.crypto import merkle
 from walrusd.crypto.kdf import KEY_BYTES, KeyDeriver
 from walrusd.crypto.tags import Tag, hash_tagged, u64
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedData, VerificationFailed
 
 SALT_BYTES = 32
 
