@@ -14,7 +14,7 @@ from walrusd.storage.failover import ask_in_turn
 from walrusd.storage.files import FileSpan, PartFile
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
-from walrusd.storage.rows import Piece, cut_by_rows
+from walrusd.storage.rows import PIECE_SIZE, Piece, cut_by_rows
 from walrusd.units import BlobId
 
 T = TypeVar("T")
@@ -33,7 +33,9 @@ class Reader:
         nodes: EndpointPool,
         shards: int,
         is_recent: Callable[[BlobId], bool] = lambda _: False,
+        piece_size: int = PIECE_SIZE,
     ) -> None:
+        self._piece_size = piece_size
         self._aggregators = aggregators
         self._nodes = nodes
         self._shards = shards
@@ -77,8 +79,9 @@ class Reader:
         if verifier is None:
             await self._ask(blob_id, lambda e: self._download_whole(e, blob_id, path, max_bytes))
         else:
+            pieces = cut_by_rows(verifier, self._piece_size)
             tag = format_blob_id(blob_id)[:16]
-            await self.assemble(cut_by_rows(verifier), path, tag, verifier.geometry.size)
+            await self.assemble(pieces, path, tag, verifier.geometry.size)
 
     async def assemble(
         self,

@@ -26,7 +26,7 @@ class Piece:
     """Raises ``BlobCorrupt``; may take milliseconds per MiB, so run it in a thread."""
 
 
-def cut_by_rows(verifier: RowVerifier, piece_size: int = PIECE_SIZE) -> list[Piece]:
+def cut_by_rows(verifier: RowVerifier, piece_size: int) -> list[Piece]:
     """Return the pieces of a whole blob, each of whole rows, checked against its metadata."""
     geometry = verifier.geometry
     per_piece = max(1, piece_size // geometry.row_size)
