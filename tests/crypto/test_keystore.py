@@ -129,7 +129,7 @@ def test_changes_make_new_bundles():
 
 def test_generated_bundles_differ():
     made = [KeyBundle.generate() for _ in range(2)]
-    secrets = {key for b in made for key in (b.sui_seed, b.encryption_key, b.contributor_seed)}
+    secrets = {key for b in made for key in (b.sui_seed, b.encryption_key, b.contributor_secret)}
     assert len(secrets) == 6
 
 

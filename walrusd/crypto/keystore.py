@@ -70,7 +70,7 @@ class KeyBundle:
     """The Ed25519 seed of the Sui address, 32 bytes."""
     encryption_key: bytes
     """The X25519 private key that envelopes are sealed for, 32 bytes."""
-    contributor_seed: bytes
+    contributor_secret: bytes
     """What row blindings and ciphertext seeds are derived from, 32 bytes."""
     dataset_keys: Mapping[str, bytes] = field(default_factory=dict)
     """Dataset keys by name, 32 bytes each."""
@@ -78,7 +78,7 @@ class KeyBundle:
     """The primes ``(p, q)`` of each Paillier key."""
 
     def __post_init__(self) -> None:
-        keys = [self.sui_seed, self.encryption_key, self.contributor_seed]
+        keys = [self.sui_seed, self.encryption_key, self.contributor_secret]
         if any(len(key) != KEY_BYTES for key in [*keys, *self.dataset_keys.values()]):
             raise ValueError(f"each key of a bundle has {KEY_BYTES} bytes")
 
@@ -196,7 +196,7 @@ def _encode_bundle(bundle: KeyBundle) -> bytes:
         {
             "sui_seed": bundle.sui_seed,
             "encryption_key": bundle.encryption_key,
-            "contributor_seed": bundle.contributor_seed,
+            "contributor_secret": bundle.contributor_secret,
             "dataset_keys": dict(bundle.dataset_keys),
             "paillier_primes": [
                 [_encode_integer(p), _encode_integer(q)] for p, q in bundle.paillier_primes
@@ -215,7 +215,7 @@ def _decode_bundle(plaintext: bytes) -> KeyBundle:
         return KeyBundle(
             fields["sui_seed"],
             fields["encryption_key"],
-            fields["contributor_seed"],
+            fields["contributor_secret"],
             fields["dataset_keys"],
             tuple(
                 (int.from_bytes(p, "big"), int.from_bytes(q, "big"))

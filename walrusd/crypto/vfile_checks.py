@@ -93,19 +93,17 @@ def inspect_verification_file(
     return tuple(_run(name, check) for name, check in checks)
 
 
-def verify_verification_file(
-    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
+def verify_file(
+    file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
 ) -> VerifiedFile:
-    """Check a whole file and return it as verified.
+    """Run every check and return the file as verified.
 
     Without ``expected_digest`` the file is consistent in itself, but the fields that no proof
     covers (such as the dataset's id) are its maker's word.
 
     Raises:
-        MalformedData: if the bytes are not a verification file.
         VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
     """
-    file = read_verification_file(data)
     checks = inspect_verification_file(file, expected_digest=expected_digest, cost_key=cost_key)
     failed = [check for check in checks if not check.ok]
     if failed:
@@ -115,6 +113,19 @@ def verify_verification_file(
             checks=[{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
         )
     return VerifiedFile(file, checks, anchored=expected_digest is not None)
+
+
+def verify_verification_file(
+    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
+) -> VerifiedFile:
+    """Read a whole file and verify it as ``verify_file`` does.
+
+    Raises:
+        MalformedData: if the bytes are not a verification file.
+        VerificationFailed: if a check fails.
+    """
+    file = read_verification_file(data)
+    return verify_file(file, expected_digest=expected_digest, cost_key=cost_key)
 
 
 def _run(name: str, check: Callable[[], None]) -> Check:
