@@ -1,0 +1,191 @@
+"""A configuration file is read exactly, or refused with a name, a place and a remedy."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walrusd.errors import ConfigError, UnknownConfigKey
+from walrusd.settings import (
+    LogFormat,
+    Role,
+    load_settings,
+    parse_amount,
+    parse_settings,
+    render_settings,
+)
+from walrusd.units import format_sui
+
+MINIMAL = """
+[daemon]
+data_dir = "state"
+socket = "run/control.sock"
+roles = ["contributor", "verifier"]
+
+[sui]
+urls = ["http://127.0.0.1:9000/", "https://sui.example/api"]
+chain_id = "4c78adac"
+package_id = "0x2"
+market_id = "0xAB"
+
+[walrus]
+aggregators = ["http://127.0.0.1:31415"]
+publishers = ["http://127.0.0.1:31416"]
+
+[keys]
+keystore = "keystore"
+"""
+HERE = Path("/etc/walrusd/walrusd.toml")
+
+
+def parse(text: str = MINIMAL):
+    return parse_settings(text, HERE)
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in MINIMAL
+    return MINIMAL.replace(old, new)
+
+
+def test_a_minimal_file_gets_defaults_and_anchored_paths() -> None:
+    settings = parse()
+    assert settings.daemon.data_dir == Path("/etc/walrusd/state")
+    assert settings.daemon.socket == Path("/etc/walrusd/run/control.sock")
+    assert settings.daemon.roles == {Role.CONTRIBUTOR, Role.VERIFIER}
+    assert settings.daemon.log_format is LogFormat.JSON
+    assert settings.sui.urls == ("http://127.0.0.1:9000", "https://sui.example/api")
+    assert settings.sui.market_id == "0x" + "ab".zfill(64)
+    assert settings.sui.gas_budget == 100_000_000
+    assert settings.walrus.shards == 1000
+    assert settings.keys.kek_file is None
+    assert settings.policy.max_stake_per_task == 0, "nothing is staked before a limit is named"
+
+
+def test_every_section_can_be_given() -> None:
+    address = "0x" + "12" * 32
+    settings = parse(
+        MINIMAL
+        + f"""
+        [policy]
+        max_stake_per_task = "1.5 SUI"
+        max_stake_per_day = 7
+        allow_publishers = ["{address}"]
+        allow_datasets = ["0x7"]
+        max_open_tasks = 3
+        [verifier]
+        stake = "10 SUI"
+        auto_register = true
+        [dataset_owner]
+        auto_approve = ["0x{"AB" * 32}"]
+        [timing]
+        poll_s = 0.5
+        crank_grace_s = 0
+        """
+    )
+    assert settings.policy.max_stake_per_task == 1_500_000_000
+    assert settings.policy.max_stake_per_day == 7
+    assert settings.policy.allow_publishers == {address}
+    assert settings.verifier.auto_register
+    assert settings.dataset_owner.auto_approve == {"0x" + "ab" * 32}
+    assert (settings.timing.poll_s, settings.timing.crank_grace_s) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "hint"),
+    [
+        (MINIMAL + "[policy]\nmax_stake_per_taks = 1\n", "policy.max_stake_per_taks", "per_task'"),
+        (MINIMAL + "[polcy]\nenabled = true\n", "[polcy]", "'policy'"),
+        (replaced("[keys]", "[keys]\ncolour = 1"), "keys.colour", "known here: kek_file, keystore"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_a_guess(text: str, key: str, hint: str) -> None:
+    with pytest.raises(UnknownConfigKey) as caught:
+        parse(text)
+    assert str(HERE) in caught.value.message
+    assert key in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        (replaced('socket = "run/control.sock"', ""), "daemon.socket", "is missing"),
+        (replaced('"contributor"', '"contributer"'), "daemon.roles", "a list with some of"),
+        (replaced('["contributor", "verifier"]', "[]"), "daemon.roles", "a list with some of"),
+        (replaced('"http://127.0.0.1:9000/"', '"ftp://x"'), "sui.urls", "http:// or https://"),
+        (replaced('"0x2"', '"0xno"'), "sui.package_id", "the id of the market's package"),
+        (replaced('"4c78adac"', "5"), "sui.chain_id", "the chain identifier"),
+        (replaced("[walrus]", "[walrus]\nshards = 3"), "walrus.shards", "from 4 to 65535"),
+        (replaced("[walrus]", "[walrus]\nepochs = true"), "walrus.epochs", "an integer from"),
+        (MINIMAL + "[policy]\nenabled = 1", "policy.enabled", "true or false"),
+        (MINIMAL + '[policy]\nmin_reward = "5"', "policy.min_reward", "an amount such as"),
+        (MINIMAL + "[policy]\nmin_reward = 0.5", "policy.min_reward", "an amount such as"),
+        (MINIMAL + '[policy]\nallow_publishers = "0x2"', "policy.allow_publishers", "a list"),
+        (MINIMAL + "[timing]\npoll_s = 0", "timing.poll_s", "a number of seconds from 0.01"),
+        (MINIMAL + "[timing]\npoll_s = nan", "timing.poll_s", "a number of seconds from 0.01"),
+        (MINIMAL + "[verifier]\nauto_register = true", "verifier.stake", "auto_register needs"),
+        (replaced('["http://127.0.0.1:31416"]', "[]"), "walrus.publishers", "a list of http"),
+        (
+            replaced('publishers = ["http://127.0.0.1:31416"]', ""),
+            "walrus.publishers",
+            "role contributor stores blobs",
+        ),
+    ],
+)
+def test_a_wrong_value_names_file_key_and_expectation(text: str, key: str, expected: str) -> None:
+    if key == "walrus.publishers" and expected == "a list of http":
+        expected = "walrus.publishers is empty"
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert str(HERE) in caught.value.message
+    assert key in caught.value.message
+    assert expected in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_verifier_alone_needs_no_publisher() -> None:
+    text = replaced('["contributor", "verifier"]', '["verifier"]')
+    text = text.replace('publishers = ["http://127.0.0.1:31416"]', "")
+    assert parse(text).walrus.publishers == ()
+
+
+def test_files_that_are_no_toml_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_settings(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[daemon\n")
+    with pytest.raises(ConfigError, match="not TOML"):
+        load_settings(broken)
+    broken.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_settings(broken)
+    broken.write_text("daemon = 5\n")
+    with pytest.raises(ConfigError, match="daemon must be a section"):
+        load_settings(broken)
+
+
+def test_rendered_settings_read_back_as_the_same() -> None:
+    settings = parse(MINIMAL + '[policy]\nmax_stake_per_day = "0.000000001 SUI"\n')
+    text = render_settings(settings, HERE.parent)
+    assert parse(text) == settings
+    assert 'keystore = "keystore"' in text
+    assert (
+        parse_settings(render_settings(settings), Path("/elsewhere/c.toml")).keys == settings.keys
+    )
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_every_amount_reads_back(amount: int) -> None:
+    assert parse_amount(format_sui(amount)) == parse_amount(amount) == amount
+    assert parse_amount(f"{amount} mist") == amount if amount < 10**12 else True
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, 2**64, True, 1.5, None, "", "1", "1.0000000001 SUI", "1.5 MIST", "-1 SUI", "1e3 SUI",
+     "99999999999 SUI", "٣ SUI", "1.SUI", "1,5 SUI"],
+)  # fmt: skip
+def test_what_is_no_amount(value: object) -> None:
+    with pytest.raises(ValueError, match="Mist"):
+        parse_amount(value)

@@ -1,0 +1,53 @@
+"""Files with secrets are read when private, and only then."""
+
+from pathlib import Path
+
+import pytest
+
+from walrusd.errors import ConfigError, KeyFileMissing, KeyFileMode
+from walrusd.settings import KeysSettings, read_kek, read_secret_file
+
+
+def keys(kek_file: Path | None) -> KeysSettings:
+    return KeysSettings(keystore=Path("keystore"), kek_file=kek_file)
+
+
+def write(path: Path, mode: int, content: bytes = b"k" * 32) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_private_file_is_read(tmp_path: Path, mode: int) -> None:
+    assert read_kek(keys(write(tmp_path / "kek", mode))) == b"k" * 32
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620, 0o777])
+def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path / "kek", mode)
+    with pytest.raises(KeyFileMode, match=f"mode {mode:04o}") as caught:
+        read_kek(keys(path))
+    assert caught.value.hint == f"chmod 600 {path}"
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileMissing, match="the keystore .* does not exist"):
+        read_secret_file(tmp_path / "none", "the keystore")
+    with pytest.raises(ConfigError, match="cannot read the keystore"):
+        read_secret_file(tmp_path, "the keystore")
+
+
+def test_a_key_of_the_wrong_length_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has 6 bytes, not 32") as caught:
+        read_kek(keys(write(tmp_path / "kek", 0o600, b"hunter")))
+    assert "hunter" not in str(caught.value.to_json())
+
+
+def test_the_credential_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(KeyFileMissing, match="kek_file is not set"):
+        read_kek(keys(None))
+    write(tmp_path / "walrusd-kek", 0o400, b"c" * 32)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_kek(keys(None)) == b"c" * 32
