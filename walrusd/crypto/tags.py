@@ -45,7 +45,7 @@ class Tag(Enum):
     STATE = "STATE"
     RANDOM = "RANDOM"
     KEYSTORE = "KEYSTORE"
-    DATASET_SECRET = "DATASET-SECRET"
+    DATASET_SECRET = "DATASET-SECRET"  # noqa: S105 - a domain tag, no secret
     COST_BLINDING = "COST-BLINDING"
     COST_KEY = "COST-KEY"
     OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
