@@ -14,15 +14,15 @@ MAX_MANIFEST_BYTES = 1 << 20
 class TaskManifest:
     """A title, the plan's canonical text, and where the initial weights are.
 
-    ``weights_blob`` is the u256 blob id; ``weights_sha256`` covers the safetensors bytes, which
-    only transport the weights: what binds is the state root in the task.
+    ``weights_blob`` is the u256 blob id of the file manifest of the safetensors bytes, and
+    ``weights_digest`` that manifest's digest. They only transport the weights: what binds is the
+    state root in the task.
     """
 
     title: str
     plan: str
     weights_blob: int
-    weights_bytes: int
-    weights_sha256: bytes
+    weights_digest: bytes
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no spaces, integers above 2**53 as text."""
@@ -32,8 +32,7 @@ class TaskManifest:
             "plan": self.plan,
             "weights": {
                 "blob": str(self.weights_blob),
-                "bytes": self.weights_bytes,
-                "sha256": self.weights_sha256.hex(),
+                "digest": self.weights_digest.hex(),
             },
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -69,6 +68,5 @@ def _from_document(document: dict[str, Any]) -> TaskManifest:
         title=str(document["title"]),
         plan=str(document["plan"]),
         weights_blob=int(weights["blob"]),
-        weights_bytes=int(weights["bytes"]),
-        weights_sha256=bytes.fromhex(weights["sha256"]),
+        weights_digest=bytes.fromhex(weights["digest"]),
     )

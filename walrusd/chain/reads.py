@@ -1,0 +1,158 @@
+"""Typed, cached reads of the market's objects.
+
+A copy is used until an event, or one of our own transactions, touches the object, or until it is
+``MAX_AGE_S`` old. Contents are decoded from BCS; a node's JSON is never trusted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import trio
+
+from walrusd.chain.bcs import Layout
+from walrusd.chain.client import SuiClient
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.types import RANDOM_ID, ObjectData, ObjectRef, SharedRef
+from walrusd.errors import MalformedData, ObjectNotFound
+from walrusd.units import Address, Mist, normalize_address
+
+MAX_AGE_S = 10.0
+
+Shape = TypeVar("Shape", bound=Layout)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    value: Layout
+    read_at: float
+
+
+class MarketReader:
+    """Reads of one market's objects through one client."""
+
+    def __init__(self, client: SuiClient, package_id: str, market_id: str) -> None:
+        self.client = client
+        self.package_id = normalize_address(package_id)
+        self.market_id = normalize_address(market_id)
+        self._copies: dict[str, _Copy] = {}
+        self._initial_versions: dict[str, int] = {}
+
+    def type_name(self, layout: type[Layout]) -> str:
+        """Return the full Move type of one of the contract's structs."""
+        return f"{self.package_id}::{layout.MODULE}::{layout.__name__}"
+
+    def forget(self, object_id: str) -> None:
+        """Drop the copy of an object: it has changed."""
+        self._copies.pop(object_id, None)
+
+    async def market(self) -> ob.Market:
+        """Return the market."""
+        return await self._read(ob.Market, self.market_id)
+
+    async def pool_id(self) -> str:
+        """Return the id of the market's verifier pool."""
+        return (await self.market()).pool
+
+    async def pool(self) -> ob.VerifierPool:
+        """Return the verifier pool."""
+        return await self._read(ob.VerifierPool, await self.pool_id())
+
+    async def task(self, object_id: str) -> ob.Task:
+        """Return a task."""
+        return await self._read(ob.Task, object_id)
+
+    async def submission(self, object_id: str) -> ob.Submission:
+        """Return a submission."""
+        return await self._read(ob.Submission, object_id)
+
+    async def dataset(self, object_id: str) -> ob.Dataset:
+        """Return a dataset."""
+        return await self._read(ob.Dataset, object_id)
+
+    async def request(self, object_id: str) -> ob.KeyRequest:
+        """Return a key request."""
+        return await self._read(ob.KeyRequest, object_id)
+
+    async def prefetch(self, layout: type[Layout], object_ids: Iterable[str]) -> None:
+        """Read many objects in few requests; those at hand and fresh are not read again."""
+        wanted = [i for i in object_ids if not self._is_fresh(i)]
+        if not wanted:
+            return
+        for data in (await self.client.get_objects(wanted)).values():
+            self._keep(layout, data)
+
+    async def verifier_cap(self, owner: str) -> tuple[ObjectRef, ob.VerifierCap] | None:
+        """Return an address's capability for a seat of this market's pool, if it has one."""
+        pool = await self.pool_id()
+        for data in await self.client.list_owned(owner, self.type_name(ob.VerifierCap)):
+            cap = ob.VerifierCap.from_bcs(data.contents)
+            if cap.pool == pool:
+                return data.ref, cap
+        return None
+
+    async def publisher_cap(self, owner: str, task: str) -> ObjectRef:
+        """Return the reference of the capability over a task.
+
+        Raises:
+            ObjectNotFound: if the address does not own it.
+        """
+        for data in await self.client.list_owned(owner, self.type_name(ob.PublisherCap)):
+            if ob.PublisherCap.from_bcs(data.contents).task == task:
+                return data.ref
+        raise ObjectNotFound(f"{owner} owns no publisher capability for task {task}")
+
+    async def balance(self, owner: str) -> Mist:
+        """Return what an address holds in coins."""
+        return await self.client.balance(Address(owner))
+
+    async def shared_ref(self, object_id: str) -> SharedRef:
+        """Return the reference of a shared object, for a transaction.
+
+        Raises:
+            ObjectNotFound: if there is no such shared object.
+        """
+        if object_id not in self._initial_versions:
+            data = await self.client.get_object(object_id)
+            self._note_version(data)
+        version = self._initial_versions.get(object_id)
+        if version is None:
+            raise ObjectNotFound(f"{object_id} is not a shared object")
+        return SharedRef(normalize_address(object_id), version)  # type: ignore[arg-type]  # an object id is an address
+
+    async def random_version(self) -> int:
+        """Return the version at which this network shares ``0x8``."""
+        return (await self.shared_ref(RANDOM_ID)).initial_version
+
+    def _is_fresh(self, object_id: str) -> bool:
+        copy = self._copies.get(object_id)
+        return copy is not None and trio.current_time() - copy.read_at < MAX_AGE_S
+
+    async def _read(self, layout: type[Shape], object_id: str) -> Shape:
+        object_id = normalize_address(object_id)
+        if not self._is_fresh(object_id):
+            self._keep(layout, await self.client.get_object(object_id))
+        value = self._copies[object_id].value
+        if not isinstance(value, layout):
+            raise ObjectNotFound(f"{object_id} is not a {layout.__name__}")
+        return value
+
+    def _keep(self, layout: type[Layout], data: ObjectData) -> None:
+        if data.type != self.type_name(layout):
+            raise ObjectNotFound(
+                f"{data.id} is a {data.type}, not a {layout.__name__} of this market",
+                hint="check the id, and sui.package_id in the configuration",
+            )
+        try:
+            value = layout.from_bcs(data.contents)
+        except MalformedData as error:
+            raise MalformedData(
+                f"{data.id} does not have the layout of {layout.__name__}: {error}",
+                hint="this daemon may be older than the contract",
+            ) from error
+        self._copies[data.id] = _Copy(value, trio.current_time())
+        self._note_version(data)
+
+    def _note_version(self, data: ObjectData) -> None:
+        if data.initial_shared_version is not None:
+            self._initial_versions[data.id] = data.initial_shared_version

@@ -1,0 +1,74 @@
+"""The published aggregate: the weighted sum, what opens it, and whose work it is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.crypto import merkle
+from walrusd.crypto.cbor import decode_canonical, encode_canonical
+from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.errors import MalformedData, VerificationFailed
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """``W = Σ w_k·V_k`` as int64 little-endian, its summed row blindings, and the parts.
+
+    ``parts`` are ``(submission id, weight)`` in the order in which the contributors joined.
+    """
+
+    vector: bytes
+    blindings: tuple[bytes, ...]
+    parts: tuple[tuple[bytes, int], ...]
+
+    @property
+    def root(self) -> bytes:
+        """The RFC 6962 root over 1 MiB leaves of the vector, as recorded on the chain."""
+        return compute_chunk_root(self.vector)
+
+    @property
+    def blindings_root(self) -> bytes:
+        """The RFC 6962 root over the summed blindings, one leaf each."""
+        return merkle.compute_root(self.blindings)
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical encoding."""
+        return encode_canonical(
+            {
+                0: VERSION,
+                1: self.vector,
+                2: list(self.blindings),
+                3: [[name, weight] for name, weight in self.parts],
+            }
+        )
+
+
+def parse_aggregate(data: bytes, *, root: bytes, blindings_root: bytes) -> Aggregate:
+    """Read an aggregate and check it against the roots on the chain.
+
+    Raises:
+        MalformedData: if the bytes are not one.
+        VerificationFailed: if it is another one than was recorded.
+    """
+    try:
+        aggregate = _from_map(decode_canonical(data))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedData("the aggregate does not have the layout of version 1") from error
+    if aggregate.root != root or aggregate.blindings_root != blindings_root:
+        raise VerificationFailed("the aggregate does not have the recorded roots")
+    return aggregate
+
+
+def _from_map(value: dict[int, Any]) -> Aggregate:
+    if value[0] != VERSION or set(value) != {0, 1, 2, 3}:
+        raise ValueError("unknown version or fields")
+    vector, blindings, parts = value[1], value[2], value[3]
+    if not isinstance(vector, bytes) or not vector or len(vector) % 8:
+        raise ValueError("the vector is not int64")
+    if any(not isinstance(b, bytes) or len(b) != 32 for b in blindings):
+        raise ValueError("a blinding has 32 bytes")
+    for name, weight in parts:
+        if not isinstance(name, bytes) or len(name) != 32 or type(weight) is not int or weight < 1:
+            raise ValueError("a part is a submission id and a positive weight")
+    return Aggregate(vector, tuple(blindings), tuple((name, weight) for name, weight in parts))

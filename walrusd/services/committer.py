@@ -1,0 +1,155 @@
+"""Fix trained work on the chain: commitments, the verification file, the commit transaction.
+
+Everything that goes into the transaction is a work item before it is sent, so that a retry after
+a crash sends the same values; the proof of knowledge alone would otherwise differ.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.protocol import compute_leaf_zero
+from walrusd.crypto import pedersen
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.cost import CostFunction
+from walrusd.crypto.merkle import Tree
+from walrusd.crypto.rows import compute_row_count, compute_scheme_root, derive_row_blindings
+from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.crypto.vfile_header import Quantisation
+from walrusd.services.derive import derive_cost_blinding, derive_cost_key
+from walrusd.services.facts import Case, read_cases
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.heavy import commit_update, run_heavy
+from walrusd.services.service import Service
+from walrusd.services.tools import Tools
+from walrusd.units import address_bytes
+
+LOSS_ONE = 1 << 32
+"""Losses are written as integers in units of 2**-32."""
+
+
+class Committer(Service):
+    """Turns a ``trained`` work item into a committed submission."""
+
+    name = "committer"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+
+    async def reconcile(self) -> None:
+        """Commit every trained submission."""
+        for case in await read_cases(self.tools):
+            trained = self.tools.work.get("trained", case.submission.id)
+            if (
+                trained is not None
+                and case.submission.state == SubmissionState.JOINED
+                and case.task.phase == TaskPhase.TRAINING
+            ):
+
+                async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
+                    await self._commit(case, trained)
+
+                await self.attempt(case.submission.id, commit)
+
+    async def _commit(self, case: Case, trained: dict[str, Any]) -> None:
+        tools, submission = self.tools, case.submission
+        item = tools.work.get("commit", submission.id)
+        if item is None:
+            item = await self._prepare(case, trained)
+            with tools.database.transaction():
+                tools.protection.begin(f"commit:{submission.id}", item["trace_root"].encode())
+                tools.work.put("commit", submission.id, item)
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "committing",
+                    "the work is trained and its verification file is stored",
+                    trace_root=item["trace_root"],
+                    file_blob=item["file_blob"],
+                )
+        await tools.contract.commit(
+            case.task.id,
+            submission.id,
+            commitment_of(item),
+            leaf_zero_path=[bytes.fromhex(h) for h in item["leaf_zero_path"]],
+            cost_proof=bytes.fromhex(item["cost_proof"]),
+        )
+        tools.protection.done(f"commit:{submission.id}")
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        tools = self.tools
+        _manifest, plan = await self._fetcher.plan_of(case.task)
+        update = Path(trained["update"]).read_bytes()
+        update_root = compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
+        blindings = derive_row_blindings(
+            tools.keys.contributor_secret,
+            address_bytes(case.task.id),
+            address_bytes(case.submission.contributor),
+            update_root,
+            compute_row_count(plan.weight_count),
+        )
+        commitments = await run_heavy(commit_update, update, blindings)
+        leaves = trace_leaves(trained)
+        tree = Tree(leaves)
+        name = address_bytes(case.submission.id)
+        blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
+        cost_commitment = pedersen.commit(trained["cost"], blinding)
+        context = pedersen.compute_pok_context(case.ctx, tree.root, update_root)
+        proof = pedersen.prove_opening(context, trained["cost"], blinding)
+        data = build_verification_file(
+            case.subject,
+            Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count),
+            update_root=update_root,
+            trace_leaves=leaves,
+            row_commitments=commitments,
+            cost=cost_function(trained),
+            cost_key=derive_cost_key(tools.keys, name),
+            cost_commitment=cost_commitment,
+            cost_proof=proof,
+        )
+        stored = await tools.store.put(data, epochs=tools.settings.walrus.epochs)
+        return {
+            "trace_root": tree.root.hex(),
+            "update_root": update_root.hex(),
+            "scheme_root": compute_scheme_root(commitments).hex(),
+            "scheme_rows": len(commitments),
+            "leaf_zero_path": [h.hex() for h in tree.path(0)],
+            "cost_commitment": cost_commitment.hex(),
+            "cost_proof": proof.hex(),
+            "file_digest": read_verification_file(data).digest.hex(),
+            "file_blob": str(stored.blob_id),
+        }
+
+
+def trace_leaves(trained: dict[str, Any]) -> list[bytes]:
+    """Return ``leaf_0 … leaf_S`` of a training result."""
+    first = compute_leaf_zero(bytes.fromhex(trained["state_root_0"]))
+    return [first] + [bytes.fromhex(record["leaf"]) for record in trained["segments"]]
+
+
+def cost_function(trained: dict[str, Any]) -> CostFunction:
+    """Return the loss definition and the loss of every step in units of 2**-32."""
+    steps = [
+        round(sum(step) / len(step) * LOSS_ONE)
+        for record in trained["segments"]
+        for step in record["losses"]
+    ]
+    definition = {"loss": "softmax-cross-entropy", "reduction": "mean", "scale_bits": 32}
+    return CostFunction(definition, np.array(steps, np.int64))
+
+
+def commitment_of(item: dict[str, Any]) -> ob.Commitment:
+    """Return the commitment that a work item describes."""
+    return ob.Commitment(
+        trace_root=bytes.fromhex(item["trace_root"]),
+        update_root=bytes.fromhex(item["update_root"]),
+        scheme_root=bytes.fromhex(item["scheme_root"]),
+        scheme_rows=item["scheme_rows"],
+        cost_commitment=bytes.fromhex(item["cost_commitment"]),
+        file_digest=bytes.fromhex(item["file_digest"]),
+        file_blob=int(item["file_blob"]),
+    )

@@ -1,0 +1,133 @@
+"""What follows from a task and a submission on the chain: seeds, contexts, dealt segments."""
+
+from dataclasses import dataclass
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.cranks import DisputeFacts, SubmissionFacts, TaskFacts
+from walrusd.core.dealing import compute_seat_segments
+from walrusd.core.lifecycle import SubmissionState
+from walrusd.core.protocol import TraceContext, compute_deal_seed, compute_seed
+from walrusd.crypto.vfile_header import FileSubject
+from walrusd.services.tools import Tools
+from walrusd.units import address_bytes
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission with its task and market, as the services pass it around."""
+
+    market: ob.Market
+    task: ob.Task
+    submission: ob.Submission
+
+    @property
+    def seed(self) -> bytes:
+        """The seed of the submission's batch order."""
+        return compute_seed(
+            address_bytes(self.task.id),
+            address_bytes(self.submission.contributor),
+            self.task.join_beacon,
+        )
+
+    @property
+    def subject(self) -> FileSubject:
+        """What the submission's verification file must be about."""
+        sub = self.submission
+        return FileSubject(
+            chain_id=self.market.chain_id,
+            package=address_bytes(self.market.package),
+            task=address_bytes(self.task.id),
+            submission=address_bytes(sub.id),
+            contributor=address_bytes(sub.contributor),
+            seed=self.seed,
+            plan_digest=self.task.plan_digest,
+            dataset=address_bytes(sub.dataset),
+            dataset_version=sub.dataset_version,
+            dataset_root=sub.dataset_root,
+        )
+
+    @property
+    def ctx(self) -> bytes:
+        """The trace context; once committed, the chain holds the same value."""
+        subject = self.subject
+        return TraceContext(
+            subject.chain_id,
+            subject.package,
+            subject.task,
+            subject.contributor,
+            subject.seed,
+            subject.plan_digest,
+            subject.dataset_root,
+        ).digest()
+
+    def segments_of(self, seat: int) -> list[int]:
+        """Return the segments dealt to a seat, by position."""
+        seed = compute_deal_seed(self.task.beacon, address_bytes(self.submission.id))
+        terms = self.task.terms
+        return compute_seat_segments(seed, terms.segments, seat, terms.segments_per_seat)
+
+    def dealt_segments(self) -> list[int]:
+        """Return all segments dealt to any seat, ascending."""
+        seats = range(self.task.terms.committee)
+        return sorted({segment for seat in seats for segment in self.segments_of(seat)})
+
+    def seat_of(self, address: str) -> int | None:
+        """Return the committee seat of an address, if it has one."""
+        for number, seat in enumerate(self.submission.committee):
+            if seat.verifier == address:
+                return number
+        return None
+
+
+async def read_tasks(tools: Tools) -> list[ob.Task]:
+    """Return every task that is still of interest."""
+    ids = [known.id for known in tools.chain_log.known("task")]
+    await tools.contract.prefetch(ob.Task, ids)
+    return [await tools.contract.task(i) for i in ids]
+
+
+async def read_cases(tools: Tools) -> list[Case]:
+    """Return every submission that is still of interest, with its task."""
+    known = tools.chain_log.known("submission")
+    await tools.contract.prefetch(ob.Submission, [k.id for k in known])
+    await tools.contract.prefetch(ob.Task, {k.parent for k in known})
+    market = await tools.contract.market()
+    return [
+        Case(market, await tools.contract.task(k.parent), await tools.contract.submission(k.id))
+        for k in known
+    ]
+
+
+def task_facts(task: ob.Task) -> TaskFacts:
+    """Return what decides a task's cranks."""
+    terms = task.terms
+    return TaskFacts(
+        phase=task.phase,
+        phase_ms=task.phase_ms,
+        joined=len(task.entries),
+        committed=task.committed,
+        max_submissions=terms.max_submissions,
+        join_ms=terms.join_ms,
+        train_ms=terms.train_ms,
+        drawn=bool(task.beacon),
+        open_ms=terms.open_ms,
+        grace_ms=terms.grace_ms,
+        verify_ms=terms.verify_ms,
+        jury_commit_ms=terms.jury_commit_ms,
+        jury_reveal_ms=terms.jury_reveal_ms,
+    )
+
+
+def submission_facts(submission: ob.Submission) -> SubmissionFacts:
+    """Return what decides a submission's cranks."""
+    dispute = None
+    if submission.dispute is not None and submission.state == SubmissionState.DISPUTED:
+        found = submission.dispute
+        dispute = DisputeFacts(
+            phase=found.phase,
+            phase_ms=found.phase_ms,
+            all_revealed=bool(found.jurors)
+            and bool(found.accuser_chain)
+            and all(juror.chain for juror in found.jurors),
+        )
+    return SubmissionFacts(submission.state, submission.window_ms, dispute)

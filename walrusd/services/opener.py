@@ -1,0 +1,135 @@
+"""Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
+
+from pathlib import Path
+from typing import Any
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import SubmissionState
+from walrusd.core.opening import Opening
+from walrusd.crypto.envelope import opening_key_info, seal_key
+from walrusd.crypto.rows import derive_row_blindings
+from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
+from walrusd.services.facts import Case, read_cases
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.heavy import prove_file_rows, run_heavy
+from walrusd.services.service import Service
+from walrusd.services.tools import Tools
+from walrusd.services.trainer import submission_dataset_key
+from walrusd.training.random import compute_segment_rows
+from walrusd.units import address_bytes
+
+
+class Opener(Service):
+    """Answers the beacon: hands the seated committee what it needs to replay."""
+
+    name = "opener"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+
+    async def reconcile(self) -> None:
+        """Open every seated submission of ours."""
+        for case in await read_cases(self.tools):
+            if (
+                case.submission.contributor == self.tools.address
+                and case.submission.state == SubmissionState.SEATED
+            ):
+
+                async def open_(case: Case = case) -> None:
+                    await self._open(case)
+
+                await self.attempt(case.submission.id, open_)
+
+    async def _open(self, case: Case) -> None:
+        tools, submission = self.tools, case.submission
+        trained = tools.work.get("trained", submission.id)
+        if trained is None:
+            raise AssertionError("a committed submission without its training result")
+        name = address_bytes(submission.id)
+        key = derive_opening_key(tools.keys, name)
+        opening = await self._build(case, trained)
+        package = address_bytes(case.market.package)
+        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
+        item = tools.work.get("open", submission.id)
+        if item is None:
+            # Sealing draws a fresh salt; the blob is kept so that a retry announces the same one.
+            sealed = encrypt_bytes(opening.to_bytes(), key, aad)
+            stored = await tools.store.put(sealed, epochs=tools.settings.walrus.epochs)
+            item = {
+                "blob": str(stored.blob_id),
+                "digest": hash_tagged(Tag.OPENING, sealed).hex(),
+                "envelopes": [
+                    seal_key(
+                        seat.key,
+                        key,
+                        opening_key_info(
+                            case.market.chain_id, package, name, address_bytes(seat.verifier)
+                        ),
+                    ).hex()
+                    for seat in submission.committee
+                ],
+            }
+            with tools.database.transaction():
+                tools.work.put("open", submission.id, item)
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "opening",
+                    "the committee is seated",
+                    segments=case.dealt_segments(),
+                    verifiers=[seat.verifier for seat in submission.committee],
+                )
+        await tools.contract.open(
+            case.task.id,
+            submission.id,
+            ob.Opening(
+                blob=int(item["blob"]),
+                digest=bytes.fromhex(item["digest"]),
+                key_check=compute_key_check(key, name),
+                envelopes=[bytes.fromhex(envelope) for envelope in item["envelopes"]],
+                cost=trained["cost"],
+            ),
+            blinding=derive_cost_blinding(tools.keys, name, trained["cost"]).to_bytes(32, "big"),
+        )
+
+    async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
+        tools, submission = self.tools, case.submission
+        assert submission.commitment is not None
+        _manifest, plan = await self._fetcher.plan_of(case.task)
+        segments = case.dealt_segments()
+        boundaries = {segment - 1 for segment in segments} | {plan.segments}
+        indices = sorted(
+            {
+                int(index)
+                for segment in segments
+                for index in compute_segment_rows(
+                    plan, case.seed, segment, submission.dataset_rows
+                )
+            }
+        )
+        dek = await submission_dataset_key(tools, case)
+        path = await self._fetcher.dataset_of(submission, dek, plan.dataset.row_bytes)
+        rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
+        blindings = derive_row_blindings(
+            tools.keys.contributor_secret,
+            address_bytes(case.task.id),
+            address_bytes(submission.contributor),
+            submission.commitment.update_root,
+            submission.commitment.scheme_rows,
+        )
+        records = trained["segments"]
+        return Opening(
+            state_roots=(
+                bytes.fromhex(trained["state_root_0"]),
+                *(bytes.fromhex(record["state_root"]) for record in records),
+            ),
+            slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
+            states={b: Path(trained["states"][b]).read_bytes() for b in boundaries},
+            update=Path(trained["update"]).read_bytes(),
+            blindings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
+            cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
+            rows=tuple(rows),
+        )

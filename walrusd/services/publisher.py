@@ -1,0 +1,236 @@
+"""Open tasks, and publish the weighted sum of what was accepted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.aggregate import Aggregate
+from walrusd.core.economics import compute_required_funds
+from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.manifest import TaskManifest
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.rows import compute_aggregate, sum_blindings
+from walrusd.errors import BadRequest, InsufficientBalance, VerificationFailed
+from walrusd.services.aggregates import AggregateChecker, read_accepted
+from walrusd.services.facts import Case, read_tasks
+from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.heavy import check_update_rows, run_heavy
+from walrusd.services.holdings import find_opening_key
+from walrusd.services.replayer import Replayer
+from walrusd.services.service import Service
+from walrusd.services.terms import read_terms
+from walrusd.services.tools import Tools
+from walrusd.training.jobs import AggregateJob, InitJob, Limits
+from walrusd.training.plan import Plan, read_plan
+from walrusd.training.state import compute_state_root, initial_state, serialize_state
+from walrusd.training.weights import weights_from_bytes
+from walrusd.units import address_bytes, format_sui, normalize_address
+
+NO_PARENT = "0x" + "0" * 64
+
+
+class Publisher(Service):
+    """Everything a publisher's daemon does: ``publish`` on request, the rest by itself."""
+
+    name = "publisher"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, checker: AggregateChecker) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+        self._checker = checker
+        self._replayer = Replayer(tools, fetcher)
+
+    # --- opening a task -----------------------------------------------------------------------
+
+    async def publish(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Store model and plan, then open a task. The same parameters open it once.
+
+        Raises:
+            BadRequest, PlanRefused: if the parameters make no task.
+            InsufficientBalance: if the reward and fees are not at hand.
+        """
+        tools = self.tools
+        plan = read_plan(params.get("plan"))
+        terms = read_terms(params.get("terms"), plan)
+        datasets = _read_datasets(params.get("datasets"))
+        title = str(params.get("title") or "untitled")
+        market = await tools.contract.market()
+        funds = compute_required_funds(
+            max_submissions=terms.max_submissions,
+            reward=terms.reward,
+            committee=terms.committee,
+            verifier_fee=terms.verifier_fee,
+            tip=market.params.tip,
+            publisher_bond=terms.publisher_bond,
+        )
+        balance = await tools.contract.balance(tools.address)
+        if balance < funds:
+            raise InsufficientBalance(
+                f"opening this task takes {format_sui(funds)}, "
+                f"{tools.address} has {format_sui(balance)}"
+            )
+        weights, state_root_0 = await self._initial_weights(plan, params)
+        stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
+        manifest = TaskManifest(
+            title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest
+        )
+        blob = await tools.store.put(manifest.to_bytes(), epochs=tools.settings.walrus.epochs)
+        executed = await tools.contract.open_task(
+            terms,
+            funds=funds,
+            publisher_key=derive_public_key(tools.keys.encryption_key),
+            manifest_blob=blob.blob_id,
+            manifest_digest=manifest.digest(),
+            state_root_0=state_root_0,
+            plan_digest=plan.digest(),
+            parent=normalize_address(params.get("parent") or NO_PARENT),
+            datasets=datasets,
+            once=f"open_task:{manifest.digest().hex()}:{json.dumps(params, sort_keys=True)}",
+        )
+        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
+        tools.journal.record(
+            opened.task, self.name, "published", "the owner asked for it", funds=funds, title=title
+        )
+        return {"task": opened.task, "digest": executed.digest, "funds": funds}
+
+    async def _initial_weights(self, plan: Plan, params: dict[str, Any]) -> tuple[Path, bytes]:
+        """Return the weights to start from: given by the owner, or made from the plan's seed."""
+        given = params.get("weights_path")
+        if given is not None:
+            path = Path(given)
+            if not path.is_file():
+                raise BadRequest(f"there is no weights file {given}")
+            weights = weights_from_bytes(plan, path.read_bytes())
+            return path, compute_state_root(
+                plan, serialize_state(plan, initial_state(plan, weights))
+            )
+        workdir = self.tools.work_dir / "init" / plan.digest().hex()
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        plan_path = workdir / "plan.json"
+        write_privately(plan_path, plan.to_bytes())
+        made = await self.tools.training.run(InitJob(str(plan_path), str(workdir)), _ignore)
+        return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
+
+    # --- after settlement -----------------------------------------------------------------------
+
+    async def reconcile(self) -> None:
+        """Aggregate what has settled; take back what was not spent."""
+        for task in await read_tasks(self.tools):
+            if task.publisher != self.tools.address:
+                continue
+
+            async def finish(task: ob.Task = task) -> None:
+                await self._finish(task)
+
+            await self.attempt(task.id, finish)
+
+    async def _finish(self, task: ob.Task) -> None:
+        if task.phase == TaskPhase.SETTLED and task.accepted >= task.terms.k_min:
+            await self._aggregate(task)
+            return
+        if task.phase == TaskPhase.AGGREGATED:
+            await self._apply(task)
+        done = {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}
+        if task.phase in done and task.pool + task.bond + task.tips > 0:
+            await self.tools.contract.reclaim(task.id)
+            self.tools.journal.record(
+                task.id, self.name, "reclaimed", "the task has ended, this was not spent"
+            )
+
+    async def _aggregate(self, task: ob.Task) -> None:
+        tools = self.tools
+        accepted = await read_accepted(tools, task)
+        market = await tools.contract.market()
+        cases = [Case(market, task, sub) for sub in accepted]
+        keys = [find_opening_key(tools, case) for case in cases]
+        opened = []
+        for case, key in zip(cases, keys, strict=True):
+            if key is None:
+                self.log.info("waiting_for_key", submission=case.submission.id)
+                return
+            opened.append(await self._open_update(case, key))
+        weights = [sub.weight for sub in accepted]
+        vector = compute_aggregate((update for update, _b in opened), weights)
+        summed = sum_blindings([blindings for _u, blindings in opened], weights)
+        aggregate = Aggregate(
+            vector.astype("<i8", copy=False).tobytes(),
+            tuple(r.to_bytes(32, "big") for r in summed),
+            tuple((address_bytes(sub.id), sub.weight) for sub in accepted),
+        )
+        stored = await tools.store.put(
+            aggregate.to_bytes(), epochs=tools.settings.walrus.epochs
+        )
+        with tools.database.transaction():
+            tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
+            tools.journal.record(
+                task.id,
+                self.name,
+                "aggregated",
+                f"{len(accepted)} submissions were accepted",
+                root=aggregate.root.hex(),
+            )
+        await tools.contract.record_aggregate(
+            task.id,
+            root=aggregate.root,
+            blindings_root=aggregate.blindings_root,
+            blob=stored.blob_id,
+        )
+        tools.protection.done(f"aggregate:{task.id}")
+
+    async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
+        """Return one accepted update and its row blindings, checked against its commitments."""
+        assert case.submission.commitment is not None
+        verified = await self._replayer.open(case, key)
+        opening = verified.opening
+        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
+        if compute_update_root(update) != case.submission.commitment.update_root:
+            raise VerificationFailed("an accepted update does not have its committed root")
+        blindings = [int.from_bytes(blinding, "big") for blinding in opening.blindings]
+        file = await self._fetcher.file_of(case.submission)
+        await run_heavy(check_update_rows, opening.update, blindings, list(file.row_commitments))
+        return update, blindings
+
+    async def _apply(self, task: ob.Task) -> None:
+        """Make the new model, once: the old weights plus the weighted mean of the updates."""
+        tools = self.tools
+        if tools.records.get("models", task.id) is not None:
+            return
+        verified = await self._checker.verify(task)
+        workdir = tools.work_dir / "aggregate" / task.id
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sum_path = workdir / "sum.bin"
+        write_privately(sum_path, verified.aggregate.vector)
+        result = await tools.training.run(
+            AggregateJob(
+                plan=str(await self._fetcher.plan_file(task)),
+                workdir=str(workdir),
+                weights=str(await self._fetcher.weights_of(task)),
+                weighted_sum=str(sum_path),
+                total_weight=verified.total_weight,
+                limits=Limits(threads=max(1, tools.settings.daemon.threads)),
+            ),
+            _ignore,
+        )
+        tools.records.put("models", task.id, result)
+        tools.broadcast.publish("model", task=task.id, **result)
+
+
+def _read_datasets(value: Any) -> list[ob.DatasetRef]:
+    if not isinstance(value, list) or not value:
+        raise BadRequest("datasets is a list of {dataset, version}, at least one")
+    try:
+        return [
+            ob.DatasetRef(normalize_address(item["dataset"]), int(item.get("version", 1)))
+            for item in value
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadRequest("each dataset is {dataset: id, version: number}") from error
+
+
+async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:
+    """Progress of a job that takes a moment."""

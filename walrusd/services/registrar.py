@@ -1,0 +1,62 @@
+"""Take a seat in the verifier pool, if the owner wants one."""
+
+from typing import Any
+
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.errors import InsufficientBalance, NotAllowed
+from walrusd.services.service import Service
+from walrusd.services.tools import Tools
+from walrusd.units import format_sui
+
+
+async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, Any]:
+    """Stake a seat with this daemon's limits and encryption key.
+
+    Raises:
+        NotAllowed: if this address holds a seat already.
+        InsufficientBalance: if the stake is not at hand.
+    """
+    if await tools.contract.verifier_cap(tools.address) is not None:
+        raise NotAllowed("this address holds a verifier seat already")
+    balance = await tools.contract.balance(tools.address)
+    if balance < stake:
+        raise InsufficientBalance(
+            f"a seat takes a stake of {format_sui(stake)}, "
+            f"{tools.address} has {format_sui(balance)}"
+        )
+    seats = len((await tools.contract.pool()).seats)
+    verifier = tools.settings.verifier
+    tools.journal.record(
+        tools.address, "registrar", "registering", "the owner wants a seat", stake=stake
+    )
+    executed = await tools.contract.register_seat(
+        stake=stake,
+        key=derive_public_key(tools.keys.encryption_key),
+        min_fee=min_fee,
+        max_state_bytes=verifier.max_state_bytes,
+        max_segment_work=verifier.max_segment_work,
+        once=f"register_seat:{seats}",
+    )
+    return {"digest": executed.digest, "stake_mist": stake}
+
+
+class Registrar(Service):
+    """Registers once, when ``verifier.auto_register`` says so."""
+
+    name = "registrar"
+
+    async def reconcile(self) -> None:
+        """Register unless a seat is there."""
+        if not self.tools.settings.verifier.auto_register:
+            return
+        if self.tools.records.get("registrar", "done"):
+            return
+
+        async def register() -> None:
+            tools = self.tools
+            if await tools.contract.verifier_cap(tools.address) is None:
+                verifier = tools.settings.verifier
+                await register_seat(tools, stake=verifier.stake, min_fee=verifier.min_fee)
+            tools.records.put("registrar", "done", value=True)
+
+        await self.attempt(self.tools.address, register)

@@ -1,0 +1,96 @@
+"""A task's terms from what a publisher wrote: names, amounts, durations, and sane defaults."""
+
+from typing import Any
+
+from walrusd.chain.layouts.objects import Terms
+from walrusd.core.lifecycle import Scheme, WeightsRule
+from walrusd.errors import BadRequest, ConfigError
+from walrusd.settings.amounts import parse_amount
+from walrusd.training.plan import Plan
+
+_HOUR = 3_600_000
+_AMOUNTS = {
+    "reward": "1 SUI",
+    "verifier_fee": "0.05 SUI",
+    "juror_fee": "0.05 SUI",
+    "stake": "2 SUI",
+    "lapse_penalty": "0.2 SUI",
+    "verifier_stake": "10 SUI",
+    "accuser_bond": "0.5 SUI",
+    "publisher_bond": "1 SUI",
+}
+_NUMBERS = {
+    "max_submissions": 8,
+    "k_min": 3,
+    "committee": 3,
+    "segments_per_seat": 2,
+    "jury": 5,
+    "audit_bps": 1000,
+}
+_WINDOWS = {
+    "join": _HOUR,
+    "train": 24 * _HOUR,
+    "open": 6 * _HOUR,
+    "grace": 24 * _HOUR,
+    "verify": 24 * _HOUR,
+    "jury_commit": 6 * _HOUR,
+    "jury_reveal": 6 * _HOUR,
+}
+_RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}
+
+
+def read_terms(document: Any, plan: Plan) -> Terms:
+    """Return the terms of a task for ``plan``.
+
+    ``document`` may set any of the amounts ("1.5 SUI" or Mist), numbers, and windows
+    ("join": seconds); the rest has defaults. State size, work and segments follow from the plan.
+
+    Raises:
+        BadRequest: naming the key that is unknown or wrong.
+    """
+    given = document or {}
+    if not isinstance(given, dict):
+        raise BadRequest("terms is an object")
+    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights"}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise BadRequest(
+            f"terms has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(known))}"
+        )
+    rule = given.get("weights", "equal")
+    if rule not in _RULES:
+        raise BadRequest(f"terms.weights is one of {', '.join(_RULES)}")
+    windows = {f"{name}_ms": _read_window(given, name) for name in _WINDOWS}
+    return Terms(
+        scheme=Scheme.PEDERSEN,
+        weights_rule=_RULES[rule],
+        **{name: _read_amount(given, name) for name in _AMOUNTS},
+        **{name: _read_number(given, name) for name in _NUMBERS},
+        segments=plan.segments,
+        state_bytes=plan.state_bytes,
+        segment_work=plan.segment_work(),
+        **windows,
+    )
+
+
+def _read_amount(given: dict[str, Any], name: str) -> int:
+    try:
+        return parse_amount(given.get(name, _AMOUNTS[name]))
+    except (ConfigError, ValueError) as error:
+        raise BadRequest(f"terms.{name} is an amount such as 1.5 SUI: {error}") from error
+
+
+def _read_number(given: dict[str, Any], name: str) -> int:
+    value = given.get(name, _NUMBERS[name])
+    if type(value) is not int or value < 0:
+        raise BadRequest(f"terms.{name} is a whole number")
+    return value
+
+
+def _read_window(given: dict[str, Any], name: str) -> int:
+    value = given.get(name)
+    if value is None:
+        return _WINDOWS[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise BadRequest(f"terms.{name} is a number of seconds")
+    return round(value * 1000)

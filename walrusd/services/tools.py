@@ -1,0 +1,63 @@
+"""What every service is given: the adapters and the state, made once by the composition root."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from walrusd.chain.contract import ContractClient
+from walrusd.crypto.keystore import KeyBundle
+from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.clock import Clock
+from walrusd.services.bell import Bell
+from walrusd.settings.model import Settings
+from walrusd.state.chain_log import ChainLog
+from walrusd.state.database import Database
+from walrusd.state.journal import Journal
+from walrusd.state.protection import Protection
+from walrusd.state.stores import KeyValue, Work
+from walrusd.storage.walrus import WalrusStore
+from walrusd.training.jobs import Job
+from walrusd.units import Address
+
+OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
+"""Called with each line of a job: its kind (``progress``, ``segment``) and its payload."""
+
+
+class TrainingBackend(Protocol):
+    """Whatever runs training jobs: a child process in a daemon, something else in a test."""
+
+    async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Run one job and return its result.
+
+        Raises:
+            TrainingFailed: if the job ended without a result.
+            WalrusdError: whatever typed error the job ended with.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The services' collaborators."""
+
+    settings: Settings
+    address: Address
+    keys: KeyBundle
+    database: Database
+    journal: Journal
+    work: Work
+    records: KeyValue
+    chain_log: ChainLog
+    protection: Protection
+    contract: ContractClient
+    store: WalrusStore
+    clock: Clock
+    bell: Bell
+    training: TrainingBackend
+    broadcast: Broadcast
+
+    @property
+    def work_dir(self) -> Path:
+        """Where jobs keep their files."""
+        return self.settings.daemon.data_dir / "work"
