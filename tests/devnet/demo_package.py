@@ -1,4 +1,4 @@
-"""A small Move package in Python: a shared box of money, enough to meet every rule of the ledger."""
+"""A small Move package in Python: a shared box of money, enough to meet every ledger rule."""
 
 from walrusd.chain.bcs import U64, Addr, Balance, Bytes, Layout, Uid
 from walrusd.devnet import move_env as env

@@ -2,6 +2,12 @@
 
 import pytest
 
+from walrusd.devnet import ptb
+from walrusd.devnet.failures import TransactionRejectedError
+from walrusd.devnet.ledger_genesis import compute_package_id
+from walrusd.devnet.move_env import ContractDefectError
+from walrusd.units import MIST_PER_SUI
+
 from .demo_package import Box, Key
 from .tools import (
     BUDGET,
@@ -17,11 +23,6 @@ from .tools import (
     open_ledger,
     ref_of,
 )
-from walrusd.devnet import ptb
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.devnet.move_env import ContractDefectError
-from walrusd.units import MIST_PER_SUI
 
 ALICE, BOB, CAROL = accounts()
 

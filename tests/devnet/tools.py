@@ -3,7 +3,6 @@
 import struct
 from dataclasses import dataclass, field
 
-from .demo_package import DEMO
 from walrusd.chain.bcs import encode_length
 from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Account, Seed, derive_accounts
@@ -15,6 +14,8 @@ from walrusd.devnet.objects import LedgerObject, OwnerKind
 from walrusd.devnet.ptb import Argument, ArgumentKind
 from walrusd.devnet.store import Store
 from walrusd.units import address_bytes
+
+from .demo_package import DEMO
 
 START_MS = 1_700_000_000_000
 BUDGET = 50_000_000

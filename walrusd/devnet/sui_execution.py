@@ -1,0 +1,111 @@
+"""ExecuteTransaction and SimulateTransaction."""
+
+import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+
+from walrusd.chain.grpc import GRPCError, Status
+from walrusd.devnet import ptb
+from walrusd.devnet.failures import TransactionRejectedError
+from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
+from walrusd.devnet.ledger_checks import MAX_GAS_BUDGET, MAX_GAS_COINS
+from walrusd.devnet.ledger_run import Run
+from walrusd.devnet.masks import apply_mask
+from walrusd.devnet.move_env import ContractDefectError
+from walrusd.devnet.move_types import SUI_COIN
+from walrusd.devnet.sui_reads import Reads
+from walrusd.devnet.unresolved import Request, resolve_request
+from walrusd.devnet.values import PureValue, StructValue
+
+_DEFAULT_EXECUTED = ("effects.status", "checkpoint")
+_SAFE_OVERHEAD = 1_000
+
+
+class ExecutionService:
+    """Runs transactions on the ledger."""
+
+    def __init__(self, ledger: Ledger, reads: Reads) -> None:
+        self.ledger = ledger
+        self.reads = reads
+
+    async def execute_transaction(
+        self, request: pb.ExecuteTransactionRequest
+    ) -> pb.ExecuteTransactionResponse:
+        """Execute signed bytes; answer once the effects are final."""
+        raw = _signed_bytes(request)
+        signatures = [s.bcs.value or b"" for s in request.signatures if s.bcs is not None]
+        try:
+            executed = self.ledger.execute(raw, signatures)
+        except TransactionRejectedError as e:
+            raise GRPCError(Status.INVALID_ARGUMENT, str(e)) from e
+        except ContractDefectError as e:
+            raise GRPCError(Status.INTERNAL, f"defect of the contract: {e}") from e
+        self.reads.add_objects(executed, request.read_mask)
+        return pb.ExecuteTransactionResponse(
+            transaction=apply_mask(executed, request.read_mask, _DEFAULT_EXECUTED)
+        )
+
+    async def simulate_transaction(
+        self, request: pb.SimulateTransactionRequest
+    ) -> pb.SimulateTransactionResponse:
+        """Run a transaction, resolved or not, without effect; choose its gas if asked."""
+        if request.transaction is None:
+            raise GRPCError(Status.INVALID_ARGUMENT, "missing field: transaction")
+        checked = request.checks is not pb.SimulateTransactionRequestTransactionChecks.DISABLED
+        try:
+            wanted = resolve_request(request.transaction, self.ledger)
+            choose = bool(request.do_gas_selection) and checked and not wanted.payment
+            data = self._choose_gas(wanted) if choose else _as_given(wanted)
+            executed, run = self.ledger.simulate(data)
+        except TransactionRejectedError as e:
+            raise GRPCError(Status.INVALID_ARGUMENT, str(e)) from e
+        except ContractDefectError as e:
+            raise GRPCError(Status.INTERNAL, f"defect of the contract: {e}") from e
+        reply = pb.SimulateTransactionResponse(
+            transaction=executed,
+            command_outputs=_outputs(run),
+            suggested_gas_price=REFERENCE_GAS_PRICE,
+        )
+        return apply_mask(reply, request.read_mask)
+
+    def _choose_gas(self, wanted: Request) -> ptb.TransactionData:
+        """Pick a budget (what a first run needs, and some more) and the largest coins."""
+        budget = wanted.budget
+        if not budget:
+            _, run = self.ledger.simulate(wanted.with_gas((), MAX_GAS_BUDGET))
+            cost = run.gas.computation + run.gas.storage
+            budget = min(cost + _SAFE_OVERHEAD * wanted.price, MAX_GAS_BUDGET)
+        used = {i.ref.id for i in wanted.programmable.inputs if isinstance(i, ptb.OwnedInput)}
+        coins = [c for c in self.ledger.list_owned(wanted.owner, SUI_COIN) if c.id not in used]
+        coins = sorted(coins, key=lambda c: -c.sui_balance)[:MAX_GAS_COINS]
+        if sum(c.sui_balance for c in coins) < budget:
+            raise TransactionRejectedError(
+                f"Unable to perform gas selection due to insufficient SUI balance of "
+                f"{wanted.owner}: {budget} Mist are needed"
+            )
+        payment = tuple(ptb.ObjectRef(c.id, c.version, c.digest_bytes) for c in coins)
+        return wanted.with_gas(payment, budget)
+
+
+def _signed_bytes(request: pb.ExecuteTransactionRequest) -> bytes:
+    message = request.transaction
+    if message is None or message.bcs is None or not message.bcs.value:
+        raise GRPCError(Status.INVALID_ARGUMENT, "missing field: transaction.bcs.value")
+    return bytes(message.bcs.value)
+
+
+def _as_given(wanted: Request) -> ptb.TransactionData:
+    return wanted.with_gas(wanted.payment, wanted.budget or MAX_GAS_BUDGET)
+
+
+def _outputs(run: Run) -> list[pb.CommandResult]:
+    """Return what each command left behind (values that were moved on are not shown)."""
+    out = []
+    for row in run.results:
+        values = []
+        for value in row:
+            if isinstance(value, PureValue):
+                values.append(pb.CommandOutput(value=pb.Bcs(name=value.type, value=value.raw)))
+            elif isinstance(value, StructValue):
+                raw = value.value.to_bcs()
+                values.append(pb.CommandOutput(value=pb.Bcs(name=value.type, value=raw)))
+        out.append(pb.CommandResult(return_values=values))
+    return out

@@ -1,0 +1,261 @@
+"""Reads of sui.rpc.v2: service, epoch, checkpoints, objects, coins, functions, transactions."""
+
+import base58
+import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
+from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
+
+import walrusd
+from walrusd.chain.grpc import GRPCError, Status
+from walrusd.devnet.descriptors import describe_function, describe_package
+from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
+from walrusd.devnet.masks import apply_mask
+from walrusd.devnet.messages import object_message, to_datetime
+from walrusd.devnet.move_types import COIN, SUI, normalize_type
+from walrusd.devnet.objects import to_base58
+from walrusd.devnet.packages import Package
+from walrusd.devnet.store import Checkpoint
+from walrusd.units import normalize_address
+
+_MAX_BATCH = 1000
+_PAGE, _MAX_PAGE = 50, 1000
+_PROTOCOL = {"max_tx_gas": "50000000000", "max_num_event_emit": "1024"}
+
+
+def parse_address(text: str | None, field: str) -> str:
+    """Return a canonical address or id, or refuse the request."""
+    try:
+        return normalize_address(text or "")
+    except ValueError as e:
+        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid {field}: {e}") from e
+
+
+def parse_digest(text: str | None) -> bytes:
+    """Return the 32 bytes of a digest, or refuse the request."""
+    try:
+        raw = bytes(base58.b58decode(text or ""))
+    except ValueError as e:
+        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid digest: {text!r}") from e
+    if len(raw) != 32:
+        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid digest: {text!r}")
+    return raw
+
+
+class Reads:
+    """Answers from the ledger; every method answers one RPC and changes nothing."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    # --- LedgerService ------------------------------------------------------------------------
+
+    async def get_service_info(self, _: pb.GetServiceInfoRequest) -> pb.GetServiceInfoResponse:
+        """Name the chain, its tip and this server."""
+        tip = self.ledger.tip
+        return pb.GetServiceInfoResponse(
+            chain_id=self.ledger.chain_id,
+            chain="devnet",
+            epoch=self.ledger.epoch,
+            checkpoint_height=tip.sequence,
+            timestamp=to_datetime(tip.timestamp_ms),
+            lowest_available_checkpoint=0,
+            lowest_available_checkpoint_objects=0,
+            server=f"walrusd-devnet/{walrusd.__version__}",
+        )
+
+    async def get_epoch(self, request: pb.GetEpochRequest) -> pb.GetEpochResponse:
+        """Describe the current or a past epoch."""
+        ledger = self.ledger
+        number = ledger.epoch if request.epoch is None else request.epoch
+        first = ledger.store.first_checkpoint_of(number)
+        if number > ledger.epoch or first is None:
+            raise GRPCError(Status.NOT_FOUND, f"Epoch {number} not found")
+        following = ledger.store.first_checkpoint_of(number + 1)
+        epoch = pb.Epoch(
+            epoch=number,
+            first_checkpoint=first.sequence,
+            last_checkpoint=None if following is None else following.sequence - 1,
+            start=to_datetime(first.timestamp_ms),
+            end=None if following is None else to_datetime(following.timestamp_ms),
+            reference_gas_price=REFERENCE_GAS_PRICE,
+            protocol_config=pb.ProtocolConfig(protocol_version=1, attributes=_PROTOCOL),
+        )
+        return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
+
+    async def get_checkpoint(self, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
+        """Show a checkpoint by number or digest; the newest if neither is given."""
+        store = self.ledger.store
+        found: Checkpoint | None = self.ledger.tip
+        if request.sequence_number is not None:
+            found = store.checkpoint(request.sequence_number)
+        elif request.digest:
+            found = store.checkpoint_by_digest(parse_digest(request.digest))
+        if found is None:
+            raise GRPCError(Status.NOT_FOUND, "Checkpoint not found")
+        shown = apply_mask(
+            self._checkpoint(found, request.read_mask),
+            request.read_mask,
+            ("sequence_number", "digest"),
+        )
+        return pb.GetCheckpointResponse(checkpoint=shown)
+
+    def _checkpoint(self, c: Checkpoint, mask: FieldMask | None) -> pb.Checkpoint:
+        store = self.ledger.store
+        paths = [] if mask is None else mask.paths
+        wanted = any(p == "*" or p.startswith(("transactions", "contents")) for p in paths)
+        stored = store.transactions_between(c.first_number, c.end_number) if wanted else []
+        previous = store.checkpoint(c.sequence - 1) if c.sequence else None
+        transactions = [self.ledger.place(s) for s in stored]
+        return pb.Checkpoint(
+            sequence_number=c.sequence,
+            digest=to_base58(c.digest),
+            summary=pb.CheckpointSummary(
+                digest=to_base58(c.digest),
+                epoch=c.epoch,
+                sequence_number=c.sequence,
+                total_network_transactions=c.end_number,
+                previous_digest=None if previous is None else to_base58(previous.digest),
+                timestamp=to_datetime(c.timestamp_ms),
+            ),
+            contents=pb.CheckpointContents(
+                version=1,
+                transactions=[
+                    pb.CheckpointedTransactionInfo(
+                        transaction=t.digest,
+                        effects=None if t.effects is None else t.effects.digest,
+                        signatures=t.signatures,
+                    )
+                    for t in transactions
+                ],
+            ),
+            transactions=transactions,
+        )
+
+    def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
+        oid = parse_address(request.object_id, "object_id")
+        obj = self.ledger.get_object(oid, request.version)
+        if obj is None:
+            at = "" if request.version is None else f" with version {request.version}"
+            raise GRPCError(Status.NOT_FOUND, f"Object {oid}{at} not found")
+        message = object_message(obj, self.ledger.packages)
+        package = self.ledger.packages.by_id.get(oid)
+        if package is not None:
+            message.package = describe_package(package, obj.version)
+        return apply_mask(message, mask, ("object_id", "version", "digest"))
+
+    async def get_object(self, request: pb.GetObjectRequest) -> pb.GetObjectResponse:
+        """Show one object."""
+        return pb.GetObjectResponse(object=self._object(request, request.read_mask))
+
+    async def batch_get_objects(
+        self, request: pb.BatchGetObjectsRequest
+    ) -> pb.BatchGetObjectsResponse:
+        """Show several objects; a missing one is an error in its place."""
+        if len(request.requests) > _MAX_BATCH:
+            raise GRPCError(Status.INVALID_ARGUMENT, f"at most {_MAX_BATCH} objects at once")
+        out = []
+        for item in request.requests:
+            try:
+                out.append(pb.GetObjectResult(object=self._object(item, request.read_mask)))
+            except GRPCError as e:
+                if e.status is not Status.NOT_FOUND:
+                    raise
+                error = RpcStatus(code=e.status.value, message=e.message or "")
+                out.append(pb.GetObjectResult(error=error))
+        return pb.BatchGetObjectsResponse(objects=out)
+
+    async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
+        """Show an executed transaction, with its checkpoint once it is in one."""
+        found = self.ledger.get_transaction(parse_digest(request.digest))
+        if found is None:
+            raise GRPCError(Status.NOT_FOUND, f"Transaction {request.digest} not found")
+        self.add_objects(found, request.read_mask)
+        shown = apply_mask(found, request.read_mask, ("digest",))
+        return pb.GetTransactionResponse(transaction=shown)
+
+    def add_objects(self, executed: pb.ExecutedTransaction, mask: FieldMask | None) -> None:
+        """Add the object set, if the mask asks for it."""
+        paths = [] if mask is None else mask.paths
+        if any(p in {"*", "objects"} or p.startswith("objects.") for p in paths):
+            objects = self.ledger.list_changed_objects(executed)
+            executed.objects = pb.ObjectSet(
+                objects=[object_message(o, self.ledger.packages) for o in objects]
+            )
+
+    # --- StateService -------------------------------------------------------------------------
+
+    async def list_owned_objects(
+        self, request: pb.ListOwnedObjectsRequest
+    ) -> pb.ListOwnedObjectsResponse:
+        """List what an address owns, in pages ordered by object id."""
+        owner = parse_address(request.owner, "owner")
+        wanted = normalize_type(request.object_type) if request.object_type else None
+        objects = self.ledger.list_owned(owner, wanted)
+        if request.page_token:
+            after = request.page_token.decode("ascii", "replace")
+            objects = [o for o in objects if o.id > after]
+        size = min(request.page_size or _PAGE, _MAX_PAGE)
+        page = objects[:size]
+        return pb.ListOwnedObjectsResponse(
+            objects=[
+                apply_mask(
+                    object_message(o, self.ledger.packages),
+                    request.read_mask,
+                    ("object_id", "version", "object_type"),
+                )
+                for o in page
+            ],
+            next_page_token=page[-1].id.encode() if len(objects) > size else None,
+        )
+
+    def _balances(self, owner: str) -> dict[str, int]:
+        totals: dict[str, int] = {}
+        for obj in self.ledger.list_owned(owner, COIN):
+            coin_type = obj.type[len(COIN) + 1 : -1]
+            totals[coin_type] = totals.get(coin_type, 0) + (obj.coin_balance or 0)
+        return totals
+
+    async def get_balance(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
+        """Add up the coins of one type."""
+        wanted = normalize_type(request.coin_type or SUI)
+        total = self._balances(parse_address(request.owner, "owner")).get(wanted, 0)
+        return pb.GetBalanceResponse(balance=_balance(wanted, total))
+
+    async def list_balances(self, request: pb.ListBalancesRequest) -> pb.ListBalancesResponse:
+        """Add up the coins of every type."""
+        totals = self._balances(parse_address(request.owner, "owner"))
+        return pb.ListBalancesResponse(balances=[_balance(t, n) for t, n in totals.items()])
+
+    # --- MovePackageService -------------------------------------------------------------------
+
+    def _package(self, text: str | None) -> Package:
+        package = self.ledger.packages.by_id.get(parse_address(text, "package_id"))
+        if package is None:
+            raise GRPCError(Status.NOT_FOUND, f"Package {text} not found")
+        return package
+
+    async def get_function(self, request: pb.GetFunctionRequest) -> pb.GetFunctionResponse:
+        """Describe one function."""
+        package = self._package(request.package_id)
+        key = (request.module_name or "", request.name or "")
+        function = package.functions.get(key)
+        if function is None:
+            raise GRPCError(Status.NOT_FOUND, f"Function {'::'.join(key)} not found")
+        return pb.GetFunctionResponse(function=describe_function(package, function))
+
+    async def get_package(self, request: pb.GetPackageRequest) -> pb.GetPackageResponse:
+        """Describe a package."""
+        return pb.GetPackageResponse(package=describe_package(self._package(request.package_id), 1))
+
+    async def list_package_versions(
+        self, request: pb.ListPackageVersionsRequest
+    ) -> pb.ListPackageVersionsResponse:
+        """List the versions of a package: on the devnet there is one."""
+        package = self._package(request.package_id)
+        return pb.ListPackageVersionsResponse(
+            versions=[pb.PackageVersion(package_id=package.id, version=1)]
+        )
+
+
+def _balance(coin_type: str, total: int) -> pb.Balance:
+    return pb.Balance(coin_type=coin_type, balance=total, coin_balance=total, address_balance=0)
