@@ -177,6 +177,12 @@ class MoveAborted(OurFault):
     code = "chain.move_abort"
 
 
+class TransactionFailed(OurFault):
+    """Raised when a transaction was executed without effect for another reason than an abort."""
+
+    code = "chain.failed"
+
+
 class TransactionUncertain(WorldFault):
     """Raised when it is not yet known whether a transaction was executed."""
 

@@ -147,6 +147,13 @@ class Ptb:
             raise ValueError("the initial version of 0x8 on this network is not known")
         return self.shared(SharedRef(RANDOM_ID, self._random_version, mutable=False))
 
+    @property
+    def object_ids(self) -> frozenset[str]:
+        """Return the ids of the objects that are inputs."""
+        return frozenset(
+            value.id for value in self._values if isinstance(value, ObjectRef | SharedRef)
+        )
+
     # --- commands ---------------------------------------------------------------------------
 
     def split_gas(self, *amounts: int) -> list[Arg]:

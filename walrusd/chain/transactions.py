@@ -1,0 +1,312 @@
+"""Sends transactions of one address, one at a time, each exactly once.
+
+A transaction is journalled before it is sent. When its fate is in doubt the identical bytes are
+sent again, which is safe: a digest is executed at most once. Nothing else is signed meanwhile,
+because a second transaction with the same gas coin could lock the coin until the epoch ends. Every
+transaction expires with the next epoch, which bounds the doubt.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from walrusd.chain.client import SuiClient
+from walrusd.chain.delivery import Delivery
+from walrusd.chain.gas import Coin, Purse
+from walrusd.chain.outbox import (
+    Outbox,
+    OutboxEntry,
+    Outcome,
+    SqliteOutbox,
+)
+from walrusd.chain.ptb import Ptb
+from walrusd.chain.signer import Signer
+from walrusd.chain.types import (
+    RANDOM_ID,
+    SUI_COIN_TYPE,
+    EpochInfo,
+    ExecutedTransaction,
+    compute_transaction_digest,
+)
+from walrusd.errors import (
+    ChainRefused,
+    InsufficientBalance,
+    MoveAborted,
+    ObjectNotFound,
+    TransactionFailed,
+    TransactionUncertain,
+    WalrusdError,
+)
+from walrusd.units import Address, Mist, format_sui
+
+__all__ = ["Outbox", "OutboxEntry", "Outcome", "Sender", "SqliteOutbox"]
+
+log = logging.getLogger(__name__)
+
+Build = Callable[[Ptb], None]
+"""Fills a builder. It may be called more than once and must not do anything else."""
+
+AbortNames = Mapping[tuple[str, int], str]
+"""``(module, abort code)`` to a sentence."""
+
+_EPOCH_AGE = 30.0
+"""Seconds for which the epoch and its gas price are taken as known."""
+
+_MIN_BUDGET_UNITS = 5_000
+"""The least budget, in units of gas: several times the cost of an empty transaction."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A transaction ready to be signed, and what pays for it."""
+
+    tx_bytes: bytes
+    coins: tuple[Coin, ...]
+    spent: int
+
+
+class Sender:
+    """Signs and sends for one address. Several tasks may submit; they take turns."""
+
+    def __init__(
+        self,
+        client: SuiClient,
+        signer: Signer,
+        outbox: Outbox,
+        *,
+        abort_names: AbortNames | None = None,
+        max_budget: Mist = Mist(500_000_000),  # noqa: B008 - an int
+        patience: float = 120.0,
+    ) -> None:
+        """Take what it needs; nothing is asked of the network yet.
+
+        Args:
+            client: the network.
+            signer: the key; no other process may use it.
+            outbox: where signed transactions are kept.
+            abort_names: sentences for the abort codes of our contract.
+            max_budget: the most gas that any transaction may cost, in Mist.
+            patience: seconds after which a doubt is reported; it remains in the outbox.
+        """
+        self._client, self._signer, self._outbox = client, signer, outbox
+        self._delivery = Delivery(client, outbox, patience=patience)
+        self._abort_names = abort_names or {}
+        self._max_budget = max_budget
+        self._turn = trio.Lock()
+        self._purse: Purse | None = None
+        self._epoch: tuple[float, EpochInfo] | None = None
+        # The initial version of 0x8; looked up once unless somebody has set it.
+        self.random_version: int | None = None
+        self._random_sought = False
+        self._last_digest: str | None = None
+
+    @property
+    def address(self) -> Address:
+        """Return the address that signs and pays."""
+        return self._signer.address
+
+    async def submit(
+        self, build: Build, *, label: str, budget: int | None = None
+    ) -> ExecutedTransaction:
+        """Build, sign and execute a transaction; return it once it has succeeded.
+
+        Args:
+            build: fills the builder; may be called again if an object was stale.
+            label: what it is for, in the journal.
+            budget: the most gas to pay, in Mist; found by simulation if None.
+
+        Raises:
+            MoveAborted: if the contract aborts it; fields module, function, abort_code, digest,
+                and executed, which is false if the simulation already showed it.
+            TransactionFailed: if it is executed without effect for another reason.
+            InsufficientBalance: if the address holds too little SUI.
+            ChainRefused: if it is not valid and will not be executed.
+            TransactionUncertain: if its fate is unknown; ``recover`` or the next call finds out.
+        """
+        async with self._turn:
+            await self._settle_pending()
+            return await self._submit(build, label, None, budget)
+
+    async def submit_once(
+        self, key: str, build: Build, *, label: str | None = None, budget: int | None = None
+    ) -> ExecutedTransaction:
+        """Do as ``submit``, unless ``key`` has already succeeded: then return that transaction."""
+        async with self._turn:
+            await self._settle_pending()
+            prior = self._outbox.succeeded(key)
+            if prior is not None:
+                return prior
+            return await self._submit(build, label or key, key, budget)
+
+    async def recover(self) -> list[ExecutedTransaction]:
+        """Settle what an earlier run left in doubt; return what turned out to be executed.
+
+        Raises:
+            TransactionUncertain: if a fate cannot be found out yet.
+        """
+        async with self._turn:
+            return await self._settle_pending()
+
+    async def wait_visible(self, digest: str, *, seconds: float = 60.0) -> ExecutedTransaction:
+        """Return the transaction once reads and events include it; see ``SuiClient``."""
+        return await self._client.wait_visible(digest, seconds=seconds)
+
+    async def balance(self) -> Mist:
+        """Return what the address holds, in Mist."""
+        return await self._client.balance(self.address)
+
+    # --- one transaction --------------------------------------------------------------------
+
+    async def _submit(
+        self, build: Build, label: str, key: str | None, budget: int | None
+    ) -> ExecutedTransaction:
+        try:
+            draft, executed = await self._try(build, label, key, budget)
+        except (ChainRefused, ObjectNotFound) as error:
+            # Perhaps the coins or the epoch were not what we thought: look again, once.
+            log.info("%s was refused: %s", label, error)
+            self._forget()
+            draft, executed = await self._try(build, label, key, budget)
+        if self._purse is not None:
+            self._purse.settle(draft.coins, draft.spent, executed)
+        if not executed.success:
+            raise self._failure(executed, executed=True)
+        return executed
+
+    async def _try(
+        self, build: Build, label: str, key: str | None, budget: int | None
+    ) -> tuple[_Draft, ExecutedTransaction]:
+        draft = await self._draft(build, budget)
+        entry = OutboxEntry(
+            digest=compute_transaction_digest(draft.tx_bytes),
+            tx_bytes=draft.tx_bytes,
+            signature=self._signer.sign_transaction(draft.tx_bytes),
+            label=label,
+            key=key,
+        )
+        self._outbox.save(entry)
+        executed = await self._delivery.send(entry)
+        self._last_digest = executed.digest
+        return draft, executed
+
+    async def _draft(self, build: Build, budget: int | None) -> _Draft:
+        ptb = Ptb(random_version=await self._seek_random())
+        build(ptb)
+        epoch = await self._epoch_info()
+        if budget is None:
+            budget = await self._estimate(ptb, epoch)
+        coins = await self._coins(budget + ptb.spent_from_gas, ptb)
+        tx_bytes = self._build(ptb, coins, budget, epoch)
+        return _Draft(tx_bytes, tuple(coins), ptb.spent_from_gas)
+
+    def _build(self, ptb: Ptb, coins: Sequence[Coin], budget: int, epoch: EpochInfo) -> bytes:
+        return ptb.build(
+            self.address,
+            [coin.ref for coin in coins],
+            budget=budget,
+            price=epoch.reference_gas_price,
+            expiration_epoch=epoch.number + 1,
+        )
+
+    async def _estimate(self, ptb: Ptb, epoch: EpochInfo) -> int:
+        """Return a generous budget: what is not used is not paid.
+
+        Raises:
+            MoveAborted: if the simulation aborts; nothing was paid.
+        """
+        least = _MIN_BUDGET_UNITS * epoch.reference_gas_price
+        coins = await self._coins(least + ptb.spent_from_gas, ptb)
+        purse = await self._known_purse()
+        limit = min(self._max_budget, purse.available(ptb.object_ids) - ptb.spent_from_gas)
+        coins = purse.choose(limit + ptb.spent_from_gas, ptb.object_ids)
+        simulation = await self._client.simulate(self._build(ptb, coins, limit, epoch))
+        outcome = simulation.outcome
+        if not outcome.success:
+            if "INSUFFICIENT_GAS" in outcome.error and limit < self._max_budget:
+                raise self._too_poor(limit + ptb.spent_from_gas + 1, limit)
+            raise self._failure(outcome, executed=False)
+        likely = outcome.gas_used.computation + outcome.gas_used.storage
+        return min(max(2 * likely, least), limit)
+
+    # --- what is known of the network -------------------------------------------------------
+
+    async def _settle_pending(self) -> list[ExecutedTransaction]:
+        settled = []
+        for entry in self._outbox.pending():
+            try:
+                settled.append(await self._delivery.send(entry, doubt=True))
+                self._last_digest = entry.digest
+            except ChainRefused as error:
+                log.warning("%s", error)
+            self._forget()
+        return settled
+
+    def _forget(self) -> None:
+        self._purse = self._epoch = None
+
+    async def _seek_random(self) -> int | None:
+        if self.random_version is None and not self._random_sought:
+            found = (await self._client.get_objects([RANDOM_ID])).get(RANDOM_ID)
+            self._random_sought = True
+            self.random_version = None if found is None else found.initial_shared_version
+        return self.random_version
+
+    async def _epoch_info(self) -> EpochInfo:
+        now = trio.current_time()
+        if self._epoch is None or now - self._epoch[0] > _EPOCH_AGE:
+            self._epoch = now, await self._client.epoch()
+        return self._epoch[1]
+
+    async def _known_purse(self) -> Purse:
+        if self._purse is None:
+            if self._last_digest is not None:
+                # Reads may trail what we have just done and show coins that are already spent.
+                try:
+                    await self._client.wait_visible(self._last_digest, seconds=10)
+                except TransactionUncertain as error:
+                    log.info("%s", error)
+                self._last_digest = None
+            owned = await self._client.list_owned(self.address, SUI_COIN_TYPE)
+            self._purse = Purse(self.address, map(Coin.read, owned))
+        return self._purse
+
+    async def _coins(self, amount: int, ptb: Ptb) -> list[Coin]:
+        """Return coins that hold ``amount``; asks the network again before it gives up."""
+        known = self._purse is not None
+        purse = await self._known_purse()
+        if known and purse.available(ptb.object_ids) < amount:
+            self._purse = None
+            purse = await self._known_purse()
+        available = purse.available(ptb.object_ids)
+        if available < amount:
+            raise self._too_poor(amount, available)
+        return purse.choose(amount, ptb.object_ids)
+
+    def _too_poor(self, needed: int, available: int) -> InsufficientBalance:
+        return InsufficientBalance(
+            f"{self.address} holds {format_sui(available)} in coins; {format_sui(needed)} needed",
+            address=self.address,
+            available=available,
+            needed=needed,
+        )
+
+    def _failure(self, outcome: ExecutedTransaction, *, executed: bool) -> WalrusdError:
+        abort = outcome.abort
+        fields: dict[str, Any] = {"digest": outcome.digest, "executed": executed}
+        if abort is None:
+            how = "failed" if executed else "would fail"
+            return TransactionFailed(f"the transaction {how}: {outcome.error}", **fields)
+        where = f"{abort.module}::{abort.function}" if abort.function else abort.module
+        sentence = self._abort_names.get((abort.module, abort.code)) or abort.name
+        return MoveAborted(
+            f"{sentence} ({where}, code {abort.code})"
+            if sentence
+            else f"{where} aborts with code {abort.code}",
+            module=abort.module,
+            function=abort.function,
+            abort_code=abort.code,
+            **fields,
+        )
