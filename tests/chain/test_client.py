@@ -152,14 +152,7 @@ def test_a_transaction_survives_json():
         gas_used=GasUsed(1, 2, 3),
         gas_object=ObjectRef("0x2", 3, "x"),
         changed=(
-            ChangedObject(
-                "0x3",
-                4,
-                "y",
-                Owner(OwnerKind.SHARED, None, 4),
-                f"{PKG}::task::Task",
-                Change.CREATED,
-            ),
+            ChangedObject("0x3", 4, "y", shared, f"{PKG}::task::Task", Change.CREATED),
             ChangedObject("0x5", 4, "", None, "", Change.DELETED),
         ),
         events=(Event(f"{PKG}::events::Joined", b"\x00\xff", "0x6", PKG, "task"),),

@@ -19,11 +19,11 @@ from walrusd.chain.typetags import normalize_type, parse_type_tag
 ME = Signer(bytes(range(32))).address
 PKG = "0x" + "77" * 32
 GAS = ObjectRef("0x" + "ab" * 32, 7, compute_transaction_digest(b"gas"))
-SHARED = SharedRef("0x" + "cd" * 32, 3)
+SHARED = SharedRef("0x" + "cd" * 32, 300)
 
 
 def build(ptb: Ptb, **changes) -> bytes:
-    return ptb.build(ME, [GAS], **{"budget": 50_000_000, "price": 1000, **changes})
+    return ptb.build(ME, [GAS], **{"budget": 50_000_000, "price": 999, **changes})
 
 
 def program(raw: bytes):
@@ -40,7 +40,7 @@ def test_the_same_bytes_as_pysuis_builder():
 
     theirs = ProgrammableTransactionBuilder(compress_inputs=True)
     split = theirs.split_coin(bcs.Argument("GasCoin"), [PureInput.as_input(bcs.SuiU64(1_000_000))])
-    shared = bcs.SharedObjectReference(bcs.Address.from_str(SHARED.id), 3, True)
+    shared = bcs.SharedObjectReference(bcs.Address.from_str(SHARED.id), 300, True)
     call = theirs.move_call(
         target=bcs.Address.from_str(PKG),
         module="system",
@@ -58,7 +58,7 @@ def test_the_same_bytes_as_pysuis_builder():
     data = bcs.TransactionDataV1(
         theirs.finish_for_inspect(),
         bcs.Address.from_str(ME),
-        bcs.GasData([gas], bcs.Address.from_str(ME), 1000, 50_000_000),
+        bcs.GasData([gas], bcs.Address.from_str(ME), 999, 50_000_000),
         bcs.TransactionExpiration("Epoch", 5),
     )
     expected = bytes(bcs.TransactionData("V1", data).serialize())
