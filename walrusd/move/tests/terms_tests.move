@@ -1,0 +1,213 @@
+/// Terms that no task may have.
+#[test_only]
+module walrusd::terms_tests;
+
+use walrusd::{terms, world};
+
+#[test, expected_failure(abort_code = terms::EBadScheme)]
+fun scheme_3() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(0, 3));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadScheme)]
+fun weights_rule_2() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(1, 2));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun no_reward() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(2, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun no_verifier_fee() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(3, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun no_juror_fee() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(4, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun no_stake() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(5, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun penalty_above_stake() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(6, 101));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
+fun amount_above_the_limit() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(9, 10_000_000_000_000_001));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun no_submissions() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(10, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun too_many_submissions() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(10, 65));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun k_min_2() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(11, 2));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun no_committee() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(12, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun committee_of_17() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(12, 17));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun more_per_seat_than_segments() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(13, 6));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun no_segments() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(14, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun too_many_segments() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(14, 1_048_577));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun even_jury() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(15, 2));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun jury_of_17() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(15, 17));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun audit_above_certainty() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(16, 10_001));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun no_state() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(17, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadCommittee)]
+fun no_work() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(18, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadWindow)]
+fun short_window() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(19, 9));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadWindow)]
+fun long_window() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(25, 100_001));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EStakeBelowJuryCost)]
+fun stake_below_jury_cost() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(5, 34));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EStakeBelowJuryCost)]
+fun bond_below_jury_cost() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(8, 14));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EAuditTooWeak)]
+fun audit_exactly_balanced() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(16, 200));
+    w.open_task();
+    abort
+}
