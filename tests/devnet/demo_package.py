@@ -159,7 +159,7 @@ FUNCTIONS = [
 ]
 
 
-def genesis(ctx: MoveContext) -> None:
+def genesis(ctx: MoveContext, chain_id: bytes) -> None:
     box = Box(ctx.fresh_id(), ctx.sender, 0, b"first", 0, [])
     ctx.share(box)
     ctx.transfer(Key(ctx.fresh_id(), box.id), ctx.sender)

@@ -34,12 +34,15 @@ _FIRST_VERSION = 1
 
 @dataclass(frozen=True)
 class Contract:
-    """A package to publish at genesis; ``genesis`` makes its first objects as its publisher."""
+    """A package to publish at genesis.
+
+    ``genesis(ctx, chain_id)`` makes its first objects as its publisher; ``chain_id`` has 32 bytes.
+    """
 
     functions: Sequence[ContractFunction]
     layouts: Iterable[type[Layout]]
     not_transferable: Iterable[type[Layout]]
-    genesis: Callable[[MoveContext], object]
+    genesis: Callable[[MoveContext, bytes], object]
 
     def bind(self, package_id: str) -> Package:
         """Return the package as the executor calls it."""
@@ -78,7 +81,7 @@ def start_chain(
         digest=digest,
         random_seed=seed.derive("random", digest),
     )
-    contract.genesis(context)
+    contract.genesis(context, seed.derive("chain"))
     objects = [*_system_objects(now_ms, digest), _package_object(package_id, digest)]
     objects += _placed_objects(packages, context)
     share = SUI_PER_ACCOUNT * MIST_PER_SUI // COINS_PER_ACCOUNT

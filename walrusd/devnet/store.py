@@ -83,6 +83,8 @@ class Store:
     """One open database; ``path`` None keeps it in memory."""
 
     def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.touch(mode=0o600)  # it holds the seed of every key
         self._db = sqlite3.connect(
             ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
         )

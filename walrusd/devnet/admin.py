@@ -1,0 +1,119 @@
+"""The devnet's own controls over HTTP: faucet, clock, epochs, and the count of the supply."""
+
+from collections.abc import Awaitable, Callable
+from json import JSONDecodeError
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from walrusd.devnet.failures import TransactionRejectedError
+from walrusd.devnet.faucet import send_from_faucet
+from walrusd.devnet.ledger import Ledger
+from walrusd.units import MIST_PER_SUI, Mist
+
+_DEFAULT_FAUCET = 10 * MIST_PER_SUI
+
+
+class _BadRequestError(Exception):
+    """Raised when a request says something that cannot be."""
+
+
+def create_admin_app(ledger: Ledger) -> Starlette:
+    """Return the admin application of one ledger.
+
+    ``POST /faucet {address, amount?}``, ``POST /clock/advance {ms}``, ``GET /clock``,
+    ``POST /epoch/advance``, ``GET /supply``, ``GET /status``. Amounts in Mist. Errors are
+    ``{"error": text}`` with status 400.
+    """
+    controls = _Controls(ledger)
+    return Starlette(
+        routes=[
+            Route("/faucet", _json(controls.faucet), methods=["POST"]),
+            Route("/clock/advance", _json(controls.advance_clock), methods=["POST"]),
+            Route("/clock", _json(controls.clock), methods=["GET"]),
+            Route("/epoch/advance", _json(controls.advance_epoch), methods=["POST"]),
+            Route("/supply", _json(controls.supply), methods=["GET"]),
+            Route("/status", _json(controls.status), methods=["GET"]),
+        ]
+    )
+
+
+def _json(answer: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(answer(await _read_body(request)))
+        except (
+            _BadRequestError,
+            TransactionRejectedError,
+            JSONDecodeError,
+            UnicodeDecodeError,
+        ) as e:
+            return JSONResponse({"error": str(e)}, status_code=400)
+
+    return endpoint
+
+
+async def _read_body(request: Request) -> dict[str, Any]:
+    body = await request.json() if await request.body() else {}
+    if not isinstance(body, dict):
+        raise _BadRequestError("the body must be a JSON object")
+    return body
+
+
+def _integer(body: dict[str, Any], name: str, default: int | None = None) -> int:
+    value = body.get(name, default)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _BadRequestError(f"{name} must be a whole number")
+    return value
+
+
+class _Controls:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def faucet(self, body: dict[str, Any]) -> dict[str, Any]:
+        amount = Mist(_integer(body, "amount", _DEFAULT_FAUCET))
+        try:
+            executed = send_from_faucet(self.ledger, str(body.get("address", "")), amount)
+        except ValueError as e:
+            raise _BadRequestError(str(e)) from e
+        effects = executed.effects
+        assert effects is not None
+        made = [c.object_id for c in effects.changed_objects if c.input_version is None]
+        return {"digest": executed.digest, "objects": made, "amount": str(amount)}
+
+    def clock(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"now_ms": self.ledger.now_ms()}
+
+    def advance_clock(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"now_ms": self.ledger.advance_clock(_integer(body, "ms"))}
+        except ValueError as e:
+            raise _BadRequestError(str(e)) from e
+
+    def advance_epoch(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"epoch": self.ledger.advance_epoch()}
+
+    def supply(self, _: dict[str, Any]) -> dict[str, Any]:
+        supply = self.ledger.count_supply()
+        return {
+            "minted": str(supply.minted),
+            "in_coins": str(supply.in_coins),
+            "in_objects": str(supply.in_objects),
+            "gas_collected": str(supply.gas_collected),
+            "conserved": supply.is_conserved,
+        }
+
+    def status(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "chain_id": self.ledger.chain_id,
+            "epoch": self.ledger.epoch,
+            "checkpoint": self.ledger.tip.sequence,
+            "transactions": self.ledger.tip.end_number,
+            "now_ms": self.ledger.now_ms(),
+        }

@@ -1,0 +1,95 @@
+"""``walrusd devnet``."""
+
+import signal
+import sys
+from pathlib import Path
+
+import click
+import trio
+
+from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
+from walrusd.errors import ConfigError, WalrusdError
+
+_PORT = click.IntRange(0, 65_535)
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Where the devnet keeps its state; made if it does not exist.",
+)
+@click.option("--sui-port", type=_PORT, default=0, help="Port of sui.rpc.v2; 0 is any free one.")
+@click.option("--walrus-port", type=_PORT, default=0, help="Port of the Walrus HTTP API.")
+@click.option("--admin-port", type=_PORT, default=0, help="Port of faucet, clock and supply.")
+@click.option("--shards", type=click.IntRange(4, 1000), default=100, help="Walrus shards.")
+@click.option("--seed", type=click.IntRange(0), help="Makes keys, ids and randomness repeat.")
+@click.option("--accounts", type=click.IntRange(1, 1000), help="Prefunded accounts; 16 if new.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
+def devnet(
+    *,
+    directory: Path,
+    sui_port: int,
+    walrus_port: int,
+    admin_port: int,
+    shards: int,
+    seed: int | None,
+    accounts: int | None,
+    as_json: bool,
+) -> None:
+    """Serve a Sui and a Walrus network of one process, for development and tests."""
+    options = DevnetOptions(
+        directory=directory,
+        sui_port=sui_port,
+        walrus_port=walrus_port,
+        admin_port=admin_port,
+        shards=shards,
+        seed=seed,
+        accounts=accounts,
+    )
+    try:
+        trio.run(_run, options, as_json, strict_exception_groups=True)
+    except* WalrusdError as group:
+        for error in _leaves(group):
+            click.echo(f"walrusd devnet: {error}", err=True)
+            if isinstance(error, WalrusdError) and error.hint:
+                click.echo(f"  {error.hint}", err=True)
+        sys.exit(1)
+    except* (OSError, ValueError) as group:
+        for error in _leaves(group):
+            click.echo(f"walrusd devnet: {ConfigError(str(error))}", err=True)
+        sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    out: list[BaseException] = []
+    for error in group.exceptions:
+        out += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return out
+
+
+async def _run(options: DevnetOptions, as_json: bool) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            info = await nursery.start(serve_devnet, options)
+            click.echo(info.to_json() if as_json else _describe(info))
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+                return
+
+
+def _describe(info: DevnetInfo) -> str:
+    lines = [
+        f"Sui     {info.sui_url}",
+        f"Walrus  {info.walrus_url}",
+        f"Admin   {info.admin_url}",
+        f"Chain   {info.chain_id}",
+        f"Package {info.package_id}",
+        f"Market  {info.market_id}",
+        f"Pool    {info.pool_id}",
+        "Accounts, 1000 SUI each:",
+        *(f"  {a['address']}  {a['key']}" for a in info.accounts),
+    ]
+    return "\n".join(lines)

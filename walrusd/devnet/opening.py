@@ -1,0 +1,80 @@
+"""Opens a chain: makes it the first time, finds it again afterwards, and binds our contract."""
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from walrusd.devnet import contract as specification
+from walrusd.devnet.accounts import Seed
+from walrusd.devnet.ledger import Ledger
+from walrusd.devnet.ledger_genesis import Contract, bind_packages, start_chain
+from walrusd.devnet.store import Store
+from walrusd.errors import ConfigError
+
+WALRUSD = Contract(
+    specification.FUNCTIONS,
+    specification.LAYOUTS,
+    specification.NOT_TRANSFERABLE,
+    specification.genesis,
+)
+DEFAULT_ACCOUNTS = 16
+
+
+def read_wall_ms() -> int:
+    """Return real time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def open_chain(
+    path: Path | None,
+    *,
+    seed: int | None = None,
+    accounts: int | None = None,
+    contract: Contract = WALRUSD,
+    wall_ms: Callable[[], int] = read_wall_ms,
+    seal_at_once: bool = True,
+) -> Ledger:
+    """Open the chain in a SQLite file (None: in memory), or start one.
+
+    Args:
+        path: the file.
+        seed: all that is random of a new chain derives from it; None draws one. An existing chain
+            must have been made with it.
+        accounts: how many a new chain prefunds; an existing one must have as many.
+        contract: the package of the chain.
+        wall_ms: the time that the chain's clock follows.
+        seal_at_once: as in ``Ledger``.
+
+    Raises:
+        ConfigError: if the existing chain has another seed or number of accounts.
+    """
+    store = Store(path)
+    saved = store.meta("seed")
+    if saved is None:
+        fresh = Seed(secrets.token_bytes(32)) if seed is None else Seed.from_number(seed)
+        count = DEFAULT_ACCOUNTS if accounts is None else accounts
+        if count < 1:
+            raise ConfigError("a devnet needs at least one account")
+        start_chain(store, fresh, contract, accounts=count, now_ms=wall_ms())
+        saved = fresh.raw
+    elif seed is not None and saved != Seed.from_number(seed).raw:
+        store.close()
+        raise ConfigError(
+            f"the chain in {path} was not made with seed {seed}",
+            hint="leave --seed out, or use another --dir",
+        )
+    elif accounts is not None and read_account_count(store) != accounts:
+        count = read_account_count(store)
+        store.close()
+        raise ConfigError(
+            f"the chain in {path} has {count} accounts, not {accounts}",
+            hint="leave --accounts out, or use another --dir",
+        )
+    packages = bind_packages(Seed(saved), contract)
+    return Ledger(store, packages, wall_ms, seal_at_once=seal_at_once)
+
+
+def read_account_count(store: Store) -> int:
+    """Return how many accounts the chain prefunded."""
+    return int((store.meta("accounts") or b"0").decode())
