@@ -13,7 +13,8 @@ from walrusd.errors import (
     WalrusdError,
 )
 from walrusd.storage.classify import Outcome
-from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
+from walrusd.storage.exchange import Endpoint, EndpointFailure
+from walrusd.storage.http import EndpointPool
 
 T = TypeVar("T")
 

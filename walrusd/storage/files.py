@@ -6,7 +6,6 @@ a crash at any moment leaves the old file, or none, and perhaps a part to resume
 
 import os
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -44,21 +43,35 @@ class FileSpan:
             raise OurFault(f"{self.path} is shorter than it was")
         return data
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes in pieces.
+    def chunks(self) -> "FileChunks":
+        """Return the bytes in pieces, as an asynchronous iterator."""
+        return FileChunks(self)
+
+
+class FileChunks:
+    """Reads a span piece by piece. Holds nothing open, so it may be abandoned at any point."""
+
+    def __init__(self, span: FileSpan) -> None:
+        self._span = span
+        self.left = span.length
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next bytes.
 
         Raises:
             OurFault: if the file has become shorter.
         """
-        async with await trio.open_file(self.path, "rb") as file:
-            await file.seek(self.offset)
-            left = self.length
-            while left:
-                chunk = await file.read(min(left, READ_SIZE))
-                if not chunk:
-                    raise OurFault(f"{self.path} is shorter than it was")
-                left -= len(chunk)
-                yield chunk
+        if self.left == 0:
+            raise StopAsyncIteration
+        span = self._span
+        offset = span.offset + span.length - self.left
+        piece = FileSpan(span.path, offset, min(self.left, READ_SIZE))
+        data = await trio.to_thread.run_sync(piece.read)
+        self.left -= len(data)
+        return data
 
 
 class PartFile:

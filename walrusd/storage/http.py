@@ -2,31 +2,21 @@
 
 import ipaddress
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import httpx
 import trio
 
 from walrusd.errors import ConfigError
-from walrusd.storage.classify import Outcome, classify_answer, describe_answer
+from walrusd.storage.exchange import Endpoint, Exchange
 from walrusd.storage.files import FileSpan
 
-ERROR_BODY_LIMIT = 64 << 10
 SLOWEST_RATE = 64 << 10
 """Bytes per second below which an answer is given up."""
 
 Transport = httpx.AsyncBaseTransport
 TransportFactory = Callable[[str], Transport | None]
-
-
-class EndpointFailure(Exception):
-    """One request to one endpoint did not work. Never leaves ``walrusd.storage``."""
-
-    def __init__(self, outcome: Outcome, endpoint: str, detail: str) -> None:
-        super().__init__(f"{endpoint}: {detail}")
-        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -55,24 +45,6 @@ class Reply:
 
     status: int
     body: bytes
-
-
-@dataclass
-class Endpoint:
-    """One service and how it has behaved."""
-
-    url: str
-    client: httpx.AsyncClient
-    failures: int = 0
-    quarantined_until: float = -1.0
-    size_limit: int | None = None
-    """Smallest body that it refused as too large."""
-    latency: float = field(default=0.3)
-
-    def record_success(self, seconds: float) -> None:
-        """Remember that a request took ``seconds``."""
-        self.failures = 0
-        self.latency = 0.7 * self.latency + 0.3 * seconds
 
 
 class EndpointPool:
@@ -171,7 +143,7 @@ class EndpointPool:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | FileSpan | None = None,
-    ) -> "_Stream":
+    ) -> Exchange:
         """Like ``request``, as a context manager that gives the status and the body's chunks."""
         timeout = self.policy.put_timeout if method == "PUT" else self.policy.read_timeout
         sent = 0
@@ -187,111 +159,12 @@ class EndpointPool:
             content=content.chunks() if isinstance(content, FileSpan) else content,
             timeout=httpx.Timeout(timeout, connect=self.policy.connect_timeout),
         )
-        return _Stream(endpoint, request, max_bytes, timeout + (max_bytes + sent) / SLOWEST_RATE)
+        return Exchange(endpoint, request, max_bytes, timeout + (max_bytes + sent) / SLOWEST_RATE)
 
     async def aclose(self) -> None:
         """Close all connections."""
         for endpoint in self._endpoints:
             await endpoint.client.aclose()
-
-
-class _Stream:
-    """One exchange; turns whatever goes wrong into ``EndpointFailure``."""
-
-    def __init__(
-        self, endpoint: Endpoint, request: httpx.Request, max_bytes: int, limit: float
-    ) -> None:
-        self._endpoint = endpoint
-        self._request = request
-        self._max_bytes = max_bytes
-        self._limit = limit
-        self._response: httpx.Response | None = None
-
-    async def __aenter__(self) -> tuple[int, AsyncIterator[bytes]]:
-        self._started = trio.current_time()
-        self._deadline = self._started + self._limit
-        try:
-            with trio.fail_at(self._deadline):
-                response = await self._endpoint.client.send(self._request, stream=True)
-        except (httpx.HTTPError, trio.TooSlowError) as error:
-            raise self._translate(error) from error
-        self._response = response
-        try:
-            await self._check_answer(response)
-        except BaseException:
-            await self._close()
-            raise
-        return response.status_code, self._read(response)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._close()
-        if kind is None:
-            self._endpoint.record_success(trio.current_time() - self._started)
-
-    async def _close(self) -> None:
-        if self._response is not None:
-            # An abandoned answer must be closed even when we are being cancelled.
-            with trio.CancelScope(shield=True):
-                await self._response.aclose()
-
-    async def _check_answer(self, response: httpx.Response) -> None:
-        if response.status_code not in (200, 206):
-            body = await self._read_error(response)
-            raise self._fail(
-                classify_answer(response.status_code, body),
-                describe_answer(response.status_code, body),
-            )
-        announced = response.headers.get("content-length", "")
-        if announced.isascii() and announced.isdigit() and int(announced) > self._max_bytes:
-            raise self._fail(
-                Outcome.OVERSIZE, f"announces {announced} bytes, {self._max_bytes} are allowed"
-            )
-
-    async def _read(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        total = 0
-        chunks = response.aiter_raw()
-        while True:
-            try:
-                with trio.fail_at(self._deadline):
-                    chunk = await anext(chunks, None)
-            except (httpx.HTTPError, trio.TooSlowError) as error:
-                raise self._translate(error) from error
-            if chunk is None:
-                return
-            total += len(chunk)
-            if total > self._max_bytes:
-                raise self._fail(
-                    Outcome.OVERSIZE, f"sent more than the {self._max_bytes} bytes allowed"
-                )
-            yield chunk
-
-    async def _read_error(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        try:
-            with trio.fail_at(self._deadline):
-                async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) >= ERROR_BODY_LIMIT:
-                        break
-        except (httpx.HTTPError, trio.TooSlowError):
-            # The status is enough to go by.
-            return bytes(body)
-        return bytes(body)
-
-    def _translate(self, error: Exception) -> EndpointFailure:
-        unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        outcome = Outcome.UNREACHABLE if unsent else Outcome.INTERRUPTED
-        return self._fail(outcome, f"{type(error).__name__} {error}".rstrip())
-
-    def _fail(self, outcome: Outcome, detail: str) -> EndpointFailure:
-        if outcome.may_pass:
-            self._endpoint.failures += 1
-        return EndpointFailure(outcome, self._endpoint.url, detail)
 
 
 def _is_loopback(host: str) -> bool:

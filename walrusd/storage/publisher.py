@@ -15,9 +15,10 @@ from walrusd.errors import MalformedData, StorageUnreachable, StoreRefused, Walr
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import Encoding, compute_encoding
+from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
 from walrusd.storage.files import FileSpan
-from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
+from walrusd.storage.http import EndpointPool
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.receipt import MAX_RECEIPT, BlobStatus, parse_receipt, parse_status
 from walrusd.units import Address, BlobId

@@ -10,10 +10,11 @@ from walrusd.errors import BlobCorrupt, BlobTooLarge, WalrusdError
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import RowVerifier, compute_blob_id, verify_rows
+from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
 from walrusd.storage.files import FileSpan, PartFile
 from walrusd.storage.geometry import compute_max_blob_size
-from walrusd.storage.http import Endpoint, EndpointFailure, EndpointPool
+from walrusd.storage.http import EndpointPool
 from walrusd.storage.rows import PIECE_SIZE, Piece, cut_by_rows
 from walrusd.units import BlobId
 

@@ -3,8 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import Self
 
 import trio
 from starlette.requests import Request
@@ -18,10 +17,10 @@ from walrusd.devnet.walrus.queries import BadQuery, check_read_query, parse_span
 from walrusd.devnet.walrus.store import BlobObject
 from walrusd.errors import MalformedData
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id, parse_blob_id
+from walrusd.storage.files import FileChunks, FileSpan
 from walrusd.storage.quilt import Patch, format_patch_id, read_patch
 from walrusd.units import BlobId
 
-READ_SIZE = 1 << 20
 _TAG_HEADERS = {
     "content-type",
     "content-encoding",
@@ -180,10 +179,10 @@ class Aggregating:
         if request.method == "HEAD":
             return Response(status_code=status, headers={**headers, "content-length": str(length)})
         path = self._network.store.content_path(blob.blob_id)
-        body = _spoil(_read_file(path, start, length), self._network.faults)
+        body = _spoil(FileSpan(path, start, length).chunks(), self._network.faults)
         length += body.surplus if length else 0
         headers = {**headers, "content-length": str(length)}
-        response = StreamingResponse(body.chunks(), status, headers=headers)
+        response = StreamingResponse(body, status, headers=headers)
         if "content-type" not in headers and "content-type" in response.headers:
             del response.headers["content-type"]
         return response
@@ -220,42 +219,28 @@ def _parse_range(header: str, size: int) -> tuple[int, int]:
     return first, last
 
 
-async def _read_file(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
-    async with await trio.open_file(path, "rb") as file:
-        await file.seek(start)
-        while length:
-            chunk = await file.read(min(length, READ_SIZE))
-            if not chunk:
-                return
-            length -= len(chunk)
-            yield chunk
-
-
 class _Body:
-    """A body, perhaps with something wrong with it. ``surplus`` is what that adds in bytes."""
+    """Chunks with something wrong with them. ``surplus`` bytes are added at the end, or lost."""
 
-    def __init__(
-        self, source: AsyncIterator[bytes], *, flip: bool = False, surplus: int = 0
-    ) -> None:
+    def __init__(self, source: FileChunks, *, flip: bool = False, surplus: int = 0) -> None:
         self._source = source
         self._flip = flip
         self.surplus = surplus
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        held = b""
-        async for chunk in self._source:
-            if held:
-                yield held
-            held = chunk
-            if self._flip:
-                self._flip = False
-                held = bytes([held[0] ^ 1]) + held[1:]
-        # The last chunk is held back, because that is where bytes are lost or added.
-        if held:
-            yield held[: self.surplus] if self.surplus < 0 else held + bytes(self.surplus)
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._source)
+        if self._flip:
+            self._flip = False
+            chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
+        if self._source.left == 0:
+            chunk = chunk[: self.surplus] if self.surplus < 0 else chunk + bytes(self.surplus)
+        return chunk
 
 
-def _spoil(source: AsyncIterator[bytes], faults: Faults) -> _Body:
+def _spoil(source: FileChunks, faults: Faults) -> _Body:
     if faults.take("corrupt_reads"):
         return _Body(source, flip=True)
     if faults.take("short_reads"):

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,8 +50,12 @@ class Network:
         path = self.store.spool / secrets.token_hex(16)
         try:
             async with await trio.open_file(path, "xb", buffering=SPOOL_BUFFER) as file:
-                async for chunk in _limit(request.stream(), limit):
-                    await file.write(chunk)
+                left = limit
+                async with aclosing(request.stream()) as chunks:
+                    async for chunk in chunks:
+                        left -= len(chunk)
+                        _check_left(left)
+                        await file.write(chunk)
                 await file.flush()
                 await trio.to_thread.run_sync(os.fsync, file.fileno())
         except BaseException:
@@ -66,12 +70,9 @@ class Network:
         return path
 
 
-async def _limit(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        limit -= len(chunk)
-        if limit < 0:
-            raise BodyTooLarge
-        yield chunk
+def _check_left(left: int) -> None:
+    if left < 0:
+        raise BodyTooLarge
 
 
 def _write_flushed(path: Path, data: bytes) -> None:

@@ -1,0 +1,53 @@
+"""The stand-in behind a real socket on loopback."""
+
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+
+from walrusd.devnet.walrus import create_walrus_app
+
+SHARDS = 10
+
+
+class Clock:
+    """An epoch to advance by hand."""
+
+    now = 1
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def epoch() -> Clock:
+    return Clock()
+
+
+@asynccontextmanager
+async def serving(app):
+    config = Config()
+    config.bind = ["127.0.0.1:0"]
+    config.accesslog = config.errorlog = None
+    config.graceful_timeout = 0.1
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        (url,) = await nursery.start(
+            lambda **kw: serve(app, config, shutdown_trigger=stop.wait, **kw)
+        )
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            yield client
+        stop.set()
+
+
+@pytest.fixture
+async def client(tmp_path, epoch):
+    """A client of a fresh network; ``client.store`` and ``client.faults`` look inside."""
+    app = create_walrus_app(tmp_path, SHARDS, epoch=epoch, max_body=100_000, max_quilt=100_000)
+    async with serving(app) as client:
+        client.store = app.state.store
+        client.faults = app.state.faults
+        yield client

@@ -1,0 +1,131 @@
+"""Servers that break the rules of HTTP, on real sockets."""
+
+import gzip
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import trio
+
+from walrusd.storage.classify import Outcome, classify_answer
+from walrusd.storage.exchange import EndpointFailure
+from walrusd.storage.http import EndpointPool
+
+from .conftest import QUICK
+
+HURRIED = replace(QUICK, read_timeout=0.1, connect_timeout=1)
+PACKED = gzip.compress(bytes(100_000))
+
+
+@asynccontextmanager
+async def speaking(*parts):
+    """A server that answers every request with ``parts`` (bytes, or seconds of silence)."""
+
+    async def handle(stream):
+        with trio.move_on_after(5):
+            try:
+                await stream.receive_some()
+                for part in parts:
+                    if isinstance(part, bytes):
+                        await stream.send_all(part)
+                    else:
+                        await trio.sleep(part)
+            except trio.BrokenResourceError:
+                return
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        pool = EndpointPool([f"http://127.0.0.1:{port}"], HURRIED)
+        yield pool
+        await pool.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def ask(pool, max_bytes=1000):
+    (endpoint,) = pool.ranked()
+    return await pool.request(endpoint, "GET", "/v1/blobs/x", max_bytes=max_bytes)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "outcome"),
+    [
+        ([], Outcome.INTERRUPTED),
+        ([b"garbage\r\n\r\n"], Outcome.INTERRUPTED),
+        ([HEAD + b"content-length: 10\r\n\r\nhalf"], Outcome.INTERRUPTED),
+        ([HEAD + b"content-length: 10\r\n\r\nhalf", 5], Outcome.INTERRUPTED),
+        ([5], Outcome.INTERRUPTED),
+        ([HEAD + b"content-length: 1001\r\n\r\n", 5], Outcome.OVERSIZE),
+        ([HEAD + b"\r\n" + bytes(900), 0.01, bytes(900), 5], Outcome.OVERSIZE),
+        ([HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n"], Outcome.INTERRUPTED),
+        ([b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n\r\n"], Outcome.BAD_REQUEST),
+        ([b"HTTP/1.1 500 No\r\ncontent-length: 10\r\n\r\nhalf", 5], Outcome.UNAVAILABLE),
+        ([b"HTTP/1.1 404 No\r\n\r\n" + bytes(200_000), 5], Outcome.NOT_FOUND),
+    ],
+)
+async def test_broken_answers(parts, outcome):
+    with trio.fail_after(4):
+        async with speaking(*parts) as pool:
+            with pytest.raises(EndpointFailure) as caught:
+                await ask(pool)
+    assert caught.value.outcome is outcome
+
+
+async def test_endless_trickle_ends():
+    with trio.fail_after(4):
+        async with speaking(HEAD + b"\r\n", *([b"x", 0.05] * 90)) as pool:
+            with pytest.raises(EndpointFailure) as caught:
+                await ask(pool)
+    assert caught.value.outcome is Outcome.INTERRUPTED
+
+
+async def test_compressed_bodies_stay_as_they_are():
+    head = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(PACKED)
+    async with speaking(head + PACKED) as pool:
+        assert (await ask(pool)).body == PACKED
+
+
+async def test_abandoned_answer_leaves_the_endpoint_usable():
+    async with speaking(HEAD + b"content-length: 4\r\n\r\nab", 0.01, b"cd") as pool:
+        (endpoint,) = pool.ranked()
+        async with pool.stream(endpoint, "GET", "/", max_bytes=10) as (status, chunks):
+            assert status == 200
+            assert await anext(chunks) == b"ab"
+        assert (await ask(pool)).body == b"abcd"
+
+
+def error(domain: str, reason: str) -> bytes:
+    return b'{"error": {"details": [{"@type": "ErrorInfo", "domain": "%s", "reason": "%s"}]}}' % (
+        domain.encode(),
+        reason.encode(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (200, b"", Outcome.OK),
+        (206, b"", Outcome.OK),
+        (400, b"text", Outcome.BAD_REQUEST),
+        (416, b"", Outcome.BAD_REQUEST),
+        (401, b"", Outcome.AUTH_REJECTED),
+        (403, error("daemon.walrus.space", "BLOB_TOO_LARGE"), Outcome.TOO_LARGE),
+        (404, b"", Outcome.NOT_FOUND),
+        (413, b"length limit exceeded", Outcome.TOO_LARGE),
+        (429, b"slow down", Outcome.OVERLOADED),
+        (429, error("auth.publisher.walrus.space", "TOKEN_ALREADY_USED"), Outcome.AUTH_REJECTED),
+        (451, b"", Outcome.BLOCKED),
+        (500, b"", Outcome.UNAVAILABLE),
+        (503, error("daemon.walrus.space", "BLOB_UNAVAILABLE"), Outcome.UNAVAILABLE),
+        (504, error("daemon.walrus.space", "INSUFFICIENT_CONFIRMATIONS"), Outcome.UNAVAILABLE),
+        (504, error("auth.publisher.walrus.space", "EXPIRED_SIGNATURE"), Outcome.AUTH_REJECTED),
+        (500, b'{"error": []}', Outcome.UNAVAILABLE),
+        (500, b"[" * 100_000, Outcome.UNAVAILABLE),
+    ],
+)
+def test_table_of_answers(status, body, outcome):
+    assert classify_answer(status, body) is outcome

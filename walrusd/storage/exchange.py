@@ -1,0 +1,158 @@
+"""One HTTP exchange with one endpoint: bounded in time and size, with one kind of failure."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import httpx
+import trio
+
+from walrusd.storage.classify import Outcome, classify_answer, describe_answer
+
+ERROR_BODY_LIMIT = 64 << 10
+
+
+class EndpointFailure(Exception):
+    """One request to one endpoint did not work. Never leaves ``walrusd.storage``."""
+
+    def __init__(self, outcome: Outcome, endpoint: str, detail: str) -> None:
+        super().__init__(f"{endpoint}: {detail}")
+        self.outcome = outcome
+
+
+@dataclass
+class Endpoint:
+    """One service and how it has behaved."""
+
+    url: str
+    client: httpx.AsyncClient
+    failures: int = 0
+    quarantined_until: float = -1.0
+    size_limit: int | None = None
+    """Smallest body that it refused as too large."""
+    latency: float = 0.3
+    """Seconds an answer takes, smoothed."""
+
+    def record_success(self, seconds: float) -> None:
+        """Remember that a request took ``seconds``."""
+        self.failures = 0
+        self.latency = 0.7 * self.latency + 0.3 * seconds
+
+
+class Exchange:
+    """One request and its answer, as a context manager giving the status and the body's chunks.
+
+    Raises ``EndpointFailure`` for everything but 200 and 206, on entry and while reading.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, request: httpx.Request, max_bytes: int, limit: float
+    ) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._max_bytes = max_bytes
+        self._limit = limit
+
+    async def __aenter__(self) -> tuple[int, AsyncGenerator[bytes, None]]:
+        self._started = trio.current_time()
+        self._deadline = self._started + self._limit
+        try:
+            with trio.fail_at(self._deadline):
+                response = await self._endpoint.client.send(self._request, stream=True)
+        except (httpx.HTTPError, trio.TooSlowError) as error:
+            raise self._translate(error) from error
+        self._response = response
+        # As sent: nothing is unpacked, so nothing can swell.
+        self._chunks = response.aiter_raw()
+        try:
+            await self._check_answer(response)
+        except BaseException:
+            await self._close()
+            raise
+        self._body = self._read(self._chunks)
+        return response.status_code, self._body
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._body.aclose()
+        await self._close()
+        if kind is None:
+            self._endpoint.record_success(trio.current_time() - self._started)
+
+    async def _close(self) -> None:
+        # An abandoned answer must be closed even when we are being cancelled.
+        with trio.CancelScope(shield=True):
+            await _unwind(self._chunks)
+            await self._response.aclose()
+
+    async def _check_answer(self, response: httpx.Response) -> None:
+        if response.status_code not in (200, 206):
+            body = await self._read_error(self._chunks)
+            raise self._fail(
+                classify_answer(response.status_code, body),
+                describe_answer(response.status_code, body),
+            )
+        announced = response.headers.get("content-length", "")
+        if announced.isascii() and announced.isdigit() and int(announced) > self._max_bytes:
+            raise self._fail(
+                Outcome.OVERSIZE, f"announces {announced} bytes, {self._max_bytes} are allowed"
+            )
+
+    async def _read(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        total = 0
+        while True:
+            try:
+                with trio.fail_at(self._deadline):
+                    chunk = await anext(chunks, None)
+            except (httpx.HTTPError, trio.TooSlowError) as error:
+                raise self._translate(error) from error
+            if chunk is None:
+                return
+            total += len(chunk)
+            if total > self._max_bytes:
+                raise self._fail(
+                    Outcome.OVERSIZE, f"sent more than the {self._max_bytes} bytes allowed"
+                )
+            yield chunk
+
+    async def _read_error(self, chunks: AsyncIterator[bytes]) -> bytes:
+        body = bytearray()
+        try:
+            with trio.fail_at(self._deadline):
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) >= ERROR_BODY_LIMIT:
+                        break
+        except (httpx.HTTPError, trio.TooSlowError):
+            # The status is enough to go by.
+            return bytes(body)
+        return bytes(body)
+
+    def _translate(self, error: Exception) -> EndpointFailure:
+        unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        outcome = Outcome.UNREACHABLE if unsent else Outcome.INTERRUPTED
+        return self._fail(outcome, f"{type(error).__name__} {error}".rstrip())
+
+    def _fail(self, outcome: Outcome, detail: str) -> EndpointFailure:
+        if outcome.may_pass:
+            self._endpoint.failures += 1
+        return EndpointFailure(outcome, self._endpoint.url, detail)
+
+
+async def _unwind(chunks: AsyncIterator[bytes]) -> None:
+    """End httpx's nested generators by cancelling their innermost wait.
+
+    Dropping them half-way would leave their clean-up to the garbage collector.
+    """
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            async for _ in chunks:
+                pass
+        except httpx.HTTPError:
+            # Whatever the connection has to say now, it is being given up.
+            return
