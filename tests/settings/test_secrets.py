@@ -32,7 +32,7 @@ def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileMissing, match="the keystore .* does not exist"):
+    with pytest.raises(KeyFileMissing, match=r"the keystore .* does not exist"):
         read_secret_file(tmp_path / "none", "the keystore")
     with pytest.raises(ConfigError, match="cannot read the keystore"):
         read_secret_file(tmp_path, "the keystore")

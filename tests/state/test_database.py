@@ -27,12 +27,16 @@ def test_the_file_is_private_durable_and_at_its_last_layout(tmp_path: Path) -> N
         assert KeyValue(database).get("a", "b") == 1
 
 
+def put_and_fail(database: Database, key: str) -> None:
+    with database.transaction():
+        KeyValue(database).put("ns", key, 1)
+        raise KeyError
+
+
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     store = KeyValue(database)
     with pytest.raises(KeyError):
-        with database.transaction():
-            store.put("ns", "key", 1)
-            raise KeyError
+        put_and_fail(database, "key")
     assert store.get("ns", "key") is None
 
 
@@ -41,9 +45,7 @@ def test_an_inner_failure_undoes_only_the_inner_part(database: Database) -> None
     with database.transaction():
         store.put("ns", "outer", 1)
         with pytest.raises(KeyError):
-            with database.transaction():
-                store.put("ns", "inner", 1)
-                raise KeyError
+            put_and_fail(database, "inner")
         store.put("ns", "after", 1)
     assert set(store.items("ns")) == {"outer", "after"}
 

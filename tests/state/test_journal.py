@@ -57,15 +57,16 @@ def test_a_decision_vanishes_with_the_effects_it_belonged_to(
     database: Database, journal: Journal
 ) -> None:
     store = KeyValue(database)
-    with pytest.raises(RuntimeError):
+
+    def join(effect) -> None:
         with database.transaction():
             journal.record(TASK, "join", "accepted", "-")
-            store.put("joined", TASK, {})
-            raise RuntimeError
+            store.put("joined", TASK, effect)
+
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        join(object())
     assert journal.why(TASK) == []
-    with database.transaction():
-        journal.record(TASK, "join", "accepted", "-")
-        store.put("joined", TASK, {})
+    join({})
     assert len(journal.why(TASK)) == 1
 
 

@@ -1,12 +1,13 @@
 """One identity acts once, in one process, across restarts and machines."""
 
+import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from walrusd.errors import ConfigError, DoubleAction
@@ -20,9 +21,9 @@ BOB = normalize_address("0xb0b")
 
 @pytest.fixture
 def protection(tmp_path: Path):
-    with Database.open(tmp_path / "db") as database:
-        with Protection.open(database, tmp_path, ALICE) as opened:
-            yield opened
+    database = Database.open(tmp_path / "db")
+    with database, Protection.open(database, tmp_path, ALICE) as opened:
+        yield opened
 
 
 def test_begin_tells_fresh_resumed_and_done_apart(protection: Protection) -> None:
@@ -68,9 +69,9 @@ def test_ending_what_never_began_breaks_an_invariant(protection: Protection) -> 
 
 def test_actions_outlive_the_process(tmp_path: Path) -> None:
     for expected in (Begun.FRESH, Begun.RESUMED):
-        with Database.open(tmp_path / "db") as database:
-            with Protection.open(database, tmp_path, ALICE) as protection:
-                assert protection.begin("key", b"payload") is expected
+        database = Database.open(tmp_path / "db")
+        with database, Protection.open(database, tmp_path, ALICE) as protection:
+            assert protection.begin("key", b"payload") is expected
 
 
 def test_a_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> None:
@@ -98,9 +99,9 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path: Path) -> Non
 
 
 def test_the_lock_needs_its_directory(tmp_path: Path) -> None:
-    with Database.open(tmp_path / "db") as database:
-        with pytest.raises(ConfigError, match="cannot create the lock file"):
-            Protection.open(database, tmp_path / "none", ALICE)
+    database = Database.open(tmp_path / "db")
+    with database, pytest.raises(ConfigError, match="cannot create the lock file"):
+        Protection.open(database, tmp_path / "none", ALICE)
 
 
 def test_an_export_carries_the_guard_to_another_machine(
@@ -154,6 +155,7 @@ actions = st.lists(
 )
 
 
+@settings(max_examples=25)  # every step is an fsync
 @given(ours=actions, theirs=actions, attempts=actions)
 def test_after_a_merge_nothing_refused_on_either_side_is_allowed(
     ours, theirs, attempts, tmp_path_factory
@@ -205,8 +207,6 @@ def probe(protection: Protection, key: str, payload: bytes) -> str:
 
 
 def verdict(document, key: str, payload: bytes) -> str:
-    import hashlib
-
     for item in document["actions"]:
         if item["key"] == key:
             if item["payload"] != hashlib.sha256(payload).hexdigest():

@@ -1,13 +1,14 @@
 """Run one job in a child process: its own memory, its own fate, no network where possible.
 
-The conversation (the child's half is :mod:`walrusd.runtime.childside`):
+The conversation:
 
 - the job is one JSON object on stdin, which is then closed;
 - each line the child prints is a JSON object. ``{"result": {…}}`` ends the job well,
   ``{"error": {"code", "message", "hint", …}}`` badly; every other line is progress;
 - stderr is for people: its last lines go into the error of a child that dies without a word;
-- SIGTERM asks the child to save what it has and leave; SIGKILL follows ``Limits.grace_s`` later;
-- a pipe, its number in ``$WALRUSD_LIFELINE_FD``, reads end-of-file when the parent has died.
+- SIGTERM asks the child to save what it has and leave; SIGKILL follows ``Limits.grace_s`` later.
+
+A child whose parent was killed finds out when it next prints a line (EPIPE).
 """
 
 import json
@@ -29,7 +30,6 @@ import trio
 
 from walrusd import errors
 from walrusd.errors import TrainingFailed, WalrusdError
-from walrusd.runtime.childside import LIFELINE_ENV
 from walrusd.runtime.groups import first_leaf
 
 log = structlog.get_logger(__name__)
@@ -100,6 +100,7 @@ async def run_child(
         async with _spawn(argv, env or {}, cwd, limits) as process, trio.open_nursery() as nursery:
             nursery.start_soon(_feed, process, payload)
             nursery.start_soon(_read_stderr, process, outcome)
+            nursery.start_soon(_sweep_after, process)
             await _read_lines(process, outcome, on_line)
             await process.wait()
     except ExceptionGroup as group:
@@ -108,7 +109,7 @@ async def run_child(
         if isinstance(cause, _Garbled):
             raise TrainingFailed(
                 f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
-                hint="nothing but walrusd.runtime.childside may write to its standard output",
+                hint="a library that prints must print to standard error",
             ) from cause
         raise cause from None
     return _conclude(argv, process.returncode, outcome)
@@ -124,11 +125,9 @@ def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Outcome) ->
     if outcome.result is not None and returncode == 0:
         return outcome.result
     words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()
-    how = (
-        f"was killed by signal {-returncode}"
-        if returncode and returncode < 0
-        else (f"ended with exit status {returncode}")
-    )
+    how = f"ended with exit status {returncode}"
+    if returncode is not None and returncode < 0:
+        how = f"was killed by signal {-returncode}"
     hint = "signal 9 often means that memory ran out" if returncode == -signal.SIGKILL else ""
     raise TrainingFailed(
         f"the child process {_name(argv)} {how} and gave no result"
@@ -143,36 +142,29 @@ async def _spawn(
     argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, limits: Limits
 ) -> AsyncIterator[trio.Process]:
     """Start the child; on leaving, end it and everything it started."""
-    lifeline_child, lifeline_parent = os.pipe()
     environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
-    environment |= {**env, LIFELINE_ENV: str(lifeline_child)}
+    environment |= env
     prefix = () if limits.network else compute_isolation_prefix()
     try:
-        try:
-            process = await trio.lowlevel.open_process(
-                [*prefix, *argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                cwd=cwd,
-                pass_fds=(lifeline_child,),
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise TrainingFailed(
-                f"the child process {_name(argv)} could not start: {exc.strerror}",
-                hint="check that walrusd is installed completely",
-            ) from exc
-        finally:
-            os.close(lifeline_child)
-        try:
-            _apply_limits(process.pid, limits)
-            yield process
-        finally:
-            await _stop(process, limits.grace_s)
+        process = await trio.lowlevel.open_process(
+            [*prefix, *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise TrainingFailed(
+            f"the child process {_name(argv)} could not start: {exc.strerror}",
+            hint="check that walrusd is installed completely",
+        ) from exc
+    try:
+        _apply_limits(process.pid, limits)
+        yield process
     finally:
-        os.close(lifeline_parent)
+        await _stop(process, limits.grace_s)
 
 
 def _apply_limits(pid: int, limits: Limits) -> None:
@@ -205,6 +197,12 @@ async def _stop(process: trio.Process, grace_s: float) -> None:
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 await stream.aclose()
+
+
+async def _sweep_after(process: trio.Process) -> None:
+    """End what a dead child left running: it would keep the pipes open, and us waiting."""
+    await process.wait()
+    _signal_group(process, signal.SIGKILL)
 
 
 def _signal_group(process: trio.Process, number: signal.Signals) -> None:

@@ -32,21 +32,17 @@ def configure_logs(level: str, form: LogFormat, stream: TextIO | None = None) ->
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redact_event]
     if form is LogFormat.JSON:
-        final += [
-            structlog.processors.format_exc_info,
-            _redact_event,
-            structlog.processors.JSONRenderer(),
-        ]
+        final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        # The console renderer writes tracebacks itself, without local variables.
-        final += [
-            _redact_event,
+        # The plain traceback shows no local variables; they could be keys.
+        final.append(
             structlog.dev.ConsoleRenderer(
                 colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ]
+            )
+        )
+    final.append(_redact_text)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final)
@@ -74,4 +70,10 @@ def _redact_event(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str
     cleaned: dict[str, Any] = redact(event)
     if exc_info is not None:
         cleaned["exc_info"] = exc_info
+    return cleaned
+
+
+def _redact_text(_logger: Any, _method: str, line: str) -> str:
+    """Catch what tracebacks quote."""
+    cleaned: str = redact(line)
     return cleaned

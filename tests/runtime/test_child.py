@@ -1,0 +1,218 @@
+"""A child process does its job, or says why not, and never outlives its purpose."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import trio
+
+from walrusd.errors import MalformedData, TrainingFailed
+from walrusd.runtime.child import Limits, compute_isolation_prefix, error_from_json, run_child
+
+PRELUDE = "import sys, json, os, signal, time\njob = json.load(sys.stdin)\n"
+SAY = "say = lambda m: print(json.dumps(m), flush=True)\n"
+CONNECTED = Limits(network=True, nice=0)
+
+
+def program(body: str) -> list[str]:
+    return [sys.executable, "-S", "-c", PRELUDE + SAY + body]
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process runs; a zombie waiting for its parent does not."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] not in "ZX"
+
+
+async def ignore(_line) -> None:
+    return
+
+
+async def run(body: str, job=None, on_line=ignore, **kwargs):
+    with trio.fail_after(20):
+        return await run_child(
+            program(body), job or {}, on_line=on_line, limits=kwargs.pop("limits", CONNECTED),
+            **kwargs,
+        )  # fmt: skip
+
+
+async def test_lines_arrive_in_order_and_the_result_last() -> None:
+    seen = []
+
+    async def on_line(line) -> None:
+        seen.append(line)
+
+    result = await run(
+        "for i in range(job['n']): say({'progress': {'step': i}})\n"
+        "say({'result': {'n': job['n']}})",
+        {"n": 50},
+        on_line,
+    )
+    assert result == {"n": 50}
+    assert seen == [{"progress": {"step": i}} for i in range(50)]
+
+
+async def test_a_job_larger_than_a_pipe() -> None:
+    result = await run("say({'result': {'n': len(job['x'])}})", {"x": "a" * 1_000_000})
+    assert result == {"n": 1_000_000}
+
+
+async def test_an_error_of_the_child_is_raised_as_itself() -> None:
+    with pytest.raises(MalformedData, match="bad row") as caught:
+        await run(
+            "say({'error': {'code': 'data.malformed', 'message': 'bad row', 'hint': 'h',"
+            " 'row': 3}})\nsys.exit(3)"
+        )
+    assert caught.value.to_json() == {
+        "code": "data.malformed", "message": "bad row", "hint": "h", "row": 3,
+    }  # fmt: skip
+
+
+def test_an_error_of_unknown_code_or_form() -> None:
+    assert type(error_from_json({"code": "new.thing", "message": "m"})) is TrainingFailed
+    assert type(error_from_json("?")) is TrainingFailed
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("sys.exit(7)", "exit status 7 and gave no result"),
+        ("", "exit status 0 and gave no result"),
+        ("print('why', file=sys.stderr); sys.exit(1)", "exit status 1 .*: why"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9"),
+        ("say({'result': {}}); sys.exit(1)", "exit status 1"),
+        ("print('hello')", "something else than JSON lines"),
+        ("print('[1]')", "something else than JSON lines"),
+        ("print('{}', end='')", "something else than JSON lines"),
+        ("say({'result': 5})", "something else than JSON lines"),
+        ("sys.stdout.write('x' * (3 << 20))", "something else than JSON lines"),
+    ],
+)
+async def test_a_child_that_fails(body: str, complaint: str) -> None:
+    with pytest.raises(TrainingFailed, match=complaint):
+        await run(body)
+
+
+async def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(TrainingFailed, match="could not start"):
+        await run_child(["/no/such/program"], {}, on_line=ignore, limits=CONNECTED)
+
+
+async def test_an_error_while_handling_a_line_ends_the_child(tmp_path: Path) -> None:
+    async def refuse(line) -> None:
+        raise LookupError(line["pid"])
+
+    with pytest.raises(LookupError) as caught:
+        await run("say({'pid': os.getpid()}); time.sleep(60)", on_line=refuse)
+    with pytest.raises(ProcessLookupError):
+        os.kill(caught.value.args[0], 0)
+
+
+async def test_cancelled_a_child_may_save_its_work(tmp_path: Path) -> None:
+    body = (
+        "def save(*_):\n"
+        "    open(job['path'], 'w').write('saved'); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)\nsay({'ready': 1})\ntime.sleep(60)"
+    )
+    path = tmp_path / "checkpoint"
+    with trio.CancelScope() as scope:
+
+        async def on_line(_line) -> None:
+            scope.cancel()
+
+        await run(body, {"path": str(path)}, on_line)
+    assert scope.cancelled_caught
+    assert path.read_text() == "saved"
+
+
+async def test_cancelled_a_child_that_does_not_listen_is_killed() -> None:
+    pids = []
+    body = (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); say({'pid': os.getpid()})\ntime.sleep(60)"
+    )
+    began = time.monotonic()
+    with trio.CancelScope() as scope:
+
+        async def on_line(line) -> None:
+            pids.append(line["pid"])
+            scope.cancel()
+
+        await run(body, None, on_line, limits=Limits(network=True, grace_s=0.1))
+    assert time.monotonic() - began < 10
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+async def test_a_grandchild_that_keeps_the_pipes_open_is_swept_up() -> None:
+    body = (
+        "pid = os.fork()\n"
+        "if pid == 0:\n    time.sleep(60); os._exit(0)\n"
+        "say({'result': {'pid': pid}})"
+    )
+    began = time.monotonic()
+    result = await run(body)
+    assert time.monotonic() - began < 10
+    assert not is_running(result["pid"])
+
+
+async def test_no_credential_is_inherited(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+    result = await run(
+        "say({'result': {'env': dict(os.environ), 'cwd': os.getcwd()}})",
+        env={"WANTED": "1"},
+        cwd=tmp_path,
+    )
+    assert result["env"]["WANTED"] == "1"
+    assert not result["env"].keys() & {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "HOME"}
+    assert Path(result["cwd"]) == tmp_path
+
+
+async def test_limits_are_in_force_before_the_job_arrives() -> None:
+    body = (
+        "import resource as r\n"
+        "say({'result': {'nice': os.nice(0), 'cpu': r.getrlimit(r.RLIMIT_CPU)[0],"
+        " 'core': r.getrlimit(r.RLIMIT_CORE)[0], 'as': r.getrlimit(r.RLIMIT_AS)[0]}})"
+    )
+    limits = Limits(network=True, nice=os.nice(0) + 3, cpu_s=77, memory_bytes=1 << 33)
+    assert await run(body, limits=limits) == {
+        "nice": limits.nice, "cpu": 77, "core": 0, "as": 1 << 33,
+    }  # fmt: skip
+
+
+async def test_memory_that_runs_out_is_a_failure_of_the_child_only() -> None:
+    limits = Limits(network=True, memory_bytes=1 << 29)
+    with pytest.raises(TrainingFailed, match="MemoryError"):
+        await run("x = bytearray(1 << 30)", limits=limits)
+
+
+@pytest.mark.parametrize("network", [True, False])
+async def test_the_child_has_network_only_when_told(network: bool) -> None:
+    if not network and not compute_isolation_prefix():
+        pytest.skip("this machine permits no network namespaces")
+    body = (
+        "import socket\n"
+        "try:\n    socket.create_connection(('127.0.0.1', job['port']), 5); got = True\n"
+        "except OSError:\n    got = False\n"
+        "say({'result': {'connected': got, 'uid': os.getuid()}})"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        job = {"port": server.getsockname()[1]}
+        result = await run(body, job, limits=Limits(network=network))
+    assert result == {"connected": network, "uid": os.getuid()}
+
+
+async def test_the_stop_signal_reaches_an_isolated_child() -> None:
+    if not compute_isolation_prefix():
+        pytest.skip("this machine permits no network namespaces")
+    body = "say({'pid': os.getpid()}); time.sleep(60)"
+    with trio.CancelScope() as scope:
+
+        async def on_line(_line) -> None:
+            scope.cancel()
+
+        await run(body, None, on_line, limits=Limits(grace_s=5))
+    assert scope.cancelled_caught
