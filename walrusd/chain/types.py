@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import base58
 
+from walrusd.errors import MalformedData
 from walrusd.units import Address, Mist, ObjectId, address_from_bytes
 
 SUI_TYPE = "0x" + "2".zfill(64) + "::sui::SUI"
@@ -26,6 +27,21 @@ def compute_transaction_digest(tx_bytes: bytes) -> str:
     """
     hashed = hashlib.blake2b(b"TransactionData::" + tx_bytes, digest_size=32).digest()
     return str(base58.b58encode(hashed), "ascii")
+
+
+def decode_digest(text: str) -> bytes:
+    """Return the 32 bytes of a base58 digest, such as a chain identifier.
+
+    Raises:
+        MalformedData: if it is none.
+    """
+    try:
+        raw = bytes(base58.b58decode(text))
+    except ValueError as error:
+        raise MalformedData(f"not a base58 digest: {text!r}") from error
+    if len(raw) != 32:
+        raise MalformedData(f"a digest has 32 bytes, {text!r} has {len(raw)}")
+    return raw
 
 
 def derive_object_id(transaction_digest: str, index: int) -> ObjectId:
@@ -116,7 +132,10 @@ class ObjectData:
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """What a node says about itself; ``lowest_checkpoint`` is the oldest it still has."""
+    """What a node says about itself; ``lowest_checkpoint`` is the oldest it still has.
+
+    ``timestamp_ms`` is the time of its newest checkpoint.
+    """
 
     chain_id: str
     chain: str
@@ -124,6 +143,7 @@ class ServiceInfo:
     checkpoint: int
     lowest_checkpoint: int
     server: str
+    timestamp_ms: int = 0
 
 
 @dataclass(frozen=True)

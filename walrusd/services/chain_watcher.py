@@ -12,8 +12,9 @@ import structlog
 import trio
 
 from walrusd.chain.bcs import Layout
-from walrusd.chain.events import ChainEvent, Cursor, Follower
+from walrusd.chain.events import Cursor, Follower
 from walrusd.chain.layouts import events as ev
+from walrusd.chain.types import ChainEvent
 from walrusd.errors import MalformedData
 from walrusd.services.tools import Tools
 from walrusd.state.chain_log import LoggedEvent
@@ -49,21 +50,19 @@ class ChainWatcher:
         fresh: list[tuple[LoggedEvent, Layout]] = []
         with tools.database.transaction():
             for raw in batch:
-                logged = self._remember(raw)
-                if logged is not None:
-                    fresh.append(logged)
+                remembered = self._remember(raw)
+                if remembered is not None:
+                    fresh.append(remembered)
             tools.records.put("chain", "cursor", cursor.to_json())
         for logged, event in fresh:
             for name in _SUBJECTS:
                 if (value := getattr(event, name, None)) is not None:
                     tools.contract.forget(str(value))
             tools.broadcast.publish(
-                {
-                    "type": logged.name,
-                    "subject": logged.subject,
-                    "checkpoint": logged.checkpoint,
-                    "event": event.to_json(),
-                }
+                logged.name,
+                subject=logged.subject,
+                checkpoint=logged.checkpoint,
+                event=event.to_json(),
             )
         if fresh:
             tools.bell.ring()
@@ -80,7 +79,7 @@ class ChainWatcher:
             checkpoint=raw.checkpoint,
             transaction=raw.transaction_index,
             position=raw.event_index,
-            digest=raw.transaction_digest,
+            digest=raw.transaction,
             name=name,
             subject=subject_of(event),
             body=raw.contents,

@@ -4,7 +4,6 @@ Everything that goes into the transaction is a work item before it is sent, so t
 a crash sends the same values; the proof of knowledge alone would otherwise differ.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from walrusd.crypto.vfile import build_verification_file, read_verification_file
 from walrusd.crypto.vfile_header import Quantisation
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case, read_cases
-from walrusd.services.fetcher import Fetcher
+from walrusd.services.fetcher import Fetcher, read_file
 from walrusd.services.heavy import commit_update, run_heavy
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -83,7 +82,7 @@ class Committer(Service):
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
         _manifest, plan = await self._fetcher.plan_of(case.task)
-        update = Path(trained["update"]).read_bytes()
+        update = await read_file(trained["update"])
         update_root = compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
         blindings = derive_row_blindings(
             tools.keys.contributor_secret,

@@ -30,8 +30,6 @@ def read_schema(document: Any) -> TabularSchema:
         BadRequest: if it is not ``{"kind": "tabular-u8", "features", "scale_log2", "classes"}``.
     """
     try:
-        if document.get("kind", "tabular-u8") != "tabular-u8":
-            raise ValueError("unknown kind")
         schema = TabularSchema(
             features=int(document["features"]),
             scale=int(document.get("scale_log2", 0)),
@@ -41,6 +39,8 @@ def read_schema(document: Any) -> TabularSchema:
         raise BadRequest(
             "a dataset's schema is {kind: tabular-u8, features, scale_log2, classes}"
         ) from error
+    if document.get("kind", "tabular-u8") != "tabular-u8":
+        raise BadRequest(f"a dataset of kind {document['kind']} is not known", hint="tabular-u8")
     if schema.features < 1 or not 2 <= schema.classes <= 256:
         raise BadRequest("a schema has at least one feature and between 2 and 256 classes")
     return schema
@@ -108,13 +108,19 @@ class Datasets:
         dek = derive_dataset_key(tools.keys, bytes.fromhex(item["key_id"]))
         try:
             await trio.to_thread.run_sync(write_privately, plain, table)
-            root, rows = await run_heavy(
-                compute_file_row_root, dek, str(plain), layout.row_bytes
-            )
+            root, rows = await run_heavy(compute_file_row_root, dek, str(plain), layout.row_bytes)
             if "manifest_blob" not in item:
                 aad = await self._fetcher.dataset_aad(root)
                 await trio.to_thread.run_sync(_encrypt_file, plain, sealed, dek, aad)
-                item |= await self._store(sealed, title, description, layout, rows, item["key_id"])
+                document = {
+                    "version": 1,
+                    "title": title,
+                    "description": description,
+                    "schema": layout.to_json(),
+                    "rows": rows,
+                    "key_id": item["key_id"],
+                }
+                item |= await self._store(sealed, document)
                 tools.work.put("dataset", content, item)
         finally:
             plain.unlink(missing_ok=True)
@@ -140,25 +146,9 @@ class Datasets:
         )
         return {"dataset": listed.dataset, "version": 1, "rows": rows, "digest": executed.digest}
 
-    async def _store(
-        self,
-        sealed: Path,
-        title: str,
-        description: str,
-        layout: TabularSchema,
-        rows: int,
-        key_id: str,
-    ) -> dict[str, str]:
+    async def _store(self, sealed: Path, document: dict[str, Any]) -> dict[str, str]:
         epochs = self._tools.settings.walrus.epochs
         stored = await self._tools.store.put_file(sealed, epochs=epochs)
-        document = {
-            "version": 1,
-            "title": title,
-            "description": description,
-            "schema": layout.to_json(),
-            "rows": rows,
-            "key_id": key_id,
-        }
         text = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
         blob = await self._tools.store.put(text, epochs=epochs)
         return {

@@ -159,6 +159,11 @@ class Fetcher:
         return parse_opening(decrypt_bytes(sealed, key, aad))
 
 
+async def read_file(path: str | Path) -> bytes:
+    """Return a file's bytes, read in a thread."""
+    return await trio.to_thread.run_sync(Path(path).read_bytes)
+
+
 def write_privately(path: Path, data: bytes) -> None:
     """Write a file of mode 0600, whole or not at all."""
     partial = path.with_name(path.name + ".partial")

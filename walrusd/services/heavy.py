@@ -24,7 +24,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 async def run_heavy(
-    function: Callable[[Unpack[Arguments]], Result], *arguments: Unpack[Arguments]
+    function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
 ) -> Result:
     """Run ``function`` in a worker process. Cancelling kills the worker."""
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)

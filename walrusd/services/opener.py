@@ -1,6 +1,5 @@
 """Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
 
-from pathlib import Path
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
@@ -12,7 +11,7 @@ from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, 
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.services.facts import Case, read_cases
-from walrusd.services.fetcher import Fetcher
+from walrusd.services.fetcher import Fetcher, read_file
 from walrusd.services.heavy import prove_file_rows, run_heavy
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -105,9 +104,7 @@ class Opener(Service):
             {
                 int(index)
                 for segment in segments
-                for index in compute_segment_rows(
-                    plan, case.seed, segment, submission.dataset_rows
-                )
+                for index in compute_segment_rows(plan, case.seed, segment, submission.dataset_rows)
             }
         )
         dek = await submission_dataset_key(tools, case)
@@ -127,8 +124,8 @@ class Opener(Service):
                 *(bytes.fromhex(record["state_root"]) for record in records),
             ),
             slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
-            states={b: Path(trained["states"][b]).read_bytes() for b in boundaries},
-            update=Path(trained["update"]).read_bytes(),
+            states={b: await read_file(trained["states"][b]) for b in sorted(boundaries)},
+            update=await read_file(trained["update"]),
             blindings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
             cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
             rows=tuple(rows),

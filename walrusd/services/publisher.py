@@ -18,7 +18,7 @@ from walrusd.crypto.rows import compute_aggregate, sum_blindings
 from walrusd.errors import BadRequest, InsufficientBalance, VerificationFailed
 from walrusd.services.aggregates import AggregateChecker, read_accepted
 from walrusd.services.facts import Case, read_tasks
-from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.fetcher import Fetcher, read_file, write_privately
 from walrusd.services.heavy import check_update_rows, run_heavy
 from walrusd.services.holdings import find_opening_key
 from walrusd.services.replayer import Replayer
@@ -102,11 +102,15 @@ class Publisher(Service):
         """Return the weights to start from: given by the owner, or made from the plan's seed."""
         given = params.get("weights_path")
         if given is not None:
-            path = Path(given)
-            if not path.is_file():
-                raise BadRequest(f"there is no weights file {given}")
-            weights = weights_from_bytes(plan, path.read_bytes())
-            return path, compute_state_root(
+            try:
+                data = await read_file(given)
+            except OSError as error:
+                raise BadRequest(
+                    f"the weights file {given} cannot be read: {error.strerror}",
+                    hint="the path is read by the daemon",
+                ) from error
+            weights = weights_from_bytes(plan, data)
+            return Path(given), compute_state_root(
                 plan, serialize_state(plan, initial_state(plan, weights))
             )
         workdir = self.tools.work_dir / "init" / plan.digest().hex()
@@ -162,9 +166,7 @@ class Publisher(Service):
             tuple(r.to_bytes(32, "big") for r in summed),
             tuple((address_bytes(sub.id), sub.weight) for sub in accepted),
         )
-        stored = await tools.store.put(
-            aggregate.to_bytes(), epochs=tools.settings.walrus.epochs
-        )
+        stored = await tools.store.put(aggregate.to_bytes(), epochs=tools.settings.walrus.epochs)
         with tools.database.transaction():
             tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
             tools.journal.record(

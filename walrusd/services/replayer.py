@@ -13,7 +13,7 @@ from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile_checks import open_cost
 from walrusd.errors import VerificationFailed
 from walrusd.services.facts import Case
-from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.fetcher import Fetcher, read_file, write_privately
 from walrusd.services.heavy import check_update_rows, run_heavy
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart
@@ -91,7 +91,7 @@ class Replayer:
         commitment = case.submission.commitment
         assert commitment is not None
         weights = weights_from_bytes(
-            plan, (await self._fetcher.weights_of(case.task)).read_bytes()
+            plan, await read_file(await self._fetcher.weights_of(case.task))
         )
         start = serialize_state(plan, initial_state(plan, weights))
         if compute_state_root(plan, start) != case.task.state_root_0:
@@ -147,7 +147,7 @@ class Replayer:
         )
 
         async def on_line(kind: str, payload: dict[str, Any]) -> None:
-            tools.broadcast.publish("replay", submission=case.submission.id, kind=kind, **payload)
+            tools.broadcast.publish("replay", submission=case.submission.id, line=kind, **payload)
 
         result = await tools.training.run(job, on_line)
         return {record["segment"]: _read_record(record) for record in result["segments"]}

@@ -9,9 +9,9 @@ from walrusd.services.service import Service
 FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
-def credit_of(credits: list[ob.Credit], owner: str) -> int:
+def credit_of(entries: list[ob.Credit], owner: str) -> int:
     """Return an owner's credit in Mist."""
-    return sum(credit.amount for credit in credits if credit.owner == owner)
+    return sum(credit.amount for credit in entries if credit.owner == owner)
 
 
 class Settler(Service):

@@ -171,16 +171,17 @@ class Staker(Service):
         payload = f"{task.id}:{request.dataset}:{request.number}:{stake}".encode()
         with tools.database.transaction():
             tools.protection.begin(f"join:{task.id}", payload)
-            tools.records.put(
-                "stakes", task.id, {"amount": stake, "at_ms": tools.clock.now_ms()}
-            )
+            tools.records.put("stakes", task.id, {"amount": stake, "at_ms": tools.clock.now_ms()})
             tools.records.put("dataset_request", task.id, request.id)
             tools.journal.record(
-                task.id, self.name, "staked", "the key is granted", stake=stake, dataset=request.dataset
+                task.id,
+                self.name,
+                "staked",
+                "the key is granted",
+                stake=stake,
+                dataset=request.dataset,
             )
-        await tools.contract.join(
-            task.id, dataset=request.dataset, request=request.id, stake=stake
-        )
+        await tools.contract.join(task.id, dataset=request.dataset, request=request.id, stake=stake)
         tools.protection.done(f"join:{task.id}")
 
 

@@ -56,7 +56,7 @@ class Trainer(Service):
         tools.journal.record(submission.id, self.name, "training", "joining has closed")
 
         async def on_line(kind: str, payload: dict[str, Any]) -> None:
-            tools.broadcast.publish("training", submission=submission.id, kind=kind, **payload)
+            tools.broadcast.publish("training", submission=submission.id, line=kind, **payload)
             if kind == "progress":
                 tools.records.put("progress", submission.id, payload)
 

@@ -70,7 +70,11 @@ class Verifier(Service):
         saved = tools.work.get("replayed", submission.id)
         if saved is None:
             tools.journal.record(
-                submission.id, self.name, "replaying", "the opening is for our seat", segments=segments
+                submission.id,
+                self.name,
+                "replaying",
+                "the opening is for our seat",
+                segments=segments,
             )
             found = await self._replayer.replay(case, verified.opening, segments)
             saved = {

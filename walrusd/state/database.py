@@ -91,6 +91,11 @@ class Database:
         self._depth -= 1
         self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for adapters that keep a table of their own in the same file."""
+        return self._connection
+
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()

@@ -1,0 +1,227 @@
+"""The composition root: builds adapters and services, and runs them until told to stop.
+
+Nesting is the order of shutdown, outermost last: database and locks, chain and blob sessions,
+services, control interface. Everything else in the package receives ready collaborators.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+import trio
+
+from walrusd.chain.client import SuiClient, open_client
+from walrusd.chain.contract import ContractClient
+from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.outbox import SqliteOutbox
+from walrusd.chain.signer import Signer
+from walrusd.chain.transactions import Sender
+from walrusd.chain.types import decode_digest
+from walrusd.core.aborts import ABORTS
+from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
+from walrusd.errors import ConfigError, WrongNetwork
+from walrusd.rpc.app import make_rpc_app
+from walrusd.rpc.listen import open_control_socket, serve_rpc
+from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.logs import configure_logs
+from walrusd.runtime.notify import Canary, Notifier
+from walrusd.services.api import DaemonApi
+from walrusd.services.bell import Bell
+from walrusd.services.chain_clock import ChainClock
+from walrusd.services.chain_watcher import ChainWatcher
+from walrusd.services.committer import Committer
+from walrusd.services.cranker import Cranker
+from walrusd.services.juror import Juror
+from walrusd.services.opener import Opener
+from walrusd.services.registrar import Registrar
+from walrusd.services.settler import Settler
+from walrusd.services.supervisor import Service, Supervisor
+from walrusd.services.tools import Tools, TrainingBackend
+from walrusd.services.trainer import Trainer
+from walrusd.services.training_backend import ChildTraining
+from walrusd.services.verifier import Verifier
+from walrusd.settings.load import load_settings
+from walrusd.settings.model import Role, Settings
+from walrusd.settings.secrets import read_kek, read_secret_file
+from walrusd.state.chain_log import ChainLog
+from walrusd.state.database import Database
+from walrusd.state.journal import Journal
+from walrusd.state.protection import Protection
+from walrusd.state.stores import KeyValue, Work
+from walrusd.storage.walrus import WalrusStore
+from walrusd.units import Mist
+
+log = structlog.get_logger(__name__)
+
+MakeTraining = Callable[[], TrainingBackend]
+
+
+def read_keys(settings: Settings) -> KeyBundle:
+    """Open the keystore that the settings name.
+
+    Raises:
+        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
+    """
+    kek = read_kek(settings.keys)
+    return open_keystore(read_secret_file(settings.keys.keystore, "keystore"), RawKek(kek))
+
+
+async def check_network(settings: Settings, contract: ContractClient) -> None:
+    """Refuse to spend anything on another market than the configuration names.
+
+    Raises:
+        WrongNetwork: if the market belongs to another chain or package.
+    """
+    market = await contract.market()
+    if market.package != settings.sui.package_id:
+        raise WrongNetwork(
+            f"market {market.id} belongs to package {market.package}",
+            hint="correct sui.package_id or sui.market_id in the configuration",
+        )
+    info = await contract.client.service_info()
+    if market.chain_id != decode_digest(info.chain_id):
+        raise WrongNetwork(f"market {market.id} was made for another chain than {info.chain_id}")
+
+
+@asynccontextmanager
+async def open_tools(
+    settings: Settings, make_training: MakeTraining
+) -> AsyncIterator[tuple[Tools, ChainClock, SuiClient]]:
+    """Open everything the services need, and close it in reverse."""
+    keys = read_keys(settings)
+    signer = Signer(keys.sui_seed)
+    data_dir = settings.daemon.data_dir
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(Database.open(data_dir / "walrusd.sqlite"))
+        protection = stack.enter_context(Protection.open(database, data_dir, signer.address))
+        client = await stack.enter_async_context(
+            open_client(settings.sui.urls, chain_id=settings.sui.chain_id)
+        )
+        sender = Sender(
+            client,
+            signer,
+            SqliteOutbox(database.connection),
+            abort_names={
+                (abort.module, abort.code): f"{abort.name}: {abort.sentence}"
+                for abort in ABORTS.values()
+            },
+            max_budget=Mist(settings.sui.gas_budget),
+        )
+        contract = ContractClient(client, sender, settings.sui.package_id, settings.sui.market_id)
+        await check_network(settings, contract)
+        store = await stack.enter_async_context(
+            WalrusStore(
+                settings.walrus.aggregators,
+                settings.walrus.publishers,
+                settings.walrus.shards,
+                data_dir / "blobs",
+                database.connection,
+                owner=signer.address,
+            )
+        )
+        bell = Bell()
+        clock = ChainClock(client, bell, settings.timing.poll_s)
+        await clock.read()
+        await sender.recover()
+        yield (
+            Tools(
+                settings=settings,
+                address=signer.address,
+                keys=keys,
+                database=database,
+                journal=Journal(database, clock),
+                work=Work(database),
+                records=KeyValue(database),
+                chain_log=ChainLog(database),
+                protection=protection,
+                contract=contract,
+                store=store,
+                clock=clock,
+                bell=bell,
+                training=make_training(),
+                broadcast=Broadcast(),
+            ),
+            clock,
+            client,
+        )
+
+
+def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
+    """Return the services of this daemon's roles, in the order of their starts."""
+    services: list[Service] = []
+    if tools.settings.has_role(Role.DATASET_OWNER):
+        services.append(api.keykeeper)
+    if tools.settings.has_role(Role.PUBLISHER):
+        services.append(api.publisher)
+    if tools.settings.has_role(Role.CONTRIBUTOR):
+        services += [
+            api.staker,
+            Trainer(tools, api.fetcher),
+            Committer(tools, api.fetcher),
+            Opener(tools, api.fetcher),
+        ]
+    if tools.settings.has_role(Role.VERIFIER):
+        services += [Registrar(tools), Verifier(tools, api.fetcher), Juror(tools, api.fetcher)]
+    return [*services, Cranker(tools), Settler(tools)]
+
+
+async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTraining) -> None:
+    """Run until SIGTERM or SIGINT. ``make_training`` gives what runs training jobs.
+
+    Raises:
+        WalrusdError: if the configuration, the keys or the network do not fit.
+    """
+    notifier = Notifier.from_environment()
+    async with open_tools(settings, make_training) as (tools, clock, client):
+        supervisor = Supervisor(clock)
+        api = DaemonApi(tools, supervisor)
+        saved = tools.records.get("chain", "cursor")
+        cursor = Cursor() if saved is None else Cursor.from_json(saved)
+        follower = Follower(client, [settings.sui.package_id], cursor, poll=settings.timing.poll_s)
+        control = open_control_socket(settings.daemon.socket)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_signal, nursery.cancel_scope, notifier)
+            await nursery.start(supervisor.keep_running, clock)
+            await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
+            await follower.wait_caught_up()
+            for service in build_services(tools, api):
+                await nursery.start(supervisor.keep_running, service)
+            app = make_rpc_app(
+                api,
+                broadcast=tools.broadcast,
+                readiness=lambda: (
+                    supervisor.is_healthy,
+                    {"services": [health.to_json() for health in supervisor.healths]},
+                ),
+            )
+            await nursery.start(serve_rpc, app, control)
+            await nursery.start(Canary(notifier).run)
+            notifier.ready()
+            log.info("ready", address=tools.address, socket=str(settings.daemon.socket))
+
+
+async def _stop_on_signal(scope: trio.CancelScope, notifier: Notifier) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
+            notifier.stopping()
+            scope.cancel()
+            return
+
+
+def main(config: Path, make_training: MakeTraining = ChildTraining) -> None:
+    """Load the configuration and run the daemon.
+
+    Raises:
+        WalrusdError: if it cannot start.
+    """
+    os.umask(0o077)
+    settings = load_settings(config)
+    if not settings.daemon.roles:
+        raise ConfigError(f"{config}: daemon.roles is empty, so there is nothing to do")
+    configure_logs(settings.daemon.log_level, settings.daemon.log_format)
+    trio.run(run_daemon, settings, make_training)

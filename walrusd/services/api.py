@@ -1,0 +1,266 @@
+"""The daemon as its owner commands it: the implementation behind every RPC method."""
+
+import json
+from typing import Any
+
+import walrusd
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import RequestState, TaskPhase
+from walrusd.errors import BadRequest, NotAllowed
+from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.datasets import Datasets
+from walrusd.services.facts import read_tasks
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.keykeeper import Keykeeper
+from walrusd.services.publisher import Publisher
+from walrusd.services.registrar import register_seat
+from walrusd.services.settler import credit_of
+from walrusd.services.shown import show_decision, show_request, show_submission, show_task
+from walrusd.services.staker import Staker
+from walrusd.services.supervisor import Supervisor
+from walrusd.services.tools import Tools
+from walrusd.settings.amounts import parse_amount
+from walrusd.settings.model import Role
+from walrusd.units import normalize_address
+
+Result = dict[str, Any]
+
+
+class DaemonApi:
+    """Implements ``rpc.api.Api`` with the services."""
+
+    def __init__(self, tools: Tools, supervisor: Supervisor) -> None:
+        self._tools = tools
+        self._supervisor = supervisor
+        self.fetcher = Fetcher(tools)
+        self.checker = AggregateChecker(tools, self.fetcher)
+        self.staker = Staker(tools, self.fetcher, self.checker)
+        self.publisher = Publisher(tools, self.fetcher, self.checker)
+        self.keykeeper = Keykeeper(tools)
+        self.datasets = Datasets(tools, self.fetcher)
+
+    def _need(self, role: Role) -> None:
+        if not self._tools.settings.has_role(role):
+            raise NotAllowed(
+                f"this daemon does not have the role {role.value}",
+                hint=f"add it to daemon.roles in {self._tools.settings.path}",
+            )
+
+    # --- daemon -------------------------------------------------------------------------------
+
+    async def status(self) -> Result:
+        """Return who this daemon is, its network, its services' health, and its balance."""
+        tools = self._tools
+        sui = tools.settings.sui
+        return {
+            "version": walrusd.__version__,
+            "address": tools.address,
+            "roles": sorted(role.value for role in tools.settings.daemon.roles),
+            "balance_mist": await tools.contract.balance(tools.address),
+            "chain_id": sui.chain_id,
+            "package_id": sui.package_id,
+            "market_id": sui.market_id,
+            "chain_time_ms": tools.clock.now_ms(),
+            "cursor": tools.records.get("chain", "cursor"),
+            "healthy": self._supervisor.is_healthy,
+            "services": [health.to_json() for health in self._supervisor.healths],
+            "progress": tools.records.items("progress"),
+        }
+
+    async def why(self, subject: str) -> Result:
+        """Return the journal's decisions about an id."""
+        return {"entries": [entry.to_json() for entry in self._tools.journal.why(subject)]}
+
+    # --- tasks --------------------------------------------------------------------------------
+
+    async def task_publish(self, params: dict[str, Any]) -> Result:
+        """Store model and plan, open a task."""
+        self._need(Role.PUBLISHER)
+        return await self.publisher.publish(params)
+
+    async def task_list(self) -> Result:
+        """Return every task that is still of interest."""
+        tasks = await read_tasks(self._tools)
+        return {"tasks": [show_task(task, self._tools.address) for task in tasks]}
+
+    async def task_show(self, task: str) -> Result:
+        """Return a task, its submissions, and this daemon's part in it."""
+        found = await self._task(task)
+        tools = self._tools
+        submissions = [await tools.contract.submission(e.submission) for e in found.entries]
+        manifest, plan = await self.fetcher.plan_of(found)
+        return {
+            **show_task(found, tools.address),
+            "title": manifest.title,
+            "plan": plan.to_json(),
+            "submissions": [show_submission(sub) for sub in submissions],
+            "model": tools.records.get("models", found.id),
+            "decision": tools.records.get("decisions", found.id),
+        }
+
+    async def task_estimate(self, task: str) -> Result:
+        """Return the policy's arithmetic for a task, and its yes or no with reasons."""
+        found = await self._task(task)
+        return show_decision(found, await self.staker.estimate(found))
+
+    async def task_join(self, task: str) -> Result:
+        """Stake on a task even if the policy declines; limits of balance still hold."""
+        self._need(Role.CONTRIBUTOR)
+        return await self._override(task, "join")
+
+    async def task_leave(self, task: str) -> Result:
+        """Do not stake on a task. A stake that is bound already stays bound."""
+        self._need(Role.CONTRIBUTOR)
+        found = await self._task(task)
+        if any(entry.contributor == self._tools.address for entry in found.entries):
+            raise NotAllowed(
+                "the stake on this task is bound already",
+                hint=f"not committing costs {found.terms.lapse_penalty} Mist of it",
+            )
+        return await self._override(task, "leave")
+
+    async def _override(self, task: str, verdict: str) -> Result:
+        found = await self._task(task)
+        with self._tools.database.transaction():
+            self._tools.records.put("stake_override", found.id, verdict)
+            self._tools.journal.record(found.id, "owner", verdict, "the owner said so")
+        self._tools.bell.ring()
+        return {"task": found.id, "override": verdict}
+
+    async def task_aggregate(self, task: str) -> Result:
+        """Verify the published aggregate of a task on this machine."""
+        found = await self._task(task)
+        if found.phase != TaskPhase.AGGREGATED:
+            phase = TaskPhase(found.phase).name.lower()
+            raise NotAllowed(f"the task has no aggregate, it is {phase}")
+        verified = await self.checker.verify(found)
+        return {
+            "task": found.id,
+            "verified": True,
+            "root": verified.aggregate.root.hex(),
+            "submissions": list(verified.submissions),
+            "total_weight": verified.total_weight,
+            "model": self._tools.records.get("models", found.id),
+        }
+
+    async def _task(self, task: str) -> ob.Task:
+        try:
+            task_id = normalize_address(task)
+        except ValueError as error:
+            raise BadRequest(
+                str(error), hint="a task id is 0x and 64 hexadecimal digits"
+            ) from error
+        return await self._tools.contract.task(task_id)
+
+    # --- datasets and keys ----------------------------------------------------------------------
+
+    async def dataset_add(
+        self, path: str, title: str, description: str, schema: dict[str, Any]
+    ) -> Result:
+        """Encrypt, store and list a dataset."""
+        self._need(Role.DATASET_OWNER)
+        return await self.datasets.add(path, title, description, schema)
+
+    async def dataset_list(self, *, mine: bool) -> Result:
+        """Return every known dataset."""
+        found = await self.datasets.all()
+        return {"datasets": [d for d in found if d["mine"] or not mine]}
+
+    async def dataset_show(self, dataset: str) -> Result:
+        """Return a dataset's listing."""
+        return await self.datasets.describe(await self._tools.contract.dataset(dataset))
+
+    async def dataset_search(self, text: str) -> Result:
+        """Return datasets whose title or description contains every word."""
+        words = text.lower().split()
+        found = await self.datasets.all()
+        texts = [json.dumps([d["title"], d.get("description")]).lower() for d in found]
+        return {
+            "datasets": [
+                d for d, t in zip(found, texts, strict=True) if all(word in t for word in words)
+            ]
+        }
+
+    async def keys_pending(self) -> Result:
+        """Return key requests that wait for this owner."""
+        found = await self.keykeeper.pending()
+        return {"requests": [show_request(r, self._tools.address) for r in found]}
+
+    async def keys_list(self) -> Result:
+        """Return all key requests to and by this daemon."""
+        found = await self.keykeeper.requests()
+        return {"requests": [show_request(r, self._tools.address) for r in found]}
+
+    async def keys_approve(self, request: str) -> Result:
+        """Grant a key request."""
+        self._need(Role.DATASET_OWNER)
+        return {
+            **await self.keykeeper.approve(normalize_address(request), "the owner approved it"),
+            "state": RequestState.GRANTED.name.lower(),
+        }
+
+    async def keys_deny(self, request: str, reason: str) -> Result:
+        """Refuse a key request."""
+        self._need(Role.DATASET_OWNER)
+        return {
+            **await self.keykeeper.deny(normalize_address(request), reason),
+            "state": RequestState.DENIED.name.lower(),
+        }
+
+    # --- node -----------------------------------------------------------------------------------
+
+    async def node_register(self, params: dict[str, Any]) -> Result:
+        """Take a seat in the verifier pool."""
+        self._need(Role.VERIFIER)
+        verifier = self._tools.settings.verifier
+        try:
+            stake = parse_amount(params.get("stake", verifier.stake))
+            min_fee = parse_amount(params.get("min_fee", verifier.min_fee))
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        return await register_seat(self._tools, stake=stake, min_fee=min_fee)
+
+    async def node_balance(self) -> Result:
+        """Return the address, its balance, and claimable credits."""
+        tools = self._tools
+        claimable = 0
+        for known in tools.chain_log.known("submission"):
+            submission = await tools.contract.submission(known.id)
+            claimable += credit_of(submission.credits, tools.address)
+        return {
+            "address": tools.address,
+            "balance_mist": await tools.contract.balance(tools.address),
+            "claimable_mist": claimable,
+        }
+
+    async def node_stake(self) -> Result:
+        """Return the verifier seat's stake and all stakes bound in tasks."""
+        tools = self._tools
+        bound = {}
+        for known in tools.chain_log.known("submission"):
+            submission = await tools.contract.submission(known.id)
+            if submission.contributor == tools.address and submission.stake:
+                bound[submission.id] = submission.stake
+        found = await tools.contract.verifier_cap(tools.address)
+        seat: Result | None = None
+        if found is not None:
+            index = found[1].index
+            held = (await tools.contract.pool()).seats[index]
+            seat = {
+                "index": index,
+                "stake_mist": held.stake,
+                "min_fee_mist": held.min_fee,
+                "in_use": held.in_use,
+                "exiting": bool(held.exiting_at_ms),
+            }
+        return {"address": tools.address, "seat": seat, "bound_mist": bound}
+
+    async def node_exit(self) -> Result:
+        """Begin to leave the verifier pool."""
+        executed = await self._tools.contract.exit_seat()
+        return {"digest": executed.digest}
+
+    async def node_withdraw(self) -> Result:
+        """Take back the seat's stake after unbonding."""
+        executed = await self._tools.contract.withdraw_seat()
+        return {"digest": executed.digest}
