@@ -1,0 +1,88 @@
+"""A contributor's work, with real hashes and proofs but made-up training."""
+
+from dataclasses import dataclass
+
+from walrusd.core.protocol import (
+    TraceContext,
+    compute_leaf,
+    compute_leaf_zero,
+    compute_seed,
+    compute_slot_tree,
+    compute_work_digest,
+)
+from walrusd.crypto.merkle import Tree
+from walrusd.crypto.pedersen import commit, prove_opening
+from walrusd.units import address_bytes
+
+from .world import CHAIN_ID, PACKAGE, digest
+
+COST, BLINDING = 3 << 31, 123_456_789
+
+
+def compute_context(task, submission):
+    """Return ctx the way a daemon computes it."""
+    task_id, contributor = address_bytes(task.id), address_bytes(submission.contributor)
+    return TraceContext(
+        chain_id=CHAIN_ID,
+        package=address_bytes(PACKAGE),
+        task=task_id,
+        contributor=contributor,
+        seed=compute_seed(task_id, contributor, task.join_beacon),
+        plan_digest=task.plan_digest,
+        dataset_root=submission.dataset_root,
+    ).digest()
+
+
+@dataclass
+class Replay:
+    """What replaying one segment gives."""
+
+    chain: bytes
+    state_root: bytes
+
+
+class Work:
+    """One trace. The segments in ``forged`` claim a state that no replay reaches."""
+
+    def __init__(self, task, submission, forged=()):
+        self.task, self.ctx = task, compute_context(task, submission)
+        self.honest = {i: self.replay(i) for i in range(1, task.terms.segments + 1)}
+        self.claimed = {
+            i: Replay(digest("forged", i), digest("forged state", i)) if i in forged else replay
+            for i, replay in self.honest.items()
+        }
+        leaves = [compute_leaf_zero(task.state_root_0)]
+        self.slots = {}
+        for i, replay in self.claimed.items():
+            self.slots[i] = compute_slot_tree(self.ctx, i, task.terms.committee, replay.chain)
+            leaves.append(compute_leaf(i, replay.state_root, self.slots[i].root))
+        self.leaves, self.tree = leaves, Tree(leaves)
+        self.update_root = digest("update", self.ctx)
+
+    def replay(self, segment):
+        return Replay(digest("chain", self.ctx, segment), digest("state", self.ctx, segment))
+
+    def commit_args(self):
+        """Return the arguments of ``submission::commit`` after the submission."""
+        context = self.ctx + self.tree.root + self.update_root
+        return {
+            "trace_root": self.tree.root,
+            "update_root": self.update_root,
+            "scheme_root": digest("scheme"),
+            "scheme_rows": 4,
+            "leaf_zero_path": self.tree.path(0),
+            "cost_commitment": commit(COST, BLINDING),
+            "cost_proof": prove_opening(context, COST, BLINDING),
+            "file_digest": digest("file"),
+            "file_blob": 77,
+        }
+
+    def attest_args(self, segment, seat):
+        """Return ``digest, slot_path, state_root, trace_path`` of ``attestation::attest``."""
+        replay = self.claimed[segment]
+        return {
+            "digest": compute_work_digest(self.ctx, segment, seat, replay.chain),
+            "slot_path": self.slots[segment].path(seat),
+            "state_root": replay.state_root,
+            "trace_path": self.tree.path(segment),
+        }
