@@ -23,7 +23,8 @@ QUOTED = re.compile(r'"([a-z]+\.E[A-Z][A-Za-z]+)"')
 
 
 def quoted_in(folder):
-    return {name for file in Path(folder).glob("*.py") for name in QUOTED.findall(file.read_text())}
+    files = [f for f in Path(folder).glob("*.py") if f.name != Path(__file__).name]
+    return {name for file in files for name in QUOTED.findall(file.read_text())}
 
 
 def test_every_abort_exists_and_is_used():
@@ -34,7 +35,7 @@ def test_every_abort_exists_and_is_used():
 
 
 def test_every_abort_that_can_happen_is_tested():
-    assert quoted_in(Path(__file__).parent) - UNREACHABLE == NAMES - UNREACHABLE
+    assert quoted_in(Path(__file__).parent) == NAMES - UNREACHABLE
 
 
 def test_an_abort_names_module_code_and_function():

@@ -91,7 +91,7 @@ def test_registering_a_seat():
     (seat,) = m.pool.seats
     assert (cap.pool, cap.index) == (m.pool.id, 0)
     assert seat.verifier == address("v")
-    assert (seat.stake, seat.min_fee, seat.active_from_ms) == (3 * SUI, 9, m.now - 1)
+    assert (seat.stake, seat.min_fee, seat.active_from_ms) == (3 * SUI, 9, m.now)
     assert (seat.max_state_bytes, seat.max_segment_work) == (10, 11)
     assert (seat.exiting_at_ms, seat.in_use, m.pool.stakes) == (0, 0, 3 * SUI)
     event = m.last(events.SeatRegistered)

@@ -200,7 +200,7 @@ def test_the_proof_of_the_cost_commitment():
     good = work.commit_args()["cost_proof"]
     context = work.ctx + work.tree.root + work.update_root
     wrong = [
-        prove_opening(context[:-1] + b"\0", COST, BLINDING),
+        prove_opening(context[:-1] + bytes([context[-1] ^ 1]), COST, BLINDING),
         prove_opening(context, COST + 1, BLINDING),
         good[:48] + encode_scalar(1) + good[80:],
         good[:80] + encode_scalar(1),
@@ -283,11 +283,8 @@ def test_a_cost_of_zero_can_be_committed_and_opened():
     (submission,) = m.training(1)
     work = Work(m.task, submission)
     context = work.ctx + work.tree.root + work.update_root
-    m.commit(
-        submission,
-        cost_commitment=commit(0, BLINDING),
-        cost_proof=prove_opening(context, 0, BLINDING),
-    )
+    proof = prove_opening(context, 0, BLINDING)
+    m.commit(submission, cost_commitment=commit(0, BLINDING), cost_proof=proof)
     m.draw()
     m.seat(submission)
     m.open(submission, cost=0)

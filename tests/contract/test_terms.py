@@ -87,13 +87,8 @@ def test_terms_that_are_refused(abort, changes):
     "changes",
     [
         {"scheme": 2, "weights_rule": 1},
-        {
-            "max_submissions": 64,
-            "committee": 16,
-            "jury": 15,
-            "stake": 300_000_000,
-            "accuser_bond": 75_000_000,
-        },
+        {"max_submissions": 64, "committee": 16},
+        {"jury": 15, "stake": 105_000_000, "lapse_penalty": 5, "accuser_bond": 75_000_000},
         {"segments": 2**20, "segments_per_seat": 64, "verifier_stake": 64 * 10**9},
         {"jury": 1},
         {"stake": 55_000_000, "lapse_penalty": 0},
