@@ -1,0 +1,67 @@
+"""Starts ``walrusd devnet`` as a process of its own, for tests and demonstrations."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from walrusd.devnet.app import DevnetInfo
+from walrusd.errors import WorldFault
+
+_PROGRAM = "from walrusd.devnet.cli import devnet; devnet()"
+_ROOT = Path(__file__).resolve().parents[2]
+_STOP_SECONDS = 10.0
+
+
+class DevnetFailed(WorldFault):
+    """Raised when a devnet process ends before it is ready."""
+
+    code = "devnet.failed"
+
+
+@dataclass(frozen=True)
+class DevnetProcess:
+    """A devnet that is ready."""
+
+    info: DevnetInfo
+    process: "subprocess.Popen[str]"
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit status."""
+        self.process.terminate()
+        return self.process.wait(_STOP_SECONDS)
+
+
+@contextmanager
+def run_devnet(directory: Path, *arguments: str) -> Iterator[DevnetProcess]:
+    """Run a devnet in ``directory`` with further command-line arguments, and stop it at the end.
+
+    Raises:
+        DevnetFailed: if it ends before it is ready; its own words are on standard error.
+    """
+    command = [sys.executable, "-c", _PROGRAM, "--dir", str(directory), "--json", *arguments]
+    process = subprocess.Popen(  # noqa: S603 - our own program and arguments, no shell
+        command, stdout=subprocess.PIPE, text=True, cwd=_ROOT
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise DevnetFailed(f"the devnet in {directory} ended with {process.wait()}")
+            yield DevnetProcess(DevnetInfo(**json.loads(line)), process)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
