@@ -1,6 +1,10 @@
 """Calls, streams, cancellation and reconnection over in-memory streams."""
 
+import datetime as dt
+import ssl
 import struct
+from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 
 import h2.config
@@ -9,6 +13,10 @@ import h2.events
 import pytest
 import trio
 import trio.testing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -486,6 +494,57 @@ async def test_it_works_over_tcp():
         port = listeners[0].socket.getsockname()[1]
         async with open_channel(f"http://127.0.0.1:{port}") as channel:
             assert await channel.unary(ECHO, Raw(b"tcp")) == b"tcp"
+        nursery.cancel_scope.cancel()
+
+
+def _tls_contexts(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+        .not_valid_after(dt.datetime(2090, 1, 1, tzinfo=dt.UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem)
+    server.set_alpn_protocols(["h2"])
+    return server, ssl.create_default_context(cafile=str(pem))
+
+
+async def test_it_works_over_tls_and_refuses_unknown_certificates(tmp_path):
+    world = World()
+    theirs, ours = _tls_contexts(tmp_path)
+
+    async def serve(stream):
+        with suppress(trio.BrokenResourceError):  # a client that refuses our certificate
+            await serve_connection(stream, world.table)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(trio.serve_ssl_over_tcp, serve, 0, theirs, host="127.0.0.1")
+        )
+        url = f"https://localhost:{listeners[0].transport_listener.socket.getsockname()[1]}"
+        async with open_channel(url, tls=ours) as channel:
+            assert await channel.unary(ECHO, Raw(b"tls")) == b"tls"
+        async with open_channel(url) as channel:
+            with pytest.raises(GRPCError, match="certificate") as caught:
+                await channel.unary(ECHO, Raw())
+            assert caught.value.status is Status.UNAVAILABLE
         nursery.cancel_scope.cancel()
 
 

@@ -1,6 +1,5 @@
 """Typed reads and execution on a Sui network, over any of several full nodes."""
 
-import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -31,9 +30,6 @@ from walrusd.chain.wire import (
 )
 from walrusd.errors import ChainUnreachable, ConfigError, ObjectNotFound, TransactionUncertain
 from walrusd.units import Address, Mist, ObjectId, normalize_address
-
-# pysui reports errors that we translate ourselves, some of them with a traceback.
-logging.getLogger("pysui").setLevel(logging.CRITICAL)
 
 _LEDGER = "/sui.rpc.v2.LedgerService/"
 _STATE = "/sui.rpc.v2.StateService/"

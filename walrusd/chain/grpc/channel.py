@@ -98,8 +98,9 @@ class Channel:
         with expire_at(until, route):
             connection = await self._connected()
             await connection.until(connection.can_open_stream)
-        if connection.draining:
-            raise GRPCError(Status.UNAVAILABLE, "the server is closing the connection")
+            while connection.draining:  # the server said goodbye while we waited for room
+                connection = await self._connected()
+                await connection.until(connection.can_open_stream)
         stream_id = self._start(connection, route, timeout, metadata)
         stream = ClientStream(
             connection,

@@ -62,7 +62,11 @@ def dialler(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Connect:
         if context is None:
             return tcp
         stream = trio.SSLStream(tcp, context, server_hostname=endpoint.host, https_compatible=True)
-        await stream.do_handshake()
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(tcp)
+            raise
         return stream
 
     return connect
