@@ -19,7 +19,6 @@ from walrusd.units import normalize_address
 
 _MAX_BATCH = 1000
 _PAGE, _MAX_PAGE = 50, 1000
-_PROTOCOL = {"max_tx_gas": "50000000000", "max_num_event_emit": "1024"}
 
 
 def parse_address(text: str | None, field: str) -> str:
@@ -80,7 +79,7 @@ class Reads:
             start=to_datetime(first.timestamp_ms),
             end=None if following is None else to_datetime(following.timestamp_ms),
             reference_gas_price=REFERENCE_GAS_PRICE,
-            protocol_config=pb.ProtocolConfig(protocol_version=1, attributes=_PROTOCOL),
+            protocol_config=pb.ProtocolConfig(protocol_version=1),
         )
         return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
 
