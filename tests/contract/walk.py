@@ -1,0 +1,255 @@
+"""Anybody doing anything at any time: random operations whose aborts are part of life."""
+
+from collections import Counter
+
+from walrusd.chain.layouts.events import ChallengeResolved
+from walrusd.chain.layouts.objects import Submission
+from walrusd.core.lifecycle import ChallengeOutcome, DisputePhase, SubmissionState, TaskPhase
+from walrusd.devnet.move_env import MoveAbort
+
+from .market import CONTRIBUTORS, Bazaar, terms_with
+from .work import Replay
+from .world import address, digest
+
+WALK_TERMS = terms_with(
+    max_submissions=3,
+    committee=2,
+    segments=4,
+    segments_per_seat=2,
+    jury=3,
+    k_min=3,
+    join_ms=4_000,
+    train_ms=6_000,
+    open_ms=3_000,
+    grace_ms=5_000,
+    verify_ms=9_000,
+    jury_commit_ms=3_000,
+    jury_reveal_ms=4_000,
+)
+HOUR = 3_600_000
+STEPS_MS = (1, 1_000, 3_000, 4_000, 9_000)
+LIES = [Replay(digest("lie", n), digest("lying state", n)) for n in range(3)]
+ENDED = {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}
+
+
+class Walk:
+    """A market, one task, and every operation with its arguments reduced to small numbers."""
+
+    def __init__(self, verifiers=9):
+        self.m = Bazaar(verifiers=verifiers)
+        self.m.open_task(terms=WALK_TERMS)
+        self.values = {}
+        self.counts = Counter()
+        self.people = [*CONTRIBUTORS, "accuser", "crank", "publisher", *self.m.caps]
+
+    # Helpers.
+
+    def attempt(self, operation, *args, **kwargs):
+        """Do something that the contract may refuse."""
+        try:
+            operation(*args, **kwargs)
+        except MoveAbort as abort:
+            self.counts[f"refused {abort.module} {abort.code}"] += 1
+            return False
+        self.counts[f"did {operation.__name__}"] += 1
+        return True
+
+    def submission(self, n):
+        found = self.m.of_type(Submission)
+        return found[n % len(found)] if found else None
+
+    def worked(self, n):
+        """Return a submission whose trace is fixed."""
+        submission = self.submission(n)
+        return submission if submission and submission.id in self.m.works else None
+
+    def value(self, submission, index, n):
+        """Return the truth for n = 0, 1, 2, the claimed value for 3, a lie above."""
+        work = self.m.works[submission.id]
+        if n < 3:
+            return work.honest[index]
+        return work.claimed[index] if n == 3 else LIES[n % len(LIES)]
+
+    # Operations.
+
+    def advance(self, n):
+        self.m.advance(STEPS_MS[n % len(STEPS_MS)])
+
+    def join(self, n):
+        self.attempt(self.m.join, self.people[n % 4 if n % 7 else 6])
+
+    def close_joining(self, _n):
+        self.attempt(self.m.close_joining)
+
+    def commit(self, n):
+        submission = self.submission(n)
+        if submission is None:
+            return
+        before = self.m.works.get(submission.id)
+        forged = {1 + n % 4} if n % 3 == 0 else ()
+        sender = "crank" if n % 11 == 10 else None
+        if not self.attempt(self.m.commit, submission, sender=sender, forged=forged):
+            self.m.works.pop(submission.id, None)
+            if before is not None:
+                self.m.works[submission.id] = before
+
+    def draw(self, _n):
+        self.attempt(self.m.draw)
+
+    def seat(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.seat, submission)
+
+    def open(self, n):
+        if submission := self.worked(n):
+            self.attempt(self.m.open, submission, cost=1 if n % 13 == 12 else 3 << 31)
+
+    def attest(self, n):
+        submission = self.worked(n)
+        if submission and submission.committee:
+            self.attempt(self.m.attest, submission, n // 3 % 2, n // 6 % 2)
+
+    def attest_everything(self, n):
+        submission = self.worked(n)
+        if submission and submission.committee:
+            for at in range(4):
+                self.attempt(self.m.attest, submission, at // 2, at % 2)
+
+    def challenge(self, n):
+        if submission := self.worked(n):
+            work, index = self.m.works[submission.id], 1 + n // 3 % 4
+            forged = [i for i in work.honest if work.honest[i] != work.claimed[i]]
+            index = forged[0] if forged and n % 2 else index
+            sender = ("accuser", CONTRIBUTORS[0], "verifier 0")[n // 2 % 3]
+            self.values[submission.id] = sender, index, work.honest[index]
+            self.attempt(self.m.challenge, submission, index, sender=sender)
+
+    def draw_jury(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.draw_jury, submission)
+
+    def seat_jury(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.seat_jury, submission)
+
+    def _jurors(self, n):
+        submission = self.worked(n)
+        if submission is None or submission.dispute is None:
+            return None, range(0)
+        return submission, range(len(submission.dispute.jurors))
+
+    def jury_commit(self, n):
+        submission, jurors = self._jurors(n)
+        for juror in jurors:
+            dispute, choice = submission.dispute, n // 3 // 6**juror % 6
+            value = self.value(submission, dispute.index, choice)
+            if choice != 5 and self.attempt(self.m.jury_commit, submission, juror, value):
+                self.values[dispute.challenge, juror] = value
+
+    def jury_reveal(self, n):
+        submission, jurors = self._jurors(n)
+        for juror in jurors:
+            value = self.values.get((submission.dispute.challenge, juror), LIES[0])
+            if n // 3 % 5 != juror:
+                self.attempt(self.m.jury_reveal, submission, juror, value)
+
+    def accuser_reveal(self, n):
+        submission, _jurors = self._jurors(n)
+        if submission and submission.id in self.values:
+            sender, _index, value = self.values[submission.id]
+            self.attempt(self.m.accuser_reveal, submission, value, sender=sender)
+
+    def resolve(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.resolve, submission)
+
+    def settle(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.settle, submission)
+
+    def claim(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.claim, submission, self.people[n // 3 % len(self.people)])
+
+    def reclaim(self, _n):
+        self.attempt(self.m.reclaim)
+
+    def record_aggregate(self, _n):
+        m, args = self.m, (digest("root"), digest("blindings"), 5)
+        target = "task::record_aggregate"
+        self.attempt(m.call, target, "publisher", m.market, m.publisher_cap, m.task, *args)
+
+    def leave(self, n):
+        """Exit a seat, or withdraw it after an hour (windows are over by then, too)."""
+        m, names = self.m, list(self.m.caps)
+        name = names[n % len(names)]
+        target = "node::exit_seat" if n % 2 else "node::withdraw_seat"
+        if m.caps[name].id in m.objects:
+            self.attempt(m.call, target, name, m.market, m.pool, m.caps[name])
+
+    def wait_long(self, n):
+        if n % 5 == 0:
+            self.m.advance(HOUR)
+
+    def go_on(self, n):
+        """Do what the people concerned would do next."""
+        phase = self.m.task.phase
+        if phase == TaskPhase.JOINING:
+            self.attempt(self.m.join, CONTRIBUTORS[len(self.m.task.entries) % 4])
+            return
+        if phase == TaskPhase.TRAINING:
+            self.commit(n)
+            self.draw(n)
+            return
+        submission = self.submission(n)
+        if submission is None:
+            return
+        challenges = n // 3 % 3 == 0
+        for name in {
+            SubmissionState.JOINED: ("settle",),
+            SubmissionState.COMMITTED: ("seat",),
+            SubmissionState.SEATED: ("open",),
+            SubmissionState.OPENED: ("challenge",) if challenges else ("attest_everything",),
+            SubmissionState.ATTESTED: ("challenge",) if challenges else ("settle",),
+            SubmissionState.DISPUTED: self._jury_steps(submission),
+        }.get(SubmissionState(submission.state), ("claim", "record_aggregate")):
+            getattr(self, name)(n)
+
+    def _jury_steps(self, submission):
+        if submission.dispute is None:
+            return ()
+        return {
+            DisputePhase.WAITING: ("draw_jury",),
+            DisputePhase.DRAWN: ("seat_jury",),
+            DisputePhase.COMMITTING: ("jury_commit", "advance"),
+            DisputePhase.REVEALING: ("jury_reveal", "accuser_reveal", "resolve"),
+        }[submission.dispute.phase]
+
+    # The end.
+
+    def finish(self):
+        """Crank as strangers would; everything must end, and all money must come out."""
+        m = self.m
+        for _ in range(12):
+            if m.task.phase in ENDED:
+                break
+            m.advance(100_000)
+            self.close_joining(0)
+            self.draw(0)
+            for n in range(len(m.of_type(Submission))):
+                for crank in (self.seat, self.resolve, self.draw_jury, self.seat_jury, self.settle):
+                    crank(n)
+        assert m.task.phase in ENDED, "somebody's goodwill was needed"
+        for event in m.events:
+            if isinstance(event, ChallengeResolved):
+                self.counts[f"resolved {ChallengeOutcome(event.outcome).name}"] += 1
+        names = {address(name): name for name in self.people}
+        for submission in m.of_type(Submission):
+            self.counts[f"ended {SubmissionState(submission.state).name}"] += 1
+            for entry in list(submission.credits):
+                assert m.claim(submission, names[entry.owner]) == entry.amount
+            assert submission.credited == 0
+        for entry in list(m.task.credits):
+            m.call("task::claim_task", names[entry.owner], m.market, m.task)
+        self.reclaim(0)
+        assert (m.task.pool, m.task.bond, m.task.tips, m.task.credited) == (0, 0, 0, 0)
