@@ -21,6 +21,27 @@ def derive_address(public_key: bytes) -> Address:
     return address_from_bytes(hashlib.blake2b(_FLAG + public_key, digest_size=32).digest())
 
 
+def decode_private_key(text: str) -> bytes:
+    """Return the 32-byte seed in a ``suiprivkey1…`` string, as Sui wallets export it.
+
+    Raises:
+        ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
+    """
+    try:
+        pair = SuiKeyPair.from_bech32(text.strip())
+    except ValueError:
+        pair = None  # the library's message may repeat the key: forget it here
+    if pair is None or pair.private_key is None:
+        raise ConfigError(
+            "not a suiprivkey1… key", hint="export it again with `sui keytool export`"
+        )
+    if pair.scheme is not SignatureScheme.ED25519:
+        raise ConfigError(
+            "only Ed25519 keys are supported", hint="create one with `sui keytool generate`"
+        )
+    return bytes(pair.private_key.key_bytes)
+
+
 class Signer:
     """Signs for one address. It shows its address and nothing else."""
 
@@ -43,19 +64,7 @@ class Signer:
         Raises:
             ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
         """
-        try:
-            pair = SuiKeyPair.from_bech32(text.strip())
-        except ValueError:
-            pair = None  # the library's message may repeat the key: forget it here
-        if pair is None or pair.private_key is None:
-            raise ConfigError(
-                "not a suiprivkey1… key", hint="export it again with `sui keytool export`"
-            )
-        if pair.scheme is not SignatureScheme.ED25519:
-            raise ConfigError(
-                "only Ed25519 keys are supported", hint="create one with `sui keytool generate`"
-            )
-        return cls(bytes(pair.private_key.key_bytes))
+        return cls(decode_private_key(text))
 
     def to_bech32(self) -> str:
         """Return the secret key as ``suiprivkey1…``; for backup only, never for logs."""

@@ -35,15 +35,15 @@ class Api(Protocol):
         ...
 
     async def task_join(self, task: str) -> Result:
-        """Stake on a task now, within the policy's limits."""
+        """Stake on a task even if the policy declines; limits of balance still hold."""
         ...
 
     async def task_leave(self, task: str) -> Result:
-        """Give up a task; return what it costs."""
+        """Do not stake on a task; a stake that is bound already stays bound."""
         ...
 
     async def task_aggregate(self, task: str) -> Result:
-        """Compute, store and record the aggregate of a settled task."""
+        """Verify the published aggregate of a task on this machine."""
         ...
 
     async def dataset_add(

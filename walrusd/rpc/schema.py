@@ -67,12 +67,12 @@ METHODS: tuple[Method, ...] = (
         "status",
         "Who this daemon is, its network, its services' health, and its balance",
         _NONE,
-        {"address": "own address", "roles": "list of roles", "services": "health by service"},
+        {"address": "own address", "roles": "list of roles", "services": "each service's health"},
     ),
     Method(
         "task.publish",
         "Store model and plan, and open a task",
-        (Param("params", "object", "the task: model, plan, datasets, terms"),),
+        (Param("params", "object", "the task: title, plan, datasets, terms, weights_path"),),
         {"task": "object id of the new task"},
     ),
     Method("task.list", "Tasks on this market", _NONE, {"tasks": "list of tasks"}),
@@ -86,13 +86,15 @@ METHODS: tuple[Method, ...] = (
         "task.estimate",
         "The policy's arithmetic for a task, and its yes or no with reasons",
         (_TASK,),
-        {"task": "object id", "join": "yes or no", "reasons": "list of reasons"},
+        {"task": "object id", "join": "true or false", "reason": "why", "rules": "rule by rule"},
     ),
-    Method("task.join", "Stake on a task within the policy", (_TASK,), {"task": "object id"}),
-    Method("task.leave", "Give up a task", (_TASK,), {"task": "object id"}),
+    Method(
+        "task.join", "Stake on a task even if the policy declines", (_TASK,), {"task": "object id"}
+    ),
+    Method("task.leave", "Do not stake on a task", (_TASK,), {"task": "object id"}),
     Method(
         "task.aggregate",
-        "Compute, store and record the aggregate of a settled task",
+        "Verify the published aggregate of a task on this machine",
         (_TASK,),
         {"task": "object id"},
     ),
@@ -134,7 +136,7 @@ METHODS: tuple[Method, ...] = (
     Method(
         "node.register",
         "Take a seat in the verifier pool",
-        (Param("params", "object", "overrides of [verifier]: stake, min_fee, …", required=False),),
+        (Param("params", "object", "overrides of [verifier]: stake, min_fee", required=False),),
         {"seat": "index in the pool"},
     ),
     Method(

@@ -1,7 +1,7 @@
 """Typed, frozen settings."""
 
 from walrusd.settings.amounts import parse_amount
-from walrusd.settings.load import load_settings, parse_settings
+from walrusd.settings.load import load_settings, parse_settings, settings_from_document
 from walrusd.settings.model import (
     DaemonSettings,
     DatasetOwnerSettings,
@@ -36,4 +36,5 @@ __all__ = [
     "read_kek",
     "read_secret_file",
     "render_settings",
+    "settings_from_document",
 ]

@@ -61,6 +61,16 @@ def parse_settings(text: str, path: Path) -> Settings:
         document = tomli.loads(text)
     except tomli.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: not TOML: {exc}", hint="strings need quotes in TOML") from exc
+    return settings_from_document(document, path)
+
+
+def settings_from_document(document: dict[str, Any], path: Path) -> Settings:
+    """Make settings from the tables of a configuration file that lies, or will lie, at ``path``.
+
+    Raises:
+        ConfigError, UnknownConfigKey: as :func:`load_settings`.
+    """
+    path = path.absolute()
     for section, table in document.items():
         if section not in _SECTIONS:
             raise unknown_key(path, f"[{section}]", section, _SECTIONS)

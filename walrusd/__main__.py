@@ -1,0 +1,256 @@
+"""The ``walrusd`` command: the daemon, and what works without one.
+
+Exit status: 0 done, 1 a typed failure, 2 wrong usage. Each command imports what it needs when it
+runs, so that ``--help`` and ``config`` do not wait for torch.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+import walrusd
+from walrusd.errors import BadRequest, ConfigError, VerificationFailed, WalrusdError
+from walrusd.runtime.groups import first_leaf
+
+DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
+P = ParamSpec("P")
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_config_option = click.option(
+    "--config",
+    type=_FILE,
+    default=DEFAULT_CONFIG,
+    envvar="WALRUSD_CONFIG",
+    show_default=True,
+    help="Configuration file.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+
+
+def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """End ``command`` with exit status 1 and a readable message when it raises a typed error."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (WalrusdError, BaseExceptionGroup) as exc:
+            leaf = first_leaf(exc)
+            if isinstance(exc, BaseExceptionGroup) and exc.split(WalrusdError)[1] is not None:
+                raise  # something else went wrong as well: a bug, with its traceback
+            assert isinstance(leaf, WalrusdError)
+            fail(leaf, as_json=bool(kwargs.get("as_json")))
+
+    return run
+
+
+def fail(error: WalrusdError, *, as_json: bool) -> None:
+    """Print an error, and end with exit status 1."""
+    if as_json:
+        click.echo(json.dumps({"error": error.to_json()}))
+    else:
+        click.echo(f"error {error.code}: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+    sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(walrusd.__version__, prog_name="walrusd")
+def cli() -> None:
+    """Run a peer of the market in verified machine-learning training."""
+
+
+@cli.command()
+@_config_option
+@typed_errors
+def run(config: Path) -> None:
+    """Run the daemon until SIGTERM."""
+    from walrusd.app import main as run_daemon  # noqa: PLC0415  # pulls in torch and pysui
+
+    run_daemon(config)
+
+
+@cli.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def devnet(arguments: tuple[str, ...]) -> None:
+    """Serve a Sui and a Walrus network of one process, for development and tests."""
+    from walrusd.devnet.cli import devnet as command  # noqa: PLC0415  # pulls in the whole devnet
+
+    command.main(list(arguments), prog_name="walrusd devnet")
+
+
+@cli.command()
+@click.option("--dir", "directory", type=click.Path(path_type=Path), required=True)
+@click.option("--role", "roles", multiple=True, default=["contributor"], show_default=True)
+@click.option("--network", type=_FILE, help="JSON as printed by `walrusd devnet --json`.")
+@click.option("--sui-url", "sui_urls", multiple=True, help="gRPC endpoint; repeat for failover.")
+@click.option("--chain-id", help="Chain identifier.")
+@click.option("--package-id", help="Package of the market.")
+@click.option("--market-id", help="The shared Market object.")
+@click.option("--aggregator", "aggregators", multiple=True, help="Walrus aggregator URL.")
+@click.option("--publisher", "publishers", multiple=True, help="Walrus publisher URL.")
+@click.option("--shards", type=int, help="Shards of the Walrus network.")
+@click.option("--key-file", type=click.File("r"), help="File with a suiprivkey1…; - is stdin.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting.")
+@_json_option
+@typed_errors
+def init(directory: Path, *, as_json: bool, **options: Any) -> None:
+    """Make configuration and keys of a new daemon in DIR; nothing is overwritten."""
+    from walrusd.initialize import apply_overrides, initialize  # noqa: PLC0415  # pysui is slow
+
+    key_file = options.pop("key_file")
+    overrides = options.pop("overrides")
+    document = apply_overrides(_compose_document(**options), overrides)
+    made = initialize(directory, document, None if key_file is None else key_file.read())
+    if as_json:
+        click.echo(json.dumps(made.to_json()))
+        return
+    click.echo(f"configuration  {made.config}")
+    click.echo(f"keystore       {made.keystore}")
+    click.echo(f"key file       {made.kek_file}  (back it up apart from the keystore)")
+    click.echo(f"address        {made.address}")
+
+
+def _compose_document(
+    *,
+    roles: tuple[str, ...],
+    network: Path | None,
+    sui_urls: tuple[str, ...],
+    aggregators: tuple[str, ...],
+    publishers: tuple[str, ...],
+    **values: Any,
+) -> dict[str, dict[str, Any]]:
+    """Return the configuration tables that the options say; options win over the network file."""
+    from walrusd.initialize import read_network  # noqa: PLC0415  # pysui is slow
+
+    document = {"sui": {}, "walrus": {}} if network is None else read_network(network)
+    document["daemon"] = {"data_dir": "state", "socket": "control.sock", "roles": list(roles)}
+    given = {
+        "sui": {
+            "urls": list(sui_urls),
+            "chain_id": values["chain_id"],
+            "package_id": values["package_id"],
+            "market_id": values["market_id"],
+        },
+        "walrus": {
+            "aggregators": list(aggregators),
+            "publishers": list(publishers),
+            "shards": values["shards"],
+        },
+    }
+    for section, table in given.items():
+        document[section] |= {key: value for key, value in table.items() if value}
+    return document
+
+
+@cli.command()
+@click.argument("file", type=_FILE)
+@click.option("--digest", help="The header digest recorded on chain, in hexadecimal.")
+@_json_option
+@typed_errors
+def verify(file: Path, digest: str | None, *, as_json: bool) -> None:
+    """Check a verification file, offline."""
+    from walrusd.crypto.vfile import read_verification_file  # noqa: PLC0415  # numpy, curves
+    from walrusd.crypto.vfile_checks import inspect_verification_file  # noqa: PLC0415
+
+    try:
+        data = file.read_bytes()
+        expected = None if digest is None else bytes.fromhex(digest.removeprefix("0x"))
+    except OSError as exc:
+        raise BadRequest(f"cannot read {file}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise BadRequest("--digest is not hexadecimal") from exc
+    parsed = read_verification_file(data)
+    checks = inspect_verification_file(parsed, expected_digest=expected)
+    report = {
+        "file": str(file),
+        "valid": all(check.ok for check in checks),
+        "anchored": expected is not None,
+        "digest": parsed.digest.hex(),
+        "task": "0x" + parsed.header.subject.task.hex(),
+        "submission": "0x" + parsed.header.subject.submission.hex(),
+        "contributor": "0x" + parsed.header.subject.contributor.hex(),
+        "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
+    }
+    if not as_json:
+        _print_report(report)
+    failed = ", ".join(check.name for check in checks if not check.ok)
+    if failed:
+        raise VerificationFailed(f"{file} fails: {failed}", hint="do not trust it", **report)
+    if as_json:
+        click.echo(json.dumps(report))
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    for check in report["checks"]:
+        detail = f"  {check['detail']}" if check["detail"] else ""
+        click.echo(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']}{detail}")
+    for key in ("digest", "task", "submission", "contributor"):
+        click.echo(f"{key:12} {report[key]}")
+    if not report["anchored"]:
+        click.echo("not compared with the chain: give --digest to do so")
+
+
+@cli.group()
+def config() -> None:
+    """Look at a configuration file."""
+
+
+@config.command("show")
+@_config_option
+@_json_option
+@typed_errors
+def config_show(config: Path, *, as_json: bool) -> None:
+    """Print the configuration with all defaults filled in."""
+    from walrusd.settings import load_settings, render_settings  # noqa: PLC0415  # see the module
+
+    text = render_settings(load_settings(config))
+    if as_json:
+        import tomli  # noqa: PLC0415  # only here
+
+        click.echo(json.dumps(tomli.loads(text)))
+    else:
+        click.echo(text, nl=False)
+
+
+@config.command("check")
+@_config_option
+@_json_option
+@typed_errors
+def config_check(config: Path, *, as_json: bool) -> None:
+    """Check the configuration, and that the keystore opens; nothing is sent anywhere."""
+    from walrusd.initialize import read_address  # noqa: PLC0415  # pysui is slow
+    from walrusd.settings import load_settings  # noqa: PLC0415  # see the module
+
+    settings = load_settings(config)
+    if not settings.daemon.socket.parent.exists():
+        raise ConfigError(
+            f"{config}: the directory of daemon.socket {settings.daemon.socket} does not exist",
+            hint="make it, or start the daemon through systemd",
+        )
+    address = read_address(settings)
+    roles = sorted(role.value for role in settings.daemon.roles)
+    if as_json:
+        click.echo(
+            json.dumps({"config": str(config), "ok": True, "address": address, "roles": roles})
+        )
+    else:
+        click.echo(f"{config} is good: {', '.join(roles)} as {address}")
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Make a new daemon's directory: configuration, sealed keystore, and the key that opens it.
+
+Everything is prepared and checked in memory first; then each file is written under another name
+and linked to its own, which fails if that exists. So nothing is ever overwritten, and when
+something goes wrong, what was written is taken away again.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from walrusd.chain.signer import Signer, decode_private_key
+from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keystore
+from walrusd.errors import ConfigError
+from walrusd.settings.load import settings_from_document
+from walrusd.settings.model import Settings
+from walrusd.settings.render import render_settings
+from walrusd.settings.secrets import KEK_BYTES, read_kek, read_secret_file
+from walrusd.units import Address
+
+CONFIG_NAME = "walrusd.toml"
+KEYSTORE_NAME = "keystore"
+KEK_NAME = "kek"
+
+Document = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Initialized:
+    """What was made."""
+
+    config: Path
+    keystore: Path
+    kek_file: Path
+    address: Address
+
+    def to_json(self) -> dict[str, str]:
+        """Return paths and address as a JSON object."""
+        return {
+            "config": str(self.config),
+            "keystore": str(self.keystore),
+            "kek_file": str(self.kek_file),
+            "address": self.address,
+        }
+
+
+def initialize(directory: Path, document: Document, private_key: str | None) -> Initialized:
+    """Make the directory of a new daemon.
+
+    ``document`` is a configuration without ``[keys]``; ``private_key`` a ``suiprivkey1…`` to act
+    with, else a fresh one is made. The other keys are always fresh.
+
+    Raises:
+        ConfigError: if the configuration is not valid, the private key is malformed, a file is
+            there already, or the disk refuses. Nothing is left behind then.
+    """
+    directory = directory.absolute()
+    config = directory / CONFIG_NAME
+    document = {**document, "keys": {"keystore": KEYSTORE_NAME, "kek_file": KEK_NAME}}
+    text = render_settings(settings_from_document(document, config), directory)
+    bundle = KeyBundle.generate()
+    if private_key is not None:
+        bundle = replace(bundle, sui_seed=decode_private_key(private_key))
+    kek = secrets.token_bytes(KEK_BYTES)
+    made = Initialized(
+        config,
+        directory / KEYSTORE_NAME,
+        directory / KEK_NAME,
+        Signer(bundle.sui_seed).address,
+    )
+    _write_all(
+        directory,
+        {
+            made.kek_file: kek,
+            made.keystore: seal_keystore(bundle, RawKek(kek)),
+            config: text.encode(),
+        },
+    )
+    return made
+
+
+def read_address(settings: Settings) -> Address:
+    """Open the keystore as the daemon would, and return the address it acts with.
+
+    Raises:
+        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
+    """
+    kek = RawKek(read_kek(settings.keys))
+    bundle = open_keystore(read_secret_file(settings.keys.keystore, "the keystore"), kek)
+    return Signer(bundle.sui_seed).address
+
+
+def read_network(path: Path) -> Document:
+    """Return the sections that a network file determines, as ``walrusd devnet --json`` prints it.
+
+    Raises:
+        ConfigError: if the file cannot be read, or lacks something.
+    """
+    try:
+        network = json.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read the network file {path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigError(f"the network file {path} is not JSON") from exc
+    try:
+        document: Document = {
+            "sui": {
+                "urls": [network["sui_url"]],
+                **{key: network[key] for key in ("chain_id", "package_id", "market_id")},
+            },
+            "walrus": {
+                "aggregators": [network["walrus_url"]],
+                "publishers": [network["walrus_url"]],
+            },
+        }
+        if "shards" in network:
+            document["walrus"]["shards"] = network["shards"]
+    except (KeyError, TypeError) as exc:
+        raise ConfigError(
+            f"the network file {path} lacks {exc}", hint="write it with `walrusd devnet --json`"
+        ) from exc
+    return document
+
+
+def apply_overrides(document: Document, overrides: Sequence[str]) -> Document:
+    """Return ``document`` with each ``section.key=value``; a value is TOML, or else plain text.
+
+    Raises:
+        ConfigError: if an override has another form.
+    """
+    result = {section: dict(table) for section, table in document.items()}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise ConfigError(
+                f"not section.key=value: {override!r}",
+                hint='for example --set policy.max_stake_per_task="5 SUI"',
+            )
+        try:
+            value = tomli.loads(f"value = {text}")["value"]
+        except tomli.TOMLDecodeError:
+            value = text.strip()
+        result.setdefault(section, {})[key] = value
+    return result
+
+
+def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
+    made_directory = not directory.exists()
+    written: list[Path] = []
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path, content in files.items():
+            _write_new(path, content)
+            written.append(path)
+    except OSError as exc:
+        for path in written:
+            path.unlink()
+        if made_directory:
+            # Not empty, or never made: then it is not ours to remove.
+            with suppress(OSError):
+                directory.rmdir()
+        if isinstance(exc, FileExistsError):
+            raise ConfigError(
+                f"{exc.filename2 or exc.filename} exists already; nothing was changed",
+                hint="name another --dir; keys are never overwritten",
+            ) from exc
+        raise ConfigError(
+            f"cannot write below {directory}: {exc.strerror}", hint="check its owner and space"
+        ) from exc
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 whole, or not at all, and never over another."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(partial)
+    finally:
+        partial.unlink()
