@@ -23,14 +23,6 @@ class Crank(Enum):
 
 
 @dataclass(frozen=True)
-class DueCrank:
-    """A crank that may be turned now. ``since_ms`` is when it became due, on chain time."""
-
-    crank: Crank
-    since_ms: int
-
-
-@dataclass(frozen=True)
 class TaskFacts:
     """What of a task decides its cranks; windows in milliseconds."""
 
@@ -67,54 +59,54 @@ class SubmissionFacts:
     dispute: DisputeFacts | None
 
 
-def compute_task_crank(task: TaskFacts, now_ms: int) -> DueCrank | None:
+def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
     """Return the crank that is due on a task, if any."""
     if task.phase == TaskPhase.JOINING:
         end = task.phase_ms + task.join_ms
         if task.joined == task.max_submissions:
-            return DueCrank(Crank.CLOSE_JOINING, task.phase_ms)
-        return DueCrank(Crank.CLOSE_JOINING, end) if now_ms >= end else None
+            return Crank.CLOSE_JOINING
+        return Crank.CLOSE_JOINING if now_ms >= end else None
     if task.phase == TaskPhase.TRAINING:
         end = task.phase_ms + task.train_ms
         if task.committed == task.joined:
-            return DueCrank(Crank.DRAW, task.phase_ms)
-        return DueCrank(Crank.DRAW, end) if now_ms >= end else None
+            return Crank.DRAW
+        return Crank.DRAW if now_ms >= end else None
     return None
 
 
 def compute_submission_crank(
     task: TaskFacts, submission: SubmissionFacts, now_ms: int
-) -> DueCrank | None:
+) -> Crank | None:
     """Return the crank that is due on a submission, if any."""
     state, since = submission.state, submission.window_ms
     if state == SubmissionState.DISPUTED:
         assert submission.dispute is not None
         return _compute_dispute_crank(task, submission.dispute, now_ms)
     if state == SubmissionState.ATTESTED:
-        return DueCrank(Crank.SETTLE, since)
+        return Crank.SETTLE
     if not task.drawn:
         return None
     if state == SubmissionState.COMMITTED:
-        return DueCrank(Crank.SEAT, task.phase_ms)
+        return Crank.SEAT
     if state == SubmissionState.JOINED:
-        return DueCrank(Crank.SETTLE, task.phase_ms)
+        return Crank.SETTLE
     if state == SubmissionState.SEATED:
         end = since + task.open_ms + task.grace_ms
     elif state == SubmissionState.OPENED:
         end = since + task.verify_ms
     else:
         return None
-    return DueCrank(Crank.SETTLE, end) if now_ms >= end else None
+    return Crank.SETTLE if now_ms >= end else None
 
 
-def _compute_dispute_crank(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> DueCrank | None:
+def _compute_dispute_crank(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> Crank | None:
     if dispute.phase == DisputePhase.WAITING:
-        return DueCrank(Crank.DRAW_JURY, dispute.phase_ms)
+        return Crank.DRAW_JURY
     if dispute.phase == DisputePhase.DRAWN:
-        return DueCrank(Crank.SEAT_JURY, dispute.phase_ms)
+        return Crank.SEAT_JURY
     if dispute.all_revealed:
-        return DueCrank(Crank.RESOLVE, dispute.phase_ms)
+        return Crank.RESOLVE
     end = dispute.phase_ms + task.jury_reveal_ms
     if dispute.phase == DisputePhase.COMMITTING:
         end += task.jury_commit_ms
-    return DueCrank(Crank.RESOLVE, end) if now_ms >= end else None
+    return Crank.RESOLVE if now_ms >= end else None

@@ -4,11 +4,14 @@ Whoever has the most at stake goes first; the others follow after a grace, so th
 transaction is paid for. Losing the race is harmless: the contract aborts the second.
 """
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import Crank, DueCrank, compute_submission_crank, compute_task_crank
+from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.errors import MoveAborted
 from walrusd.services.facts import Case, read_cases, read_tasks, submission_facts, task_facts
 from walrusd.services.service import Service
+from walrusd.services.tools import Tools
 
 
 class Cranker(Service):
@@ -16,14 +19,21 @@ class Cranker(Service):
 
     name = "cranker"
 
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._seen: dict[tuple[str, Crank], float] = {}
+
     async def reconcile(self) -> None:
         """Turn what is due and ours to turn."""
         now = self.tools.clock.now_ms()
+        still_due: set[tuple[str, Crank]] = set()
         for task in await read_tasks(self.tools):
             due = compute_task_crank(task_facts(task), now)
-            if due is not None and self._is_ours(due, task.publisher, now):
+            if due is not None:
+                still_due.add((task.id, due))
+            if due is not None and self._is_ours(task.id, due, task.publisher):
 
-                async def turn_task(task: ob.Task = task, due: DueCrank = due) -> None:
+                async def turn_task(task: ob.Task = task, due: Crank = due) -> None:
                     await self._turn_task(task, due)
 
                 await self.attempt(task.id, turn_task)
@@ -31,21 +41,32 @@ class Cranker(Service):
             due = compute_submission_crank(
                 task_facts(case.task), submission_facts(case.submission), now
             )
-            if due is not None and self._is_ours(due, _first_in_line(case, due), now):
+            if due is not None:
+                still_due.add((case.submission.id, due))
+            if due is not None and self._is_ours(
+                case.submission.id, due, _first_in_line(case, due)
+            ):
 
-                async def turn(case: Case = case, due: DueCrank = due) -> None:
+                async def turn(case: Case = case, due: Crank = due) -> None:
                     await self._turn_submission(case, due)
 
                 await self.attempt(case.submission.id, turn)
+        self._seen = {key: at for key, at in self._seen.items() if key in still_due}
 
-    def _is_ours(self, due: DueCrank, first: str, now: int) -> bool:
-        grace_ms = round(self.tools.settings.timing.crank_grace_s * 1000)
-        return first == self.tools.address or now >= due.since_ms + grace_ms
+    def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
+        """Say whether to turn it now. The grace counts from when we first saw it due.
 
-    async def _turn_task(self, task: ob.Task, due: DueCrank) -> None:
+        Not from when it became due by the chain's clock: everybody who was asleep, or whose clock
+        jumped, would then wake up past the grace and race.
+        """
+        seen = self._seen.setdefault((subject, due), trio.current_time())
+        grace = self.tools.settings.timing.crank_grace_s
+        return first == self.tools.address or trio.current_time() >= seen + grace
+
+    async def _turn_task(self, task: ob.Task, due: Crank) -> None:
         contract = self.tools.contract
         try:
-            if due.crank is Crank.CLOSE_JOINING:
+            if due is Crank.CLOSE_JOINING:
                 await contract.close_joining(task.id)
             else:
                 await contract.draw(task.id)
@@ -54,10 +75,10 @@ class Cranker(Service):
             return
         self._note_turned(task.id, due)
 
-    async def _turn_submission(self, case: Case, due: DueCrank) -> None:
+    async def _turn_submission(self, case: Case, due: Crank) -> None:
         contract, task, submission = self.tools.contract, case.task.id, case.submission.id
         try:
-            match due.crank:
+            match due:
                 case Crank.SEAT:
                     await contract.seat(task, submission)
                 case Crank.SETTLE:
@@ -70,25 +91,25 @@ class Cranker(Service):
                 case Crank.RESOLVE:
                     await contract.resolve(task, submission)
                 case Crank.CLOSE_JOINING | Crank.DRAW:
-                    raise AssertionError(f"{due.crank} is not a submission's crank")
+                    raise AssertionError(f"{due} is not a submission's crank")
         except MoveAborted as error:
             self._note_race(submission, due, error)
             return
         self._note_turned(submission, due)
 
-    def _note_turned(self, subject: str, due: DueCrank) -> None:
-        self.tools.journal.record(subject, self.name, due.crank.value, "it was due")
+    def _note_turned(self, subject: str, due: Crank) -> None:
+        self.tools.journal.record(subject, self.name, due.value, "it was due")
         self.tools.bell.ring()
 
-    def _note_race(self, subject: str, due: DueCrank, error: MoveAborted) -> None:
-        self.log.info("crank_lost_race", subject=subject, crank=due.crank.value, error=str(error))
+    def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
+        self.log.info("crank_lost_race", subject=subject, crank=due.value, error=str(error))
 
 
-def _first_in_line(case: Case, due: DueCrank) -> str:
+def _first_in_line(case: Case, due: Crank) -> str:
     """Return who turns a submission's crank first."""
-    if due.crank in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
+    if due in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
         assert case.submission.dispute is not None
         return case.submission.dispute.accuser
-    if due.crank is Crank.SETTLE and not case.submission.opening:
+    if due is Crank.SETTLE and not case.submission.opening:
         return case.task.publisher  # a contributor is not the one to end its own failure
     return case.submission.contributor

@@ -6,6 +6,8 @@ generators are made once per worker and kept.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from typing_extensions import TypeVarTuple, Unpack
 from walrusd.core.opening import OpenedRow
 from walrusd.crypto import rows
 from walrusd.crypto.dataset_rows import RowTree
+from walrusd.crypto.g1 import GENERATORS
 from walrusd.crypto.vfile_checks import verify_verification_file
 from walrusd.errors import MalformedData
 
@@ -30,13 +33,24 @@ async def run_heavy(
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)
 
 
+@cache
+def _load_generators() -> None:
+    """Take the generators from the package: 20 ms instead of 1.5 s for each worker process.
+
+    The file is checked against its pinned digest; a test makes it anew.
+    """
+    GENERATORS.load_cache(resources.files("walrusd.crypto").joinpath("generators.bin").read_bytes())
+
+
 def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
     """Return the row commitments of an int32 little-endian update."""
+    _load_generators()
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
 
 
 def check_update_rows(update: bytes, blindings: list[int], commitments: list[bytes]) -> None:
     """Check that row commitments open to an update. Raises as ``rows.verify_rows``."""
+    _load_generators()
     rows.verify_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings, commitments)
 
 
@@ -44,6 +58,7 @@ def check_aggregate_rows(
     aggregate: bytes, weights: list[int], commitments: list[list[bytes]], blindings: list[int]
 ) -> None:
     """Check a published sum, int64 little-endian. Raises as ``rows.verify_aggregate``."""
+    _load_generators()
     vector = np.frombuffer(aggregate, "<i8").astype(np.int64)
     rows.verify_aggregate(vector, weights, commitments, blindings)
 
