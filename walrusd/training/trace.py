@@ -80,10 +80,11 @@ class SegmentRecord:
                 slot_root=bytes.fromhex(value["slot_root"]),
                 leaf=bytes.fromhex(value["leaf"]),
                 losses=tuple(
-                    tuple(round_to_float32(loss) for loss in step) for step in value["losses"]
+                    tuple(round_to_float32(float(loss)) for loss in step)
+                    for step in value["losses"]
                 ),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise MalformedData("not the record of a segment") from error
         leaf = protocol.compute_leaf(record.segment, record.state_root, record.slot_root)
         if leaf != record.leaf:

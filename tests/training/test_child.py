@@ -1,0 +1,302 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import walrusd
+from walrusd.errors import BadRequest, NonFiniteValue, PlanRefused, TrainingFailed
+from walrusd.training.child import run_line
+from walrusd.training.jobs import (
+    AggregateJob,
+    EvaluateJob,
+    InitJob,
+    Limits,
+    ReplayJob,
+    RowsFile,
+    SegmentStart,
+    SelftestJob,
+    TrainJob,
+    error_from_json,
+    job_from_json,
+    job_to_json,
+)
+from walrusd.training.plan import read_plan
+from walrusd.training.random import compute_segment_rows
+from walrusd.training.update import update_from_bytes
+from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
+
+CAPABILITIES = ("default", "avx2", "avx512")
+
+
+def finish(process, job):
+    """Return the exit code and the lines, as (key, value) pairs."""
+    out, err = process.communicate(job_to_json(job) + "\n", timeout=120)
+    assert not err, err
+    lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
+    return process.returncode, lines
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a job in this process: what a child does, without its start. As ``finish``."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run_here(job):
+        code = run_line(job_to_json(job) + "\n")
+        out = capsys.readouterr().out
+        return code, [next(iter(json.loads(line).items())) for line in out.splitlines()]
+
+    yield run_here
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def files(tmp_path, plan, row_bytes):
+    """Inputs of a job on disk."""
+    (tmp_path / "plan.json").write_bytes(plan.to_bytes())
+    (tmp_path / "weights").write_bytes(weights_to_bytes(plan, init_weights(plan)))
+    (tmp_path / "rows").write_bytes(row_bytes)
+    return tmp_path
+
+
+def train_job(files, **changes):
+    fields = {
+        "plan": str(files / "plan.json"),
+        "workdir": str(files / "work"),
+        "weights": str(files / "weights"),
+        "rows": RowsFile(str(files / "rows")),
+        "ctx": b"c" * 32,
+        "seed": b"s" * 32,
+        "committee": 3,
+    }
+    return TrainJob(**{**fields, **changes})
+
+
+@pytest.fixture
+def long_files(files, document):
+    """A plan that runs for some seconds in many segments."""
+    plan = read_plan(document(steps=20_000, segments=1000, segment_steps=20))
+    (files / "plan.json").write_bytes(plan.to_bytes())
+    return files
+
+
+def supported(capability):
+    order = ["DEFAULT", "AVX2", "AVX512"]
+    here = torch.backends.cpu.get_cpu_capability()
+    return here in order and order.index(capability.upper()) <= order.index(here)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_same_bits_whatever_the_threads_and_instructions(
+    child, files, trained, capability, threads
+):
+    if not supported(capability):
+        pytest.skip(f"this processor has no {capability}: NOT TESTED HERE")
+    job = train_job(files, limits=Limits(threads=threads))
+    code, lines = finish(child(ATEN_CPU_CAPABILITY=capability), job)
+    assert code == 0, lines
+    result = lines[-1][1]
+    states, records = trained
+    assert result["segments"] == [json.loads(json.dumps(r.to_json())) for r in records]
+    for path, state in zip(result["states"], states, strict=True):
+        assert Path(path).read_bytes() == state
+
+
+def test_selftest_says_where_it_ran(run):
+    code, lines = run(SelftestJob(limits=Limits(threads=2)))
+    assert (code, [key for key, _ in lines]) == (0, ["result"])
+    assert lines[0][1]["capability"] == torch.backends.cpu.get_cpu_capability()
+    assert lines[0][1]["threads"] == 2
+
+
+def test_a_whole_round(run, files, plan, assignment, rows, trained):
+    """init, train, replay of packed rows (one of them from a forged state), aggregate, evaluate."""
+    made = run(InitJob(str(files / "plan.json"), str(files / "fresh")))[1][-1][1]
+    assert Path(made["weights"]).read_bytes() == (files / "weights").read_bytes()
+
+    code, lines = run(train_job(files))
+    result = lines[-1][1]
+    assert code == 0
+    assert result["state_root_0"] == made["state_root_0"]
+    assert {key for key, _ in lines} == {"progress", "segment", "result"}
+    assert [value["segment"] for key, value in lines if key == "segment"] == [1, 2, 3]
+    progress = [value for key, value in lines if key == "progress"]
+    assert progress[-1]["step"] == 12
+    assert progress[-1]["eta_seconds"] == 0.0
+    update = update_from_bytes(plan, Path(result["update"]).read_bytes())
+    assert (files / "work" / "update.bin").stat().st_mode & 0o777 == 0o600
+
+    wanted = [compute_segment_rows(plan, assignment.seed, i, rows.count) for i in (1, 3)]
+    indices = np.unique(np.concatenate(wanted))
+    (files / "indices").write_bytes(indices.astype("<u8").tobytes())
+    (files / "packed").write_bytes(rows.rows(indices))
+    (files / "bad").write_bytes(b"\0" * 11)
+    replay = ReplayJob(
+        plan=str(files / "plan.json"),
+        rows=RowsFile(str(files / "packed"), str(files / "indices"), rows.count),
+        ctx=b"c" * 32,
+        seed=b"s" * 32,
+        committee=3,
+        segments=(
+            SegmentStart(3, result["states"][2]),
+            SegmentStart(2, str(files / "bad")),
+            SegmentStart(1, result["states"][0]),
+        ),
+    )
+    code, lines = run(replay)
+    assert code == 0
+    third, second, first = lines[-1][1]["segments"]
+    assert [third, first] == [result["segments"][2], result["segments"][0]]
+    assert (second["segment"], second["error"]["code"]) == (2, "data.malformed")
+
+    (files / "sum").write_bytes((2 * update.astype("<i8")).tobytes())
+    aggregate = AggregateJob(
+        plan=str(files / "plan.json"),
+        workdir=str(files / "next"),
+        weights=str(files / "weights"),
+        weighted_sum=str(files / "sum"),
+        total_weight=2,
+    )
+    new = run(aggregate)[1][-1][1]
+    found = weights_from_bytes(plan, Path(new["weights"]).read_bytes())
+    trained_weights = weights_from_bytes(plan, Path(result["weights"]).read_bytes())
+    for name, tensor in found.items():
+        assert np.abs(tensor - trained_weights[name]).max() <= 2.0**-20
+
+    evaluation = EvaluateJob(
+        str(files / "plan.json"), new["weights"], RowsFile(str(files / "rows"))
+    )
+    seen = run(evaluation)[1][-1][1]
+    assert seen["rows"] == 75
+    assert seen["accuracy"] == seen["correct"] / 75
+
+
+def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
+    """Any prefix of checkpoints, a damaged one and a half-written one lead to the same end."""
+    code, lines = run(train_job(files))
+    assert code == 0
+    whole = lines[-1][1]
+    work = files / "work"
+    (work / "segment-000003.json").unlink()
+    (work / "state-000002.bin").write_bytes(b"torn")
+    (work / "state-000003.bin.partial").write_bytes(b"half")
+    code, lines = run(train_job(files))
+    assert code == 0
+    assert [value["segment"] for key, value in lines if key == "segment"] == [2, 3]
+    assert lines[-1][1] == whole
+
+    code, lines = run(train_job(files, seed=b"t" * 32))
+    assert (code, lines[-1][1]["code"]) == (3, "config.invalid")
+
+
+def start_until_segment(process, job):
+    """Start ``job``, wait until its first checkpoint is reported, and return its segment."""
+    process.stdin.write(job_to_json(job) + "\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        if line.startswith('{"segment"'):
+            return json.loads(line)["segment"]["segment"]
+    raise AssertionError(process.stderr.read())
+
+
+def test_kill_9_loses_at_most_a_segment(child, long_files):
+    job = train_job(long_files)
+    process = child()
+    assert start_until_segment(process, job) == 1
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    kept = sorted(path.name for path in (long_files / "work").glob("segment-*.json"))
+    assert kept
+    process = child()
+    assert start_until_segment(process, job) == len(kept) + 1
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate()
+    assert not err
+    stopped = json.loads(out.splitlines()[-1])["stopped"]
+    assert process.returncode == 4
+    assert stopped["step"] > 20 * len(kept)
+    assert stopped["segment"] == (stopped["step"] - 1) // 20 + 1
+
+
+def test_a_vanished_parent_ends_the_child(child, long_files):
+    process = child()
+    start_until_segment(process, train_job(long_files))
+    process.stdout.close()
+    assert process.wait(timeout=30) == 4
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.stdin.close()
+
+
+def test_errors_are_typed_lines(run, files, plan):
+    weights = init_weights(plan)
+    weights["linear00.weight"] = weights["linear00.weight"] * np.float32(1e38)
+    (files / "weights").write_bytes(weights_to_bytes(plan, weights))
+    code, lines = run(train_job(files))
+    assert code == 3
+    error = error_from_json(lines[-1][1])
+    assert isinstance(error, NonFiniteValue)
+    assert error.fields == {"segment": 1, "step": 1}
+
+    (files / "plan.json").write_bytes(plan.to_bytes() + b" ")
+    code, lines = run(train_job(files))
+    assert code == 3
+    assert isinstance(error_from_json(lines[-1][1]), PlanRefused)
+
+
+def test_missing_files_and_memory_are_the_worlds_fault(run, files):
+    code, lines = run(train_job(files, weights=str(files / "absent")))
+    assert (code, lines[-1][1]["code"]) == (3, "training.failed")
+    assert "absent" in lines[-1][1]["message"]
+
+
+def test_jobs_round_trip(files):
+    job = train_job(files, limits=Limits(2, 1 << 33, 60))
+    assert job_from_json(job_to_json(job)) == job
+    assert os.linesep not in job_to_json(job)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"kind": "dance"}',
+        '{"kind": ["train"]}',
+        '{"kind": "selftest", "extra": 1}',
+        '{"kind": "selftest", "limits": {"threads": "2"}}',
+        '{"kind": "selftest", "limits": {"threads": true}}',
+        '{"kind": "selftest", "limits": []}',
+        '{"kind": "init", "plan": "p"}',
+    ],
+)
+def test_malformed_jobs_are_refused(line):
+    with pytest.raises(BadRequest):
+        job_from_json(line)
+
+
+def test_unknown_codes_become_a_training_failure():
+    error = error_from_json({"code": "new.code", "message": "m", "hint": "h", "step": 2})
+    assert isinstance(error, TrainingFailed)
+    assert (error.message, error.hint, error.fields) == ("m", "h", {"step": 2})
+
+
+def test_the_daemon_side_needs_no_torch():
+    modules = ["jobs", "plan", "data", "random", "state", "weights", "update", "trace"]
+    program = (
+        "import sys\n"
+        + "".join(f"import walrusd.training.{name}\n" for name in modules)
+        + "sys.exit('torch' in sys.modules)"
+    )
+    root = str(Path(walrusd.__file__).parent.parent)
+    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": root}, check=False)
+    assert done.returncode == 0

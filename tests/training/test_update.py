@@ -1,0 +1,115 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
+from walrusd.training.plan import read_plan
+from walrusd.training.state import deserialize_state
+from walrusd.training.update import (
+    apply_aggregate,
+    compute_cost,
+    compute_update,
+    flatten_weights,
+    unflatten_weights,
+    update_from_bytes,
+    update_to_bytes,
+)
+from walrusd.training.weights import init_weights
+
+
+def shifted(plan, value):
+    flat = flatten_weights(plan, init_weights(plan))
+    return unflatten_weights(plan, np.full_like(flat, value))
+
+
+def test_flat_order_is_name_order(plan):
+    weights = init_weights(plan)
+    flat = flatten_weights(plan, weights)
+    assert np.array_equal(flat[:16], weights["linear00.bias"])
+    assert np.array_equal(flat[16:208], weights["linear00.weight"].reshape(-1))
+    back = unflatten_weights(plan, flat)
+    assert all(np.array_equal(back[name], weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize(
+    ("units", "rounded"), [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (7.25, 7)]
+)
+def test_rounding_is_half_to_even(plan, units, rounded):
+    update = compute_update(plan, shifted(plan, 0.0), shifted(plan, units * 2.0**-20))
+    assert update.dtype == np.int32
+    assert set(update.tolist()) == {rounded}
+
+
+def test_overflow_is_an_error_at_the_declared_bits(plan):
+    limit = 2**23 - 1
+    start, end = shifted(plan, 0.0), shifted(plan, limit * 2.0**-20)
+    assert compute_update(plan, start, end).max() == limit
+    assert compute_update(plan, end, start).min() == -limit
+    with pytest.raises(UpdateOverflow, match="24 bits") as caught:
+        compute_update(plan, start, shifted(plan, -8.0))
+    assert "value_bits" in caught.value.hint
+
+
+def test_update_bytes_are_checked(plan):
+    update = np.arange(plan.weight_count, dtype=np.int32) - 100
+    data = update_to_bytes(update)
+    assert data[:4] == (-100).to_bytes(4, "little", signed=True)
+    assert np.array_equal(update_from_bytes(plan, data), update)
+    with pytest.raises(MalformedData):
+        update_from_bytes(plan, data[:-4])
+    for bad in (2**23, -(2**31)):
+        update[3] = bad
+        with pytest.raises(UpdateOverflow):
+            update_from_bytes(plan, update_to_bytes(update))
+
+
+def test_one_update_applied_is_training_rounded_to_the_grid(plan, trained):
+    states, _records = trained
+    start = deserialize_state(plan, states[0]).weights
+    end = deserialize_state(plan, states[-1]).weights
+    update = compute_update(plan, start, end)
+    new = apply_aggregate(plan, start, update.astype(np.int64), 1)
+    for name, tensor in end.items():
+        assert np.abs(new[name] - tensor).max() <= 2.0**-20
+    same = apply_aggregate(plan, start, 7 * update.astype(np.int64), 7)
+    assert all(np.array_equal(same[name], new[name]) for name in new)
+
+
+@given(total=st.integers(1, 2**40), value=st.integers(-(2**52), 2**52))
+def test_aggregate_is_near_the_rational_number(document, total, value):
+    plan = read_plan(document())
+    start = shifted(plan, 0.25)
+    result = apply_aggregate(plan, start, np.full(plan.weight_count, value), total)
+    exact = Fraction(1, 4) + Fraction(value, total << 20)
+    found = Fraction(float(result["linear00.bias"][0]))
+    assert abs(found - exact) <= abs(exact) / 2**23 + Fraction(1, 2**50)
+
+
+def test_impossible_aggregates_are_refused(plan):
+    start = init_weights(plan)
+    count = plan.weight_count
+    with pytest.raises(MalformedData):
+        apply_aggregate(plan, start, np.zeros(count + 1, np.int64), 1)
+    with pytest.raises(MalformedData):
+        apply_aggregate(plan, start, np.zeros(count, np.int64), 0)
+    for value in (2**53 + 1, -(2**63)):
+        with pytest.raises(UpdateOverflow):
+            apply_aggregate(plan, start, np.full(count, value), 1)
+
+
+def test_cost_is_the_exact_mean():
+    assert compute_cost([1.0, 2.0]) == 3 << 31
+    assert compute_cost([2.0**-33]) == 0  # half to even
+    assert compute_cost([3 * 2.0**-33]) == 2
+    assert compute_cost([2.0**-149] * 3 + [1.0]) == 1 << 30
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), 2.0**40])
+def test_costs_without_meaning_are_refused(bad):
+    with pytest.raises(NonFiniteValue):
+        compute_cost([1.0, bad])
+    with pytest.raises(MalformedData):
+        compute_cost([])

@@ -1,0 +1,286 @@
+"""The training child: ``python -m walrusd.training.child``, one job on stdin, JSON lines on stdout.
+
+The jobs and the lines are described in ``jobs.py``. This file and ``workdir.py`` are the only ones
+of the package that do I/O. Every job but ``init`` and ``aggregate`` runs the selftest first: on a
+machine with other bits honest work would look forged.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from walrusd.errors import MalformedData, PeerFault, TrainingFailed, WalrusdError
+from walrusd.training.jobs import (
+    EXIT_ERROR,
+    EXIT_STOPPED,
+    AggregateJob,
+    EvaluateJob,
+    InitJob,
+    Job,
+    Limits,
+    ReplayJob,
+    TrainJob,
+    job_from_json,
+)
+from walrusd.training.plan import Plan, parse_plan
+from walrusd.training.replay import evaluate
+from walrusd.training.selftest import selftest
+from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
+from walrusd.training.trace import Assignment, Trace
+from walrusd.training.trainer import Progress, SegmentResult, run_segment, train
+from walrusd.training.update import apply_aggregate, compute_cost, compute_update, update_to_bytes
+from walrusd.training.weights import (
+    compute_state_root_0,
+    init_weights,
+    weights_from_bytes,
+    weights_to_bytes,
+)
+from walrusd.training.workdir import Checkpoints, open_rows, write_atomically
+
+PROGRESS_SECONDS = 0.2
+
+
+class Stopped(Exception):
+    """Raised between two steps after SIGTERM."""
+
+    def __init__(self, segment: int, step: int) -> None:
+        super().__init__()
+        self.segment = segment
+        self.step = step
+
+
+def emit(kind: str, payload: dict[str, Any]) -> None:
+    """Write one line to the parent."""
+    sys.stdout.write(json.dumps({kind: payload}) + "\n")
+    sys.stdout.flush()
+
+
+class Reporter:
+    """Passes on progress at most five times a second, and stops between steps after SIGTERM."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+        self._total = steps
+        self._done = 0
+        self._start = time.monotonic()
+        self._last = 0.0
+        self._stop = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        self._stop = True
+
+    def step(self, progress: Progress) -> None:
+        """Count a step.
+
+        Raises:
+            Stopped: if SIGTERM has arrived.
+        """
+        self._done += 1
+        now = time.monotonic()
+        if now - self._last >= PROGRESS_SECONDS or self._done == self._total:
+            self._last = now
+            rate = self._done / max(now - self._start, 1e-9)
+            emit(
+                "progress",
+                {
+                    "segment": progress.segment,
+                    "step": progress.step,
+                    "steps": self._total,
+                    "loss": progress.loss,
+                    "rate": round(rate, 3),
+                    "eta_seconds": round((self._total - self._done) / rate, 1),
+                },
+            )
+        if self._stop:
+            raise Stopped(progress.segment, progress.step)
+
+
+def _read_plan(path: str) -> Plan:
+    return parse_plan(Path(path).read_bytes())
+
+
+def _read_weights(plan: Plan, path: str) -> Tensors:
+    return weights_from_bytes(plan, Path(path).read_bytes())
+
+
+def run_train(job: TrainJob) -> dict[str, Any]:
+    """Train, or go on training; see ``TrainJob`` for the result."""
+    plan = _read_plan(job.plan)
+    weights = _read_weights(plan, job.weights)
+    rows = open_rows(plan, job.rows)
+    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    state_0 = serialize_state(plan, initial_state(plan, weights))
+    checkpoints = Checkpoints(assignment, Path(job.workdir), state_0)
+    first = checkpoints.resume()
+    reporter = Reporter((plan.segments + 1 - first) * plan.segment_steps)
+    for event in train(assignment, rows, checkpoints.state, first):
+        if isinstance(event, SegmentResult):
+            checkpoints.save(event)
+            state = str(checkpoints.state_path(event.record.segment))
+            emit("segment", {**event.record.to_json(), "state": state})
+        else:
+            reporter.step(event)
+    end = deserialize_state(plan, checkpoints.state).weights
+    update = compute_update(plan, weights, end)
+    weights_path = Path(job.workdir) / "weights.safetensors"
+    update_path = Path(job.workdir) / "update.bin"
+    write_atomically(weights_path, weights_to_bytes(plan, end))
+    write_atomically(update_path, update_to_bytes(update))
+    losses = [loss for step in checkpoints.records[-1].losses for loss in step]
+    return {
+        "trace_root": Trace(checkpoints.root_0, checkpoints.records).root.hex(),
+        "state_root_0": checkpoints.root_0.hex(),
+        "segments": [record.to_json() for record in checkpoints.records],
+        "states": [str(checkpoints.state_path(i)) for i in range(plan.segments + 1)],
+        "weights": str(weights_path),
+        "update": str(update_path),
+        "cost": compute_cost(losses),
+        "loss": sum(losses) / len(losses),
+    }
+
+
+def run_replay(job: ReplayJob) -> dict[str, Any]:
+    """Replay segments; see ``ReplayJob`` for the result."""
+    plan = _read_plan(job.plan)
+    rows = open_rows(plan, job.rows)
+    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    reporter = Reporter(len(job.segments) * plan.segment_steps)
+    found: list[dict[str, Any]] = []
+    for start in job.segments:
+        state = Path(start.start_state).read_bytes()
+        try:
+            for event in run_segment(assignment, rows, state, start.segment):
+                if isinstance(event, SegmentResult):
+                    found.append(event.record.to_json())
+                    emit("segment", found[-1])
+                else:
+                    reporter.step(event)
+        except PeerFault as error:
+            found.append({"segment": start.segment, "error": error.to_json()})
+    return {"segments": found}
+
+
+def run_evaluate(job: EvaluateJob) -> dict[str, Any]:
+    """Classify rows; see ``EvaluateJob`` for the result."""
+    plan = _read_plan(job.plan)
+    found = evaluate(plan, _read_weights(plan, job.weights), open_rows(plan, job.rows))
+    return {
+        "correct": found.correct,
+        "rows": found.rows,
+        "accuracy": found.accuracy,
+        "loss": found.loss,
+    }
+
+
+def _write_weights(plan: Plan, workdir: str, weights: Tensors) -> dict[str, Any]:
+    directory = Path(workdir)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / "weights.safetensors"
+    write_atomically(path, weights_to_bytes(plan, weights))
+    return {"weights": str(path), "state_root_0": compute_state_root_0(plan, weights).hex()}
+
+
+def run_init(job: InitJob) -> dict[str, Any]:
+    """Make initial weights; see ``InitJob`` for the result."""
+    plan = _read_plan(job.plan)
+    return _write_weights(plan, job.workdir, init_weights(plan))
+
+
+def run_aggregate(job: AggregateJob) -> dict[str, Any]:
+    """Apply an aggregate; see ``AggregateJob`` for the result."""
+    plan = _read_plan(job.plan)
+    raw = Path(job.weighted_sum).read_bytes()
+    if len(raw) % 8:
+        raise MalformedData("the weighted sum is not whole int64")
+    weighted_sum = np.frombuffer(raw, "<i8").astype(np.int64)
+    start = _read_weights(plan, job.weights)
+    return _write_weights(
+        plan, job.workdir, apply_aggregate(plan, start, weighted_sum, job.total_weight)
+    )
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Run any job and return its result."""
+    if isinstance(job, InitJob):
+        return run_init(job)
+    if isinstance(job, AggregateJob):
+        return run_aggregate(job)
+    hashes = selftest()
+    if isinstance(job, TrainJob):
+        return run_train(job)
+    if isinstance(job, ReplayJob):
+        return run_replay(job)
+    if isinstance(job, EvaluateJob):
+        return run_evaluate(job)
+    return {
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "hashes": hashes,
+    }
+
+
+def apply_limits(limits: Limits) -> None:
+    """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
+    torch.set_num_threads(limits.threads)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limits.memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    if limits.cpu_seconds is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+
+
+def _translate(error: MemoryError | RuntimeError | OSError) -> WalrusdError:
+    """Return the typed error for what libraries raise when the machine fails them.
+
+    Raises:
+        RuntimeError: the error itself, if it is not about memory: a mistake in this program.
+    """
+    if isinstance(error, OSError):
+        return TrainingFailed(f"a file of the job cannot be used: {error}")
+    if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+        raise error
+    return TrainingFailed("out of memory", hint="raise the memory limit or use smaller batches")
+
+
+def run_line(line: str) -> int:
+    """Run the job of one line, report how it ended, and return the exit code."""
+    try:
+        job = job_from_json(line)
+        apply_limits(job.limits)
+        emit("result", run_job(job))
+    except Stopped as stopped:
+        emit("stopped", {"segment": stopped.segment, "step": stopped.step})
+        return EXIT_STOPPED
+    except WalrusdError as error:
+        emit("error", error.to_json())
+        return EXIT_ERROR
+    except (MemoryError, RuntimeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        emit("error", _translate(error).to_json())
+        return EXIT_ERROR
+    return 0
+
+
+def main() -> int:
+    """Read the job and run it. A parent that went away ends the child without a word."""
+    try:
+        return run_line(sys.stdin.readline())
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

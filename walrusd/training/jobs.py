@@ -1,0 +1,225 @@
+"""Jobs for the training child: what the daemon writes to its stdin and reads from its stdout.
+
+The daemon sends one line of JSON, ``job_to_json(job)``, and reads one JSON object per line, each
+with a single key:
+
+* ``progress``: ``{segment, step, steps, loss, rate, eta_seconds}``, a few times a second;
+* ``segment``: a ``SegmentRecord`` in JSON, with ``state``, the path of its end state;
+* ``result``: what the job kind documents; the exit code is 0;
+* ``error``: ``{code, message, hint, …}``, see ``error_from_json``; the exit code is 3;
+* ``stopped``: ``{segment, step}`` after SIGTERM, the last step done; the exit code is 4.
+
+All paths are absolute. Digests are lower-case hexadecimal. No torch here.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from walrusd import errors
+from walrusd.errors import BadRequest, TrainingFailed, WalrusdError
+
+EXIT_ERROR = 3
+EXIT_STOPPED = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Threads, and resource limits of the child; ``None`` leaves a limit as it is.
+
+    ``memory_bytes`` bounds the address space, ``cpu_seconds`` the processor time.
+    """
+
+    threads: int = 1
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """Rows in a file: a whole dataset, or the packed rows of an opening.
+
+    For packed rows ``indices`` is a file of their row numbers, u64 little-endian, ascending, and
+    ``count`` the rows of the whole dataset. For a whole dataset both are ``None``.
+    """
+
+    path: str
+    indices: str | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class SegmentStart:
+    """A segment to replay, and the file of the canonical state it starts from."""
+
+    segment: int
+    start_state: str
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Train a whole plan, resuming from whatever checkpoints ``workdir`` holds.
+
+    Result: ``{trace_root, state_root_0, segments, states, weights, update, cost, loss}``:
+    ``segments`` the records, ``states`` the paths of all S+1 states, ``weights`` the path of W_S
+    (safetensors), ``update`` the path of V (int32 little-endian), ``cost`` an integer.
+    """
+
+    kind: ClassVar[str] = "train"
+    plan: str
+    workdir: str
+    weights: str
+    rows: RowsFile
+    ctx: bytes
+    seed: bytes
+    committee: int
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class ReplayJob:
+    """Replay segments.
+
+    Result: ``{segments: […]}`` in the order asked, each a ``SegmentRecord`` in JSON, or
+    ``{segment, error}`` where the replay itself ended in an error, which is a finding.
+    """
+
+    kind: ClassVar[str] = "replay"
+    plan: str
+    rows: RowsFile
+    ctx: bytes
+    seed: bytes
+    committee: int
+    segments: tuple[SegmentStart, ...]
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class EvaluateJob:
+    """Classify rows. Result: ``{correct, rows, accuracy, loss}``."""
+
+    kind: ClassVar[str] = "evaluate"
+    plan: str
+    weights: str
+    rows: RowsFile
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class InitJob:
+    """Make the initial weights of a plan in ``workdir``. Result: ``{weights, state_root_0}``."""
+
+    kind: ClassVar[str] = "init"
+    plan: str
+    workdir: str
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class AggregateJob:
+    """Apply a weighted sum of updates (int64 little-endian, flat) to weights.
+
+    Result: ``{weights, state_root_0}``: the new weights, and the root a next round starts from.
+    """
+
+    kind: ClassVar[str] = "aggregate"
+    plan: str
+    workdir: str
+    weights: str
+    weighted_sum: str
+    total_weight: int
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class SelftestJob:
+    """Check the machine. Result: ``{capability, threads, torch, hashes}``."""
+
+    kind: ClassVar[str] = "selftest"
+    limits: Limits = Limits()
+
+
+Job = TrainJob | ReplayJob | EvaluateJob | InitJob | AggregateJob | SelftestJob
+
+_KINDS: dict[str, type[Job]] = {
+    cls.kind: cls for cls in (TrainJob, ReplayJob, EvaluateJob, InitJob, AggregateJob, SelftestJob)
+}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if dataclasses.is_dataclass(value):
+        return {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return [_encode(item) for item in value] if isinstance(value, tuple) else value
+
+
+def job_to_json(job: Job) -> str:
+    """Return the line that starts ``job``."""
+    return json.dumps({"kind": job.kind, **_encode(job)})
+
+
+def _decode(annotation: Any, value: Any, where: str) -> Any:
+    """Read one field of a job; the annotations are those of the classes above."""
+    if dataclasses.is_dataclass(annotation):
+        return _decode_object(annotation, value, where)
+    if annotation is bytes:
+        if isinstance(value, str) and len(value) == 64:
+            try:
+                return bytes.fromhex(value)
+            except ValueError as error:
+                raise BadRequest(f"{where} is not hexadecimal") from error
+    elif annotation == tuple[SegmentStart, ...]:
+        if isinstance(value, list):
+            return tuple(_decode_object(SegmentStart, item, where) for item in value)
+    elif isinstance(value, annotation) and not isinstance(value, bool):
+        return value
+    raise BadRequest(f"{where} has the wrong type", hint=f"expected {annotation}")
+
+
+def _decode_object(cls: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise BadRequest(f"{where} is not an object")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    unknown = value.keys() - fields.keys()
+    required = {name for name, f in fields.items() if f.default is dataclasses.MISSING}
+    missing = required - value.keys()
+    if unknown or missing:
+        raise BadRequest(f"{where}: unknown keys {sorted(unknown)}, missing {sorted(missing)}")
+    return cls(**{key: _decode(fields[key].type, value[key], f"{where}.{key}") for key in value})
+
+
+def job_from_json(line: str | bytes) -> Job:
+    """Read a job.
+
+    Raises:
+        BadRequest: if it is not one.
+    """
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise BadRequest("the job is not JSON") from error
+    kind = value.pop("kind", None) if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise BadRequest("the job has no known kind", hint=f"one of {sorted(_KINDS)}")
+    job: Job = _decode_object(_KINDS[kind], value, "job")
+    return job
+
+
+def _error_classes() -> dict[str, type[WalrusdError]]:
+    classes = (value for value in vars(errors).values() if isinstance(value, type))
+    typed = (cls for cls in classes if issubclass(cls, WalrusdError))
+    # OurFault and its siblings only inherit a code; they name no error.
+    return {cls.code: cls for cls in typed if "code" in vars(cls)}
+
+
+def error_from_json(payload: Mapping[str, Any]) -> WalrusdError:
+    """Return the typed error that the child reported, with its fields.
+
+    A code that this daemon does not know becomes ``TrainingFailed``.
+    """
+    cls = _error_classes().get(str(payload.get("code")), TrainingFailed)
+    fields = {k: v for k, v in payload.items() if k not in ("code", "message", "hint")}
+    return cls(str(payload.get("message")), hint=str(payload.get("hint", "")), **fields)

@@ -1,0 +1,162 @@
+"""Checks that this machine, with these libraries, gives the golden bits of every operation."""
+
+import hashlib
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from walrusd.errors import DeviceRefused
+from walrusd.training import arith
+from walrusd.training.arith import Operand
+from walrusd.training.golden import GOLDEN
+from walrusd.training.optim import Sgd
+from walrusd.training.plan import SgdSpec
+from walrusd.training.random import compute_uniform
+
+_SEED = b"walrusd exact arithmetic selftest"[:32]
+_PER_THREAD = 1 << 16
+"""More than torch's grain of 32768 elements, so that every thread gets a share."""
+
+
+def _uniform(name: str, *shape: int) -> Tensor:
+    return torch.from_numpy(compute_uniform(_SEED, 0, name, shape, 1.0))
+
+
+def _wide(name: str, *shape: int) -> Tensor:
+    """Values over many binary orders of magnitude: uniform ones to the seventh power."""
+    x = _uniform(name, *shape)
+    square = x.mul(x)
+    return square.mul(square).mul(square).mul(x)
+
+
+def _positive(name: str, *shape: int) -> Tensor:
+    """Values from 2^−20 up, over most of the exponents that occur."""
+    return _wide(name, *shape).abs().add(2.0**-20).mul(1024.0)
+
+
+def _quantise() -> list[Tensor]:
+    return [arith.quantise(_wide("q", 70_000)).values.float()]
+
+
+def _mm() -> list[Tensor]:
+    a = arith.quantise(_wide("mm-a", 96, 700))
+    b = arith.quantise(_wide("mm-b", 700, 80))
+    c = arith.quantise(_wide("mm-c", 96, 80))
+    return [
+        arith.mm(a, b),
+        arith.mm(c, b, transpose_b=True),
+        arith.mm(a, c, transpose_a=True),
+    ]
+
+
+def _mm_limit() -> list[Tensor]:
+    """The longest product, large terms that cancel: one wrong bit anywhere shows in the result."""
+    units = 2.0**-arith.BITS
+    a = arith.quantise(_uniform("lim-a", 24, 4096)).values
+    b = arith.quantise(_uniform("lim-b", 4096, 40)).values
+    nudge = arith.quantise(_uniform("lim-n", 4096, 40)).values.sign().mul(units)
+    left = Operand(torch.cat([a, -a], 1), arith.BITS)
+    right = Operand(torch.cat([b, b + nudge], 0), arith.BITS)
+    return [arith.mm(left, right)]
+
+
+def _sum_rows() -> list[Tensor]:
+    return [arith.sum_rows(arith.quantise(_wide("sum", 5000, 33)))]
+
+
+def _fold() -> list[Tensor]:
+    return [arith.fold(_wide("fold", 7, 10_001)), arith.mean(_wide("mean", 3, 77))]
+
+
+def _exp() -> list[Tensor]:
+    return [
+        arith.exp2(_uniform("exp2", 70_000).mul(126.0)),
+        arith.exp(_wide("exp", 70_000).mul(90.0)),
+    ]
+
+
+def _log() -> list[Tensor]:
+    return [arith.log(_positive("log", 70_000))]
+
+
+def _sqrt() -> list[Tensor]:
+    return [arith.sqrt(_positive("sqrt", 70_000))]
+
+
+def _divide() -> list[Tensor]:
+    return [torch.div(_wide("div-a", 70_000), _positive("div-b", 70_000))]
+
+
+def _cross_entropy() -> list[Tensor]:
+    logits = _uniform("xent", 512, 10).mul(30.0)
+    labels = torch.arange(512).remainder(10)
+    return list(arith.cross_entropy(logits, labels, 2.0**-9))
+
+
+def _sgd() -> list[Tensor]:
+    weights = {"w": _uniform("sgd-w", 70_000)}
+    momenta = {"w": _wide("sgd-m", 70_000)}
+    lr, momentum = float.fromhex("0x1.99999ap-5"), float.fromhex("0x1.ccccccp-1")
+    Sgd(SgdSpec(lr, momentum)).step(weights, momenta, {"w": _wide("sgd-g", 70_000)})
+    return [weights["w"], momenta["w"]]
+
+
+OPERATIONS: dict[str, Callable[[], list[Tensor]]] = {
+    "quantise": _quantise,
+    "mm": _mm,
+    "mm_limit": _mm_limit,
+    "sum_rows": _sum_rows,
+    "fold": _fold,
+    "exp": _exp,
+    "log": _log,
+    "sqrt": _sqrt,
+    "divide": _divide,
+    "cross_entropy": _cross_entropy,
+    "sgd": _sgd,
+}
+
+
+def hash_tensors(tensors: list[Tensor]) -> str:
+    """Return SHA-256, hexadecimal, over the canonical float32 bytes of ``tensors``."""
+    state = hashlib.sha256()
+    for tensor in tensors:
+        state.update((tensor + 0.0).contiguous().numpy().astype("<f4", copy=False).tobytes())
+    return state.hexdigest()
+
+
+def check_subnormals() -> None:
+    """Check that no thread of this process flushes subnormal numbers to zero.
+
+    Raises:
+        DeviceRefused: if one does.
+    """
+    smallest = math.ldexp(1.0, -126)
+    x = torch.full((_PER_THREAD * torch.get_num_threads(),), smallest)
+    halves = x.mul(0.5)
+    # Compared as integers: a thread that flushes would also read a subnormal as zero.
+    kept = bool(halves.view(torch.int32).eq(1 << 22).all())
+    if not kept or not bool(halves.mul(2.0).view(torch.int32).eq(1 << 23).all()):
+        raise DeviceRefused(
+            "a thread flushes subnormal numbers to zero",
+            hint="run without -ffast-math libraries and without set_flush_denormal",
+        )
+
+
+def selftest() -> dict[str, str]:
+    """Hash every operation and compare with the golden hashes; return the hashes.
+
+    Raises:
+        DeviceRefused: if one differs, or a thread flushes subnormals; names the operation.
+    """
+    check_subnormals()
+    hashes = {name: hash_tensors(operation()) for name, operation in OPERATIONS.items()}
+    wrong = [name for name, value in hashes.items() if GOLDEN[name] != value]
+    if wrong:
+        raise DeviceRefused(
+            f"this machine does not give the golden bits of: {', '.join(wrong)}",
+            hint="report the processor and the torch version; training here would look forged",
+            operations=wrong,
+        )
+    return hashes

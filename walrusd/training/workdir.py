@@ -1,0 +1,129 @@
+"""Files of the training child: rows mapped into memory, states and records kept atomically.
+
+A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
+each by write, fsync and rename, so that a killed child continues from the last whole segment. Only
+``child.py`` uses this module; nothing else in this package touches files.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from pathlib import Path
+
+import numpy as np
+
+from walrusd.crypto.tags import u64
+from walrusd.errors import BadRequest, ConfigError, MalformedData
+from walrusd.training.data import DatasetRows, PackedRows, RowSource
+from walrusd.training.jobs import RowsFile
+from walrusd.training.plan import Plan
+from walrusd.training.state import compute_state_root
+from walrusd.training.trace import Assignment, SegmentRecord
+from walrusd.training.trainer import SegmentResult
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even after a power cut."""
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
+    """Map a rows file into memory.
+
+    Raises:
+        MalformedData: if it is empty or does not fit the plan's schema.
+        BadRequest: if only one of ``indices`` and ``count`` is given.
+    """
+    with Path(rows.path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise MalformedData("the rows file is empty")
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if (rows.indices is None) != (rows.count is None):
+        raise BadRequest("packed rows need both indices and count")
+    if rows.indices is None or rows.count is None:
+        return DatasetRows(plan.dataset, data)
+    raw = Path(rows.indices).read_bytes()
+    if len(raw) % 8:
+        raise MalformedData("row numbers are not whole u64")
+    return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
+
+
+class Checkpoints:
+    """The states and records of a run in its working directory."""
+
+    def __init__(self, assignment: Assignment, workdir: Path, state_0: bytes) -> None:
+        self._plan = assignment.plan
+        self._workdir = workdir
+        self.root_0 = compute_state_root(self._plan, state_0)
+        self._binding = hashlib.sha256(
+            self._plan.digest()
+            + assignment.ctx
+            + assignment.seed
+            + u64(assignment.committee)
+            + self.root_0
+        ).hexdigest()
+        self.state = state_0
+        self.records: list[SegmentRecord] = []
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self.state_path(0), state_0)
+
+    def state_path(self, segment: int) -> Path:
+        """Return where the state at the end of ``segment`` lies; 0 is the start."""
+        return self._workdir / f"state-{segment:06d}.bin"
+
+    def _record_path(self, segment: int) -> Path:
+        return self._workdir / f"segment-{segment:06d}.json"
+
+    def save(self, result: SegmentResult) -> None:
+        """Keep a finished segment, state first."""
+        record = result.record
+        write_atomically(self.state_path(record.segment), result.state_bytes)
+        document = {"binding": self._binding, "record": record.to_json()}
+        write_atomically(self._record_path(record.segment), json.dumps(document).encode())
+        self.records.append(record)
+        self.state = result.state_bytes
+
+    def _load(self, segment: int) -> tuple[SegmentRecord, bytes] | None:
+        """Return a kept segment, or nothing if it is missing or damaged."""
+        try:
+            document = json.loads(self._record_path(segment).read_bytes())
+            state = self.state_path(segment).read_bytes()
+            record = SegmentRecord.from_json(document["record"])
+            binding = document["binding"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError, MalformedData):
+            return None
+        if binding != self._binding:
+            raise ConfigError(
+                f"{self._workdir} holds checkpoints of another run",
+                hint="give every run its own working directory",
+            )
+        whole = record.segment == segment and len(record.losses) == self._plan.segment_steps
+        if not whole or compute_state_root(self._plan, state) != record.state_root:
+            return None
+        return record, state
+
+    def resume(self) -> int:
+        """Read back the segments kept without a gap; return the segment to go on with.
+
+        Raises:
+            ConfigError: if the directory holds checkpoints of another run.
+        """
+        for segment in range(1, self._plan.segments + 1):
+            kept = self._load(segment)
+            if kept is None:
+                return segment
+            record, self.state = kept
+            self.records.append(record)
+        return self._plan.segments + 1
