@@ -1,5 +1,5 @@
-/// Proof of replay: a seat reveals a digest that only a replay of its segment yields, with the paths
-/// that tie it to the committed trace.
+/// Proof of replay: a seat reveals a digest that only a replay of its segment yields, with the
+/// paths that tie it to the committed trace.
 module walrusd::attestation;
 
 use sui::clock::Clock;

@@ -63,8 +63,8 @@ const BEACON_BYTES: u16 = 32;
 
 // === Public Functions ===
 
-/// Accuses one segment of a trace. `leaf` is what the trace commits to there, and `commitment` hides
-/// what the accuser found instead until the jury reveals.
+/// Accuses one segment of a trace. `leaf` is what the trace commits to there, and `commitment`
+/// hides what the accuser found instead until the jury reveals.
 public fun challenge(
     market: &Market,
     task: &Task,

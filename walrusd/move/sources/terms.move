@@ -1,5 +1,5 @@
-/// Everything a publisher fixes when it opens a task, and the limits that keep every later step safe:
-/// with terms within them no settlement can abort and lock funds.
+/// Everything a publisher fixes when it opens a task, and the limits that keep every later step
+/// safe: with terms within them no settlement can abort and lock funds.
 module walrusd::terms;
 
 use walrusd::phase;
@@ -134,8 +134,8 @@ public fun new_terms(
     }
 }
 
-/// What the publisher pays in at opening: reward, fees and tips for every submission, the tips of the
-/// task's own cranks, and the publisher's bond.
+/// What the publisher pays in at opening: reward, fees and tips for every submission, the tips of
+/// the task's own cranks, and the publisher's bond.
 public fun required_funds(self: &Terms, tip: u64): u64 {
     let funds =
         (self.max_submissions as u128) * (self.cost_per_submission(tip) as u128)

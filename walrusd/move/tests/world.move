@@ -43,8 +43,6 @@ const CHAIN_ID: vector<u8> = x"c100000000000000000000000000000000000000000000000
 const KEY: vector<u8> = x"4e00000000000000000000000000000000000000000000000000000000000000";
 const DIGEST: vector<u8> = x"d100000000000000000000000000000000000000000000000000000000000000";
 const SALT: vector<u8> = x"5a00000000000000000000000000000000000000000000000000000000000000";
-const ZERO_POINT: vector<u8> =
-    x"000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000";
 const SEGMENTS: u64 = 5;
 const WINDOW: u64 = 1_000;
 
@@ -185,7 +183,11 @@ public fun digest(): vector<u8> { DIGEST }
 public fun key(): vector<u8> { KEY }
 public fun salt(): vector<u8> { SALT }
 public fun chain_id(): vector<u8> { CHAIN_ID }
-public fun zero_point(): vector<u8> { ZERO_POINT }
+public fun zero_point(): vector<u8> {
+    let mut bytes = vector[];
+    while (bytes.length() < 48) bytes.push_back(0);
+    bytes
+}
 
 public fun contributor(i: u64): address { vector[@0xC0, @0xC1, @0xC2, @0xC3, @0xC4][i] }
 
@@ -536,7 +538,7 @@ public fun commit_many(self: &mut World, count: u64) {
 public fun commit(self: &mut World, i: u64) {
     let leaves = self.leaves(i);
     let (root, path) = (merkle::compute_root(&leaves), compute_path(&leaves, 0));
-    self.commit_with(i, contributor(i), root, 9, path, ZERO_POINT)
+    self.commit_with(i, contributor(i), root, 9, path, zero_point())
 }
 
 public fun commit_with(

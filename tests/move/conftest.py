@@ -1,0 +1,19 @@
+import pytest
+
+from . import vectors
+from .builder import UnitTests, run_builder, run_unit_tests
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The package as the compiler builds it now."""
+    return run_builder("build")
+
+
+@pytest.fixture(scope="session")
+def unit_tests(tmp_path_factory) -> UnitTests:
+    """One run of the package's own unit tests and of those generated from the Python side."""
+    folder = tmp_path_factory.mktemp("vectors")
+    for name, text in vectors.generate_modules().items():
+        (folder / f"{name}.move").write_text(text)
+    return run_unit_tests(folder)

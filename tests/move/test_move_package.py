@@ -1,0 +1,156 @@
+"""The Move package: it compiles clean, its tests pass, and it is what the Python side believes."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from walrusd.chain.bcs import BalanceCodec, Codec, Layout, Optional, StructCodec, Vector
+from walrusd.chain.layouts import events, objects
+from walrusd.core import aborts, lifecycle
+from walrusd.crypto.tags import Tag
+
+from . import vectors
+from .builder import BYTECODE, PACKAGE
+from .sources import parse_errors, parse_structs, read_modules
+
+MODULES = read_modules()
+STRUCTS = {
+    (s.module, s.name): s for name, text in MODULES.items() for s in parse_structs(name, text)
+}
+LAYOUTS = {
+    cls.__name__: cls
+    for cls in [*vars(objects).values(), *events.EVENTS.values()]
+    if isinstance(cls, type) and issubclass(cls, Layout) and hasattr(cls, "MODULE")
+}
+MAX_FIELDS = 32
+"""A Sui network refuses structs with more."""
+
+
+def test_compiles_without_errors_or_warnings(built):
+    assert built.get("error") is None
+    assert built["warnings"] == ""
+
+
+def test_committed_bytecode_is_what_the_sources_compile_to(built):
+    committed = json.loads(BYTECODE.read_text())
+    hint = f"run: node tests/move/build.mjs write {PACKAGE.name}"
+    assert committed["digest"] == built["digest"], hint
+    assert committed["modules"] == built["modules"], hint
+    assert committed["dependencies"] == built["dependencies"]
+
+
+@pytest.mark.slow
+def test_unit_tests_pass(unit_tests):
+    assert unit_tests.passed, unit_tests.output
+    ours = {
+        f"{path.stem}::{name}"
+        for path in (PACKAGE / "tests").glob("*.move")
+        for name in re.findall(r"#\[test[^\]]*\]\nfun (\w+)", path.read_text())
+    }
+    assert len(ours) > 150
+    assert {unit_tests.results.get(name) for name in ours} == {"PASS"}, unit_tests.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(vectors.generate_modules()))
+def test_both_sides_compute_the_same_bytes(unit_tests, module):
+    names = re.findall(r"#\[test[^\]]*\]\nfun (\w+)", vectors.generate_modules()[module])
+    assert names
+    assert {unit_tests.results.get(f"{module}::{n}") for n in names} == {"PASS"}, unit_tests.output
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_errors_are_those_of_the_abort_table(module):
+    table = [
+        (abort.name, abort.code, abort.sentence)
+        for abort in aborts.ABORTS.values()
+        if abort.module == module
+    ]
+    assert parse_errors(MODULES[module]) == table
+
+
+def test_every_module_of_the_abort_table_exists():
+    assert {module for module, _ in aborts.ABORTS} <= set(MODULES)
+
+
+def move_name(codec: Codec) -> str:
+    match codec:
+        case BalanceCodec():
+            return "Balance<SUI>"
+        case Vector(item=item):
+            return f"vector<{move_name(item)}>"
+        case Optional(item=item):
+            return f"Option<{move_name(item)}>"
+        case StructCodec(cls=cls):
+            return cls.__name__
+    return codec.move_type.removeprefix("0x2::object::")
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_struct_has_the_fields_of_its_layout(name):
+    layout = LAYOUTS[name]
+    struct = STRUCTS[layout.MODULE, name]
+    expected = {field: move_name(codec) for field, codec in layout.codecs().items()}
+    assert list(struct.fields.items()) == list(expected.items())
+
+
+def test_every_struct_has_a_layout():
+    assert {(cls.MODULE, name) for name, cls in LAYOUTS.items()} == set(STRUCTS)
+
+
+def test_no_struct_has_more_fields_than_a_network_takes():
+    assert max(len(struct.fields) for struct in STRUCTS.values()) <= MAX_FIELDS
+
+
+def test_shared_objects_cannot_be_transferred_and_owned_ones_can():
+    for cls in objects.SHARED_OBJECTS:
+        assert STRUCTS[cls.MODULE, cls.__name__].abilities == {"key"}
+    for cls in objects.OWNED_OBJECTS:
+        assert STRUCTS[cls.MODULE, cls.__name__].abilities == {"key", "store"}
+    for cls in events.EVENTS.values():
+        assert STRUCTS["events", cls.__name__].abilities == {"copy", "drop"}
+
+
+def constants(module: str) -> dict[str, int]:
+    return {n: int(v) for n, v in re.findall(r"const (\w+): u8 = (\d+);", MODULES[module])}
+
+
+def test_numbers_are_those_of_the_lifecycle():
+    by_module = {
+        "task": [lifecycle.TaskPhase, lifecycle.EndReason],
+        "ending": [lifecycle.EndReason],
+        "dispute": [lifecycle.DisputePhase],
+        "jury": [lifecycle.ChallengeKind, lifecycle.ChallengeOutcome],
+        "dataset": [lifecycle.RequestState, lifecycle.KeyScope],
+    }
+    for module, enums in by_module.items():
+        known = {m.name: m.value for m in itertools.chain.from_iterable(enums)}
+        found = constants(module)
+        assert found
+        assert found.items() <= known.items(), module
+    states = {s.name: s.value for s in lifecycle.SubmissionState}
+    seats = {f"SEAT_{s.name}": s.value for s in lifecycle.SeatStatus}
+    assert constants("submission").items() <= (states | seats).items()
+    weights = {f"WEIGHTS_{r.name}": r.value for r in lifecycle.WeightsRule}
+    schemes = {s.name: s.value for s in lifecycle.Scheme}
+    assert constants("terms") == weights | schemes
+
+
+def test_tags_are_those_of_the_table():
+    found = dict(re.findall(r'const (\w+): vector<u8> = b"(WALRUSD[^"]*)"', MODULES["protocol"]))
+    assert found
+    assert found == {name: Tag[name].text.decode() for name in found}
+    assert f'b"{Tag.PEDERSEN_H.text.decode()}"' in MODULES["pedersen"]
+
+
+def test_randomness_is_only_used_in_private_entry_functions():
+    pattern = r"((?:^#\[test_only\]\n)?)^(.*)\bfun (\w+)\([^)]*&Random"
+    users = [
+        (kind.strip(), name)
+        for text in MODULES.values()
+        for attribute, kind, name in re.findall(pattern, text, re.M)
+        if not attribute
+    ]
+    assert users == [("entry", "draw_jury"), ("entry", "close_joining"), ("entry", "draw")]
