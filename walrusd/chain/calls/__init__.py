@@ -1,0 +1,1 @@
+"""The contract's entry points as methods, one module of calls per part of the contract."""

@@ -1,0 +1,82 @@
+"""How a call of the contract is sent: one transaction, done once per key, visible afterwards."""
+
+from collections.abc import Callable
+
+import trio
+
+from walrusd.chain.client import SuiClient
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.ptb import Argument, Ptb
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.transactions import Sender
+from walrusd.chain.types import ExecutedTransaction, ObjectRef, SharedRef
+from walrusd.errors import NotAllowed
+from walrusd.units import Address
+
+Build = Callable[[Ptb], None]
+
+
+def frozen(ref: SharedRef) -> SharedRef:
+    """Return the reference for reading only, so that the transaction does not contend."""
+    return SharedRef(ref.id, ref.initial_version, mutable=False)
+
+
+class Caller(MarketReader):
+    """Reads of one market, and writes to it as one address."""
+
+    def __init__(self, client: SuiClient, sender: Sender, package_id: str, market_id: str) -> None:
+        super().__init__(client, package_id, market_id)
+        self._sender = sender
+        # Owned capabilities change their version with every use: one use at a time.
+        self._cap_turn = trio.Lock()
+
+    @property
+    def address(self) -> Address:
+        """Who signs."""
+        return self._sender.address
+
+    def _target(self, module: str, function: str) -> str:
+        return f"{self.package_id}::{module}::{function}"
+
+    async def _market_ref(self) -> Argument:
+        return frozen(await self.shared_ref(self.market_id))
+
+    async def _require_cap(self) -> tuple[ObjectRef, ob.VerifierCap]:
+        found = await self.verifier_cap(self.address)
+        if found is None:
+            raise NotAllowed("this address holds no verifier seat", hint="walrusctl node register")
+        return found
+
+    async def _crank(
+        self, module: str, function: str, task: str, submission: str
+    ) -> ExecutedTransaction:
+        """Call a crank on a submission; all of them take market, task, pool, submission, clock."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        pool, sub = await self.shared_ref(await self.pool_id()), await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(self._target(module, function), market, ref, pool, sub, p.clock)
+
+        # A crank may be due again after a redraw, so nothing is remembered under its name.
+        return await self._send(build, None, task, submission, pool.id, label=f"{function}")
+
+    async def _send(
+        self,
+        build: Build,
+        once: str | None,
+        *touched: str,
+        random: bool = False,
+        label: str = "",
+    ) -> ExecutedTransaction:
+        if random:
+            self._sender.random_version = await self.random_version()
+        try:
+            if once is None:
+                executed = await self._sender.submit(build, label=label)
+            else:
+                executed = await self._sender.submit_once(once, build)
+            await self.client.wait_visible(executed.digest)
+        finally:
+            for object_id in touched:
+                self.forget(object_id)
+        return executed

@@ -1,0 +1,123 @@
+"""Calls on a submission: join, commit, open, seat, settle, claim."""
+
+from collections.abc import Sequence
+
+from walrusd.chain.calls.base import Caller, frozen
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.ptb import Ptb
+from walrusd.chain.types import ExecutedTransaction
+
+
+class SubmissionCalls(Caller):
+    """Modules ``submission``, ``committee`` and ``settlement``."""
+
+    async def join(
+        self, task: str, *, dataset: str, request: str, stake: int
+    ) -> ExecutedTransaction:
+        """Stake on a task; ``SubmissionJoined`` in the result names the submission."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        data, grant = await self.shared_ref(dataset), await self.shared_ref(request)
+
+        def build(p: Ptb) -> None:
+            (coin,) = p.split_gas(stake)
+            p.call(
+                self._target("submission", "join"),
+                market,
+                ref,
+                frozen(data),
+                frozen(grant),
+                coin,
+                p.clock,
+            )
+
+        return await self._send(build, f"join:{task}", task)
+
+    async def commit(
+        self,
+        task: str,
+        submission: str,
+        commitment: ob.Commitment,
+        *,
+        leaf_zero_path: Sequence[bytes],
+        cost_proof: bytes,
+    ) -> ExecutedTransaction:
+        """Fix the work."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        sub = await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(
+                self._target("submission", "commit"),
+                market,
+                ref,
+                sub,
+                p.byte_vector(commitment.trace_root),
+                p.byte_vector(commitment.update_root),
+                p.byte_vector(commitment.scheme_root),
+                p.u64(commitment.scheme_rows),
+                p.byte_vectors(leaf_zero_path),
+                p.byte_vector(commitment.cost_commitment),
+                p.byte_vector(cost_proof),
+                p.byte_vector(commitment.file_digest),
+                p.u256(commitment.file_blob),
+                p.clock,
+            )
+
+        return await self._send(build, f"commit:{submission}", task, submission)
+
+    async def open(
+        self, task: str, submission: str, opening: ob.Opening, *, blinding: bytes
+    ) -> ExecutedTransaction:
+        """Hand the committee what it must replay, and open the cost."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        sub = await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(
+                self._target("submission", "open"),
+                market,
+                ref,
+                sub,
+                p.u256(opening.blob),
+                p.byte_vector(opening.digest),
+                p.byte_vector(opening.key_check),
+                p.byte_vectors(opening.envelopes),
+                p.u64(opening.cost),
+                p.byte_vector(blinding),
+                p.clock,
+            )
+
+        return await self._send(build, f"open:{submission}", task, submission)
+
+    async def reseal(self, submission: str, recipient: str, envelope: bytes) -> ExecutedTransaction:
+        """Seal an opening's key to one more recipient."""
+        market, sub = await self._market_ref(), frozen(await self.shared_ref(submission))
+
+        def build(p: Ptb) -> None:
+            p.call(
+                self._target("submission", "reseal"),
+                market,
+                sub,
+                p.address(recipient),
+                p.byte_vector(envelope),
+            )
+
+        return await self._send(build, f"reseal:{submission}:{recipient}", submission)
+
+    async def seat(self, task: str, submission: str) -> ExecutedTransaction:
+        """Seat the committee."""
+        return await self._crank("committee", "seat", task, submission)
+
+    async def settle(self, task: str, submission: str) -> ExecutedTransaction:
+        """End a submission."""
+        return await self._crank("settlement", "settle", task, submission)
+
+    async def claim(self, submission: str, amount: int) -> ExecutedTransaction:
+        """Collect our credit on a submission."""
+        market, sub = await self._market_ref(), await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            coin = p.call(self._target("settlement", "claim"), market, sub)
+            p.transfer(self.address, coin)
+
+        return await self._send(build, f"claim:{submission}:{amount}", submission)

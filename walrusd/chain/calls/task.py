@@ -1,0 +1,118 @@
+"""Calls of a publisher on its task, and the cranks of a task."""
+
+from collections.abc import Sequence
+
+from walrusd.chain.calls.base import Caller, frozen
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.ptb import Ptb
+from walrusd.chain.types import ExecutedTransaction
+
+
+class TaskCalls(Caller):
+    """Module ``task``."""
+
+    async def open_task(
+        self,
+        terms: ob.Terms,
+        *,
+        funds: int,
+        publisher_key: bytes,
+        manifest_blob: int,
+        manifest_digest: bytes,
+        state_root_0: bytes,
+        plan_digest: bytes,
+        parent: str,
+        datasets: Sequence[ob.DatasetRef],
+        once: str,
+    ) -> ExecutedTransaction:
+        """Open a task; ``TaskOpened`` in the result names it."""
+        market = await self._market_ref()
+
+        def build(p: Ptb) -> None:
+            fields = [
+                p.pure(codec.encode(getattr(terms, name)))
+                for name, codec in ob.Terms.codecs().items()
+            ]
+            made = p.call(self._target("terms", "new_terms"), *fields)
+            (coin,) = p.split_gas(funds)
+            cap = p.call(
+                self._target("task", "open_task"),
+                market,
+                made,
+                p.byte_vector(publisher_key),
+                p.u256(manifest_blob),
+                p.byte_vector(manifest_digest),
+                p.byte_vector(state_root_0),
+                p.byte_vector(plan_digest),
+                p.address(parent),
+                p.addresses([d.dataset for d in datasets]),
+                p.u64s([d.number for d in datasets]),
+                coin,
+                p.clock,
+            )
+            p.transfer(self.address, cap)
+
+        return await self._send(build, once)
+
+    async def close_joining(self, task: str) -> ExecutedTransaction:
+        """Draw the join beacon."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+
+        def build(p: Ptb) -> None:
+            p.call(self._target("task", "close_joining"), market, ref, p.random, p.clock)
+
+        return await self._send(build, f"close_joining:{task}", task, random=True)
+
+    async def draw(self, task: str) -> ExecutedTransaction:
+        """Draw the committee beacon."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        pool = frozen(await self.shared_ref(await self.pool_id()))
+
+        def build(p: Ptb) -> None:
+            p.call(self._target("task", "draw"), market, pool, ref, p.random, p.clock)
+
+        return await self._send(build, f"draw:{task}", task, random=True)
+
+    async def record_aggregate(
+        self, task: str, *, root: bytes, blindings_root: bytes, blob: int
+    ) -> ExecutedTransaction:
+        """Publish the weighted sum."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        async with self._cap_turn:
+            cap = await self.publisher_cap(self.address, task)
+
+            def build(p: Ptb) -> None:
+                p.call(
+                    self._target("task", "record_aggregate"),
+                    market,
+                    cap,
+                    ref,
+                    p.byte_vector(root),
+                    p.byte_vector(blindings_root),
+                    p.u256(blob),
+                    p.clock,
+                )
+
+            return await self._send(build, f"record_aggregate:{task}", task)
+
+    async def reclaim(self, task: str) -> ExecutedTransaction:
+        """Take back what the task did not spend."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        async with self._cap_turn:
+            cap = await self.publisher_cap(self.address, task)
+
+            def build(p: Ptb) -> None:
+                coin = p.call(self._target("task", "reclaim"), market, cap, ref)
+                p.transfer(self.address, coin)
+
+            return await self._send(build, f"reclaim:{task}", task)
+
+    async def claim_task(self, task: str, amount: int) -> ExecutedTransaction:
+        """Collect our credit on a task."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+
+        def build(p: Ptb) -> None:
+            coin = p.call(self._target("task", "claim_task"), market, ref)
+            p.transfer(self.address, coin)
+
+        return await self._send(build, f"claim_task:{task}:{amount}", task)
