@@ -70,7 +70,8 @@ def test_unfit_seats_are_skipped(seat):
 def test_seats_registered_after_the_opening_are_not_drawn():
     m = Bazaar(verifiers=3)
     m.open_task()
-    m.register("same moment")
+    for n in range(10):
+        m.register(f"same moment {n}")
     submission = m.join(CONTRIBUTORS[0])
     m.advance(TERMS.join_ms)
     m.close_joining()
