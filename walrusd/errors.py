@@ -223,6 +223,15 @@ class StoreRefused(OurFault):
     code = "storage.refused"
 
 
+# --- the devnet ----------------------------------------------------------------------------------
+
+
+class DevnetFailed(WorldFault):
+    """Raised when a devnet process ends before it is ready."""
+
+    code = "devnet.failed"
+
+
 # --- the daemon --------------------------------------------------------------------------------
 
 

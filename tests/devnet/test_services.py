@@ -73,7 +73,7 @@ async def open_node(**options):
 
 
 @pytest.fixture
-async def node(autojump_clock):
+async def node():
     async with open_node() as opened:
         yield opened
 
@@ -427,7 +427,7 @@ class TestListEvents:
         (frame,) = [f async for f in service.list_events(request)]
         assert frame.watermark.checkpoint == 3
 
-    async def test_events_wait_for_their_checkpoint(self, autojump_clock):
+    async def test_events_wait_for_their_checkpoint(self):
         async with open_node(seal_at_once=False) as node:
             deposit(node.ledger, ALICE, 1)
             assert len(await node.list_events()) == 1
@@ -436,7 +436,7 @@ class TestListEvents:
 
 
 class TestSubscribe:
-    async def test_new_events_then_silence(self, node):
+    async def test_new_events_then_silence(self, node, autojump_clock):
         deposit(node.ledger, ALICE, 1)
         request = pb.SubscribeEventsRequest(read_mask=FieldMask(["event_type", "checkpoint"]))
         async with node.channel.stream(SUBSCRIBE, request) as stream:

@@ -9,17 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from walrusd.devnet.app import DevnetInfo
-from walrusd.errors import WorldFault
+from walrusd.errors import DevnetFailed
 
 _PROGRAM = "from walrusd.devnet.cli import devnet; devnet()"
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_SECONDS = 10.0
-
-
-class DevnetFailed(WorldFault):
-    """Raised when a devnet process ends before it is ready."""
-
-    code = "devnet.failed"
 
 
 @dataclass(frozen=True)

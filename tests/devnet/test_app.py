@@ -1,0 +1,156 @@
+"""The process: its line of JSON, its admin controls, kill -9, and a clean end."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from walrusd.chain.signer import Signer
+from walrusd.devnet.accounts import Account
+from walrusd.devnet.launch import run_devnet
+from walrusd.devnet.opening import open_chain
+from walrusd.errors import ConfigError, DevnetFailed
+from walrusd.units import MIST_PER_SUI
+
+pytestmark = pytest.mark.slow
+
+
+def call(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def supply(info):
+    return call(info.admin_url + "/supply")[1]
+
+
+@pytest.fixture(scope="module")
+def devnet(tmp_path_factory):
+    with run_devnet(tmp_path_factory.mktemp("devnet"), "--seed", "3", "--accounts", "2") as running:
+        yield running.info
+
+
+class TestAdmin:
+    def test_status_and_clock(self, devnet):
+        _, before = call(devnet.admin_url + "/clock")
+        _, after = call(devnet.admin_url + "/clock/advance", {"ms": 3_600_000})
+        assert 3_600_000 <= after["now_ms"] - before["now_ms"] < 3_660_000
+        _, status = call(devnet.admin_url + "/status")
+        assert status["chain_id"] == devnet.chain_id
+        assert status["now_ms"] >= after["now_ms"]
+
+    def test_faucet_keeps_the_supply(self, devnet):
+        before = supply(devnet)
+        code, given = call(
+            devnet.admin_url + "/faucet", {"address": "0x77", "amount": 5 * MIST_PER_SUI}
+        )
+        assert code == 200
+        assert len(given["objects"]) == 1
+        after = supply(devnet)
+        assert after["conserved"]
+        assert after["minted"] == before["minted"]
+        assert int(after["gas_collected"]) > int(before["gas_collected"])
+
+    def test_epochs_advance(self, devnet):
+        _, status = call(devnet.admin_url + "/status")
+        _, epoch = call(devnet.admin_url + "/epoch/advance", {})
+        assert epoch["epoch"] == status["epoch"] + 1
+
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/faucet", {"address": "moon"}),
+            ("/faucet", {"address": "0x1", "amount": 0}),
+            ("/faucet", {"address": "0x1", "amount": 1.5}),
+            ("/clock/advance", {}),
+            ("/clock/advance", {"ms": -1}),
+            ("/clock/advance", [1]),
+        ],
+    )
+    def test_nonsense_is_refused(self, devnet, path, body):
+        code, answer = call(devnet.admin_url + path, body)
+        assert code == 400
+        assert answer["error"]
+
+    def test_walrus_is_there(self, devnet):
+        with urllib.request.urlopen(devnet.walrus_url + "/status", timeout=10) as answer:
+            assert answer.status == 200
+
+
+class TestProcess:
+    def test_the_seed_fixes_everything(self, tmp_path, devnet):
+        with run_devnet(tmp_path, "--seed", "3", "--accounts", "2") as other:
+            assert other.info.chain_id == devnet.chain_id
+            assert other.info.package_id == devnet.package_id
+            assert other.info.market_id == devnet.market_id
+            assert other.info.accounts == devnet.accounts
+            assert other.stop() == 0
+
+    def test_kill_loses_nothing(self, tmp_path):
+        with run_devnet(tmp_path) as first:
+            call(first.info.admin_url + "/faucet", {"address": "0x77", "amount": 1234})
+            call(first.info.admin_url + "/clock/advance", {"ms": 10_000_000})
+            _, status = call(first.info.admin_url + "/status")
+            counted = supply(first.info)
+            first.kill()
+        with run_devnet(tmp_path) as second:
+            assert second.info.chain_id == first.info.chain_id
+            assert second.info.accounts == first.info.accounts
+            assert len(second.info.accounts) == 16
+            assert supply(second.info) == counted
+            _, again = call(second.info.admin_url + "/status")
+            assert again["transactions"] == status["transactions"]
+            assert again["now_ms"] >= status["now_ms"]
+
+    def test_one_directory_one_devnet(self, tmp_path):
+        with run_devnet(tmp_path), pytest.raises(DevnetFailed), run_devnet(tmp_path):
+            pass
+
+    def test_interrupt_ends_it_cleanly(self, tmp_path):
+        with run_devnet(tmp_path) as running:
+            running.process.send_signal(signal.SIGINT)
+            assert running.process.wait(10) == 0
+
+    def test_another_seed_is_refused_with_a_hint(self, tmp_path):
+        open_chain(tmp_path / "sui.sqlite", seed=1).store.close()
+        program = "from walrusd.devnet.cli import devnet; devnet()"
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "--dir", str(tmp_path), "--seed", "2"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ended.returncode == 1
+        assert "was not made with seed 2" in ended.stderr
+        assert "use another --dir" in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+class TestOpening:
+    def test_another_number_of_accounts_is_refused(self, tmp_path):
+        path = tmp_path / "sui.sqlite"
+        open_chain(path, accounts=2).store.close()
+        with pytest.raises(ConfigError, match="has 2 accounts"):
+            open_chain(path, accounts=3)
+        open_chain(path, accounts=2).store.close()
+
+    def test_at_least_one_account(self):
+        with pytest.raises(ConfigError, match="at least one"):
+            open_chain(None, accounts=0)
+
+    def test_keys_are_those_that_wallets_import(self):
+        account = Account(bytes(range(32)))
+        signer = Signer.from_bech32(account.exported)
+        assert signer.address == account.address
+        assert signer.sign_transaction(b"x") == account.sign(b"x")
