@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,9 +9,9 @@ from safetensors.numpy import save
 
 from walrusd.crypto import merkle
 from walrusd.errors import MalformedData, NonFiniteValue
+from walrusd.training.plan import read_plan
 from walrusd.training.state import (
     State,
-    compute_chunk_root,
     compute_state_root,
     deserialize_state,
     initial_state,
@@ -114,12 +117,30 @@ def test_state_root_binds_every_byte(plan, state_0):
     assert len(roots) == 4
 
 
-def test_chunk_root_is_the_tree_over_mebibytes():
-    data = bytes(range(256)) * 8192 + b"tail"
+def test_state_root_is_manifest_and_tree_over_mebibytes(document):
+    plan = read_plan(
+        document(
+            model={"kind": "mlp", "inputs": 12, "hidden": [8192], "classes": 5},
+            batch=1,
+            micro_batches=[1],
+        )
+    )
+    data = serialize_state(plan, initial_state(plan, init_weights(plan)))
     mebibyte = 1 << 20
-    leaves = [data[:mebibyte], data[mebibyte : 2 * mebibyte], data[2 * mebibyte :]]
-    assert [len(leaf) for leaf in leaves] == [mebibyte, mebibyte, 4]
-    assert compute_chunk_root(data) == merkle.compute_root(leaves)
+    assert mebibyte < len(data) < 2 * mebibyte
+    shapes = [("linear00.bias", [8192]), ("linear00.weight", [8192, 12])]
+    shapes += [("linear01.bias", [5]), ("linear01.weight", [5, 8192])]
+    tensors = [
+        [f"{kind}/{name}", "f32", shape]
+        for kind in ("weight", "momentum")
+        for name, shape in shapes
+    ]
+    manifest = json.dumps(
+        {"counters": [["step", "u64"]], "tensors": tensors}, separators=(",", ":")
+    ).encode()
+    tree = merkle.compute_root([data[:mebibyte], data[mebibyte:]])
+    preimage = b"\x11WALRUSD-V01-STATE" + len(manifest).to_bytes(8, "little") + manifest + tree
+    assert compute_state_root(plan, data) == hashlib.sha256(preimage).digest()
 
 
 @given(step=st.sampled_from([0, 4, 8, 12]), value=st.floats(width=32, allow_nan=False))

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.crypto import merkle
+from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.modelspec import TensorSpec
 from walrusd.training.plan import Plan
 from walrusd.training.strict import canonical_json
-
-LEAF_BYTES = 1 << 20
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 
@@ -112,14 +110,6 @@ def deserialize_state(plan: Plan, data: bytes) -> State:
     if serialize_state(plan, state) != data:
         raise MalformedData("the state holds a negative zero, which its canonical form has not")
     return state
-
-
-def compute_chunk_root(data: bytes) -> bytes:
-    """Return the RFC 6962 root over the 1 MiB leaves of ``data``."""
-    view = memoryview(data)
-    return merkle.compute_root(
-        [bytes(view[start : start + LEAF_BYTES]) for start in range(0, len(data), LEAF_BYTES)]
-    )
 
 
 def _manifest(plan: Plan) -> dict[str, Any]:
