@@ -1,0 +1,163 @@
+"""The framework subset has the signatures and layouts of the published framework.
+
+sui-sandbox carries the framework's bytecode. Modules are cut out of its library, their interfaces
+extracted, and every function and struct of the subset is looked up there.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .builder import HERE
+from .bytecode import MAGIC, read_tables, read_uleb
+
+sandbox = pytest.importorskip(
+    "sui_sandbox", reason="SUI-SANDBOX IS MISSING: the framework subset is compared with nothing"
+)
+
+MODULE_HANDLES, IDENTIFIERS, ADDRESSES = 1, 7, 8
+PACKAGES = {"std": 1, "sui": 2}
+VISIBILITY = {None: "private", "public": "public", "public(package)": "friend"}
+# The compiler's own instructions; they are no functions in the bytecode.
+BUILT_IN = {"vector"}
+
+_FUNCTION = re.compile(
+    r"(#\[[^\n]*?\] ?)?(?:(public(?:\(package\))?) )?(native )?(?<!macro )fun (\w+)(<[^(]*>)?\(([^)]*)\)"
+    r"\s*(?::\s*(\([^)]*\)|[^{;]+?))?\s*[{;]"
+)
+_STRUCT = re.compile(
+    r"(#\[test_only\] )?public struct (\w+)(<[^{]*?>)?\s*(?:has [^{]*)?\{([^}]*)\}"
+)
+
+
+def cut_module(library: bytes, at: int) -> tuple[int, str, bytes] | None:
+    """Return package number, name and bytes of the module at ``at``; None if there is none."""
+    try:
+        tables, end = read_tables(library[at : at + 400])
+        own, length = read_uleb(library, at + end)
+    except (ValueError, IndexError):
+        return None
+    module = library[at:length]
+    if not {MODULE_HANDLES, IDENTIFIERS, ADDRESSES} <= tables.keys():
+        return None
+
+    names, (cursor, size) = [], tables[IDENTIFIERS]
+    stop = cursor + size
+    while cursor < stop:
+        count, start = read_uleb(module, cursor)
+        cursor = start + count
+        names.append(module[start:cursor].decode("ascii", "replace"))
+    cursor = tables[MODULE_HANDLES][0]
+    for _ in range(own + 1):
+        address, cursor = read_uleb(module, cursor)
+        name, cursor = read_uleb(module, cursor)
+    start = tables[ADDRESSES][0] + 32 * address
+    return int.from_bytes(module[start : start + 32], "big"), names[name], module
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """The interface of every module of each framework package."""
+    folder = tmp_path_factory.mktemp("framework")
+    location = Path(importlib.util.find_spec("sui_sandbox").origin).parent
+    (library,) = (path.read_bytes() for path in location.glob("*.so"))
+    for match in re.finditer(re.escape(MAGIC), library):
+        cut = cut_module(library, match.start())
+        if cut is not None and cut[0] in PACKAGES.values():
+            target = folder / str(cut[0]) / "bytecode_modules" / f"{cut[1]}.mv"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(cut[2])
+    return {
+        package: sandbox.extract_interface(bytecode_dir=str(folder / str(number)))["modules"]
+        for package, number in PACKAGES.items()
+    }
+
+
+def split_top(text: str) -> list[str]:
+    """Split at the commas that no bracket encloses."""
+    parts, depth, current = [], 0, ""
+    for char in text:
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += char
+    return [*parts, current] if current.strip() else parts
+
+
+def plain(text: str, generics: str | None) -> str:
+    """A source type without paths and spaces, with numbered type parameters."""
+    names = [
+        g.split(":")[0].replace("phantom", "").strip() for g in split_top((generics or "<>")[1:-1])
+    ]
+    for number, name in enumerate(names):
+        text = re.sub(rf"\b{name}\b", f"T{number}", text)
+    return re.sub(r"\s+", "", re.sub(r"\b(?:[a-z_0-9]+::)+", "", text))
+
+
+def render(kind: Any) -> str:
+    """A type of the published interface in the same form."""
+    match kind["kind"]:
+        case "datatype":
+            arguments = ",".join(map(render, kind["type_args"]))
+            return kind["name"] + (f"<{arguments}>" if arguments else "")
+        case "ref":
+            return ("&mut" if kind["mutable"] else "&") + render(kind["to"])
+        case "vector":
+            return f"vector<{render(kind['type'])}>"
+        case "type_param":
+            return f"T{kind['index']}"
+    return str(kind["kind"])
+
+
+def subset_modules():
+    for path in sorted((HERE / "framework").glob("*/sources/*.move")):
+        for text in re.split(r"(?m)^(?=(?:#\[[^\n]*\]\n)?module )(?<!\]\n)", path.read_text()):
+            head = re.match(r"(#\[.*\]\n)?module (std|sui)::(\w+)", text)
+            if head and "test_only" not in (head[1] or ""):
+                yield head[2], head[3], text
+
+
+def test_functions_are_the_published_ones(published):
+    checked = 0
+    for package, module, text in subset_modules():
+        for attribute, visibility, native, name, generics, params, returns in _FUNCTION.findall(
+            text
+        ):
+            if "test_only" in attribute or module in BUILT_IN:
+                continue
+            real = published[package][module]["functions"][name]
+            listed = returns[1:-1] if returns.startswith("(") else returns
+            mine = (
+                [plain(p.split(":", 1)[1], generics) for p in split_top(params)],
+                [plain(r, generics) for r in split_top(listed)],
+                VISIBILITY[visibility or None],
+                bool(native),
+            )
+            theirs = (
+                [render(p) for p in real["params"]],
+                [render(r) for r in real["returns"]],
+                real["visibility"],
+                real["is_native"],
+            )
+            assert mine == theirs, f"{module}::{name}"
+            checked += 1
+    assert checked > 80
+
+
+def test_structs_are_the_published_ones(published):
+    checked = 0
+    for package, module, text in subset_modules():
+        for attribute, name, generics, body in _STRUCT.findall(text):
+            if attribute:
+                continue
+            fields = [f.split(":", 1) for f in split_top(body)]
+            mine = [(f.strip(), plain(t, generics)) for f, t in fields] or [("dummy_field", "bool")]
+            real = published[package][module]["structs"][name]["fields"]
+            assert mine == [(f["name"], render(f["type"])) for f in real], f"{module}::{name}"
+            checked += 1
+    assert checked >= 15
