@@ -2,8 +2,8 @@
 
 from walrusd.chain.bcs import U64, Addr, Balance, Bytes, Layout, Uid
 from walrusd.devnet import move_env as env
-from walrusd.devnet.ledger_genesis import Contract
 from walrusd.devnet.move_env import Coin, MoveAbort, MoveContext
+from walrusd.devnet.packages import Contract, compute_package_digest
 
 
 class Box(Layout, module="box"):
@@ -165,4 +165,17 @@ def genesis(ctx: MoveContext, chain_id: bytes) -> None:
     ctx.transfer(Key(ctx.fresh_id(), box.id), ctx.sender)
 
 
-DEMO = Contract(FUNCTIONS, [Box, Key, Lid, Ticket, Deposited, Tossed], [Box, Lid], genesis)
+def init(ctx: MoveContext) -> None:
+    ctx.transfer(Lid(ctx.fresh_id()), ctx.sender)
+
+
+MODULES = (b"some bytecode", b"and more")
+DEPENDENCIES = ("0x" + "0" * 63 + "1", "0x" + "0" * 63 + "2")
+DEMO = Contract(
+    functions=FUNCTIONS,
+    layouts=[Box, Key, Lid, Ticket, Deposited, Tossed],
+    not_transferable=[Box, Lid],
+    genesis=genesis,
+    init=init,
+    digest=compute_package_digest(MODULES, DEPENDENCIES),
+)

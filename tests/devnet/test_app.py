@@ -1,20 +1,26 @@
 """The process: its line of JSON, its admin controls, kill -9, and a clean end."""
 
+import base64
 import json
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
+import walrusd
 from walrusd.chain.signer import Signer
-from walrusd.devnet.accounts import Account
+from walrusd.devnet import ptb
+from walrusd.devnet.accounts import Account, derive_accounts
 from walrusd.devnet.launch import run_devnet
 from walrusd.devnet.opening import open_chain
 from walrusd.errors import ConfigError, DevnetFailed
 from walrusd.units import MIST_PER_SUI
+
+from .tools import Tx
 
 pytestmark = pytest.mark.slow
 
@@ -123,9 +129,8 @@ class TestProcess:
 
     def test_another_seed_is_refused_with_a_hint(self, tmp_path):
         open_chain(tmp_path / "sui.sqlite", seed=1).store.close()
-        program = "from walrusd.devnet.cli import devnet; devnet()"
         ended = subprocess.run(
-            [sys.executable, "-c", program, "--dir", str(tmp_path), "--seed", "2"],
+            [sys.executable, "-m", "walrusd", "devnet", "--dir", str(tmp_path), "--seed", "2"],
             check=False,
             capture_output=True,
             text=True,
@@ -148,6 +153,33 @@ class TestOpening:
     def test_at_least_one_account(self):
         with pytest.raises(ConfigError, match="at least one"):
             open_chain(None, accounts=0)
+
+    def test_our_bytecode_can_be_published_again(self):
+        ledger = open_chain(None, seed=1)
+        publisher = derive_accounts(ledger.seed, 1)[0]
+        built = json.loads(
+            (Path(walrusd.__file__).parent / "move/bytecode/package.json").read_text()
+        )
+        modules = tuple(base64.b64decode(m) for m in built["modules"])
+        tx = Tx(ledger)
+        tx.transfer(publisher.address, tx.do(ptb.Publish(modules, tuple(built["dependencies"]))))
+        executed = tx.send(publisher)
+        assert executed.effects.status.success
+        (package,) = (
+            c.object_id for c in executed.effects.changed_objects if c.object_type == "package"
+        )
+        (cap,) = (
+            o
+            for o in ledger.list_owned(publisher.address)
+            if o.type == f"{package}::market::AdminCap"
+        )
+        tx = Tx(ledger)
+        numbers = [tx.u64(n) for n in (1_000, 2_000, 1_000, 10_000, 1, 1_000)]
+        arguments = (tx.obj(cap.id), tx.blob(bytes(32)), tx.address(package), *numbers)
+        tx.do(ptb.MoveCall(package, "node", "create_market", (), arguments))
+        executed = tx.send(publisher)
+        assert executed.effects.status.success, executed.effects.status.error
+        assert executed.events.events[0].event_type == f"{package}::events::MarketCreated"
 
     def test_keys_are_those_that_wallets_import(self):
         account = Account(bytes(range(32)))

@@ -10,7 +10,7 @@ from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.store import Store
 from walrusd.units import MIST_PER_SUI
 
-from .demo_package import Box
+from .demo_package import DEMO, Box
 from .tools import GAS, Tx, Wall, accounts, balance_of, coins_of, find, open_ledger
 
 PEOPLE = accounts()
@@ -121,7 +121,7 @@ def test_what_was_executed_and_not_sealed_is_sealed_at_reopening(tmp_path):
 
 def test_an_empty_store_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
-        Ledger(Store(None), open_ledger().packages, Wall())
+        Ledger(Store(None), DEMO, Wall())
 
 
 class TestFaucet:

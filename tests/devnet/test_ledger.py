@@ -1,6 +1,7 @@
 """Execution, ownership, gas, and the rules that refuse a transaction."""
 
 import pytest
+from pysui.sui.sui_bcs import bcs_txne
 
 from walrusd.devnet import ptb
 from walrusd.devnet.failures import TransactionRejectedError
@@ -8,7 +9,7 @@ from walrusd.devnet.ledger_genesis import compute_package_id
 from walrusd.devnet.move_env import ContractDefectError
 from walrusd.units import MIST_PER_SUI
 
-from .demo_package import Box, Key
+from .demo_package import DEPENDENCIES, MODULES, Box, Key
 from .tools import (
     BUDGET,
     GAS,
@@ -256,6 +257,46 @@ class TestObjects:
         tx.call("fill", tx.obj(first_box(ledger).id), tx.u64(250 * 1024))
         error = tx.send(ALICE, budget=10 * MIST_PER_SUI).effects.status.error
         assert error.kind.name == "OBJECT_TOO_BIG"
+
+
+class TestPublishing:
+    def publish(self, ledger, modules=MODULES):
+        tx = Tx(ledger)
+        tx.transfer(BOB.address, tx.do(ptb.Publish(modules, DEPENDENCIES)))
+        return tx.send(BOB)
+
+    def test_the_known_package_can_be_published_again(self, tmp_path):
+        path = tmp_path / "sui.sqlite"
+        ledger = open_ledger(path)
+        executed = succeed(self.publish(ledger))
+        (package,) = (c for c in executed.effects.changed_objects if c.object_type == "package")
+        assert package.output_state.name == "PACKAGE_WRITE"
+        assert package.output_version == 1
+        (cap,) = (o for o in ledger.list_owned(BOB.address) if "UpgradeCap" in o.type)
+        assert cap.contents[32:64].hex() == package.object_id[2:]
+        (lid,) = find(ledger, "Lid", BOB.address)
+        assert lid.type == f"{package.object_id}::box::Lid"
+        decoded = bcs_txne.TransactionEffects.deserialize(executed.effects.bcs.value)
+        assert decoded.serialize() == executed.effects.bcs.value
+        ledger.store.close()
+        ledger = open_ledger(path)
+        tx = Tx(ledger)
+        tx.transfer(BOB.address, tx.call("create", tx.blob(b"x"), package=package.object_id))
+        succeed(tx.send(BOB))
+        (key,) = (o for o in find(ledger, "Key", BOB.address))
+        assert key.type == f"{package.object_id}::box::Key"
+
+    def test_types_of_two_packages_are_not_mixed(self, ledger):
+        executed = succeed(self.publish(ledger))
+        (package,) = (c for c in executed.effects.changed_objects if c.object_type == "package")
+        tx = Tx(ledger)
+        tx.call("read", tx.obj(first_box(ledger).id), package=package.object_id)
+        error = tx.send(ALICE).effects.status.error
+        assert error.command_argument_error.kind.name == "TYPE_MISMATCH"
+
+    def test_other_modules_are_refused(self, ledger):
+        with pytest.raises(TransactionRejectedError, match="no Move VM"):
+            self.publish(ledger, (*MODULES, b"more"))
 
 
 class TestFailures:

@@ -8,7 +8,7 @@ from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Account, Seed, derive_accounts
 from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.ledger_checks import CLOCK_ID, RANDOM_ID
-from walrusd.devnet.ledger_genesis import bind_packages, compute_package_id, start_chain
+from walrusd.devnet.ledger_genesis import compute_package_id, start_chain
 from walrusd.devnet.move_types import SUI_COIN
 from walrusd.devnet.objects import LedgerObject, OwnerKind
 from walrusd.devnet.ptb import Argument, ArgumentKind
@@ -37,8 +37,7 @@ def open_ledger(path=None, *, wall=None, seal_at_once=True) -> Ledger:
     store = Store(path)
     if store.last_checkpoint() is None:
         start_chain(store, SEED, DEMO, accounts=3, now_ms=START_MS)
-    packages = bind_packages(SEED, DEMO)
-    return Ledger(store, packages, wall or Wall(), seal_at_once=seal_at_once)
+    return Ledger(store, DEMO, wall or Wall(), seal_at_once=seal_at_once)
 
 
 def u64(number: int) -> bytes:

@@ -8,7 +8,14 @@ from walrusd.chain.bcs import encode_length
 from walrusd.devnet import bcs
 from walrusd.devnet.failures import ArgumentFailure, ExecutionFailure, FailureKind
 from walrusd.devnet.ledger_run import Change, GasUsed, Run
-from walrusd.devnet.objects import LedgerObject, Owner, OwnerKind, blake2b256, to_base58
+from walrusd.devnet.objects import (
+    PACKAGE_TYPE,
+    LedgerObject,
+    Owner,
+    OwnerKind,
+    blake2b256,
+    to_base58,
+)
 from walrusd.units import normalize_address
 
 _OPERATIONS = {
@@ -163,10 +170,17 @@ def _encode_change(change: Change) -> bytes:
         bcs.write_address(change.id)
         + (b"\0" if before is None else b"\1" + _encode_version_digest(before))
         + (b"" if before is None else before.owner.to_bcs())
-        + (b"\0" if after is None else b"\1" + bcs.write_blob(after.digest_bytes))
-        + (b"" if after is None else after.owner.to_bcs())
+        + _encode_output(after)
         + bytes([_OPERATIONS[change.operation][0]])
     )
+
+
+def _encode_output(after: LedgerObject | None) -> bytes:
+    if after is None:
+        return b"\0"
+    if after.type == PACKAGE_TYPE:
+        return b"\2" + _encode_version_digest(after)
+    return b"\1" + bcs.write_blob(after.digest_bytes) + after.owner.to_bcs()
 
 
 def _encode_unchanged(obj: LedgerObject) -> bytes:
@@ -191,7 +205,9 @@ def _change_message(change: Change) -> pb.ChangedObject:
         out.input_version, out.input_digest = before.version, before.digest
         out.input_owner = owner_message(before.owner)
     if after is not None:
-        out.output_state = pb.ChangedObjectOutputObjectState.OBJECT_WRITE
+        states = pb.ChangedObjectOutputObjectState
+        package = after.type == PACKAGE_TYPE
+        out.output_state = states.PACKAGE_WRITE if package else states.OBJECT_WRITE
         out.output_version, out.output_digest = after.version, after.digest
         out.output_owner = owner_message(after.owner)
     return out

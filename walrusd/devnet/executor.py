@@ -18,7 +18,7 @@ from walrusd.devnet.move_env import (
     MoveContext,
 )
 from walrusd.devnet.move_types import SUI_COIN
-from walrusd.devnet.packages import Packages, compute_held_sui
+from walrusd.devnet.packages import Contract, Packages, UpgradeCap, compute_held_sui
 from walrusd.devnet.values import PureValue, Slots, StructValue, Value
 
 
@@ -43,6 +43,7 @@ class Execution:
         self.context = context
         self.slots = Slots(gas, list(inputs))
         self.events: list[EmittedEvent] = []
+        self.published: list[str] = []
         self._initial = [*inputs, *([gas] if gas else [])]
         self._before = sum(
             compute_held_sui(v.value) for v in self._initial if isinstance(v, StructValue)
@@ -81,6 +82,8 @@ class Execution:
             return self._transfer(command)
         if isinstance(command, ptb.MakeMoveVec):
             return self._make_vector(command)
+        if isinstance(command, ptb.Publish) and self.packages.contract is not None:
+            return self._publish(self.packages.contract)
         raise ExecutionFailure(FailureKind.VM_VERIFICATION_OR_DESERIALIZATION_ERROR)
 
     def _coin(self, found: Value, number: int) -> Coin:
@@ -134,6 +137,18 @@ class Execution:
             assert isinstance(found, PureValue)
             raw += found.raw
         return [PureValue(raw, f"vector<{command.element_type}>")]
+
+    def _publish(self, contract: Contract) -> list[Value | None]:
+        """Publish the contract as a new package; its modules were compared before."""
+        context = self.context
+        package_id = context.fresh_id()
+        self.published.append(package_id)
+        context.package, before = package_id, len(context.events)
+        contract.init(context)
+        for event in context.events[before:]:
+            self.events.append(EmittedEvent(package_id, event.MODULE, event))
+        cap = UpgradeCap(context.fresh_id(), package_id, 1, 0)
+        return [StructValue(self.packages.type_of(package_id, UpgradeCap), cap)]
 
     def _check_unused(self) -> None:
         for result, row in enumerate(self.slots.results):

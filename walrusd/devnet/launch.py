@@ -11,7 +11,6 @@ from pathlib import Path
 from walrusd.devnet.app import DevnetInfo
 from walrusd.errors import DevnetFailed
 
-_PROGRAM = "from walrusd.devnet.cli import devnet; devnet()"
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_SECONDS = 10.0
 
@@ -41,7 +40,16 @@ def run_devnet(directory: Path, *arguments: str) -> Iterator[DevnetProcess]:
     Raises:
         DevnetFailed: if it ends before it is ready; its own words are on standard error.
     """
-    command = [sys.executable, "-c", _PROGRAM, "--dir", str(directory), "--json", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "walrusd",
+        "devnet",
+        "--dir",
+        str(directory),
+        "--json",
+        *arguments,
+    ]
     process = subprocess.Popen(  # noqa: S603 - our own program and arguments, no shell
         command, stdout=subprocess.PIPE, text=True, cwd=_ROOT
     )

@@ -20,8 +20,15 @@ from walrusd.devnet.messages import (
     transaction_message,
 )
 from walrusd.devnet.move_env import MoveContext
-from walrusd.devnet.objects import LedgerObject, OwnerKind, blake2b256, to_base58
-from walrusd.devnet.packages import Packages
+from walrusd.devnet.move_types import FRAMEWORK
+from walrusd.devnet.objects import (
+    PACKAGE_TYPE,
+    LedgerObject,
+    OwnerKind,
+    blake2b256,
+    to_base58,
+)
+from walrusd.devnet.packages import Contract, Package, Packages
 from walrusd.devnet.store import Batch, Checkpoint, Store, StoredEvent, StoredTransaction
 from walrusd.errors import MalformedData
 from walrusd.units import address_bytes
@@ -50,7 +57,7 @@ class Ledger:
 
     Args:
         store: holds a chain already (``start_chain`` in ``ledger_genesis`` makes one).
-        packages: what may be called.
+        contract: what the chain's packages do.
         wall_ms: real, or virtual, time in milliseconds since the epoch.
         seal_at_once: whether each transaction is a checkpoint of its own; otherwise
             ``seal`` is called from time to time.
@@ -59,7 +66,7 @@ class Ledger:
     def __init__(
         self,
         store: Store,
-        packages: Packages,
+        contract: Contract,
         wall_ms: Callable[[], int],
         *,
         seal_at_once: bool = True,
@@ -68,7 +75,7 @@ class Ledger:
         if tip is None or seed is None:
             raise ValueError("the store holds no chain")
         self.store = store
-        self.packages = packages
+        self.packages = Packages({FRAMEWORK: Package.bind(FRAMEWORK, (), ())}, contract)
         self.seed = Seed(seed)
         self.tip = tip
         self.listeners: list[Listener] = []
@@ -129,6 +136,8 @@ class Ledger:
     def _put(self, obj: LedgerObject) -> None:
         self._drop(obj.id)
         self._objects[obj.id] = obj
+        if obj.type == PACKAGE_TYPE and self.packages.contract is not None:
+            self.packages.add(self.packages.contract.bind(obj.id))
         if obj.owner.kind is OwnerKind.ADDRESS:
             self._owned.setdefault(obj.owner.address, {})[obj.id] = obj
 

@@ -84,7 +84,10 @@ def verify_form(data: ptb.TransactionData, packages: Packages) -> None:
                 )
             random_used = random_used or any(_is_random(block, a) for a in command.arguments)
         elif isinstance(command, ptb.Publish):
-            raise TransactionRejectedError("the devnet does not take this package")
+            if not packages.publishable(command.modules, command.dependencies):
+                raise TransactionRejectedError(
+                    "the devnet has no Move VM: it publishes only the contract that it knows"
+                )
         elif _is_empty(command):
             raise TransactionRejectedError("Empty command input")
 

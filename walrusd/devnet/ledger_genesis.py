@@ -1,20 +1,16 @@
 """The first checkpoint: system objects, the package and its objects, coins for everybody."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.chain.bcs import Layout
-from walrusd.devnet import bcs
 from walrusd.devnet.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.calls import EmittedEvent
 from walrusd.devnet.ledger import describe_run
 from walrusd.devnet.ledger_checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger_run import Change, GasUsed, Run
-from walrusd.devnet.move_env import Coin, ContractDefectError, ContractFunction, Fate, MoveContext
+from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext
 from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
 from walrusd.devnet.objects import (
+    EMPTY_PACKAGE,
     IMMUTABLE,
     PACKAGE_TYPE,
     LedgerObject,
@@ -22,7 +18,7 @@ from walrusd.devnet.objects import (
     owned_by,
     shared_since,
 )
-from walrusd.devnet.packages import Package, Packages, compute_held_sui
+from walrusd.devnet.packages import Contract, Packages, compute_held_sui
 from walrusd.devnet.store import Batch, Checkpoint, Store
 from walrusd.units import MIST_PER_SUI, address_bytes, address_from_bytes
 
@@ -32,34 +28,9 @@ FAUCET_SUI = 1_000_000_000
 _FIRST_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Contract:
-    """A package to publish at genesis.
-
-    ``genesis(ctx, chain_id)`` makes its first objects as its publisher; ``chain_id`` has 32 bytes.
-    """
-
-    functions: Sequence[ContractFunction]
-    layouts: Iterable[type[Layout]]
-    not_transferable: Iterable[type[Layout]]
-    genesis: Callable[[MoveContext, bytes], object]
-
-    def bind(self, package_id: str) -> Package:
-        """Return the package as the executor calls it."""
-        return Package.bind(package_id, self.functions, self.layouts, self.not_transferable)
-
-
 def compute_package_id(seed: Seed) -> str:
     """Return the id that this chain's package has."""
     return address_from_bytes(seed.derive("package"))
-
-
-def bind_packages(seed: Seed, contract: Contract) -> Packages:
-    """Return every package of a chain: the framework (without functions) and the contract."""
-    packages = Packages()
-    packages.add(Package.bind(FRAMEWORK, (), ()))
-    packages.add(contract.bind(compute_package_id(seed)))
-    return packages
 
 
 def start_chain(
@@ -69,8 +40,8 @@ def start_chain(
 
     The first account publishes the package and gets what ``contract.genesis`` gives its sender.
     """
-    packages = bind_packages(seed, contract)
     package_id = compute_package_id(seed)
+    packages = Packages({package_id: contract.bind(package_id)})
     digest = seed.derive("genesis")
     holders = derive_accounts(seed, accounts)
     context = MoveContext(
@@ -140,8 +111,7 @@ def _system_objects(now_ms: int, digest: bytes) -> list[LedgerObject]:
 
 
 def _package_object(package_id: str, digest: bytes) -> LedgerObject:
-    no_modules = bcs.write_sequence([]) * 3
-    return _object(package_id, IMMUTABLE, PACKAGE_TYPE, no_modules, digest)
+    return _object(package_id, IMMUTABLE, PACKAGE_TYPE, EMPTY_PACKAGE, digest)
 
 
 def _placed_objects(packages: Packages, context: MoveContext) -> list[LedgerObject]:

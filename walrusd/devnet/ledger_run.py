@@ -11,7 +11,9 @@ from walrusd.devnet.ledger_checks import MIN_COMPUTATION_UNITS, Resolved
 from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext, Placement
 from walrusd.devnet.move_types import SUI_COIN
 from walrusd.devnet.objects import (
+    EMPTY_PACKAGE,
     IMMUTABLE,
+    PACKAGE_TYPE,
     LedgerObject,
     Owner,
     OwnerKind,
@@ -76,6 +78,7 @@ class _Written:
 @dataclass
 class _Outcome:
     written: dict[str, _Written] = field(default_factory=dict)
+    published: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     wrapped: set[str] = field(default_factory=set)
 
@@ -141,7 +144,7 @@ def _gas_coin(outcome: _Outcome, gas_id: str) -> Coin:
 
 def _collect(execution: Execution, version: int) -> _Outcome:
     """Gather where every object lies after a run without failure."""
-    out = _Outcome()
+    out = _Outcome(published=execution.published)
     sources: dict[str, LedgerObject] = {}
     for found in execution.initial():
         if found.source is not None:
@@ -224,7 +227,7 @@ def _list_changes(
     context: MoveContext, resolved: Resolved, outcome: _Outcome, version: int, *, free: bool
 ) -> list[Change]:
     made = context.compute_fresh_ids()
-    changes: list[Change] = []
+    changes = [Change(oid, None, _package(oid, context), "created") for oid in outcome.published]
     for oid in sorted({*outcome.written, *outcome.deleted, *outcome.wrapped}):
         before = resolved.changing.get(oid)
         if oid in outcome.written:
@@ -249,4 +252,9 @@ def _list_changes(
         else:
             deleted = oid in outcome.deleted
             changes.append(Change(oid, before, None, "deleted" if deleted else "none"))
-    return changes
+    return sorted(changes, key=lambda change: change.id)
+
+
+def _package(oid: str, context: MoveContext) -> LedgerObject:
+    """A published package; the devnet keeps no bytecode and charges nothing to store it."""
+    return LedgerObject(oid, 1, IMMUTABLE, PACKAGE_TYPE, EMPTY_PACKAGE, context.digest, 0)

@@ -11,6 +11,8 @@ from walrusd.devnet import bcs
 from walrusd.devnet.move_types import COIN, SUI, SUI_COIN, encode_struct_tag, encode_type_tag
 
 PACKAGE_TYPE = "package"
+EMPTY_PACKAGE = bytes(3)
+"""The contents of every package here: no modules, no type origins, no linkage."""
 _OBJECT_OVERHEAD = 90
 _MIST_PER_BYTE = 7_600
 

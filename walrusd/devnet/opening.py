@@ -1,24 +1,37 @@
 """Opens a chain: makes it the first time, finds it again afterwards, and binds our contract."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import walrusd
 from walrusd.devnet import contract as specification
 from walrusd.devnet.accounts import Seed
 from walrusd.devnet.ledger import Ledger
-from walrusd.devnet.ledger_genesis import Contract, bind_packages, start_chain
+from walrusd.devnet.ledger_genesis import start_chain
+from walrusd.devnet.packages import Contract
 from walrusd.devnet.store import Store
 from walrusd.errors import ConfigError
 
-WALRUSD = Contract(
-    specification.FUNCTIONS,
-    specification.LAYOUTS,
-    specification.NOT_TRANSFERABLE,
-    specification.genesis,
-)
 DEFAULT_ACCOUNTS = 16
+_BYTECODE = Path(walrusd.__file__).parent / "move" / "bytecode" / "package.json"
+
+
+@cache
+def load_contract() -> Contract:
+    """Return our contract: the specification, and the digest of the bytecode it stands for."""
+    built = json.loads(_BYTECODE.read_text(encoding="utf-8"))
+    return Contract(
+        functions=specification.FUNCTIONS,
+        layouts=specification.LAYOUTS,
+        not_transferable=specification.NOT_TRANSFERABLE,
+        genesis=specification.genesis,
+        init=specification.init,
+        digest=bytes.fromhex(built["digest"]),
+    )
 
 
 def read_wall_ms() -> int:
@@ -31,7 +44,7 @@ def open_chain(
     *,
     seed: int | None = None,
     accounts: int | None = None,
-    contract: Contract = WALRUSD,
+    contract: Contract | None = None,
     wall_ms: Callable[[], int] = read_wall_ms,
     seal_at_once: bool = True,
 ) -> Ledger:
@@ -42,13 +55,14 @@ def open_chain(
         seed: all that is random of a new chain derives from it; None draws one. An existing chain
             must have been made with it.
         accounts: how many a new chain prefunds; an existing one must have as many.
-        contract: the package of the chain.
+        contract: the package of the chain; ours if None.
         wall_ms: the time that the chain's clock follows.
         seal_at_once: as in ``Ledger``.
 
     Raises:
         ConfigError: if the existing chain has another seed or number of accounts.
     """
+    contract = contract or load_contract()
     store = Store(path)
     saved = store.meta("seed")
     if saved is None:
@@ -71,8 +85,7 @@ def open_chain(
             f"the chain in {path} has {count} accounts, not {accounts}",
             hint="leave --accounts out, or use another --dir",
         )
-    packages = bind_packages(Seed(saved), contract)
-    return Ledger(store, packages, wall_ms, seal_at_once=seal_at_once)
+    return Ledger(store, contract, wall_ms, seal_at_once=seal_at_once)
 
 
 def read_account_count(store: Store) -> int:

@@ -1,13 +1,34 @@
 """What the devnet knows of Move: packages bound to Python functions, and layouts of types."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from walrusd.chain.bcs import BalanceCodec, Layout, Optional, StructCodec, Vector
-from walrusd.devnet.move_env import Coin, ContractFunction
-from walrusd.devnet.move_types import SUI_COIN
+from walrusd.chain.bcs import (
+    U8,
+    U64,
+    BalanceCodec,
+    Id,
+    Layout,
+    Optional,
+    StructCodec,
+    Uid,
+    Vector,
+)
+from walrusd.devnet.move_env import Coin, ContractFunction, MoveContext
+from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
 from walrusd.errors import MalformedData
+from walrusd.units import address_bytes
+
+
+class UpgradeCap(Layout, module="package"):
+    """``0x2::package::UpgradeCap``: what publishing a package returns."""
+
+    id: Uid
+    package: Id
+    version: U64
+    policy: U8
 
 
 @dataclass(frozen=True)
@@ -36,11 +57,46 @@ class Package:
         )
 
 
+@dataclass(frozen=True)
+class Contract:
+    """The package that a devnet can publish: at genesis, and whenever someone sends its bytes.
+
+    ``genesis(ctx, chain_id)`` publishes it and makes its first objects (``chain_id`` has 32
+    bytes); ``init(ctx)`` is what publishing alone does. ``digest`` is Sui's digest of the modules
+    that the functions stand for; empty if there are none.
+    """
+
+    functions: Sequence[ContractFunction]
+    layouts: Sequence[type[Layout]]
+    not_transferable: Sequence[type[Layout]]
+    genesis: Callable[[MoveContext, bytes], object]
+    init: Callable[[MoveContext], object]
+    digest: bytes = b""
+
+    def bind(self, package_id: str) -> Package:
+        """Return the package as the executor calls it."""
+        return Package.bind(package_id, self.functions, self.layouts, self.not_transferable)
+
+
+def compute_package_digest(modules: Iterable[bytes], dependencies: Iterable[str]) -> bytes:
+    """Return Sui's digest of a package: BLAKE2b of the sorted module hashes and dependencies."""
+    parts = [hashlib.blake2b(module, digest_size=32).digest() for module in modules]
+    parts += [address_bytes(dependency) for dependency in dependencies]
+    return hashlib.blake2b(b"".join(sorted(parts)), digest_size=32).digest()
+
+
 @dataclass
 class Packages:
-    """Every package of the ledger, by id."""
+    """Every package of the ledger, by id, and the contract that may be published once more."""
 
     by_id: dict[str, Package] = field(default_factory=dict)
+    contract: Contract | None = None
+
+    def publishable(self, modules: Iterable[bytes], dependencies: Iterable[str]) -> bool:
+        """Return whether these modules are those that the contract stands for."""
+        if self.contract is None or not self.contract.digest:
+            return False
+        return compute_package_digest(modules, dependencies) == self.contract.digest
 
     def add(self, package: Package) -> None:
         """Make a package callable."""
@@ -50,6 +106,8 @@ class Packages:
         """Return the dataclass of a canonical type, or None if it is not known."""
         if move_type == SUI_COIN:
             return Coin
+        if move_type == f"{FRAMEWORK}::package::UpgradeCap":
+            return UpgradeCap
         address, _, name = move_type.partition("::")
         package = self.by_id.get(address)
         return None if package is None else package.layouts.get(name)
@@ -58,6 +116,8 @@ class Packages:
         """Return the canonical type of a layout of a package."""
         if layout is Coin:
             return SUI_COIN
+        if layout is UpgradeCap:
+            return f"{FRAMEWORK}::package::UpgradeCap"
         return f"{package_id}::{layout.MODULE}::{layout.__name__}"
 
     def is_transferable(self, package_id: str, layout: type[Layout]) -> bool:
