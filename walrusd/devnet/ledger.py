@@ -1,20 +1,15 @@
 """The ledger: current objects, execution, checkpoints. Synchronous; knows neither trio nor gRPC."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet import ledger_checks, ptb
 from walrusd.devnet.accounts import Seed
-from walrusd.devnet.effects import build_effects
-from walrusd.devnet.failures import TransactionRejectedError
 from walrusd.devnet.ledger_checks import CLOCK_ID
 from walrusd.devnet.ledger_run import Run, run_transaction
 from walrusd.devnet.messages import (
-    balance_changes,
-    encode_events,
-    event_message,
     object_message,
     to_datetime,
     transaction_message,
@@ -29,27 +24,12 @@ from walrusd.devnet.objects import (
     to_base58,
 )
 from walrusd.devnet.packages import Contract, Package, Packages
-from walrusd.devnet.store import Batch, Checkpoint, Store, StoredEvent, StoredTransaction
-from walrusd.errors import MalformedData
+from walrusd.devnet.records import Supply, describe_run, failed_package
+from walrusd.devnet.store import Batch, Checkpoint, Store, StoredTransaction
 from walrusd.units import address_bytes
 
 REFERENCE_GAS_PRICE = 1_000
 Listener = Callable[[Checkpoint], None]
-
-
-@dataclass
-class Supply:
-    """Where every Mist is. ``minted`` is fixed at genesis."""
-
-    minted: int
-    in_coins: int
-    in_objects: int
-    gas_collected: int
-
-    @property
-    def is_conserved(self) -> bool:
-        """Whether nothing was lost and nothing made."""
-        return self.minted == self.in_coins + self.in_objects + self.gas_collected
 
 
 class Ledger:
@@ -195,7 +175,7 @@ class Ledger:
         digest = ptb.compute_transaction_digest(raw)
         if (done := self.store.transaction(digest)) is not None:
             return pb.ExecutedTransaction.FromString(done.executed)
-        data = decode_transaction(raw)
+        data = ledger_checks.decode_transaction(raw)
         ledger_checks.verify_signatures(raw, data, signatures)
         ledger_checks.verify_expiration(data, self.epoch)
         run = self._run(data, digest, paying=True)
@@ -331,64 +311,6 @@ class Ledger:
                     obj = self.store.object_version(change.object_id, version)
                     out += [] if obj is None else [obj]
         return out
-
-
-def decode_transaction(raw: bytes) -> ptb.TransactionData:
-    """Decode transaction bytes.
-
-    Raises:
-        TransactionRejectedError: if they are none.
-    """
-    if len(raw) > ptb.MAX_TRANSACTION_BYTES:
-        raise TransactionRejectedError(
-            f"serialized transaction size exceeded maximum of {ptb.MAX_TRANSACTION_BYTES}"
-        )
-    try:
-        return ptb.TransactionData.from_bcs(raw)
-    except MalformedData as e:
-        raise TransactionRejectedError(f"not a transaction: {e}") from e
-
-
-def failed_package(run: Run, data: ptb.TransactionData) -> str:
-    """Return the package of the command that failed, for the location of an abort."""
-    if run.failure is None or run.failure.command is None:
-        return ""
-    command = data.programmable.commands[run.failure.command]
-    return command.package if isinstance(command, ptb.MoveCall) else ""
-
-
-def describe_run(
-    run: Run, transaction: pb.Transaction, digest: bytes, epoch: int, package: str
-) -> pb.ExecutedTransaction:
-    """Return a run as an ``ExecutedTransaction`` without signatures, objects and place."""
-    sender = transaction.sender or "0x0"
-    events = [event_message(e, sender) for e in run.events]
-    events_bcs = encode_events(events)
-    events_digest = blake2b256(b"TransactionEvents::" + events_bcs) if events else None
-    effects = build_effects(run, digest, epoch, events_digest, package)
-    out = pb.ExecutedTransaction(
-        digest=to_base58(digest),
-        transaction=transaction,
-        effects=effects.message,
-        balance_changes=balance_changes(run),
-    )
-    if events_digest is not None:
-        out.events = pb.TransactionEvents(
-            bcs=pb.Bcs(name="TransactionEvents", value=events_bcs),
-            digest=to_base58(events_digest),
-            events=events,
-        )
-    return out
-
-
-def place_event(stored: StoredEvent) -> pb.Event:
-    """Return a stored event with its place in the ledger."""
-    event = pb.Event.FromString(stored.event)
-    event.checkpoint = stored.checkpoint
-    event.transaction_digest = to_base58(stored.digest)
-    event.transaction_index = stored.transaction_position
-    event.event_index = stored.position
-    return event
 
 
 def _is_of_type(have: str, wanted: str) -> bool:

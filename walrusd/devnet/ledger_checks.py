@@ -13,6 +13,7 @@ from walrusd.devnet.move_types import SUI_COIN
 from walrusd.devnet.objects import LedgerObject, OwnerKind, blake2b256, to_base58
 from walrusd.devnet.packages import Packages
 from walrusd.devnet.values import HandleValue, PureValue, StructValue, Value
+from walrusd.errors import MalformedData
 from walrusd.units import address_from_bytes, normalize_address
 
 CLOCK_ID = normalize_address("0x6")
@@ -24,6 +25,22 @@ _ED25519 = 0
 _INTENT = b"\0\0\0"
 
 Lookup = Callable[[str], LedgerObject | None]
+
+
+def decode_transaction(raw: bytes) -> ptb.TransactionData:
+    """Decode transaction bytes.
+
+    Raises:
+        TransactionRejectedError: if they are none.
+    """
+    if len(raw) > ptb.MAX_TRANSACTION_BYTES:
+        raise TransactionRejectedError(
+            f"serialized transaction size exceeded maximum of {ptb.MAX_TRANSACTION_BYTES}"
+        )
+    try:
+        return ptb.TransactionData.from_bcs(raw)
+    except MalformedData as e:
+        raise TransactionRejectedError(f"not a transaction: {e}") from e
 
 
 def verify_signatures(raw: bytes, data: ptb.TransactionData, signatures: list[bytes]) -> None:

@@ -4,7 +4,6 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.calls import EmittedEvent
-from walrusd.devnet.ledger import describe_run
 from walrusd.devnet.ledger_checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger_run import Change, GasUsed, Run
 from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext
@@ -19,6 +18,7 @@ from walrusd.devnet.objects import (
     shared_since,
 )
 from walrusd.devnet.packages import Contract, Packages, compute_held_sui
+from walrusd.devnet.records import describe_run
 from walrusd.devnet.store import Batch, Checkpoint, Store
 from walrusd.units import MIST_PER_SUI, address_bytes, address_from_bytes
 

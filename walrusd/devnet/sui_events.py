@@ -8,9 +8,10 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.devnet.ledger import Ledger, place_event
+from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.masks import apply_mask
 from walrusd.devnet.move_types import normalize_type
+from walrusd.devnet.records import place_event
 from walrusd.devnet.store import Checkpoint, StoredEvent
 from walrusd.devnet.sui_reads import parse_address
 

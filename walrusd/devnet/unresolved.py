@@ -9,7 +9,8 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
 from walrusd.devnet import ptb
 from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger, decode_transaction
+from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
+from walrusd.devnet.ledger_checks import decode_transaction
 from walrusd.devnet.move_env import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move_types import encode_pure, normalize_type
 from walrusd.devnet.objects import OwnerKind
