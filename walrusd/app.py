@@ -169,6 +169,30 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
     return [*services, Cranker(tools), Settler(tools)]
 
 
+async def run_services(
+    tools: Tools,
+    api: DaemonApi,
+    supervisor: Supervisor,
+    clock: ChainClock,
+    client: SuiClient,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run everything but the control interface; started once all services are usable."""
+    saved = tools.records.get("chain", "cursor")
+    cursor = Cursor() if saved is None else Cursor.from_json(saved)
+    settings = tools.settings
+    follower = Follower(client, [settings.sui.package_id], cursor, poll=settings.timing.poll_s)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(supervisor.keep_running, clock)
+        await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
+        # Services decide on what is known; before the first catching up that would be old news.
+        await follower.wait_caught_up()
+        for service in build_services(tools, api):
+            await nursery.start(supervisor.keep_running, service)
+        task_status.started()
+
+
 async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTraining) -> None:
     """Run until SIGTERM or SIGINT. ``make_training`` gives what runs training jobs.
 
@@ -179,17 +203,10 @@ async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTrai
     async with open_tools(settings, make_training) as (tools, clock, client):
         supervisor = Supervisor(clock)
         api = DaemonApi(tools, supervisor)
-        saved = tools.records.get("chain", "cursor")
-        cursor = Cursor() if saved is None else Cursor.from_json(saved)
-        follower = Follower(client, [settings.sui.package_id], cursor, poll=settings.timing.poll_s)
         control = open_control_socket(settings.daemon.socket)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, nursery.cancel_scope, notifier)
-            await nursery.start(supervisor.keep_running, clock)
-            await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
-            await follower.wait_caught_up()
-            for service in build_services(tools, api):
-                await nursery.start(supervisor.keep_running, service)
+            await nursery.start(run_services, tools, api, supervisor, clock, client)
             app = make_rpc_app(
                 api,
                 broadcast=tools.broadcast,

@@ -1,0 +1,202 @@
+"""A whole market in one process: the real devnet over loopback, real services, real training.
+
+Only two things differ from daemons of their own: all share one event loop, and training runs in
+this process instead of a child, which saves importing torch for every job.
+"""
+
+import contextlib
+import io
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from walrusd.app import open_tools, run_services
+from walrusd.chain.signer import Signer
+from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
+from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
+from walrusd.services.api import DaemonApi
+from walrusd.services.supervisor import Supervisor
+from walrusd.services.tools import OnLine, Tools, TrainingBackend
+from walrusd.settings.model import (
+    DaemonSettings,
+    KeysSettings,
+    PolicySettings,
+    Role,
+    Settings,
+    SuiSettings,
+    TimingSettings,
+    VerifierSettings,
+    WalrusSettings,
+)
+from walrusd.training.child import run_job
+from walrusd.training.jobs import Job
+from walrusd.units import MIST_PER_SUI, Mist
+
+SCHEMA = {"kind": "tabular-u8", "features": 64, "scale_log2": -4, "classes": 10}
+DIGITS = Path(__file__).parent.parent / "demo" / "data" / "digits.bin"
+
+
+class InlineTraining:
+    """Runs jobs on the event loop's own thread."""
+
+    async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Run a job; its progress is not reported."""
+        await trio.lowlevel.checkpoint()
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                return run_job(job)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+@dataclass
+class Peer:
+    """One running daemon without its control interface."""
+
+    name: str
+    tools: Tools
+    api: DaemonApi
+    scope: trio.CancelScope
+
+    @property
+    def address(self) -> str:
+        return self.tools.address
+
+
+class World:
+    """A devnet and the peers on it."""
+
+    def __init__(self, info: DevnetInfo, directory: Path, nursery: trio.Nursery) -> None:
+        self.info = info
+        self._directory = directory
+        self._nursery = nursery
+        self._accounts: dict[str, int] = {}
+
+    def settings(self, name: str, roles: set[Role], **changes: Any) -> Settings:
+        home = self._directory / name
+        data = DaemonSettings(home / "data", home / "s", frozenset(roles), threads=1)
+        return Settings(
+            daemon=data,
+            sui=SuiSettings(
+                (self.info.sui_url,),
+                self.info.chain_id,
+                self.info.package_id,
+                self.info.market_id,
+                Mist(MIST_PER_SUI),
+            ),
+            walrus=WalrusSettings((self.info.walrus_url,), (self.info.walrus_url,), shards=100),
+            keys=KeysSettings(home / "keys.wkb", home / "kek"),
+            policy=changes.get(
+                "policy",
+                PolicySettings(
+                    max_stake_per_task=Mist(10 * MIST_PER_SUI),
+                    max_stake_per_day=Mist(10 * MIST_PER_SUI),
+                ),
+            ),
+            verifier=VerifierSettings(
+                stake=Mist(20 * MIST_PER_SUI), auto_register=Role.VERIFIER in roles
+            ),
+            timing=TimingSettings(crank_grace_s=3600.0, poll_s=0.2),
+        )
+
+    def write_keys(self, name: str) -> None:
+        """Give a peer one of the devnet's accounts; the same one after a restart."""
+        home = self._directory / name
+        if home.exists():
+            return
+        home.mkdir()
+        number = self._accounts.setdefault(name, len(self._accounts))
+        seed = Signer.from_bech32(self.info.accounts[number]["key"])._key.private_bytes_raw()
+        kek = os.urandom(32)
+        bundle = KeyBundle(seed, os.urandom(32), os.urandom(32))
+        for file, data in (("kek", kek), ("keys.wkb", seal_keystore(bundle, RawKek(kek)))):
+            (home / file).write_bytes(data)
+            (home / file).chmod(0o600)
+
+    async def start(
+        self,
+        name: str,
+        *roles: Role,
+        training: Callable[[], TrainingBackend] = InlineTraining,
+        **changes: Any,
+    ) -> Peer:
+        """Start a peer, or start it again on the state it left."""
+        self.write_keys(name)
+        settings = self.settings(name, set(roles), **changes)
+        peer: Peer = await self._nursery.start(self._run, name, settings, training)
+        return peer
+
+    async def _run(
+        self,
+        name: str,
+        settings: Settings,
+        training: Callable[[], TrainingBackend],
+        *,
+        task_status: trio.TaskStatus[Peer],
+    ) -> None:
+        with trio.CancelScope() as scope:
+            async with open_tools(settings, training) as (tools, clock, client):
+                supervisor = Supervisor(clock)
+                api = DaemonApi(tools, supervisor)
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(run_services, tools, api, supervisor, clock, client)
+                    task_status.started(Peer(name, tools, api, scope))
+
+    async def admin(self, path: str, **body: Any) -> dict[str, Any]:
+        async with httpx.AsyncClient() as client:
+            url = self.info.admin_url + path
+            answer = await (client.post(url, json=body) if body else client.get(url))
+            answer.raise_for_status()
+            return answer.json()
+
+
+@asynccontextmanager
+async def open_world(directory: Path) -> AsyncIterator[World]:
+    """Start a devnet with its own state in ``directory``."""
+    async with trio.open_nursery() as nursery:
+        options = DevnetOptions(directory / "devnet", seed=5, accounts=16)
+        info = await nursery.start(serve_devnet, options)
+        async with trio.open_nursery() as peers:
+            yield World(info, directory, peers)
+            peers.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+
+
+def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
+    """Return a small plan for the digits."""
+    return {
+        "version": 1,
+        "profile": "exact-q20/1",
+        "model": {"kind": "mlp", "inputs": 64, "hidden": [16], "classes": 10},
+        "init_seed": "11" * 32,
+        "loss": "softmax-cross-entropy",
+        "optimizer": {"kind": "sgd", "lr": "0.05", "momentum": "0.9"},
+        "schedule": "constant",
+        "batch": 32,
+        "micro_batches": [16, 16],
+        "steps": segments * segment_steps,
+        "segments": segments,
+        "segment_steps": segment_steps,
+        "dataset": SCHEMA,
+        "update": {"scale_bits": 20, "value_bits": 28},
+        "dropout": "none",
+        "clipping": "none",
+    }
+
+
+async def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Poll an async condition until it gives something true; fail loudly if it never does."""
+    with trio.fail_after(seconds):
+        while True:
+            found = await condition()
+            if found:
+                return found
+            await trio.sleep(0.1)
