@@ -3,9 +3,18 @@
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.adversaries.forger import ForgingTraining
-from tests.services.world import DIGITS, SCHEMA, World, make_plan, open_world, wait_for
+from tests.services.world import (
+    DIGITS,
+    SCHEMA,
+    InlineTraining,
+    World,
+    make_plan,
+    open_world,
+    wait_for,
+)
 from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role
 from walrusd.units import MIST_PER_SUI, Mist
@@ -15,8 +24,6 @@ class QuickForger(ForgingTraining):
     """Forges the work it stakes on, and is honest inline in everything else."""
 
     def __init__(self) -> None:
-        from tests.services.world import InlineTraining
-
         super().__init__()
         self._honest = InlineTraining()
 
@@ -99,7 +106,7 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         async def model():
             return (await publisher.api.task_show(task))["model"]
 
-        assert Path((await wait_for(model))["weights"]).is_file()
+        assert await trio.Path((await wait_for(model))["weights"]).is_file()
 
 
 @pytest.mark.timeout(280)
@@ -117,9 +124,8 @@ async def test_peers_that_die_at_awkward_moments_finish_their_work_once(tmp_path
             return len((await publisher.tools.contract.task(task)).entries) >= 2
 
         await wait_for(staked)
-        # Cancelling everything at once, wherever it is, is as abrupt as this process allows.
-        peers[0].scope.cancel()
-        publisher.scope.cancel()
+        await peers[0].die()
+        await publisher.die()
         again = await world.start("c0", Role.CONTRIBUTOR)
         publisher = await world.start("publisher", Role.PUBLISHER)
         shown = await _wait_phase(publisher, task, "aggregated", 240)

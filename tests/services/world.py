@@ -65,10 +65,16 @@ class Peer:
     tools: Tools
     api: DaemonApi
     scope: trio.CancelScope
+    ended: trio.Event
 
     @property
     def address(self) -> str:
         return self.tools.address
+
+    async def die(self) -> None:
+        """Cancel everything at once, wherever it is: as abrupt as one process allows."""
+        self.scope.cancel()
+        await self.ended.wait()
 
 
 class World:
@@ -142,13 +148,15 @@ class World:
         *,
         task_status: trio.TaskStatus[Peer],
     ) -> None:
+        ended = trio.Event()
         with trio.CancelScope() as scope:
             async with open_tools(settings, training) as (tools, clock, client):
                 supervisor = Supervisor(clock)
                 api = DaemonApi(tools, supervisor)
                 async with trio.open_nursery() as nursery:
                     await nursery.start(run_services, tools, api, supervisor, clock, client)
-                    task_status.started(Peer(name, tools, api, scope))
+                    task_status.started(Peer(name, tools, api, scope, ended))
+        ended.set()
 
     async def admin(self, path: str, **body: Any) -> dict[str, Any]:
         async with httpx.AsyncClient() as client:
