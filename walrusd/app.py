@@ -120,6 +120,7 @@ async def open_tools(
                 settings.walrus.shards,
                 data_dir / "blobs",
                 database.connection,
+                nodes=settings.walrus.nodes,
                 owner=signer.address,
             )
         )

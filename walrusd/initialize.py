@@ -118,6 +118,7 @@ def read_network(path: Path) -> Document:
             "walrus": {
                 "aggregators": [network["walrus_url"]],
                 "publishers": [network["walrus_url"]],
+                "nodes": [network["walrus_url"]],
             },
         }
         if "shards" in network:

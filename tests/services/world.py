@@ -98,7 +98,12 @@ class World:
                 self.info.market_id,
                 Mist(MIST_PER_SUI),
             ),
-            walrus=WalrusSettings((self.info.walrus_url,), (self.info.walrus_url,), shards=100),
+            walrus=WalrusSettings(
+                (self.info.walrus_url,),
+                (self.info.walrus_url,),
+                (self.info.walrus_url,),
+                shards=self.info.shards,
+            ),
             keys=KeysSettings(home / "keys.wkb", home / "kek"),
             policy=changes.get(
                 "policy",

@@ -52,6 +52,7 @@ class DevnetInfo:
     package_id: str
     market_id: str
     pool_id: str
+    shards: int
     accounts: list[dict[str, str]]
 
     def to_json(self) -> str:
@@ -66,7 +67,9 @@ def find_shared(ledger: Ledger, name: str) -> str:
     return found
 
 
-def describe_chain(ledger: Ledger, sui: str, walrus: str, admin: str) -> DevnetInfo:
+def describe_chain(
+    ledger: Ledger, sui: str, walrus: str, admin: str, shards: int = 100
+) -> DevnetInfo:
     """Return what a client needs to know, for listeners at three URLs."""
     accounts = derive_accounts(ledger.seed, read_account_count(ledger.store))
     return DevnetInfo(
@@ -77,6 +80,7 @@ def describe_chain(ledger: Ledger, sui: str, walrus: str, admin: str) -> DevnetI
         package_id=compute_package_id(ledger.seed),
         market_id=find_shared(ledger, "market::Market"),
         pool_id=find_shared(ledger, "node::VerifierPool"),
+        shards=shards,
         accounts=[{"address": a.address, "key": a.exported} for a in accounts],
     )
 
@@ -134,7 +138,9 @@ async def _serve(
             walrus_url = await serve_http(walrus_app, options.walrus_port)
             admin_url = await serve_http(create_admin_app(ledger), options.admin_port)
             sui_url = await _start_grpc(nursery, ledger, options)
-            task_status.started(describe_chain(ledger, sui_url, walrus_url, admin_url))
+            task_status.started(
+                describe_chain(ledger, sui_url, walrus_url, admin_url, options.shards)
+            )
             await trio.sleep_forever()
         finally:
             stop.set()  # lets hypercorn run the applications' shutdown before it goes

@@ -130,6 +130,7 @@ def _walrus(reader: TableReader) -> WalrusSettings:
     return WalrusSettings(
         aggregators=reader.urls("aggregators"),
         publishers=reader.urls("publishers", required=False),
+        nodes=reader.urls("nodes", required=False),
         shards=reader.integer("shards", 4, 65535, 1000),
         epochs=reader.integer("epochs", 1, 53, 5),
     )

@@ -62,10 +62,15 @@ class SuiSettings:
 
 @dataclass(frozen=True, slots=True)
 class WalrusSettings:
-    """``[walrus]``: HTTP endpoints; ``shards`` of the network; ``epochs`` a stored blob lives."""
+    """``[walrus]``: HTTP endpoints; ``shards`` of the network; ``epochs`` a stored blob lives.
+
+    ``nodes`` are storage nodes: with their metadata a blob is checked row by row, without them
+    by encoding it again; and an interrupted upload is looked up instead of sent again.
+    """
 
     aggregators: tuple[str, ...]
     publishers: tuple[str, ...]
+    nodes: tuple[str, ...] = ()
     shards: int = 1000
     epochs: int = 5
 
