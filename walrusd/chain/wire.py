@@ -100,7 +100,9 @@ def read_service_info(message: pb.GetServiceInfoResponse) -> ServiceInfo:
         checkpoint=message.checkpoint_height or 0,
         lowest_checkpoint=message.lowest_available_checkpoint or 0,
         server=message.server or "",
-        timestamp_ms=0 if message.timestamp is None else round(message.timestamp.timestamp() * 1000),
+        timestamp_ms=0
+        if message.timestamp is None
+        else round(message.timestamp.timestamp() * 1000),
     )
 
 
