@@ -64,3 +64,23 @@ def test_a_slow_listener_loses_the_oldest_and_is_told_how_many(buffer: int, even
     assert heard == notices + [{"type": "n", "n": n} for n in range(lost, events)]
     # Cancelled before it waited, a listener has lost nothing and heard nothing.
     assert trio.run(main) == []
+
+
+async def test_closing_ends_the_iteration_after_what_is_buffered(nursery) -> None:
+    broadcast = Broadcast()
+    heard = []
+
+    async def listen(*, task_status) -> None:
+        with broadcast.subscribe() as subscription:
+            task_status.started()
+            heard.extend([event["n"] async for event in subscription])
+        heard.append("end")
+
+    await nursery.start(listen)
+    broadcast.publish("n", n=1)
+    broadcast.close()
+    await wait_all_tasks_blocked()
+    assert heard == [1, "end"]
+    await nursery.start(listen)
+    await wait_all_tasks_blocked()
+    assert heard == [1, "end", "end"], "who comes later is not left waiting"

@@ -25,6 +25,7 @@ class EventStream:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_cancel_on_disconnect, receive, nursery.cancel_scope)
                 await _relay(subscription, send)
+                nursery.cancel_scope.cancel()
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: trio.CancelScope) -> None:
@@ -39,8 +40,12 @@ async def _relay(subscription: Subscription, send: Send) -> None:
     while True:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
         chunk = b": still here\n\n"
-        with trio.move_on_after(KEEPALIVE_S):
-            chunk = encode_event(await anext(subscription))
+        try:
+            with trio.move_on_after(KEEPALIVE_S):
+                chunk = encode_event(await anext(subscription))
+        except StopAsyncIteration:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
 
 
 def encode_event(event: dict[str, Any]) -> bytes:

@@ -21,6 +21,7 @@ class Subscription:
         self._events: deque[dict[str, Any]] = deque()
         self._buffer = buffer
         self._arrived = trio.Event()
+        self._closed = False
         self.dropped = 0
         """Events lost and not yet reported."""
 
@@ -32,12 +33,19 @@ class Subscription:
         self._events.append(event)
         self._arrived.set()
 
+    def close(self) -> None:
+        """End the iteration, after what is buffered."""
+        self._closed = True
+        self._arrived.set()
+
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         return self
 
     async def __anext__(self) -> dict[str, Any]:
         """Return the next event, waiting for one. Cancelled: no event is lost."""
         while not self._events:
+            if self._closed:
+                raise StopAsyncIteration
             self._arrived = trio.Event()
             await self._arrived.wait()
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -52,6 +60,7 @@ class Broadcast:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._closed = False
 
     def publish(self, kind: str, **fields: Any) -> None:
         """Give ``{"type": kind, **fields}`` to every subscriber. Never waits, never fails."""
@@ -59,10 +68,18 @@ class Broadcast:
         for subscription in self._subscriptions:
             subscription.push_nowait(event)
 
+    def close(self) -> None:
+        """End every subscription, later ones too: the daemon stops, nothing more will be said."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+
     @contextmanager
     def subscribe(self, buffer: int = DEFAULT_BUFFER) -> Iterator[Subscription]:
         """Listen from now until the end of the block."""
         subscription = Subscription(buffer)
+        if self._closed:
+            subscription.close()
         self._subscriptions.add(subscription)
         try:
             yield subscription

@@ -1,0 +1,53 @@
+"""The ``walrusctl`` command.
+
+Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers. With ``--json`` results
+and errors are JSON on standard output, an error as ``{"error": {"code", "message", "hint", …}}``.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from walrusctl.commands import daemon, dataset, keys, local, node, task
+from walrusctl.session import EXIT_USAGE, fail
+
+EPILOG = """\b
+Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers.
+With --json, results and errors are JSON on standard output."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+def cli() -> None:
+    """Command a walrusd daemon."""
+
+
+for command in (
+    *(daemon.status, daemon.watch, daemon.why),
+    *(task.task, dataset.dataset, keys.keys, node.node),
+    *(local.init, local.verify, local.config),
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = cli.main(arguments, prog_name="walrusctl", standalone_mode=False)
+    except click.UsageError as exc:
+        if "--json" not in arguments:
+            exc.show()
+            sys.exit(EXIT_USAGE)
+        data = {"code": "usage", "message": exc.format_message(), "hint": "see --help"}
+        fail(data, EXIT_USAGE, as_json=True)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The daemon itself: how it is, what happens, and why."""
+
+import json
+
+import click
+
+from walrusctl.session import Session, with_session
+
+
+@click.command()
+@with_session
+def status(session: Session) -> None:
+    """Show who the daemon is and how its services are."""
+    session.call_and_show("status")
+
+
+@click.command()
+@click.argument("id")
+@with_session
+def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see in the usage
+    """Explain every decision about ID: task, submission, dataset, key request.
+
+    The beginning of an id is enough.
+    """
+    session.call_and_show("why", subject=id.split("…", maxsplit=1)[0])
+
+
+@click.command()
+@with_session
+def watch(session: Session) -> None:
+    """Show events as they happen; with --json one object a line."""
+    try:
+        for event in session.client.events():
+            if session.as_json:
+                click.echo(json.dumps(event))
+                continue
+            from walrusctl.render import render_event  # noqa: PLC0415  # rich is slow to import
+
+            click.echo(render_event(event, full=session.full))
+    except KeyboardInterrupt:
+        return

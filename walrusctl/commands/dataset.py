@@ -1,0 +1,59 @@
+"""Datasets: list one's own, find others'."""
+
+from pathlib import Path
+
+import click
+
+from walrusctl.inputs import read_document
+from walrusctl.session import Session, with_session
+
+
+@click.group()
+def dataset() -> None:
+    """List encrypted datasets and find others'."""
+
+
+@dataset.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--title", required=True, help="Short name shown to others.")
+@click.option("--description", default="", help="What the data is.")
+@click.option(
+    "--schema",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="TOML or JSON file with the columns and their types.",
+)
+@with_session
+def add(session: Session, path: Path, title: str, description: str, schema: Path) -> None:
+    """Encrypt, store and list the data at PATH; the daemon reads it, not this command."""
+    session.call_and_show(
+        "dataset.add",
+        path=str(path.absolute()),
+        title=title,
+        description=description,
+        schema=read_document(schema),
+    )
+
+
+@dataset.command("list")
+@click.option("--mine", is_flag=True, help="Only this daemon's own.")
+@with_session
+def list_(session: Session, *, mine: bool) -> None:
+    """List the datasets on the market."""
+    session.call_and_show("dataset.list", mine=mine)
+
+
+@dataset.command()
+@click.argument("dataset")
+@with_session
+def show(session: Session, dataset: str) -> None:
+    """Show the listing of DATASET."""
+    session.call_and_show("dataset.show", dataset=dataset)
+
+
+@dataset.command()
+@click.argument("words", nargs=-1, required=True)
+@with_session
+def search(session: Session, words: tuple[str, ...]) -> None:
+    """List datasets whose title or description contains every word."""
+    session.call_and_show("dataset.search", text=" ".join(words))

@@ -1,0 +1,45 @@
+"""Read what a person wrote in a file, and send it as the daemon expects it."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the object in a TOML or JSON file, told apart by its suffix.
+
+    Raises:
+        click.BadParameter: if it cannot be read, or is neither.
+    """
+    try:
+        text = path.read_text("utf-8")
+        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as exc:
+        raise click.BadParameter(f"cannot read {path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise click.BadParameter(f"{path} is not {kind}: {exc}") from exc
+    if not isinstance(document, dict):
+        raise click.BadParameter(f"{path} holds no object")
+    return document
+
+
+def read_task(path: Path) -> dict[str, Any]:
+    """Return a task to publish, with what it names by path read or made absolute.
+
+    ``plan`` may be the path of a plan file. ``weights_path`` is opened by the daemon, which may
+    run in another directory. Relative paths start at the task file's directory.
+
+    Raises:
+        click.BadParameter: as :func:`read_document`.
+    """
+    document = read_document(path)
+    base = path.absolute().parent
+    if isinstance(document.get("plan"), str):
+        document["plan"] = read_document(base / document["plan"])
+    if isinstance(document.get("weights_path"), str):
+        document["weights_path"] = str(base / document["weights_path"])
+    return document

@@ -1,0 +1,87 @@
+"""What every command has: the daemon, the way to print, and the way to fail."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import click
+
+from walrusctl.client import CallFailed, Client, Unreachable
+from walrusd.rpc.schema import DEFAULT_SOCKET, SOCKET_ENV
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+P = ParamSpec("P")
+
+
+class Session:
+    """One run of ``walrusctl``."""
+
+    def __init__(self, socket: str, *, as_json: bool, full: bool) -> None:
+        self.client = Client(socket)
+        self.as_json = as_json
+        self.full = full
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Return a method's result, with a sign of life on a terminal meanwhile."""
+        waiting: Any = nullcontext()
+        if not self.as_json and sys.stderr.isatty():
+            from walrusctl.render import show_waiting  # noqa: PLC0415  # rich is slow to import
+
+            waiting = show_waiting(method)
+        with waiting:
+            return self.client.call(method, params)
+
+    def show(self, method: str, result: Any) -> None:
+        """Print a result: as JSON for programs, as a table for people."""
+        if self.as_json:
+            click.echo(json.dumps(result))
+            return
+        from walrusctl.render import render_result  # noqa: PLC0415  # rich is slow to import
+
+        render_result(method, result, full=self.full)
+
+    def call_and_show(self, method: str, **params: Any) -> None:
+        """Call a method and print its result."""
+        self.show(method, self.call(method, **params))
+
+
+def fail(data: dict[str, Any], status: int, *, as_json: bool) -> None:
+    """Print an error, on standard output if as JSON, and end with ``status``."""
+    if as_json:
+        click.echo(json.dumps({"error": data}))
+    else:
+        click.echo(f"error {data['code']}: {data['message']}", err=True)
+        if data.get("hint"):
+            click.echo(f"hint: {data['hint']}", err=True)
+    sys.exit(status)
+
+
+def with_session(command: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
+    """Give ``command`` a session, and the options that every command has."""
+
+    @click.option(
+        "--socket",
+        envvar=SOCKET_ENV,
+        default=DEFAULT_SOCKET,
+        show_default=True,
+        help=f"The daemon's control socket, or ${SOCKET_ENV}.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+    @click.option("--full", is_flag=True, help="Do not shorten ids.")
+    @wraps(command)
+    def run(socket: str, as_json: bool, full: bool, *args: P.args, **kwargs: P.kwargs) -> None:
+        session = Session(socket, as_json=as_json, full=full)
+        try:
+            command(session, *args, **kwargs)
+        except Unreachable as exc:
+            fail(exc.data, EXIT_UNREACHABLE, as_json=as_json)
+        except CallFailed as exc:
+            fail(exc.data, EXIT_FAILED, as_json=as_json)
+
+    return run
