@@ -28,11 +28,10 @@ class Settler(Service):
 
             await self.attempt(case.submission.id, settle)
         for task in await read_tasks(self.tools):
-            amount = credit_of(task.credits, self.tools.address)
-            if amount:
+            if credit_of(task.credits, self.tools.address):
 
-                async def claim(task: ob.Task = task, amount: int = amount) -> None:
-                    await self.tools.contract.claim_task(task.id, amount)
+                async def claim(task: ob.Task = task) -> None:
+                    await self.tools.contract.claim_task(task.id)
 
                 await self.attempt(task.id, claim)
 
@@ -44,7 +43,7 @@ class Settler(Service):
             await self._deliver(case)
         amount = credit_of(submission.credits, tools.address)
         if amount:
-            await tools.contract.claim(submission.id, amount)
+            await tools.contract.claim(submission.id)
             tools.journal.record(
                 submission.id,
                 self.name,
