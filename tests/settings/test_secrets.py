@@ -48,6 +48,13 @@ def test_the_credential_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(KeyFileMissing, match="kek_file is not set"):
         read_kek(keys(None))
-    write(tmp_path / "walrusd-kek", 0o400, b"c" * 32)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert read_kek(keys(None)) == b"c" * 32
+    with pytest.raises(KeyFileMissing, match="walrusd-kek does not exist"):
+        read_kek(keys(None))
+    for mode in (0o400, 0o440):
+        (tmp_path / "walrusd-kek").unlink(missing_ok=True)
+        write(tmp_path / "walrusd-kek", mode, b"c" * 32)
+        assert read_kek(keys(None)) == b"c" * 32
+    (tmp_path / "walrusd-kek").chmod(0o444)
+    with pytest.raises(KeyFileMode):
+        read_kek(keys(None))

@@ -11,8 +11,8 @@ CREDENTIAL_NAME = "walrusd-kek"
 KEK_BYTES = 32
 
 
-def read_secret_file(path: Path, what: str) -> bytes:
-    """Return the bytes of a file that only its owner may read.
+def read_secret_file(path: Path, what: str, *, forbidden: int = 0o077) -> bytes:
+    """Return the bytes of a file that only its owner may read: no bit of ``forbidden`` is set.
 
     The mode is checked on the open file, not on its name, so it cannot change in between.
 
@@ -24,7 +24,7 @@ def read_secret_file(path: Path, what: str) -> bytes:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
+            if mode & forbidden:
                 raise KeyFileMode(
                     f"{what} {path} has mode {mode:04o}: others than its owner can use it",
                     hint=f"chmod 600 {path}",
@@ -51,7 +51,7 @@ def read_kek(keys: KeysSettings) -> bytes:
         KeyFileMode: if others can read it.
         ConfigError: if it does not have 32 bytes.
     """
-    path = keys.kek_file
+    path, forbidden = keys.kek_file, 0o077
     if path is None:
         directory = os.environ.get("CREDENTIALS_DIRECTORY")
         if not directory:
@@ -60,7 +60,10 @@ def read_kek(keys: KeysSettings) -> bytes:
                 hint=f"set keys.kek_file, or LoadCredential={CREDENTIAL_NAME}:… in the unit",
             )
         path = Path(directory) / CREDENTIAL_NAME
-    kek = read_secret_file(path, "the keystore's key file")
+        # systemd lets the service in by an access control list, whose mask shows as group bits;
+        # the directory is the service's alone.
+        forbidden = 0o027
+    kek = read_secret_file(path, "the keystore's key file", forbidden=forbidden)
     if len(kek) != KEK_BYTES:
         raise ConfigError(
             f"the keystore's key file {path} has {len(kek)} bytes, not {KEK_BYTES}",

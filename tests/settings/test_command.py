@@ -1,0 +1,206 @@
+"""The walrusd command: init makes everything or nothing; errors are typed and readable."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from walrusd.__main__ import cli, typed_errors
+from walrusd.chain.signer import Signer
+from walrusd.crypto.keystore import RawKek, open_keystore
+from walrusd.errors import ChainUnreachable
+from walrusd.settings import load_settings
+
+NETWORK = {
+    "sui_url": "http://127.0.0.1:9000",
+    "walrus_url": "http://127.0.0.1:31415",
+    "admin_url": "http://127.0.0.1:9001",
+    "chain_id": "4btiuiMPvEENsttpZC7CZ53DruC3MAgfznDbASZ7DR6S",
+    "package_id": "0x" + "12" * 32,
+    "market_id": "0x" + "13" * 32,
+    "accounts": [],
+}
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> str:
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(NETWORK))
+    return str(path)
+
+
+def walrusd(*arguments: str, stdin: str | None = None):
+    return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+def test_init_makes_a_configuration_that_checks_out(tmp_path: Path, network: str) -> None:
+    home = tmp_path / "alice"
+    done = walrusd(
+        "init", "--dir", str(home), "--network", network, "--role", "contributor",
+        "--role", "verifier", "--set", "policy.max_stake_per_task=5 SUI",
+        "--set", "policy.max_open_tasks=3", "--shards", "100", "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    made = json.loads(done.stdout)
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()} == {
+        "walrusd.toml": 0o600,
+        "keystore": 0o600,
+        "kek": 0o600,
+    }
+    settings = load_settings(Path(made["config"]))
+    assert settings.sui.urls == (NETWORK["sui_url"],)
+    assert settings.walrus.publishers == (NETWORK["walrus_url"],)
+    assert settings.walrus.nodes == (NETWORK["walrus_url"],)
+    assert settings.walrus.shards == 100
+    assert settings.policy.max_stake_per_task == 5_000_000_000
+    assert settings.policy.max_open_tasks == 3
+    assert settings.daemon.socket == home / "control.sock"
+    done = walrusd("config", "check", "--config", made["config"], "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["address"] == made["address"]
+
+
+@pytest.mark.parametrize("from_stdin", [True, False])
+def test_init_takes_a_private_key_from_a_file_only(
+    tmp_path: Path, network: str, from_stdin: bool
+) -> None:
+    signer = Signer(b"\x07" * 32)
+    key = signer.to_bech32()
+    key_file = tmp_path / "key"
+    key_file.write_text(key + "\n")
+    key_file.chmod(0o600)
+    home = tmp_path / "bob"
+    source = "-" if from_stdin else str(key_file)
+    arguments = ["init", "--dir", str(home), "--network", network, "--key-file", source]
+    done = walrusd(*arguments, stdin=key if from_stdin else None)
+    assert done.exit_code == 0, done.output
+    assert signer.address in done.output
+    assert key not in done.output
+    bundle = open_keystore((home / "keystore").read_bytes(), RawKek((home / "kek").read_bytes()))
+    assert bundle.sui_seed == b"\x07" * 32
+    assert bundle.encryption_key != bundle.contributor_secret
+
+
+def test_two_inits_never_share_a_key(tmp_path: Path, network: str) -> None:
+    addresses = set()
+    for name in ("alice", "bob"):
+        done = walrusd("init", "--dir", str(tmp_path / name), "--network", network, "--json")
+        addresses.add(json.loads(done.stdout)["address"])
+    assert len(addresses) == 2
+
+
+@pytest.mark.parametrize("existing", ["walrusd.toml", "keystore", "kek"])
+def test_init_never_overwrites_and_leaves_nothing_behind(
+    tmp_path: Path, network: str, existing: str
+) -> None:
+    home = tmp_path / "alice"
+    home.mkdir()
+    (home / existing).write_text("precious")
+    done = walrusd("init", "--dir", str(home), "--network", network)
+    assert done.exit_code == 1
+    assert f"{existing} exists already; nothing was changed" in done.stderr
+    assert {path.name: path.read_text() for path in home.iterdir()} == {existing: "precious"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--set", "policy.max_stake=1"], "unknown key policy.max_stake"),
+        (["--set", "policy"], "not section.key=value: 'policy'"),
+        (["--role", "auditor"], "daemon.roles must be a list"),
+        (["--package-id", "zz"], "sui.package_id must be"),
+        (["--key-file", "-"], "not a suiprivkey1… key"),
+    ],
+)
+def test_init_with_wrong_values_makes_nothing(
+    tmp_path: Path, network: str, arguments: list[str], complaint: str
+) -> None:
+    home = tmp_path / "alice"
+    done = walrusd("init", "--dir", str(home), "--network", network, *arguments, stdin="hunter2")
+    assert done.exit_code == 1
+    assert complaint in done.stderr
+    assert "hunter2" not in done.output
+    assert not home.exists()
+
+
+def test_init_without_a_network_says_what_is_missing(tmp_path: Path) -> None:
+    done = walrusd("init", "--dir", str(tmp_path / "a"))
+    assert done.exit_code == 1
+    assert "sui.urls is missing" in done.stderr
+    (tmp_path / "n.json").write_text('{"sui_url": "http://x"}')
+    done = walrusd("init", "--dir", str(tmp_path / "a"), "--network", str(tmp_path / "n.json"))
+    assert "lacks 'chain_id'" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_init_where_writing_is_forbidden(tmp_path: Path, network: str) -> None:
+    tmp_path.chmod(0o500)
+    done = walrusd("init", "--dir", str(tmp_path / "a"), "--network", network)
+    tmp_path.chmod(0o700)
+    assert done.exit_code == 1
+    assert "cannot write below" in done.stderr
+
+
+def test_config_check_finds_missing_keys_and_wrong_modes(tmp_path: Path, network: str) -> None:
+    home = tmp_path / "alice"
+    walrusd("init", "--dir", str(home), "--network", network)
+    check = ["config", "check", "--config", str(home / "walrusd.toml")]
+    (home / "kek").chmod(0o644)
+    done = walrusd(*check, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["code"] == "keys.mode"
+    (home / "kek").chmod(0o600)
+    (home / "kek").write_bytes(b"\0" * 32)
+    assert "error keys.locked" in walrusd(*check).stderr
+    (home / "keystore").unlink()
+    done = walrusd(*check)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error keys.missing: the keystore {home / 'keystore'} does not")
+    assert "hint: restore it from your backup" in done.stderr
+
+
+def test_config_show_reads_back(tmp_path: Path, network: str) -> None:
+    home = tmp_path / "alice"
+    walrusd("init", "--dir", str(home), "--network", network)
+    config = home / "walrusd.toml"
+    done = walrusd("config", "show", "--config", str(config))
+    assert done.exit_code == 0
+    (home / "again.toml").write_text(done.stdout)
+    again = load_settings(home / "again.toml")
+    assert again.policy == load_settings(config).policy
+    shown = json.loads(walrusd("config", "show", "--config", str(config), "--json").stdout)
+    assert shown["sui"]["chain_id"] == NETWORK["chain_id"]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_verifying_what_is_no_verification_file(tmp_path: Path, as_json: bool) -> None:
+    (tmp_path / "f").write_bytes(b"WALRUSDV" + b"\0" * 40)
+    done = walrusd("verify", str(tmp_path / "f"), *(["--json"] if as_json else []))
+    assert done.exit_code == 1
+    if as_json:
+        assert json.loads(done.stdout)["error"]["code"] == "data.malformed"
+    else:
+        assert done.stderr.startswith("error data.malformed: ")
+    assert walrusd("verify", str(tmp_path / "none")).exit_code == 1
+    assert walrusd("verify", str(tmp_path / "f"), "--digest", "xy").exit_code == 1
+
+
+def test_an_error_from_inside_nurseries_is_readable(capsys) -> None:
+    @typed_errors
+    def deep() -> None:
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", [ChainUnreachable("no node")])])
+
+    with pytest.raises(SystemExit) as caught:
+        deep()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith("error chain.unreachable: no node\nhint: ")
+
+    @typed_errors
+    def mixed() -> None:
+        raise ExceptionGroup("both", [ChainUnreachable("no node"), ZeroDivisionError()])
+
+    with pytest.raises(ExceptionGroup):
+        mixed()
