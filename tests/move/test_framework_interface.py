@@ -25,8 +25,8 @@ VISIBILITY = {None: "private", "public": "public", "public(package)": "friend"}
 BUILT_IN = {"vector"}
 
 _FUNCTION = re.compile(
-    r"(#\[[^\n]*?\] ?)?(?:(public(?:\(package\))?) )?(native )?(?<!macro )fun (\w+)(<[^(]*>)?\(([^)]*)\)"
-    r"\s*(?::\s*(\([^)]*\)|[^{;]+?))?\s*[{;]"
+    r"(#\[[^\n]*?\] ?)?(?:(public(?:\(package\))?) )?(native )?(?<!macro )fun (\w+)"
+    r"(<[^(]*>)?\(([^)]*)\)\s*(?::\s*(\([^)]*\)|[^{;]+?))?\s*[{;]"
 )
 _STRUCT = re.compile(
     r"(#\[test_only\] )?public struct (\w+)(<[^{]*?>)?\s*(?:has [^{]*)?\{([^}]*)\}"

@@ -165,6 +165,11 @@ public(package) fun unbonding_ms(self: &Market): u64 { self.params.unbonding_ms 
 public fun init_for_testing(ctx: &mut TxContext) { init(ctx) }
 
 #[test_only]
+public fun admin_cap_for_testing(ctx: &mut TxContext): AdminCap {
+    AdminCap { id: object::new(ctx) }
+}
+
+#[test_only]
 public fun set_allowed_versions_for_testing(self: &mut Market, versions: vector<u64>) {
     self.allowed_versions = versions
 }
