@@ -50,8 +50,8 @@ def configure_logs(level: str, form: LogFormat, stream: TextIO | None = None) ->
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
-    # httpx logs every request's full URL at INFO; hpack logs every header at DEBUG.
-    for noisy in ("httpx", "httpcore", "hpack", "h2"):
+    # httpx logs every full URL at INFO, hpack every header at DEBUG, hypercorn "CTRL + C to quit".
+    for noisy in ("httpx", "httpcore", "hpack", "h2", "hypercorn.error"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     structlog.configure(
         processors=[
