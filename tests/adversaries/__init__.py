@@ -1,0 +1,1 @@
+"""Daemons that cheat, built from outside through the composition root. Nothing in walrusd can."""

@@ -1,0 +1,1 @@
+"""The demonstration: a whole market on one machine."""

@@ -1,0 +1,69 @@
+"""Live progress: a table that redraws itself on a terminal, plain lines anywhere else."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+
+class Board:
+    """What everybody does right now, and what happened so far."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self._start = time.monotonic()
+        self._rows: dict[str, str] = {}
+        self._phase = ""
+        self._live: Live | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the demonstration began."""
+        return time.monotonic() - self._start
+
+    def phase(self, text: str) -> None:
+        """Begin a part of the demonstration."""
+        self._phase = text
+        self.console.print(f"[bold]{self.seconds:6.1f} s  {escape(text)}[/bold]", soft_wrap=True)
+        self._redraw()
+
+    def tell(self, who: str, text: str) -> None:
+        """Say that something happened."""
+        self._rows[who] = text
+        line = f"{self.seconds:6.1f} s  {escape(who):10}  {escape(text)}"
+        self.console.print(line, soft_wrap=True)
+        self._redraw()
+
+    def show(self, who: str, text: str) -> None:
+        """Change what somebody is doing, without a line of its own."""
+        self._rows[who] = text
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self._live is not None:
+            self._live.update(self._table())
+
+    def _table(self) -> Table:
+        table = Table(title=self._phase, title_justify="left", show_header=False, expand=True)
+        table.add_column(no_wrap=True, width=10)
+        table.add_column(no_wrap=True, ratio=1)
+        for who, text in self._rows.items():
+            table.add_row(escape(who), escape(text))
+        return table
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Redraw the table while the block runs; off a terminal this does nothing."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(self._table(), console=self.console, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None

@@ -1,0 +1,224 @@
+"""After the last transaction: verify, measure, and count every Mist."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+import trio
+
+from tests.demo import task as script
+from tests.demo.audit import (
+    BURN,
+    Account,
+    Supply,
+    compute_accounts,
+    find_discrepancies,
+)
+from tests.demo.board import Board
+from tests.demo.cast import PUBLISHER, Cast
+from tests.demo.control import RefusedError, run_ctl
+from tests.demo.observer import Observer
+from tests.demo.phases import Phases
+from tests.demo.report import Report, SubmissionLine
+from tests.demo.world import World
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import EndReason, SubmissionState
+from walrusd.services.training_backend import ChildTraining
+from walrusd.settings.model import Role
+from walrusd.storage.blobid import format_blob_id
+from walrusd.training.jobs import EvaluateJob, InitJob, Limits, RowsFile
+from walrusd.training.plan import read_plan
+from walrusd.units import BlobId
+
+QUIET_S = 1.5
+"""No transaction for so long: everybody has collected what is theirs."""
+
+
+class Scene(Protocol):
+    """What the end of the demonstration needs to see."""
+
+    cast: Cast
+    board: Board
+    world: World
+    observer: Observer
+    task: str
+    curves: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Books:
+    """Balances of all accounts, and the devnet's count, at one moment. In Mist."""
+
+    balances: dict[str, int]
+    supply: Supply
+
+
+async def read_books(world: World, observer: Observer) -> Books:
+    """Read the balances of every account that the devnet prefunded, and its supply."""
+    addresses = [account["address"] for account in world.network["accounts"]]
+    balances = {address: await observer.client.balance(address) for address in addresses}
+    return Books(dict(balances), Supply.from_json(await world.admin("/supply")))
+
+
+async def examine(scene: Scene, phases: Phases, before: Books) -> Report:
+    """Return the report; called once the aggregate is recorded."""
+    verified = await _verify_aggregate(scene)
+    await _wait_for_claims(scene)
+    phases.begin("examine", "Verifying a file offline, measuring accuracy, counting coins")
+    file_verified = await _verify_file(scene)
+    accuracy_before, accuracy_after = await _measure(scene)
+    report = Report(
+        seed=scene.cast.seed,
+        accuracy_before=accuracy_before,
+        accuracy_after=accuracy_after,
+        aggregate_verified=verified,
+        file_verified=file_verified,
+        loss_curves=scene.curves,
+    )
+    await _count(scene, report, before)
+    phases.end()
+    report.seconds = phases.seconds
+    return report
+
+
+async def _verify_aggregate(scene: Scene) -> bool:
+    """Let an honest contributor's daemon verify the aggregate, with challenges it draws."""
+    honest = [d for d in scene.world.with_role(Role.CONTRIBUTOR) if not d.actor.cheats]
+    checker = honest[0]
+    try:
+        answer = await checker.control.ctl("task", "aggregate", scene.task)
+    except RefusedError as error:
+        scene.board.tell(checker.name, f"could not verify the aggregate: {error}")
+        return False
+    verified = answer["verified"] is True and len(answer["submissions"]) == len(honest)
+    scene.board.tell(checker.name, f"verified the aggregate of {len(answer['submissions'])}")
+    return verified
+
+
+async def _wait_for_claims(scene: Scene) -> None:
+    """Return once nothing is owed to anybody and no transaction has come for a while."""
+    quiet = 0.0
+    height = -1
+    while quiet < QUIET_S:
+        task, submissions = await scene.observer.task(scene.task)
+        owed = task.credits or any(submission.credits for submission in submissions)
+        left = task.pool + task.bond + task.tips
+        model = (await scene.world.daemons[PUBLISHER].control.call("task.show", task=scene.task))[
+            "model"
+        ]
+        now = (await scene.observer.client.service_info()).checkpoint
+        quiet = 0.0 if owed or left or model is None or now != height else quiet + 0.3
+        height = now
+        await trio.sleep(0.3)
+
+
+async def _verify_file(scene: Scene) -> bool:
+    """Download an accepted contributor's verification file and check it without any daemon."""
+    _task, submissions = await scene.observer.task(scene.task)
+    accepted = [sub for sub in submissions if sub.state == SubmissionState.ACCEPTED]
+    if not accepted or accepted[0].commitment is None:
+        return False
+    commitment = accepted[0].commitment
+    name = format_blob_id(BlobId(commitment.file_blob))
+    async with httpx.AsyncClient(timeout=60) as client:
+        answer = await client.get(f"{scene.world.network['walrus_url']}/v1/blobs/{name}")
+    answer.raise_for_status()
+    path = scene.world.directory / "verification-file"
+    path.write_bytes(answer.content)
+    try:
+        checked = await run_ctl("verify", str(path), "--digest", commitment.file_digest.hex())
+    except RefusedError as error:
+        scene.board.tell("offline", f"the verification file fails: {error}")
+        return False
+    scene.board.tell("offline", f"{len(checked['checks'])} checks of a verification file hold")
+    return checked["valid"] is True and checked["anchored"] is True
+
+
+async def _measure(scene: Scene) -> tuple[float, float]:
+    """Return the accuracy on held-out rows of the first weights and of the aggregated ones."""
+    workdir = scene.world.directory / "evaluation"
+    workdir.mkdir()
+    plan = workdir / "plan.json"
+    plan.write_bytes(read_plan(script.make_plan(scene.cast.init_seed)).to_bytes())
+    rows = workdir / "held-out.bin"
+    rows.write_bytes(scene.cast.held_out)
+    shown = await scene.world.daemons[PUBLISHER].control.ctl("task", "show", scene.task)
+    backend = ChildTraining()
+    first = await backend.run(InitJob(str(plan), str(workdir / "init")), _ignore)
+    if first["state_root_0"] != shown["state_root_0"]:
+        raise AssertionError("the task did not start from the plan's own weights")
+
+    async def measure(weights: str) -> float:
+        job = EvaluateJob(str(plan), weights, RowsFile(str(rows)), Limits(threads=1))
+        return float((await backend.run(job, _ignore))["accuracy"])
+
+    return await measure(first["weights"]), await measure(shown["model"]["weights"])
+
+
+async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:
+    """Progress of a job that takes a moment."""
+
+
+async def _count(scene: Scene, report: Report, before: Books) -> None:
+    """Fill in who got what, and whether it all adds up."""
+    world, observer = scene.world, scene.observer
+    market = await observer.reader.market()
+    task, submissions = await observer.task(scene.task)
+    transactions = await observer.transactions()
+    after = await read_books(world, observer)
+    burned = await observer.client.balance(BURN)
+    report.discrepancies = find_discrepancies(
+        transactions,
+        tip=market.params.tip,
+        before=before.balances,
+        after=after.balances,
+        burned=burned,
+        supply_before=before.supply,
+        supply_after=after.supply,
+    )
+    report.burned = burned
+    report.gas = sum(transaction.gas for transaction in transactions)
+    endings = {
+        event.submission: event
+        for transaction in transactions
+        for event in transaction.events
+        if isinstance(event, ev.SubmissionEnded)
+    }
+    names = {d.address: d.name for d in world.daemons.values()}
+    nets = {a: after.balances[a] - before.balances[a] for a in before.balances}
+    report.submissions = [
+        _describe(sub, endings[sub.id], names, nets, scene.cast.cheat.name, task.terms.stake)
+        for sub in submissions
+    ]
+    accounts = compute_accounts(transactions, market.params.tip)
+    stakes = {d.address: script.VERIFIER_STAKE for d in world.with_role(Role.VERIFIER)}
+    report.verifier_nets = {
+        names[address]: accounts.get(address, Account()).net + stake
+        for address, stake in stakes.items()
+    }
+
+
+def _describe(
+    submission: ob.Submission,
+    ending: ev.SubmissionEnded,
+    names: dict[str, str],
+    nets: dict[str, int],
+    cheat: str,
+    stake: int,
+) -> SubmissionLine:
+    dispute = submission.dispute
+    name = names[submission.contributor]
+    return SubmissionLine(
+        name=name,
+        contributor=submission.contributor,
+        cheated=name == cheat,
+        outcome=SubmissionState(ending.state).name.lower(),
+        reason=EndReason(ending.reason).name.lower(),
+        verifiers=tuple(names[seat.verifier] for seat in submission.committee),
+        accuser=None if dispute is None else names[dispute.accuser],
+        jurors=() if dispute is None else tuple(names[j.verifier] for j in dispute.jurors),
+        stake=stake,
+        payout=ending.payout,
+        net=nets[submission.contributor],
+    )

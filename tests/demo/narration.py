@@ -1,0 +1,97 @@
+"""The chain's events as sentences."""
+
+from collections.abc import Mapping
+
+from tests.demo.board import Board
+from walrusd.chain.bcs import Layout
+from walrusd.chain.layouts import events as ev
+from walrusd.core.lifecycle import ChallengeOutcome, EndReason, SubmissionState
+from walrusd.units import format_sui
+
+
+class Narrator:
+    """Tells a board what happens, by name instead of by address."""
+
+    def __init__(self, board: Board, names: Mapping[str, str]) -> None:
+        self._board = board
+        self._names = names
+        self._workers: dict[str, str] = {}
+
+    def name(self, address: str) -> str:
+        """Return an actor's name."""
+        return self._names.get(address, address[:10])
+
+    def _list(self, addresses: list[str]) -> str:
+        return ", ".join(self.name(address) for address in addresses)
+
+    def tell(self, event: Layout) -> None:
+        """Tell one event, if it is worth a line."""
+        told = self._sentence(event)
+        if told is not None:
+            self._board.tell(*told)
+
+    def _sentence(self, event: Layout) -> tuple[str, str] | None:
+        match event:
+            case ev.SeatRegistered():
+                return self.name(event.verifier), f"took a seat with {format_sui(event.stake)}"
+            case ev.DatasetListed():
+                return self.name(event.owner), f"listed {event.title.decode()!r}, encrypted"
+            case ev.TaskOpened():
+                reward = format_sui(event.terms.reward)
+                return self.name(event.publisher), f"opened a task: {reward} each"
+            case ev.KeyRequested():
+                return self.name(event.requester), "asks for the dataset's key"
+            case ev.KeyGranted():
+                return self.name(event.requester), "was granted the key"
+            case ev.SubmissionJoined():
+                self._workers[event.submission] = self.name(event.contributor)
+                return self.name(event.contributor), f"staked {format_sui(event.stake)}"
+            case ev.JoiningClosed():
+                return "chain", f"joining has closed with {event.joined}; the seeds are drawn"
+            case ev.CommitteeDrawn():
+                return "chain", "the beacon for the committees is drawn"
+            case ev.TaskSettled():
+                return "chain", f"the task is settled, {event.accepted} accepted"
+            case ev.AggregateRecorded():
+                return "publisher", "published the aggregate"
+            case ev.FundsReclaimed():
+                return "publisher", f"took back {format_sui(event.amount)}"
+            case ev.CreditClaimed():
+                return self.name(event.owner), f"claimed {format_sui(event.amount)}"
+            case _:
+                return self._sentence_of_work(event)
+
+    def _sentence_of_work(self, event: Layout) -> tuple[str, str] | None:
+        submission = getattr(event, "submission", "")
+        worker = self._workers.get(submission, submission[:10])
+        match event:
+            case ev.SubmissionCommitted():
+                return worker, "committed its work"
+            case ev.CommitteeSeated():
+                return worker, f"is verified by {self._list(event.verifiers)}"
+            case ev.SubmissionOpened():
+                return worker, "opened what was drawn"
+            case ev.SegmentAttested():
+                return self.name(event.verifier), f"attests segment {event.segment} of {worker}"
+            case ev.ChallengeOpened():
+                accuser = self.name(event.accuser)
+                return accuser, f"accuses {worker}: segment {event.index} replays otherwise"
+            case ev.JurySeated():
+                return "jury", f"judges {worker}: {self._list(event.jurors)}"
+            case ev.ChallengeResolved():
+                return "jury", f"accusation of {worker} {_outcome(event.outcome)}"
+            case ev.SubmissionEnded():
+                return worker, self._end(event)
+            case _:
+                return None
+
+    @staticmethod
+    def _end(event: ev.SubmissionEnded) -> str:
+        reason = EndReason(event.reason).name.lower().replace("_", " ")
+        state = SubmissionState(event.state).name.lower()
+        money = f"gets {format_sui(event.payout)}, {format_sui(event.burned)} burned"
+        return f"{state} ({reason}): {money}"
+
+
+def _outcome(outcome: int) -> str:
+    return ChallengeOutcome(outcome).name.lower()

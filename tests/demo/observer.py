@@ -1,0 +1,94 @@
+"""An onlooker on the chain: it owns nothing, and reads what every daemon reads."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
+
+from tests.demo.audit import Transaction
+from walrusd.chain.bcs import Layout
+from walrusd.chain.client import SuiClient, open_client
+from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.grpc import Method
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.layouts.events import EVENTS
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.types import ChainEvent, Event
+from walrusd.chain.wire import need, read_transaction
+
+GET_CHECKPOINT = Method(
+    "/sui.rpc.v2.LedgerService/GetCheckpoint", pb.GetCheckpointRequest, pb.GetCheckpointResponse
+)
+
+Tell = Callable[[Layout], None]
+
+
+class Observer:
+    """Reads of one market."""
+
+    def __init__(self, client: SuiClient, network: dict[str, Any]) -> None:
+        self.client = client
+        self._package = network["package_id"]
+        self.reader = MarketReader(client, self._package, network["market_id"])
+
+    async def task(self, task: str) -> tuple[ob.Task, list[ob.Submission]]:
+        """Return a task and its submissions as they are now."""
+        self.reader.forget(task)
+        found = await self.reader.task(task)
+        ids = [entry.submission for entry in found.entries]
+        for submission in ids:
+            self.reader.forget(submission)
+        await self.reader.prefetch(ob.Submission, ids)
+        return found, [await self.reader.submission(submission) for submission in ids]
+
+    async def seats(self) -> int:
+        """Return how many seats the verifier pool has."""
+        pool = await self.reader.pool_id()
+        self.reader.forget(pool)
+        return len((await self.reader.pool()).seats)
+
+    async def follow(self, tell: Tell) -> None:
+        """Tell every event of the market, from the first one on, until cancelled."""
+
+        async def handle(events: Sequence[ChainEvent], _cursor: Cursor) -> None:
+            for event in events:
+                tell(read_event(event))
+
+        await Follower(self.client, [self._package], Cursor(), poll=0.5).run(handle)
+
+    async def transactions(self) -> list[Transaction]:
+        """Return every transaction after genesis, oldest first."""
+        last = (await self.client.service_info()).checkpoint
+        found: list[Transaction] = []
+        for number in range(1, last + 1):
+            reply = await self.client.endpoints.ask(
+                GET_CHECKPOINT,
+                pb.GetCheckpointRequest(
+                    sequence_number=number, read_mask=FieldMask(["transactions"])
+                ),
+                seconds=20.0,
+            )
+            for raw in need(reply.checkpoint, "checkpoint").transactions:
+                executed = read_transaction(raw)
+                found.append(
+                    Transaction(
+                        sender=str(need(raw.transaction, "transaction").sender),
+                        gas=executed.gas_used.net,
+                        events=tuple(read_event(event) for event in executed.events),
+                    )
+                )
+        return found
+
+
+def read_event(event: Event) -> Layout:
+    """Return an event of the contract."""
+    return EVENTS[event.type.rsplit("::", 1)[-1]].from_bcs(event.contents)
+
+
+@asynccontextmanager
+async def open_observer(network: dict[str, Any]) -> AsyncIterator[Observer]:
+    """Yield an observer of a devnet."""
+    async with open_client([network["sui_url"]], chain_id=network["chain_id"]) as client:
+        yield Observer(client, network)
