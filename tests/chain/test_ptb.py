@@ -15,6 +15,7 @@ from walrusd.chain.ptb import MAX_PURE, Ptb
 from walrusd.chain.signer import Signer
 from walrusd.chain.types import ObjectRef, SharedRef, compute_transaction_digest
 from walrusd.chain.typetags import normalize_type, parse_type_tag
+from walrusd.devnet import ptb as devnet_ptb
 
 ME = Signer(bytes(range(32))).address
 PKG = "0x" + "77" * 32
@@ -232,3 +233,51 @@ def test_type_names(short, full):
 def test_other_names_are_refused(name):
     with pytest.raises(ValueError):  # noqa: PT011 - any reason will do
         parse_type_tag(name)
+
+
+def struct(address: str, module: bytes, name: bytes, *inner: bytes) -> bytes:
+    text = [bytes([len(part)]) + part for part in (module, name)]
+    return b"\x07" + bytes.fromhex(address) + b"".join(text) + bytes([len(inner)]) + b"".join(inner)
+
+
+# By hand, from the order of the TypeTag variants in Sui: bool 0, u8 1, u64 2, u128 3, address 4,
+# signer 5, vector 6, struct 7, u16 8, u32 9, u256 10.
+TAGS = {
+    "u8": b"\x01",
+    "vector<u8>": b"\x06\x01",
+    "vector<vector<address>>": b"\x06\x06\x04",
+    "vector<u256>": b"\x06\x0a",
+    "0x2::sui::SUI": struct("00" * 31 + "02", b"sui", b"SUI"),
+    "vector<0x2::coin::Coin<0x2::sui::SUI>>": b"\x06"
+    + struct("00" * 31 + "02", b"coin", b"Coin", struct("00" * 31 + "02", b"sui", b"SUI")),
+    "0x2::table::Table<u64,vector<bool>>": struct(
+        "00" * 31 + "02", b"table", b"Table", b"\x02", b"\x06\x00"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_type_tags_have_the_bytes_of_the_protocol(name):
+    assert parse_type_tag(name).serialize() == TAGS[name]
+    assert bcs.TypeTag.deserialize(TAGS[name]) == parse_type_tag(name)
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_type_arguments_are_read_back_by_another_implementation(name):
+    ptb = Ptb()
+    ptb.call(f"{PKG}::m::f", types=[name])
+    ptb.vector(element="vector<u8>")
+    raw = build(ptb)
+    call, vector = devnet_ptb.TransactionData.from_bcs(raw).programmable.commands
+    assert call.type_arguments == (normalize_type(name),)
+    assert vector.element_type == "vector<u8>"
+    assert parse_transaction(raw).sender == ME
+
+
+def test_owned_inputs_are_read_back():
+    ptb = Ptb()
+    other = ObjectRef("0x" + "ef" * 32, 3, compute_transaction_digest(b"other"))
+    ptb.call(f"{PKG}::m::f", other, SHARED, ptb.u64(1))
+    sent = parse_transaction(build(ptb))
+    assert sent.owned == (other,)
+    assert sent.gas == (GAS,)

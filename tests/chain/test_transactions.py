@@ -321,8 +321,9 @@ async def test_wait_visible_waits_for_the_checkpoint(node, outbox, autojump_cloc
         assert (await sender.wait_visible(done.digest)).checkpoint == 7
 
 
-def entry(n: int, key: str | None = None) -> OutboxEntry:
-    return OutboxEntry(compute_transaction_digest(b"%d" % n), b"tx", b"sig", "label", key)
+def entry(n: int, key: str | None = None, sender: str = "0xa") -> OutboxEntry:
+    digest = compute_transaction_digest(b"%d" % n)
+    return OutboxEntry(digest, b"tx", b"sig", "label", key, sender)
 
 
 def test_the_outbox_survives_in_the_database(tmp_path):
@@ -342,4 +343,41 @@ def test_two_open_entries_cannot_share_a_key(outbox):
     outbox.mark(entry(1).digest, Outcome.DROPPED)
     outbox.save(entry(2, "k"))
     assert outbox.pending() == [entry(2, "k")]
-    assert outbox.succeeded("k") is None
+    assert outbox.succeeded("k", "0xa") is None
+
+
+def test_senders_that_share_a_database_do_not_meet(outbox):
+    outbox.save(entry(1, "k", "0xa"))
+    outbox.save(entry(2, "k", "0xb"))
+    assert outbox.pending("0xb") == [entry(2, "k", "0xb")]
+    assert len(outbox.pending()) == 2
+
+
+async def test_a_sender_leaves_the_doubts_of_another_alone(database, autojump_clock):
+    other = Signer(bytes(32))
+    nodes = {signer: FakeNode() for signer in (SIGNER, other)}
+    for signer, fake in nodes.items():
+        fake.fund(signer.address, SUI)
+    async with network(nodes[SIGNER]) as one, network(nodes[other]) as two:
+        first = Sender(one, SIGNER, SqliteOutbox(database), patience=5)
+        second = Sender(two, other, SqliteOutbox(database), patience=5)
+        nodes[SIGNER].executable = False
+        with pytest.raises(TransactionUncertain):
+            await first.submit_once("k", do(), budget=2 * GAS)
+        assert (await second.submit_once("k", do(), budget=2 * GAS)).success
+        assert await second.recover() == []
+        nodes[SIGNER].executable = True
+        (settled,) = await first.recover()
+        assert await first.submit_once("k", do(), budget=2 * GAS) == settled
+
+
+async def test_a_table_of_the_first_version_is_brought_up_to_date(node, database, autojump_clock):
+    async with network(node) as client:
+        sender = Sender(client, SIGNER, SqliteOutbox(database))
+        done = await sender.submit_once("k", do(), budget=2 * GAS)
+        database.executescript(
+            "DROP INDEX outbox_sender_key; ALTER TABLE outbox DROP COLUMN sender;"
+            "CREATE UNIQUE INDEX outbox_key ON outbox (key)"
+        )
+        again = Sender(client, SIGNER, SqliteOutbox(database))
+        assert await again.submit_once("k", do(), budget=2 * GAS) == done

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pysui.sui.sui_bcs import bcs
 
+from walrusd.chain import typetags as _typetags  # noqa: F401 - corrects pysui before it reads
 from walrusd.chain.types import ExecutedTransaction, ObjectRef
 from walrusd.units import Address, ObjectId, normalize_address
 
@@ -24,9 +25,13 @@ CREATE TABLE IF NOT EXISTS outbox (
     tx         BLOB NOT NULL,
     signature  BLOB NOT NULL,
     outcome    TEXT NOT NULL CHECK (outcome IN ('pending', 'succeeded', 'failed', 'dropped')),
-    effects    TEXT
+    effects    TEXT,
+    sender     TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS outbox_key ON outbox (key)
+"""
+_INDEXES = """
+DROP INDEX IF EXISTS outbox_key;
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_sender_key ON outbox (sender, key)
     WHERE key IS NOT NULL AND outcome IN ('pending', 'succeeded');
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (sequence) WHERE outcome = 'pending';
 """
@@ -51,6 +56,7 @@ class OutboxEntry:
     signature: bytes
     label: str
     key: str | None = None
+    sender: str = ""
 
 
 class Outbox(Protocol):
@@ -66,32 +72,53 @@ class Outbox(Protocol):
         """Settle the entry ``digest``."""
         ...
 
-    def pending(self) -> list[OutboxEntry]:
-        """Return what is not settled, oldest first."""
+    def pending(self, sender: Address | None = None) -> list[OutboxEntry]:
+        """Return what is not settled, oldest first: of one sender, or of all."""
         ...
 
-    def succeeded(self, key: str) -> ExecutedTransaction | None:
-        """Return the transaction that succeeded under ``key``, if one did."""
+    def succeeded(self, key: str, sender: Address) -> ExecutedTransaction | None:
+        """Return the transaction of ``sender`` that succeeded under ``key``, if one did."""
         ...
 
 
 class SqliteOutbox:
-    """An outbox in one table of a SQLite database."""
+    """An outbox in one table of a SQLite database, which several senders may share."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Create the table if needed. Every change commits, with whatever is open before it."""
         self._connection = connection
         connection.executescript(DDL)
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(outbox)")]
+        if "sender" not in columns:
+            self._add_senders()
+        connection.executescript(_INDEXES)
+
+    def _add_senders(self) -> None:
+        """Bring a table of the first version, which served one sender only, up to date."""
+        with self._connection as db:
+            db.execute("ALTER TABLE outbox ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
+            rows = db.execute("SELECT digest, tx FROM outbox").fetchall()
+            db.executemany(
+                "UPDATE outbox SET sender = ? WHERE digest = ?",
+                [(parse_transaction(tx).sender, digest) for digest, tx in rows],
+            )
 
     def save(self, entry: OutboxEntry) -> None:
         """Keep ``entry`` as pending; also one that was dropped and is tried again unchanged."""
         with self._connection:
             self._connection.execute(
-                "INSERT INTO outbox (digest, label, key, tx, signature, outcome)"
-                " VALUES (?, ?, ?, ?, ?, 'pending')"
+                "INSERT INTO outbox (digest, label, key, tx, signature, sender, outcome)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'pending')"
                 " ON CONFLICT (digest) DO UPDATE SET outcome = 'pending', effects = NULL,"
                 " label = excluded.label, key = excluded.key",
-                (entry.digest, entry.label, entry.key, entry.tx_bytes, entry.signature),
+                (
+                    entry.digest,
+                    entry.label,
+                    entry.key,
+                    entry.tx_bytes,
+                    entry.signature,
+                    entry.sender,
+                ),
             )
 
     def mark(
@@ -105,44 +132,53 @@ class SqliteOutbox:
                 (outcome.value, text, digest),
             )
 
-    def pending(self) -> list[OutboxEntry]:
-        """Return what is not settled, oldest first."""
+    def pending(self, sender: Address | None = None) -> list[OutboxEntry]:
+        """Return what is not settled, oldest first: of one sender, or of all."""
         rows = self._connection.execute(
-            "SELECT digest, tx, signature, label, key FROM outbox"
-            " WHERE outcome = 'pending' ORDER BY sequence"
+            "SELECT digest, tx, signature, label, key, sender FROM outbox"
+            " WHERE outcome = 'pending' AND (?1 IS NULL OR sender = ?1) ORDER BY sequence",
+            (sender,),
         )
         return [OutboxEntry(*row) for row in rows]
 
-    def succeeded(self, key: str) -> ExecutedTransaction | None:
-        """Return the transaction that succeeded under ``key``, if one did."""
+    def succeeded(self, key: str, sender: Address) -> ExecutedTransaction | None:
+        """Return the transaction of ``sender`` that succeeded under ``key``, if one did."""
         row = self._connection.execute(
-            "SELECT effects FROM outbox WHERE key = ? AND outcome = 'succeeded'", (key,)
+            "SELECT effects FROM outbox WHERE key = ? AND sender = ? AND outcome = 'succeeded'",
+            (key, sender),
         ).fetchone()
         return None if row is None else ExecutedTransaction.from_json(json.loads(row[0]))
 
 
 @dataclass(frozen=True)
 class SentTransaction:
-    """What can be read back from transaction bytes: who pays, with what, and until when."""
+    """What can be read back from transaction bytes: who pays, with what, and until when.
+
+    ``owned`` are the inputs that only one transaction may use at that version, besides the gas.
+    """
 
     sender: Address
     gas: tuple[ObjectRef, ...]
     expiration_epoch: int | None
+    owned: tuple[ObjectRef, ...] = ()
 
 
 def parse_transaction(tx_bytes: bytes) -> SentTransaction:
     """Return the sender, gas coins and expiration of bytes that ``Ptb.build`` made."""
     data = bcs.TransactionData.deserialize(tx_bytes).value
     expiration = data.TransactionExpiration
+    objects = [i.value for i in data.TransactionKind.value.Inputs if i.enum_name == "Object"]
     return SentTransaction(
         sender=normalize_address(data.Sender.to_address_str()),
-        gas=tuple(
-            ObjectRef(
-                ObjectId(normalize_address(ref.ObjectID.to_address_str())),
-                ref.SequenceNumber,
-                ref.ObjectDigest.to_digest_str(),
-            )
-            for ref in data.GasData.Payment
-        ),
+        gas=tuple(map(_read_ref, data.GasData.Payment)),
         expiration_epoch=expiration.value if expiration.enum_name == "Epoch" else None,
+        owned=tuple(_read_ref(o.value) for o in objects if o.enum_name == "ImmOrOwnedObject"),
+    )
+
+
+def _read_ref(ref: bcs.ObjectReference) -> ObjectRef:
+    return ObjectRef(
+        ObjectId(normalize_address(ref.ObjectID.to_address_str())),
+        ref.SequenceNumber,
+        ref.ObjectDigest.to_digest_str(),
     )

@@ -136,7 +136,7 @@ class Sender:
         """Do as ``submit``, unless ``key`` has already succeeded: then return that transaction."""
         async with self._turn:
             await self._settle_pending()
-            prior = self._outbox.succeeded(key)
+            prior = self._outbox.succeeded(key, self.address)
             if prior is not None:
                 return prior
             return await self._submit(build, label or key, key, budget)
@@ -186,6 +186,7 @@ class Sender:
             signature=self._signer.sign_transaction(draft.tx_bytes),
             label=label,
             key=key,
+            sender=self.address,
         )
         self._outbox.save(entry)
         executed = await self._delivery.send(entry)
@@ -235,7 +236,7 @@ class Sender:
 
     async def _settle_pending(self) -> list[ExecutedTransaction]:
         settled = []
-        for entry in self._outbox.pending():
+        for entry in self._outbox.pending(self.address):
             try:
                 settled.append(await self._delivery.send(entry, doubt=True))
                 self._last_digest = entry.digest

@@ -1,12 +1,16 @@
 """Move type names as pysui's BCS type tags.
 
 pysui's own parser drops nested type parameters and mistakes some primitive types, so names are
-parsed here and only the result is pysui's.
+parsed here and only the result is pysui's. Its table also says that a vector's element is a list
+of tags, which puts a length byte on the wire that no node expects: the entry is set right here,
+before anything is written or read.
 """
 
 from pysui.sui.sui_bcs import bcs
 
 from walrusd.units import normalize_address
+
+bcs.TypeTag.update_value_at(bcs.TypeTag.get_index("Vector"), bcs.TypeTag)
 
 _PRIMITIVES = {
     "bool": "Bool",
@@ -52,7 +56,7 @@ def _tag(name: str, parameters: list[bcs.TypeTag]) -> bcs.TypeTag:
     if name in _PRIMITIVES and not parameters:
         return bcs.TypeTag(_PRIMITIVES[name])
     if name == "vector" and len(parameters) == 1:
-        return bcs.TypeTag("Vector", parameters)
+        return bcs.TypeTag("Vector", parameters[0])
     parts = name.split("::")
     if len(parts) != 3 or not all(part.isidentifier() for part in parts[1:]):
         raise ValueError(f"not a Move type: {name!r}")
@@ -72,7 +76,7 @@ def normalize_type(text: str) -> str:
 def render_type_tag(tag: bcs.TypeTag) -> str:
     """Return the canonical name of a type tag."""
     if tag.enum_name == "Vector":
-        return f"vector<{render_type_tag(tag.value[0])}>"
+        return f"vector<{render_type_tag(tag.value)}>"
     if tag.enum_name != "Struct":
         return str(tag.enum_name).lower()
     struct = tag.value
