@@ -58,7 +58,9 @@ def call_function(
         raise ExecutionFailure(FailureKind.TYPE_ARITY_MISMATCH)
     if len(call.arguments) != len(function.params):
         raise ExecutionFailure(FailureKind.ARITY_MISMATCH)
-    return _Call(packages, context, slots, package.id, function, call.arguments).run()
+    # Types carry the id of the package that defined them: its first version.
+    origin = package.original_id
+    return _Call(packages, context, slots, origin, function, call.arguments).run()
 
 
 @dataclass

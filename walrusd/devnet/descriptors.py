@@ -12,6 +12,8 @@ from walrusd.devnet.move_env import (
     RandomKind,
 )
 from walrusd.devnet.move_types import COIN, FRAMEWORK, SUI
+from walrusd.devnet.objects import LedgerObject
+from walrusd.devnet.package_objects import read_code, read_linkage
 from walrusd.devnet.packages import Package
 from walrusd.units import normalize_address
 
@@ -51,18 +53,29 @@ def describe_function(package: Package, function: ContractFunction) -> pb.Functi
     )
 
 
-def describe_package(package: Package, version: int) -> pb.Package:
-    """Return the package with its modules and functions; there is no bytecode to show."""
+def describe_package(package: Package, stored: LedgerObject | None) -> pb.Package:
+    """Return the package with its modules, their code, and their functions."""
     modules: dict[str, list[pb.FunctionDescriptor]] = {}
     for function in package.functions.values():
         modules.setdefault(function.module, []).append(describe_function(package, function))
     for name in package.layouts:
         modules.setdefault(name.partition("::")[0], [])
+    code = {} if stored is None else read_code(stored.contents)
+    linkage = [] if stored is None else read_linkage(stored.contents)
+    for name in code:
+        modules.setdefault(name, [])
     return pb.Package(
         storage_id=package.id,
-        original_id=package.id,
-        version=version,
-        modules=[pb.Module(name=m, functions=f) for m, f in sorted(modules.items())],
+        original_id=package.original_id,
+        version=package.version,
+        modules=[
+            pb.Module(name=name, contents=code.get(name), functions=functions)
+            for name, functions in sorted(modules.items())
+        ],
+        linkage=[
+            pb.Linkage(original_id=original, upgraded_id=upgraded, upgraded_version=version)
+            for original, upgraded, version in linkage
+        ],
     )
 
 
@@ -87,7 +100,7 @@ def _signature(package: Package, kind: ParamKind) -> pb.OpenSignature:
     layout = kind.layout
     return pb.OpenSignature(
         reference=_REFERENCES[kind.mode],
-        body=_datatype(f"{package.id}::{layout.MODULE}::{layout.__name__}"),
+        body=_datatype(f"{package.original_id}::{layout.MODULE}::{layout.__name__}"),
     )
 
 

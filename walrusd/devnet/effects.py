@@ -155,6 +155,9 @@ def _encode_failure(failure: ExecutionFailure, package: str) -> bytes:
         return tag + number.to_bytes(2, "little") + encode_length(kind - 1) + tail
     if failure.kind is FailureKind.UNUSED_VALUE_WITHOUT_DROP:
         return tag + b"".join(i.to_bytes(2, "little") for i in failure.index)
+    if failure.upgrade is not None:
+        why, detail = failure.upgrade
+        return tag + encode_length(why - 1) + detail
     if failure.kind is FailureKind.OBJECT_TOO_BIG:
         return tag + b"".join(bcs.write_u64(i) for i in failure.index)
     return tag
@@ -243,6 +246,10 @@ def _status_message(failure: ExecutionFailure | None, package: str) -> pb.Execut
         )
     elif failure.kind is FailureKind.UNUSED_VALUE_WITHOUT_DROP:
         error.index_error = pb.IndexError(index=first, subresult=second)
+    elif failure.upgrade is not None:
+        error.package_upgrade_error = pb.PackageUpgradeError(
+            kind=pb.PackageUpgradeErrorPackageUpgradeErrorKind(int(failure.upgrade[0]))
+        )
     elif failure.kind is FailureKind.OBJECT_TOO_BIG:
         error.size_error = pb.SizeError(size=first, max_size=second)
     return pb.ExecutionStatus(success=False, error=error)

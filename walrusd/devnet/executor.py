@@ -9,6 +9,7 @@ from walrusd.devnet import ptb
 from walrusd.devnet.calls import EmittedEvent, call_function
 from walrusd.devnet.failures import ArgumentFailure as Arg
 from walrusd.devnet.failures import ExecutionFailure, FailureKind, fail_argument
+from walrusd.devnet.framework import UpgradeReceipt, UpgradeTicket, use_ticket
 from walrusd.devnet.move_env import (
     MAX_U64,
     Coin,
@@ -17,8 +18,14 @@ from walrusd.devnet.move_env import (
     MoveAbort,
     MoveContext,
 )
-from walrusd.devnet.move_types import SUI_COIN
-from walrusd.devnet.packages import Contract, Packages, UpgradeCap, compute_held_sui
+from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
+from walrusd.devnet.packages import (
+    Contract,
+    Packages,
+    Published,
+    UpgradeCap,
+    compute_held_sui,
+)
 from walrusd.devnet.values import PureValue, Slots, StructValue, Value
 
 
@@ -43,7 +50,7 @@ class Execution:
         self.context = context
         self.slots = Slots(gas, list(inputs))
         self.events: list[EmittedEvent] = []
-        self.published: list[str] = []
+        self.published: list[Published] = []
         self._initial = [*inputs, *([gas] if gas else [])]
         self._before = sum(
             compute_held_sui(v.value) for v in self._initial if isinstance(v, StructValue)
@@ -84,6 +91,8 @@ class Execution:
             return self._make_vector(command)
         if isinstance(command, ptb.Publish) and self.packages.contract is not None:
             return self._publish(self.packages.contract)
+        if isinstance(command, ptb.Upgrade):
+            return self._upgrade(command)
         raise ExecutionFailure(FailureKind.VM_VERIFICATION_OR_DESERIALIZATION_ERROR)
 
     def _coin(self, found: Value, number: int) -> Coin:
@@ -142,13 +151,23 @@ class Execution:
         """Publish the contract as a new package; its modules were compared before."""
         context = self.context
         package_id = context.fresh_id()
-        self.published.append(package_id)
+        self.published.append(Published(package_id, package_id, 1))
         context.package, before = package_id, len(context.events)
         contract.init(context)
         for event in context.events[before:]:
             self.events.append(EmittedEvent(package_id, event.MODULE, event))
         cap = UpgradeCap(context.fresh_id(), package_id, 1, 0)
         return [StructValue(self.packages.type_of(package_id, UpgradeCap), cap)]
+
+    def _upgrade(self, command: ptb.Upgrade) -> list[Value | None]:
+        """Make a further version of a package; its modules were compared before."""
+        found = self.slots.move(command.ticket, 0)
+        if not isinstance(found, StructValue) or not isinstance(found.value, UpgradeTicket):
+            raise fail_argument(0, Arg.TYPE_MISMATCH)
+        package_id = self.context.fresh_id()
+        upgraded, receipt = use_ticket(self.packages, command, found.value, package_id)
+        self.published.append(upgraded)
+        return [StructValue(self.packages.type_of(FRAMEWORK, UpgradeReceipt), receipt)]
 
     def _check_unused(self) -> None:
         for result, row in enumerate(self.slots.results):

@@ -24,7 +24,16 @@ class FailureKind(IntEnum):
     COMMAND_ARGUMENT_ERROR = 20
     UNUSED_VALUE_WITHOUT_DROP = 22
     INVALID_TRANSFER_OBJECT = 24
+    PACKAGE_UPGRADE_ERROR = 28
     CONSENSUS_OBJECT_OPERATION_NOT_ALLOWED = 32
+
+
+class UpgradeFailure(IntEnum):
+    """Numbers of ``PackageUpgradeErrorKind`` in sui.rpc.v2; BCS has one less."""
+
+    UNABLE_TO_FETCH_PACKAGE = 1
+    DIGEST_DOES_NOT_MATCH = 4
+    PACKAGE_ID_DOES_NOT_MATCH = 6
 
 
 class ArgumentFailure(IntEnum):
@@ -48,8 +57,8 @@ class ExecutionFailure(Exception):
 
     ``argument`` and ``index`` belong to ``COMMAND_ARGUMENT_ERROR``; ``index`` (result, sub) also
     to ``UNUSED_VALUE_WITHOUT_DROP`` and (size, limit) to ``OBJECT_TOO_BIG``; ``abort`` to
-    ``MOVE_ABORT``. ``command`` is filled in by the
-    interpreter.
+    ``MOVE_ABORT``; ``upgrade`` (why, and the BCS of what is wrong) to ``PACKAGE_UPGRADE_ERROR``.
+    ``command`` is filled in by the interpreter.
     """
 
     def __init__(
@@ -59,12 +68,14 @@ class ExecutionFailure(Exception):
         argument: tuple[int, ArgumentFailure] | None = None,
         index: tuple[int, int] = (0, 0),
         abort: MoveAbort | None = None,
+        upgrade: tuple[UpgradeFailure, bytes] | None = None,
     ) -> None:
         super().__init__(kind.name)
         self.kind = kind
         self.argument = argument
         self.index = index
         self.abort = abort
+        self.upgrade = upgrade
         self.command: int | None = None
 
     def describe(self) -> str:
@@ -76,7 +87,8 @@ class ExecutionFailure(Exception):
         if self.argument is not None:
             number, failure = self.argument
             return f"CommandArgumentError{where}: argument {number}: {failure.name}"
-        return f"{self.kind.name}{where}"
+        why = "" if self.upgrade is None else f": {self.upgrade[0].name}"
+        return f"{self.kind.name}{where}{why}"
 
 
 def fail_argument(

@@ -7,6 +7,7 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet import ledger_checks, ptb
 from walrusd.devnet.accounts import Seed
+from walrusd.devnet.framework import bind_framework
 from walrusd.devnet.ledger_checks import CLOCK_ID
 from walrusd.devnet.ledger_run import Run, run_transaction
 from walrusd.devnet.messages import (
@@ -23,7 +24,8 @@ from walrusd.devnet.objects import (
     blake2b256,
     to_base58,
 )
-from walrusd.devnet.packages import Contract, Package, Packages
+from walrusd.devnet.package_objects import read_original_id
+from walrusd.devnet.packages import Contract, Packages
 from walrusd.devnet.records import Supply, describe_run, failed_package
 from walrusd.devnet.store import Batch, Checkpoint, Store, StoredTransaction
 from walrusd.units import address_bytes
@@ -55,7 +57,7 @@ class Ledger:
         if tip is None or seed is None:
             raise ValueError("the store holds no chain")
         self.store = store
-        self.packages = Packages({FRAMEWORK: Package.bind(FRAMEWORK, (), ())}, contract)
+        self.packages = Packages({FRAMEWORK: bind_framework()}, contract)
         self.seed = Seed(seed)
         self.tip = tip
         self.listeners: list[Listener] = []
@@ -117,7 +119,8 @@ class Ledger:
         self._drop(obj.id)
         self._objects[obj.id] = obj
         if obj.type == PACKAGE_TYPE and self.packages.contract is not None:
-            self.packages.add(self.packages.contract.bind(obj.id))
+            bind = self.packages.contract.bind
+            self.packages.add(bind(obj.id, read_original_id(obj), obj.version))
         if obj.owner.kind is OwnerKind.ADDRESS:
             self._owned.setdefault(obj.owner.address, {})[obj.id] = obj
 

@@ -100,7 +100,7 @@ def verify_form(data: ptb.TransactionData, packages: Packages) -> None:
                     f"Dependent package not found on-chain: {command.package}"
                 )
             random_used = random_used or any(_is_random(block, a) for a in command.arguments)
-        elif isinstance(command, ptb.Publish):
+        elif isinstance(command, ptb.Publish | ptb.Upgrade):
             if not packages.publishable(command.modules, command.dependencies):
                 raise TransactionRejectedError(
                     "the devnet has no Move VM: it publishes only the contract that it knows"

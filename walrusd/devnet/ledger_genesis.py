@@ -9,15 +9,14 @@ from walrusd.devnet.ledger_run import Change, GasUsed, Run
 from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext
 from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
 from walrusd.devnet.objects import (
-    EMPTY_PACKAGE,
     IMMUTABLE,
-    PACKAGE_TYPE,
     LedgerObject,
     Owner,
     owned_by,
     shared_since,
 )
-from walrusd.devnet.packages import Contract, Packages, compute_held_sui
+from walrusd.devnet.package_objects import build_package_object
+from walrusd.devnet.packages import Contract, Packages, Published, compute_held_sui
 from walrusd.devnet.records import describe_run
 from walrusd.devnet.store import Batch, Checkpoint, Store
 from walrusd.units import MIST_PER_SUI, address_bytes, address_from_bytes
@@ -53,7 +52,11 @@ def start_chain(
         random_seed=seed.derive("random", digest),
     )
     contract.genesis(context, seed.derive("chain"))
-    objects = [*_system_objects(now_ms, digest), _package_object(package_id, digest)]
+    published = Published(package_id, package_id, _FIRST_VERSION)
+    objects = [
+        *_system_objects(now_ms, digest),
+        build_package_object(published, contract, digest),
+    ]
     objects += _placed_objects(packages, context)
     share = SUI_PER_ACCOUNT * MIST_PER_SUI // COINS_PER_ACCOUNT
     for holder in holders:
@@ -108,10 +111,6 @@ def _system_objects(now_ms: int, digest: bytes) -> list[LedgerObject]:
         _object(CLOCK_ID, shared, f"{FRAMEWORK}::clock::Clock", clock, digest),
         _object(RANDOM_ID, shared, f"{FRAMEWORK}::random::Random", inner, digest),
     ]
-
-
-def _package_object(package_id: str, digest: bytes) -> LedgerObject:
-    return _object(package_id, IMMUTABLE, PACKAGE_TYPE, EMPTY_PACKAGE, digest)
 
 
 def _placed_objects(packages: Packages, context: MoveContext) -> list[LedgerObject]:

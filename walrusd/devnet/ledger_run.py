@@ -11,9 +11,7 @@ from walrusd.devnet.ledger_checks import MIN_COMPUTATION_UNITS, Resolved
 from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext, Placement
 from walrusd.devnet.move_types import SUI_COIN
 from walrusd.devnet.objects import (
-    EMPTY_PACKAGE,
     IMMUTABLE,
-    PACKAGE_TYPE,
     LedgerObject,
     Owner,
     OwnerKind,
@@ -21,6 +19,7 @@ from walrusd.devnet.objects import (
     owned_by,
     shared_since,
 )
+from walrusd.devnet.package_objects import build_package_object
 from walrusd.devnet.packages import Packages
 from walrusd.devnet.values import StructValue, Value
 
@@ -78,7 +77,7 @@ class _Written:
 @dataclass
 class _Outcome:
     written: dict[str, _Written] = field(default_factory=dict)
-    published: list[str] = field(default_factory=list)
+    published: list[LedgerObject] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     wrapped: set[str] = field(default_factory=set)
 
@@ -144,7 +143,7 @@ def _gas_coin(outcome: _Outcome, gas_id: str) -> Coin:
 
 def _collect(execution: Execution, version: int) -> _Outcome:
     """Gather where every object lies after a run without failure."""
-    out = _Outcome(published=execution.published)
+    out = _Outcome(published=_packages(execution))
     sources: dict[str, LedgerObject] = {}
     for found in execution.initial():
         if found.source is not None:
@@ -183,6 +182,17 @@ def _collect(execution: Execution, version: int) -> _Outcome:
     return out
 
 
+def _packages(execution: Execution) -> list[LedgerObject]:
+    """Return the objects of what was published; a package's storage is never paid back."""
+    contract = execution.packages.contract
+    made = []
+    for published in execution.published:
+        assert contract is not None
+        built = build_package_object(published, contract, execution.context.digest)
+        made.append(replace(built, storage_rebate=compute_storage_cost(built.contents)))
+    return made
+
+
 def _check_size(written: _Written) -> None:
     try:
         size = len(written.value.to_bcs())
@@ -218,6 +228,7 @@ def _unchanged(resolved: Resolved) -> _Outcome:
 def _compute_gas(data: ptb.TransactionData, resolved: Resolved, outcome: _Outcome) -> GasUsed:
     """A constant for computation; Sui's price per byte for storage, 99 % of it refundable."""
     storage = sum(compute_storage_cost(w.value.to_bcs()) for w in outcome.written.values())
+    storage += sum(package.storage_rebate for package in outcome.published)
     paid = sum(o.storage_rebate for o in resolved.changing.values())
     rebate = paid * _REBATE_PERCENT // 100
     return GasUsed(MIN_COMPUTATION_UNITS * data.gas.price, storage, rebate, paid - rebate)
@@ -227,7 +238,7 @@ def _list_changes(
     context: MoveContext, resolved: Resolved, outcome: _Outcome, version: int, *, free: bool
 ) -> list[Change]:
     made = context.compute_fresh_ids()
-    changes = [Change(oid, None, _package(oid, context), "created") for oid in outcome.published]
+    changes = [Change(package.id, None, package, "created") for package in outcome.published]
     for oid in sorted({*outcome.written, *outcome.deleted, *outcome.wrapped}):
         before = resolved.changing.get(oid)
         if oid in outcome.written:
@@ -253,8 +264,3 @@ def _list_changes(
             deleted = oid in outcome.deleted
             changes.append(Change(oid, before, None, "deleted" if deleted else "none"))
     return sorted(changes, key=lambda change: change.id)
-
-
-def _package(oid: str, context: MoveContext) -> LedgerObject:
-    """A published package; the devnet keeps no bytecode and charges nothing to store it."""
-    return LedgerObject(oid, 1, IMMUTABLE, PACKAGE_TYPE, EMPTY_PACKAGE, context.digest, 0)

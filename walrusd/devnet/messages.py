@@ -213,6 +213,15 @@ def _command_message(command: ptb.Command) -> pb.Command:
                 modules=list(command.modules), dependencies=list(command.dependencies)
             )
         )
+    if isinstance(command, ptb.Upgrade):
+        return pb.Command(
+            upgrade=pb.Upgrade(
+                modules=list(command.modules),
+                dependencies=list(command.dependencies),
+                package=command.package,
+                ticket=_argument_message(command.ticket),
+            )
+        )
     return pb.Command(
         make_move_vector=pb.MakeMoveVector(
             element_type=command.element_type, elements=_arguments(command.elements)

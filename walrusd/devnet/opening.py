@@ -1,5 +1,6 @@
 """Opens a chain: makes it the first time, finds it again afterwards, and binds our contract."""
 
+import base64
 import json
 import secrets
 import time
@@ -31,6 +32,8 @@ def load_contract() -> Contract:
         genesis=specification.genesis,
         init=specification.init,
         digest=bytes.fromhex(built["digest"]),
+        modules=tuple(base64.b64decode(module) for module in built["modules"]),
+        dependencies=tuple(built["dependencies"]),
     )
 
 

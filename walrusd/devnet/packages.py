@@ -32,6 +32,15 @@ class UpgradeCap(Layout, module="package"):
 
 
 @dataclass(frozen=True)
+class Published:
+    """A version of a package that a transaction makes; types keep the id of the first version."""
+
+    id: str
+    original_id: str
+    version: int
+
+
+@dataclass(frozen=True)
 class Package:
     """A published package. ``layouts`` maps ``module::Name`` to its dataclass."""
 
@@ -39,6 +48,8 @@ class Package:
     functions: dict[tuple[str, str], ContractFunction]
     layouts: dict[str, type[Layout]]
     not_transferable: frozenset[type[Layout]] = frozenset()
+    original_id: str = ""
+    version: int = 1
 
     @classmethod
     def bind(
@@ -47,6 +58,9 @@ class Package:
         functions: Iterable[ContractFunction],
         layouts: Iterable[type[Layout]],
         not_transferable: Iterable[type[Layout]] = (),
+        *,
+        original_id: str | None = None,
+        version: int = 1,
     ) -> "Package":
         """Bind functions and layouts to a package id; ``not_transferable`` lack ``store``."""
         return cls(
@@ -54,6 +68,8 @@ class Package:
             {(f.module, f.name): f for f in functions},
             {f"{layout.MODULE}::{layout.__name__}": layout for layout in layouts},
             frozenset(not_transferable),
+            original_id or package_id,
+            version,
         )
 
 
@@ -63,7 +79,7 @@ class Contract:
 
     ``genesis(ctx, chain_id)`` publishes it and makes its first objects (``chain_id`` has 32
     bytes); ``init(ctx)`` is what publishing alone does. ``digest`` is Sui's digest of the modules
-    that the functions stand for; empty if there are none.
+    that the ``functions`` stand for, which need ``dependencies``; empty if there are none.
     """
 
     functions: Sequence[ContractFunction]
@@ -72,10 +88,19 @@ class Contract:
     genesis: Callable[[MoveContext, bytes], object]
     init: Callable[[MoveContext], object]
     digest: bytes = b""
+    modules: tuple[bytes, ...] = ()
+    dependencies: tuple[str, ...] = ()
 
-    def bind(self, package_id: str) -> Package:
-        """Return the package as the executor calls it."""
-        return Package.bind(package_id, self.functions, self.layouts, self.not_transferable)
+    def bind(self, package_id: str, original_id: str | None = None, version: int = 1) -> Package:
+        """Return the package, or a later version of one, as the executor calls it."""
+        return Package.bind(
+            package_id,
+            self.functions,
+            self.layouts,
+            self.not_transferable,
+            original_id=original_id,
+            version=version,
+        )
 
 
 def compute_package_digest(modules: Iterable[bytes], dependencies: Iterable[str]) -> bytes:
@@ -98,6 +123,11 @@ class Packages:
             return False
         return compute_package_digest(modules, dependencies) == self.contract.digest
 
+    def versions_of(self, package: Package) -> list[Package]:
+        """Return every version of a package, oldest first."""
+        same = (p for p in self.by_id.values() if p.original_id == package.original_id)
+        return sorted(same, key=lambda p: p.version)
+
     def add(self, package: Package) -> None:
         """Make a package callable."""
         self.by_id[package.id] = package
@@ -118,7 +148,9 @@ class Packages:
             return SUI_COIN
         if layout is UpgradeCap:
             return f"{FRAMEWORK}::package::UpgradeCap"
-        return f"{package_id}::{layout.MODULE}::{layout.__name__}"
+        package = self.by_id.get(package_id)
+        address = package_id if package is None else package.original_id
+        return f"{address}::{layout.MODULE}::{layout.__name__}"
 
     def is_transferable(self, package_id: str, layout: type[Layout]) -> bool:
         """Return whether the struct has ``store``, so that anyone may transfer it."""

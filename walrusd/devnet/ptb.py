@@ -124,7 +124,17 @@ class Publish:
     dependencies: tuple[str, ...]
 
 
-Command = MoveCall | TransferObjects | SplitCoins | MergeCoins | MakeMoveVec | Publish
+@dataclass(frozen=True)
+class Upgrade:
+    """Publish another version of ``package``, as ``ticket`` allows."""
+
+    modules: tuple[bytes, ...]
+    dependencies: tuple[str, ...]
+    package: str
+    ticket: Argument
+
+
+Command = MoveCall | TransferObjects | SplitCoins | MergeCoins | MakeMoveVec | Publish | Upgrade
 
 
 @dataclass(frozen=True)
@@ -294,7 +304,11 @@ def _decode_command(reader: bcs.Reader) -> Command:
     if kind == 5:
         element_type = decode_type_tag(reader) if reader.boolean() else None
         return MakeMoveVec(element_type, _decode_arguments(reader))
-    raise MalformedData("package upgrades are not supported by the devnet")
+    if kind == 6:
+        modules = tuple(reader.sequence(bcs.Reader.blob))
+        dependencies = tuple(reader.sequence(bcs.Reader.address))
+        return Upgrade(modules, dependencies, reader.address(), _decode_argument(reader))
+    raise MalformedData(f"unknown command kind {kind}")
 
 
 def _encode_command(command: Command) -> bytes:
@@ -318,6 +332,14 @@ def _encode_command(command: Command) -> bytes:
             b"\4"
             + bcs.write_sequence([bcs.write_blob(m) for m in command.modules])
             + bcs.write_sequence([bcs.write_address(d) for d in command.dependencies])
+        )
+    if isinstance(command, Upgrade):
+        return (
+            b"\6"
+            + bcs.write_sequence([bcs.write_blob(m) for m in command.modules])
+            + bcs.write_sequence([bcs.write_address(d) for d in command.dependencies])
+            + bcs.write_address(command.package)
+            + _encode_argument(command.ticket)
         )
     element = None if command.element_type is None else encode_type_tag(command.element_type)
     return b"\5" + bcs.write_option(element) + _encode_arguments(command.elements)

@@ -141,7 +141,7 @@ class Reads:
         message = object_message(obj, self.ledger.packages)
         package = self.ledger.packages.by_id.get(oid)
         if package is not None:
-            message.package = describe_package(package, obj.version)
+            message.package = describe_package(package, obj)
         return apply_mask(message, mask, ("object_id", "version", "digest"))
 
     async def get_object(self, request: pb.GetObjectRequest) -> pb.GetObjectResponse:
@@ -246,15 +246,17 @@ class Reads:
 
     async def get_package(self, request: pb.GetPackageRequest) -> pb.GetPackageResponse:
         """Describe a package."""
-        return pb.GetPackageResponse(package=describe_package(self._package(request.package_id), 1))
+        package = self._package(request.package_id)
+        stored = self.ledger.get_object(package.id)
+        return pb.GetPackageResponse(package=describe_package(package, stored))
 
     async def list_package_versions(
         self, request: pb.ListPackageVersionsRequest
     ) -> pb.ListPackageVersionsResponse:
-        """List the versions of a package: on the devnet there is one."""
-        package = self._package(request.package_id)
+        """List the versions of a package."""
+        versions = self.ledger.packages.versions_of(self._package(request.package_id))
         return pb.ListPackageVersionsResponse(
-            versions=[pb.PackageVersion(package_id=package.id, version=1)]
+            versions=[pb.PackageVersion(package_id=p.id, version=p.version) for p in versions]
         )
 
 
