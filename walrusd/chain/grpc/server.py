@@ -15,6 +15,7 @@ from walrusd.chain.grpc.connection import (
     close_inbox,
     open_inbox,
 )
+from walrusd.chain.grpc.details import Detail
 from walrusd.chain.grpc.wire import (
     Framer,
     GRPCError,
@@ -27,6 +28,9 @@ from walrusd.chain.grpc.wire import (
 )
 
 log = logging.getLogger(__name__)
+
+_FLUSH = 0.01
+"""Seconds for half a frame to leave before the line goes dead."""
 
 _RESPONSE = [(":status", "200"), ("content-type", "application/grpc")]
 
@@ -42,6 +46,17 @@ class Handler:
     request: type[Message]
     answer: Callable[[Any], Awaitable[Message]] | Callable[[Any], AsyncGenerator[Message, None]]
     streaming: bool = False
+
+
+class HangUpError(Exception):
+    """Raised by a handler to end its call, or the connection, without any status.
+
+    What a proxy or a power cut does to a call; ``reply``, if given, is cut off half-way.
+    """
+
+    def __init__(self, *, reply: Message | None = None, connection: bool = False) -> None:
+        super().__init__("hung up")
+        self.reply, self.connection = reply, connection
 
 
 async def serve_connection(
@@ -84,7 +99,7 @@ async def _serve_call(
                 await call.answer(handler, body)
                 nursery.cancel_scope.cancel()
         except GRPCError as error:
-            call.status, call.text = error.status, error.message or ""
+            call.set_error(error)
         if call.answered:
             call.finish()
     finally:
@@ -130,6 +145,7 @@ class _Call:
 
     def __init__(self, connection: Connection, stream_id: int) -> None:
         self.status, self.text, self.answered = Status.OK, "", True
+        self._details: list[Detail] = []
         self._connection, self._stream_id, self._opened = connection, stream_id, False
 
     async def answer(self, handler: Handler, body: bytes) -> None:
@@ -148,23 +164,47 @@ class _Call:
                 await self._send(await cast("Awaitable[Message]", handler.answer(request)))
         except h2.exceptions.ProtocolError:
             return  # h2 forgets a stream that the caller has reset
+        except HangUpError as hang_up:
+            await self._hang_up(hang_up)
+            return
         except GRPCError as error:
-            self.status, self.text = error.status, error.message or ""
+            self.set_error(error)
         except Exception:
             # One handler's bug must not end everybody's connection.
             log.exception("the handler of %s failed", handler.answer)
             self.status, self.text = Status.INTERNAL, "internal error"
         self.answered = True
 
+    def set_error(self, error: GRPCError) -> None:
+        """Remember the status that the call ends with."""
+        self.status, self.text = error.status, error.message or ""
+        self._details = error.details or []
+
     async def _send(self, reply: Message) -> None:
+        await self._send_bytes(encode_frame(reply))
+
+    async def _send_bytes(self, data: bytes) -> None:
         if not self._opened:
             self._connection.h2.send_headers(self._stream_id, _RESPONSE)
             self._opened = True
-        await self._connection.send_data(self._stream_id, encode_frame(reply), end=False)
+        await self._connection.send_data(self._stream_id, data, end=False)
+
+    async def _hang_up(self, hang_up: HangUpError) -> None:
+        try:
+            if hang_up.reply is not None:
+                frame = encode_frame(hang_up.reply)
+                await self._send_bytes(frame[: len(frame) // 2])
+                await trio.sleep(_FLUSH)
+        except (GRPCError, h2.exceptions.ProtocolError):
+            return  # the caller was quicker
+        if hang_up.connection:
+            self._connection.abandon()
+        else:
+            self._connection.reset(self._stream_id)
 
     def finish(self) -> None:
         """Send the trailers; nothing happens if the caller or the connection is gone."""
-        trailers = status_trailers(self.status, self.text)
+        trailers = status_trailers(self.status, self.text, self._details)
         try:
             self._connection.h2.send_headers(
                 self._stream_id,

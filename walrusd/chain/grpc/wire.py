@@ -4,12 +4,14 @@ Source: the gRPC over HTTP/2 protocol description (PROTOCOL-HTTP2).
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote, unquote
 
 from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError
+
+from walrusd.chain.grpc.details import TRAILER, Detail, decode_details, encode_details
 
 __all__ = [
     "MAX_MESSAGE",
@@ -105,11 +107,15 @@ def encode_timeout(seconds: float) -> str:
     return f"{millis}m" if millis < 10**8 else f"{min(int(seconds), 10**8 - 1)}S"
 
 
-def status_trailers(status: Status, message: str) -> list[tuple[str, str]]:
+def status_trailers(
+    status: Status, message: str, details: Sequence[Detail] = ()
+) -> list[tuple[str, str]]:
     """Return the trailers that end a call with ``status``."""
     trailers = [("grpc-status", str(status.value))]
     if message:
         trailers.append(("grpc-message", quote(message, safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~")))
+    if details:
+        trailers.append((TRAILER, encode_details(status, message, details)))
     return trailers
 
 
@@ -127,7 +133,8 @@ def status_from_headers(headers: Mapping[str, str]) -> GRPCError | Status | None
         status = Status.UNKNOWN
     if status is Status.OK:
         return Status.OK
-    return GRPCError(status, unquote(headers.get("grpc-message", "")))
+    details = decode_details(headers[TRAILER]) if TRAILER in headers else None
+    return GRPCError(status, unquote(headers.get("grpc-message", "")), details)
 
 
 def headers_of(event: Any) -> dict[str, str]:
