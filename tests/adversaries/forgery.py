@@ -74,8 +74,8 @@ class _Forger:
 
     def _noise(self, tensors: Tensors, scale: float) -> Tensors:
         return {
-            name: (self._random.standard_normal(tensor.shape) * scale).astype(np.float32)
-            for name, tensor in tensors.items()
+            name: (self._random.standard_normal(tensors[name].shape) * scale).astype(np.float32)
+            for name in sorted(tensors)  # safetensors keeps no order
         }
 
     def forge_segment(self, segment: int) -> SegmentRecord:

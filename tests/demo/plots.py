@@ -30,12 +30,19 @@ def write_png(path: Path, curves: Curves, forged: str) -> None:
     plt.close(figure)
 
 
-def draw_text(curves: Curves, forged: str, width: int = 78, height: int = 16) -> str:
-    """Return the curves as text without colours."""
-    plotext.clear_figure()
-    plotext.plot_size(width, height)
-    plotext.title("loss by step")
+def draw_text(curves: Curves, forged: str, width: int = 78, height: int = 18) -> str:
+    """Return the curves as text without colours; each is drawn with its name's first letter."""
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(width, height)
+    figure.theme("colorless")
+    figure.title("loss by step")
     for name, losses in sorted(curves.items()):
-        label = f"{name} (invented)" if name == forged else name
-        plotext.plot(list(range(1, len(losses) + 1)), list(losses), label=label, marker="braille")
-    return _ESCAPES.sub("", plotext.build())
+        steps = list(range(1, len(losses) + 1))
+        signal = figure.signal(steps, list(losses), marker=name[0])
+        signal.label(f"{name} (invented)" if name == forged else name)
+        figure.draw(signal)
+    longest = max((len(losses) for losses in curves.values()), default=1)
+    highest = max((max(losses, default=0.0) for losses in curves.values()), default=0.0)
+    figure.legend(x=longest, y=highest, ha="right", relative=True)
+    return _ESCAPES.sub("", str(figure.build()))
