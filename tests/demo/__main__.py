@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cast = choose_cast(options.seed)
     directory = options.dir.absolute()
     status, report = 0, None
+    # Whoever ends us, by Ctrl-C or otherwise: the daemons end too.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     try:
         report = trio.run(partial(play, cast, directory, board))
     except* KeyboardInterrupt:

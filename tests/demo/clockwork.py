@@ -29,6 +29,8 @@ class Clockwork:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self.pending = "nothing was looked at yet"
+        """What the task waits for, in words."""
         self.advances = 0
 
     async def run(self) -> None:
@@ -37,6 +39,7 @@ class Clockwork:
         while True:
             outlook, now_ms = await self._look()
             deadline = outlook.next_deadline(now_ms)
+            self.pending = self._describe(outlook)
             idle = 0 if deadline is None else idle + 1
             if deadline is not None and idle >= SURE_AFTER:
                 minutes = (deadline - now_ms) / 60_000
@@ -45,6 +48,11 @@ class Clockwork:
                 self.advances += 1
                 idle = 0
             await trio.sleep(LOOK_S)
+
+    def _describe(self, outlook: Outlook) -> str:
+        names = {d.address: d.name for d in self._scene.world.daemons.values()}
+        waits = [f"{names.get(duty.who, 'anyone')}: {duty.what}" for duty in outlook.duties]
+        return ", ".join(waits) or "nobody"
 
     async def _look(self) -> tuple[Outlook, int]:
         scene = self._scene

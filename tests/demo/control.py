@@ -28,6 +28,10 @@ class Control:
             timeout=60.0,
         )
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
     async def is_ready(self) -> bool:
         """Say whether every service of the daemon runs."""
         try:

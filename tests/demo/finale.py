@@ -98,15 +98,14 @@ async def _verify_aggregate(scene: Scene) -> bool:
 
 async def _wait_for_claims(scene: Scene) -> None:
     """Return once nothing is owed to anybody and no transaction has come for a while."""
-    quiet = 0.0
-    height = -1
+    publisher = scene.world.daemons[PUBLISHER]
+    await publisher.wait_ready()
+    quiet, height = 0.0, -1
     while quiet < QUIET_S:
         task, submissions = await scene.observer.task(scene.task)
         owed = task.credits or any(submission.credits for submission in submissions)
         left = task.pool + task.bond + task.tips
-        model = (await scene.world.daemons[PUBLISHER].control.call("task.show", task=scene.task))[
-            "model"
-        ]
+        model = (await publisher.control.call("task.show", task=scene.task))["model"]
         now = (await scene.observer.client.service_info()).checkpoint
         quiet = 0.0 if owed or left or model is None or now != height else quiet + 0.3
         height = now

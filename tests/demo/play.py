@@ -35,6 +35,7 @@ class Stage:
         self.observer = observer
         self.curves: dict[str, list[float]] = {}
         self.task = ""
+        self.clockwork = Clockwork(self)
 
 
 Interfere = Callable[[Stage], Awaitable[None]]
@@ -52,13 +53,17 @@ async def play(
     """
     _make_empty(directory)
     phases = Phases(board)
+    stage: Stage | None = None
     with trio.move_on_after(REAL_SECONDS):
         phases.begin("start", "Starting a devnet and 14 daemons")
         async with open_world(directory, cast) as world, open_observer(world.network) as observer:
             stage = Stage(cast, board, world, observer)
             with board.live():
                 return await _act(stage, phases, interfere)
-    raise BrokenWorldError(f"not finished after {REAL_SECONDS:.0f} s, in phase {phases.name!r}")
+    waiting = "" if stage is None else f"; it waits for {stage.clockwork.pending}"
+    raise BrokenWorldError(
+        f"not finished after {REAL_SECONDS:.0f} s, in phase {phases.name!r}{waiting}"
+    )
 
 
 def _make_empty(directory: Path) -> None:
@@ -79,7 +84,7 @@ async def _act(stage: Stage, phases: Phases, interfere: Interfere | None) -> Rep
         await _wait_for_seats(stage)
         phases.begin("open", "Listing the dataset and opening the task")
         stage.task = await open_task(stage)
-        nursery.start_soon(Clockwork(stage).run)
+        nursery.start_soon(stage.clockwork.run)
         nursery.start_soon(_approve_keys, stage)
         if interfere is not None:
             nursery.start_soon(interfere, stage)

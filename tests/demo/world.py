@@ -193,10 +193,14 @@ async def open_world(directory: Path, cast: Cast) -> AsyncIterator[World]:
                     actor, made.address, made.config, logs / f"{actor.name}.log", Control(socket)
                 )
             yield world
-            stop_all([d.process for d in world.daemons.values() if d.process is not None])
     finally:
         running = [d.process for d in world.daemons.values() if d.process is not None]
         stop_all([*running, devnet])
+        assert devnet.stdout is not None
+        devnet.stdout.close()
+        with trio.CancelScope(shield=True):
+            for daemon in world.daemons.values():
+                await daemon.control.close()
 
 
 async def _read_network(devnet: subprocess.Popen[bytes]) -> dict[str, Any]:
