@@ -78,7 +78,7 @@ def snapshot(ledger: Ledger):
         sorted(ledger.list_objects(), key=lambda o: o.id),
         ledger.tip,
         ledger.epoch,
-        ledger.epoch_start_ms,
+        ledger.gas_price,
         ledger.gas_collected,
         ledger.minted,
         ledger.now_ms(),

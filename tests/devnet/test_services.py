@@ -12,6 +12,7 @@ from walrusd.chain.grpc import GRPCError, Method, Status, open_channel, serve_co
 from walrusd.devnet.ledger_genesis import compute_package_id
 from walrusd.devnet.move_types import SUI, SUI_COIN
 from walrusd.devnet.objects import to_base58
+from walrusd.devnet.replica import Replica
 from walrusd.devnet.sui_events import EventService
 from walrusd.devnet.sui_services import build_services
 from walrusd.units import MIST_PER_SUI
@@ -218,7 +219,7 @@ class TestReads:
         assert status is Status.NOT_FOUND
 
     async def test_unknown_methods_are_said_to_be(self, node):
-        status = await node.refused("StateService/GetCoinInfo", coin_type=SUI)
+        status = await node.refused("NameService/LookupName", name="a.sui")
         assert status is Status.UNIMPLEMENTED
 
 
@@ -415,7 +416,7 @@ class TestListEvents:
         ledger = open_ledger()
         for n in range(5):
             deposit(ledger, ALICE, n + 1)
-        service = EventService(ledger, scan_limit=2)
+        service = EventService(Replica(ledger), scan_limit=2)
         nobody = pb.EventLiteral(sender=pb.SenderFilter(address="0x9"))
         request = pb.ListEventsRequest(
             filter=pb.EventFilter(terms=[pb.EventTerm(literals=[nobody])])
@@ -458,7 +459,7 @@ class TestSubscribe:
             if not node.services.events.subscribers:
                 break
         assert node.services.events.subscribers == 0
-        assert node.ledger.listeners == []
+        assert node.services.node.listeners == []
 
     async def test_a_slow_reader_misses_nothing(self, node):
         async with node.channel.stream(SUBSCRIBE, pb.SubscribeEventsRequest()) as stream:

@@ -9,6 +9,10 @@ class TransactionRejectedError(Exception):
     """Raised when a transaction is refused before it runs: nothing changes, nothing is charged."""
 
 
+class EquivocatedError(TransactionRejectedError):
+    """Raised when two transactions claim one version of an object: it is locked for the epoch."""
+
+
 class FailureKind(IntEnum):
     """Numbers of ``ExecutionError.ExecutionErrorKind`` in sui.rpc.v2; BCS has one less."""
 

@@ -4,13 +4,13 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet import ptb
 from walrusd.devnet.accounts import derive_faucet
-from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
+from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.move_types import SUI_COIN
 from walrusd.devnet.ptb import Argument, ArgumentKind
 from walrusd.units import MIST_PER_SUI, Mist, address_bytes, normalize_address
 
 MAX_AMOUNT = Mist(1_000_000 * MIST_PER_SUI)
-_BUDGET = 20_000_000
+_BUDGET_UNITS = 20_000
 
 
 def send_from_faucet(ledger: Ledger, address: str, amount: Mist) -> pb.ExecutedTransaction:
@@ -36,6 +36,6 @@ def send_from_faucet(ledger: Ledger, address: str, amount: Mist) -> pb.ExecutedT
         ),
     )
     payment = (ptb.ObjectRef(coin.id, coin.version, coin.digest_bytes),)
-    gas = ptb.GasData(payment, faucet.address, REFERENCE_GAS_PRICE, _BUDGET)
+    gas = ptb.GasData(payment, faucet.address, ledger.gas_price, _BUDGET_UNITS * ledger.gas_price)
     raw = ptb.TransactionData(block, faucet.address, gas, None).to_bcs()
     return ledger.execute(raw, [faucet.sign(raw)])

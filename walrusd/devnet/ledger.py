@@ -5,17 +5,16 @@ from dataclasses import replace
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.devnet import ledger_checks, ptb
+from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Seed
+from walrusd.devnet.epochs import Epochs
+from walrusd.devnet.failures import EquivocatedError
 from walrusd.devnet.framework import bind_framework
+from walrusd.devnet.history import History
 from walrusd.devnet.ledger_checks import CLOCK_ID
-from walrusd.devnet.ledger_run import Run, run_transaction
-from walrusd.devnet.messages import (
-    object_message,
-    to_datetime,
-    transaction_message,
-)
-from walrusd.devnet.move_env import MoveContext
+from walrusd.devnet.ledger_run import Run
+from walrusd.devnet.locks import Locks
+from walrusd.devnet.messages import to_datetime
 from walrusd.devnet.move_types import FRAMEWORK
 from walrusd.devnet.objects import (
     PACKAGE_TYPE,
@@ -26,11 +25,11 @@ from walrusd.devnet.objects import (
 )
 from walrusd.devnet.package_objects import read_original_id
 from walrusd.devnet.packages import Contract, Packages
-from walrusd.devnet.records import Supply, describe_run, failed_package
+from walrusd.devnet.records import Supply
+from walrusd.devnet.runner import Runner, State
 from walrusd.devnet.store import Batch, Checkpoint, Store, StoredTransaction
 from walrusd.units import address_bytes
 
-REFERENCE_GAS_PRICE = 1_000
 Listener = Callable[[Checkpoint], None]
 
 
@@ -65,8 +64,10 @@ class Ledger:
         self._seal_at_once = seal_at_once
         self._offset_ms = self._number("clock_offset_ms")
         self._last_ms = tip.timestamp_ms
-        self.epoch = self._number("epoch")
-        self.epoch_start_ms = self._number("epoch_start_ms")
+        self.epochs = Epochs(store)
+        self.history = History()
+        self.locks = Locks(store.meta("locks"))
+        self.runner = Runner(self.packages, self.seed)
         self.gas_collected = self._number("gas_collected")
         self.minted = self._number("minted")
         self._next = store.next_number()
@@ -104,13 +105,26 @@ class Ledger:
         self.seal(Batch(meta={"clock_offset_ms": str(self._offset_ms).encode()}))
         return self.now_ms()
 
-    def advance_epoch(self) -> int:
-        """Begin the next epoch and return its number."""
+    @property
+    def epoch(self) -> int:
+        """The number of the current epoch."""
+        return self.epochs.number
+
+    @property
+    def gas_price(self) -> int:
+        """The reference gas price of the current epoch, in Mist for a unit of gas."""
+        return self.epochs.gas_price
+
+    def advance_epoch(self, gas_price: int | None = None) -> int:
+        """Begin the next epoch, perhaps with another gas price, and return its number.
+
+        Raises:
+            ValueError: if the price is not positive.
+        """
         self.seal()
-        self.epoch += 1
-        self.epoch_start_ms = self.now_ms()
-        meta = {"epoch": self.epoch, "epoch_start_ms": self.epoch_start_ms}
-        self.seal(Batch(meta={k: str(v).encode() for k, v in meta.items()}))
+        meta = self.epochs.advance(self.now_ms(), gas_price)
+        self.locks = Locks()
+        self.seal(Batch(meta={**meta, "locks": self.locks.to_bytes()}))
         return self.epoch
 
     # --- objects --------------------------------------------------------------------------------
@@ -142,11 +156,7 @@ class Ledger:
     def list_owned(self, address: str, move_type: str | None = None) -> list[LedgerObject]:
         """Return what an address owns, by id; ``move_type`` may leave type arguments out."""
         return sorted(
-            (
-                obj
-                for obj in self._owned.get(address, {}).values()
-                if move_type is None or _is_of_type(obj.type, move_type)
-            ),
+            (obj for obj in self._owned.get(address, {}).values() if obj.has_type(move_type)),
             key=lambda obj: obj.id,
         )
 
@@ -178,60 +188,42 @@ class Ledger:
         digest = ptb.compute_transaction_digest(raw)
         if (done := self.store.transaction(digest)) is not None:
             return pb.ExecutedTransaction.FromString(done.executed)
-        data = ledger_checks.decode_transaction(raw)
-        ledger_checks.verify_signatures(raw, data, signatures)
-        ledger_checks.verify_expiration(data, self.epoch)
-        run = self._run(data, digest, paying=True)
-        executed = self.describe(run, data, raw, digest)
+        data, resolved = self.runner.admit(raw, signatures, self)
+        try:
+            self.locks.check(resolved.changing.values(), to_base58(digest))
+        except EquivocatedError:
+            self._save_locks()
+            raise
+        run = self.runner.run(data, resolved, digest, self)
+        executed = self.runner.describe(run, data, raw, digest, self)
         executed.signatures = [
             pb.UserSignature(bcs=pb.Bcs(name="UserSignature", value=s)) for s in signatures
         ]
         self._apply(run, executed, digest)
         return executed
 
-    def simulate(self, data: ptb.TransactionData) -> tuple[pb.ExecutedTransaction, Run]:
-        """Run a transaction without signatures and without effect.
-
-        Without gas coins, a coin that exists nowhere pays.
+    def hold(self, raw: bytes, signatures: list[bytes]) -> None:
+        """Accept a transaction as validators do before it has a quorum: its objects are locked.
 
         Raises:
             TransactionRejectedError: as in ``execute``.
         """
-        raw = data.to_bcs()
         digest = ptb.compute_transaction_digest(raw)
-        run = self._run(data, digest, paying=bool(data.gas.payment))
-        executed = self.describe(run, data, raw, digest)
-        objects = [o for c in run.changes for o in (c.before, c.after) if o is not None]
-        executed.objects = pb.ObjectSet(objects=[object_message(o, self.packages) for o in objects])
-        return executed, run
+        if self.store.transaction(digest) is None:
+            _, resolved = self.runner.admit(raw, signatures, self)
+            try:
+                self.locks.take(resolved.changing.values(), to_base58(digest))
+            finally:
+                self._save_locks()
 
-    def _run(self, data: ptb.TransactionData, digest: bytes, *, paying: bool) -> Run:
-        ledger_checks.verify_form(data, self.packages)
-        now = self.now_ms()
-        resolved = ledger_checks.resolve_inputs(data, self.get_object, self.packages, now)
-        if paying:
-            ledger_checks.verify_gas(data, resolved, REFERENCE_GAS_PRICE)
-        context = MoveContext(
-            sender=data.sender,
-            now_ms=now,
-            epoch=self.epoch,
-            package="0x" + "0" * 64,
-            digest=digest,
-            random_seed=self.seed.derive("random", digest),
-        )
-        return run_transaction(self.packages, context, data, resolved)
+    def _save_locks(self) -> None:
+        self.store.commit(Batch(meta={"locks": self.locks.to_bytes()}))
 
-    def describe(
-        self, run: Run, data: ptb.TransactionData, raw: bytes, digest: bytes
-    ) -> pb.ExecutedTransaction:
-        """Return a run as a node shows it, without its objects."""
-        return describe_run(
-            run,
-            transaction_message(data, raw, digest),
-            digest,
-            self.epoch,
-            failed_package(run, data),
-        )
+    def simulate(
+        self, data: ptb.TransactionData, state: State | None = None
+    ) -> tuple[pb.ExecutedTransaction, Run]:
+        """Run a transaction without effect on ``state``, what a node has seen; see ``Runner``."""
+        return self.runner.simulate(data, state or self)
 
     def _apply(self, run: Run, executed: pb.ExecutedTransaction, digest: bytes) -> None:
         collected = self.gas_collected + run.gas.net
@@ -243,6 +235,10 @@ class Ledger:
             events=[e.SerializeToString() for e in events],
             meta={"gas_collected": str(collected).encode()},
         )
+        before = {c.id: c.before for c in run.changes}
+        if self.locks.release([o for o in before.values() if o is not None]):
+            batch.meta["locks"] = self.locks.to_bytes()
+        self.history.record(self._next, before)
         end = self._next + 1
         if self._seal_at_once:
             self.seal(batch, end)
@@ -314,7 +310,3 @@ class Ledger:
                     obj = self.store.object_version(change.object_id, version)
                     out += [] if obj is None else [obj]
         return out
-
-
-def _is_of_type(have: str, wanted: str) -> bool:
-    return have == wanted or have.startswith(wanted + "<")

@@ -132,6 +132,10 @@ class LedgerObject:
         """Mist in a SUI coin; 0 for every other object."""
         return (self.coin_balance or 0) if self.type == f"{COIN}<{SUI}>" else 0
 
+    def has_type(self, move_type: str | None) -> bool:
+        """Return whether it is of ``move_type``, which may leave type arguments out, or be None."""
+        return move_type is None or self.type == move_type or self.type.startswith(move_type + "<")
+
     def is_owned_by(self, address: str) -> bool:
         """Return whether ``address`` (canonical) owns this object."""
         return self.owner.kind is OwnerKind.ADDRESS and self.owner.address == address

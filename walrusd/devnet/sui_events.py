@@ -8,12 +8,11 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.masks import apply_mask
-from walrusd.devnet.move_types import normalize_type
 from walrusd.devnet.records import place_event
+from walrusd.devnet.replica import Replica
+from walrusd.devnet.requests import parse_address, parse_type, refuse_field
 from walrusd.devnet.store import Checkpoint, StoredEvent
-from walrusd.devnet.sui_reads import parse_address
 
 _LIMIT, _MAX_LIMIT = 50, 1_000
 _LAST = 0xFFFFFFFF
@@ -25,6 +24,14 @@ Position = tuple[int, int]
 def encode_cursor(position: Position) -> bytes:
     """Return the opaque cursor of a position."""
     return _CURSOR.pack(*position)
+
+
+def _event_type(text: str) -> str:
+    """Return a canonical type or module; ``0x2::coin`` names all types of a module."""
+    if text.count("::") == 1:
+        package, _, module = text.partition("::")
+        return f"{parse_address(package, 'event_type')}::{module}"
+    return parse_type(text, "event_type")
 
 
 def matches(wanted: pb.EventFilter | None, event: pb.Event) -> bool:
@@ -46,7 +53,7 @@ def _literal_holds(literal: pb.EventLiteral, event: pb.Event) -> bool:
         return same and module in ("", event.module)
     if literal.event_type is not None:
         text = literal.event_type.event_type or ""
-        wanted = normalize_type(text) if "::" in text else parse_address(text, "event_type")
+        wanted = _event_type(text) if "::" in text else parse_address(text, "event_type")
         have = str(event.event_type)
         return have == wanted or have.startswith((wanted + "::", wanted + "<"))
     raise GRPCError(Status.UNIMPLEMENTED, "the devnet does not know this event filter")
@@ -67,16 +74,17 @@ class _Scan:
 
 
 class EventService:
-    """Answers from the store; subscriptions are woken by the ledger and read from the store too.
+    """Answers from the store; subscriptions are woken by the node and read from the store too.
 
     Args:
-        ledger: the chain.
+        node: what has been seen of the chain.
         heartbeat: seconds of quiet after which a subscription gets a progress frame.
         scan_limit: events looked at per ListEvents call before it ends with SCAN_LIMIT.
     """
 
-    def __init__(self, ledger: Ledger, *, heartbeat: float = 5.0, scan_limit: int = 10_000) -> None:
-        self.ledger = ledger
+    def __init__(self, node: Replica, *, heartbeat: float = 5.0, scan_limit: int = 10_000) -> None:
+        self.node = node
+        self._store = node.ledger.store
         self.subscribers = 0
         self._heartbeat = heartbeat
         self._scan_limit = scan_limit
@@ -120,9 +128,9 @@ class EventService:
         )
 
     def _plan(self, request: pb.ListEventsRequest, options: pb.QueryOptions) -> _Scan:
-        tip = self.ledger.tip
+        tip = self.node.tip
         descending = options.ordering is pb.Ordering.DESCENDING
-        first = request.start_checkpoint or 0
+        first = self._first(request.start_checkpoint, options.after)
         end = tip.sequence + 1
         reasons = pb.QueryEndReason
         reason = reasons.LEDGER_TIP
@@ -150,27 +158,36 @@ class EventService:
             descending=descending,
         )
 
+    def _first(self, asked: int | None, after: bytes | None) -> int:
+        """Return where the scan starts: never in history that this node has forgotten."""
+        lowest = self.node.lowest
+        place = self._bound(after)
+        start = asked if place is None else self._checkpoint_of(place[0])
+        if start is not None and start < lowest:
+            raise GRPCError(Status.OUT_OF_RANGE, f"checkpoints below {lowest} are pruned")
+        return max(asked or 0, lowest)
+
     def _number_at(self, sequence: int, tip: Checkpoint) -> int:
         """Return the number of the first transaction of a checkpoint."""
-        found = self.ledger.store.checkpoint(sequence)
+        found = self._store.checkpoint(sequence)
         return tip.end_number if found is None else found.first_number
 
     def _checkpoint_of(self, number: int) -> int:
-        (stored,) = self.ledger.store.transactions_between(number, number + 1)
+        (stored,) = self._store.transactions_between(number, number + 1)
         return stored.checkpoint or 0
 
     def _bound(self, cursor: bytes | None) -> Position | None:
         if not cursor:
             return None
         if len(cursor) != _CURSOR.size:
-            raise GRPCError(Status.INVALID_ARGUMENT, "invalid cursor")
+            raise refuse_field("options", "not a cursor of this server")
         number, position = _CURSOR.unpack(cursor)
-        if number >= max(self.ledger.tip.end_number, 1):
-            raise GRPCError(Status.INVALID_ARGUMENT, "invalid cursor: beyond the ledger's tip")
+        if number >= max(self.node.tip.end_number, 1):
+            raise refuse_field("options", "the cursor is beyond the ledger's tip")
         return number, position
 
     def _read(self, scan: _Scan, at: Position) -> list[StoredEvent]:
-        store, size = self.ledger.store, 500
+        store, size = self._store, 500
         if scan.descending:
             found = store.events_before(at, scan.first_number, scan.end_number, size)
             return [e for e in found if (e.number, e.position) > scan.after]
@@ -199,16 +216,18 @@ class EventService:
         def ring(_: Checkpoint) -> None:
             bell.set()
 
-        self.ledger.listeners.append(ring)
+        self.node.listeners.append(ring)
         self.subscribers += 1
         try:
-            seen = self.ledger.tip
+            seen = self.node.tip
             yield _progress(seen)
+            beat = trio.current_time() + self._heartbeat
             while True:
-                with trio.move_on_after(self._heartbeat):
+                due = min(beat, self.node.next_arrival())
+                with trio.move_on_at(due):
                     await bell.wait()
                 bell = trio.Event()
-                tip = self.ledger.tip
+                tip = self.node.tip
                 for stored in self._between(seen, tip):
                     event = place_event(stored)
                     if matches(request.filter, event):
@@ -218,16 +237,18 @@ class EventService:
                                 (stored.number, stored.position), stored.checkpoint - 1
                             ),
                         )
+                if tip is not seen or trio.current_time() >= beat:
+                    beat = trio.current_time() + self._heartbeat
+                    yield _progress(tip)
                 seen = tip
-                yield _progress(seen)
         finally:
-            self.ledger.listeners.remove(ring)
+            self.node.listeners.remove(ring)
             self.subscribers -= 1
 
     def _between(self, seen: Checkpoint, tip: Checkpoint) -> list[StoredEvent]:
         out: list[StoredEvent] = []
         at: Position = (seen.end_number, -1)
-        while batch := self.ledger.store.events_after(at, seen.end_number, tip.end_number, 500):
+        while batch := self._store.events_after(at, seen.end_number, tip.end_number, 500):
             out += batch
             at = (batch[-1].number, batch[-1].position)
         return out

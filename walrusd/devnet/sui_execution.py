@@ -4,13 +4,14 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet import ptb
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
+from walrusd.devnet.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.ledger_checks import MAX_GAS_BUDGET, MAX_GAS_COINS
 from walrusd.devnet.ledger_run import Run
 from walrusd.devnet.masks import apply_mask
 from walrusd.devnet.move_env import ContractDefectError
 from walrusd.devnet.move_types import SUI_COIN
+from walrusd.devnet.replica import Replica
+from walrusd.devnet.requests import refuse_field
 from walrusd.devnet.sui_reads import Reads
 from walrusd.devnet.unresolved import Request, resolve_request
 from walrusd.devnet.values import PureValue, StructValue
@@ -20,10 +21,11 @@ _SAFE_OVERHEAD = 1_000
 
 
 class ExecutionService:
-    """Runs transactions on the ledger."""
+    """Runs transactions on the ledger, and simulates them on what its node has seen."""
 
-    def __init__(self, ledger: Ledger, reads: Reads) -> None:
-        self.ledger = ledger
+    def __init__(self, replica: Replica, reads: Reads) -> None:
+        self.ledger = replica.ledger
+        self.replica = replica
         self.reads = reads
 
     async def execute_transaction(
@@ -34,35 +36,39 @@ class ExecutionService:
         signatures = [s.bcs.value or b"" for s in request.signatures if s.bcs is not None]
         try:
             executed = self.ledger.execute(raw, signatures)
-        except TransactionRejectedError as e:
-            raise GRPCError(Status.INVALID_ARGUMENT, str(e)) from e
-        except ContractDefectError as e:
-            raise GRPCError(Status.INTERNAL, f"defect of the contract: {e}") from e
+        except (TransactionRejectedError, ContractDefectError) as e:
+            raise _refuse(e) from e
         self.reads.add_objects(executed, request.read_mask)
         return pb.ExecuteTransactionResponse(
             transaction=apply_mask(executed, request.read_mask, _DEFAULT_EXECUTED)
         )
+
+    def hold(self, request: pb.ExecuteTransactionRequest) -> None:
+        """Bring signed bytes to the validators and no further: their objects are locked."""
+        signatures = [s.bcs.value or b"" for s in request.signatures if s.bcs is not None]
+        try:
+            self.ledger.hold(_signed_bytes(request), signatures)
+        except TransactionRejectedError as e:
+            raise _refuse(e) from e
 
     async def simulate_transaction(
         self, request: pb.SimulateTransactionRequest
     ) -> pb.SimulateTransactionResponse:
         """Run a transaction, resolved or not, without effect; choose its gas if asked."""
         if request.transaction is None:
-            raise GRPCError(Status.INVALID_ARGUMENT, "missing field: transaction")
+            raise refuse_field("transaction", "missing field", reason="FIELD_MISSING")
         checked = request.checks is not pb.SimulateTransactionRequestTransactionChecks.DISABLED
         try:
-            wanted = resolve_request(request.transaction, self.ledger)
+            wanted = resolve_request(request.transaction, self.replica)
             choose = bool(request.do_gas_selection) and checked and not wanted.payment
             data = self._choose_gas(wanted) if choose else _as_given(wanted)
-            executed, run = self.ledger.simulate(data)
-        except TransactionRejectedError as e:
-            raise GRPCError(Status.INVALID_ARGUMENT, str(e)) from e
-        except ContractDefectError as e:
-            raise GRPCError(Status.INTERNAL, f"defect of the contract: {e}") from e
+            executed, run = self.ledger.simulate(data, self.replica)
+        except (TransactionRejectedError, ContractDefectError) as e:
+            raise _refuse(e) from e
         reply = pb.SimulateTransactionResponse(
             transaction=executed,
             command_outputs=_outputs(run),
-            suggested_gas_price=REFERENCE_GAS_PRICE,
+            suggested_gas_price=self.replica.gas_price,
         )
         return apply_mask(reply, request.read_mask)
 
@@ -70,11 +76,11 @@ class ExecutionService:
         """Pick a budget (what a first run needs, and some more) and the largest coins."""
         budget = wanted.budget
         if not budget:
-            _, run = self.ledger.simulate(wanted.with_gas((), MAX_GAS_BUDGET))
+            _, run = self.ledger.simulate(wanted.with_gas((), MAX_GAS_BUDGET), self.replica)
             cost = run.gas.computation + run.gas.storage
             budget = min(cost + _SAFE_OVERHEAD * wanted.price, MAX_GAS_BUDGET)
         used = {i.ref.id for i in wanted.programmable.inputs if isinstance(i, ptb.OwnedInput)}
-        coins = [c for c in self.ledger.list_owned(wanted.owner, SUI_COIN) if c.id not in used]
+        coins = [c for c in self.replica.list_owned(wanted.owner, SUI_COIN) if c.id not in used]
         coins = sorted(coins, key=lambda c: -c.sui_balance)[:MAX_GAS_COINS]
         if sum(c.sui_balance for c in coins) < budget:
             raise TransactionRejectedError(
@@ -85,10 +91,18 @@ class ExecutionService:
         return wanted.with_gas(payment, budget)
 
 
+def _refuse(error: TransactionRejectedError | ContractDefectError) -> GRPCError:
+    if isinstance(error, ContractDefectError):
+        return GRPCError(Status.INTERNAL, f"defect of the contract: {error}")
+    equivocated = isinstance(error, EquivocatedError)
+    status = Status.FAILED_PRECONDITION if equivocated else Status.INVALID_ARGUMENT
+    return GRPCError(status, str(error))
+
+
 def _signed_bytes(request: pb.ExecuteTransactionRequest) -> bytes:
     message = request.transaction
     if message is None or message.bcs is None or not message.bcs.value:
-        raise GRPCError(Status.INVALID_ARGUMENT, "missing field: transaction.bcs.value")
+        raise refuse_field("transaction.bcs.value", "missing field", reason="FIELD_MISSING")
     return bytes(message.bcs.value)
 
 

@@ -1,6 +1,5 @@
 """Reads of sui.rpc.v2: service, epoch, checkpoints, objects, coins, functions, transactions."""
 
-import base58
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
@@ -8,89 +7,77 @@ from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 import walrusd
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet.descriptors import describe_function, describe_package
-from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
 from walrusd.devnet.masks import apply_mask
 from walrusd.devnet.messages import object_message, to_datetime
-from walrusd.devnet.move_types import COIN, SUI, normalize_type
+from walrusd.devnet.move_types import COIN, SUI
 from walrusd.devnet.objects import to_base58
 from walrusd.devnet.packages import Package
+from walrusd.devnet.replica import Replica
+from walrusd.devnet.requests import (
+    parse_address,
+    parse_digest,
+    parse_page,
+    parse_type,
+    refuse_field,
+)
 from walrusd.devnet.store import Checkpoint
-from walrusd.units import normalize_address
 
 _MAX_BATCH = 1000
 _PAGE, _MAX_PAGE = 50, 1000
 
 
-def parse_address(text: str | None, field: str) -> str:
-    """Return a canonical address or id, or refuse the request."""
-    try:
-        return normalize_address(text or "")
-    except ValueError as e:
-        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid {field}: {e}") from e
-
-
-def parse_digest(text: str | None) -> bytes:
-    """Return the 32 bytes of a digest, or refuse the request."""
-    try:
-        raw = bytes(base58.b58decode(text or ""))
-    except ValueError as e:
-        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid digest: {text!r}") from e
-    if len(raw) != 32:
-        raise GRPCError(Status.INVALID_ARGUMENT, f"invalid digest: {text!r}")
-    return raw
-
-
 class Reads:
-    """Answers from the ledger; every method answers one RPC and changes nothing."""
+    """Answers from what a node has seen; every method answers one RPC and changes nothing."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, node: Replica) -> None:
+        self.node = node
+        self.ledger = node.ledger
 
     # --- LedgerService ------------------------------------------------------------------------
 
     async def get_service_info(self, _: pb.GetServiceInfoRequest) -> pb.GetServiceInfoResponse:
         """Name the chain, its tip and this server."""
-        tip = self.ledger.tip
+        tip = self.node.tip
         return pb.GetServiceInfoResponse(
             chain_id=self.ledger.chain_id,
             chain="devnet",
-            epoch=self.ledger.epoch,
+            epoch=self.node.epoch,
             checkpoint_height=tip.sequence,
             # A live network seals several checkpoints a second; here only transactions seal one,
             # so the tip's own time would stand still while the clock runs.
-            timestamp=to_datetime(self.ledger.now_ms()),
-            lowest_available_checkpoint=0,
-            lowest_available_checkpoint_objects=0,
+            timestamp=to_datetime(self.node.now_ms()),
+            lowest_available_checkpoint=self.node.lowest,
+            lowest_available_checkpoint_objects=self.node.lowest,
             server=f"walrusd-devnet/{walrusd.__version__}",
         )
 
     async def get_epoch(self, request: pb.GetEpochRequest) -> pb.GetEpochResponse:
         """Describe the current or a past epoch."""
         ledger = self.ledger
-        number = ledger.epoch if request.epoch is None else request.epoch
+        current = self.node.epoch
+        number = current if request.epoch is None else request.epoch
         first = ledger.store.first_checkpoint_of(number)
-        if number > ledger.epoch or first is None:
+        if number > current or first is None:
             raise GRPCError(Status.NOT_FOUND, f"Epoch {number} not found")
-        following = ledger.store.first_checkpoint_of(number + 1)
+        following = ledger.store.first_checkpoint_of(number + 1) if number < current else None
         epoch = pb.Epoch(
             epoch=number,
             first_checkpoint=first.sequence,
             last_checkpoint=None if following is None else following.sequence - 1,
             start=to_datetime(first.timestamp_ms),
             end=None if following is None else to_datetime(following.timestamp_ms),
-            reference_gas_price=REFERENCE_GAS_PRICE,
+            reference_gas_price=ledger.epochs.price_at(number),
             protocol_config=pb.ProtocolConfig(protocol_version=1),
         )
         return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
 
     async def get_checkpoint(self, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
         """Show a checkpoint by number or digest; the newest if neither is given."""
-        store = self.ledger.store
-        found: Checkpoint | None = self.ledger.tip
+        found: Checkpoint | None = self.node.tip
         if request.sequence_number is not None:
-            found = store.checkpoint(request.sequence_number)
+            found = self.node.checkpoint(request.sequence_number)
         elif request.digest:
-            found = store.checkpoint_by_digest(parse_digest(request.digest))
+            found = self.node.checkpoint_by_digest(parse_digest(request.digest))
         if found is None:
             raise GRPCError(Status.NOT_FOUND, "Checkpoint not found")
         shown = apply_mask(
@@ -134,7 +121,7 @@ class Reads:
 
     def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
         oid = parse_address(request.object_id, "object_id")
-        obj = self.ledger.get_object(oid, request.version)
+        obj = self.node.get_object(oid, request.version)
         if obj is None:
             at = "" if request.version is None else f" with version {request.version}"
             raise GRPCError(Status.NOT_FOUND, f"Object {oid}{at} not found")
@@ -153,7 +140,7 @@ class Reads:
     ) -> pb.BatchGetObjectsResponse:
         """Show several objects; a missing one is an error in its place."""
         if len(request.requests) > _MAX_BATCH:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"at most {_MAX_BATCH} objects at once")
+            raise refuse_field("requests", f"at most {_MAX_BATCH} objects at once")
         out = []
         for item in request.requests:
             try:
@@ -161,24 +148,41 @@ class Reads:
             except GRPCError as e:
                 if e.status is not Status.NOT_FOUND:
                     raise
-                error = RpcStatus(code=e.status.value, message=e.message or "")
-                out.append(pb.GetObjectResult(error=error))
+                out.append(pb.GetObjectResult(error=_in_place(e)))
         return pb.BatchGetObjectsResponse(objects=out)
 
     async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
         """Show an executed transaction, with its checkpoint once it is in one."""
-        found = self.ledger.get_transaction(parse_digest(request.digest))
-        if found is None:
-            raise GRPCError(Status.NOT_FOUND, f"Transaction {request.digest} not found")
-        self.add_objects(found, request.read_mask)
-        shown = apply_mask(found, request.read_mask, ("digest",))
+        shown = self._transaction(request.digest, request.read_mask)
         return pb.GetTransactionResponse(transaction=shown)
+
+    async def batch_get_transactions(
+        self, request: pb.BatchGetTransactionsRequest
+    ) -> pb.BatchGetTransactionsResponse:
+        """Show several transactions; a missing one is an error in its place."""
+        if len(request.digests) > _MAX_BATCH:
+            raise refuse_field("digests", f"at most {_MAX_BATCH} transactions at once")
+        out = []
+        for digest in request.digests:
+            try:
+                shown = self._transaction(digest, request.read_mask)
+                out.append(pb.GetTransactionResult(transaction=shown))
+            except GRPCError as e:
+                out.append(pb.GetTransactionResult(error=_in_place(e)))
+        return pb.BatchGetTransactionsResponse(transactions=out)
+
+    def _transaction(self, digest: str | None, mask: FieldMask | None) -> pb.ExecutedTransaction:
+        found = self.node.get_transaction(parse_digest(digest))
+        if found is None:
+            raise GRPCError(Status.NOT_FOUND, f"Transaction {digest} not found")
+        self.add_objects(found, mask)
+        return apply_mask(found, mask, ("digest",))
 
     def add_objects(self, executed: pb.ExecutedTransaction, mask: FieldMask | None) -> None:
         """Add the object set, if the mask asks for it."""
         paths = [] if mask is None else mask.paths
         if any(p in {"*", "objects"} or p.startswith("objects.") for p in paths):
-            objects = self.ledger.list_changed_objects(executed)
+            objects = self.node.list_changed_objects(executed)
             executed.objects = pb.ObjectSet(
                 objects=[object_message(o, self.ledger.packages) for o in objects]
             )
@@ -190,12 +194,9 @@ class Reads:
     ) -> pb.ListOwnedObjectsResponse:
         """List what an address owns, in pages ordered by object id."""
         owner = parse_address(request.owner, "owner")
-        wanted = normalize_type(request.object_type) if request.object_type else None
-        objects = self.ledger.list_owned(owner, wanted)
-        if request.page_token:
-            after = request.page_token.decode("ascii", "replace")
-            objects = [o for o in objects if o.id > after]
-        size = min(request.page_size or _PAGE, _MAX_PAGE)
+        wanted = parse_type(request.object_type, "object_type") if request.object_type else None
+        after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
+        objects = [o for o in self.node.list_owned(owner, wanted) if o.id > after]
         page = objects[:size]
         return pb.ListOwnedObjectsResponse(
             objects=[
@@ -211,14 +212,14 @@ class Reads:
 
     def _balances(self, owner: str) -> dict[str, int]:
         totals: dict[str, int] = {}
-        for obj in self.ledger.list_owned(owner, COIN):
+        for obj in self.node.list_owned(owner, COIN):
             coin_type = obj.type[len(COIN) + 1 : -1]
             totals[coin_type] = totals.get(coin_type, 0) + (obj.coin_balance or 0)
         return totals
 
     async def get_balance(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
         """Add up the coins of one type."""
-        wanted = normalize_type(request.coin_type or SUI)
+        wanted = parse_type(request.coin_type or SUI, "coin_type")
         total = self._balances(parse_address(request.owner, "owner")).get(wanted, 0)
         return pb.GetBalanceResponse(balance=_balance(wanted, total))
 
@@ -226,6 +227,23 @@ class Reads:
         """Add up the coins of every type."""
         totals = self._balances(parse_address(request.owner, "owner"))
         return pb.ListBalancesResponse(balances=[_balance(t, n) for t, n in totals.items()])
+
+    async def list_dynamic_fields(
+        self, request: pb.ListDynamicFieldsRequest
+    ) -> pb.ListDynamicFieldsResponse:
+        """List the dynamic fields of an object: the contract has none (see its rules)."""
+        parent = parse_address(request.parent, "parent")
+        parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
+        apply_mask(pb.DynamicField(parent=parent), request.read_mask, ("parent", "field_id"))
+        return pb.ListDynamicFieldsResponse()
+
+    async def get_coin_info(self, request: pb.GetCoinInfoRequest) -> pb.GetCoinInfoResponse:
+        """Describe a coin type: SUI is the only one."""
+        wanted = parse_type(request.coin_type or "", "coin_type")
+        if wanted != SUI:
+            raise GRPCError(Status.NOT_FOUND, f"Coin type {request.coin_type} not found")
+        metadata = pb.CoinMetadata(decimals=9, name="Sui", symbol="SUI", description="")
+        return pb.GetCoinInfoResponse(coin_type=wanted, metadata=metadata)
 
     # --- MovePackageService -------------------------------------------------------------------
 
@@ -262,3 +280,7 @@ class Reads:
 
 def _balance(coin_type: str, total: int) -> pb.Balance:
     return pb.Balance(coin_type=coin_type, balance=total, coin_balance=total, address_balance=0)
+
+
+def _in_place(error: GRPCError) -> RpcStatus:
+    return RpcStatus(code=error.status.value, message=error.message or "")

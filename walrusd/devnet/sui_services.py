@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.chain.grpc import Handler
+from walrusd.devnet.faults import Faults
 from walrusd.devnet.ledger import Ledger
+from walrusd.devnet.replica import Replica
 from walrusd.devnet.sui_events import EventService
 from walrusd.devnet.sui_execution import ExecutionService
 from walrusd.devnet.sui_reads import Reads
@@ -13,19 +15,25 @@ from walrusd.devnet.sui_reads import Reads
 
 @dataclass(frozen=True)
 class SuiServices:
-    """The services of one ledger and their routes, ready for ``serve_connection``."""
+    """The services of one node and their routes, ready for ``serve_connection``."""
 
+    node: Replica
+    faults: Faults
     reads: Reads
     execution: ExecutionService
     events: EventService
     table: dict[str, Handler]
 
 
-def build_services(ledger: Ledger, *, heartbeat: float = 5.0) -> SuiServices:
-    """Return the services of sui.rpc.v2 on ``ledger``."""
-    reads = Reads(ledger)
-    execution = ExecutionService(ledger, reads)
-    events = EventService(ledger, heartbeat=heartbeat)
+def build_services(
+    ledger: Ledger, *, heartbeat: float = 5.0, node: Replica | None = None
+) -> SuiServices:
+    """Return the services of sui.rpc.v2 on one node; one that sees everything at once if None."""
+    node = node or Replica(ledger)
+    reads = Reads(node)
+    execution = ExecutionService(node, reads)
+    events = EventService(node, heartbeat=heartbeat)
+    faults = Faults(hold=execution.hold)
     routes = {
         "LedgerService/GetServiceInfo": Handler(pb.GetServiceInfoRequest, reads.get_service_info),
         "LedgerService/GetEpoch": Handler(pb.GetEpochRequest, reads.get_epoch),
@@ -35,6 +43,9 @@ def build_services(ledger: Ledger, *, heartbeat: float = 5.0) -> SuiServices:
             pb.BatchGetObjectsRequest, reads.batch_get_objects
         ),
         "LedgerService/GetTransaction": Handler(pb.GetTransactionRequest, reads.get_transaction),
+        "LedgerService/BatchGetTransactions": Handler(
+            pb.BatchGetTransactionsRequest, reads.batch_get_transactions
+        ),
         "LedgerService/ListEvents": Handler(
             pb.ListEventsRequest, events.list_events, streaming=True
         ),
@@ -43,6 +54,10 @@ def build_services(ledger: Ledger, *, heartbeat: float = 5.0) -> SuiServices:
         ),
         "StateService/GetBalance": Handler(pb.GetBalanceRequest, reads.get_balance),
         "StateService/ListBalances": Handler(pb.ListBalancesRequest, reads.list_balances),
+        "StateService/ListDynamicFields": Handler(
+            pb.ListDynamicFieldsRequest, reads.list_dynamic_fields
+        ),
+        "StateService/GetCoinInfo": Handler(pb.GetCoinInfoRequest, reads.get_coin_info),
         "MovePackageService/GetFunction": Handler(pb.GetFunctionRequest, reads.get_function),
         "MovePackageService/GetPackage": Handler(pb.GetPackageRequest, reads.get_package),
         "MovePackageService/ListPackageVersions": Handler(
@@ -59,4 +74,4 @@ def build_services(ledger: Ledger, *, heartbeat: float = 5.0) -> SuiServices:
         ),
     }
     table = {f"/sui.rpc.v2.{name}": handler for name, handler in routes.items()}
-    return SuiServices(reads, execution, events, table)
+    return SuiServices(node, faults, reads, execution, events, faults.wrap(table))

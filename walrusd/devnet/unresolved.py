@@ -9,11 +9,11 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
 from walrusd.devnet import ptb
 from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger import REFERENCE_GAS_PRICE, Ledger
 from walrusd.devnet.ledger_checks import decode_transaction
 from walrusd.devnet.move_env import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move_types import encode_pure, normalize_type
 from walrusd.devnet.objects import OwnerKind
+from walrusd.devnet.replica import Replica
 from walrusd.units import address_from_bytes, normalize_address
 
 _NO_DIGEST = bytes(32)
@@ -37,8 +37,8 @@ class Request:
         return ptb.TransactionData(self.programmable, self.sender, gas, self.expiration)
 
 
-def resolve_request(message: pb.Transaction, ledger: Ledger) -> Request:
-    """Fill in what a client left open, by looking at the ledger.
+def resolve_request(message: pb.Transaction, node: Replica) -> Request:
+    """Fill in what a client left open, by looking at what the node has seen.
 
     Raises:
         TransactionRejectedError: if something named does not exist or cannot be understood.
@@ -62,14 +62,14 @@ def resolve_request(message: pb.Transaction, ledger: Ledger) -> Request:
     payment = message.gas_payment or pb.GasPayment()
     expiration = message.expiration
     return Request(
-        programmable=_Resolver(block, ledger).resolve(),
+        programmable=_Resolver(block, node).resolve(),
         sender=sender,
         payment=tuple(
             ptb.ObjectRef(_address(r.object_id), r.version or 0, _digest(r.digest))
             for r in payment.objects
         ),
         owner=_address(payment.owner) if payment.owner else sender,
-        price=payment.price or REFERENCE_GAS_PRICE,
+        price=payment.price or node.gas_price,
         budget=payment.budget or 0,
         expiration=None if expiration is None else expiration.epoch,
     )
@@ -93,9 +93,9 @@ def _digest(text: str | None) -> bytes:
 
 
 class _Resolver:
-    def __init__(self, block: pb.ProgrammableTransaction, ledger: Ledger) -> None:
+    def __init__(self, block: pb.ProgrammableTransaction, node: Replica) -> None:
         self.block = block
-        self.ledger = ledger
+        self.node = node
         self.kinds: dict[int, list[ParamKind]] = {}
         for command in block.commands:
             self._note_uses(command)
@@ -112,7 +112,7 @@ class _Resolver:
         elif (transfer := command.transfer_objects) is not None:
             self._note(transfer.address, PureKind("address"))
         elif (call := command.move_call) is not None:
-            package = self.ledger.packages.by_id.get(_address(call.package))
+            package = self.node.packages.by_id.get(_address(call.package))
             function = package and package.functions.get((call.module or "", call.function or ""))
             for argument, kind in zip(
                 call.arguments, function.params if function else (), strict=False
@@ -134,7 +134,7 @@ class _Resolver:
 
     def _object(self, number: int, item: pb.Input) -> ptb.Input:
         oid = _address(item.object_id)
-        obj = self.ledger.get_object(oid)
+        obj = self.node.get_object(oid)
         if obj is None:
             raise TransactionRejectedError(f"unable to find object {oid}")
         if obj.owner.kind is OwnerKind.SHARED:
