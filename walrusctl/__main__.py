@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from walrusctl.commands import daemon, dataset, keys, local, node, task
+from walrusctl.commands import contract, daemon, dataset, keys, local, node, task
 from walrusctl.session import EXIT_USAGE, fail
 
 EPILOG = """\b
@@ -25,7 +25,7 @@ def cli() -> None:
 for command in (
     *(daemon.status, daemon.watch, daemon.why),
     *(task.task, dataset.dataset, keys.keys, node.node),
-    *(local.init, local.verify, local.config),
+    *(local.init, local.verify, local.config, contract.contract),
 ):
     cli.add_command(command)
 

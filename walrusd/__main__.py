@@ -5,59 +5,15 @@ runs, so that ``--help`` and ``config`` do not wait for torch.
 """
 
 import json
-import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
 import walrusd
-from walrusd.errors import BadRequest, ConfigError, VerificationFailed, WalrusdError
-from walrusd.runtime.groups import first_leaf
-
-DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
-P = ParamSpec("P")
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_config_option = click.option(
-    "--config",
-    type=_FILE,
-    default=DEFAULT_CONFIG,
-    envvar="WALRUSD_CONFIG",
-    show_default=True,
-    help="Configuration file.",
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
-
-
-def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """End ``command`` with exit status 1 and a readable message when it raises a typed error."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (WalrusdError, BaseExceptionGroup) as exc:
-            leaf = first_leaf(exc)
-            if isinstance(exc, BaseExceptionGroup) and exc.split(WalrusdError)[1] is not None:
-                raise  # something else went wrong as well: a bug, with its traceback
-            assert isinstance(leaf, WalrusdError)
-            fail(leaf, as_json=bool(kwargs.get("as_json")))
-
-    return run
-
-
-def fail(error: WalrusdError, *, as_json: bool) -> None:
-    """Print an error, and end with exit status 1."""
-    if as_json:
-        click.echo(json.dumps({"error": error.to_json()}))
-    else:
-        click.echo(f"error {error.code}: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
-    sys.exit(1)
+from walrusd.command_line import FILE, config_option, json_option, typed_errors
+from walrusd.contract_commands import contract
+from walrusd.errors import BadRequest, ConfigError, VerificationFailed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +23,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_config_option
+@config_option
 @typed_errors
 def run(config: Path) -> None:
     """Run the daemon until SIGTERM."""
@@ -91,7 +47,11 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @cli.command()
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True)
 @click.option("--role", "roles", multiple=True, default=["contributor"], show_default=True)
-@click.option("--network", type=_FILE, help="JSON as printed by `walrusd devnet --json`.")
+@click.option(
+    "--network",
+    metavar="NAME|FILE",
+    help="devnet, localnet, testnet, mainnet, a profile's file, or JSON of `walrusd devnet`.",
+)
 @click.option("--sui-url", "sui_urls", multiple=True, help="gRPC endpoint; repeat for failover.")
 @click.option("--chain-id", help="Chain identifier.")
 @click.option("--package-id", help="Package of the market.")
@@ -101,7 +61,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @click.option("--shards", type=int, help="Shards of the Walrus network.")
 @click.option("--key-file", type=click.File("r"), help="File with a suiprivkey1…; - is stdin.")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting.")
-@_json_option
+@json_option
 @typed_errors
 def init(directory: Path, *, as_json: bool, **options: Any) -> None:
     """Make configuration and keys of a new daemon in DIR; nothing is overwritten."""
@@ -123,7 +83,7 @@ def init(directory: Path, *, as_json: bool, **options: Any) -> None:
 def _compose_document(
     *,
     roles: tuple[str, ...],
-    network: Path | None,
+    network: str | None,
     sui_urls: tuple[str, ...],
     aggregators: tuple[str, ...],
     publishers: tuple[str, ...],
@@ -134,6 +94,9 @@ def _compose_document(
 
     document = {"sui": {}, "walrus": {}} if network is None else read_network(network)
     document["daemon"] = {"data_dir": "state", "socket": "control.sock", "roles": list(roles)}
+    if aggregators:
+        # Other aggregators are of another network, or serve it otherwise: its nodes do not fit.
+        document["walrus"].pop("nodes", None)
     given = {
         "sui": {
             "urls": list(sui_urls),
@@ -153,9 +116,9 @@ def _compose_document(
 
 
 @cli.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--digest", help="The header digest recorded on chain, in hexadecimal.")
-@_json_option
+@json_option
 @typed_errors
 def verify(file: Path, digest: str | None, *, as_json: bool) -> None:
     """Check a verification file, offline."""
@@ -206,8 +169,8 @@ def config() -> None:
 
 
 @config.command("show")
-@_config_option
-@_json_option
+@config_option
+@json_option
 @typed_errors
 def config_show(config: Path, *, as_json: bool) -> None:
     """Print the configuration with all defaults filled in."""
@@ -223,8 +186,8 @@ def config_show(config: Path, *, as_json: bool) -> None:
 
 
 @config.command("check")
-@_config_option
-@_json_option
+@config_option
+@json_option
 @typed_errors
 def config_check(config: Path, *, as_json: bool) -> None:
     """Check the configuration, and that the keystore opens; nothing is sent anywhere."""
@@ -245,6 +208,9 @@ def config_check(config: Path, *, as_json: bool) -> None:
         )
     else:
         click.echo(f"{config} is good: {', '.join(roles)} as {address}")
+
+
+cli.add_command(contract)
 
 
 def main() -> None:

@@ -19,10 +19,9 @@ from walrusd.chain.events import Cursor, Follower
 from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
-from walrusd.chain.types import decode_digest
 from walrusd.core.aborts import ABORTS
 from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
-from walrusd.errors import ConfigError, WrongNetwork
+from walrusd.errors import ConfigError
 from walrusd.rpc.app import make_rpc_app
 from walrusd.rpc.listen import open_control_socket, serve_rpc
 from walrusd.runtime.broadcast import Broadcast
@@ -33,6 +32,7 @@ from walrusd.services.bell import Bell
 from walrusd.services.chain_clock import ChainClock
 from walrusd.services.chain_watcher import ChainWatcher
 from walrusd.services.committer import Committer
+from walrusd.services.contract_check import verify_contract
 from walrusd.services.cranker import Cranker
 from walrusd.services.juror import Juror
 from walrusd.services.opener import Opener
@@ -69,28 +69,15 @@ def read_keys(settings: Settings) -> KeyBundle:
     return open_keystore(read_secret_file(settings.keys.keystore, "keystore"), RawKek(kek))
 
 
-async def check_network(settings: Settings, contract: ContractClient) -> None:
-    """Refuse to spend anything on another market than the configuration names.
-
-    Raises:
-        WrongNetwork: if the market belongs to another chain or package.
-    """
-    market = await contract.market()
-    if market.package != settings.sui.package_id:
-        raise WrongNetwork(
-            f"market {market.id} belongs to package {market.package}",
-            hint="correct sui.package_id or sui.market_id in the configuration",
-        )
-    info = await contract.client.service_info()
-    if market.chain_id != decode_digest(info.chain_id):
-        raise WrongNetwork(f"market {market.id} was made for another chain than {info.chain_id}")
-
-
 @asynccontextmanager
 async def open_tools(
     settings: Settings, make_training: MakeTraining
 ) -> AsyncIterator[tuple[Tools, ChainClock, SuiClient]]:
-    """Open everything the services need, and close it in reverse."""
+    """Open everything the services need, and close it in reverse.
+
+    Nothing is signed before the contract on chain has proved to be the one we were built for.
+    """
+    ids = settings.sui.require_contract()
     keys = read_keys(settings)
     signer = Signer(keys.sui_seed)
     data_dir = settings.daemon.data_dir
@@ -111,8 +98,10 @@ async def open_tools(
             },
             max_budget=Mist(settings.sui.gas_budget),
         )
-        contract = ContractClient(client, sender, settings.sui.package_id, settings.sui.market_id)
-        await check_network(settings, contract)
+        contract = ContractClient(
+            client, sender, ids.package, ids.market, called_package_id=ids.latest
+        )
+        await verify_contract(contract, ids)
         store = await stack.enter_async_context(
             WalrusStore(
                 settings.walrus.aggregators,
@@ -183,7 +172,8 @@ async def run_services(
     saved = tools.records.get("chain", "cursor")
     cursor = Cursor() if saved is None else Cursor.from_json(saved)
     settings = tools.settings
-    follower = Follower(client, [settings.sui.package_id], cursor, poll=settings.timing.poll_s)
+    versions = settings.sui.require_contract().versions
+    follower = Follower(client, versions, cursor, poll=settings.timing.poll_s)
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.keep_running, clock)
         await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))

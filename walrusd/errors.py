@@ -164,6 +164,20 @@ class WrongNetwork(OurFault):
     code = "chain.wrong_network"
 
 
+class ContractNotPublished(OurFault):
+    """Raised when a configuration or profile names no contract, or one that is not there."""
+
+    code = "chain.no_contract"
+    default_hint = "publish one with `walrusctl contract publish`, or take over another's profile"
+
+
+class ContractMismatch(OurFault):
+    """Raised when the contract on chain is not the one this walrusd was built for."""
+
+    code = "chain.wrong_contract"
+    default_hint = "use the walrusd release that fits the contract; nothing was spent"
+
+
 class InsufficientBalance(OurFault):
     """Raised when an address has too little SUI for what it must pay."""
 
@@ -221,6 +235,16 @@ class StoreRefused(OurFault):
     """Raised when a publisher refuses to store a blob."""
 
     code = "storage.refused"
+
+
+# --- this machine ---------------------------------------------------------------------------------
+
+
+class LocalFault(WorldFault):
+    """Raised when a file of this daemon cannot be read or written."""
+
+    code = "local.file"
+    default_hint = "check the disk and the owner of daemon.data_dir"
 
 
 # --- the devnet ----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keyst
 from walrusd.errors import ConfigError
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Settings
+from walrusd.settings.profile import load_profile
 from walrusd.settings.render import render_settings
 from walrusd.settings.secrets import KEK_BYTES, read_kek, read_secret_file
 from walrusd.units import Address
@@ -97,12 +98,18 @@ def read_address(settings: Settings) -> Address:
     return Signer(bundle.sui_seed).address
 
 
-def read_network(path: Path) -> Document:
-    """Return the sections that a network file determines, as ``walrusd devnet --json`` prints it.
+def read_network(name_or_path: str) -> Document:
+    """Return the sections that a network determines.
+
+    ``name_or_path`` is the name or the file of a profile, or a ``.json`` file as
+    ``walrusd devnet --json`` prints it.
 
     Raises:
-        ConfigError: if the file cannot be read, or lacks something.
+        ConfigError: if there is no such profile, or the file cannot be read or lacks something.
     """
+    if not name_or_path.endswith(".json"):
+        return load_profile(name_or_path).to_document()
+    path = Path(name_or_path)
     try:
         network = json.loads(path.read_text("utf-8"))
     except OSError as exc:

@@ -17,7 +17,7 @@ def _run_walrusd(*arguments: str) -> None:
     sys.exit(subprocess.call([sys.executable, "-m", "walrusd", *arguments]))  # noqa: S603
 
 
-def _offline(name: str, summary: str) -> click.Command:
+def offline(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary, add_help_option=False, context_settings=_PASS_ON)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
@@ -26,6 +26,6 @@ def _offline(name: str, summary: str) -> click.Command:
     return command
 
 
-init = _offline("init", "Make configuration and keys of a new daemon; see `init --help`.")
-verify = _offline("verify", "Check a verification FILE, offline; see `verify --help`.")
-config = _offline("config", "`config check` or `config show` a configuration file.")
+init = offline("init", "Make configuration and keys of a new daemon; see `init --help`.")
+verify = offline("verify", "Check a verification FILE, offline; see `verify --help`.")
+config = offline("config", "`config check` or `config show` a configuration file.")

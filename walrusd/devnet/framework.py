@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from walrusd.chain.bcs import U8, Bytes, Id, Layout
+from walrusd.chain.bytecode import compute_package_digest
 from walrusd.devnet import bcs, ptb
 from walrusd.devnet.failures import ExecutionFailure, FailureKind, UpgradeFailure
 from walrusd.devnet.move_env import (
@@ -20,7 +21,6 @@ from walrusd.devnet.packages import (
     Packages,
     Published,
     UpgradeCap,
-    compute_package_digest,
 )
 from walrusd.units import address_from_bytes
 

@@ -1,6 +1,5 @@
 """What the devnet knows of Move: packages bound to Python functions, and layouts of types."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +15,10 @@ from walrusd.chain.bcs import (
     Uid,
     Vector,
 )
+from walrusd.chain.bytecode import compute_package_digest
 from walrusd.devnet.move_env import Coin, ContractFunction, MoveContext
 from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
 from walrusd.errors import MalformedData
-from walrusd.units import address_bytes
 
 
 class UpgradeCap(Layout, module="package"):
@@ -101,13 +100,6 @@ class Contract:
             original_id=original_id,
             version=version,
         )
-
-
-def compute_package_digest(modules: Iterable[bytes], dependencies: Iterable[str]) -> bytes:
-    """Return Sui's digest of a package: BLAKE2b of the sorted module hashes and dependencies."""
-    parts = [hashlib.blake2b(module, digest_size=32).digest() for module in modules]
-    parts += [address_bytes(dependency) for dependency in dependencies]
-    return hashlib.blake2b(b"".join(sorted(parts)), digest_size=32).digest()
 
 
 @dataclass

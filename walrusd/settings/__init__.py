@@ -15,6 +15,12 @@ from walrusd.settings.model import (
     VerifierSettings,
     WalrusSettings,
 )
+from walrusd.settings.profile import (
+    NetworkProfile,
+    load_profile,
+    render_profile,
+    write_profile,
+)
 from walrusd.settings.render import render_settings
 from walrusd.settings.secrets import read_kek, read_secret_file
 
@@ -23,6 +29,7 @@ __all__ = [
     "DatasetOwnerSettings",
     "KeysSettings",
     "LogFormat",
+    "NetworkProfile",
     "PolicySettings",
     "Role",
     "Settings",
@@ -30,11 +37,14 @@ __all__ = [
     "TimingSettings",
     "VerifierSettings",
     "WalrusSettings",
+    "load_profile",
     "load_settings",
     "parse_amount",
     "parse_settings",
     "read_kek",
     "read_secret_file",
+    "render_profile",
     "render_settings",
     "settings_from_document",
+    "write_profile",
 ]

@@ -120,9 +120,12 @@ def _sui(reader: TableReader) -> SuiSettings:
     return SuiSettings(
         urls=reader.urls("urls"),
         chain_id=reader.string("chain_id", "the chain identifier of the network"),
-        package_id=ObjectId(reader.identifier("package_id", "the id of the market's package")),
-        market_id=ObjectId(reader.identifier("market_id", "the id of the shared Market object")),
+        package_id=reader.object_id("package_id", "the id of the market's package"),
+        market_id=reader.object_id("market_id", "the id of the shared Market object"),
         gas_budget=reader.amount("gas_budget", DEFAULT_GAS_BUDGET),
+        upgraded_package_id=reader.object_id(
+            "upgraded_package_id", "the id of the package version to call"
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from walrusd.errors import ContractNotPublished
 from walrusd.units import Address, Mist, ObjectId
 
 NOTHING = Mist(0)
@@ -51,13 +52,48 @@ class SuiSettings:
     """``[sui]``: which network and market; ``gas_budget`` is the most one transaction may pay.
 
     ``chain_id`` is what the node's service info reports; another chain is refused at start.
+    ``package_id`` is the contract's first version, which names its types for ever;
+    ``upgraded_package_id`` the version to call, if it was upgraded. Without package and market
+    the daemon refuses to run, but can publish the contract.
     """
 
     urls: tuple[str, ...]
     chain_id: str
-    package_id: ObjectId
-    market_id: ObjectId
+    package_id: ObjectId | None = None
+    market_id: ObjectId | None = None
     gas_budget: Mist = DEFAULT_GAS_BUDGET
+    upgraded_package_id: ObjectId | None = None
+
+    def require_contract(self) -> "ContractIds":
+        """Return the ids of the contract.
+
+        Raises:
+            ContractNotPublished: if the configuration does not name it.
+        """
+        if self.package_id is None or self.market_id is None:
+            missing = "sui.package_id" if self.package_id is None else "sui.market_id"
+            raise ContractNotPublished(
+                f"the configuration has no {missing}: it names no contract to work with",
+                hint="publish one with `walrusctl contract publish`, or take over somebody's"
+                " profile with `walrusctl contract use PROFILE`",
+            )
+        return ContractIds(
+            self.package_id, self.upgraded_package_id or self.package_id, self.market_id
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContractIds:
+    """The contract's first version, the version to call, and its market."""
+
+    package: ObjectId
+    latest: ObjectId
+    market: ObjectId
+
+    @property
+    def versions(self) -> tuple[ObjectId, ...]:
+        """Return the package ids under which events may be defined, each once."""
+        return tuple(dict.fromkeys((self.package, self.latest)))
 
 
 @dataclass(frozen=True, slots=True)

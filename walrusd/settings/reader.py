@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from walrusd.errors import ConfigError, UnknownConfigKey
 from walrusd.settings.amounts import parse_amount
-from walrusd.units import Mist, normalize_address
+from walrusd.units import Mist, ObjectId, normalize_address
 
 T = TypeVar("T")
 REQUIRED: Any = object()
@@ -119,9 +119,11 @@ class TableReader:
             key, "a list of http:// or https:// URLs", convert, REQUIRED if required else ()
         )
 
-    def identifier(self, key: str, expected: str) -> str:
-        """Return one Sui address or object id, in canonical form."""
-        return self.value(key, expected, lambda value: str(normalize_address(_string(value))))
+    def object_id(self, key: str, expected: str) -> ObjectId | None:
+        """Return one Sui object id in canonical form; None when the key is absent."""
+        return self.value(
+            key, expected, lambda value: ObjectId(normalize_address(_string(value))), None
+        )
 
     def identifiers(self, key: str, expected: str) -> frozenset[str]:
         """Return a set of Sui addresses or object ids; empty when the key is absent."""

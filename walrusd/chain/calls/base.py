@@ -24,9 +24,19 @@ def frozen(ref: SharedRef) -> SharedRef:
 class Caller(MarketReader):
     """Reads of one market, and writes to it as one address."""
 
-    def __init__(self, client: SuiClient, sender: Sender, package_id: str, market_id: str) -> None:
+    def __init__(
+        self,
+        client: SuiClient,
+        sender: Sender,
+        package_id: str,
+        market_id: str,
+        *,
+        called_package_id: str | None = None,
+    ) -> None:
+        """Take the package that defines the types, and the version of it to call if another."""
         super().__init__(client, package_id, market_id)
         self._sender = sender
+        self._called_package_id = called_package_id or self.package_id
         # Owned capabilities change their version with every use: one use at a time.
         self._cap_turn = trio.Lock()
 
@@ -35,8 +45,12 @@ class Caller(MarketReader):
         """Who signs."""
         return self._sender.address
 
+    async def find_done(self, once: str) -> ExecutedTransaction | None:
+        """Return the transaction that has done a named action, if it was done."""
+        return await self._sender.find_succeeded(once)
+
     def _target(self, module: str, function: str) -> str:
-        return f"{self.package_id}::{module}::{function}"
+        return f"{self._called_package_id}::{module}::{function}"
 
     async def _market_ref(self) -> Argument:
         return frozen(await self.shared_ref(self.market_id))

@@ -1,0 +1,8 @@
+"""``walrusctl contract``: publish, verify, upgrade, use; done by ``walrusd``, without a daemon."""
+
+from walrusctl.commands.local import offline
+
+contract = offline(
+    "contract",
+    "`contract publish`, `verify`, `upgrade`, `use` or `chain-id`; see `contract --help`.",
+)

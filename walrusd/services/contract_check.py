@@ -1,0 +1,55 @@
+"""Makes sure, before anything is spent, that the contract on chain is the one we were built for."""
+
+from dataclasses import dataclass
+
+from walrusd.chain.bytecode import INTERFACE_VERSION, VerifiedPackage, load_bytecode, verify_package
+from walrusd.chain.layouts.objects import Market
+from walrusd.chain.publish import read_package
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.types import decode_digest
+from walrusd.errors import ContractMismatch, WrongNetwork
+from walrusd.settings.model import ContractIds
+
+
+@dataclass(frozen=True)
+class VerifiedContract:
+    """A package and a market of it that fit this walrusd, on a network that is the right one."""
+
+    package: VerifiedPackage
+    market: Market
+    chain_id: str
+
+
+async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
+    """Compare the contract on chain with the committed build, and the market with the network.
+
+    Raises:
+        ContractNotPublished: if there is no such package.
+        ContractMismatch: if its code is another, or its market is for other versions.
+        ObjectNotFound: if there is no such market of this package.
+        WrongNetwork: if package or market belong to another network or package.
+    """
+    client = reader.client
+    package = await read_package(client, ids.latest)
+    if package.original_id != ids.package:
+        raise WrongNetwork(
+            f"package {ids.latest} is a version of {package.original_id}, not of {ids.package}",
+            hint="correct sui.package_id or sui.upgraded_package_id in the configuration",
+        )
+    verified = verify_package(load_bytecode(), package)
+    market = await reader.market()
+    if market.package != ids.package:
+        raise WrongNetwork(
+            f"market {market.id} belongs to package {market.package}",
+            hint="correct sui.package_id or sui.market_id in the configuration",
+        )
+    info = await client.service_info()
+    if market.chain_id != decode_digest(info.chain_id):
+        raise WrongNetwork(f"market {market.id} was made for another chain than {info.chain_id}")
+    if market.version != INTERFACE_VERSION or INTERFACE_VERSION not in market.allowed_versions:
+        raise ContractMismatch(
+            f"market {market.id} has version {market.version} and allows"
+            f" {market.allowed_versions}; this walrusd speaks version {INTERFACE_VERSION}",
+            market=market.id,
+        )
+    return VerifiedContract(verified, market, info.chain_id)
