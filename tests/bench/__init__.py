@@ -1,0 +1,1 @@
+"""Benchmarks: each ratio compares medians of the same run."""

@@ -1,0 +1,63 @@
+"""``python -m tests.bench``: measures, prints a table, writes ``build/bench/results.json``."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.commitments import measure_commitments
+from tests.bench.measure import Measurement
+from tests.bench.training import measure_training
+from tests.bench.transactions import measure_transactions
+
+RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench" / "results.json"
+
+
+def run_all(rounds: int) -> list[Measurement]:
+    """Return every measurement; ``rounds`` is how often each is repeated."""
+    with tempfile.TemporaryDirectory() as directory:
+        return [
+            *measure_training(rounds),
+            *measure_commitments(max(1, rounds // 3)),
+            *measure_transactions(Path(directory), rounds * 3),
+        ]
+
+
+def make_table(measurements: Sequence[Measurement]) -> Table:
+    """Return the results as a table."""
+    table = Table()
+    for heading in ("what", "value", "baseline", "ratio"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for found in measurements:
+        table.add_row(
+            found.name,
+            f"{found.value:.3f} {found.unit}",
+            f"{found.baseline:.3f} {found.unit}",
+            f"{found.ratio:.2f} x",
+        )
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks."""
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args(arguments)
+    measurements = run_all(options.rounds)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    document = [found.to_json() for found in measurements]
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
+    console = Console()
+    console.print(make_table(measurements))
+    console.print(f"results: {options.out}", soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

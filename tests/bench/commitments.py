@@ -1,0 +1,49 @@
+"""Row commitments against one multi-scalar product over the whole update."""
+
+import numpy as np
+
+from tests.bench.measure import Measurement, time_in_turns
+from walrusd.crypto.g1 import GENERATORS, ROW_LENGTH, compute_msm, random_scalar
+from walrusd.crypto.rows import commit_rows, compute_row_count, verify_rows
+
+ENTRIES = 100_000
+VALUE_BITS = 22
+
+
+def measure_commitments(rounds: int) -> list[Measurement]:
+    """Return what committing to an update and checking the commitments cost."""
+    update = np.random.default_rng(2).integers(
+        -(1 << (VALUE_BITS - 1)), 1 << (VALUE_BITS - 1), ENTRIES, np.int32
+    )
+    count = compute_row_count(ENTRIES)
+    blindings = [random_scalar() for _ in range(count)]
+    # The points of a flat product may repeat: its time does not depend on which they are.
+    points = (GENERATORS.first(ROW_LENGTH) * count)[:ENTRIES]
+    lowest = int(update.min())
+    shifted = [value - lowest for value in update.tolist()]
+    commitments = commit_rows(update, blindings)
+    commit, verify, flat = time_in_turns(
+        [
+            lambda: commit_rows(update, blindings),
+            lambda: verify_rows(update, blindings, commitments),
+            lambda: compute_msm(points, shifted),
+        ],
+        rounds,
+    )
+    note = f"{ENTRIES} entries of {VALUE_BITS} bits, {count} rows of {ROW_LENGTH}, one thread; "
+    return [
+        Measurement(
+            "pedersen.commit_rows",
+            commit,
+            "ms",
+            flat,
+            note + "baseline: one flat product of as many terms",
+        ),
+        Measurement(
+            "pedersen.verify_rows",
+            verify,
+            "ms",
+            flat,
+            note + "baseline: the flat product that opening a single commitment would take",
+        ),
+    ]
