@@ -187,3 +187,40 @@ class TestOpening:
         signer = Signer.from_bech32(account.exported)
         assert signer.address == account.address
         assert signer.sign_transaction(b"x") == account.sign(b"x")
+
+
+class TestOptions:
+    def test_endpoints_checkpoints_epochs_and_faults(self, tmp_path):
+        options = "--endpoints 2 --checkpoint-ms 50 --keep-checkpoints 4 --without SubscribeEvents"
+        with run_devnet(tmp_path, "--seed", "1", *options.split()) as running:
+            info = running.info
+            assert info.sui_urls[0] == info.sui_url
+            assert len(set(info.sui_urls)) == 2
+            admin = info.admin_url
+            _, state = call(admin + "/endpoints")
+            assert [e["without"] for e in state["endpoints"]] == [["SubscribeEvents"]] * 2
+            call(admin + "/faucet", {"address": "0x77"})
+            _, sealed = call(admin + "/checkpoint/seal", {})
+            assert sealed["checkpoint"] >= 1
+            _, state = call(admin + "/endpoints", {"endpoint": 1, "frozen": True, "lag_ms": 9})
+            assert state["endpoints"][1]["frozen"]
+            rule = {"kind": "fail", "rpc": "Get*", "probability": 0.5}
+            _, state = call(admin + "/faults", {"endpoint": 0, "rules": [rule]})
+            assert state["endpoints"][0]["faults"][0]["probability"] == 0.5
+            assert state["endpoints"][1]["faults"] == []
+            _, epoch = call(admin + "/epoch/advance", {"gas_price": 1200})
+            assert epoch == {"epoch": 1, "gas_price": 1200}
+            for path, body in (
+                ("/faults", {"rules": [{"kind": "meteor"}]}),
+                ("/endpoints", {"endpoint": 7}),
+                ("/epoch/advance", {"gas_price": 0}),
+            ):
+                code, answer = call(admin + path, body)
+                assert code == 400
+                assert answer["error"]
+            assert running.stop() == 0
+
+    def test_an_unknown_rpc_is_a_configuration_error(self, tmp_path, capfd):
+        with pytest.raises(DevnetFailed), run_devnet(tmp_path, "--without", "Nothing"):
+            pass
+        assert "Nothing" in capfd.readouterr().err

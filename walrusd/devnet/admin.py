@@ -1,7 +1,6 @@
 """The devnet's own controls over HTTP: faucet, clock, epochs, and the count of the supply."""
 
 from collections.abc import Awaitable, Callable
-from json import JSONDecodeError
 from typing import Any
 
 from starlette.applications import Starlette
@@ -9,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from walrusd.devnet.endpoints import SuiEndpoints
 from walrusd.devnet.failures import TransactionRejectedError
 from walrusd.devnet.faucet import send_from_faucet
 from walrusd.devnet.ledger import Ledger
@@ -17,24 +17,28 @@ from walrusd.units import MIST_PER_SUI, Mist
 _DEFAULT_FAUCET = 10 * MIST_PER_SUI
 
 
-class _BadRequestError(Exception):
-    """Raised when a request says something that cannot be."""
-
-
-def create_admin_app(ledger: Ledger) -> Starlette:
-    """Return the admin application of one ledger.
+def create_admin_app(ledger: Ledger, endpoints: SuiEndpoints | None = None) -> Starlette:
+    """Return the admin application of one ledger and of the endpoints that serve it.
 
     ``POST /faucet {address, amount?}``, ``POST /clock/advance {ms}``, ``GET /clock``,
-    ``POST /epoch/advance``, ``GET /supply``, ``GET /status``. Amounts in Mist. Errors are
+    ``POST /epoch/advance {gas_price?}``, ``POST /checkpoint/seal``, ``GET /supply``,
+    ``GET /status``; for endpoints, which count from 0: ``GET /endpoints``,
+    ``POST /endpoints {endpoint?, lag_ms?, frozen?, prune?, without?}`` and
+    ``POST /faults {endpoint?, seed?, rules}`` (see ``FaultRule``). Amounts in Mist. Errors are
     ``{"error": text}`` with status 400.
     """
     controls = _Controls(ledger)
+    endpoints = endpoints or SuiEndpoints(ledger, 0)
     return Starlette(
         routes=[
             Route("/faucet", _json(controls.faucet), methods=["POST"]),
             Route("/clock/advance", _json(controls.advance_clock), methods=["POST"]),
             Route("/clock", _json(controls.clock), methods=["GET"]),
             Route("/epoch/advance", _json(controls.advance_epoch), methods=["POST"]),
+            Route("/checkpoint/seal", _json(controls.seal), methods=["POST"]),
+            Route("/endpoints", _json(lambda _: endpoints.describe()), methods=["GET"]),
+            Route("/endpoints", _json(endpoints.change), methods=["POST"]),
+            Route("/faults", _json(endpoints.set_faults), methods=["POST"]),
             Route("/supply", _json(controls.supply), methods=["GET"]),
             Route("/status", _json(controls.status), methods=["GET"]),
         ]
@@ -45,12 +49,7 @@ def _json(answer: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awaita
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(answer(await _read_body(request)))
-        except (
-            _BadRequestError,
-            TransactionRejectedError,
-            JSONDecodeError,
-            UnicodeDecodeError,
-        ) as e:
+        except (TransactionRejectedError, ValueError) as e:
             return JSONResponse({"error": str(e)}, status_code=400)
 
     return endpoint
@@ -59,7 +58,7 @@ def _json(answer: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awaita
 async def _read_body(request: Request) -> dict[str, Any]:
     body = await request.json() if await request.body() else {}
     if not isinstance(body, dict):
-        raise _BadRequestError("the body must be a JSON object")
+        raise ValueError("the body must be a JSON object")  # noqa: TRY004 - the caller's value
     return body
 
 
@@ -68,7 +67,7 @@ def _integer(body: dict[str, Any], name: str, default: int | None = None) -> int
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _BadRequestError(f"{name} must be a whole number")
+        raise ValueError(f"{name} must be a whole number")  # noqa: TRY004 - the caller's value
     return value
 
 
@@ -78,10 +77,7 @@ class _Controls:
 
     def faucet(self, body: dict[str, Any]) -> dict[str, Any]:
         amount = Mist(_integer(body, "amount", _DEFAULT_FAUCET))
-        try:
-            executed = send_from_faucet(self.ledger, str(body.get("address", "")), amount)
-        except ValueError as e:
-            raise _BadRequestError(str(e)) from e
+        executed = send_from_faucet(self.ledger, str(body.get("address", "")), amount)
         effects = executed.effects
         assert effects is not None
         made = [c.object_id for c in effects.changed_objects if c.input_version is None]
@@ -91,13 +87,15 @@ class _Controls:
         return {"now_ms": self.ledger.now_ms()}
 
     def advance_clock(self, body: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return {"now_ms": self.ledger.advance_clock(_integer(body, "ms"))}
-        except ValueError as e:
-            raise _BadRequestError(str(e)) from e
+        return {"now_ms": self.ledger.advance_clock(_integer(body, "ms"))}
 
-    def advance_epoch(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"epoch": self.ledger.advance_epoch()}
+    def advance_epoch(self, body: dict[str, Any]) -> dict[str, Any]:
+        price = _integer(body, "gas_price") if "gas_price" in body else None
+        return {"epoch": self.ledger.advance_epoch(price), "gas_price": self.ledger.gas_price}
+
+    def seal(self, _: dict[str, Any]) -> dict[str, Any]:
+        self.ledger.seal()
+        return {"checkpoint": self.ledger.tip.sequence}
 
     def supply(self, _: dict[str, Any]) -> dict[str, Any]:
         supply = self.ledger.count_supply()

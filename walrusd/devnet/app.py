@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ import hypercorn
 import hypercorn.trio
 import trio
 
-from walrusd.chain.grpc import serve_connection
+from walrusd.chain.grpc import Handler, serve_connection
 from walrusd.devnet.accounts import derive_accounts
 from walrusd.devnet.admin import create_admin_app
+from walrusd.devnet.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.ledger_genesis import compute_package_id
 from walrusd.devnet.opening import open_chain, read_account_count
-from walrusd.devnet.sui_services import build_services
 from walrusd.devnet.walrus import create_walrus_app
 from walrusd.errors import DoubleAction
 
@@ -29,7 +29,12 @@ _FIRST_WALRUS_EPOCH = 1
 
 @dataclass(frozen=True)
 class DevnetOptions:
-    """What ``walrusd devnet`` was told. Port 0 means any free one."""
+    """What ``walrusd devnet`` was told. Port 0 means any free one.
+
+    ``endpoints``: full nodes, the first of them at ``sui_port``. ``checkpoint_ms``: how often
+    checkpoints are sealed; 0 makes every transaction a checkpoint at once. ``epoch_ms``: how long
+    an epoch is, in real time; 0 means until the admin ends it.
+    """
 
     directory: Path
     sui_port: int = 0
@@ -39,6 +44,10 @@ class DevnetOptions:
     seed: int | None = None
     accounts: int | None = None
     host: str = "127.0.0.1"
+    endpoints: int = 1
+    checkpoint_ms: int = 0
+    epoch_ms: int = 0
+    nodes: NodeOptions = field(default_factory=NodeOptions)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class DevnetInfo:
     pool_id: str
     shards: int
     accounts: list[dict[str, str]]
+    sui_urls: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return one line of JSON. The keys in it are worth nothing outside this devnet."""
@@ -68,7 +78,13 @@ def find_shared(ledger: Ledger, name: str) -> str:
 
 
 def describe_chain(
-    ledger: Ledger, sui: str, walrus: str, admin: str, shards: int = 100
+    ledger: Ledger,
+    sui: str,
+    walrus: str,
+    admin: str,
+    shards: int = 100,
+    *,
+    sui_urls: Sequence[str] = (),
 ) -> DevnetInfo:
     """Return what a client needs to know, for listeners at three URLs."""
     accounts = derive_accounts(ledger.seed, read_account_count(ledger.store))
@@ -82,6 +98,7 @@ def describe_chain(
         pool_id=find_shared(ledger, "node::VerifierPool"),
         shards=shards,
         accounts=[{"address": a.address, "key": a.exported} for a in accounts],
+        sui_urls=list(sui_urls) or [sui],
     )
 
 
@@ -115,7 +132,10 @@ async def serve_devnet(
     """
     with _locked(options.directory):
         ledger = open_chain(
-            options.directory / "sui.sqlite", seed=options.seed, accounts=options.accounts
+            options.directory / "sui.sqlite",
+            seed=options.seed,
+            accounts=options.accounts,
+            seal_at_once=options.checkpoint_ms == 0,
         )
         try:
             await _serve(options, ledger, task_status)
@@ -136,27 +156,46 @@ async def _serve(
         try:
             serve_http = partial(_start_http, http, stop, options.host)
             walrus_url = await serve_http(walrus_app, options.walrus_port)
-            admin_url = await serve_http(create_admin_app(ledger), options.admin_port)
-            sui_url = await _start_grpc(nursery, ledger, options)
+            endpoints = SuiEndpoints(ledger, options.endpoints, options.nodes)
+            admin_url = await serve_http(create_admin_app(ledger, endpoints), options.admin_port)
+            ports = [options.sui_port] + [0] * (options.endpoints - 1)
+            urls = [
+                await _start_grpc(nursery, services.table, options.host, port)
+                for services, port in zip(endpoints.nodes, ports, strict=True)
+            ]
+            nursery.start_soon(_keep_sealing, ledger, options.checkpoint_ms)
+            nursery.start_soon(_keep_epochs, ledger, options.epoch_ms)
             task_status.started(
-                describe_chain(ledger, sui_url, walrus_url, admin_url, options.shards)
+                describe_chain(
+                    ledger, urls[0], walrus_url, admin_url, options.shards, sui_urls=urls
+                )
             )
             await trio.sleep_forever()
         finally:
             stop.set()  # lets hypercorn run the applications' shutdown before it goes
 
 
-async def _start_grpc(nursery: trio.Nursery, ledger: Ledger, options: DevnetOptions) -> str:
-    table = build_services(ledger).table
+async def _keep_sealing(ledger: Ledger, interval_ms: int) -> None:
+    while interval_ms:
+        await trio.sleep(interval_ms / 1000)
+        if ledger.has_unsealed:
+            ledger.seal()
 
+
+async def _keep_epochs(ledger: Ledger, length_ms: int) -> None:
+    while length_ms:
+        await trio.sleep(length_ms / 1000)
+        ledger.advance_epoch()
+
+
+async def _start_grpc(
+    nursery: trio.Nursery, table: Mapping[str, Handler], host: str, port: int
+) -> str:
     async def serve_one(stream: trio.SocketStream) -> None:
         await serve_connection(stream, table)
 
-    listeners = await nursery.start(
-        partial(trio.serve_tcp, serve_one, options.sui_port, host=options.host)
-    )
-    port = listeners[0].socket.getsockname()[1]
-    return f"http://{options.host}:{port}"
+    listeners = await nursery.start(partial(trio.serve_tcp, serve_one, port, host=host))
+    return f"http://{host}:{listeners[0].socket.getsockname()[1]}"
 
 
 async def _start_http(

@@ -8,6 +8,7 @@ import click
 import trio
 
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
+from walrusd.devnet.endpoints import NodeOptions
 from walrusd.errors import ConfigError, WalrusdError
 
 _PORT = click.IntRange(0, 65_535)
@@ -27,6 +28,30 @@ _PORT = click.IntRange(0, 65_535)
 @click.option("--shards", type=click.IntRange(4, 1000), default=100, help="Walrus shards.")
 @click.option("--seed", type=click.IntRange(0), help="Makes keys, ids and randomness repeat.")
 @click.option("--accounts", type=click.IntRange(1, 1000), help="Prefunded accounts; 16 if new.")
+@click.option(
+    "--endpoints",
+    type=click.IntRange(1, 16),
+    default=1,
+    help="Full nodes; the first has --sui-port.",
+)
+@click.option(
+    "--checkpoint-ms",
+    type=click.IntRange(0),
+    default=0,
+    help="How often checkpoints are sealed; 0 seals every transaction at once.",
+)
+@click.option(
+    "--epoch-ms", type=click.IntRange(0), default=0, help="Length of an epoch; 0 is endless."
+)
+@click.option(
+    "--lag-ms", type=click.IntRange(0), default=0, help="How late checkpoints reach the full nodes."
+)
+@click.option(
+    "--keep-checkpoints", type=click.IntRange(1), help="How many full nodes keep; all by default."
+)
+@click.option(
+    "--without", multiple=True, metavar="RPC", help="An RPC that the full nodes do not know yet."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
 def devnet(
     *,
@@ -37,6 +62,12 @@ def devnet(
     shards: int,
     seed: int | None,
     accounts: int | None,
+    endpoints: int,
+    checkpoint_ms: int,
+    epoch_ms: int,
+    lag_ms: int,
+    keep_checkpoints: int | None,
+    without: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Serve a Sui and a Walrus network of one process, for development and tests."""
@@ -48,6 +79,10 @@ def devnet(
         shards=shards,
         seed=seed,
         accounts=accounts,
+        endpoints=endpoints,
+        checkpoint_ms=checkpoint_ms,
+        epoch_ms=epoch_ms,
+        nodes=NodeOptions(lag_ms=lag_ms, keep=keep_checkpoints, without=without),
     )
     try:
         trio.run(_run, options, as_json, strict_exception_groups=True)
@@ -82,7 +117,7 @@ async def _run(options: DevnetOptions, as_json: bool) -> None:
 
 def _describe(info: DevnetInfo) -> str:
     lines = [
-        f"Sui     {info.sui_url}",
+        f"Sui     {' '.join(info.sui_urls)}",
         f"Walrus  {info.walrus_url}",
         f"Admin   {info.admin_url}",
         f"Chain   {info.chain_id}",

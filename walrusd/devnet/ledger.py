@@ -75,7 +75,7 @@ class Ledger:
         self._owned: dict[str, dict[str, LedgerObject]] = {}
         for obj in store.live_objects():
             self._put(obj)
-        if self._next > tip.end_number:
+        if self.has_unsealed:
             self.seal()
 
     def _number(self, key: str) -> int:
@@ -254,6 +254,11 @@ class Ledger:
             self._announce()
 
     # --- checkpoints ----------------------------------------------------------------------------
+
+    @property
+    def has_unsealed(self) -> bool:
+        """Whether a transaction waits for a checkpoint."""
+        return self._next > self.tip.end_number
 
     def seal(self, batch: Batch | None = None, end: int | None = None) -> None:
         """Seal what was executed since the last checkpoint into a new one, in one commit.

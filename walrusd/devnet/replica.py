@@ -91,8 +91,9 @@ class Replica:
     def freeze(self, frozen: bool) -> None:
         """Cut it off from the network, or let it catch up."""
         self._frozen = frozen
+        tip = self.tip
         for listener in list(self.listeners):
-            listener(self.tip)
+            listener(tip)
 
     def prune(self, lowest: int) -> None:
         """Forget every checkpoint below ``lowest``, with its transactions and events."""
