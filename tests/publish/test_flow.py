@@ -1,0 +1,303 @@
+"""Publish, verify, upgrade, and everything that stops them, on a devnet over real sockets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.publish.places import (
+    BUDGET,
+    Raises,
+    address_of,
+    flip_instruction,
+    make_settings,
+    open_devnet,
+    tamper,
+)
+from tests.services.world import InlineTraining
+from walrusd.app import open_tools
+from walrusd.chain.bytecode import load_bytecode
+from walrusd.chain.client import open_client
+from walrusd.chain.publish import UPGRADE_CAP_TYPE, read_package
+from walrusd.devnet.opening import load_contract
+from walrusd.errors import (
+    ChainUnreachable,
+    ConfigError,
+    ContractMismatch,
+    ContractNotPublished,
+    DoubleAction,
+    InsufficientBalance,
+    MoveAborted,
+    NotAllowed,
+    ObjectNotFound,
+    WrongNetwork,
+)
+from walrusd.services.contract_admin import (
+    DEFAULT_PARAMS,
+    open_admin,
+    publish_contract,
+    read_chain_id,
+    upgrade_contract,
+    verify_published,
+)
+from walrusd.settings.model import ContractIds, Settings
+from walrusd.settings.profile import load_profile
+from walrusd.units import MIST_PER_SUI, ObjectId
+
+
+@pytest.fixture
+async def devnet(tmp_path: Path):
+    async with open_devnet(tmp_path / "devnet") as info:
+        yield info
+
+
+@pytest.fixture
+def settings(tmp_path: Path, devnet) -> Settings:
+    return make_settings(tmp_path / "me", devnet, devnet.accounts[0]["key"])
+
+
+async def balance(devnet, key: str) -> int:
+    async with open_client([devnet.sui_url]) as client:
+        return await client.balance(address_of(key))
+
+
+async def start(settings: Settings) -> None:
+    """Start a daemon up to where it would begin to work."""
+    async with open_tools(settings, InlineTraining):
+        pass
+
+
+def named(settings: Settings, path: Path) -> Settings:
+    ids = load_profile(path).require_contract()
+    sui = replace(
+        settings.sui,
+        package_id=ids.package,
+        market_id=ids.market,
+        upgraded_package_id=ids.latest,
+    )
+    return replace(settings, sui=sui)
+
+
+async def test_a_published_contract_verifies_and_a_daemon_starts_on_it(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    path = tmp_path / "networks" / "mine.toml"
+    made = await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    profile = load_profile(path)
+    assert made["package_id"] == profile.require_contract().package != devnet.package_id
+    assert profile.contract.digest == load_bytecode().digest.hex()
+    assert profile.chain_id == devnet.chain_id == await read_chain_id([devnet.sui_url])
+    verified = await verify_published(profile, profile.require_contract())
+    assert (verified["current"], verified["version"]) == (True, 1)
+    assert verified["pool_id"] == profile.contract.pool_id
+    await start(named(settings, path))
+
+
+async def test_repeating_what_was_cut_off_pays_for_nothing_twice(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    path = tmp_path / "mine.toml"
+    made = await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    key = devnet.accounts[0]["key"]
+    paid = await balance(devnet, key)
+    assert paid < 1000 * MIST_PER_SUI
+    text = path.read_text()
+    path.unlink()  # as if it had been killed just before writing
+    again = await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    assert again == made
+    assert path.read_text() == text
+    assert await balance(devnet, key) == paid
+
+
+async def test_another_name_is_another_contract(tmp_path: Path, devnet, settings: Settings) -> None:
+    made = [
+        await publish_contract(settings, tmp_path / f"{name}.toml", DEFAULT_PARAMS, BUDGET)
+        for name in ("one", "two")
+    ]
+    assert made[0]["package_id"] != made[1]["package_id"]
+    assert made[0]["market_id"] != made[1]["market_id"]
+
+
+async def test_an_upgrade_keeps_types_and_market_and_calls_go_to_the_new_version(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    first, second = tmp_path / "v1.toml", tmp_path / "v2.toml"
+    await publish_contract(settings, first, DEFAULT_PARAMS, BUDGET)
+    old = load_profile(first).contract
+    with Raises(NotAllowed, "has this bytecode already"):
+        await upgrade_contract(settings, old, second, BUDGET)
+    assert not second.exists()
+    made = await upgrade_contract(settings, old, second, BUDGET, same=True)
+    new = load_profile(second).contract
+    assert (new.version, new.original_package_id) == (2, old.package_id)
+    assert new.package_id not in (old.package_id, devnet.package_id)
+    assert (new.market_id, new.upgrade_cap_id) == (old.market_id, old.upgrade_cap_id)
+    profile = load_profile(second)
+    assert (await verify_published(profile, profile.require_contract()))["version"] == 2
+    second.unlink()
+    assert await upgrade_contract(settings, old, second, BUDGET, same=True) == made
+    fresh = named(settings, second)
+    async with open_tools(fresh, InlineTraining) as (tools, _clock, client):
+        # A call of the new version, on objects of the types that the old one defined.
+        await tools.contract.register_seat(
+            stake=MIST_PER_SUI,
+            key=bytes(32),
+            min_fee=1,
+            max_state_bytes=1,
+            max_segment_work=1,
+            once="seat",
+        )
+        assert len((await tools.contract.pool()).seats) == 1
+        versions = await client.package_versions(new.package_id)
+        assert versions == [old.package_id, new.package_id]
+        (cap,) = await client.list_owned(tools.address, UPGRADE_CAP_TYPE)
+        assert cap.id == new.upgrade_cap_id
+
+
+async def test_only_the_owner_of_the_capability_upgrades(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    path = tmp_path / "v1.toml"
+    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    other = make_settings(tmp_path / "other", devnet, devnet.accounts[1]["key"])
+    before = await balance(devnet, devnet.accounts[1]["key"])
+    with Raises(NotAllowed, "does not own the upgrade capability"):
+        await upgrade_contract(
+            other, load_profile(path).contract, tmp_path / "v2.toml", BUDGET, same=True
+        )
+    assert await balance(devnet, devnet.accounts[1]["key"]) == before
+
+
+async def test_an_existing_profile_stops_before_anything_is_paid(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("precious")
+    before = await balance(devnet, devnet.accounts[0]["key"])
+    with Raises(ConfigError, "exists already"):
+        await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    assert path.read_text() == "precious"
+    assert await balance(devnet, devnet.accounts[0]["key"]) == before
+
+
+async def test_without_funds_nothing_is_published(tmp_path: Path, devnet) -> None:
+    poor = make_settings(tmp_path / "poor", devnet)
+    with Raises(InsufficientBalance, "holds 0 SUI"):
+        await publish_contract(poor, tmp_path / "p.toml", DEFAULT_PARAMS, BUDGET)
+    assert not (tmp_path / "p.toml").exists()
+
+
+async def test_funds_that_cannot_pay_for_storage_are_too_little(tmp_path: Path, devnet) -> None:
+    poor = make_settings(tmp_path / "poor", devnet)
+    async with open_admin(poor, BUDGET) as admin, httpx.AsyncClient() as http:
+        body = {"address": admin.sender.address, "amount": MIST_PER_SUI // 10}
+        (await http.post(devnet.admin_url + "/faucet", json=body)).raise_for_status()
+    with Raises(InsufficientBalance, "needed"):
+        await publish_contract(poor, tmp_path / "p.toml", DEFAULT_PARAMS, BUDGET)
+
+
+async def test_parameters_outside_their_limits_are_refused_and_the_rest_is_kept(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    path = tmp_path / "mine.toml"
+    wrong = replace(DEFAULT_PARAMS, min_window_ms=10, max_window_ms=5)
+    with Raises(MoveAborted, "EBadParams"):
+        await publish_contract(settings, path, wrong, BUDGET)
+    assert not path.exists()
+    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    async with open_client([devnet.sui_url]) as client:
+        owned = await client.list_owned(address_of(devnet.accounts[0]["key"]), UPGRADE_CAP_TYPE)
+    assert len(owned) == 1, "the package that the first attempt published is used"
+
+
+async def test_an_unreachable_network_is_a_typed_error(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    away = replace(settings, sui=replace(settings.sui, urls=("http://127.0.0.1:9",)))
+    with Raises(ChainUnreachable):
+        await publish_contract(away, tmp_path / "p.toml", DEFAULT_PARAMS, BUDGET)
+
+
+async def test_another_chain_is_refused_before_anything_is_paid(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    other = "69WiPg3DAQiwdxfncX6wYQ2siKwAe6L9BZthQea3JNMD"
+    wrong = replace(settings, sui=replace(settings.sui, chain_id=other))
+    with Raises(WrongNetwork, other):
+        await publish_contract(wrong, tmp_path / "p.toml", DEFAULT_PARAMS, BUDGET)
+    assert await balance(devnet, devnet.accounts[0]["key"]) == 1000 * MIST_PER_SUI
+
+
+async def test_a_daemon_with_this_key_must_not_run(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    async with open_admin(settings, BUDGET):
+        with Raises(DoubleAction):
+            await publish_contract(settings, tmp_path / "p.toml", DEFAULT_PARAMS, BUDGET)
+
+
+def with_ids(settings: Settings, **ids: str) -> Settings:
+    return replace(settings, sui=replace(settings.sui, **ids))
+
+
+async def test_a_daemon_starts_on_nothing_else(tmp_path: Path, devnet, settings) -> None:
+    package, market = ObjectId(devnet.package_id), ObjectId(devnet.market_id)
+    nowhere = ObjectId("0x" + "99" * 32)
+    with Raises(ContractNotPublished, "sui.package_id"):
+        await start(settings)
+    with Raises(ContractNotPublished, "sui.market_id"):
+        await start(with_ids(settings, package_id=package))
+    with Raises(ContractNotPublished, nowhere):
+        await start(with_ids(settings, package_id=nowhere, market_id=market))
+    with Raises(ObjectNotFound, nowhere):
+        await start(with_ids(settings, package_id=package, market_id=nowhere))
+    await start(with_ids(settings, package_id=package, market_id=market))
+    path = tmp_path / "mine.toml"
+    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    mine = load_profile(path).require_contract()
+    with Raises(ObjectNotFound, "not a Market of this market"):
+        await start(with_ids(settings, package_id=mine.package, market_id=market))
+    with Raises(WrongNetwork, f"not of {package}"):
+        await start(
+            with_ids(
+                settings, package_id=package, market_id=market, upgraded_package_id=mine.package
+            )
+        )
+
+
+async def test_modified_bytecode_on_chain_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    forged = tamper(load_contract(), flip_instruction)
+    async with open_devnet(tmp_path / "devnet", forged) as devnet:
+        ids = ContractIds(devnet.package_id, devnet.package_id, devnet.market_id)
+        async with open_client([devnet.sui_url]) as client:
+            digest = (await read_package(client, ids.package)).compute_digest().hex()
+        settings = with_ids(
+            make_settings(tmp_path / "me", devnet, devnet.accounts[0]["key"]),
+            package_id=ids.package,
+            market_id=ids.market,
+        )
+        with Raises(ContractMismatch, "task differ") as caught:
+            await start(settings)
+        assert caught.error.fields["modules"] == ["task"]
+        assert caught.error.fields["digest"] == digest != load_bytecode().digest.hex()
+        assert await balance(devnet, devnet.accounts[0]["key"]) == 1000 * MIST_PER_SUI
+
+
+@pytest.mark.parametrize(("version", "allowed"), [(2, [1, 2]), (1, [2])])
+async def test_a_market_of_another_version_is_refused(tmp_path: Path, version, allowed) -> None:
+    known = load_contract()
+
+    def genesis(context, chain_id):
+        made = known.genesis(context, chain_id)
+        made.market.version, made.market.allowed_versions = version, allowed
+        return made
+
+    async with open_devnet(tmp_path / "devnet", replace(known, genesis=genesis)) as devnet:
+        settings = with_ids(
+            make_settings(tmp_path / "me", devnet),
+            package_id=ObjectId(devnet.package_id),
+            market_id=ObjectId(devnet.market_id),
+        )
+        with Raises(ContractMismatch, f"has version {version}", "speaks version 1"):
+            await start(settings)
