@@ -20,7 +20,8 @@ _DEFAULT_FAUCET = 10 * MIST_PER_SUI
 def create_admin_app(ledger: Ledger, endpoints: SuiEndpoints | None = None) -> Starlette:
     """Return the admin application of one ledger and of the endpoints that serve it.
 
-    ``POST /faucet {address, amount?}``, ``POST /clock/advance {ms}``, ``GET /clock``,
+    ``POST /faucet {address, amount?}``, ``POST /v2/gas`` as public faucets have it,
+    ``POST /clock/advance {ms}``, ``GET /clock``,
     ``POST /epoch/advance {gas_price?}``, ``POST /checkpoint/seal``, ``GET /supply``,
     ``GET /status``; for endpoints, which count from 0: ``GET /endpoints``,
     ``POST /endpoints {endpoint?, lag_ms?, frozen?, prune?, without?}`` and
@@ -32,6 +33,7 @@ def create_admin_app(ledger: Ledger, endpoints: SuiEndpoints | None = None) -> S
     return Starlette(
         routes=[
             Route("/faucet", _json(controls.faucet), methods=["POST"]),
+            Route("/v2/gas", _json(controls.public_faucet), methods=["POST"]),
             Route("/clock/advance", _json(controls.advance_clock), methods=["POST"]),
             Route("/clock", _json(controls.clock), methods=["GET"]),
             Route("/epoch/advance", _json(controls.advance_epoch), methods=["POST"]),
@@ -85,6 +87,17 @@ class _Controls:
 
     def clock(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"now_ms": self.ledger.now_ms()}
+
+    def public_faucet(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer as the faucets of public networks do."""
+        wanted = body.get("FixedAmountRequest")
+        recipient = wanted.get("recipient") if isinstance(wanted, dict) else None
+        given = self.faucet({"address": recipient or ""})
+        coins = [
+            {"amount": int(given["amount"]), "id": oid, "transferTxDigest": given["digest"]}
+            for oid in given["objects"]
+        ]
+        return {"status": "Success", "coins_sent": coins}
 
     def advance_clock(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"now_ms": self.ledger.advance_clock(_integer(body, "ms"))}
