@@ -66,6 +66,9 @@ def aborts(name):
 class World:
     """Objects, their owners, the time, the events."""
 
+    functions = FUNCTION
+    deploy = staticmethod(genesis)
+
     def __init__(self, params: MarketParams = DEVNET_PARAMS):
         self.now = 1_700_000_000_000
         self.objects = {}
@@ -74,7 +77,7 @@ class World:
         self.minted = 0
         self.calls = 0
         ctx = self.context("admin")
-        made: Genesis = genesis(ctx, CHAIN_ID, params)
+        made: Genesis = self.deploy(ctx, CHAIN_ID, params)
         self.settle_placements(ctx)
         self.market: Market = made.market
         self.pool: VerifierPool = made.pool
@@ -96,7 +99,7 @@ class World:
 
     def call(self, target, sender, *args):
         """Call ``module::name``; clock and randomness are filled in. Raises ``MoveAbort``."""
-        function = FUNCTION[target]
+        function = self.functions[target]
         given = iter(args)
         pairs, values = [], []
         for kind in function.params:
@@ -122,9 +125,13 @@ class World:
         for event in ctx.events:
             assert type(event).from_bcs(event.to_bcs()) == event
         self.events += ctx.events
+        self.inspect(before)
+        return result
+
+    def inspect(self, before):
+        """Check what must hold after every call; ``before`` is ``states()`` earlier."""
         self.check_supply()
         watch(self, before)
-        return result
 
     def commit_call(self, ctx, pairs, returned):
         returned_ids = {obj.id for obj in returned if has_object_id(obj)}

@@ -1,0 +1,349 @@
+"""Random histories: anybody doing anything, mostly right, often almost right, at awkward times.
+
+Each call of a walk may be preceded by the same call with one thing changed: its sender, its time,
+or one argument. Most such calls are refused, and every refusal is a test; one that is accepted is
+part of the history. Times crowd around deadlines.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.contract import walk, work
+from tests.contract.market import TERMS, VERIFIERS
+from tests.contract.test_walks import NUMBERS
+from tests.contract.world import FUNCTION, SHARED, digest
+from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierPool
+from walrusd.core.aborts import ABORTS
+from walrusd.core.lifecycle import TERMINAL, TaskPhase
+from walrusd.crypto import pedersen
+from walrusd.devnet.contract import DEVNET_PARAMS, genesis
+from walrusd.devnet.move_env import (
+    ClockKind,
+    CoinKind,
+    MoveAbort,
+    PureKind,
+    RandomKind,
+)
+from walrusd.errors import VerificationFailed
+
+from .recorder import RecordingBazaar, write_module
+
+MEDDLING = 0.45
+"""How many calls are tried in a changed form first."""
+
+STEPS = 34
+USUAL = (
+    "advance",
+    "close_joining",
+    "commit",
+    "draw",
+    "seat",
+    "open",
+    "attest",
+    "attest_everything",
+    "challenge",
+    "draw_jury",
+    "seat_jury",
+    "jury_commit",
+    "jury_reveal",
+    "accuser_reveal",
+    "resolve",
+    "settle",
+    "claim",
+    "reclaim",
+    "record_aggregate",
+    "leave",
+    "keep_house",
+    "govern",
+)
+TERMS_CHOICES = (
+    {},
+    {"weights_rule": 1},
+    {"committee": 1, "jury": 1, "segments_per_seat": 3},
+    {"scheme": 2, "lapse_penalty": 0, "publisher_bond": 0, "segments": 5, "max_submissions": 4},
+)
+
+
+class Contract:
+    """The functions and the deployment that a history is recorded with."""
+
+    functions = FUNCTION
+    deploy = staticmethod(genesis)
+
+
+class MeddledBazaar(RecordingBazaar):
+    """A ``RecordingBazaar`` in which calls are first tried in a slightly wrong form."""
+
+    def __init__(self, contract: type[Contract], chance: random.Random, **kwargs: Any) -> None:
+        self.functions, self.deploy = contract.functions, contract.deploy
+        self.chance, self.is_meddled = chance, False
+        super().__init__(**kwargs)
+
+    def call(self, target: str, sender: str, *args: Any) -> Any:
+        if self.is_meddled and self.chance.random() < MEDDLING:
+            self._meddle(target, sender, list(args))
+        return super().call(target, sender, *args)
+
+    def _meddle(self, target: str, sender: str, args: list[Any]) -> None:
+        chance, now = self.chance, self.now
+        kinds = [k for k in self.functions[target].params if not _is_given(k)]
+        at = chance.randrange(-2, len(args))
+        if at == -2:
+            self.now = self.awkward_time()
+        elif at == -1:
+            sender = chance.choice([*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"])
+        else:
+            args[at] = self._change(kinds[at], args[at])
+        try:
+            super().call(target, sender, *args)
+        except MoveAbort:
+            self.now = now
+
+    def _change(self, kind: Any, value: Any) -> Any:
+        chance = self.chance
+        if isinstance(kind, CoinKind):
+            amount = value.balance + chance.choice((-1, 1))
+            return type(value)(value.id, max(0, amount))
+        if isinstance(kind, PureKind):
+            return change_pure(chance, kind.move_type, value)
+        if hasattr(value, "id"):
+            others = [o for o in self.of_type(type(value)) if o.id != value.id]
+            return chance.choice(others) if others else value
+        name = chance.choice(list(value.codecs()))
+        fields = {field: getattr(value, field) for field in value.codecs()}
+        fields[name] = change_pure(chance, "u8" if name in _SMALL else "u64", fields[name])
+        return type(value)(**fields)
+
+    def deadlines(self) -> Iterator[int]:
+        """Every moment at which a window of something under way ends."""
+        for task in self.of_type(Task):
+            terms = task.terms
+            yield from (task.phase_ms + terms.join_ms, task.phase_ms + terms.train_ms)
+        for submission in self.of_type(Submission):
+            if submission.state in TERMINAL:
+                continue
+            terms = self.objects[submission.task].terms
+            yield submission.window_ms + terms.open_ms + terms.grace_ms
+            yield submission.window_ms + terms.verify_ms
+            if (dispute := submission.dispute) is not None:
+                commit, reveal = terms.jury_commit_ms, terms.jury_reveal_ms
+                yield from (dispute.phase_ms + d for d in (commit, reveal, commit + reveal))
+        for seat in self.of_type(VerifierPool)[0].seats:
+            if seat.exiting_at_ms:
+                yield seat.exiting_at_ms + self.market.params.unbonding_ms
+        yield from (request.expires_ms for request in self.of_type(KeyRequest))
+
+    def awkward_time(self) -> int:
+        """A deadline that is not over, or the moment beside it."""
+        ahead = sorted({d for d in self.deadlines() if d > self.now})[:3]
+        if not ahead or self.chance.random() < 0.2:
+            return self.now + self.chance.choice((0, 1, 1_000))
+        return max(self.now, self.chance.choice(ahead) + self.chance.choice((-1, 0, 0, 1)))
+
+
+_SMALL = {"scheme", "weights_rule"}
+
+
+def _is_given(kind: Any) -> bool:
+    return isinstance(kind, ClockKind | RandomKind)
+
+
+def change_pure(chance: random.Random, kind: str, value: Any) -> Any:
+    """Return a near miss of a pure argument."""
+    if kind == "bool":
+        return not value
+    if kind == "address":
+        return "0x" + digest("nobody", chance.randrange(4)).hex()
+    if kind == "vector<u8>":
+        bad = value[:-1] + bytes([value[-1] ^ 1]) if value else b"\0"
+        return chance.choice((bad, bad, value[:-1], value + b"\0", b"", bytes(2_049)))
+    if kind.startswith("vector<"):
+        item = change_pure(chance, kind[7:-1], value[0] if value else b"")
+        return chance.choice((value[1:], [*value, *value[:1]], [item, *value[1:]], []))
+    most = 2 ** int(kind[1:]) - 1
+    near = (value - 1, value + 1, value - 1, value + 1, 0, 2 * value, most)
+    return min(most, max(0, chance.choice(near)))
+
+
+class History(walk.Walk):
+    """A walk through a market with a second task, so that there is something to mistake."""
+
+    def __init__(self, contract: type[Contract], chance: random.Random, verifiers: int) -> None:
+        self.m = MeddledBazaar(contract, chance, verifiers=verifiers)
+        self.values, self.counts = {}, Counter()
+        self.grants: dict[str, KeyRequest] = {}
+        self.people = [*walk.CONTRIBUTORS, "accuser", "crank", "publisher", *self.m.caps]
+        self.chance = chance
+        if chance.random() < 0.3:
+            self.m.open_task(terms=TERMS, publisher="other publisher")
+        terms = {**chance.choice(TERMS_CHOICES)}
+        fields = {n: getattr(walk.WALK_TERMS, n) for n in walk.WALK_TERMS.codecs()}
+        self.m.is_meddled = True
+        while not hasattr(self.m, "task") or self.m.task.terms.segments > 5:
+            self.attempt(self.m.open_task, terms=type(walk.WALK_TERMS)(**{**fields, **terms}))
+
+    def advance(self, _n: int) -> None:
+        self.m.now = self.m.awkward_time()
+
+    def join(self, n: int) -> None:
+        name = self.people[n % 4 if n % 7 else 6]
+        if name not in self.grants:
+            self.grants[name] = self.m.request(name)
+            self.attempt(self.m.grant, self.grants[name])
+        self.attempt(self.m.join, name, request=self.grants[name])
+
+    def go_on(self, n: int) -> None:
+        """Do what comes next; nobody waits for a full task."""
+        if self.m.task.phase != TaskPhase.JOINING:
+            super().go_on(n)
+        elif len(self.m.task.entries) < 3:
+            self.join(n)
+        else:
+            self.advance(n)
+            self.close_joining(n)
+
+    def attest(self, n: int) -> None:
+        submission = self.worked(n)
+        if submission and submission.committee:
+            seat, position = n // 3 % len(submission.committee), n // 6 % 4
+            dealt = self.m.task.terms.segments_per_seat
+            self.attempt(self.m.attest, submission, seat, position % dealt)
+
+    def attest_everything(self, n: int) -> None:
+        submission = self.worked(n)
+        for seat in range(len(submission.committee) if submission else 0):
+            for position in range(self.m.task.terms.segments_per_seat):
+                self.attempt(self.m.attest, submission, seat, position)
+
+    def commit(self, n: int) -> None:
+        submission = self.submission(n)
+        works = dict(self.m.works)
+        super().commit(n)
+        if submission is not None and submission.commitment is not None:
+            kept = works.get(submission.id) or self.m.works.get(submission.id)
+            self.m.works[submission.id] = kept or work.Work(self.m.task, submission)
+
+    def keep_house(self, n: int) -> None:
+        """Ask for a key, answer, let it lapse, add a version."""
+        m = self.m
+        requests = [r for r in m.of_type(KeyRequest) if r.state == 0]
+        request = requests[n % len(requests)] if requests else None
+        match n % 6:
+            case 0:
+                self.attempt(m.request, "reader", scope=1 + n % 2)
+            case 1:
+                args = 9, digest("manifest 2"), digest("rows 2"), 70, 8, digest("check 2")
+                self.attempt(m.call, "dataset::add_version", "owner", m.market, m.dataset, *args)
+            case 2 if request:
+                self.attempt(m.call, "dataset::deny_key", "owner", m.market, request, b"no")
+            case 3 if request:
+                self.attempt(m.call, "dataset::expire_key", "crank", m.market, request)
+            case 4 if request:
+                self.attempt(m.grant, request)
+            case 5:
+                self.attempt(m.call, "task::claim_task", "crank", m.market, m.task)
+
+    def govern(self, n: int) -> None:
+        """Pause, go on, make another market, list another dataset, reseal."""
+        m = self.m
+        match n % 7:
+            case 0 | 1:
+                paused = not m.market.paused
+                self.attempt(m.call, "market::set_paused", "admin", m.admin_cap, m.market, paused)
+            case 2:
+                params = (getattr(DEVNET_PARAMS, f) for f in DEVNET_PARAMS.codecs())
+                args = digest("chain"), "0x5", *params
+                self.attempt(m.call, "node::create_market", "admin", m.admin_cap, *args)
+            case 3:
+                self.attempt(m.list_dataset, "other owner", rows=1 + n % 90_000)
+            case 4:
+                self.attempt(m.register, VERIFIERS[9 + n // 7 % 5])
+            case _:
+                self._reseal(n)
+
+    def _reseal(self, n: int) -> None:
+        if submission := self.submission(n):
+            sender, args = self.people[n % len(self.people)], ("0x7", b"sealed")
+            target = "submission::reseal"
+            self.attempt(self.m.call, target, sender, self.m.market, submission, *args)
+
+
+def open_submissions(walker: History, chance: random.Random) -> None:
+    """Bring most submissions to their opening, so that what follows has something to work on."""
+    for n in (8, 1, 2):
+        walker.join(n)
+    walker.m.now += walker.m.task.terms.join_ms
+    walker.close_joining(0)
+    for n in range(3):
+        if chance.random() < 0.95:
+            walker.commit(n + 3 * chance.randrange(3))
+    walker.m.now += walker.m.task.terms.train_ms
+    walker.draw(0)
+    for n in range(3):
+        walker.seat(n)
+        if chance.random() < 0.9:
+            walker.open(n)
+
+
+def take_walk(seed: int, contract: type[Contract] = Contract) -> History:
+    """Walk anywhere (odd seeds), or from a task whose submissions are mostly open (even)."""
+    chance = random.Random(seed)
+    is_open = seed % 3 != 0
+    history = History(contract, chance, verifiers=chance.choice((7, 9) if is_open else (1, 4, 8)))
+    if is_open:
+        open_submissions(history, chance)
+    for _ in range(STEPS):
+        name = "go_on" if chance.random() < 0.7 else chance.choice(USUAL)
+        getattr(history, name)(chance.randrange(NUMBERS))
+    return history
+
+
+def write_history(seed: int, contract: type[Contract] = Contract) -> str:
+    """Return the Move module of one history.
+
+    Every third is replayed whole, its end compared; the others up to a refusal, which is chosen
+    uniformly among the steps or (every other) among the reasons of refusals.
+    """
+    world = take_walk(seed, contract).m
+    chance = random.Random(-seed - 1)
+    if seed % 3 == 2:
+        return write_module(f"history_{seed}", world, [])
+    refused = [at for at, step in enumerate(world.steps) if step.abort in ABORTS]
+    by_reason: dict[Any, list[int]] = {}
+    for at in refused:
+        by_reason.setdefault((world.steps[at].target, world.steps[at].abort), []).append(at)
+    if not refused:
+        return write_module(f"history_{seed}", world, [])
+    if seed % 2:
+        refused = by_reason[chance.choice(sorted(by_reason))]
+    return write_module(f"history_{seed}", world, [chance.choice(refused)], whole=False)
+
+
+@contextmanager
+def stubbed_group() -> Iterator[None]:
+    """Make the specification's group as meaningless as the one of the unit tests' VM.
+
+    There every operation gives 48 zero bytes: proofs hold, and zeros open to anything.
+    """
+
+    def open_zeros(commitment: bytes, *_: Any) -> None:
+        if commitment != bytes(48):
+            raise VerificationFailed("the stub of the group gives zeros")
+
+    stubs = {
+        (pedersen, "verify_proof"): lambda *_: None,
+        (pedersen, "verify_opening"): open_zeros,
+        (work, "commit"): lambda *_: bytes(48),
+        (work, "prove_opening"): lambda *_: bytes(112),
+    }
+    kept = {(module, name): getattr(module, name) for module, name in stubs}
+    for (module, name), stub in stubs.items():
+        setattr(module, name, stub)
+    try:
+        yield
+    finally:
+        for (module, name), original in kept.items():
+            setattr(module, name, original)
