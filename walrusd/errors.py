@@ -152,6 +152,13 @@ class ChainRefused(OurFault):
     code = "chain.refused"
 
 
+class PackageNotFound(ChainRefused):
+    """Raised when a package that a transaction calls does not exist on this network."""
+
+    code = "chain.package_not_found"
+    default_hint = "check sui.package_id and that sui.urls serve the network it was published on"
+
+
 class ObjectNotFound(OurFault):
     """Raised when an object does not exist on this network."""
 
@@ -195,6 +202,20 @@ class TransactionFailed(OurFault):
     """Raised when a transaction was executed without effect for another reason than an abort."""
 
     code = "chain.failed"
+
+
+class PackageMismatch(TransactionFailed):
+    """Raised when a package does not have the functions that this daemon calls."""
+
+    code = "chain.package_mismatch"
+    default_hint = "walrusd and the contract at sui.package_id are of different versions"
+
+
+class HistoryPruned(WorldFault):
+    """Raised when no endpoint has the history that is still to be read."""
+
+    code = "chain.history_pruned"
+    default_hint = "add an endpoint that keeps more history, such as an archive, to sui.urls"
 
 
 class TransactionUncertain(WorldFault):

@@ -4,6 +4,7 @@ A copy is used until an event, or one of our own transactions, touches the objec
 ``MAX_AGE_S`` old. Contents are decoded from BCS; a node's JSON is never trusted.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,9 +16,12 @@ from walrusd.chain.client import SuiClient
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.types import RANDOM_ID, ObjectData, ObjectRef, SharedRef
 from walrusd.errors import MalformedData, ObjectNotFound
-from walrusd.units import Address, Mist, normalize_address
+from walrusd.units import Address, Mist, ObjectId, normalize_address
 
-MAX_AGE_S = 10.0
+log = logging.getLogger(__name__)
+
+MAX_AGE_S = 30.0
+"""Events drop a copy at once; this bounds how old one gets when an event was missed."""
 
 Shape = TypeVar("Shape", bound=Layout)
 
@@ -36,6 +40,8 @@ class MarketReader:
         self.package_id = normalize_address(package_id)
         self.market_id = normalize_address(market_id)
         self._copies: dict[str, _Copy] = {}
+        self._changes: dict[str, int] = {}
+        self._unreadable: set[str] = set()
         self._initial_versions: dict[str, int] = {}
 
     def type_name(self, layout: type[Layout]) -> str:
@@ -45,6 +51,8 @@ class MarketReader:
     def forget(self, object_id: str) -> None:
         """Drop the copy of an object: it has changed."""
         self._copies.pop(object_id, None)
+        # A read that is under way now may bring the state from before the change.
+        self._changes[object_id] = self._changes.get(object_id, 0) + 1
 
     async def market(self) -> ob.Market:
         """Return the market."""
@@ -74,13 +82,38 @@ class MarketReader:
         """Return a key request."""
         return await self._read(ob.KeyRequest, object_id)
 
+    async def read_many(self, layout: type[Shape], object_ids: Iterable[str]) -> dict[str, Shape]:
+        """Return objects by id, in few requests; those at hand and fresh are not read again.
+
+        One that is missing, or not what it should be, is left out and logged once: whoever made it
+        must not be able to hide all the others.
+        """
+        wanted = [normalize_address(i) for i in object_ids]
+        stale = [i for i in wanted if not self._is_fresh(i)]
+        before = {i: self._changes.get(i, 0) for i in stale}
+        found = await self.client.get_objects(stale) if stale else {}
+        read: dict[str, Shape] = {}
+        for object_id in wanted:
+            data, copy = found.get(ObjectId(object_id)), self._copies.get(object_id)
+            try:
+                if data is not None:
+                    read[object_id] = self._keep(layout, data, before[object_id])
+                elif copy is not None:
+                    read[object_id] = self._typed(layout, object_id, copy.value)
+                else:
+                    self._leave_out(object_id, "it does not exist on this network")
+            except (ObjectNotFound, MalformedData) as error:
+                self._leave_out(object_id, error.message)
+        return read
+
+    def _leave_out(self, object_id: str, reason: str) -> None:
+        if object_id not in self._unreadable:
+            self._unreadable.add(object_id)
+            log.warning("object %s is left out: %s", object_id, reason)
+
     async def prefetch(self, layout: type[Layout], object_ids: Iterable[str]) -> None:
-        """Read many objects in few requests; those at hand and fresh are not read again."""
-        wanted = [i for i in object_ids if not self._is_fresh(i)]
-        if not wanted:
-            return
-        for data in (await self.client.get_objects(wanted)).values():
-            self._keep(layout, data)
+        """Read many objects in few requests, so that single reads find them at hand."""
+        await self.read_many(layout, object_ids)
 
     async def verifier_cap(self, owner: str) -> tuple[ObjectRef, ob.VerifierCap] | None:
         """Return an address's capability for a seat of this market's pool, if it has one."""
@@ -131,13 +164,18 @@ class MarketReader:
     async def _read(self, layout: type[Shape], object_id: str) -> Shape:
         object_id = normalize_address(object_id)
         if not self._is_fresh(object_id):
-            self._keep(layout, await self.client.get_object(object_id))
-        value = self._copies[object_id].value
+            before = self._changes.get(object_id, 0)
+            return self._keep(layout, await self.client.get_object(object_id), before)
+        return self._typed(layout, object_id, self._copies[object_id].value)
+
+    @staticmethod
+    def _typed(layout: type[Shape], object_id: str, value: Layout) -> Shape:
         if not isinstance(value, layout):
             raise ObjectNotFound(f"{object_id} is not a {layout.__name__}")
         return value
 
-    def _keep(self, layout: type[Layout], data: ObjectData) -> None:
+    def _keep(self, layout: type[Shape], data: ObjectData, changes: int) -> Shape:
+        """Decode an object, and keep it unless it changed while it was being read."""
         if data.type != self.type_name(layout):
             raise ObjectNotFound(
                 f"{data.id} is a {data.type}, not a {layout.__name__} of this market",
@@ -150,8 +188,10 @@ class MarketReader:
                 f"{data.id} does not have the layout of {layout.__name__}: {error}",
                 hint="this daemon may be older than the contract",
             ) from error
-        self._copies[data.id] = _Copy(value, trio.current_time())
+        if self._changes.get(data.id, 0) == changes:
+            self._copies[data.id] = _Copy(value, trio.current_time())
         self._note_version(data)
+        return value
 
     def _note_version(self, data: ObjectData) -> None:
         if data.initial_shared_version is not None:

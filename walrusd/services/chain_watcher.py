@@ -70,7 +70,7 @@ class ChainWatcher:
     def _remember(self, raw: ChainEvent) -> tuple[LoggedEvent, Layout] | None:
         name = raw.type.rsplit("::", 1)[-1]
         layout = ev.EVENTS.get(name)
-        if layout is None:
+        if layout is None or raw.type != self._tools.contract.type_name(layout):
             # A newer package version may emit what this daemon does not know.
             self._log.info("unknown_event", type=raw.type)
             return None
@@ -90,7 +90,7 @@ class ChainWatcher:
         return logged, event
 
     def _note_objects(self, event: Any) -> None:
-        note = self._tools.chain_log.note
+        note, me = self._tools.chain_log.note, self._tools.address
         match event:
             case ev.TaskOpened():
                 note("task", event.task)
@@ -98,7 +98,8 @@ class ChainWatcher:
                 note("submission", event.submission, event.task)
             case ev.DatasetListed():
                 note("dataset", event.dataset)
-            case ev.KeyRequested():
+            case ev.KeyRequested() if me in {event.owner, event.requester}:
+                # Others' requests are no business of ours, and anybody can make thousands.
                 note("request", event.request, event.dataset)
             case _:
                 pass

@@ -13,6 +13,9 @@ from walrusd.services.facts import Case, read_cases, read_tasks, submission_fact
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 
+RACE_PAUSE_S = 5.0
+"""After a crank that aborted: somebody else was first, or our clock runs ahead of the chain's."""
+
 
 class Cranker(Service):
     """Looks at every task and submission for a due crank."""
@@ -22,6 +25,7 @@ class Cranker(Service):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._seen: dict[tuple[str, Crank], float] = {}
+        self._not_before: dict[tuple[str, Crank], float] = {}
 
     async def reconcile(self) -> None:
         """Turn what is due and ours to turn."""
@@ -52,6 +56,7 @@ class Cranker(Service):
 
                 await self.attempt(case.submission.id, turn)
         self._seen = {key: at for key, at in self._seen.items() if key in still_due}
+        self._not_before = {k: at for k, at in self._not_before.items() if k in still_due}
 
     def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
         """Say whether to turn it now. The grace counts from when we first saw it due.
@@ -61,7 +66,10 @@ class Cranker(Service):
         """
         seen = self._seen.setdefault((subject, due), trio.current_time())
         grace = self.tools.settings.timing.crank_grace_s
-        return first == self.tools.address or trio.current_time() >= seen + grace
+        now = trio.current_time()
+        if now < self._not_before.get((subject, due), 0.0):
+            return False
+        return first == self.tools.address or now >= seen + grace
 
     async def _turn_task(self, task: ob.Task, due: Crank) -> None:
         contract = self.tools.contract
@@ -103,6 +111,7 @@ class Cranker(Service):
 
     def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
         self.log.info("crank_lost_race", subject=subject, crank=due.value, error=str(error))
+        self._not_before[subject, due] = trio.current_time() + RACE_PAUSE_S
 
 
 def _first_in_line(case: Case, due: Crank) -> str:

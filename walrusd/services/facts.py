@@ -80,21 +80,21 @@ class Case:
 
 
 async def read_tasks(tools: Tools) -> list[ob.Task]:
-    """Return every task that is still of interest."""
+    """Return every task that is still of interest, in the order in which they were opened."""
     ids = [known.id for known in tools.chain_log.known("task")]
-    await tools.contract.prefetch(ob.Task, ids)
-    return [await tools.contract.task(i) for i in ids]
+    return list((await tools.contract.read_many(ob.Task, ids)).values())
 
 
 async def read_cases(tools: Tools) -> list[Case]:
     """Return every submission that is still of interest, with its task."""
     known = tools.chain_log.known("submission")
-    await tools.contract.prefetch(ob.Submission, [k.id for k in known])
-    await tools.contract.prefetch(ob.Task, {k.parent for k in known})
+    submissions = await tools.contract.read_many(ob.Submission, [k.id for k in known])
+    tasks = await tools.contract.read_many(ob.Task, dict.fromkeys(k.parent for k in known))
     market = await tools.contract.market()
     return [
-        Case(market, await tools.contract.task(k.parent), await tools.contract.submission(k.id))
+        Case(market, tasks[k.parent], submissions[k.id])
         for k in known
+        if k.id in submissions and k.parent in tasks
     ]
 
 

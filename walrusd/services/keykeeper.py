@@ -1,17 +1,27 @@
 """Answer requests for our datasets' keys. Nothing is released without the owner's word."""
 
 import json
+from collections.abc import Awaitable, Callable
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.types import ExecutedTransaction
 from walrusd.core.lifecycle import RequestState
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
-from walrusd.errors import BadRequest, MalformedData, NotAllowed
+from walrusd.errors import (
+    BadRequest,
+    InsufficientBalance,
+    MalformedData,
+    MoveAborted,
+    NotAllowed,
+)
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.service import Service
+from walrusd.state.protection import Begun
 from walrusd.units import BlobId, address_bytes
 
-MAX_DESCRIPTION_BYTES = 1 << 20
+MAX_DESCRIPTION_BYTES = 1 << 16
+FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
 class Keykeeper(Service):
@@ -21,6 +31,8 @@ class Keykeeper(Service):
 
     async def reconcile(self) -> None:
         """Grant what the owner approved beforehand."""
+        for request in await self.requests():
+            self._forget_if_ended(request)
         for request in await self.pending():
             if request.requester in self.tools.settings.dataset_owner.auto_approve:
 
@@ -29,12 +41,16 @@ class Keykeeper(Service):
 
                 await self.attempt(request.id, approve)
 
-    async def requests(self) -> list[ob.KeyRequest]:
-        """Return every known request, to us or by us."""
-        known = self.tools.chain_log.known("request")
-        await self.tools.contract.prefetch(ob.KeyRequest, [k.id for k in known])
-        found = [await self.tools.contract.request(k.id) for k in known]
-        return [r for r in found if self.tools.address in (r.owner, r.requester)]
+    def _forget_if_ended(self, request: ob.KeyRequest) -> None:
+        """Stop looking at what nobody can answer any more."""
+        if request.expires_ms + FORGET_AFTER_MS < self.tools.clock.now_ms():
+            self.tools.chain_log.mark_ended(request.id)
+
+    async def requests(self, *, with_ended: bool = False) -> list[ob.KeyRequest]:
+        """Return known requests to us and by us; ended ones if asked for."""
+        known = self.tools.chain_log.known("request", with_ended=with_ended)
+        found = await self.tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
+        return [r for r in found.values() if self.tools.address in {r.owner, r.requester}]
 
     async def pending(self) -> list[ob.KeyRequest]:
         """Return the requests that wait for our answer."""
@@ -71,14 +87,12 @@ class Keykeeper(Service):
             address_bytes(request.owner),
             address_bytes(request.requester),
         )
-        with tools.database.transaction():
-            tools.protection.begin(f"answer:{request_id}", b"grant")
-            tools.journal.record(
-                request_id, self.name, "granted", reason, requester=request.requester
-            )
-        executed = await tools.contract.grant_key(request_id, seal_key(request.key, dek, info))
-        tools.protection.done(f"answer:{request_id}")
-        return {"request": request_id, "digest": executed.digest}
+        envelope = seal_key(request.key, dek, info)
+
+        async def grant() -> ExecutedTransaction:
+            return await tools.contract.grant_key(request_id, envelope)
+
+        return await self._answer(request, "grant", reason, grant)
 
     async def deny(self, request_id: str, reason: str) -> dict[str, str]:
         """Post a refusal.
@@ -91,14 +105,34 @@ class Keykeeper(Service):
             raise BadRequest("a reason has at most 256 bytes")
         tools = self.tools
         request = await self._ours(request_id)
+
+        async def refuse() -> ExecutedTransaction:
+            return await tools.contract.deny_key(request_id, reason)
+
+        return await self._answer(request, "deny", reason, refuse)
+
+    async def _answer(
+        self,
+        request: ob.KeyRequest,
+        answer: str,
+        reason: str,
+        send: Callable[[], Awaitable[ExecutedTransaction]],
+    ) -> dict[str, str]:
+        tools, action = self.tools, f"answer:{request.id}"
         with tools.database.transaction():
-            tools.protection.begin(f"answer:{request_id}", b"deny")
-            tools.journal.record(
-                request_id, self.name, "denied", reason, requester=request.requester
-            )
-        executed = await tools.contract.deny_key(request_id, reason)
-        tools.protection.done(f"answer:{request_id}")
-        return {"request": request_id, "digest": executed.digest}
+            if tools.protection.begin(action, answer.encode()) is Begun.FRESH:
+                decision = {"grant": "granted", "deny": "denied"}[answer]
+                tools.journal.record(
+                    request.id, self.name, decision, reason, requester=request.requester
+                )
+        try:
+            executed = await send()
+        except (MoveAborted, InsufficientBalance):
+            # Certainly not answered, so the owner may still answer otherwise.
+            tools.protection.forget(action)
+            raise
+        tools.protection.done(action)
+        return {"request": request.id, "digest": executed.digest}
 
     async def _ours(self, request_id: str) -> ob.KeyRequest:
         self.tools.contract.forget(request_id)

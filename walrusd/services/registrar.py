@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from walrusd.chain.layouts import events as ev
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.services.service import Service
@@ -24,7 +25,6 @@ async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, 
             f"a seat takes a stake of {format_sui(stake)}, "
             f"{tools.address} has {format_sui(balance)}"
         )
-    seats = len((await tools.contract.pool()).seats)
     verifier = tools.settings.verifier
     tools.journal.record(
         tools.address, "registrar", "registering", "the owner wants a seat", stake=stake
@@ -35,9 +35,19 @@ async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, 
         min_fee=min_fee,
         max_state_bytes=verifier.max_state_bytes,
         max_segment_work=verifier.max_segment_work,
-        once=f"register_seat:{seats}",
+        once=f"register_seat:{count_withdrawn(tools)}",
     )
     return {"digest": executed.digest, "stake_mist": stake}
+
+
+def count_withdrawn(tools: Tools) -> int:
+    """Return how many seats of ours were withdrawn: it numbers the seat that comes next.
+
+    It stays the same until the seat has been there and is gone again, so that a node that does
+    not show the new seat yet cannot make us stake a second one.
+    """
+    events = [ev.SeatWithdrawn.from_bcs(e.body) for e in tools.chain_log.events("SeatWithdrawn")]
+    return sum(event.verifier == tools.address for event in events)
 
 
 class Registrar(Service):

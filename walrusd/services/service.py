@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from walrusd.errors import MoveAborted, WalrusdError, WorldFault
+from walrusd.errors import LocalFault, MoveAborted, PeerFault, WalrusdError, WorldFault
 from walrusd.services.tools import Tools
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+LONGEST_PEER_PAUSE_S = 300.0
+"""What a peer has anchored does not get better by itself; looking again may be dear."""
+
+Action = Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -37,6 +41,9 @@ class Service:
         self.tools = tools
         self.log = structlog.get_logger(service=self.name)
         self._troubles: dict[str, _Trouble] = {}
+        self._busy: set[str] = set()
+        self._looked_at: set[str] = set()
+        self._nursery: trio.Nursery | None = None
 
     async def start(self) -> None:
         """Check what must hold before the daemon is ready. The first start must succeed."""
@@ -48,39 +55,93 @@ class Service:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Look whenever the bell rings, and every ``poll_s`` seconds at least."""
         await self.start()
-        task_status.started()
-        while True:
-            rings = self.tools.bell.rings
-            await self.reconcile()
-            pause = self.tools.settings.timing.poll_s
-            retries = [t.retry_at - trio.current_time() for t in self._troubles.values()]
-            await self.tools.bell.wait(rings, max(0.05, min([pause, *retries])))
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            # A service that was cancelled half-way starts again with nothing under way.
+            self._busy.clear()
+            task_status.started()
+            while True:
+                rings = self.tools.bell.rings
+                await self.look()
+                await self.tools.bell.wait(rings, self._compute_pause())
 
-    async def attempt(self, subject: str, action: Callable[[], Awaitable[None]]) -> bool:
+    async def look(self) -> None:
+        """Look once; what fails for all subjects, such as an unreachable chain, is waited out."""
+        self._looked_at = {self.name}
+        if await self.attempt(self.name, self.reconcile):
+            self._troubles = {
+                key: trouble
+                for key, trouble in self._troubles.items()
+                if key in self._looked_at or key in self._busy
+            }
+
+    def _compute_pause(self) -> float:
+        now = trio.current_time()
+        retries = [t.retry_at - now for key, t in self._troubles.items() if key not in self._busy]
+        return max(0.05, min([self.tools.settings.timing.poll_s, *retries]))
+
+    async def attempt(self, subject: str, action: Action, *, part: str = "") -> bool:
         """Do ``action`` for one subject; its failure must not keep others waiting.
 
         The first failure of a kind is journalled, the pause before the next try doubles. A fault
-        of the world is only waited out; nobody is accused for it.
+        of the world is only waited out; nobody is accused for it. ``part`` tells apart what is
+        done for one subject and may fail separately.
         """
-        trouble = self._troubles.get(subject)
-        if trouble is not None and trio.current_time() < trouble.retry_at:
+        key = subject + part
+        self._looked_at.add(key)
+        trouble = self._troubles.get(key)
+        if key in self._busy or (trouble is not None and trio.current_time() < trouble.retry_at):
             return False
+        self._busy.add(key)
         try:
             await action()
         except WalrusdError as error:
-            self._note(subject, error, trouble)
+            self._note(subject, key, error)
             return False
-        self._troubles.pop(subject, None)
+        except OSError as error:
+            # A full disk or a file that went away: true for this machine, not for the subject.
+            where = f" ({error.filename})" if error.filename else ""
+            self._note(subject, key, LocalFault(f"{error.strerror or error}{where}"))
+            return False
+        except AssertionError:
+            raise
+        except Exception as error:
+            # The boundary of a subject: a mistake of ours over one must not starve the others.
+            self.log.exception("attempt_broke", subject=subject)
+            self._note(subject, key, WalrusdError(f"unexpected {type(error).__name__}"))
+            return False
+        finally:
+            self._busy.discard(key)
+        self._troubles.pop(key, None)
         return True
 
-    def _note(self, subject: str, error: WalrusdError, trouble: _Trouble | None) -> None:
-        failures = 1 if trouble is None else trouble.failures + 1
-        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (failures - 1))
+    async def undertake(self, subject: str, action: Action, *, part: str = "") -> None:
+        """Do as :meth:`attempt`, in the background of a running service: for what takes long.
+
+        The service goes on looking; a subject that is still busy is passed over. A service that
+        is not running waits for the end.
+        """
+        if self._nursery is None:
+            await self.attempt(subject, action, part=part)
+            return
+        self._looked_at.add(subject + part)
+
+        async def do() -> None:
+            await self.attempt(subject, action, part=part)
+
+        if subject + part not in self._busy:
+            self._nursery.start_soon(do)
+
+    def _note(self, subject: str, key: str, error: WalrusdError) -> None:
+        before = self._troubles.get(key)
+        failures = 1 if before is None else before.failures + 1
+        longest = LONGEST_PEER_PAUSE_S if isinstance(error, PeerFault) else LONGEST_PAUSE_S
+        pause = min(longest, FIRST_PAUSE_S * 2 ** min(failures - 1, 16))
         pause *= random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret
-        self._troubles[subject] = _Trouble(failures, error.code, trio.current_time() + pause)
+        self._troubles[key] = _Trouble(failures, error.code, trio.current_time() + pause)
         log = self.log.info if isinstance(error, WorldFault | MoveAborted) else self.log.warning
         log("attempt_failed", subject=subject, code=error.code, error=error.message, again_s=pause)
-        if trouble is None or trouble.code != error.code:
+        if before is None or before.code != error.code:
             self.tools.journal.record(
                 subject, self.name, "failed", error.message, code=error.code, hint=error.hint
             )
