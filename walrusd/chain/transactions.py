@@ -141,6 +141,16 @@ class Sender:
                 return prior
             return await self._submit(build, label or key, key, budget)
 
+    async def find_succeeded(self, key: str) -> ExecutedTransaction | None:
+        """Return the transaction that succeeded under ``key``, once no fate is in doubt.
+
+        Raises:
+            TransactionUncertain: if one still is.
+        """
+        async with self._turn:
+            await self._settle_pending()
+            return self._outbox.succeeded(key, self.address)
+
     async def recover(self) -> list[ExecutedTransaction]:
         """Settle what an earlier run left in doubt; return what turned out to be executed.
 
