@@ -5,7 +5,9 @@ section 5). It proves itself against roots on the chain: leaves against the trac
 against leaves, rows against the dataset's salted root, the update against its root.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_trace_root
@@ -88,27 +90,50 @@ def parse_opening(data: bytes) -> Opening:
         raise MalformedData("the opening does not have the layout of version 1") from error
 
 
+def _items(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("a list has another type")  # noqa: TRY004  # all become MalformedData
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    # Not bytes(value): of a large integer that would be as many zeros.
+    if not isinstance(value, bytes):
+        raise ValueError("a byte string has another type")  # noqa: TRY004  # as above
+    return value
+
+
+def _index(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("an index is a natural number")
+    return value
+
+
 def _hashes(values: Any) -> tuple[bytes, ...]:
-    if any(not isinstance(value, bytes) or len(value) != 32 for value in values):
+    if any(not isinstance(value, bytes) or len(value) != 32 for value in _items(values)):
         raise ValueError("a 32-byte value has another size")
     return tuple(values)
 
 
-def _from_map(value: dict[int, Any]) -> Opening:
-    if value[0] != VERSION or set(value) != set(range(8)):
+def _from_map(value: Any) -> Opening:
+    if not isinstance(value, dict) or set(value) != set(range(8)) or value[0] != VERSION:
         raise ValueError("unknown version or fields")
-    if not isinstance(value[4], bytes) or len(value[4]) % 4:
+    update = _bytes(value[4])
+    if not update or len(update) % 4:
         raise ValueError("the update is not int32")
+    states = {_index(boundary): _bytes(state) for boundary, state in _items(value[3])}
+    if len(states) != len(value[3]):
+        raise ValueError("a boundary has two states")
     return Opening(
         state_roots=_hashes(value[1]),
         slot_roots=_hashes(value[2]),
-        states={int(boundary): bytes(state) for boundary, state in value[3]},
-        update=value[4],
+        states=states,
+        update=update,
         blindings=_hashes(value[5]),
         cost_key=_hashes([value[6]])[0],
         rows=tuple(
-            OpenedRow(bytes(data), RowProof(int(index), _hashes([salt])[0], _hashes(path)))
-            for index, salt, path, data in value[7]
+            OpenedRow(_bytes(data), RowProof(_index(index), _hashes([salt])[0], _hashes(path)))
+            for index, salt, path, data in _items(value[7])
         ),
     )
 
@@ -119,13 +144,60 @@ def verify_opening(
     """Check an opening against the chain's roots; states are checked by whoever loads them.
 
     Raises:
-        VerificationFailed: if a root does not match.
+        VerificationFailed: if a root does not match, or the rows are not in ascending order.
     """
     if len(opening.state_roots) != segments + 1 or len(opening.slot_roots) != segments:
         raise VerificationFailed(f"the opening does not have the roots of {segments} segments")
     leaves = opening.leaves()
     if compute_trace_root(leaves) != trace_root:
         raise VerificationFailed("the opened leaves do not give the committed trace root")
+    indices = [row.proof.index for row in opening.rows]
+    if any(after <= before for before, after in pairwise(indices)):
+        raise VerificationFailed("the opened rows are not in ascending order")
     for row in opening.rows:
         verify_row(row_root, row_count, row.proof, row.data)
     return VerifiedOpening(opening, tuple(leaves))
+
+
+def verify_rows_cover(opening: Opening, needed: Iterable[int], row_bytes: int) -> None:
+    """Check that an opening holds every row that a replay will read, whole.
+
+    Without this a missing row would look like a replay that ended in an error, and an honest
+    verifier like an accuser.
+
+    Raises:
+        VerificationFailed: naming the first row that is missing or of another width.
+    """
+    odd = [row.proof.index for row in opening.rows if len(row.data) != row_bytes]
+    if odd:
+        raise VerificationFailed(f"the opened row {odd[0]} does not have {row_bytes} bytes")
+    missing = sorted(set(needed) - {row.proof.index for row in opening.rows})
+    if missing:
+        raise VerificationFailed(
+            f"the opening lacks {len(missing)} rows of the dealt segments, first row {missing[0]}"
+        )
+
+
+def compute_opening_bound(
+    *,
+    state_bytes: int,
+    boundaries: int,
+    segments: int,
+    weights: int,
+    commitment_rows: int,
+    rows: int,
+    row_bytes: int,
+) -> int:
+    """Return how many bytes an honest opening takes at most, encrypted.
+
+    Each row comes with a salt and a path of at most 64 hashes; every item costs a few bytes of
+    CBOR, and the stream less than a thousandth.
+    """
+    payload = (
+        boundaries * (state_bytes + 16)
+        + 2 * 40 * (segments + 1)
+        + 4 * weights
+        + 40 * commitment_rows
+        + rows * (row_bytes + 40 * (64 + 2))
+    )
+    return payload + payload // 500 + (1 << 16)

@@ -36,6 +36,15 @@ def derive_jury_salt(keys: KeyBundle, challenge: bytes) -> bytes:
     return derive_key(keys.contributor_secret, challenge, Tag.JURY_SALT.text)
 
 
+def derive_abstention(keys: KeyBundle, challenge: bytes) -> tuple[bytes, bytes]:
+    """Return the work chain and state root that stand for "no value" in one challenge.
+
+    Secret until revealed and ours alone, so abstentions never make up a majority.
+    """
+    raw = derive_key(keys.contributor_secret, challenge, Tag.JURY_SALT.text + b"/abstain", 64)
+    return raw[:32], raw[32:]
+
+
 def derive_dataset_key(keys: KeyBundle, key_id: bytes) -> bytes:
     """Return the key of a dataset of ours; its public description carries ``key_id``."""
     return derive_key(keys.contributor_secret, key_id, Tag.DATASET_SECRET.text)

@@ -1,11 +1,38 @@
 """Openings that we hold the key of, however it reached us, and passing the key on."""
 
 from walrusd.chain.layouts import events as ev
-from walrusd.crypto.envelope import open_key, opening_key_info, seal_key
+from walrusd.crypto.envelope import check_public_key, open_key, opening_key_info, seal_key
+from walrusd.crypto.stream import verify_key_check
+from walrusd.errors import DecryptionFailed, MalformedData, VerificationFailed
 from walrusd.services.derive import derive_opening_key
 from walrusd.services.facts import Case
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
+
+UNUSABLE_ENVELOPE = b"\x00"
+"""For a seat whose encryption key cannot receive anything: no method has the number 0."""
+
+
+def make_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
+    """Seal an opening's key to a recipient of the case.
+
+    Raises:
+        MalformedData: if the recipient's encryption key is unusable.
+    """
+    return seal_key(public_key, key, _info(case, recipient))
+
+
+def make_seat_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
+    """Seal an opening's key to a seat; one with an unusable key gets an unusable envelope.
+
+    The contract cannot tell good keys from bad ones. If we refused to open because of one bad
+    seat, we would lose our stake for a stranger's mistake.
+    """
+    try:
+        check_public_key(public_key)
+    except MalformedData:
+        return UNUSABLE_ENVELOPE
+    return make_envelope(case, recipient, public_key, key)
 
 
 def _info(case: Case, recipient: str) -> bytes:
@@ -17,43 +44,57 @@ def _info(case: Case, recipient: str) -> bytes:
     )
 
 
-def resealed_to(tools: Tools, submission: str, recipient: str) -> list[ev.KeyResealed]:
-    """Return the envelopes posted for a recipient after the opening, oldest first."""
+def resealed_to(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
+    """Return the newest envelope of each sender posted for a recipient after the opening."""
     found = [
         ev.KeyResealed.from_bcs(logged.body)
         for logged in tools.chain_log.events("KeyResealed", submission)
     ]
-    return [event for event in found if event.recipient == recipient]
+    return {event.sender: event.envelope for event in found if event.recipient == recipient}
 
 
 def find_opening_key(tools: Tools, case: Case) -> bytes | None:
     """Return the key of a submission's opening, or None if nobody has sealed it to us.
 
-    Raises:
-        DecryptionFailed, MalformedData: if the envelope for our seat does not open.
+    Anybody with a part in the case may post envelopes, also to annoy us. So each is tried, and
+    the one that counts is the one whose key has the check value on the chain.
     """
-    submission = case.submission
+    submission, me = case.submission, tools.address
     if submission.opening is None:
         return None
-    if submission.contributor == tools.address:
+    if submission.contributor == me:
         return derive_opening_key(tools.keys, address_bytes(submission.id))
-    seat = case.seat_of(tools.address)
-    if seat is not None:
-        envelope = submission.opening.envelopes[seat]
-    else:
-        posted = resealed_to(tools, submission.id, tools.address)
-        if not posted:
-            return None
-        # The last one: an earlier envelope may have been posted by somebody to annoy us.
-        envelope = posted[-1].envelope
-    return open_key(tools.keys.encryption_key, envelope, _info(case, tools.address))
+    seats = zip(submission.committee, submission.opening.envelopes, strict=False)
+    envelopes = [envelope for seat, envelope in seats if seat.verifier == me]
+    for envelope in [*envelopes, *resealed_to(tools, submission.id, me).values()]:
+        key = _try_envelope(tools, case, envelope)
+        if key is not None:
+            return key
+    return None
+
+
+def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:
+    assert case.submission.opening is not None
+    try:
+        key = open_key(tools.keys.encryption_key, envelope, _info(case, tools.address))
+        name = address_bytes(case.submission.id)
+        verify_key_check(key, name, case.submission.opening.key_check)
+    except (DecryptionFailed, MalformedData, VerificationFailed):
+        return None
+    return key
 
 
 async def reseal_to(
     tools: Tools, case: Case, recipient: str, public_key: bytes, key: bytes
 ) -> None:
-    """Seal an opening's key to one more recipient, unless somebody has done so."""
-    if resealed_to(tools, case.submission.id, recipient):
+    """Seal an opening's key to one more recipient, unless we have done so.
+
+    What others have posted does not count: it may be garbage, and we cannot tell.
+
+    Raises:
+        MalformedData: if the recipient's encryption key is unusable.
+    """
+    if tools.address in resealed_to(tools, case.submission.id, recipient):
         return
-    envelope = seal_key(public_key, key, _info(case, recipient))
+    envelope = make_envelope(case, recipient, public_key, key)
     await tools.contract.reseal(case.submission.id, recipient, envelope)

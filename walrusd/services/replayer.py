@@ -1,31 +1,37 @@
 """Check an opening and replay segments of it: what verifiers and jurors have in common."""
 
+import secrets
+import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trio
 
-from walrusd.core.opening import Opening, VerifiedOpening, verify_opening
+from walrusd.core.opening import (
+    Opening,
+    VerifiedOpening,
+    verify_opening,
+    verify_rows_cover,
+)
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile_checks import open_cost
-from walrusd.errors import VerificationFailed
+from walrusd.crypto.vfile_header import Quantisation
+from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.services.facts import Case
-from walrusd.services.fetcher import Fetcher, read_file, write_privately
+from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.heavy import check_update_rows, run_heavy
+from walrusd.services.progress import clear_progress, make_on_line
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart
-from walrusd.training.plan import Plan
-from walrusd.training.state import (
-    compute_state_root,
-    deserialize_state,
-    initial_state,
-    serialize_state,
-)
+from walrusd.training.plan import Plan, check_plan_for_rows
+from walrusd.training.random import compute_segment_rows
+from walrusd.training.state import Tensors, compute_state_root, deserialize_state
 from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-from walrusd.training.weights import weights_from_bytes
 
 ABORTED_STATE = bytes(32)
 """The state root of a replay that ended in an error; its chain names the error."""
@@ -40,6 +46,24 @@ class Replayed:
     state_root: bytes
     losses: tuple[tuple[float, ...], ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, as a work item keeps it."""
+        return {
+            "chain": self.chain.hex(),
+            "state_root": self.state_root.hex(),
+            "losses": [list(step) for step in self.losses],
+        }
+
+    @classmethod
+    def from_json(cls, segment: int, value: dict[str, Any]) -> "Replayed":
+        """Read the JSON form."""
+        return cls(
+            segment,
+            bytes.fromhex(value["chain"]),
+            bytes.fromhex(value["state_root"]),
+            tuple(tuple(step) for step in value["losses"]),
+        )
+
     def leaf(self, ctx: bytes, committee: int) -> bytes:
         """Return the leaf that follows from the value, as the contract computes it."""
         slots = compute_slot_tree(ctx, self.segment, committee, self.chain)
@@ -47,22 +71,35 @@ class Replayed:
 
 
 class Replayer:
-    """Replays segments in the training child and checks what surrounds them."""
+    """Replays segments in the training child and checks what surrounds them.
 
-    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+    One opening at a time is held in memory; whoever else wants one waits.
+    """
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
         self._fetcher = fetcher
+        self._user = user
+        self.turn = trio.CapacityLimiter(1)
 
     async def open(self, case: Case, key: bytes) -> VerifiedOpening:
-        """Return a submission's opening, checked against the roots on the chain."""
+        """Return a submission's opening, checked against the roots on the chain.
+
+        Raises:
+            VerificationFailed: if a root does not match.
+        """
         assert case.submission.commitment is not None
-        opening = await self._fetcher.opening_of(case.submission, key)
-        return verify_opening(
-            opening,
-            segments=case.task.terms.segments,
-            trace_root=case.submission.commitment.trace_root,
-            row_root=case.submission.dataset_root,
-            row_count=case.submission.dataset_rows,
+        opening = await self._fetcher.opening_of(case, key)
+        return await trio.to_thread.run_sync(
+            partial(
+                verify_opening,
+                opening,
+                segments=case.task.terms.segments,
+                trace_root=case.submission.commitment.trace_root,
+                row_root=case.submission.dataset_root,
+                row_count=case.submission.dataset_rows,
+            )
         )
 
     async def check_surroundings(self, case: Case, verified: VerifiedOpening) -> None:
@@ -75,91 +112,136 @@ class Replayer:
         commitment = submission.commitment
         assert commitment is not None
         _manifest, plan = await self._fetcher.plan_of(case.task)
-        file = await self._fetcher.file_of(submission)
+        file = await self._fetcher.file_of(case.task, submission)
         if file.header.subject != case.subject:
             raise VerificationFailed("the verification file is about something else")
+        if file.header.quantisation != quantisation_of(plan):
+            raise VerificationFailed("the verification file is quantised otherwise than the plan")
         if file.trace_leaves != verified.leaves:
             raise VerificationFailed("the verification file holds another trace")
         if file.header.scheme.cost_commitment != commitment.cost_commitment:
             raise VerificationFailed("the verification file holds another cost commitment")
-        await self._check_update(case, plan, opening)
+        _path, weights = await self._fetcher.initial_weights(case.task)
+        check = partial(check_update, case, plan, opening, weights)
+        await trio.to_thread.run_sync(check)
         blindings = [int.from_bytes(blinding, "big") for blinding in opening.blindings]
         await run_heavy(check_update_rows, opening.update, blindings, list(file.row_commitments))
         open_cost(file, opening.cost_key)
-
-    async def _check_update(self, case: Case, plan: Plan, opening: Opening) -> None:
-        commitment = case.submission.commitment
-        assert commitment is not None
-        weights = weights_from_bytes(
-            plan, await read_file(await self._fetcher.weights_of(case.task))
-        )
-        start = serialize_state(plan, initial_state(plan, weights))
-        if compute_state_root(plan, start) != case.task.state_root_0:
-            raise VerificationFailed("the task's weights do not have its initial state root")
-        end_bytes = self.state_at(plan, opening, plan.segments)
-        end = deserialize_state(plan, end_bytes)
-        expected = update_to_bytes(compute_update(plan, weights, end.weights))
-        if expected != opening.update:
-            raise VerificationFailed("the update is not the difference of the final weights")
-        vector = np.frombuffer(opening.update, "<i4").astype(np.int32)
-        if compute_update_root(vector) != commitment.update_root:
-            raise VerificationFailed("the update does not have the committed root")
-
-    @staticmethod
-    def state_at(plan: Plan, opening: Opening, boundary: int) -> bytes:
-        """Return the opened state at a segment boundary, checked against its root.
-
-        Raises:
-            VerificationFailed: if the opening lacks it, or it has another root.
-        """
-        state = opening.states.get(boundary)
-        if state is None:
-            raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
-        if compute_state_root(plan, state) != opening.state_roots[boundary]:
-            raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
-        return state
 
     async def replay(
         self, case: Case, opening: Opening, segments: list[int]
     ) -> dict[int, Replayed]:
         """Replay segments and return their values.
 
+        Everything that goes in is proven first: the plan by its digest, start states by the
+        committed leaves, rows by the dataset's root. So a replay that ends in an error says
+        something about the commitment, and nothing else can.
+
         Raises:
-            VerificationFailed: if a start state is missing or wrong; that is not a replay.
+            VerificationFailed: if an input is missing or wrong; that is not a replay.
+            TrainingFailed: if the child ended without a result.
         """
         tools = self._tools
         _manifest, plan = await self._fetcher.plan_of(case.task)
-        workdir = tools.work_dir / "replay" / case.submission.id
-        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        starts = []
-        for segment in segments:
-            path = workdir / f"state-{segment - 1}.bin"
-            write_privately(path, self.state_at(plan, opening, segment - 1))
-            starts.append(SegmentStart(segment, str(path)))
-        job = ReplayJob(
-            plan=str(await self._fetcher.plan_file(case.task)),
-            rows=self._pack_rows(workdir, opening, case.submission.dataset_rows),
-            ctx=case.ctx,
-            seed=case.seed,
-            committee=case.task.terms.committee,
-            segments=tuple(starts),
-            limits=Limits(threads=max(1, tools.settings.daemon.threads)),
-        )
+        check_plan_for_rows(plan, case.submission.dataset_rows)
+        await trio.to_thread.run_sync(partial(check_inputs, case, plan, opening, segments))
+        # The directory is new each time and goes afterwards: it holds rows in the clear.
+        token = secrets.token_hex(4)
+        workdir = replays_dir(tools.work_dir, self._user) / f"{case.submission.id}-{token}"
+        workdir.mkdir(mode=0o700, parents=True)
+        try:
+            job = ReplayJob(
+                plan=str(await self._fetcher.plan_file(case.task)),
+                rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
+                ctx=case.ctx,
+                seed=case.seed,
+                committee=case.task.terms.committee,
+                segments=tuple(_write_start(workdir, opening, i) for i in segments),
+                limits=Limits(threads=max(1, tools.settings.daemon.threads)),
+            )
+            on_line = make_on_line(tools, "replay", case.submission.id)
+            result = await tools.training.run(job, on_line)
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+            clear_progress(tools, case.submission.id)
+        found = {record["segment"]: _read_record(record) for record in result["segments"]}
+        if set(found) != set(segments):
+            raise TrainingFailed("the replay did not give a value for every segment asked")
+        return found
 
-        async def on_line(kind: str, payload: dict[str, Any]) -> None:
-            tools.broadcast.publish("replay", submission=case.submission.id, line=kind, **payload)
 
-        result = await tools.training.run(job, on_line)
-        return {record["segment"]: _read_record(record) for record in result["segments"]}
+def replays_dir(work_dir: Path, user: str) -> Path:
+    """Return where the replays of a service keep their files."""
+    return work_dir / "replay" / user
 
-    @staticmethod
-    def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
-        ordered = sorted(opening.rows, key=lambda row: row.proof.index)
-        data, indices = workdir / "rows.bin", workdir / "rows.idx"
-        write_privately(data, b"".join(row.data for row in ordered))
-        numbers = np.array([row.proof.index for row in ordered], dtype="<u8")
-        write_privately(indices, numbers.tobytes())
-        return RowsFile(str(data), str(indices), count)
+
+def sweep_replays(work_dir: Path, user: str) -> None:
+    """Remove what replays left that were killed: rows of datasets in the clear."""
+    shutil.rmtree(replays_dir(work_dir, user), ignore_errors=True)
+
+
+def quantisation_of(plan: Plan) -> Quantisation:
+    """Return the quantisation that a plan prescribes."""
+    return Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count)
+
+
+def check_inputs(case: Case, plan: Plan, opening: Opening, segments: list[int]) -> None:
+    """Check that an opening holds all that a replay of ``segments`` reads.
+
+    Raises:
+        VerificationFailed: if a start state or a row is missing or wrong.
+    """
+    for segment in segments:
+        state_at(plan, opening, segment - 1)
+    needed: set[int] = set()
+    for segment in segments:
+        rows = compute_segment_rows(plan, case.seed, segment, case.submission.dataset_rows)
+        needed.update(rows.tolist())
+    verify_rows_cover(opening, needed, plan.dataset.row_bytes)
+
+
+def check_update(case: Case, plan: Plan, opening: Opening, weights: Tensors) -> None:
+    """Check that the opened update is what the final weights give, and the committed one.
+
+    Raises:
+        VerificationFailed: if it is not.
+    """
+    commitment = case.submission.commitment
+    assert commitment is not None
+    end = deserialize_state(plan, state_at(plan, opening, plan.segments))
+    if update_to_bytes(compute_update(plan, weights, end.weights)) != opening.update:
+        raise VerificationFailed("the update is not the difference of the final weights")
+    vector = np.frombuffer(opening.update, "<i4").astype(np.int32)
+    if compute_update_root(vector) != commitment.update_root:
+        raise VerificationFailed("the update does not have the committed root")
+
+
+def state_at(plan: Plan, opening: Opening, boundary: int) -> bytes:
+    """Return the opened state at a segment boundary, checked against its root.
+
+    Raises:
+        VerificationFailed: if the opening lacks it, or it has another root.
+    """
+    state = opening.states.get(boundary)
+    if state is None:
+        raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
+    if compute_state_root(plan, state) != opening.state_roots[boundary]:
+        raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
+    return state
+
+
+def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
+    path = workdir / f"state-{segment - 1}.bin"
+    write_privately(path, opening.states[segment - 1])
+    return SegmentStart(segment, str(path))
+
+
+def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
+    data, indices = workdir / "rows.bin", workdir / "rows.idx"
+    write_privately(data, b"".join(row.data for row in opening.rows))
+    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8")
+    write_privately(indices, numbers.tobytes())
+    return RowsFile(str(data), str(indices), count)
 
 
 def _read_record(record: dict[str, Any]) -> Replayed:
@@ -167,12 +249,7 @@ def _read_record(record: dict[str, Any]) -> Replayed:
     if "error" in record:
         chain = hash_tagged(Tag.CHAIN, str(record["error"]["code"]).encode())
         return Replayed(record["segment"], chain, ABORTED_STATE, ())
-    return Replayed(
-        record["segment"],
-        bytes.fromhex(record["chain"]),
-        bytes.fromhex(record["state_root"]),
-        tuple(tuple(step) for step in record["losses"]),
-    )
+    return Replayed.from_json(record["segment"], record)
 
 
 def check_cost(case: Case, replayed: dict[int, Replayed]) -> None:

@@ -9,14 +9,25 @@ import trio
 from walrusd.runtime.child import Limits as ChildLimits
 from walrusd.runtime.child import run_child
 from walrusd.services.tools import OnLine
-from walrusd.training.jobs import Job, job_to_json
+from walrusd.training.jobs import Job, ReplayJob, TrainJob, job_to_json
+
+REPLAYS_AT_ONCE = 2
+"""One for our committee seats and one for juries: each of the two services replays in turn."""
 
 
 class ChildTraining:
-    """Runs jobs in ``python -m walrusd.training.child``, a few at a time."""
+    """Runs jobs in ``python -m walrusd.training.child``, a few at a time.
 
-    def __init__(self, *, at_once: int = 1) -> None:
-        self._limiter = trio.CapacityLimiter(at_once)
+    Trainings take turns among themselves only. A replay has a window of its own, and missing it
+    costs stake, so it never waits for a training that may take hours.
+    """
+
+    def __init__(self) -> None:
+        self._limiters = {
+            TrainJob.kind: trio.CapacityLimiter(1),
+            ReplayJob.kind: trio.CapacityLimiter(REPLAYS_AT_ONCE),
+        }
+        self._others = trio.CapacityLimiter(1)
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
         """Run one job; others wait their turn. Errors as ``run_child``."""
@@ -25,7 +36,7 @@ class ChildTraining:
             for kind, payload in line.items():
                 await on_line(kind, payload)
 
-        async with self._limiter:
+        async with self._limiters.get(job.kind, self._others):
             return await run_child(
                 [sys.executable, "-m", "walrusd.training.child"],
                 json.loads(job_to_json(job)),

@@ -1,7 +1,7 @@
 """Replay what our seat was dealt; attest what is true, challenge what is not.
 
-An infrastructure fault is never an accusation: only a finished replay with another value leads to
-a challenge. A part that does not fit but cannot be judged by a jury yet is not attested.
+An infrastructure fault is never an accusation: only two finished replays with the same other value
+lead to a challenge. A part that does not fit but cannot be judged by a jury yet is not attested.
 """
 
 from walrusd.core.lifecycle import ChallengeKind, SubmissionState
@@ -13,13 +13,15 @@ from walrusd.core.protocol import (
     compute_work_digest,
 )
 from walrusd.crypto.merkle import Tree
+from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.services.derive import derive_jury_salt
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import find_opening_key
-from walrusd.services.replayer import Replayed, Replayer, check_cost
+from walrusd.services.replayer import Replayed, Replayer, check_cost, sweep_replays
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
+from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
 
 
@@ -30,7 +32,11 @@ class Verifier(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._replayer = Replayer(tools, fetcher)
+        self._replayer = Replayer(tools, fetcher, self.name)
+
+    async def start(self) -> None:
+        """Remove what a killed run has left."""
+        sweep_replays(self.tools.work_dir, self.name)
 
     async def reconcile(self) -> None:
         """Serve every opened submission whose committee we sit on."""
@@ -41,7 +47,7 @@ class Verifier(Service):
                 async def serve(case: Case = case, seat: int = seat) -> None:
                     await self._serve(case, seat)
 
-                await self.attempt(case.submission.id, serve)
+                await self.undertake(case.submission.id, serve)
 
     async def _serve(self, case: Case, seat: int) -> None:
         segments = case.segments_of(seat)
@@ -50,15 +56,20 @@ class Verifier(Service):
         if not missing:
             return
         key = find_opening_key(self.tools, case)
-        assert key is not None
-        verified = await self._replayer.open(case, key)
-        replayed = await self._replay_once(case, verified, segments)
-        forged = [i for i in segments if self._is_forged(case, verified, replayed[i])]
+        if key is None:
+            raise VerificationFailed("no envelope for our seat holds the opening's key")
+        async with self._replayer.turn:
+            verified = await self._replayer.open(case, key)
+            replayed = await self._replay_once(case, verified, segments)
+            forged = [i for i in segments if self._is_forged(case, verified, replayed[i])]
+            if forged:
+                await self._confirm(case, verified, replayed[forged[0]])
+            else:
+                check_cost(case, replayed)
+                await self._replayer.check_surroundings(case, verified)
         if forged:
             await self._challenge(case, verified, replayed[forged[0]])
             return
-        check_cost(case, replayed)
-        await self._replayer.check_surroundings(case, verified)
         for position in missing:
             await self._attest(case, seat, position, verified, replayed[segments[position]])
 
@@ -77,20 +88,33 @@ class Verifier(Service):
                 segments=segments,
             )
             found = await self._replayer.replay(case, verified.opening, segments)
-            saved = {
-                str(i): [r.chain.hex(), r.state_root.hex(), [list(step) for step in r.losses]]
-                for i, r in found.items()
-            }
+            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
             tools.work.put("replayed", submission.id, saved)
-        return {
-            int(i): Replayed(
-                int(i),
-                bytes.fromhex(chain),
-                bytes.fromhex(root),
-                tuple(tuple(step) for step in losses),
+        return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
+
+    async def _confirm(self, case: Case, verified: VerifiedOpening, first: Replayed) -> None:
+        """Replay a segment once more before accusing anybody of it.
+
+        Raises:
+            TrainingFailed: if the second replay differs: then it is this machine that errs.
+        """
+        if first.segment in {judged.index for judged in case.submission.judged}:
+            raise VerificationFailed(
+                f"segment {first.segment} replays otherwise here, but a jury has upheld it",
+                hint="run `walrusd verify selftest`; nothing is attested that we cannot replay",
             )
-            for i, (chain, root, losses) in saved.items()
-        }
+        tools = self.tools
+        action = f"verdict:{case.submission.id}:{first.segment}"
+        if tools.work.get("confirmed", action) is not None:
+            return
+        again = await self._replayer.replay(case, verified.opening, [first.segment])
+        if again[first.segment] != first:
+            tools.work.delete("replayed", case.submission.id)
+            raise TrainingFailed(
+                f"two replays of segment {first.segment} differ on this machine",
+                hint="check its memory; nobody is accused on such grounds",
+            )
+        tools.work.put("confirmed", action, {})
 
     @staticmethod
     def _is_forged(case: Case, verified: VerifiedOpening, replayed: Replayed) -> bool:
@@ -110,15 +134,15 @@ class Verifier(Service):
         digest = compute_work_digest(case.ctx, i, seat, replayed.chain)
         action = f"verdict:{submission.id}:{i}"
         with tools.database.transaction():
-            tools.protection.begin(action, b"valid" + digest)
-            tools.journal.record(
-                submission.id,
-                self.name,
-                "attested",
-                "the replay gives the committed leaf bit for bit",
-                segment=i,
-                leaf=verified.leaves[i].hex(),
-            )
+            if tools.protection.begin(action, b"valid" + digest) is Begun.FRESH:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "attested",
+                    "the replay gives the committed leaf bit for bit",
+                    segment=i,
+                    leaf=verified.leaves[i].hex(),
+                )
         slots = compute_slot_tree(case.ctx, i, case.task.terms.committee, replayed.chain)
         await tools.contract.attest(
             case.task.id,
@@ -146,21 +170,17 @@ class Verifier(Service):
         )
         action = f"verdict:{submission.id}:{i}"
         with tools.database.transaction():
-            tools.protection.begin(action, b"forged" + commitment)
-            tools.work.put(
-                "jury",
-                name.hex(),
-                {"chain": replayed.chain.hex(), "state_root": replayed.state_root.hex()},
-            )
-            tools.journal.record(
-                submission.id,
-                self.name,
-                "challenged",
-                "the replay gives another leaf than the committed one",
-                segment=i,
-                committed=verified.leaves[i].hex(),
-                replayed=replayed.leaf(case.ctx, case.task.terms.committee).hex(),
-            )
+            tools.work.put("jury", name.hex(), replayed.to_json())
+            if tools.protection.begin(action, b"forged" + commitment) is Begun.FRESH:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "challenged",
+                    "the replay gives another leaf than the committed one",
+                    segment=i,
+                    committed=verified.leaves[i].hex(),
+                    replayed=replayed.leaf(case.ctx, case.task.terms.committee).hex(),
+                )
         await tools.contract.challenge(
             case.task.id,
             submission.id,
