@@ -60,10 +60,12 @@ def parse_aggregate(data: bytes, *, root: bytes, blindings_root: bytes) -> Aggre
     return aggregate
 
 
-def _from_map(value: dict[int, Any]) -> Aggregate:
-    if value[0] != VERSION or set(value) != {0, 1, 2, 3}:
+def _from_map(value: Any) -> Aggregate:
+    if not isinstance(value, dict) or set(value) != {0, 1, 2, 3} or value[0] != VERSION:
         raise ValueError("unknown version or fields")
     vector, blindings, parts = value[1], value[2], value[3]
+    if not isinstance(blindings, list) or not isinstance(parts, list) or not blindings:
+        raise ValueError("blindings and parts are lists")
     if not isinstance(vector, bytes) or not vector or len(vector) % 8:
         raise ValueError("the vector is not int64")
     if any(not isinstance(b, bytes) or len(b) != 32 for b in blindings):

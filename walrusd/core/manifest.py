@@ -63,10 +63,19 @@ def parse_task_manifest(data: bytes, digest: bytes) -> TaskManifest:
 def _from_document(document: dict[str, Any]) -> TaskManifest:
     if document["version"] != 1:
         raise ValueError("unknown version")
-    weights = document["weights"]
+    weights, title, plan = document["weights"], document["title"], document["plan"]
+    if not isinstance(title, str) or not isinstance(plan, str) or not plan.isascii():
+        raise ValueError("title and plan are text, the plan ASCII")
     return TaskManifest(
-        title=str(document["title"]),
-        plan=str(document["plan"]),
-        weights_blob=int(weights["blob"]),
+        title=title,
+        plan=plan,
+        weights_blob=_read_blob_id(weights["blob"]),
         weights_digest=bytes.fromhex(weights["digest"]),
     )
+
+
+def _read_blob_id(value: Any) -> int:
+    # Checked before int(): that takes quadratic time over a megabyte of digits.
+    if not isinstance(value, str) or len(value) > 78 or not 0 <= int(value) < 1 << 256:
+        raise ValueError("a blob id is a u256 in decimal")
+    return int(value)

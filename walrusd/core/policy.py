@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from walrusd.units import format_sui
 
 
+BINDING = frozenset({"own_task", "places", "parent", "balance"})
+"""Rules that hold even if the owner says "join": what they refuse would fail or lose money."""
+
+
 @dataclass(frozen=True)
 class PolicyRules:
     """What the owner allows. Amounts in Mist; an empty allow-list allows everybody."""
@@ -72,6 +76,11 @@ class Decision:
         """The sentences of the rules that said no, or why it is a yes."""
         refused = [v.sentence for v in self.verdicts if not v.ok]
         return " ".join(refused) if refused else "every rule of the policy allows it"
+
+    @property
+    def binding_refusals(self) -> tuple[str, ...]:
+        """The refusals that no word of the owner overrides."""
+        return tuple(v.sentence for v in self.verdicts if not v.ok and v.rule in BINDING)
 
 
 def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:

@@ -1,17 +1,19 @@
 """Check a published aggregate without seeing a single update: anyone can."""
 
 from dataclasses import dataclass
+from functools import partial
+
+import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.errors import VerificationFailed
+from walrusd.crypto.rows import compute_row_count
+from walrusd.errors import PeerFault, VerificationFailed
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.heavy import check_aggregate_rows, run_heavy
 from walrusd.services.tools import Tools
 from walrusd.units import BlobId, address_bytes
-
-MAX_AGGREGATE_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,6 @@ class AggregateChecker:
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
         self._fetcher = fetcher
-        self._verified: dict[str, VerifiedAggregate] = {}
 
     async def verify(self, task: ob.Task) -> VerifiedAggregate:
         """Check the aggregate that a task's publisher recorded.
@@ -44,19 +45,26 @@ class AggregateChecker:
             VerificationFailed: if there is none, or it is not the weighted sum of exactly the
                 accepted submissions.
         """
-        if task.id in self._verified:
-            return self._verified[task.id]
         if task.aggregate is None:
             raise VerificationFailed(f"task {task.id} has no aggregate")
-        data = await self._tools.store.get(BlobId(task.aggregate.blob), MAX_AGGREGATE_BYTES)
-        aggregate = parse_aggregate(
-            data, root=task.aggregate.root, blindings_root=task.aggregate.blindings_root
+        _manifest, plan = await self._fetcher.plan_of(task)
+        bound = 9 * plan.weight_count + 40 * compute_row_count(plan.weight_count) + 64 * 64
+        data = await self._tools.store.get(BlobId(task.aggregate.blob), bound + (1 << 16))
+        aggregate = await trio.to_thread.run_sync(
+            partial(
+                parse_aggregate,
+                data,
+                root=task.aggregate.root,
+                blindings_root=task.aggregate.blindings_root,
+            )
         )
+        if len(aggregate.vector) != 8 * plan.weight_count:
+            raise VerificationFailed("the aggregate does not have the length of the plan's update")
         accepted = await read_accepted(self._tools, task)
         expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
         if aggregate.parts != expected:
             raise VerificationFailed("the aggregate is not made of the accepted submissions")
-        files = [await self._fetcher.file_of(sub) for sub in accepted]
+        files = [await self._fetcher.file_of(task, sub) for sub in accepted]
         await run_heavy(
             check_aggregate_rows,
             aggregate.vector,
@@ -64,8 +72,25 @@ class AggregateChecker:
             [list(file.row_commitments) for file in files],
             [int.from_bytes(blinding, "big") for blinding in aggregate.blindings],
         )
-        verified = VerifiedAggregate(
+        return VerifiedAggregate(
             aggregate, tuple(sub.id for sub in accepted), sum(weight for _name, weight in expected)
         )
-        self._verified[task.id] = verified
-        return verified
+
+    async def holds(self, task: ob.Task) -> bool:
+        """Say whether a task's aggregate verifies. What was found out once is remembered.
+
+        Raises:
+            WorldFault: if it could not be found out now.
+        """
+        known = self._tools.records.get("aggregates", task.id)
+        if known is None:
+            try:
+                await self.verify(task)
+            except PeerFault:
+                if task.aggregate is None:
+                    return False  # not recorded yet
+                known = False
+            else:
+                known = True
+            self._tools.records.put("aggregates", task.id, known)
+        return bool(known)

@@ -17,11 +17,12 @@ from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.rows import compute_row_count, compute_scheme_root, derive_row_blindings
 from walrusd.crypto.vfile import build_verification_file, read_verification_file
-from walrusd.crypto.vfile_header import Quantisation
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case, read_cases
-from walrusd.services.fetcher import Fetcher, read_file
+from walrusd.services.fetcher import Fetcher
 from walrusd.services.heavy import commit_update, run_heavy
+from walrusd.services.replayer import quantisation_of
+from walrusd.services.results import read_update
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
@@ -52,7 +53,7 @@ class Committer(Service):
                 async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
                     await self._commit(case, trained)
 
-                await self.attempt(case.submission.id, commit)
+                await self.undertake(case.submission.id, commit)
 
     async def _commit(self, case: Case, trained: dict[str, Any]) -> None:
         tools, submission = self.tools, case.submission
@@ -82,7 +83,7 @@ class Committer(Service):
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
         _manifest, plan = await self._fetcher.plan_of(case.task)
-        update = await read_file(trained["update"])
+        update = await read_update(tools, case, plan, trained)
         update_root = compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
         blindings = derive_row_blindings(
             tools.keys.contributor_secret,
@@ -101,7 +102,7 @@ class Committer(Service):
         proof = pedersen.prove_opening(context, trained["cost"], blinding)
         data = build_verification_file(
             case.subject,
-            Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count),
+            quantisation_of(plan),
             update_root=update_root,
             trace_leaves=leaves,
             row_commitments=commitments,

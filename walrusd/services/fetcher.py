@@ -1,18 +1,24 @@
 """Get what the chain only names: manifests, plans, weights, datasets, files, openings.
 
-Everything is checked against its anchor before it is used, and kept on disk under its digest.
+Everything is checked against its anchor before it is used, also when it lies on our own disk: a
+flipped bit there would make honest work look forged. No read takes more than an honest peer needs.
 """
 
 import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
-from walrusd.chain.layouts.objects import Submission, Task
+from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
-from walrusd.core.opening import Opening, parse_opening
+from walrusd.core.opening import Opening, compute_opening_bound, parse_opening
+from walrusd.crypto.rows import compute_row_count
 from walrusd.crypto.stream import (
     StreamKind,
+    compute_ciphertext_size,
     decrypt_bytes,
     decrypt_stream,
     stream_aad,
@@ -20,16 +26,18 @@ from walrusd.crypto.stream import (
 )
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile import VerificationFile, read_verification_file
-from walrusd.errors import BlobCorrupt, MalformedData, VerificationFailed
+from walrusd.errors import BlobCorrupt, MalformedData, PeerFault, VerificationFailed
+from walrusd.services.facts import Case
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan, parse_plan
+from walrusd.training.state import Tensors
+from walrusd.training.weights import compute_state_root_0, weights_from_bytes
 from walrusd.units import BlobId, address_bytes
 
-MAX_WEIGHTS_BYTES = 64 << 30
-MAX_DATASET_BYTES = 256 << 30
-MAX_FILE_BYTES = 1 << 30
-MAX_OPENING_BYTES = 4 << 30
+PLANS_KEPT = 64
+HEADER_ALLOWANCE = 1 << 17
+"""Bytes granted to headers and encodings beside the payload."""
 
 
 class Fetcher:
@@ -37,83 +45,126 @@ class Fetcher:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._plans: dict[bytes, tuple[TaskManifest, Plan]] = {}
+        self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
+        self._turns: dict[Path, tuple[trio.Lock, int]] = {}
 
     def _dir(self, name: str) -> Path:
         path = self._tools.settings.daemon.data_dir / name
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
+    @asynccontextmanager
+    async def _turn_on(self, path: Path) -> AsyncIterator[None]:
+        """Let one task at a time make a file; the next one finds it made."""
+        lock, users = self._turns.get(path, (trio.Lock(), 0))
+        self._turns[path] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._turns.pop(path)
+            if users > 1:
+                self._turns[path] = lock, users - 1
+
     async def plan_of(self, task: Task) -> tuple[TaskManifest, Plan]:
         """Return a task's manifest and plan.
 
         Raises:
             MalformedData, PlanRefused: if they are not what the task's digests name, or the plan
-                does not have the task's number of segments.
+                is another or a bigger one than the task's terms say.
         """
         if task.manifest_digest not in self._plans:
             data = await self._tools.store.get(BlobId(task.manifest_blob), MAX_MANIFEST_BYTES)
             manifest = parse_task_manifest(data, task.manifest_digest)
-            plan = parse_plan(manifest.plan.encode("ascii"))
-            self._plans[task.manifest_digest] = manifest, plan
+            self._plans[task.manifest_digest] = manifest, parse_plan(manifest.plan.encode("ascii"))
+            if len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
         manifest, plan = self._plans[task.manifest_digest]
-        if plan.digest() != task.plan_digest:
-            raise MalformedData("the task's plan does not have the digest that the task names")
-        if plan.segments != task.terms.segments:
-            raise MalformedData(
-                f"the plan has {plan.segments} segments, the task {task.terms.segments}"
-            )
+        check_plan_of_task(task, plan)
         return manifest, plan
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
         _manifest, plan = await self.plan_of(task)
-        path = self._dir("plans") / f"{task.plan_digest.hex()}.json"
-        if not path.exists():
-            write_privately(path, plan.to_bytes())
+        path, data = self._dir("plans") / f"{task.plan_digest.hex()}.json", plan.to_bytes()
+        if not path.exists() or path.read_bytes() != data:
+            write_privately(path, data)
         return path
 
     async def weights_of(self, task: Task) -> Path:
-        """Return the path of a task's initial weights (safetensors)."""
-        manifest, _plan = await self.plan_of(task)
+        """Return the path of a task's initial weights (safetensors). Errors as the next one."""
+        path, _weights = await self.initial_weights(task)
+        return path
+
+    async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
+        """Return a task's initial weights, and the file that holds them.
+
+        Raises:
+            MalformedData, NonFiniteValue: if they are not weights of the task's model.
+            VerificationFailed: if they do not have the initial state root that the task names.
+        """
+        manifest, plan = await self.plan_of(task)
         path = self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
-        if not path.exists():
+        async with self._turn_on(path):
+            if path.exists():
+                try:
+                    return path, await trio.to_thread.run_sync(_load_weights, plan, task, path)
+                except PeerFault:
+                    path.unlink()  # perhaps only our copy is damaged
             await self._tools.store.get_file(
                 BlobId(manifest.weights_blob),
                 manifest.weights_digest,
                 path,
-                max_bytes=MAX_WEIGHTS_BYTES,
+                max_bytes=4 * plan.weight_count + HEADER_ALLOWANCE,
             )
-        return path
+            return path, await trio.to_thread.run_sync(_load_weights, plan, task, path)
 
-    async def dataset_of(self, submission: Submission, dek: bytes, row_bytes: int) -> Path:
-        """Return the path of the decrypted rows of a submission's dataset, mode 0600.
+    async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
+        """Return the path of the decrypted rows of a submission's dataset. Errors as the next."""
+        dataset = await self._tools.contract.dataset(submission.dataset)
+        version = dataset.versions[submission.dataset_version - 1]
+        return await self.rows_of(version, dek)
+
+    async def rows_of(self, version: DatasetVersion, dek: bytes) -> Path:
+        """Return the path of the decrypted rows of a dataset's version, mode 0600.
 
         Raises:
             DecryptionFailed: if ``dek`` is not the key that the listing commits to.
             VerificationFailed: if the rows are not the listed ones.
         """
-        root = submission.dataset_root
-        path = self._dir("datasets") / f"{root.hex()}.rows"
-        if path.exists():
+        verify_key_check(dek, version.row_root, version.key_check)
+        path = rows_path(self._tools, version.row_root)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with self._turn_on(path):
+            if not path.exists() or not await self._are_rows_of(version, dek, path):
+                await self._fetch_rows(version, dek, path)
             return path
-        verify_key_check(dek, root, submission.dataset_key_check)
-        dataset = await self._tools.contract.dataset(submission.dataset)
-        version = dataset.versions[submission.dataset_version - 1]
-        sealed = path.with_suffix(".sealed")
+
+    @staticmethod
+    async def _are_rows_of(version: DatasetVersion, dek: bytes, path: Path) -> bool:
+        try:
+            found = await run_heavy(compute_file_row_root, dek, str(path), version.row_bytes)
+        except MalformedData:
+            return False
+        return found == (version.row_root, version.rows)
+
+    async def _fetch_rows(self, version: DatasetVersion, dek: bytes, path: Path) -> None:
+        sealed, partial = path.with_suffix(".sealed"), path.with_suffix(".partial")
         await self._tools.store.get_file(
-            BlobId(version.blob), version.manifest_digest, sealed, max_bytes=MAX_DATASET_BYTES
+            BlobId(version.blob),
+            version.manifest_digest,
+            sealed,
+            max_bytes=compute_ciphertext_size(version.rows * version.row_bytes),
         )
-        aad = await self.dataset_aad(root)
-        partial = path.with_suffix(".partial")
-        await trio.to_thread.run_sync(_decrypt_file, sealed, partial, dek, aad)
-        found, count = await run_heavy(compute_file_row_root, dek, str(partial), row_bytes)
-        if found != root or count != submission.dataset_rows:
-            partial.unlink()
-            raise VerificationFailed("the dataset's rows do not have the listed row root")
-        partial.rename(path)
-        sealed.unlink()
-        return path
+        try:
+            aad = await self.dataset_aad(version.row_root)
+            await trio.to_thread.run_sync(_decrypt_file, sealed, partial, dek, aad)
+            if not await self._are_rows_of(version, dek, partial):
+                raise VerificationFailed("the dataset's rows do not have the listed row root")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+            sealed.unlink(missing_ok=True)
 
     async def dataset_aad(self, row_root: bytes) -> bytes:
         """Return the associated data of a dataset's stream; its object is named by its row root."""
@@ -122,7 +173,7 @@ class Fetcher:
             StreamKind.DATASET, market.chain_id, address_bytes(market.package), row_root
         )
 
-    async def file_of(self, submission: Submission) -> VerificationFile:
+    async def file_of(self, task: Task, submission: Submission) -> VerificationFile:
         """Return a submission's verification file, checked in itself and against the chain.
 
         Raises:
@@ -131,32 +182,85 @@ class Fetcher:
         """
         commitment = submission.commitment
         assert commitment is not None
-        data = await self._tools.store.get(BlobId(commitment.file_blob), MAX_FILE_BYTES)
+        _manifest, plan = await self.plan_of(task)
+        # A leaf a segment, a point a row, a number a step.
+        bound = 32 * (plan.segments + 1) + 48 * commitment.scheme_rows + 16 * plan.steps
+        data = await self._tools.store.get(BlobId(commitment.file_blob), bound + HEADER_ALLOWANCE)
         await run_heavy(check_file, data, commitment.file_digest)
         file = read_verification_file(data)
         header = file.header
-        found = (header.trace_root, header.update_root, header.scheme.rows_root)
-        if found != (commitment.trace_root, commitment.update_root, commitment.scheme_root):
+        found = (header.trace_root, header.update_root, header.scheme.rows_root, header.scheme.rows)
+        if found != (
+            commitment.trace_root,
+            commitment.update_root,
+            commitment.scheme_root,
+            commitment.scheme_rows,
+        ):
             raise VerificationFailed("the verification file holds other roots than the chain")
         return file
 
-    async def opening_of(self, submission: Submission, key: bytes) -> Opening:
+    async def opening_of(self, case: Case, key: bytes) -> Opening:
         """Return a submission's opening, decrypted with ``key``.
 
         Raises:
             DecryptionFailed: if ``key`` is not the committed one.
             BlobCorrupt, MalformedData: if the blob is not the announced one, or no opening.
+            BlobTooLarge: if it is bigger than everything that an opening may hold.
         """
-        opened = submission.opening
+        submission, opened = case.submission, case.submission.opening
         assert opened is not None
         name = address_bytes(submission.id)
         verify_key_check(key, name, opened.key_check)
-        sealed = await self._tools.store.get(BlobId(opened.blob), MAX_OPENING_BYTES)
+        _manifest, plan = await self.plan_of(case.task)
+        bound = compute_case_opening_bound(case, plan)
+        sealed = await self._tools.store.get(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
             raise BlobCorrupt("the opening does not have the announced digest")
-        market = await self._tools.contract.market()
+        market = case.market
         aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
-        return parse_opening(decrypt_bytes(sealed, key, aad))
+        return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
+
+
+def rows_path(tools: Tools, row_root: bytes) -> Path:
+    """Return where the decrypted rows of a dataset lie while they are needed."""
+    return tools.settings.daemon.data_dir / "datasets" / f"{row_root.hex()}.rows"
+
+
+def check_plan_of_task(task: Task, plan: Plan) -> None:
+    """Check that a plan is the one that a task's terms describe.
+
+    Raises:
+        MalformedData: if its digest or number of segments differs, or it takes more memory or work
+            than the terms declare: policies and seats have decided by the declaration.
+    """
+    terms = task.terms
+    if plan.digest() != task.plan_digest:
+        raise MalformedData("the task's plan does not have the digest that the task names")
+    if plan.segments != terms.segments:
+        raise MalformedData(f"the plan has {plan.segments} segments, the task {terms.segments}")
+    if plan.state_bytes > terms.state_bytes or plan.segment_work() > terms.segment_work:
+        raise MalformedData("the plan takes more memory or work than the task's terms declare")
+
+
+def compute_case_opening_bound(case: Case, plan: Plan) -> int:
+    """Return how many bytes a submission's opening has at most."""
+    dealt = len(case.dealt_segments())
+    return compute_opening_bound(
+        state_bytes=plan.state_bytes,
+        boundaries=dealt + 1,
+        segments=plan.segments,
+        weights=plan.weight_count,
+        commitment_rows=compute_row_count(plan.weight_count),
+        rows=min(case.submission.dataset_rows, dealt * plan.segment_steps * plan.batch),
+        row_bytes=plan.dataset.row_bytes,
+    )
+
+
+def _load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
+    weights = weights_from_bytes(plan, path.read_bytes())
+    if compute_state_root_0(plan, weights) != task.state_root_0:
+        raise VerificationFailed("the task's weights do not have its initial state root")
+    return weights
 
 
 async def read_file(path: str | Path) -> bytes:

@@ -2,20 +2,23 @@
 
 from typing import Any
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.opening import Opening
-from walrusd.crypto.envelope import opening_key_info, seal_key
 from walrusd.crypto.rows import derive_row_blindings
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.services.facts import Case, read_cases
-from walrusd.services.fetcher import Fetcher, read_file
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
+from walrusd.services.holdings import make_seat_envelope
+from walrusd.services.results import read_state, read_update
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
-from walrusd.services.trainer import submission_dataset_key
 from walrusd.training.random import compute_segment_rows
 from walrusd.units import address_bytes
 
@@ -40,37 +43,16 @@ class Opener(Service):
                 async def open_(case: Case = case) -> None:
                     await self._open(case)
 
-                await self.attempt(case.submission.id, open_)
+                await self.undertake(case.submission.id, open_)
 
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
-        trained = tools.work.get("trained", submission.id)
-        if trained is None:
-            raise AssertionError("a committed submission without its training result")
-        name = address_bytes(submission.id)
-        key = derive_opening_key(tools.keys, name)
-        opening = await self._build(case, trained)
-        package = address_bytes(case.market.package)
-        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
         item = tools.work.get("open", submission.id)
         if item is None:
-            # Sealing draws a fresh salt; the blob is kept so that a retry announces the same one.
-            sealed = encrypt_bytes(opening.to_bytes(), key, aad)
-            stored = await tools.store.put(sealed, epochs=tools.settings.walrus.epochs)
-            item = {
-                "blob": str(stored.blob_id),
-                "digest": hash_tagged(Tag.OPENING, sealed).hex(),
-                "envelopes": [
-                    seal_key(
-                        seat.key,
-                        key,
-                        opening_key_info(
-                            case.market.chain_id, package, name, address_bytes(seat.verifier)
-                        ),
-                    ).hex()
-                    for seat in submission.committee
-                ],
-            }
+            trained = tools.work.get("trained", submission.id)
+            if trained is None:
+                return  # lost; the trainer does the work again and rings
+            item = await self._prepare(case, trained)
             with tools.database.transaction():
                 tools.work.put("open", submission.id, item)
                 tools.journal.record(
@@ -81,6 +63,8 @@ class Opener(Service):
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
+        name, cost = address_bytes(submission.id), item["cost"]
+        key = derive_opening_key(tools.keys, name)
         await tools.contract.open(
             case.task.id,
             submission.id,
@@ -88,11 +72,29 @@ class Opener(Service):
                 blob=int(item["blob"]),
                 digest=bytes.fromhex(item["digest"]),
                 key_check=compute_key_check(key, name),
-                envelopes=[bytes.fromhex(envelope) for envelope in item["envelopes"]],
-                cost=trained["cost"],
+                envelopes=[
+                    make_seat_envelope(case, seat.verifier, seat.key, key)
+                    for seat in submission.committee
+                ],
+                cost=cost,
             ),
-            blinding=derive_cost_blinding(tools.keys, name, trained["cost"]).to_bytes(32, "big"),
+            blinding=derive_cost_blinding(tools.keys, name, cost).to_bytes(32, "big"),
         )
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        """Seal and store the opening. The salt is fresh, so the blob is a work item."""
+        tools, name = self.tools, address_bytes(case.submission.id)
+        opening = await self._build(case, trained)
+        package = address_bytes(case.market.package)
+        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
+        key = derive_opening_key(tools.keys, name)
+        sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
+        stored = await tools.store.put(sealed, epochs=tools.settings.walrus.epochs)
+        return {
+            "blob": str(stored.blob_id),
+            "digest": hash_tagged(Tag.OPENING, sealed).hex(),
+            "cost": trained["cost"],
+        }
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
@@ -108,7 +110,7 @@ class Opener(Service):
             }
         )
         dek = await submission_dataset_key(tools, case)
-        path = await self._fetcher.dataset_of(submission, dek, plan.dataset.row_bytes)
+        path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
         blindings = derive_row_blindings(
             tools.keys.contributor_secret,
@@ -124,8 +126,11 @@ class Opener(Service):
                 *(bytes.fromhex(record["state_root"]) for record in records),
             ),
             slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
-            states={b: await read_file(trained["states"][b]) for b in sorted(boundaries)},
-            update=await read_file(trained["update"]),
+            states={
+                boundary: await read_state(tools, case, plan, trained, boundary)
+                for boundary in sorted(boundaries)
+            },
+            update=await read_update(tools, case, plan, trained),
             blindings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
             cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
             rows=tuple(rows),

@@ -1,18 +1,35 @@
-"""Stake on tasks by the owner's policy, once a dataset key is granted."""
+"""Stake on tasks by the owner's policy, once a dataset key is granted.
 
+Nothing is staked before everything that the work takes is at hand and proven: the plan, initial
+weights with the task's state root, and the dataset. What is found out later costs a penalty.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import trio
+
+from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision, Offer, PolicyRules, Standing, decide
-from walrusd.crypto.envelope import dataset_key_info, derive_public_key, open_key
-from walrusd.crypto.stream import verify_key_check
-from walrusd.errors import WalrusdError, WorldFault
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.errors import (
+    ChainUnreachable,
+    MalformedData,
+    ObjectNotFound,
+    TransactionUncertain,
+    WalrusdError,
+)
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.grants import find_request, open_granted_key
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
-from walrusd.training.plan import check_plan_for_rows
-from walrusd.units import Mist, address_bytes
+from walrusd.state.protection import Begun
+from walrusd.training.plan import Plan, TabularSchema, check_plan_for_rows
+from walrusd.units import Mist
 
 DAY_MS = 24 * 3600 * 1000
 REQUEST_LIFETIME_MS = 7 * DAY_MS
@@ -30,8 +47,12 @@ class Staker(Service):
         self._checker = checker
 
     async def reconcile(self) -> None:
-        """Look at every task that still takes contributors."""
-        for task in await read_tasks(self.tools):
+        """Look at every task that still takes contributors, one after the other.
+
+        In turn, because each decision depends on what the ones before it have bound.
+        """
+        tasks = await read_tasks(self.tools)
+        for task in tasks:
             if task.phase == TaskPhase.JOINING and not self._joined(task):
 
                 async def consider(task: ob.Task = task) -> None:
@@ -43,10 +64,19 @@ class Staker(Service):
         return any(entry.contributor == self.tools.address for entry in task.entries)
 
     async def estimate(self, task: ob.Task) -> Decision:
-        """Apply the policy to a task, without acting."""
+        """Apply the policy to a task, without acting.
+
+        The parent's aggregate is looked at last, and only if nothing else speaks against the task:
+        it may be large, and naming a parent costs a stranger nothing.
+        """
+        decision = await self._decide(task, parent_ok=True)
+        if decision.join and task.parent != NO_PARENT and not await self._parent_holds(task):
+            decision = await self._decide(task, parent_ok=False)
+        return decision
+
+    async def _decide(self, task: ob.Task, *, parent_ok: bool) -> Decision:
         tools = self.tools
         terms = task.terms
-        parent_ok = task.parent == NO_PARENT or await self._parent_holds(task.parent)
         offer = Offer(
             task=task.id,
             publisher=task.publisher,
@@ -66,14 +96,11 @@ class Staker(Service):
         )
         return decide(self._rules(), offer, standing)
 
-    async def _parent_holds(self, parent: str) -> bool:
+    async def _parent_holds(self, task: ob.Task) -> bool:
         try:
-            await self._checker.verify(await self.tools.contract.task(parent))
-        except WorldFault:
-            raise
-        except WalrusdError:
+            return await self._checker.holds(await self.tools.contract.task(task.parent))
+        except ObjectNotFound:
             return False
-        return True
 
     def _rules(self) -> PolicyRules:
         policy = self.tools.settings.policy
@@ -92,13 +119,22 @@ class Staker(Service):
         )
 
     def _staked_today(self, except_task: str) -> int:
-        since = self.tools.clock.now_ms() - DAY_MS
-        stakes = self.tools.records.items("stakes")
-        return sum(
-            stake["amount"]
-            for task, stake in stakes.items()
-            if stake["at_ms"] >= since and task != except_task
-        )
+        """Return what was staked in the last 24 hours: by the chain's word, and what is under way.
+
+        The chain counts also after a loss of local state.
+        """
+        tools = self.tools
+        since = tools.clock.now_ms() - DAY_MS
+        stakes = {
+            task: stake["amount"]
+            for task, stake in tools.records.items("stakes").items()
+            if stake["at_ms"] >= since
+        }
+        for logged in tools.chain_log.events("SubmissionJoined"):
+            event = ev.SubmissionJoined.from_bcs(logged.body)
+            if event.contributor == tools.address and event.at_ms >= since:
+                stakes[event.task] = event.stake
+        return sum(amount for task, amount in stakes.items() if task != except_task)
 
     async def _open_tasks(self) -> int:
         busy = {TaskPhase.JOINING, TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING}
@@ -109,11 +145,14 @@ class Staker(Service):
     async def _consider(self, task: ob.Task) -> None:
         override = self.tools.records.get("stake_override", task.id)
         decision = await self.estimate(task)
-        go = decision.join if override is None else override == "join"
-        reason = decision.reason if override is None else f"the owner said: {override}"
+        go, reason = decision.join, decision.reason
+        if override is not None:
+            refusals = decision.binding_refusals
+            go = override == "join" and not refusals
+            reason = " ".join([f"The owner said: {override}.", *refusals])
         self._journal_once(task, "join" if go else "decline", reason, decision)
-        dataset = decision.dataset or task.datasets[0].dataset
         if go:
+            dataset = decision.dataset or task.datasets[0].dataset
             await self._pursue(task, next(d for d in task.datasets if d.dataset == dataset))
 
     def _journal_once(self, task: ob.Task, verdict: str, reason: str, decision: Decision) -> None:
@@ -134,11 +173,11 @@ class Staker(Service):
         """Take the next step towards joining: check the plan, ask for the key, stake."""
         tools = self.tools
         dataset = await tools.contract.dataset(ref.dataset)
-        version = dataset.versions[ref.number - 1]
         _manifest, plan = await self._fetcher.plan_of(task)
-        check_plan_for_rows(plan, version.rows)
-        await self._fetcher.weights_of(task)
-        request = await self._own_request(task, ref)
+        version = read_version(dataset, ref.number)
+        check_dataset_for_plan(plan, version)
+        await self._fetcher.initial_weights(task)
+        request = await find_request(tools, task.id, ref.dataset, ref.number)
         if request is None:
             await tools.contract.request_key(
                 ref.dataset,
@@ -152,52 +191,75 @@ class Staker(Service):
             tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
         elif request.state == RequestState.GRANTED:
             dek = await open_granted_key(tools, request)
-            verify_key_check(dek, version.row_root, version.key_check)
+            rows = await self._fetcher.rows_of(version, dek)
+            await trio.to_thread.run_sync(check_labels, rows, plan.dataset)
             await self._stake(task, request)
-
-    async def _own_request(self, task: ob.Task, ref: ob.DatasetRef) -> ob.KeyRequest | None:
-        for known in self.tools.chain_log.known("request", parent=ref.dataset):
-            request = await self.tools.contract.request(known.id)
-            if (
-                request.requester == self.tools.address
-                and request.task == task.id
-                and request.number == ref.number
-            ):
-                return request
-        return None
 
     async def _stake(self, task: ob.Task, request: ob.KeyRequest) -> None:
         tools, stake = self.tools, Mist(task.terms.stake)
+        action = f"join:{task.id}"
         payload = f"{task.id}:{request.dataset}:{request.number}:{stake}".encode()
         with tools.database.transaction():
-            tools.protection.begin(f"join:{task.id}", payload)
+            begun = tools.protection.begin(action, payload)
             tools.records.put("stakes", task.id, {"amount": stake, "at_ms": tools.clock.now_ms()})
-            tools.records.put("dataset_request", task.id, request.id)
-            tools.journal.record(
-                task.id,
-                self.name,
-                "staked",
-                "the key is granted",
-                stake=stake,
-                dataset=request.dataset,
+            if begun is Begun.FRESH:
+                tools.journal.record(
+                    task.id,
+                    self.name,
+                    "staked",
+                    "the key is granted",
+                    stake=stake,
+                    dataset=request.dataset,
+                )
+        try:
+            await tools.contract.join(
+                task.id, dataset=request.dataset, request=request.id, stake=stake
             )
-        await tools.contract.join(task.id, dataset=request.dataset, request=request.id, stake=stake)
-        tools.protection.done(f"join:{task.id}")
+        except (TransactionUncertain, ChainUnreachable):
+            raise  # it may have happened, so the record stays
+        except WalrusdError:
+            # Certainly not joined: the amount is free again, and so is the choice of a dataset.
+            with tools.database.transaction():
+                tools.protection.forget(action)
+                tools.records.delete("stakes", task.id)
+            raise
+        tools.protection.done(action)
 
 
-async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
-    """Return the dataset key of a granted request of ours.
+def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:
+    """Return a version of a dataset.
 
     Raises:
-        DecryptionFailed: if the owner sealed it wrongly; nothing is staked on such a grant.
+        MalformedData: if there is none; a task may name any number.
     """
-    market = await tools.contract.market()
-    info = dataset_key_info(
-        market.chain_id,
-        address_bytes(market.package),
-        address_bytes(request.dataset),
-        request.number,
-        address_bytes(request.owner),
-        address_bytes(request.requester),
-    )
-    return open_key(tools.keys.encryption_key, request.envelope, info)
+    if not 1 <= number <= len(dataset.versions):
+        raise MalformedData(f"dataset {dataset.id} has no version {number}")
+    return dataset.versions[number - 1]
+
+
+def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:
+    """Check that a plan can be carried out on a dataset, as far as the listing tells.
+
+    Raises:
+        MalformedData: if its rows have another width.
+        PlanRefused: if it has too few rows for the batches.
+    """
+    expected = plan.dataset.row_bytes
+    if version.row_bytes != expected:
+        raise MalformedData(
+            f"the dataset's rows have {version.row_bytes} bytes, the plan's {expected}"
+        )
+    check_plan_for_rows(plan, version.rows)
+
+
+def check_labels(path: Path, schema: TabularSchema) -> None:
+    """Check that every label of a rows file is a class of the plan.
+
+    Raises:
+        MalformedData: if one is not; training would stop there, after the stake is bound.
+    """
+    table = np.memmap(path, np.uint8, "r").reshape(-1, schema.row_bytes)
+    if (largest := int(table[:, -1].max())) >= schema.classes:
+        raise MalformedData(
+            f"label {largest} of the dataset is not one of {schema.classes} classes"
+        )

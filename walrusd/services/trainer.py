@@ -1,19 +1,27 @@
-"""Train what we have staked on. The arithmetic runs in a child process; this waits for it."""
+"""Train what we have staked on. The arithmetic runs in a child process; this waits for it.
 
-from pathlib import Path
+The result is a work item for the committer and the opener. It may be lost, with the database or
+with the files it names; then the work is done again, which gives the same bits.
+"""
+
 from typing import Any
 
+from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.errors import DeviceRefused
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.grants import submission_dataset_key
+from walrusd.services.progress import clear_progress, make_on_line
 from walrusd.services.service import Service
-from walrusd.services.staker import open_granted_key
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, RowsFile, TrainJob
 
+NEEDED_AFTERWARDS = frozenset({SubmissionState.COMMITTED, SubmissionState.SEATED})
+
 
 class Trainer(Service):
-    """Runs one training job at a time and leaves its result as a work item for the committer."""
+    """Runs training jobs and leaves their results as work items."""
 
     name = "trainer"
 
@@ -22,25 +30,29 @@ class Trainer(Service):
         self._fetcher = fetcher
 
     async def reconcile(self) -> None:
-        """Train every submission of ours that is not committed yet."""
+        """Train every submission of ours whose result is needed and not there."""
         for case in await read_cases(self.tools):
-            if (
-                case.submission.contributor == self.tools.address
-                and case.submission.state == SubmissionState.JOINED
-                and case.task.phase == TaskPhase.TRAINING
-                and self.tools.work.get("trained", case.submission.id) is None
-            ):
+            if case.submission.contributor == self.tools.address and self._is_needed(case):
 
                 async def train(case: Case = case) -> None:
                     await self._train(case)
 
-                await self.attempt(case.submission.id, train)
+                await self.undertake(case.submission.id, train)
+
+    def _is_needed(self, case: Case) -> bool:
+        if self.tools.work.get("trained", case.submission.id) is not None:
+            return False
+        to_commit = (
+            case.submission.state == SubmissionState.JOINED
+            and case.task.phase == TaskPhase.TRAINING
+        )
+        return to_commit or case.submission.state in NEEDED_AFTERWARDS
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
         _manifest, plan = await self._fetcher.plan_of(case.task)
         dek = await submission_dataset_key(tools, case)
-        rows = await self._fetcher.dataset_of(submission, dek, plan.dataset.row_bytes)
+        rows = await self._fetcher.dataset_of(submission, dek)
         workdir = tools.work_dir / submission.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         job = TrainJob(
@@ -53,16 +65,15 @@ class Trainer(Service):
             committee=case.task.terms.committee,
             limits=Limits(threads=max(1, tools.settings.daemon.threads)),
         )
-        tools.journal.record(submission.id, self.name, "training", "joining has closed")
-
-        async def on_line(kind: str, payload: dict[str, Any]) -> None:
-            tools.broadcast.publish("training", submission=submission.id, line=kind, **payload)
-            if kind == "progress":
-                tools.records.put("progress", submission.id, payload)
-
+        lost = submission.commitment is not None
+        reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
+        tools.journal.record(submission.id, self.name, "training", reason)
+        on_line = make_on_line(tools, "training", submission.id)
         result = await tools.training.run(job, on_line)
+        check_same_as_committed(submission, result)
         with tools.database.transaction():
             tools.work.put("trained", submission.id, result)
+            clear_progress(tools, submission.id)
             tools.journal.record(
                 submission.id,
                 self.name,
@@ -74,23 +85,15 @@ class Trainer(Service):
         tools.bell.ring()
 
 
-async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
-    """Return the dataset key that was granted to us for a task."""
-    request_id = tools.records.get("dataset_request", case.task.id)
-    if request_id is None:
-        request_id = await _find_request(tools, case)
-    return await open_granted_key(tools, await tools.contract.request(request_id))
+def check_same_as_committed(submission: ob.Submission, result: dict[str, Any]) -> None:
+    """Check that work done again is the work that was committed, if it was.
 
-
-async def _find_request(tools: Tools, case: Case) -> str:
-    """Find the granted request on the chain, for a daemon that lost its local state."""
-    for known in tools.chain_log.known("request", parent=case.submission.dataset, with_ended=True):
-        request = await tools.contract.request(known.id)
-        if request.requester == tools.address and request.task == case.task.id:
-            return known.id
-    raise AssertionError("we joined without a key request")
-
-
-def job_path(tools: Tools, submission_id: str, name: str) -> Path:
-    """Return the path of a file of a submission's job."""
-    return tools.work_dir / submission_id / name
+    Raises:
+        DeviceRefused: if it is not: opening it would be refused by everybody.
+    """
+    commitment = submission.commitment
+    if commitment is not None and commitment.trace_root.hex() != result["trace_root"]:
+        raise DeviceRefused(
+            "training again did not give the committed trace",
+            hint="this machine computes otherwise than the one that committed; use that one",
+        )
