@@ -6,7 +6,7 @@ from typing import Any
 import walrusd
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
-from walrusd.errors import BadRequest, NotAllowed
+from walrusd.errors import BadRequest, NotAllowed, PeerFault, WorldFault
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.datasets import Datasets
 from walrusd.services.facts import read_tasks
@@ -21,9 +21,21 @@ from walrusd.services.supervisor import Supervisor
 from walrusd.services.tools import Tools
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.model import Role
-from walrusd.units import normalize_address
+from walrusd.units import Address, normalize_address
 
 Result = dict[str, Any]
+
+
+def read_id(text: str, kind: str) -> Address:
+    """Return an object id that a person gave.
+
+    Raises:
+        BadRequest: if it is none.
+    """
+    try:
+        return normalize_address(text)
+    except ValueError as error:
+        raise BadRequest(str(error), hint=f"a {kind} id is 0x and 64 hexadecimal digits") from error
 
 
 class DaemonApi:
@@ -56,7 +68,7 @@ class DaemonApi:
             "version": walrusd.__version__,
             "address": tools.address,
             "roles": sorted(role.value for role in tools.settings.daemon.roles),
-            "balance_mist": await tools.contract.balance(tools.address),
+            "balance_mist": await self._balance(),
             "chain_id": sui.chain_id,
             "package_id": sui.package_id,
             "market_id": sui.market_id,
@@ -66,6 +78,13 @@ class DaemonApi:
             "services": [health.to_json() for health in self._supervisor.healths],
             "progress": tools.records.items("progress"),
         }
+
+    async def _balance(self) -> int | None:
+        """Return the balance, or None while no node answers: the rest of the status still helps."""
+        try:
+            return await self._tools.contract.balance(self._tools.address)
+        except WorldFault:
+            return None
 
     async def why(self, subject: str) -> Result:
         """Return the journal's decisions about an id."""
@@ -87,16 +106,24 @@ class DaemonApi:
         """Return a task, its submissions, and this daemon's part in it."""
         found = await self._task(task)
         tools = self._tools
-        submissions = [await tools.contract.submission(e.submission) for e in found.entries]
-        manifest, plan = await self.fetcher.plan_of(found)
+        submissions = await tools.contract.read_many(
+            ob.Submission, [entry.submission for entry in found.entries]
+        )
         return {
             **show_task(found, tools.address),
-            "title": manifest.title,
-            "plan": plan.to_json(),
-            "submissions": [show_submission(sub) for sub in submissions],
+            **await self._show_plan(found),
+            "submissions": [show_submission(sub) for sub in submissions.values()],
             "model": tools.records.get("models", found.id),
             "decision": tools.records.get("decisions", found.id),
         }
+
+    async def _show_plan(self, task: ob.Task) -> Result:
+        """Return what the task's manifest says; a broken or unreachable one hides nothing else."""
+        try:
+            manifest, plan = await self.fetcher.plan_of(task)
+        except (PeerFault, WorldFault) as error:
+            return {"title": None, "plan": None, "plan_error": error.message}
+        return {"title": manifest.title, "plan": plan.to_json()}
 
     async def task_estimate(self, task: str) -> Result:
         """Return the policy's arithmetic for a task, and its yes or no with reasons."""
@@ -144,13 +171,7 @@ class DaemonApi:
         }
 
     async def _task(self, task: str) -> ob.Task:
-        try:
-            task_id = normalize_address(task)
-        except ValueError as error:
-            raise BadRequest(
-                str(error), hint="a task id is 0x and 64 hexadecimal digits"
-            ) from error
-        return await self._tools.contract.task(task_id)
+        return await self._tools.contract.task(read_id(task, "task"))
 
     # --- datasets and keys ----------------------------------------------------------------------
 
@@ -168,7 +189,9 @@ class DaemonApi:
 
     async def dataset_show(self, dataset: str) -> Result:
         """Return a dataset's listing."""
-        return await self.datasets.describe(await self._tools.contract.dataset(dataset))
+        return await self.datasets.describe(
+            await self._tools.contract.dataset(read_id(dataset, "dataset"))
+        )
 
     async def dataset_search(self, text: str) -> Result:
         """Return datasets whose title or description contains every word."""
@@ -188,14 +211,14 @@ class DaemonApi:
 
     async def keys_list(self) -> Result:
         """Return all key requests to and by this daemon."""
-        found = await self.keykeeper.requests()
+        found = await self.keykeeper.requests(with_ended=True)
         return {"requests": [show_request(r, self._tools.address) for r in found]}
 
     async def keys_approve(self, request: str) -> Result:
         """Grant a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.approve(normalize_address(request), "the owner approved it"),
+            **await self.keykeeper.approve(read_id(request, "request"), "the owner approved it"),
             "state": RequestState.GRANTED.name.lower(),
         }
 
@@ -203,7 +226,7 @@ class DaemonApi:
         """Refuse a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.deny(normalize_address(request), reason),
+            **await self.keykeeper.deny(read_id(request, "request"), reason),
             "state": RequestState.DENIED.name.lower(),
         }
 
@@ -217,16 +240,20 @@ class DaemonApi:
             stake = parse_amount(params.get("stake", verifier.stake))
             min_fee = parse_amount(params.get("min_fee", verifier.min_fee))
         except ValueError as error:
-            raise BadRequest(str(error)) from error
+            raise BadRequest(str(error), hint="amounts are text such as 1.5 SUI") from error
         return await register_seat(self._tools, stake=stake, min_fee=min_fee)
+
+    async def _submissions(self) -> list[ob.Submission]:
+        known = self._tools.chain_log.known("submission")
+        found = await self._tools.contract.read_many(ob.Submission, [k.id for k in known])
+        return list(found.values())
 
     async def node_balance(self) -> Result:
         """Return the address, its balance, and claimable credits."""
         tools = self._tools
-        claimable = 0
-        for known in tools.chain_log.known("submission"):
-            submission = await tools.contract.submission(known.id)
-            claimable += credit_of(submission.credits, tools.address)
+        lists = [sub.credits for sub in await self._submissions()]
+        lists += [task.credits for task in await read_tasks(tools)]
+        claimable = sum(credit_of(entries, tools.address) for entries in lists)
         return {
             "address": tools.address,
             "balance_mist": await tools.contract.balance(tools.address),
@@ -236,11 +263,11 @@ class DaemonApi:
     async def node_stake(self) -> Result:
         """Return the verifier seat's stake and all stakes bound in tasks."""
         tools = self._tools
-        bound = {}
-        for known in tools.chain_log.known("submission"):
-            submission = await tools.contract.submission(known.id)
-            if submission.contributor == tools.address and submission.stake:
-                bound[submission.id] = submission.stake
+        bound = {
+            submission.id: submission.stake
+            for submission in await self._submissions()
+            if submission.contributor == tools.address and submission.stake
+        }
         found = await tools.contract.verifier_cap(tools.address)
         seat: Result | None = None
         if found is not None:

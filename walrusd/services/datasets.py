@@ -1,10 +1,10 @@
 """List datasets: encrypt, store, describe in public, anchor on the chain."""
 
-import csv
 import hashlib
 import json
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,67 +18,14 @@ from walrusd.services.derive import derive_dataset_key
 from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.heavy import compute_file_row_root, run_heavy
 from walrusd.services.keykeeper import MAX_DESCRIPTION_BYTES
+from walrusd.services.tables import read_schema, read_table
 from walrusd.services.tools import Tools
-from walrusd.training.plan import TabularSchema
 from walrusd.units import BlobId
 
-
-def read_schema(document: Any) -> TabularSchema:
-    """Return the row layout a person described.
-
-    Raises:
-        BadRequest: if it is not ``{"kind": "tabular-u8", "features", "scale_log2", "classes"}``.
-    """
-    try:
-        schema = TabularSchema(
-            features=int(document["features"]),
-            scale=int(document.get("scale_log2", 0)),
-            classes=int(document["classes"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadRequest(
-            "a dataset's schema is {kind: tabular-u8, features, scale_log2, classes}"
-        ) from error
-    if document.get("kind", "tabular-u8") != "tabular-u8":
-        raise BadRequest(f"a dataset of kind {document['kind']} is not known", hint="tabular-u8")
-    if schema.features < 1 or not 2 <= schema.classes <= 256:
-        raise BadRequest("a schema has at least one feature and between 2 and 256 classes")
-    return schema
-
-
-def read_table(path: Path, schema: TabularSchema) -> bytes:
-    """Return the rows of a file: raw bytes, or CSV of integers with the label last.
-
-    Raises:
-        BadRequest: naming the row that does not fit.
-    """
-    if not path.is_file():
-        raise BadRequest(f"there is no file {path}", hint="the path is read by the daemon")
-    data = path.read_bytes() if path.suffix != ".csv" else _read_csv(path, schema)
-    if not data or len(data) % schema.row_bytes:
-        raise BadRequest(f"{path.name} is not a whole number of rows of {schema.row_bytes} bytes")
-    labels = data[schema.row_bytes - 1 :: schema.row_bytes]
-    if max(labels) >= schema.classes:
-        raise BadRequest(f"label {max(labels)} is not one of {schema.classes} classes")
-    return data
-
-
-def _read_csv(path: Path, schema: TabularSchema) -> bytes:
-    out = bytearray()
-    with path.open(newline="") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if number == 1 and any(not cell.strip().isdigit() for cell in row):
-                continue  # a header line
-            try:
-                values = bytes(int(cell) for cell in row)
-            except ValueError as error:
-                raise BadRequest(f"{path.name}, row {number}: not integers 0 to 255") from error
-            if len(values) != schema.row_bytes:
-                raise BadRequest(
-                    f"{path.name}, row {number}: {len(values)} columns, not {schema.row_bytes}"
-                )
-            out += values
-    return bytes(out)
+MAX_TITLE_BYTES = 128
+DESCRIPTIONS_AT_ONCE = 8
+DESCRIPTIONS_S = 15.0
+"""How long a listing of all datasets may wait for strangers' descriptions."""
 
 
 class Datasets:
@@ -87,6 +34,7 @@ class Datasets:
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
         self._fetcher = fetcher
+        self._turn = trio.Lock()
 
     async def add(
         self, path: str, title: str, description: str, schema: dict[str, Any]
@@ -94,37 +42,44 @@ class Datasets:
         """Encrypt, store and list a dataset; the same file under the same title is listed once."""
         tools = self._tools
         layout = read_schema(schema)
-        if not 1 <= len(title.encode()) <= 128:
-            raise BadRequest("a title has between 1 and 128 bytes")
+        if not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
+            raise BadRequest(f"a title has between 1 and {MAX_TITLE_BYTES} bytes")
+        if len(description.encode()) > MAX_DESCRIPTION_BYTES // 2:
+            raise BadRequest(f"a description has at most {MAX_DESCRIPTION_BYTES // 2} bytes")
         table = await trio.to_thread.run_sync(read_table, Path(path), layout)
-        content = hashlib.sha256(table + json.dumps([title, description]).encode()).hexdigest()
+        about = json.dumps([title, description, layout.to_json()]).encode()
+        content = hashlib.sha256(hashlib.sha256(table).digest() + about).hexdigest()
         item = tools.work.get("dataset", content)
         if item is None:
             item = {"key_id": secrets.token_hex(32)}
             tools.work.put("dataset", content, item)
-        workdir = tools.work_dir / "datasets"
-        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        plain, sealed = workdir / f"{content}.rows", workdir / f"{content}.sealed"
         dek = derive_dataset_key(tools.keys, bytes.fromhex(item["key_id"]))
-        try:
-            await trio.to_thread.run_sync(write_privately, plain, table)
-            root, rows = await run_heavy(compute_file_row_root, dek, str(plain), layout.row_bytes)
-            if "manifest_blob" not in item:
-                aad = await self._fetcher.dataset_aad(root)
-                await trio.to_thread.run_sync(_encrypt_file, plain, sealed, dek, aad)
-                document = {
-                    "version": 1,
-                    "title": title,
-                    "description": description,
-                    "schema": layout.to_json(),
-                    "rows": rows,
-                    "key_id": item["key_id"],
-                }
-                item |= await self._store(sealed, document)
-                tools.work.put("dataset", content, item)
-        finally:
-            plain.unlink(missing_ok=True)
-            sealed.unlink(missing_ok=True)
+        # In turn: each starts by removing what a killed one left, which is plaintext.
+        async with self._turn:
+            shutil.rmtree(tools.work_dir / "listing", ignore_errors=True)
+            workdir = tools.work_dir / "listing"
+            workdir.mkdir(mode=0o700, parents=True)
+            try:
+                plain, sealed = workdir / "rows", workdir / "sealed"
+                await trio.to_thread.run_sync(write_privately, plain, table)
+                root, rows = await run_heavy(
+                    compute_file_row_root, dek, str(plain), layout.row_bytes
+                )
+                if "manifest_blob" not in item:
+                    aad = await self._fetcher.dataset_aad(root)
+                    await trio.to_thread.run_sync(_encrypt_file, plain, sealed, dek, aad)
+                    document = {
+                        "version": 1,
+                        "title": title,
+                        "description": description,
+                        "schema": layout.to_json(),
+                        "rows": rows,
+                        "key_id": item["key_id"],
+                    }
+                    item |= await self._store(sealed, document)
+                    tools.work.put("dataset", content, item)
+            finally:
+                shutil.rmtree(workdir, ignore_errors=True)
         version = ob.DatasetVersion(
             number=1,
             blob=int(item["manifest_blob"]),
@@ -157,10 +112,9 @@ class Datasets:
             "description_blob": str(blob.blob_id),
         }
 
-    async def describe(self, dataset: ob.Dataset) -> dict[str, Any]:
-        """Return a listing with its public description, as far as that can be read."""
+    def _show(self, dataset: ob.Dataset) -> dict[str, Any]:
         newest = dataset.versions[-1]
-        shown: dict[str, Any] = {
+        return {
             "dataset": dataset.id,
             "owner": dataset.owner,
             "title": dataset.title.decode("utf-8", "replace"),
@@ -170,26 +124,44 @@ class Datasets:
             "row_bytes": newest.row_bytes,
             "row_root": newest.row_root.hex(),
         }
+
+    async def describe(self, dataset: ob.Dataset) -> dict[str, Any]:
+        """Return a listing with its public description, as far as that can be read."""
+        return {**self._show(dataset), **await self._read_description(dataset)}
+
+    async def _read_description(self, dataset: ob.Dataset) -> dict[str, Any]:
+        """Return what of a stranger's description has the right form."""
         try:
             data = await self._tools.store.get(
                 BlobId(dataset.description_blob), MAX_DESCRIPTION_BYTES
             )
             document = json.loads(data)
-            if not isinstance(document, dict):
-                raise MalformedData("the description is not an object")
-        except (WalrusdError, ValueError) as error:
-            return {**shown, "description_error": str(error)}
-        return {
-            **shown,
-            "description": document.get("description"),
-            "schema": document.get("schema"),
-        }
+            if not isinstance(document, dict) or not isinstance(document["description"], str):
+                raise MalformedData("the description is not an object with a text")
+            schema = read_schema(document.get("schema")).to_json()
+        except WalrusdError as error:
+            return {"description_error": error.message}
+        except (ValueError, KeyError, RecursionError):
+            return {"description_error": "the description is not readable"}
+        return {"description": document["description"], "schema": schema}
 
     async def all(self) -> list[dict[str, Any]]:
-        """Return every known dataset."""
+        """Return every known dataset; descriptions that take too long are left out."""
         known = self._tools.chain_log.known("dataset", with_ended=True)
-        await self._tools.contract.prefetch(ob.Dataset, [k.id for k in known])
-        return [await self.describe(await self._tools.contract.dataset(k.id)) for k in known]
+        found = await self._tools.contract.read_many(ob.Dataset, [k.id for k in known])
+        shown: dict[str, dict[str, Any]] = {}
+        limiter = trio.CapacityLimiter(DESCRIPTIONS_AT_ONCE)
+
+        async def describe(dataset: ob.Dataset) -> None:
+            async with limiter:
+                shown[dataset.id] = await self.describe(dataset)
+
+        with trio.move_on_after(DESCRIPTIONS_S):
+            async with trio.open_nursery() as nursery:
+                for dataset in found.values():
+                    nursery.start_soon(describe, dataset)
+        late = {"description_error": "the description could not be read in time"}
+        return [shown.get(d.id) or {**self._show(d), **late} for d in found.values()]
 
 
 def _encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:

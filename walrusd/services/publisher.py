@@ -1,5 +1,6 @@
 """Open tasks, and publish the weighted sum of what was accepted."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from walrusd.core.manifest import TaskManifest
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.rows import compute_aggregate, sum_blindings
-from walrusd.errors import BadRequest, InsufficientBalance, VerificationFailed
+from walrusd.errors import (
+    BadRequest,
+    InsufficientBalance,
+    MalformedData,
+    ObjectNotFound,
+    PlanRefused,
+    VerificationFailed,
+)
 from walrusd.services.aggregates import AggregateChecker, read_accepted
 from walrusd.services.facts import Case, read_tasks
 from walrusd.services.fetcher import Fetcher, read_file, write_privately
@@ -23,15 +31,19 @@ from walrusd.services.heavy import check_update_rows, run_heavy
 from walrusd.services.holdings import find_opening_key
 from walrusd.services.replayer import Replayer
 from walrusd.services.service import Service
+from walrusd.services.staker import NO_PARENT, check_dataset_for_plan, read_version
 from walrusd.services.terms import read_terms
 from walrusd.services.tools import Tools
+from walrusd.state.protection import Begun
 from walrusd.training.jobs import AggregateJob, InitJob, Limits
 from walrusd.training.plan import Plan, read_plan
-from walrusd.training.state import compute_state_root, initial_state, serialize_state
-from walrusd.training.weights import weights_from_bytes
-from walrusd.units import address_bytes, format_sui, normalize_address
+from walrusd.training.weights import compute_state_root_0, weights_from_bytes
+from walrusd.units import BlobId, Mist, address_bytes, format_sui, normalize_address
 
-NO_PARENT = "0x" + "0" * 64
+PARAMETERS = frozenset({"title", "plan", "terms", "datasets", "parent", "weights_path", "again"})
+MAX_TITLE_BYTES = 128
+MAX_DATASETS = 8
+"""As many as the contract takes."""
 
 
 class Publisher(Service):
@@ -43,65 +55,103 @@ class Publisher(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
-        self._replayer = Replayer(tools, fetcher)
+        self._replayer = Replayer(tools, fetcher, self.name)
 
     # --- opening a task -----------------------------------------------------------------------
 
     async def publish(self, params: dict[str, Any]) -> dict[str, Any]:
         """Store model and plan, then open a task. The same parameters open it once.
 
+        A parameter ``again`` with any text makes an intended second task another one.
+
         Raises:
             BadRequest, PlanRefused: if the parameters make no task.
             InsufficientBalance: if the reward and fees are not at hand.
         """
         tools = self.tools
+        unknown = sorted(set(params) - PARAMETERS)
+        if unknown:
+            raise BadRequest(
+                f"a task has no {', '.join(unknown)}", hint=f"known are {', '.join(PARAMETERS)}"
+            )
         plan = read_plan(params.get("plan"))
         terms = read_terms(params.get("terms"), plan)
         datasets = _read_datasets(params.get("datasets"))
-        title = str(params.get("title") or "untitled")
-        market = await tools.contract.market()
-        funds = compute_required_funds(
-            max_submissions=terms.max_submissions,
-            reward=terms.reward,
-            committee=terms.committee,
-            verifier_fee=terms.verifier_fee,
-            tip=market.params.tip,
-            publisher_bond=terms.publisher_bond,
-        )
-        balance = await tools.contract.balance(tools.address)
+        title, parent = _read_title(params), _read_parent(params)
+        once = f"open_task:{_digest(params)}"
+        executed = await tools.contract.find_done(once)
+        if executed is None:
+            market = await tools.contract.market()
+            funds = compute_required_funds(
+                max_submissions=terms.max_submissions,
+                reward=terms.reward,
+                committee=terms.committee,
+                verifier_fee=terms.verifier_fee,
+                tip=market.params.tip,
+                publisher_bond=terms.publisher_bond,
+            )
+            await self._check_balance(funds)
+            await self._check_datasets(plan, datasets)
+            manifest, blob, state_root_0 = await self._store(plan, title, params)
+            executed = await tools.contract.open_task(
+                terms,
+                funds=funds,
+                publisher_key=derive_public_key(tools.keys.encryption_key),
+                manifest_blob=blob,
+                manifest_digest=manifest.digest(),
+                state_root_0=state_root_0,
+                plan_digest=plan.digest(),
+                parent=parent,
+                datasets=datasets,
+                once=once,
+            )
+        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
+        task = await tools.contract.task(opened.task)
+        funds = Mist(task.pool + task.bond + task.tips)
+        if not tools.journal.why(opened.task, limit=1):
+            tools.journal.record(
+                opened.task, self.name, "published", "the owner asked for it", title=title
+            )
+        return {"task": opened.task, "digest": executed.digest, "funds": funds}
+
+    async def _check_balance(self, funds: Mist) -> None:
+        balance = await self.tools.contract.balance(self.tools.address)
         if balance < funds:
             raise InsufficientBalance(
                 f"opening this task takes {format_sui(funds)}, "
-                f"{tools.address} has {format_sui(balance)}"
+                f"{self.tools.address} has {format_sui(balance)}"
             )
+
+    async def _check_datasets(self, plan: Plan, datasets: list[ob.DatasetRef]) -> None:
+        """Look whether anybody could train: the contract takes any id, and nobody would join."""
+        for ref in datasets:
+            try:
+                version = read_version(await self.tools.contract.dataset(ref.dataset), ref.number)
+                check_dataset_for_plan(plan, version)
+            except (ObjectNotFound, MalformedData, PlanRefused) as error:
+                raise BadRequest(
+                    f"dataset {ref.dataset} does not do for this plan: {error.message}",
+                    hint="see `walrusctl dataset show`",
+                ) from error
+
+    async def _store(
+        self, plan: Plan, title: str, params: dict[str, Any]
+    ) -> tuple[TaskManifest, BlobId, bytes]:
+        tools = self.tools
         weights, state_root_0 = await self._initial_weights(plan, params)
         stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
         manifest = TaskManifest(
             title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest
         )
         blob = await tools.store.put(manifest.to_bytes(), epochs=tools.settings.walrus.epochs)
-        executed = await tools.contract.open_task(
-            terms,
-            funds=funds,
-            publisher_key=derive_public_key(tools.keys.encryption_key),
-            manifest_blob=blob.blob_id,
-            manifest_digest=manifest.digest(),
-            state_root_0=state_root_0,
-            plan_digest=plan.digest(),
-            parent=normalize_address(params.get("parent") or NO_PARENT),
-            datasets=datasets,
-            once=f"open_task:{manifest.digest().hex()}:{json.dumps(params, sort_keys=True)}",
-        )
-        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
-        tools.journal.record(
-            opened.task, self.name, "published", "the owner asked for it", funds=funds, title=title
-        )
-        return {"task": opened.task, "digest": executed.digest, "funds": funds}
+        return manifest, blob.blob_id, state_root_0
 
     async def _initial_weights(self, plan: Plan, params: dict[str, Any]) -> tuple[Path, bytes]:
         """Return the weights to start from: given by the owner, or made from the plan's seed."""
         given = params.get("weights_path")
         if given is not None:
+            if not isinstance(given, str):
+                raise BadRequest("weights_path is the path of a safetensors file")
             try:
                 data = await read_file(given)
             except OSError as error:
@@ -109,10 +159,7 @@ class Publisher(Service):
                     f"the weights file {given} cannot be read: {error.strerror}",
                     hint="the path is read by the daemon",
                 ) from error
-            weights = weights_from_bytes(plan, data)
-            return Path(given), compute_state_root(
-                plan, serialize_state(plan, initial_state(plan, weights))
-            )
+            return Path(given), compute_state_root_0(plan, weights_from_bytes(plan, data))
         workdir = self.tools.work_dir / "init" / plan.digest().hex()
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
@@ -131,20 +178,20 @@ class Publisher(Service):
             async def finish(task: ob.Task = task) -> None:
                 await self._finish(task)
 
-            await self.attempt(task.id, finish)
+            await self.undertake(task.id, finish)
 
     async def _finish(self, task: ob.Task) -> None:
-        if task.phase == TaskPhase.SETTLED and task.accepted >= task.terms.k_min:
-            await self._aggregate(task)
-            return
-        if task.phase == TaskPhase.AGGREGATED:
-            await self._apply(task)
         done = {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}
         if task.phase in done and task.pool + task.bond + task.tips > 0:
+            # Before the aggregate: that may wait for a key which never comes.
             await self.tools.contract.reclaim(task.id)
             self.tools.journal.record(
                 task.id, self.name, "reclaimed", "the task has ended, this was not spent"
             )
+        if task.phase == TaskPhase.SETTLED and task.accepted >= task.terms.k_min:
+            await self._aggregate(task)
+        elif task.phase == TaskPhase.AGGREGATED:
+            await self._apply(task)
 
     async def _aggregate(self, task: ob.Task) -> None:
         tools = self.tools
@@ -152,12 +199,15 @@ class Publisher(Service):
         market = await tools.contract.market()
         cases = [Case(market, task, sub) for sub in accepted]
         keys = [find_opening_key(tools, case) for case in cases]
-        opened = []
-        for case, key in zip(cases, keys, strict=True):
-            if key is None:
-                self.log.info("waiting_for_key", submission=case.submission.id)
-                return
-            opened.append(await self._open_update(case, key))
+        missing = [c.submission.id for c, key in zip(cases, keys, strict=True) if key is None]
+        if missing or not cases:
+            self.log.info("waiting_for_keys", task=task.id, submissions=missing)
+            return
+        opened = [
+            await self._open_update(case, key)
+            for case, key in zip(cases, keys, strict=True)
+            if key is not None
+        ]
         weights = [sub.weight for sub in accepted]
         vector = compute_aggregate((update for update, _b in opened), weights)
         summed = sum_blindings([blindings for _u, blindings in opened], weights)
@@ -168,14 +218,15 @@ class Publisher(Service):
         )
         stored = await tools.store.put(aggregate.to_bytes(), epochs=tools.settings.walrus.epochs)
         with tools.database.transaction():
-            tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
-            tools.journal.record(
-                task.id,
-                self.name,
-                "aggregated",
-                f"{len(accepted)} submissions were accepted",
-                root=aggregate.root.hex(),
-            )
+            begun = tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
+            if begun is Begun.FRESH:
+                tools.journal.record(
+                    task.id,
+                    self.name,
+                    "aggregated",
+                    f"{len(accepted)} submissions were accepted",
+                    root=aggregate.root.hex(),
+                )
         await tools.contract.record_aggregate(
             task.id,
             root=aggregate.root,
@@ -193,7 +244,7 @@ class Publisher(Service):
         if compute_update_root(update) != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
         blindings = [int.from_bytes(blinding, "big") for blinding in opening.blindings]
-        file = await self._fetcher.file_of(case.submission)
+        file = await self._fetcher.file_of(case.task, case.submission)
         await run_heavy(check_update_rows, opening.update, blindings, list(file.row_commitments))
         return update, blindings
 
@@ -222,16 +273,39 @@ class Publisher(Service):
         tools.broadcast.publish("model", task=task.id, **result)
 
 
-def _read_datasets(value: Any) -> list[ob.DatasetRef]:
-    if not isinstance(value, list) or not value:
-        raise BadRequest("datasets is a list of {dataset, version}, at least one")
+def _read_title(params: dict[str, Any]) -> str:
+    title = params.get("title") or "untitled"
+    if not isinstance(title, str) or not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
+        raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
+    return title
+
+
+def _read_parent(params: dict[str, Any]) -> str:
+    parent = params.get("parent")
     try:
-        return [
-            ob.DatasetRef(normalize_address(item["dataset"]), int(item.get("version", 1)))
-            for item in value
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadRequest("each dataset is {dataset: id, version: number}") from error
+        return NO_PARENT if parent is None else normalize_address(parent)
+    except (ValueError, AttributeError) as error:
+        raise BadRequest("parent is the object id of a task") from error
+
+
+def _read_datasets(value: Any) -> list[ob.DatasetRef]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
+        raise BadRequest(f"datasets is a list of {{dataset, version}}, 1 to {MAX_DATASETS} of them")
+    found = []
+    for item in value:
+        try:
+            dataset, number = normalize_address(item["dataset"]), item.get("version", 1)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRequest("each dataset is {dataset: id, version: number}") from error
+        if type(number) is not int or not 1 <= number < 1 << 64:
+            raise BadRequest("the version of a dataset is a number from 1 on")
+        found.append(ob.DatasetRef(dataset, number))
+    return found
+
+
+def _digest(params: dict[str, Any]) -> str:
+    """Return what names these parameters: a digest, as logs show it and plans may be long."""
+    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
 
 async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from walrusd.settings.amounts import parse_amount
 from walrusd.training.plan import Plan
 
 _HOUR = 3_600_000
+_LONGEST_S = 10 * 366 * 24 * 3600
 _AMOUNTS = {
     "reward": "1 SUI",
     "verifier_fee": "0.05 SUI",
@@ -48,7 +49,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     Raises:
         BadRequest: naming the key that is unknown or wrong.
     """
-    given = document or {}
+    given = {} if document is None else document
     if not isinstance(given, dict):
         raise BadRequest("terms is an object")
     known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights"}
@@ -58,7 +59,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
             f"terms has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(known))}"
         )
     rule = given.get("weights", "equal")
-    if rule not in _RULES:
+    if not isinstance(rule, str) or rule not in _RULES:
         raise BadRequest(f"terms.weights is one of {', '.join(_RULES)}")
     windows = {f"{name}_ms": _read_window(given, name) for name in _WINDOWS}
     return Terms(
@@ -82,15 +83,17 @@ def _read_amount(given: dict[str, Any], name: str) -> int:
 
 def _read_number(given: dict[str, Any], name: str) -> int:
     value = given.get(name, _NUMBERS[name])
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 64:
         raise BadRequest(f"terms.{name} is a whole number")
     return value
 
 
 def _read_window(given: dict[str, Any], name: str) -> int:
-    value = given.get(name)
-    if value is None:
+    if name not in given:
         return _WINDOWS[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    value = given[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRequest(f"terms.{name} is a number of seconds")
+    if not 0.001 <= value <= _LONGEST_S:  # also false for what is no number
+        raise BadRequest(f"terms.{name} lies between a millisecond and ten years, in seconds")
     return round(value * 1000)
