@@ -1,5 +1,6 @@
 """A scripted Sui node: a few coins, a few transactions, and faults on demand."""
 
+import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,6 +64,8 @@ class FakeNode:
     list_fault: object = None
     has_subscriptions: bool = True
     known_tokens: bool = True
+    time_s: int = 0
+    lowest: int = 0
 
     # --- plumbing ---------------------------------------------------------------------------
 
@@ -121,10 +124,18 @@ class FakeNode:
             chain="fake",
             epoch=self.epoch,
             checkpoint_height=self.checkpoint,
+            lowest_available_checkpoint=self.lowest,
+            timestamp=dt.datetime.fromtimestamp(self.time_s, dt.UTC),
         )
 
     async def get_epoch(self, request):
-        return pb.GetEpochResponse(epoch=pb.Epoch(epoch=self.epoch, reference_gas_price=100))
+        return pb.GetEpochResponse(
+            epoch=pb.Epoch(
+                epoch=self.epoch if request.epoch is None else request.epoch,
+                reference_gas_price=100,
+                first_checkpoint=100,
+            )
+        )
 
     def coin(self, object_id: str) -> pb.Object:
         version, balance = self.coins[object_id]

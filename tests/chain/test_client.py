@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from walrusd.chain.client import open_client
-from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.grpc import BadRequest, FieldViolation, GRPCError, Status
 from walrusd.chain.types import (
     Abort,
     Change,
@@ -120,18 +120,62 @@ async def test_a_silent_node_is_left_in_time(node, autojump_clock):
         assert trio.current_time() - start < 30
 
 
+STRANGE = base58.b58encode(bytes(32)).decode()
+
+
 async def test_another_chain_is_refused(node, autojump_clock):
-    stranger = FakeNode(chain_id=base58.b58encode(bytes(32)).decode())
-    async with network(node, stranger) as client:
-        await client.epoch()
-        node.fail_next("GetEpoch", DOWN)
-        with pytest.raises(WrongNetwork):
-            await client.epoch()
     for wanted in (CHAIN, base58.b58decode(CHAIN)[:4].hex()):
         async with network(node, chain_id=wanted) as client:
             await client.epoch()
     async with network(node, chain_id="35834a8a") as client:
         with pytest.raises(WrongNetwork, match="35834a8a"):
+            await client.epoch()
+        with pytest.raises(WrongNetwork):
+            await client.execute(b"", b"")
+
+
+async def test_a_strange_node_is_never_used_and_hides_no_other(node, autojump_clock, caplog):
+    stranger = FakeNode(chain_id=STRANGE, epoch=99)
+    async with network(stranger, node, chain_id=CHAIN) as client:
+        assert (await client.epoch()).number == 5
+        node.fail_next("GetEpoch", DOWN)
+        assert (await client.epoch()).number == 5
+        node.fail_next("GetEpoch", *[DOWN] * 9)
+        with pytest.raises(ChainUnreachable) as caught:
+            await client.epoch()
+        assert STRANGE in caught.value.hint
+        assert "GetEpoch" not in stranger.calls
+
+
+async def test_a_node_that_changes_its_chain_is_noticed(node, autojump_clock):
+    async with network(node) as client:
+        await client.epoch()
+        node.chain_id = STRANGE
+        node.fail_next("GetEpoch", DOWN)
+        with pytest.raises(WrongNetwork, match=STRANGE):
+            await client.epoch()
+
+
+async def test_a_node_that_stopped_is_left(node, autojump_clock):
+    other = FakeNode(epoch=6)
+    node.time_s, other.time_s = 1_000, 1_010
+    async with network(node, other) as client:
+        assert not await client.endpoints.leave_stale()
+        other.time_s = 1_020
+        assert await client.endpoints.leave_stale()
+        assert (await client.epoch()).number == 6
+        assert not await client.endpoints.leave_stale()
+        other.fail_next("GetServiceInfo", DOWN)
+        assert await client.endpoints.leave_stale()  # it does not even answer
+        assert (await client.epoch()).number == 5
+
+
+async def test_a_refusal_names_the_field(node, autojump_clock):
+    violation = FieldViolation("owner", "not an address", "FIELD_INVALID")
+    error = GRPCError(Status.INVALID_ARGUMENT, "bad request", [BadRequest([violation])])
+    async with network(node) as client:
+        node.fail_next("GetEpoch", error)
+        with pytest.raises(ChainRefused, match="owner: not an address"):
             await client.epoch()
 
 

@@ -70,6 +70,9 @@ SIMULATE = Method(
 _BATCH = 50
 """How many objects one request may ask for."""
 
+_STALE_AFTER = 10.0
+"""Seconds of waiting after which a node is suspected to have fallen behind."""
+
 
 class SuiClient:
     """Reads from and executes on one Sui network. Objects may be read from any of its nodes.
@@ -86,9 +89,14 @@ class SuiClient:
 
     def pinned(self) -> "SuiClient":
         """Return a client of the current node alone, for answers that must fit together."""
-        return SuiClient(
-            self.endpoints.pinned(), seconds=self._seconds, execute_seconds=self._execute_seconds
-        )
+        return self._on(self.endpoints.pinned())
+
+    def each(self) -> "list[SuiClient]":
+        """Return a client of each node alone, the current one first."""
+        return [self._on(endpoints) for endpoints in self.endpoints.each()]
+
+    def _on(self, endpoints: Endpoints) -> "SuiClient":
+        return SuiClient(endpoints, seconds=self._seconds, execute_seconds=self._execute_seconds)
 
     async def service_info(self) -> ServiceInfo:
         """Return what the node says about itself."""
@@ -105,6 +113,17 @@ class SuiClient:
         return EpochInfo(
             epoch.epoch or 0, need(epoch.reference_gas_price, "epoch.reference_gas_price")
         )
+
+    async def first_checkpoint_of(self, epoch: int) -> int:
+        """Return the first checkpoint of an epoch.
+
+        Raises:
+            ObjectNotFound: if the node does not know the epoch (any more).
+        """
+        request = pb.GetEpochRequest(epoch=epoch, read_mask=FieldMask(["first_checkpoint"]))
+        reply = await self.endpoints.ask(GET_EPOCH, request, seconds=self._seconds)
+        first: int = need(need(reply.epoch, "epoch").first_checkpoint, "epoch.first_checkpoint")
+        return first
 
     async def get_object(self, object_id: str, *, version: int | None = None) -> ObjectData:
         """Return an object, the newest version by default.
@@ -178,9 +197,12 @@ class SuiClient:
         Raises:
             TransactionUncertain: if that takes longer than ``seconds``.
         """
-        delay = 0.05
+        delay, look_around = 0.05, trio.current_time() + _STALE_AFTER
         with trio.move_on_after(seconds):
             while True:
+                if trio.current_time() > look_around:
+                    await self.endpoints.leave_stale()
+                    look_around += _STALE_AFTER
                 try:
                     found = await self.get_transaction(digest)
                 except ObjectNotFound:
@@ -250,10 +272,9 @@ class SuiClient:
             signatures=[pb.UserSignature(bcs=pb.Bcs(value=signature))],
             read_mask=FieldMask(TRANSACTION_FIELDS),
         )
-        node = self.endpoints.current
         try:
+            node = await self.endpoints.ready()
             with self.endpoints.translated(node):
-                await self.endpoints.checked(node)
                 reply = await node.channel.unary(EXECUTE, request, seconds=self._execute_seconds)
             return read_transaction(need(reply.transaction, "transaction"))
         except ChainUnreachable as error:

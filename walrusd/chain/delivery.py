@@ -2,6 +2,7 @@
 
 import logging
 import random
+from enum import StrEnum
 
 import trio
 
@@ -13,16 +14,49 @@ from walrusd.chain.outbox import (
     SentTransaction,
     parse_transaction,
 )
-from walrusd.chain.types import ExecutedTransaction
+from walrusd.chain.refusals import Refusal, classify
+from walrusd.chain.types import ExecutedTransaction, ObjectRef
 from walrusd.errors import (
     ChainRefused,
     ChainUnreachable,
     ObjectNotFound,
     TransactionUncertain,
     WalrusdError,
+    WrongNetwork,
 )
 
 log = logging.getLogger(__name__)
+
+
+_CERTAIN = 2
+"""How often it must be found that a transaction can no longer be executed, to believe it.
+
+One address may stand for several nodes; the first answer and the second may come from two of them.
+"""
+
+_STALE_S = 30.0
+"""How long nodes must say that an object is not at its version, seconds.
+
+A node that has executed a transaction answers the same bytes with its effects, so whoever says
+this has not executed it; a node that lags says it too, but not for so long.
+"""
+
+
+class _Fate(StrEnum):
+    OPEN = "open"
+    OVER = "over"
+    LOST = "lost"
+
+
+class Parked(Exception):
+    """Raised when a fate cannot be settled now, while other transactions need not wait for it.
+
+    ``until_epoch``: when to try again; None if only another endpoint can tell.
+    """
+
+    def __init__(self, reason: str, *, until_epoch: int | None) -> None:
+        super().__init__(reason)
+        self.reason, self.until_epoch = reason, until_epoch
 
 
 class Delivery:
@@ -36,10 +70,12 @@ class Delivery:
 
         Raises:
             ChainRefused: if it was not and will not be executed.
+            Parked: if its fate stays open, but nothing else needs to wait for it.
             TransactionUncertain: if that is still unknown when patience ends.
         """
         give_up = trio.current_time() + self._patience
         delay = 0.25
+        over, stale_since = 0, trio.current_time()
         while True:
             try:
                 executed = await self._client.execute(entry.tx_bytes, entry.signature)
@@ -53,8 +89,23 @@ class Delivery:
             else:
                 return self._executed(entry, executed)
             found = await self._find_fate(entry)
-            if found is not None:
+            if isinstance(found, ExecutedTransaction):
                 return self._executed(entry, found)
+            fate, why = found
+            over = over + 1 if fate is _Fate.OVER else 0
+            if classify(reason) is not Refusal.STALE:
+                stale_since = trio.current_time()
+            elif fate is _Fate.OPEN and trio.current_time() - stale_since > _STALE_S:
+                over, why = _CERTAIN, reason.message
+            if over >= _CERTAIN:
+                self._outbox.mark(entry.digest, Outcome.DROPPED)
+                raise ChainRefused(f"transaction {entry.digest} ({entry.label}) was dropped: {why}")
+            if fate is _Fate.LOST:
+                raise Parked(why, until_epoch=None)
+            if fate is _Fate.OPEN and classify(reason) is Refusal.LOCKED:
+                # Neither this transaction nor the one it competes with can get a quorum now.
+                epoch = (await self._client.epoch()).number
+                raise Parked(reason.message, until_epoch=epoch + 1)
             if trio.current_time() >= give_up:
                 raise TransactionUncertain(
                     f"transaction {entry.digest} ({entry.label}): {reason.message}",
@@ -70,26 +121,51 @@ class Delivery:
         self._outbox.mark(entry.digest, outcome, executed)
         return executed
 
-    async def _find_fate(self, entry: OutboxEntry) -> ExecutedTransaction | None:
-        """Return the executed transaction, or None while its fate is open.
-
-        Raises:
-            ChainRefused: if it can never be executed any more.
-        """
-        # One node, asked in this order: whatever used up the coin is among the transactions it
-        # knows by the time it shows the coin's next version.
-        node = self._client.pinned()
+    async def _find_fate(self, entry: OutboxEntry) -> ExecutedTransaction | tuple[_Fate, str]:
+        """Ask every node what became of a transaction, until one has seen it executed."""
         sent = parse_transaction(entry.tx_bytes)
+        fate, why = _Fate.OPEN, ""
+        for node in self._client.each():
+            try:
+                found = await self._ask(node, sent, entry.digest)
+            except (ChainUnreachable, ChainRefused, ObjectNotFound, WrongNetwork) as error:
+                log.debug("%s", error)
+                continue
+            if isinstance(found, ExecutedTransaction):
+                return found
+            # A node that has seen the end of a chance knows better than one that lags.
+            if fate is _Fate.OPEN or found[0] is _Fate.OVER:
+                fate, why = found if found[0] is not _Fate.OPEN else (fate, why)
+        return fate, why
+
+    async def _ask(
+        self, node: SuiClient, sent: SentTransaction, digest: str
+    ) -> ExecutedTransaction | tuple[_Fate, str]:
+        # In this order: whatever used up the coin is among the transactions that a node knows by
+        # the time it shows the coin's next version.
+        why = await self._why_impossible(node, sent, digest)
         try:
-            ended = await self._why_impossible(node, sent, entry.digest)
-            return await node.get_transaction(entry.digest)
+            return await node.get_transaction(digest)
         except ObjectNotFound:
-            if not ended:
-                return None
-        except (ChainUnreachable, ChainRefused):
-            return None
-        self._outbox.mark(entry.digest, Outcome.DROPPED)
-        raise ChainRefused(f"transaction {entry.digest} ({entry.label}) was dropped: {ended}")
+            if not why:
+                return _Fate.OPEN, ""
+        if await self._may_be_pruned(node, sent):
+            return _Fate.LOST, f"{why}, and the node has forgotten what happened before"
+        return _Fate.OVER, why
+
+    @staticmethod
+    async def _may_be_pruned(node: SuiClient, sent: SentTransaction) -> bool:
+        """Return whether the node may have forgotten the transaction, had it been executed."""
+        lowest = (await node.service_info()).lowest_checkpoint
+        if lowest == 0:
+            return False
+        if sent.expiration_epoch is None:
+            return True
+        try:  # it was signed in the epoch before its last one, and not executed earlier
+            first = await node.first_checkpoint_of(max(sent.expiration_epoch - 1, 0))
+        except ObjectNotFound:
+            return True
+        return first < lowest
 
     @staticmethod
     async def _why_impossible(node: SuiClient, sent: SentTransaction, digest: str) -> str:
@@ -100,7 +176,17 @@ class Delivery:
             return f"it expired with epoch {sent.expiration_epoch}"
         current = (await node.get_objects([coin.id])).get(coin.id)
         if current is None:
-            return "its gas coin is gone"
+            # Perhaps this node has not seen the coin yet: then it knows nothing of our time.
+            return "" if await _is_unborn(node, coin) else "its gas coin is gone"
         if current.version > coin.version and current.previous_transaction != digest:
             return "another transaction used its gas coin"
         return ""
+
+
+async def _is_unborn(node: SuiClient, coin: ObjectRef) -> bool:
+    """Return whether a node that does not show a coin has not even seen the version we used."""
+    try:
+        await node.get_object(coin.id, version=coin.version)
+    except ObjectNotFound:
+        return True
+    return False

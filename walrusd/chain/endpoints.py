@@ -11,7 +11,7 @@ import base58
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
-from walrusd.chain.grpc import Channel, ClientStream, GRPCError, Method, Status
+from walrusd.chain.grpc import BadRequest, Channel, ClientStream, GRPCError, Method, Status
 from walrusd.chain.grpc.wire import Message
 from walrusd.errors import (
     ChainRefused,
@@ -45,10 +45,21 @@ _ANOTHER_MAY_DO = frozenset(
 _PAUSE = 0.25
 """Seconds, jittered, between two rounds over all endpoints."""
 
+_STALE_S = 15.0
+"""A node that is this much behind another one, in seconds of the chain's time, is left."""
+
 
 def translate(error: GRPCError, endpoint: str) -> WalrusdError:
     """Return what a gRPC status means to us."""
     text = f"{endpoint}: {error.message or error.status.name}"
+    fields = [
+        f"{violation.field}: {violation.description}"
+        for detail in error.details or ()
+        if isinstance(detail, BadRequest)
+        for violation in detail.field_violations
+    ]
+    if fields and not all(field in text for field in fields):
+        text += f" ({'; '.join(fields)})"
     if error.status in _ANOTHER_MAY_DO:
         return ChainUnreachable(text)
     if error.status is Status.NOT_FOUND:
@@ -95,9 +106,7 @@ class Endpoints:
 
     def pinned(self) -> "Endpoints":
         """Return an ``Endpoints`` that asks the current node alone."""
-        pinned = Endpoints([self.current.channel], chain_id=self._chain_id)
-        pinned._nodes = [self.current]
-        return pinned
+        return self._alone(self.current)
 
     def fail(self, node: Node) -> None:
         """Remember that ``node`` failed: the next one is asked from now on."""
@@ -135,10 +144,11 @@ class Endpoints:
             ChainUnreachable: if every node failed ``rounds`` times.
             ChainRefused: if a node refused the request.
             ObjectNotFound: if a node does not know what was asked for.
-            WrongNetwork: if a node serves another chain.
+            WrongNetwork: if every node that answers serves another chain.
         """
         failure: GRPCError | None = None
-        node = self.current
+        failed = self.current
+        stranger: WrongNetwork | None = None
         for attempt in range(rounds * len(self._nodes)):
             if attempt and attempt % len(self._nodes) == 0:
                 await trio.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
@@ -146,23 +156,79 @@ class Endpoints:
             try:
                 await self.checked(node)
                 return await node.channel.unary(method, request, seconds=seconds)
+            except WrongNetwork as error:
+                stranger, failure = error, None if failed is node else failure
             except GRPCError as error:
                 # A node may be older, or run without an index: another one may know the method.
                 if error.status not in _ANOTHER_MAY_DO | {Status.UNIMPLEMENTED}:
                     raise translate(error, node.name) from error
-                failure = error
-                self.fail(node)
-        assert failure is not None
-        raise translate(failure, node.name) from failure
+                failure, failed = error, node
+            self.fail(node)
+        raise _gave_up(failure, failed, stranger)
+
+    async def ready(self) -> Node:
+        """Return the current node, or the next one that answers, once it has shown our chain.
+
+        Raises:
+            ChainUnreachable: if no node answers.
+            WrongNetwork: if those that answer serve another chain.
+        """
+        failure: GRPCError | None = None
+        failed = self.current
+        stranger: WrongNetwork | None = None
+        for _ in range(len(self._nodes)):
+            node = self.current
+            try:
+                return await self.checked(node)
+            except WrongNetwork as error:
+                stranger = error
+            except GRPCError as error:
+                if error.status not in _ANOTHER_MAY_DO:
+                    raise translate(error, node.name) from error
+                failure, failed = error, node
+            self.fail(node)
+        raise _gave_up(failure, failed, stranger)
+
+    def each(self) -> list["Endpoints"]:
+        """Return every node as an ``Endpoints`` of its own, the current one first."""
+        order = self._nodes[self._at :] + self._nodes[: self._at]
+        return [self._alone(node) for node in order]
+
+    def _alone(self, node: Node) -> "Endpoints":
+        alone = Endpoints([node.channel], chain_id=self._chain_id)
+        alone._nodes = [node]
+        return alone
+
+    async def leave_stale(self) -> bool:
+        """Leave the current node if another one is well ahead of it; return whether it was left.
+
+        A node can answer every question and yet have stopped following its network.
+        """
+        seen: dict[int, float] = {}
+        for at, node in enumerate(self._nodes):
+            try:
+                await self.checked(node)
+                info = await node.channel.unary(SERVICE_INFO, pb.GetServiceInfoRequest(), seconds=5)
+            except (GRPCError, WrongNetwork) as error:
+                log.info("Sui endpoint %s does not say how far it is: %s", node.name, error)
+                continue
+            seen[at] = info.timestamp.timestamp() if info.timestamp else 0.0
+        best = max(seen, key=lambda at: seen[at], default=self._at)
+        if seen.get(best, 0.0) - seen.get(self._at, 0.0) < _STALE_S:
+            return False
+        log.warning(
+            "Sui endpoint %s is behind; using %s", self.current.name, self._nodes[best].name
+        )
+        self._at = best
+        return True
 
     @asynccontextmanager
     async def stream(
         self, method: Method[Request, Reply], request: Request, *, seconds: float | None
     ) -> AsyncIterator["NodeStream[Request, Reply]"]:
         """Open a stream at the current node; errors while iterating are translated too."""
-        node = self.current
+        node = await self.ready()
         with self.translated(node):
-            await self.checked(node)
             call = node.channel.stream(method, request, seconds=seconds)
             stream = await call.__aenter__()
         try:
@@ -181,13 +247,28 @@ class Endpoints:
             raise translate(error, node.name) from error
 
 
+def _gave_up(
+    failure: GRPCError | None, failed: Node, stranger: WrongNetwork | None
+) -> WalrusdError:
+    """Return the error to raise once no node is left to ask."""
+    if failure is None:
+        assert stranger is not None
+        return stranger
+    error = translate(failure, failed.name)
+    if stranger is not None:
+        error.hint = f"{stranger.message}; {stranger.hint}"
+    error.__cause__ = failure
+    return error
+
+
 class NodeStream(Generic[Request, Reply]):
     """A stream of replies from one node, with our errors."""
 
     def __init__(
         self, endpoints: Endpoints, node: Node, stream: ClientStream[Request, Reply]
     ) -> None:
-        self._endpoints, self._node, self._stream = endpoints, node, stream
+        self.node = node
+        self._endpoints, self._stream = endpoints, stream
 
     async def receive(self) -> Reply | None:
         """Return the next reply, or None after the last.
@@ -196,5 +277,5 @@ class NodeStream(Generic[Request, Reply]):
             ChainUnreachable: if the node or the connection failed.
             ChainRefused: if the node refused the request.
         """
-        with self._endpoints.translated(self._node):
+        with self._endpoints.translated(self.node):
             return await self._stream.recv_message()

@@ -154,6 +154,11 @@ class Ptb:
             value.id for value in self._values if isinstance(value, ObjectRef | SharedRef)
         )
 
+    @property
+    def owned_refs(self) -> frozenset[ObjectRef]:
+        """Return the owned or immutable objects that are inputs."""
+        return frozenset(value for value in self._values if isinstance(value, ObjectRef))
+
     # --- commands ---------------------------------------------------------------------------
 
     def split_gas(self, *amounts: int) -> list[Arg]:

@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from walrusd.chain.client import SuiClient
-from walrusd.chain.delivery import Delivery
+from walrusd.chain.delivery import Delivery, Parked
 from walrusd.chain.gas import Coin, Purse
 from walrusd.chain.outbox import (
     Outbox,
@@ -22,7 +22,9 @@ from walrusd.chain.outbox import (
     Outcome,
     SqliteOutbox,
 )
+from walrusd.chain.parking import Parking
 from walrusd.chain.ptb import Ptb
+from walrusd.chain.refusals import Refusal, classify, explain
 from walrusd.chain.signer import Signer
 from walrusd.chain.types import (
     RANDOM_ID,
@@ -36,6 +38,7 @@ from walrusd.errors import (
     InsufficientBalance,
     MoveAborted,
     ObjectNotFound,
+    PackageMismatch,
     TransactionFailed,
     TransactionUncertain,
     WalrusdError,
@@ -57,6 +60,32 @@ _EPOCH_AGE = 30.0
 
 _MIN_BUDGET_UNITS = 5_000
 """The least budget, in units of gas: several times the cost of an empty transaction."""
+
+
+MAX_LOCKED = 16
+"""How many locked coins a transaction tries to go around."""
+
+_MISMATCH = ("FUNCTION_NOT_FOUND", "ARITY_MISMATCH", "VM_VERIFICATION_OR_DESERIALIZATION_ERROR")
+"""Execution errors that mean: the package is not the one that this program was written for."""
+
+_STALE_S = 15.0
+"""Seconds for which a coin may look older to the nodes we read from than to the validators."""
+
+
+class _Plan:
+    """One submission, over all its tries."""
+
+    def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
+        self.build, self.label, self.key, self.budget = build, label, key, budget
+        self.coins: tuple[Coin, ...] = ()
+        self.refusals = 0
+        self.factor = 2
+        self.give_up = trio.current_time() + _STALE_S
+
+    def raise_factor(self) -> bool:
+        """Allow more gas than before; return whether that is still reasonable."""
+        self.factor *= 2
+        return self.factor <= 8
 
 
 @dataclass(frozen=True)
@@ -102,6 +131,7 @@ class Sender:
         self.random_version: int | None = None
         self._random_sought = False
         self._last_digest: str | None = None
+        self._parking = Parking()
 
     @property
     def address(self) -> Address:
@@ -173,43 +203,77 @@ class Sender:
     async def _submit(
         self, build: Build, label: str, key: str | None, budget: int | None
     ) -> ExecutedTransaction:
-        try:
-            draft, executed = await self._try(build, label, key, budget)
-        except (ChainRefused, ObjectNotFound) as error:
-            # Perhaps the coins or the epoch were not what we thought: look again, once.
-            log.info("%s was refused: %s", label, error)
-            self._forget()
-            draft, executed = await self._try(build, label, key, budget)
-        if self._purse is not None:
-            self._purse.settle(draft.coins, draft.spent, executed)
-        if not executed.success:
+        self._parking.check_key(key)
+        plan = _Plan(build, label, key, budget)
+        while True:
+            try:
+                draft, executed = await self._try(plan)
+            except (ChainRefused, ObjectNotFound) as error:
+                await self._look_again(plan, error)
+                continue
+            if self._purse is not None:
+                self._purse.settle(draft.coins, draft.spent, executed)
+            if executed.success:
+                return executed
+            # The contract may have needed more than the simulation showed: the state moved on.
+            if budget is None and "INSUFFICIENT_GAS" in executed.error and plan.raise_factor():
+                log.info("%s needed more gas than expected", label)
+                continue
             raise self._failure(executed, executed=True)
-        return executed
 
-    async def _try(
-        self, build: Build, label: str, key: str | None, budget: int | None
-    ) -> tuple[_Draft, ExecutedTransaction]:
-        draft = await self._draft(build, budget)
+    async def _look_again(self, plan: "_Plan", error: ChainRefused | ObjectNotFound) -> None:
+        """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
+
+        Raises:
+            WalrusdError: if another try cannot help.
+        """
+        refusal = classify(error)
+        plan.refusals += 1
+        now = trio.current_time()
+        ours = any(coin.ref.id in error.message for coin in plan.coins)
+        patient = ours and refusal is Refusal.STALE and now < plan.give_up
+        if refusal is Refusal.LOCKED and ours and plan.refusals <= MAX_LOCKED:
+            until = (await self._client.epoch()).number + 1
+            for coin in plan.coins:
+                if coin.ref.id in error.message:
+                    self._parking.lock(coin.ref.id, until)
+        elif not patient and plan.refusals > 1:
+            raise explain(error) from error
+        log.info("%s was refused: %s", plan.label, error)
+        self._forget()
+        if plan.refusals > 1:
+            # What we read may trail what the validators know.
+            await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))
+
+    async def _try(self, plan: "_Plan") -> tuple[_Draft, ExecutedTransaction]:
+        draft = await self._draft(plan)
         entry = OutboxEntry(
             digest=compute_transaction_digest(draft.tx_bytes),
             tx_bytes=draft.tx_bytes,
             signature=self._signer.sign_transaction(draft.tx_bytes),
-            label=label,
-            key=key,
+            label=plan.label,
+            key=plan.key,
             sender=self.address,
         )
         self._outbox.save(entry)
-        executed = await self._delivery.send(entry)
+        try:
+            executed = await self._delivery.send(entry)
+        except Parked as parked:
+            self._forget()
+            raise self._parking.add(entry, parked) from parked
         self._last_digest = executed.digest
         return draft, executed
 
-    async def _draft(self, build: Build, budget: int | None) -> _Draft:
+    async def _draft(self, plan: "_Plan") -> _Draft:
         ptb = Ptb(random_version=await self._seek_random())
-        build(ptb)
+        plan.build(ptb)
+        self._parking.check_inputs(ptb)
         epoch = await self._epoch_info()
+        budget = plan.budget
         if budget is None:
-            budget = await self._estimate(ptb, epoch)
+            budget = await self._estimate(ptb, epoch, plan)
         coins = await self._coins(budget + ptb.spent_from_gas, ptb)
+        plan.coins = tuple(coins)
         tx_bytes = self._build(ptb, coins, budget, epoch)
         return _Draft(tx_bytes, tuple(coins), ptb.spent_from_gas)
 
@@ -222,7 +286,7 @@ class Sender:
             expiration_epoch=epoch.number + 1,
         )
 
-    async def _estimate(self, ptb: Ptb, epoch: EpochInfo) -> int:
+    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: "_Plan") -> int:
         """Return a generous budget: what is not used is not paid.
 
         Raises:
@@ -233,6 +297,7 @@ class Sender:
         purse = await self._known_purse()
         limit = min(self._max_budget, purse.available(ptb.object_ids) - ptb.spent_from_gas)
         coins = purse.choose(limit + ptb.spent_from_gas, ptb.object_ids)
+        plan.coins = tuple(coins)
         simulation = await self._client.simulate(self._build(ptb, coins, limit, epoch))
         outcome = simulation.outcome
         if not outcome.success:
@@ -240,18 +305,26 @@ class Sender:
                 raise self._too_poor(limit + ptb.spent_from_gas + 1, limit)
             raise self._failure(outcome, executed=False)
         likely = outcome.gas_used.computation + outcome.gas_used.storage
-        return min(max(2 * likely, least), limit)
+        return min(max(plan.factor * likely, least), limit)
 
     # --- what is known of the network -------------------------------------------------------
 
     async def _settle_pending(self) -> list[ExecutedTransaction]:
         settled = []
         for entry in self._outbox.pending(self.address):
+            due = self._parking.due_epoch(entry.digest)
+            if due is None or (due and (await self._epoch_info()).number < due):
+                continue
             try:
                 settled.append(await self._delivery.send(entry, doubt=True))
                 self._last_digest = entry.digest
             except ChainRefused as error:
                 log.warning("%s", error)
+            except Parked as parked:
+                log.warning("%s", self._parking.add(entry, parked))
+                self._forget()
+                continue
+            self._parking.discard(entry.digest)
             self._forget()
         return settled
 
@@ -281,7 +354,9 @@ class Sender:
                     log.info("%s", error)
                 self._last_digest = None
             owned = await self._client.list_owned(self.address, SUI_COIN_TYPE)
-            self._purse = Purse(self.address, map(Coin.read, owned))
+            reserved = self._parking.reserved((await self._epoch_info()).number)
+            free = [item for item in owned if item.id not in reserved]
+            self._purse = Purse(self.address, map(Coin.read, free))
         return self._purse
 
     async def _coins(self, amount: int, ptb: Ptb) -> list[Coin]:
@@ -297,8 +372,11 @@ class Sender:
         return purse.choose(amount, ptb.object_ids)
 
     def _too_poor(self, needed: int, available: int) -> InsufficientBalance:
+        text = f"{self.address} holds {format_sui(available)} in coins; {format_sui(needed)} needed"
+        if self._parking:
+            text += " (coins that another transaction claims are not counted)"
         return InsufficientBalance(
-            f"{self.address} holds {format_sui(available)} in coins; {format_sui(needed)} needed",
+            text,
             address=self.address,
             available=available,
             needed=needed,
@@ -309,9 +387,12 @@ class Sender:
         fields: dict[str, Any] = {"digest": outcome.digest, "executed": executed}
         if abort is None:
             how = "failed" if executed else "would fail"
-            return TransactionFailed(f"the transaction {how}: {outcome.error}", **fields)
+            mismatch = any(word in outcome.error for word in _MISMATCH)
+            kind = PackageMismatch if mismatch else TransactionFailed
+            return kind(f"the transaction {how}: {outcome.error}", **fields)
         where = f"{abort.module}::{abort.function}" if abort.function else abort.module
-        sentence = self._abort_names.get((abort.module, abort.code)) or abort.name
+        known = self._abort_names.get((abort.module, abort.code))
+        sentence = known or abort.sentence or abort.name
         return MoveAborted(
             f"{sentence} ({where}, code {abort.code})"
             if sentence
@@ -319,5 +400,6 @@ class Sender:
             module=abort.module,
             function=abort.function,
             abort_code=abort.code,
+            hint=PackageMismatch.default_hint if "EWrongVersion" in sentence else None,
             **fields,
         )

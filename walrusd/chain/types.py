@@ -189,6 +189,7 @@ class Abort:
     function: str
     code: int
     name: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ def _read_abort(error: pb.ExecutionError) -> Abort | None:
         function=location.function_name or "",
         code=abort.abort_code or 0,
         name=(clever.constant_name or "") if clever else "",
+        sentence=(clever.rendered or "") if clever else "",
     )
 
 

@@ -1,0 +1,67 @@
+"""What a node's refusal of a transaction means for the next try.
+
+Nodes say it in words only. These are the words of Sui's ``UserInputError`` and of its transaction
+driver, as far as they decide what to do; anything else is final.
+"""
+
+from enum import StrEnum
+
+from walrusd.errors import ChainRefused, InsufficientBalance, PackageNotFound, WalrusdError
+
+
+class Refusal(StrEnum):
+    """Why a transaction was refused."""
+
+    STALE = "stale"
+    """An object is not at the version, or not there, that the transaction names."""
+    LOCKED = "locked"
+    """Another transaction claims an object: it is locked until the epoch ends."""
+    EXPIRED = "expired"
+    """Its last epoch is over."""
+    PRICE = "price"
+    """The gas price is below that of the epoch."""
+    FUNDS = "funds"
+    """The gas coins hold less than the budget."""
+    PACKAGE = "package"
+    """A package that it calls does not exist on this network."""
+    OTHER = "other"
+
+
+_WORDS = {
+    Refusal.LOCKED: ("already locked by a different transaction", "equivocated until"),
+    Refusal.STALE: (
+        "unavailable for consumption",
+        "not available for consumption",
+        "could not find the referenced object",
+        "invalid object digest",
+    ),
+    Refusal.EXPIRED: ("transaction expired", "transaction has expired"),
+    Refusal.PRICE: ("under reference gas price",),
+    Refusal.FUNDS: ("balance of gas object", "insufficient sui balance"),
+    Refusal.PACKAGE: ("dependent package not found",),
+}
+
+
+def classify(error: WalrusdError) -> Refusal:
+    """Return what kind of refusal an error is."""
+    text = error.message.lower()
+    for refusal, words in _WORDS.items():
+        if any(word in text for word in words):
+            return refusal
+    return Refusal.OTHER
+
+
+def explain(error: WalrusdError) -> WalrusdError:
+    """Return the error to show for a refusal that stands."""
+    refusal = classify(error)
+    if refusal is Refusal.PACKAGE:
+        return PackageNotFound(error.message, status=error.fields.get("status"))
+    if refusal is Refusal.FUNDS:
+        return InsufficientBalance(error.message)
+    if refusal is Refusal.LOCKED:
+        return ChainRefused(
+            error.message,
+            hint="another program uses the same key; the object is free again in the next epoch",
+            **error.fields,
+        )
+    return error
