@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cast = choose_cast(options.seed)
     directory = options.dir.absolute()
     status, report = 0, None
-    # Whoever ends us, by Ctrl-C or otherwise: the daemons end too.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    end_like_interrupted()
     try:
         report = trio.run(partial(play, cast, directory, board))
     except* KeyboardInterrupt:
@@ -52,6 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if report is None else conclude(board, report, directory)
 
 
+def end_like_interrupted() -> None:
+    """Make every way to end this process stop the daemons too."""
+    # A shell that starts us in the background has SIGINT ignored; trio wants Python's own handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # nohup has a reason to ignore SIGHUP
+            signal.signal(ending, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+
+
 def conclude(board: Board, report: Report, directory: Path) -> int:
     """Print and write the results; return the exit status."""
     console, cheat = board.console, next(s.name for s in report.submissions if s.cheated)
@@ -63,7 +71,7 @@ def conclude(board: Board, report: Report, directory: Path) -> int:
     for sentence in describe_totals(report):
         console.print(sentence, markup=False, soft_wrap=True)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in report.seconds.items())
-    console.print(f"time: {times}")
+    console.print(f"time: {times}", soft_wrap=True)
     console.print(
         f"report: {directory / 'report.json'}, plot: {directory / 'loss.png'}", soft_wrap=True
     )

@@ -97,6 +97,7 @@ class Report:
             "failures": self.find_failures(),
             "cheat": next((line.name for line in self.submissions if line.cheated), None),
             "submissions": [line.to_json() for line in self.submissions],
+            "verifiers": dict(self.verifier_nets),
             "accuracy_before": self.accuracy_before,
             "accuracy_after": self.accuracy_after,
             "aggregate_verified": self.aggregate_verified,
