@@ -18,9 +18,10 @@ import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.client import SuiClient
+from walrusd.chain.history import History
 from walrusd.chain.types import ChainEvent
 from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
-from walrusd.errors import ChainRefused, ChainUnreachable
+from walrusd.errors import ChainRefused, ChainUnreachable, WrongNetwork
 from walrusd.units import normalize_address
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,10 @@ SAVE_EVERY = 1000
 """A cursor without events is handed out only every so many checkpoints."""
 
 _PATIENCE = 10
-"""How often in a row a node may refuse to list before that is an error."""
+"""How often in a row each node may refuse to list before that is an error."""
+
+_DEAF = 300.0
+"""Seconds after which a node that has no subscriptions is asked for one again."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,9 @@ class Follower:
         self._bell = trio.Event()
         self._progress = trio.Event()
         self._at_tip = False
+        self._packages = [normalize_address(package) for package in packages]
+        self._history = History(client, self._packages)
+        self._moved = 0.0
 
     async def wait_caught_up(self) -> None:
         """Return once the follower has reached the end of the ledger for the first time."""
@@ -131,8 +138,10 @@ class Follower:
 
         Raises:
             ChainRefused: if every node keeps refusing to list events.
-            WrongNetwork: if a node serves another chain.
+            HistoryPruned: if no node has what comes after the cursor.
+            WrongNetwork: if every node that answers serves another chain.
         """
+        self._moved = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen)
             delay = 0.5
@@ -148,6 +157,7 @@ class Follower:
                     delay = min(2 * delay, 30)
                     continue
                 delay = 0.5
+                await self._look_around()
                 # The index behind ListEvents may trail the subscription.
                 behind = self.cursor.checkpoint < self._tip
                 with trio.move_on_after(0.25 if behind else self._poll):
@@ -157,13 +167,23 @@ class Follower:
         if isinstance(error, ChainUnreachable):
             return
         self._refusals += 1
-        if self._refusals >= _PATIENCE:
+        if self._refusals >= _PATIENCE * len(self._client.endpoints):
             raise error
-        if error.fields.get("status") == "UNIMPLEMENTED":
-            self._client.endpoints.fail(self._client.endpoints.current)
-        elif self.cursor.token is not None:
+        endpoints = self._client.endpoints
+        if error.fields.get("status") == "OUT_OF_RANGE":
+            self._history.recheck()
+        if error.fields.get("status") != "UNIMPLEMENTED" and self.cursor.token is not None:
             # This node does not know the token: continue by checkpoint and skip by position.
             self.cursor = Cursor(None, self.cursor.checkpoint, self.cursor.position)
+        else:
+            endpoints.fail(endpoints.current)
+
+    async def _look_around(self) -> None:
+        """Leave a node that shows nothing new although others do."""
+        now = trio.current_time()
+        if len(self._client.endpoints) > 1 and now - self._moved > self._idle / 2:
+            self._moved = now
+            await self._client.endpoints.leave_stale()
 
     async def _drain(self, handle: Handle) -> None:
         """Read to the end of the ledger."""
@@ -172,7 +192,10 @@ class Follower:
             page = _Page(self.cursor)
             failure: ChainUnreachable | ChainRefused | None = None
             try:
-                async with self._client.list_events(self._request()) as stream:
+                lowest = await self._history.find_start(self.cursor.checkpoint + 1)
+                request = self._request(lowest)
+                async with self._client.list_events(request) as stream:
+                    self._history.check_node(stream.node)
                     while (frame := await stream.receive()) is not None:
                         page.add(frame)
             except (ChainUnreachable, ChainRefused) as error:
@@ -195,15 +218,17 @@ class Follower:
         if page.events or page.cursor.checkpoint - self._saved >= SAVE_EVERY:
             await handle(page.events, page.cursor)
             self._saved = page.cursor.checkpoint
+        if page.cursor.checkpoint > self.cursor.checkpoint or page.events:
+            self._moved = trio.current_time()
         self.cursor = page.cursor
         self._notify()
 
-    def _request(self) -> pb.ListEventsRequest:
+    def _request(self, start: int) -> pb.ListEventsRequest:
         token = self.cursor.token
         return pb.ListEventsRequest(
             read_mask=FieldMask(EVENT_FIELDS),
             filter=self._filter,
-            start_checkpoint=self.cursor.checkpoint + 1 if token is None else None,
+            start_checkpoint=start if token is None else None,
             options=pb.QueryOptions(limit=PAGE, after=token),
         )
 
@@ -234,7 +259,10 @@ class Follower:
                         self._hear(frame)
             except ChainRefused as error:
                 log.warning("no SubscribeEvents (%s); polling every %s s", error, self._poll)
-                return
+                await trio.sleep(_DEAF)  # by then another node may be asked, or this one updated
+                continue
+            except WrongNetwork as error:
+                log.info("SubscribeEvents: %s", error)  # ListEvents raises it
             except ChainUnreachable as error:
                 log.info("SubscribeEvents: %s", error)
             self._ring()
