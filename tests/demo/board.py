@@ -10,11 +10,21 @@ from rich.markup import escape
 from rich.table import Table
 
 
+PLAIN_WIDTH = 130
+"""Columns in a file or a pipe, whose reader has no width of its own."""
+
+
+def make_console() -> Console:
+    """Return a console as wide as the terminal, or wide enough for the tables."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
 class Board:
     """What everybody does right now, and what happened so far."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or make_console()
         self._start = time.monotonic()
         self._rows: dict[str, str] = {}
         self._phase = ""

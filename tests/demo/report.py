@@ -114,9 +114,9 @@ def make_table(report: Report) -> Table:
     """Return who staked, trained, was verified by whom, and was paid or slashed."""
     table = Table(title="Contributors", title_justify="left")
     for heading in ("who", "staked", "loss", "verified by", "judged by", "outcome"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("payout", "balance"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for line in report.submissions:
         table.add_row(
             f"{line.name} (cheat)" if line.cheated else line.name,
@@ -124,13 +124,16 @@ def make_table(report: Report) -> Table:
             _describe_loss(report.loss_curves.get(line.name, ())),
             _shorten(line.verifiers),
             _shorten(line.jurors) or "-",
-            f"{'paid' if line.payout > line.stake else 'slashed'}: {line.reason}"
-            if line.outcome in {"accepted", "rejected"}
-            else f"{line.outcome}: {line.reason}",
+            _describe_outcome(line),
             format_sui(line.payout),
             f"{'+' if line.net >= 0 else ''}{format_sui(line.net)}",
         )
     return table
+
+
+def _describe_outcome(line: SubmissionLine) -> str:
+    verdict = {"accepted": "paid", "rejected": "slashed"}.get(line.outcome, line.outcome)
+    return f"{verdict}: {line.reason.replace('_', ' ')}"
 
 
 def _shorten(verifiers: tuple[str, ...]) -> str:

@@ -158,7 +158,7 @@ def test_the_table_and_the_sentences_name_the_cheat_and_the_money():
     for sentence in describe_totals(report(verifier_nets={"verifier1": 950_000_000}, gas=5)):
         console.print(sentence)
     text = console.file.getvalue()
-    for expected in ("dan (cheat)", "slashed: challenge_confirmed", "paid: attested", "3.5 SUI"):
+    for expected in ("dan (cheat)", "slashed: challenge confirmed", "paid: attested", "3.5 SUI"):
         assert expected in text
     assert "v1 +0.95 SUI" in text
     assert "yes, to the Mist" in text
