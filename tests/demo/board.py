@@ -9,7 +9,6 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-
 PLAIN_WIDTH = 130
 """Columns in a file or a pipe, whose reader has no width of its own."""
 
