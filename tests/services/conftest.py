@@ -1,0 +1,17 @@
+"""Fixtures of the services' tests."""
+
+import anyio.to_process
+import pytest
+import trio
+
+
+@pytest.fixture(autouse=True)
+def heavy_work_in_a_thread(request, monkeypatch) -> None:
+    """Save a worker process (a second each) in all tests but those of the whole market."""
+    if request.module.__name__.endswith("test_market"):
+        return
+
+    async def run_sync(function, *arguments, cancellable=False):
+        return await trio.to_thread.run_sync(function, *arguments)
+
+    monkeypatch.setattr(anyio.to_process, "run_sync", run_sync)

@@ -1,0 +1,141 @@
+"""The contributor's part, through crashes and losses: the same bits, sent the same way."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.bench import SUBMISSION, Network, decisions, failures
+from walrusd.core.lifecycle import SubmissionState
+from walrusd.errors import ChainUnreachable
+from walrusd.services.committer import Committer
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.holdings import UNUSABLE_ENVELOPE
+from walrusd.services.opener import Opener
+from walrusd.services.trainer import Trainer
+
+KEY = bytes([3]) * 32
+
+
+async def _train_and_commit(net: Network, tools) -> None:
+    if SUBMISSION not in net.objects:
+        net.join(tools.address)
+        net.grant(tools.address, tools.keys.encryption_key)
+    fetcher = Fetcher(tools)
+    await Trainer(tools, fetcher).look()
+    await Committer(tools, fetcher).look()
+    (arguments,) = tools.contract.arguments("commit")
+    net.submission.commitment = arguments[2]
+    net.submission.state = SubmissionState.COMMITTED
+
+
+async def test_a_commit_is_repeated_with_identical_values(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.join(tools.address)
+        net.grant(tools.address, tools.keys.encryption_key)
+        await Trainer(tools, Fetcher(tools)).look()
+        tools.contract.fail["commit"] = [ChainUnreachable("down")]
+        await Committer(tools, Fetcher(tools)).look()
+        assert not tools.contract.sent
+        saved = tools.work.get("commit", SUBMISSION)
+    with net.daemon(tmp_path, "c") as tools:
+        for _restart in range(2):
+            await Committer(tools, Fetcher(tools)).look()
+        first, second = tools.contract.sent
+        assert first == second
+        assert first[2]["cost_proof"].hex() == saved["cost_proof"]
+        assert decisions(tools, SUBMISSION).count("committing") == 1
+
+
+async def test_lost_state_is_made_again_with_the_same_bits(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        before = tools.work.get("trained", SUBMISSION)
+    for leftover in (tmp_path / "c").iterdir():
+        leftover.rename(tmp_path / f"lost-{leftover.name}")
+    net.seat("0x" + "5" * 64, KEY)
+    with net.daemon(tmp_path, "c") as tools:
+        await Opener(tools, Fetcher(tools)).look()
+        assert not tools.contract.sent
+        await Trainer(tools, Fetcher(tools)).look()
+        again = tools.work.get("trained", SUBMISSION)
+        assert again["trace_root"] == before["trace_root"]
+        await Opener(tools, Fetcher(tools)).look()
+        assert tools.contract.calls("open")
+        assert "training" in decisions(tools, SUBMISSION)
+
+
+@pytest.mark.parametrize("damage", ["update.bin", "state-000002.bin"])
+async def test_a_damaged_file_is_noticed_and_trained_again(tmp_path: Path, damage: str) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        net.seat("0x" + "5" * 64, KEY)
+        path = tools.work_dir / SUBMISSION / damage
+        data = bytearray(path.read_bytes())
+        data[11] ^= 1
+        path.write_bytes(data)
+        await Opener(tools, Fetcher(tools)).look()
+        assert not tools.contract.calls("open")
+        assert list(failures(tools, SUBMISSION)) == ["local.file"]
+        await Trainer(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).look()
+        assert tools.contract.calls("open")
+
+
+async def test_rows_damaged_on_our_disk_are_fetched_again(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        net.join(tools.address)
+        fetcher = Fetcher(tools)
+        from tests.services.bench import DEK
+
+        path = await fetcher.rows_of(net.version, DEK)
+        assert path.stat().st_mode & 0o077 == 0
+        path.write_bytes(b"\xff" + path.read_bytes()[1:])
+        again = await fetcher.rows_of(net.version, DEK)
+        assert again.read_bytes() == b"".join(net.rows)
+        assert [p.suffix for p in path.parent.iterdir()] == [".rows"]
+
+
+async def test_another_trace_than_the_committed_one_is_not_opened(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        tools.work.delete("trained", SUBMISSION)
+        net.submission.commitment.trace_root = bytes(32)
+        await Trainer(tools, Fetcher(tools)).look()
+        assert tools.work.get("trained", SUBMISSION) is None
+        assert list(failures(tools, SUBMISSION)) == ["training.device_refused"]
+
+
+async def test_a_seat_with_a_useless_key_does_not_keep_us_from_opening(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        net.seat("0x" + "5" * 64, None)
+        await Opener(tools, Fetcher(tools)).look()
+        ((_task, _submission, opening),) = tools.contract.arguments("open")
+        assert opening.envelopes == [UNUSABLE_ENVELOPE]
+
+
+async def test_a_missing_grant_is_a_typed_failure(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.join(tools.address)
+        await Trainer(tools, Fetcher(tools)).look()
+        assert list(failures(tools, SUBMISSION)) == ["chain.not_found"]
+
+
+async def test_progress_tells_nothing_that_proves_a_replay(tmp_path: Path) -> None:
+    from walrusd.services.progress import make_on_line
+
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools, tools.broadcast.subscribe() as events:
+        on_line = make_on_line(tools, "training", SUBMISSION)
+        await on_line("segment", {"segment": 1, "chain": "aa", "slot_root": "bb", "losses": []})
+        event = await events.__anext__()
+        assert event["segment"] == 1
+        assert not {"chain", "slot_root", "state_root", "leaf", "state"} & set(event)

@@ -1,0 +1,355 @@
+"""Verifiers and jurors: whom they accuse, and what they do when they cannot know."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.adversaries.forgery import forge
+from tests.services.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
+from tests.services.world import InlineTraining
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import DisputePhase, SubmissionState
+from walrusd.core.opening import parse_opening
+from walrusd.core.protocol import compute_challenge_id
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.errors import TrainingFailed
+from walrusd.services.committer import Committer
+from walrusd.services.derive import derive_opening_key
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.holdings import make_envelope
+from walrusd.services.juror import Juror, compute_reserve_ms
+from walrusd.services.opener import Opener
+from walrusd.services.trainer import Trainer
+from walrusd.services.verifier import Verifier
+from walrusd.training.jobs import ReplayJob, TrainJob
+from walrusd.units import address_bytes
+
+
+class Forging(InlineTraining):
+    """Stakes without training."""
+
+    async def run(self, job, on_line):
+        if not isinstance(job, TrainJob):
+            return await super().run(job, on_line)
+        return dict(forge(job))["result"]
+
+
+class Shaky(InlineTraining):
+    """A machine whose memory flips a bit in its first replay."""
+
+    replays = 0
+
+    async def run(self, job, on_line):
+        result = await super().run(job, on_line)
+        if isinstance(job, ReplayJob):
+            self.replays += 1
+            if self.replays == 1:
+                result["segments"][0]["state_root"] = "00" * 32
+        return result
+
+
+class Broken(InlineTraining):
+    """A machine on which no replay ends."""
+
+    async def run(self, job, on_line):
+        raise TrainingFailed("out of memory")
+
+
+class Bench:
+    """A contributor's opened work, and a verifier."""
+
+    def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
+        self.net = Network()
+        self._path, self._stack = tmp_path, stack
+
+    def daemon(self, name: str, training=None):
+        return self._stack.enter_context(self.net.daemon(self._path, name, training))
+
+    async def open_work(self, training=None, edit=None):
+        net = self.net
+        self.contributor = contributor = self.daemon("contributor", training)
+        self.verifier = verifier = self.daemon("verifier")
+        net.join(contributor.address)
+        net.grant(contributor.address, contributor.keys.encryption_key)
+        fetcher = Fetcher(contributor)
+        await Trainer(contributor, fetcher).look()
+        await Committer(contributor, fetcher).look()
+        net.submission.commitment = contributor.contract.arguments("commit")[0][2]
+        net.seat(verifier.address, verifier.keys.encryption_key)
+        await Opener(contributor, fetcher).look()
+        net.submission.opening = contributor.contract.arguments("open")[0][2]
+        net.submission.state = SubmissionState.OPENED
+        if edit is not None:
+            self._replace_opening(edit)
+
+    def _replace_opening(self, edit) -> None:
+        """Let the contributor have sealed another opening than an honest one."""
+        name, opened = address_bytes(SUBMISSION), self.net.submission.opening
+        key = derive_opening_key(self.contributor.keys, name)
+        aad = stream_aad(
+            StreamKind.OPENING, bytes(32), address_bytes(self.net.market.package), name
+        )
+        honest = parse_opening(decrypt_bytes(self.net.blobs[opened.blob], key, aad))
+        sealed = encrypt_bytes(edit(honest).to_bytes(), key, aad)
+        opened.blob = self.net.store.keep(sealed)
+        opened.digest = hash_tagged(Tag.OPENING, sealed)
+
+    def case(self, tools):
+        from walrusd.services.facts import Case
+
+        return Case(self.net.market, self.net.task, self.net.submission)
+
+    def key(self) -> bytes:
+        return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
+
+    def summon(self, tools, *others: ob.Juror) -> ob.Dispute:
+        key = derive_public_key(tools.keys.encryption_key)
+        juror = ob.Juror(3, tools.address, key, b"", b"", b"")
+        return self.net.dispute(self.verifier.address, 2, [juror, *others])
+
+    def reseal(self, tools) -> None:
+        key = derive_public_key(tools.keys.encryption_key)
+        envelope = make_envelope(self.case(tools), tools.address, key, self.key())
+        self.net.resealed(self.verifier.address, tools.address, envelope, tools)
+
+
+@pytest.fixture
+def bench(tmp_path: Path):
+    with ExitStack() as stack:
+        yield Bench(tmp_path, stack)
+
+
+# --- verifiers --------------------------------------------------------------------------------
+
+
+async def test_honest_work_is_attested_segment_by_segment(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    await service.look()
+    assert [c["position"] for c in tools.contract.calls("attest")] == [0, 1, 2, 3]
+    assert not tools.contract.calls("challenge")
+    await service.look()
+    assert decisions(tools, SUBMISSION).count("attested") == 4
+    assert not list((tools.work_dir / "replay" / "verifier").iterdir())
+
+
+async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    for _look in range(2):
+        await service.look()
+    first, second = tools.contract.calls("challenge")
+    assert first == second
+    assert first["index"] == bench.net.segments()[0]
+    assert not tools.contract.calls("attest")
+    assert decisions(tools, SUBMISSION).count("challenged") == 1
+
+
+def _without_a_row(opening):
+    return replace(opening, rows=opening.rows[1:])
+
+
+def _with_rows_twice(opening):
+    return replace(opening, rows=(opening.rows[0], *opening.rows))
+
+
+def _without_a_state(opening):
+    return replace(opening, states={4: opening.states[4]})
+
+
+def _with_another_state(opening):
+    return replace(opening, states={**opening.states, 0: opening.states[1]})
+
+
+def _with_another_row(opening):
+    other = replace(opening.rows[0], data=opening.rows[1].data)
+    return replace(opening, rows=(other, *opening.rows[1:]))
+
+
+def _with_another_update(opening):
+    return replace(opening, update=bytes(len(opening.update)))
+
+
+def _with_another_cost_key(opening):
+    return replace(opening, cost_key=bytes(32))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _without_a_row,
+        _with_rows_twice,
+        _without_a_state,
+        _with_another_state,
+        _with_another_row,
+        _with_another_update,
+        _with_another_cost_key,
+    ],
+)
+async def test_a_bad_opening_is_neither_attested_nor_grounds_to_accuse(bench, edit) -> None:
+    await bench.open_work(edit=edit)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION))[0] in {"proof.invalid", "crypto.decryption"}
+
+
+@pytest.mark.parametrize("training", [Shaky, Broken])
+async def test_a_faulty_machine_accuses_nobody(bench: Bench, training) -> None:
+    await bench.open_work()
+    tools = replace(bench.verifier, training=training())
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["training.failed"]
+    assert tools.work.get("replayed", SUBMISSION) is None
+
+
+async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    bench.net.submission.judged = [ob.Judged(1, bench.net.segments()[0])]
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+
+
+async def test_a_corrupt_blob_accuses_nobody(bench: Bench) -> None:
+    await bench.open_work()
+    blob = bench.net.submission.opening.blob
+    bench.net.blobs[blob] = bench.net.blobs[blob][:-1] + b"\x00"
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["storage.corrupt"]
+
+
+async def test_an_opening_beyond_all_measure_is_not_read(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.blobs[bench.net.submission.opening.blob] = bytes(50 << 20)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert list(failures(tools, SUBMISSION)) == ["storage.too_large"]
+
+
+# --- jurors -------------------------------------------------------------------------------------
+
+
+async def test_a_juror_commits_to_what_it_replays_and_reveals_it(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools)
+    service = Juror(tools, Fetcher(tools))
+    await service.look()
+    assert not tools.contract.sent  # nobody has sealed it the key yet
+    bench.reseal(tools)
+    await service.look()
+    (committed,) = tools.contract.calls("jury_commit")
+    dispute.jurors[0].commitment = committed["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    await service.look()
+    (revealed,) = tools.contract.calls("jury_reveal")
+    leaf = bench.contributor.work.get("trained", SUBMISSION)["segments"][1]
+    assert revealed["chain"].hex() == leaf["chain"]
+    assert revealed["state_root"].hex() == leaf["state_root"]
+
+
+async def test_a_juror_that_lost_its_state_reveals_the_same_value(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[0]["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    tools.work.delete("jury", dispute.challenge.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    assert len(tools.contract.calls("jury_reveal")) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_juror_without_a_value_abstains_rather_than_be_silent(bench, lost: bool) -> None:
+    await bench.open_work()
+    tools, other = bench.daemon("juror"), bench.daemon("other")
+    dispute = bench.summon(tools)
+    window = bench.net.terms.jury_commit_ms
+    bench.net.clock.ms += window - compute_reserve_ms(window) - 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await Juror(tools, Fetcher(tools)).look()
+    (committed,) = tools.contract.calls("jury_commit")
+    dispute.jurors[0].commitment = committed["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    if lost:
+        tools.work.delete("jury", dispute.challenge.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    (revealed,) = tools.contract.calls("jury_reveal")
+    from walrusd.services.derive import derive_abstention
+
+    assert revealed["chain"] != derive_abstention(other.keys, dispute.challenge)[0]
+
+
+async def test_an_abstention_stands_even_if_the_replay_ends_later(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    bench.summon(tools)
+    bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
+    await Juror(tools, Fetcher(tools)).look()
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    commitments = {call["commitment"] for call in tools.contract.calls("jury_commit")}
+    assert len(commitments) == 1
+
+
+async def test_garbage_envelopes_do_not_hide_the_key(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    bench.summon(tools)
+    bench.reseal(tools)
+    wrong = make_envelope(
+        bench.case(tools), tools.address, derive_public_key(tools.keys.encryption_key), bytes(32)
+    )
+    for sender, garbage in ((bench.contributor.address, wrong), (PUBLISHER, b"\x01junk")):
+        bench.net.resealed(sender, tools.address, garbage, tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert len(tools.contract.calls("jury_commit")) == 1
+
+
+async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    juror = bench.daemon("juror")
+    useless = ob.Juror(4, "0x" + "6" * 64, bytes(32), b"", b"", b"")
+    dispute = bench.summon(juror, useless)
+    tools = bench.verifier
+    bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
+    service = Juror(tools, Fetcher(tools))
+    await service.look()
+    ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
+    assert recipient == juror.address
+    bench.net.resealed(tools.address, juror.address, envelope, tools, juror)
+    await service.look()
+    assert len(tools.contract.arguments("reseal")) == 1
+    await Juror(juror, Fetcher(juror)).look()
+    assert len(juror.contract.calls("jury_commit")) == 1
+    assert dispute.jurors[1].verifier == "0x" + "6" * 64
+
+
+async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    (challenge,) = tools.contract.calls("challenge")
+    juror = ob.Juror(3, "0x" + "6" * 64, derive_public_key(bytes([9]) * 32), b"\x01", b"", b"")
+    dispute = bench.net.dispute(tools.address, challenge["index"], [juror])
+    dispute.accuser_commitment = challenge["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    name = compute_challenge_id(address_bytes(SUBMISSION), 1, challenge["index"], round_=0)
+    tools.work.delete("jury", name.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    assert [c["challenge"] for c in tools.contract.calls("accuser_reveal")] == [name]
+    assert bench.net.task.id == TASK
