@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import trio
+
 from tests.services.world import InlineTraining, make_plan
 from walrusd.chain.contract import ContractClient
 from walrusd.chain.layouts import events as ev
@@ -62,33 +64,12 @@ PUBLISHER, OWNER = normalize_address("0xcafe"), normalize_address("0xd0")
 NOW = 1_700_000_000_000
 ROWS, ROW_BYTES = 160, 65
 DEK = bytes(range(32))
-WRITES = [
-    "accuser_reveal",
-    "attest",
-    "challenge",
-    "claim",
-    "claim_task",
-    "close_joining",
-    "commit",
-    "draw",
-    "draw_jury",
-    "deny_key",
-    "grant_key",
-    "join",
-    "jury_commit",
-    "jury_reveal",
-    "open",
-    "open_task",
-    "reclaim",
-    "record_aggregate",
-    "register_seat",
-    "request_key",
-    "reseal",
-    "resolve",
-    "seat",
-    "seat_jury",
-    "settle",
-]
+WRITES = frozenset(
+    {"accuser_reveal", "attest", "challenge", "claim", "claim_task", "close_joining", "commit"}
+    | {"deny_key", "draw", "draw_jury", "grant_key", "join", "jury_commit", "jury_reveal"}
+    | {"open", "open_task", "reclaim", "record_aggregate", "register_seat", "request_key"}
+    | {"reseal", "resolve", "seat", "seat_jury", "settle"}
+)
 
 
 class MemoryChain(ContractClient):
@@ -144,7 +125,7 @@ def _make_write(name: str) -> Any:
     return write
 
 
-for _name in WRITES:
+for _name in sorted(WRITES):
     setattr(MemoryChain, _name, _make_write(_name))
 
 
@@ -163,7 +144,7 @@ class MemoryStore(WalrusStore):
         return SimpleNamespace(blob_id=self.keep(data))
 
     async def put_file(self, path: Path, **_options: Any) -> Any:
-        data = Path(path).read_bytes()
+        data = await trio.Path(path).read_bytes()
         return SimpleNamespace(blob_id=self.keep(data), digest=hashlib.sha256(data).digest())
 
     async def get(self, blob_id: int, max_bytes: int) -> bytes:
@@ -174,7 +155,7 @@ class MemoryStore(WalrusStore):
         return self.blobs[blob_id]
 
     async def get_file(self, blob_id, expected_digest, path, *, max_bytes) -> Any:
-        path.write_bytes(await self.get(blob_id, max_bytes))
+        await trio.Path(path).write_bytes(await self.get(blob_id, max_bytes))
 
 
 class SetClock:

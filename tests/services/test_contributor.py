@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.bench import SUBMISSION, Network, decisions, failures
+from tests.services.bench import DEK, SUBMISSION, Network, decisions, failures
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.errors import ChainUnreachable
 from walrusd.services.committer import Committer
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import UNUSABLE_ENVELOPE
 from walrusd.services.opener import Opener
+from walrusd.services.progress import make_on_line
 from walrusd.services.trainer import Trainer
 
 KEY = bytes([3]) * 32
@@ -90,8 +91,6 @@ async def test_rows_damaged_on_our_disk_are_fetched_again(tmp_path: Path) -> Non
         net.grant(tools.address, tools.keys.encryption_key)
         net.join(tools.address)
         fetcher = Fetcher(tools)
-        from tests.services.bench import DEK
-
         path = await fetcher.rows_of(net.version, DEK)
         assert path.stat().st_mode & 0o077 == 0
         path.write_bytes(b"\xff" + path.read_bytes()[1:])
@@ -130,8 +129,6 @@ async def test_a_missing_grant_is_a_typed_failure(tmp_path: Path) -> None:
 
 
 async def test_progress_tells_nothing_that_proves_a_replay(tmp_path: Path) -> None:
-    from walrusd.services.progress import make_on_line
-
     net = Network()
     with net.daemon(tmp_path, "c") as tools, tools.broadcast.subscribe() as events:
         on_line = make_on_line(tools, "training", SUBMISSION)

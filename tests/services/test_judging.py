@@ -18,7 +18,8 @@ from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stre
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import TrainingFailed
 from walrusd.services.committer import Committer
-from walrusd.services.derive import derive_opening_key
+from walrusd.services.derive import derive_abstention, derive_opening_key
+from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import make_envelope
 from walrusd.services.juror import Juror, compute_reserve_ms
@@ -99,8 +100,6 @@ class Bench:
         opened.digest = hash_tagged(Tag.OPENING, sealed)
 
     def case(self, tools):
-        from walrusd.services.facts import Case
-
         return Case(self.net.market, self.net.task, self.net.submission)
 
     def key(self) -> bytes:
@@ -197,7 +196,7 @@ async def test_a_bad_opening_is_neither_attested_nor_grounds_to_accuse(bench, ed
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).look()
     assert not tools.contract.sent
-    assert list(failures(tools, SUBMISSION))[0] in {"proof.invalid", "crypto.decryption"}
+    assert next(iter(failures(tools, SUBMISSION))) in {"proof.invalid", "crypto.decryption"}
 
 
 @pytest.mark.parametrize("training", [Shaky, Broken])
@@ -289,8 +288,6 @@ async def test_a_juror_without_a_value_abstains_rather_than_be_silent(bench, los
         tools.work.delete("jury", dispute.challenge.hex())
     await Juror(tools, Fetcher(tools)).look()
     (revealed,) = tools.contract.calls("jury_reveal")
-    from walrusd.services.derive import derive_abstention
-
     assert revealed["chain"] != derive_abstention(other.keys, dispute.challenge)[0]
 
 

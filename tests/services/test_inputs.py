@@ -1,0 +1,132 @@
+"""What a person writes: terms, schemas, tables. Every mistake is named."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.services.world import make_plan
+from walrusd.errors import BadRequest
+from walrusd.services.api import read_id
+from walrusd.services.tables import read_schema, read_table
+from walrusd.services.terms import read_terms
+from walrusd.training.plan import read_plan
+
+PLAN = read_plan(make_plan())
+SCHEMA = {"kind": "tabular-u8", "features": 2, "scale_log2": -4, "classes": 3}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "terms is an object"),
+        ("x", "terms is an object"),
+        ({"rewrad": 1}, "terms has no rewrad"),
+        ({"weights": "loud"}, "terms.weights is one of"),
+        ({"weights": []}, "terms.weights is one of"),
+        ({"reward": "5"}, "terms.reward is an amount"),
+        ({"reward": None}, "terms.reward is an amount"),
+        ({"reward": -1}, "terms.reward is an amount"),
+        ({"k_min": 3.0}, "terms.k_min is a whole number"),
+        ({"k_min": True}, "terms.k_min is a whole number"),
+        ({"k_min": 1 << 64}, "terms.k_min is a whole number"),
+        ({"k_min": -1}, "terms.k_min is a whole number"),
+        ({"join": "1h"}, "terms.join is a number of seconds"),
+        ({"join": None}, "terms.join is a number of seconds"),
+        ({"join": True}, "terms.join is a number of seconds"),
+        ({"join": 0}, "terms.join lies between"),
+        ({"join": math.nan}, "terms.join lies between"),
+        ({"join": math.inf}, "terms.join lies between"),
+        ({"join": 10**12}, "terms.join lies between"),
+    ],
+)
+def test_a_wrong_term_is_named(document, message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
+        read_terms(document, PLAN)
+
+
+def test_terms_have_defaults_and_the_plan_gives_the_rest() -> None:
+    terms = read_terms({"reward": "1.5 SUI", "join": 0.25, "weights": "samples"}, PLAN)
+    assert terms.reward == 1_500_000_000
+    assert terms.join_ms == 250
+    assert terms.weights_rule == 1
+    assert (terms.segments, terms.state_bytes) == (PLAN.segments, PLAN.state_bytes)
+    assert read_terms(None, PLAN).k_min == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "images"},
+        {"features": 0},
+        {"features": 1 << 20},
+        {"features": "2"},
+        {"features": True},
+        {"classes": 1},
+        {"classes": 257},
+        {"scale_log2": 9},
+        {"scale_log2": 0.5},
+        {"colour": 1},
+    ],
+)
+def test_a_schema_no_plan_could_use_is_refused(change) -> None:
+    with pytest.raises(BadRequest):
+        read_schema({**SCHEMA, **change})
+
+
+@pytest.mark.parametrize("document", [None, [], "tabular-u8", {}])
+def test_a_schema_is_an_object(document) -> None:
+    with pytest.raises(BadRequest, match="a dataset's schema is"):
+        read_schema(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (b"1,2,0\n255,0,2\n", b"\x01\x02\x00\xff\x00\x02"),
+        (b"a,b,label\n1,2,0\n\n", b"\x01\x02\x00"),
+        (b"\xef\xbb\xbf1, 2 ,0\r\n", b"\x01\x02\x00"),
+    ],
+)
+def test_csv_becomes_rows(tmp_path: Path, text: bytes, rows: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    assert read_table(path, read_schema(SCHEMA)) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "not a whole number of rows"),
+        (b"a,b,label\n", "not a whole number of rows"),
+        (b"-1,2,0\n", "row 1: not integers"),
+        (b"0.5,2,0\n1,2,0\n", "row 1: not integers"),
+        (b"1,2,0\n1,256,0\n", "row 2: not integers"),
+        (b"1,2,0\n1_0,2,0\n", "row 2: not integers"),
+        ("1,2,0\n²,2,0\n".encode(), "row 2: not integers"),
+        (b"1,2,0\n1,2\n", "row 2: 2 columns, not 3"),
+        (b"1,2,3\n", "label 3 is not one of 3 classes"),
+        (b"\xff\xfe1,2,0\n", "is not CSV in UTF-8"),
+        (b'1,2,0\n"' + b"9" * 200_000, "is not CSV in UTF-8"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_row(tmp_path: Path, text: bytes, message: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    with pytest.raises(BadRequest, match=message):
+        read_table(path, read_schema(SCHEMA))
+
+
+def test_raw_rows_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "t.bin"
+    path.write_bytes(b"\x01\x02\x00\x05")
+    with pytest.raises(BadRequest, match="not a whole number of rows of 3 bytes"):
+        read_table(path, read_schema(SCHEMA))
+    with pytest.raises(BadRequest, match="there is no file"):
+        read_table(tmp_path, read_schema(SCHEMA))
+
+
+def test_an_id_is_an_id() -> None:
+    with pytest.raises(BadRequest, match="not a Sui address") as caught:
+        read_id("everything", "task")
+    assert "task id" in caught.value.hint

@@ -1,0 +1,299 @@
+"""Staking, claiming, delivering, cranking, publishing: whose money moves when."""
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.services.bench import (
+    DATASET,
+    NOW,
+    REQUEST,
+    SUBMISSION,
+    TASK,
+    Network,
+    decisions,
+    failures,
+)
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
+from walrusd.errors import BadRequest, InsufficientBalance, MoveAborted, TransactionUncertain
+from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.cranker import Cranker
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.publisher import Publisher
+from walrusd.services.registrar import register_seat
+from walrusd.services.settler import FORGET_AFTER_MS, Settler
+from walrusd.services.staker import Staker
+from walrusd.units import MIST_PER_SUI, normalize_address
+
+
+def _staker(tools) -> Staker:
+    fetcher = Fetcher(tools)
+    return Staker(tools, fetcher, AggregateChecker(tools, fetcher))
+
+
+def _publisher(tools) -> Publisher:
+    fetcher = Fetcher(tools)
+    return Publisher(tools, fetcher, AggregateChecker(tools, fetcher))
+
+
+def _abort() -> MoveAborted:
+    return MoveAborted("EFull: full", module="submission", abort_code=1)
+
+
+# --- staking -----------------------------------------------------------------------------------
+
+
+async def test_the_key_is_asked_for_and_then_the_stake_bound(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        await _staker(tools).look()
+        assert tools.contract.calls("request_key")[0]["task"] == TASK
+        net.grant(tools.address, tools.keys.encryption_key)
+        await _staker(tools).look()
+        assert tools.contract.calls("join")[0]["request"] == REQUEST
+        assert decisions(tools, TASK) == ["join", "key_requested", "staked"]
+        await _staker(tools).look()  # the chain does not show it yet
+        assert decisions(tools, TASK).count("staked") == 1
+
+
+def _no_such_version(net: Network) -> None:
+    net.task.datasets = [ob.DatasetRef(DATASET, 0)]
+
+
+def _wrong_state_root(net: Network) -> None:
+    net.task.state_root_0 = bytes(32)
+
+
+def _greedy_plan(net: Network) -> None:
+    net.task.terms.state_bytes = 8
+
+
+def _wide_rows(net: Network) -> None:
+    net.version.row_bytes = 66
+
+
+def _lost_dataset(net: Network) -> None:
+    del net.blobs[net.version.blob]
+
+
+def _other_rows(net: Network) -> None:
+    net.version.row_root = bytes(32)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_no_such_version, _wrong_state_root, _greedy_plan, _wide_rows, _lost_dataset, _other_rows],
+)
+async def test_nothing_is_staked_on_what_cannot_be_trained(tmp_path: Path, spoil) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        spoil(net)
+        await _staker(tools).look()
+        assert not tools.contract.calls("join")
+        assert len(list(failures(tools, TASK))) == 1
+
+
+@pytest.mark.parametrize(("error", "bound"), [(_abort(), 0), (TransactionUncertain("?"), 1)])
+async def test_only_a_certain_failure_frees_the_amount(tmp_path: Path, error, bound) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        tools.contract.fail["join"] = [error]
+        await _staker(tools).look()
+        assert len(tools.records.items("stakes")) == bound
+
+
+async def test_the_daily_limit_survives_a_loss_of_local_state(tmp_path: Path) -> None:
+    net = Network()
+    other = normalize_address("0x77")
+    with net.daemon(tmp_path, "c") as tools:
+        event = ev.SubmissionJoined(
+            other, SUBMISSION, tools.address, DATASET, 1, 9 * MIST_PER_SUI, 1, NOW - 1000
+        )
+        net.emit(event, SUBMISSION, tools)
+        decision = await _staker(tools).estimate(net.task)
+        assert [v.rule for v in decision.verdicts if not v.ok] == ["stake_per_day"]
+        net.clock.ms += 24 * 3600 * 1000
+        assert (await _staker(tools).estimate(net.task)).join
+
+
+async def test_the_owners_word_overrides_limits_but_not_sense(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
+        tools.records.put("stake_override", TASK, "join")
+        await _staker(tools).look()
+        assert tools.contract.calls("request_key")
+        tools.contract.sent.clear()
+        tools.contract.balances[tools.address] = 1
+        net.grant(tools.address, tools.keys.encryption_key)
+        await _staker(tools).look()
+        assert not tools.contract.sent
+        assert "would leave less" in tools.records.get("decisions", TASK)[1]
+
+
+async def test_a_denied_request_is_not_asked_again(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key, RequestState.DENIED)
+        await _staker(tools).look()
+        assert not tools.contract.sent
+
+
+# --- claiming and delivering ---------------------------------------------------------------------
+
+
+async def test_equal_tips_are_each_claimed(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        service = Settler(tools)
+        for _tip in range(2):
+            net.task.credits = [ob.Credit(tools.address, 5)]
+            await service.look()
+            net.task.credits = []
+            await service.look()
+        assert len(tools.contract.arguments("claim_task")) == 2
+
+
+async def test_a_publishers_useless_key_does_not_cost_us_the_reward(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.join(tools.address, SubmissionState.ACCEPTED)
+        net.submission.opening = ob.Opening(1, b"", b"", [], 0)
+        net.submission.credits = [ob.Credit(tools.address, 7)]
+        net.task.publisher_key = bytes(32)
+        await Settler(tools).look()
+        assert tools.contract.arguments("claim") == [(SUBMISSION,)]
+        assert list(failures(tools, SUBMISSION)) == ["data.malformed"]
+
+
+async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.join(tools.address, SubmissionState.REJECTED)
+        net.task.phase = TaskPhase.AGGREGATED
+        workdir = tools.work_dir / SUBMISSION
+        workdir.mkdir(parents=True)
+        tools.work.put("trained", SUBMISSION, {})
+        await Settler(tools).look()
+        assert workdir.exists()
+        net.clock.ms += FORGET_AFTER_MS + 1
+        await Settler(tools).look()
+        assert not workdir.exists()
+        assert tools.work.get("trained", SUBMISSION) is None
+        await Settler(tools).look()
+        assert tools.chain_log.known("task") == []
+
+
+# --- cranks -------------------------------------------------------------------------------------
+
+
+async def test_strangers_wait_for_a_grace_from_when_they_saw_it(tmp_path, autojump_clock) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "stranger") as tools:
+        net.task.entries = [ob.Entry(tools.address, SUBMISSION)]
+        net.clock.ms += net.terms.join_ms + 10**9  # due long ago, seen only now
+        service = Cranker(tools)
+        await service.look()
+        await trio.sleep(29)
+        await service.look()
+        assert not tools.contract.sent
+        await trio.sleep(1.1)
+        await service.look()
+        assert tools.contract.arguments("close_joining") == [(TASK,)]
+
+
+async def test_a_lost_race_is_no_failure_and_no_hot_loop(tmp_path, autojump_clock) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "publisher") as tools:
+        net.task.publisher = tools.address
+        net.clock.ms += net.terms.join_ms
+        tools.contract.fail["close_joining"] = [_abort(), _abort()]
+        service = Cranker(tools)
+        for _look in range(3):
+            await service.look()
+        assert len(tools.contract.fail["close_joining"]) == 1
+        assert decisions(tools, TASK) == []
+
+
+# --- publishing -------------------------------------------------------------------------------
+
+
+def _accepted(net: Network, tools) -> None:
+    net.join(normalize_address("0x99"), SubmissionState.ACCEPTED)
+    net.submission.opening = ob.Opening(1, b"", bytes(32), [], 0)
+    net.task.publisher, net.task.phase, net.task.accepted = tools.address, TaskPhase.SETTLED, 3
+
+
+async def test_unspent_funds_come_back_while_keys_are_missing(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "p") as tools:
+        _accepted(net, tools)
+        await _publisher(tools).look()
+        assert tools.contract.arguments("reclaim") == [(TASK,)]
+        assert not tools.contract.calls("record_aggregate")
+        assert list(failures(tools, TASK)) == []
+
+
+async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "p") as tools:
+        publisher = _publisher(tools)
+        params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}]}
+        tools.contract.balances[tools.address] = 1
+        with pytest.raises(InsufficientBalance):
+            await publisher.publish(params)
+        tools.contract.balances.clear()
+        with pytest.raises(AttributeError):
+            # The chain of this bench executes nothing; what matters is what was asked of it.
+            await publisher.publish(params)
+        (opened,) = tools.contract.calls("open_task")
+        assert opened["once"].startswith("open_task:")
+        assert len(opened["once"]) < 100
+        assert opened["state_root_0"] == net.task.state_root_0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"datsets": []}, "a task has no datsets"),
+        ({"datasets": []}, "datasets is a list"),
+        ({"datasets": [{"dataset": "zz"}]}, "each dataset is"),
+        ({"datasets": [{"dataset": DATASET, "version": 0}]}, "a number from 1"),
+        ({"datasets": [{"dataset": DATASET, "version": 7}]}, "has no version 7"),
+        ({"datasets": [{"dataset": TASK}]}, "does not do for this plan"),
+        ({"parent": "zz"}, "parent is"),
+        ({"parent": 5}, "parent is"),
+        ({"title": "t" * 129}, "title is"),
+        ({"weights_path": 5}, "weights_path is"),
+        ({"weights_path": "/nowhere"}, "cannot be read"),
+    ],
+)
+async def test_a_bad_task_is_refused_by_name(tmp_path: Path, change, message: str) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "p") as tools:
+        params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], **change}
+        with pytest.raises(BadRequest, match=message):
+            await _publisher(tools).publish(params)
+        assert not tools.contract.sent
+
+
+async def test_a_seat_keeps_its_name_until_it_was_withdrawn(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "v") as tools:
+
+        async def no_cap(_owner: str) -> None:
+            return None
+
+        tools.contract.verifier_cap = no_cap
+        for _attempt in range(2):
+            await register_seat(tools, stake=1, min_fee=0)
+        names = [call["once"] for call in tools.contract.calls("register_seat")]
+        assert names[0] == names[1]
+        pool = net.market.pool
+        net.emit(ev.SeatWithdrawn(pool, 0, tools.address, 1), pool, tools)
+        await register_seat(tools, stake=1, min_fee=0)
+        assert tools.contract.calls("register_seat")[2]["once"] != names[0]

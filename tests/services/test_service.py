@@ -1,0 +1,147 @@
+"""Attempts, back-off, long work beside the look: one subject's trouble is nobody else's."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.services.bench import SUBMISSION, Network, failures
+from walrusd.errors import BadRequest, ChainUnreachable, MalformedData
+from walrusd.services.service import LONGEST_PAUSE_S, Service
+
+
+class Scripted(Service):
+    """Attempts what the test says."""
+
+    name = "scripted"
+
+    def __init__(self, tools) -> None:
+        super().__init__(tools)
+        self.looks = 0
+        self.script = {}
+        self.background = {}
+
+    async def reconcile(self) -> None:
+        self.looks += 1
+        for subject, action in list(self.script.items()):
+            await self.attempt(subject, action)
+        for subject, action in list(self.background.items()):
+            await self.undertake(subject, action)
+
+
+def _raising(error: Exception, calls: list[float]):
+    async def action() -> None:
+        calls.append(trio.current_time())
+        raise error
+
+    return action
+
+
+@pytest.fixture
+def service(tmp_path: Path):
+    with Network().daemon(tmp_path, "d") as tools:
+        yield Scripted(tools)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadRequest("no"), "rpc.bad_request"),
+        (OSError(28, "No space left on device", "f"), "local.file"),
+        (KeyError("x"), "internal"),
+    ],
+)
+async def test_a_failure_is_journalled_once_and_others_go_on(service, error, code) -> None:
+    done, calls = [], []
+
+    async def fine() -> None:
+        done.append(1)
+
+    service.script = {SUBMISSION: _raising(error, calls), "other": fine}
+    for _look in range(3):
+        await service.look()
+    assert len(done) == 3
+    assert len(calls) == 1  # the pause has not passed
+    assert list(failures(service.tools, SUBMISSION)) == [code]
+
+
+async def test_a_broken_invariant_is_not_swallowed(service) -> None:
+    service.script = {SUBMISSION: _raising(AssertionError("broken"), [])}
+    with pytest.raises(AssertionError):
+        await service.look()
+
+
+async def test_pauses_double_to_a_ceiling(service, autojump_clock) -> None:
+    calls: list[float] = []
+    service.script = {SUBMISSION: _raising(ChainUnreachable("down"), calls)}
+    with trio.move_on_after(400):
+        await service.run()
+    pauses = [after - before for before, after in pairwise(calls)]
+    assert pauses[0] <= 1.1
+    assert max(pauses) <= LONGEST_PAUSE_S + 0.1
+    assert max(pauses) >= LONGEST_PAUSE_S / 2
+    assert len(calls) < 20
+
+
+async def test_a_peers_fault_is_looked_at_less_and_less(service, autojump_clock) -> None:
+    calls: list[float] = []
+    service.script = {SUBMISSION: _raising(MalformedData("junk"), calls)}
+    with trio.move_on_after(1200):
+        await service.run()
+    assert max(b - a for a, b in pairwise(calls)) > LONGEST_PAUSE_S
+
+
+async def test_trouble_with_what_is_gone_makes_no_hot_loop(service, autojump_clock) -> None:
+    service.script = {SUBMISSION: _raising(BadRequest("no"), [])}
+    with trio.move_on_after(1):
+        await service.run()
+    service.script = {}
+    service.looks = 0
+    with trio.move_on_after(60):
+        await service.run()
+    assert service.looks <= 32  # every two seconds
+
+
+async def test_a_look_that_fails_as_a_whole_is_waited_out(service, autojump_clock) -> None:
+    calls: list[float] = []
+
+    async def reconcile() -> None:
+        calls.append(trio.current_time())
+        if len(calls) < 4:
+            raise ChainUnreachable("down")
+
+    service.reconcile = reconcile
+    with trio.move_on_after(30):
+        await service.run()
+    assert len(calls) > 4
+
+
+async def test_long_work_runs_once_beside_the_looks(service, autojump_clock) -> None:
+    started, ended = [], []
+
+    async def long() -> None:
+        started.append(1)
+        await trio.sleep(50)
+        ended.append(1)
+
+    service.background = {SUBMISSION: long}
+    with trio.move_on_after(49):
+        await service.run()
+    assert len(started) == 1
+    assert service.looks > 20
+    with trio.move_on_after(60):
+        await service.run()  # started again, as after a restart by the supervisor
+    assert len(started) == 3
+    assert len(ended) == 1
+
+
+async def test_parts_of_a_subject_fail_apart(service) -> None:
+    done = []
+
+    async def fine() -> None:
+        done.append(1)
+
+    assert not await service.attempt(SUBMISSION, _raising(BadRequest("no"), []), part=":a")
+    assert await service.attempt(SUBMISSION, fine, part=":b")
+    assert done
