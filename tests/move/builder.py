@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "walrusd" / "move"
 BYTECODE = PACKAGE / "bytecode" / "package.json"
 SHIM = HERE / "shim"
-KILL_AFTER_S = 240
+KILL_AFTER_S = 600
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RESULT = re.compile(r"\[ (PASS|FAIL|TIMEOUT) +\] \w+::(\w+::\w+)")
 

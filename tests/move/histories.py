@@ -9,19 +9,21 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from tests.contract import walk, work
 from tests.contract.market import TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
-from tests.contract.world import FUNCTION, SHARED, digest
+from tests.contract.world import FUNCTION, digest
 from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
-from walrusd.core.lifecycle import TERMINAL, TaskPhase
+from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
 from walrusd.crypto import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move_env import (
     ClockKind,
+    Coin,
     CoinKind,
     MoveAbort,
     PureKind,
@@ -29,12 +31,13 @@ from walrusd.devnet.move_env import (
 )
 from walrusd.errors import VerificationFailed
 
-from .recorder import RecordingBazaar, write_module
+from .recorder import Context, RecordingBazaar, write_module
 
 MEDDLING = 0.45
 """How many calls are tried in a changed form first."""
 
 STEPS = 34
+UNTIMELY = {"ETooEarly", "ETooLate", "EStillBonded", "EExpired", "ENotExpired"}
 USUAL = (
     "advance",
     "close_joining",
@@ -58,6 +61,9 @@ USUAL = (
     "leave",
     "keep_house",
     "govern",
+    "meet_deadline",
+    "meet_deadline",
+    "meet_deadline",
 )
 TERMS_CHOICES = (
     {},
@@ -171,8 +177,8 @@ def change_pure(chance: random.Random, kind: str, value: Any) -> Any:
 class History(walk.Walk):
     """A walk through a market with a second task, so that there is something to mistake."""
 
-    def __init__(self, contract: type[Contract], chance: random.Random, verifiers: int) -> None:
-        self.m = MeddledBazaar(contract, chance, verifiers=verifiers)
+    def __init__(self, market: MeddledBazaar, chance: random.Random) -> None:
+        self.m = market
         self.values, self.counts = {}, Counter()
         self.grants: dict[str, KeyRequest] = {}
         self.people = [*walk.CONTRIBUTORS, "accuser", "crank", "publisher", *self.m.caps]
@@ -225,6 +231,43 @@ class History(walk.Walk):
         if submission is not None and submission.commitment is not None:
             kept = works.get(submission.id) or self.m.works.get(submission.id)
             self.m.works[submission.id] = kept or work.Work(self.m.task, submission)
+
+    def meet_deadline(self, n: int) -> None:
+        """Act a moment before a window ends, and when it does."""
+        ahead = [(when, act) for when, act in self._deadlines(n) if when > self.m.now]
+        if ahead:
+            when, act = ahead[n % len(ahead)]
+            for moment in (when - 1, when):
+                self.m.now = max(moment, self.m.now)
+                act(n)
+
+    def _deadlines(self, n: int) -> Iterator[tuple[int, Any]]:
+        m, phase_ms = self.m, self.m.task.phase_ms
+        terms = m.task.terms
+        if m.task.phase == TaskPhase.JOINING:
+            yield phase_ms + terms.join_ms, self.join
+            yield phase_ms + terms.join_ms, self.close_joining
+        if m.task.phase == TaskPhase.TRAINING:
+            yield phase_ms + terms.train_ms, self.draw
+        submission = self.submission(n)
+        if submission and submission.state == SubmissionState.SEATED:
+            yield submission.window_ms + terms.open_ms + terms.grace_ms, self.settle
+        if submission and submission.state == SubmissionState.OPENED:
+            yield submission.window_ms + terms.verify_ms, self.settle
+        if submission and submission.state == SubmissionState.DISPUTED:
+            since = submission.dispute.phase_ms
+            yield since + terms.jury_commit_ms, self.jury_commit
+            yield since + terms.jury_commit_ms, self.jury_reveal
+            yield since + terms.jury_reveal_ms, self.resolve
+            yield since + terms.jury_commit_ms + terms.jury_reveal_ms, self.resolve
+        for name, cap in m.caps.items():
+            if cap.id in m.objects and (exit_ms := m.pool.seats[cap.index].exiting_at_ms):
+                yield exit_ms + m.market.params.unbonding_ms, partial(self._withdraw, name)
+
+    def _withdraw(self, name: str, _n: int) -> None:
+        m, cap = self.m, self.m.caps[name]
+        if cap.id in m.objects:
+            self.attempt(m.call, "node::withdraw_seat", name, m.market, m.pool, cap)
 
     def keep_house(self, n: int) -> None:
         """Ask for a key, answer, let it lapse, add a version."""
@@ -288,11 +331,22 @@ def open_submissions(walker: History, chance: random.Random) -> None:
             walker.open(n)
 
 
-def take_walk(seed: int, contract: type[Contract] = Contract) -> History:
+class OracleBazaar(MeddledBazaar):
+    """For transactions of which coins are inputs, as on a network."""
+
+    @staticmethod
+    def _make_coin(context: Context, coin: Coin) -> Coin:
+        return Coin("0x" + digest("coin", context.digest).hex(), coin.balance)
+
+
+def take_walk(
+    seed: int, contract: type[Contract] = Contract, world: type[MeddledBazaar] = MeddledBazaar
+) -> History:
     """Walk anywhere (odd seeds), or from a task whose submissions are mostly open (even)."""
     chance = random.Random(seed)
     is_open = seed % 3 != 0
-    history = History(contract, chance, verifiers=chance.choice((7, 9) if is_open else (1, 4, 8)))
+    verifiers = chance.choice((7, 9) if is_open else (1, 4, 8))
+    history = History(world(contract, chance, verifiers=verifiers), chance)
     if is_open:
         open_submissions(history, chance)
     for _ in range(STEPS):
@@ -305,20 +359,22 @@ def write_history(seed: int, contract: type[Contract] = Contract) -> str:
     """Return the Move module of one history.
 
     Every third is replayed whole, its end compared; the others up to a refusal, which is chosen
-    uniformly among the steps or (every other) among the reasons of refusals.
+    uniformly among the refused steps, or their reasons, or those that came too early or too late.
     """
     world = take_walk(seed, contract).m
     chance = random.Random(-seed - 1)
-    if seed % 3 == 2:
-        return write_module(f"history_{seed}", world, [])
     refused = [at for at, step in enumerate(world.steps) if step.abort in ABORTS]
+    if seed % 3 == 2 or not refused:
+        return write_module(f"history_{seed}", world, [])
     by_reason: dict[Any, list[int]] = {}
     for at in refused:
         by_reason.setdefault((world.steps[at].target, world.steps[at].abort), []).append(at)
-    if not refused:
-        return write_module(f"history_{seed}", world, [])
-    if seed % 2:
-        refused = by_reason[chance.choice(sorted(by_reason))]
+    untimely = [at for at in refused if ABORTS[world.steps[at].abort].name in UNTIMELY]
+    match chance.randrange(3):
+        case 0:
+            refused = by_reason[chance.choice(sorted(by_reason))]
+        case 1:
+            refused = untimely or refused
     return write_module(f"history_{seed}", world, [chance.choice(refused)], whole=False)
 
 

@@ -26,6 +26,7 @@ from walrusd.devnet.move_env import (
     RandomGenerator,
     RandomKind,
 )
+from walrusd.devnet.move_types import encode_pure
 
 from .sources import parse_functions, read_modules
 
@@ -61,12 +62,17 @@ class Argument:
     move_type: str
     owner: str
     mode: Mode
+    before: bytes = b""
     after: bytes = b""
 
 
 @dataclass
 class Step:
-    """One transaction; ``abort`` is the ``(module, code)`` of a refusal."""
+    """One transaction; ``abort`` is the ``(module, code)`` of a refusal.
+
+    ``arguments`` are Move expressions. ``inputs`` are the same arguments for a transaction: BCS of
+    pure ones, a layout for a plain struct, None for the clock and randomness.
+    """
 
     number: int
     sender: str
@@ -75,6 +81,8 @@ class Step:
     arguments: list[Argument | str] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     abort: tuple[str, int] | None = None
+    inputs: list["Argument | bytes | Layout | None"] = field(default_factory=list)
+    result: Any = None
 
 
 def move_type(layout: type[Layout]) -> str:
@@ -136,6 +144,7 @@ class RecordingBazaar(Bazaar):
         context = self.context(sender)
         args = tuple(self._make_coin(context, a) if isinstance(a, Coin) else a for a in args)
         step.arguments, objects = self._describe(target, args)
+        step.inputs = self._list_inputs(target, args)
         seen = len(self.events)
         self.steps.append(step)
         self._prepared = context
@@ -146,10 +155,34 @@ class RecordingBazaar(Bazaar):
             raise
         finally:
             self._prepared = None
+        step.result = result
         for passed, value in objects:
             passed.after = b"" if passed.mode is Mode.VALUE else value.to_bcs()
+        for given in step.inputs:
+            if isinstance(given, Argument):
+                given.after = next((a.after for a, _ in objects if a.id == given.id), b"")
         step.events = self.events[seen:]
         return result
+
+    def _list_inputs(self, target: str, args: tuple[Any, ...]) -> list[Any]:
+        inputs: list[Any] = []
+        given = iter(args)
+        for kind in self.functions[target].params:
+            if isinstance(kind, ClockKind | RandomKind):
+                inputs.append(None)
+                continue
+            value = next(given)
+            if isinstance(kind, PureKind):
+                inputs.append(encode_pure(kind.move_type, value))
+            elif not has_object_id(value):
+                inputs.append(value)
+            else:
+                # A coin that the transaction mints has no owner yet; its spender will be.
+                owner = self.owners.get(value.id, address("spender"))
+                argument = Argument(value.id, move_type(type(value)), owner, kind.mode)
+                argument.before = value.to_bcs()
+                inputs.append(argument)
+        return inputs
 
     @staticmethod
     def _make_coin(context: Context, coin: Coin) -> Coin:

@@ -20,6 +20,7 @@ def replay_histories(first: int, count: int) -> Replayed:
     return report
 
 
+@pytest.mark.timeout(1_200)
 def test_histories_agree_to_the_byte():
     report = replay_histories(0, QUICK)
     assert len(report.calls) > 25, "the histories reached too little of the contract"
