@@ -15,7 +15,7 @@ from typing import Any
 from tests.contract import walk, work
 from tests.contract.market import TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
-from tests.contract.world import FUNCTION, digest
+from tests.contract.world import FUNCTION, digest, has_object_id
 from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
@@ -91,6 +91,8 @@ class MeddledBazaar(RecordingBazaar):
     def call(self, target: str, sender: str, *args: Any) -> Any:
         if self.is_meddled and self.chance.random() < MEDDLING:
             self._meddle(target, sender, list(args))
+            if any(has_object_id(a) and a.id not in self.objects and a.id != "0x0" for a in args):
+                return None  # what was meant to be spent is spent
         return super().call(target, sender, *args)
 
     def _meddle(self, target: str, sender: str, args: list[Any]) -> None:
@@ -292,7 +294,12 @@ class History(walk.Walk):
     def govern(self, n: int) -> None:
         """Pause, go on, make another market, list another dataset, reseal."""
         m = self.m
-        match n % 7:
+        match n % 9:
+            case 7:
+                target = ("market::allow_version", "market::disallow_version")[n // 9 % 2]
+                self.attempt(m.call, target, "admin", m.admin_cap, m.market, 1 + n % 3)
+            case 8:
+                self._migrate(n)
             case 0 | 1:
                 paused = not m.market.paused
                 self.attempt(m.call, "market::set_paused", "admin", m.admin_cap, m.market, paused)
@@ -306,6 +313,20 @@ class History(walk.Walk):
                 self.attempt(m.register, VERIFIERS[9 + n // 7 % 5])
             case _:
                 self._reseal(n)
+
+    def _migrate(self, n: int) -> None:
+        m = self.m
+        requests = m.of_type(KeyRequest)
+        targets = {
+            "node::migrate_pool": m.pool,
+            "task::migrate_task": m.task,
+            "dataset::migrate_dataset": m.dataset,
+            "submission::migrate_submission": self.submission(n),
+            "dataset::migrate_request": requests[0] if requests else None,
+        }
+        target = sorted(targets)[n // 9 % 5]
+        if targets[target] is not None:
+            self.attempt(m.call, target, "crank", m.market, targets[target])
 
     def _reseal(self, n: int) -> None:
         if submission := self.submission(n):

@@ -4,6 +4,7 @@ A copy lives in a package of its own name, so that the real specification stays 
 """
 
 import importlib
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -89,7 +90,7 @@ MUTANTS = (
 
 def apply(mutant: Mutant, folder: Path) -> type[Contract]:
     """Return the contract as ``mutant`` has it; ``folder`` is empty and importable."""
-    package = f"mutant_{MUTANTS.index(mutant)}"
+    package = f"contract_where_{re.sub(r'[^a-z]+', '_', mutant.name)}"
     shutil.copytree(SOURCE, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (folder / package).glob("*.py"):
         text = path.read_text()

@@ -21,6 +21,11 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EPaused", "The market is paused: no new tasks and no new joins."),
         ("EBadParams", "A market parameter is outside its limits."),
         ("EWrongPool", "The verifier pool is not the market's."),
+        (
+            "EBadVersion",
+            "This version is allowed already, or is not, or is the only one, or one too many.",
+        ),
+        ("ENotOlder", "The object does not come from an earlier version of the package."),
     ],
     "node": [
         ("EStakeTooSmall", "The stake is below the market's minimum for a seat."),

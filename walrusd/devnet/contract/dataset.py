@@ -21,7 +21,7 @@ from walrusd.devnet.contract.constants import (
     VERSION,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_versions
+from walrusd.devnet.contract.market import check_versions, migrate
 from walrusd.devnet.move_env import (
     ADDRESS,
     BYTES,
@@ -214,3 +214,17 @@ def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: Clo
 
     request.state = RequestState.EXPIRED
     ctx.emit(KeyExpired(request.id, request.dataset, request.requester))
+
+
+@MODULE.public(ref(Market), mut(Dataset))
+def migrate_dataset(_ctx: MoveContext, market: Market, dataset: Dataset) -> None:
+    """Hand a dataset of an earlier version of the package to this one."""
+    check_versions(market)
+    migrate(dataset)
+
+
+@MODULE.public(ref(Market), mut(KeyRequest))
+def migrate_request(_ctx: MoveContext, market: Market, request: KeyRequest) -> None:
+    """Hand a key request of an earlier version of the package to this one."""
+    check_versions(market)
+    migrate(request)

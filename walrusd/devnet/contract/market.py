@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from walrusd.chain.layouts.objects import AdminCap, Market, VerifierPool
-from walrusd.devnet.contract.constants import VERSION
+from walrusd.devnet.contract.constants import MAX_ALLOWED_VERSIONS, VERSION
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.move_env import BOOL, MoveContext, mut, ref
+from walrusd.devnet.move_env import BOOL, U64, MoveContext, mut, ref
 
 MODULE = Module("market")
 
@@ -45,3 +45,33 @@ def set_paused(_ctx: MoveContext, _cap: AdminCap, market: Market, paused: bool) 
     """Stop, or allow again, new tasks and joins. Everything under way goes on."""
     check_versions(market)
     market.paused = paused
+
+
+@MODULE.public(ref(AdminCap), mut(Market), U64)
+def allow_version(_ctx: MoveContext, _cap: AdminCap, market: Market, version: int) -> None:
+    """Let one more version of the package act. Works from every version."""
+    require(version > 0, "market.EBadVersion")
+    require(version not in market.allowed_versions, "market.EBadVersion")
+    require(len(market.allowed_versions) < MAX_ALLOWED_VERSIONS, "market.EBadVersion")
+    market.allowed_versions.append(version)
+
+
+@MODULE.public(ref(AdminCap), mut(Market), U64)
+def disallow_version(_ctx: MoveContext, _cap: AdminCap, market: Market, version: int) -> None:
+    """Stop one version of the package; at least one remains. Works from every version."""
+    require(version in market.allowed_versions, "market.EBadVersion")
+    require(len(market.allowed_versions) > 1, "market.EBadVersion")
+    market.allowed_versions.remove(version)
+
+
+def migrate(shared_object: Versioned) -> None:
+    """Hand a shared object of an earlier version of the package to this one."""
+    require(shared_object.version < VERSION, "market.ENotOlder")
+    shared_object.version = VERSION
+
+
+@MODULE.public(ref(AdminCap), mut(Market))
+def migrate_market(_ctx: MoveContext, _cap: AdminCap, market: Market) -> None:
+    """Hand the market to this version, which alone may act from then on."""
+    migrate(market)
+    market.allowed_versions = [VERSION]

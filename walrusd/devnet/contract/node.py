@@ -31,7 +31,7 @@ from walrusd.devnet.contract.constants import (
     VERSION,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_pool, check_versions
+from walrusd.devnet.contract.market import check_pool, check_versions, migrate
 from walrusd.devnet.move_env import (
     ADDRESS,
     BYTES,
@@ -171,6 +171,13 @@ def withdraw_seat(
     ctx.delete(cap)
     ctx.emit(SeatWithdrawn(pool.id, cap.index, seat.verifier, amount))
     return ctx.new_coin(amount)
+
+
+@MODULE.public(ref(Market), mut(VerifierPool))
+def migrate_pool(_ctx: MoveContext, market: Market, pool: VerifierPool) -> None:
+    """Hand a pool of an earlier version of the package to this one."""
+    check_versions(market)
+    migrate(pool)
 
 
 # --- for the modules that draw ------------------------------------------------------------------

@@ -33,7 +33,7 @@ from walrusd.devnet.contract.constants import (
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
-from walrusd.devnet.contract.market import check_not_paused, check_versions
+from walrusd.devnet.contract.market import check_not_paused, check_versions, migrate
 from walrusd.devnet.contract.task import check_belongs, check_phase
 from walrusd.devnet.contract.terms import compute_escrow
 from walrusd.devnet.move_env import (
@@ -328,3 +328,10 @@ def reseal(
     require(ctx.sender in _parties(submission), "submission.ENotParty")
 
     ctx.emit(KeyResealed(submission.id, recipient, ctx.sender, envelope))
+
+
+@MODULE.public(ref(Market), mut(Submission))
+def migrate_submission(_ctx: MoveContext, market: Market, submission: Submission) -> None:
+    """Hand a submission of an earlier version of the package to this one."""
+    check_versions(market)
+    migrate(submission)

@@ -24,7 +24,7 @@ from walrusd.devnet.contract import terms as terms_module
 from walrusd.devnet.contract.constants import DIGEST, MAX_DATASETS, VERSION
 from walrusd.devnet.contract.credit import credit, take_credit
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_not_paused, check_pool, check_versions
+from walrusd.devnet.contract.market import check_not_paused, check_pool, check_versions, migrate
 from walrusd.devnet.contract.node import check_key
 from walrusd.devnet.move_env import (
     ADDRESS,
@@ -263,3 +263,10 @@ def claim_task(ctx: MoveContext, market: Market, task: Task) -> Coin:
     task.credited -= amount
     ctx.emit(CreditClaimed(task.id, ctx.sender, amount))
     return ctx.new_coin(amount)
+
+
+@MODULE.public(ref(Market), mut(Task))
+def migrate_task(_ctx: MoveContext, market: Market, task: Task) -> None:
+    """Hand a task of an earlier version of the package to this one."""
+    check_versions(market)
+    migrate(task)

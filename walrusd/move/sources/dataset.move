@@ -255,6 +255,20 @@ public fun expire_key(market: &Market, self: &mut KeyRequest, clock: &Clock) {
     events::emit_key_expired(object::id(self), self.dataset, self.requester)
 }
 
+/// Hands a dataset of an earlier version of the package to this one. Anyone may, once the market
+/// allows this version.
+public fun migrate_dataset(market: &Market, self: &mut Dataset) {
+    market.assert_version();
+    self.version = market::newer_version(self.version)
+}
+
+/// Hands a key request of an earlier version of the package to this one. Anyone may, once the market
+/// allows this version.
+public fun migrate_request(market: &Market, self: &mut KeyRequest) {
+    market.assert_version();
+    self.version = market::newer_version(self.version)
+}
+
 // === Package Functions ===
 
 public(package) fun assert_version(self: &Dataset) {
@@ -317,3 +331,15 @@ public fun request_state(self: &KeyRequest): u8 { self.state }
 
 #[test_only]
 public fun version_count(self: &Dataset): u64 { self.versions.length() }
+
+#[test_only]
+public fun set_version_for_testing(self: &mut Dataset, version: u64) { self.version = version }
+
+#[test_only]
+public fun object_version(self: &Dataset): u64 { self.version }
+
+#[test_only]
+public fun set_request_version_for_testing(self: &mut KeyRequest, version: u64) { self.version = version }
+
+#[test_only]
+public fun request_object_version(self: &KeyRequest): u64 { self.version }

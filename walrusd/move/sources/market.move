@@ -14,12 +14,17 @@ const EPaused: u64 = 1;
 const EBadParams: u64 = 2;
 /// The verifier pool is not the market's.
 const EWrongPool: u64 = 3;
+/// This version is allowed already, or is not, or is the only one, or one too many.
+const EBadVersion: u64 = 4;
+/// The object does not come from an earlier version of the package.
+const ENotOlder: u64 = 5;
 
 // === Constants ===
 
 const VERSION: u64 = 1;
 const MAX_AMOUNT: u64 = 10_000_000_000_000_000;
 const MAX_ACCUSER_SHARE_BPS: u64 = 2_000;
+const MAX_ALLOWED_VERSIONS: u64 = 8;
 const BURN: address = @0xdead;
 
 // === Structs ===
@@ -61,6 +66,33 @@ fun init(ctx: &mut TxContext) {
 public fun set_paused(_: &AdminCap, self: &mut Market, paused: bool) {
     self.assert_version();
     self.paused = paused
+}
+
+/// Lets one more version of the package act, for instance the next one beside this one. Works from
+/// every version, so that no mistake here is final.
+public fun allow_version(_: &AdminCap, self: &mut Market, version: u64) {
+    assert!(
+        version > 0 && !self.allowed_versions.contains(&version)
+            && self.allowed_versions.length() < MAX_ALLOWED_VERSIONS,
+        EBadVersion,
+    );
+    self.allowed_versions.push_back(version)
+}
+
+/// Stops one version of the package; at least one remains. Works from every version.
+public fun disallow_version(_: &AdminCap, self: &mut Market, version: u64) {
+    let count = self.allowed_versions.length();
+    let mut i = 0;
+    while (i < count && self.allowed_versions[i] != version) i = i + 1;
+    assert!(i < count && count > 1, EBadVersion);
+    self.allowed_versions.remove(i);
+}
+
+/// Hands a market of an earlier version to this one, which alone may act from then on. Anyone may
+/// then migrate the other shared objects, each with its module's `migrate_…`.
+public fun migrate_market(_: &AdminCap, self: &mut Market) {
+    self.version = newer_version(self.version);
+    self.allowed_versions = vector[VERSION]
 }
 
 // === Package Functions ===
@@ -121,6 +153,12 @@ public(package) fun assert_version(self: &Market) {
     assert!(self.allowed_versions.contains(&version), EWrongVersion)
 }
 
+/// The version of this package, for an object of an earlier one.
+public(package) fun newer_version(version: u64): u64 {
+    assert!(version < VERSION, ENotOlder);
+    VERSION
+}
+
 /// Checks that a shared object has the layout of this version.
 public(package) fun assert_object_version(version: u64) {
     assert!(version == VERSION, EWrongVersion)
@@ -168,6 +206,15 @@ public fun init_for_testing(ctx: &mut TxContext) { init(ctx) }
 public fun admin_cap_for_testing(ctx: &mut TxContext): AdminCap {
     AdminCap { id: object::new(ctx) }
 }
+
+#[test_only]
+public fun set_version_for_testing(self: &mut Market, version: u64) { self.version = version }
+
+#[test_only]
+public fun object_version(self: &Market): u64 { self.version }
+
+#[test_only]
+public fun allowed_versions(self: &Market): vector<u64> { self.allowed_versions }
 
 #[test_only]
 public fun set_allowed_versions_for_testing(self: &mut Market, versions: vector<u64>) {

@@ -167,6 +167,13 @@ public fun withdraw_seat(
     self.stakes.split(amount).into_coin(ctx)
 }
 
+/// Hands a pool of an earlier version of the package to this one. Anyone may, once the market
+/// allows this version.
+public fun migrate_pool(market: &Market, self: &mut VerifierPool) {
+    market.assert_version();
+    self.version = market::newer_version(self.version)
+}
+
 // === Package Functions ===
 
 /// Checks the versions of the market and the pool, and that they belong together.
@@ -252,3 +259,6 @@ public fun stakes(self: &VerifierPool): u64 { self.stakes.value() }
 
 #[test_only]
 public fun set_version_for_testing(self: &mut VerifierPool, version: u64) { self.version = version }
+
+#[test_only]
+public fun object_version(self: &VerifierPool): u64 { self.version }

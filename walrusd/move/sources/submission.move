@@ -348,6 +348,13 @@ public fun reseal(
     events::emit_key_resealed(object::id(self), recipient, sender, envelope)
 }
 
+/// Hands a submission of an earlier version of the package to this one. Anyone may, once the market
+/// allows this version.
+public fun migrate_submission(market: &Market, self: &mut Submission) {
+    market.assert_version();
+    self.version = market::newer_version(self.version)
+}
+
 // === Package Functions ===
 
 /// Checks the versions of market, task and submission, and that the submission is the task's.
@@ -589,3 +596,9 @@ public fun holdings(self: &Submission): vector<u64> {
 
 #[test_only]
 public fun reason(self: &Submission): u8 { self.reason }
+
+#[test_only]
+public fun set_version_for_testing(self: &mut Submission, version: u64) { self.version = version }
+
+#[test_only]
+public fun object_version(self: &Submission): u64 { self.version }

@@ -303,6 +303,13 @@ public fun claim_task(market: &Market, self: &mut Task, ctx: &mut TxContext): Co
     self.credited.split(amount).into_coin(ctx)
 }
 
+/// Hands a task of an earlier version of the package to this one. Anyone may, once the market
+/// allows this version.
+public fun migrate_task(market: &Market, self: &mut Task) {
+    market.assert_version();
+    self.version = market::newer_version(self.version)
+}
+
 // === Package Functions ===
 
 public(package) fun assert_version(self: &Task) { market::assert_object_version(self.version) }
@@ -466,3 +473,9 @@ public fun credits(self: &Task): &vector<Credit> { &self.credits }
 public fun holdings(self: &Task): vector<u64> {
     vector[self.pool.value(), self.bond.value(), self.tips.value(), self.credited.value()]
 }
+
+#[test_only]
+public fun set_version_for_testing(self: &mut Task, version: u64) { self.version = version }
+
+#[test_only]
+public fun object_version(self: &Task): u64 { self.version }
