@@ -322,6 +322,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
     juror = bench.daemon("juror")
     useless = ob.Juror(4, "0x" + "6" * 64, bytes(32), b"", b"", b"")
     dispute = bench.summon(juror, useless)
+    dispute.jurors.reverse()  # the useless one first
     tools = bench.verifier
     bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
     service = Juror(tools, Fetcher(tools))
@@ -333,7 +334,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
     assert len(tools.contract.arguments("reseal")) == 1
     await Juror(juror, Fetcher(juror)).look()
     assert len(juror.contract.calls("jury_commit")) == 1
-    assert dispute.jurors[1].verifier == "0x" + "6" * 64
+    assert dispute.jurors[0].verifier == "0x" + "6" * 64
 
 
 async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench: Bench) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from walrusd.units import format_sui
 
-
 BINDING = frozenset({"own_task", "places", "parent", "balance"})
 """Rules that hold even if the owner says "join": what they refuse would fail or lose money."""
 

@@ -1,7 +1,5 @@
 """Open tasks, and publish the weighted sum of what was accepted."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +24,27 @@ from walrusd.errors import (
 )
 from walrusd.services.aggregates import AggregateChecker, read_accepted
 from walrusd.services.facts import Case, read_tasks
-from walrusd.services.fetcher import Fetcher, read_file, write_privately
+from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.heavy import check_update_rows, run_heavy
 from walrusd.services.holdings import find_opening_key
 from walrusd.services.replayer import Replayer
 from walrusd.services.service import Service
-from walrusd.services.staker import NO_PARENT, check_dataset_for_plan, read_version
+from walrusd.services.staker import check_dataset_for_plan, read_version
+from walrusd.services.task_request import (
+    check_names,
+    digest_request,
+    read_datasets,
+    read_given_weights,
+    read_parent,
+    read_title,
+)
 from walrusd.services.terms import read_terms
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
 from walrusd.training.jobs import AggregateJob, InitJob, Limits
 from walrusd.training.plan import Plan, read_plan
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
-from walrusd.units import BlobId, Mist, address_bytes, format_sui, normalize_address
-
-PARAMETERS = frozenset({"title", "plan", "terms", "datasets", "parent", "weights_path", "again"})
-MAX_TITLE_BYTES = 128
-MAX_DATASETS = 8
-"""As many as the contract takes."""
+from walrusd.units import BlobId, Mist, address_bytes, format_sui
 
 
 class Publisher(Service):
@@ -69,16 +70,13 @@ class Publisher(Service):
             InsufficientBalance: if the reward and fees are not at hand.
         """
         tools = self.tools
-        unknown = sorted(set(params) - PARAMETERS)
-        if unknown:
-            raise BadRequest(
-                f"a task has no {', '.join(unknown)}", hint=f"known are {', '.join(PARAMETERS)}"
-            )
+        check_names(params)
         plan = read_plan(params.get("plan"))
         terms = read_terms(params.get("terms"), plan)
-        datasets = _read_datasets(params.get("datasets"))
-        title, parent = _read_title(params), _read_parent(params)
-        once = f"open_task:{_digest(params)}"
+        datasets = read_datasets(params.get("datasets"))
+        title, parent = read_title(params), read_parent(params)
+        given = await read_given_weights(params)
+        once = f"open_task:{digest_request(params, given)}"
         executed = await tools.contract.find_done(once)
         if executed is None:
             market = await tools.contract.market()
@@ -92,7 +90,7 @@ class Publisher(Service):
             )
             await self._check_balance(funds)
             await self._check_datasets(plan, datasets)
-            manifest, blob, state_root_0 = await self._store(plan, title, params)
+            manifest, blob, state_root_0 = await self._store(plan, title, params, given)
             executed = await tools.contract.open_task(
                 terms,
                 funds=funds,
@@ -135,10 +133,10 @@ class Publisher(Service):
                 ) from error
 
     async def _store(
-        self, plan: Plan, title: str, params: dict[str, Any]
+        self, plan: Plan, title: str, params: dict[str, Any], given: bytes | None
     ) -> tuple[TaskManifest, BlobId, bytes]:
         tools = self.tools
-        weights, state_root_0 = await self._initial_weights(plan, params)
+        weights, state_root_0 = await self._initial_weights(plan, params, given)
         stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
         manifest = TaskManifest(
             title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest
@@ -146,20 +144,13 @@ class Publisher(Service):
         blob = await tools.store.put(manifest.to_bytes(), epochs=tools.settings.walrus.epochs)
         return manifest, blob.blob_id, state_root_0
 
-    async def _initial_weights(self, plan: Plan, params: dict[str, Any]) -> tuple[Path, bytes]:
+    async def _initial_weights(
+        self, plan: Plan, params: dict[str, Any], given: bytes | None
+    ) -> tuple[Path, bytes]:
         """Return the weights to start from: given by the owner, or made from the plan's seed."""
-        given = params.get("weights_path")
         if given is not None:
-            if not isinstance(given, str):
-                raise BadRequest("weights_path is the path of a safetensors file")
-            try:
-                data = await read_file(given)
-            except OSError as error:
-                raise BadRequest(
-                    f"the weights file {given} cannot be read: {error.strerror}",
-                    hint="the path is read by the daemon",
-                ) from error
-            return Path(given), compute_state_root_0(plan, weights_from_bytes(plan, data))
+            root = compute_state_root_0(plan, weights_from_bytes(plan, given))
+            return Path(params["weights_path"]), root
         workdir = self.tools.work_dir / "init" / plan.digest().hex()
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
@@ -271,41 +262,6 @@ class Publisher(Service):
         )
         tools.records.put("models", task.id, result)
         tools.broadcast.publish("model", task=task.id, **result)
-
-
-def _read_title(params: dict[str, Any]) -> str:
-    title = params.get("title") or "untitled"
-    if not isinstance(title, str) or not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
-        raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
-    return title
-
-
-def _read_parent(params: dict[str, Any]) -> str:
-    parent = params.get("parent")
-    try:
-        return NO_PARENT if parent is None else normalize_address(parent)
-    except (ValueError, AttributeError) as error:
-        raise BadRequest("parent is the object id of a task") from error
-
-
-def _read_datasets(value: Any) -> list[ob.DatasetRef]:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
-        raise BadRequest(f"datasets is a list of {{dataset, version}}, 1 to {MAX_DATASETS} of them")
-    found = []
-    for item in value:
-        try:
-            dataset, number = normalize_address(item["dataset"]), item.get("version", 1)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadRequest("each dataset is {dataset: id, version: number}") from error
-        if type(number) is not int or not 1 <= number < 1 << 64:
-            raise BadRequest("the version of a dataset is a number from 1 on")
-        found.append(ob.DatasetRef(dataset, number))
-    return found
-
-
-def _digest(params: dict[str, Any]) -> str:
-    """Return what names these parameters: a digest, as logs show it and plans may be long."""
-    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
 
 async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:

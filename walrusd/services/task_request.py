@@ -1,0 +1,91 @@
+"""What a publisher asks for, apart from plan and terms: names, datasets, parent."""
+
+import hashlib
+import json
+from typing import Any
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.errors import BadRequest
+from walrusd.services.fetcher import read_file
+from walrusd.services.staker import NO_PARENT
+from walrusd.units import normalize_address
+
+PARAMETERS = frozenset({"title", "plan", "terms", "datasets", "parent", "weights_path", "again"})
+MAX_TITLE_BYTES = 128
+MAX_DATASETS = 8
+"""As many as the contract takes."""
+
+
+def check_names(params: dict[str, Any]) -> None:
+    """Refuse parameters that nobody reads: most likely they are misspelt.
+
+    Raises:
+        BadRequest: naming them.
+    """
+    unknown = sorted(set(params) - PARAMETERS)
+    if unknown:
+        raise BadRequest(
+            f"a task has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(PARAMETERS))}"
+        )
+
+
+def read_title(params: dict[str, Any]) -> str:
+    """Return the title. Raises BadRequest if it is no text of the right length."""
+    title = params.get("title") or "untitled"
+    if not isinstance(title, str) or not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
+        raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
+    return title
+
+
+def read_parent(params: dict[str, Any]) -> str:
+    """Return the id of the parent task, zero for none. Raises BadRequest if it is no id."""
+    parent = params.get("parent")
+    try:
+        return NO_PARENT if parent is None else normalize_address(parent)
+    except (ValueError, AttributeError) as error:
+        raise BadRequest("parent is the object id of a task") from error
+
+
+def read_datasets(value: Any) -> list[ob.DatasetRef]:
+    """Return the approved datasets. Raises BadRequest if the list is malformed."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
+        raise BadRequest(f"datasets is a list of {{dataset, version}}, 1 to {MAX_DATASETS} of them")
+    found = []
+    for item in value:
+        try:
+            dataset, number = normalize_address(item["dataset"]), item.get("version", 1)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRequest("each dataset is {dataset: id, version: number}") from error
+        if type(number) is not int or not 1 <= number < 1 << 64:
+            raise BadRequest("the version of a dataset is a number from 1 on")
+        found.append(ob.DatasetRef(dataset, number))
+    return found
+
+
+async def read_given_weights(params: dict[str, Any]) -> bytes | None:
+    """Return the weights file that the owner names, or None if the plan's seed makes the weights.
+
+    Raises:
+        BadRequest: if it cannot be read.
+    """
+    path = params.get("weights_path")
+    if path is None:
+        return None
+    if not isinstance(path, str):
+        raise BadRequest("weights_path is the path of a safetensors file")
+    try:
+        return await read_file(path)
+    except OSError as error:
+        raise BadRequest(
+            f"the weights file {path} cannot be read: {error.strerror}",
+            hint="the path is read by the daemon",
+        ) from error
+
+
+def digest_request(params: dict[str, Any], weights: bytes | None) -> str:
+    """Return what names a request: a digest, as logs show it and plans may be long.
+
+    The given weights count, so that the same path with another content is another task.
+    """
+    content = hashlib.sha256(weights or b"").hexdigest()
+    return hashlib.sha256(json.dumps([params, content], sort_keys=True).encode()).hexdigest()
