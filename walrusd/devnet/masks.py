@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask, Value
 
-from walrusd.chain.grpc import GRPCError, Status
+from walrusd.devnet.requests import refuse_field
 
 M = TypeVar("M")
 _Tree = dict[str, Any]
@@ -36,7 +36,7 @@ def _pick(message: Any, cls: Any, tree: _Tree) -> Any:
     out = cls()
     for name, below in tree.items():
         if name not in fields:
-            raise GRPCError(Status.INVALID_ARGUMENT, f"invalid read_mask path: {name}")
+            raise refuse_field("read_mask", f"no path {name}")
         value = getattr(message, name)
         setattr(out, name, _pick_value(value, below))
     return out
@@ -48,7 +48,5 @@ def _pick_value(value: Any, below: _Tree) -> Any:
     if isinstance(value, list):
         return [_pick_value(item, below) for item in value]
     if not dataclasses.is_dataclass(value):
-        raise GRPCError(
-            Status.INVALID_ARGUMENT, f"invalid read_mask path: a plain field has no {set(below)}"
-        )
+        raise refuse_field("read_mask", f"a plain field has no {', '.join(sorted(below))}")
     return _pick(value, type(value), below)
