@@ -13,7 +13,7 @@ from walrusd.crypto.tags import Tag
 
 from . import vectors
 from .builder import BYTECODE, PACKAGE
-from .sources import parse_errors, parse_structs, read_modules
+from .sources import parse_errors, parse_functions, parse_structs, read_modules
 
 MODULES = read_modules()
 STRUCTS = {
@@ -154,3 +154,43 @@ def test_randomness_is_only_used_in_private_entry_functions():
         if not attribute
     ]
     assert users == [("entry", "draw_jury"), ("entry", "close_joining"), ("entry", "draw")]
+
+
+UNIT_TESTS = {path.stem: path.read_text() for path in (PACKAGE / "tests").glob("*.move")}
+
+
+def test_a_unit_test_provokes_every_error():
+    provoked = {
+        tuple(code.split("::"))
+        for text in [*UNIT_TESTS.values(), *vectors.generate_modules().values()]
+        for code in re.findall(r"expected_failure\(abort_code = (?:walrusd::)?(\w+::\w+)\)", text)
+    }
+    kept = {
+        (module, name)
+        for module, text in MODULES.items()
+        for name in re.findall(r"#\[allow\(unused_const\)\]\nconst (E\w+)", text)
+    }
+    assert kept == {("dataset", "EWrongDataset")}, "codes that no check uses any more"
+    table = {(abort.module, abort.name) for abort in aborts.ABORTS.values()}
+    assert table - kept == provoked
+
+
+def test_a_unit_test_makes_every_transition():
+    """Every function that a transaction may call is called, most through ``world``."""
+    calls = {
+        call
+        for text in UNIT_TESTS.values()
+        for call in re.findall(r"\b(\w+::\w+?)(?:_for_testing)?\(", text)
+    }
+    functions = {
+        f"{f.module}::{f.name}" for name, text in MODULES.items() for f in parse_functions(name, text)
+    }
+    # A method of ``Terms`` in Move, and a function for other packages that the vectors call.
+    assert functions - calls == {"terms::required_funds", "merkle::verify_path"}
+
+
+def test_every_public_function_and_struct_is_documented():
+    pattern = r"((?:^(?:///|#\[)[^\n]*\n)*)^(?:public |entry )(?:fun|struct) (\w+)"
+    for name, text in MODULES.items():
+        found = re.findall(pattern, text.partition("// === Test Functions ===")[0], re.M)
+        assert [item for above, item in found if "///" not in above] == [], name

@@ -32,7 +32,7 @@ def changed_histories(mutant: Mutant, folder) -> dict[str, str]:
     for seed in SEEDS:
         try:
             text = write_history(seed, contract)
-        except (AssertionError, ContractDefectError, ValueError):
+        except (AssertionError, ContractDefectError, OverflowError, ValueError):
             continue  # it broke so badly that there is nothing to replay
         if text != true_history(seed):
             name = f"mutant_{MUTANTS.index(mutant)}_{seed}"

@@ -80,6 +80,11 @@ class _Values:
         return cls(**{name: self.value(codec) for name, codec in cls.codecs().items()})
 
 
+def make_layout(seed: str, cls: type[Layout]) -> Any:
+    """Return a value of a layout in which no two fields are equal."""
+    return _Values(seed).layout(cls)
+
+
 def _hex(data: bytes) -> str:
     return f'x"{data.hex()}"'
 
@@ -104,17 +109,17 @@ def _literal(codec: Codec, value: Any) -> str:
         case Vector(item=item):
             return _list([_literal(item, v) for v in value])
         case StructCodec(cls=cls) if cls is objects.Terms:
-            return f"terms::new_terms({_fields(value)})"
+            return f"terms::new_terms({fields(value)})"
         case StructCodec(cls=cls) if cls is objects.DatasetRef:
-            return f"terms::new_dataset_ref({_fields(value)})"
+            return f"terms::new_dataset_ref({fields(value)})"
     raise TypeError(codec)
 
 
-def _fields(value: Layout) -> str:
+def fields(value: Layout) -> str:
     return ", ".join(_literal(c, getattr(value, name)) for name, c in value.codecs().items())
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
@@ -131,12 +136,12 @@ def generate_event_tests() -> str:
     """One test an event: emitting it gives the bytes of the Python layout."""
     tests = []
     for name, cls in events.EVENTS.items():
-        event = _Values(name).layout(cls)
+        event = make_layout(name, cls)
         tests.append(
             _test(
-                _snake(name),
+                snake(name),
                 [
-                    f"events::emit_{_snake(name)}({_fields(event)})",
+                    f"events::emit_{snake(name)}({fields(event)})",
                     f"let emitted = event::events_by_type<events::{name}>()",
                     "assert!(emitted.length() == 1)",
                     f"assert!(bcs::to_bytes(&emitted[0]) == {_hex(event.to_bcs())})",
@@ -180,14 +185,14 @@ def generate_object_tests() -> str:
         _test(
             "terms",
             [
-                f"let terms = terms::new_terms({_fields(terms)})",
+                f"let terms = terms::new_terms({fields(terms)})",
                 f"assert!(bcs::to_bytes(&terms) == {_hex(terms.to_bcs())})",
             ],
         ),
         _test(
             "dataset_ref",
             [
-                f"let dataset = terms::new_dataset_ref({_fields(ref)})",
+                f"let dataset = terms::new_dataset_ref({fields(ref)})",
                 f"assert!(bcs::to_bytes(&dataset) == {_hex(ref.to_bcs())})",
             ],
         ),
