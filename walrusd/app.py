@@ -26,6 +26,7 @@ from walrusd.rpc.app import make_rpc_app
 from walrusd.rpc.listen import open_control_socket, serve_rpc
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.logs import configure_logs
+from walrusd.runtime.metrics import Metrics
 from walrusd.runtime.notify import Canary, Notifier
 from walrusd.services.api import DaemonApi
 from walrusd.services.bell import Bell
@@ -55,6 +56,9 @@ from walrusd.storage.walrus import WalrusStore
 from walrusd.units import Mist
 
 log = structlog.get_logger(__name__)
+
+DRAIN_S = 5.0
+"""Longer than the control interface waits for its requests."""
 
 MakeTraining = Callable[[], TrainingBackend]
 
@@ -194,9 +198,12 @@ async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTrai
     async with open_tools(settings, make_training) as (tools, clock, client):
         supervisor = Supervisor(clock)
         api = DaemonApi(tools, supervisor)
+        canary = Canary(notifier)
         control = open_control_socket(settings.daemon.socket)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_signal, nursery.cancel_scope, notifier)
+            stop = trio.Event()
+            nursery.start_soon(_set_on_signal, stop, notifier)
+            nursery.start_soon(_drain, stop, tools, nursery.cancel_scope)
             await nursery.start(run_services, tools, api, supervisor, clock, client)
             app = make_rpc_app(
                 api,
@@ -205,20 +212,42 @@ async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTrai
                     supervisor.is_healthy,
                     {"services": [health.to_json() for health in supervisor.healths]},
                 ),
+                metrics=_measure(tools, supervisor, canary).registry
+                if settings.daemon.metrics
+                else None,
             )
-            await nursery.start(serve_rpc, app, control)
-            await nursery.start(Canary(notifier).run)
+            await nursery.start(canary.run)
             notifier.ready()
             log.info("ready", address=tools.address, socket=str(settings.daemon.socket))
+            # Requests in flight end before the services they use are cancelled.
+            await serve_rpc(app, control, stop=stop)
+            nursery.cancel_scope.cancel()
 
 
-async def _stop_on_signal(scope: trio.CancelScope, notifier: Notifier) -> None:
+def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
+    metrics = Metrics()
+    metrics.watch_lateness(lambda: canary.last_lateness_s)
+    metrics.watch_decisions(tools.journal.count)
+    for health in supervisor.healths:
+        metrics.watch_restarts(health.name, lambda health=health: health.restarts)  # type: ignore[misc]  # mypy cannot type a lambda's default
+    return metrics
+
+
+async def _set_on_signal(stop: trio.Event, notifier: Notifier) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             log.info("stopping", signal=signal.Signals(number).name)
             notifier.stopping()
-            scope.cancel()
+            stop.set()
             return
+
+
+async def _drain(stop: trio.Event, tools: Tools, scope: trio.CancelScope) -> None:
+    """Let open event streams end; whatever still runs after the grace is cut off."""
+    await stop.wait()
+    tools.broadcast.close()
+    await trio.sleep(DRAIN_S)
+    scope.cancel()
 
 
 def main(config: Path, make_training: MakeTraining = ChildTraining) -> None:
