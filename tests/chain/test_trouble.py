@@ -248,6 +248,20 @@ async def test_a_stale_input_of_the_caller_is_an_error_at_once(autojump_clock):
         assert trio.current_time() - start < 3
 
 
+async def test_an_answer_that_is_always_lost_is_found_once_the_nodes_show_it(autojump_clock):
+    async with calm_network(patience=60) as (storm, sender):
+        await sender.submit(pay(), label="first", budget=BUDGET)
+        for node in storm.sui.nodes:
+            node.node.lag = 8.0
+            node.faults.rules = [FaultRule(FaultKind.LOSE, "ExecuteTransaction")]
+        start = trio.current_time()
+        done = await sender.submit_once("rent", pay(1_000), budget=BUDGET)
+        assert done.checkpoint is not None  # it was read, not answered
+        assert 8 <= trio.current_time() - start < 30
+        assert received(storm.ledger) == 1_001
+        assert sender._outbox.pending() == []
+
+
 async def test_a_doubt_that_no_node_remembers_waits_for_one_that_does(autojump_clock):
     async with calm_network(patience=5) as (storm, sender):
         await sender.submit(pay(), label="first", budget=BUDGET)
