@@ -154,3 +154,10 @@ fun expire_after_grant() {
     w.expire_key();
     abort
 }
+
+#[test, expected_failure(abort_code = dataset::EBadKey)]
+fun request_with_a_short_key() {
+    let mut w = world::new();
+    w.request_key_with(@0x1, 1, b"short", 1, 60_000);
+    abort
+}

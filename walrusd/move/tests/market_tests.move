@@ -80,6 +80,26 @@ fun seat_with_a_short_key() {
     abort
 }
 
+#[test, expected_failure(abort_code = node::EPoolFull)]
+fun one_seat_too_many() {
+    let mut w = world::new();
+    let mut seats = world::verifiers().length();
+    while (seats <= 1_024) {
+        w.register(@0xF0, 200, world::key());
+        seats = seats + 1
+    };
+    abort
+}
+
+#[test, expected_failure(abort_code = node::EWrongCap)]
+fun exit_with_a_cap_of_another_pool() {
+    let mut w = world::new();
+    // The newer market is the one that `exit` finds.
+    w.create_market(world::chain_id(), 200);
+    w.exit(@0xE0);
+    abort
+}
+
 #[test, expected_failure(abort_code = node::EAlreadyExiting)]
 fun seat_exits_twice() {
     let mut w = world::new();

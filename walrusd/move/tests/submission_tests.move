@@ -210,6 +210,21 @@ fun short_blinding() {
     abort
 }
 
+#[test, expected_failure(abort_code = pedersen::EBadOpening)]
+fun opening_of_another_commitment() {
+    let mut w = world::training(1);
+    let leaves = w.leaves(0);
+    let root = walrusd::merkle::compute_root(&leaves);
+    let path = world::compute_path(&leaves, 0);
+    // Whatever the stub of the group computes, it is not the generator.
+    let point = *sui::bls12381::g1_generator().bytes();
+    w.commit_with(0, world::contributor(0), root, 1, path, point);
+    w.draw();
+    w.seat(0);
+    w.open(0);
+    abort
+}
+
 #[test, expected_failure(abort_code = submission::EWrongState)]
 fun reseal_before_opening() {
     let mut w = world::seated(1);

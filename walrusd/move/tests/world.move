@@ -347,11 +347,22 @@ public fun add_version(self: &mut World, who: address) {
 }
 
 public fun request_key(self: &mut World, who: address, number: u64, scope: u8, lifetime_ms: u64) {
+    self.request_key_with(who, number, KEY, scope, lifetime_ms)
+}
+
+public fun request_key_with(
+    self: &mut World,
+    who: address,
+    number: u64,
+    key: vector<u8>,
+    scope: u8,
+    lifetime_ms: u64,
+) {
     self.next(who);
     let (market, dataset) = (self.market(), self.dataset());
     let ctx = self.scenario.ctx();
     dataset::request_key(
-        &market, &dataset, number, KEY, scope, @0x0, lifetime_ms, &self.clock, ctx,
+        &market, &dataset, number, key, scope, @0x0, lifetime_ms, &self.clock, ctx,
     );
     ts::return_shared(market);
     ts::return_shared(dataset);
