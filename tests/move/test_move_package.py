@@ -185,7 +185,7 @@ def test_a_unit_test_makes_every_transition():
         for call in re.findall(r"\b(\w+::\w+?)(?:_for_testing)?\(", text)
     }
     functions = {
-        f"{f.module}::{f.name}" for name, text in MODULES.items() for f in parse_functions(name, text)
+        f"{name}::{f.name}" for name, text in MODULES.items() for f in parse_functions(name, text)
     }
     # A method of ``Terms`` in Move, and a function for other packages that the vectors call.
     assert functions - calls == {"terms::required_funds", "merkle::verify_path"}

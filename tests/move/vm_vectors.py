@@ -45,7 +45,8 @@ def expected_events() -> dict[str, Layout]:
 
 def leak_events() -> dict[str, bytes]:
     """Emit each event in the unit tests' VM and return its bytes."""
-    functions, tests = [_LEAK], []
+    functions: list[str] = [_LEAK]
+    tests: list[str] = []  # their names begin with e, as a function's must not begin with a capital
     for name, event in expected_events().items():
         snake = vectors.snake(name)
         functions.append(
@@ -54,11 +55,12 @@ def leak_events() -> dict[str, bytes]:
             f"    bcs::to_bytes(&event::events_by_type<events::{name}>()[0])\n}}\n"
         )
         # One more than our own bytes need, so that a longer event is seen.
-        for at in range(0, len(event.to_bcs()) + CHUNK + 1, CHUNK):
-            tests.append(f"#[test]\nfun {name}_{at}() {{ leak(bytes_of_{snake}(), {at}) }}\n")
+        tests += [
+            f"#[test]\nfun e{name}_{at}() {{ leak(bytes_of_{snake}(), {at}) }}\n"
+            for at in range(0, len(event.to_bcs()) + CHUNK + 1, CHUNK)
+        ]
     head = "#[test_only]\nmodule walrusd::leaks;\n\nuse std::bcs;\nuse sui::event;\n"
     uses = "use walrusd::{events, terms};\n"
-    tests = [t.replace("fun ", "fun e") for t in tests]  # a function begins in lower case
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "leaks.move"
         path.write_text("\n".join([head, uses, *functions, *tests]))
