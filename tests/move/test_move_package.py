@@ -196,3 +196,13 @@ def test_every_public_function_and_struct_is_documented():
     for name, text in MODULES.items():
         found = re.findall(pattern, text.partition("// === Test Functions ===")[0], re.M)
         assert [item for above, item in found if "///" not in above] == [], name
+
+
+def test_the_documentation_names_every_function_and_every_error():
+    page = (PACKAGE.parents[1] / "docs" / "contract.md").read_text()
+    functions = {f.name for name, text in MODULES.items() for f in parse_functions(name, text)}
+    # A library function; the page has RFC 6962 instead.
+    assert {f for f in functions if f not in page} == {"verify_path"}
+    errors = {abort.name for abort in aborts.ABORTS.values()}
+    unused = {"EWrongDataset", "EBadPath", "EBadIndex"}
+    assert {e for e in errors - unused if e not in page} == set()
