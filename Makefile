@@ -53,7 +53,7 @@ lint: $(VENV)/.test
 	@$(BIN)/mypy
 
 test: lint tests/node_modules/.installed
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: lint tests/node_modules/.installed
 	@$(BIN)/python -m pytest

@@ -91,7 +91,7 @@ def test_damage_is_found(name):
         stream.decrypt_bytes(DAMAGED[name], KEY, AAD)
 
 
-@pytest.mark.parametrize("name", set(DAMAGED) - {"body", "segments swapped"})
+@pytest.mark.parametrize("name", sorted(set(DAMAGED) - {"body", "segments swapped"}))
 def test_reader_finds_damage_to_length_or_header_at_once(name):
     with pytest.raises(DecryptionFailed):
         stream.StreamReader(BytesIO(DAMAGED[name]), KEY, AAD)

@@ -6,15 +6,8 @@ import pytest
 import trio
 
 from tests.adversaries.forger import ForgingTraining
-from tests.services.world import (
-    DIGITS,
-    SCHEMA,
-    InlineTraining,
-    World,
-    make_plan,
-    open_world,
-    wait_for,
-)
+from tests.services.plays import TERMS, approve_keys, open_task, wait_phase
+from tests.services.world import DIGITS, SCHEMA, InlineTraining, make_plan, open_world, wait_for
 from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role
 from walrusd.units import MIST_PER_SUI, Mist
@@ -26,46 +19,6 @@ class QuickForger(ForgingTraining):
     def __init__(self) -> None:
         super().__init__()
         self._honest = InlineTraining()
-
-
-TERMS = {
-    "max_submissions": 4,
-    "committee": 1,
-    "segments_per_seat": 4,
-    "jury": 3,
-    "verifier_stake": "10 SUI",
-}
-
-
-async def _open(world: World, owner, publisher) -> tuple[str, str]:
-    """List the digits and open a task on them."""
-    listed = await owner.api.dataset_add(str(DIGITS), "digits", "handwritten digits", SCHEMA)
-    published = await publisher.api.task_publish(
-        {
-            "title": "digits",
-            "plan": make_plan(),
-            "datasets": [{"dataset": listed["dataset"], "version": 1}],
-            "terms": TERMS,
-        }
-    )
-    return listed["dataset"], published["task"]
-
-
-async def _approve(owner, count: int) -> None:
-    async def pending():
-        found = (await owner.api.keys_pending())["requests"]
-        return found if len(found) == count else None
-
-    for request in await wait_for(pending):
-        await owner.api.keys_approve(request["request"])
-
-
-async def _wait_phase(peer, task: str, phase: str, seconds: float = 120.0) -> dict:
-    async def reached():
-        shown = await peer.api.task_show(task)
-        return shown if shown["phase"] == phase else None
-
-    return await wait_for(reached, seconds)
 
 
 @pytest.mark.timeout(280)
@@ -81,9 +34,9 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         await wait_for(seats)
         honest = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(3)]
         cheat = await world.start("cheat", Role.CONTRIBUTOR, training=QuickForger)
-        _dataset, task = await _open(world, owner, publisher)
-        await _approve(owner, 4)
-        shown = await _wait_phase(publisher, task, "aggregated", 240)
+        _dataset, task = await open_task(owner, publisher)
+        await approve_keys(owner, 4)
+        shown = await wait_phase(publisher, task, "aggregated", 240)
 
         outcomes = {s["contributor"]: (s["state"], s["reason"]) for s in shown["submissions"]}
         assert outcomes[cheat.address] == ("rejected", "challenge_confirmed")
@@ -107,33 +60,6 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
             return (await publisher.api.task_show(task))["model"]
 
         assert await trio.Path((await wait_for(model))["weights"]).is_file()
-
-
-@pytest.mark.timeout(280)
-async def test_peers_that_die_at_awkward_moments_finish_their_work_once(tmp_path: Path) -> None:
-    async with open_world(tmp_path) as world:
-        owner = await world.start("owner", Role.DATASET_OWNER)
-        publisher = await world.start("publisher", Role.PUBLISHER)
-        for n in range(2):
-            await world.start(f"v{n}", Role.VERIFIER)
-        peers = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(4)]
-        _dataset, task = await _open(world, owner, publisher)
-        await _approve(owner, 4)
-
-        async def staked():
-            return len((await publisher.tools.contract.task(task)).entries) >= 2
-
-        await wait_for(staked)
-        await peers[0].die()
-        await publisher.die()
-        again = await world.start("c0", Role.CONTRIBUTOR)
-        publisher = await world.start("publisher", Role.PUBLISHER)
-        shown = await _wait_phase(publisher, task, "aggregated", 240)
-        assert [s["state"] for s in shown["submissions"]] == ["accepted"] * 4
-        contributors = [s["contributor"] for s in shown["submissions"]]
-        assert len(set(contributors)) == 4
-        assert again.address in contributors
-        assert (await world.admin("/supply"))["conserved"] is True
 
 
 @pytest.mark.timeout(120)

@@ -1,0 +1,46 @@
+"""What every play of the whole market begins with."""
+
+from tests.services.world import DIGITS, SCHEMA, make_plan, wait_for
+
+TERMS = {
+    "max_submissions": 4,
+    "committee": 1,
+    "segments_per_seat": 4,
+    "jury": 3,
+    "verifier_stake": "10 SUI",
+}
+
+
+async def open_task(owner, publisher, **terms) -> tuple[str, str]:
+    """List the digits and open a task on them."""
+    listed = await owner.api.dataset_add(str(DIGITS), "digits", "handwritten digits", SCHEMA)
+    published = await publisher.api.task_publish(
+        {
+            "title": "digits",
+            "plan": make_plan(),
+            "datasets": [{"dataset": listed["dataset"], "version": 1}],
+            "terms": TERMS | terms,
+        }
+    )
+    return listed["dataset"], published["task"]
+
+
+async def approve_keys(owner, count: int) -> None:
+    """Wait for so many key requests and approve them all."""
+
+    async def pending():
+        found = (await owner.api.keys_pending())["requests"]
+        return found if len(found) == count else None
+
+    for request in await wait_for(pending):
+        await owner.api.keys_approve(request["request"])
+
+
+async def wait_phase(peer, task: str, phase: str, seconds: float = 120.0) -> dict:
+    """Wait until a task is in a phase, and return it as shown."""
+
+    async def reached():
+        shown = await peer.api.task_show(task)
+        return shown if shown["phase"] == phase else None
+
+    return await wait_for(reached, seconds)
