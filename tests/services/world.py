@@ -115,7 +115,7 @@ class World:
             verifier=VerifierSettings(
                 stake=Mist(20 * MIST_PER_SUI), auto_register=Role.VERIFIER in roles
             ),
-            timing=TimingSettings(crank_grace_s=3600.0, poll_s=0.2),
+            timing=TimingSettings(crank_grace_s=3600.0, poll_s=1.0),
         )
 
     def write_keys(self, name: str) -> None:
