@@ -37,6 +37,7 @@ MEDDLING = 0.45
 """How many calls are tried in a changed form first."""
 
 STEPS = 34
+COMMON = {"EWrongPhase", "EWrongState", "ENoDispute", "ENothingToClaim", "EAlreadyEnded", "EFull"}
 UNTIMELY = {"ETooEarly", "ETooLate", "EStillBonded", "EExpired", "ENotExpired"}
 USUAL = (
     "advance",
@@ -86,6 +87,7 @@ class MeddledBazaar(RecordingBazaar):
     def __init__(self, contract: type[Contract], chance: random.Random, **kwargs: Any) -> None:
         self.functions, self.deploy = contract.functions, contract.deploy
         self.chance, self.is_meddled = chance, False
+        self.meddled: set[int] = set()
         super().__init__(**kwargs)
 
     def call(self, target: str, sender: str, *args: Any) -> Any:
@@ -105,6 +107,7 @@ class MeddledBazaar(RecordingBazaar):
             sender = chance.choice([*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"])
         else:
             args[at] = self._change(kinds[at], args[at])
+        self.meddled.add(len(self.steps))
         try:
             super().call(target, sender, *args)
         except MoveAbort:
@@ -198,8 +201,9 @@ class History(walk.Walk):
 
     def join(self, n: int) -> None:
         name = self.people[n % 4 if n % 7 else 6]
-        if name not in self.grants:
-            self.grants[name] = self.m.request(name)
+        if name not in self.grants or self.chance.random() < 0.1:
+            scope = 1 if self.chance.random() < 0.15 else 2
+            self.grants[name] = self.m.request(name, scope=scope)
             self.attempt(self.m.grant, self.grants[name])
         self.attempt(self.m.join, name, request=self.grants[name])
 
@@ -265,6 +269,20 @@ class History(walk.Walk):
         for name, cap in m.caps.items():
             if cap.id in m.objects and (exit_ms := m.pool.seats[cap.index].exiting_at_ms):
                 yield exit_ms + m.market.params.unbonding_ms, partial(self._withdraw, name)
+
+    def jury_round(self, n: int) -> None:
+        """Take a dispute from its challenge, or its redraw, to what its jury says."""
+        if (submission := self.submission(n)) and submission.state != SubmissionState.DISPUTED:
+            self.challenge(n)
+        self.draw_jury(n)
+        self.seat_jury(n)
+        self.jury_commit(n)
+        self.m.now += self.m.task.terms.jury_commit_ms
+        self.jury_reveal(n)
+        if n % 2:
+            self.accuser_reveal(n)
+        self.m.now += self.m.task.terms.jury_reveal_ms
+        self.resolve(n)
 
     def _withdraw(self, name: str, _n: int) -> None:
         m, cap = self.m, self.m.caps[name]
@@ -348,7 +366,7 @@ def open_submissions(walker: History, chance: random.Random) -> None:
     walker.draw(0)
     for n in range(3):
         walker.seat(n)
-        if chance.random() < 0.9:
+        if chance.random() < 0.75:
             walker.open(n)
 
 
@@ -368,8 +386,14 @@ def take_walk(
     is_open = seed % 3 != 0
     verifiers = chance.choice((7, 9) if is_open else (1, 4, 8))
     history = History(world(contract, chance, verifiers=verifiers), chance)
+    if chance.random() < 0.4:
+        # In the moment in which the task was opened, so too late for it.
+        history.attempt(history.m.register, VERIFIERS[9])
     if is_open:
         open_submissions(history, chance)
+    which = chance.randrange(3)
+    for _ in range(chance.choice((0, 0, 2, 3)) if is_open else 0):
+        history.jury_round(which + 3 * chance.randrange(NUMBERS // 3))
     for _ in range(STEPS):
         name = "go_on" if chance.random() < 0.7 else chance.choice(USUAL)
         getattr(history, name)(chance.randrange(NUMBERS))
@@ -380,23 +404,34 @@ def write_history(seed: int, contract: type[Contract] = Contract) -> str:
     """Return the Move module of one history.
 
     Every third is replayed whole, its end compared; the others up to a refusal, which is chosen
-    uniformly among the refused steps, or their reasons, or those that came too early or too late.
+    uniformly among the refused steps, or their reasons, or the reasons that tell most.
     """
     world = take_walk(seed, contract).m
     chance = random.Random(-seed - 1)
     refused = [at for at, step in enumerate(world.steps) if step.abort in ABORTS]
     if seed % 3 == 2 or not refused:
         return write_module(f"history_{seed}", world, [])
+    telling = [at for at in refused if is_telling(world, at)]
+    match chance.randrange(3):
+        case 0:
+            refused = choose_reason(world, refused, chance)
+        case 1:
+            refused = choose_reason(world, telling or refused, chance)
+    return write_module(f"history_{seed}", world, [chance.choice(refused)], whole=False)
+
+
+def is_telling(world: MeddledBazaar, at: int) -> bool:
+    """Whether a refusal is about a deadline, or hit a call that nobody made wrong on purpose."""
+    name = ABORTS[world.steps[at].abort].name
+    return name in UNTIMELY or (at not in world.meddled and name not in COMMON)
+
+
+def choose_reason(world: MeddledBazaar, refused: list[int], chance: random.Random) -> list[int]:
+    """Choose one of the reasons of refusals, and return the refusals that have it."""
     by_reason: dict[Any, list[int]] = {}
     for at in refused:
         by_reason.setdefault((world.steps[at].target, world.steps[at].abort), []).append(at)
-    untimely = [at for at in refused if ABORTS[world.steps[at].abort].name in UNTIMELY]
-    match chance.randrange(3):
-        case 0:
-            refused = by_reason[chance.choice(sorted(by_reason))]
-        case 1:
-            refused = untimely or refused
-    return write_module(f"history_{seed}", world, [chance.choice(refused)], whole=False)
+    return by_reason[chance.choice(sorted(by_reason))]
 
 
 @contextmanager

@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("claimed credits stay", "credit", "del entries[at]", "pass"),
     Mutant("bonds are not kept", "task", "bond=terms.publisher_bond", "bond=0"),
     # verdicts
-    Mutant("half is a majority", "dispute", "2 * count > len", "2 * count + 1 > len"),
+    Mutant("one short is a majority", "dispute", "2 * count > len", "2 * count + 1 >= len"),
     Mutant("juries are redrawn for ever", "verdict", "dispute.round == 0", "dispute.round <= 1"),
     Mutant("verdicts are forgotten", "verdict", "submission.judged.append", "(lambda _: None)"),
     # order and counters

@@ -17,6 +17,16 @@ SEEDS = range(200)
 ENOUGH = 8
 """Histories a mutant changes that are replayed: some only lose a step and stay true."""
 
+BROKEN = (
+    AssertionError,
+    ContractDefectError,
+    LookupError,
+    OverflowError,
+    StopIteration,
+    ValueError,
+)
+"""What a rule that is badly broken raises, or makes of the walkers who count on it."""
+
 QUICK = ("joins are late", "wrong jurors are paid", "any seat", "committees stay pinned")
 
 
@@ -32,7 +42,7 @@ def changed_histories(mutant: Mutant, folder) -> dict[str, str]:
     for seed in SEEDS:
         try:
             text = write_history(seed, contract)
-        except (AssertionError, ContractDefectError, OverflowError, ValueError):
+        except BROKEN:
             continue  # it broke so badly that there is nothing to replay
         if text != true_history(seed):
             name = f"mutant_{MUTANTS.index(mutant)}_{seed}"
