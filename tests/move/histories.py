@@ -15,7 +15,7 @@ from typing import Any
 from tests.contract import walk, work
 from tests.contract.market import TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
-from tests.contract.world import FUNCTION, digest, has_object_id
+from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
@@ -36,6 +36,8 @@ from .recorder import Context, RecordingBazaar, write_module
 MEDDLING = 0.45
 """How many calls are tried in a changed form first."""
 
+MEDDLERS = [*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"]
+ANYBODY = [*walk.CONTRIBUTORS, *VERIFIERS, *MEDDLERS, "crank", "reader"]
 STEPS = 34
 COMMON = {"EWrongPhase", "EWrongState", "ENoDispute", "ENothingToClaim", "EAlreadyEnded", "EFull"}
 UNTIMELY = {"ETooEarly", "ETooLate", "EStillBonded", "EExpired", "ENotExpired"}
@@ -104,7 +106,7 @@ class MeddledBazaar(RecordingBazaar):
         if at == -2:
             self.now = self.awkward_time()
         elif at == -1:
-            sender = chance.choice([*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"])
+            sender = chance.choice(MEDDLERS)
         else:
             args[at] = self._change(kinds[at], args[at])
         self.meddled.add(len(self.steps))
@@ -127,6 +129,10 @@ class MeddledBazaar(RecordingBazaar):
         fields = {field: getattr(value, field) for field in value.codecs()}
         fields[name] = change_pure(chance, "u8" if name in _SMALL else "u64", fields[name])
         return type(value)(**fields)
+
+    def contributor_of(self, submission: Submission) -> str:
+        """Anybody may have joined, meddled with as the calls are."""
+        return next(name for name in ANYBODY if address(name) == submission.contributor)
 
     def deadlines(self) -> Iterator[int]:
         """Every moment at which a window of something under way ends."""

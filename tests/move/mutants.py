@@ -51,12 +51,8 @@ MUTANTS = (
     Mutant("accusers take more", "ending", "accuser_share_bps //", "accuser_share_bps * 2 //"),
     Mutant("silent seats are paid", "ending", "if seat.status == SeatStatus.ATTESTED", "if True"),
     Mutant("wrong jurors are paid", "ending", "if holds_value(juror, value)", "if True"),
-    Mutant(
-        "tips go last", "committee", "pay_from_escrow(submission, ctx.sender, task.tip)", "pass"
-    ),
-    Mutant(
-        "claims pay the wrong sum", "settlement", "ctx.new_coin(amount)", "ctx.new_coin(amount + 1)"
-    ),
+    Mutant("seating is free", "committee", "ctx.sender, task.tip)", "ctx.sender, 0)"),
+    Mutant("claims pay too much", "settlement", "new_coin(amount)", "new_coin(amount + 1)"),
     Mutant("claimed credits stay", "credit", "del entries[at]", "pass"),
     Mutant("bonds are not kept", "task", "bond=terms.publisher_bond", "bond=0"),
     # verdicts

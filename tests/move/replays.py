@@ -11,7 +11,7 @@ from pathlib import Path
 from .builder import HERE, UnitTests, run_unit_tests
 
 HELPER = HERE / "replay"
-BATCH = 25
+BATCH = 50
 PROCESSES = 2
 _CALL = re.compile(r"walrusd::(\w+::\w+)\(")
 _REFUSAL = re.compile(r"abort_code = walrusd::(\w+::\w+)")

@@ -41,7 +41,6 @@ def test_committed_bytecode_is_what_the_sources_compile_to(built):
     assert committed["dependencies"] == built["dependencies"]
 
 
-@pytest.mark.slow
 def test_unit_tests_pass(unit_tests):
     assert unit_tests.passed, unit_tests.output
     ours = {
@@ -53,7 +52,6 @@ def test_unit_tests_pass(unit_tests):
     assert {unit_tests.results.get(name) for name in ours} == {"PASS"}, unit_tests.output
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", sorted(vectors.generate_modules()))
 def test_both_sides_compute_the_same_bytes(unit_tests, module):
     names = re.findall(r"#\[test[^\]]*\]\nfun (\w+)", vectors.generate_modules()[module])

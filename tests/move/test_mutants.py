@@ -27,7 +27,7 @@ BROKEN = (
 )
 """What a rule that is badly broken raises, or makes of the walkers who count on it."""
 
-QUICK = ("joins are late", "wrong jurors are paid", "any seat", "committees stay pinned")
+QUICK = ("training ends late", "windows stay", "seating is free", "any seat", "any leaf zero")
 
 
 @functools.cache
@@ -35,7 +35,7 @@ def true_history(seed: int) -> str:
     return write_history(seed)
 
 
-def changed_histories(mutant: Mutant, folder) -> dict[str, str]:
+def changed_histories(mutant: Mutant, folder, enough: int) -> dict[str, str]:
     """Write the first histories that the mutant tells differently."""
     contract = apply(mutant, folder)
     found: dict[str, str] = {}
@@ -47,15 +47,15 @@ def changed_histories(mutant: Mutant, folder) -> dict[str, str]:
         if text != true_history(seed):
             name = f"mutant_{MUTANTS.index(mutant)}_{seed}"
             found[name] = text.replace(f"walrusd::history_{seed};", f"walrusd::{name};")
-        if len(found) == ENOUGH:
+        if len(found) == enough:
             break
     return found
 
 
-def check_caught(mutants, tmp_path, monkeypatch):
+def check_caught(mutants, tmp_path, monkeypatch, enough=ENOUGH):
     monkeypatch.syspath_prepend(tmp_path)
     with stubbed_group():
-        changed = {mutant: changed_histories(mutant, tmp_path) for mutant in mutants}
+        changed = {mutant: changed_histories(mutant, tmp_path, enough) for mutant in mutants}
     unchanged = [mutant.name for mutant, texts in changed.items() if not texts]
     assert not unchanged, "no history shows the change"
     texts = {name: text for histories in changed.values() for name, text in histories.items()}
@@ -70,7 +70,7 @@ def check_caught(mutants, tmp_path, monkeypatch):
 
 @pytest.mark.timeout(600)
 def test_the_differential_catches_changed_rules(tmp_path, monkeypatch):
-    check_caught([m for m in MUTANTS if m.name in QUICK], tmp_path, monkeypatch)
+    check_caught([m for m in MUTANTS if m.name in QUICK], tmp_path, monkeypatch, enough=3)
 
 
 @pytest.mark.slow
