@@ -14,10 +14,7 @@ HERE = Path(__file__).parent
 NODE = shutil.which("node")
 SDK = HERE.parent / "node_modules" / "@mysten" / "sui"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(NODE is None, reason="NOT RUN: node is not installed"),
-]
+pytestmark = pytest.mark.skipif(NODE is None, reason="NOT RUN: node is not installed")
 
 
 @pytest.fixture(scope="module")
