@@ -31,14 +31,15 @@ from walrusd.devnet.move_env import (
 )
 from walrusd.errors import VerificationFailed
 
-from .recorder import Context, RecordingBazaar, write_module
+from .recorder import Context, RecordingBazaar
+from .writer import write_module
 
 MEDDLING = 0.45
 """How many calls are tried in a changed form first."""
 
 MEDDLERS = [*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"]
 ANYBODY = [*walk.CONTRIBUTORS, *VERIFIERS, *MEDDLERS, "crank", "reader"]
-STEPS = 34
+STEPS = 22
 COMMON = {"EWrongPhase", "EWrongState", "ENoDispute", "ENothingToClaim", "EAlreadyEnded", "EFull"}
 UNTIMELY = {"ETooEarly", "ETooLate", "EStillBonded", "EExpired", "ENotExpired"}
 USUAL = (

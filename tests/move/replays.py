@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .builder import HERE, UnitTests, run_unit_tests
+from .writer import write_helpers
 
 HELPER = HERE / "replay"
 BATCH = 50
 PROCESSES = 2
-_CALL = re.compile(r"walrusd::(\w+::\w+)\(")
+_CALL = re.compile(r" c::(\w+)\(")
 _REFUSAL = re.compile(r"abort_code = walrusd::(\w+::\w+)")
 
 
@@ -44,9 +45,7 @@ def replay(modules: Iterable[tuple[str, Callable[[], str]]]) -> Replayed:
         batch: dict[str, str] = {}
         for name, write in modules:
             batch[name] = write()
-            found.calls.update(
-                name.removesuffix("_for_testing") for name in _CALL.findall(batch[name])
-            )
+            found.calls.update(_CALL.findall(batch[name]))
             found.refusals.update(_REFUSAL.findall(batch[name]))
             if len(batch) == BATCH:
                 running.append(pool.submit(_run, Path(folder) / str(len(running)), batch))
@@ -63,6 +62,6 @@ def replay(modules: Iterable[tuple[str, Callable[[], str]]]) -> Replayed:
 
 def _run(folder: Path, modules: Mapping[str, str]) -> UnitTests:
     folder.mkdir()
-    for name, text in modules.items():
+    for name, text in {"calls": write_helpers(), **modules}.items():
         (folder / f"{name}.move").write_text(text)
     return run_unit_tests(HELPER, folder, command="replay")

@@ -13,8 +13,9 @@ from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move_env import MoveAbort
 
 from .histories import stubbed_group
-from .recorder import RecordingBazaar, write_module
+from .recorder import RecordingBazaar
 from .replays import replay
+from .writer import write_module
 
 
 def confirm_forgery(m: RecordingBazaar) -> None:

@@ -7,7 +7,6 @@ use std::{bcs, hash::sha2_256};
 use sui::{
     clock::{Self, Clock},
     coin::{Self, Coin},
-    event,
     random::{Self, Random},
     sui::SUI,
     test_scenario::{Self as ts, Scenario}
@@ -61,10 +60,6 @@ public fun coin(w: &mut World, amount: u64): Coin<SUI> {
     coin::mint_for_testing(amount, w.scenario.ctx())
 }
 
-public fun ctx(w: &mut World): &mut TxContext { w.scenario.ctx() }
-
-public fun clock(w: &World): &Clock { &w.clock }
-
 public fun clock_and_context(w: &mut World): (&Clock, &mut TxContext) {
     (&w.clock, w.scenario.ctx())
 }
@@ -85,12 +80,6 @@ public fun keep_owned<T: key>(owner: address, object: T) { ts::return_to_address
 
 public fun check<T>(value: &T, expected: vector<u8>) {
     assert!(sha2_256(bcs::to_bytes(value)) == expected)
-}
-
-public fun events(count: u32) { assert!(event::num_events() == count) }
-
-public fun check_event<T: copy + drop>(at: u64, expected: vector<u8>) {
-    check(&event::events_by_type<T>()[at], expected)
 }
 
 public fun check_shared<T: key>(w: &World, id: address, expected: vector<u8>) {
