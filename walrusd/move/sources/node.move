@@ -262,3 +262,12 @@ public fun set_version_for_testing(self: &mut VerifierPool, version: u64) { self
 
 #[test_only]
 public fun object_version(self: &VerifierPool): u64 { self.version }
+
+#[test_only]
+/// As if the first seat had been staked until there are `count`.
+public fun fill_for_testing(self: &mut VerifierPool, count: u64) {
+    while (self.seats.length() < count) {
+        let seat = self.seats[0];
+        self.seats.push_back(seat)
+    }
+}

@@ -83,11 +83,12 @@ fun seat_with_a_short_key() {
 #[test, expected_failure(abort_code = node::EPoolFull)]
 fun one_seat_too_many() {
     let mut w = world::new();
-    let mut seats = world::verifiers().length();
-    while (seats <= 1_024) {
-        w.register(@0xF0, 200, world::key());
-        seats = seats + 1
-    };
+    w.next(world::admin());
+    let mut pool = w.pool();
+    pool.fill_for_testing(1_023);
+    sui::test_scenario::return_shared(pool);
+    w.register(@0xF0, 200, world::key());
+    w.register(@0xF0, 200, world::key());
     abort
 }
 
