@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from tests.bench.measure import Measurement, time_in_turns
 from walrusd.training.data import DatasetRows, decode_rows
+from walrusd.training.dataspec import TabularSchema
 from walrusd.training.modelspec import MlpSpec
-from walrusd.training.plan import Plan, SgdSpec, TabularSchema, UpdateSpec
+from walrusd.training.plan import Plan, SgdSpec, UpdateSpec
 from walrusd.training.random import batch_rows
 from walrusd.training.state import initial_state, serialize_state
 from walrusd.training.trace import Assignment

@@ -28,7 +28,8 @@ from walrusd.services.grants import find_request, open_granted_key
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
-from walrusd.training.plan import Plan, TabularSchema, check_plan_for_rows
+from walrusd.training.dataspec import DataSchema, TabularSchema
+from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.units import Mist
 
 DAY_MS = 24 * 3600 * 1000
@@ -252,12 +253,14 @@ def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:
     check_plan_for_rows(plan, version.rows)
 
 
-def check_labels(path: Path, schema: TabularSchema) -> None:
+def check_labels(path: Path, schema: DataSchema) -> None:
     """Check that every label of a rows file is a class of the plan.
 
     Raises:
         MalformedData: if one is not; training would stop there, after the stake is bound.
     """
+    if not isinstance(schema, TabularSchema):
+        raise MalformedData(f"labels of kind {schema.kind!r} cannot be checked here")
     table = np.memmap(path, np.uint8, "r").reshape(-1, schema.row_bytes)
     if (largest := int(table[:, -1].max())) >= schema.classes:
         raise MalformedData(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from walrusd.errors import BadRequest
-from walrusd.training.plan import TabularSchema
+from walrusd.training.dataspec import TabularSchema
 
 MAX_FEATURES = 8192
 SCALES = range(-16, 9)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from walrusd.errors import MalformedData
-from walrusd.training.plan import TabularSchema
+from walrusd.training.dataspec import DataSchema, TabularSchema
 
 Indices = npt.NDArray[np.int64]
 Buffer = bytes | bytearray | memoryview
@@ -44,7 +44,7 @@ class DatasetRows:
         MalformedData: if ``data`` is not a whole number of rows.
     """
 
-    def __init__(self, schema: TabularSchema, data: Buffer) -> None:
+    def __init__(self, schema: DataSchema, data: Buffer) -> None:
         self._table = _as_table(data, schema.row_bytes)
 
     @property
@@ -69,7 +69,7 @@ class PackedRows:
     """
 
     def __init__(
-        self, schema: TabularSchema, count: int, indices: Sequence[int] | Indices, data: Buffer
+        self, schema: DataSchema, count: int, indices: Sequence[int] | Indices, data: Buffer
     ) -> None:
         self._table = _as_table(data, schema.row_bytes)
         self._indices = np.asarray(indices, dtype=np.int64)
@@ -98,13 +98,15 @@ class PackedRows:
 
 
 def decode_rows(
-    schema: TabularSchema, data: bytes
+    schema: DataSchema, data: bytes
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Return features ``(n, features)``, exact in float32, and labels ``(n,)``.
 
     Raises:
         MalformedData: if the bytes are not whole rows, or a label is not a class.
     """
+    if not isinstance(schema, TabularSchema):
+        raise MalformedData(f"rows of kind {schema.kind!r} cannot be decoded here")
     table = _as_table(data, schema.row_bytes)
     labels = table[:, -1].astype(np.int64)
     if labels.size and int(labels.max()) >= schema.classes:

@@ -10,6 +10,7 @@ from typing import Any
 
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import PlanRefused
+from walrusd.training.dataspec import DataSchema, TabularSchema, read_data_schema
 from walrusd.training.modelspec import MAX_WIDTH, ModelSpec, read_model_spec
 from walrusd.training.strict import Fields, canonical_json, format_hex_float
 
@@ -34,29 +35,6 @@ class SgdSpec:
             "kind": "sgd",
             "lr": format_hex_float(self.lr),
             "momentum": format_hex_float(self.momentum),
-        }
-
-
-@dataclass(frozen=True)
-class TabularSchema:
-    """Rows of ``features`` bytes and one label byte; a feature's value is ``byte · 2**scale``."""
-
-    features: int
-    scale: int
-    classes: int
-
-    @property
-    def row_bytes(self) -> int:
-        """The width of a row in bytes."""
-        return self.features + 1
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "kind": "tabular-u8",
-            "features": self.features,
-            "scale_log2": self.scale,
-            "classes": self.classes,
         }
 
 
@@ -87,7 +65,7 @@ class Plan:
     micro_batches: tuple[int, ...]
     segments: int
     segment_steps: int
-    dataset: TabularSchema
+    dataset: DataSchema
     update: UpdateSpec
 
     @property
@@ -170,17 +148,6 @@ def _read_optimizer(fields: Fields) -> SgdSpec:
     return spec
 
 
-def _read_dataset(fields: Fields) -> TabularSchema:
-    fields.choice("kind", "tabular-u8")
-    schema = TabularSchema(
-        features=fields.integer("features", 1, MAX_WIDTH),
-        scale=fields.integer("scale_log2", -16, 8),
-        classes=fields.integer("classes", 2, 256),
-    )
-    fields.finish()
-    return schema
-
-
 def _read_update(fields: Fields) -> UpdateSpec:
     spec = UpdateSpec(
         scale_bits=fields.integer("scale_bits", 1, 40),
@@ -217,13 +184,15 @@ def read_plan(document: Any) -> Plan:
         micro_batches=micro_batches,
         segments=fields.integer("segments", 1, MAX_SEGMENTS),
         segment_steps=fields.integer("segment_steps", 1, MAX_SEGMENT_STEPS),
-        dataset=_read_dataset(fields.fields("dataset")),
+        dataset=read_data_schema(fields.fields("dataset")),
         update=_read_update(fields.fields("update")),
     )
     if plan.batch != batch:
         raise fields.refuse("micro_batches", f"sizes that add up to the batch of {batch}")
     if plan.steps != steps:
         raise fields.refuse("steps", f"segments · segment_steps = {plan.steps}")
+    if not isinstance(plan.dataset, TabularSchema):
+        raise fields.refuse("dataset.kind", '"tabular-u8"')
     if plan.dataset.features != plan.model.inputs:
         raise fields.refuse("dataset.features", f"the model's inputs, {plan.model.inputs}")
     if plan.dataset.classes != plan.model.classes:
