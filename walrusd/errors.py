@@ -91,6 +91,30 @@ class VerificationFailed(PeerFault):
     code = "proof.invalid"
 
 
+class PaillierKeyRefused(PeerFault):
+    """Raised when a Paillier modulus is too short, malformed, or not proven well-formed."""
+
+    code = "paillier.key"
+
+
+class MalformedCiphertext(MalformedData):
+    """Raised when bytes are not Paillier ciphertexts of their key."""
+
+    code = "paillier.ciphertext"
+
+
+class SlotOverflow(MalformedData):
+    """Raised when a value or a weighted sum leaves the slots of a packed plaintext."""
+
+    code = "paillier.slot_overflow"
+
+
+class PaillierProofInvalid(VerificationFailed):
+    """Raised when a proof about Paillier ciphertexts is malformed or proves something else."""
+
+    code = "paillier.proof"
+
+
 class DecryptionFailed(PeerFault):
     """Raised when authenticated decryption refuses a ciphertext."""
 

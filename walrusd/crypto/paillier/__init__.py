@@ -1,0 +1,1 @@
+"""Paillier's cryptosystem (Eurocrypt 1999) for vectors of signed integers, compatible with phe."""

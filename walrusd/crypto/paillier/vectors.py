@@ -1,0 +1,178 @@
+"""Encrypted vectors: encryption from a seed, weighted sums, decryption. Bytes in, bytes out.
+
+A ciphertext is a function of its plaintext and the seed, so with the seed anybody can recompute
+it, and with a proven modulus it binds its plaintext perfectly. Whoever holds the seed can read.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import gmpy2
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from gmpy2 import mpz, powmod
+
+from walrusd.crypto.kdf import derive_key
+from walrusd.crypto.paillier.keys import PrivateKey, PublicKey
+from walrusd.crypto.paillier.powers import FixedBase
+from walrusd.crypto.tags import Tag
+from walrusd.errors import MalformedCiphertext
+
+MAX_WEIGHT = 1 << 16
+_AES_BLOCK = 16
+
+
+def derive_encryption_seed(
+    secret: bytes, key: PublicKey, task: bytes, contributor: bytes, update_root: bytes
+) -> bytes:
+    """Return the 32-byte seed of one update's encryption.
+
+    ``HKDF(secret, salt = digest of n, PAILLIER-SEED ‖ task ‖ contributor ‖ update_root)``: another
+    plaintext has another root, so an exponent never serves two plaintexts, which would reveal
+    their difference. The three names have 32 bytes each.
+    """
+    info = Tag.PAILLIER_SEED.text + task + contributor + update_root
+    return derive_key(secret, key.digest(), info)
+
+
+def derive_exponents(key: PublicKey, seed: bytes, start: int, count: int) -> list[bytes]:
+    """Return the short exponents of ciphertexts ``start … start+count−1``, little-endian.
+
+    Exponent ``j`` is the AES-256-CTR key stream of ``seed`` from block ``j·(width/16)`` on.
+    """
+    width = key.exponent_bytes
+    counter = (start * (width // _AES_BLOCK)).to_bytes(_AES_BLOCK, "big")
+    # Deriving, not encrypting: the zeros turn the cipher into its key stream.
+    stream = Cipher(algorithms.AES(seed), modes.CTR(counter)).encryptor()
+    octets = stream.update(bytes(width * count))
+    return [octets[i : i + width] for i in range(0, width * count, width)]
+
+
+@lru_cache(maxsize=1)
+def _table(key: PublicKey) -> FixedBase:
+    """Keep the table of the key in use: a warm process serves one task at a time."""
+    return FixedBase(key.power_base, key.square, key.exponent_bytes)
+
+
+def encrypt(key: PublicKey, plaintexts: Sequence[int], seed: bytes, start: int = 0) -> bytes:
+    """Return the ciphertexts of ``plaintexts``, which are numbers ``start`` and on of a vector.
+
+    Pieces of a vector encrypted apart are the vector encrypted at once. About 1.9 ms each at 3072
+    bits after the first call, which makes a table.
+
+    Raises:
+        ValueError: if a plaintext is not a residue modulo ``n``.
+    """
+    if any(not 0 <= plaintext < key.n for plaintext in plaintexts):
+        raise ValueError("a plaintext is a residue modulo n")
+    table, n, square = _table(key), key.modulus, key.square
+    exponents = derive_exponents(key, seed, start, len(plaintexts))
+    return encode_ciphertexts(
+        key,
+        (
+            (1 + plaintext * n) * table.power(exponent) % square
+            for plaintext, exponent in zip(plaintexts, exponents, strict=True)
+        ),
+    )
+
+
+def encode_ciphertexts(key: PublicKey, ciphertexts: Iterable[Any]) -> bytes:
+    """Return ciphertexts as big-endian integers of ``key.ciphertext_bytes`` bytes each."""
+    width = key.ciphertext_bytes
+    return b"".join(int(ciphertext).to_bytes(width, "big") for ciphertext in ciphertexts)
+
+
+def decode_ciphertexts(key: PublicKey, data: bytes) -> list[Any]:
+    """Return the ciphertexts in ``data``, each a unit modulo ``n²``.
+
+    Raises:
+        MalformedCiphertext: if the length is not whole, or a number is zero, not below ``n²``, or
+            shares a factor with ``n``.
+    """
+    width = key.ciphertext_bytes
+    if not data or len(data) % width:
+        raise MalformedCiphertext(f"{len(data)} bytes are not ciphertexts of {width} bytes")
+    numbers = [mpz(int.from_bytes(data[i : i + width], "big")) for i in range(0, len(data), width)]
+    product = mpz(1)
+    for number in numbers:
+        if not 0 < number < key.square:
+            raise MalformedCiphertext("a ciphertext is not between 0 and n²")
+        product = product * number % key.modulus
+    if gmpy2.gcd(product, key.modulus) != 1:
+        raise MalformedCiphertext("a ciphertext shares a factor with n")
+    return numbers
+
+
+def _check_weights(weights: Sequence[int]) -> None:
+    if not weights or any(not 1 <= weight <= MAX_WEIGHT for weight in weights):
+        raise ValueError(f"weights are 1 to {MAX_WEIGHT}, at least one of them")
+
+
+def add_weighted(key: PublicKey, pieces: Sequence[bytes], weights: Sequence[int]) -> bytes:
+    """Return ciphertexts of ``Σ_k w_k·M_k``: ``Π c_k^w_k mod n²``, position by position.
+
+    Raises:
+        MalformedCiphertext: if a piece is malformed or the pieces differ in length.
+        ValueError: if weights are missing or out of range.
+    """
+    _check_weights(weights)
+    if len(pieces) != len(weights) or len({len(piece) for piece in pieces}) != 1:
+        raise MalformedCiphertext("the encrypted vectors of a sum have one length")
+    totals = [mpz(1)] * (len(pieces[0]) // key.ciphertext_bytes)
+    for piece, weight in zip(pieces, weights, strict=True):
+        for place, number in enumerate(decode_ciphertexts(key, piece)):
+            power = number if weight == 1 else powmod(number, weight, key.square)
+            totals[place] = totals[place] * power % key.square
+    return encode_ciphertexts(key, totals)
+
+
+def stream_weighted_sum(
+    key: PublicKey, vectors: Sequence[Iterable[bytes]], weights: Sequence[int]
+) -> Iterator[bytes]:
+    """Yield the weighted sum of vectors that are read piece by piece, in constant memory.
+
+    All vectors must be cut alike.
+
+    Raises:
+        MalformedCiphertext: if they are not, or a piece is malformed.
+        ValueError: if weights are missing or out of range.
+    """
+    _check_weights(weights)
+    for pieces in _zip_pieces(vectors):
+        yield add_weighted(key, pieces, weights)
+
+
+def _zip_pieces(vectors: Sequence[Iterable[bytes]]) -> Iterator[list[bytes]]:
+    iterators = [iter(vector) for vector in vectors]
+    while True:
+        pieces = [next(iterator, None) for iterator in iterators]
+        present = [piece for piece in pieces if piece is not None]
+        if not present:
+            return
+        if len(present) != len(pieces):
+            raise MalformedCiphertext("an encrypted vector of a sum ends before the others")
+        yield present
+
+
+def decrypt(key: PrivateKey, data: bytes) -> list[int]:
+    """Return the plaintexts of ciphertexts, residues modulo ``n``, by the Chinese remainders.
+
+    Paillier 1999, section 7: modulo ``p²`` and ``q²``, a quarter of the work each.
+
+    Raises:
+        MalformedCiphertext: as ``decode_ciphertexts``.
+    """
+    p, q, n = mpz(key.p), mpz(key.q), key.public.modulus
+    inverse_p = gmpy2.invert(p, q)
+    numbers = decode_ciphertexts(key.public, data)
+    parts = []
+    for prime in (p, q):
+        square = prime * prime
+        # L((1+n)^(prime−1) mod prime²) = (prime−1)·n/prime mod prime, whose inverse is the factor.
+        factor = gmpy2.invert((powmod(1 + n, prime - 1, square) - 1) // prime, prime)
+        powers = gmpy2.powmod_base_list([number % square for number in numbers], prime - 1, square)
+        parts.append([(power - 1) // prime * factor % prime for power in powers])
+    return [
+        int(low + (high - low) * inverse_p % q * p)
+        for low, high in zip(parts[0], parts[1], strict=True)
+    ]
