@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tests.bench.commitments import measure_commitments
 from tests.bench.measure import Measurement
+from tests.bench.paillier import measure_paillier
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
 
@@ -24,8 +25,14 @@ def run_all(rounds: int) -> list[Measurement]:
         return [
             *measure_training(rounds),
             *measure_commitments(max(1, rounds // 3)),
+            *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
         ]
+
+
+def format_ratio(ratio: float) -> str:
+    """Return a ratio for people: a small one as a fraction."""
+    return f"{ratio:.2f} x" if ratio >= 0.1 else f"1/{1 / ratio:.4g} x"
 
 
 def make_table(measurements: Sequence[Measurement]) -> Table:
@@ -38,7 +45,7 @@ def make_table(measurements: Sequence[Measurement]) -> Table:
             found.name,
             f"{found.value:.3f} {found.unit}",
             f"{found.baseline:.3f} {found.unit}",
-            f"{found.ratio:.2f} x",
+            format_ratio(found.ratio),
         )
     return table
 

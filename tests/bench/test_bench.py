@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.bench.__main__ import main
+from tests.bench.__main__ import format_ratio, main
 from tests.bench.measure import Measurement, time_in_turns
 
 
@@ -18,6 +18,10 @@ def test_a_ratio_compares_with_the_baseline():
         "ratio": 2.0,
         "note": "note",
     }
+
+
+def test_small_ratios_are_fractions():
+    assert [format_ratio(ratio) for ratio in (2.345, 0.1, 0.001)] == ["2.35 x", "0.10 x", "1/1000 x"]
 
 
 def test_measurements_take_turns_and_warm_up_first(monkeypatch):
@@ -38,5 +42,6 @@ def test_all_benchmarks_run(tmp_path):
     assert {entry["name"].partition(".")[0] for entry in results} == {
         "training",
         "pedersen",
+        "paillier",
         "transaction",
     }
