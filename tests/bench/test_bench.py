@@ -21,7 +21,11 @@ def test_a_ratio_compares_with_the_baseline():
 
 
 def test_small_ratios_are_fractions():
-    assert [format_ratio(ratio) for ratio in (2.345, 0.1, 0.001)] == ["2.35 x", "0.10 x", "1/1000 x"]
+    assert [format_ratio(ratio) for ratio in (2.345, 0.1, 0.001)] == [
+        "2.35 x",
+        "0.10 x",
+        "1/1000 x",
+    ]
 
 
 def test_measurements_take_turns_and_warm_up_first(monkeypatch):
