@@ -1,0 +1,1 @@
+"""Optional compiled kernels: the bits of the torch definitions, in less time."""
