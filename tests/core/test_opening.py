@@ -29,7 +29,7 @@ def _opening(indices=(1, 4, 7)) -> Opening:
         slot_roots=tuple(bytes([n + 9]) * 32 for n in range(2)),
         states={0: b"a" * 50, 2: b"b" * 50},
         update=bytes(8),
-        blindings=(bytes(32),),
+        openings=(bytes(32),),
         cost_key=bytes(32),
         rows=tuple(OpenedRow(TABLE[i], TREE.proof(i)) for i in indices),
     )
@@ -85,7 +85,7 @@ def test_another_document_is_malformed(document) -> None:
     with pytest.raises(MalformedData):
         parse_opening(encode_canonical(document))
     with pytest.raises(MalformedData):
-        parse_aggregate(encode_canonical(document), root=b"", blindings_root=b"")
+        parse_aggregate(encode_canonical(document), root=b"", openings_root=b"")
 
 
 @pytest.mark.parametrize("indices", [(4, 1), (1, 1)])

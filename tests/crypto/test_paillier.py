@@ -37,6 +37,12 @@ def test_a_fresh_key_has_the_form_short_exponents_need():
     assert str(key.q) not in repr(key)
 
 
+def test_a_seed_gives_one_key():
+    key = keys.derive_private_key(SEED, 2048)
+    assert key == keys.derive_private_key(SEED, 2048)
+    assert key.public != keys.derive_private_key(bytes(32), 2048).public
+
+
 @pytest.mark.parametrize("bits", [1024, 2040, 2050, 16384])
 def test_a_size_nobody_should_use_is_refused(bits):
     with pytest.raises(PaillierKeyRefused):

@@ -13,13 +13,14 @@ from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.crypto.vfile_blocks import PedersenBlock
 from walrusd.crypto.vfile_checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
     verify_verification_file,
 )
-from walrusd.crypto.vfile_header import FileSubject, Quantisation, Section
+from walrusd.crypto.vfile_header import FileSubject, Quantisation
 from walrusd.errors import DecryptionFailed, MalformedData, PeerFault, VerificationFailed
 
 N = 8
@@ -35,23 +36,31 @@ SUBJECT = FileSubject(
 QUANTISATION = Quantisation(scale_bits=20, value_bits=25, entries=21)
 UPDATE = np.random.default_rng(3).integers(-(2**24), 2**24, 21).astype(np.int32)
 BLINDINGS = [11, 12, 13]
+OPENINGS = [blinding.to_bytes(32, "big") for blinding in BLINDINGS]
 LEAVES = [bytes([i]) * 32 for i in range(5)]
 COST = CostFunction({"loss": "cross_entropy", "steps": 4}, np.array([9, 7, 5, -4], np.int64))
 
 
-def build(subject=SUBJECT, quantisation=QUANTISATION, leaves=LEAVES, **changes):
+def build(subject=SUBJECT, quantisation=QUANTISATION, leaves=LEAVES, commitments=None, **changes):
     update_root = compute_update_root(UPDATE)
     trace_root = vfile.merkle.compute_root(leaves)
     context = pedersen.compute_pok_context(subject.ctx(), trace_root, update_root)
+    commitments = commitments or rows.commit_rows(UPDATE, BLINDINGS, N)
+    block = {
+        "row_length": N,
+        "count": len(commitments),
+        "root": rows.compute_scheme_root(commitments),
+        "cost_commitment": pedersen.commit(5, 99),
+        "cost_proof": pedersen.prove_opening(context, 5, 99),
+    }
+    block |= {name: changes.pop(name) for name in block.keys() & changes.keys()}
     arguments = {
         "update_root": update_root,
         "trace_leaves": leaves,
-        "row_commitments": rows.commit_rows(UPDATE, BLINDINGS, N),
-        "row_length": N,
+        "scheme": PedersenBlock(**block),
+        "committed": b"".join(commitments),
         "cost": COST,
         "cost_key": COST_KEY,
-        "cost_commitment": pedersen.commit(5, 99),
-        "cost_proof": pedersen.prove_opening(context, 5, 99),
     }
     return build_verification_file(subject, quantisation, **(arguments | changes))
 
@@ -97,7 +106,7 @@ def test_what_was_put_in_comes_out():
     cost = open_cost(FILE, COST_KEY)
     assert cost.definition == COST.definition
     assert cost.trajectory.tolist() == COST.trajectory.tolist()
-    verify_file_update(FILE, UPDATE, BLINDINGS)
+    verify_file_update(FILE, UPDATE, OPENINGS)
 
 
 def test_every_flipped_header_byte_is_found():
@@ -221,7 +230,7 @@ def test_bad_contents_are_named():
     assert failed_checks(one_leaf) == ["trace"]
     outside = b"\x80" + bytes(46) + b"\x04"
     commitments = [outside, *rows.commit_rows(UPDATE, BLINDINGS, N)[1:]]
-    assert failed_checks(build(row_commitments=commitments)) == ["row commitments"]
+    assert failed_checks(build(commitments=commitments)) == ["row commitments"]
 
 
 def test_cost_key_is_committed():
@@ -243,9 +252,9 @@ def test_opened_update_is_checked():
     wide = replace(FILE, header=replace(FILE.header, quantisation=Quantisation(20, 24, 21)))
     for file, update in ((FILE, changed), (FILE, UPDATE[:-1]), (wide, UPDATE)):
         with pytest.raises(VerificationFailed):
-            verify_file_update(file, update, BLINDINGS)
+            verify_file_update(file, update, OPENINGS)
     with pytest.raises(VerificationFailed, match="row commitments"):
-        verify_file_update(FILE, UPDATE, [11, 12, 14])
+        verify_file_update(FILE, UPDATE, [*OPENINGS[:2], OPENINGS[0]])
 
 
 def test_context_is_that_of_the_protocol():
@@ -284,5 +293,5 @@ def test_loss_root_needs_the_key():
 
 
 def test_sections_have_the_bytes_of_the_file():
-    assert b"".join(FILE.section(section) for section in Section) == DATA[HEADER_END + 32 :]
+    assert b"".join(FILE.section(section) for section in FILE.sections) == DATA[HEADER_END + 32 :]
     assert vfile_checks.Check("x", ok=True).detail == ""

@@ -95,7 +95,7 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
         slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
         states={0: Path(forged["states"][0]).read_bytes()},
         update=Path(forged["update"]).read_bytes(),
-        blindings=(bytes(32),),
+        openings=(bytes(32),),
         cost_key=bytes(32),
         rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17)),
     )

@@ -11,7 +11,7 @@ TERMS = {
 }
 
 
-async def open_task(owner, publisher, **terms) -> tuple[str, str]:
+async def open_task(owner, publisher, parameters=None, **terms) -> tuple[str, str]:
     """List the digits and open a task on them."""
     listed = await owner.api.dataset_add(str(DIGITS), "digits", "handwritten digits", SCHEMA)
     published = await publisher.api.task_publish(
@@ -20,6 +20,7 @@ async def open_task(owner, publisher, **terms) -> tuple[str, str]:
             "plan": make_plan(),
             "datasets": [{"dataset": listed["dataset"], "version": 1}],
             "terms": TERMS | terms,
+            **(parameters or {}),
         }
     )
     return listed["dataset"], published["task"]

@@ -9,17 +9,21 @@ from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.errors import MalformedData, VerificationFailed
 
 VERSION = 1
+MAX_OPENING_BYTES = 1024
+"""As wide as the widest Paillier modulus."""
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """``W = Σ w_k·V_k`` as int64 little-endian, its summed row blindings, and the parts.
+    """``W = Σ w_k·V_k`` as int64 little-endian, what opens it, and the parts.
 
-    ``parts`` are ``(submission id, weight)`` in the order in which the contributors joined.
+    ``openings`` are the summed blindings, one a row, in the Pedersen scheme, and the proof of
+    decryption, alone, in the Paillier scheme. ``parts`` are ``(submission id, weight)`` in the
+    order in which the contributors joined.
     """
 
     vector: bytes
-    blindings: tuple[bytes, ...]
+    openings: tuple[bytes, ...]
     parts: tuple[tuple[bytes, int], ...]
 
     @property
@@ -28,9 +32,9 @@ class Aggregate:
         return compute_chunk_root(self.vector)
 
     @property
-    def blindings_root(self) -> bytes:
-        """The RFC 6962 root over the summed blindings, one leaf each."""
-        return merkle.compute_root(self.blindings)
+    def openings_root(self) -> bytes:
+        """The RFC 6962 root over the openings, one leaf each."""
+        return merkle.compute_root(self.openings)
 
     def to_bytes(self) -> bytes:
         """Return the canonical encoding."""
@@ -38,13 +42,13 @@ class Aggregate:
             {
                 0: VERSION,
                 1: self.vector,
-                2: list(self.blindings),
+                2: list(self.openings),
                 3: [[name, weight] for name, weight in self.parts],
             }
         )
 
 
-def parse_aggregate(data: bytes, *, root: bytes, blindings_root: bytes) -> Aggregate:
+def parse_aggregate(data: bytes, *, root: bytes, openings_root: bytes) -> Aggregate:
     """Read an aggregate and check it against the roots on the chain.
 
     Raises:
@@ -55,7 +59,7 @@ def parse_aggregate(data: bytes, *, root: bytes, blindings_root: bytes) -> Aggre
         aggregate = _from_map(decode_canonical(data))
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedData("the aggregate does not have the layout of version 1") from error
-    if aggregate.root != root or aggregate.blindings_root != blindings_root:
+    if aggregate.root != root or aggregate.openings_root != openings_root:
         raise VerificationFailed("the aggregate does not have the recorded roots")
     return aggregate
 
@@ -63,14 +67,14 @@ def parse_aggregate(data: bytes, *, root: bytes, blindings_root: bytes) -> Aggre
 def _from_map(value: Any) -> Aggregate:
     if not isinstance(value, dict) or set(value) != {0, 1, 2, 3} or value[0] != VERSION:
         raise ValueError("unknown version or fields")
-    vector, blindings, parts = value[1], value[2], value[3]
-    if not isinstance(blindings, list) or not isinstance(parts, list) or not blindings:
-        raise ValueError("blindings and parts are lists")
+    vector, openings, parts = value[1], value[2], value[3]
+    if not isinstance(openings, list) or not isinstance(parts, list) or not openings:
+        raise ValueError("openings and parts are lists")
     if not isinstance(vector, bytes) or not vector or len(vector) % 8:
         raise ValueError("the vector is not int64")
-    if any(not isinstance(b, bytes) or len(b) != 32 for b in blindings):
-        raise ValueError("a blinding has 32 bytes")
+    if any(not isinstance(o, bytes) or not 32 <= len(o) <= MAX_OPENING_BYTES for o in openings):
+        raise ValueError("an opening has another size")
     for name, weight in parts:
         if not isinstance(name, bytes) or len(name) != 32 or type(weight) is not int or weight < 1:
             raise ValueError("a part is a submission id and a positive weight")
-    return Aggregate(vector, tuple(blindings), tuple((name, weight) for name, weight in parts))
+    return Aggregate(vector, tuple(openings), tuple((name, weight) for name, weight in parts))

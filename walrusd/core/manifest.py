@@ -8,11 +8,25 @@ from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import MalformedData
 
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_MODULUS_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class PaillierOffer:
+    """The key that updates are encrypted to: the modulus, big-endian, and the proof that it binds.
+
+    ``key_id`` is what the publisher derives the primes from, with a secret; it says nothing to
+    anybody else.
+    """
+
+    modulus: bytes
+    proof: bytes
+    key_id: bytes
 
 
 @dataclass(frozen=True)
 class TaskManifest:
-    """A title, the plan's canonical text, and where the initial weights are.
+    """A title, the plan's canonical text, where the initial weights are; Paillier's key if any.
 
     ``weights_blob`` is the u256 blob id of the file manifest of the safetensors bytes, and
     ``weights_digest`` that manifest's digest. They only transport the weights: what binds is the
@@ -23,10 +37,11 @@ class TaskManifest:
     plan: str
     weights_blob: int
     weights_digest: bytes
+    paillier: PaillierOffer | None = None
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no spaces, integers above 2**53 as text."""
-        document = {
+        document: dict[str, Any] = {
             "version": 1,
             "title": self.title,
             "plan": self.plan,
@@ -35,6 +50,12 @@ class TaskManifest:
                 "digest": self.weights_digest.hex(),
             },
         }
+        if self.paillier is not None:
+            document["paillier"] = {
+                "modulus": self.paillier.modulus.hex(),
+                "proof": self.paillier.proof.hex(),
+                "key_id": self.paillier.key_id.hex(),
+            }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return text.encode("ascii")
 
@@ -71,7 +92,14 @@ def _from_document(document: dict[str, Any]) -> TaskManifest:
         plan=plan,
         weights_blob=_read_blob_id(weights["blob"]),
         weights_digest=bytes.fromhex(weights["digest"]),
+        paillier=_read_offer(document["paillier"]) if "paillier" in document else None,
     )
+
+
+def _read_offer(value: Any) -> PaillierOffer:
+    if len(value["modulus"]) > 2 * MAX_MODULUS_BYTES or len(value["key_id"]) != 64:
+        raise ValueError("a modulus or a key id has an impossible size")
+    return PaillierOffer(*(bytes.fromhex(value[name]) for name in ("modulus", "proof", "key_id")))
 
 
 def _read_blob_id(value: Any) -> int:

@@ -31,15 +31,16 @@ class Opening:
     """The payload.
 
     ``state_roots`` has S+1 entries, ``slot_roots`` S (of segments 1 … S). ``states`` maps a
-    boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``blindings``
-    are 32-byte big-endian scalars, one a commitment row; ``cost_key`` opens the cost section.
+    boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``openings``
+    open the update's commitments: 32-byte big-endian scalars, one a row, in the Pedersen scheme,
+    the seed of the encryption, alone, in the Paillier scheme. ``cost_key`` opens the cost section.
     """
 
     state_roots: tuple[bytes, ...]
     slot_roots: tuple[bytes, ...]
     states: dict[int, bytes]
     update: bytes
-    blindings: tuple[bytes, ...]
+    openings: tuple[bytes, ...]
     cost_key: bytes
     rows: tuple[OpenedRow, ...]
 
@@ -60,7 +61,7 @@ class Opening:
                 2: list(self.slot_roots),
                 3: [[boundary, self.states[boundary]] for boundary in sorted(self.states)],
                 4: self.update,
-                5: list(self.blindings),
+                5: list(self.openings),
                 6: self.cost_key,
                 7: [
                     [row.proof.index, row.proof.salt, list(row.proof.path), row.data]
@@ -129,7 +130,7 @@ def _from_map(value: Any) -> Opening:
         slot_roots=_hashes(value[2]),
         states=states,
         update=update,
-        blindings=_hashes(value[5]),
+        openings=_hashes(value[5]),
         cost_key=_hashes([value[6]])[0],
         rows=tuple(
             OpenedRow(_bytes(data), RowProof(_index(index), _hashes([salt])[0], _hashes(path)))

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from walrusd.crypto import merkle
 from walrusd.crypto.chunks import compute_chunk_root, compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
-from walrusd.crypto.g1 import decode_point
-from walrusd.crypto.pedersen import compute_pok_context, verify_proof
-from walrusd.crypto.rows import Update, compute_row_count, compute_scheme_root, verify_rows
+from walrusd.crypto.pedersen import verify_proof
+from walrusd.crypto.rows import Update
+from walrusd.crypto.scheme_checks import (
+    compute_knowledge_context,
+    list_scheme_checks,
+    verify_scheme_opening,
+)
 from walrusd.crypto.stream import decrypt_bytes, verify_key_check
 from walrusd.crypto.vfile import VerificationFile, read_verification_file
-from walrusd.crypto.vfile_header import Section
 from walrusd.errors import PeerFault, VerificationFailed
 
 
@@ -52,12 +55,12 @@ def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
     return parse_cost_function(plaintext)
 
 
-def verify_file_update(file: VerificationFile, update: Update, blindings: Sequence[int]) -> None:
-    """Check an opened update against the file: its root, range, and every row commitment.
+def verify_file_update(file: VerificationFile, update: Update, openings: Sequence[bytes]) -> None:
+    """Check an opened update against the file: its root, range, and every commitment.
 
     Raises:
         VerificationFailed: if the update is not the committed one.
-        MalformedData: if a row commitment or the number of blindings is wrong.
+        MalformedData: if a commitment or the number of openings is wrong.
     """
     quantisation = file.header.quantisation
     bound = 1 << (quantisation.value_bits - 1)
@@ -69,7 +72,7 @@ def verify_file_update(file: VerificationFile, update: Update, blindings: Sequen
         raise VerificationFailed(f"the update does not fit {quantisation.value_bits} bits")
     if compute_update_root(update) != file.header.update_root:
         raise VerificationFailed("the update does not have the committed root")
-    verify_rows(update, blindings, file.row_commitments, file.header.scheme.row_length)
+    verify_scheme_opening(file, update, openings)
 
 
 def inspect_verification_file(
@@ -84,8 +87,7 @@ def inspect_verification_file(
     checks += [
         ("sections", lambda: _check_sections(file)),
         ("trace", lambda: _check_trace(file)),
-        ("row root", lambda: _check_row_root(file)),
-        ("row commitments", lambda: _check_points(file)),
+        *list_scheme_checks(file),
         ("cost proof", lambda: _check_proof(file)),
     ]
     if cost_key is not None:
@@ -142,7 +144,7 @@ def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
 
 
 def _check_sections(file: VerificationFile) -> None:
-    for section in Section:
+    for section in file.sections:
         if compute_chunk_root(file.section(section)) != file.section_roots[section]:
             raise VerificationFailed(f"the {section.name.lower()} section was changed")
 
@@ -154,23 +156,9 @@ def _check_trace(file: VerificationFile) -> None:
         raise VerificationFailed("the trace leaves do not give the trace root")
 
 
-def _check_row_root(file: VerificationFile) -> None:
-    scheme = file.header.scheme
-    rows = compute_row_count(file.header.quantisation.entries, scheme.row_length)
-    if not rows == scheme.rows == len(file.row_commitments):
-        raise VerificationFailed(f"the update takes {rows} row commitments")
-    if compute_scheme_root(file.row_commitments) != scheme.rows_root:
-        raise VerificationFailed("the row commitments do not give their root")
-
-
-def _check_points(file: VerificationFile) -> None:
-    for commitment in file.row_commitments:
-        decode_point(commitment)
-
-
 def _check_proof(file: VerificationFile) -> None:
     header = file.header
-    context = compute_pok_context(header.subject.ctx(), header.trace_root, header.update_root)
+    context = compute_knowledge_context(header)
     verify_proof(context, header.scheme.cost_commitment, header.scheme.cost_proof)
 
 

@@ -11,7 +11,7 @@ from walrusd.core.lifecycle import SubmissionState
 from walrusd.crypto.rows import compute_row_count
 from walrusd.errors import PeerFault, VerificationFailed
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.heavy import check_aggregate_rows, run_heavy
+from walrusd.services.schemes import check_aggregate, compute_decryption_context
 from walrusd.services.tools import Tools
 from walrusd.units import BlobId, address_bytes
 
@@ -32,7 +32,7 @@ async def read_accepted(tools: Tools, task: ob.Task) -> list[ob.Submission]:
 
 
 class AggregateChecker:
-    """Verifies aggregates against row commitments, with challenges drawn on this machine."""
+    """Verifies aggregates against what was committed, with challenges drawn on this machine."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
@@ -55,7 +55,7 @@ class AggregateChecker:
                 parse_aggregate,
                 data,
                 root=task.aggregate.root,
-                blindings_root=task.aggregate.blindings_root,
+                openings_root=task.aggregate.blindings_root,
             )
         )
         if len(aggregate.vector) != 8 * plan.weight_count:
@@ -65,13 +65,9 @@ class AggregateChecker:
         if aggregate.parts != expected:
             raise VerificationFailed("the aggregate is not made of the accepted submissions")
         files = [await self._fetcher.file_of(task, sub) for sub in accepted]
-        await run_heavy(
-            check_aggregate_rows,
-            aggregate.vector,
-            [weight for _name, weight in expected],
-            [list(file.row_commitments) for file in files],
-            [int.from_bytes(blinding, "big") for blinding in aggregate.blindings],
-        )
+        context = compute_decryption_context(await self._tools.contract.market(), task)
+        weights = [weight for _name, weight in expected]
+        await check_aggregate(context, aggregate, weights, files)
         return VerifiedAggregate(
             aggregate, tuple(sub.id for sub in accepted), sum(weight for _name, weight in expected)
         )

@@ -15,14 +15,13 @@ from walrusd.crypto import pedersen
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import Tree
-from walrusd.crypto.rows import compute_row_count, compute_scheme_root, derive_row_blindings
 from walrusd.crypto.vfile import build_verification_file, read_verification_file
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.heavy import commit_update, run_heavy
 from walrusd.services.replayer import quantisation_of
 from walrusd.services.results import read_update
+from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
@@ -82,44 +81,43 @@ class Committer(Service):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        _manifest, plan = await self._fetcher.plan_of(case.task)
+        manifest, plan = await self._fetcher.plan_of(case.task)
         update = await read_update(tools, case, plan, trained)
         update_root = compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
-        blindings = derive_row_blindings(
-            tools.keys.contributor_secret,
-            address_bytes(case.task.id),
-            address_bytes(case.submission.contributor),
-            update_root,
-            compute_row_count(plan.weight_count),
-        )
-        commitments = await run_heavy(commit_update, update, blindings)
         leaves = trace_leaves(trained)
         tree = Tree(leaves)
         name = address_bytes(case.submission.id)
         blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
-        cost_commitment = pedersen.commit(trained["cost"], blinding)
         context = pedersen.compute_pok_context(case.ctx, tree.root, update_root)
-        proof = pedersen.prove_opening(context, trained["cost"], blinding)
+        cost = CostProof(
+            context,
+            commitment=pedersen.commit(trained["cost"], blinding),
+            proof=pedersen.prove_opening(context, trained["cost"], blinding),
+        )
+        scheme = read_task_scheme(case.task, manifest, plan)
+        openings = derive_openings(tools, case, scheme, update_root)
+        block, committed = await commit_update(
+            tools, case.submission.id, scheme, update, openings=openings, cost=cost
+        )
         data = build_verification_file(
             case.subject,
             quantisation_of(plan),
             update_root=update_root,
             trace_leaves=leaves,
-            row_commitments=commitments,
+            scheme=block,
+            committed=committed,
             cost=cost_function(trained),
             cost_key=derive_cost_key(tools.keys, name),
-            cost_commitment=cost_commitment,
-            cost_proof=proof,
         )
         stored = await tools.store.put(data, epochs=tools.settings.walrus.epochs)
         return {
             "trace_root": tree.root.hex(),
             "update_root": update_root.hex(),
-            "scheme_root": compute_scheme_root(commitments).hex(),
-            "scheme_rows": len(commitments),
+            "scheme_root": block.root.hex(),
+            "scheme_rows": block.count,
             "leaf_zero_path": [h.hex() for h in tree.path(0)],
-            "cost_commitment": cost_commitment.hex(),
-            "cost_proof": proof.hex(),
+            "cost_commitment": cost.commitment.hex(),
+            "cost_proof": cost.proof.hex(),
             "file_digest": read_verification_file(data).digest.hex(),
             "file_blob": str(stored.blob_id),
         }

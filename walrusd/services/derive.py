@@ -45,6 +45,11 @@ def derive_abstention(keys: KeyBundle, challenge: bytes) -> tuple[bytes, bytes]:
     return raw[:32], raw[32:]
 
 
+def derive_paillier_seed(keys: KeyBundle, key_id: bytes) -> bytes:
+    """Return the seed of the Paillier key of a task of ours; its manifest carries ``key_id``."""
+    return derive_key(keys.contributor_secret, key_id, Tag.PAILLIER_SECRET.text)
+
+
 def derive_dataset_key(keys: KeyBundle, key_id: bytes) -> bytes:
     """Return the key of a dataset of ours; its public description carries ``key_id``."""
     return derive_key(keys.contributor_secret, key_id, Tag.DATASET_SECRET.text)

@@ -29,6 +29,8 @@ from walrusd.crypto.vfile import VerificationFile, read_verification_file
 from walrusd.errors import BlobCorrupt, MalformedData, PeerFault, VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
+from walrusd.services.heavy_paillier import check_key
+from walrusd.services.schemes import check_file_scheme, compute_key_context, read_task_scheme
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.state import Tensors
@@ -72,16 +74,26 @@ class Fetcher:
         Raises:
             MalformedData, PlanRefused: if they are not what the task's digests name, or the plan
                 is another or a bigger one than the task's terms say.
+            PaillierKeyRefused: if updates would be encrypted to a key that does not bind.
         """
         if task.manifest_digest not in self._plans:
             data = await self._tools.store.get(BlobId(task.manifest_blob), MAX_MANIFEST_BYTES)
             manifest = parse_task_manifest(data, task.manifest_digest)
-            self._plans[task.manifest_digest] = manifest, parse_plan(manifest.plan.encode("ascii"))
+            plan = parse_plan(manifest.plan.encode("ascii"))
+            await self._check_key(manifest)
+            self._plans[task.manifest_digest] = manifest, plan
             if len(self._plans) > PLANS_KEPT:
                 self._plans.popitem(last=False)
         manifest, plan = self._plans[task.manifest_digest]
         check_plan_of_task(task, plan)
+        read_task_scheme(task, manifest, plan)
         return manifest, plan
+
+    async def _check_key(self, manifest: TaskManifest) -> None:
+        """Check the key in a manifest, whatever the scheme: another task may name the same one."""
+        if manifest.paillier is not None:
+            context = compute_key_context(await self._tools.contract.market())
+            await run_heavy(check_key, manifest.paillier.modulus, manifest.paillier.proof, context)
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
@@ -182,14 +194,16 @@ class Fetcher:
         """
         commitment = submission.commitment
         assert commitment is not None
-        _manifest, plan = await self.plan_of(task)
-        # A leaf a segment, a point a row, a number a step.
-        bound = 32 * (plan.segments + 1) + 48 * commitment.scheme_rows + 16 * plan.steps
+        manifest, plan = await self.plan_of(task)
+        # A leaf a segment, a number a step, and what the scheme takes.
+        bound = 32 * (plan.segments + 1) + 16 * plan.steps
+        scheme = read_task_scheme(task, manifest, plan)
+        bound += scheme.section_bytes
         data = await self._tools.store.get(BlobId(commitment.file_blob), bound + HEADER_ALLOWANCE)
         await run_heavy(check_file, data, commitment.file_digest)
         file = read_verification_file(data)
         header = file.header
-        found = (header.trace_root, header.update_root, header.scheme.rows_root, header.scheme.rows)
+        found = (header.trace_root, header.update_root, header.scheme.root, header.scheme.count)
         if found != (
             commitment.trace_root,
             commitment.update_root,
@@ -197,6 +211,7 @@ class Fetcher:
             commitment.scheme_rows,
         ):
             raise VerificationFailed("the verification file holds other roots than the chain")
+        check_file_scheme(file, scheme)
         return file
 
     async def opening_of(self, case: Case, key: bytes) -> Opening:

@@ -7,7 +7,6 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.opening import Opening
-from walrusd.crypto.rows import derive_row_blindings
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
@@ -17,6 +16,7 @@ from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
 from walrusd.services.holdings import make_seat_envelope
 from walrusd.services.results import read_state, read_update
+from walrusd.services.schemes import derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.training.random import compute_segment_rows
@@ -99,7 +99,7 @@ class Opener(Service):
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
         assert submission.commitment is not None
-        _manifest, plan = await self._fetcher.plan_of(case.task)
+        manifest, plan = await self._fetcher.plan_of(case.task)
         segments = case.dealt_segments()
         boundaries = {segment - 1 for segment in segments} | {plan.segments}
         indices = sorted(
@@ -112,13 +112,9 @@ class Opener(Service):
         dek = await submission_dataset_key(tools, case)
         path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
-        blindings = derive_row_blindings(
-            tools.keys.contributor_secret,
-            address_bytes(case.task.id),
-            address_bytes(submission.contributor),
-            submission.commitment.update_root,
-            submission.commitment.scheme_rows,
-        )
+        update_root = submission.commitment.update_root
+        scheme = read_task_scheme(case.task, manifest, plan)
+        openings = derive_openings(tools, case, scheme, update_root)
         records = trained["segments"]
         return Opening(
             state_roots=(
@@ -131,7 +127,7 @@ class Opener(Service):
                 for boundary in sorted(boundaries)
             },
             update=await read_update(tools, case, plan, trained),
-            blindings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
+            openings=tuple(openings),
             cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
             rows=tuple(rows),
         )

@@ -1,33 +1,31 @@
 """Open tasks, and publish the weighted sum of what was accepted."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.economics import compute_required_funds
-from walrusd.core.lifecycle import TaskPhase
-from walrusd.core.manifest import TaskManifest
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.core.lifecycle import Scheme, TaskPhase
+from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.crypto.rows import compute_aggregate, sum_blindings
 from walrusd.errors import (
     BadRequest,
     InsufficientBalance,
     MalformedData,
     ObjectNotFound,
     PlanRefused,
-    VerificationFailed,
 )
 from walrusd.services.aggregates import AggregateChecker, read_accepted
-from walrusd.services.facts import Case, read_tasks
+from walrusd.services.aggregator import Aggregator
+from walrusd.services.derive import derive_paillier_seed
+from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher, write_privately
-from walrusd.services.heavy import check_update_rows, run_heavy
-from walrusd.services.holdings import find_opening_key
-from walrusd.services.replayer import Replayer
+from walrusd.services.heavy import run_heavy
+from walrusd.services.heavy_paillier import make_key
+from walrusd.services.schemes import compute_key_context, compute_slot_bits
 from walrusd.services.service import Service
 from walrusd.services.staker import check_dataset_for_plan, read_version
 from walrusd.services.task_request import (
@@ -35,6 +33,7 @@ from walrusd.services.task_request import (
     digest_request,
     read_datasets,
     read_given_weights,
+    read_key_bits,
     read_parent,
     read_title,
 )
@@ -56,7 +55,7 @@ class Publisher(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
-        self._replayer = Replayer(tools, fetcher, self.name)
+        self._aggregator = Aggregator(tools, fetcher, self.name)
 
     # --- opening a task -----------------------------------------------------------------------
 
@@ -90,7 +89,8 @@ class Publisher(Service):
             )
             await self._check_balance(funds)
             await self._check_datasets(plan, datasets)
-            manifest, blob, state_root_0 = await self._store(plan, title, params, given)
+            offer = await self._offer_key(terms, plan, params, once)
+            manifest, blob, state_root_0 = await self._store(plan, params, given, title, offer)
             executed = await tools.contract.open_task(
                 terms,
                 funds=funds,
@@ -132,14 +132,33 @@ class Publisher(Service):
                     hint="see `walrusctl dataset show`",
                 ) from error
 
+    async def _offer_key(
+        self, terms: ob.Terms, plan: Plan, params: dict[str, Any], once: str
+    ) -> PaillierOffer | None:
+        """Return the key of a Paillier task: derived from what names the request, so the same."""
+        bits = read_key_bits(params)
+        if terms.scheme != Scheme.PAILLIER:
+            return None
+        compute_slot_bits(terms, plan)
+        key_id = hashlib.sha256(once.encode()).digest()
+        seed = derive_paillier_seed(self.tools.keys, key_id)
+        context = compute_key_context(await self.tools.contract.market())
+        modulus, proof = await run_heavy(make_key, seed, bits, context)
+        return PaillierOffer(modulus, proof, key_id)
+
     async def _store(
-        self, plan: Plan, title: str, params: dict[str, Any], given: bytes | None
+        self,
+        plan: Plan,
+        params: dict[str, Any],
+        given: bytes | None,
+        title: str,
+        offer: PaillierOffer | None,
     ) -> tuple[TaskManifest, BlobId, bytes]:
         tools = self.tools
         weights, state_root_0 = await self._initial_weights(plan, params, given)
         stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
         manifest = TaskManifest(
-            title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest
+            title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest, offer
         )
         blob = await tools.store.put(manifest.to_bytes(), epochs=tools.settings.walrus.epochs)
         return manifest, blob.blob_id, state_root_0
@@ -187,26 +206,12 @@ class Publisher(Service):
     async def _aggregate(self, task: ob.Task) -> None:
         tools = self.tools
         accepted = await read_accepted(tools, task)
-        market = await tools.contract.market()
-        cases = [Case(market, task, sub) for sub in accepted]
-        keys = [find_opening_key(tools, case) for case in cases]
-        missing = [c.submission.id for c, key in zip(cases, keys, strict=True) if key is None]
-        if missing or not cases:
-            self.log.info("waiting_for_keys", task=task.id, submissions=missing)
-            return
-        opened = [
-            await self._open_update(case, key)
-            for case, key in zip(cases, keys, strict=True)
-            if key is not None
-        ]
-        weights = [sub.weight for sub in accepted]
-        vector = compute_aggregate((update for update, _b in opened), weights)
-        summed = sum_blindings([blindings for _u, blindings in opened], weights)
-        aggregate = Aggregate(
-            vector.astype("<i8", copy=False).tobytes(),
-            tuple(r.to_bytes(32, "big") for r in summed),
-            tuple((address_bytes(sub.id), sub.weight) for sub in accepted),
-        )
+        summed = await self._aggregator.sum(task, accepted)
+        if summed is None:
+            return  # a key has not reached us yet
+        vector, openings = summed
+        parts = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
+        aggregate = Aggregate(vector, openings, parts)
         stored = await tools.store.put(aggregate.to_bytes(), epochs=tools.settings.walrus.epochs)
         with tools.database.transaction():
             begun = tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
@@ -221,23 +226,10 @@ class Publisher(Service):
         await tools.contract.record_aggregate(
             task.id,
             root=aggregate.root,
-            blindings_root=aggregate.blindings_root,
+            blindings_root=aggregate.openings_root,
             blob=stored.blob_id,
         )
         tools.protection.done(f"aggregate:{task.id}")
-
-    async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
-        """Return one accepted update and its row blindings, checked against its commitments."""
-        assert case.submission.commitment is not None
-        verified = await self._replayer.open(case, key)
-        opening = verified.opening
-        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
-        if compute_update_root(update) != case.submission.commitment.update_root:
-            raise VerificationFailed("an accepted update does not have its committed root")
-        blindings = [int.from_bytes(blinding, "big") for blinding in opening.blindings]
-        file = await self._fetcher.file_of(case.task, case.submission)
-        await run_heavy(check_update_rows, opening.update, blindings, list(file.row_commitments))
-        return update, blindings
 
     async def _apply(self, task: ob.Task) -> None:
         """Make the new model, once: the old weights plus the weighted mean of the updates."""

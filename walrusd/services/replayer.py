@@ -24,8 +24,8 @@ from walrusd.crypto.vfile_header import Quantisation
 from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher, write_privately
-from walrusd.services.heavy import check_update_rows, run_heavy
 from walrusd.services.progress import clear_progress, make_on_line
+from walrusd.services.schemes import check_opened_update
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart
 from walrusd.training.plan import Plan, check_plan_for_rows
@@ -124,8 +124,7 @@ class Replayer:
         _path, weights = await self._fetcher.initial_weights(case.task)
         check = partial(check_update, case, plan, opening, weights)
         await trio.to_thread.run_sync(check)
-        blindings = [int.from_bytes(blinding, "big") for blinding in opening.blindings]
-        await run_heavy(check_update_rows, opening.update, blindings, list(file.row_commitments))
+        await check_opened_update(file, opening)
         open_cost(file, opening.cost_key)
 
     async def replay(

@@ -5,12 +5,15 @@ import json
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.services.fetcher import read_file
 from walrusd.services.staker import NO_PARENT
 from walrusd.units import normalize_address
 
-PARAMETERS = frozenset({"title", "plan", "terms", "datasets", "parent", "weights_path", "again"})
+PARAMETERS = frozenset(
+    {"title", "plan", "terms", "datasets", "parent", "weights_path", "paillier_bits", "again"}
+)
 MAX_TITLE_BYTES = 128
 MAX_DATASETS = 8
 """As many as the contract takes."""
@@ -80,6 +83,17 @@ async def read_given_weights(params: dict[str, Any]) -> bytes | None:
             f"the weights file {path} cannot be read: {error.strerror}",
             hint="the path is read by the daemon",
         ) from error
+
+
+def read_key_bits(params: dict[str, Any]) -> int:
+    """Return the length of a Paillier task's modulus. Raises BadRequest if it is not possible."""
+    bits = params.get("paillier_bits", DEFAULT_BITS)
+    if type(bits) is not int or not MIN_BITS <= bits <= MAX_BITS or bits % 16:
+        raise BadRequest(
+            f"paillier_bits is a multiple of 16 from {MIN_BITS} to {MAX_BITS}",
+            hint=f"{DEFAULT_BITS} is the default",
+        )
+    return bits
 
 
 def digest_request(params: dict[str, Any], weights: bytes | None) -> str:

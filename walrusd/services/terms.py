@@ -37,6 +37,7 @@ _WINDOWS = {
     "jury_commit": 6 * _HOUR,
     "jury_reveal": 6 * _HOUR,
 }
+_SCHEMES = {"pedersen": Scheme.PEDERSEN, "paillier": Scheme.PAILLIER}
 _RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}
 
 
@@ -52,7 +53,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     given = {} if document is None else document
     if not isinstance(given, dict):
         raise BadRequest("terms is an object")
-    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights"}
+    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights", "scheme"}
     unknown = sorted(set(given) - known)
     if unknown:
         raise BadRequest(
@@ -61,9 +62,12 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     rule = given.get("weights", "equal")
     if not isinstance(rule, str) or rule not in _RULES:
         raise BadRequest(f"terms.weights is one of {', '.join(_RULES)}")
+    scheme = given.get("scheme", "pedersen")
+    if not isinstance(scheme, str) or scheme not in _SCHEMES:
+        raise BadRequest(f"terms.scheme is one of {', '.join(_SCHEMES)}")
     windows = {f"{name}_ms": _read_window(given, name) for name in _WINDOWS}
     return Terms(
-        scheme=Scheme.PEDERSEN,
+        scheme=_SCHEMES[scheme],
         weights_rule=_RULES[rule],
         **{name: _read_amount(given, name) for name in _AMOUNTS},
         **{name: _read_number(given, name) for name in _NUMBERS},

@@ -7,7 +7,9 @@ small order. The ``r^n`` of a textbook ciphertext is ``(h^α)^n``, so plain ``ph
 """
 
 import hashlib
+import itertools
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,7 +18,7 @@ import gmpy2
 import phe
 from gmpy2 import mpz
 
-from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.tags import Tag, hash_tagged, u64
 from walrusd.errors import PaillierKeyRefused
 
 MIN_BITS = 2048
@@ -140,34 +142,45 @@ def read_public_key(data: bytes) -> PublicKey:
     return PublicKey(n)
 
 
-def _draw_prime(bits: int) -> Any:
-    """Return a random prime ≡ 3 mod 4 whose two top bits are set.
+def _candidates(seed: bytes, bits: int) -> Iterator[Any]:
+    """Yield the numbers of ``seed`` that are ≡ 3 mod 4 and have their two top bits set.
 
-    Every candidate is drawn afresh: stepping from a random start would prefer primes after gaps.
+    Every candidate is hashed afresh: stepping from a start would prefer primes after gaps.
     """
     top, low = mpz(3) << (bits - 2), 3
-    while True:
-        candidate = mpz(secrets.randbits(bits)) | top | low
-        if gmpy2.is_prime(candidate, _PRIME_TESTS):
-            return candidate
+    for counter in itertools.count():
+        state = hashlib.shake_256(Tag.PAILLIER_PRIME.prefix + seed + u64(counter))
+        yield mpz(int.from_bytes(state.digest(bits // 8), "big")) | top | low
 
 
-def generate_private_key(bits: int = DEFAULT_BITS) -> PrivateKey:
-    """Return a fresh key with ``p ≡ q ≡ 3 (mod 4)`` and ``gcd(p−1, q−1) = 2``.
+def derive_private_key(seed: bytes, bits: int = DEFAULT_BITS) -> PrivateKey:
+    """Return the key of a secret 32-byte seed, with ``p ≡ q ≡ 3 (mod 4)``, ``gcd(p−1, q−1) = 2``.
 
-    The short exponents need both conditions; ``phe`` promises neither. About 0.2 s at 3072 bits.
+    The short exponents need both conditions; ``phe`` promises neither. The same seed gives the
+    same key, so a daemon need not store what it can derive. About 0.2 s at 3072 bits.
 
     Raises:
-        PaillierKeyRefused: if ``bits`` is not a whole number of bytes from 2048 to 8192.
+        PaillierKeyRefused: if ``bits`` is not a multiple of 16 from 2048 to 8192.
     """
     if not MIN_BITS <= bits <= MAX_BITS or bits % 16:
         raise PaillierKeyRefused(
             f"a Paillier key has {MIN_BITS} to {MAX_BITS} bits, a multiple of 16, not {bits}"
         )
-    while True:
-        p, q = _draw_prime(bits // 2), _draw_prime(bits // 2)
+    primes = (
+        candidate
+        for candidate in _candidates(seed, bits // 2)
+        if gmpy2.is_prime(candidate, _PRIME_TESTS)
+    )
+    p = next(primes)
+    for q in primes:
         if p != q and gmpy2.gcd(p - 1, q - 1) == 2 and gmpy2.gcd(p * q, (p - 1) * (q - 1)) == 1:
-            return PrivateKey(PublicKey(int(p * q)), int(p), int(q))
+            break
+    return PrivateKey(PublicKey(int(p * q)), int(p), int(q))
+
+
+def generate_private_key(bits: int = DEFAULT_BITS) -> PrivateKey:
+    """Return the key of a fresh seed. Raises as ``derive_private_key``."""
+    return derive_private_key(secrets.token_bytes(32), bits)
 
 
 def restore_private_key(p: int, q: int) -> PrivateKey:

@@ -1,0 +1,74 @@
+"""The main job under encryption: the publisher adds up what nobody has opened to it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.services.plays import approve_keys, open_task, wait_phase
+from tests.services.world import open_world, wait_for
+from walrusd.core.aggregate import Aggregate
+from walrusd.core.lifecycle import Scheme
+from walrusd.crypto.vfile_blocks import PaillierBlock
+from walrusd.errors import BadRequest, PaillierProofInvalid
+from walrusd.services.aggregates import read_accepted
+from walrusd.services.schemes import check_aggregate, compute_decryption_context
+from walrusd.settings.model import Role
+
+
+@pytest.mark.timeout(280)
+async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        owner = await world.start("owner", Role.DATASET_OWNER)
+        publisher = await world.start("publisher", Role.PUBLISHER)
+        verifiers = [await world.start(f"v{n}", Role.VERIFIER) for n in range(3)]
+
+        async def seats():
+            return len((await publisher.tools.contract.pool()).seats) == len(verifiers)
+
+        await wait_for(seats)
+        peers = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(3)]
+        _dataset, task_id = await open_task(
+            owner,
+            publisher,
+            scheme="paillier",
+            max_submissions=3,
+            parameters={"paillier_bits": 2048},
+        )
+        await approve_keys(owner, 3)
+        shown = await wait_phase(publisher, task_id, "aggregated", 90)
+        assert {sub["state"] for sub in shown["submissions"]} == {"accepted"}
+
+        checked = await peers[0].api.task_aggregate(task_id)
+        assert checked["verified"]
+
+        task = await peers[0].tools.contract.task(task_id)
+        assert task.terms.scheme == Scheme.PAILLIER
+        verified = await peers[0].api.checker.verify(task)
+        accepted = await read_accepted(peers[0].tools, task)
+        files = [await peers[0].api.fetcher.file_of(task, sub) for sub in accepted]
+        assert all(isinstance(file.header.scheme, PaillierBlock) for file in files)
+
+        # Nobody's word for it: a sum that is off by one is not proven.
+        vector = np.frombuffer(verified.aggregate.vector, "<i8").copy()
+        vector[7] += 1
+        wrong = Aggregate(vector.tobytes(), verified.aggregate.openings, verified.aggregate.parts)
+        context = compute_decryption_context(await peers[0].tools.contract.market(), task)
+        with pytest.raises(PaillierProofInvalid):
+            await check_aggregate(context, wrong, [sub.weight for sub in accepted], files)
+
+        async def model():
+            return (await publisher.api.task_show(task_id))["model"]
+
+        assert await wait_for(model)
+        assert (await world.admin("/supply"))["conserved"] is True
+
+
+@pytest.mark.timeout(60)
+async def test_keys_that_are_too_short_are_refused(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        publisher = await world.start("publisher", Role.PUBLISHER, Role.DATASET_OWNER)
+        with pytest.raises(BadRequest, match="paillier_bits is a multiple of 16 from 2048"):
+            await open_task(
+                publisher, publisher, scheme="paillier", parameters={"paillier_bits": 1024}
+            )

@@ -1,0 +1,103 @@
+"""Does the scheme's part of a verification file hold? One set of checks per scheme.
+
+An update is opened by 32-byte values: one blinding a row for Pedersen (a scalar, big-endian), the
+seed of the encryption, alone, for Paillier.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from walrusd.crypto.g1 import decode_point
+from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.paillier.modulus_proof import verify_modulus
+from walrusd.crypto.paillier.proofs import (
+    compute_ciphertext_root,
+    verify_knowledge,
+    verify_opening,
+)
+from walrusd.crypto.pedersen import compute_pok_context
+from walrusd.crypto.rows import Update, compute_row_count, verify_rows
+from walrusd.crypto.vfile import VerificationFile
+from walrusd.crypto.vfile_blocks import PaillierBlock, PedersenBlock
+from walrusd.crypto.vfile_header import FileHeader, FileSubject
+from walrusd.errors import MalformedData, VerificationFailed
+
+NamedCheck = tuple[str, Callable[[], None]]
+
+
+def compute_modulus_context(subject: FileSubject) -> bytes:
+    """Return what a task's modulus proof is made for: ``chain id ‖ package``."""
+    return subject.chain_id + subject.package
+
+
+def compute_knowledge_context(header: FileHeader) -> bytes:
+    """Return what the proofs of a submission are bound to: ``ctx ‖ trace root ‖ update root``."""
+    return compute_pok_context(header.subject.ctx(), header.trace_root, header.update_root)
+
+
+def list_scheme_checks(file: VerificationFile) -> list[NamedCheck]:
+    """Return the checks of the file's scheme that need no key, by name."""
+    block = file.header.scheme
+    if isinstance(block, PedersenBlock):
+        return [
+            ("row root", partial(_check_row_root, file, block)),
+            ("row commitments", partial(_check_points, file)),
+        ]
+    return [
+        ("ciphertext root", partial(_check_ciphertext_root, file, block)),
+        ("Paillier key", partial(_check_modulus, file, block)),
+        ("knowledge of the update", partial(_check_knowledge, file, block)),
+    ]
+
+
+def verify_scheme_opening(
+    file: VerificationFile, update: Update, openings: Sequence[bytes]
+) -> None:
+    """Check that the file's commitments or ciphertexts open to ``update``.
+
+    Raises:
+        VerificationFailed: if they do not.
+        MalformedData: if a commitment is malformed, or the number of openings is wrong.
+    """
+    block = file.header.scheme
+    if isinstance(block, PedersenBlock):
+        blindings = [int.from_bytes(blinding, "big") for blinding in openings]
+        verify_rows(update, blindings, file.row_commitments, block.row_length)
+        return
+    if len(openings) != 1:
+        raise MalformedData(f"an encrypted update is opened by one seed, not {len(openings)}")
+    verify_opening(block.key, file.ciphertexts, block.packing.pack(update), openings[0])
+
+
+def _check_row_root(file: VerificationFile, block: PedersenBlock) -> None:
+    rows = compute_row_count(file.header.quantisation.entries, block.row_length)
+    if not rows == block.count == len(file.row_commitments):
+        raise VerificationFailed(f"the update takes {rows} row commitments")
+    if compute_root(file.row_commitments) != block.root:
+        raise VerificationFailed("the row commitments do not give their root")
+
+
+def _check_points(file: VerificationFile) -> None:
+    for commitment in file.row_commitments:
+        decode_point(commitment)
+
+
+def _check_ciphertext_root(file: VerificationFile, block: PaillierBlock) -> None:
+    quantisation, packing = file.header.quantisation, block.packing
+    if 1 << (quantisation.value_bits - 1) >= packing.bound:
+        raise VerificationFailed("the update's values do not fit the slots")
+    count = packing.count(quantisation.entries)
+    if not count * block.key.ciphertext_bytes == len(file.ciphertexts) or count != block.count:
+        raise VerificationFailed(f"the update takes {count} ciphertexts")
+    if compute_ciphertext_root(block.key, file.ciphertexts) != block.root:
+        raise VerificationFailed("the ciphertexts do not give their root")
+
+
+def _check_modulus(file: VerificationFile, block: PaillierBlock) -> None:
+    context = compute_modulus_context(file.header.subject)
+    verify_modulus(block.key, block.modulus_proof, context)
+
+
+def _check_knowledge(file: VerificationFile, block: PaillierBlock) -> None:
+    context = compute_knowledge_context(file.header)
+    verify_knowledge(block.key, file.ciphertexts, block.knowledge_proof, context)

@@ -1,0 +1,101 @@
+"""Add up what was accepted: in the open with Pedersen, under encryption with Paillier."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import structlog
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import Scheme
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.rows import compute_aggregate, sum_blindings
+from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.services.derive import derive_paillier_seed
+from walrusd.services.facts import Case
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.heavy import run_heavy
+from walrusd.services.heavy_paillier import decrypt_aggregate
+from walrusd.services.holdings import find_opening_key
+from walrusd.services.replayer import Replayer, quantisation_of
+from walrusd.services.schemes import (
+    check_opened_update,
+    compute_decryption_context,
+    read_task_scheme,
+)
+from walrusd.services.tools import Tools
+
+Summed = tuple[bytes, tuple[bytes, ...]]
+"""The weighted sum, int64 little-endian, and what opens it."""
+
+
+class Aggregator:
+    """Makes the sum of a settled task, and what proves it to everybody."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, for logs and files."""
+        self._tools = tools
+        self._fetcher = fetcher
+        self._replayer = Replayer(tools, fetcher, user)
+        self._log = structlog.get_logger(__name__).bind(service=user)
+
+    async def sum(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed | None:
+        """Return the weighted sum and its openings; None if a key is still missing.
+
+        Raises:
+            VerificationFailed: if an accepted update is not the committed one.
+        """
+        if not accepted:
+            return None
+        if task.terms.scheme == Scheme.PAILLIER:
+            return await self._sum_encrypted(task, accepted)
+        return await self._sum_opened(task, accepted)
+
+    async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
+        """Multiply the ciphertexts of the files and decrypt the product: nobody need open."""
+        tools = self._tools
+        manifest, plan = await self._fetcher.plan_of(task)
+        scheme = read_task_scheme(task, manifest, plan)
+        if scheme.encryption is None or manifest.paillier is None:
+            raise MalformedData("the task has no Paillier key")
+        files = [await self._fetcher.file_of(task, sub) for sub in accepted]
+        vector, proof = await run_heavy(
+            decrypt_aggregate,
+            derive_paillier_seed(tools.keys, manifest.paillier.key_id),
+            scheme.encryption,
+            quantisation_of(plan),
+            [(file.ciphertexts, sub.weight) for file, sub in zip(files, accepted, strict=True)],
+            compute_decryption_context(await tools.contract.market(), task),
+        )
+        return vector, (proof,)
+
+    async def _sum_opened(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed | None:
+        tools = self._tools
+        market = await tools.contract.market()
+        cases = [Case(market, task, sub) for sub in accepted]
+        keys = [find_opening_key(tools, case) for case in cases]
+        missing = [c.submission.id for c, key in zip(cases, keys, strict=True) if key is None]
+        if missing:
+            self._log.info("waiting_for_keys", task=task.id, submissions=missing)
+            return None
+        opened = [
+            await self._open_update(case, key)
+            for case, key in zip(cases, keys, strict=True)
+            if key is not None
+        ]
+        weights = [sub.weight for sub in accepted]
+        vector = compute_aggregate((update for update, _b in opened), weights)
+        summed = sum_blindings([blindings for _u, blindings in opened], weights)
+        blindings = tuple(blinding.to_bytes(32, "big") for blinding in summed)
+        return vector.astype("<i8", copy=False).tobytes(), blindings
+
+    async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
+        """Return one accepted update and its row blindings, checked against its commitments."""
+        assert case.submission.commitment is not None
+        verified = await self._replayer.open(case, key)
+        opening = verified.opening
+        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
+        if compute_update_root(update) != case.submission.commitment.update_root:
+            raise VerificationFailed("an accepted update does not have its committed root")
+        await check_opened_update(await self._fetcher.file_of(case.task, case.submission), opening)
+        return update, [int.from_bytes(blinding, "big") for blinding in opening.openings]
