@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 SEED ?= 1
+SCHEME ?= pedersen
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -10,6 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 help:
 	@echo "make demo [SEED=n]  the whole market on this machine: train, verify, pay, slash (< 5 minutes)"
+	@echo "     [SCHEME=paillier]  the same with encrypted updates"
 	@echo "make test           lint, types and tests (< 10 minutes on 2 cores)"
 	@echo "make test-all       the slow suites too"
 	@echo "make lint           ruff and mypy --strict"
@@ -45,7 +47,7 @@ tests/node_modules/.installed: tests/package.json | node-tools
 	@touch $@
 
 demo: $(VENV)/.base
-	@$(BIN)/python -m tests.demo --seed $(SEED)
+	@$(BIN)/python -m tests.demo --seed $(SEED) --scheme $(SCHEME)
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check .

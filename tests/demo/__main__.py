@@ -31,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration and write its report."""
     parser = argparse.ArgumentParser(prog="tests.demo", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="changes every random choice")
+    parser.add_argument("--scheme", choices=("pedersen", "paillier"), default="pedersen")
     parser.add_argument("--dir", type=Path, default=DIRECTORY, help="emptied first")
     options = parser.parse_args(arguments)
     board = Board()
-    cast = choose_cast(options.seed)
+    cast = choose_cast(options.seed, scheme=options.scheme)
     directory = options.dir.absolute()
     status, report = 0, None
     end_like_interrupted()

@@ -30,13 +30,14 @@ class Actor:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everything that ``--seed`` fixes. ``train`` and ``held_out`` are row bytes."""
+    """Everything that ``--seed`` and ``--scheme`` fix. ``train`` and ``held_out`` are row bytes."""
 
     seed: int
     actors: tuple[Actor, ...]
     init_seed: bytes
     train: bytes
     held_out: bytes
+    scheme: str = "pedersen"
 
     def named(self, name: str) -> Actor:
         """Return the actor of a name."""
@@ -52,7 +53,7 @@ class Cast:
         return next(actor for actor in self.actors if actor.cheats)
 
 
-def choose_cast(seed: int, data: bytes | None = None) -> Cast:
+def choose_cast(seed: int, data: bytes | None = None, scheme: str = "pedersen") -> Cast:
     """Return the cast of ``seed``: the same seed gives the same cast."""
     rng = random.Random(f"walrusd demo {seed}")
     cheat = rng.choice(CONTRIBUTORS)
@@ -66,7 +67,7 @@ def choose_cast(seed: int, data: bytes | None = None) -> Cast:
     )
     init_seed = rng.randbytes(32)
     train, held_out = split_rows(DATA.read_bytes() if data is None else data, rng)
-    return Cast(seed, actors, init_seed, train, held_out)
+    return Cast(seed, actors, init_seed, train, held_out, scheme)
 
 
 def split_rows(data: bytes, rng: random.Random) -> tuple[bytes, bytes]:

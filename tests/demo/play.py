@@ -122,7 +122,7 @@ async def open_task(stage: Stage) -> str:
     )
     places = len(stage.world.with_role(Role.CONTRIBUTOR))
     await trio.Path(request).write_text(
-        json.dumps(task.make_request(cast.init_seed, listed["dataset"], places))
+        json.dumps(task.make_request(cast.init_seed, listed["dataset"], places, cast.scheme))
     )
     published = await stage.world.daemons[PUBLISHER].control.ctl("task", "publish", str(request))
     return str(published["task"])

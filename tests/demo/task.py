@@ -44,13 +44,14 @@ def make_plan(init_seed: bytes) -> dict[str, Any]:
     }
 
 
-def make_terms(places: int) -> dict[str, Any]:
+def make_terms(places: int, scheme: str = "pedersen") -> dict[str, Any]:
     """Return the terms: windows of an hour, so that the clock ends them and never a slow machine.
 
     One place more than there are contributors stays free, so that joining too ends by the clock.
     """
     windows = ("join", "train", "open", "grace", "verify", "jury_commit", "jury_reveal")
     return {
+        "scheme": scheme,
         "reward": "1.5 SUI",
         "stake": "2 SUI",
         "verifier_fee": "0.05 SUI",
@@ -69,11 +70,11 @@ def make_terms(places: int) -> dict[str, Any]:
     }
 
 
-def make_request(init_seed: bytes, dataset: str, places: int) -> dict[str, Any]:
+def make_request(init_seed: bytes, dataset: str, places: int, scheme: str) -> dict[str, Any]:
     """Return the parameters of ``task publish``."""
     return {
         "title": TITLE,
         "plan": make_plan(init_seed),
         "datasets": [{"dataset": dataset, "version": 1}],
-        "terms": make_terms(places),
+        "terms": make_terms(places, scheme),
     }
