@@ -30,7 +30,7 @@ tools:
 node-tools:
 	@command -v npm >/dev/null || { echo "npm is missing: the tests need node 20 and npm (make demo does not)" >&2; exit 1; }
 
-$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[ch]) | tools
+$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[chi]*) | tools
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing walrusd into $(VENV)"
 	@$(INSTALL) -e '.[demo]'

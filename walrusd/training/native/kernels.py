@@ -79,3 +79,37 @@ def sgd(weights: Tensor, momenta: Tensor, gradient: Tensor, lr: float, momentum:
         lr,
         momentum,
     )
+
+
+def adamw(
+    weights: Tensor,
+    first: Tensor,
+    second: Tensor,
+    gradient: Tensor,
+    constants: tuple[float, float, float, float, float],
+) -> None:
+    """Do one step of AdamW in place; ``constants`` are β1, β2, ε, rate and decay of the step."""
+    get_function("adamw")(
+        weights.data_ptr(),
+        first.data_ptr(),
+        second.data_ptr(),
+        gradient.contiguous().data_ptr(),
+        weights.numel(),
+        *constants,
+    )
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor] | None:
+    """Return the loss of each row and the scaled gradient by the logits; labels are classes."""
+    logits, labels = logits.contiguous(), labels.contiguous()
+    losses, gradient = torch.empty(logits.shape[0]), torch.empty_like(logits)
+    failed = get_function("cross_entropy")(
+        logits.data_ptr(),
+        labels.data_ptr(),
+        losses.data_ptr(),
+        gradient.data_ptr(),
+        logits.shape[0],
+        logits.shape[1],
+        scale,
+    )
+    return None if failed else (losses, gradient)

@@ -12,7 +12,7 @@ import importlib.machinery
 import logging
 import os
 from collections.abc import Callable
-from ctypes import c_double, c_float, c_int, c_int64, c_void_p
+from ctypes import c_float, c_int, c_int64, c_void_p
 from pathlib import Path
 
 import torch
@@ -25,7 +25,7 @@ SWITCH = "WALRUSD_NATIVE"
 
 _log = logging.getLogger(__name__)
 
-P, N, I, F, D = c_void_p, c_int64, c_int, c_float, c_double
+P, N, I, F = c_void_p, c_int64, c_int, c_float  # noqa: E741 - one letter a column
 FUNCTIONS: dict[str, tuple[type, ...]] = {
     "quantise": (P, P, N, I),
     "check_finite": (P, N),
@@ -33,7 +33,15 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "fold": (P, P, N, N),
     "fold_rows": (P, P, N, N),
     "product": (P, N, N, P, N, N, P, N, N, N),
+    "attention": (P, P, P, P, P, P, P, P, P, P, F, I),
+    "attention_backward": (P, P, P, P, P, P, P, P, P, P, P, P, P, F, F, I),
+    "gelu": (P, P, N),
+    "gelu_backward": (P, P, P, N),
+    "norm": (P, P, P, P, P, P, N, N, F, F),
+    "norm_backward": (P, P, P, P, P, P, P, N, N, F),
+    "cross_entropy": (P, P, P, P, N, N, F),
     "sgd": (P, P, P, N, F, F),
+    "adamw": (P, P, P, P, N, F, F, F, F, F),
 }
 """Every function by name, with the types of its parameters. All return an int, 0 for done."""
 
