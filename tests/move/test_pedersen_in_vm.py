@@ -1,7 +1,7 @@
 """The contract's Pedersen checks on the real group, in a real Move VM (sui-sandbox).
 
 The unit tests' VM has a stub for BLS12-381 that accepts anything, so these run where the group is
-real. sui-sandbox has wheels for x86-64 Linux only and is no dependency: without it they skip.
+real. sui-sandbox has wheels for x86-64 Linux only: elsewhere they skip.
 """
 
 import functools

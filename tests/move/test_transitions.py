@@ -1,6 +1,6 @@
 """Single transitions of the specification in a VM with the real group, every byte compared.
 
-sui-sandbox has wheels for x86-64 Linux only and is no dependency: without it these skip.
+sui-sandbox has wheels for x86-64 Linux only: elsewhere these skip.
 """
 
 import random
