@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import DeviceRefused, NonFiniteValue, ProductBoundExceeded
-from walrusd.training import arith, selftest
+from walrusd.training import arith, losses, selftest
 from walrusd.training.arith import Operand
 from walrusd.training.golden import GOLDEN
 
@@ -131,7 +131,7 @@ def test_non_finite_operands_are_refused(bad):
     with pytest.raises(NonFiniteValue):
         arith.quantise(torch.tensor([1.0, bad, 2.0]))
     with pytest.raises(NonFiniteValue):
-        arith.cross_entropy(torch.tensor([[1.0, bad]]), torch.tensor([0]), 1.0)
+        losses.cross_entropy(torch.tensor([[1.0, bad]]), torch.tensor([0]), 1.0)
 
 
 @given(st.lists(FINITE.map(lambda v: v / 1000), min_size=1, max_size=70))
@@ -170,7 +170,7 @@ def test_sqrt_is_correctly_rounded_even_on_a_poor_library(monkeypatch, relative_
 def test_cross_entropy_agrees_with_its_mathematics():
     z = selftest._uniform("test", 64, 10).mul(8.0)
     y = torch.arange(64).remainder(10)
-    loss, gradient = arith.cross_entropy(z, y, 1.0)
+    loss, gradient = losses.cross_entropy(z, y, 1.0)
     wide = z.double().requires_grad_()
     reference = torch.nn.functional.cross_entropy(wide, y, reduction="sum")
     reference.backward()

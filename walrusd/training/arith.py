@@ -5,8 +5,8 @@ sum whose order is fixed or irrelevant. RN32 and RN64 are round-to-nearest-even 
 underflow. Nothing here fuses a multiplication with an addition, divides by a Python number, or
 calls a library function whose last bit depends on the machine.
 
-All tensors are float32 on the CPU unless said otherwise. Constants given to ``add`` and ``mul`` are
-exactly float32 values.
+All tensors are float32 unless said otherwise, on the CPU or a GPU. Constants given to ``add`` and
+``mul`` are exactly float32 values.
 """
 
 import math
@@ -20,6 +20,15 @@ from walrusd.training.strict import round_to_float32
 
 BITS = 20
 """Bits of the grid."""
+
+BLOCK = 8192
+"""The longest contraction of 20-bit operands that is exact: ``2·20 + 13 = 53`` bits."""
+
+_EXACT_BITS = 53
+"""Integers of so many bits, and their sums, are exact in float64."""
+
+exponents_stay_on_device = False
+"""Makes the CPU take the way of a GPU, for tests: the same bits, no value read back."""
 
 MIN_UNIT_EXPONENT = -63
 """Units are at least 2^−63, so a product is a multiple of 2^−126: never subnormal in float32."""
@@ -67,10 +76,13 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     value becomes ``RNE(x/u)·u``. Adding and subtracting ``1.5·2^23·u`` does that rounding.
 
     Raises:
-        NonFiniteValue: if a value is NaN or infinite.
+        NonFiniteValue: if a value is NaN or infinite. On a GPU, where asking would stop the
+            queue, such a value goes on into the product and is met at the end of the step.
     """
     if x.numel() == 0:
         return Operand(x.double(), bits)
+    if x.is_cuda or exponents_stay_on_device:
+        return Operand(_round_to_grid(x.double(), bits, x.abs().amax().double()), bits)
     low, high = (bound.item() for bound in torch.aminmax(x))
     if not (math.isfinite(low) and math.isfinite(high)):
         raise NonFiniteValue("a product's operand became NaN or infinite")
@@ -84,21 +96,93 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     return Operand(x.double().add_(magic).sub_(magic), bits)
 
 
+def _round_to_grid(wide: Tensor, bits: int, largest: Tensor) -> Tensor:
+    """Round float64 ``wide`` in place to the grids that ``largest``, broadcast to it, gives.
+
+    The units are made from the bits of the exponents, so nothing leaves the device:
+    ``frexp(a)[1]`` is the exponent field less 1022.
+    """
+    field = largest.view(torch.int64).bitwise_right_shift(52).bitwise_and_(0x7FF)
+    exponent = (field - (1022 + bits)).clamp_min_(MIN_UNIT_EXPONENT)
+    magic = (exponent + (52 + 1023)).bitwise_left_shift_(52).view(torch.float64).mul(1.5)
+    return wide.add_(magic).sub_(magic)
+
+
+def quantise_wide(x: Tensor, bits: int = BITS) -> Operand:
+    """Round float64 ``x``, ``(batch, rows, columns)``, in place: one grid per matrix.
+
+    Raises:
+        NonFiniteValue: if a value is NaN or infinite, on the CPU.
+    """
+    largest = x.abs().amax((1, 2), keepdim=True)
+    if not x.is_cuda and not bool(torch.isfinite(largest).all()):
+        raise NonFiniteValue("a product's operand became NaN or infinite")
+    return Operand(_round_to_grid(x, bits, largest), bits)
+
+
+def _check_product(a: Operand, b: Operand, length: int) -> None:
+    block = min(length, BLOCK)
+    if a.bits + b.bits + max(block - 1, 0).bit_length() > _EXACT_BITS:
+        raise ProductBoundExceeded(
+            f"a product over {length} terms of {a.bits} and {b.bits} bits is not exact",
+            hint=f"the longest exact contraction is {1 << max(0, _EXACT_BITS - a.bits - b.bits)}",
+        )
+
+
 def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
     """Return ``RN32`` of the exact product of two matrices, either of them transposed first.
 
+    A contraction longer than ``BLOCK`` is cut into blocks of that length, whose exact sums are
+    added in order, ``RN64`` each, before the one rounding to float32.
+
     Raises:
-        ProductBoundExceeded: if the contraction is so long that float64 sums could round.
+        ProductBoundExceeded: if a block is so long that float64 sums could round.
     """
     left = a.values.t() if transpose_a else a.values
     right = b.values.t() if transpose_b else b.values
     length = left.shape[1]
-    if a.bits + b.bits + max(length - 1, 0).bit_length() > 53:
+    _check_product(a, b, length)
+    if length <= BLOCK:
+        return torch.mm(left, right).float()
+    total = torch.mm(left[:, :BLOCK], right[:BLOCK])
+    for start in range(BLOCK, length, BLOCK):
+        part = slice(start, start + BLOCK)
+        total.add_(torch.mm(left[:, part], right[part]))
+    return total.float()
+
+
+def bmm_wide(
+    a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Tensor:
+    """Return the exact products of two stacks of matrices, float64.
+
+    Raises:
+        ProductBoundExceeded: if the contraction is longer than ``BLOCK``, or not exact.
+    """
+    left = a.values.mT if transpose_a else a.values
+    right = b.values.mT if transpose_b else b.values
+    length = left.shape[2]
+    _check_product(a, b, length)
+    if length > BLOCK:
         raise ProductBoundExceeded(
-            f"a product over {length} terms of {a.bits} and {b.bits} bits is not exact",
-            hint=f"the longest exact contraction is {1 << (53 - a.bits - b.bits)}",
+            f"a batched product over {length} terms", hint=f"{BLOCK} at most"
         )
-    return torch.mm(left, right).float()
+    return torch.bmm(left, right)
+
+
+def bmm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """Return ``RN32`` of ``bmm_wide``. Raises as that."""
+    return bmm_wide(a, b, transpose_a=transpose_a, transpose_b=transpose_b).float()
+
+
+def check_sum_bound(x: Operand, terms: int) -> None:
+    """Check that sums of ``terms`` grid values are exact in float64.
+
+    Raises:
+        ProductBoundExceeded: if they could round.
+    """
+    if x.bits + max(terms - 1, 0).bit_length() > _EXACT_BITS:
+        raise ProductBoundExceeded(f"a sum of {terms} terms of {x.bits} bits is not exact")
 
 
 def sum_rows(x: Operand) -> Tensor:
@@ -107,9 +191,7 @@ def sum_rows(x: Operand) -> Tensor:
     Raises:
         ProductBoundExceeded: if there are so many rows that float64 sums could round.
     """
-    rows = x.values.shape[0]
-    if x.bits + max(rows - 1, 0).bit_length() > 53:
-        raise ProductBoundExceeded(f"a sum of {rows} terms of {x.bits} bits is not exact")
+    check_sum_bound(x, x.values.shape[0])
     return x.values.sum(0).float()
 
 
@@ -126,6 +208,17 @@ def fold(x: Tensor) -> Tensor:
         head[..., : count - half].add_(x[..., half:count])
         x, count = head, half
     return x[..., 0]
+
+
+def fold_rows(x: Tensor) -> Tensor:
+    """Return the sum over the first axis in the order of the binary fold."""
+    count = x.shape[0]
+    while count > 1:
+        half = 1 << ((count - 1).bit_length() - 1)
+        head = x[:half].clone()
+        head[: count - half].add_(x[half:count])
+        x, count = head, half
+    return x[0]
 
 
 def mean(x: Tensor) -> Tensor:
@@ -185,21 +278,13 @@ def sqrt(x: Tensor) -> Tensor:
     return root.add(torch.div(wide, root)).mul_(0.5).float()
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Return the loss of each row and the gradient of ``scale · Σ loss`` by the logits.
+def reciprocal_sqrt(x: Tensor) -> Tensor:
+    """Return ``RN32(1/sqrt(x))``, two roundings; ``x > 0``."""
+    root = sqrt(x)
+    return torch.div(torch.ones((), device=x.device), root)
 
-    ``logits`` is ``(n, classes)``, ``labels`` int64 ``(n,)``, ``scale`` a float32 value. In order:
-    ``t = z − max z``; ``e = exp(t)``; ``l = fold(e)``; loss ``log(l) − t[label]``; gradient
-    ``(e/l − onehot)·scale``.
 
-    Raises:
-        NonFiniteValue: if a logit is NaN or infinite.
-    """
-    require_finite(logits, "a logit")
-    shifted = logits - logits.amax(-1, keepdim=True)
-    exponentials = exp(shifted)
-    total = fold(exponentials)
-    loss = log(total).sub_(shifted.gather(1, labels[:, None])[:, 0])
-    onehot = labels[:, None].eq(torch.arange(logits.shape[1], device=logits.device)).float()
-    gradient = torch.div(exponentials, total[:, None]).sub_(onehot).mul_(scale)
-    return loss, gradient
+def sigmoid(x: Tensor) -> Tensor:
+    """Return ``RN32(1/RN32(exp(−x) + 1))``."""
+    denominator = exp(x.neg()).add_(1.0)
+    return torch.div(torch.ones((), device=x.device), denominator)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith
+from walrusd.training import arith, losses
 from walrusd.training.layers import Layer, Named, Prepared, build_layer
 from walrusd.training.modelspec import ModelSpec
 from walrusd.training.strict import round_to_float32
@@ -50,8 +50,8 @@ class Model:
         for layer in self._layers:
             x, tape = layer.forward(x, prepared)
             tapes.append(tape)
-        losses, dy = arith.cross_entropy(x, labels, round_to_float32(1.0 / batch))
-        loss = float(arith.mean(losses).item())
+        row_losses, dy = losses.cross_entropy(x, labels, round_to_float32(1.0 / batch))
+        loss = float(arith.mean(row_losses).item())
         if not loss < float("inf"):
             raise NonFiniteValue("the loss became NaN or infinite")
         gradients: Named = {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from walrusd.training import arith
 from walrusd.training.data import RowSource, decode_rows
+from walrusd.training.losses import cross_entropy
 from walrusd.training.model import build_model
 from walrusd.training.plan import Plan
 from walrusd.training.state import Tensors, check_tensors
@@ -67,7 +67,7 @@ def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
         indices = np.arange(start, min(start + EVALUATION_BATCH, rows.count), dtype=np.int64)
         features, labels = decode_rows(plan.dataset, rows.rows(indices))
         logits = model.logits(prepared, torch.from_numpy(features))
-        losses, _gradient = arith.cross_entropy(logits, torch.from_numpy(labels), 1.0)
+        losses, _gradient = cross_entropy(logits, torch.from_numpy(labels), 1.0)
         correct += int((logits.numpy().argmax(1) == labels).sum())
         total += sum(losses.tolist())
     return Evaluation(correct, rows.count, total / rows.count)

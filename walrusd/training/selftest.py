@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import DeviceRefused
-from walrusd.training import arith
+from walrusd.training import arith, losses
 from walrusd.training.arith import Operand
 from walrusd.training.golden import GOLDEN
 from walrusd.training.optim import Sgd
@@ -92,7 +92,7 @@ def _divide() -> list[Tensor]:
 def _cross_entropy() -> list[Tensor]:
     logits = _uniform("xent", 512, 10).mul(30.0)
     labels = torch.arange(512).remainder(10)
-    return list(arith.cross_entropy(logits, labels, 2.0**-9))
+    return list(losses.cross_entropy(logits, labels, 2.0**-9))
 
 
 def _sgd() -> list[Tensor]:

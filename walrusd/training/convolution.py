@@ -1,0 +1,109 @@
+"""Convolution as a matrix product of patches, and average pooling. Layout ``(n, c, h, w)``."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from walrusd.training import arith
+from walrusd.training.arith import Operand
+from walrusd.training.strict import round_to_float32
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What a convolution's gradient needs: the quantised patches and the sizes around them."""
+
+    operand: Operand
+    shape: tuple[int, int, int, int]
+    kernel: int
+    padding: int
+
+    @property
+    def output_sides(self) -> tuple[int, int]:
+        """The height and width of the output."""
+        _count, _channels, height, width = self.shape
+        grown = 2 * self.padding - self.kernel + 1
+        return height + grown, width + grown
+
+
+def _pad(x: Tensor, padding: int) -> Tensor:
+    return torch.nn.functional.pad(x, (padding,) * 4) if padding else x
+
+
+def _cut_patches(x: Tensor, kernel: int, padding: int) -> Tensor:
+    """Return ``(n·h'·w', c·k·k)``: a row per output place; channel, then kernel row and column."""
+    windows = _pad(x, padding).unfold(2, kernel, 1).unfold(3, kernel, 1)
+    count, channels, height, width = windows.shape[:4]
+    rows = windows.permute(0, 2, 3, 1, 4, 5)
+    return rows.reshape(count * height * width, channels * kernel * kernel)
+
+
+def conv2d(
+    x: Tensor, weight: Operand, bias: Tensor, *, kernel: int, padding: int
+) -> tuple[Tensor, Patches]:
+    """Return ``(n, outputs, h', w')``: ``RN32(mm(patches, Wᵀ) + b)``.
+
+    ``weight`` holds the matrix ``(outputs, c·k·k)``; the stride is 1.
+
+    Raises:
+        ProductBoundExceeded, NonFiniteValue: as ``arith.mm`` and ``arith.quantise``.
+    """
+    count, channels, height, width = x.shape
+    operand = arith.quantise(_cut_patches(x, kernel, padding))
+    saved = Patches(operand, (count, channels, height, width), kernel, padding)
+    y = arith.mm(operand, weight, transpose_b=True).add_(bias)
+    return y.view(count, *saved.output_sides, -1).permute(0, 3, 1, 2).contiguous(), saved
+
+
+def conv2d_backward(
+    dy: Tensor, saved: Patches, weight: Operand, *, need_dx: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Return the gradients by input (if needed), weight matrix ``(outputs, c·k·k)`` and bias.
+
+    ``dW = mm(dyᵀ, patches)``, ``db = Σ q(dy)``. The input's gradient adds the products
+    ``mm(dy, W)`` of the kernel's offsets ``(i, j)`` in row order, one RN32 addition each.
+    """
+    rows = dy.permute(0, 2, 3, 1).reshape(-1, dy.shape[1])
+    operand = arith.quantise(rows)
+    gradient = arith.mm(operand, saved.operand, transpose_a=True)
+    bias = arith.sum_rows(operand)
+    if not need_dx:
+        return None, gradient, bias
+    return _paste_patches(arith.mm(operand, weight), saved), gradient, bias
+
+
+def _paste_patches(parts: Tensor, saved: Patches) -> Tensor:
+    count, channels, height, width = saved.shape
+    high, wide = saved.output_sides
+    kernel, padding = saved.kernel, saved.padding
+    sums = torch.zeros(
+        (count, channels, height + 2 * padding, width + 2 * padding), device=parts.device
+    )
+    pieces = parts.view(count, high, wide, channels, kernel, kernel)
+    for i in range(kernel):
+        for j in range(kernel):
+            sums[:, :, i : i + high, j : j + wide].add_(pieces[..., i, j].permute(0, 3, 1, 2))
+    return sums[:, :, padding : padding + height, padding : padding + width].contiguous()
+
+
+def average_pool(x: Tensor, size: int) -> Tensor:
+    """Return ``RN32(fold(window)·RN32(1/size²))`` of windows, ``(n, c, h/size, w/size)``.
+
+    The sides are multiples of ``size``; a window is folded in row order.
+    """
+    count, channels, height, width = x.shape
+    windows = x.view(count, channels, height // size, size, width // size, size)
+    flat = windows.permute(0, 1, 2, 4, 3, 5).reshape(
+        count, channels, height // size, width // size, size * size
+    )
+    return arith.fold(flat).mul(_share(size))
+
+
+def average_pool_backward(dy: Tensor, size: int) -> Tensor:
+    """Return ``RN32(dy·RN32(1/size²))`` at every place of its window."""
+    return dy.mul(_share(size)).repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+
+def _share(size: int) -> float:
+    return round_to_float32(1.0 / (size * size))
