@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import NonFiniteValue, ProductBoundExceeded
+from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
 BITS = 20
@@ -53,10 +54,18 @@ _ROUND = 1.5 * 2.0**23
 
 @dataclass(frozen=True)
 class Operand:
-    """A tensor on its grid: float64 values, each an integer of ``bits`` bits times one unit."""
+    """A tensor on its grid: each value an integer of ``bits`` bits times one unit.
+
+    Values are float64, or float32 where a kernel made them: grids of up to 22 bits fit both.
+    """
 
     values: Tensor
     bits: int
+
+    @property
+    def wide(self) -> Tensor:
+        """The values as float64."""
+        return self.values.double()
 
 
 def require_finite(x: Tensor, what: str) -> None:
@@ -65,7 +74,10 @@ def require_finite(x: Tensor, what: str) -> None:
     Raises:
         NonFiniteValue: if a value is NaN or infinite.
     """
-    if not bool(torch.isfinite(x).all()):
+    found = kernels.is_finite(x)
+    if found is None:
+        found = bool(torch.isfinite(x).all())
+    if not found:
         raise NonFiniteValue(f"{what} became NaN or infinite")
 
 
@@ -83,6 +95,10 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
         return Operand(x.double(), bits)
     if x.is_cuda or exponents_stay_on_device:
         return Operand(_round_to_grid(x.double(), bits, x.abs().amax().double()), bits)
+    if bits <= _FLOAT32_MAGIC_BITS:
+        found = kernels.quantise(x, bits)
+        if found is not None:
+            return Operand(found, bits)
     low, high = (bound.item() for bound in torch.aminmax(x))
     if not (math.isfinite(low) and math.isfinite(high)):
         raise NonFiniteValue("a product's operand became NaN or infinite")
@@ -143,6 +159,11 @@ def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool =
     length = left.shape[1]
     _check_product(a, b, length)
     if length <= BLOCK:
+        found = kernels.product(left, right)
+        if found is not None:
+            return found
+    left, right = left.double(), right.double()
+    if length <= BLOCK:
         return torch.mm(left, right).float()
     total = torch.mm(left[:, :BLOCK], right[:BLOCK])
     for start in range(BLOCK, length, BLOCK):
@@ -159,8 +180,8 @@ def bmm_wide(
     Raises:
         ProductBoundExceeded: if the contraction is longer than ``BLOCK``, or not exact.
     """
-    left = a.values.mT if transpose_a else a.values
-    right = b.values.mT if transpose_b else b.values
+    left = a.wide.mT if transpose_a else a.wide
+    right = b.wide.mT if transpose_b else b.wide
     length = left.shape[2]
     _check_product(a, b, length)
     if length > BLOCK:
@@ -192,7 +213,8 @@ def sum_rows(x: Operand) -> Tensor:
         ProductBoundExceeded: if there are so many rows that float64 sums could round.
     """
     check_sum_bound(x, x.values.shape[0])
-    return x.values.sum(0).float()
+    found = kernels.sum_rows(x.values)
+    return x.wide.sum(0).float() if found is None else found
 
 
 def fold(x: Tensor) -> Tensor:
@@ -201,6 +223,9 @@ def fold(x: Tensor) -> Tensor:
     With ``h`` the largest power of two below ``n``: ``s[i] = RN32(x[i] + x[i+h])`` where ``i+h``
     exists, else ``x[i]``; again on the first ``h`` until one is left.
     """
+    found = kernels.fold(x)
+    if found is not None:
+        return found
     count = x.shape[-1]
     while count > 1:
         half = 1 << ((count - 1).bit_length() - 1)
@@ -212,6 +237,9 @@ def fold(x: Tensor) -> Tensor:
 
 def fold_rows(x: Tensor) -> Tensor:
     """Return the sum over the first axis in the order of the binary fold."""
+    found = kernels.fold_rows(x)
+    if found is not None:
+        return found
     count = x.shape[0]
     while count > 1:
         half = 1 << ((count - 1).bit_length() - 1)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from walrusd.training import arith
 from walrusd.training.arith import Operand
+from walrusd.training.native import shaped
 from walrusd.training.strict import round_to_float32
 
 _LOG2_E = float.fromhex("0x1.715476p+0")
@@ -73,6 +74,12 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
         ProductBoundExceeded, NonFiniteValue: as ``arith.bmm`` and ``arith.quantise``.
     """
     batch, heads, length, size = q.shape
+    shape = (batch, heads, length, size)
+    if max(length, size) <= arith.BLOCK and not arith.exponents_stay_on_device:
+        found = shaped.attend(q, k, v, _score_scale(size), arith.BITS)
+        if found is not None:
+            grids = (Operand(x, arith.BITS) for x in found[:3])
+            return found[5].view(shape), Attended(*grids, *found[3:], shape, k.shape[1])
     group = heads // k.shape[1]
     query = arith.quantise(_flat(q.mul(_score_scale(size))))
     key, value = arith.quantise(_flat(k)), arith.quantise(_flat(v))
@@ -95,10 +102,8 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
         numerators[part] = weights
         total[part] = wide.values.sum(-1, keepdim=True).float()
         torch.div(arith.bmm(wide, Operand(values[part], value.bits)), total[part], out=output[part])
-    saved = Attended(
-        query, key, value, numerators, total, output, (batch, heads, length, size), k.shape[1]
-    )
-    return output.view(batch, heads, length, size), saved
+    saved = Attended(query, key, value, numerators, total, output, shape, k.shape[1])
+    return output.view(shape), saved
 
 
 def causal_attention_backward(dy: Tensor, saved: Attended) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,6 +119,20 @@ def causal_attention_backward(dy: Tensor, saved: Attended) -> tuple[Tensor, Tens
     """
     batch, heads, length, size = saved.shape
     group = heads // saved.key_heads
+    factor = round_to_float32(1.0 / math.sqrt(size))
+    if saved.query.values.dtype == torch.float32:
+        operands = (saved.query.values, saved.key.values, saved.value.values)
+        found = shaped.attend_backward(
+            dy,
+            (*operands, saved.numerators, saved.total, saved.output),
+            (factor, _LN_2),
+            arith.BITS,
+        )
+        if found is not None:
+            dq, dk, dv = (x.view(saved.shape) for x in found)
+            return dq, _gather(dk, group), _gather(dv, group)
+        # The kernel leaves alone what is masked.
+        saved.numerators.tril_()
     scaled = torch.div(_flat(dy), saved.total)
     delta = arith.fold(scaled.mul(saved.output)).double()[..., None]
     slope = arith.quantise(scaled)
@@ -128,10 +147,13 @@ def causal_attention_backward(dy: Tensor, saved: Attended) -> tuple[Tensor, Tens
         dq[part] = arith.bmm(gradient, Operand(keys[part], saved.key.bits))
         query = Operand(saved.query.values[part], saved.query.bits)
         dk[part] = arith.bmm(gradient, query, transpose_a=True)
-    dq.mul_(round_to_float32(1.0 / math.sqrt(size)))
+    dq.mul_(factor)
     dk.mul_(_LN_2)
-    shape = (batch, heads, length, size)
-    return dq.view(shape), _gather(dk.view(shape), group), _gather(dv.view(shape), group)
+    return (
+        dq.view(saved.shape),
+        _gather(dk.view(saved.shape), group),
+        _gather(dv.view(saved.shape), group),
+    )
 
 
 def _gather(x: Tensor, group: int) -> Tensor:

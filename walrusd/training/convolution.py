@@ -7,6 +7,7 @@ from torch import Tensor
 
 from walrusd.training import arith
 from walrusd.training.arith import Operand
+from walrusd.training.native import shaped
 from walrusd.training.strict import round_to_float32
 
 
@@ -27,6 +28,22 @@ class Patches:
         return height + grown, width + grown
 
 
+@dataclass(frozen=True)
+class Padded:
+    """What the kernels need instead: the images on their grid, in a border of zeros."""
+
+    images: Tensor
+    kernel: int
+    padding: int
+
+    def to_patches(self) -> Patches:
+        """Return what the definition needs."""
+        count, channels, high, wide = self.images.shape
+        sides = high - 2 * self.padding, wide - 2 * self.padding
+        patches = Operand(_cut_patches(self.images, self.kernel, 0), arith.BITS)
+        return Patches(patches, (count, channels, *sides), self.kernel, self.padding)
+
+
 def _pad(x: Tensor, padding: int) -> Tensor:
     return torch.nn.functional.pad(x, (padding,) * 4) if padding else x
 
@@ -41,7 +58,7 @@ def _cut_patches(x: Tensor, kernel: int, padding: int) -> Tensor:
 
 def conv2d(
     x: Tensor, weight: Operand, bias: Tensor, *, kernel: int, padding: int
-) -> tuple[Tensor, Patches]:
+) -> tuple[Tensor, Patches | Padded]:
     """Return ``(n, outputs, h', w')``: ``RN32(mm(patches, Wᵀ) + b)``.
 
     ``weight`` holds the matrix ``(outputs, c·k·k)``; the stride is 1.
@@ -50,6 +67,9 @@ def conv2d(
         ProductBoundExceeded, NonFiniteValue: as ``arith.mm`` and ``arith.quantise``.
     """
     count, channels, height, width = x.shape
+    found = _convolve(x, weight, bias, kernel, padding)
+    if found is not None:
+        return found
     operand = arith.quantise(_cut_patches(x, kernel, padding))
     saved = Patches(operand, (count, channels, height, width), kernel, padding)
     y = arith.mm(operand, weight, transpose_b=True).add_(bias)
@@ -57,13 +77,18 @@ def conv2d(
 
 
 def conv2d_backward(
-    dy: Tensor, saved: Patches, weight: Operand, *, need_dx: bool
+    dy: Tensor, saved: Patches | Padded, weight: Operand, *, need_dx: bool
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients by input (if needed), weight matrix ``(outputs, c·k·k)`` and bias.
 
     ``dW = mm(dyᵀ, patches)``, ``db = Σ q(dy)``. The input's gradient adds the products
     ``mm(dy, W)`` of the kernel's offsets ``(i, j)`` in row order, one RN32 addition each.
     """
+    if isinstance(saved, Padded):
+        found = _convolve_backward(dy, saved, weight, need_dx=need_dx)
+        if found is not None:
+            return found
+        saved = saved.to_patches()
     rows = dy.permute(0, 2, 3, 1).reshape(-1, dy.shape[1])
     operand = arith.quantise(rows)
     gradient = arith.mm(operand, saved.operand, transpose_a=True)
@@ -71,6 +96,34 @@ def conv2d_backward(
     if not need_dx:
         return None, gradient, bias
     return _paste_patches(arith.mm(operand, weight), saved), gradient, bias
+
+
+def _convolve(
+    x: Tensor, weight: Operand, bias: Tensor, kernel: int, padding: int
+) -> tuple[Tensor, Padded] | None:
+    """Do as ``conv2d`` in kernels. Every place of ``x`` is in some patch: both have one grid."""
+    if arith.exponents_stay_on_device or max(weight.values.shape) > arith.BLOCK:
+        return None
+    images = shaped.quantise_padded(x, padding, arith.BITS)
+    if images is None:
+        return None
+    y = shaped.convolve(images, weight.values, bias, kernel)
+    return None if y is None else (y, Padded(images, kernel, padding))
+
+
+def _convolve_backward(
+    dy: Tensor, saved: Padded, weight: Operand, *, need_dx: bool
+) -> tuple[Tensor | None, Tensor, Tensor] | None:
+    """Do as ``conv2d_backward`` in kernels."""
+    operand = arith.quantise(dy)
+    arith.check_sum_bound(operand, dy.numel() // dy.shape[1])
+    found = shaped.convolve_backward(
+        operand.values, saved.images, weight.values, saved.padding, saved.kernel, need_dx=need_dx
+    )
+    if found is None:
+        return None
+    bias = operand.values.sum((0, 2, 3), dtype=torch.float64).float()
+    return *found, bias
 
 
 def _paste_patches(parts: Tensor, saved: Patches) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from walrusd.training import arith
+from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
 _GELU_A = round_to_float32(1.5957691216057308)
@@ -24,30 +25,41 @@ def relu(x: Tensor) -> Tensor:
 
 def relu_backward(dy: Tensor, y: Tensor) -> Tensor:
     """Return ``dy`` where ``y > 0``, else 0."""
-    return dy.mul(y.gt(0.0))
+    found = kernels.relu_backward(dy, y)
+    return dy.mul(y.gt(0.0)) if found is None else found
 
 
 def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``x·s`` and ``s = sigmoid(((x·x)·B + A)·x)``."""
+    found = kernels.activate("gelu", x)
+    if found is not None:
+        return found
     gate = arith.sigmoid(x.mul(x).mul_(_GELU_B).add_(_GELU_A).mul_(x))
     return x.mul(gate), gate
 
 
 def gelu_backward(dy: Tensor, x: Tensor, gate: Tensor) -> Tensor:
     """Return ``dy·((w·(1 − s) + 1)·s)`` with ``w = ((x·x)·3B + A)·x``."""
+    found = kernels.activate_backward("gelu", dy, x, gate)
+    if found is not None:
+        return found
     slope = x.mul(x).mul_(_GELU_3B).add_(_GELU_A).mul_(x)
     return _gate_slope(slope, gate).mul_(dy)
 
 
 def silu(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``x·s`` and ``s = sigmoid(x)``."""
+    found = kernels.activate("silu", x)
+    if found is not None:
+        return found
     gate = arith.sigmoid(x)
     return x.mul(gate), gate
 
 
 def silu_backward(dy: Tensor, x: Tensor, gate: Tensor) -> Tensor:
     """Return ``dy·((x·(1 − s) + 1)·s)``."""
-    return _gate_slope(x.clone(), gate).mul_(dy)
+    found = kernels.activate_backward("silu", dy, x, gate)
+    return _gate_slope(x.clone(), gate).mul_(dy) if found is None else found
 
 
 def _gate_slope(slope: Tensor, gate: Tensor) -> Tensor:

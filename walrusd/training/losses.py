@@ -5,6 +5,7 @@ from torch import Tensor
 
 from walrusd.errors import MalformedData
 from walrusd.training import arith
+from walrusd.training.native import kernels
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor]:
@@ -17,6 +18,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor,
     Raises:
         NonFiniteValue: if a logit is NaN or infinite.
     """
+    found = kernels.cross_entropy(logits, labels, scale)
+    if found is not None:
+        return found
     arith.require_finite(logits, "a logit")
     shifted = logits - logits.amax(-1, keepdim=True)
     exponentials = arith.exp(shifted)
@@ -65,4 +69,4 @@ def embedding_backward(numbers: Tensor, dy: Tensor, rows: int) -> Tensor:
     operand = arith.quantise(dy)
     arith.check_sum_bound(operand, numbers.shape[0])
     sums = torch.zeros((rows, dy.shape[1]), dtype=torch.float64, device=dy.device)
-    return sums.index_add_(0, numbers, operand.values).float()
+    return sums.index_add_(0, numbers, operand.wide).float()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from walrusd.training import arith
+from walrusd.training.native import kernels
+from walrusd.training.strict import round_to_float32
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,9 @@ class Normalised:
 
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> tuple[Tensor, Normalised]:
     """Return ``unit·gain + bias`` with ``c = x − mean(x)``, ``unit = c·rsqrt(mean(c·c) + ε)``."""
+    found = kernels.normalise(x, gain, bias, epsilon, _inverse(x))
+    if found is not None:
+        return found[0], Normalised(*found[1:])
     centred = x.sub(arith.mean(x)[:, None])
     saved = _normalise(centred, epsilon)
     return saved.unit.mul(gain).add_(bias), saved
@@ -33,6 +38,11 @@ def layer_norm_backward(
     With ``d = dy·gain``: ``dx = ((d − mean(d)) − unit·mean(d·unit))·scale``; the others are folds
     over the rows of ``dy·unit`` and of ``dy``.
     """
+    found = kernels.normalise_backward(
+        dy, saved.unit, saved.scale, gain, _inverse(dy), centred=True
+    )
+    if found is not None:
+        return found
     inner = dy.mul(gain)
     along = arith.mean(inner.mul(saved.unit))[:, None]
     dx = inner.sub_(arith.mean(inner)[:, None]).sub_(saved.unit.mul(along)).mul_(saved.scale)
@@ -41,16 +51,28 @@ def layer_norm_backward(
 
 def rms_norm(x: Tensor, gain: Tensor, epsilon: float) -> tuple[Tensor, Normalised]:
     """Return ``unit·gain`` with ``unit = x·rsqrt(mean(x·x) + ε)``."""
+    found = kernels.normalise(x, gain, None, epsilon, _inverse(x))
+    if found is not None:
+        return found[0], Normalised(*found[1:])
     saved = _normalise(x, epsilon)
     return saved.unit.mul(gain), saved
 
 
 def rms_norm_backward(dy: Tensor, saved: Normalised, gain: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradients by input and gain: ``dx = (d − unit·mean(d·unit))·scale``."""
+    found = kernels.normalise_backward(
+        dy, saved.unit, saved.scale, gain, _inverse(dy), centred=False
+    )
+    if found is not None:
+        return found[:2]
     inner = dy.mul(gain)
     along = arith.mean(inner.mul(saved.unit))[:, None]
     dx = inner.sub_(saved.unit.mul(along)).mul_(saved.scale)
     return dx, arith.fold_rows(dy.mul(saved.unit))
+
+
+def _inverse(x: Tensor) -> float:
+    return round_to_float32(1.0 / x.shape[-1])
 
 
 def _normalise(x: Tensor, epsilon: float) -> Normalised:

@@ -232,6 +232,8 @@ EXPORT int walrusd_attention(const float *q, const float *k, const float *v, flo
                              float *grid_k, float *grid_v, float *exponentials, float *sums,
                              float *output, const int64_t *sizes, float scale, int bits)
 {
+    if (get_product_kernels() == NULL)
+        return REFUSED;
     forward all = {.q = grid_q,
                    .k = grid_k,
                    .v = grid_v,
@@ -421,6 +423,8 @@ EXPORT int walrusd_attention_backward(const float *gradient, const float *output
                                       float *dk, float *dv, const int64_t *sizes, float q_factor,
                                       float k_factor, int bits)
 {
+    if (get_product_kernels() == NULL)
+        return REFUSED;
     backward all = {.gradient = gradient,
                     .output = output,
                     .q = q,

@@ -1,36 +1,44 @@
-"""The compiled kernels as functions of tensors. Call one only where ``library.serves`` says so.
+"""The compiled kernels as functions of tensors.
 
-Every function gives the bits of the definition of the same name, which is in the module that calls
-it; shapes and formulas stand there. None stands for "not here": the definition must do it, and
-raise what is to be raised.
+Each gives the bits of the definition of the same name, which is in the module that calls it; shapes
+and formulas stand there. Each returns None where the kernel is not there, or does not take what it
+was given: then the caller goes on with the definition, which also raises what is to be raised.
 """
 
 import torch
 from torch import Tensor
 
-from walrusd.training.native.library import get_function
+from walrusd.training.native.library import find_kernel
 
 
 def quantise(x: Tensor, bits: int) -> Tensor | None:
     """Return the grid values of ``x`` as float32."""
+    kernel = find_kernel("quantise", x)
+    if kernel is None:
+        return None
     x = x.contiguous()
     y = torch.empty_like(x)
-    failed = get_function("quantise")(x.data_ptr(), y.data_ptr(), x.numel(), bits)
-    return None if failed else y
+    return None if kernel(x.data_ptr(), y.data_ptr(), x.numel(), bits) else y
 
 
-def is_finite(x: Tensor) -> bool:
+def is_finite(x: Tensor) -> bool | None:
     """Say whether no value is NaN or infinite."""
+    kernel = find_kernel("check_finite", x)
+    if kernel is None:
+        return None
     x = x.contiguous()
-    return get_function("check_finite")(x.data_ptr(), x.numel()) == 0
+    return kernel(x.data_ptr(), x.numel()) == 0
 
 
 def product(left: Tensor, right: Tensor) -> Tensor | None:
     """Return ``RN32`` of the exact product of two matrices of grid values, of any strides."""
+    kernel = find_kernel("product", left, right)
+    if kernel is None:
+        return None
     rows, depth = left.shape
     columns = right.shape[1]
     result = torch.empty((rows, columns))
-    failed = get_function("product")(
+    failed = kernel(
         left.data_ptr(),
         left.stride(0),
         left.stride(1),
@@ -45,65 +53,130 @@ def product(left: Tensor, right: Tensor) -> Tensor | None:
     return None if failed else result
 
 
-def sum_rows(x: Tensor) -> Tensor:
+def sum_rows(x: Tensor) -> Tensor | None:
     """Return ``RN32`` of the exact sums over the rows of grid values ``(rows, columns)``."""
+    kernel = find_kernel("sum_rows", x)
+    if kernel is None:
+        return None
     x = x.contiguous()
     sums = torch.empty(x.shape[1])
-    get_function("sum_rows")(x.data_ptr(), sums.data_ptr(), x.shape[0], x.shape[1])
+    kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], x.shape[1])
     return sums
 
 
-def fold(x: Tensor) -> Tensor:
+def fold(x: Tensor) -> Tensor | None:
     """Return the binary fold over the last axis."""
+    kernel = find_kernel("fold", x)
+    if kernel is None or x.numel() == 0:
+        return None
     x = x.contiguous()
     sums = torch.empty(x.shape[:-1])
-    get_function("fold")(x.data_ptr(), sums.data_ptr(), sums.numel(), x.shape[-1])
+    kernel(x.data_ptr(), sums.data_ptr(), sums.numel(), x.shape[-1])
     return sums
 
 
-def fold_rows(x: Tensor) -> Tensor:
+def fold_rows(x: Tensor) -> Tensor | None:
     """Return the binary fold over the first axis."""
+    kernel = find_kernel("fold_rows", x)
+    if kernel is None or x.numel() == 0:
+        return None
     x = x.contiguous()
     sums = torch.empty(x.shape[1:])
-    get_function("fold_rows")(x.data_ptr(), sums.data_ptr(), x.shape[0], sums.numel())
+    kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], sums.numel())
     return sums
 
 
-def sgd(weights: Tensor, momenta: Tensor, gradient: Tensor, lr: float, momentum: float) -> None:
-    """Do one step of SGD in place on contiguous tensors."""
-    get_function("sgd")(
-        weights.data_ptr(),
-        momenta.data_ptr(),
-        gradient.contiguous().data_ptr(),
-        weights.numel(),
-        lr,
-        momentum,
-    )
+def relu_backward(dy: Tensor, y: Tensor) -> Tensor | None:
+    """Return ``dy`` where ``y > 0``, else 0."""
+    kernel = find_kernel("relu_backward", dy, y)
+    if kernel is None:
+        return None
+    dy, y = dy.contiguous(), y.contiguous()
+    dx = torch.empty_like(dy)
+    kernel(dy.data_ptr(), y.data_ptr(), dx.data_ptr(), dx.numel())
+    return dx
 
 
-def adamw(
-    weights: Tensor,
-    first: Tensor,
-    second: Tensor,
-    gradient: Tensor,
-    constants: tuple[float, float, float, float, float],
-) -> None:
-    """Do one step of AdamW in place; ``constants`` are β1, β2, ε, rate and decay of the step."""
-    get_function("adamw")(
-        weights.data_ptr(),
-        first.data_ptr(),
-        second.data_ptr(),
-        gradient.contiguous().data_ptr(),
-        weights.numel(),
-        *constants,
+def activate(name: str, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return ``x·s`` and ``s`` of the activation ``gelu`` or ``silu``."""
+    kernel = find_kernel(name, x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    y, gate = torch.empty_like(x), torch.empty_like(x)
+    kernel(x.data_ptr(), y.data_ptr(), gate.data_ptr(), x.numel())
+    return y, gate
+
+
+def activate_backward(name: str, dy: Tensor, x: Tensor, gate: Tensor) -> Tensor | None:
+    """Return the gradient by the input of the activation ``gelu`` or ``silu``."""
+    kernel = find_kernel(f"{name}_backward", dy, x, gate)
+    if kernel is None:
+        return None
+    dy, x, gate = dy.contiguous(), x.contiguous(), gate.contiguous()
+    dx = torch.empty_like(dy)
+    kernel(dy.data_ptr(), x.data_ptr(), gate.data_ptr(), dx.data_ptr(), dx.numel())
+    return dx
+
+
+def normalise(
+    x: Tensor, gain: Tensor, bias: Tensor | None, epsilon: float, inverse: float
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return output, unit rows and scales ``(rows, 1)`` of the layer norm, or, without a bias,
+    of the RMS norm; ``inverse`` is ``RN32(1/width)``."""
+    kernel = find_kernel("norm", x, gain)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    y, unit, scale = torch.empty_like(x), torch.empty_like(x), torch.empty((x.shape[0], 1))
+    failed = kernel(
+        x.data_ptr(),
+        gain.contiguous().data_ptr(),
+        None if bias is None else bias.contiguous().data_ptr(),
+        y.data_ptr(),
+        unit.data_ptr(),
+        scale.data_ptr(),
+        x.shape[0],
+        x.shape[1],
+        epsilon,
+        inverse,
     )
+    return None if failed else (y, unit, scale)
+
+
+def normalise_backward(
+    dy: Tensor, unit: Tensor, scale: Tensor, gain: Tensor, inverse: float, *, centred: bool
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return the gradients by input, gain and bias; the last is empty for the RMS norm."""
+    kernel = find_kernel("norm_backward", dy, unit, scale, gain)
+    if kernel is None:
+        return None
+    dy = dy.contiguous()
+    width = dy.shape[1]
+    dx, dgain, dbias = torch.empty_like(dy), torch.empty(width), torch.empty(width * centred)
+    failed = kernel(
+        dy.data_ptr(),
+        unit.contiguous().data_ptr(),
+        scale.contiguous().data_ptr(),
+        gain.contiguous().data_ptr(),
+        dx.data_ptr(),
+        dgain.data_ptr(),
+        dbias.data_ptr() if centred else None,
+        dy.shape[0],
+        width,
+        inverse,
+    )
+    return None if failed else (dx, dgain, dbias)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor] | None:
     """Return the loss of each row and the scaled gradient by the logits; labels are classes."""
+    kernel = find_kernel("cross_entropy", logits)
+    if kernel is None:
+        return None
     logits, labels = logits.contiguous(), labels.contiguous()
     losses, gradient = torch.empty(logits.shape[0]), torch.empty_like(logits)
-    failed = get_function("cross_entropy")(
+    failed = kernel(
         logits.data_ptr(),
         labels.data_ptr(),
         losses.data_ptr(),
@@ -113,3 +186,44 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor,
         scale,
     )
     return None if failed else (losses, gradient)
+
+
+def sgd(weights: Tensor, momenta: Tensor, gradient: Tensor, lr: float, momentum: float) -> bool:
+    """Do one step of SGD in place on contiguous tensors; say whether it was done."""
+    kernel = find_kernel("sgd", weights, momenta, gradient)
+    if kernel is None or not (weights.is_contiguous() and momenta.is_contiguous()):
+        return False
+    gradient = gradient.contiguous()
+    kernel(
+        weights.data_ptr(),
+        momenta.data_ptr(),
+        gradient.data_ptr(),
+        weights.numel(),
+        lr,
+        momentum,
+    )
+    return True
+
+
+def adamw(
+    weights: Tensor,
+    first: Tensor,
+    second: Tensor,
+    gradient: Tensor,
+    constants: tuple[float, float, float, float, float],
+) -> bool:
+    """Do one step of AdamW in place; ``constants`` are β1, β2, ε, rate and decay of the step."""
+    kernel = find_kernel("adamw", weights, first, second, gradient)
+    contiguous = weights.is_contiguous() and first.is_contiguous() and second.is_contiguous()
+    if kernel is None or not contiguous:
+        return False
+    gradient = gradient.contiguous()
+    kernel(
+        weights.data_ptr(),
+        first.data_ptr(),
+        second.data_ptr(),
+        gradient.data_ptr(),
+        weights.numel(),
+        *constants,
+    )
+    return True

@@ -11,7 +11,7 @@ import functools
 import importlib.machinery
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ctypes import c_float, c_int, c_int64, c_void_p
 from pathlib import Path
 
@@ -33,10 +33,18 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "fold": (P, P, N, N),
     "fold_rows": (P, P, N, N),
     "product": (P, N, N, P, N, N, P, N, N, N),
+    "quantise_padded": (P, P, N, N, N, N, I),
+    "convolve": (P, P, P, P, P),
+    "convolve_input": (P, P, P, P, N),
+    "convolve_weights": (P, P, P, P),
+    "limit_products": (I,),
     "attention": (P, P, P, P, P, P, P, P, P, P, F, I),
     "attention_backward": (P, P, P, P, P, P, P, P, P, P, P, P, P, F, F, I),
-    "gelu": (P, P, N),
-    "gelu_backward": (P, P, P, N),
+    "relu_backward": (P, P, P, N),
+    "gelu": (P, P, P, N),
+    "gelu_backward": (P, P, P, P, N),
+    "silu": (P, P, P, N),
+    "silu_backward": (P, P, P, P, N),
     "norm": (P, P, P, P, P, P, N, N, F, F),
     "norm_backward": (P, P, P, P, P, P, P, N, N, F),
     "cross_entropy": (P, P, P, P, N, N, F),
@@ -46,6 +54,7 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
 """Every function by name, with the types of its parameters. All return an int, 0 for done."""
 
 _disabled: set[str] = set()
+_called: set[str] = set()
 
 
 def find_library(directory: Path) -> Path | None:
@@ -92,33 +101,36 @@ def get_library() -> ctypes.CDLL | None:
     return open_library(find_library(Path(__file__).parent))
 
 
-def is_usable(name: str) -> bool:
-    """Say whether the kernel ``name`` may be used in this process."""
-    return name not in _disabled and get_library() is not None
+def find_kernel(name: str, *tensors: Tensor) -> Callable[..., int] | None:
+    """Return the C function ``name`` if it may be used and can take these tensors, else None.
+
+    It takes float32 in the memory of the CPU.
+    """
+    library = get_library()
+    if library is None or name in _disabled:
+        return None
+    for tensor in tensors:
+        if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+            return None
+    _called.add(name)
+    function: Callable[..., int] = getattr(library, f"walrusd_{name}")
+    return function
 
 
-def serves(name: str, *tensors: Tensor) -> bool:
-    """Say whether the kernel ``name`` can take these tensors: float32, in the memory of the CPU."""
-    if name in _disabled or get_library() is None:
-        return False
-    return all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
+def take_called() -> set[str]:
+    """Return the names of the kernels that were asked for since the last call of this."""
+    called = set(_called)
+    _called.clear()
+    return called
 
 
-def disable(name: str) -> None:
-    """Use the torch definition instead of the kernel ``name`` from now on."""
-    if is_usable(name):
+def disable(names: Iterable[str]) -> None:
+    """Use the torch definitions instead of these kernels from now on."""
+    for name in sorted(set(names) - _disabled):
         _log.warning("the compiled kernel %r gives other bits here: torch is used instead", name)
-    _disabled.add(name)
+        _disabled.add(name)
 
 
 def enable_all() -> None:
     """Forget what was disabled."""
     _disabled.clear()
-
-
-def get_function(name: str) -> Callable[..., int]:
-    """Return the C function of the kernel ``name``; only after ``serves`` or ``is_usable``."""
-    library = get_library()
-    assert library is not None, "no kernel without a library"
-    function: Callable[..., int] = getattr(library, f"walrusd_{name}")
-    return function

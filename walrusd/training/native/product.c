@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parallel.h"
+#include "arithmetic.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -13,38 +13,14 @@
 #define X86 0
 #endif
 
-/* ---- Any processor: two lanes -------------------------------------------------------------- */
-
-typedef double pair __attribute__((vector_size(16)));
-
-#define LANES 2
-#define V pair
-#define NAME(x) x##_plain
-#define TARGET
-#define LOAD(place) (*(const pair *)(place))
-#define STORE(place, v) (*(pair *)(place) = (v))
-#define SPLAT(x) ((pair){(x), (x)})
-#define ADD(a, b) ((a) + (b))
-#define FUSE(a, b, c) ((c) + (a) * (b))
-#include "product_kernels.inc"
-#undef LANES
-#undef V
-#undef NAME
-#undef TARGET
-#undef LOAD
-#undef STORE
-#undef SPLAT
-#undef ADD
-#undef FUSE
-
 #if X86
 
-/* Four lanes of four values, each lane `stride` apart, to four rows of a panel. */
+/* Four values of each of four lanes, to four rows of a panel. */
 #define WIDEN(place, v) _mm256_storeu_pd(place, _mm256_cvtps_pd(v))
-#define TRANSPOSE4(panel, width, source, stride)                                                   \
+#define TRANSPOSE4(panel, width, lane0, lane1, lane2, lane3)                                       \
     do {                                                                                           \
-        __m128 a = _mm_loadu_ps(source), b = _mm_loadu_ps((source) + (stride));                    \
-        __m128 c = _mm_loadu_ps((source) + 2 * (stride)), d = _mm_loadu_ps((source) + 3 * (stride)); \
+        __m128 a = _mm_loadu_ps(lane0), b = _mm_loadu_ps(lane1);                                   \
+        __m128 c = _mm_loadu_ps(lane2), d = _mm_loadu_ps(lane3);                                   \
         _MM_TRANSPOSE4_PS(a, b, c, d);                                                             \
         WIDEN(panel, a);                                                                           \
         WIDEN((panel) + (width), b);                                                               \
@@ -99,43 +75,28 @@ typedef double pair __attribute__((vector_size(16)));
 
 #endif
 
-enum { PLAIN, AVX2, AVX512 };
-
-static int highest_level = AVX512;
-
-static int find_level(void)
-{
-#if X86
-    if (highest_level >= AVX512 && __builtin_cpu_supports("avx512f"))
-        return AVX512;
-    if (highest_level >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return AVX2;
-#endif
-    return PLAIN;
-}
-
-/* Limits the instruction set of products, for tests: 0 none, 1 AVX2, 2 AVX-512. Returns the level
-   that is used then. */
-EXPORT int walrusd_limit_products(int level)
-{
-    highest_level = level;
-    return find_level();
-}
+/* 0 none of them, 1 AVX2, 2 AVX-512. */
+static int highest_level = 2;
 
 const product_kernels *get_product_kernels(void)
 {
 #if X86
-    switch (find_level()) {
-    case AVX512:
+    if (highest_level >= 2 && __builtin_cpu_supports("avx512f"))
         return &kernels_avx512;
-    case AVX2:
+    if (highest_level >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return &kernels_avx2;
-    }
 #endif
-    return &kernels_plain;
+    return NULL;
 }
 
-#define SLOTS 8
+/* Limits the instruction set of products, for tests. Returns REFUSED if none is left. */
+EXPORT int walrusd_limit_products(int level)
+{
+    highest_level = level;
+    return get_product_kernels() == NULL;
+}
+
+#define SLOTS 16
 static __thread struct {
     void *memory;
     int64_t bytes;
@@ -237,7 +198,8 @@ static void multiply_range(void *context, int64_t begin, int64_t end)
 
 /* result[i][j] = RN32(Σ_p left(i, p) · right(p, j)), row-major. Element (i, p) of the left operand
    is left[i * left_row + p * left_depth]; (p, j) of the right one right[j * right_column +
-   p * right_depth]. The depth is at most EXACT_DEPTH. Returns 0, or 1 if memory ran out. */
+   p * right_depth]. The depth is at most EXACT_DEPTH. Returns REFUSED if this processor has no kernel
+   for it, or memory ran out. */
 EXPORT int walrusd_product(const float *left, int64_t left_row, int64_t left_depth,
                            const float *right, int64_t right_column, int64_t right_depth,
                            float *result, int64_t rows, int64_t columns, int64_t depth)
@@ -254,8 +216,10 @@ EXPORT int walrusd_product(const float *left, int64_t left_row, int64_t left_dep
                    .depth = depth,
                    .by_columns = columns > rows};
     const product_kernels *k = get_product_kernels();
+    if (k == NULL)
+        return REFUSED;
     int64_t split = all.by_columns ? columns : rows;
     int64_t grain = 1 + GRAIN * 8 / (1 + rows * columns / split * depth);
     parallel_for(multiply_range, &all, split, grain, all.by_columns ? k->columns : k->rows);
-    return all.failed;
+    return all.failed ? REFUSED : DONE;
 }

@@ -23,7 +23,13 @@ typedef struct {
                       int64_t depth_stride, int lanes, int64_t depth);
     void (*pack_right)(double *panel, const float *source, int64_t lane_stride,
                        int64_t depth_stride, int lanes, int64_t depth);
-    /* The same for float64 values, rounded to a grid by adding and subtracting `magic`. */
+    /* The same where every lane starts elsewhere: value p of lane i is sources[i][offset + p]. */
+    void (*pack_right_lanes)(double *panel, const float *const *sources, int64_t offset, int lanes,
+                             int64_t depth);
+    /* All lanes, where every step of the depth starts elsewhere: sources[p][offset + i]. */
+    void (*pack_right_steps)(double *panel, const float *const *sources, int64_t offset,
+                             int64_t depth);
+    /* As pack_left for float64 values, rounded to a grid by adding and subtracting `magic`. */
     void (*pack_left_wide)(double *panel, const double *source, int64_t lane_stride,
                            int64_t depth_stride, int lanes, int64_t depth, double magic);
     /* tile = left · right, or tile += left · right; rows of the tile are `stride` apart. */
@@ -31,10 +37,10 @@ typedef struct {
                      int64_t stride, int add);
 } product_kernels;
 
-/* The kernels of this processor. */
+/* The kernels of this processor, or NULL if it has none: torch is faster there. */
 const product_kernels *get_product_kernels(void);
 
-/* Scratch memory of the calling thread, 64-byte aligned, kept between calls. Slots are 0 … 7;
+/* Scratch memory of the calling thread, 64-byte aligned, kept between calls. Slots are 0 … 15;
    memory of one slot moves when the slot grows. NULL if there is none left. */
 void *get_scratch(int slot, int64_t bytes);
 

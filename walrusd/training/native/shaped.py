@@ -1,0 +1,134 @@
+"""The compiled attention and convolution. What None means stands in ``kernels.py``."""
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from walrusd.training.native.library import find_kernel
+
+SPARE = 64
+"""Floats behind padded images: kernels read whole vectors, and drop what is outside."""
+
+
+def _numbers(*values: int) -> ctypes.Array[ctypes.c_int64]:
+    return (ctypes.c_int64 * len(values))(*values)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return ``x``, or a copy, whose last axis is contiguous."""
+    return x if x.stride(-1) == 1 else x.contiguous()
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, bits: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor] | None:
+    """Return query, key and value on their grids, numerators, totals and output.
+
+    Grids and output are ``(batch·heads, T, size)``, totals ``(batch·heads, T, 1)``. Numerators
+    ``(batch·heads, T, T)`` are defined on and below the diagonal only.
+    """
+    kernel = find_kernel("attention", q, k, v)
+    if kernel is None:
+        return None
+    q, k, v = _rows(q), _rows(k), _rows(v)
+    batch, heads, length, size = q.shape
+    grids = [torch.empty((x.shape[0] * x.shape[1], length, size)) for x in (q, k, v)]
+    numerators = torch.empty((batch * heads, length, length))
+    totals = torch.empty((batch * heads, length, 1))
+    output = torch.empty((batch * heads, length, size))
+    strides = [step for x in (q, k, v) for step in x.stride()[:3]]
+    failed = kernel(
+        *(x.data_ptr() for x in (q, k, v, *grids, numerators, totals, output)),
+        _numbers(batch, heads, k.shape[1], length, size, *strides),
+        scale,
+        bits,
+    )
+    return None if failed else (grids[0], grids[1], grids[2], numerators, totals, output)
+
+
+def attend_backward(
+    dy: Tensor,
+    saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+    factors: tuple[float, float],
+    bits: int,
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return the gradients by q, k and v, each with a head for each head of q.
+
+    ``dy`` is ``(batch, heads, T, size)``, ``saved`` what ``attend`` returned, ``factors`` those of
+    the first two results.
+    """
+    kernel = find_kernel("attention_backward", dy, *saved)
+    if kernel is None:
+        return None
+    query, key, value, numerators, totals, output = saved
+    dy = _rows(dy)
+    batch, heads, length, size = dy.shape
+    divided, dq, dk, dv = (torch.empty_like(query) for _ in range(4))
+    deltas = torch.empty((batch * heads, length))
+    failed = kernel(
+        dy.data_ptr(),
+        output.data_ptr(),
+        *(x.data_ptr() for x in (query, key, value, numerators, totals)),
+        *(x.data_ptr() for x in (divided, deltas, dq, dk, dv)),
+        _numbers(batch, heads, key.shape[0] // batch, length, size, *dy.stride()[:3], *[0] * 6),
+        *factors,
+        bits,
+    )
+    return None if failed else (dq, dk, dv)
+
+
+def quantise_padded(x: Tensor, padding: int, bits: int) -> Tensor | None:
+    """Return the grid values of images ``(n, c, h, w)`` with a border of zeros."""
+    kernel = find_kernel("quantise_padded", x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    count, channels, height, width = x.shape
+    sides = height + 2 * padding, width + 2 * padding
+    size = count * channels * sides[0] * sides[1]
+    padded = torch.zeros(size + SPARE)
+    failed = kernel(x.data_ptr(), padded.data_ptr(), count * channels, height, width, padding, bits)
+    return None if failed else padded[:size].view(count, channels, *sides)
+
+
+def convolve(padded: Tensor, weight: Tensor, bias: Tensor, kernel_side: int) -> Tensor | None:
+    """Return the convolution of what ``quantise_padded`` returned with grid values ``weight``."""
+    kernel = find_kernel("convolve", padded, weight, bias)
+    if kernel is None:
+        return None
+    count, channels, high, wide = padded.shape
+    outputs = weight.shape[0]
+    y = torch.empty((count, outputs, high - kernel_side + 1, wide - kernel_side + 1))
+    failed = kernel(
+        padded.data_ptr(),
+        weight.contiguous().data_ptr(),
+        bias.contiguous().data_ptr(),
+        y.data_ptr(),
+        _numbers(count, channels, high, wide, outputs, kernel_side),
+    )
+    return None if failed else y
+
+
+def convolve_backward(
+    dy: Tensor, padded: Tensor, weight: Tensor, padding: int, kernel_side: int, *, need_dx: bool
+) -> tuple[Tensor | None, Tensor] | None:
+    """Return the gradients by input and weight for grid values ``dy``, ``(n, outputs, h', w')``."""
+    by_input = find_kernel("convolve_input", dy, weight)
+    by_weight = find_kernel("convolve_weights", dy, padded)
+    if by_input is None or by_weight is None:
+        return None
+    count, channels, high, wide = padded.shape
+    outputs = dy.shape[1]
+    widened = torch.nn.functional.pad(dy, (0, kernel_side - 1))
+    numbers = _numbers(count, channels, high, wide, outputs, kernel_side)
+    dweight = torch.empty((outputs, channels * kernel_side * kernel_side))
+    if by_weight(padded.data_ptr(), widened.data_ptr(), dweight.data_ptr(), numbers):
+        return None
+    if not need_dx:
+        return None, dweight
+    dx = torch.empty((count, channels, high - 2 * padding, wide - 2 * padding))
+    weight = weight.contiguous()
+    if by_input(widened.data_ptr(), weight.data_ptr(), dx.data_ptr(), numbers, padding):
+        return None
+    return dx, dweight
