@@ -16,10 +16,11 @@ import trio
 from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.contract import ContractClient
 from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.failures import AbortSentences
 from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
-from walrusd.core.aborts import ABORTS
+from walrusd.core.aborts import SENTENCES
 from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
 from walrusd.errors import ConfigError
 from walrusd.rpc.app import make_rpc_app
@@ -96,10 +97,7 @@ async def open_tools(
             client,
             signer,
             SqliteOutbox(database.connection),
-            abort_names={
-                (abort.module, abort.code): f"{abort.name}: {abort.sentence}"
-                for abort in ABORTS.values()
-            },
+            aborts=AbortSentences(ids.versions, SENTENCES),
             max_budget=Mist(settings.sui.gas_budget),
         )
         contract = ContractClient(

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 import trio
 
+from walrusd.chain.failures import AbortSentences
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.chain.outbox import OutboxEntry, Outcome, SqliteOutbox, parse_transaction
 from walrusd.chain.ptb import Ptb
@@ -81,7 +82,8 @@ async def test_simulation_finds_the_budget_and_stops_a_doomed_transaction(
     node, outbox, autojump_clock
 ):
     async with network(node) as client:
-        sender = Sender(client, SIGNER, outbox, abort_names={("market", 7): "too late to join"})
+        aborts = AbortSentences([PKG], {("market", 7): "too late to join"})
+        sender = Sender(client, SIGNER, outbox, aborts=aborts)
         done = await sender.submit(do(), label="x")
         assert done.success
         with pytest.raises(MoveAborted, match="too late to join") as caught:
@@ -90,6 +92,7 @@ async def test_simulation_finds_the_budget_and_stops_a_doomed_transaction(
         assert caught.value.fields["module"] == "market"
         assert caught.value.fields["function"] == "boom"
         assert caught.value.fields["executed"] is False
+        assert caught.value.fields["package"] == PKG
         assert node.executions == 1
 
 

@@ -8,6 +8,7 @@ import trio
 
 from tests.devnet.tools import GAS, Tx, accounts, balance_of, coins_of, find
 from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.failures import AbortSentences
 from walrusd.chain.refusals import Refusal, classify, explain
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender, SqliteOutbox
@@ -211,20 +212,41 @@ async def test_a_package_of_another_version(autojump_clock):
             assert "version" in caught.value.hint
 
 
+def deposit_nothing(storm):
+    package = compute_package_id(storm.ledger.seed)
+    box = min(find(storm.ledger, "Box"), key=lambda b: b.version).id
+
+    def build(ptb):
+        ptb.call(f"{package}::box::deposit", SharedRef(box, 1), *ptb.split_gas(0), ptb.clock)
+
+    return package, build
+
+
+SENTENCES = {("box", 1): "EWrongVersion: The box belongs to another package version."}
+
+
 async def test_an_abort_speaks_the_contracts_own_sentence(autojump_clock):
-    names = {("box", 1): "EWrongVersion: The box belongs to another package version."}
-    async with calm_network(abort_names=names) as (storm, sender):
-        package = compute_package_id(storm.ledger.seed)
-        box = min(find(storm.ledger, "Box"), key=lambda b: b.version).id
-
-        def build(ptb):
-            ptb.call(f"{package}::box::deposit", SharedRef(box, 1), *ptb.split_gas(0), ptb.clock)
-
+    aborts = AbortSentences(["0x77"], SENTENCES)
+    async with calm_network(aborts=aborts) as (storm, sender):
+        package, build = deposit_nothing(storm)
+        aborts.add_package(package)
         for budget in (None, BUDGET):
             with pytest.raises(MoveAborted, match="belongs to another package version") as caught:
                 await sender.submit(build, label="x", budget=budget)
             assert caught.value.fields["abort_code"] == 1
+            assert caught.value.fields["package"] == package
             assert "different versions" in caught.value.hint
+
+
+async def test_another_packages_module_of_the_same_name_has_no_sentence_of_ours(autojump_clock):
+    async with calm_network(aborts=AbortSentences(["0x77"], SENTENCES)) as (storm, sender):
+        package, build = deposit_nothing(storm)
+        for budget in (None, BUDGET):
+            with pytest.raises(MoveAborted, match="box::deposit aborts with code 1") as caught:
+                await sender.submit(build, label="x", budget=budget)
+            assert "another package version" not in str(caught.value)
+            assert caught.value.fields["package"] == package
+            assert caught.value.hint == MoveAborted.default_hint
 
 
 async def test_an_address_without_money(autojump_clock):

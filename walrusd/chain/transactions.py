@@ -7,14 +7,14 @@ transaction expires with the next epoch, which bounds the doubt.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import trio
 
 from walrusd.chain.client import SuiClient
 from walrusd.chain.delivery import Delivery, Parked
+from walrusd.chain.failures import AbortSentences, explain_failure
 from walrusd.chain.gas import Coin, Purse
 from walrusd.chain.outbox import (
     Outbox,
@@ -36,12 +36,8 @@ from walrusd.chain.types import (
 from walrusd.errors import (
     ChainRefused,
     InsufficientBalance,
-    MoveAborted,
     ObjectNotFound,
-    PackageMismatch,
-    TransactionFailed,
     TransactionUncertain,
-    WalrusdError,
 )
 from walrusd.units import Address, Mist, format_sui
 
@@ -52,9 +48,6 @@ log = logging.getLogger(__name__)
 Build = Callable[[Ptb], None]
 """Fills a builder. It may be called more than once and must not do anything else."""
 
-AbortNames = Mapping[tuple[str, int], str]
-"""``(module, abort code)`` to a sentence."""
-
 _EPOCH_AGE = 30.0
 """Seconds for which the epoch and its gas price are taken as known."""
 
@@ -64,9 +57,6 @@ _MIN_BUDGET_UNITS = 5_000
 
 MAX_LOCKED = 16
 """How many locked coins a transaction tries to go around."""
-
-_MISMATCH = ("FUNCTION_NOT_FOUND", "ARITY_MISMATCH", "VM_VERIFICATION_OR_DESERIALIZATION_ERROR")
-"""Execution errors that mean: the package is not the one that this program was written for."""
 
 _STALE_S = 15.0
 """Seconds for which a coin may look older to the nodes we read from than to the validators."""
@@ -106,7 +96,7 @@ class Sender:
         signer: Signer,
         outbox: Outbox,
         *,
-        abort_names: AbortNames | None = None,
+        aborts: AbortSentences | None = None,
         max_budget: Mist = Mist(500_000_000),  # noqa: B008 - an int
         patience: float = 120.0,
     ) -> None:
@@ -116,13 +106,13 @@ class Sender:
             client: the network.
             signer: the key; no other process may use it.
             outbox: where signed transactions are kept.
-            abort_names: sentences for the abort codes of our contract.
+            aborts: what the abort codes of our contract mean.
             max_budget: the most gas that any transaction may cost, in Mist.
             patience: seconds after which a doubt is reported; it remains in the outbox.
         """
         self._client, self._signer, self._outbox = client, signer, outbox
         self._delivery = Delivery(client, outbox, patience=patience)
-        self._abort_names = abort_names or {}
+        self._aborts = aborts or AbortSentences()
         self._max_budget = max_budget
         self._turn = trio.Lock()
         self._purse: Purse | None = None
@@ -219,7 +209,7 @@ class Sender:
             if budget is None and "INSUFFICIENT_GAS" in executed.error and plan.raise_factor():
                 log.info("%s needed more gas than expected", label)
                 continue
-            raise self._failure(executed, executed=True)
+            raise explain_failure(executed, self._aborts, executed=True)
 
     async def _look_again(self, plan: "_Plan", error: ChainRefused | ObjectNotFound) -> None:
         """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
@@ -303,7 +293,7 @@ class Sender:
         if not outcome.success:
             if "INSUFFICIENT_GAS" in outcome.error and limit < self._max_budget:
                 raise self._too_poor(limit + ptb.spent_from_gas + 1, limit)
-            raise self._failure(outcome, executed=False)
+            raise explain_failure(outcome, self._aborts, executed=False)
         likely = outcome.gas_used.computation + outcome.gas_used.storage
         return min(max(plan.factor * likely, least), limit)
 
@@ -380,26 +370,4 @@ class Sender:
             address=self.address,
             available=available,
             needed=needed,
-        )
-
-    def _failure(self, outcome: ExecutedTransaction, *, executed: bool) -> WalrusdError:
-        abort = outcome.abort
-        fields: dict[str, Any] = {"digest": outcome.digest, "executed": executed}
-        if abort is None:
-            how = "failed" if executed else "would fail"
-            mismatch = any(word in outcome.error for word in _MISMATCH)
-            kind = PackageMismatch if mismatch else TransactionFailed
-            return kind(f"the transaction {how}: {outcome.error}", **fields)
-        where = f"{abort.module}::{abort.function}" if abort.function else abort.module
-        known = self._abort_names.get((abort.module, abort.code))
-        sentence = known or abort.sentence or abort.name
-        return MoveAborted(
-            f"{sentence} ({where}, code {abort.code})"
-            if sentence
-            else f"{where} aborts with code {abort.code}",
-            module=abort.module,
-            function=abort.function,
-            abort_code=abort.code,
-            hint=PackageMismatch.default_hint if "EWrongVersion" in sentence else None,
-            **fields,
         )

@@ -139,6 +139,9 @@ ABORTS: dict[tuple[str, int], Abort] = {
 }
 """Every abort by module and code."""
 
+SENTENCES = {key: f"{abort.name}: {abort.sentence}" for key, abort in ABORTS.items()}
+"""What a person reads of an abort, by module and code."""
+
 _BY_NAME = {(abort.module, abort.name): abort for abort in ABORTS.values()}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from walrusd.chain.bytecode import Bytecode, load_bytecode, verify_package
 from walrusd.chain.client import SuiClient, open_client
+from walrusd.chain.failures import AbortSentences
 from walrusd.chain.layouts.objects import MarketParams
 from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.publish import (
@@ -25,7 +26,7 @@ from walrusd.chain.publish import (
 from walrusd.chain.reads import MarketReader
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
-from walrusd.core.aborts import ABORTS
+from walrusd.core.aborts import SENTENCES
 from walrusd.crypto.keystore import RawKek, open_keystore
 from walrusd.errors import ConfigError, NotAllowed
 from walrusd.services.contract_check import verify_contract
@@ -55,6 +56,7 @@ class Admin:
     client: SuiClient
     sender: Sender
     outbox: SqliteOutbox
+    aborts: AbortSentences
     chain_id: str
 
 
@@ -80,15 +82,16 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
         )
         chain_id = (await client.service_info()).chain_id
         outbox = SqliteOutbox(database.connection)
+        aborts = AbortSentences(sentences=SENTENCES)
         sender = Sender(
             client,
             signer,
             outbox,
-            abort_names={(a.module, a.code): f"{a.name}: {a.sentence}" for a in ABORTS.values()},
+            aborts=aborts,
             max_budget=max_budget,
         )
         await sender.recover()
-        yield Admin(client, sender, outbox, chain_id)
+        yield Admin(client, sender, outbox, aborts, chain_id)
 
 
 async def publish_contract(
@@ -106,6 +109,7 @@ async def publish_contract(
     async with open_admin(settings, max_budget) as admin:
         work = f"contract:{admin.chain_id}:{bytecode.digest.hex()}:{path.stem}"
         made = await publish_package(admin.sender, bytecode, once=f"{work}:publish")
+        admin.aborts.add_package(made.id)
         market = await create_market(
             admin.client,
             admin.sender,
