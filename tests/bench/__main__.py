@@ -2,15 +2,17 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from tests.bench.commitments import measure_commitments
+from tests.bench.latency import measure_latency
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
 from tests.bench.training import measure_training
@@ -27,6 +29,7 @@ def run_all(rounds: int) -> list[Measurement]:
             *measure_commitments(max(1, rounds // 3)),
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
+            *measure_latency(Path(directory) / "latency", rounds * 14),
         ]
 
 
@@ -39,7 +42,8 @@ def make_table(measurements: Sequence[Measurement]) -> Table:
     """Return the results as a table."""
     table = Table()
     for heading in ("what", "value", "baseline", "ratio"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
+        justify: JustifyMethod = "left" if heading == "what" else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
     for found in measurements:
         table.add_row(
             found.name,
@@ -56,13 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
+    before = os.getloadavg()[0]
     measurements = run_all(options.rounds)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     document = [found.to_json() for found in measurements]
     options.out.write_text(json.dumps(document, indent=1) + "\n")
     console = Console()
     console.print(make_table(measurements))
-    console.print(f"results: {options.out}", soft_wrap=True)
+    loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    console.print(f"{loads}, on {os.cpu_count()} cores; results: {options.out}", soft_wrap=True)
     return 0
 
 

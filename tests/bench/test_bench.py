@@ -48,4 +48,5 @@ def test_all_benchmarks_run(tmp_path):
         "pedersen",
         "paillier",
         "transaction",
+        "latency",
     }
