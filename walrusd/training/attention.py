@@ -78,8 +78,9 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
     if max(length, size) <= arith.BLOCK and not arith.exponents_stay_on_device:
         found = shaped.attend(q, k, v, _score_scale(size), arith.BITS)
         if found is not None:
-            grids = (Operand(x, arith.BITS) for x in found[:3])
-            return found[5].view(shape), Attended(*grids, *found[3:], shape, k.shape[1])
+            grid_q, grid_k, grid_v = (Operand(x, arith.BITS) for x in found[:3])
+            saved = Attended(grid_q, grid_k, grid_v, *found[3:], shape, k.shape[1])
+            return saved.output.view(shape), saved
     group = heads // k.shape[1]
     query = arith.quantise(_flat(q.mul(_score_scale(size))))
     key, value = arith.quantise(_flat(k)), arith.quantise(_flat(v))

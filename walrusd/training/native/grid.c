@@ -85,3 +85,58 @@ EXPORT int walrusd_sum_rows(const float *x, float *sums, int64_t rows, int64_t c
     parallel_for(sum_range, &all, columns, 1 + GRAIN / (rows + 1), 16);
     return DONE;
 }
+
+typedef struct {
+    const float *x;
+    float magic, inverse;
+    uint64_t high, low;
+} squares;
+
+#define LANES 16
+/* Squares of 40 bits add up to 53 bits over so many terms. */
+#define EXACT_SQUARES 8192
+
+CLONES static void squares_range(void *context, int64_t begin, int64_t end)
+{
+    squares *all = context;
+    unsigned __int128 total = 0;
+    for (int64_t first = begin; first < end; first += LANES * EXACT_SQUARES) {
+        int64_t last = end - first < LANES * EXACT_SQUARES ? end : first + LANES * EXACT_SQUARES;
+        double lanes[LANES] = {0.0};
+        int64_t i = first;
+        for (; i + LANES <= last; i += LANES)
+            for (int j = 0; j < LANES; j++) {
+                double n = (double)(((all->x[i + j] + all->magic) - all->magic) * all->inverse);
+                lanes[j] += n * n;
+            }
+        for (int j = 0; i < last; i++, j++) {
+            double n = (double)(((all->x[i] + all->magic) - all->magic) * all->inverse);
+            lanes[j] += n * n;
+        }
+        for (int j = 0; j < LANES; j++)
+            total += (uint64_t)lanes[j];
+    }
+    /* Threads add to words with room to spare: nothing is carried between the two. */
+    __atomic_fetch_add(&all->low, (uint64_t)(total & 0xffffffffu), __ATOMIC_RELAXED);
+    __atomic_fetch_add(&all->high, (uint64_t)(total >> 32), __ATOMIC_RELAXED);
+}
+
+/* sums[0] · 2^32 + sums[1] = the exact Σ n² of n = RNE(x / 2^exponent), |n| ≤ 2^20. */
+EXPORT int walrusd_sum_squares(const float *x, int64_t n, int exponent, uint64_t *sums)
+{
+    if (exponent < SMALLEST_UNIT || exponent + 24 > 127)
+        return REFUSED;
+    squares all = {.x = x, .magic = ldexpf(1.5f, 23 + exponent), .inverse = ldexpf(1.0f, -exponent)};
+    parallel_for(squares_range, &all, n, GRAIN, 16);
+    sums[0] = all.high;
+    sums[1] = all.low;
+    return DONE;
+}
+
+/* The largest magnitude of n values, to largest[0]; REFUSED if one is NaN or infinite. */
+EXPORT int walrusd_peak(const float *x, int64_t n, float *largest)
+{
+    uint32_t bits = find_largest(x, n);
+    largest[0] = make_float(bits);
+    return bits > LARGEST_FINITE ? REFUSED : DONE;
+}

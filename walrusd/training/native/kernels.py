@@ -5,6 +5,8 @@ and formulas stand there. Each returns None where the kernel is not there, or do
 was given: then the caller goes on with the definition, which also raises what is to be raised.
 """
 
+import ctypes
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,28 @@ def is_finite(x: Tensor) -> bool | None:
         return None
     x = x.contiguous()
     return kernel(x.data_ptr(), x.numel()) == 0
+
+
+def find_peak(x: Tensor) -> float | None:
+    """Return the largest magnitude, if all values are finite."""
+    kernel = find_kernel("peak", x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    largest = ctypes.c_float()
+    failed = kernel(x.data_ptr(), x.numel(), ctypes.addressof(largest))
+    return None if failed else largest.value
+
+
+def sum_squares(x: Tensor, exponent: int) -> int | None:
+    """Return the exact sum of the squares of ``RNE(x/2^exponent)``, integers of 20 bits."""
+    kernel = find_kernel("sum_squares", x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    sums = (ctypes.c_uint64 * 2)()
+    failed = kernel(x.data_ptr(), x.numel(), exponent, ctypes.addressof(sums))
+    return None if failed else (sums[0] << 32) + sums[1]
 
 
 def product(left: Tensor, right: Tensor) -> Tensor | None:

@@ -11,6 +11,7 @@ import functools
 import importlib.machinery
 import logging
 import os
+import struct
 from collections.abc import Callable, Iterable
 from ctypes import c_float, c_int, c_int64, c_void_p
 from pathlib import Path
@@ -29,6 +30,8 @@ P, N, I, F = c_void_p, c_int64, c_int, c_float  # noqa: E741 - one letter a colu
 FUNCTIONS: dict[str, tuple[type, ...]] = {
     "quantise": (P, P, N, I),
     "check_finite": (P, N),
+    "peak": (P, N, P),
+    "sum_squares": (P, N, I, P),
     "sum_rows": (P, P, N, N),
     "fold": (P, P, N, N),
     "fold_rows": (P, P, N, N),
@@ -66,6 +69,20 @@ def find_library(directory: Path) -> Path | None:
     return None
 
 
+def _load(path: Path) -> ctypes.CDLL:
+    """Load a library, checking first that a 64-bit ELF file has its end, the section headers.
+
+    Mapping a file that was cut short would kill the process instead of raising an error.
+    """
+    with path.open("rb") as file:
+        header = file.read(64)
+    if header.startswith(b"\x7fELF\x02") and len(header) == 64:
+        offset, size, count = struct.unpack_from("<40xQ10xHH2x", header)
+        if path.stat().st_size < int(offset) + int(size) * int(count):
+            raise OSError(f"{path} is cut short")
+    return ctypes.CDLL(str(path))
+
+
 def open_library(path: Path | None) -> ctypes.CDLL | None:
     """Load a library and declare its functions; log why not, and return None, if that fails.
 
@@ -75,7 +92,7 @@ def open_library(path: Path | None) -> ctypes.CDLL | None:
         _log.warning("the compiled kernels are missing: training runs in torch alone, slower")
         return None
     try:
-        library = ctypes.CDLL(str(path))
+        library = _load(path)
         version = library.walrusd_version()
         for name, parameters in FUNCTIONS.items():
             function = getattr(library, f"walrusd_{name}")

@@ -1,0 +1,131 @@
+"""What happens where the compiled kernels are missing, broken, of another version, or wrong."""
+
+import ctypes
+import ctypes.util
+import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from walrusd.errors import DeviceRefused
+from walrusd.training import arith, selftest
+from walrusd.training.native import library
+
+BUILT = library.find_library(Path(library.__file__).parent)
+needs_library = pytest.mark.skipif(BUILT is None, reason="the compiled kernels were not built here")
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    library.get_library.cache_clear()
+    library.enable_all()
+    yield
+    library.get_library.cache_clear()
+    library.enable_all()
+
+
+def test_a_missing_library_is_said_and_done_without(tmp_path, caplog):
+    assert library.find_library(tmp_path) is None
+    assert library.open_library(None) is None
+    assert "missing" in caplog.text
+
+
+def test_a_corrupt_library_is_said_and_done_without(tmp_path, caplog):
+    path = tmp_path / "_kernels.so"
+    path.write_bytes(b"\x7fELF" + bytes(100))
+    assert library.open_library(path) is None
+    assert "cannot be loaded" in caplog.text
+
+
+@needs_library
+def test_a_truncated_library_is_done_without(tmp_path, caplog):
+    path = tmp_path / "_kernels.so"
+    path.write_bytes(BUILT.read_bytes()[:1000])
+    assert library.open_library(path) is None
+    assert "cannot be loaded" in caplog.text
+
+
+def test_another_library_is_done_without(caplog):
+    standard = ctypes.util.find_library("m")
+    assert library.open_library(Path(standard)) is None
+    assert "cannot be loaded" in caplog.text
+
+
+@needs_library
+def test_another_version_is_done_without(monkeypatch, caplog):
+    monkeypatch.setattr(library, "VERSION", library.VERSION + 1)
+    assert library.open_library(BUILT) is None
+    assert "install again" in caplog.text
+
+
+@needs_library
+def test_the_library_is_found_by_its_suffix(tmp_path):
+    shutil.copy(BUILT, tmp_path)
+    assert library.find_library(tmp_path) == tmp_path / BUILT.name
+
+
+def test_the_switch_turns_kernels_off(monkeypatch, caplog):
+    monkeypatch.setenv(library.SWITCH, "0")
+    assert library.get_library() is None
+    assert library.find_kernel("fold", torch.ones(1)) is None
+    assert arith.quantise(torch.ones(3)).values.dtype == torch.float64
+    assert not caplog.records
+
+
+@needs_library
+def test_kernels_take_only_what_they_are_made_for():
+    assert library.find_kernel("fold", torch.ones(1)) is not None
+    assert library.find_kernel("fold", torch.ones(1, dtype=torch.float64)) is None
+    assert library.find_kernel("fold", torch.ones(1, device="meta")) is None
+
+
+@needs_library
+def test_a_kernel_with_other_bits_is_not_used_again(monkeypatch, caplog):
+    honest = library.find_kernel
+
+    def find_kernel(name, *tensors):
+        kernel = honest(name, *tensors)
+        if name != "fold" or kernel is None:
+            return kernel
+
+        def lie(x, sums, rows, columns):
+            done = kernel(x, sums, rows, columns)
+            ctypes.c_float.from_address(sums).value += 1.0
+            return done
+
+        return lie
+
+    monkeypatch.setattr("walrusd.training.native.kernels.find_kernel", find_kernel)
+    with caplog.at_level(logging.WARNING):
+        assert selftest.selftest() == selftest.GOLDEN
+    assert "'fold' gives other bits" in caplog.text
+    assert library.find_kernel("fold", torch.ones(1)) is None
+    assert library.find_kernel("product", torch.ones(1)) is not None
+    x = torch.rand(100)
+    assert arith.fold(x) == arith.fold(x.clone())
+
+
+def test_a_machine_that_is_wrong_without_kernels_is_refused(monkeypatch):
+    monkeypatch.setitem(selftest.GOLDEN, "fold", "0" * 64)
+    with pytest.raises(DeviceRefused, match="fold"):
+        selftest.selftest()
+
+
+@needs_library
+def test_two_processes_agree_with_and_without_kernels():
+    code = "from walrusd.training.selftest import selftest; print(sorted(selftest().items()))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"WALRUSD_NATIVE": switch},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for switch in ("0", "1")
+    }
+    assert len(found) == 1
