@@ -121,7 +121,7 @@ def test_what_was_executed_and_not_sealed_is_sealed_at_reopening(tmp_path):
 
 def test_an_empty_store_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
-        Ledger(Store(None), DEMO, Wall())
+        Ledger(Store(None), [DEMO], Wall())
 
 
 class TestFaucet:

@@ -37,7 +37,7 @@ def open_ledger(path=None, *, wall=None, seal_at_once=True) -> Ledger:
     store = Store(path)
     if store.last_checkpoint() is None:
         start_chain(store, SEED, DEMO, accounts=3, now_ms=START_MS)
-    return Ledger(store, DEMO, wall or Wall(), seal_at_once=seal_at_once)
+    return Ledger(store, [DEMO], wall or Wall(), seal_at_once=seal_at_once)
 
 
 def u64(number: int) -> bytes:

@@ -21,6 +21,7 @@ from walrusd.devnet.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.ledger_genesis import compute_package_id
 from walrusd.devnet.opening import open_chain, read_account_count
+from walrusd.devnet.packages import Contract
 from walrusd.devnet.walrus import create_walrus_app
 from walrusd.errors import DoubleAction
 
@@ -33,7 +34,8 @@ class DevnetOptions:
 
     ``endpoints``: full nodes, the first of them at ``sui_port``. ``checkpoint_ms``: how often
     checkpoints are sealed; 0 makes every transaction a checkpoint at once. ``epoch_ms``: how long
-    an epoch is, in real time; 0 means until the admin ends it.
+    an epoch is, in real time; 0 means until the admin ends it. ``further``: contracts beside ours
+    that may be published, or upgraded to.
     """
 
     directory: Path
@@ -48,6 +50,7 @@ class DevnetOptions:
     checkpoint_ms: int = 0
     epoch_ms: int = 0
     nodes: NodeOptions = field(default_factory=NodeOptions)
+    further: tuple[Contract, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ async def serve_devnet(
             options.directory / "sui.sqlite",
             seed=options.seed,
             accounts=options.accounts,
+            further=options.further,
             seal_at_once=options.checkpoint_ms == 0,
         )
         try:

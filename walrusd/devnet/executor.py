@@ -89,10 +89,12 @@ class Execution:
             return self._transfer(command)
         if isinstance(command, ptb.MakeMoveVec):
             return self._make_vector(command)
-        if isinstance(command, ptb.Publish) and self.packages.contract is not None:
-            return self._publish(self.packages.contract)
-        if isinstance(command, ptb.Upgrade):
-            return self._upgrade(command)
+        if isinstance(command, ptb.Publish | ptb.Upgrade):
+            contract = self.packages.find_contract(command.modules, command.dependencies)
+            if contract is not None and isinstance(command, ptb.Publish):
+                return self._publish(contract)
+            if contract is not None and isinstance(command, ptb.Upgrade):
+                return self._upgrade(command, contract)
         raise ExecutionFailure(FailureKind.VM_VERIFICATION_OR_DESERIALIZATION_ERROR)
 
     def _coin(self, found: Value, number: int) -> Coin:
@@ -148,10 +150,10 @@ class Execution:
         return [PureValue(raw, f"vector<{command.element_type}>")]
 
     def _publish(self, contract: Contract) -> list[Value | None]:
-        """Publish the contract as a new package; its modules were compared before."""
+        """Publish a contract as a new package."""
         context = self.context
         package_id = context.fresh_id()
-        self.published.append(Published(package_id, package_id, 1))
+        self.published.append(Published(package_id, package_id, 1, contract))
         context.package, before = package_id, len(context.events)
         contract.init(context)
         for event in context.events[before:]:
@@ -159,13 +161,13 @@ class Execution:
         cap = UpgradeCap(context.fresh_id(), package_id, 1, 0)
         return [StructValue(self.packages.type_of(package_id, UpgradeCap), cap)]
 
-    def _upgrade(self, command: ptb.Upgrade) -> list[Value | None]:
-        """Make a further version of a package; its modules were compared before."""
+    def _upgrade(self, command: ptb.Upgrade, contract: Contract) -> list[Value | None]:
+        """Make a further version of a package."""
         found = self.slots.move(command.ticket, 0)
         if not isinstance(found, StructValue) or not isinstance(found.value, UpgradeTicket):
             raise fail_argument(0, Arg.TYPE_MISMATCH)
         package_id = self.context.fresh_id()
-        upgraded, receipt = use_ticket(self.packages, command, found.value, package_id)
+        upgraded, receipt = use_ticket(self.packages, command, contract, found.value, package_id)
         self.published.append(upgraded)
         return [StructValue(self.packages.type_of(FRAMEWORK, UpgradeReceipt), receipt)]
 

@@ -36,6 +36,7 @@ class UpgradeFailure(IntEnum):
     """Numbers of ``PackageUpgradeErrorKind`` in sui.rpc.v2; BCS has one less."""
 
     UNABLE_TO_FETCH_PACKAGE = 1
+    INCOMPATIBLE_UPGRADE = 3
     DIGEST_DOES_NOT_MATCH = 4
     PACKAGE_ID_DOES_NOT_MATCH = 6
 

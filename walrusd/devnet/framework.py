@@ -17,6 +17,7 @@ from walrusd.devnet.move_env import (
 from walrusd.devnet.move_env import U8 as U8_KIND
 from walrusd.devnet.move_types import FRAMEWORK
 from walrusd.devnet.packages import (
+    Contract,
     Package,
     Packages,
     Published,
@@ -95,12 +96,17 @@ def commit_upgrade(_ctx: MoveContext, cap: UpgradeCap, receipt: UpgradeReceipt) 
 
 
 def use_ticket(
-    packages: Packages, command: ptb.Upgrade, ticket: UpgradeTicket, new_id: str
+    packages: Packages,
+    command: ptb.Upgrade,
+    contract: Contract,
+    ticket: UpgradeTicket,
+    new_id: str,
 ) -> tuple[Published, UpgradeReceipt]:
-    """Return the new version of the ticket's package, and the receipt.
+    """Return the new version of the ticket's package, which does ``contract``, and the receipt.
 
     Raises:
-        ExecutionFailure: if the ticket is for another package or other bytes.
+        ExecutionFailure: if the ticket is for another package or other bytes, or if the contract
+            lacks a function or a type of the old version, or has another in its place.
     """
     old = packages.by_id.get(command.package)
     if old is None:
@@ -111,8 +117,27 @@ def use_ticket(
     digest = compute_package_digest(command.modules, command.dependencies)
     if ticket.digest != digest:
         raise _refuse(UpgradeFailure.DIGEST_DOES_NOT_MATCH, bcs.write_blob(digest))
-    upgraded = Published(new_id, old.original_id, old.version + 1)
+    if not is_compatible(old, contract):
+        raise _refuse(UpgradeFailure.INCOMPATIBLE_UPGRADE, b"")
+    upgraded = Published(new_id, old.original_id, old.version + 1, contract)
     return upgraded, UpgradeReceipt(ticket.cap, new_id)
+
+
+def is_compatible(old: Package, new: Contract) -> bool:
+    """Return whether public functions and layouts of ``old`` are there, unchanged, in ``new``.
+
+    This is the "compatible" policy: bodies and private functions may change, more may be added.
+    """
+    functions = {(f.module, f.name): f for f in new.functions}
+    layouts = {f"{layout.MODULE}::{layout.__name__}": layout for layout in new.layouts}
+    return all(layouts.get(name) is layout for name, layout in old.layouts.items()) and all(
+        function.entry or (key in functions and _signature(functions[key]) == _signature(function))
+        for key, function in old.functions.items()
+    )
+
+
+def _signature(function: ContractFunction) -> tuple[object, ...]:
+    return function.entry, tuple(function.params), tuple(function.returns)
 
 
 def _refuse(why: UpgradeFailure, detail: bytes) -> ExecutionFailure:

@@ -1,6 +1,6 @@
 """The ledger: current objects, execution, checkpoints. Synchronous; knows neither trio nor gRPC."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
@@ -23,7 +23,7 @@ from walrusd.devnet.objects import (
     blake2b256,
     to_base58,
 )
-from walrusd.devnet.package_objects import read_original_id
+from walrusd.devnet.package_objects import find_contract, read_original_id
 from walrusd.devnet.packages import Contract, Packages
 from walrusd.devnet.records import Supply
 from walrusd.devnet.runner import Runner, State
@@ -38,7 +38,7 @@ class Ledger:
 
     Args:
         store: holds a chain already (``start_chain`` in ``ledger_genesis`` makes one).
-        contract: what the chain's packages do.
+        contracts: what the chain's packages do, and may be upgraded to; genesis made the first.
         wall_ms: real, or virtual, time in milliseconds since the epoch.
         seal_at_once: whether each transaction is a checkpoint of its own; otherwise
             ``seal`` is called from time to time.
@@ -47,7 +47,7 @@ class Ledger:
     def __init__(
         self,
         store: Store,
-        contract: Contract,
+        contracts: Sequence[Contract],
         wall_ms: Callable[[], int],
         *,
         seal_at_once: bool = True,
@@ -56,7 +56,7 @@ class Ledger:
         if tip is None or seed is None:
             raise ValueError("the store holds no chain")
         self.store = store
-        self.packages = Packages({FRAMEWORK: bind_framework()}, contract)
+        self.packages = Packages({FRAMEWORK: bind_framework()}, contracts)
         self.seed = Seed(seed)
         self.tip = tip
         self.listeners: list[Listener] = []
@@ -132,9 +132,8 @@ class Ledger:
     def _put(self, obj: LedgerObject) -> None:
         self._drop(obj.id)
         self._objects[obj.id] = obj
-        if obj.type == PACKAGE_TYPE and self.packages.contract is not None:
-            bind = self.packages.contract.bind
-            self.packages.add(bind(obj.id, read_original_id(obj), obj.version))
+        if obj.type == PACKAGE_TYPE and (contract := find_contract(self.packages, obj)):
+            self.packages.add(contract.bind(obj.id, read_original_id(obj), obj.version))
         if obj.owner.kind is OwnerKind.ADDRESS:
             self._owned.setdefault(obj.owner.address, {})[obj.id] = obj
 

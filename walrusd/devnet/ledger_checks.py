@@ -101,9 +101,9 @@ def verify_form(data: ptb.TransactionData, packages: Packages) -> None:
                 )
             random_used = random_used or any(_is_random(block, a) for a in command.arguments)
         elif isinstance(command, ptb.Publish | ptb.Upgrade):
-            if not packages.publishable(command.modules, command.dependencies):
+            if packages.find_contract(command.modules, command.dependencies) is None:
                 raise TransactionRejectedError(
-                    "the devnet has no Move VM: it publishes only the contract that it knows"
+                    "the devnet has no Move VM: it publishes only contracts that it knows"
                 )
         elif _is_empty(command):
             raise TransactionRejectedError("Empty command input")

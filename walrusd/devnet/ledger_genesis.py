@@ -52,10 +52,10 @@ def start_chain(
         random_seed=seed.derive("random", digest),
     )
     contract.genesis(context, seed.derive("chain"))
-    published = Published(package_id, package_id, _FIRST_VERSION)
+    published = Published(package_id, package_id, _FIRST_VERSION, contract)
     objects = [
         *_system_objects(now_ms, digest),
-        build_package_object(published, contract, digest),
+        build_package_object(published, digest),
     ]
     objects += _placed_objects(packages, context)
     share = SUI_PER_ACCOUNT * MIST_PER_SUI // COINS_PER_ACCOUNT

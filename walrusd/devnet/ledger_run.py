@@ -184,11 +184,9 @@ def _collect(execution: Execution, version: int) -> _Outcome:
 
 def _packages(execution: Execution) -> list[LedgerObject]:
     """Return the objects of what was published; a package's storage is never paid back."""
-    contract = execution.packages.contract
     made = []
     for published in execution.published:
-        assert contract is not None
-        built = build_package_object(published, contract, execution.context.digest)
+        built = build_package_object(published, execution.context.digest)
         made.append(replace(built, storage_rebate=compute_storage_cost(built.contents)))
     return made
 

@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def open_chain(
     seed: int | None = None,
     accounts: int | None = None,
     contract: Contract | None = None,
+    further: Sequence[Contract] = (),
     wall_ms: Callable[[], int] = read_wall_ms,
     seal_at_once: bool = True,
 ) -> Ledger:
@@ -59,6 +60,7 @@ def open_chain(
             must have been made with it.
         accounts: how many a new chain prefunds; an existing one must have as many.
         contract: the package of the chain; ours if None.
+        further: what else may be published, or upgraded to.
         wall_ms: the time that the chain's clock follows.
         seal_at_once: as in ``Ledger``.
 
@@ -88,7 +90,7 @@ def open_chain(
             f"the chain in {path} has {count} accounts, not {accounts}",
             hint="leave --accounts out, or use another --dir",
         )
-    return Ledger(store, contract, wall_ms, seal_at_once=seal_at_once)
+    return Ledger(store, (contract, *further), wall_ms, seal_at_once=seal_at_once)
 
 
 def read_account_count(store: Store) -> int:

@@ -1,16 +1,16 @@
 """Packages as ledger objects: their modules at their address, type origins, and linkage."""
 
-from walrusd.chain.modules import read_module
+from walrusd.chain.modules import ZERO_ADDRESS, read_module
 from walrusd.devnet import bcs
 from walrusd.devnet.objects import EMPTY_PACKAGE, IMMUTABLE, PACKAGE_TYPE, LedgerObject
-from walrusd.devnet.packages import Contract, Published
+from walrusd.devnet.packages import Contract, Packages, Published
 from walrusd.units import address_bytes
 
 _FRAMEWORK_VERSION = 1
 
 
 def build_package_object(
-    published: Published, contract: Contract, previous: bytes, storage_rebate: int = 0
+    published: Published, previous: bytes, storage_rebate: int = 0
 ) -> LedgerObject:
     """Return the object of a published or upgraded package; it is immutable."""
     return LedgerObject(
@@ -18,7 +18,7 @@ def build_package_object(
         published.version,
         IMMUTABLE,
         PACKAGE_TYPE,
-        encode_package(contract, published.original_id),
+        encode_package(published.contract, published.original_id),
         previous,
         storage_rebate,
     )
@@ -27,8 +27,8 @@ def build_package_object(
 def encode_package(contract: Contract, original_id: str) -> bytes:
     """Return Sui's ``MovePackage`` less its id and version.
 
-    As there, every module stands at the id of the package's first version, which also defined
-    all types: the only upgrade that this network knows changes none.
+    As there, every module stands at the id of the package's first version. That also defined all
+    types: this network takes no upgrade that adds one.
     """
     if not contract.modules:
         return EMPTY_PACKAGE
@@ -64,6 +64,14 @@ def read_linkage(contents: bytes) -> list[tuple[str, str, int]]:
     reader.sequence(lambda r: (r.text(), r.blob()))
     reader.sequence(lambda r: (r.text(), r.text(), r.address()))
     return reader.sequence(lambda r: (r.address(), r.address(), r.uint(8)))
+
+
+def find_contract(packages: Packages, package: LedgerObject) -> Contract | None:
+    """Return the contract that a package object was made of; the first if it shows no code."""
+    code = read_code(package.contents).values()
+    sent = [read_module(module).at(ZERO_ADDRESS).code for module in code]
+    found = packages.find_contract(sent, [used for _, used, _ in read_linkage(package.contents)])
+    return found or next(iter(packages.contracts), None)
 
 
 def read_original_id(package: LedgerObject) -> str:

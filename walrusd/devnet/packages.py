@@ -31,15 +31,6 @@ class UpgradeCap(Layout, module="package"):
 
 
 @dataclass(frozen=True)
-class Published:
-    """A version of a package that a transaction makes; types keep the id of the first version."""
-
-    id: str
-    original_id: str
-    version: int
-
-
-@dataclass(frozen=True)
 class Package:
     """A published package. ``layouts`` maps ``module::Name`` to its dataclass."""
 
@@ -102,18 +93,32 @@ class Contract:
         )
 
 
+@dataclass(frozen=True)
+class Published:
+    """A version of a package that a transaction makes; types keep the id of the first version."""
+
+    id: str
+    original_id: str
+    version: int
+    contract: Contract
+
+
 @dataclass
 class Packages:
-    """Every package of the ledger, by id, and the contract that may be published once more."""
+    """Every package of the ledger, by id, and the contracts that may be published.
+
+    The first of ``contracts`` is what genesis publishes.
+    """
 
     by_id: dict[str, Package] = field(default_factory=dict)
-    contract: Contract | None = None
+    contracts: Sequence[Contract] = ()
 
-    def publishable(self, modules: Iterable[bytes], dependencies: Iterable[str]) -> bool:
-        """Return whether these modules are those that the contract stands for."""
-        if self.contract is None or not self.contract.digest:
-            return False
-        return compute_package_digest(modules, dependencies) == self.contract.digest
+    def find_contract(
+        self, modules: Iterable[bytes], dependencies: Iterable[str]
+    ) -> Contract | None:
+        """Return the contract that stands for these modules, or None if they are not known."""
+        digest = compute_package_digest(modules, dependencies)
+        return next((c for c in self.contracts if c.digest == digest), None)
 
     def versions_of(self, package: Package) -> list[Package]:
         """Return every version of a package, oldest first."""
