@@ -252,6 +252,13 @@ def test_convolution(sizes, machine):
     check(lambda: differentiate(need_dx=False))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+def test_pooling(size):
+    x, dy = wide(3, 2, 5 * size, 11 * size), wide(3, 2, 5, 11)
+    check(lambda: convolution.average_pool(x, size), "pool")
+    check(lambda: convolution.average_pool_backward(dy, size), "pool_backward")
+
+
 def test_squares_and_peaks_are_exact():
     for size in (1, 17, 300_000):
         x = wide(size)

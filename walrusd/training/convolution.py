@@ -122,8 +122,8 @@ def _convolve_backward(
     )
     if found is None:
         return None
-    bias = operand.values.sum((0, 2, 3), dtype=torch.float64).float()
-    return *found, bias
+    bias = shaped.sum_planes(operand.values)
+    return None if bias is None else (*found, bias)
 
 
 def _paste_patches(parts: Tensor, saved: Patches) -> Tensor:
@@ -145,6 +145,9 @@ def average_pool(x: Tensor, size: int) -> Tensor:
 
     The sides are multiples of ``size``; a window is folded in row order.
     """
+    found = shaped.pool(x, size, _share(size))
+    if found is not None:
+        return found
     count, channels, height, width = x.shape
     windows = x.view(count, channels, height // size, size, width // size, size)
     flat = windows.permute(0, 1, 2, 4, 3, 5).reshape(
@@ -155,6 +158,9 @@ def average_pool(x: Tensor, size: int) -> Tensor:
 
 def average_pool_backward(dy: Tensor, size: int) -> Tensor:
     """Return ``RN32(dy·RN32(1/size²))`` at every place of its window."""
+    found = shaped.pool_backward(dy, size, _share(size))
+    if found is not None:
+        return found
     return dy.mul(_share(size)).repeat_interleave(size, 2).repeat_interleave(size, 3)
 
 

@@ -132,3 +132,39 @@ def convolve_backward(
     if by_input(widened.data_ptr(), weight.data_ptr(), dx.data_ptr(), numbers, padding):
         return None
     return dx, dweight
+
+
+def sum_planes(x: Tensor) -> Tensor | None:
+    """Return ``RN32`` of the exact sums by channel of grid values ``(n, channels, h, w)``."""
+    kernel = find_kernel("sum_planes", x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    sums = torch.empty(x.shape[1])
+    kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
+    return sums
+
+
+def pool(x: Tensor, size: int, share: float) -> Tensor | None:
+    """Return the average pooling of images whose sides are multiples of ``size``."""
+    kernel = find_kernel("pool", x)
+    if kernel is None:
+        return None
+    x = x.contiguous()
+    count, channels, height, width = x.shape
+    y = torch.empty((count, channels, height // size, width // size))
+    rows = count * channels * (height // size)
+    failed = kernel(x.data_ptr(), y.data_ptr(), rows, width // size, size, share)
+    return None if failed else y
+
+
+def pool_backward(dy: Tensor, size: int, share: float) -> Tensor | None:
+    """Return the gradient by the images."""
+    kernel = find_kernel("pool_backward", dy)
+    if kernel is None:
+        return None
+    dy = dy.contiguous()
+    count, channels, high, wide = dy.shape
+    dx = torch.empty((count, channels, high * size, wide * size))
+    kernel(dy.data_ptr(), dx.data_ptr(), count * channels * high, wide, size, share)
+    return dx
