@@ -1,4 +1,4 @@
-"""``walrusd contract``: publish the contract, verify it, upgrade it, take over another's.
+"""``walrusd contract``: publish, verify, upgrade and migrate the contract, or use another's.
 
 None of them needs a daemon; those that sign use the daemon's own key and state, so they refuse to
 run beside it.
@@ -50,7 +50,7 @@ _budget_option = click.option(
 
 @click.group()
 def contract() -> None:
-    """Publish, verify or upgrade the contract; no daemon is needed."""
+    """Publish, verify, upgrade or migrate the contract; no daemon is needed."""
 
 
 @contract.command()
@@ -153,6 +153,28 @@ def upgrade(
         return await upgrade_contract(settings, old, path, gas_budget, same=same)
 
     _show(trio.run(work), as_json=as_json)
+
+
+@contract.command()
+@config_option
+@click.option("--network", metavar="NAME|FILE", required=True, help="Profile of the new version.")
+@click.option("--object", "objects", multiple=True, metavar="ID", help="A task, dataset, … too.")
+@_budget_option
+@json_option
+@typed_errors
+def migrate(
+    config: Path, network: str, objects: tuple[str, ...], gas_budget: Mist, *, as_json: bool
+) -> None:
+    """Hand the market and its pool, made by an earlier version, to the upgraded contract.
+
+    The earlier version cannot act from then on. Anybody may hand over further objects.
+    """
+    import trio  # noqa: PLC0415  # see the module
+
+    from walrusd.services.contract_migration import migrate_contract  # noqa: PLC0415  # pysui is slow
+
+    profile, settings = load_profile(network).require_published(), load_settings(config)
+    _show(trio.run(migrate_contract, settings, profile, objects, gas_budget), as_json=as_json)
 
 
 @contract.command()

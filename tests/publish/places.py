@@ -31,13 +31,16 @@ BUDGET = Mist(2 * MIST_PER_SUI)
 
 @asynccontextmanager
 async def open_devnet(
-    directory: Path, contract: Contract | None = None
+    directory: Path, contract: Contract | None = None, further: tuple[Contract, ...] = ()
 ) -> AsyncIterator[DevnetInfo]:
-    """Serve a devnet; another ``contract`` is what its first package was made of."""
+    """Serve a devnet; another ``contract`` is what its first package was made of.
+
+    ``further`` contracts may be published on it.
+    """
     await trio.Path(directory).mkdir(exist_ok=True)
     open_chain(directory / "sui.sqlite", seed=11, contract=contract).store.close()
     async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve_devnet, DevnetOptions(directory))
+        yield await nursery.start(serve_devnet, DevnetOptions(directory, further=further))
         nursery.cancel_scope.cancel()
 
 

@@ -1,8 +1,8 @@
-"""``walrusctl contract``: publish, verify, upgrade, use; done by ``walrusd``, without a daemon."""
+"""``walrusctl contract``: publish, verify, upgrade, migrate, use; done by ``walrusd``, without a daemon."""
 
 from walrusctl.commands.local import offline
 
 contract = offline(
     "contract",
-    "`contract publish`, `verify`, `upgrade`, `use` or `chain-id`; see `contract --help`.",
+    "`contract publish`, `verify`, `upgrade`, `migrate`, `use` or `chain-id`; see `contract --help`.",
 )

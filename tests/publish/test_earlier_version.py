@@ -1,0 +1,213 @@
+"""From an earlier release's contract to this one's, with other bytecode, on a devnet."""
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.publish.earlier import build_earlier
+from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
+from tests.services.world import InlineTraining
+from walrusd.app import open_tools
+from walrusd.chain.bytecode import Bytecode, load_bytecode
+from walrusd.chain.client import open_client
+from walrusd.chain.contract import ContractClient
+from walrusd.chain.layouts.events import DatasetListed
+from walrusd.chain.layouts.objects import DatasetVersion
+from walrusd.chain.outbox import SqliteOutbox
+from walrusd.chain.publish import read_package
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.signer import Signer, decode_private_key
+from walrusd.chain.transactions import Sender
+from walrusd.devnet.opening import open_chain
+from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
+from walrusd.services import contract_admin
+from walrusd.services.contract_admin import (
+    DEFAULT_PARAMS,
+    publish_contract,
+    upgrade_contract,
+    verify_published,
+)
+from walrusd.services.contract_migration import migrate_contract
+from walrusd.settings.profile import load_profile
+from walrusd.units import MIST_PER_SUI
+
+from .test_flow import named, start
+
+SEAT = {
+    "stake": MIST_PER_SUI,
+    "key": bytes(32),
+    "min_fee": 1,
+    "max_state_bytes": 1,
+    "max_segment_work": 1,
+}
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch):
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    return build_earlier(folder)
+
+
+@pytest.fixture
+async def devnet(tmp_path: Path, earlier):
+    async with open_devnet(tmp_path / "devnet", further=(earlier,)) as info:
+        yield info
+
+
+@pytest.fixture
+async def published(tmp_path: Path, devnet, earlier, monkeypatch):
+    """Settings, and the profile that the earlier release wrote."""
+    settings = make_settings(tmp_path / "me", devnet, devnet.accounts[0]["key"])
+    path = tmp_path / "old.toml"
+    bytecode = Bytecode(earlier.modules, earlier.dependencies, earlier.digest)
+    with monkeypatch.context() as patch:
+        patch.setattr(contract_admin, "load_bytecode", lambda: bytecode)
+        await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    return settings, path
+
+
+async def test_an_upgrade_to_other_code_takes_over_market_and_pool(
+    tmp_path: Path, devnet, published
+) -> None:
+    settings, old = published
+    before = load_profile(old).contract
+    assert before.digest != load_bytecode().digest.hex()
+    with Raises(ContractMismatch, "market differ"):
+        await start(named(settings, old))
+
+    new = tmp_path / "new.toml"
+    await upgrade_contract(settings, before, new, BUDGET)
+    after = load_profile(new).contract
+    assert (after.version, after.original_package_id) == (2, before.package_id)
+    assert after.digest == load_bytecode().digest.hex()
+    async with open_client([devnet.sui_url]) as client:
+        digests = [
+            (await read_package(client, contract.package_id)).compute_digest().hex()
+            for contract in (before, after)
+        ]
+        assert digests == [before.digest, after.digest]
+
+        # The market is the earlier version's: nothing is done for it before it is handed over.
+        with Raises(ContractMismatch, "has version 0", "speaks version 1"):
+            await start(named(settings, new))
+        moved = await migrate_contract(settings, after, [], BUDGET)
+        assert set(moved["transactions"]) == {after.market_id, after.pool_id}
+        reader = MarketReader(client, after.original_package_id, after.market_id)
+        market, pool = await reader.market(), await reader.pool()
+        assert (market.version, market.allowed_versions, pool.version) == (1, [1], 1)
+    assert (await migrate_contract(settings, after, [], BUDGET))["migrated"] == 0
+
+    profile = load_profile(new)
+    assert (await verify_published(profile, profile.require_contract()))["version"] == 2
+    async with open_tools(named(settings, new), InlineTraining) as (tools, _clock, _client):
+        await tools.contract.register_seat(**SEAT, once="seat")
+        tools.contract._called_package_id = before.package_id
+        with pytest.raises(MoveAborted, match=r"EWrongVersion: .* another package version"):
+            await tools.contract.register_seat(**SEAT, once="another seat")
+        assert len((await tools.contract.pool()).seats) == 1
+
+
+async def test_the_commands_do_it_and_the_devnet_opens_again(
+    tmp_path: Path, devnet, published, earlier
+) -> None:
+    settings, old = published
+    config = tmp_path / "walrusd.toml"
+    config.write_text(
+        "\n".join(
+            (
+                "[daemon]",
+                f'data_dir = "{settings.daemon.data_dir}"',
+                f'socket = "{settings.daemon.socket}"',
+                'roles = ["publisher"]',
+                "[sui]",
+                f'urls = ["{devnet.sui_url}"]',
+                f'chain_id = "{devnet.chain_id}"',
+                "[walrus]",
+                f'aggregators = ["{devnet.walrus_url}"]',
+                f'publishers = ["{devnet.walrus_url}"]',
+                "[keys]",
+                f'keystore = "{settings.keys.keystore}"',
+                f'kek_file = "{settings.keys.kek_file}"',
+            )
+        )
+    )
+
+    async def walrusctl(*arguments: str):
+        command = [sys.executable, "-m", "walrusctl", "contract", *arguments, "--json"]
+        done = await trio.run_process(
+            command, capture_stdout=True, capture_stderr=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    own = ("--config", str(config))
+    upgraded = await walrusctl(
+        "upgrade", *own, "--network", str(old), "--name", "new", "--dir", str(tmp_path)
+    )
+    new = str(tmp_path / "new.toml")
+    assert (await walrusctl("migrate", *own, "--network", new))["migrated"] == 2
+    verified = await walrusctl("verify", "--network", new)
+    assert (verified["version"], verified["current"]) == (2, True)
+
+    # Opened again, both packages stand for the code that was published, old and new.
+    copy = tmp_path / "again.sqlite"
+    with (
+        closing(sqlite3.connect(tmp_path / "devnet" / "sui.sqlite")) as live,
+        closing(sqlite3.connect(copy)) as saved,
+    ):
+        live.backup(saved)
+    ledger = open_chain(copy, further=(earlier,))
+    bound = {
+        p.version: p
+        for p in ledger.packages.versions_of(ledger.packages.by_id[upgraded["package_id"]])
+    }
+    ledger.store.close()
+    key = "market", "migrate_market"
+    assert bound[1].functions[key].impl.__module__.startswith("contract_where_")
+    assert bound[2].functions[key].impl.__module__.startswith("walrusd.")
+
+
+async def list_dataset(devnet, package: str, market: str) -> str:
+    async with open_client([devnet.sui_url]) as client:
+        signer = Signer(decode_private_key(devnet.accounts[1]["key"]))
+        with closing(sqlite3.connect(":memory:")) as outbox:
+            contract = ContractClient(
+                client, Sender(client, signer, SqliteOutbox(outbox)), package, market
+            )
+            version = DatasetVersion(1, 7, bytes(32), bytes(32), 1, 1, bytes(32))
+            listed = await contract.list_dataset(
+                title=b"x", description_blob=1, version=version, once="list"
+            )
+            (event,) = listed.emitted("events::DatasetListed")
+            return DatasetListed.from_bcs(event.contents).dataset
+
+
+async def test_only_the_administrator_hands_the_market_over_and_anybody_the_rest(
+    tmp_path: Path, devnet, published
+) -> None:
+    settings, old = published
+    before = load_profile(old).contract
+    dataset = await list_dataset(devnet, before.package_id, before.market_id)
+    await upgrade_contract(settings, before, tmp_path / "new.toml", BUDGET)
+    contract = load_profile(tmp_path / "new.toml").contract
+    stranger = make_settings(tmp_path / "stranger", devnet, devnet.accounts[1]["key"])
+    with Raises(NotAllowed, "administrator capability"):
+        await migrate_contract(stranger, contract, [], BUDGET)
+    with Raises(BadRequest, "is nothing on this network"):
+        await migrate_contract(settings, contract, ["0x" + "99" * 32], BUDGET)
+    with Raises(BadRequest, "AdminCap"):
+        await migrate_contract(settings, contract, [contract.admin_cap_id], BUDGET)
+    with Raises(BadRequest, "at most 100"):
+        await migrate_contract(settings, contract, [dataset] * 101, BUDGET)
+    moved = await migrate_contract(settings, contract, [], BUDGET)
+    assert moved["migrated"] == 2, "nothing was handed over before"
+    for expected in ({dataset}, set()):
+        moved = await migrate_contract(stranger, contract, [dataset], BUDGET)
+        assert set(moved["transactions"]) == expected
