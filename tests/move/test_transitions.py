@@ -17,6 +17,8 @@ pytest.importorskip(
 )
 
 QUICK, MANY, CHUNKS = 30, 600, 4
+A_WALK = 10
+"""Transitions that are taken of one history: few, so that they come from many."""
 
 
 def collect_steps(count: int, seed: int) -> list[oracle.Step]:
@@ -28,8 +30,8 @@ def collect_steps(count: int, seed: int) -> list[oracle.Step]:
         steps = [s for s in world.steps if s.target not in oracle.RANDOM]
         chance.shuffle(steps)
         steps.sort(key=lambda s: seen[s.target, s.abort])
-        found += steps[:40]
-        seen.update((s.target, s.abort) for s in steps[:40])
+        found += steps[:A_WALK]
+        seen.update((s.target, s.abort) for s in steps[:A_WALK])
         seed += 1
     # Rare ones first, each once, then again from the start.
     order: dict[object, int] = Counter()
