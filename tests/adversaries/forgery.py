@@ -82,7 +82,7 @@ class _Forger:
         drift = self._noise(self._weights, DRIFT)
         self._weights = {name: tensor + drift[name] for name, tensor in self._weights.items()}
         momenta = self._noise(self._weights, DRIFT / 10)
-        state = State(self._weights, momenta, segment * self._plan.segment_steps)
+        state = State(self._weights, (momenta,), segment * self._plan.segment_steps)
         state_bytes = serialize_state(self._plan, state)
         self._write(self.state_path(segment), state_bytes)
         record = compute_record(

@@ -7,10 +7,12 @@ import torch
 from torch.nn import functional
 
 from tests.bench.measure import Measurement, time_in_turns
+from walrusd.training.builders import MlpSpec
 from walrusd.training.data import DatasetRows, decode_rows
 from walrusd.training.dataspec import TabularSchema
-from walrusd.training.modelspec import MlpSpec
-from walrusd.training.plan import Plan, SgdSpec, UpdateSpec
+from walrusd.training.modelspec import ModelSpec
+from walrusd.training.optimspec import SgdSpec
+from walrusd.training.plan import Plan, UpdateSpec
 from walrusd.training.random import batch_rows
 from walrusd.training.state import initial_state, serialize_state
 from walrusd.training.trace import Assignment
@@ -28,7 +30,7 @@ SEED = bytes(32)
 def make_plan() -> Plan:
     """Return the plan of the perceptron that is measured."""
     return Plan(
-        model=MlpSpec(INPUTS, (HIDDEN,), CLASSES),
+        model=ModelSpec(MlpSpec(INPUTS, (HIDDEN,), CLASSES)),
         init_seed=SEED,
         optimizer=SgdSpec(lr=0.03125, momentum=0.875),
         micro_batches=(BATCH,),

@@ -39,7 +39,6 @@ def make_plan(init_seed: bytes) -> dict[str, Any]:
         "segment_steps": SEGMENT_STEPS,
         "dataset": SCHEMA,
         "update": {"scale_bits": 20, "value_bits": 26},
-        "dropout": "none",
         "clipping": "none",
     }
 

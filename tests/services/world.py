@@ -200,7 +200,6 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
         "segment_steps": segment_steps,
         "dataset": SCHEMA,
         "update": {"scale_bits": 20, "value_bits": 28},
-        "dropout": "none",
         "clipping": "none",
     }
 

@@ -60,7 +60,6 @@ def document():
             "segment_steps": 4,
             "dataset": {"kind": "tabular-u8", "features": 12, "scale_log2": -4, "classes": 5},
             "update": {"scale_bits": 20, "value_bits": 24},
-            "dropout": "none",
             "clipping": "none",
         }
         return json.loads(json.dumps({**base, **changes}))

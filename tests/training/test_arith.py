@@ -119,11 +119,24 @@ def test_the_longest_exact_product_and_one_term_more():
     full = torch.full((1, 8192), 2.0**20 - 1, dtype=torch.float64)
     product = arith.mm(Operand(full, 20), Operand(full.t(), 20))
     assert int(product.item()) == int(np.float32(8192 * (2**20 - 1) ** 2))
-    longer = arith.quantise(torch.ones(1, 8193))
+    fine = Operand(full.mul(2.0), 21)
+    with pytest.raises(ProductBoundExceeded, match="8192 terms of 21 and 20 bits"):
+        arith.mm(fine, Operand(full.t(), 20))
     with pytest.raises(ProductBoundExceeded, match="8193"):
-        arith.mm(longer, longer, transpose_b=True)
-    one = arith.quantise(torch.ones(1, 1))
-    assert arith.mm(longer, one, transpose_a=True).shape == (8193, 1)
+        arith.bmm(*(Operand(torch.ones(shape), 20) for shape in ((1, 1, 8193), (1, 8193, 1))))
+
+
+def test_longer_products_add_exact_blocks_in_order():
+    generator = np.random.default_rng(5)
+    left = generator.standard_normal((2, 20_001)).astype(np.float32)
+    right = generator.standard_normal((20_001, 3)).astype(np.float32)
+    a, b = (arith.quantise(torch.from_numpy(x)) for x in (left, right))
+    wide_a, wide_b = a.values.double().numpy(), b.values.double().numpy()
+    expected = wide_a[:, :8192] @ wide_b[:8192]
+    for start in (8192, 16384):
+        part = slice(start, start + 8192)
+        expected = expected + wide_a[:, part] @ wide_b[part]
+    assert np.array_equal(arith.mm(a, b).numpy(), expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

@@ -46,7 +46,7 @@ def test_state_round_trip_and_layout(plan, trained):
         first = plan.model.tensors()[0]
         assert data[: 4 * first.size] == state.weights[first.name].tobytes()
         assert data[-8:] == state.step.to_bytes(8, "little")
-    assert any(deserialize_state(plan, states[1]).momenta["linear00.weight"].reshape(-1))
+    assert any(deserialize_state(plan, states[1]).slots[0]["linear00.weight"].reshape(-1))
 
 
 def test_negative_zero_is_normalised_when_written_and_refused_when_read(plan, state_0):
@@ -146,11 +146,11 @@ def test_state_root_is_manifest_and_tree_over_mebibytes(document):
 @given(step=st.sampled_from([0, 4, 8, 12]), value=st.floats(width=32, allow_nan=False))
 def test_any_finite_state_round_trips(plan, step, value):
     weights = {n: np.full_like(w, value) for n, w in init_weights(plan).items()}
-    state = State(weights, weights, step)
+    state = State(weights, (weights,), step)
     if not np.isfinite(value):
         with pytest.raises(NonFiniteValue):
             serialize_state(plan, state)
         return
     back = deserialize_state(plan, serialize_state(plan, state))
     assert back.step == step
-    assert all(np.array_equal(back.momenta[name], weights[name]) for name in weights)
+    assert all(np.array_equal(back.slots[0][name], weights[name]) for name in weights)

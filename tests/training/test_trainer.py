@@ -78,7 +78,7 @@ def test_numpy_written_from_the_rules_gives_the_same_trace(plan, assignment, row
     for i, name in enumerate(names):
         assert np.array_equal(end.weights[f"{name}.weight"], layers[i][0])
         assert np.array_equal(end.weights[f"{name}.bias"], layers[i][1])
-        assert np.array_equal(end.momenta[f"{name}.weight"], momenta[i][0])
+        assert np.array_equal(end.slots[0][f"{name}.weight"], momenta[i][0])
 
 
 @pytest.mark.parametrize("segment", [1, 2, 3])

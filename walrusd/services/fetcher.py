@@ -127,7 +127,7 @@ class Fetcher:
                 BlobId(manifest.weights_blob),
                 manifest.weights_digest,
                 path,
-                max_bytes=4 * plan.weight_count + HEADER_ALLOWANCE,
+                max_bytes=4 * plan.model.size + HEADER_ALLOWANCE,
             )
             return path, await trio.to_thread.run_sync(_load_weights, plan, task, path)
 

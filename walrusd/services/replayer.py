@@ -156,6 +156,7 @@ class Replayer:
                 seed=case.seed,
                 committee=case.task.terms.committee,
                 segments=tuple(_write_start(workdir, opening, i) for i in segments),
+                weights=str(await self._fetcher.weights_of(case.task)),
                 limits=Limits(threads=max(1, tools.settings.daemon.threads)),
             )
             on_line = make_on_line(tools, "replay", case.submission.id)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from walrusd.errors import MalformedData, PeerFault, TrainingFailed, WalrusdError
+from walrusd.errors import BadRequest, MalformedData, PeerFault, TrainingFailed, WalrusdError
 from walrusd.training.jobs import (
     EXIT_ERROR,
     EXIT_STOPPED,
@@ -40,6 +40,7 @@ from walrusd.training.update import apply_aggregate, compute_cost, compute_updat
 from walrusd.training.weights import (
     compute_state_root_0,
     init_weights,
+    select_frozen,
     weights_from_bytes,
     weights_to_bytes,
 )
@@ -112,6 +113,15 @@ def _read_weights(plan: Plan, path: str) -> Tensors:
     return weights_from_bytes(plan, Path(path).read_bytes())
 
 
+def _read_frozen(plan: Plan, path: str | None) -> Tensors:
+    """Return the base weights of a plan with adapters, from the task's weights file."""
+    if not plan.model.frozen_tensors():
+        return {}
+    if path is None:
+        raise BadRequest("a plan with adapters needs the base weights to be replayed")
+    return select_frozen(plan, _read_weights(plan, path))
+
+
 def run_train(job: TrainJob) -> dict[str, Any]:
     """Train, or go on training; see ``TrainJob`` for the result."""
     plan = _read_plan(job.plan)
@@ -122,7 +132,8 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     checkpoints = Checkpoints(assignment, Path(job.workdir), state_0)
     first = checkpoints.resume()
     reporter = Reporter((plan.segments + 1 - first) * plan.segment_steps)
-    for event in train(assignment, rows, checkpoints.state, first):
+    frozen = select_frozen(plan, weights)
+    for event in train(assignment, rows, checkpoints.state, first, frozen):
         if isinstance(event, SegmentResult):
             checkpoints.save(event)
             state = str(checkpoints.state_path(event.record.segment))
@@ -133,7 +144,7 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     update = compute_update(plan, weights, end)
     weights_path = Path(job.workdir) / "weights.safetensors"
     update_path = Path(job.workdir) / "update.bin"
-    write_atomically(weights_path, weights_to_bytes(plan, end))
+    write_atomically(weights_path, weights_to_bytes(plan, frozen | end))
     write_atomically(update_path, update_to_bytes(update))
     losses = [loss for step in checkpoints.records[-1].losses for loss in step]
     return {
@@ -152,13 +163,14 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
     """Replay segments; see ``ReplayJob`` for the result."""
     plan = _read_plan(job.plan)
     rows = open_rows(plan, job.rows)
+    frozen = _read_frozen(plan, job.weights)
     assignment = Assignment(plan, job.ctx, job.seed, job.committee)
     reporter = Reporter(len(job.segments) * plan.segment_steps)
     found: list[dict[str, Any]] = []
     for start in job.segments:
         state = Path(start.start_state).read_bytes()
         try:
-            for event in run_segment(assignment, rows, state, start.segment):
+            for event in run_segment(assignment, rows, state, start.segment, frozen):
                 if isinstance(event, SegmentResult):
                     found.append(event.record.to_json())
                     emit("segment", found[-1])
@@ -175,6 +187,7 @@ def run_evaluate(job: EvaluateJob) -> dict[str, Any]:
     found = evaluate(plan, _read_weights(plan, job.weights), open_rows(plan, job.rows))
     return {
         "correct": found.correct,
+        "places": found.places,
         "rows": found.rows,
         "accuracy": found.accuracy,
         "loss": found.loss,
@@ -203,9 +216,8 @@ def run_aggregate(job: AggregateJob) -> dict[str, Any]:
         raise MalformedData("the weighted sum is not whole int64")
     weighted_sum = np.frombuffer(raw, "<i8").astype(np.int64)
     start = _read_weights(plan, job.weights)
-    return _write_weights(
-        plan, job.workdir, apply_aggregate(plan, start, weighted_sum, job.total_weight)
-    )
+    end = apply_aggregate(plan, start, weighted_sum, job.total_weight)
+    return _write_weights(plan, job.workdir, select_frozen(plan, start) | end)
 
 
 def run_job(job: Job) -> dict[str, Any]:

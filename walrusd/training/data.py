@@ -7,7 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from walrusd.errors import MalformedData
-from walrusd.training.dataspec import DataSchema, TabularSchema
+from walrusd.training.dataspec import (
+    DataSchema,
+    ImageSchema,
+    TabularFloatSchema,
+    TabularSchema,
+    TokenSchema,
+)
 
 Indices = npt.NDArray[np.int64]
 Buffer = bytes | bytearray | memoryview
@@ -97,19 +103,46 @@ class PackedRows:
         return self._table[inside].tobytes()
 
 
-def decode_rows(
-    schema: DataSchema, data: bytes
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Return features ``(n, features)``, exact in float32, and labels ``(n,)``.
+Values = npt.NDArray[np.float32]
+
+
+def decode_rows(schema: DataSchema, data: bytes) -> tuple[Values | Indices, Values | Indices]:
+    """Return inputs ``(n, …)`` and targets ``(n, …)`` of whole rows, exact in their types.
+
+    Values are float32, token numbers and class labels int64; tokens give ``(n, T)`` of each.
 
     Raises:
-        MalformedData: if the bytes are not whole rows, or a label is not a class.
+        MalformedData: if the bytes are not whole rows, a label is no class, a token is outside the
+            vocabulary, or a value is NaN or infinite.
     """
-    if not isinstance(schema, TabularSchema):
-        raise MalformedData(f"rows of kind {schema.kind!r} cannot be decoded here")
     table = _as_table(data, schema.row_bytes)
-    labels = table[:, -1].astype(np.int64)
-    if labels.size and int(labels.max()) >= schema.classes:
-        raise MalformedData(f"label {int(labels.max())} is not one of {schema.classes} classes")
-    features = table[:, :-1].astype(np.float32) * np.float32(2.0**schema.scale)
-    return features, labels
+    match schema:
+        case TabularSchema():
+            features = table[:, :-1].astype(np.float32) * np.float32(2.0**schema.scale)
+            return features, _check_classes(table[:, -1].astype(np.int64), schema.classes)
+        case ImageSchema():
+            width = schema.row_bytes - schema.label_bytes
+            pixels = table[:, :width].astype(np.float32) * np.float32(2.0**schema.scale)
+            label_type = "u1" if schema.label_bytes == 1 else "<u2"
+            labels = np.ascontiguousarray(table[:, width:]).view(label_type)[:, 0]
+            images = pixels.reshape(-1, *schema.shape)
+            return images, _check_classes(labels.astype(np.int64), schema.classes)
+        case TabularFloatSchema():
+            values = np.ascontiguousarray(table).view("<f4").astype(np.float32)
+            if not np.isfinite(values).all():
+                raise MalformedData("a value of a row is NaN or infinite")
+            return values[:, : schema.features].copy(), values[:, schema.features :].copy()
+        case TokenSchema():
+            token_type = "<u2" if schema.token_bytes == 2 else "<u4"
+            tokens = np.ascontiguousarray(table).view(token_type).astype(np.int64)
+            if tokens.size and int(tokens.max()) >= schema.vocabulary:
+                raise MalformedData(
+                    f"token {int(tokens.max())} is outside the vocabulary of {schema.vocabulary}"
+                )
+            return tokens[:, :-1].copy(), tokens[:, 1:].copy()
+
+
+def _check_classes(labels: Indices, classes: int) -> Indices:
+    if labels.size and int(labels.max()) >= classes:
+        raise MalformedData(f"label {int(labels.max())} is not one of {classes} classes")
+    return labels

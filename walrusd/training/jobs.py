@@ -82,6 +82,8 @@ class TrainJob:
 class ReplayJob:
     """Replay segments.
 
+    ``weights`` is the task's weights file; only a plan with adapters needs it.
+
     Result: ``{segments: […]}`` in the order asked, each a ``SegmentRecord`` in JSON, or
     ``{segment, error}`` where the replay itself ended in an error, which is a finding.
     """
@@ -93,12 +95,13 @@ class ReplayJob:
     seed: bytes
     committee: int
     segments: tuple[SegmentStart, ...]
+    weights: str | None = None
     limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
 class EvaluateJob:
-    """Classify rows. Result: ``{correct, rows, accuracy, loss}``."""
+    """Run rows through the model. Result: ``{correct, places, rows, accuracy, loss}``."""
 
     kind: ClassVar[str] = "evaluate"
     plan: str

@@ -1,19 +1,52 @@
 """A model: layers in a row and a loss, with explicit forward and backward."""
 
+import torch
 from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith, losses
-from walrusd.training.layers import Layer, Named, Prepared, build_layer
+from walrusd.training import arith, layers, linear
+from walrusd.training.arith import Operand
+from walrusd.training.layers import Layer, run_backward, run_forward
+from walrusd.training.layerspec import (
+    ActivationSpec,
+    AttentionSpec,
+    Conv2dSpec,
+    DropoutSpec,
+    EmbeddingSpec,
+    FlattenSpec,
+    GatedSpec,
+    LayerSpec,
+    LinearSpec,
+    NormSpec,
+    PoolSpec,
+    PositionsSpec,
+    ResidualSpec,
+)
+from walrusd.training.lora import LoraSpec
+from walrusd.training.losses import cross_entropy, mean_squared_error
 from walrusd.training.modelspec import ModelSpec
+from walrusd.training.prepared import Gradients, MicroBatch, Named, Prepared, quantise_matrices
 from walrusd.training.strict import round_to_float32
 
 
 class Model:
-    """The layers of a spec. It holds no weights; every call is given them."""
+    """The layers of a spec. It holds the frozen weights, if any; every step brings the others."""
 
-    def __init__(self, layers: list[Layer]) -> None:
-        self._layers = layers
+    def __init__(self, spec: ModelSpec, loss: str, frozen: Named) -> None:
+        self._layers = [build_layer(layer, spec.lora) for layer in spec.layers]
+        self._mean_squared = loss == "mse"
+        self._trained = frozenset(tensor.name for tensor in spec.tensors())
+        self._lowest = self._find_lowest(spec)
+        self._frozen = frozen
+        self._frozen_operands: dict[str, Operand] = quantise_matrices(frozen)
+
+    def _find_lowest(self, spec: ModelSpec) -> int:
+        """Return the first layer with a trained tensor: gradients need not go below it."""
+        for index, layer in enumerate(spec.layers):
+            adapters = spec.lora.tensors((layer,)) if spec.lora is not None else layer.tensors()
+            if adapters:
+                return index
+        raise ValueError("a model has something to train")
 
     def prepare(self, weights: Named) -> Prepared:
         """Quantise the weight matrices, once for all micro-batches of a step.
@@ -21,49 +54,89 @@ class Model:
         Raises:
             NonFiniteValue: if a weight is NaN or infinite.
         """
-        operands = {
-            name: arith.quantise(tensor) for name, tensor in weights.items() if tensor.dim() > 1
-        }
-        return Prepared(weights, operands)
+        operands = self._frozen_operands | quantise_matrices(weights)
+        return Prepared(self._frozen | weights, operands)
 
-    def logits(self, prepared: Prepared, features: Tensor) -> Tensor:
-        """Return ``(rows, classes)`` for ``features`` of ``(rows, inputs)``."""
-        x = features
-        for layer in self._layers:
-            x, _tape = layer.forward(x, prepared)
-        return x
+    def outputs(self, prepared: Prepared, inputs: Tensor) -> Tensor:
+        """Return the outputs for a batch of rows, nothing dropped."""
+        y, _tapes = run_forward(self._layers, inputs, prepared, MicroBatch())
+        return y
+
+    def losses(self, outputs: Tensor, targets: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row or token, and the gradient of the batch's mean.
+
+        ``batch`` rows are the whole batch, of which these may be a part. The gradient of
+        cross-entropy is scaled by ``RN32(1/n)``, ``n`` being rows times places; that of the mean
+        squared error by ``RN32(2/(rows·targets))``.
+        """
+        flat = outputs.reshape(-1, outputs.shape[-1])
+        if self._mean_squared:
+            scale = round_to_float32(2.0 / (batch * flat.shape[1]))
+            return mean_squared_error(flat, targets.reshape(flat.shape), scale)
+        places = flat.shape[0] // outputs.shape[0]
+        scale = round_to_float32(1.0 / (batch * places))
+        return cross_entropy(flat, targets.reshape(-1), scale)
 
     def gradients(
-        self, prepared: Prepared, features: Tensor, labels: Tensor, batch: int
+        self,
+        prepared: Prepared,
+        inputs: Tensor,
+        targets: Tensor,
+        batch: int,
+        part: MicroBatch,
     ) -> tuple[float, Named]:
         """Return a micro-batch's loss and its share of the gradient of the batch's mean loss.
 
-        The loss is the mean over the micro-batch, ``RN32(fold(losses)·RN32(1/rows))``; the
-        gradient is scaled by ``RN32(1/batch)``, so that those of a batch's micro-batches add up.
+        The loss is the mean over the micro-batch, ``RN32(fold(losses)·RN32(1/count))``.
 
         Raises:
             NonFiniteValue: if a value became NaN or infinite.
             ProductBoundExceeded: if a product is too long to be exact.
         """
-        x = features
-        tapes = []
-        for layer in self._layers:
-            x, tape = layer.forward(x, prepared)
-            tapes.append(tape)
-        row_losses, dy = losses.cross_entropy(x, labels, round_to_float32(1.0 / batch))
+        outputs, tapes = run_forward(self._layers, inputs, prepared, part)
+        row_losses, gradient = self.losses(outputs, targets, batch)
         loss = float(arith.mean(row_losses).item())
         if not loss < float("inf"):
             raise NonFiniteValue("the loss became NaN or infinite")
-        gradients: Named = {}
-        for index in range(len(self._layers) - 1, -1, -1):
-            dx = self._layers[index].backward(
-                dy, tapes[index], prepared, gradients, need_dx=index > 0
-            )
-            if dx is not None:
-                dy = dx
-        return loss, gradients
+        sink = Gradients(self._trained)
+        dy = gradient.view(outputs.shape)
+        del outputs, row_losses, gradient
+        run_backward(self._layers, dy, tapes, prepared, sink, lowest=self._lowest)
+        return loss, sink.named
 
 
-def build_model(spec: ModelSpec) -> Model:
-    """Return the model that ``spec`` declares."""
-    return Model([build_layer(layer) for layer in spec.layers()])
+def build_layer(  # noqa: PLR0911 - one a kind
+    spec: LayerSpec, lora: LoraSpec | None
+) -> Layer:
+    """Return the layer that ``spec`` declares."""
+    match spec:
+        case LinearSpec():
+            return linear.Linear(spec, lora)
+        case AttentionSpec():
+            return linear.Attention(spec, lora)
+        case GatedSpec():
+            return linear.Gated(spec, lora)
+        case ResidualSpec():
+            return layers.Residual(tuple(build_layer(inner, lora) for inner in spec.layers))
+        case Conv2dSpec():
+            return layers.Conv2d(spec)
+        case EmbeddingSpec():
+            return layers.Embedding(spec)
+        case PositionsSpec():
+            return layers.Positions(spec)
+        case NormSpec():
+            return layers.Norm(spec)
+        case ActivationSpec():
+            return layers.Activation(spec)
+        case DropoutSpec():
+            return layers.Dropout(spec)
+        case PoolSpec():
+            return layers.Pool(spec)
+        case FlattenSpec():
+            return layers.Flatten()
+
+
+def build_model(spec: ModelSpec, loss: str, frozen: Named | None = None) -> Model:
+    """Return the model that ``spec`` declares; with LoRA, ``frozen`` holds the base weights."""
+    held = frozen or {}
+    return Model(spec, loss, {name: torch.as_tensor(tensor) for name, tensor in held.items()})

@@ -1,92 +1,104 @@
-"""Declarative models: what a plan may ask for, expanded to layers and named tensors. No torch."""
+"""A model as a plan declares it: a family or a list of layers, perhaps with adapters. No torch."""
 
-import itertools
-import math
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
+from walrusd.training.builders import (
+    ConvnetSpec,
+    GptSpec,
+    MlpSpec,
+    read_convnet,
+    read_gpt,
+    read_mlp,
+)
+from walrusd.training.layerlist import LayerListSpec, read_layer_list
+from walrusd.training.layerspec import (
+    EmbeddingSpec,
+    LayerSpec,
+    Shape,
+    TensorSpec,
+    compute_multiply_adds,
+    list_linears,
+    run_shapes,
+)
+from walrusd.training.lora import LoraSpec, read_lora
 from walrusd.training.strict import Fields
 
-MAX_WIDTH = 8192
-"""Largest contraction length that stays exact with 20-bit operands: 2·20 + 13 = 53 bits."""
+Family = MlpSpec | ConvnetSpec | GptSpec | LayerListSpec
 
-MAX_HIDDEN = 32
-
-
-@dataclass(frozen=True)
-class LinearSpec:
-    """``y = x Wᵀ + b``; ``W`` is ``(outputs, inputs)``, ``b`` is ``(outputs,)``."""
-
-    name: str
-    inputs: int
-    outputs: int
+MAX_TENSORS = 4096
+MAX_WEIGHTS = 1 << 36
 
 
 @dataclass(frozen=True)
-class ReluSpec:
-    """``max(x, 0)``."""
+class ModelSpec:
+    """A family of models and, with LoRA, what of it is trained."""
 
+    family: Family
+    lora: LoraSpec | None = None
 
-LayerSpec = LinearSpec | ReluSpec
+    @cached_property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """The layers in forward order."""
+        return self.family.layers()
 
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of one row before, between and after the layers."""
+        return tuple(run_shapes(self.layers, self.family.input_shape))
 
-@dataclass(frozen=True)
-class TensorSpec:
-    """One weight tensor: its name and its shape."""
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one row's inputs."""
+        return self.family.input_shape
 
-    name: str
-    shape: tuple[int, ...]
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one row's outputs: the last axis holds classes, or targets."""
+        return self.shapes[-1]
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether the inputs are token numbers."""
+        return isinstance(self.layers[0], EmbeddingSpec)
+
+    @cached_property
+    def _base(self) -> tuple[TensorSpec, ...]:
+        tensors = [tensor for layer in self.layers for tensor in layer.tensors()]
+        return tuple(sorted(tensors, key=lambda tensor: tensor.name))
+
+    @cached_property
+    def _trained(self) -> tuple[TensorSpec, ...]:
+        if self.lora is None:
+            return self._base
+        return tuple(sorted(self.lora.tensors(self.layers), key=lambda tensor: tensor.name))
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """Return the trained tensors in name order, the order of every flat layout."""
+        return self._trained
+
+    def frozen_tensors(self) -> tuple[TensorSpec, ...]:
+        """Return the tensors that training only reads, in name order."""
+        return () if self.lora is None else self._base
 
     @property
     def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class MlpSpec:
-    """A multilayer perceptron: linear layers with ReLU between them."""
-
-    inputs: int
-    hidden: tuple[int, ...]
-    classes: int
-
-    def layers(self) -> tuple[LayerSpec, ...]:
-        """Return the layers in forward order."""
-        widths = (self.inputs, *self.hidden, self.classes)
-        layers: list[LayerSpec] = []
-        for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
-            if index:
-                layers.append(ReluSpec())
-            layers.append(LinearSpec(f"linear{index:02d}", inputs, outputs))
-        return tuple(layers)
-
-    def tensors(self) -> tuple[TensorSpec, ...]:
-        """Return the weight tensors in name order, the order of every flat layout."""
-        tensors = []
-        for layer in self.layers():
-            if isinstance(layer, LinearSpec):
-                tensors.append(TensorSpec(f"{layer.name}.bias", (layer.outputs,)))
-                tensors.append(TensorSpec(f"{layer.name}.weight", (layer.outputs, layer.inputs)))
-        return tuple(sorted(tensors, key=lambda tensor: tensor.name))
+        """The number of all weights, trained and frozen: what a weights file holds."""
+        return sum(tensor.size for tensor in (*self.tensors(), *self.frozen_tensors()))
 
     def multiply_adds(self) -> int:
         """Return the multiply–adds of one row's forward pass."""
         return sum(
-            layer.inputs * layer.outputs for layer in self.layers() if isinstance(layer, LinearSpec)
+            compute_multiply_adds(layer, shape)
+            for layer, shape in zip(self.layers, self.shapes, strict=False)
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {
-            "kind": "mlp",
-            "inputs": self.inputs,
-            "hidden": list(self.hidden),
-            "classes": self.classes,
-        }
-
-
-ModelSpec = MlpSpec
+        document = self.family.to_json()
+        return document if self.lora is None else document | {"lora": self.lora.to_json()}
 
 
 def read_model_spec(fields: Fields) -> ModelSpec:
@@ -95,11 +107,36 @@ def read_model_spec(fields: Fields) -> ModelSpec:
     Raises:
         PlanRefused: naming the key that is wrong.
     """
-    fields.choice("kind", "mlp")
-    spec = MlpSpec(
-        inputs=fields.integer("inputs", 1, MAX_WIDTH),
-        hidden=fields.integers("hidden", 1, MAX_WIDTH, range(MAX_HIDDEN + 1)),
-        classes=fields.integer("classes", 2, 256),
-    )
+    family: Family
+    match fields.choice("kind", "mlp", "convnet", "gpt", "layers"):
+        case "mlp":
+            family = read_mlp(fields)
+        case "convnet":
+            family = read_convnet(fields)
+        case "gpt":
+            family = read_gpt(fields)
+        case _:
+            family = read_layer_list(fields)
+    lora = read_lora(fields.fields("lora")) if fields.has("lora") else None
     fields.finish()
-    return spec
+    model = ModelSpec(family, lora)
+    _check(model, fields)
+    return model
+
+
+def _check(model: ModelSpec, fields: Fields) -> None:
+    names = [tensor.name for tensor in (*model.tensors(), *model.frozen_tensors())]
+    if len(names) > MAX_TENSORS or sum(t.size for t in model.tensors()) > MAX_WEIGHTS:
+        raise fields.refuse("kind", f"a model of at most {MAX_TENSORS} tensors")
+    if len(set(names)) != len(names):
+        raise fields.refuse("layers", "layers with names of their own")
+    if not model.output_shape:
+        misfit = len(model.shapes) - 2
+        raise fields.refuse("layers", f"such that layer {misfit} takes {model.shapes[-2]}")
+    if not model.tensors():
+        raise fields.refuse("lora", "an adapter of at least one linear layer")
+    if model.lora is not None:
+        names = [linear.name for linear in list_linears(model.layers)]
+        for target in model.lora.targets:
+            if not any(fnmatchcase(name, target) for name in names):
+                raise fields.refuse("lora", f"without the target {target!r}, which no layer has")

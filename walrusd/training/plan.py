@@ -5,37 +5,39 @@ daemon reads plans, and must stay small.
 """
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import PlanRefused
-from walrusd.training.dataspec import DataSchema, TabularSchema, read_data_schema
-from walrusd.training.modelspec import MAX_WIDTH, ModelSpec, read_model_spec
-from walrusd.training.strict import Fields, canonical_json, format_hex_float
+from walrusd.training.dataspec import (
+    DataSchema,
+    ImageSchema,
+    TabularFloatSchema,
+    TabularSchema,
+    TokenSchema,
+    read_data_schema,
+)
+from walrusd.training.modelspec import ModelSpec, read_model_spec
+from walrusd.training.optimspec import (
+    ClippingSpec,
+    OptimizerSpec,
+    read_clipping,
+    read_optimizer,
+)
+from walrusd.training.schedule import ScheduleSpec, read_schedule
+from walrusd.training.strict import Fields, canonical_json
 
 PROFILE = "exact-q20/1"
-"""20-bit grid per tensor, one float64 product, k ≤ 8192."""
+"""20-bit grid per tensor, one float64 product per 8192 terms."""
 
+LOSSES = ("softmax-cross-entropy", "mse")
 MAX_BATCH = 65_536
 MAX_SEGMENTS = 65_536
 MAX_SEGMENT_STEPS = 1_000_000
-
-
-@dataclass(frozen=True)
-class SgdSpec:
-    """SGD with momentum; both parameters are float32 values."""
-
-    lr: float
-    momentum: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "kind": "sgd",
-            "lr": format_hex_float(self.lr),
-            "momentum": format_hex_float(self.momentum),
-        }
+MAX_ACTIVATIONS = 1 << 31
+"""Elements that the outputs of all layers of one micro-batch have together."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,15 @@ class Plan:
 
     model: ModelSpec
     init_seed: bytes
-    optimizer: SgdSpec
+    optimizer: OptimizerSpec
     micro_batches: tuple[int, ...]
     segments: int
     segment_steps: int
     dataset: DataSchema
     update: UpdateSpec
+    loss: str = "softmax-cross-entropy"
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    clipping: ClippingSpec | None = None
 
     @property
     def batch(self) -> int:
@@ -80,13 +85,18 @@ class Plan:
 
     @property
     def weight_count(self) -> int:
-        """The number of weights, which is the length of an update."""
+        """The number of trained weights, which is the length of an update."""
         return sum(tensor.size for tensor in self.model.tensors())
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of one canonical state: weights, momentum, the step counter."""
-        return 2 * 4 * self.weight_count + 8
+        """Bytes of one canonical state: weights, the optimizer's slots, the counters."""
+        tensors = 1 + len(self.optimizer.slots)
+        return 4 * tensors * self.weight_count + 8 + 8 * len(self.optimizer.powers)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of ``step``, a float32 value."""
+        return self.schedule.rate(self.optimizer.lr, step, self.steps)
 
     def segment_work(self) -> int:
         """Return the multiply–adds of one segment; backward costs twice the forward pass."""
@@ -110,9 +120,9 @@ class Plan:
             "profile": PROFILE,
             "model": self.model.to_json(),
             "init_seed": self.init_seed.hex(),
-            "loss": "softmax-cross-entropy",
+            "loss": self.loss,
             "optimizer": self.optimizer.to_json(),
-            "schedule": "constant",
+            "schedule": self.schedule.to_json(),
             "batch": self.batch,
             "micro_batches": list(self.micro_batches),
             "steps": self.steps,
@@ -123,8 +133,7 @@ class Plan:
                 "scale_bits": self.update.scale_bits,
                 "value_bits": self.update.value_bits,
             },
-            "dropout": "none",
-            "clipping": "none",
+            "clipping": "none" if self.clipping is None else self.clipping.to_json(),
         }
 
     def to_bytes(self) -> bytes:
@@ -134,18 +143,6 @@ class Plan:
     def digest(self) -> bytes:
         """Return ``H(PLAN ‖ canonical bytes)``."""
         return hash_tagged(Tag.PLAN, self.to_bytes())
-
-
-def _read_optimizer(fields: Fields) -> SgdSpec:
-    fields.choice("kind", "sgd")
-    # The lower bound keeps lr·momentum products far from the subnormal range.
-    spec = SgdSpec(
-        lr=fields.float32("lr", 2.0**-40, 1024.0), momentum=fields.float32("momentum", 0.0, 1.0)
-    )
-    if spec.momentum == 1.0:
-        raise fields.refuse("momentum", "less than 1")
-    fields.finish()
-    return spec
 
 
 def _read_update(fields: Fields) -> UpdateSpec:
@@ -169,36 +166,80 @@ def read_plan(document: Any) -> Plan:
     fields = Fields(document, "")
     fields.integer("version", 1, 1)
     fields.choice("profile", PROFILE)
-    fields.choice("loss", "softmax-cross-entropy")
-    fields.choice("schedule", "constant")
-    fields.choice("dropout", "none")
-    fields.choice("clipping", "none")
     batch = fields.integer("batch", 1, MAX_BATCH)
-    # A micro-batch is the contraction length of the weight gradient.
-    micro_batches = fields.integers("micro_batches", 1, MAX_WIDTH, range(1, MAX_BATCH + 1))
+    micro_batches = fields.integers("micro_batches", 1, MAX_BATCH, range(1, MAX_BATCH + 1))
     steps = fields.integer("steps", 1, MAX_SEGMENTS * MAX_SEGMENT_STEPS)
     plan = Plan(
         model=read_model_spec(fields.fields("model")),
         init_seed=fields.digest("init_seed"),
-        optimizer=_read_optimizer(fields.fields("optimizer")),
+        optimizer=read_optimizer(fields.fields("optimizer")),
         micro_batches=micro_batches,
         segments=fields.integer("segments", 1, MAX_SEGMENTS),
         segment_steps=fields.integer("segment_steps", 1, MAX_SEGMENT_STEPS),
         dataset=read_data_schema(fields.fields("dataset")),
         update=_read_update(fields.fields("update")),
+        loss=fields.choice("loss", *LOSSES),
+        schedule=_read_schedule(fields),
+        clipping=read_clipping(fields),
     )
     if plan.batch != batch:
         raise fields.refuse("micro_batches", f"sizes that add up to the batch of {batch}")
     if plan.steps != steps:
         raise fields.refuse("steps", f"segments · segment_steps = {plan.steps}")
-    if not isinstance(plan.dataset, TabularSchema):
-        raise fields.refuse("dataset.kind", '"tabular-u8"')
-    if plan.dataset.features != plan.model.inputs:
-        raise fields.refuse("dataset.features", f"the model's inputs, {plan.model.inputs}")
-    if plan.dataset.classes != plan.model.classes:
-        raise fields.refuse("dataset.classes", f"the model's classes, {plan.model.classes}")
+    if plan.schedule.warmup > plan.steps:
+        raise fields.refuse("schedule.warmup_steps", f"at most the {plan.steps} steps")
+    _check_data(plan, fields)
+    shapes = plan.model.shapes
+    if max(micro_batches) * sum(math.prod(shape) for shape in shapes) > MAX_ACTIVATIONS:
+        raise fields.refuse("micro_batches", "smaller for this model: its layers' outputs are huge")
     fields.finish()
     return plan
+
+
+def _read_schedule(fields: Fields) -> ScheduleSpec:
+    """Read ``"schedule"``; people may write just ``"constant"``."""
+    if fields.is_text("schedule"):
+        return ScheduleSpec(fields.choice("schedule", "constant"))
+    return read_schedule(fields.fields("schedule"))
+
+
+def _check_data(plan: Plan, fields: Fields) -> None:
+    """Check that rows of the dataset fit the model's inputs and outputs, and the loss both.
+
+    Raises:
+        PlanRefused: naming the key that does not fit.
+    """
+    schema, inputs, outputs = plan.dataset, plan.model.input_shape, plan.model.output_shape
+    values = schema.targets_are == "values"
+    if values != (plan.loss == "mse"):
+        raise fields.refuse("loss", "mse for a dataset of values, softmax-cross-entropy otherwise")
+    names = {"tabular-u8": "features", "tabular-f32": "features", "tokens": "length"}
+    if schema.kind == "tokens" and not plan.model.takes_tokens:
+        raise fields.refuse("dataset.kind", "one with rows of values: the model takes no tokens")
+    if schema.kind != "tokens" and plan.model.takes_tokens:
+        raise fields.refuse("dataset.kind", "tokens, which the model takes")
+    if math.prod(schema.input_shape) != math.prod(inputs):
+        key = names.get(schema.kind, "shape")
+        raise fields.refuse(f"dataset.{key}", f"the model's inputs, {_show(inputs)}")
+    wanted, key = _outputs_of(schema)
+    if outputs[-1] != wanted:
+        raise fields.refuse(f"dataset.{key}", f"the model's outputs, {outputs[-1]}")
+    if outputs[:-1] != (inputs if schema.kind == "tokens" else ()):
+        raise fields.refuse("model", "one output a row, or one a token")
+
+
+def _outputs_of(schema: DataSchema) -> tuple[int, str]:
+    match schema:
+        case TabularFloatSchema():
+            return schema.targets, "targets"
+        case TokenSchema():
+            return schema.vocabulary, "vocabulary"
+        case TabularSchema() | ImageSchema():
+            return schema.classes, "classes"
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return str(shape[0]) if len(shape) == 1 else str(list(shape))
 
 
 def parse_plan(data: bytes) -> Plan:

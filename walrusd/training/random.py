@@ -1,7 +1,8 @@
 """Counter-based randomness: every number is a function of (seed, step, purpose), never of history.
 
 ``xof(seed, step, name) = BLAKE3-XOF(key = seed, prefix(RANDOM) ‖ u64(step) ‖ name)``. The names in
-use are ``order`` (batch order; the step field holds the epoch) and ``init/<tensor>`` (step 0).
+use are ``order`` (batch order; the step field holds the epoch), ``init/<tensor>`` (step 0) and
+``dropout/<micro-batch>/<layer>``.
 """
 
 import functools
@@ -32,6 +33,15 @@ def compute_uniform(
     words = np.frombuffer(compute_stream(seed, step, name, 4 * count), "<u4")
     unit = (words >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1.0)
     return (unit * np.float32(bound)).reshape(shape)
+
+
+def draw_kept(
+    seed: bytes, step: int, name: str, shape: tuple[int, ...], threshold: int
+) -> npt.NDArray[np.bool_]:
+    """Return what dropout keeps: one byte of the stream an element, kept from ``threshold`` up."""
+    count = int(np.prod(shape, dtype=np.int64))
+    octets = np.frombuffer(compute_stream(seed, step, name, count), np.uint8)
+    return (octets >= threshold).reshape(shape)
 
 
 @functools.lru_cache(maxsize=2)

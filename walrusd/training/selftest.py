@@ -13,7 +13,7 @@ from walrusd.training.arith import Operand
 from walrusd.training.golden import GOLDEN
 from walrusd.training.native import library
 from walrusd.training.optim import Sgd
-from walrusd.training.plan import SgdSpec
+from walrusd.training.optimspec import SgdSpec
 from walrusd.training.random import compute_uniform
 
 _SEED = b"walrusd exact arithmetic selftest"[:32]
@@ -100,7 +100,7 @@ def _sgd() -> list[Tensor]:
     weights = {"w": _uniform("sgd-w", 70_000)}
     momenta = {"w": _wide("sgd-m", 70_000)}
     lr, momentum = float.fromhex("0x1.99999ap-5"), float.fromhex("0x1.ccccccp-1")
-    Sgd(SgdSpec(lr, momentum)).step(weights, momenta, {"w": _wide("sgd-g", 70_000)})
+    Sgd(SgdSpec(lr, momentum), [momenta]).step(weights, {"w": _wide("sgd-g", 70_000)}, lr)
     return [weights["w"], momenta["w"]]
 
 

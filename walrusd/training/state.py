@@ -1,10 +1,13 @@
 """The state between two steps as canonical bytes, and the root that the trace commits to.
 
-Layout: weights in name order, then their momenta in the same order, each as raw little-endian
-float32 with −0 turned into +0; then the number of steps done as u64. Shapes come from the plan, so
-the bytes carry none; the root binds them.
+Layout: trained weights in name order, then each slot of the optimizer in the same order, as raw
+little-endian float32 with −0 turned into +0; then the number of steps done as u64, and the
+optimizer's powers as float64. Shapes come from the plan, so the bytes carry none; the root binds
+them.
 """
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +17,7 @@ import numpy.typing as npt
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 from walrusd.errors import MalformedData, NonFiniteValue
-from walrusd.training.modelspec import TensorSpec
+from walrusd.training.layerspec import TensorSpec
 from walrusd.training.plan import Plan
 from walrusd.training.strict import canonical_json
 
@@ -23,21 +26,32 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class State:
-    """Weights and momenta by tensor name, and the number of steps done."""
+    """Trained weights, the optimizer's slots in the order of its spec, steps done, its powers."""
 
     weights: Tensors
-    momenta: Tensors
+    slots: tuple[Tensors, ...]
     step: int
+    powers: tuple[float, ...] = ()
 
 
 def check_tensors(plan: Plan, tensors: Tensors, what: str) -> None:
-    """Check that ``tensors`` are exactly the weights of ``plan``: names, shapes, type, finite.
+    """Check that ``tensors`` are exactly the trained weights of ``plan``.
 
     Raises:
         MalformedData: if a name, a shape or a type differs.
         NonFiniteValue: if a value is NaN or infinite.
     """
-    expected = {tensor.name: tensor.shape for tensor in plan.model.tensors()}
+    check_against(plan.model.tensors(), tensors, what)
+
+
+def check_against(specs: Sequence[TensorSpec], tensors: Tensors, what: str) -> None:
+    """Check that ``tensors`` are exactly those of ``specs``: names, shapes, type, finite.
+
+    Raises:
+        MalformedData: if a name, a shape or a type differs.
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    expected = {tensor.name: tensor.shape for tensor in specs}
     if tensors.keys() != expected.keys():
         odd = min(tensors.keys() ^ expected.keys())
         raise MalformedData(f"the {what} and the plan's model differ in tensor {odd!r}")
@@ -52,36 +66,55 @@ def check_tensors(plan: Plan, tensors: Tensors, what: str) -> None:
 
 
 def initial_state(plan: Plan, weights: Tensors) -> State:
-    """Return the state before the first step: ``weights`` and zeroed momenta.
+    """Return the state before the first step: zeroed slots, and powers of 1.
+
+    ``weights`` may hold the frozen tensors of a plan with adapters too; they are left out.
 
     Raises:
         MalformedData: if the weights are not those of the plan's model.
         NonFiniteValue: if a weight is NaN or infinite.
     """
-    check_tensors(plan, weights, "weights")
-    momenta = {name: np.zeros_like(tensor) for name, tensor in weights.items()}
-    return State(dict(weights), momenta, 0)
+    trained = select_trained(plan, weights)
+    check_tensors(plan, trained, "weights")
+    slots = tuple(
+        {name: np.zeros_like(tensor) for name, tensor in trained.items()}
+        for _ in plan.optimizer.slots
+    )
+    return State(trained, slots, 0, (1.0,) * len(plan.optimizer.powers))
+
+
+def select_trained(plan: Plan, weights: Tensors) -> Tensors:
+    """Return ``weights`` without the frozen tensors of the plan's model."""
+    frozen = {tensor.name for tensor in plan.model.frozen_tensors()}
+    return {name: tensor for name, tensor in weights.items() if name not in frozen}
 
 
 def _canonical(tensor: npt.NDArray[np.float32]) -> bytes:
     return (tensor + np.float32(0.0)).astype("<f4", copy=False).tobytes()
 
 
+def serialize_tensors(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
+    """Return the canonical bytes of tensors in the order of ``specs``: no negative zero."""
+    return b"".join(_canonical(tensors[spec.name]) for spec in specs)
+
+
 def serialize_state(plan: Plan, state: State) -> bytes:
-    """Return the canonical bytes of ``state``.
+    """Return the canonical bytes of ``state``: weights, slots, the step, the powers.
 
     Raises:
         MalformedData: if its tensors are not those of the plan's model.
         NonFiniteValue: if a value is NaN or infinite.
     """
     parts = []
-    for tensors, what in ((state.weights, "weights"), (state.momenta, "momenta")):
+    named = zip(("weights", *plan.optimizer.slots), (state.weights, *state.slots), strict=True)
+    for what, tensors in named:
         check_tensors(plan, tensors, what)
-        parts += [_canonical(tensors[spec.name]) for spec in plan.model.tensors()]
-    return b"".join([*parts, u64(state.step)])
+        parts.append(serialize_tensors(plan.model.tensors(), tensors))
+    powers = struct.pack(f"<{len(state.powers)}d", *(power + 0.0 for power in state.powers))
+    return b"".join([*parts, u64(state.step), powers])
 
 
-def _read_tensors(specs: tuple[TensorSpec, ...], data: bytes, offset: int) -> tuple[Tensors, int]:
+def _read_tensors(specs: Sequence[TensorSpec], data: bytes, offset: int) -> tuple[Tensors, int]:
     tensors: Tensors = {}
     for spec in specs:
         raw = np.frombuffer(data, "<f4", count=spec.size, offset=offset)
@@ -94,32 +127,38 @@ def deserialize_state(plan: Plan, data: bytes) -> State:
     """Read canonical state bytes.
 
     Raises:
-        MalformedData: if the length is wrong, a −0 was not normalised, or the step is not a
-            segment boundary of the plan.
+        MalformedData: if the length is wrong, a −0 was not normalised, the step is not a segment
+            boundary of the plan, or a power is not between 0 and 1.
         NonFiniteValue: if a value is NaN or infinite.
     """
     if len(data) != plan.state_bytes:
         raise MalformedData(f"a state of this plan has {plan.state_bytes} bytes, not {len(data)}")
     specs = plan.model.tensors()
     weights, offset = _read_tensors(specs, data, 0)
-    momenta, offset = _read_tensors(specs, data, offset)
-    step = int.from_bytes(data[offset:], "little")
+    slots = []
+    for _ in plan.optimizer.slots:
+        slot, offset = _read_tensors(specs, data, offset)
+        slots.append(slot)
+    step = int.from_bytes(data[offset : offset + 8], "little")
+    powers = struct.unpack_from(f"<{len(plan.optimizer.powers)}d", data, offset + 8)
     if step % plan.segment_steps or step > plan.steps:
         raise MalformedData(f"step {step} is not a segment boundary of the plan")
-    state = State(weights, momenta, step)
+    if not all(0.0 <= power <= 1.0 for power in powers):
+        raise MalformedData("a power of the optimizer is not between 0 and 1")
+    state = State(weights, tuple(slots), step, powers)
     if serialize_state(plan, state) != data:
         raise MalformedData("the state holds a negative zero, which its canonical form has not")
     return state
 
 
 def _manifest(plan: Plan) -> dict[str, Any]:
-    tensors = plan.model.tensors()
+    counters = [["step", "u64"], *([power, "f64"] for power in plan.optimizer.powers)]
     return {
-        "counters": [["step", "u64"]],
+        "counters": counters,
         "tensors": [
-            [prefix + spec.name, "f32", list(spec.shape)]
-            for prefix in ("weight/", "momentum/")
-            for spec in tensors
+            [f"{prefix}/{spec.name}", "f32", list(spec.shape)]
+            for prefix in ("weight", *plan.optimizer.slots)
+            for spec in plan.model.tensors()
         ],
     }
 
@@ -129,5 +168,24 @@ def compute_state_root(plan: Plan, state_bytes: bytes) -> bytes:
 
     The manifest is canonical JSON: name, type and shape of each tensor in layout order.
     """
-    manifest = canonical_json(_manifest(plan))
-    return hash_tagged(Tag.STATE, u64(len(manifest)), manifest, compute_chunk_root(state_bytes))
+    return _hash_state(_manifest(plan), state_bytes)
+
+
+def _hash_state(manifest: dict[str, Any], data: bytes) -> bytes:
+    text = canonical_json(manifest)
+    return hash_tagged(Tag.STATE, u64(len(text)), text, compute_chunk_root(data))
+
+
+def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
+    """Return the root of frozen tensors, which a plan with adapters names: as of a state.
+
+    The manifest lists them under ``frozen/…`` and has no counters.
+
+    Raises:
+        MalformedData: if the tensors are not those of ``specs``.
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    check_against(specs, tensors, "frozen weights")
+    listed = [[f"frozen/{spec.name}", "f32", list(spec.shape)] for spec in specs]
+    data = serialize_tensors(specs, tensors)
+    return _hash_state({"counters": [], "tensors": listed}, data)

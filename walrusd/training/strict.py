@@ -38,6 +38,12 @@ def format_hex_float(value: float) -> str:
     return f"{mantissa}p{exponent}"
 
 
+def _is_text(value: Any, longest: int) -> bool:
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        return False
+    return value.isascii() and value.isprintable()
+
+
 class Fields:
     """The members of one JSON object, taken one by one; ``finish`` refuses what was not taken."""
 
@@ -79,6 +85,47 @@ class Fields:
         if any(type(item) is not int or not low <= item <= high for item in value):
             raise self.refuse(key, expected)
         return tuple(value)
+
+    def has(self, key: str) -> bool:
+        """Say whether there is such a member, not taken yet."""
+        return key in self._rest
+
+    def is_text(self, key: str) -> bool:
+        """Say whether a member, not taken yet, is text."""
+        return isinstance(self._rest.get(key), str)
+
+    def boolean(self, key: str) -> bool:
+        """Take true or false."""
+        value = self.take(key, "true or false")
+        if type(value) is not bool:
+            raise self.refuse(key, "true or false")
+        return value
+
+    def text(self, key: str, longest: int) -> str:
+        """Take printable ASCII of 1 to ``longest`` characters."""
+        expected = f"1 to {longest} printable ASCII characters"
+        value = self.take(key, expected)
+        if not _is_text(value, longest):
+            raise self.refuse(key, expected)
+        return str(value)
+
+    def strings(self, key: str, lengths: range, longest: int) -> tuple[str, ...]:
+        """Take a list of texts as ``text`` takes one."""
+        expected = f"a list of {lengths.start} to {lengths.stop - 1} texts"
+        value = self.take(key, expected)
+        if not isinstance(value, list) or len(value) not in lengths:
+            raise self.refuse(key, expected)
+        if not all(_is_text(item, longest) for item in value):
+            raise self.refuse(key, expected)
+        return tuple(value)
+
+    def items(self, key: str, most: int) -> "list[Fields]":
+        """Take a list of 1 to ``most`` objects."""
+        expected = f"a list of 1 to {most} objects"
+        value = self.take(key, expected)
+        if not isinstance(value, list) or not 1 <= len(value) <= most:
+            raise self.refuse(key, expected)
+        return [Fields(item, f"{self._name(key)}[{index}]") for index, item in enumerate(value)]
 
     def choice(self, key: str, *allowed: str) -> str:
         """Take one of the ``allowed`` strings."""

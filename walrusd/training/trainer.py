@@ -7,11 +7,12 @@ import torch
 
 from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
 from walrusd.training import arith
+from walrusd.training.clipping import clip_by_global_norm
 from walrusd.training.data import RowSource, decode_rows
-from walrusd.training.layers import Named
 from walrusd.training.model import build_model
-from walrusd.training.optim import Sgd
+from walrusd.training.optim import build_optimizer
 from walrusd.training.plan import Plan, check_plan_for_rows
+from walrusd.training.prepared import MicroBatch, Named
 from walrusd.training.random import batch_rows
 from walrusd.training.state import (
     State,
@@ -54,45 +55,70 @@ def _to_numpy(named: Named) -> Tensors:
 
 
 class _Run:
-    """Weights and momenta as torch tensors, stepped in place."""
+    """Weights and optimizer state as torch tensors, stepped in place."""
 
-    def __init__(self, plan: Plan, seed: bytes, rows: RowSource, start: State) -> None:
+    def __init__(
+        self, plan: Plan, seed: bytes, rows: RowSource, start: State, frozen: Tensors
+    ) -> None:
         self._plan = plan
         self._seed = seed
         self._rows = rows
-        self._model = build_model(plan.model)
-        self._optimizer = Sgd(plan.optimizer)
+        self._model = build_model(plan.model, plan.loss, _to_torch(frozen))
         self._weights = _to_torch(start.weights)
-        self._momenta = _to_torch(start.momenta)
+        slots = [_to_torch(slot) for slot in start.slots]
+        self._optimizer = build_optimizer(plan.optimizer, slots, list(start.powers))
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
-        """Do one step; return the micro-batch losses and the gradient folds in name order."""
+        """Do one step; return the micro-batch losses and the gradient folds in name order.
+
+        The folds are of the whole batch's gradient, before it is clipped.
+        """
+        losses, total = self._gradients(step)
+        folds = torch.stack([arith.fold(total[name].reshape(-1)) for name in sorted(total)])
+        arith.require_finite(folds, "the gradient")
+        if self._plan.clipping is not None:
+            clip_by_global_norm(total.values(), self._plan.clipping.limit)
+        self._optimizer.step(self._weights, total, self._plan.rate(step))
+        for name in sorted(total):
+            arith.require_finite(self._weights[name], f"tensor {name!r}")
+            for slot in self._optimizer.slots:
+                arith.require_finite(slot[name], f"the optimizer's state of {name!r}")
+        return losses, folds.tolist()
+
+    def _gradients(self, step: int) -> tuple[tuple[float, ...], Named]:
+        """Return the losses of the micro-batches, and their gradients added in order."""
         plan = self._plan
         indices = batch_rows(self._seed, step, plan.batch, self._rows.count)
         prepared = self._model.prepare(self._weights)
         total: Named = {}
         losses = []
         offset = 0
-        for size in plan.micro_batches:
+        for number, size in enumerate(plan.micro_batches):
             chosen = indices[offset : offset + size]
             offset += size
-            features, labels = decode_rows(plan.dataset, self._rows.rows(chosen))
+            inputs, targets = decode_batch(plan, self._rows.rows(chosen))
             loss, gradients = self._model.gradients(
-                prepared, torch.from_numpy(features), torch.from_numpy(labels), plan.batch
+                prepared, inputs, targets, plan.batch, MicroBatch(step, number, self._seed)
             )
             losses.append(loss)
             for name, gradient in gradients.items():
                 total[name] = total[name].add_(gradient) if name in total else gradient
-        folds = torch.stack([arith.fold(total[name].reshape(-1)) for name in sorted(total)])
-        arith.require_finite(folds, "the gradient")
-        self._optimizer.step(self._weights, self._momenta, total)
-        for name in sorted(total):
-            arith.require_finite(self._weights[name], f"tensor {name!r}")
-            arith.require_finite(self._momenta[name], f"the momentum of {name!r}")
-        return tuple(losses), folds.tolist()
+        return tuple(losses), total
 
     def state(self, step: int) -> State:
-        return State(_to_numpy(self._weights), _to_numpy(self._momenta), step)
+        slots = tuple(_to_numpy(slot) for slot in self._optimizer.slots)
+        return State(_to_numpy(self._weights), slots, step, tuple(self._optimizer.powers))
+
+
+def decode_batch(plan: Plan, data: bytes) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return inputs in the shape of the model's, and targets, of the rows in ``data``.
+
+    Raises:
+        MalformedData: if the bytes are not whole rows of the plan's schema.
+    """
+    inputs, targets = decode_rows(plan.dataset, data)
+    shaped = torch.from_numpy(inputs).view(len(inputs), *plan.model.input_shape)
+    return shaped, torch.from_numpy(targets)
 
 
 def run_segment(
@@ -100,10 +126,12 @@ def run_segment(
     rows: RowSource,
     start_state: bytes,
     segment: int,
+    frozen: Tensors | None = None,
 ) -> Iterator[Progress | SegmentResult]:
     """Run one segment: yield ``Progress`` for each step, then one ``SegmentResult``.
 
-    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``.
+    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``,
+    ``frozen`` the base weights of a plan with adapters, which have been checked against it.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.
@@ -122,7 +150,7 @@ def run_segment(
             f"but the state is after step {state.step}"
         )
     chain = WorkChain(assignment.ctx, segment, compute_state_root(plan, start_state))
-    run = _Run(plan, assignment.seed, rows, state)
+    run = _Run(plan, assignment.seed, rows, state, frozen or {})
     losses = []
     for step in steps:
         try:
@@ -144,6 +172,7 @@ def train(
     rows: RowSource,
     start_state: bytes,
     start_segment: int = 1,
+    frozen: Tensors | None = None,
 ) -> Iterator[Progress | SegmentResult]:
     """Run segments ``start_segment … S``, each from the state the one before ended in.
 
@@ -152,7 +181,7 @@ def train(
     """
     state_bytes = start_state
     for segment in range(start_segment, assignment.plan.segments + 1):
-        for event in run_segment(assignment, rows, state_bytes, segment):
+        for event in run_segment(assignment, rows, state_bytes, segment, frozen):
             if isinstance(event, SegmentResult):
                 state_bytes = event.state_bytes
             yield event

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from walrusd.crypto.tags import u64
 from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
 from walrusd.training.plan import Plan
-from walrusd.training.state import Tensors, check_tensors
+from walrusd.training.state import Tensors, check_tensors, select_trained
 
 COST_SCALE = 1 << 32
 EXACT_INTEGER = 1 << 53
@@ -17,9 +17,13 @@ EXACT_INTEGER = 1 << 53
 
 
 def flatten_weights(plan: Plan, weights: Tensors) -> npt.NDArray[np.float32]:
-    """Return the weights as one vector, tensors in name order, each in C order."""
-    check_tensors(plan, weights, "weights")
-    return np.concatenate([weights[spec.name].reshape(-1) for spec in plan.model.tensors()])
+    """Return the trained weights as one vector, tensors in name order, each in C order.
+
+    Frozen tensors of a plan with adapters may be there, and are left out.
+    """
+    trained = select_trained(plan, weights)
+    check_tensors(plan, trained, "weights")
+    return np.concatenate([trained[spec.name].reshape(-1) for spec in plan.model.tensors()])
 
 
 def unflatten_weights(plan: Plan, flat: npt.NDArray[np.float32]) -> Tensors:
@@ -86,7 +90,7 @@ def update_from_bytes(plan: Plan, data: bytes) -> npt.NDArray[np.int32]:
 def apply_aggregate(
     plan: Plan, start: Tensors, weighted_sum: npt.NDArray[np.int64], total_weight: int
 ) -> Tensors:
-    """Return ``W_0 + Σ w_k V_k / (Σ w_k · 2^s)``.
+    """Return the trained weights ``W_0 + Σ w_k V_k / (Σ w_k · 2^s)``.
 
     In this order: ``d = RN64(sum / (total·2^s))``, operands exact in float64;
     ``RN32(RN64(f64(W_0) + d))``. Every step is one IEEE operation, so all machines agree.

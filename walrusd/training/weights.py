@@ -4,53 +4,73 @@ The order and padding of a safetensors header are not promised across versions, 
 is the canonical state of ``state.py``; and the file carries no metadata, whose order is random.
 """
 
-import math
-
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from walrusd.errors import MalformedData
-from walrusd.training.modelspec import LinearSpec
+from walrusd.training.layerspec import TensorSpec
 from walrusd.training.plan import Plan
 from walrusd.training.random import compute_uniform
 from walrusd.training.state import (
     Tensors,
-    check_tensors,
+    check_against,
+    compute_base_root,
     compute_state_root,
     initial_state,
     serialize_state,
 )
-from walrusd.training.strict import round_to_float32
+
+
+def _all_tensors(plan: Plan) -> tuple[TensorSpec, ...]:
+    return (*plan.model.tensors(), *plan.model.frozen_tensors())
 
 
 def init_weights(plan: Plan) -> Tensors:
     """Return the initial weights: a function of the plan alone.
 
-    A weight matrix is uniform in ``[−a, a)`` with ``a = RN32(RN64(√(6 / inputs)))`` (He et al.,
-    2015, for layers followed by ReLU); a bias is zero. Python's ``math.sqrt`` is the IEEE
-    operation, correctly rounded everywhere.
+    Each tensor begins as its spec says. With adapters the base begins so too, unless the publisher
+    gives another one; ``check_weights`` holds it to the root in the plan either way.
     """
-    weights: Tensors = {}
-    for layer in plan.model.layers():
-        if not isinstance(layer, LinearSpec):
-            continue
-        name = f"{layer.name}.weight"
-        bound = round_to_float32(math.sqrt(6.0 / layer.inputs))
-        weights[name] = compute_uniform(
-            plan.init_seed, 0, f"init/{name}", (layer.outputs, layer.inputs), bound
-        )
-        weights[f"{layer.name}.bias"] = np.zeros(layer.outputs, np.float32)
-    return weights
+    return {spec.name: _init_tensor(plan, spec) for spec in _all_tensors(plan)}
+
+
+def _init_tensor(plan: Plan, spec: TensorSpec) -> np.ndarray:
+    if spec.bound:
+        return compute_uniform(plan.init_seed, 0, f"init/{spec.name}", spec.shape, spec.bound)
+    return np.full(spec.shape, spec.constant, np.float32)
+
+
+def check_weights(plan: Plan, weights: Tensors) -> None:
+    """Check that ``weights`` are the tensors of the plan's model, its frozen ones the plan's.
+
+    Raises:
+        MalformedData: if a tensor is missing, unknown, or the frozen ones have another root.
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    check_against(_all_tensors(plan), weights, "weights")
+    frozen = plan.model.frozen_tensors()
+    if plan.model.lora is not None:
+        held = {spec.name: weights[spec.name] for spec in frozen}
+        if compute_base_root(frozen, held) != plan.model.lora.base_root:
+            raise MalformedData(
+                "the frozen weights are not those that the plan's base_root names",
+                hint="give the weights that the adapters are made for",
+            )
+
+
+def select_frozen(plan: Plan, weights: Tensors) -> Tensors:
+    """Return the frozen tensors among ``weights``."""
+    return {spec.name: weights[spec.name] for spec in plan.model.frozen_tensors()}
 
 
 def weights_to_bytes(plan: Plan, weights: Tensors) -> bytes:
-    """Return ``weights`` as a safetensors file without metadata, −0 turned into +0.
+    """Return ``weights``, frozen ones too, as safetensors without metadata, −0 turned into +0.
 
     Raises:
-        MalformedData, NonFiniteValue: as ``check_tensors``.
+        MalformedData, NonFiniteValue: as ``check_weights``.
     """
-    check_tensors(plan, weights, "weights")
+    check_weights(plan, weights)
     return bytes(save({name: weights[name] + np.float32(0.0) for name in sorted(weights)}))
 
 
@@ -65,7 +85,7 @@ def weights_from_bytes(plan: Plan, data: bytes) -> Tensors:
         loaded = load(data)
     except SafetensorError as error:
         raise MalformedData("the weights are not a safetensors file") from error
-    check_tensors(plan, loaded, "weights")
+    check_weights(plan, loaded)
     return {name: tensor + np.float32(0.0) for name, tensor in loaded.items()}
 
 
@@ -73,6 +93,6 @@ def compute_state_root_0(plan: Plan, weights: Tensors) -> bytes:
     """Return the root of the state before the first step, which the task fixes on the chain.
 
     Raises:
-        MalformedData, NonFiniteValue: as ``check_tensors``.
+        MalformedData, NonFiniteValue: as ``initial_state``.
     """
     return compute_state_root(plan, serialize_state(plan, initial_state(plan, weights)))
