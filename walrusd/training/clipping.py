@@ -12,6 +12,7 @@ from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
 from walrusd.training.arith import BITS, BLOCK, MIN_UNIT_EXPONENT
+from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
 _HALF = 1 << 26
@@ -25,7 +26,7 @@ def compute_global_norm(tensors: Iterable[Tensor]) -> float:
         NonFiniteValue: if a gradient is NaN or infinite.
     """
     found = list(tensors)
-    tops = [float(tensor.abs().amax()) for tensor in found]
+    tops = [_find_peak(tensor) for tensor in found]
     if not all(math.isfinite(top) for top in tops):
         raise NonFiniteValue("the gradient became NaN or infinite")
     largest = max(tops)
@@ -36,8 +37,16 @@ def compute_global_norm(tensors: Iterable[Tensor]) -> float:
     return round_to_float32(math.ldexp(math.sqrt(float(total)), exponent))
 
 
+def _find_peak(tensor: Tensor) -> float:
+    found = kernels.find_peak(tensor)
+    return float(tensor.abs().amax()) if found is None else found
+
+
 def _sum_squares(flat: Tensor, exponent: int) -> int:
     """Return the exact sum of the squared integers of a flat tensor."""
+    found = kernels.sum_squares(flat, exponent)
+    if found is not None:
+        return found
     magic = math.ldexp(1.5, 52 + exponent)
     units = flat.double().add_(magic).sub_(magic).mul_(math.ldexp(1.0, -exponent))
     padded = torch.nn.functional.pad(units, (0, -flat.numel() % BLOCK)).view(-1, BLOCK)

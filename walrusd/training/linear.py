@@ -106,11 +106,11 @@ class Attention:
         self._tables: tuple[Tensor, Tensor] | None = None
         if spec.rope_base:
             tables = compute_rope_tables(spec.length, spec.size, spec.rope_base)
-            self._tables = torch.from_numpy(tables[0]), torch.from_numpy(tables[1])
+            self._tables = torch.tensor(tables[0]), torch.tensor(tables[1])
 
     def _split(self, flat: Tensor, rows: int) -> Tensor:
-        """Return ``(rows, heads, T, size)``, contiguous."""
-        return flat.view(rows, self._spec.length, -1, self._spec.size).transpose(1, 2).contiguous()
+        """Return ``(rows, heads, T, size)``, a view."""
+        return flat.view(rows, self._spec.length, -1, self._spec.size).transpose(1, 2)
 
     def _join(self, x: Tensor) -> Tensor:
         """Return ``(rows·T, heads·size)``."""

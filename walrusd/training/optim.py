@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 
 from walrusd.training import arith
+from walrusd.training.native import kernels
 from walrusd.training.optimspec import AdamWSpec, OptimizerSpec, SgdSpec
 from walrusd.training.prepared import Named
 from walrusd.training.strict import round_to_float32
@@ -34,6 +35,8 @@ class Sgd:
         """Update weights and momenta in place."""
         (momenta,) = self.slots
         for name, gradient in gradients.items():
+            if kernels.sgd(weights[name], momenta[name], gradient, rate, self._momentum):
+                continue
             momentum = momenta[name].mul_(self._momentum).add_(gradient)
             weights[name].sub_(momentum.mul(rate))
 
@@ -65,6 +68,10 @@ class AdamW:
         first, second = self.slots
         for name, gradient in gradients.items():
             weight = weights[name]
+            # A factor of 1 leaves every bit alone.
+            constants = (spec.beta1, spec.beta2, epsilon, size, decay if weight.dim() > 1 else 1.0)
+            if kernels.adamw(weight, first[name], second[name], gradient, constants):
+                continue
             mean = first[name].mul_(spec.beta1).add_(gradient)
             spread = second[name].mul_(spec.beta2).add_(gradient.mul(gradient))
             change = arith.reciprocal_sqrt(spread.add(epsilon)).mul_(mean).mul_(size)
