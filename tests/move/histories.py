@@ -196,6 +196,8 @@ class History(walk.Walk):
         self.people = [*walk.CONTRIBUTORS, "accuser", "crank", "publisher", *self.m.caps]
         self.chance = chance
         if chance.random() < 0.3:
+            self._make_market()
+        if chance.random() < 0.3:
             self.m.open_task(terms=TERMS, publisher="other publisher")
         terms = {**chance.choice(TERMS_CHOICES)}
         fields = {n: getattr(walk.WALK_TERMS, n) for n in walk.WALK_TERMS.codecs()}
@@ -329,15 +331,19 @@ class History(walk.Walk):
                 paused = not m.market.paused
                 self.attempt(m.call, "market::set_paused", "admin", m.admin_cap, m.market, paused)
             case 2:
-                params = (getattr(DEVNET_PARAMS, f) for f in DEVNET_PARAMS.codecs())
-                args = digest("chain"), "0x5", *params
-                self.attempt(m.call, "node::create_market", "admin", m.admin_cap, *args)
+                self._make_market()
             case 3:
                 self.attempt(m.list_dataset, "other owner", rows=1 + n % 90_000)
             case 4:
                 self.attempt(m.register, VERIFIERS[9 + n // 7 % 5])
             case _:
                 self._reseal(n)
+
+    def _make_market(self) -> None:
+        """Another market and pool, to be mistaken for ours."""
+        params = (getattr(DEVNET_PARAMS, f) for f in DEVNET_PARAMS.codecs())
+        args = self.m.admin_cap, digest("chain"), "0x5", *params
+        self.attempt(self.m.call, "node::create_market", "admin", *args)
 
     def _migrate(self, n: int) -> None:
         m = self.m
