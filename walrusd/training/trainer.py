@@ -127,11 +127,14 @@ def run_segment(
     start_state: bytes,
     segment: int,
     frozen: Tensors | None = None,
+    *,
+    start_root: bytes | None = None,
 ) -> Iterator[Progress | SegmentResult]:
     """Run one segment: yield ``Progress`` for each step, then one ``SegmentResult``.
 
-    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``,
-    ``frozen`` the base weights of a plan with adapters, which have been checked against it.
+    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``, and
+    ``start_root`` their root if the caller has computed it; ``frozen`` the base weights of a plan
+    with adapters, which have been checked against it.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.
@@ -149,7 +152,8 @@ def run_segment(
             f"segment {segment} starts after step {steps.start - 1}, "
             f"but the state is after step {state.step}"
         )
-    chain = WorkChain(assignment.ctx, segment, compute_state_root(plan, start_state))
+    root = start_root or compute_state_root(plan, start_state)
+    chain = WorkChain(assignment.ctx, segment, root)
     run = _Run(plan, assignment.seed, rows, state, frozen or {})
     losses = []
     for step in steps:
@@ -179,9 +183,9 @@ def train(
     Raises:
         PlanRefused, MalformedData, NonFiniteValue, ProductBoundExceeded: as ``run_segment``.
     """
-    state_bytes = start_state
+    state_bytes, root = start_state, None
     for segment in range(start_segment, assignment.plan.segments + 1):
-        for event in run_segment(assignment, rows, state_bytes, segment, frozen):
+        for event in run_segment(assignment, rows, state_bytes, segment, frozen, start_root=root):
             if isinstance(event, SegmentResult):
-                state_bytes = event.state_bytes
+                state_bytes, root = event.state_bytes, event.record.state_root
             yield event
