@@ -1,6 +1,5 @@
 """Small plans and data for the training tests."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import torch
 from hypothesis import settings
 
 import walrusd
+from tests.training import oracle as numpy_oracle
 from walrusd.training.data import DatasetRows
 from walrusd.training.plan import read_plan
 from walrusd.training.random import compute_stream
@@ -29,10 +29,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def oracle():
-    spec = importlib.util.spec_from_file_location("training_oracle", HERE / "oracle.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return numpy_oracle
 
 
 @pytest.fixture(autouse=True)

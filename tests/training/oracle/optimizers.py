@@ -1,0 +1,63 @@
+"""SGD with momentum, AdamW with running powers, the schedule of the rate, and clipping."""
+
+import math
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+
+from .arithmetic import F32, F64, grid
+
+
+def sgd(p, m, g, lr, momentum):
+    m = m * F32(momentum) + g
+    return p - m * F32(lr), m
+
+
+def adamw(p, first, second, g, constants):
+    """Sums for means; ``constants`` are those of the step, from ``adamw_constants``."""
+    beta1, beta2, epsilon, size, decay = constants
+    first = first * beta1 + g
+    second = second * beta2 + g * g
+    change = (F32(1) / np.sqrt(second + epsilon)) * first * size
+    shrunk = p * decay if p.ndim > 1 else p
+    return shrunk - change, first, second
+
+
+def adamw_constants(spec, powers, rate):
+    """The float32 constants of a step, from float64 arithmetic on the running powers."""
+    beta1, beta2 = F64(spec["beta1"]), F64(spec["beta2"])
+    share = (1 - beta2) / (1 - powers[1])
+    return (
+        F32(beta1),
+        F32(beta2),
+        F32(F64(spec["epsilon"]) * F64(spec["epsilon"]) / share),
+        F32(F64(rate) * (1 - beta1) / (1 - powers[0]) / np.sqrt(share)),
+        F32(1 - F64(rate) * F64(spec["weight_decay"])),
+    )
+
+
+def rate_at(schedule, lr, step, steps):
+    """The learning rate: a real number to fifty digits, then float64, then float32."""
+    warm = schedule["warmup_steps"]
+    if step <= warm:
+        return F32(float(Fraction(lr) * step / warm))
+    if schedule["kind"] == "constant" or warm == steps:
+        return F32(lr)
+    with mpmath.workdps(50):
+        x = mpmath.mpf(step - warm) / (steps - warm)
+        floor = mpmath.mpf(schedule["floor"])
+        value = floor + (mpmath.mpf(lr) - floor) * (1 + mpmath.cos(mpmath.pi * x)) / 2
+        return F32(float(value))
+
+
+def clip(gradients, limit):
+    """Scale all gradients if the root of their exact sum of squares exceeds ``limit``."""
+    whole = np.concatenate([g.reshape(-1) for g in gradients.values()])
+    integers, exponent = grid(whole)
+    total = sum(int(n) * int(n) for n in integers)
+    norm = F32(math.ldexp(math.sqrt(float(total)), int(exponent)))
+    if norm > F32(limit):
+        factor = F32(float(limit) / float(norm))
+        return {name: g * factor for name, g in gradients.items()}
+    return gradients

@@ -1,0 +1,89 @@
+"""One hash per model, whatever the machine's libraries choose to do: threads, instruction sets.
+
+Every cell is a process of its own, since torch, MKL and oneDNN read their variables at start.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.golden.plans import MODELS
+from tests.golden.run import read_golden
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 280
+
+CELLS = {
+    "default": {},
+    "two-threads": {"threads": "2"},
+    "no-native": {"WALRUSD_NATIVE": "0"},
+    "no-native-two-threads": {"WALRUSD_NATIVE": "0", "threads": "2"},
+    "aten-default": {"ATEN_CPU_CAPABILITY": "default", "WALRUSD_NATIVE": "0"},
+    "aten-avx2": {"ATEN_CPU_CAPABILITY": "avx2"},
+    "aten-avx512": {"ATEN_CPU_CAPABILITY": "avx512"},
+    "onednn-sse41": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    "onednn-avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "onednn-avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "cbwr-compatible": {"MKL_CBWR": "COMPATIBLE"},
+    "cbwr-avx2": {"MKL_CBWR": "AVX2"},
+    "cbwr-avx512": {"MKL_CBWR": "AVX512"},
+    "mkl-sse42": {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+    "mkl-avx2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "all-low-two-threads": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "WALRUSD_NATIVE": "0",
+        "threads": "2",
+    },
+}
+QUICK = ("two-threads", "all-low-two-threads", "aten-avx2")
+
+
+def run_cell(cell: str, *options: str) -> dict[str, dict[str, object]]:
+    """Run the golden models in the environment of ``cell``; return what each one printed."""
+    changes = dict(CELLS[cell])
+    threads = changes.pop("threads", "1")
+    clean = {name: value for name, value in os.environ.items() if name not in ALL_VARIABLES}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.golden.run", *MODELS, "--threads", threads, *options],
+        env={**clean, **changes, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {one["model"]: one for one in found}
+
+
+ALL_VARIABLES = {name for changes in CELLS.values() for name in changes}
+
+
+def check_cell(cell: str, *options: str) -> None:
+    found = run_cell(cell, *options)
+    assert found.keys() == MODELS.keys()
+    for model, hashes in found.items():
+        golden = read_golden(model)
+        count = len(hashes["leaves"])
+        assert hashes["state_root_0"] == golden["state_root_0"], (model, cell)
+        assert hashes["states"] == golden["states"][:count], (model, cell)
+        assert hashes["leaves"] == golden["leaves"][:count], (model, cell)
+
+
+@pytest.mark.parametrize("cell", QUICK)
+def test_short_runs_are_the_same_in_another_environment(cell):
+    check_cell(cell, "--segments", "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS)
+def test_whole_runs_are_the_same_in_every_environment(cell):
+    check_cell(cell)
