@@ -317,11 +317,8 @@ class TestRequests:
             clock = await node.ask(OBJECT, object_id="0x6", mask="object_id object_type")
             assert clock.object.object_id == "0x" + "6".zfill(64)
 
-    async def test_there_are_no_dynamic_fields_and_one_coin_type(self):
+    async def test_one_coin_type(self):
         async with open_node() as node:
-            box = first_box(node.ledger).id
-            found = await node.ask("StateService/ListDynamicFields", parent=box)
-            assert found.dynamic_fields == []
             sui = await node.ask("StateService/GetCoinInfo", coin_type="0x2::sui::SUI")
             assert sui.metadata.decimals == 9
             status = await node.refused("StateService/GetCoinInfo", coin_type="0x3::a::B")

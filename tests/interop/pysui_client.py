@@ -1,6 +1,6 @@
 """pysui's own client, on grpclib and asyncio, against a Sui node. Prints one JSON object.
 
-Usage: python pysui_client.py URL PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT
+Usage: python pysui_client.py URL PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT TABLE
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from pysui.sui.sui_grpc import pgrpc_requests as rq
 from pysui.sui.sui_grpc.pgrpc_clients import GrpcProtocolClient
 
 logging.disable(logging.CRITICAL)
-URL, PACKAGE, MARKET, POOL, KEY, RECIPIENT = sys.argv[1:]
+URL, PACKAGE, MARKET, POOL, KEY, RECIPIENT, TABLE = sys.argv[1:]
 SUI = 10**9
 
 
@@ -93,8 +93,13 @@ async def look(client, me, seen):
     seen["parameters"] = len(function.result_data.function.parameters)
     many = await client.execute(command=cmd.GetMultipleObjects(object_ids=[MARKET, "0x123"]))
     seen["many"] = described(many)["ok"]
-    fields = await client.execute(command=cmd.GetDynamicFields(object_id=POOL))
-    seen["fields"] = len(fields.result_data.dynamic_fields)
+    seen["fields"] = {}
+    for parent in (POOL, TABLE):
+        found = await client.execute(command=cmd.GetDynamicFields(object_id=parent))
+        seen["fields"][parent] = sorted(
+            [field.kind.name, field.value_type, field.name.value.hex(), field.value.value.hex()]
+            for field in found.result_data.dynamic_fields
+        )
     missing = await client.execute(command=cmd.GetObject(object_id="0x123"))
     seen["missing"] = described(missing)
     epoch = (

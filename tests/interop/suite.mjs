@@ -1,13 +1,15 @@
 // The official TypeScript SDK against a network that seals checkpoints later than it executes.
 // Prints one JSON object of what it saw.
-// Usage: node suite.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT ADMIN_URL
+// Usage: node suite.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT ADMIN_URL TABLE
 import { ChannelCredentials } from '@grpc/grpc-js';
+import { bcs } from '@mysten/sui/bcs';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Transaction } from '@mysten/sui/transactions';
+import { deriveDynamicFieldID } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 
-const [host, pkg, market, pool, key, recipient, admin] = process.argv.slice(2);
+const [host, pkg, market, pool, key, recipient, admin, table] = process.argv.slice(2);
 const connect = (to) =>
   new SuiGrpcClient({
     network: 'devnet',
@@ -49,9 +51,27 @@ seen.balances = (await client.listBalances({ owner: me })).balances;
 seen.metadata = (await client.getCoinMetadata({ coinType: '0x2::sui::SUI' })).coinMetadata;
 seen.noMetadata = (await client.getCoinMetadata({ coinType: '0x2::nothing::NOTHING' })).coinMetadata;
 
-// --- dynamic fields: there are none ---
-const fields = await client.listDynamicFields({ parentId: pool });
-seen.fields = { count: fields.dynamicFields.length, more: fields.hasNextPage };
+// --- dynamic fields, in pages; then one of them by its name ---
+const none = await client.listDynamicFields({ parentId: pool });
+seen.noFields = { count: none.dynamicFields.length, more: none.hasNextPage };
+seen.fieldPages = [];
+seen.fields = {};
+for (let more = true, at = null; more; ) {
+  const page = await client.listDynamicFields({ parentId: table, limit: 6, cursor: at, include: { value: true } });
+  seen.fieldPages.push(page.dynamicFields.length);
+  for (const { $kind, fieldId, name, value, valueType } of page.dynamicFields) {
+    const number = bcs.u64().parse(name.bcs);
+    const derived = deriveDynamicFieldID(table, name.type, name.bcs) === fieldId;
+    seen.fields[number] = [$kind, name.type, valueType, value.type, bcs.Address.parse(value.bcs), derived];
+  }
+  more = page.hasNextPage;
+  at = page.cursor;
+}
+const third = { type: 'u64', bcs: bcs.u64().serialize(2).toBytes() };
+const { dynamicField } = await client.core.getDynamicField({ parentId: table, name: third });
+seen.third = [dynamicField.value.type, bcs.Address.parse(dynamicField.value.bcs)];
+const absent = { type: 'u64', bcs: bcs.u64().serialize(99).toBytes() };
+seen.noField = await caught(() => client.core.getDynamicField({ parentId: table, name: absent }));
 
 // --- simulate ---
 const publicKey = new Uint8Array(32).fill(9);

@@ -30,6 +30,7 @@ def seen(tmp_path_factory):
                 info.pool_id,
                 user["key"],
                 recipient["address"],
+                info.account_table,
             ],
             check=False,
             capture_output=True,
@@ -48,7 +49,11 @@ def test_it_reads(seen):
     }
     assert sum(seen["coins"]) == seen["balance"] == 1_000 * MIST_PER_SUI
     assert seen["parameters"] == 9
-    assert seen["fields"] == 0
+    assert seen["fields"][seen["info"].pool_id] == []
+    assert seen["fields"][seen["info"].account_table] == [
+        ["FIELD", "address", number.to_bytes(8, "little").hex(), account["address"][2:]]
+        for number, account in enumerate(seen["info"].accounts)
+    ]
     assert seen["many"]
     assert seen["gas_price"] == 1_000
 

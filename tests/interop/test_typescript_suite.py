@@ -38,6 +38,7 @@ def seen(tmp_path_factory):
                 user["key"],
                 recipient["address"],
                 info.admin_url,
+                info.account_table,
             ],
             check=False,
             capture_output=True,
@@ -61,8 +62,15 @@ def test_coins(seen):
     assert seen["noMetadata"] is None
 
 
-def test_there_are_no_dynamic_fields(seen):
-    assert seen["fields"] == {"count": 0, "more": False}
+def test_dynamic_fields(seen):
+    assert seen["noFields"] == {"count": 0, "more": False}
+    assert seen["fieldPages"] == [6, 6, 4]
+    assert seen["fields"] == {
+        str(number): ["DynamicField", "u64", "address", "address", account["address"], True]
+        for number, account in enumerate(seen["info"].accounts)
+    }
+    assert seen["third"] == ["address", seen["info"].accounts[2]["address"]]
+    assert seen["noField"]["code"] == "notExists"
 
 
 def test_simulation(seen):

@@ -17,6 +17,7 @@ import trio
 from walrusd.chain.grpc import Handler, serve_connection
 from walrusd.devnet.accounts import derive_accounts
 from walrusd.devnet.admin import create_admin_app
+from walrusd.devnet.dynamic_fields import compute_table_id
 from walrusd.devnet.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.ledger_genesis import compute_package_id
@@ -67,6 +68,7 @@ class DevnetInfo:
     shards: int
     accounts: list[dict[str, str]]
     sui_urls: list[str] = field(default_factory=list)
+    account_table: str = ""
 
     def to_json(self) -> str:
         """Return one line of JSON. The keys in it are worth nothing outside this devnet."""
@@ -102,6 +104,7 @@ def describe_chain(
         shards=shards,
         accounts=[{"address": a.address, "key": a.exported} for a in accounts],
         sui_urls=list(sui_urls) or [sui],
+        account_table=compute_table_id(ledger.seed),
     )
 
 

@@ -25,6 +25,7 @@ _OPERATIONS = {
 }
 _OWNER_KINDS = {
     OwnerKind.ADDRESS: pb.OwnerOwnerKind.ADDRESS,
+    OwnerKind.OBJECT: pb.OwnerOwnerKind.OBJECT,
     OwnerKind.SHARED: pb.OwnerOwnerKind.SHARED,
     OwnerKind.IMMUTABLE: pb.OwnerOwnerKind.IMMUTABLE,
 }

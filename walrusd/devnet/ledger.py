@@ -19,8 +19,9 @@ from walrusd.devnet.move_types import FRAMEWORK
 from walrusd.devnet.objects import (
     PACKAGE_TYPE,
     LedgerObject,
-    OwnerKind,
+    Owner,
     blake2b256,
+    owned_by,
     to_base58,
 )
 from walrusd.devnet.package_objects import find_contract, read_original_id
@@ -72,7 +73,7 @@ class Ledger:
         self.minted = self._number("minted")
         self._next = store.next_number()
         self._objects: dict[str, LedgerObject] = {}
-        self._owned: dict[str, dict[str, LedgerObject]] = {}
+        self._owned: dict[Owner, dict[str, LedgerObject]] = {}
         for obj in store.live_objects():
             self._put(obj)
         if self.has_unsealed:
@@ -134,13 +135,13 @@ class Ledger:
         self._objects[obj.id] = obj
         if obj.type == PACKAGE_TYPE and (contract := find_contract(self.packages, obj)):
             self.packages.add(contract.bind(obj.id, read_original_id(obj), obj.version))
-        if obj.owner.kind is OwnerKind.ADDRESS:
-            self._owned.setdefault(obj.owner.address, {})[obj.id] = obj
+        if obj.owner.address:
+            self._owned.setdefault(obj.owner, {})[obj.id] = obj
 
     def _drop(self, oid: str) -> None:
         old = self._objects.pop(oid, None)
-        if old is not None and old.owner.kind is OwnerKind.ADDRESS:
-            del self._owned[old.owner.address][oid]
+        if old is not None and old.owner.address:
+            del self._owned[old.owner][oid]
 
     def get_object(self, oid: str, version: int | None = None) -> LedgerObject | None:
         """Return the current or a past version of an object (canonical id)."""
@@ -154,8 +155,12 @@ class Ledger:
 
     def list_owned(self, address: str, move_type: str | None = None) -> list[LedgerObject]:
         """Return what an address owns, by id; ``move_type`` may leave type arguments out."""
+        return self.list_held(owned_by(address), move_type)
+
+    def list_held(self, owner: Owner, move_type: str | None = None) -> list[LedgerObject]:
+        """Return what an address or an object owns; otherwise as ``list_owned``."""
         return sorted(
-            (obj for obj in self._owned.get(address, {}).values() if obj.has_type(move_type)),
+            (obj for obj in self._owned.get(owner, {}).values() if obj.has_type(move_type)),
             key=lambda obj: obj.id,
         )
 

@@ -276,6 +276,12 @@ def _find_version(ref: ptb.ObjectRef, lookup: Lookup) -> LedgerObject:
 
 
 def _check_owner(obj: LedgerObject, address: str) -> None:
+    if obj.owner.kind is OwnerKind.OBJECT:
+        raise TransactionRejectedError(
+            f"Invalid Child Object Argument. Object {obj.id} is owned by object "
+            f"{obj.owner.address}. Objects owned by other objects cannot be used as input "
+            "arguments."
+        )
     if not obj.is_owned_by(address):
         raise TransactionRejectedError(
             f"Object {obj.id} is owned by account address {obj.owner.address or 'nobody'}, "

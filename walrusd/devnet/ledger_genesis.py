@@ -4,6 +4,7 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.calls import EmittedEvent
+from walrusd.devnet.dynamic_fields import build_account_table
 from walrusd.devnet.ledger_checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger_run import Change, GasUsed, Run
 from walrusd.devnet.move_env import Coin, ContractDefectError, Fate, MoveContext
@@ -58,6 +59,8 @@ def start_chain(
         build_package_object(published, digest),
     ]
     objects += _placed_objects(packages, context)
+    addresses = [holder.address for holder in holders]
+    objects += build_account_table(seed, addresses, _FIRST_VERSION, digest)
     share = SUI_PER_ACCOUNT * MIST_PER_SUI // COINS_PER_ACCOUNT
     for holder in holders:
         for _ in range(COINS_PER_ACCOUNT):

@@ -31,13 +31,17 @@ class OwnerKind(Enum):
     """Who may use an object."""
 
     ADDRESS = "address"
+    OBJECT = "object"
     SHARED = "shared"
     IMMUTABLE = "immutable"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """``address`` belongs to ``ADDRESS``, ``start_version`` (where sharing began) to ``SHARED``."""
+    """``address`` belongs to ``ADDRESS``, and to ``OBJECT`` as the parent's id.
+
+    ``start_version``, where sharing began, belongs to ``SHARED``.
+    """
 
     kind: OwnerKind
     address: str = ""
@@ -47,6 +51,8 @@ class Owner:
         """Return Sui's ``Owner``."""
         if self.kind is OwnerKind.ADDRESS:
             return b"\0" + bcs.write_address(self.address)
+        if self.kind is OwnerKind.OBJECT:
+            return b"\1" + bcs.write_address(self.address)
         if self.kind is OwnerKind.SHARED:
             return b"\2" + bcs.write_u64(self.start_version)
         return b"\3"
@@ -58,6 +64,11 @@ IMMUTABLE = Owner(OwnerKind.IMMUTABLE)
 def owned_by(address: str) -> Owner:
     """Return the owner that is an address (canonical form)."""
     return Owner(OwnerKind.ADDRESS, address)
+
+
+def owned_by_object(parent: str) -> Owner:
+    """Return the owner of a dynamic field of the object ``parent`` (canonical id)."""
+    return Owner(OwnerKind.OBJECT, parent)
 
 
 def shared_since(version: int) -> Owner:

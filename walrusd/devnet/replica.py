@@ -14,7 +14,7 @@ import trio
 
 from walrusd.devnet.ledger import Ledger, Listener
 from walrusd.devnet.ledger_checks import CLOCK_ID
-from walrusd.devnet.objects import LedgerObject, OwnerKind
+from walrusd.devnet.objects import LedgerObject, Owner, owned_by
 from walrusd.devnet.packages import Packages
 from walrusd.devnet.store import Checkpoint, StoredTransaction
 from walrusd.units import address_bytes
@@ -143,15 +143,16 @@ class Replica:
 
     def list_owned(self, address: str, move_type: str | None = None) -> list[LedgerObject]:
         """Return what an address owns, by id; ``move_type`` may leave type arguments out."""
+        return self.list_held(owned_by(address), move_type)
+
+    def list_held(self, owner: Owner, move_type: str | None = None) -> list[LedgerObject]:
+        """Return what an address or an object owns; otherwise as ``list_owned``."""
         unseen = self._unseen()
-        now = [o for o in self.ledger.list_owned(address, move_type) if o.id not in unseen]
+        now = [o for o in self.ledger.list_held(owner, move_type) if o.id not in unseen]
         then = [
             o
             for o in unseen.values()
-            if o is not None
-            and o.owner.kind is OwnerKind.ADDRESS
-            and o.owner.address == address
-            and o.has_type(move_type)
+            if o is not None and o.owner == owner and o.has_type(move_type)
         ]
         return sorted([*now, *then], key=lambda obj: obj.id)
 

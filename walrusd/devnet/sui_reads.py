@@ -7,10 +7,11 @@ from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 import walrusd
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet.descriptors import describe_function, describe_package
+from walrusd.devnet.dynamic_fields import field_message
 from walrusd.devnet.masks import apply_mask
 from walrusd.devnet.messages import object_message, to_datetime
 from walrusd.devnet.move_types import COIN, SUI
-from walrusd.devnet.objects import to_base58
+from walrusd.devnet.objects import owned_by_object, to_base58
 from walrusd.devnet.packages import Package
 from walrusd.devnet.replica import Replica
 from walrusd.devnet.requests import (
@@ -231,11 +232,19 @@ class Reads:
     async def list_dynamic_fields(
         self, request: pb.ListDynamicFieldsRequest
     ) -> pb.ListDynamicFieldsResponse:
-        """List the dynamic fields of an object: the contract has none (see its rules)."""
+        """List the dynamic fields of an object, in pages ordered by field id."""
         parent = parse_address(request.parent, "parent")
-        parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
-        apply_mask(pb.DynamicField(parent=parent), request.read_mask, ("parent", "field_id"))
-        return pb.ListDynamicFieldsResponse()
+        after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
+        fields = [f for f in self.node.list_held(owned_by_object(parent)) if f.id > after]
+        default = ("parent", "field_id")
+        apply_mask(pb.DynamicField(), request.read_mask, default)  # refused even without fields
+        return pb.ListDynamicFieldsResponse(
+            dynamic_fields=[
+                apply_mask(field_message(f, self.ledger.packages), request.read_mask, default)
+                for f in fields[:size]
+            ],
+            next_page_token=fields[size - 1].id.encode() if len(fields) > size else None,
+        )
 
     async def get_coin_info(self, request: pb.GetCoinInfoRequest) -> pb.GetCoinInfoResponse:
         """Describe a coin type: SUI is the only one."""
