@@ -126,8 +126,9 @@ def read_model_spec(fields: Fields) -> ModelSpec:
 
 def _check(model: ModelSpec, fields: Fields) -> None:
     names = [tensor.name for tensor in (*model.tensors(), *model.frozen_tensors())]
-    if len(names) > MAX_TENSORS or sum(t.size for t in model.tensors()) > MAX_WEIGHTS:
-        raise fields.refuse("kind", f"a model of at most {MAX_TENSORS} tensors")
+    if len(names) > MAX_TENSORS or model.size > MAX_WEIGHTS:
+        most = f"{MAX_TENSORS} tensors and {MAX_WEIGHTS} weights"
+        raise fields.refuse("kind", f"a model of at most {most}")
     if len(set(names)) != len(names):
         raise fields.refuse("layers", "layers with names of their own")
     if not model.output_shape:
