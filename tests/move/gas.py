@@ -11,7 +11,8 @@ import random
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from walrusd.chain.layouts.objects import Submission
+from walrusd.chain.layouts.objects import KeyRequest, Submission
+from walrusd.devnet.contract import DEVNET_PARAMS
 from walrusd.devnet.move_env import Mode
 
 from .builder import HERE
@@ -111,9 +112,9 @@ class MeteredBazaar(OracleBazaar):
         return result
 
 
-def estimate_all() -> list[Estimate]:
-    """Estimate every entry point in one task with a dispute."""
-    m = MeteredBazaar()
+def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
+    """Estimate every entry point in one task with a dispute, then an upgrade."""
+    m = world or MeteredBazaar()
     submissions = m.opened(4)
     first = submissions[0]
     m.call("submission::reseal", "contributor 0", m.market, first, "0x7", bytes(120))
@@ -144,7 +145,26 @@ def estimate_all() -> list[Estimate]:
     m.call("market::set_paused", "admin", m.admin_cap, m.market, False)
     m.call("market::allow_version", "admin", m.admin_cap, m.market, 2)
     m.call("market::disallow_version", "admin", m.admin_cap, m.market, 2)
+    params = (getattr(DEVNET_PARAMS, name) for name in DEVNET_PARAMS.codecs())
+    m.call("node::create_market", "admin", m.admin_cap, bytes(32), "0x5", *params)
+    migrate_everything(m, first, request)
     return sorted(m.estimates.values())
+
+
+def migrate_everything(m: MeteredBazaar, submission: Submission, request: KeyRequest) -> None:
+    """Make every shared object one of an earlier version, and hand it over."""
+    shared = {
+        "node::migrate_pool": m.pool,
+        "task::migrate_task": m.task,
+        "submission::migrate_submission": submission,
+        "dataset::migrate_dataset": m.dataset,
+        "dataset::migrate_request": request,
+    }
+    for each in (m.market, *shared.values()):
+        each.version = 0
+    m.call("market::migrate_market", "admin", m.admin_cap, m.market)
+    for target, each in shared.items():
+        m.call(target, "crank", m.market, each)
 
 
 def write_table(estimates: list[Estimate]) -> str:

@@ -102,7 +102,7 @@ class MeddledBazaar(RecordingBazaar):
 
     def _meddle(self, target: str, sender: str, args: list[Any]) -> None:
         chance, now = self.chance, self.now
-        kinds = [k for k in self.functions[target].params if not _is_given(k)]
+        kinds = [k for k in self.functions[target].params if not is_given(k)]
         at = chance.randrange(-2, len(args))
         if at == -2:
             self.now = self.awkward_time()
@@ -165,7 +165,7 @@ class MeddledBazaar(RecordingBazaar):
 _SMALL = {"scheme", "weights_rule"}
 
 
-def _is_given(kind: Any) -> bool:
+def is_given(kind: Any) -> bool:
     return isinstance(kind, ClockKind | RandomKind)
 
 

@@ -1,0 +1,154 @@
+"""Nothing that a stranger may grow, or loop over, is without a bound, and each bound is stated.
+
+A new vector or loop fails here until somebody has said what bounds it.
+"""
+
+import copy
+import re
+
+from walrusd.devnet.contract import FUNCTIONS
+from walrusd.devnet.move_env import MoveAbort, PureKind
+
+from . import gas
+from .builder import PACKAGE
+from .histories import is_given
+from .sources import parse_structs, read_modules
+
+MODULES = read_modules()
+LIMITS = (PACKAGE.parents[1] / "docs" / "contract.md").read_text().partition("### Limits")[2]
+
+VECTORS = {
+    "node::VerifierPool.seats": "node::MAX_SEATS",
+    "task::Task.datasets": "task::MAX_DATASETS",
+    "task::Task.entries": "terms::MAX_SUBMISSIONS",
+    # One an owner: seats of the pool, the contributor or publisher, an accuser, cranks.
+    "task::Task.credits": "node::MAX_SEATS",
+    "submission::Submission.credits": "node::MAX_SEATS",
+    "submission::Submission.committee": "terms::MAX_COMMITTEE",
+    "submission::Submission.judged": "terms::MAX_SEGMENTS",
+    "submission::Opening.envelopes": "terms::MAX_COMMITTEE",
+    "dispute::Dispute.jurors": "terms::MAX_JURY",
+    "dataset::Dataset.versions": "dataset::MAX_VERSIONS",
+    "market::Market.allowed_versions": "market::MAX_ALLOWED_VERSIONS",
+}
+"""Stored vectors of anything but bytes, and the constant that bounds each."""
+
+LOOPS = {
+    "committee::draw_seats": "committee::MAX_TRIES",
+    "committee::seat": "submission::Submission.committee",
+    "credit::add": "submission::Submission.credits",
+    "credit::remove": "submission::Submission.credits",
+    "dealing::compute_shuffled_index": "dealing::ROUNDS",
+    "dealing::first_u64": "eight bytes",
+    "dispute::commit": "dispute::Dispute.jurors",
+    "dispute::find_majority": "dispute::Dispute.jurors",
+    "dispute::have_all_revealed": "dispute::Dispute.jurors",
+    "dispute::is_juror": "dispute::Dispute.jurors",
+    "ending::finish": "submission::Submission.committee",
+    "ending::pay_seats": "submission::Submission.committee",
+    "ending::reject_forgery": "submission::Submission.committee",
+    "jury::dismiss_jury": "dispute::Dispute.jurors",
+    "jury::draw_seats": "jury::MAX_TRIES",
+    "jury::pay_majority": "dispute::Dispute.jurors",
+    "jury::seat_jury": "dispute::Dispute.jurors",
+    "market::disallow_version": "market::Market.allowed_versions",
+    "merkle::compute_root": "two slots a seat: terms::MAX_COMMITTEE",
+    "merkle::compute_root_from_path": "halvings of terms::MAX_SEGMENTS",
+    "pedersen::compute_challenge": "pedersen::SCALAR_BYTES",
+    "pedersen::slice": "pedersen::SCALAR_BYTES",
+    "protocol::compute_slot_root": "two slots a seat: terms::MAX_COMMITTEE",
+    "submission::have_all_attested": "submission::Submission.committee",
+    "submission::is_committee_member": "submission::Submission.committee",
+    "submission::open": "submission::Opening.envelopes",
+    "task::approves": "task::Task.datasets",
+    "task::has_joined": "task::Task.entries",
+    "task::new_dataset_refs": "task::MAX_DATASETS",
+    "terms::check_windows": "seven windows",
+}
+"""Every loop, and what bounds it: a vector above, a constant, or a number."""
+
+TOO_LONG = 3_000
+"""More bytes, or items, than any argument may have."""
+
+
+def read_constant(name: str) -> int:
+    module, _, constant = name.partition("::")
+    (value,) = re.findall(rf"^const {constant}: u\d+ = ([\d_]+);", MODULES[module], re.M)
+    return int(value)
+
+
+def test_every_stored_vector_has_a_stated_bound():
+    stored = {
+        f"{module}::{struct.name}.{field}"
+        for module, text in MODULES.items()
+        if module != "events"
+        for struct in parse_structs(module, text)
+        if "store" in struct.abilities or "key" in struct.abilities
+        for field, kind in struct.fields.items()
+        if kind.startswith("vector<") and kind != "vector<u8>"
+    }
+    assert stored == set(VECTORS)
+    for constant in VECTORS.values():
+        bound = read_constant(constant)
+        shown = {f"{bound:,}", f"2{'²⁰' if bound == 2**20 else '?'}"}
+        assert any(re.search(rf"(?<!\d){re.escape(s)}(?!\d)", LIMITS) for s in shown), constant
+
+
+def find_loops() -> set[str]:
+    found, where = set(), ""
+    for module, text in MODULES.items():
+        for line in text.partition("// === Test Functions ===")[0].splitlines():
+            if named := re.match(r"(?:public |public\(package\) |entry )?fun (\w+)", line):
+                where = f"{module}::{named[1]}"
+            if re.search(r"\b(?:while \(|loop\b|do!|any!|all!|fold!)", line):
+                found.add(where)
+    return found
+
+
+def test_every_loop_has_a_stated_bound():
+    assert find_loops() == set(LOOPS)
+    for bound in LOOPS.values():
+        stated = re.findall(r"\w+::[A-Z_]+\b|\w+::\w+\.\w+", bound)
+        assert stated or bound in {"eight bytes", "seven windows"}
+        assert all(name in VECTORS or read_constant(name) for name in stated), bound
+
+
+class StuffedBazaar(gas.MeteredBazaar):
+    """Tries each call first with each of its vectors far too long, and notes what is taken."""
+
+    def __init__(self) -> None:
+        self.taken: set[tuple[str, int]] = set()
+        self.tried: set[tuple[str, int]] = set()
+        super().__init__()
+
+    def call(self, target, sender, *args):
+        kinds = [k for k in self.functions[target].params if not is_given(k)]
+        for at, kind in enumerate(kinds):
+            if isinstance(kind, PureKind) and kind.move_type.startswith("vector<"):
+                self.try_stuffed(target, sender, list(args), at, kind.move_type)
+        return super().call(target, sender, *args)
+
+    def try_stuffed(self, target, sender, args, at, move_type):
+        item = args[at][:1] if args[at] else {"vector<u64>": [1]}.get(move_type, [bytes(32)])
+        args[at] = bytes(TOO_LONG) if move_type == "vector<u8>" else list(item) * TOO_LONG
+        self.tried.add((target, at))
+        kept = copy.deepcopy((self.objects, self.owners, self.events, self.steps, self.minted))
+        try:
+            super().call(target, sender, *args)
+        except MoveAbort:
+            return
+        self.taken.add((target, at))
+        self.objects, self.owners, self.events, self.steps, self.minted = kept
+
+
+def test_no_entry_point_takes_a_vector_that_is_far_too_long():
+    world = StuffedBazaar()
+    gas.estimate_all(world)
+    assert world.taken == set()
+    takers = {
+        (f"{function.module}::{function.name}", at)
+        for function in FUNCTIONS
+        for at, kind in enumerate(k for k in function.params if not is_given(k))
+        if isinstance(kind, PureKind) and kind.move_type.startswith("vector<")
+    }
+    assert world.tried == takers
