@@ -448,6 +448,23 @@ class TestEndpoints:
         assert first["checkpoint"] == second["checkpoint"] == 1
         assert (second["lag_ms"], second["lowest"], second["without"]) == (40, 1, [])
 
+    async def test_endpoints_show_changes_in_another_order(self):
+        """Asked in turn, two nodes that take turns in lagging let time run backwards."""
+        ledger = open_ledger(seal_at_once=False)
+        endpoints = SuiEndpoints(ledger, 2)
+        first, second = (services.node for services in endpoints.nodes)
+        box = first_box(ledger).id
+        seen = []
+        for ahead, behind in ((0, 1), (1, 0), (0, 1)):
+            endpoints.change({"endpoint": ahead, "frozen": False})
+            endpoints.change({"endpoint": behind, "frozen": True})
+            deposit(ledger, ALICE, 1)
+            ledger.seal()
+            seen += [node.get_object(box).version for node in (first, second)]
+        assert seen[0] > seen[1] < seen[3] > seen[2]
+        assert seen[4] > seen[5] == seen[3]
+        assert seen != sorted(seen)
+
     async def test_an_old_node_says_so(self):
         async with open_node() as node:
             node.services.faults.unknown = {"GetBalance"}
