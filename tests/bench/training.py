@@ -1,100 +1,243 @@
-"""A step of exact training against the same step in ordinary torch."""
+"""Exact training against the same steps in ordinary torch: time, where it goes, and memory."""
 
-from collections.abc import Callable
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import numpy as np
 import torch
-from torch.nn import functional
 
 from tests.bench.measure import Measurement, time_in_turns
-from walrusd.training.builders import MlpSpec
-from walrusd.training.data import DatasetRows, decode_rows
-from walrusd.training.dataspec import TabularSchema
-from walrusd.training.modelspec import ModelSpec
-from walrusd.training.optimspec import SgdSpec
-from walrusd.training.plan import Plan, UpdateSpec
-from walrusd.training.random import batch_rows
-from walrusd.training.state import initial_state, serialize_state
-from walrusd.training.trace import Assignment
+from tests.bench.models import MODELS, SEED, make_ordinary, make_plan, make_rows
+from walrusd.training import arith
+from walrusd.training.data import DatasetRows
+from walrusd.training.memory import keep_freed_memory
+from walrusd.training.native import kernels, library, shaped
+from walrusd.training.plan import Plan
+from walrusd.training.state import (
+    compute_state_root,
+    deserialize_state,
+    initial_state,
+    serialize_state,
+)
+from walrusd.training.trace import Assignment, WorkChain
 from walrusd.training.trainer import run_segment
 from walrusd.training.weights import init_weights
 
-INPUTS, HIDDEN, CLASSES, BATCH = 784, 512, 10, 128
-STEPS = 20
-"""Steps of one measurement; what a segment costs at its ends is shared among them."""
+SEGMENT_STEPS = 100
+"""Steps of a segment, among which the cost of its ends is shared."""
 
-ROWS = 2048
-SEED = bytes(32)
+SLOW = {"gpt256", "gpt512"}
+ROOT = Path(__file__).parents[2]
+
+PARTS = {
+    "product": "products",
+    "convolve": "products",
+    "convolve_input": "products",
+    "convolve_weights": "products",
+    "attention": "attention",
+    "attention_backward": "attention",
+    "quantise": "rounding to grids",
+    "quantise_padded": "rounding to grids",
+    "sgd": "optimizer",
+    "adamw": "optimizer",
+}
+"""Kernels by what a profile calls them; the others are "elementwise and sums"."""
 
 
-def make_plan() -> Plan:
-    """Return the plan of the perceptron that is measured."""
-    return Plan(
-        model=ModelSpec(MlpSpec(INPUTS, (HIDDEN,), CLASSES)),
-        init_seed=SEED,
-        optimizer=SgdSpec(lr=0.03125, momentum=0.875),
-        micro_batches=(BATCH,),
-        segments=1,
-        segment_steps=STEPS,
-        dataset=TabularSchema(INPUTS, -8, CLASSES),
-        update=UpdateSpec(20, 26),
-    )
+VARIANTS = {
+    "products_by_avx2": "1 thread, products limited to AVX2, which is what MKL takes on AMD",
+    "torch_alone": "1 thread, without the compiled kernels",
+}
 
 
-def make_rows(plan: Plan) -> DatasetRows:
-    """Return invented rows."""
-    table = np.random.default_rng(1).integers(0, 256, (ROWS, INPUTS + 1), np.uint8)
-    table[:, -1] %= CLASSES
-    return DatasetRows(plan.dataset, table.tobytes())
+@contextlib.contextmanager
+def limited(variant: str) -> Iterator[None]:
+    """Take products, or everything, from the compiled kernels."""
+    if variant == "torch_alone":
+        os.environ[library.SWITCH] = "0"
+        library.get_library.cache_clear()
+    elif (built := library.get_library()) is not None:
+        built.walrusd_limit_products(1)
+    try:
+        yield
+    finally:
+        os.environ.pop(library.SWITCH, None)
+        library.get_library.cache_clear()
+        if (built := library.get_library()) is not None:
+            built.walrusd_limit_products(2)
+
+
+def start_state(plan: Plan) -> bytes:
+    """Return the state before the first step."""
+    return serialize_state(plan, initial_state(plan, init_weights(plan)))
 
 
 def make_exact(plan: Plan, rows: DatasetRows) -> Callable[[], object]:
-    """Return a thunk that trains one segment as the daemon does, trace included."""
+    """Return a thunk that does one step as the daemon does, losses and folds hashed."""
     assignment = Assignment(plan, ctx=bytes(32), seed=SEED, committee=3)
-    start = serialize_state(plan, initial_state(plan, init_weights(plan)))
-    return lambda: list(run_segment(assignment, rows, start, 1))
+    steps = run_segment(assignment, rows, start_state(plan), 1)
+    return lambda: next(steps)
 
 
-def make_ordinary(plan: Plan, rows: DatasetRows) -> Callable[[], object]:
-    """Return a thunk that does the same steps in float32 with autograd and torch's SGD."""
-    model = torch.nn.Sequential(
-        torch.nn.Linear(INPUTS, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, CLASSES)
+def make_ends(plan: Plan) -> Callable[[], object]:
+    """Return a thunk that does what a training run does between two segments."""
+    state = start_state(plan)
+
+    def turn() -> bytes:
+        return compute_state_root(plan, serialize_state(plan, deserialize_state(plan, state)))
+
+    return turn
+
+
+def make_folds(plan: Plan) -> Callable[[], object]:
+    """Return a thunk that does what a step does for the trace alone: folds and their hash."""
+    weights = {name: torch.from_numpy(value) for name, value in init_weights(plan).items()}
+    chain = WorkChain(bytes(32), 1, bytes(32))
+
+    def absorb() -> None:
+        folds = torch.stack([arith.fold(weights[name].reshape(-1)) for name in sorted(weights)])
+        arith.require_finite(folds, "the gradient")
+        chain.absorb(1, [1.0], folds.tolist())
+
+    return absorb
+
+
+@contextlib.contextmanager
+def timed_kernels(spent: Counter[str]) -> Iterator[None]:
+    """Add up the milliseconds inside each compiled kernel."""
+    honest = library.find_kernel
+
+    def find_kernel(name: str, *tensors: torch.Tensor) -> Callable[..., int] | None:
+        kernel = honest(name, *tensors)
+        if kernel is None:
+            return None
+
+        def call(*arguments: object) -> int:
+            begun = time.perf_counter()
+            result = kernel(*arguments)
+            spent[name] += (time.perf_counter() - begun) * 1000
+            return result
+
+        return call
+
+    kernels.find_kernel = shaped.find_kernel = find_kernel
+    try:
+        yield
+    finally:
+        kernels.find_kernel = shaped.find_kernel = honest
+
+
+def profile(name: str, step: Callable[[], object], rounds: int) -> list[Measurement]:
+    """Return the milliseconds of a step that each kind of work takes."""
+    spent: Counter[str] = Counter()
+    step()
+    begun = time.perf_counter()
+    with timed_kernels(spent):
+        for _ in range(rounds):
+            step()
+    total = (time.perf_counter() - begun) * 1000 / rounds
+    parts: Counter[str] = Counter()
+    for kernel, milliseconds in spent.items():
+        parts[PARTS.get(kernel, "elementwise and sums")] += milliseconds / rounds
+    parts["data, allocation, Python"] = total - sum(parts.values())
+    return [
+        Measurement(f"training.{name}.part: {part}", value, "ms", total, "share of the exact step")
+        for part, value in parts.most_common()
+    ]
+
+
+def measure_model(name: str, rounds: int) -> list[Measurement]:
+    """Return the ratio to ordinary torch with one thread and with two, and a profile."""
+    plan = make_plan(name)
+    rows = make_rows(plan)
+    exact, ordinary = make_exact(plan, rows), make_ordinary(name, plan, rows)
+    ends, folds = make_ends(plan), make_folds(plan)
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        step, baseline = time_in_turns([exact, ordinary], rounds)
+        (between,) = time_in_turns([ends], max(1, rounds // 3))
+        (absorbing,) = time_in_turns([folds], rounds)
+        share = between / SEGMENT_STEPS
+        found += [
+            Measurement(
+                f"training.{name}.{threads}_threads",
+                step + share,
+                "ms",
+                baseline,
+                f"one step, its trace and 1/{SEGMENT_STEPS} of a segment's ends; baseline: float32 "
+                "with autograd, fused attention and torch's optimizer, in turns",
+            ),
+            Measurement(
+                f"training.{name}.trace.{threads}_threads",
+                share + absorbing,
+                "ms",
+                step + share,
+                f"of that, folds, hashes and states, at {SEGMENT_STEPS} steps a segment",
+            ),
+        ]
+    torch.set_num_threads(1)
+    found += profile(name, exact, rounds)
+    for variant, what in VARIANTS.items():
+        with limited(variant):
+            step, baseline = time_in_turns([exact, ordinary], max(1, rounds // 3))
+        found.append(Measurement(f"training.{name}.{variant}", step, "ms", baseline, what))
+    return found
+
+
+def measure_memory(name: str) -> Measurement:
+    """Compare the peaks of two fresh processes, without what they hold before they build models."""
+    peaks = []
+    for kind in ("exact", "ordinary"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.bench.training_memory", name, kind],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks.append(float(done.stdout))
+    return Measurement(
+        f"training.{name}.peak_memory",
+        peaks[0],
+        "MB",
+        peaks[1],
+        "growth of the resident set while training, 1 thread; libraries not counted",
     )
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=plan.optimizer.lr, momentum=plan.optimizer.momentum
+
+
+def measure_products(rounds: int) -> list[Measurement]:
+    """Compare one exact product, rounding included, with torch's in float32 and in float64."""
+    a, b = torch.randn(1024, 512), torch.randn(512, 1024)
+    wide_a, wide_b = a.double(), b.double()
+    exact, single, double = time_in_turns(
+        [
+            lambda: arith.mm(arith.quantise(a), arith.quantise(b)),
+            lambda: torch.mm(a, b),
+            lambda: torch.mm(wide_a, wide_b),
+        ],
+        rounds,
     )
-
-    def train() -> None:
-        for step in range(1, STEPS + 1):
-            chosen = batch_rows(SEED, step, BATCH, ROWS)
-            features, labels = decode_rows(plan.dataset, rows.rows(chosen))
-            optimizer.zero_grad()
-            logits = model(torch.from_numpy(features))
-            functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
-            optimizer.step()
-
-    return train
+    sizes = "1024 x 512 x 1024, 1 thread; baseline: float32 by torch"
+    return [
+        Measurement("training.product.exact", exact, "ms", single, sizes),
+        Measurement("training.product.float64", double, "ms", single, sizes),
+    ]
 
 
 def measure_training(rounds: int) -> list[Measurement]:
-    """Return the overhead of exactness with one thread and with two."""
-    plan = make_plan()
-    rows = make_rows(plan)
-    exact, ordinary = make_exact(plan, rows), make_ordinary(plan, rows)
-    found = []
+    """Return everything about the speed and the memory of exact training."""
     before = torch.get_num_threads()
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        value, baseline = time_in_turns([exact, ordinary], rounds)
-        found.append(
-            Measurement(
-                f"training.exact_step.{threads}_threads",
-                value / STEPS,
-                "ms",
-                baseline / STEPS,
-                f"MLP {INPUTS}-{HIDDEN}-{CLASSES}, batch {BATCH}, trace and state included; "
-                "baseline: float32, autograd and torch.optim.SGD on the same rows",
-            )
-        )
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    found = measure_products(rounds)
+    for name in MODELS:
+        found += measure_model(name, max(1, rounds // 3) if name in SLOW else rounds)
+        found.append(measure_memory(name))
     torch.set_num_threads(before)
     return found

@@ -30,6 +30,7 @@ from walrusd.training.jobs import (
     TrainJob,
     job_from_json,
 )
+from walrusd.training.memory import keep_freed_memory
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.replay import evaluate
 from walrusd.training.selftest import selftest
@@ -244,6 +245,7 @@ def run_job(job: Job) -> dict[str, Any]:
 def apply_limits(limits: Limits) -> None:
     """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
     torch.set_num_threads(limits.threads)
+    keep_freed_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limits.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))

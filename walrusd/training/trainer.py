@@ -50,6 +50,10 @@ def _to_torch(tensors: Tensors) -> Named:
     return {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
 
 
+def _share(tensors: Tensors) -> Named:
+    return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+
+
 def _to_numpy(named: Named) -> Tensors:
     return {name: tensor.numpy() for name, tensor in named.items()}
 
@@ -64,8 +68,9 @@ class _Run:
         self._seed = seed
         self._rows = rows
         self._model = build_model(plan.model, plan.loss, _to_torch(frozen))
-        self._weights = _to_torch(start.weights)
-        slots = [_to_torch(slot) for slot in start.slots]
+        # What ``deserialize_state`` made belongs to this run, and is stepped where it lies.
+        self._weights = _share(start.weights)
+        slots = [_share(slot) for slot in start.slots]
         self._optimizer = build_optimizer(plan.optimizer, slots, list(start.powers))
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
