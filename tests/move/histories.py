@@ -391,10 +391,10 @@ class OracleBazaar(MeddledBazaar):
         return Coin("0x" + digest("coin", context.digest).hex(), coin.balance)
 
 
-def take_walk(
+def start_walk(
     seed: int, contract: type[Contract] = Contract, world: type[MeddledBazaar] = MeddledBazaar
 ) -> History:
-    """Walk anywhere (odd seeds), or from a task whose submissions are mostly open (even)."""
+    """Start anywhere (every third seed), or from a task whose submissions are mostly open."""
     chance = random.Random(seed)
     is_open = seed % 3 != 0
     verifiers = chance.choice((7, 9) if is_open else (1, 4, 8))
@@ -407,6 +407,15 @@ def take_walk(
     which = chance.randrange(3)
     for _ in range(chance.choice((0, 0, 2, 3)) if is_open else 0):
         history.jury_round(which + 3 * chance.randrange(NUMBERS // 3))
+    return history
+
+
+def take_walk(
+    seed: int, contract: type[Contract] = Contract, world: type[MeddledBazaar] = MeddledBazaar
+) -> History:
+    """Start, and take ``STEPS`` steps of which ``seed`` decides."""
+    history = start_walk(seed, contract, world)
+    chance = history.chance
     for _ in range(STEPS):
         name = "go_on" if chance.random() < 0.7 else chance.choice(USUAL)
         getattr(history, name)(chance.randrange(NUMBERS))
@@ -414,23 +423,27 @@ def take_walk(
 
 
 def write_history(seed: int, contract: type[Contract] = Contract) -> str:
-    """Return the Move module of one history.
+    """Return the Move module of one history."""
+    return write_walk(f"history_{seed}", take_walk(seed, contract).m, seed)
+
+
+def write_walk(name: str, world: MeddledBazaar, seed: int) -> str:
+    """Return the Move module of what happened in ``world``.
 
     Every third is replayed whole, its end compared; the others up to a refusal, which is chosen
     uniformly among the refused steps, or their reasons, or the reasons that tell most.
     """
-    world = take_walk(seed, contract).m
     chance = random.Random(-seed - 1)
     refused = [at for at, step in enumerate(world.steps) if step.abort in ABORTS]
     if seed % 3 == 2 or not refused:
-        return write_module(f"history_{seed}", world, [])
+        return write_module(name, world, [])
     telling = [at for at in refused if is_telling(world, at)]
     match chance.randrange(3):
         case 0:
             refused = choose_reason(world, refused, chance)
         case 1:
             refused = choose_reason(world, telling or refused, chance)
-    return write_module(f"history_{seed}", world, [chance.choice(refused)], whole=False)
+    return write_module(name, world, [chance.choice(refused)], whole=False)
 
 
 def is_telling(world: MeddledBazaar, at: int) -> bool:

@@ -3,21 +3,69 @@
 from functools import partial
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-from .histories import stubbed_group, write_history
+from tests.contract.test_walks import NUMBER
+
+from .histories import USUAL, start_walk, stubbed_group, write_history, write_walk
 from .replays import Replayed, replay
 
 QUICK, CHUNK, CHUNKS = 200, 250, 20
 """Histories in the quick suite; and, after those, in each chunk of the slow one."""
+
+DRIVEN, MANY_DRIVEN = 40, 1_000
+"""Histories whose steps hypothesis draws."""
 
 
 def replay_histories(first: int, count: int) -> Replayed:
     with stubbed_group():
         seeds = range(first, first + count)
         report = replay((f"history_{seed}", partial(write_history, seed)) for seed in seeds)
+    return check(report, count)
+
+
+def check(report: Replayed, count: int) -> Replayed:
     assert set(report.results.values()) == {"PASS"}, report.failures
     assert len(report.results) == count
     return report
+
+
+def drive_histories(count: int) -> dict[str, str]:
+    """Let hypothesis choose where histories start and which steps they take; write them all.
+
+    They are replayed together: one start of the VM for each would take a second.
+    """
+    texts: dict[str, str] = {}
+
+    @settings(
+        max_examples=4 * count,  # many of them take the same steps
+        phases=[Phase.generate],
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.integers(0, 2**32 - 1),
+        st.lists(st.tuples(st.sampled_from((*USUAL, *["go_on"] * 40)), NUMBER), max_size=40),
+    )
+    def record(seed, steps):
+        if len(texts) == count:
+            return
+        history = start_walk(seed)
+        for name, number in steps:
+            getattr(history, name)(number)
+        text = write_walk("driven", history.m, seed)
+        if text not in texts.values():
+            texts[f"driven_{len(texts)}"] = text
+
+    with stubbed_group():
+        record()
+    return {
+        name: text.replace("module walrusd::driven;", f"module walrusd::{name};")
+        for name, text in texts.items()
+    }
 
 
 @pytest.mark.timeout(1_200)
@@ -25,6 +73,15 @@ def test_histories_agree_to_the_byte():
     report = replay_histories(0, QUICK)
     assert len(report.calls) > 25, "the histories reached too little of the contract"
     assert len(report.refusals) > 30, "the histories were refused for too few reasons"
+
+
+@pytest.mark.parametrize(
+    "count",
+    [DRIVEN, pytest.param(MANY_DRIVEN, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])],
+)
+def test_histories_that_hypothesis_drives_agree_to_the_byte(count):
+    texts = drive_histories(count)
+    check(replay((name, partial(texts.get, name)) for name in texts), count)
 
 
 @pytest.mark.slow
