@@ -25,7 +25,7 @@ def cli() -> None:
 for command in (
     *(daemon.status, daemon.watch, daemon.why),
     *(task.task, dataset.dataset, keys.keys, node.node),
-    *(local.init, local.verify, local.config, contract.contract),
+    *(local.init, local.verify, local.model, local.config, contract.contract),
 ):
     cli.add_command(command)
 

@@ -14,6 +14,7 @@ import walrusd
 from walrusd.command_line import FILE, config_option, json_option, typed_errors
 from walrusd.contract_commands import contract
 from walrusd.errors import BadRequest, ConfigError, VerificationFailed
+from walrusd.model_commands import model
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -211,6 +212,7 @@ def config_check(config: Path, *, as_json: bool) -> None:
 
 
 cli.add_command(contract)
+cli.add_command(model)
 
 
 def main() -> None:

@@ -130,6 +130,12 @@ class PlanRefused(PeerFault):
     code = "plan.refused"
 
 
+class ModelRefused(OurFault):
+    """Raised when a model in another program's layout cannot be trained exactly."""
+
+    code = "model.refused"
+
+
 class NonFiniteValue(PeerFault):
     """Raised when training meets NaN or infinity."""
 

@@ -28,4 +28,5 @@ def offline(name: str, summary: str) -> click.Command:
 
 init = offline("init", "Make configuration and keys of a new daemon; see `init --help`.")
 verify = offline("verify", "Check a verification FILE, offline; see `verify --help`.")
+model = offline("model", "Bring in or give back a Hugging Face model; see `model --help`.")
 config = offline("config", "`config check` or `config show` a configuration file.")

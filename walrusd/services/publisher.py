@@ -25,6 +25,7 @@ from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import make_key
+from walrusd.services.pretrained import adopt_folder
 from walrusd.services.schemes import compute_key_context, compute_slot_bits
 from walrusd.services.service import Service
 from walrusd.services.staker import check_dataset_for_plan, read_version
@@ -65,11 +66,12 @@ class Publisher(Service):
         A parameter ``again`` with any text makes an intended second task another one.
 
         Raises:
-            BadRequest, PlanRefused: if the parameters make no task.
+            BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
             InsufficientBalance: if the reward and fees are not at hand.
         """
         tools = self.tools
         check_names(params)
+        params = await adopt_folder(params, tools.work_dir)
         plan = read_plan(params.get("plan"))
         terms = read_terms(params.get("terms"), plan)
         datasets = read_datasets(params.get("datasets"))

@@ -1,0 +1,97 @@
+"""Plans that begin with somebody's weights: fill in the model, and the root that adapters name.
+
+In such a plan ``model`` is ``{"kind": "huggingface", …}`` with what the weights do not say:
+``context`` (at most theirs), ``dropout``, ``lora`` without its ``base_root``. No I/O here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from walrusd.errors import ModelRefused, PlanRefused
+from walrusd.training.builders import GptSpec
+from walrusd.training.huggingface import Tensors, export_tensors, import_tensors, read_config
+from walrusd.training.layerspec import list_linears
+from walrusd.training.modelspec import ModelSpec
+from walrusd.training.plan import Plan, read_plan
+from walrusd.training.state import compute_base_root, select_trained
+from walrusd.training.strict import Fields
+from walrusd.training.weights import init_weights, select_frozen
+
+KIND = "huggingface"
+_UNBOUND = "00" * 32
+
+
+def is_pretrained(document: Any) -> bool:
+    """Say whether a plan's document asks for a model in the layout of Hugging Face."""
+    model = document.get("model") if isinstance(document, Mapping) else None
+    return isinstance(model, Mapping) and model.get("kind") == KIND
+
+
+def adopt_pretrained(
+    document: Mapping[str, Any], config: Mapping[str, Any], tensors: Mapping[str, Any]
+) -> tuple[dict[str, Any], Tensors]:
+    """Return the plan's document with the model filled in, and its initial weights.
+
+    Raises:
+        PlanRefused: naming the key that is wrong.
+        ModelRefused: naming what of the model cannot be trained exactly.
+    """
+    fields = Fields(document.get("model"), "model")
+    fields.choice("kind", KIND)
+    context = fields.integer("context", 1, 1 << 20) if fields.has("context") else None
+    dropout = fields.integer("dropout", 0, 255) if fields.has("dropout") else 0
+    lora = fields.take("lora", "an object") if fields.has("lora") else None
+    fields.finish()
+    spec = replace(read_config(config, context), dropout=dropout)
+    base = import_tensors(spec, tensors)
+    if lora is None:
+        filled = {**document, "model": spec.to_json()}
+        read_plan(filled)
+        return filled, base
+    if not isinstance(lora, Mapping) or "base_root" in lora:
+        raise PlanRefused(
+            "model.lora must be an object without base_root, which follows from the weights",
+            key="model.lora",
+        )
+    placeholder = {"lora": {**lora, "base_root": _UNBOUND}}
+    unbound = read_plan({**document, "model": spec.to_json() | placeholder})
+    root = compute_base_root(unbound.model.frozen_tensors(), base)
+    bound = {**lora, "base_root": root.hex()}
+    filled = {**document, "model": spec.to_json() | {"lora": bound}}
+    adapters = select_trained(unbound, init_weights(unbound))
+    return filled, base | adapters
+
+
+def export_pretrained(plan: Plan, weights: Tensors) -> tuple[GptSpec, Tensors]:
+    """Return a transformer's family and its tensors in the layout of Hugging Face.
+
+    Adapters are merged: ``W + (B·A)·s``, computed in float64 and rounded once.
+
+    Raises:
+        ModelRefused: if the plan's model is no transformer.
+    """
+    family = plan.model.family
+    if not isinstance(family, GptSpec):
+        raise ModelRefused(f"a model of kind {family.kind} has no such layout", key="model.kind")
+    return family, export_tensors(family, _merge(plan.model, select_base(plan, weights), weights))
+
+
+def select_base(plan: Plan, weights: Tensors) -> Tensors:
+    """Return the weights without adapters: all of them, or the frozen ones."""
+    return select_frozen(plan, weights) if plan.model.lora is not None else dict(weights)
+
+
+def _merge(model: ModelSpec, base: Tensors, weights: Tensors) -> Tensors:
+    if model.lora is None:
+        return base
+    for linear in list_linears(model.layers):
+        if model.lora.adapts(linear):
+            down = weights[f"{linear.name}.lora_a"].astype(np.float64)
+            up = weights[f"{linear.name}.lora_b"].astype(np.float64)
+            change = (up @ down) * model.lora.scale
+            merged = base[linear.weight].astype(np.float64) + change
+            base[linear.weight] = merged.astype(np.float32)
+    return base
