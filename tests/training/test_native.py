@@ -37,11 +37,8 @@ def machine(request):
 
 def define(function):
     """Return what the torch definitions give."""
-    library.disable(library.FUNCTIONS)
-    try:
+    with library.definitions_only():
         return function()
-    finally:
-        library.enable_all()
 
 
 def tensors_of(result):

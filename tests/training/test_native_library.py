@@ -77,6 +77,15 @@ def test_the_switch_turns_kernels_off(monkeypatch, caplog):
 
 
 @needs_library
+def test_kernels_use_as_many_threads_as_torch():
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        assert library.get_library().walrusd_threads() == threads
+    torch.set_num_threads(before)
+
+
+@needs_library
 def test_kernels_take_only_what_they_are_made_for():
     assert library.find_kernel("fold", torch.ones(1)) is not None
     assert library.find_kernel("fold", torch.ones(1, dtype=torch.float64)) is None
@@ -107,6 +116,46 @@ def test_a_kernel_with_other_bits_is_not_used_again(monkeypatch, caplog):
     assert library.find_kernel("product", torch.ones(1)) is not None
     x = torch.rand(100)
     assert arith.fold(x) == arith.fold(x.clone())
+
+
+@needs_library
+@pytest.mark.parametrize("name", sorted(set(library.FUNCTIONS) - {"limit_products", "threads"}))
+def test_every_kernel_is_checked_before_training(name, monkeypatch, caplog):
+    honest = library.find_kernel
+    shapes = "walrusd.training.native.shaped.find_kernel"
+
+    def find_kernel(wanted, *tensors):
+        kernel = honest(wanted, *tensors)
+        return kernel and (spoil(name, kernel) if wanted == name else kernel)
+
+    monkeypatch.setattr("walrusd.training.native.kernels.find_kernel", find_kernel)
+    monkeypatch.setattr(shapes, find_kernel)
+    selftest.selftest()
+    assert f"{name!r} gives other bits" in caplog.text
+    assert library.find_kernel(name) is None
+
+
+FIRST_PIXEL = {"quantise_padded": 4 * 34}
+"""Bytes before the first value that is written, where it is not the first."""
+
+
+def spoil(name, kernel):
+    """Raise the exponent of the first value behind each pointer that is written."""
+    if name == "check_finite":
+        return lambda *arguments: 0
+
+    def call(*arguments):
+        places = [value for value in arguments if isinstance(value, int) and value > 1 << 32]
+        places = [place + FIRST_PIXEL.get(name, 0) for place in places]
+        before = [ctypes.c_uint32.from_address(place).value for place in places]
+        done = kernel(*arguments)
+        for place, old in zip(places, before, strict=True):
+            word = ctypes.c_uint32.from_address(place)
+            if word.value != old:
+                word.value += 1 << 23
+        return done
+
+    return call
 
 
 def test_a_machine_that_is_wrong_without_kernels_is_refused(monkeypatch):

@@ -12,6 +12,7 @@ from walrusd.training import arith, losses
 from walrusd.training.arith import Operand
 from walrusd.training.golden import GOLDEN
 from walrusd.training.native import library
+from walrusd.training.native.check import check_kernels
 from walrusd.training.optim import Sgd
 from walrusd.training.optimspec import SgdSpec
 from walrusd.training.random import compute_uniform
@@ -159,10 +160,13 @@ def _hash_operation(name: str) -> str:
 def selftest() -> dict[str, str]:
     """Hash every operation and compare with the golden hashes; return the hashes.
 
+    Compiled kernels that give other bits are set aside first.
+
     Raises:
         DeviceRefused: if one differs, or a thread flushes subnormals; names the operation.
     """
     check_subnormals()
+    check_kernels()
     hashes = {name: _hash_operation(name) for name in OPERATIONS}
     wrong = [name for name, value in hashes.items() if GOLDEN[name] != value]
     if wrong:

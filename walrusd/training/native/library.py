@@ -6,13 +6,14 @@ do if ``WALRUSD_NATIVE=0``. The selftest has the last word: a kernel that gives 
 golden ones is not used again in this process.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib.machinery
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ctypes import c_float, c_int, c_int64, c_void_p
 from pathlib import Path
 
@@ -44,6 +45,7 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "pool": (P, P, N, N, N, F),
     "pool_backward": (P, P, N, N, N, F),
     "limit_products": (I,),
+    "threads": (),
     "attention": (P, P, P, P, P, P, P, P, P, P, F, I),
     "attention_backward": (P, P, P, P, P, P, P, P, P, P, P, P, P, F, F, I),
     "relu_backward": (P, P, P, N),
@@ -149,6 +151,17 @@ def disable(names: Iterable[str]) -> None:
     for name in sorted(set(names) - _disabled):
         _log.warning("the compiled kernel %r gives other bits here: torch is used instead", name)
         _disabled.add(name)
+
+
+@contextlib.contextmanager
+def definitions_only() -> Iterator[None]:
+    """Use no kernel inside the block."""
+    before = set(_disabled)
+    _disabled.update(FUNCTIONS)
+    try:
+        yield
+    finally:
+        _disabled.intersection_update(before)
 
 
 def enable_all() -> None:

@@ -49,6 +49,12 @@ void parallel_for(range_function run, void *context, int64_t count, int64_t grai
     GOMP_parallel(run_share, &all, (unsigned)threads, 0);
 }
 
+/* The number of threads that work is split among: torch's. */
+EXPORT int walrusd_threads(void)
+{
+    return parallel_width();
+}
+
 /* Of the functions and their parameters, as library.py expects them. */
 EXPORT int walrusd_version(void)
 {
