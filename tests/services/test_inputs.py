@@ -1,6 +1,7 @@
 """What a person writes: terms, schemas, tables. Every mistake is named."""
 
 import math
+import struct
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from walrusd.errors import BadRequest
 from walrusd.services.api import read_id
 from walrusd.services.tables import read_schema, read_table
 from walrusd.services.terms import read_terms
+from walrusd.training.container import make_container_header
 from walrusd.training.plan import read_plan
 
 PLAN = read_plan(make_plan())
@@ -91,7 +93,7 @@ def test_a_schema_is_an_object(document) -> None:
 def test_csv_becomes_rows(tmp_path: Path, text: bytes, rows: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(text)
-    assert read_table(path, read_schema(SCHEMA)) == rows
+    assert read_table(path, read_schema(SCHEMA)) == (rows, read_schema(SCHEMA))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,61 @@ def test_raw_rows_are_whole(tmp_path: Path) -> None:
         read_table(path, read_schema(SCHEMA))
     with pytest.raises(BadRequest, match="there is no file"):
         read_table(tmp_path, read_schema(SCHEMA))
+
+
+TOKENS = {"kind": "tokens", "length": 3, "vocabulary": 256}
+
+
+def test_text_becomes_rows_that_overlap_by_one_token(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"abcdefgh")
+    data, schema = read_table(path, read_schema(TOKENS))
+    assert data == "abcddefg".encode("utf-16-le")
+    assert schema.row_bytes == 8
+    path.write_bytes(b"abc")
+    with pytest.raises(BadRequest, match="not a whole number of rows"):
+        read_table(path, read_schema(TOKENS))
+    path.write_bytes(b"ab\xffd")
+    with pytest.raises(BadRequest, match="token 255 is outside the vocabulary of 255"):
+        read_table(path, read_schema(TOKENS | {"vocabulary": 255}))
+
+
+def test_numbers_become_float_rows(tmp_path: Path) -> None:
+    path, schema = tmp_path / "t.csv", {"kind": "tabular-f32", "features": 2, "targets": 1}
+    path.write_bytes(b"a,b,y\n1.5,-2,3e4\n")
+    assert read_table(path, read_schema(schema))[0] == struct.pack("<3f", 1.5, -2.0, 3e4)
+    for text, message in [
+        (b"1,2\n", "row 1: 2 columns, not 3"),
+        (b"1,2,3\n1,2,x\n", "row 2: not numbers"),
+        (b"1,2,nan\n", "NaN or infinite"),
+        (b"1,2,1e99\n", "NaN or infinite"),
+    ]:
+        path.write_bytes(text)
+        with pytest.raises(BadRequest, match=message):
+            read_table(path, read_schema(schema))
+
+
+def test_a_container_brings_its_schema(tmp_path: Path) -> None:
+    path, schema = tmp_path / "t.safetensors", read_schema(TOKENS)
+    rows = bytes(range(0, 48, 2)).replace(b"", b"\0")[1:]
+    path.write_bytes(make_container_header(schema, 6) + rows)
+    assert read_table(path, None) == (rows, schema)
+    assert read_table(path, schema) == (rows, schema)
+    with pytest.raises(BadRequest, match="another schema"):
+        read_table(path, read_schema(SCHEMA))
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(BadRequest, match="its header says"):
+        read_table(path, None)
+    path.write_bytes(b"\xff" * 20)
+    with pytest.raises(BadRequest, match="no dataset container"):
+        read_table(path, None)
+    raw = tmp_path / "t.bin"
+    raw.write_bytes(rows)
+    with pytest.raises(BadRequest, match="needs a schema"):
+        read_table(raw, None)
+    raw.rename(tmp_path / "t.csv")
+    with pytest.raises(BadRequest, match="CSV holds tables"):
+        read_table(tmp_path / "t.csv", schema)
 
 
 def test_an_id_is_an_id() -> None:

@@ -20,18 +20,18 @@ def dataset() -> None:
 @click.option(
     "--schema",
     type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="TOML or JSON file with the columns and their types.",
+    help="TOML or JSON file with the layout of a row; a container brings its own.",
 )
 @with_session
-def add(session: Session, path: Path, title: str, description: str, schema: Path) -> None:
+def add(session: Session, path: Path, title: str, description: str, schema: Path | None) -> None:
     """Encrypt, store and list the data at PATH; the daemon reads it, not this command."""
+    given = {} if schema is None else {"schema": read_document(schema)}
     session.call_and_show(
         "dataset.add",
         path=str(path.absolute()),
         title=title,
         description=description,
-        schema=read_document(schema),
+        **given,
     )
 
 

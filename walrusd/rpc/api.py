@@ -47,7 +47,7 @@ class Api(Protocol):
         ...
 
     async def dataset_add(
-        self, path: str, title: str, description: str, schema: dict[str, Any]
+        self, path: str, title: str, description: str, schema: dict[str, Any] | None = None
     ) -> Result:
         """Encrypt, store and list a dataset; return its id."""
         ...

@@ -105,7 +105,7 @@ METHODS: tuple[Method, ...] = (
             Param("path", "string", "absolute path of the data on the daemon's machine"),
             Param("title", "string", "short name shown to others"),
             Param("description", "string", "what the data is"),
-            Param("schema", "object", "columns and their types"),
+            Param("schema", "object", "layout of a row; a container brings its own", False),
         ),
         {"dataset": "object id of the listing"},
     ),

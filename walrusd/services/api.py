@@ -176,7 +176,7 @@ class DaemonApi:
     # --- datasets and keys ----------------------------------------------------------------------
 
     async def dataset_add(
-        self, path: str, title: str, description: str, schema: dict[str, Any]
+        self, path: str, title: str, description: str, schema: dict[str, Any] | None = None
     ) -> Result:
         """Encrypt, store and list a dataset."""
         self._need(Role.DATASET_OWNER)

@@ -37,16 +37,16 @@ class Datasets:
         self._turn = trio.Lock()
 
     async def add(
-        self, path: str, title: str, description: str, schema: dict[str, Any]
+        self, path: str, title: str, description: str, schema: dict[str, Any] | None
     ) -> dict[str, Any]:
         """Encrypt, store and list a dataset; the same file under the same title is listed once."""
         tools = self._tools
-        layout = read_schema(schema)
+        asked = None if schema is None else read_schema(schema)
         if not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
             raise BadRequest(f"a title has between 1 and {MAX_TITLE_BYTES} bytes")
         if len(description.encode()) > MAX_DESCRIPTION_BYTES // 2:
             raise BadRequest(f"a description has at most {MAX_DESCRIPTION_BYTES // 2} bytes")
-        table = await trio.to_thread.run_sync(read_table, Path(path), layout)
+        table, layout = await trio.to_thread.run_sync(read_table, Path(path), asked)
         about = json.dumps([title, description, layout.to_json()]).encode()
         content = hashlib.sha256(hashlib.sha256(table).digest() + about).hexdigest()
         item = tools.work.get("dataset", content)

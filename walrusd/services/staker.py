@@ -28,7 +28,8 @@ from walrusd.services.grants import find_request, open_granted_key
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
-from walrusd.training.dataspec import DataSchema, TabularSchema
+from walrusd.training.data import check_rows
+from walrusd.training.dataspec import DataSchema
 from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.units import Mist
 
@@ -254,15 +255,9 @@ def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:
 
 
 def check_labels(path: Path, schema: DataSchema) -> None:
-    """Check that every label of a rows file is a class of the plan.
+    """Check every row of a rows file against the plan's schema.
 
     Raises:
-        MalformedData: if one is not; training would stop there, after the stake is bound.
+        MalformedData: if one is bad; training would stop there, after the stake is bound.
     """
-    if not isinstance(schema, TabularSchema):
-        raise MalformedData(f"labels of kind {schema.kind!r} cannot be checked here")
-    table = np.memmap(path, np.uint8, "r").reshape(-1, schema.row_bytes)
-    if (largest := int(table[:, -1].max())) >= schema.classes:
-        raise MalformedData(
-            f"label {largest} of the dataset is not one of {schema.classes} classes"
-        )
+    check_rows(schema, memoryview(np.memmap(path, np.uint8, "r")))

@@ -142,6 +142,22 @@ def decode_rows(schema: DataSchema, data: bytes) -> tuple[Values | Indices, Valu
             return tokens[:, :-1].copy(), tokens[:, 1:].copy()
 
 
+CHECKED_AT_ONCE = 1 << 24
+"""Bytes that are decoded at a time when a whole dataset is checked."""
+
+
+def check_rows(schema: DataSchema, data: Buffer) -> None:
+    """Check every row of a dataset, a piece at a time: training would stop at a bad one.
+
+    Raises:
+        MalformedData: as ``decode_rows``.
+    """
+    view = memoryview(data).cast("B")
+    piece = max(1, CHECKED_AT_ONCE // schema.row_bytes) * schema.row_bytes
+    for start in range(0, len(view), piece):
+        decode_rows(schema, bytes(view[start : start + piece]))
+
+
 def _check_classes(labels: Indices, classes: int) -> Indices:
     if labels.size and int(labels.max()) >= classes:
         raise MalformedData(f"label {int(labels.max())} is not one of {classes} classes")
