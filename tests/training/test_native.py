@@ -125,6 +125,17 @@ def test_what_is_not_finite_is_refused(value):
     assert kernels.find_peak(x) is None
 
 
+def test_what_does_not_fit_is_left_to_the_definitions():
+    a, empty = Operand(torch.ones(2, 3), 20), Operand(torch.ones(0, 0), 20)
+    with pytest.raises(RuntimeError):
+        arith.mm(a, a)
+    assert arith.mm(empty, empty).shape == (0, 0)
+    assert arith.mm(a, Operand(torch.ones(3, 0), 20)).shape == (2, 0)
+    for label in (-1, 10):
+        with pytest.raises((RuntimeError, IndexError)):
+            losses.cross_entropy(torch.ones(1, 10), torch.tensor([label]), 1.0)
+
+
 SHAPES = [(1, 1), (2, 1), (3, 5), (100, 256), (257, 96), (64, 1500), (33, 4097), (2, 9000)]
 
 

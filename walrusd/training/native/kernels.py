@@ -61,6 +61,8 @@ def product(left: Tensor, right: Tensor) -> Tensor | None:
         return None
     rows, depth = left.shape
     columns = right.shape[1]
+    if 0 in (rows, columns, depth) or depth != right.shape[0]:
+        return None
     result = torch.empty((rows, columns))
     failed = kernel(
         left.data_ptr(),
@@ -194,9 +196,9 @@ def normalise_backward(
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor] | None:
-    """Return the loss of each row and the scaled gradient by the logits; labels are classes."""
+    """Return the loss of each row and the scaled gradient by the logits."""
     kernel = find_kernel("cross_entropy", logits)
-    if kernel is None:
+    if kernel is None or labels.dtype != torch.int64 or labels.shape != logits.shape[:1]:
         return None
     logits, labels = logits.contiguous(), labels.contiguous()
     losses, gradient = torch.empty(logits.shape[0]), torch.empty_like(logits)

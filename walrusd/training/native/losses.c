@@ -39,12 +39,14 @@ CLONES static void entropy_range(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* The labels are checked by the caller. */
 EXPORT int walrusd_cross_entropy(const float *logits, const int64_t *labels, float *losses,
                                  float *gradient, int64_t rows, int64_t classes, float scale)
 {
     if (find_largest(logits, rows * classes) > LARGEST_FINITE)
         return REFUSED;
+    for (int64_t i = 0; i < rows; i++)
+        if (labels[i] < 0 || labels[i] >= classes)
+            return REFUSED;
     entropy all = {logits, labels, losses, gradient, classes, scale, 0};
     parallel_for(entropy_range, &all, rows, 1 + GRAIN / (classes + 1), 1);
     return all.failed ? REFUSED : DONE;
