@@ -13,7 +13,7 @@ import trio.testing
 from pysui.sui.sui_bcs import bcs
 from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 
-from walrusd.chain import client as api
+from walrusd.chain import methods as api
 from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.endpoints import SERVICE_INFO
 from walrusd.chain.grpc import GRPCError, Handler, Method, Status, serve_connection

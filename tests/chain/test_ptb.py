@@ -10,8 +10,9 @@ from pysui.sui.sui_common.async_txn import AsyncSuiTransaction
 from pysui.sui.sui_common.txn_pure import PureInput
 from pysui.sui.sui_common.txn_transaction_builder import ProgrammableTransactionBuilder
 
+from walrusd.chain.inputs import MAX_PURE
 from walrusd.chain.outbox import parse_transaction
-from walrusd.chain.ptb import MAX_PURE, Ptb
+from walrusd.chain.ptb import Ptb
 from walrusd.chain.signer import Signer
 from walrusd.chain.types import ObjectRef, SharedRef, compute_transaction_digest
 from walrusd.chain.typetags import normalize_type, parse_type_tag

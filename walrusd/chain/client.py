@@ -8,8 +8,9 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
+from walrusd.chain import methods
 from walrusd.chain.endpoints import SERVICE_INFO, Endpoints, NodeStream
-from walrusd.chain.grpc import Connect, KeepAlive, Method, Status, channel_to
+from walrusd.chain.grpc import Connect, KeepAlive, Status, channel_to
 from walrusd.chain.types import (
     SUI_TYPE,
     EpochInfo,
@@ -30,42 +31,6 @@ from walrusd.chain.wire import (
 )
 from walrusd.errors import ChainUnreachable, ConfigError, ObjectNotFound, TransactionUncertain
 from walrusd.units import Address, Mist, ObjectId, normalize_address
-
-_LEDGER = "/sui.rpc.v2.LedgerService/"
-_STATE = "/sui.rpc.v2.StateService/"
-_PACKAGES = "/sui.rpc.v2.MovePackageService/"
-_EXECUTION = "/sui.rpc.v2.TransactionExecutionService/"
-
-GET_EPOCH = Method(_LEDGER + "GetEpoch", pb.GetEpochRequest, pb.GetEpochResponse)
-GET_OBJECT = Method(_LEDGER + "GetObject", pb.GetObjectRequest, pb.GetObjectResponse)
-BATCH_GET_OBJECTS = Method(
-    _LEDGER + "BatchGetObjects", pb.BatchGetObjectsRequest, pb.BatchGetObjectsResponse
-)
-GET_TRANSACTION = Method(
-    _LEDGER + "GetTransaction", pb.GetTransactionRequest, pb.GetTransactionResponse
-)
-LIST_EVENTS = Method(_LEDGER + "ListEvents", pb.ListEventsRequest, pb.ListEventsResponse)
-SUBSCRIBE_EVENTS = Method(
-    "/sui.rpc.v2.SubscriptionService/SubscribeEvents",
-    pb.SubscribeEventsRequest,
-    pb.SubscribeEventsResponse,
-)
-LIST_OWNED = Method(
-    _STATE + "ListOwnedObjects", pb.ListOwnedObjectsRequest, pb.ListOwnedObjectsResponse
-)
-GET_BALANCE = Method(_STATE + "GetBalance", pb.GetBalanceRequest, pb.GetBalanceResponse)
-GET_FUNCTION = Method(_PACKAGES + "GetFunction", pb.GetFunctionRequest, pb.GetFunctionResponse)
-LIST_VERSIONS = Method(
-    _PACKAGES + "ListPackageVersions", pb.ListPackageVersionsRequest, pb.ListPackageVersionsResponse
-)
-EXECUTE = Method(
-    _EXECUTION + "ExecuteTransaction", pb.ExecuteTransactionRequest, pb.ExecuteTransactionResponse
-)
-SIMULATE = Method(
-    _EXECUTION + "SimulateTransaction",
-    pb.SimulateTransactionRequest,
-    pb.SimulateTransactionResponse,
-)
 
 _BATCH = 50
 """How many objects one request may ask for."""
@@ -108,7 +73,7 @@ class SuiClient:
     async def epoch(self) -> EpochInfo:
         """Return the current epoch."""
         request = pb.GetEpochRequest(read_mask=FieldMask(["epoch", "reference_gas_price"]))
-        reply = await self.endpoints.ask(GET_EPOCH, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         epoch = need(reply.epoch, "epoch")
         return EpochInfo(
             epoch.epoch or 0, need(epoch.reference_gas_price, "epoch.reference_gas_price")
@@ -121,7 +86,7 @@ class SuiClient:
             ObjectNotFound: if the node does not know the epoch (any more).
         """
         request = pb.GetEpochRequest(epoch=epoch, read_mask=FieldMask(["first_checkpoint"]))
-        reply = await self.endpoints.ask(GET_EPOCH, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         first: int = need(need(reply.epoch, "epoch").first_checkpoint, "epoch.first_checkpoint")
         return first
 
@@ -136,7 +101,7 @@ class SuiClient:
             version=version,
             read_mask=FieldMask(OBJECT_FIELDS),
         )
-        reply = await self.endpoints.ask(GET_OBJECT, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_OBJECT, request, seconds=self._seconds)
         return read_object(need(reply.object, "object"))
 
     async def get_objects(self, object_ids: Iterable[str]) -> dict[ObjectId, ObjectData]:
@@ -148,7 +113,9 @@ class SuiClient:
                 requests=[pb.GetObjectRequest(object_id=i) for i in wanted[start : start + _BATCH]],
                 read_mask=FieldMask(OBJECT_FIELDS),
             )
-            reply = await self.endpoints.ask(BATCH_GET_OBJECTS, request, seconds=self._seconds)
+            reply = await self.endpoints.ask(
+                methods.BATCH_GET_OBJECTS, request, seconds=self._seconds
+            )
             for result in reply.objects:
                 if result.object is not None:
                     item = read_object(result.object)
@@ -169,7 +136,7 @@ class SuiClient:
                 page_token=token,
                 read_mask=FieldMask(OBJECT_FIELDS),
             )
-            reply = await self.endpoints.ask(LIST_OWNED, request, seconds=self._seconds)
+            reply = await self.endpoints.ask(methods.LIST_OWNED, request, seconds=self._seconds)
             found += map(read_object, reply.objects)
             token = reply.next_page_token or None
             if token is None:
@@ -178,7 +145,7 @@ class SuiClient:
     async def balance(self, owner: str, coin_type: str = SUI_TYPE) -> Mist:
         """Return how much of a coin an address owns, in its smallest unit."""
         request = pb.GetBalanceRequest(owner=normalize_address(owner), coin_type=coin_type)
-        reply = await self.endpoints.ask(GET_BALANCE, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_BALANCE, request, seconds=self._seconds)
         return Mist((reply.balance.balance or 0) if reply.balance else 0)
 
     async def get_transaction(self, digest: str) -> ExecutedTransaction:
@@ -188,7 +155,7 @@ class SuiClient:
             ObjectNotFound: if the node does not (yet, or any more) have it.
         """
         request = pb.GetTransactionRequest(digest=digest, read_mask=FieldMask(TRANSACTION_FIELDS))
-        reply = await self.endpoints.ask(GET_TRANSACTION, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_TRANSACTION, request, seconds=self._seconds)
         return read_transaction(need(reply.transaction, "transaction"))
 
     async def wait_visible(self, digest: str, *, seconds: float = 60.0) -> ExecutedTransaction:
@@ -222,7 +189,7 @@ class SuiClient:
         request = pb.GetFunctionRequest(
             package_id=normalize_address(package), module_name=module, name=function
         )
-        reply = await self.endpoints.ask(GET_FUNCTION, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.GET_FUNCTION, request, seconds=self._seconds)
         return read_function(need(reply.function, "function"))
 
     async def package_versions(self, package: str) -> list[Address]:
@@ -233,7 +200,7 @@ class SuiClient:
             request = pb.ListPackageVersionsRequest(
                 package_id=normalize_address(package), page_token=token
             )
-            reply = await self.endpoints.ask(LIST_VERSIONS, request, seconds=self._seconds)
+            reply = await self.endpoints.ask(methods.LIST_VERSIONS, request, seconds=self._seconds)
             versions += reply.versions
             token = reply.next_page_token or None
             if token is None:
@@ -255,7 +222,7 @@ class SuiClient:
                 [f"transaction.{name}" for name in TRANSACTION_FIELDS] + ["suggested_gas_price"]
             ),
         )
-        reply = await self.endpoints.ask(SIMULATE, request, seconds=self._seconds)
+        reply = await self.endpoints.ask(methods.SIMULATE, request, seconds=self._seconds)
         outcome = read_transaction(need(reply.transaction, "transaction"))
         return Simulation(outcome, reply.suggested_gas_price)
 
@@ -275,7 +242,9 @@ class SuiClient:
         try:
             node = await self.endpoints.ready()
             with self.endpoints.translated(node):
-                reply = await node.channel.unary(EXECUTE, request, seconds=self._execute_seconds)
+                reply = await node.channel.unary(
+                    methods.EXECUTE, request, seconds=self._execute_seconds
+                )
             return read_transaction(need(reply.transaction, "transaction"))
         except ChainUnreachable as error:
             raise TransactionUncertain(error.message) from error
@@ -284,7 +253,7 @@ class SuiClient:
         self, request: pb.ListEventsRequest, *, seconds: float = 60.0
     ) -> AbstractAsyncContextManager[NodeStream[pb.ListEventsRequest, pb.ListEventsResponse]]:
         """Open ListEvents at the current node; for the follower."""
-        return self.endpoints.stream(LIST_EVENTS, request, seconds=seconds)
+        return self.endpoints.stream(methods.LIST_EVENTS, request, seconds=seconds)
 
     def subscribe_events(
         self, request: pb.SubscribeEventsRequest
@@ -292,7 +261,7 @@ class SuiClient:
         NodeStream[pb.SubscribeEventsRequest, pb.SubscribeEventsResponse]
     ]:
         """Open SubscribeEvents at the current node; for the follower."""
-        return self.endpoints.stream(SUBSCRIBE_EVENTS, request, seconds=None)
+        return self.endpoints.stream(methods.SUBSCRIBE_EVENTS, request, seconds=None)
 
 
 @asynccontextmanager

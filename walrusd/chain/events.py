@@ -5,28 +5,27 @@ again; without it the follower polls. The caller stores the cursor together with
 events it came with, in one database transaction: that makes the effects happen exactly once.
 """
 
-import base64
-import json
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.client import SuiClient
+from walrusd.chain.cursor import Cursor
 from walrusd.chain.history import History
 from walrusd.chain.types import ChainEvent
 from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
 from walrusd.errors import ChainRefused, ChainUnreachable, WrongNetwork
 from walrusd.units import normalize_address
 
+__all__ = ["Cursor", "Follower"]
+
 log = logging.getLogger(__name__)
 
-Handle = Callable[[Sequence[ChainEvent], "Cursor"], Awaitable[None]]
+Handle = Callable[[Sequence[ChainEvent], Cursor], Awaitable[None]]
 
 PAGE = 200
 """How many events one request asks for."""
@@ -39,44 +38,6 @@ _PATIENCE = 10
 
 _DEAF = 300.0
 """Seconds after which a node that has no subscriptions is asked for one again."""
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """How far the ledger has been read."""
-
-    token: bytes | None = None
-    """The node's opaque place to resume; a node that does not know it is asked by checkpoint."""
-    checkpoint: int = -1
-    """Every event up to and including this checkpoint has been handled."""
-    position: tuple[int, int, int] = (-1, -1, -1)
-    """``(checkpoint, transaction, event)`` of the last event handled."""
-
-    @classmethod
-    def at(cls, checkpoint: int) -> Self:
-        """Return where to start when nothing before ``checkpoint`` matters."""
-        return cls(checkpoint=checkpoint - 1)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the cursor as JSON values."""
-        token = None if self.token is None else base64.b64encode(self.token).decode()
-        return {"token": token, "checkpoint": self.checkpoint, "position": list(self.position)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Return the cursor that ``to_json`` wrote."""
-        token = None if value["token"] is None else base64.b64decode(value["token"])
-        checkpoint, transaction, event = value["position"]
-        return cls(token, value["checkpoint"], (checkpoint, transaction, event))
-
-    def to_bytes(self) -> bytes:
-        """Return the cursor as bytes."""
-        return json.dumps(self.to_json(), separators=(",", ":")).encode()
-
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> Self:
-        """Return the cursor that ``to_bytes`` wrote."""
-        return cls.from_json(json.loads(raw))
 
 
 class Follower:

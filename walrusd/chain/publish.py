@@ -8,9 +8,9 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.bcs import U8, U64, Id, Layout, Uid
 from walrusd.chain.bytecode import Bytecode, PublishedPackage
-from walrusd.chain.client import GET_OBJECT, SuiClient
-from walrusd.chain.grpc import Method
+from walrusd.chain.client import SuiClient
 from walrusd.chain.layouts.objects import AdminCap, MarketParams
+from walrusd.chain.methods import GET_OBJECT, GET_PACKAGE
 from walrusd.chain.modules import read_module
 from walrusd.chain.ptb import Ptb
 from walrusd.chain.transactions import Sender
@@ -19,9 +19,6 @@ from walrusd.chain.wire import need
 from walrusd.errors import ChainUnreachable, ContractNotPublished, NotAllowed, ObjectNotFound
 from walrusd.units import Address, ObjectId, normalize_address
 
-GET_PACKAGE = Method(
-    "/sui.rpc.v2.MovePackageService/GetPackage", pb.GetPackageRequest, pb.GetPackageResponse
-)
 FRAMEWORK = normalize_address("0x2")
 UPGRADE_CAP_TYPE = f"{FRAMEWORK}::package::UpgradeCap"
 _SECONDS = 30.0

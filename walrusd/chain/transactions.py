@@ -7,15 +7,13 @@ transaction expires with the next epoch, which bounds the doubt.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import trio
 
 from walrusd.chain.client import SuiClient
 from walrusd.chain.delivery import Delivery, Parked
+from walrusd.chain.drafting import Build, Draft, Drafter, Plan
 from walrusd.chain.failures import AbortSentences, explain_failure
-from walrusd.chain.gas import Coin, Purse
 from walrusd.chain.outbox import (
     Outbox,
     OutboxEntry,
@@ -23,68 +21,18 @@ from walrusd.chain.outbox import (
     SqliteOutbox,
 )
 from walrusd.chain.parking import Parking
-from walrusd.chain.ptb import Ptb
 from walrusd.chain.refusals import Refusal, classify, explain
 from walrusd.chain.signer import Signer
-from walrusd.chain.types import (
-    RANDOM_ID,
-    SUI_COIN_TYPE,
-    EpochInfo,
-    ExecutedTransaction,
-    compute_transaction_digest,
-)
-from walrusd.errors import (
-    ChainRefused,
-    InsufficientBalance,
-    ObjectNotFound,
-    TransactionUncertain,
-)
-from walrusd.units import Address, Mist, format_sui
+from walrusd.chain.types import ExecutedTransaction, compute_transaction_digest
+from walrusd.errors import ChainRefused, ObjectNotFound
+from walrusd.units import Address, Mist
 
 __all__ = ["Outbox", "OutboxEntry", "Outcome", "Sender", "SqliteOutbox"]
 
 log = logging.getLogger(__name__)
 
-Build = Callable[[Ptb], None]
-"""Fills a builder. It may be called more than once and must not do anything else."""
-
-_EPOCH_AGE = 30.0
-"""Seconds for which the epoch and its gas price are taken as known."""
-
-_MIN_BUDGET_UNITS = 5_000
-"""The least budget, in units of gas: several times the cost of an empty transaction."""
-
-
 MAX_LOCKED = 16
 """How many locked coins a transaction tries to go around."""
-
-_STALE_S = 15.0
-"""Seconds for which a coin may look older to the nodes we read from than to the validators."""
-
-
-class _Plan:
-    """One submission, over all its tries."""
-
-    def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
-        self.build, self.label, self.key, self.budget = build, label, key, budget
-        self.coins: tuple[Coin, ...] = ()
-        self.refusals = 0
-        self.factor = 2
-        self.give_up = trio.current_time() + _STALE_S
-
-    def raise_factor(self) -> bool:
-        """Allow more gas than before; return whether that is still reasonable."""
-        self.factor *= 2
-        return self.factor <= 8
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """A transaction ready to be signed, and what pays for it."""
-
-    tx_bytes: bytes
-    coins: tuple[Coin, ...]
-    spent: int
 
 
 class Sender:
@@ -113,20 +61,18 @@ class Sender:
         self._client, self._signer, self._outbox = client, signer, outbox
         self._delivery = Delivery(client, outbox, patience=patience)
         self._aborts = aborts or AbortSentences()
-        self._max_budget = max_budget
         self._turn = trio.Lock()
-        self._purse: Purse | None = None
-        self._epoch: tuple[float, EpochInfo] | None = None
-        # The initial version of 0x8; looked up once unless somebody has set it.
-        self.random_version: int | None = None
-        self._random_sought = False
-        self._last_digest: str | None = None
         self._parking = Parking()
+        self._drafter = Drafter(client, signer.address, self._parking, self._aborts, max_budget)
 
     @property
     def address(self) -> Address:
         """Return the address that signs and pays."""
         return self._signer.address
+
+    def know_random_version(self, version: int) -> None:
+        """Take the initial version of ``0x8`` as known, which saves looking it up."""
+        self._drafter.random_version = version
 
     async def submit(
         self, build: Build, *, label: str, budget: int | None = None
@@ -194,15 +140,14 @@ class Sender:
         self, build: Build, label: str, key: str | None, budget: int | None
     ) -> ExecutedTransaction:
         self._parking.check_key(key)
-        plan = _Plan(build, label, key, budget)
+        plan = Plan(build, label, key, budget)
         while True:
             try:
                 draft, executed = await self._try(plan)
             except (ChainRefused, ObjectNotFound) as error:
                 await self._look_again(plan, error)
                 continue
-            if self._purse is not None:
-                self._purse.settle(draft.coins, draft.spent, executed)
+            self._drafter.settle(draft, executed)
             if executed.success:
                 return executed
             # The contract may have needed more than the simulation showed: the state moved on.
@@ -211,7 +156,7 @@ class Sender:
                 continue
             raise explain_failure(executed, self._aborts, executed=True)
 
-    async def _look_again(self, plan: "_Plan", error: ChainRefused | ObjectNotFound) -> None:
+    async def _look_again(self, plan: Plan, error: ChainRefused | ObjectNotFound) -> None:
         """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
 
         Raises:
@@ -230,13 +175,13 @@ class Sender:
         elif not patient and plan.refusals > 1:
             raise explain(error) from error
         log.info("%s was refused: %s", plan.label, error)
-        self._forget()
+        self._drafter.forget()
         if plan.refusals > 1:
             # What we read may trail what the validators know.
             await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))
 
-    async def _try(self, plan: "_Plan") -> tuple[_Draft, ExecutedTransaction]:
-        draft = await self._draft(plan)
+    async def _try(self, plan: Plan) -> tuple[Draft, ExecutedTransaction]:
+        draft = await self._drafter.draft(plan)
         entry = OutboxEntry(
             digest=compute_transaction_digest(draft.tx_bytes),
             tx_bytes=draft.tx_bytes,
@@ -249,125 +194,28 @@ class Sender:
         try:
             executed = await self._delivery.send(entry)
         except Parked as parked:
-            self._forget()
+            self._drafter.forget()
             raise self._parking.add(entry, parked) from parked
-        self._last_digest = executed.digest
+        self._drafter.note_executed(executed.digest)
         return draft, executed
 
-    async def _draft(self, plan: "_Plan") -> _Draft:
-        ptb = Ptb(random_version=await self._seek_random())
-        plan.build(ptb)
-        self._parking.check_inputs(ptb)
-        epoch = await self._epoch_info()
-        budget = plan.budget
-        if budget is None:
-            budget = await self._estimate(ptb, epoch, plan)
-        coins = await self._coins(budget + ptb.spent_from_gas, ptb)
-        plan.coins = tuple(coins)
-        tx_bytes = self._build(ptb, coins, budget, epoch)
-        return _Draft(tx_bytes, tuple(coins), ptb.spent_from_gas)
-
-    def _build(self, ptb: Ptb, coins: Sequence[Coin], budget: int, epoch: EpochInfo) -> bytes:
-        return ptb.build(
-            self.address,
-            [coin.ref for coin in coins],
-            budget=budget,
-            price=epoch.reference_gas_price,
-            expiration_epoch=epoch.number + 1,
-        )
-
-    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: "_Plan") -> int:
-        """Return a generous budget: what is not used is not paid.
-
-        Raises:
-            MoveAborted: if the simulation aborts; nothing was paid.
-        """
-        least = _MIN_BUDGET_UNITS * epoch.reference_gas_price
-        coins = await self._coins(least + ptb.spent_from_gas, ptb)
-        purse = await self._known_purse()
-        limit = min(self._max_budget, purse.available(ptb.object_ids) - ptb.spent_from_gas)
-        coins = purse.choose(limit + ptb.spent_from_gas, ptb.object_ids)
-        plan.coins = tuple(coins)
-        simulation = await self._client.simulate(self._build(ptb, coins, limit, epoch))
-        outcome = simulation.outcome
-        if not outcome.success:
-            if "INSUFFICIENT_GAS" in outcome.error and limit < self._max_budget:
-                raise self._too_poor(limit + ptb.spent_from_gas + 1, limit)
-            raise explain_failure(outcome, self._aborts, executed=False)
-        likely = outcome.gas_used.computation + outcome.gas_used.storage
-        return min(max(plan.factor * likely, least), limit)
-
-    # --- what is known of the network -------------------------------------------------------
+    # --- what an earlier run left -------------------------------------------------------
 
     async def _settle_pending(self) -> list[ExecutedTransaction]:
         settled = []
         for entry in self._outbox.pending(self.address):
             due = self._parking.due_epoch(entry.digest)
-            if due is None or (due and (await self._epoch_info()).number < due):
+            if due is None or (due and (await self._drafter.epoch()).number < due):
                 continue
             try:
                 settled.append(await self._delivery.send(entry, doubt=True))
-                self._last_digest = entry.digest
+                self._drafter.note_executed(entry.digest)
             except ChainRefused as error:
                 log.warning("%s", error)
             except Parked as parked:
                 log.warning("%s", self._parking.add(entry, parked))
-                self._forget()
+                self._drafter.forget()
                 continue
             self._parking.discard(entry.digest)
-            self._forget()
+            self._drafter.forget()
         return settled
-
-    def _forget(self) -> None:
-        self._purse = self._epoch = None
-
-    async def _seek_random(self) -> int | None:
-        if self.random_version is None and not self._random_sought:
-            found = (await self._client.get_objects([RANDOM_ID])).get(RANDOM_ID)
-            self._random_sought = True
-            self.random_version = None if found is None else found.initial_shared_version
-        return self.random_version
-
-    async def _epoch_info(self) -> EpochInfo:
-        now = trio.current_time()
-        if self._epoch is None or now - self._epoch[0] > _EPOCH_AGE:
-            self._epoch = now, await self._client.epoch()
-        return self._epoch[1]
-
-    async def _known_purse(self) -> Purse:
-        if self._purse is None:
-            if self._last_digest is not None:
-                # Reads may trail what we have just done and show coins that are already spent.
-                try:
-                    await self._client.wait_visible(self._last_digest, seconds=10)
-                except TransactionUncertain as error:
-                    log.info("%s", error)
-                self._last_digest = None
-            owned = await self._client.list_owned(self.address, SUI_COIN_TYPE)
-            reserved = self._parking.reserved((await self._epoch_info()).number)
-            free = [item for item in owned if item.id not in reserved]
-            self._purse = Purse(self.address, map(Coin.read, free))
-        return self._purse
-
-    async def _coins(self, amount: int, ptb: Ptb) -> list[Coin]:
-        """Return coins that hold ``amount``; asks the network again before it gives up."""
-        known = self._purse is not None
-        purse = await self._known_purse()
-        if known and purse.available(ptb.object_ids) < amount:
-            self._purse = None
-            purse = await self._known_purse()
-        available = purse.available(ptb.object_ids)
-        if available < amount:
-            raise self._too_poor(amount, available)
-        return purse.choose(amount, ptb.object_ids)
-
-    def _too_poor(self, needed: int, available: int) -> InsufficientBalance:
-        text = f"{self.address} holds {format_sui(available)} in coins; {format_sui(needed)} needed"
-        if self._parking:
-            text += " (coins that another transaction claims are not counted)"
-        return InsufficientBalance(
-            text,
-            address=self.address,
-            available=available,
-            needed=needed,
-        )

@@ -83,7 +83,7 @@ class Caller(MarketReader):
         label: str = "",
     ) -> ExecutedTransaction:
         if random:
-            self._sender.random_version = await self.random_version()
+            self._sender.know_random_version(await self.random_version())
         try:
             if once is None:
                 executed = await self._sender.submit(build, label=label)
