@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 import walrusd
-from walrusd.command_line import FILE, config_option, json_option, typed_errors
+from walrusd.command_line import config_option, json_option, typed_errors
 from walrusd.contract_commands import contract
-from walrusd.errors import BadRequest, ConfigError, VerificationFailed
+from walrusd.errors import ConfigError
 from walrusd.model_commands import model
+from walrusd.verify_commands import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,54 +117,6 @@ def _compose_document(
     return document
 
 
-@cli.command()
-@click.argument("file", type=FILE)
-@click.option("--digest", help="The header digest recorded on chain, in hexadecimal.")
-@json_option
-@typed_errors
-def verify(file: Path, digest: str | None, *, as_json: bool) -> None:
-    """Check a verification file, offline."""
-    from walrusd.crypto.vfile import read_verification_file  # noqa: PLC0415  # numpy, curves
-    from walrusd.crypto.vfile_checks import inspect_verification_file  # noqa: PLC0415
-
-    try:
-        data = file.read_bytes()
-        expected = None if digest is None else bytes.fromhex(digest.removeprefix("0x"))
-    except OSError as exc:
-        raise BadRequest(f"cannot read {file}: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise BadRequest("--digest is not hexadecimal") from exc
-    parsed = read_verification_file(data)
-    checks = inspect_verification_file(parsed, expected_digest=expected)
-    report = {
-        "file": str(file),
-        "valid": all(check.ok for check in checks),
-        "anchored": expected is not None,
-        "digest": parsed.digest.hex(),
-        "task": "0x" + parsed.header.subject.task.hex(),
-        "submission": "0x" + parsed.header.subject.submission.hex(),
-        "contributor": "0x" + parsed.header.subject.contributor.hex(),
-        "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
-    }
-    if not as_json:
-        _print_report(report)
-    failed = ", ".join(check.name for check in checks if not check.ok)
-    if failed:
-        raise VerificationFailed(f"{file} fails: {failed}", hint="do not trust it", **report)
-    if as_json:
-        click.echo(json.dumps(report))
-
-
-def _print_report(report: dict[str, Any]) -> None:
-    for check in report["checks"]:
-        detail = f"  {check['detail']}" if check["detail"] else ""
-        click.echo(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']}{detail}")
-    for key in ("digest", "task", "submission", "contributor"):
-        click.echo(f"{key:12} {report[key]}")
-    if not report["anchored"]:
-        click.echo("not compared with the chain: give --digest to do so")
-
-
 @cli.group()
 def config() -> None:
     """Look at a configuration file."""
@@ -213,6 +166,7 @@ def config_check(config: Path, *, as_json: bool) -> None:
 
 cli.add_command(contract)
 cli.add_command(model)
+cli.add_command(verify)
 
 
 def main() -> None:

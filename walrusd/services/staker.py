@@ -4,9 +4,9 @@ Nothing is staked before everything that the work takes is at hand and proven: t
 weights with the task's state root, and the dataset. What is found out later costs a penalty.
 """
 
+import mmap
 from pathlib import Path
 
-import numpy as np
 import trio
 
 from walrusd.chain.layouts import events as ev
@@ -260,4 +260,5 @@ def check_labels(path: Path, schema: DataSchema) -> None:
     Raises:
         MalformedData: if one is bad; training would stop there, after the stake is bound.
     """
-    check_rows(schema, memoryview(np.memmap(path, np.uint8, "r")))
+    with path.open("rb") as file:
+        check_rows(schema, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))

@@ -1,0 +1,117 @@
+"""``walrusctl verify segment``: a third party does a segment's work again from files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.golden.plans import make_mlp
+from walrusd.core.protocol import compute_leaf_zero
+from walrusd.crypto import pedersen, rows
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.cost import CostFunction
+from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.vfile import build_verification_file
+from walrusd.crypto.vfile_blocks import PedersenBlock
+from walrusd.crypto.vfile_header import FileSubject, Quantisation
+from walrusd.training.container import make_container_header
+from walrusd.training.data import DatasetRows
+from walrusd.training.plan import read_plan
+from walrusd.training.state import compute_state_root, initial_state, serialize_state
+from walrusd.training.trace import Assignment
+from walrusd.training.trainer import SegmentResult, train
+from walrusd.training.weights import init_weights
+
+DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
+COMMITTEE = 3
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The files of honest work: plan, states, rows, verification file."""
+    folder = tmp_path_factory.mktemp("segment")
+    plan = read_plan(make_mlp() | {"segments": 2, "segment_steps": 3, "steps": 6})
+    subject = FileSubject(
+        *(bytes([i]) * 32 for i in range(6)),
+        plan_digest=plan.digest(),
+        dataset=bytes(32),
+        dataset_version=1,
+        dataset_root=b"\x09" * 32,
+    )
+    data = DIGITS.read_bytes()
+    state = serialize_state(plan, initial_state(plan, init_weights(plan)))
+    assignment = Assignment(plan, subject.ctx(), subject.seed, COMMITTEE)
+    events = list(train(assignment, DatasetRows(plan.dataset, data), state))
+    results = [event for event in events if isinstance(event, SegmentResult)]
+    states = [state, *(result.state_bytes for result in results)]
+    leaves = [compute_leaf_zero(compute_state_root(plan, state))]
+    leaves += [result.record.leaf for result in results]
+    update = np.zeros(plan.weight_count, np.int32)
+    commitments = rows.commit_rows(update, [7, 8])
+    update_root = compute_update_root(update)
+    context = pedersen.compute_pok_context(subject.ctx(), compute_root(leaves), update_root)
+    block = PedersenBlock(
+        4096,
+        len(commitments),
+        rows.compute_scheme_root(commitments),
+        pedersen.commit(5, 9),
+        pedersen.prove_opening(context, 5, 9),
+    )
+    file = build_verification_file(
+        subject,
+        Quantisation(20, 24, plan.weight_count),
+        update_root=update_root,
+        trace_leaves=leaves,
+        scheme=block,
+        committed=b"".join(commitments),
+        cost=CostFunction({"loss": "x"}, np.zeros(6, np.int64)),
+        cost_key=b"k" * 32,
+    )
+    (folder / "plan.json").write_bytes(plan.to_bytes())
+    (folder / "rows.bin").write_bytes(data)
+    header = make_container_header(plan.dataset, len(data) // plan.dataset.row_bytes)
+    (folder / "rows.safetensors").write_bytes(header + data)
+    (folder / "work.wvf").write_bytes(file)
+    for number, content in enumerate(states):
+        (folder / f"state-{number}").write_bytes(content)
+    return folder
+
+
+def check(files, segment=1, rows_file="rows.bin", start=None, plan="plan.json", committee=3):
+    start = f"state-{segment - 1}" if start is None else start
+    command = [sys.executable, "-m", "walrusctl", "verify", "segment", files / "work.wvf"]
+    command += ["--segment", segment, "--plan", files / plan, "--start", files / start]
+    command += ["--rows", files / rows_file, "--committee", committee, "--json"]
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False, timeout=100
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_honest_work_is_confirmed_segment_by_segment(files):
+    for segment, rows_file in ((1, "rows.bin"), (2, "rows.safetensors")):
+        status, told = check(files, segment, rows_file)
+        assert (status, told["valid"]) == (0, True), told
+        assert told["replayed_leaf"] == told["leaf"]
+        assert [c["name"] for c in told["checks"]][-1] == "replay"
+
+
+def test_other_inputs_are_found(files):
+    for changes, failed in [
+        ({"segment": 2, "start": "state-2"}, "replay"),
+        ({"committee": 4}, "replay"),
+        ({"start": "state-1"}, "start state"),
+    ]:
+        status, told = check(files, **changes)
+        checks = told["error"]["checks"]
+        assert (status, [c["name"] for c in checks if not c["ok"]]) == (1, [failed])
+
+
+def test_what_cannot_be_checked_is_said(files):
+    status, told = check(files, segment=3, start="state-2")
+    assert (status, told["error"]["code"]) == (1, "rpc.bad_request")
+    status, told = check(files, plan="rows.bin")
+    assert (status, told["error"]["code"]) == (1, "plan.refused")

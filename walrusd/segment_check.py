@@ -1,0 +1,121 @@
+"""Replay one segment from files: plan, state, rows, and the submission's verification file."""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from walrusd.core.protocol import compute_leaf_zero
+from walrusd.crypto.vfile import VerificationFile, read_verification_file
+from walrusd.crypto.vfile_checks import inspect_verification_file
+from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
+from walrusd.training.child import apply_limits
+from walrusd.training.container import MAX_HEADER_BYTES, read_container_header
+from walrusd.training.data import DatasetRows
+from walrusd.training.jobs import Limits
+from walrusd.training.plan import Plan, parse_plan
+from walrusd.training.replay import replay_segment
+from walrusd.training.selftest import selftest
+from walrusd.training.state import compute_state_root
+from walrusd.training.trace import Assignment
+from walrusd.training.weights import select_frozen, weights_from_bytes
+
+
+@dataclass(frozen=True)
+class SegmentFiles:
+    """What a replay reads. ``rows`` is a path, as it may be larger than memory."""
+
+    file: bytes
+    plan: bytes
+    start: bytes
+    rows: Path
+    weights: bytes | None
+
+
+def check_segment(
+    files: SegmentFiles, segment: int, committee: int, threads: int
+) -> dict[str, Any]:
+    """Do the work of ``segment`` again and return what was checked.
+
+    Raises:
+        BadRequest: if the plan has no such segment, or a file cannot be read.
+        MalformedData, PlanRefused: if a file is not what it should be.
+        DeviceRefused: if this machine does not give the golden bits.
+    """
+    apply_limits(Limits(threads=threads))
+    selftest()
+    plan = parse_plan(files.plan)
+    if segment > plan.segments:
+        raise BadRequest(f"the plan has {plan.segments} segments, not {segment}")
+    file = read_verification_file(files.file)
+    bad = [check.name for check in inspect_verification_file(file) if not check.ok]
+    checks = [_check("verification file", not bad, ", ".join(bad))]
+    named = plan.digest() == file.header.subject.plan_digest
+    checks.append(_check("plan", named, "" if named else "not the plan that the file names"))
+    checks += _check_start(file, plan, files.start, segment)
+    found, detail = "", ""
+    if all(check["ok"] for check in checks):
+        try:
+            found = _replay(file, plan, files, segment, committee)
+        except PeerFault as error:
+            detail = f"the replay ended in an error: {error.message}"
+        else:
+            if found != file.trace_leaves[segment].hex():
+                detail = "the work done again gives another leaf"
+        checks.append(_check("replay", not detail, detail))
+    return {
+        "valid": all(check["ok"] for check in checks),
+        "segment": segment,
+        "steps": plan.segment_steps,
+        "leaf": file.trace_leaves[segment].hex(),
+        "replayed_leaf": found,
+        "checks": checks,
+    }
+
+
+def _check(name: str, ok: bool, detail: str = "") -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail}
+
+
+def _check_start(
+    file: VerificationFile, plan: Plan, start: bytes, segment: int
+) -> list[dict[str, Any]]:
+    """Check what can be: leaf 0 is a function of the state; later leaves hide it behind a root.
+
+    A wrong start state of a later segment is found by the replay, whose leaf depends on it.
+    """
+    if len(file.trace_leaves) != plan.segments + 1:
+        raise MalformedData("the verification file has not one leaf a segment")
+    if segment > 1:
+        return []
+    ok = compute_leaf_zero(compute_state_root(plan, start)) == file.trace_leaves[0]
+    return [_check("start state", ok, "" if ok else "not the state that the trace starts from")]
+
+
+def _replay(
+    file: VerificationFile, plan: Plan, files: SegmentFiles, segment: int, committee: int
+) -> str:
+    subject = file.header.subject
+    assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
+    frozen = {}
+    if plan.model.frozen_tensors():
+        if files.weights is None:
+            raise BadRequest("a plan with adapters needs --weights")
+        frozen = select_frozen(plan, weights_from_bytes(plan, files.weights))
+    rows = _open_rows(plan, files.rows)
+    return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
+
+
+def _open_rows(plan: Plan, path: Path) -> DatasetRows:
+    """Map a file of rows, or a container of the plan's schema."""
+    try:
+        with path.open("rb") as file:
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"cannot read {path}") from error
+    if path.suffix == ".safetensors":
+        container = read_container_header(bytes(data[: 8 + MAX_HEADER_BYTES]))
+        if container.schema != plan.dataset or container.size != len(data):
+            raise VerificationFailed("the container's rows are not of the plan's schema")
+        data = data[container.offset :]
+    return DatasetRows(plan.dataset, data)
