@@ -1,5 +1,6 @@
 """Staking, claiming, delivering, cranking, publishing: whose money moves when."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,27 @@ async def test_the_owners_word_overrides_limits_but_not_sense(tmp_path: Path) ->
         await _staker(tools).look()
         assert not tools.contract.sent
         assert "would leave less" in tools.records.get("decisions", TASK)[1]
+
+
+async def test_a_look_at_many_tasks_asks_for_the_balance_once(tmp_path: Path, monkeypatch) -> None:
+    net = Network()
+    asked = []
+    with net.daemon(tmp_path, "c", min_reward=10**18) as tools:
+        balance = tools.contract.balance
+
+        async def count(owner: str):
+            asked.append(owner)
+            return await balance(owner)
+
+        monkeypatch.setattr(tools.contract, "balance", count)
+        for number in range(5):
+            task = dataclasses.replace(net.task, id=normalize_address(hex(0x90 + number)))
+            net.objects[task.id] = task
+            tools.chain_log.note("task", task.id)
+        staker = _staker(tools)
+        await staker.look()
+        assert decisions(tools, normalize_address("0x94")) == ["decline"]
+        assert asked == [tools.address]
 
 
 async def test_a_denied_request_is_not_asked_again(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ from walrusd.units import Mist
 DAY_MS = 24 * 3600 * 1000
 REQUEST_LIFETIME_MS = 7 * DAY_MS
 NO_PARENT = "0x" + "0" * 64
+BALANCE_AGE_S = 1.0
+"""How long one answer serves a look at many tasks; another service may spend meanwhile."""
 
 
 class Staker(Service):
@@ -47,6 +49,7 @@ class Staker(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
+        self._held: tuple[float, Mist] | None = None
 
     async def reconcile(self) -> None:
         """Look at every task that still takes contributors, one after the other.
@@ -65,18 +68,20 @@ class Staker(Service):
     def _joined(self, task: ob.Task) -> bool:
         return any(entry.contributor == self.tools.address for entry in task.entries)
 
-    async def estimate(self, task: ob.Task) -> Decision:
-        """Apply the policy to a task, without acting.
+    async def estimate(self, task: ob.Task, held: Mist | None = None) -> Decision:
+        """Apply the policy to a task, without acting; ``held`` is our balance if it is known.
 
         The parent's aggregate is looked at last, and only if nothing else speaks against the task:
         it may be large, and naming a parent costs a stranger nothing.
         """
-        decision = await self._decide(task, parent_ok=True)
+        if held is None:
+            held = await self.tools.contract.balance(self.tools.address)
+        decision = await self._decide(task, held, parent_ok=True)
         if decision.join and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = await self._decide(task, parent_ok=False)
+            decision = await self._decide(task, held, parent_ok=False)
         return decision
 
-    async def _decide(self, task: ob.Task, *, parent_ok: bool) -> Decision:
+    async def _decide(self, task: ob.Task, held: Mist, *, parent_ok: bool) -> Decision:
         tools = self.tools
         terms = task.terms
         offer = Offer(
@@ -92,11 +97,18 @@ class Staker(Service):
         )
         standing = Standing(
             address=tools.address,
-            balance=await tools.contract.balance(tools.address),
+            balance=held,
             staked_today=self._staked_today(except_task=task.id),
             open_tasks=await self._open_tasks(),
         )
         return decide(self._rules(), offer, standing)
+
+    async def _read_balance(self) -> Mist:
+        """Return what we hold; one answer serves all tasks of a look, until something is sent."""
+        now = trio.current_time()
+        if self._held is None or now - self._held[0] > BALANCE_AGE_S:
+            self._held = now, await self.tools.contract.balance(self.tools.address)
+        return self._held[1]
 
     async def _parent_holds(self, task: ob.Task) -> bool:
         try:
@@ -146,7 +158,7 @@ class Staker(Service):
 
     async def _consider(self, task: ob.Task) -> None:
         override = self.tools.records.get("stake_override", task.id)
-        decision = await self.estimate(task)
+        decision = await self.estimate(task, await self._read_balance())
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
@@ -155,6 +167,7 @@ class Staker(Service):
         self._journal_once(task, "join" if go else "decline", reason, decision)
         if go:
             dataset = decision.dataset or task.datasets[0].dataset
+            self._held = None
             await self._pursue(task, next(d for d in task.datasets if d.dataset == dataset))
 
     def _journal_once(self, task: ob.Task, verdict: str, reason: str, decision: Decision) -> None:
