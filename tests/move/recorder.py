@@ -65,6 +65,7 @@ class Step:
     abort: tuple[str, int] | None = None
     inputs: list["Argument | bytes | Layout | None"] = field(default_factory=list)
     result: Any = None
+    created: set[str] = field(default_factory=set)
 
 
 def move_type(layout: type[Layout]) -> str:
@@ -127,7 +128,7 @@ class RecordingBazaar(Bazaar):
         args = tuple(self._make_coin(context, a) if isinstance(a, Coin) else a for a in args)
         step.arguments, objects = self._describe(target, args)
         step.inputs = self._list_inputs(target, args)
-        seen = len(self.events)
+        seen, before = len(self.events), set(self.objects)
         self.steps.append(step)
         self._prepared = context
         try:
@@ -138,6 +139,7 @@ class RecordingBazaar(Bazaar):
         finally:
             self._prepared = None
         step.result = result
+        step.created = set(self.objects) - before
         for passed, value in objects:
             passed.after = b"" if passed.mode is Mode.VALUE else value.to_bcs()
         for given in step.inputs:
