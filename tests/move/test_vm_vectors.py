@@ -1,4 +1,4 @@
-"""What a Move VM wrote, the daemon's layouts read: every event, every object, to the last field."""
+"""What a Move VM wrote, the daemon's layouts read and write: every event, every object."""
 
 import json
 
@@ -19,15 +19,17 @@ def test_every_event_and_object_has_a_vector():
 
 
 @pytest.mark.parametrize("name", sorted(events.EVENTS))
-def test_events_are_read_as_the_vm_wrote_them(name):
+def test_events_are_read_and_written_as_by_the_vm(name):
     raw = bytes.fromhex(VECTORS["events"][name])
     assert events.EVENTS[name].from_bcs(raw) == vm_vectors.expected_events()[name]
+    assert vm_vectors.expected_events()[name].to_bcs() == raw
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTS))
-def test_objects_are_read_as_the_vm_wrote_them(name):
+def test_objects_are_read_and_written_as_by_the_vm(name):
     raw = bytes.fromhex(VECTORS["objects"][name])
     assert type(OBJECTS[name]).from_bcs(raw) == OBJECTS[name]
+    assert OBJECTS[name].to_bcs() == raw
 
 
 @pytest.mark.slow
