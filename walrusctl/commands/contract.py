@@ -1,8 +1,9 @@
-"""``walrusctl contract``: publish, verify, upgrade, migrate, use; done by ``walrusd``, without a daemon."""
+"""``walrusctl contract``: everything that needs no daemon, done by ``walrusd``."""
 
 from walrusctl.commands.local import offline
 
 contract = offline(
     "contract",
-    "`contract publish`, `verify`, `upgrade`, `migrate`, `use` or `chain-id`; see `contract --help`.",
+    "`contract publish`, `verify`, `upgrade`, `migrate`, `use` or `chain-id`;"
+    " see `contract --help`.",
 )
