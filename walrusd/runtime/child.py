@@ -86,7 +86,7 @@ async def run_child(
 
     The child's environment holds a few harmless variables and ``env``; no credential is inherited.
     Cancelled: the child is asked to stop, killed after the grace, and waited for; when this
-    function is left, by whatever way, the process and its descendants are gone.
+    function is left, by whatever way, the process is gone and its descendants are killed.
 
     Raises:
         WalrusdError: the error the child reported, as the class with that code.
