@@ -225,15 +225,35 @@ def check_transition(step: Step, folder: Path, modules: tuple[bytes, ...]) -> No
         assert created == step.created, step.target
 
 
+def holds_object(
+    step: Step, oid: str, data: bytes, folder: Path, modules: tuple[bytes, ...]
+) -> bool:
+    """Return whether ``data`` is what the VM holds of an object after a call.
+
+    "" is what the call returned.
+    """
+    tx, objects, result = build_call(step)
+    kind = type_tag(_find_type(step, oid))
+    tx.expect(objects[oid] if oid else result, kind, data)
+    if step.result is not None:
+        tx.give(result, step.sender)
+    outcome = run(tx, step, folder, modules)
+    assert outcome.abort in (None, ("oracle", 777)), outcome.error
+    return outcome.abort is None
+
+
+def _find_type(step: Step, oid: str) -> str:
+    if oid:
+        return next(a.move_type for a in step.inputs if isinstance(a, Argument) and a.id == oid)
+    return move_type(type(step.result))
+
+
 def leak_object(step: Step, oid: str, folder: Path, modules: tuple[bytes, ...]) -> bytes:
     """Return the bytes the VM holds of an object after a call; "" is what the call returned."""
     leaked = b""
     while True:
         tx, objects, result = build_call(step)
-        if oid:
-            kind = next(a.move_type for a in step.inputs if isinstance(a, Argument) and a.id == oid)
-        else:
-            kind = move_type(type(step.result))
+        kind = _find_type(step, oid)
         offset = tx.pure(struct.pack("<Q", len(leaked)))
         tx.call("oracle::leak", [objects[oid] if oid else result, offset], [type_tag(kind)])
         outcome = run(tx, step, folder, modules)
