@@ -1,15 +1,15 @@
 """A network of three full nodes in bad weather, under a virtual clock."""
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 import trio
 import trio.testing
 
 from tests.devnet.tools import START_MS, open_ledger
 from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.grpc import KeepAlive, serve_connection
+from walrusd.chain.grpc import Handler, KeepAlive, serve_connection
 from walrusd.devnet.endpoints import SuiEndpoints
 from walrusd.devnet.faults import FaultKind, FaultRule
 
@@ -31,8 +31,9 @@ RULES = (
 class Storm:
     """One ledger, three endpoints, and everything that can go wrong with them."""
 
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
+    def __init__(self, seed: int, *, balanced: bool = False) -> None:
+        """Make the network; ``balanced``: one address, behind which any node answers a call."""
+        self.chance, self.balanced = random.Random(seed), balanced
         self.ledger = open_ledger(wall=self.wall_ms, seal_at_once=False)
         self.sui = SuiEndpoints(self.ledger, len(LAGS))
         for node, lag in zip(self.sui.nodes, LAGS, strict=True):
@@ -107,13 +108,23 @@ class Storm:
         self.ledger.advance_epoch(self.chance.choice([900, 1000, 1100, None]))
         self.events["epoch"] += 1
 
+    def table_of(self, number: int) -> Mapping[str, Handler]:
+        """Return the handlers of a node, or those of whichever node a balancer chooses."""
+        if not self.balanced:
+            return self.sui.nodes[number].table
+        chance = random.Random(self.chance.random())
+        return {
+            route: _balance([node.table[route] for node in self.sui.nodes], chance)
+            for route in self.sui.nodes[0].table
+        }
+
     @asynccontextmanager
     async def client(self) -> AsyncIterator[SuiClient]:
         """A client of the three nodes, over in-memory streams."""
         async with trio.open_nursery() as nursery:
 
             def connect(url: str):
-                table = self.sui.nodes[int(url.rsplit("-", 1)[1])].table
+                table = self.table_of(int(url.rsplit("-", 1)[1]))
 
                 async def dial():
                     await trio.lowlevel.checkpoint()
@@ -123,9 +134,24 @@ class Storm:
 
                 return dial
 
-            urls = [f"http://node-{n}" for n in range(len(self.sui.nodes))]
+            urls = [f"http://node-{n}" for n in range(1 if self.balanced else len(self.sui.nodes))]
             async with open_client(
                 urls, chain_id=self.ledger.chain_id, connect=connect, keepalive=KeepAlive()
             ) as client:
                 yield client
             nursery.cancel_scope.cancel()
+
+
+def _balance(handlers: Sequence[Handler], chance: random.Random) -> Handler:
+    """Return a handler that leaves every call to any one of ``handlers``."""
+    first = handlers[0]
+
+    async def unary(request):
+        return await chance.choice(handlers).answer(request)
+
+    async def stream(request):
+        async with aclosing(chance.choice(handlers).answer(request)) as replies:
+            async for reply in replies:
+                yield reply
+
+    return Handler(first.request, stream if first.streaming else unary, streaming=first.streaming)

@@ -42,8 +42,8 @@ def deposit(ledger, first, count):
     tx.send(CAROL, price=ledger.gas_price)
 
 
-async def follow_everything(seed, total, largest):
-    storm = Storm(seed)
+async def follow_everything(seed, total, largest, **options):
+    storm = Storm(seed, **options)
     chance = storm.chance
     package = compute_package_id(storm.ledger.seed)
     seen, saved, crashes = [], Cursor(), 0
@@ -98,6 +98,11 @@ async def test_every_event_exactly_once(autojump_clock, seed):
     storm, _ = await follow_everything(seed, 300, 8)
     assert sum(storm.fired.values()) > 50
     assert sum(storm.events.values()) > 1
+
+
+async def test_every_event_exactly_once_behind_a_balancer(autojump_clock):
+    storm, _ = await follow_everything(3, 300, 8, balanced=True)
+    assert sum(storm.fired.values()) > 50
 
 
 @pytest.mark.slow
@@ -182,8 +187,8 @@ class Payer:
                 continue  # the coin is promised to a transaction of the daemon: now it is locked
 
 
-async def pay_everything(seed, total):
-    storm = Storm(seed)
+async def pay_everything(seed, total, **options):
+    storm = Storm(seed, **options)
     payer = Payer(storm, total)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(storm.run)
@@ -206,6 +211,11 @@ async def test_every_payment_exactly_once(autojump_clock, seed):
     storm, payer = await pay_everything(seed, 60)
     assert sum(storm.fired.values()) > 50
     assert payer.counts["by_hand"] > 0
+
+
+async def test_every_payment_exactly_once_behind_a_balancer(autojump_clock):
+    storm, _ = await pay_everything(3, 60, balanced=True)
+    assert sum(storm.fired.values()) > 50
 
 
 @pytest.mark.slow

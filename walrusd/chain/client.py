@@ -11,6 +11,7 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 from walrusd.chain import methods
 from walrusd.chain.endpoints import SERVICE_INFO, Endpoints, NodeStream
 from walrusd.chain.grpc import Connect, KeepAlive, Status, channel_to
+from walrusd.chain.own_writes import OwnWrites
 from walrusd.chain.types import (
     SUI_TYPE,
     EpochInfo,
@@ -24,6 +25,7 @@ from walrusd.chain.wire import (
     OBJECT_FIELDS,
     TRANSACTION_FIELDS,
     need,
+    read_coin_balance,
     read_function,
     read_object,
     read_service_info,
@@ -51,6 +53,7 @@ class SuiClient:
     ) -> None:
         self.endpoints = endpoints
         self._seconds, self._execute_seconds = seconds, execute_seconds
+        self.own_writes = OwnWrites()
 
     def pinned(self) -> "SuiClient":
         """Return a client of the current node alone, for answers that must fit together."""
@@ -87,7 +90,9 @@ class SuiClient:
         """
         request = pb.GetEpochRequest(epoch=epoch, read_mask=FieldMask(["first_checkpoint"]))
         reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
-        first: int = need(need(reply.epoch, "epoch").first_checkpoint, "epoch.first_checkpoint")
+        first: int | None = need(reply.epoch, "epoch").first_checkpoint
+        if first is None:  # a node describes an epoch that it does not know by its number alone
+            raise ObjectNotFound(f"the node does not know where epoch {epoch} began")
         return first
 
     async def get_object(self, object_id: str, *, version: int | None = None) -> ObjectData:
@@ -96,17 +101,31 @@ class SuiClient:
         Raises:
             ObjectNotFound: if the node does not have it.
         """
+        wanted = normalize_address(object_id)
         request = pb.GetObjectRequest(
-            object_id=normalize_address(object_id),
-            version=version,
-            read_mask=FieldMask(OBJECT_FIELDS),
+            object_id=wanted, version=version, read_mask=FieldMask(OBJECT_FIELDS)
         )
-        reply = await self.endpoints.ask(methods.GET_OBJECT, request, seconds=self._seconds)
-        return read_object(need(reply.object, "object"))
+
+        async def ask() -> ObjectData | ObjectNotFound:
+            try:
+                reply = await self.endpoints.ask(methods.GET_OBJECT, request, seconds=self._seconds)
+            except ObjectNotFound as error:
+                return error
+            return read_object(need(reply.object, "object"))
+
+        found = await self.own_writes.read([wanted] if version is None else [], ask, _versions)
+        if isinstance(found, ObjectNotFound):
+            raise found
+        return found
 
     async def get_objects(self, object_ids: Iterable[str]) -> dict[ObjectId, ObjectData]:
         """Return the objects that exist, by id; missing ones are left out."""
         wanted = [normalize_address(object_id) for object_id in object_ids]
+        return await self.own_writes.read(
+            wanted, lambda: self._get_objects(wanted), lambda found: _versions(*found.values())
+        )
+
+    async def _get_objects(self, wanted: Sequence[str]) -> dict[ObjectId, ObjectData]:
         found: dict[ObjectId, ObjectData] = {}
         for start in range(0, len(wanted), _BATCH):
             request = pb.BatchGetObjectsRequest(
@@ -126,11 +145,19 @@ class SuiClient:
 
     async def list_owned(self, owner: str, object_type: str | None = None) -> list[ObjectData]:
         """Return the objects an address owns, optionally of one type (``pkg::module::Name``)."""
+        address = normalize_address(owner)
+        return await self.own_writes.read(
+            self.own_writes.owned_by(address, object_type),
+            lambda: self._list_owned(address, object_type),
+            lambda found: _versions(*found),
+        )
+
+    async def _list_owned(self, address: Address, object_type: str | None) -> list[ObjectData]:
         found: list[ObjectData] = []
         token: bytes | None = None
         while True:
             request = pb.ListOwnedObjectsRequest(
-                owner=normalize_address(owner),
+                owner=address,
                 object_type=object_type,
                 page_size=1000,
                 page_token=token,
@@ -143,10 +170,10 @@ class SuiClient:
                 return found
 
     async def balance(self, owner: str, coin_type: str = SUI_TYPE) -> Mist:
-        """Return how much of a coin an address owns, in its smallest unit."""
+        """Return how much an address owns in coins of one type, in the smallest unit."""
         request = pb.GetBalanceRequest(owner=normalize_address(owner), coin_type=coin_type)
         reply = await self.endpoints.ask(methods.GET_BALANCE, request, seconds=self._seconds)
-        return Mist((reply.balance.balance or 0) if reply.balance else 0)
+        return read_coin_balance(reply.balance)
 
     async def get_transaction(self, digest: str) -> ExecutedTransaction:
         """Return an executed transaction.
@@ -262,6 +289,10 @@ class SuiClient:
     ]:
         """Open SubscribeEvents at the current node; for the follower."""
         return self.endpoints.stream(methods.SUBSCRIBE_EVENTS, request, seconds=None)
+
+
+def _versions(*found: ObjectData | ObjectNotFound) -> dict[str, int]:
+    return {item.id: item.version for item in found if isinstance(item, ObjectData)}
 
 
 @asynccontextmanager

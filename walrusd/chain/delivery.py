@@ -119,6 +119,7 @@ class Delivery:
     def _executed(self, entry: OutboxEntry, executed: ExecutedTransaction) -> ExecutedTransaction:
         outcome = Outcome.SUCCEEDED if executed.success else Outcome.FAILED
         self._outbox.mark(entry.digest, outcome, executed)
+        self._client.own_writes.note(executed)
         return executed
 
     async def _find_fate(self, entry: OutboxEntry) -> ExecutedTransaction | tuple[_Fate, str]:

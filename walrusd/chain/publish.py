@@ -22,6 +22,8 @@ from walrusd.units import Address, ObjectId, normalize_address
 FRAMEWORK = normalize_address("0x2")
 UPGRADE_CAP_TYPE = f"{FRAMEWORK}::package::UpgradeCap"
 _SECONDS = 30.0
+_NEVER_OLD = 1 << 63
+"""In place of a package's version: no package changes once it is there."""
 
 
 class UpgradeCap(Layout, module="package"):
@@ -71,18 +73,13 @@ async def read_package(client: SuiClient, package_id: str) -> PublishedPackage:
         ChainUnreachable: if no node answers, or the node shows no code.
     """
     wanted = normalize_address(package_id)
-    try:
-        reply = await client.endpoints.ask(
-            GET_PACKAGE, pb.GetPackageRequest(package_id=wanted), seconds=_SECONDS
-        )
-        package = need(reply.package, "package")
-        if not (package.linkage and all(module.contents for module in package.modules)):
-            # A node may describe a package here and show its code only as an object.
-            request = pb.GetObjectRequest(object_id=wanted, read_mask=FieldMask(["package"]))
-            found = await client.endpoints.ask(GET_OBJECT, request, seconds=_SECONDS)
-            package = need(need(found.object, "object").package, "object.package")
-    except ObjectNotFound as error:
-        raise ContractNotPublished(f"there is no package {wanted} on this network") from error
+    package = await client.own_writes.read(
+        [wanted],
+        lambda: _ask_for_package(client, wanted),
+        lambda package: {} if package is None else {wanted: _NEVER_OLD},
+    )
+    if package is None:
+        raise ContractNotPublished(f"there is no package {wanted} on this network")
     modules = {
         need(m.name, "module.name"): need(m.contents, "module.contents") for m in package.modules
     }
@@ -99,6 +96,22 @@ async def read_package(client: SuiClient, package_id: str) -> PublishedPackage:
             for link in package.linkage
         ),
     )
+
+
+async def _ask_for_package(client: SuiClient, package_id: str) -> pb.Package | None:
+    try:
+        reply = await client.endpoints.ask(
+            GET_PACKAGE, pb.GetPackageRequest(package_id=package_id), seconds=_SECONDS
+        )
+        package = need(reply.package, "package")
+        if not (package.linkage and all(module.contents for module in package.modules)):
+            # A node may describe a package here and show its code only as an object.
+            request = pb.GetObjectRequest(object_id=package_id, read_mask=FieldMask(["package"]))
+            found = await client.endpoints.ask(GET_OBJECT, request, seconds=_SECONDS)
+            package = need(need(found.object, "object").package, "object.package")
+    except ObjectNotFound:
+        return None
+    return package
 
 
 async def find_upgrade_cap(
