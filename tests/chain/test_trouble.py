@@ -401,6 +401,8 @@ async def test_a_node_that_stopped_is_left_while_following(autojump_clock):
         ("object 0x1 version 0x2 is unavailable for consumption", Refusal.STALE),
         ("Could not find the referenced object 0x1 at version None", Refusal.STALE),
         ("Object (0x1, 2, d) already locked by a different transaction: x", Refusal.LOCKED),
+        ("Failed to sign because of locked objects. Conflicting Transactions: x", Refusal.LOCKED),
+        ("one or more of its objects is reserved for another transaction", Refusal.LOCKED),
         ("Transaction Expired", Refusal.EXPIRED),
         ("Gas price 5 under reference gas price (RGP) 10", Refusal.PRICE),
         ("Balance of gas object 5 is lower than the needed amount: 10", Refusal.FUNDS),
@@ -415,3 +417,8 @@ def test_refusals_are_told_apart(text, refusal):
     assert text in shown.message
     kinds = {Refusal.FUNDS: InsufficientBalance, Refusal.PACKAGE: PackageNotFound}
     assert type(shown) is kinds.get(refusal, ChainRefused)
+
+
+def test_a_conflict_of_locks_has_a_status_of_its_own():
+    error = ChainRefused("node: in other words", status="FAILED_PRECONDITION")
+    assert classify(error) is Refusal.LOCKED

@@ -110,7 +110,8 @@ class TestReads:
         assert past.epoch.last_checkpoint is not None
         only = await node.ask("LedgerService/GetEpoch")
         assert only.epoch == pb.Epoch(epoch=1)
-        assert await node.refused("LedgerService/GetEpoch", epoch=2) is Status.NOT_FOUND
+        unknown = await node.ask("LedgerService/GetEpoch", epoch=2, mask="*")
+        assert unknown.epoch == pb.Epoch(epoch=2)
 
     async def test_an_object_with_and_without_a_mask(self, node):
         box = first_box(node.ledger)
@@ -407,10 +408,30 @@ class TestListEvents:
         assert await count(pb.EventLiteral(emit_module=module)) == 2
 
     async def test_bad_cursors_are_refused(self, node):
-        for cursor in (b"moon", bytes(8) + b"\1" * 4 + b"x", b"\1" * 12):
+        for cursor in (b"moon", bytes(8) + b"\1" * 4 + b"x"):
             with pytest.raises(GRPCError) as caught:
                 await node.list_events(options=pb.QueryOptions(after=cursor))
             assert caught.value.status is Status.INVALID_ARGUMENT
+
+    async def test_impossible_questions_are_refused(self, node):
+        for question in (
+            {"filter": pb.EventFilter()},
+            {"start_checkpoint": 3, "end_checkpoint": 2},
+        ):
+            with pytest.raises(GRPCError) as caught:
+                await node.list_events(**question)
+            assert caught.value.status is Status.INVALID_ARGUMENT
+
+    async def test_beyond_its_tip_a_node_gives_the_place_of_its_tip(self, node):
+        deposit(node.ledger, ALICE, 1)
+        *_, end = await node.list_events()
+        for question in (
+            {"options": pb.QueryOptions(after=b"\1" * 12)},
+            {"start_checkpoint": 9},
+        ):
+            (beyond,) = await node.list_events(**question)
+            assert beyond.end.reason is REASONS.LEDGER_TIP
+            assert beyond.watermark == pb.Watermark(cursor=end.watermark.cursor)
 
     async def test_a_long_filtered_scan_ends_early(self):
         ledger = open_ledger()

@@ -40,7 +40,7 @@ class Plan:
     def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
         self.build, self.label, self.key, self.budget = build, label, key, budget
         self.coins: tuple[Coin, ...] = ()
-        self.refusals = 0
+        self.refusals = self.cancelled = 0
         self.factor = 2
         self.give_up = trio.current_time() + _STALE_S
 

@@ -16,7 +16,7 @@ class History:
     def __init__(self, client: SuiClient, packages: Sequence[str]) -> None:
         self._client, self._packages = client, packages
         self._checked: Node | None = None
-        self._lowest = 0
+        self._lowest = self._published = 0
         self._poor: set[str] = set()
 
     def recheck(self) -> None:
@@ -33,7 +33,10 @@ class History:
             raise ChainUnreachable(f"{node.name} has taken over; its history is not known yet")
 
     async def find_start(self, wanted: int) -> int:
-        """Return the checkpoint to read from so that nothing after ``wanted`` is missed.
+        """Return the checkpoint to read from so that nothing from ``wanted`` on is missed.
+
+        Nothing that the packages define came before they were published, so what is older is
+        neither needed nor, on a network of many millions of checkpoints, looked through.
 
         Raises:
             ChainUnreachable: if the current node has forgotten events; the next one is asked now.
@@ -44,11 +47,15 @@ class History:
         if node is not self._checked:
             here = self._client.pinned()
             self._lowest = (await here.service_info()).lowest_checkpoint
-            if wanted < self._lowest and not await self._is_younger(here):
-                self._leave(node, wanted)
+            self._published = 0
+            if wanted == 0 or wanted < self._lowest:
+                published = await self._find_published(here)
+                if wanted < self._lowest and (published or 0) < self._lowest:
+                    self._leave(node, wanted)
+                self._published = published or 0
             self._poor.discard(node.name)
             self._checked = node
-        return max(wanted, self._lowest)
+        return max(wanted, self._lowest, self._published)
 
     def _leave(self, node: Node, wanted: int) -> None:
         endpoints = self._client.endpoints
@@ -59,14 +66,18 @@ class History:
         endpoints.fail(node)
         raise ChainUnreachable(text)
 
-    async def _is_younger(self, node: SuiClient) -> bool:
-        """Return whether the packages were published after all that the node has forgotten."""
+    async def _find_published(self, node: SuiClient) -> int | None:
+        """Return the checkpoint in which the first package was published, if the node knows it."""
+        found: list[int] = []
         for package in self._packages:
             try:
-                published = (await node.get_object(package)).previous_transaction or ""
-                found = await node.get_transaction(published)
+                digest = (await node.get_object(package)).previous_transaction
+                if not digest:
+                    return None
+                checkpoint = (await node.get_transaction(digest)).checkpoint
             except ObjectNotFound:
-                return False
-            if found.checkpoint is None or found.checkpoint < self._lowest:
-                return False
-        return True
+                return None
+            if checkpoint is None:
+                return None
+            found.append(checkpoint)
+        return min(found, default=None)

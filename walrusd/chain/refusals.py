@@ -6,6 +6,7 @@ driver, as far as they decide what to do; anything else is final.
 
 from enum import StrEnum
 
+from walrusd.chain.grpc import Status
 from walrusd.errors import ChainRefused, InsufficientBalance, PackageNotFound, WalrusdError
 
 
@@ -28,7 +29,12 @@ class Refusal(StrEnum):
 
 
 _WORDS = {
-    Refusal.LOCKED: ("already locked by a different transaction", "equivocated until"),
+    Refusal.LOCKED: (
+        "already locked by a different transaction",
+        "because of locked objects",
+        "reserved for another transaction",
+        "equivocated until",
+    ),
     Refusal.STALE: (
         "unavailable for consumption",
         "not available for consumption",
@@ -48,6 +54,8 @@ def classify(error: WalrusdError) -> Refusal:
     for refusal, words in _WORDS.items():
         if any(word in text for word in words):
             return refusal
+    if error.fields.get("status") == Status.FAILED_PRECONDITION.name:
+        return Refusal.LOCKED  # the status that a node keeps for a conflict of locks
     return Refusal.OTHER
 
 

@@ -7,6 +7,7 @@ transaction expires with the next epoch, which bounds the doubt.
 """
 
 import logging
+import random
 
 import trio
 
@@ -30,6 +31,9 @@ from walrusd.units import Address, Mist
 __all__ = ["Outbox", "OutboxEntry", "Outcome", "Sender", "SqliteOutbox"]
 
 log = logging.getLogger(__name__)
+
+MAX_CANCELLED = 4
+"""How often a transaction is signed anew that the validators gave up; each costs a little gas."""
 
 MAX_LOCKED = 16
 """How many locked coins a transaction tries to go around."""
@@ -153,6 +157,12 @@ class Sender:
             # The contract may have needed more than the simulation showed: the state moved on.
             if budget is None and "INSUFFICIENT_GAS" in executed.error and plan.raise_factor():
                 log.info("%s needed more gas than expected", label)
+                continue
+            if "EXECUTION_CANCELED" in executed.error and plan.cancelled < MAX_CANCELLED:
+                # Too many wanted the same object, or there was no randomness yet: not our fault.
+                log.info("%s was given up by the validators: %s", label, executed.error)
+                await trio.sleep(2**plan.cancelled * random.uniform(0.25, 0.75))  # noqa: S311 - jitter
+                plan.cancelled += 1
                 continue
             raise explain_failure(executed, self._aborts, executed=True)
 

@@ -91,6 +91,18 @@ def read_object(message: pb.Object) -> ObjectData:
     )
 
 
+def read_coin_balance(message: pb.Balance | None) -> Mist:
+    """Return what lies in coins; the rest of a balance belongs to the address itself.
+
+    Only coins pay here. Nodes that know no other balance give the total alone.
+    """
+    if message is None:
+        return Mist(0)
+    if message.coin_balance is not None:
+        return Mist(message.coin_balance)
+    return Mist(0 if message.address_balance else message.balance or 0)
+
+
 def read_service_info(message: pb.GetServiceInfoResponse) -> ServiceInfo:
     """Return what a node says about itself."""
     return ServiceInfo(
@@ -199,9 +211,10 @@ def read_chain_event(message: pb.Event) -> ChainEvent:
     """Return an event with its place in the ledger."""
     return ChainEvent(
         **vars(read_event(message)),
+        # Its place tells an event from one that was handled: without it, it would be lost.
         checkpoint=need(message.checkpoint, "event.checkpoint"),
-        transaction_index=message.transaction_index or 0,
-        event_index=message.event_index or 0,
+        transaction_index=need(message.transaction_index, "event.transaction_index"),
+        event_index=need(message.event_index, "event.event_index"),
         transaction=message.transaction_digest or "",
     )
 

@@ -35,8 +35,8 @@ def _event_type(text: str) -> str:
 
 
 def matches(wanted: pb.EventFilter | None, event: pb.Event) -> bool:
-    """Return whether an event passes a filter: an OR of ANDs; no terms let everything pass."""
-    if wanted is None or not wanted.terms:
+    """Return whether an event passes a filter, if there is one: an OR of ANDs."""
+    if wanted is None:
         return True
     return any(
         all(_literal_holds(literal, event) != bool(literal.negated) for literal in term.literals)
@@ -96,6 +96,8 @@ class EventService:
     ) -> AsyncGenerator[pb.ListEventsResponse, None]:
         """Yield matching events in ledger order, each with the cursor to go on from."""
         options = request.options or pb.QueryOptions()
+        if request.filter is not None and not request.filter.terms:
+            raise refuse_field("filter.terms", "at least one filter term is required")
         scan = self._plan(request, options)
         limit = min(options.limit or _LIMIT, _MAX_LIMIT)
         found = looked = 0
@@ -130,8 +132,12 @@ class EventService:
     def _plan(self, request: pb.ListEventsRequest, options: pb.QueryOptions) -> _Scan:
         tip = self.node.tip
         descending = options.ordering is pb.Ordering.DESCENDING
+        asked, end = request.start_checkpoint or 0, tip.sequence + 1
+        if request.end_checkpoint is not None and request.end_checkpoint < asked:
+            raise refuse_field(
+                "end_checkpoint", "must be greater than or equal to start_checkpoint"
+            )
         first = self._first(request.start_checkpoint, options.after)
-        end = tip.sequence + 1
         reasons = pb.QueryEndReason
         reason = reasons.LEDGER_TIP
         if request.end_checkpoint is not None and request.end_checkpoint <= end:
@@ -139,6 +145,10 @@ class EventService:
         if descending:
             reason = reasons.CHECKPOINT_BOUND
         after, before = self._bound(options.after), self._bound(options.before)
+        if after is not None and after[0] >= tip.end_number:
+            # Another node gave it, which is ahead: here is nothing yet, and the end of what is.
+            after, first = None, end
+        first = min(first, end)
         first_number = self._number_at(first, tip)
         end_number = max(self._number_at(end, tip), first_number)
         if after is not None:
@@ -173,8 +183,10 @@ class EventService:
         return tip.end_number if found is None else found.first_number
 
     def _checkpoint_of(self, number: int) -> int:
-        (stored,) = self._store.transactions_between(number, number + 1)
-        return stored.checkpoint or 0
+        found = self._store.transactions_between(number, number + 1)
+        if not found or found[0].checkpoint is None:
+            return self.node.tip.sequence + 1
+        return found[0].checkpoint
 
     def _bound(self, cursor: bytes | None) -> Position | None:
         if not cursor:
@@ -182,8 +194,6 @@ class EventService:
         if len(cursor) != _CURSOR.size:
             raise refuse_field("options", "not a cursor of this server")
         number, position = _CURSOR.unpack(cursor)
-        if number >= max(self.node.tip.end_number, 1):
-            raise refuse_field("options", "the cursor is beyond the ledger's tip")
         return number, position
 
     def _read(self, scan: _Scan, at: Position) -> list[StoredEvent]:

@@ -58,8 +58,9 @@ class Reads:
         current = self.node.epoch
         number = current if request.epoch is None else request.epoch
         first = ledger.store.first_checkpoint_of(number)
-        if number > current or first is None:
-            raise GRPCError(Status.NOT_FOUND, f"Epoch {number} not found")
+        if number > current or first is None:  # a node says no more of an epoch it does not know
+            alone = pb.Epoch(epoch=number)
+            return pb.GetEpochResponse(epoch=apply_mask(alone, request.read_mask, ("epoch",)))
         following = ledger.store.first_checkpoint_of(number + 1) if number < current else None
         epoch = pb.Epoch(
             epoch=number,
@@ -288,7 +289,8 @@ class Reads:
 
 
 def _balance(coin_type: str, total: int) -> pb.Balance:
-    return pb.Balance(coin_type=coin_type, balance=total, coin_balance=total, address_balance=0)
+    # As a node does it: all of it is in coins, and of nothing there are no parts.
+    return pb.Balance(coin_type=coin_type, balance=total, coin_balance=total or None)
 
 
 def _in_place(error: GRPCError) -> RpcStatus:
