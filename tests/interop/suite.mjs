@@ -5,7 +5,7 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { bcs } from '@mysten/sui/bcs';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
-import { Transaction } from '@mysten/sui/transactions';
+import { coinWithBalance, SerialTransactionExecutor, Transaction } from '@mysten/sui/transactions';
 import { deriveDynamicFieldID } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 
@@ -98,6 +98,18 @@ seen.simulated = {
   events: simulated.Transaction.events.length,
   results: simulated.commandResults?.map((command) => command.returnValues.length),
 };
+// Without checks: nothing is paid.
+const peek = new Transaction();
+peek.setSender(recipient);
+const [one, two] = peek.splitCoins(peek.gas, [1, 2]);
+peek.transferObjects([one, two], me);
+const unchecked = await client.simulateTransaction({
+  transaction: peek, checksEnabled: false, include: { effects: true, commandResults: true },
+});
+seen.unchecked = {
+  success: unchecked.Transaction?.effects.status.success ?? unchecked.FailedTransaction?.effects.status,
+  results: unchecked.commandResults?.map((command) => command.returnValues.length),
+};
 const broke = new Transaction();
 broke.setSender('0x' + '5'.repeat(64));
 broke.transferObjects([broke.splitCoins(broke.gas, [1])[0]], me);
@@ -117,10 +129,42 @@ seen.waited = waited.$kind;
 seen.owned = (await client.listOwnedObjects({ owner: me, type: `${pkg}::node::VerifierCap` })).objects.length;
 seen.never = await caught(() => client.getTransaction({ digest: '1'.repeat(32) }));
 
+seen.noFunction = await caught(() => client.getMoveFunction({ packageId: pkg, moduleName: 'node', name: 'moon' }));
+
+// --- bytes built here, signed there, sent twice; then the SDK's own queue with one coin ---
+const ready = new Transaction();
+ready.setSender(me);
+ready.transferObjects([coinWithBalance({ balance: 777 })], recipient);
+const bytes = await ready.build({ client });
+const { signature } = await keypair.signTransaction(bytes);
+const sent = { transaction: bytes, signatures: [signature], include: { effects: true, balanceChanges: true } };
+const once = (await client.executeTransaction(sent)).Transaction;
+const again = (await client.executeTransaction(sent)).Transaction;
+seen.prebuilt = {
+  same: once.digest === again.digest && once.digest === (await ready.getDigest({ client })),
+  got: once.balanceChanges.filter((change) => change.address === recipient).map((change) => change.amount),
+};
+await client.waitForTransaction({ digest: once.digest, pollSchedule: [50, 100, 200] });
+const queue = new SerialTransactionExecutor({ client, signer: keypair });
+const queued = await Promise.all([1, 2, 3].map((n) => {
+  const tx = new Transaction();
+  tx.transferObjects([tx.splitCoins(tx.gas, [n])[0]], recipient);
+  return queue.executeTransaction(tx);
+}));
+await queue.waitForLastTransaction();
+seen.queued = queued.map((each) => each.$kind);
+
 // --- events, in pages ---
 for (let n = 0; n < 4; n += 1) {
   const { digest } = await registerOnce();
   await client.waitForTransaction({ digest, pollSchedule: [50, 100, 200] });
+}
+seen.ownedPages = [];
+for (let at = null, more = true; more; ) {
+  const page = await client.listOwnedObjects({ owner: me, type: `${pkg}::node::VerifierCap`, limit: 2, cursor: at });
+  seen.ownedPages.push(page.objects.length);
+  more = page.hasNextPage;
+  at = page.cursor;
 }
 const filter = { eventType: `${pkg}::events::SeatRegistered` };
 seen.eventPages = [];

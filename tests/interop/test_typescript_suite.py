@@ -82,6 +82,19 @@ def test_simulation(seen):
     assert "insufficient SUI balance" in seen["broke"]["message"]
 
 
+def test_simulation_without_checks(seen):
+    assert seen["unchecked"] == {"success": True, "results": [2, 0]}
+
+
+def test_bytes_that_were_built_and_signed_elsewhere(seen):
+    assert seen["prebuilt"] == {"same": True, "got": ["777"]}
+    assert seen["queued"] == ["Transaction"] * 3
+
+
+def test_objects_come_in_pages(seen):
+    assert seen["ownedPages"] == [2, 2, 1]
+
+
 def test_execution_is_shown_once_it_is_sealed(seen):
     assert (seen["early"]["name"], seen["early"]["code"]) == ("TransactionError", "notFound")
     assert seen["waited"] == "Transaction"
@@ -104,6 +117,7 @@ def test_events(seen):
         ("invalid", "INVALID_ARGUMENT", "owner"),
         ("ledgerInvalid", "INVALID_ARGUMENT", "object_id"),
         ("badMask", "INVALID_ARGUMENT", "colour"),
+        ("noFunction", "NOT_FOUND", "moon"),
         ("badCursor", "INVALID_ARGUMENT", "cursor"),
         ("stale", "INVALID_ARGUMENT", "unavailable for consumption"),
         ("cheap", "INVALID_ARGUMENT", "under reference gas price"),

@@ -26,7 +26,7 @@ from walrusd.devnet.packages import (
     UpgradeCap,
     compute_held_sui,
 )
-from walrusd.devnet.values import PureValue, Slots, StructValue, Value
+from walrusd.devnet.values import Output, PureValue, Slots, StructValue, Value, read_output
 
 
 class Execution:
@@ -50,6 +50,7 @@ class Execution:
         self.context = context
         self.slots = Slots(gas, list(inputs))
         self.events: list[EmittedEvent] = []
+        self.outputs: list[list[Output]] = []
         self.published: list[Published] = []
         self._initial = [*inputs, *([gas] if gas else [])]
         self._before = sum(
@@ -65,7 +66,7 @@ class Execution:
         """
         for number, command in enumerate(commands):
             try:
-                self.slots.results.append(self._run(command))
+                results = self._run(command)
             except MoveAbort as e:
                 failure = ExecutionFailure(FailureKind.MOVE_ABORT, abort=e)
                 failure.command = number
@@ -73,6 +74,8 @@ class Execution:
             except ExecutionFailure as e:
                 e.command = number
                 raise
+            self.slots.results.append(results)
+            self.outputs.append([read_output(value) for value in results if value is not None])
         self._check_unused()
         self._check_conserved()
 

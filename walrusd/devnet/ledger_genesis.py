@@ -73,7 +73,7 @@ def start_chain(
         gas=GasUsed(0, 0, 0, 0),
         failure=None,
         events=[EmittedEvent(package_id, e.MODULE, e) for e in context.events],
-        results=[],
+        outputs=[],
         reading={},
         gas_object=None,
     )

@@ -21,7 +21,7 @@ from walrusd.devnet.objects import (
 )
 from walrusd.devnet.package_objects import build_package_object
 from walrusd.devnet.packages import Packages
-from walrusd.devnet.values import StructValue, Value
+from walrusd.devnet.values import Output, StructValue
 
 MAX_OBJECT_BYTES = 250 * 1024
 _REBATE_PERCENT = 99
@@ -61,7 +61,7 @@ class Run:
     gas: GasUsed
     failure: ExecutionFailure | None
     events: list[EmittedEvent]
-    results: list[list[Value | None]]
+    outputs: list[list[Output]]
     reading: dict[str, LedgerObject]
     gas_object: str | None
 
@@ -129,7 +129,7 @@ def run_transaction(
         gas=used,
         failure=failure,
         events=events,
-        results=execution.slots.results,
+        outputs=execution.outputs if failure is None else [],
         reading=resolved.reading,
         gas_object=gas_source.id if gas_source else None,
     )

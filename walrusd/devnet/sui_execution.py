@@ -14,7 +14,6 @@ from walrusd.devnet.replica import Replica
 from walrusd.devnet.requests import refuse_field
 from walrusd.devnet.sui_reads import Reads
 from walrusd.devnet.unresolved import Request, resolve_request
-from walrusd.devnet.values import PureValue, StructValue
 
 _DEFAULT_EXECUTED = ("effects.status", "checkpoint")
 _SAFE_OVERHEAD = 1_000
@@ -111,15 +110,11 @@ def _as_given(wanted: Request) -> ptb.TransactionData:
 
 
 def _outputs(run: Run) -> list[pb.CommandResult]:
-    """Return what each command left behind (values that were moved on are not shown)."""
-    out = []
-    for row in run.results:
-        values = []
-        for value in row:
-            if isinstance(value, PureValue):
-                values.append(pb.CommandOutput(value=pb.Bcs(name=value.type, value=value.raw)))
-            elif isinstance(value, StructValue):
-                raw = value.value.to_bcs()
-                values.append(pb.CommandOutput(value=pb.Bcs(name=value.type, value=raw)))
-        out.append(pb.CommandResult(return_values=values))
-    return out
+    return [
+        pb.CommandResult(
+            return_values=[
+                pb.CommandOutput(value=pb.Bcs(name=kind, value=raw)) for kind, raw in outputs
+            ]
+        )
+        for outputs in run.outputs
+    ]

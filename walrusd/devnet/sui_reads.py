@@ -62,15 +62,25 @@ class Reads:
             alone = pb.Epoch(epoch=number)
             return pb.GetEpochResponse(epoch=apply_mask(alone, request.read_mask, ("epoch",)))
         following = ledger.store.first_checkpoint_of(number + 1) if number < current else None
+        price, protocol = ledger.epochs.price_at(number), 1
         epoch = pb.Epoch(
             epoch=number,
             first_checkpoint=first.sequence,
             last_checkpoint=None if following is None else following.sequence - 1,
             start=to_datetime(first.timestamp_ms),
             end=None if following is None else to_datetime(following.timestamp_ms),
-            reference_gas_price=ledger.epochs.price_at(number),
-            protocol_config=pb.ProtocolConfig(protocol_version=1),
+            reference_gas_price=price,
+            protocol_config=pb.ProtocolConfig(protocol_version=protocol),
         )
+        if number == current:  # of validators and staking, which a devnet has not, it says nothing
+            epoch.system_state = pb.SystemState(
+                version=2,
+                epoch=number,
+                protocol_version=protocol,
+                reference_gas_price=price,
+                epoch_start_timestamp_ms=first.timestamp_ms,
+                safe_mode=False,
+            )
         return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
 
     async def get_checkpoint(self, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:

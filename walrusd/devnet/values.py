@@ -46,6 +46,16 @@ class HandleValue:
 
 
 Value = PureValue | StructValue | HandleValue
+Output = tuple[str | None, bytes]
+"""Type and BCS of what a command returned."""
+
+
+def read_output(value: Value) -> Output:
+    """Return a value as it is now; later commands may change it, or move it away."""
+    if isinstance(value, PureValue):
+        return value.type, value.raw
+    assert isinstance(value, StructValue)  # nothing returns a clock
+    return value.type, value.value.to_bcs()
 
 
 @dataclass
