@@ -1,6 +1,7 @@
 """What full nodes of public networks do besides answering: lag side by side, forget, leave out."""
 
 import sqlite3
+from types import SimpleNamespace
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import pytest
@@ -9,7 +10,9 @@ import trio
 from tests.devnet.demo_package import DEPENDENCIES, MODULES
 from tests.devnet.tools import Tx, accounts, find
 from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.layouts.objects import AdminCap
 from walrusd.chain.own_writes import PATIENCE_S, OwnWrites
+from walrusd.chain.reads import MAX_AGE_S, SETTLING_S, MarketReader
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import MAX_CANCELLED, Sender, SqliteOutbox
 from walrusd.chain.types import (
@@ -17,6 +20,7 @@ from walrusd.chain.types import (
     ChangedObject,
     ExecutedTransaction,
     GasUsed,
+    ObjectData,
     Owner,
     OwnerKind,
     SharedRef,
@@ -110,6 +114,28 @@ async def test_what_we_deleted_is_not_waited_for():
     for n in range(1_200):
         own.note(changed(f"0x{n:x}", 1))
     assert len(own.owned_by("0xa", None)) == 1_000
+
+
+async def test_a_copy_read_just_after_a_change_is_not_kept_for_long(autojump_clock):
+    cap = AdminCap("0x" + "a".zfill(64))
+    reads = []
+
+    async def get_objects(ids):
+        await trio.lowlevel.checkpoint()
+        reads.extend(ids)
+        kind = reader.type_name(AdminCap)
+        return {i: ObjectData(i, 1, "d", Owner(OwnerKind.SHARED), kind, cap.to_bcs()) for i in ids}
+
+    async def count(seconds):
+        await trio.sleep(seconds)
+        before = len(reads)
+        await reader.read_many(AdminCap, [cap.id])
+        return len(reads) - before
+
+    reader = MarketReader(SimpleNamespace(get_objects=get_objects), "0x1", "0x2")
+    assert [await count(s) for s in (0, MAX_AGE_S - 1, 2)] == [1, 0, 1]
+    reader.forget(cap.id)  # an event; the node that is read next may not know of it yet
+    assert [await count(s) for s in (0, 0.5, 1, 1, SETTLING_S, 2, 2)] == [1, 0, 1, 1, 1, 0, 0]
 
 
 # --- long histories -------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Typed, cached reads of the market's objects.
 
 A copy is used until an event, or one of our own transactions, touches the object, or until it is
-``MAX_AGE_S`` old. Contents are decoded from BCS; a node's JSON is never trusted.
+``MAX_AGE_S`` old; shortly after a change, for a moment only. Contents are decoded from BCS; a
+node's JSON is never trusted.
 """
 
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,13 +25,19 @@ log = logging.getLogger(__name__)
 MAX_AGE_S = 30.0
 """Events drop a copy at once; this bounds how old one gets when an event was missed."""
 
+SETTLING_S, SETTLING_AGE_S = 5.0, 1.0
+"""How long after a change a node may still show what was before it, and the age of copies then.
+
+The node that is read need not be the one that told of the event.
+"""
+
 Shape = TypeVar("Shape", bound=Layout)
 
 
 @dataclass(frozen=True)
 class _Copy:
     value: Layout
-    read_at: float
+    good_until: float
 
 
 class MarketReader:
@@ -41,6 +49,7 @@ class MarketReader:
         self.market_id = normalize_address(market_id)
         self._copies: dict[str, _Copy] = {}
         self._changes: dict[str, int] = {}
+        self._changed_at: dict[str, float] = {}
         self._unreadable: set[str] = set()
         self._initial_versions: dict[str, int] = {}
 
@@ -53,6 +62,7 @@ class MarketReader:
         self._copies.pop(object_id, None)
         # A read that is under way now may bring the state from before the change.
         self._changes[object_id] = self._changes.get(object_id, 0) + 1
+        self._changed_at[object_id] = trio.current_time()
 
     async def market(self) -> ob.Market:
         """Return the market."""
@@ -159,7 +169,7 @@ class MarketReader:
 
     def _is_fresh(self, object_id: str) -> bool:
         copy = self._copies.get(object_id)
-        return copy is not None and trio.current_time() - copy.read_at < MAX_AGE_S
+        return copy is not None and trio.current_time() < copy.good_until
 
     async def _read(self, layout: type[Shape], object_id: str) -> Shape:
         object_id = normalize_address(object_id)
@@ -189,7 +199,10 @@ class MarketReader:
                 hint="this daemon may be older than the contract",
             ) from error
         if self._changes.get(data.id, 0) == changes:
-            self._copies[data.id] = _Copy(value, trio.current_time())
+            now = trio.current_time()
+            settling = now - self._changed_at.get(data.id, -math.inf) < SETTLING_S
+            good_for = SETTLING_AGE_S if settling else MAX_AGE_S
+            self._copies[data.id] = _Copy(value, now + good_for)
         self._note_version(data)
         return value
 

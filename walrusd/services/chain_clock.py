@@ -1,6 +1,7 @@
 """The time on the chain, which is what deadlines are measured in."""
 
 import time
+from collections import deque
 
 import trio
 
@@ -10,6 +11,12 @@ from walrusd.services.bell import Bell
 from walrusd.units import Millis
 
 JUMP_MS = 1000
+READINGS = 3
+"""How many of the last readings are kept; the one that is furthest counts.
+
+One address may stand for several nodes, and one that lags would make us late. A chain that really
+stands still is believed after as many readings.
+"""
 
 
 class ChainClock:
@@ -25,12 +32,15 @@ class ChainClock:
         self._client = client
         self._bell = bell
         self._period_s = period_s
-        self._read_ms = time.time_ns() // 1_000_000
-        self._read_at = time.monotonic()
+        # Each is the chain's time and when it was read; until the first, our own time.
+        self._readings: deque[tuple[int, float]] = deque(maxlen=READINGS)
+        self._readings.append((time.time_ns() // 1_000_000, time.monotonic()))
+        self._is_read = False
 
     def now_ms(self) -> Millis:
         """Return the chain's time, in milliseconds since the Unix epoch."""
-        return Millis(self._read_ms + round((time.monotonic() - self._read_at) * 1000))
+        now = time.monotonic()
+        return Millis(max(ms + round((now - at) * 1000) for ms, at in self._readings))
 
     async def read(self) -> None:
         """Ask a node for the time of its newest checkpoint.
@@ -39,9 +49,12 @@ class ChainClock:
             ChainUnreachable, WrongNetwork: as every request.
         """
         info = await self._client.service_info()
-        jumped = abs(info.timestamp_ms - self.now_ms()) > JUMP_MS
-        self._read_ms, self._read_at = info.timestamp_ms, time.monotonic()
-        if jumped:
+        before = self.now_ms()
+        if not self._is_read:
+            self._readings.clear()
+            self._is_read = True
+        self._readings.append((info.timestamp_ms, time.monotonic()))
+        if abs(self.now_ms() - before) > JUMP_MS:
             self._bell.ring()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
