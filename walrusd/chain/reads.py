@@ -1,8 +1,8 @@
 """Typed, cached reads of the market's objects.
 
 A copy is used until an event, or one of our own transactions, touches the object, or until it is
-``MAX_AGE_S`` old; shortly after a change, for a moment only. Contents are decoded from BCS; a
-node's JSON is never trusted.
+``MAX_AGE_S`` old; one that does not show the change is used for a moment only. Contents are decoded
+from BCS; a node's JSON is never trusted.
 """
 
 import logging
@@ -26,7 +26,7 @@ MAX_AGE_S = 30.0
 """Events drop a copy at once; this bounds how old one gets when an event was missed."""
 
 SETTLING_S, SETTLING_AGE_S = 5.0, 1.0
-"""How long after a change a node may still show what was before it, and the age of copies then.
+"""How long a node may show an object as it was before a change, and the age of such a copy.
 
 The node that is read need not be the one that told of the event.
 """
@@ -37,6 +37,7 @@ Shape = TypeVar("Shape", bound=Layout)
 @dataclass(frozen=True)
 class _Copy:
     value: Layout
+    version: int
     good_until: float
 
 
@@ -49,7 +50,7 @@ class MarketReader:
         self.market_id = normalize_address(market_id)
         self._copies: dict[str, _Copy] = {}
         self._changes: dict[str, int] = {}
-        self._changed_at: dict[str, float] = {}
+        self._before: dict[str, tuple[int, float]] = {}
         self._unreadable: set[str] = set()
         self._initial_versions: dict[str, int] = {}
 
@@ -59,10 +60,11 @@ class MarketReader:
 
     def forget(self, object_id: str) -> None:
         """Drop the copy of an object: it has changed."""
-        self._copies.pop(object_id, None)
+        copy = self._copies.pop(object_id, None)
+        if copy is not None:
+            self._before[object_id] = copy.version, trio.current_time()
         # A read that is under way now may bring the state from before the change.
         self._changes[object_id] = self._changes.get(object_id, 0) + 1
-        self._changed_at[object_id] = trio.current_time()
 
     async def market(self) -> ob.Market:
         """Return the market."""
@@ -200,9 +202,10 @@ class MarketReader:
             ) from error
         if self._changes.get(data.id, 0) == changes:
             now = trio.current_time()
-            settling = now - self._changed_at.get(data.id, -math.inf) < SETTLING_S
-            good_for = SETTLING_AGE_S if settling else MAX_AGE_S
-            self._copies[data.id] = _Copy(value, now + good_for)
+            before, changed_at = self._before.get(data.id, (-1, -math.inf))
+            is_old = data.version <= before and now - changed_at < SETTLING_S
+            good_for = SETTLING_AGE_S if is_old else MAX_AGE_S
+            self._copies[data.id] = _Copy(value, data.version, now + good_for)
         self._note_version(data)
         return value
 
