@@ -30,7 +30,7 @@ def is_running(pid: int) -> bool:
 async def wait_until_ended(pid: int) -> None:
     """Wait for a killed process: its pipes close before the kernel has taken it down."""
     with trio.fail_after(10):
-        while is_running(pid):
+        while is_running(pid):  # noqa: ASYNC110 - the kernel is waited for
             await trio.sleep(0.01)
 
 
