@@ -18,12 +18,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PATIENCE_S = 10.0
-"""Seconds after which the nodes are believed: somebody else may have deleted or taken an object."""
+PATIENCE_S = 4.0
+"""Seconds after a transaction in which nodes may not show it yet.
+
+Afterwards they are believed: somebody else may have deleted or taken an object.
+"""
 
 _PAUSE_S = 0.25
-_MOST = 1_000
-"""How many objects are remembered; the nodes have seen long ago what was changed before those."""
 
 
 class OwnWrites:
@@ -33,25 +34,27 @@ class OwnWrites:
     """
 
     def __init__(self) -> None:
-        self._left: OrderedDict[str, ChangedObject] = OrderedDict()
+        self._left: OrderedDict[str, tuple[ChangedObject, float]] = OrderedDict()
 
     def note(self, executed: ExecutedTransaction) -> None:
         """Remember what a transaction of ours has changed."""
+        now = trio.current_time()
         for item in executed.changed:
-            known = self._left.get(item.id)
-            if item.change is Change.DELETED:
-                self._left.pop(item.id, None)
-            elif item.type != SUI_COIN_TYPE and (known is None or known.version < item.version):
-                self._left[item.id] = item
-                self._left.move_to_end(item.id)
-        while len(self._left) > _MOST:
+            known, _ = self._left.pop(item.id, (item, now))
+            if item.change is not Change.DELETED and item.type != SUI_COIN_TYPE:
+                self._left[item.id] = max(known, item, key=lambda each: each.version), now
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        since = trio.current_time() - PATIENCE_S
+        while self._left and next(iter(self._left.values()))[1] <= since:
             self._left.popitem(last=False)
 
     def owned_by(self, owner: str, object_type: str | None) -> list[str]:
         """Return the objects that we know an address to own, of one type or of all."""
         return [
             item.id
-            for item in self._left.values()
+            for item, _ in self._left.values()
             if item.owner is not None
             and item.owner.address == owner
             and object_type in (None, item.type)
@@ -70,17 +73,17 @@ class OwnWrites:
             ask: asks a node; called again while the answer is too old.
             versions: gives the version of each object in an answer.
         """
+        self._forget_old()
         wanted = [i for i in wanted if i in self._left]
-        give_up = trio.current_time() + PATIENCE_S
         while True:
             answer = await ask()
+            self._forget_old()
             seen = versions(answer) if wanted else {}
-            behind = [i for i in wanted if seen.get(i, -1) < self._left[i].version]
-            if not behind:
+            wanted = [i for i in wanted if i in self._left and self._is_behind(i, seen)]
+            if not wanted:
                 return answer
-            if trio.current_time() >= give_up:
-                log.warning("the nodes do not show what we did to %s", ", ".join(behind))
-                for object_id in behind:
-                    self._left.pop(object_id, None)
-                return answer
+            log.debug("a node does not show yet what we did to %s", ", ".join(wanted))
             await trio.sleep(_PAUSE_S)
+
+    def _is_behind(self, object_id: str, seen: Mapping[str, int]) -> bool:
+        return seen.get(object_id, -1) < self._left[object_id][0].version
