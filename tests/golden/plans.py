@@ -110,9 +110,18 @@ def make_llama() -> dict[str, Any]:
     return document | {"model": document["model"] | {"lora": bound}}
 
 
-MODELS = {"mlp": make_mlp, "convnet": make_convnet, "gpt": make_gpt, "llama-lora": make_llama}
+FAMILIES = {"mlp": make_mlp, "convnet": make_convnet, "gpt": make_gpt, "llama-lora": make_llama}
+PROFILES = {"": "exact-q20/1", "-q8r": "exact-q8r/1"}
+"""By what they append to the name of a model."""
+
+MODELS = {
+    f"{family}{suffix}": (family, profile)
+    for suffix, profile in PROFILES.items()
+    for family in FAMILIES
+}
 
 
 def make_document(model: str) -> dict[str, Any]:
     """Return the plan of a golden model, as a person would write it."""
-    return MODELS[model]()
+    family, profile = MODELS[model]
+    return FAMILIES[family]() | {"profile": profile}

@@ -17,6 +17,21 @@ def bits(x):
     return (np.asarray(x, np.float32) + np.float32(0)).view(np.int32).tolist()
 
 
+def line_limit(uniform):
+    """Operands whose integers reach 256, and whose products cancel."""
+    a = uniform("lim-a", 24, 4096) * np.float32(255.984375)
+    b = np.rint(uniform("lim-b", 4096, 40) * np.float32(255))
+    return np.concatenate([a, a], 1), np.concatenate([b, np.sign(uniform("lim-n", 4096, 40)) - b])
+
+
+def line_attention(oracle, uniform):
+    query, key, value, dy = (uniform(name, 1, 2, 150, 24) for name in "qkvd")
+    output, backward = oracle.lines.causal_attention(
+        query * np.float32(6), key * np.float32(6), value
+    )
+    return [output, *backward(dy)]
+
+
 def test_every_operation_gives_the_bits_of_the_numpy_oracle(oracle):
     def uniform(name, *shape):
         return selftest._uniform(name, *shape).numpy()
@@ -58,6 +73,9 @@ def test_every_operation_gives_the_bits_of_the_numpy_oracle(oracle):
             )
         ),
         "sgd": list(oracle.sgd(*sgd_in, 0.05, 0.9)),
+        "line_mm": [oracle.lines.mm(a, b), oracle.lines.mm(c, b.T), oracle.lines.mm(a.T, c)],
+        "line_mm_limit": [oracle.lines.mm(*line_limit(uniform))],
+        "line_attention": line_attention(oracle, uniform),
     }
     hashes = {name: oracle.hash_arrays(arrays) for name, arrays in expected.items()}
     assert hashes == GOLDEN

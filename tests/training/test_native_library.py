@@ -122,20 +122,19 @@ def test_a_kernel_with_other_bits_is_not_used_again(monkeypatch, caplog):
 @pytest.mark.parametrize("name", sorted(set(library.FUNCTIONS) - {"limit_products", "threads"}))
 def test_every_kernel_is_checked_before_training(name, monkeypatch, caplog):
     honest = library.find_kernel
-    shapes = "walrusd.training.native.shaped.find_kernel"
 
     def find_kernel(wanted, *tensors):
         kernel = honest(wanted, *tensors)
         return kernel and (spoil(name, kernel) if wanted == name else kernel)
 
-    monkeypatch.setattr("walrusd.training.native.kernels.find_kernel", find_kernel)
-    monkeypatch.setattr(shapes, find_kernel)
+    for module in ("kernels", "shaped", "lines"):
+        monkeypatch.setattr(f"walrusd.training.native.{module}.find_kernel", find_kernel)
     selftest.selftest()
     assert f"{name!r} gives other bits" in caplog.text
     assert library.find_kernel(name) is None
 
 
-FIRST_PIXEL = {"quantise_padded": 4 * 34}
+FIRST_PIXEL = {"quantise_padded": 4 * 34, "cut_patches": 4 * 4}
 """Bytes before the first value that is written, where it is not the first."""
 
 

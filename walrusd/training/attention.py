@@ -43,7 +43,8 @@ class Attended:
     key_heads: int
 
 
-def _score_scale(size: int) -> float:
+def score_scale(size: int) -> float:
+    """Return ``RN32(log2 e/√size)``, which makes scores logarithms to base two."""
     return round_to_float32(_LOG2_E / math.sqrt(size))
 
 
@@ -52,7 +53,7 @@ def _flat(x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[2], x.shape[3])
 
 
-def _spread(x: Tensor, group: int) -> Tensor:
+def spread_groups(x: Tensor, group: int) -> Tensor:
     """Return keys or values once for each query head of their group."""
     return x if group == 1 else x.repeat_interleave(group, 0)
 
@@ -76,15 +77,15 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
     batch, heads, length, size = q.shape
     shape = (batch, heads, length, size)
     if max(length, size) <= arith.BLOCK and not arith.exponents_stay_on_device:
-        found = shaped.attend(q, k, v, _score_scale(size), arith.BITS)
+        found = shaped.attend(q, k, v, score_scale(size), arith.BITS)
         if found is not None:
             grid_q, grid_k, grid_v = (Operand(x, arith.BITS) for x in found[:3])
             saved = Attended(grid_q, grid_k, grid_v, *found[3:], shape, k.shape[1])
             return saved.output.view(shape), saved
     group = heads // k.shape[1]
-    query = arith.quantise(_flat(q.mul(_score_scale(size))))
+    query = arith.quantise(_flat(q.mul(score_scale(size))))
     key, value = arith.quantise(_flat(k)), arith.quantise(_flat(v))
-    keys, values = _spread(key.values, group), _spread(value.values, group)
+    keys, values = spread_groups(key.values, group), spread_groups(value.values, group)
     future = torch.ones((length, length), dtype=torch.bool, device=q.device).triu_(1)
     numerators = torch.empty((batch * heads, length, length), device=q.device)
     total = torch.empty((batch * heads, length, 1), device=q.device)
@@ -131,13 +132,13 @@ def causal_attention_backward(dy: Tensor, saved: Attended) -> tuple[Tensor, Tens
         )
         if found is not None:
             dq, dk, dv = (x.view(saved.shape) for x in found)
-            return dq, _gather(dk, group), _gather(dv, group)
+            return dq, gather_groups(dk, group), gather_groups(dv, group)
         # The kernel leaves alone what is masked.
         saved.numerators.tril_()
     scaled = torch.div(_flat(dy), saved.total)
     delta = arith.fold(scaled.mul(saved.output)).double()[..., None]
     slope = arith.quantise(scaled)
-    keys, values = _spread(saved.key.values, group), _spread(saved.value.values, group)
+    keys, values = spread_groups(saved.key.values, group), spread_groups(saved.value.values, group)
     dq, dk, dv = (torch.empty_like(scaled) for _ in range(3))
     for part in _groups(batch * heads, length):
         wide = saved.numerators[part].double()
@@ -152,12 +153,12 @@ def causal_attention_backward(dy: Tensor, saved: Attended) -> tuple[Tensor, Tens
     dk.mul_(_LN_2)
     return (
         dq.view(saved.shape),
-        _gather(dk.view(saved.shape), group),
-        _gather(dv.view(saved.shape), group),
+        gather_groups(dk.view(saved.shape), group),
+        gather_groups(dv.view(saved.shape), group),
     )
 
 
-def _gather(x: Tensor, group: int) -> Tensor:
+def gather_groups(x: Tensor, group: int) -> Tensor:
     """Return the folds over the query heads of each group: ``(batch, heads/group, T, size)``."""
     if group == 1:
         return x

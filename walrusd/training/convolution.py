@@ -1,6 +1,7 @@
 """Convolution as a matrix product of patches, and average pooling. Layout ``(n, c, h, w)``."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,12 +11,14 @@ from walrusd.training.arith import Operand
 from walrusd.training.native import shaped
 from walrusd.training.strict import round_to_float32
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Patches:
+class Patches(Generic[T]):
     """What a convolution's gradient needs: the quantised patches and the sizes around them."""
 
-    operand: Operand
+    operand: T
     shape: tuple[int, int, int, int]
     kernel: int
     padding: int
@@ -36,11 +39,11 @@ class Padded:
     kernel: int
     padding: int
 
-    def to_patches(self) -> Patches:
+    def to_patches(self) -> Patches[Operand]:
         """Return what the definition needs."""
         count, channels, high, wide = self.images.shape
         sides = high - 2 * self.padding, wide - 2 * self.padding
-        patches = Operand(_cut_patches(self.images, self.kernel, 0), arith.BITS)
+        patches = Operand(cut_patches(self.images, self.kernel, 0), arith.BITS)
         return Patches(patches, (count, channels, *sides), self.kernel, self.padding)
 
 
@@ -48,8 +51,11 @@ def _pad(x: Tensor, padding: int) -> Tensor:
     return torch.nn.functional.pad(x, (padding,) * 4) if padding else x
 
 
-def _cut_patches(x: Tensor, kernel: int, padding: int) -> Tensor:
+def cut_patches(x: Tensor, kernel: int, padding: int) -> Tensor:
     """Return ``(n·h'·w', c·k·k)``: a row per output place; channel, then kernel row and column."""
+    found = shaped.cut_patches(x, kernel, padding)
+    if found is not None:
+        return found
     windows = _pad(x, padding).unfold(2, kernel, 1).unfold(3, kernel, 1)
     count, channels, height, width = windows.shape[:4]
     rows = windows.permute(0, 2, 3, 1, 4, 5)
@@ -58,7 +64,7 @@ def _cut_patches(x: Tensor, kernel: int, padding: int) -> Tensor:
 
 def conv2d(
     x: Tensor, weight: Operand, bias: Tensor, *, kernel: int, padding: int
-) -> tuple[Tensor, Patches | Padded]:
+) -> tuple[Tensor, Patches[Operand] | Padded]:
     """Return ``(n, outputs, h', w')``: ``RN32(mm(patches, Wᵀ) + b)``.
 
     ``weight`` holds the matrix ``(outputs, c·k·k)``; the stride is 1.
@@ -70,14 +76,14 @@ def conv2d(
     found = _convolve(x, weight, bias, kernel, padding)
     if found is not None:
         return found
-    operand = arith.quantise(_cut_patches(x, kernel, padding))
+    operand = arith.quantise(cut_patches(x, kernel, padding))
     saved = Patches(operand, (count, channels, height, width), kernel, padding)
     y = arith.mm(operand, weight, transpose_b=True).add_(bias)
     return y.view(count, *saved.output_sides, -1).permute(0, 3, 1, 2).contiguous(), saved
 
 
 def conv2d_backward(
-    dy: Tensor, saved: Patches | Padded, weight: Operand, *, need_dx: bool
+    dy: Tensor, saved: Patches[Operand] | Padded, weight: Operand, *, need_dx: bool
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients by input (if needed), weight matrix ``(outputs, c·k·k)`` and bias.
 
@@ -95,7 +101,7 @@ def conv2d_backward(
     bias = arith.sum_rows(operand)
     if not need_dx:
         return None, gradient, bias
-    return _paste_patches(arith.mm(operand, weight), saved), gradient, bias
+    return paste_patches(arith.mm(operand, weight), saved), gradient, bias
 
 
 def _convolve(
@@ -126,7 +132,11 @@ def _convolve_backward(
     return None if bias is None else (*found, bias)
 
 
-def _paste_patches(parts: Tensor, saved: Patches) -> Tensor:
+def paste_patches(parts: Tensor, saved: Patches[T]) -> Tensor:
+    """Return images: from zeros, the columns of ``parts`` are added offset by offset, in order."""
+    found = shaped.paste_patches(parts, saved.shape, saved.kernel, saved.padding)
+    if found is not None:
+        return found
     count, channels, height, width = saved.shape
     high, wide = saved.output_sides
     kernel, padding = saved.kernel, saved.padding

@@ -1,6 +1,6 @@
 """Golden hashes of the operations of ``selftest.py``. The tests derive them from NumPy.
 
-They define profile ``exact-q20/1``: a change here is another profile.
+They define the profiles ``exact-q20/1`` and ``exact-q8r/1``: a change here is another profile.
 """
 
 GOLDEN: dict[str, str] = {
@@ -15,4 +15,7 @@ GOLDEN: dict[str, str] = {
     "divide": "a630541ef2a766edb3279465933364b5fcde344282bae4ded1d8948b05b8756b",
     "cross_entropy": "2e47ca97e4ed3fb771df197f00a85c09eeee902b08a74b450052b7a4f1cc7e85",
     "sgd": "2fbb5b25f25e8162a99bed21de25a63d052c9048c10cd58b4562385a64116483",
+    "line_mm": "0eed05830c6fcf4c2b095fec1b781780546a05179e286da3c23fc8a6dc7c2a67",
+    "line_mm_limit": "73054beb340e102eb7bcfae5759e8f8a2e74aac8c4d4b1b1e30d4651450f989a",
+    "line_attention": "afe9e4f04190621087654d1397c0d8e6b4f8450540968903827a173aecedf6bb",
 }

@@ -209,7 +209,7 @@ class Conv2d:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return ``(rows, outputs, height, width)``."""
-        return convolution.conv2d(
+        return prepared.profile.conv2d(
             x,
             prepared.operands[self._weight],
             prepared.weights[self._bias],
@@ -222,7 +222,8 @@ class Conv2d:
     ) -> Tensor | None:
         """Add both gradients; return the input's if needed."""
         weight = prepared.operands[self._weight]
-        dx, dweight, dbias = convolution.conv2d_backward(dy, tape, weight, need_dx=need_dx)
+        conv2d_backward = prepared.profile.conv2d_backward
+        dx, dweight, dbias = conv2d_backward(dy, tape, weight, need_dx=need_dx)
         gradients.add(self._weight, dweight)
         gradients.add(self._bias, dbias)
         return dx

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from walrusd.training import arith, attention, elementwise
-from walrusd.training.arith import Operand
+from walrusd.training import attention, elementwise
 from walrusd.training.layers import Tape
 from walrusd.training.layerspec import AttentionSpec, GatedSpec, LinearSpec
 from walrusd.training.lora import LoraSpec
 from walrusd.training.prepared import Gradients, MicroBatch, Prepared
+from walrusd.training.profiles import GridOperand
 from walrusd.training.rope import compute_rope_tables
 
 
@@ -18,8 +18,8 @@ from walrusd.training.rope import compute_rope_tables
 class Mapped:
     """What a map's gradient needs: the quantised input, and the adapter's quantised middle."""
 
-    operand: Operand
-    middle: Operand | None
+    operand: GridOperand
+    middle: GridOperand | None
 
 
 class Map:
@@ -38,15 +38,16 @@ class Map:
         self._scale = lora.scale if adapted and lora is not None else None
         self._down, self._up = f"{spec.name}.lora_a", f"{spec.name}.lora_b"
 
-    def forward(self, operand: Operand, prepared: Prepared) -> tuple[Tensor, Mapped]:
+    def forward(self, operand: GridOperand, prepared: Prepared) -> tuple[Tensor, Mapped]:
         """Return ``(rows, outputs)`` for a quantised ``(rows, inputs)``."""
-        y = arith.mm(operand, prepared.operands[self._weight], transpose_b=True)
+        profile, operands = prepared.profile, prepared.operands
+        y = profile.mm(operand, operands[self._weight], transpose_b=True)
         if self._bias is not None:
             y.add_(prepared.weights[self._bias])
         if self._scale is None:
             return y, Mapped(operand, None)
-        middle = arith.quantise(arith.mm(operand, prepared.operands[self._down], transpose_b=True))
-        change = arith.mm(middle, prepared.operands[self._up], transpose_b=True)
+        middle = profile.quantise(profile.mm(operand, operands[self._down], transpose_b=True))
+        change = profile.mm(middle, operands[self._up], transpose_b=True)
         return y.add_(change.mul_(self._scale)), Mapped(operand, middle)
 
     def backward(
@@ -59,21 +60,22 @@ class Map:
         need_dx: bool,
     ) -> Tensor | None:
         """Add the gradients; return ``(rows, inputs)`` if ``need_dx``."""
-        operand = arith.quantise(dy)
+        profile, operands = prepared.profile, prepared.operands
+        operand = profile.quantise(dy)
         if gradients.wants(self._weight):
-            gradients.add(self._weight, arith.mm(operand, saved.operand, transpose_a=True))
+            gradients.add(self._weight, profile.mm(operand, saved.operand, transpose_a=True))
         if self._bias is not None and gradients.wants(self._bias):
-            gradients.add(self._bias, arith.sum_rows(operand))
-        dx = arith.mm(operand, prepared.operands[self._weight]) if need_dx else None
+            gradients.add(self._bias, profile.sum_rows(operand))
+        dx = profile.mm(operand, operands[self._weight]) if need_dx else None
         if self._scale is None or saved.middle is None:
             return dx
-        change = arith.quantise(dy.mul(self._scale))
-        gradients.add(self._up, arith.mm(change, saved.middle, transpose_a=True))
-        middle = arith.quantise(arith.mm(change, prepared.operands[self._up]))
-        gradients.add(self._down, arith.mm(middle, saved.operand, transpose_a=True))
+        change = profile.quantise(dy.mul(self._scale))
+        gradients.add(self._up, profile.mm(change, saved.middle, transpose_a=True))
+        middle = profile.quantise(profile.mm(change, operands[self._up]))
+        gradients.add(self._down, profile.mm(middle, saved.operand, transpose_a=True))
         if dx is None:
             return None
-        return dx.add_(arith.mm(middle, prepared.operands[self._down]))
+        return dx.add_(profile.mm(middle, operands[self._down]))
 
 
 class Linear:
@@ -84,7 +86,8 @@ class Linear:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output with the last axis replaced."""
-        y, saved = self._map.forward(arith.quantise(x.reshape(-1, self._map.inputs)), prepared)
+        operand = prepared.profile.quantise(x.reshape(-1, self._map.inputs))
+        y, saved = self._map.forward(operand, prepared)
         return y.view(*x.shape[:-1], -1), saved
 
     def backward(
@@ -118,14 +121,14 @@ class Attention:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return ``(rows, T, width)``."""
-        operand = arith.quantise(x.reshape(-1, self._spec.width))
+        operand = prepared.profile.quantise(x.reshape(-1, self._spec.width))
         mapped = [each.forward(operand, prepared) for each in self._maps]
         query, key, value = (self._split(y, x.shape[0]) for y, _saved in mapped)
         if self._tables is not None:
             cosine, sine = (table.to(x.device) for table in self._tables)
             query, key = (attention.rotate(part, cosine, sine) for part in (query, key))
-        attended, saved = attention.causal_attention(query, key, value)
-        joined = arith.quantise(self._join(attended))
+        attended, saved = prepared.profile.attend(query, key, value)
+        joined = prepared.profile.quantise(self._join(attended))
         y, saved_output = self._output.forward(joined, prepared)
         return y.view(x.shape), ([part for _y, part in mapped], saved, saved_output)
 
@@ -138,7 +141,7 @@ class Attention:
         flat = dy.reshape(-1, self._spec.width)
         joined = self._output.backward(flat, saved_output, prepared, gradients, need_dx=True)
         assert joined is not None
-        dq, dk, dv = attention.causal_attention_backward(self._split(joined, rows), saved)
+        dq, dk, dv = prepared.profile.attend_backward(self._split(joined, rows), saved)
         if self._tables is not None:
             cosine, sine = (table.to(dy.device) for table in self._tables)
             dq, dk = (attention.rotate(part, cosine, sine.neg()) for part in (dq, dk))
@@ -158,11 +161,11 @@ class Gated:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output in the shape of the input."""
-        operand = arith.quantise(x.reshape(-1, self._gate.inputs))
+        operand = prepared.profile.quantise(x.reshape(-1, self._gate.inputs))
         gate, saved_gate = self._gate.forward(operand, prepared)
         up, saved_up = self._up.forward(operand, prepared)
         active, share = elementwise.silu(gate)
-        inner = arith.quantise(active.mul(up))
+        inner = prepared.profile.quantise(active.mul(up))
         y, saved_down = self._down.forward(inner, prepared)
         return y.view(x.shape), (saved_gate, saved_up, saved_down, gate, share, active, up)
 

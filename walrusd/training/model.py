@@ -5,7 +5,6 @@ from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
 from walrusd.training import arith, layers, linear
-from walrusd.training.arith import Operand
 from walrusd.training.layers import Layer, run_backward, run_forward
 from walrusd.training.layerspec import (
     ActivationSpec,
@@ -25,20 +24,23 @@ from walrusd.training.layerspec import (
 from walrusd.training.lora import LoraSpec
 from walrusd.training.losses import cross_entropy, mean_squared_error
 from walrusd.training.modelspec import ModelSpec
+from walrusd.training.plan import EXACT_Q20
 from walrusd.training.prepared import Gradients, MicroBatch, Named, Prepared, quantise_matrices
+from walrusd.training.profiles import PROFILES, GridOperand, Profile
 from walrusd.training.strict import round_to_float32
 
 
 class Model:
     """The layers of a spec. It holds the frozen weights, if any; every step brings the others."""
 
-    def __init__(self, spec: ModelSpec, loss: str, frozen: Named) -> None:
+    def __init__(self, spec: ModelSpec, loss: str, frozen: Named, profile: Profile) -> None:
+        self._profile = profile
         self._layers = [build_layer(layer, spec.lora) for layer in spec.layers]
         self._mean_squared = loss == "mse"
         self._trained = frozenset(tensor.name for tensor in spec.tensors())
         self._lowest = self._find_lowest(spec)
         self._frozen = frozen
-        self._frozen_operands: dict[str, Operand] = quantise_matrices(frozen)
+        self._frozen_operands: dict[str, GridOperand] = quantise_matrices(frozen, profile)
 
     def _find_lowest(self, spec: ModelSpec) -> int:
         """Return the first layer with a trained tensor: gradients need not go below it."""
@@ -54,8 +56,8 @@ class Model:
         Raises:
             NonFiniteValue: if a weight is NaN or infinite.
         """
-        operands = self._frozen_operands | quantise_matrices(weights)
-        return Prepared(self._frozen | weights, operands)
+        operands = self._frozen_operands | quantise_matrices(weights, self._profile)
+        return Prepared(self._frozen | weights, operands, self._profile)
 
     def outputs(self, prepared: Prepared, inputs: Tensor) -> Tensor:
         """Return the outputs for a batch of rows, nothing dropped."""
@@ -136,7 +138,12 @@ def build_layer(  # noqa: PLR0911 - one a kind
             return layers.Flatten()
 
 
-def build_model(spec: ModelSpec, loss: str, frozen: Named | None = None) -> Model:
-    """Return the model that ``spec`` declares; with LoRA, ``frozen`` holds the base weights."""
-    held = frozen or {}
-    return Model(spec, loss, {name: torch.as_tensor(tensor) for name, tensor in held.items()})
+def build_model(
+    spec: ModelSpec, loss: str, frozen: Named | None = None, profile: str = EXACT_Q20
+) -> Model:
+    """Return the model that ``spec`` declares; with LoRA, ``frozen`` holds the base weights.
+
+    ``profile`` is the plan's name of the arithmetic.
+    """
+    held = {name: torch.as_tensor(tensor) for name, tensor in (frozen or {}).items()}
+    return Model(spec, loss, held, PROFILES[profile])

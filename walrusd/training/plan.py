@@ -29,8 +29,13 @@ from walrusd.training.optimspec import (
 from walrusd.training.schedule import ScheduleSpec, read_schedule
 from walrusd.training.strict import Fields, canonical_json
 
-PROFILE = "exact-q20/1"
+EXACT_Q20 = "exact-q20/1"
 """20-bit grid per tensor, one float64 product per 8192 terms."""
+
+EXACT_Q8R = "exact-q8r/1"
+"""8-bit grid per row and per column, sums of integers: faster, and coarser."""
+
+PROFILES = (EXACT_Q20, EXACT_Q8R)
 
 LOSSES = ("softmax-cross-entropy", "mse")
 MAX_BATCH = 65_536
@@ -72,6 +77,7 @@ class Plan:
     loss: str = "softmax-cross-entropy"
     schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
     clipping: ClippingSpec | None = None
+    profile: str = EXACT_Q20
 
     @property
     def batch(self) -> int:
@@ -117,7 +123,7 @@ class Plan:
         """Return the JSON form."""
         return {
             "version": 1,
-            "profile": PROFILE,
+            "profile": self.profile,
             "model": self.model.to_json(),
             "init_seed": self.init_seed.hex(),
             "loss": self.loss,
@@ -165,7 +171,7 @@ def read_plan(document: Any) -> Plan:
     """
     fields = Fields(document, "")
     fields.integer("version", 1, 1)
-    fields.choice("profile", PROFILE)
+    profile = fields.choice("profile", *PROFILES)
     batch = fields.integer("batch", 1, MAX_BATCH)
     micro_batches = fields.integers("micro_batches", 1, MAX_BATCH, range(1, MAX_BATCH + 1))
     steps = fields.integer("steps", 1, MAX_SEGMENTS * MAX_SEGMENT_STEPS)
@@ -181,6 +187,7 @@ def read_plan(document: Any) -> Plan:
         loss=fields.choice("loss", *LOSSES),
         schedule=_read_schedule(fields),
         clipping=read_clipping(fields),
+        profile=profile,
     )
     if plan.batch != batch:
         raise fields.refuse("micro_batches", f"sizes that add up to the batch of {batch}")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from walrusd.training import arith
-from walrusd.training.arith import Operand
+from walrusd.training.profiles import GridOperand, Profile
 from walrusd.training.random import draw_kept
 
 Named = dict[str, Tensor]
@@ -18,16 +17,18 @@ class Prepared:
     """All weights of one step, and their quantised matrices, shared by its micro-batches."""
 
     weights: Mapping[str, Tensor]
-    operands: Mapping[str, Operand]
+    operands: Mapping[str, GridOperand]
+    profile: Profile
 
 
-def quantise_matrices(weights: Named) -> dict[str, Operand]:
+def quantise_matrices(weights: Named, profile: Profile) -> dict[str, GridOperand]:
     """Return the operands of all tensors of two axes.
 
     Raises:
         NonFiniteValue: if a weight is NaN or infinite.
     """
-    return {name: arith.quantise(tensor) for name, tensor in weights.items() if tensor.dim() > 1}
+    matrices = {name: tensor for name, tensor in weights.items() if tensor.dim() > 1}
+    return {name: profile.quantise(tensor) for name, tensor in matrices.items()}
 
 
 @dataclass(frozen=True)

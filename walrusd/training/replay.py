@@ -70,7 +70,7 @@ def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
     check_weights(plan, weights)
     if rows.count < 1:
         raise MalformedData("there are no rows to evaluate")
-    model = build_model(plan.model, plan.loss)
+    model = build_model(plan.model, plan.loss, profile=plan.profile)
     prepared = model.prepare({name: torch.from_numpy(value) for name, value in weights.items()})
     piece = max(1, EVALUATION_PLACES // math.prod(plan.model.output_shape[:-1]))
     correct = places = 0

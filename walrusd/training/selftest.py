@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import DeviceRefused
-from walrusd.training import arith, losses
+from walrusd.training import arith, line_attention, lines, losses
 from walrusd.training.arith import Operand
 from walrusd.training.golden import GOLDEN
 from walrusd.training.native import library
@@ -105,6 +105,32 @@ def _sgd() -> list[Tensor]:
     return [weights["w"], momenta["w"]]
 
 
+def _line_mm() -> list[Tensor]:
+    a = lines.quantise(_wide("mm-a", 96, 700))
+    b = lines.quantise(_wide("mm-b", 700, 80))
+    c = lines.quantise(_wide("mm-c", 96, 80))
+    return [
+        lines.mm(a, b),
+        lines.mm(c, b, transpose_b=True),
+        lines.mm(a, c, transpose_a=True),
+    ]
+
+
+def _line_mm_limit() -> list[Tensor]:
+    """Integers up to the largest, 256, in terms that cancel."""
+    a = _uniform("lim-a", 24, 4096).mul(255.984375)
+    b = _uniform("lim-b", 4096, 40).mul(255.0).round()
+    nudge = _uniform("lim-n", 4096, 40).sign()
+    left, right = torch.cat([a, a], 1), torch.cat([b, nudge.sub(b)], 0)
+    return [lines.mm(lines.quantise(left), lines.quantise(right))]
+
+
+def _line_attention() -> list[Tensor]:
+    query, key, value, dy = (_uniform(name, 1, 2, 150, 24) for name in "qkvd")
+    output, saved = line_attention.causal_attention(query.mul(6.0), key.mul(6.0), value)
+    return [output, *line_attention.causal_attention_backward(dy, saved)]
+
+
 OPERATIONS: dict[str, Callable[[], list[Tensor]]] = {
     "quantise": _quantise,
     "mm": _mm,
@@ -117,6 +143,9 @@ OPERATIONS: dict[str, Callable[[], list[Tensor]]] = {
     "divide": _divide,
     "cross_entropy": _cross_entropy,
     "sgd": _sgd,
+    "line_mm": _line_mm,
+    "line_mm_limit": _line_mm_limit,
+    "line_attention": _line_attention,
 }
 
 

@@ -67,7 +67,7 @@ class _Run:
         self._plan = plan
         self._seed = seed
         self._rows = rows
-        self._model = build_model(plan.model, plan.loss, _to_torch(frozen))
+        self._model = build_model(plan.model, plan.loss, _to_torch(frozen), plan.profile)
         # What ``deserialize_state`` made belongs to this run, and is stepped where it lies.
         self._weights = _share(start.weights)
         slots = [_share(slot) for slot in start.slots]

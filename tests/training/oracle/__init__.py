@@ -3,6 +3,7 @@
 NumPy and Python's integers alone: nothing here imports what it is compared with.
 """
 
+from . import lines
 from .arithmetic import (
     exact_product,
     exp,
@@ -34,6 +35,7 @@ __all__ = [
     "gradients",
     "grid",
     "hash_arrays",
+    "lines",
     "log",
     "mean",
     "mm",

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from .arithmetic import F32, f32, fold, mm, sum_rows
+from .arithmetic import F32, f32, fold
 
 
-def conv2d(x, weight, bias, padding):
-    """``x`` is ``(n, channels, height, width)``; ``weight`` is ``(out, channels, k, k)``."""
+def conv2d(products, x, weight, bias, padding):
+    """``x`` is ``(n, channels, height, width)``; ``weight`` is ``(out, channels, k, k)``.
+
+    ``products`` has the ``mm`` and ``sum_rows`` of the profile.
+    """
+    mm, sum_rows = products.mm, products.sum_rows
     count, channels, height, width = x.shape
     outputs, _, size, _ = weight.shape
     high, wide = height + 2 * padding - size + 1, width + 2 * padding - size + 1

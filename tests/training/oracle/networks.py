@@ -5,15 +5,22 @@ import math
 import mpmath
 import numpy as np
 
-from . import attention, convolution, elementwise, losses, norms
-from .arithmetic import F32, f32, fold_rows, mm, sum_rows
+from . import arithmetic, attention, convolution, elementwise, lines, losses, norms
+from .arithmetic import F32, f32, fold_rows
 from .stream import kept
+
+PROFILES = {
+    "exact-q20/1": (arithmetic, attention.causal_attention),
+    "exact-q8r/1": (lines, lines.causal_attention),
+}
+"""Products and column sums, and attention."""
 
 
 class Net:
     """One micro-batch's forward pass; ``grads`` fills when the returned function runs."""
 
-    def __init__(self, model, weights, drops):
+    def __init__(self, profile, model, weights, drops):
+        self.products, self.causal_attention = PROFILES[profile]
         self.model, self.w, self.drops = model, weights, drops
         self.lora = model.get("lora")
         self.grads = {}
@@ -26,6 +33,7 @@ class Net:
 
     def linear(self, name, x, weight=None):
         """``x`` is a matrix of rows."""
+        mm, sum_rows = self.products.mm, self.products.sum_rows
         weight = weight or f"{name}.weight"
         bias = self.w.get(f"{name}.bias")
         y = mm(x, self.w[weight].T)
@@ -96,7 +104,8 @@ class Net:
             name = f"conv{index:02d}"
             kernel = self.model["kernel"]
             weight = self.w[f"{name}.weight"].reshape(outputs, -1, kernel, kernel)
-            x, back = convolution.conv2d(x, weight, self.w[f"{name}.bias"], kernel // 2)
+            bias = self.w[f"{name}.bias"]
+            x, back = convolution.conv2d(self.products, x, weight, bias, kernel // 2)
             backs.append(self._store(name, back))
             x, back = elementwise.relu(x)
             backs.append(back)
@@ -166,7 +175,7 @@ class Net:
         if not gpt2:
             tables = rope_tables(length, size, m["rope_base"])
             (q, turns[0]), (k, turns[1]) = (attention.rotate(part, *tables) for part in (q, k))
-        y, back_attention = attention.causal_attention(q, k, v)
+        y, back_attention = self.causal_attention(q, k, v)
         y, back_output = self.linear(f"{name}.output", join(y))
         y, back_drop = self.drop(name, y, m["dropout"], shape)
 

@@ -88,7 +88,7 @@ class Run:
         for micro, size in enumerate(plan["micro_batches"]):
             inputs, labels = self.decode(order[start : start + size])
             start += size
-            net = Net(plan["model"], self.weights, (seed, step, micro))
+            net = Net(plan["profile"], plan["model"], self.weights, (seed, step, micro))
             logits, backward = getattr(net, plan["model"]["kind"])(inputs)
             scale = F32(1.0 / (plan["batch"] * (len(labels) // size)))
             losses, gradient = cross_entropy(logits, labels, scale)

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith, attention, clipping, convolution, elementwise, norms
+from walrusd.training import (
+    arith,
+    attention,
+    clipping,
+    convolution,
+    elementwise,
+    line_attention,
+    line_convolution,
+    lines,
+    norms,
+)
 from walrusd.training.native import library
 from walrusd.training.optim import AdamW
 from walrusd.training.optimspec import AdamWSpec
@@ -99,6 +109,35 @@ def _finite() -> list[Tensor]:
     return [torch.tensor(met)]
 
 
+def _lines() -> list[Tensor]:
+    """Odd sizes, both ways to read an operand, and more terms than 32 bits hold."""
+    a, b = (lines.quantise(_draw(name, 77, 601)) for name in ("a", "b"))
+    full = lines.quantise(torch.full((7, 16_500), 255.75))
+    return [
+        lines.mm(a, b, transpose_b=True),
+        lines.mm(a, b, transpose_a=True),
+        lines.mm(full, full, transpose_b=True),
+        a.units(-1),
+        a.units(-2),
+    ]
+
+
+def _line_attention() -> list[Tensor]:
+    q, dy = _draw("q", 2, 6, 75, 21), _draw("dy", 2, 6, 75, 21)
+    k, v = _draw("k", 2, 3, 75, 21), _draw("v", 2, 3, 75, 21)
+    output, saved = line_attention.causal_attention(q, k, v)
+    return [output, *line_attention.causal_attention_backward(dy, saved)]
+
+
+def _line_convolution() -> list[Tensor]:
+    x, dy = _draw("x", 4, 3, 13, 11), _draw("dy", 4, 9, 13, 11)
+    weight = lines.quantise(_draw("weight", 9, 27))
+    y, saved = line_convolution.conv2d(x, weight, _draw("bias", 9), kernel=3, padding=1)
+    dx, *rest = line_convolution.conv2d_backward(dy, saved, weight, need_dx=True)
+    assert dx is not None
+    return [y, dx, *rest]
+
+
 OPERATIONS: tuple[Operation, ...] = (
     _attention,
     _convolution,
@@ -107,6 +146,9 @@ OPERATIONS: tuple[Operation, ...] = (
     _adamw,
     _clipping,
     _finite,
+    _lines,
+    _line_attention,
+    _line_convolution,
 )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-VERSION = 1
+VERSION = 2
 """Of the functions and their parameters; the library must say the same."""
 
 SWITCH = "WALRUSD_NATIVE"
@@ -58,6 +58,12 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "cross_entropy": (P, P, P, P, N, N, F),
     "sgd": (P, P, P, N, F, F),
     "adamw": (P, P, P, P, N, F, F, F, F, F),
+    "cut_patches": (P, P, P),
+    "paste_patches": (P, P, P),
+    "find_units": (P, N, N, N, P, P),
+    "line_product": (P, N, N, P, P, N, N, P, P, N, N, N),
+    "line_attention": (P, P, P, P, P, P, P, P, P, P),
+    "line_attention_backward": (P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, F, F),
 }
 """Every function by name, with the types of its parameters. All return an int, 0 for done."""
 

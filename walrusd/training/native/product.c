@@ -78,13 +78,23 @@
 /* 0 none of them, 1 AVX2, 2 AVX-512. */
 static int highest_level = 2;
 
-const product_kernels *get_product_kernels(void)
+int get_product_level(void)
 {
 #if X86
     if (highest_level >= 2 && __builtin_cpu_supports("avx512f"))
-        return &kernels_avx512;
+        return 2;
     if (highest_level >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &kernels_avx2;
+        return 1;
+#endif
+    return 0;
+}
+
+const product_kernels *get_product_kernels(void)
+{
+#if X86
+    int level = get_product_level();
+    if (level > 0)
+        return level == 2 ? &kernels_avx512 : &kernels_avx2;
 #endif
     return NULL;
 }
@@ -116,9 +126,10 @@ void *get_scratch(int slot, int64_t bytes)
 
 enum { SLOT_LEFT, SLOT_RIGHT, SLOT_SUM };
 
-/* A left block of so many rows, and depth steps of so many terms: two right panels of a step fit
-   the second-level cache, so that left panels stream past them. */
-#define BLOCK_ROWS 1024
+/* A left block of so many values, which the third-level cache holds, and depth steps of so many
+   terms: two right panels of a step fit the second-level cache, and left panels stream past them. */
+#define BLOCK_VALUES (1 << 19)
+#define LEAST_ROWS 96
 #define STEP_DEPTH 1024
 #define STEP_PANELS 2
 
@@ -187,13 +198,13 @@ static void multiply_block(product *all, int64_t top, int64_t bottom, int64_t fi
 static void multiply_range(void *context, int64_t begin, int64_t end)
 {
     product *all = context;
-    if (all->by_columns) {
-        for (int64_t row = 0; row < all->rows; row += BLOCK_ROWS)
-            multiply_block(all, row, smaller(row + BLOCK_ROWS, all->rows), begin, end);
-        return;
-    }
-    for (int64_t row = begin; row < end; row += BLOCK_ROWS)
-        multiply_block(all, row, smaller(row + BLOCK_ROWS, end), 0, all->columns);
+    int64_t top = all->by_columns ? 0 : begin, bottom = all->by_columns ? all->rows : end;
+    int64_t first = all->by_columns ? begin : 0, last = all->by_columns ? end : all->columns;
+    int64_t step = BLOCK_VALUES / all->depth / LEAST_ROWS * LEAST_ROWS;
+    if (step < LEAST_ROWS)
+        step = LEAST_ROWS;
+    for (int64_t row = top; row < bottom; row += step)
+        multiply_block(all, row, smaller(row + step, bottom), first, last);
 }
 
 /* result[i][j] = RN32(Σ_p left(i, p) · right(p, j)), row-major. Element (i, p) of the left operand

@@ -37,6 +37,9 @@ typedef struct {
                      int64_t stride, int add);
 } product_kernels;
 
+/* The instruction set of products: 0 none of them, 1 AVX2, 2 AVX-512. */
+int get_product_level(void);
+
 /* The kernels of this processor, or NULL if it has none: torch is faster there. */
 const product_kernels *get_product_kernels(void);
 

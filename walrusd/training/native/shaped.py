@@ -168,3 +168,29 @@ def pool_backward(dy: Tensor, size: int, share: float) -> Tensor | None:
     dx = torch.empty((count, channels, high * size, wide * size))
     kernel(dy.data_ptr(), dx.data_ptr(), count * channels * high, wide, size, share)
     return dx
+
+
+def cut_patches(x: Tensor, kernel_side: int, padding: int) -> Tensor | None:
+    """Return the patches of images, a row for each output place."""
+    kernel = find_kernel("cut_patches", x)
+    if kernel is None or x.numel() == 0:
+        return None
+    x = x.contiguous()
+    count, channels, height, width = x.shape
+    places = (height + 2 * padding - kernel_side + 1) * (width + 2 * padding - kernel_side + 1)
+    patches = torch.empty((count * places, channels * kernel_side * kernel_side))
+    sizes = _numbers(count, channels, height, width, kernel_side, padding)
+    return None if kernel(x.data_ptr(), patches.data_ptr(), sizes) else patches
+
+
+def paste_patches(
+    patches: Tensor, shape: tuple[int, int, int, int], kernel_side: int, padding: int
+) -> Tensor | None:
+    """Return images of that shape: the sums of patches where they overlap."""
+    kernel = find_kernel("paste_patches", patches)
+    if kernel is None or patches.numel() == 0:
+        return None
+    patches = patches.contiguous()
+    x = torch.empty(shape)
+    sizes = _numbers(*shape, kernel_side, padding)
+    return None if kernel(patches.data_ptr(), x.data_ptr(), sizes) else x
