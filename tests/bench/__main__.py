@@ -15,17 +15,19 @@ from tests.bench.commitments import measure_commitments
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
+from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_quality
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench" / "results.json"
 
 
-def run_all(rounds: int) -> list[Measurement]:
+def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
     """Return every measurement; ``rounds`` is how often each is repeated."""
     with tempfile.TemporaryDirectory() as directory:
         return [
             *measure_training(rounds),
+            *(found.to_measurement() for found in quality),
             *measure_commitments(max(1, rounds // 3)),
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
@@ -59,14 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of the quality table")
+    parser.add_argument("--quality-steps", type=int, help="steps of its runs; those of the plans")
     options = parser.parse_args(arguments)
     before = os.getloadavg()[0]
-    measurements = run_all(options.rounds)
+    quality = measure_quality(options.seeds, steps=options.quality_steps)
+    measurements = run_all(options.rounds, quality)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     document = [found.to_json() for found in measurements]
     options.out.write_text(json.dumps(document, indent=1) + "\n")
     console = Console()
     console.print(make_table(measurements))
+    console.print(make_quality_table(quality))
     loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
     console.print(f"{loads}, on {os.cpu_count()} cores; results: {options.out}", soft_wrap=True)
     return 0

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from walrusd.training.data import DatasetRows
-from walrusd.training.plan import Plan, read_plan
+from walrusd.training.plan import EXACT_Q20, Plan, read_plan
 from walrusd.training.random import batch_rows
 from walrusd.training.trainer import decode_batch
 
@@ -20,7 +20,6 @@ CONTEXT = 256
 
 BASE = {
     "version": 1,
-    "profile": "exact-q20/1",
     "init_seed": SEED.hex(),
     "loss": "softmax-cross-entropy",
     "schedule": {"kind": "constant", "warmup_steps": 0},
@@ -98,9 +97,9 @@ MODELS: dict[str, dict[str, Any]] = {
 """What differs from ``BASE``."""
 
 
-def make_plan(name: str) -> Plan:
+def make_plan(name: str, profile: str = EXACT_Q20) -> Plan:
     """Return the plan of a model; its one segment is longer than any measurement."""
-    described = MODELS[name]
+    described = MODELS[name] | {"profile": profile}
     return read_plan(BASE | described | {"micro_batches": [described["batch"]]})
 
 

@@ -6,6 +6,16 @@ import pytest
 
 from tests.bench.__main__ import format_ratio, main
 from tests.bench.measure import Measurement, time_in_turns
+from tests.bench.quality import (
+    PROFILES,
+    Quality,
+    judge,
+    make_digit_subjects,
+    make_quality_table,
+    train_exactly,
+    train_ordinarily,
+)
+from walrusd.training.weights import init_weights
 
 
 def test_a_ratio_compares_with_the_baseline():
@@ -37,14 +47,36 @@ def test_measurements_take_turns_and_warm_up_first(monkeypatch):
     assert medians == [1000, 1000]
 
 
+def test_quality_is_compared_seed_by_seed():
+    found = Quality("m", "p", exact=(1.0, 2.5), ordinary=(1.25, 2.0))
+    assert (found.spread, found.difference, found.largest) == (0.75, 0.125, 0.5)
+    entry = found.to_measurement()
+    assert (entry.name, entry.value, entry.baseline) == ("quality.m.p", 1.75, 1.625)
+    assert make_quality_table([found]).row_count == 1
+
+
+def test_both_sides_of_the_quality_table_learn_the_same():
+    perceptron = make_digit_subjects()[0]
+    perceptron.document["steps"] = 21
+    plan, seed = perceptron.make_plan(1, PROFILES[0]), b"q" * 32
+    before = judge(perceptron, plan, init_weights(plan))
+    exact = judge(perceptron, plan, train_exactly(perceptron, plan, seed))
+    ordinary = judge(perceptron, plan, train_ordinarily(perceptron, plan, seed))
+    assert exact == pytest.approx(ordinary, abs=1e-3)
+    assert exact < before - 0.5
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_all_benchmarks_run(tmp_path):
-    assert main(["--rounds", "1", "--out", str(tmp_path / "results.json")]) == 0
+    few = ["--rounds", "1", "--seeds", "1", "--quality-steps", "45"]
+    assert main([*few, "--out", str(tmp_path / "results.json")]) == 0
     results = json.loads((tmp_path / "results.json").read_text())
     names = {"name", "value", "unit", "baseline", "ratio", "note"}
     assert all(set(entry) == names and entry["value"] > 0 for entry in results)
     assert {entry["name"].partition(".")[0] for entry in results} == {
         "training",
+        "quality",
         "pedersen",
         "paillier",
         "transaction",

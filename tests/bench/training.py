@@ -16,8 +16,8 @@ from tests.bench.models import MODELS, SEED, make_ordinary, make_plan, make_rows
 from walrusd.training import arith
 from walrusd.training.data import DatasetRows
 from walrusd.training.memory import keep_freed_memory
-from walrusd.training.native import kernels, library, shaped
-from walrusd.training.plan import Plan
+from walrusd.training.native import kernels, library, lines, shaped
+from walrusd.training.plan import EXACT_Q8R, Plan
 from walrusd.training.state import (
     compute_state_root,
     deserialize_state,
@@ -43,6 +43,12 @@ PARTS = {
     "attention_backward": "attention",
     "quantise": "rounding to grids",
     "quantise_padded": "rounding to grids",
+    "line_product": "products",
+    "line_attention": "attention",
+    "line_attention_backward": "attention",
+    "find_units": "rounding to grids",
+    "cut_patches": "patches",
+    "paste_patches": "patches",
     "sgd": "optimizer",
     "adamw": "optimizer",
 }
@@ -125,11 +131,11 @@ def timed_kernels(spent: Counter[str]) -> Iterator[None]:
 
         return call
 
-    kernels.find_kernel = shaped.find_kernel = find_kernel
+    kernels.find_kernel = shaped.find_kernel = lines.find_kernel = find_kernel
     try:
         yield
     finally:
-        kernels.find_kernel = shaped.find_kernel = honest
+        kernels.find_kernel = shaped.find_kernel = lines.find_kernel = honest
 
 
 def profile(name: str, step: Callable[[], object], rounds: int) -> list[Measurement]:
@@ -152,15 +158,16 @@ def profile(name: str, step: Callable[[], object], rounds: int) -> list[Measurem
 
 
 def measure_model(name: str, rounds: int) -> list[Measurement]:
-    """Return the ratio to ordinary torch with one thread and with two, and a profile."""
+    """Return the ratios to ordinary torch with one thread and with two, and where time goes."""
     plan = make_plan(name)
     rows = make_rows(plan)
     exact, ordinary = make_exact(plan, rows), make_ordinary(name, plan, rows)
+    fast = make_exact(make_plan(name, EXACT_Q8R), rows)
     ends, folds = make_ends(plan), make_folds(plan)
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        step, baseline = time_in_turns([exact, ordinary], rounds)
+        step, narrow, baseline = time_in_turns([exact, fast, ordinary], rounds)
         (between,) = time_in_turns([ends], max(1, rounds // 3))
         (absorbing,) = time_in_turns([folds], rounds)
         share = between / SEGMENT_STEPS
@@ -174,6 +181,13 @@ def measure_model(name: str, rounds: int) -> list[Measurement]:
                 "with autograd, fused attention and torch's optimizer, in turns",
             ),
             Measurement(
+                f"training.{name}.q8r.{threads}_threads",
+                narrow + share,
+                "ms",
+                baseline,
+                f"the same in profile {EXACT_Q8R}",
+            ),
+            Measurement(
                 f"training.{name}.trace.{threads}_threads",
                 share + absorbing,
                 "ms",
@@ -183,19 +197,23 @@ def measure_model(name: str, rounds: int) -> list[Measurement]:
         ]
     torch.set_num_threads(1)
     found += profile(name, exact, rounds)
+    found += profile(f"{name}.q8r", fast, rounds)
     for variant, what in VARIANTS.items():
         with limited(variant):
-            step, baseline = time_in_turns([exact, ordinary], max(1, rounds // 3))
-        found.append(Measurement(f"training.{name}.{variant}", step, "ms", baseline, what))
+            step, narrow, baseline = time_in_turns([exact, fast, ordinary], max(1, rounds // 3))
+        found += [
+            Measurement(f"training.{name}.{variant}", step, "ms", baseline, what),
+            Measurement(f"training.{name}.q8r.{variant}", narrow, "ms", baseline, what),
+        ]
     return found
 
 
-def measure_memory(name: str) -> Measurement:
+def measure_memory(name: str, kind: str = "exact") -> Measurement:
     """Compare the peaks of two fresh processes, without what they hold before they build models."""
     peaks = []
-    for kind in ("exact", "ordinary"):
+    for side in (kind, "ordinary"):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.training_memory", name, kind],
+            [sys.executable, "-m", "tests.bench.training_memory", name, side],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -203,7 +221,7 @@ def measure_memory(name: str) -> Measurement:
         )
         peaks.append(float(done.stdout))
     return Measurement(
-        f"training.{name}.peak_memory",
+        f"training.{name}.peak_memory" if kind == "exact" else f"training.{name}.q8r.peak_memory",
         peaks[0],
         "MB",
         peaks[1],
@@ -238,6 +256,6 @@ def measure_training(rounds: int) -> list[Measurement]:
     found = measure_products(rounds)
     for name in MODELS:
         found += measure_model(name, max(1, rounds // 3) if name in SLOW else rounds)
-        found.append(measure_memory(name))
+        found += [measure_memory(name), measure_memory(name, "q8r")]
     torch.set_num_threads(before)
     return found

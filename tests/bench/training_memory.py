@@ -1,4 +1,4 @@
-"""``python -m tests.bench.training_memory MODEL exact|ordinary``: print the growth in MB."""
+"""``python -m tests.bench.training_memory MODEL exact|q8r|ordinary``: print the growth in MB."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 from tests.bench.models import make_ordinary, make_plan, make_rows
 from tests.bench.training import make_exact
 from walrusd.training.memory import keep_freed_memory
+from walrusd.training.plan import EXACT_Q8R, EXACT_Q20
 from walrusd.training.selftest import selftest
 
 STEPS = 3
@@ -24,7 +25,7 @@ def main() -> None:
     """Train a few steps."""
     name, kind = sys.argv[1:]
     torch.set_num_threads(1)
-    plan = make_plan(name)
+    plan = make_plan(name, EXACT_Q8R if kind == "q8r" else EXACT_Q20)
     rows = make_rows(plan)
     # Both sides have touched the libraries before the count begins.
     selftest()
@@ -33,11 +34,11 @@ def main() -> None:
     torch.optim.AdamW(warm.parameters()).step()
     torch.optim.SGD(warm.parameters(), momentum=0.5).step()
     before = read_memory("VmRSS")
-    if kind == "exact":
+    if kind == "ordinary":
+        step = make_ordinary(name, plan, rows)
+    else:
         keep_freed_memory()
         step = make_exact(plan, rows)
-    else:
-        step = make_ordinary(name, plan, rows)
     for _ in range(STEPS):
         step()
     print(read_memory("VmHWM") - before)

@@ -1,4 +1,4 @@
-"""The models in ordinary float64 torch with autograd: what exact gradients are compared with."""
+"""The models in ordinary torch with autograd: what exact gradients and runs are compared with."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,17 @@ from walrusd.training.modelspec import ModelSpec
 
 
 class Reference:
-    """A model's forward pass; ``weights`` are float64 leaves with gradients."""
+    """A model's forward pass; ``weights`` are leaves of type ``dtype`` with gradients."""
 
-    def __init__(self, spec: ModelSpec, weights: dict[str, Tensor]) -> None:
+    def __init__(
+        self, spec: ModelSpec, weights: dict[str, Tensor], dtype: torch.dtype = torch.float64
+    ) -> None:
         self.spec = spec
-        self.weights = {n: w.detach().double().requires_grad_(True) for n, w in weights.items()}
+        self.dtype = dtype
+        self.weights = {
+            name: weight.detach().clone().to(dtype).requires_grad_(True)
+            for name, weight in weights.items()
+        }
 
     def linear(self, x: Tensor, name: str, weight: str | None = None) -> Tensor:
         own, lora = self.weights, self.spec.lora
@@ -28,9 +34,9 @@ class Reference:
             case GptSpec():
                 return self.gpt(self.spec.family, inputs)
             case ConvnetSpec():
-                return self.convnet(self.spec.family, inputs.double())
+                return self.convnet(self.spec.family, inputs.to(self.dtype))
             case MlpSpec():
-                return self.perceptron(inputs.double(), len(self.spec.family.hidden) + 1)
+                return self.perceptron(inputs.to(self.dtype), len(self.spec.family.hidden) + 1)
         raise AssertionError("no reference for this family")
 
     def perceptron(self, x: Tensor, count: int) -> Tensor:
@@ -82,7 +88,10 @@ class Reference:
         if family.style == "llama":
             rates = float(family.rope_base) ** (-torch.arange(0, size, 2).double() / size)
             angles = torch.arange(length).double()[:, None] * rates
-            q, k = (turn(part, angles.cos(), angles.sin()) for part in (q, k))
+            q, k = (
+                turn(part, angles.cos().to(self.dtype), angles.sin().to(self.dtype))
+                for part in (q, k)
+            )
         group = family.heads // family.key_heads
         k, v = (part.repeat_interleave(group, 1) for part in (k, v))
         y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
