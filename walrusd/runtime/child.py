@@ -43,6 +43,8 @@ _PASSED_ENVIRONMENT = (
     "TMPDIR",
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
+    "WALRUSD_DEVICE",
+    "WALRUSD_PRODUCTS",
 )
 
 OnLine = Callable[[dict[str, Any]], Awaitable[None]]

@@ -10,12 +10,15 @@ All tensors are float32 unless said otherwise, on the CPU or a GPU. Constants gi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from walrusd.errors import NonFiniteValue, ProductBoundExceeded
+from walrusd.training import digits
+from walrusd.training.device import multiplies_by_int8
 from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
@@ -61,6 +64,8 @@ class Operand:
 
     values: Tensor
     bits: int
+    unit: Tensor | None = None
+    """The unit as a float64 number on the device, where products by digits need it."""
 
     @property
     def wide(self) -> Tensor:
@@ -94,7 +99,8 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     if x.numel() == 0:
         return Operand(x.double(), bits)
     if x.is_cuda or exponents_stay_on_device:
-        return Operand(_round_to_grid(x.double(), bits, x.abs().amax().double()), bits)
+        unit = compute_unit(x.abs().amax().double(), bits)
+        return Operand(_round_to_unit(x.double(), unit), bits, unit)
     if bits <= _FLOAT32_MAGIC_BITS:
         found = kernels.quantise(x, bits)
         if found is not None:
@@ -112,15 +118,20 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     return Operand(x.double().add_(magic).sub_(magic), bits)
 
 
-def _round_to_grid(wide: Tensor, bits: int, largest: Tensor) -> Tensor:
-    """Round float64 ``wide`` in place to the grids that ``largest``, broadcast to it, gives.
+def compute_unit(largest: Tensor, bits: int) -> Tensor:
+    """Return the units of grids with these largest magnitudes, both float64.
 
-    The units are made from the bits of the exponents, so nothing leaves the device:
-    ``frexp(a)[1]`` is the exponent field less 1022.
+    They are made from the bits of the exponents, so nothing leaves the device: ``frexp(a)[1]`` is
+    the exponent field less 1022.
     """
     field = largest.view(torch.int64).bitwise_right_shift(52).bitwise_and_(0x7FF)
     exponent = (field - (1022 + bits)).clamp_min_(MIN_UNIT_EXPONENT)
-    magic = (exponent + (52 + 1023)).bitwise_left_shift_(52).view(torch.float64).mul(1.5)
+    return (exponent + 1023).bitwise_left_shift_(52).view(torch.float64)
+
+
+def _round_to_unit(wide: Tensor, unit: Tensor) -> Tensor:
+    """Round float64 ``wide`` in place to multiples of ``unit``, broadcast to it."""
+    magic = unit.mul(1.5 * 2.0**52)
     return wide.add_(magic).sub_(magic)
 
 
@@ -133,7 +144,7 @@ def quantise_wide(x: Tensor, bits: int = BITS) -> Operand:
     largest = x.abs().amax((1, 2), keepdim=True)
     if not x.is_cuda and not bool(torch.isfinite(largest).all()):
         raise NonFiniteValue("a product's operand became NaN or infinite")
-    return Operand(_round_to_grid(x, bits, largest), bits)
+    return Operand(_round_to_unit(x, compute_unit(largest, bits)), bits)
 
 
 def _check_product(a: Operand, b: Operand, length: int) -> None:
@@ -163,13 +174,22 @@ def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool =
         if found is not None:
             return found
     left, right = left.double(), right.double()
-    if length <= BLOCK:
-        return torch.mm(left, right).float()
-    total = torch.mm(left[:, :BLOCK], right[:BLOCK])
+    multiply = _choose_product(a, b)
+    total = multiply(left[:, :BLOCK], right[:BLOCK])
     for start in range(BLOCK, length, BLOCK):
         part = slice(start, start + BLOCK)
-        total.add_(torch.mm(left[:, part], right[part]))
+        total.add_(multiply(left[:, part], right[part]))
     return total.float()
+
+
+def _choose_product(a: Operand, b: Operand) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the function for exact float64 products of two operands' values."""
+    unit_a, unit_b = a.unit, b.unit
+    if unit_a is None or unit_b is None or max(a.bits, b.bits) > digits.MAX_BITS:
+        return torch.mm
+    if not multiplies_by_int8(a.values.device):
+        return torch.mm
+    return lambda left, right: digits.multiply(left, unit_a, right, unit_b)
 
 
 def bmm_wide(

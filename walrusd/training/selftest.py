@@ -10,6 +10,7 @@ from torch import Tensor
 from walrusd.errors import DeviceRefused
 from walrusd.training import arith, line_attention, lines, losses
 from walrusd.training.arith import Operand
+from walrusd.training.device import find_device
 from walrusd.training.golden import GOLDEN
 from walrusd.training.native import library
 from walrusd.training.native.check import check_kernels
@@ -23,7 +24,7 @@ _PER_THREAD = 1 << 16
 
 
 def _uniform(name: str, *shape: int) -> Tensor:
-    return torch.from_numpy(compute_uniform(_SEED, 0, name, shape, 1.0))
+    return torch.from_numpy(compute_uniform(_SEED, 0, name, shape, 1.0)).to(find_device())
 
 
 def _wide(name: str, *shape: int) -> Tensor:
@@ -59,8 +60,9 @@ def _mm_limit() -> list[Tensor]:
     a = arith.quantise(_uniform("lim-a", 24, 4096)).values
     b = arith.quantise(_uniform("lim-b", 4096, 40)).values
     nudge = arith.quantise(_uniform("lim-n", 4096, 40)).values.sign().mul(units)
-    left = Operand(torch.cat([a, -a], 1), arith.BITS)
-    right = Operand(torch.cat([b, b + nudge], 0), arith.BITS)
+    unit = torch.tensor(units, dtype=torch.float64, device=a.device)
+    left = Operand(torch.cat([a, -a], 1), arith.BITS, unit)
+    right = Operand(torch.cat([b, b + nudge], 0), arith.BITS, unit)
     return [arith.mm(left, right)]
 
 
@@ -93,7 +95,7 @@ def _divide() -> list[Tensor]:
 
 def _cross_entropy() -> list[Tensor]:
     logits = _uniform("xent", 512, 10).mul(30.0)
-    labels = torch.arange(512).remainder(10)
+    labels = torch.arange(512, device=logits.device).remainder(10)
     return list(losses.cross_entropy(logits, labels, 2.0**-9))
 
 
@@ -153,7 +155,7 @@ def hash_tensors(tensors: list[Tensor]) -> str:
     """Return SHA-256, hexadecimal, over the canonical float32 bytes of ``tensors``."""
     state = hashlib.sha256()
     for tensor in tensors:
-        state.update((tensor + 0.0).contiguous().numpy().astype("<f4", copy=False).tobytes())
+        state.update((tensor + 0.0).contiguous().cpu().numpy().astype("<f4", copy=False).tobytes())
     return state.hexdigest()
 
 

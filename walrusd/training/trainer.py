@@ -9,6 +9,7 @@ from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
 from walrusd.training import arith
 from walrusd.training.clipping import clip_by_global_norm
 from walrusd.training.data import RowSource, decode_rows
+from walrusd.training.device import find_device
 from walrusd.training.model import build_model
 from walrusd.training.optim import build_optimizer
 from walrusd.training.plan import Plan, check_plan_for_rows
@@ -46,20 +47,20 @@ class SegmentResult:
     state_bytes: bytes
 
 
-def _to_torch(tensors: Tensors) -> Named:
-    return {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
+def _to_torch(tensors: Tensors, device: torch.device) -> Named:
+    return {name: torch.from_numpy(tensor.copy()).to(device) for name, tensor in tensors.items()}
 
 
-def _share(tensors: Tensors) -> Named:
-    return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+def _share(tensors: Tensors, device: torch.device) -> Named:
+    return {name: torch.from_numpy(tensor).to(device) for name, tensor in tensors.items()}
 
 
 def _to_numpy(named: Named) -> Tensors:
-    return {name: tensor.numpy() for name, tensor in named.items()}
+    return {name: tensor.cpu().numpy() for name, tensor in named.items()}
 
 
 class _Run:
-    """Weights and optimizer state as torch tensors, stepped in place."""
+    """Weights and optimizer state as torch tensors on the device, stepped in place."""
 
     def __init__(
         self, plan: Plan, seed: bytes, rows: RowSource, start: State, frozen: Tensors
@@ -67,10 +68,12 @@ class _Run:
         self._plan = plan
         self._seed = seed
         self._rows = rows
-        self._model = build_model(plan.model, plan.loss, _to_torch(frozen), plan.profile)
+        self._device = find_device()
+        held = _to_torch(frozen, self._device)
+        self._model = build_model(plan.model, plan.loss, held, plan.profile)
         # What ``deserialize_state`` made belongs to this run, and is stepped where it lies.
-        self._weights = _share(start.weights)
-        slots = [_share(slot) for slot in start.slots]
+        self._weights = _share(start.weights, self._device)
+        slots = [_share(slot, self._device) for slot in start.slots]
         self._optimizer = build_optimizer(plan.optimizer, slots, list(start.powers))
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
@@ -103,7 +106,11 @@ class _Run:
             offset += size
             inputs, targets = decode_batch(plan, self._rows.rows(chosen))
             loss, gradients = self._model.gradients(
-                prepared, inputs, targets, plan.batch, MicroBatch(step, number, self._seed)
+                prepared,
+                inputs.to(self._device),
+                targets.to(self._device),
+                plan.batch,
+                MicroBatch(step, number, self._seed),
             )
             losses.append(loss)
             for name, gradient in gradients.items():
