@@ -85,10 +85,70 @@ class MalformedData(PeerFault):
     code = "data.malformed"
 
 
+class MalformedPoint(MalformedData):
+    """Raised when bytes are not the canonical encoding of a point of G1."""
+
+    code = "data.point"
+
+
+class MalformedScalar(MalformedData):
+    """Raised when bytes are not scalars below the order of G1."""
+
+    code = "data.scalar"
+
+
+class MalformedCbor(MalformedData):
+    """Raised when bytes are not CBOR in the one canonical encoding that is taken."""
+
+    code = "data.cbor"
+
+
+class MalformedHeader(MalformedData):
+    """Raised when the preamble or the header of a verification file is not that of version 1."""
+
+    code = "file.header"
+
+
+class MalformedSection(MalformedData):
+    """Raised when a section of a verification file is missing, cut, or has no whole items."""
+
+    code = "file.section"
+
+
+class MalformedCost(MalformedData):
+    """Raised when a decrypted cost section is not a cost function."""
+
+    code = "cost.malformed"
+
+
+class MalformedEnvelope(MalformedData):
+    """Raised when bytes are not an envelope of a key."""
+
+    code = "envelope.malformed"
+
+
+class EncryptionKeyRefused(MalformedData):
+    """Raised when a public key cannot receive envelopes: malformed, or of low order."""
+
+    code = "envelope.key"
+
+
 class VerificationFailed(PeerFault):
     """Raised when well-formed data does not prove what it claims."""
 
     code = "proof.invalid"
+
+
+class PedersenProofInvalid(VerificationFailed):
+    """Raised when a proof of the opening of a commitment has no proof's length or does not hold."""
+
+    code = "pedersen.proof"
+
+
+class CommitmentMismatch(VerificationFailed):
+    """Raised when a commitment opens to something else."""
+
+    code = "pedersen.opening"
 
 
 class PaillierKeyRefused(PeerFault):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from walrusd.crypto import g1, pedersen
 from walrusd.crypto.g1 import IDENTITY_BYTES, G, H, Q, encode_point, encode_scalar
-from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.errors import MalformedData, PedersenProofInvalid, VerificationFailed
 
 CONTEXT = pedersen.compute_pok_context(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 COMMITMENT_5_7 = (
@@ -82,7 +82,7 @@ def test_encodings_are_unique():
         with pytest.raises(MalformedData):
             pedersen.verify_proof(CONTEXT, commitment, longer)
     for bad in (proof[:-1], proof + b"\x00", b""):
-        with pytest.raises(MalformedData):
+        with pytest.raises(PedersenProofInvalid):
             pedersen.verify_proof(CONTEXT, commitment, bad)
 
 

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from walrusd.core.protocol import TraceContext
-from walrusd.crypto import pedersen, rows, vfile, vfile_checks
+from walrusd.crypto import pedersen, rows, vfile_checks
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
-from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.vfile import read_verification_file
 from walrusd.crypto.vfile_blocks import PedersenBlock
 from walrusd.crypto.vfile_checks import (
     inspect_verification_file,
@@ -21,6 +22,7 @@ from walrusd.crypto.vfile_checks import (
     verify_verification_file,
 )
 from walrusd.crypto.vfile_header import FileSubject, Quantisation
+from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.errors import DecryptionFailed, MalformedData, PeerFault, VerificationFailed
 
 N = 8
@@ -43,7 +45,7 @@ COST = CostFunction({"loss": "cross_entropy", "steps": 4}, np.array([9, 7, 5, -4
 
 def build(subject=SUBJECT, quantisation=QUANTISATION, leaves=LEAVES, commitments=None, **changes):
     update_root = compute_update_root(UPDATE)
-    trace_root = vfile.merkle.compute_root(leaves)
+    trace_root = compute_root(leaves)
     context = pedersen.compute_pok_context(subject.ctx(), trace_root, update_root)
     commitments = commitments or rows.commit_rows(UPDATE, BLINDINGS, N)
     block = {
@@ -243,7 +245,7 @@ def test_cost_key_is_committed():
     # A section sealed for another submission does not open in this file.
     elsewhere = read_verification_file(build(subject=replace(SUBJECT, package=b"\xee" * 32)))
     with pytest.raises(DecryptionFailed):
-        open_cost(replace(FILE, cost_stream=elsewhere.cost_stream), COST_KEY)
+        open_cost(replace(elsewhere, header=FILE.header), COST_KEY)
 
 
 def test_opened_update_is_checked():

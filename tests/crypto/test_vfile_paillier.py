@@ -17,7 +17,7 @@ from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import compute_ciphertext_root, prove_knowledge
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.crypto.vfile import read_verification_file
 from walrusd.crypto.vfile_blocks import PaillierBlock, Section
 from walrusd.crypto.vfile_checks import (
     inspect_verification_file,
@@ -26,6 +26,7 @@ from walrusd.crypto.vfile_checks import (
     verify_verification_file,
 )
 from walrusd.crypto.vfile_header import FileSubject, Quantisation
+from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.errors import MalformedData, PaillierKeyRefused, PeerFault, VerificationFailed
 
 KEY = paillier_vectors.load_key(2048)

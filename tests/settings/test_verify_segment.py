@@ -14,9 +14,9 @@ from walrusd.crypto import pedersen, rows
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
-from walrusd.crypto.vfile import build_verification_file
 from walrusd.crypto.vfile_blocks import PedersenBlock
 from walrusd.crypto.vfile_header import FileSubject, Quantisation
+from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.training.container import make_container_header
 from walrusd.training.data import DatasetRows
 from walrusd.training.plan import read_plan

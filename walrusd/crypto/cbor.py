@@ -9,7 +9,7 @@ from typing import Any
 
 import cbor2
 
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedCbor
 
 _INTEGERS = range(-(1 << 63), 1 << 64)
 MAX_DEPTH = 16
@@ -18,20 +18,20 @@ MAX_DEPTH = 16
 def _check_map_keys(value: dict[Any, Any]) -> None:
     kinds = {type(key) for key in value}
     if kinds and kinds not in ({str}, {int}):
-        raise MalformedData("the keys of a CBOR map are all integers or all text")
+        raise MalformedCbor("the keys of a CBOR map are all integers or all text")
     if kinds == {int} and min(value) < 0:
-        raise MalformedData("an integer key of a CBOR map is not negative")
+        raise MalformedCbor("an integer key of a CBOR map is not negative")
 
 
 def _check(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
-        raise MalformedData(f"CBOR nests deeper than {MAX_DEPTH} levels")
+        raise MalformedCbor(f"CBOR nests deeper than {MAX_DEPTH} levels")
     match value:
         case None | bool() | bytes() | str():
             return
         case int():
             if value not in _INTEGERS:
-                raise MalformedData("a CBOR integer has at most 64 bits")
+                raise MalformedCbor("a CBOR integer has at most 64 bits")
         case list():
             for item in value:
                 _check(item, depth + 1)
@@ -40,14 +40,14 @@ def _check(value: Any, depth: int = 0) -> None:
             for item in value.values():
                 _check(item, depth + 1)
         case _:
-            raise MalformedData(f"CBOR of type {type(value).__name__} has no place here")
+            raise MalformedCbor(f"CBOR of type {type(value).__name__} has no place here")
 
 
 def encode_canonical(value: Any) -> bytes:
     """Return the one encoding of ``value``.
 
     Raises:
-        MalformedData: if the value holds a type that the narrow form leaves out.
+        MalformedCbor: if the value holds a type that the narrow form leaves out.
     """
     _check(value)
     return cbor2.dumps(value, canonical=True)
@@ -60,13 +60,13 @@ def decode_canonical(raw: bytes) -> Any:
     indefinite lengths, another key order, trailing bytes.
 
     Raises:
-        MalformedData: if the bytes are not canonical CBOR in the narrow form.
+        MalformedCbor: if the bytes are not canonical CBOR in the narrow form.
     """
     try:
         value = cbor2.loads(raw)
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError) as error:
-        raise MalformedData("the bytes are not CBOR") from error
+        raise MalformedCbor("the bytes are not CBOR") from error
     _check(value)
     if cbor2.dumps(value, canonical=True) != raw:
-        raise MalformedData("the CBOR is not in its canonical encoding")
+        raise MalformedCbor("the CBOR is not in its canonical encoding")
     return value

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedCost
 
 FIXED_POINT_BITS = 32
 """A loss is stored as ``round(loss · 2**32)``."""
@@ -50,17 +50,18 @@ def parse_cost_function(raw: bytes) -> CostFunction:
     """Read what ``CostFunction.to_bytes`` wrote.
 
     Raises:
-        MalformedData: if the bytes do not have that layout.
+        MalformedCost: if the bytes do not have that layout.
+        MalformedCbor: if the definition is not canonical CBOR.
     """
     if len(raw) < _LENGTH.size:
-        raise MalformedData("a cost function is too short")
+        raise MalformedCost("a cost function is too short")
     (length,) = _LENGTH.unpack_from(raw)
     start = _LENGTH.size + length
     if length > MAX_DEFINITION_BYTES or start > len(raw) or (len(raw) - start) % 8:
-        raise MalformedData("a cost function has an impossible length")
+        raise MalformedCost("a cost function has an impossible length")
     definition = decode_canonical(raw[_LENGTH.size : start])
     if not isinstance(definition, dict) or any(not isinstance(key, str) for key in definition):
-        raise MalformedData("a loss definition is a map with text keys")
+        raise MalformedCost("a loss definition is a map with text keys")
     return CostFunction(definition, np.frombuffer(raw, "<i8", offset=start).astype(np.int64))
 
 

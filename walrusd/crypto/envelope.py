@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from walrusd.crypto.kdf import KEY_BYTES
 from walrusd.crypto.tags import Tag, u64
-from walrusd.errors import DecryptionFailed, MalformedData
+from walrusd.errors import DecryptionFailed, EncryptionKeyRefused, MalformedEnvelope
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _FIELD_PRIME = (1 << 255) - 19
@@ -48,17 +48,17 @@ class KeyEnvelope:
         """Return the envelope in ``raw``.
 
         Raises:
-            MalformedData: if it is empty, of a method not in use, or of the wrong length.
+            MalformedEnvelope: if it is empty, of a method not in use, or of the wrong length.
         """
         if not raw:
-            raise MalformedData("a key envelope is empty")
+            raise MalformedEnvelope("a key envelope is empty")
         if raw[0] != KeyMethod.HPKE_X25519:
-            raise MalformedData(
+            raise MalformedEnvelope(
                 f"key envelope method {raw[0]} is not supported",
                 hint="the sender may run a newer walrusd",
             )
         if len(raw) != 1 + PAYLOAD_BYTES:
-            raise MalformedData(f"a key envelope has {1 + PAYLOAD_BYTES} bytes, not {len(raw)}")
+            raise MalformedEnvelope(f"a key envelope has {1 + PAYLOAD_BYTES} bytes, not {len(raw)}")
         return cls(raw[0], raw[1:])
 
 
@@ -71,22 +71,22 @@ def check_public_key(public_key: bytes) -> None:
     """Check that a registered encryption key can receive envelopes.
 
     Raises:
-        MalformedData: if it does not have 32 bytes, is not a reduced field element, or is of low
+        EncryptionKeyRefused: if it does not have 32 bytes, is not a reduced field element, or is of low
             order, so that everybody would know the shared secret.
     """
     if len(public_key) != 32 or int.from_bytes(public_key, "little") >= _FIELD_PRIME:
-        raise MalformedData("an encryption key is 32 bytes below 2^255-19, little-endian")
+        raise EncryptionKeyRefused("an encryption key is 32 bytes below 2^255-19, little-endian")
     try:
         X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public_key))
     except ValueError as error:
-        raise MalformedData("the encryption key is of low order") from error
+        raise EncryptionKeyRefused("the encryption key is of low order") from error
 
 
 def seal_key(public_key: bytes, key: bytes, info: bytes) -> bytes:
     """Return the envelope, 81 bytes, that lets the holder of ``public_key`` read ``key``.
 
     Raises:
-        MalformedData: if the public key is unusable.
+        EncryptionKeyRefused: if the public key is unusable.
         ValueError: if ``key`` does not have 32 bytes.
     """
     if len(key) != KEY_BYTES:
@@ -100,7 +100,7 @@ def open_key(private_key: bytes, envelope: bytes, info: bytes) -> bytes:
     """Return the key in ``envelope``.
 
     Raises:
-        MalformedData: if the envelope is not one.
+        MalformedEnvelope: if the envelope is not one.
         DecryptionFailed: if it was sealed for another key or another ``info``.
     """
     sealed = KeyEnvelope.decode(envelope)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from py_arkworks_bls12381 import G1Point, Scalar
 
 from walrusd.crypto.tags import Tag
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedData, MalformedPoint, MalformedScalar
 
 Q = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 """The order of G1."""
@@ -55,18 +55,18 @@ def decode_point(raw: bytes, *, allow_identity: bool = False) -> G1Point:
     """Return the point with the compressed bytes ``raw``: on the curve, in the subgroup.
 
     Raises:
-        MalformedData: if ``raw`` is no such point, is not its canonical encoding, or is the
+        MalformedPoint: if ``raw`` is no such point, is not its canonical encoding, or is the
             identity while that is not allowed.
     """
     try:
         point = G1Point.from_compressed_bytes(raw)
     except ValueError as error:
-        raise MalformedData("the bytes are not a point of G1") from error
+        raise MalformedPoint("the bytes are not a point of G1") from error
     # The library accepts an identity with stray bits, which Sui refuses.
     if encode_point(point) != raw:
-        raise MalformedData("the point of G1 is not in its canonical encoding")
+        raise MalformedPoint("the point of G1 is not in its canonical encoding")
     if raw == IDENTITY_BYTES and not allow_identity:
-        raise MalformedData("the point of G1 is the identity")
+        raise MalformedPoint("the point of G1 is the identity")
     return point
 
 
@@ -79,11 +79,11 @@ def decode_scalar(raw: bytes) -> int:
     """Return the scalar with the bytes ``raw``.
 
     Raises:
-        MalformedData: if ``raw`` does not have 32 bytes or is not below ``Q``.
+        MalformedScalar: if ``raw`` does not have 32 bytes or is not below ``Q``.
     """
     value = int.from_bytes(raw, "big")
     if len(raw) != SCALAR_BYTES or value >= Q:
-        raise MalformedData("a scalar is 32 bytes, big-endian, below the group order")
+        raise MalformedScalar("a scalar is 32 bytes, big-endian, below the group order")
     return value
 
 
@@ -96,10 +96,10 @@ def decode_scalars(raw: bytes) -> list[int]:
     """Return the scalars that ``encode_scalars`` wrote.
 
     Raises:
-        MalformedData: if the length is no multiple of 32 or a scalar is not below ``Q``.
+        MalformedScalar: if the length is no multiple of 32 or a scalar is not below ``Q``.
     """
     if len(raw) % SCALAR_BYTES:
-        raise MalformedData("a list of scalars has a multiple of 32 bytes")
+        raise MalformedScalar("a list of scalars has a multiple of 32 bytes")
     return [decode_scalar(raw[i : i + SCALAR_BYTES]) for i in range(0, len(raw), SCALAR_BYTES)]
 
 

@@ -1,7 +1,7 @@
 """Merkle trees of RFC 6962, section 2.1: SHA-256, leaves and nodes separated by one byte."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from walrusd.errors import VerificationFailed
 
@@ -48,6 +48,46 @@ def compute_root_of_hashes(hashes: Sequence[bytes]) -> bytes:
     if not hashes:
         return hashlib.sha256().digest()
     return _levels(hashes)[-1][0]
+
+
+class RootBuilder:
+    """The root over leaves that come one after the other, in memory of one hash a level."""
+
+    def __init__(self) -> None:
+        self._peaks: list[tuple[int, bytes]] = []
+
+    def append(self, leaf: bytes | memoryview) -> None:
+        """Append the data of one leaf."""
+        size, node = 1, hash_leaf(leaf)
+        while self._peaks and self._peaks[-1][0] == size:
+            node = hash_node(self._peaks.pop()[1], node)
+            size *= 2
+        self._peaks.append((size, node))
+
+    def root(self) -> bytes:
+        """Return the root over the leaves so far, as ``compute_root`` of them all."""
+        if not self._peaks:
+            return hashlib.sha256().digest()
+        node = self._peaks[-1][1]
+        for _size, left in reversed(self._peaks[:-1]):
+            node = hash_node(left, node)
+        return node
+
+
+def compute_root_of_items(pieces: Iterable[bytes], width: int) -> bytes:
+    """Return the root over items of ``width`` bytes, one leaf each; pieces hold whole items.
+
+    Raises:
+        ValueError: if a piece does not.
+    """
+    builder = RootBuilder()
+    for piece in pieces:
+        if len(piece) % width:
+            raise ValueError(f"a piece of {len(piece)} bytes has no items of {width} bytes")
+        view = memoryview(piece)
+        for start in range(0, len(piece), width):
+            builder.append(view[start : start + width])
+    return builder.root()
 
 
 class Tree:

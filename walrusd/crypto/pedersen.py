@@ -18,7 +18,7 @@ from walrusd.crypto.g1 import (
     random_scalar,
 )
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.errors import CommitmentMismatch, PedersenProofInvalid
 
 PROOF_BYTES = POINT_BYTES + 2 * SCALAR_BYTES
 CHALLENGE_BYTES = 16
@@ -44,12 +44,12 @@ def verify_opening(commitment: bytes, cost: int, blinding: int) -> None:
     """Check that ``commitment`` opens to ``(cost, blinding)``.
 
     Raises:
-        MalformedData: if the commitment is not a point of the group other than the identity.
-        VerificationFailed: if it opens to something else.
+        MalformedPoint: if the commitment is not a point of the group other than the identity.
+        CommitmentMismatch: if it opens to something else.
     """
     decode_point(commitment)
     if commit(cost, blinding) != commitment:
-        raise VerificationFailed("the commitment does not open to this cost")
+        raise CommitmentMismatch("the commitment does not open to this cost")
 
 
 def compute_pok_challenge(context: bytes, commitment: bytes, nonce_commitment: bytes) -> int:
@@ -79,11 +79,11 @@ def verify_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
     forger nothing.
 
     Raises:
-        MalformedData: if a point or a scalar is not in its canonical encoding.
-        VerificationFailed: if the equation does not hold.
+        MalformedPoint, MalformedScalar: if one is not in its canonical encoding.
+        PedersenProofInvalid: if the length is another or the equation does not hold.
     """
     if len(proof) != PROOF_BYTES:
-        raise MalformedData(f"a proof of opening has {PROOF_BYTES} bytes, not {len(proof)}")
+        raise PedersenProofInvalid(f"a proof of opening has {PROOF_BYTES} bytes, not {len(proof)}")
     nonce_commitment = proof[:POINT_BYTES]
     committed = decode_point(commitment)
     nonce = decode_point(nonce_commitment, allow_identity=True)
@@ -91,4 +91,4 @@ def verify_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
     z2 = decode_scalar(proof[POINT_BYTES + SCALAR_BYTES :])
     e = compute_pok_challenge(context, commitment, nonce_commitment)
     if multiply(G, z1) + multiply(H, z2) != nonce + multiply(committed, e):
-        raise VerificationFailed("the proof of opening does not hold for this context")
+        raise PedersenProofInvalid("the proof of opening does not hold for this context")

@@ -29,7 +29,7 @@ from walrusd.crypto.g1 import (
 )
 from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.tags import Tag, u64
-from walrusd.errors import MalformedData, UpdateOverflow, VerificationFailed
+from walrusd.errors import CommitmentMismatch, MalformedData, UpdateOverflow
 
 CHALLENGE_BITS = 128
 
@@ -131,14 +131,14 @@ def verify_rows(
 
     Raises:
         MalformedData: if a commitment is no point, or the numbers of rows differ.
-        VerificationFailed: if a row does not open.
+        CommitmentMismatch: if a row does not open.
     """
     matrix = _as_rows(update, np.int32, row_length)
     challenges = _draw_challenges(len(matrix))
     combined = compute_msm(_decode_points(commitments, len(matrix)), challenges)
     blinding = _combine_blindings(challenges, blindings, len(matrix))
     if combined != _commit_integers(fold_rows(matrix, challenges).tolist(), blinding):
-        raise VerificationFailed("the row commitments do not open to this update")
+        raise CommitmentMismatch("the row commitments do not open to this update")
 
 
 def verify_row_commitment(
@@ -148,13 +148,13 @@ def verify_row_commitment(
 
     Raises:
         MalformedData: if the commitment is no point.
-        VerificationFailed: if it does not open to the row.
+        CommitmentMismatch: if it does not open to the row.
     """
     if row.size > row_length:
         raise MalformedData(f"a row has at most {row_length} entries, not {row.size}")
     decode_point(commitment)
     if commit_rows(row, [blinding], row_length) != [commitment]:
-        raise VerificationFailed("the row commitment does not open to this row")
+        raise CommitmentMismatch("the row commitment does not open to this row")
 
 
 def compute_scheme_root(commitments: Sequence[bytes]) -> bytes:
@@ -216,7 +216,7 @@ def verify_aggregate(
     Raises:
         MalformedData: if a commitment is no point, numbers of rows differ, or an entry reaches
             2**62.
-        VerificationFailed: if the aggregate is another one.
+        CommitmentMismatch: if the aggregate is another one.
     """
     if len(weights) != len(commitments) or not weights:
         raise MalformedData(f"{len(weights)} weights for {len(commitments)} contributions")
@@ -232,4 +232,4 @@ def verify_aggregate(
     )
     blinding = _combine_blindings(challenges, summed_blindings, len(matrix))
     if combined != _commit_integers(fold_wide(matrix, challenges).tolist(), blinding):
-        raise VerificationFailed("the aggregate is not the weighted sum of the committed updates")
+        raise CommitmentMismatch("the aggregate is not the weighted sum of the committed updates")

@@ -4,25 +4,27 @@ An update is opened by 32-byte values: one blinding a row for Pedersen (a scalar
 seed of the encryption, alone, for Paillier.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from walrusd.crypto.g1 import decode_point
-from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.g1 import POINT_BYTES, decode_point, decode_scalar
+from walrusd.crypto.merkle import compute_root_of_items
 from walrusd.crypto.paillier.modulus_proof import verify_modulus
 from walrusd.crypto.paillier.proofs import (
-    compute_ciphertext_root,
-    verify_knowledge,
+    PIECE_CIPHERTEXTS,
+    verify_knowledge_of,
     verify_opening,
 )
 from walrusd.crypto.pedersen import compute_pok_context
 from walrusd.crypto.rows import Update, compute_row_count, verify_rows
 from walrusd.crypto.vfile import VerificationFile
-from walrusd.crypto.vfile_blocks import PaillierBlock, PedersenBlock
+from walrusd.crypto.vfile_blocks import PaillierBlock, PedersenBlock, Section
 from walrusd.crypto.vfile_header import FileHeader, FileSubject
 from walrusd.errors import MalformedData, VerificationFailed
 
 NamedCheck = tuple[str, Callable[[], None]]
+
+_PIECE_ROWS = 8192
 
 
 def compute_modulus_context(subject: FileSubject) -> bytes:
@@ -61,7 +63,7 @@ def verify_scheme_opening(
     """
     block = file.header.scheme
     if isinstance(block, PedersenBlock):
-        blindings = [int.from_bytes(blinding, "big") for blinding in openings]
+        blindings = [decode_scalar(blinding) for blinding in openings]
         verify_rows(update, blindings, file.row_commitments, block.row_length)
         return
     if len(openings) != 1:
@@ -69,17 +71,26 @@ def verify_scheme_opening(
     verify_opening(block.key, file.ciphertexts, block.packing.pack(update), openings[0])
 
 
+def _row_pieces(file: VerificationFile) -> Iterator[bytes]:
+    return file.pieces(Section.ROWS, POINT_BYTES * _PIECE_ROWS)
+
+
+def _ciphertext_pieces(file: VerificationFile, block: PaillierBlock) -> Iterator[bytes]:
+    return file.pieces(Section.CIPHERTEXTS, block.key.ciphertext_bytes * PIECE_CIPHERTEXTS)
+
+
 def _check_row_root(file: VerificationFile, block: PedersenBlock) -> None:
     rows = compute_row_count(file.header.quantisation.entries, block.row_length)
-    if not rows == block.count == len(file.row_commitments):
+    if not rows == block.count == file.spans[Section.ROWS].size // POINT_BYTES:
         raise VerificationFailed(f"the update takes {rows} row commitments")
-    if compute_root(file.row_commitments) != block.root:
+    if compute_root_of_items(_row_pieces(file), POINT_BYTES) != block.root:
         raise VerificationFailed("the row commitments do not give their root")
 
 
 def _check_points(file: VerificationFile) -> None:
-    for commitment in file.row_commitments:
-        decode_point(commitment)
+    for piece in _row_pieces(file):
+        for start in range(0, len(piece), POINT_BYTES):
+            decode_point(piece[start : start + POINT_BYTES])
 
 
 def _check_ciphertext_root(file: VerificationFile, block: PaillierBlock) -> None:
@@ -87,9 +98,10 @@ def _check_ciphertext_root(file: VerificationFile, block: PaillierBlock) -> None
     if 1 << (quantisation.value_bits - 1) >= packing.bound:
         raise VerificationFailed("the update's values do not fit the slots")
     count = packing.count(quantisation.entries)
-    if not count * block.key.ciphertext_bytes == len(file.ciphertexts) or count != block.count:
+    width, size = block.key.ciphertext_bytes, file.spans[Section.CIPHERTEXTS].size
+    if count * width != size or count != block.count:
         raise VerificationFailed(f"the update takes {count} ciphertexts")
-    if compute_ciphertext_root(block.key, file.ciphertexts) != block.root:
+    if compute_root_of_items(_ciphertext_pieces(file, block), width) != block.root:
         raise VerificationFailed("the ciphertexts do not give their root")
 
 
@@ -100,4 +112,5 @@ def _check_modulus(file: VerificationFile, block: PaillierBlock) -> None:
 
 def _check_knowledge(file: VerificationFile, block: PaillierBlock) -> None:
     context = compute_knowledge_context(file.header)
-    verify_knowledge(block.key, file.ciphertexts, block.knowledge_proof, context)
+    pieces = partial(_ciphertext_pieces, file, block)
+    verify_knowledge_of(block.key, pieces, block.knowledge_proof, context)

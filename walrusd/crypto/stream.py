@@ -194,16 +194,16 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """
     salt, prefix = os.urandom(_SALT_BYTES), os.urandom(HEADER_BYTES - 1 - _SALT_BYTES)
     aead = _derive_aead(key, salt, aad)
-    _write_all(target, bytes([HEADER_BYTES]) + salt + prefix)
+    write_all(target, bytes([HEADER_BYTES]) + salt + prefix)
     written, index = HEADER_BYTES, 0
-    segment = _read_up_to(source, _FIRST_CAPACITY)
+    segment = read_up_to(source, _FIRST_CAPACITY)
     while True:
         # A segment is the last one if nothing follows it, which takes reading ahead.
-        following = _read_up_to(source, _CAPACITY)
+        following = read_up_to(source, _CAPACITY)
         if following and index + 1 == MAX_SEGMENTS:
             raise ValueError("the plaintext is too long for one stream")
         sealed = aead.encrypt(_nonce(prefix, index, not following), segment, None)
-        _write_all(target, sealed)
+        write_all(target, sealed)
         written += len(sealed)
         if not following:
             return written
@@ -217,13 +217,13 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
         DecryptionFailed: if the file is damaged, cut, or extended, or the key or the associated
             data are not those it was made with.
     """
-    aead, prefix = _open_header(_read_up_to(source, HEADER_BYTES), key, aad)
+    aead, prefix = _open_header(read_up_to(source, HEADER_BYTES), key, aad)
     written, index = 0, 0
-    sealed = _read_up_to(source, SEGMENT_BYTES - HEADER_BYTES)
+    sealed = read_up_to(source, SEGMENT_BYTES - HEADER_BYTES)
     while True:
-        following = _read_up_to(source, SEGMENT_BYTES)
+        following = read_up_to(source, SEGMENT_BYTES)
         plaintext = _open_segment(aead, prefix, index, not following, sealed)
-        _write_all(target, plaintext)
+        write_all(target, plaintext)
         written += len(plaintext)
         if not following:
             return written
@@ -276,7 +276,7 @@ def _open_segment(aead: AESGCM, prefix: bytes, index: int, last: bool, sealed: b
         ) from error
 
 
-def _read_up_to(source: BinaryIO, count: int) -> bytes:
+def read_up_to(source: BinaryIO, count: int) -> bytes:
     """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
     first = source.read(count)
     if len(first) == count or not first:
@@ -288,13 +288,13 @@ def _read_up_to(source: BinaryIO, count: int) -> bytes:
 
 
 def _read_exactly(source: BinaryIO, count: int) -> bytes:
-    data = _read_up_to(source, count)
+    data = read_up_to(source, count)
     if len(data) != count:
         raise DecryptionFailed("the encrypted file is shorter than it says")
     return data
 
 
-def _write_all(target: BinaryIO, data: bytes) -> None:
+def write_all(target: BinaryIO, data: bytes) -> None:
     """Write ``data``; raw file objects may take less at once."""
     rest = memoryview(data)
     while rest:

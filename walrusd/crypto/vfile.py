@@ -6,165 +6,180 @@
 canonical CBOR with integer keys below 24 and names every section by its length and Merkle root,
 so the digest covers each byte.
 
-This module gives the container and ``vfile_header`` its header; whether the contents hold is the
-business of ``vfile_checks``.
+Opening a file reads its header alone; the sections stay where they are and are read in pieces, so
+a file larger than memory can be checked. ``vfile_header`` has the header, ``vfile_writer`` the
+writer; whether the contents hold is the business of ``vfile_checks``.
 """
 
+import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from typing import BinaryIO
 
-from walrusd.crypto import merkle
-from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.cost import CostFunction, compute_loss_root
+from walrusd.crypto.cbor import decode_canonical
 from walrusd.crypto.g1 import POINT_BYTES
-from walrusd.crypto.stream import compute_key_check, encrypt_bytes
+from walrusd.crypto.stream import read_up_to
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile_blocks import (
     SCHEME_PAILLIER,
     SCHEME_PEDERSEN,
-    SchemeBlock,
     Section,
     scheme_of,
     sections_of,
 )
 from walrusd.crypto.vfile_fields import HASH_BYTES
-from walrusd.crypto.vfile_header import (
-    FileHeader,
-    FileSubject,
-    Quantisation,
-    header_from_map,
-    header_to_map,
-    read_section_table,
-)
-from walrusd.errors import MalformedData
+from walrusd.crypto.vfile_header import FileHeader, header_from_map, read_section_table
+from walrusd.errors import MalformedHeader, MalformedSection
 
 MAGIC = b"WALRUSDV"
 VERSION = 1
 MAX_HEADER_BYTES = 1 << 16
-_PREAMBLE = struct.Struct("<8sBBHI")
+PREAMBLE = struct.Struct("<8sBBHI")
+
+PIECE_BYTES = 1 << 20
+"""How much of a section is read at once."""
+
+MAX_SMALL_SECTION = 1 << 28
+"""The cost (8 bytes a step) and the trace (32 a segment) are read whole, and may have no more."""
+
+Source = Callable[[], BinaryIO]
+"""Opens the file for one reading: ``path.open`` with its mode, or a ``BytesIO``."""
+
+_ITEM_BYTES = {Section.TRACE: HASH_BYTES, Section.ROWS: POINT_BYTES}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a section lies, and its RFC 6962 root over leaves of 1 MiB, by the header's word."""
+
+    offset: int
+    size: int
+    root: bytes
 
 
 @dataclass(frozen=True)
 class VerificationFile:
-    """A file whose layout is right. Its contents are not checked yet.
-
-    ``row_commitments`` is empty in a file of the Paillier scheme, ``ciphertexts`` in one of the
-    Pedersen scheme.
-    """
+    """A file whose layout is right. Its contents are not checked yet."""
 
     header: FileHeader
     digest: bytes
     stored_digest: bytes
-    section_roots: dict[Section, bytes]
-    cost_stream: bytes
-    trace_leaves: tuple[bytes, ...]
-    row_commitments: tuple[bytes, ...]
-    ciphertexts: bytes
+    spans: Mapping[Section, Span]
+    source: Source = field(repr=False, compare=False)
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """The sections of the file's scheme, in their order."""
         return sections_of(scheme_of(self.header.scheme))
 
+    def pieces(self, section: Section, size: int = PIECE_BYTES) -> Iterator[bytes]:
+        """Yield the bytes of a section, ``size`` at a time; of a section of the other scheme none.
+
+        Raises:
+            MalformedSection: if the file has become shorter since it was opened.
+        """
+        span = self.spans.get(section)
+        if span is None:
+            return
+        with self.source() as file:
+            file.seek(span.offset)
+            for start in range(0, span.size, size):
+                piece = read_up_to(file, min(size, span.size - start))
+                if len(piece) != min(size, span.size - start):
+                    raise MalformedSection(f"the {section.name.lower()} section is cut short")
+                yield piece
+
     def section(self, section: Section) -> bytes:
-        """Return the bytes of a section."""
-        match section:
-            case Section.COST:
-                return self.cost_stream
-            case Section.TRACE:
-                return b"".join(self.trace_leaves)
-            case Section.ROWS:
-                return b"".join(self.row_commitments)
-            case Section.CIPHERTEXTS:
-                return self.ciphertexts
+        """Return the bytes of a section. Raises as ``pieces``."""
+        return b"".join(self.pieces(section))
 
+    @property
+    def cost_stream(self) -> bytes:
+        """The encrypted cost function."""
+        return self.section(Section.COST)
 
-def build_verification_file(
-    subject: FileSubject,
-    quantisation: Quantisation,
-    *,
-    update_root: bytes,
-    trace_leaves: list[bytes],
-    scheme: SchemeBlock,
-    committed: bytes,
-    cost: CostFunction,
-    cost_key: bytes,
-) -> bytes:
-    """Return the file. ``read_verification_file`` of it gives the digest for the chain.
+    @property
+    def trace_leaves(self) -> tuple[bytes, ...]:
+        """``leaf_0 … leaf_S``."""
+        return split_items(self.section(Section.TRACE), HASH_BYTES)
 
-    The trace leaves are ``leaf_0 … leaf_S``, 32 bytes each; ``committed`` holds the row
-    commitments or ciphertexts that ``scheme`` is about; the cost is encrypted here. The result is
-    read back, so a field of a wrong size is found at once.
+    @property
+    def row_commitments(self) -> tuple[bytes, ...]:
+        """The row commitments; none in a file of the Paillier scheme."""
+        return split_items(self.section(Section.ROWS), POINT_BYTES)
 
-    Raises:
-        MalformedData: if a field has a wrong size or an impossible value.
-    """
-    plaintext = cost.to_bytes()
-    number = scheme_of(scheme)
-    bodies = (
-        encrypt_bytes(plaintext, cost_key, subject.cost_aad()),
-        b"".join(trace_leaves),
-        committed,
-    )
-    sections = dict(zip(sections_of(number), bodies, strict=True))
-    header = FileHeader(
-        subject,
-        quantisation,
-        update_root,
-        merkle.compute_root(trace_leaves),
-        compute_loss_root(cost_key, plaintext),
-        compute_key_check(cost_key, subject.submission),
-        scheme,
-    )
-    encoded = encode_canonical(header_to_map(header, sections))
-    head = _PREAMBLE.pack(MAGIC, VERSION, number, 0, len(encoded)) + encoded
-    data = head + hash_tagged(Tag.VFILE, head) + b"".join(bodies)
-    read_verification_file(data)
-    return data
+    @property
+    def ciphertexts(self) -> bytes:
+        """All ciphertexts; none in a file of the Pedersen scheme."""
+        return self.section(Section.CIPHERTEXTS)
 
 
 def read_verification_file(data: bytes) -> VerificationFile:
-    """Take a file apart. Digests, roots, and proofs are checked by ``vfile_checks``.
+    """Take a file in memory apart. Errors as ``open_verification_file``."""
+    return open_verification_file(partial(BytesIO, data))
+
+
+def open_verification_file(source: Source) -> VerificationFile:
+    """Read the header of a file, and check that its sections lie where they should.
+
+    Digests, roots, and proofs are checked by ``vfile_checks``.
 
     Raises:
-        MalformedData: if the bytes do not have the layout of version 1.
+        MalformedHeader: if preamble or header do not have the layout of version 1.
+        MalformedCbor: if the header is not canonical CBOR.
+        MalformedSection: if the sections do not fill the file, or have no whole items.
     """
-    if len(data) < _PREAMBLE.size:
-        raise MalformedData("the file is too short for a verification file")
-    magic, version, scheme, reserved, length = _PREAMBLE.unpack_from(data)
+    with source() as file:
+        preamble = read_up_to(file, PREAMBLE.size)
+        scheme, length = _read_preamble(preamble)
+        encoded = read_up_to(file, length)
+        stored = read_up_to(file, HASH_BYTES)
+        if len(encoded) + len(stored) != length + HASH_BYTES:
+            raise MalformedHeader("the verification file is cut within its header")
+        size = file.seek(0, os.SEEK_END)
+    values = decode_canonical(encoded)
+    header = header_from_map(values, scheme)
+    spans, offset = {}, PREAMBLE.size + length + HASH_BYTES
+    for section, (width, root) in read_section_table(values[23], scheme).items():
+        spans[section] = Span(offset, width, root)
+        offset += width
+    if offset != size:
+        raise MalformedSection("the sections of the verification file do not fill it exactly")
+    for section, span in spans.items():
+        _check_span(section, span)
+    digest = hash_tagged(Tag.VFILE, preamble, encoded)
+    return VerificationFile(header, digest, stored, spans, source)
+
+
+def _read_preamble(preamble: bytes) -> tuple[int, int]:
+    """Return the number of the scheme and the length of the header."""
+    if len(preamble) < PREAMBLE.size:
+        raise MalformedHeader("the file is too short for a verification file")
+    magic, version, scheme, reserved, length = PREAMBLE.unpack(preamble)
     if magic != MAGIC:
-        raise MalformedData("the file is not a verification file")
+        raise MalformedHeader("the file is not a verification file")
     known = scheme in (SCHEME_PEDERSEN, SCHEME_PAILLIER)
     if not known or (version, reserved) != (VERSION, 0):
-        raise MalformedData(
+        raise MalformedHeader(
             f"verification file version {version}, scheme {scheme} is not known here",
             hint="the sender may run a newer walrusd",
         )
-    end = _PREAMBLE.size + length
-    if length > MAX_HEADER_BYTES or end + HASH_BYTES > len(data):
-        raise MalformedData("the header of the verification file has an impossible length")
-    values = decode_canonical(data[_PREAMBLE.size : end])
-    header = header_from_map(values, scheme)
-    table = read_section_table(values[23], scheme)
-    if sum(size for size, _ in table.values()) != len(data) - end - HASH_BYTES:
-        raise MalformedData("the sections of the verification file do not fill it exactly")
-    bodies, position = {}, end + HASH_BYTES
-    for section, (size, _) in table.items():
-        bodies[section] = data[position : position + size]
-        position += size
-    return VerificationFile(
-        header=header,
-        digest=hash_tagged(Tag.VFILE, data[:end]),
-        stored_digest=data[end : end + HASH_BYTES],
-        section_roots={section: root for section, (_, root) in table.items()},
-        cost_stream=bodies[Section.COST],
-        trace_leaves=_split(bodies[Section.TRACE], HASH_BYTES),
-        row_commitments=_split(bodies.get(Section.ROWS, b""), POINT_BYTES),
-        ciphertexts=bodies.get(Section.CIPHERTEXTS, b""),
-    )
+    if length > MAX_HEADER_BYTES:
+        raise MalformedHeader("the header of the verification file has an impossible length")
+    return scheme, length
 
 
-def _split(body: bytes, width: int) -> tuple[bytes, ...]:
-    if len(body) % width:
-        raise MalformedData(f"a section of {len(body)} bytes has no items of {width} bytes")
+def _check_span(section: Section, span: Span) -> None:
+    width = _ITEM_BYTES.get(section, 1)
+    if span.size % width:
+        raise MalformedSection(f"a section of {span.size} bytes has no items of {width} bytes")
+    if section in (Section.COST, Section.TRACE) and span.size > MAX_SMALL_SECTION:
+        raise MalformedSection(f"the {section.name.lower()} section is too large to be read")
+
+
+def split_items(body: bytes, width: int) -> tuple[bytes, ...]:
+    """Return the items of ``width`` bytes that ``body`` consists of."""
     return tuple(body[i : i + width] for i in range(0, len(body), width))

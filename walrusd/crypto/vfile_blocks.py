@@ -119,7 +119,7 @@ def block_from_map(value: Any, scheme: int) -> SchemeBlock:
     """Read field 14 of the header of a file of ``scheme``.
 
     Raises:
-        MalformedData: if a field is missing, unknown, or has a wrong size or an impossible value.
+        MalformedHeader: if a field is missing, unknown, or has a wrong size or an impossible value.
     """
     own = {0} if scheme == SCHEME_PEDERSEN else {5, 6, 7, 8}
     block = read_map(value, {1, 2, 3, 4} | own, "scheme block")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from walrusd.crypto import merkle
-from walrusd.crypto.chunks import compute_chunk_root, compute_update_root
+from walrusd.crypto.chunks import ChunkHasher, compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.pedersen import verify_proof
 from walrusd.crypto.rows import Update
@@ -145,14 +145,18 @@ def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
 
 def _check_sections(file: VerificationFile) -> None:
     for section in file.sections:
-        if compute_chunk_root(file.section(section)) != file.section_roots[section]:
+        hasher = ChunkHasher()
+        for piece in file.pieces(section):
+            hasher.update(piece)
+        if hasher.root() != file.spans[section].root:
             raise VerificationFailed(f"the {section.name.lower()} section was changed")
 
 
 def _check_trace(file: VerificationFile) -> None:
-    if len(file.trace_leaves) < 2:
+    leaves = file.trace_leaves
+    if len(leaves) < 2:
         raise VerificationFailed("a trace has at least one segment")
-    if merkle.compute_root(file.trace_leaves) != file.header.trace_root:
+    if merkle.compute_root(leaves) != file.header.trace_root:
         raise VerificationFailed("the trace leaves do not give the trace root")
 
 

@@ -2,14 +2,14 @@
 
 from typing import Any, NoReturn
 
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedHeader
 
 HASH_BYTES = 32
 
 
 def refuse(what: str) -> NoReturn:
     """Refuse a header because of ``what``."""
-    raise MalformedData(f"the verification file's {what} is not as it should be")
+    raise MalformedHeader(f"the verification file's {what} is not as it should be")
 
 
 def read_map(value: Any, keys: set[int], what: str) -> dict[int, Any]:

@@ -6,7 +6,6 @@ Integer keys below 24 and values of fixed size; every field is checked when it i
 from dataclasses import dataclass
 from typing import Any
 
-from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.stream import StreamKind, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile_blocks import (
@@ -77,8 +76,10 @@ class FileHeader:
     scheme: SchemeBlock
 
 
-def header_to_map(header: FileHeader, sections: dict[Section, bytes]) -> dict[int, Any]:
-    """Return the map that is encoded: the header, and a table of ``sections``."""
+def header_to_map(
+    header: FileHeader, sections: dict[Section, tuple[int, bytes]]
+) -> dict[int, Any]:
+    """Return the map that is encoded: the header, and the length and root of each section."""
     subject, quantisation = header.subject, header.quantisation
     return {
         0: subject.chain_id,
@@ -96,8 +97,8 @@ def header_to_map(header: FileHeader, sections: dict[Section, bytes]) -> dict[in
         13: header.key_check,
         14: block_to_map(header.scheme),
         23: [
-            {0: int(section), 1: len(body), 2: compute_chunk_root(body), 3: CODECS[section]}
-            for section, body in sections.items()
+            {0: int(section), 1: size, 2: root, 3: CODECS[section]}
+            for section, (size, root) in sections.items()
         ],
     }
 
@@ -109,7 +110,7 @@ def header_from_map(value: Any, scheme: int) -> FileHeader:
     """Read the header of a file of ``scheme`` out of a decoded map.
 
     Raises:
-        MalformedData: if a field is missing, unknown, or has a wrong size or an impossible value.
+        MalformedHeader: if a field is missing, unknown, or has a wrong size or an impossible value.
     """
     header = read_map(value, _HEADER_KEYS, "set of header fields")
     dataset = read_map(header[6], {0, 1, 2}, "dataset")
@@ -144,7 +145,7 @@ def read_section_table(value: Any, scheme: int) -> dict[Section, tuple[int, byte
     """Return ``(length, root)`` of every section of ``scheme``, from field 23 of the map.
 
     Raises:
-        MalformedData: if the table is not that of version 1.
+        MalformedHeader: if the table is not that of version 1.
     """
     sections = sections_of(scheme)
     if not isinstance(value, list) or len(value) != len(sections):

@@ -8,7 +8,9 @@ about plaintexts: ``−c`` decrypts like ``c`` and may pass.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count as count_from
+from itertools import islice
 from typing import Any
 
 from gmpy2 import gcd, invert, mpz, powmod
@@ -18,16 +20,23 @@ from walrusd.crypto.paillier.keys import PrivateKey, PublicKey
 from walrusd.crypto.paillier.powers import compute_product_of_powers
 from walrusd.crypto.paillier.vectors import decode_ciphertexts, derive_exponents
 from walrusd.crypto.tags import Tag, hash_tagged, u64
-from walrusd.errors import MalformedData, PaillierProofInvalid
+from walrusd.errors import MalformedCiphertext, MalformedData, PaillierProofInvalid
 
 CHALLENGE_BITS = 128
 _CHALLENGE_BYTES = CHALLENGE_BITS // 8
+_CHALLENGE_BLOCK = 4096
+"""Challenges are hashed by blocks, so that a vector of any length takes the memory of one."""
+
+PIECE_CIPHERTEXTS = 8192
+"""How many ciphertexts a check reads at once: 6 MB at 3072 bits. Larger pieces cost less each."""
+
+Pieces = Callable[[], Iterable[bytes]]
+"""Reads ciphertexts from the start, whole ones in each piece; a check reads them twice."""
 
 
 def compute_ciphertext_root(key: PublicKey, data: bytes) -> bytes:
     """Return the RFC 6962 root over ciphertexts, one leaf each: what a commit puts on chain."""
-    width = key.ciphertext_bytes
-    return merkle.compute_root([data[i : i + width] for i in range(0, len(data), width)])
+    return merkle.compute_root_of_items([data], key.ciphertext_bytes)
 
 
 def _hash_transcript(tag: Tag, key: PublicKey, context: bytes, *fields: bytes) -> bytes:
@@ -35,16 +44,27 @@ def _hash_transcript(tag: Tag, key: PublicKey, context: bytes, *fields: bytes) -
     return hash_tagged(tag, key.digest(), u64(len(context)), context, *fields)
 
 
-def _expand_challenges(count: int, transcript: bytes) -> list[int]:
-    octets = hashlib.shake_256(transcript).digest(count * _CHALLENGE_BYTES)
-    return [
-        int.from_bytes(octets[i : i + _CHALLENGE_BYTES], "little")
-        for i in range(0, len(octets), _CHALLENGE_BYTES)
-    ]
+def _expand_challenges(transcript: bytes) -> Iterator[int]:
+    """Yield ``e_0, e_1 …``: 16 bytes each of ``SHAKE256(transcript ‖ u64 block)``, 4096 a block."""
+    for block in count_from():
+        octets = hashlib.shake_256(transcript + u64(block)).digest(
+            _CHALLENGE_BLOCK * _CHALLENGE_BYTES
+        )
+        for start in range(0, len(octets), _CHALLENGE_BYTES):
+            yield int.from_bytes(octets[start : start + _CHALLENGE_BYTES], "little")
 
 
 def _combine(key: PublicKey, ciphertexts: Sequence[Any], challenges: Sequence[int]) -> Any:
     return compute_product_of_powers(ciphertexts, challenges, CHALLENGE_BITS, key.square)
+
+
+def _combine_pieces(key: PublicKey, pieces: Iterable[bytes], challenges: Iterator[int]) -> Any:
+    total = mpz(1)
+    for piece in pieces:
+        ciphertexts = decode_ciphertexts(key, piece)
+        drawn = list(islice(challenges, len(ciphertexts)))
+        total = total * _combine(key, ciphertexts, drawn) % key.square
+    return total
 
 
 def _weigh(values: Sequence[int], challenges: Sequence[int]) -> Any:
@@ -87,7 +107,7 @@ def prove_knowledge(
     n, width = key.modulus, key.modulus_bytes
     root = compute_ciphertext_root(key, data)
     transcript = _hash_transcript(Tag.PAILLIER_POK, key, context, root)
-    challenges = _expand_challenges(count, transcript)
+    challenges = list(islice(_expand_challenges(transcript), count))
     exponents = derive_exponents(key, seed, 0, count)
     blinding = powmod(key.base, _weigh_exponents(exponents, challenges), n)
     x, s = mpz(secrets.randbelow(key.n)), mpz(1 + secrets.randbelow(key.n - 1))
@@ -104,7 +124,12 @@ def _knowledge_challenge(key: PublicKey, context: bytes, root: bytes, first: byt
 
 
 def verify_knowledge(key: PublicKey, data: bytes, proof: bytes, context: bytes) -> None:
-    """Check ``prove_knowledge``: ``(1+z·n)·w^n == a·C*^ch mod n²``.
+    """Check a proof about ciphertexts in memory. Errors as ``verify_knowledge_of``."""
+    verify_knowledge_of(key, lambda: [data], proof, context)
+
+
+def verify_knowledge_of(key: PublicKey, pieces: Pieces, proof: bytes, context: bytes) -> None:
+    """Check ``prove_knowledge``: ``(1+z·n)·w^n == a·C*^ch mod n²``, holding a piece at a time.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
@@ -113,21 +138,28 @@ def verify_knowledge(key: PublicKey, data: bytes, proof: bytes, context: bytes) 
     n, width = key.modulus, key.modulus_bytes
     if len(proof) != 4 * width:
         raise PaillierProofInvalid(f"a knowledge proof has {4 * width} bytes, not {len(proof)}")
-    ciphertexts = decode_ciphertexts(key, data)
     first = proof[: 2 * width]
     a = mpz(int.from_bytes(first, "big"))
     z = mpz(int.from_bytes(proof[2 * width : 3 * width], "big"))
     w = mpz(int.from_bytes(proof[3 * width :], "big"))
     if not (0 < a < key.square and gcd(a, n) == 1 and z < n and 0 < w < n and gcd(w, n) == 1):
         raise PaillierProofInvalid("a part of the knowledge proof is out of range")
-    root = compute_ciphertext_root(key, data)
+    root = _compute_root_of(key, pieces())
     transcript = _hash_transcript(Tag.PAILLIER_POK, key, context, root)
-    challenges = _expand_challenges(len(ciphertexts), transcript)
-    combined = _combine(key, ciphertexts, challenges)
+    combined = _combine_pieces(key, pieces(), _expand_challenges(transcript))
     challenge = _knowledge_challenge(key, context, root, first)
     answer = _encrypted(key, z, powmod(w, n, key.square))
     if answer != a * powmod(combined, challenge, key.square) % key.square:
         raise PaillierProofInvalid("the proof of knowledge of the plaintexts does not hold")
+
+
+def _compute_root_of(key: PublicKey, pieces: Iterable[bytes]) -> bytes:
+    def check(piece: bytes) -> bytes:
+        if not piece or len(piece) % key.ciphertext_bytes:
+            raise MalformedCiphertext(f"{len(piece)} bytes are not whole ciphertexts")
+        return piece
+
+    return merkle.compute_root_of_items(map(check, pieces), key.ciphertext_bytes)
 
 
 def verify_opening(key: PublicKey, data: bytes, plaintexts: Sequence[int], seed: bytes) -> None:
@@ -163,7 +195,7 @@ def _decryption_challenges(
     claimed = merkle.compute_root([plaintext.to_bytes(width, "big") for plaintext in plaintexts])
     root = compute_ciphertext_root(key, data)
     transcript = _hash_transcript(Tag.PAILLIER_DEC, key, context, root, claimed)
-    return _expand_challenges(len(plaintexts), transcript)
+    return list(islice(_expand_challenges(transcript), len(plaintexts)))
 
 
 def prove_decryption(
