@@ -71,8 +71,8 @@ def check_public_key(public_key: bytes) -> None:
     """Check that a registered encryption key can receive envelopes.
 
     Raises:
-        EncryptionKeyRefused: if it does not have 32 bytes, is not a reduced field element, or is of low
-            order, so that everybody would know the shared secret.
+        EncryptionKeyRefused: if it does not have 32 bytes, is not a reduced field element, or is
+            of low order, so that everybody would know the shared secret.
     """
     if len(public_key) != 32 or int.from_bytes(public_key, "little") >= _FIELD_PRIME:
         raise EncryptionKeyRefused("an encryption key is 32 bytes below 2^255-19, little-endian")

@@ -162,30 +162,64 @@ def compute_scheme_root(commitments: Sequence[bytes]) -> bytes:
     return merkle.compute_root(commitments)
 
 
+class RunningSum:
+    """``Σ w_k·V_k`` of updates that come one at a time, with what opens it.
+
+    Blindings are added up beside the vectors: ``R_j = Σ_k w_k·r_kj mod Q`` opens the weighted sum
+    of the commitments, row by row.
+    """
+
+    def __init__(self) -> None:
+        self._total: Aggregate | None = None
+        self._bound = 0
+        self._blindings: list[int] = []
+
+    def add(self, update: Update, weight: int, blindings: Sequence[int] = ()) -> None:
+        """Add ``weight`` times an update (int32, shape (d,)) and its blindings.
+
+        Raises:
+            UpdateOverflow: if an entry could reach 2**62.
+            ValueError: if the update is not int32, or differs in length from those before, or the
+                weight is not positive.
+        """
+        if weight <= 0 or update.dtype != np.int32 or update.ndim != 1 or update.size == 0:
+            raise ValueError("an aggregate takes int32 vectors and positive weights")
+        bound = self._bound + weight * max(abs(int(update.max())), abs(int(update.min())))
+        if bound >> WIDE_BITS or weight >> WIDE_BITS:
+            raise UpdateOverflow("the weighted sum of the updates does not fit 62 bits")
+        if self._total is None:
+            self._total = np.zeros(update.shape, np.int64)
+            self._blindings = [0] * len(blindings)
+        if update.shape != self._total.shape or len(blindings) != len(self._blindings):
+            raise ValueError("the updates of an aggregate have one length")
+        self._bound = bound
+        self._total += update.astype(np.int64) * np.int64(weight)
+        self._blindings = sum_blindings([self._blindings, blindings], [1, weight])
+
+    @property
+    def vector(self) -> Aggregate:
+        """The weighted sum, int64, shape (d,). Raises ValueError if nothing was added."""
+        if self._total is None:
+            raise ValueError("an aggregate has at least one update")
+        return self._total
+
+    @property
+    def blindings(self) -> list[int]:
+        """The summed blindings, one a row."""
+        return self._blindings
+
+
 def compute_aggregate(updates: Iterable[Update], weights: Sequence[int]) -> Aggregate:
     """Return ``Σ w_k·V_k`` as int64, shape (d,); ``updates`` is read one at a time.
 
     Raises:
-        UpdateOverflow: if an entry could reach 2**62.
-        ValueError: if the updates differ in length, are not int32, or do not match the weights,
-            or a weight is not positive.
+        UpdateOverflow, ValueError: as ``RunningSum.add``, or if numbers of updates and weights
+            differ.
     """
-    total: Aggregate | None = None
-    bound = 0
+    total = RunningSum()
     for update, weight in zip(updates, weights, strict=True):
-        if weight <= 0 or update.dtype != np.int32 or update.ndim != 1 or update.size == 0:
-            raise ValueError("an aggregate takes int32 vectors and positive weights")
-        bound += weight * max(abs(int(update.max())), abs(int(update.min())))
-        if bound >> WIDE_BITS or weight >> WIDE_BITS:
-            raise UpdateOverflow("the weighted sum of the updates does not fit 62 bits")
-        if total is None:
-            total = np.zeros(update.shape, np.int64)
-        if update.shape != total.shape:
-            raise ValueError("the updates of an aggregate have one length")
-        total += update.astype(np.int64) * np.int64(weight)
-    if total is None:
-        raise ValueError("an aggregate has at least one update")
-    return total
+        total.add(update, weight)
+    return total.vector
 
 
 def sum_blindings(blindings: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:

@@ -75,8 +75,10 @@ class VerificationFile:
         """The sections of the file's scheme, in their order."""
         return sections_of(scheme_of(self.header.scheme))
 
-    def pieces(self, section: Section, size: int = PIECE_BYTES) -> Iterator[bytes]:
-        """Yield the bytes of a section, ``size`` at a time; of a section of the other scheme none.
+    def pieces(
+        self, section: Section, size: int = PIECE_BYTES, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield bytes ``start … stop`` of a section, ``size`` at a time; of an absent one none.
 
         Raises:
             MalformedSection: if the file has become shorter since it was opened.
@@ -85,10 +87,11 @@ class VerificationFile:
         if span is None:
             return
         with self.source() as file:
-            file.seek(span.offset)
-            for start in range(0, span.size, size):
-                piece = read_up_to(file, min(size, span.size - start))
-                if len(piece) != min(size, span.size - start):
+            file.seek(span.offset + start)
+            end = span.size if stop is None else min(stop, span.size)
+            for place in range(start, end, size):
+                piece = read_up_to(file, min(size, end - place))
+                if len(piece) != min(size, end - place):
                     raise MalformedSection(f"the {section.name.lower()} section is cut short")
                 yield piece
 

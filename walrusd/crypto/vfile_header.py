@@ -76,9 +76,7 @@ class FileHeader:
     scheme: SchemeBlock
 
 
-def header_to_map(
-    header: FileHeader, sections: dict[Section, tuple[int, bytes]]
-) -> dict[int, Any]:
+def header_to_map(header: FileHeader, sections: dict[Section, tuple[int, bytes]]) -> dict[int, Any]:
     """Return the map that is encoded: the header, and the length and root of each section."""
     subject, quantisation = header.subject, header.quantisation
     return {

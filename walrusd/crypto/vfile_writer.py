@@ -60,13 +60,12 @@ def write_verification_file(
     plaintext = cost.to_bytes()
     number = scheme_of(scheme)
     stream = encrypt_bytes(plaintext, cost_key, subject.cost_aad())
-    bodies = dict(
-        zip(
-            sections_of(number),
-            (partial(BytesIO, stream), partial(BytesIO, b"".join(trace_leaves)), committed),
-            strict=True,
-        )
-    )
+    sources: list[Source] = [
+        partial(BytesIO, stream),
+        partial(BytesIO, b"".join(trace_leaves)),
+        committed,
+    ]
+    bodies = dict(zip(sections_of(number), sources, strict=True))
     table = {section: _measure(body) for section, body in bodies.items()}
     header = FileHeader(
         subject,

@@ -1,5 +1,6 @@
 """Check a published aggregate without seeing a single update: anyone can."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +13,8 @@ from walrusd.crypto.rows import compute_row_count
 from walrusd.errors import PeerFault, VerificationFailed
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.schemes import check_aggregate, compute_decryption_context
-from walrusd.services.tools import Tools
+from walrusd.services.tools import Reading, Tools
+from walrusd.training.plan import Plan
 from walrusd.units import BlobId, address_bytes
 
 
@@ -25,10 +27,46 @@ class VerifiedAggregate:
     total_weight: int
 
 
-async def read_accepted(tools: Tools, task: ob.Task) -> list[ob.Submission]:
+async def read_accepted(tools: Reading, task: ob.Task) -> list[ob.Submission]:
     """Return a task's accepted submissions, in the order of joining."""
     found = [await tools.contract.submission(entry.submission) for entry in task.entries]
     return [sub for sub in found if sub.state == SubmissionState.ACCEPTED]
+
+
+async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate:
+    """Return the aggregate that a task's publisher recorded, checked against its roots.
+
+    Raises:
+        VerificationFailed: if there is none, or it is another one than was recorded.
+        MalformedData: if the blob is no aggregate.
+    """
+    if task.aggregate is None:
+        raise VerificationFailed(f"task {task.id} has no aggregate")
+    bound = 9 * plan.weight_count + 40 * compute_row_count(plan.weight_count) + 64 * 64
+    data = await tools.store.get(BlobId(task.aggregate.blob), bound + (1 << 16))
+    aggregate = await trio.to_thread.run_sync(
+        partial(
+            parse_aggregate,
+            data,
+            root=task.aggregate.root,
+            openings_root=task.aggregate.blindings_root,
+        )
+    )
+    if len(aggregate.vector) != 8 * plan.weight_count:
+        raise VerificationFailed("the aggregate does not have the length of the plan's update")
+    return aggregate
+
+
+def check_parts(aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> list[int]:
+    """Check that an aggregate is made of exactly the accepted submissions; return their weights.
+
+    Raises:
+        VerificationFailed: if it is made of others, or with other weights.
+    """
+    expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
+    if aggregate.parts != expected:
+        raise VerificationFailed("the aggregate is not made of the accepted submissions")
+    return [weight for _name, weight in expected]
 
 
 class AggregateChecker:
@@ -45,32 +83,15 @@ class AggregateChecker:
             VerificationFailed: if there is none, or it is not the weighted sum of exactly the
                 accepted submissions.
         """
-        if task.aggregate is None:
-            raise VerificationFailed(f"task {task.id} has no aggregate")
         _manifest, plan = await self._fetcher.plan_of(task)
-        bound = 9 * plan.weight_count + 40 * compute_row_count(plan.weight_count) + 64 * 64
-        data = await self._tools.store.get(BlobId(task.aggregate.blob), bound + (1 << 16))
-        aggregate = await trio.to_thread.run_sync(
-            partial(
-                parse_aggregate,
-                data,
-                root=task.aggregate.root,
-                openings_root=task.aggregate.blindings_root,
-            )
-        )
-        if len(aggregate.vector) != 8 * plan.weight_count:
-            raise VerificationFailed("the aggregate does not have the length of the plan's update")
+        aggregate = await read_aggregate(self._tools, task, plan)
         accepted = await read_accepted(self._tools, task)
-        expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
-        if aggregate.parts != expected:
-            raise VerificationFailed("the aggregate is not made of the accepted submissions")
+        weights = check_parts(aggregate, accepted)
         files = [await self._fetcher.file_of(task, sub) for sub in accepted]
         context = compute_decryption_context(await self._tools.contract.market(), task)
-        weights = [weight for _name, weight in expected]
-        await check_aggregate(context, aggregate, weights, files)
-        return VerifiedAggregate(
-            aggregate, tuple(sub.id for sub in accepted), sum(weight for _name, weight in expected)
-        )
+        threads = self._tools.settings.daemon.threads
+        await check_aggregate(context, aggregate, weights, files, threads=threads)
+        return VerifiedAggregate(aggregate, tuple(sub.id for sub in accepted), sum(weights))
 
     async def holds(self, task: ob.Task) -> bool:
         """Say whether a task's aggregate verifies. What was found out once is remembered.

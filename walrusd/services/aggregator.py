@@ -1,28 +1,30 @@
 """Add up what was accepted: in the open with Pedersen, under encryption with Paillier."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import structlog
+import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
-from walrusd.crypto.chunks import compute_update_root
-from walrusd.crypto.rows import compute_aggregate, sum_blindings
+from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.rows import RunningSum
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.services.derive import derive_paillier_seed
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.heavy import run_heavy
-from walrusd.services.heavy_paillier import decrypt_aggregate
 from walrusd.services.holdings import find_opening_key
+from walrusd.services.progress import clear_progress
 from walrusd.services.replayer import Replayer, quantisation_of
 from walrusd.services.schemes import (
     check_opened_update,
     compute_decryption_context,
     read_task_scheme,
 )
+from walrusd.services.summing import decrypt_files
 from walrusd.services.tools import Tools
 
 Summed = tuple[bytes, tuple[bytes, ...]]
@@ -47,9 +49,12 @@ class Aggregator:
         """
         if not accepted:
             return None
-        if task.terms.scheme == Scheme.PAILLIER:
-            return await self._sum_encrypted(task, accepted)
-        return await self._sum_opened(task, accepted)
+        try:
+            if task.terms.scheme == Scheme.PAILLIER:
+                return await self._sum_encrypted(task, accepted)
+            return await self._sum_opened(task, accepted)
+        finally:
+            clear_progress(self._tools, task.id)
 
     async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
         """Multiply the ciphertexts of the files and decrypt the product: nobody need open."""
@@ -59,13 +64,14 @@ class Aggregator:
         if scheme.encryption is None or manifest.paillier is None:
             raise MalformedData("the task has no Paillier key")
         files = [await self._fetcher.file_of(task, sub) for sub in accepted]
-        vector, proof = await run_heavy(
-            decrypt_aggregate,
+        vector, proof = await decrypt_files(
             derive_paillier_seed(tools.keys, manifest.paillier.key_id),
             scheme.encryption,
             quantisation_of(plan),
-            [(file.ciphertexts, sub.weight) for file, sub in zip(files, accepted, strict=True)],
-            compute_decryption_context(await tools.contract.market(), task),
+            [(file, sub.weight) for file, sub in zip(files, accepted, strict=True)],
+            context=compute_decryption_context(await tools.contract.market(), task),
+            report=partial(self._report, task),
+            threads=tools.settings.daemon.threads,
         )
         return vector, (proof,)
 
@@ -78,24 +84,30 @@ class Aggregator:
         if missing:
             self._log.info("waiting_for_keys", task=task.id, submissions=missing)
             return None
-        opened = [
-            await self._open_update(case, key)
-            for case, key in zip(cases, keys, strict=True)
-            if key is not None
-        ]
-        weights = [sub.weight for sub in accepted]
-        vector = compute_aggregate((update for update, _b in opened), weights)
-        summed = sum_blindings([blindings for _u, blindings in opened], weights)
-        blindings = tuple(blinding.to_bytes(32, "big") for blinding in summed)
-        return vector.astype("<i8", copy=False).tobytes(), blindings
+        total = RunningSum()
+        for number, (case, key) in enumerate(zip(cases, keys, strict=True)):
+            assert key is not None
+            update, blindings = await self._open_update(case, key)
+            # Only one update is held at a time, beside the sum.
+            await trio.to_thread.run_sync(total.add, update, case.submission.weight, blindings)
+            self._report(task, number + 1, len(cases))
+        openings = tuple(blinding.to_bytes(32, "big") for blinding in total.blindings)
+        return total.vector.astype("<i8", copy=False).tobytes(), openings
+
+    def _report(self, task: ob.Task, done: int, pieces: int) -> None:
+        """Tell whoever listens how far the sum of a task is."""
+        told = {"done": done, "pieces": pieces}
+        self._tools.broadcast.publish("aggregate", task=task.id, line="progress", **told)
+        self._tools.records.put("progress", task.id, {"aggregating": told})
 
     async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
         """Return one accepted update and its row blindings, checked against its commitments."""
         assert case.submission.commitment is not None
         verified = await self._replayer.open(case, key)
         opening = verified.opening
-        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
-        if compute_update_root(update) != case.submission.commitment.update_root:
+        root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
+        if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
         await check_opened_update(await self._fetcher.file_of(case.task, case.submission), opening)
+        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
         return update, [int.from_bytes(blinding, "big") for blinding in opening.openings]

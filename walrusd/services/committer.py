@@ -4,21 +4,23 @@ Everything that goes into the transaction is a work item before it is sent, so t
 a crash sends the same values; the proof of knowledge alone would otherwise differ.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState, TaskPhase
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto import pedersen
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import Tree
-from walrusd.crypto.vfile import build_verification_file, read_verification_file
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.heavy import prove_cost, run_heavy, write_file
 from walrusd.services.replayer import quantisation_of
 from walrusd.services.results import read_update
 from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
@@ -83,23 +85,23 @@ class Committer(Service):
         tools = self.tools
         manifest, plan = await self._fetcher.plan_of(case.task)
         update = await read_update(tools, case, plan, trained)
-        update_root = compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
+        update_root = await trio.to_thread.run_sync(compute_chunk_root, update)
         leaves = trace_leaves(trained)
         tree = Tree(leaves)
         name = address_bytes(case.submission.id)
-        blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
         context = pedersen.compute_pok_context(case.ctx, tree.root, update_root)
-        cost = CostProof(
-            context,
-            commitment=pedersen.commit(trained["cost"], blinding),
-            proof=pedersen.prove_opening(context, trained["cost"], blinding),
-        )
+        blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
+        commitment, proof = await run_heavy(prove_cost, context, trained["cost"], blinding)
+        cost = CostProof(context, commitment, proof)
         scheme = read_task_scheme(case.task, manifest, plan)
-        openings = derive_openings(tools, case, scheme, update_root)
+        openings = await derive_openings(tools, case, scheme, update_root)
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost
         )
-        data = build_verification_file(
+        path = tools.work_dir / case.submission.id / "verification-file.wvf"
+        write = partial(
+            write_file,
+            path,
             case.subject,
             quantisation_of(plan),
             update_root=update_root,
@@ -109,7 +111,8 @@ class Committer(Service):
             cost=cost_function(trained),
             cost_key=derive_cost_key(tools.keys, name),
         )
-        stored = await tools.store.put(data, epochs=tools.settings.walrus.epochs)
+        digest = await run_heavy(write)
+        stored = await tools.store.put(path, epochs=tools.settings.walrus.epochs)
         return {
             "trace_root": tree.root.hex(),
             "update_root": update_root.hex(),
@@ -118,7 +121,7 @@ class Committer(Service):
             "leaf_zero_path": [h.hex() for h in tree.path(0)],
             "cost_commitment": cost.commitment.hex(),
             "cost_proof": cost.proof.hex(),
-            "file_digest": read_verification_file(data).digest.hex(),
+            "file_digest": digest.hex(),
             "file_blob": str(stored.blob_id),
         }
 

@@ -25,13 +25,14 @@ from walrusd.crypto.stream import (
     verify_key_check,
 )
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.crypto.vfile import VerificationFile, read_verification_file
+from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.errors import BlobCorrupt, MalformedData, PeerFault, VerificationFailed
+from walrusd.runtime.sources import source_of
 from walrusd.services.facts import Case
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
 from walrusd.services.heavy_paillier import check_key
 from walrusd.services.schemes import check_file_scheme, compute_key_context, read_task_scheme
-from walrusd.services.tools import Tools
+from walrusd.services.tools import Reading
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.state import Tensors
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
@@ -45,13 +46,13 @@ HEADER_ALLOWANCE = 1 << 17
 class Fetcher:
     """Reads of Walrus on behalf of all services."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Reading) -> None:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._turns: dict[Path, tuple[trio.Lock, int]] = {}
 
     def _dir(self, name: str) -> Path:
-        path = self._tools.settings.daemon.data_dir / name
+        path = self._tools.data_dir / name
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
@@ -188,6 +189,8 @@ class Fetcher:
     async def file_of(self, task: Task, submission: Submission) -> VerificationFile:
         """Return a submission's verification file, checked in itself and against the chain.
 
+        It stays among our files, to be read in pieces, until the submission is forgotten.
+
         Raises:
             VerificationFailed: if a check of ``vfile_checks`` fails, or a root in the file is not
                 the committed one.
@@ -199,9 +202,20 @@ class Fetcher:
         bound = 32 * (plan.segments + 1) + 16 * plan.steps
         scheme = read_task_scheme(task, manifest, plan)
         bound += scheme.section_bytes
-        data = await self._tools.store.get(BlobId(commitment.file_blob), bound + HEADER_ALLOWANCE)
-        await run_heavy(check_file, data, commitment.file_digest)
-        file = read_verification_file(data)
+        path = self._dir("work") / submission.id / "committed.wvf"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        async with self._turn_on(path):
+            if path.exists():
+                try:
+                    await run_heavy(check_file, path, commitment.file_digest)
+                except PeerFault:
+                    path.unlink()  # perhaps only our copy is damaged
+            if not path.exists():
+                await self._tools.store.download(
+                    BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
+                )
+                await run_heavy(check_file, path, commitment.file_digest)
+            file = await trio.to_thread.run_sync(open_verification_file, source_of(path))
         header = file.header
         found = (header.trace_root, header.update_root, header.scheme.root, header.scheme.count)
         if found != (
@@ -236,9 +250,9 @@ class Fetcher:
         return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
 
 
-def rows_path(tools: Tools, row_root: bytes) -> Path:
+def rows_path(tools: Reading, row_root: bytes) -> Path:
     """Return where the decrypted rows of a dataset lie while they are needed."""
-    return tools.settings.daemon.data_dir / "datasets" / f"{row_root.hex()}.rows"
+    return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
 
 
 def check_plan_of_task(task: Task, plan: Plan) -> None:

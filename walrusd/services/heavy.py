@@ -5,22 +5,27 @@ against 11 ms from a process (measured). Arguments and results are plain bytes a
 generators are made once per worker and kept.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio.to_process
 import numpy as np
 from typing_extensions import TypeVarTuple, Unpack
 
 from walrusd.core.opening import OpenedRow
-from walrusd.crypto import rows
+from walrusd.crypto import pedersen, rows
 from walrusd.crypto.dataset_rows import RowTree
-from walrusd.crypto.g1 import GENERATORS
-from walrusd.crypto.vfile_checks import verify_verification_file
+from walrusd.crypto.g1 import GENERATORS, decode_scalar
+from walrusd.crypto.scheme_checks import verify_scheme_opening
+from walrusd.crypto.vfile import VerificationFile, open_verification_file
+from walrusd.crypto.vfile_checks import verify_file
+from walrusd.crypto.vfile_writer import write_verification_file
 from walrusd.errors import MalformedData
+from walrusd.runtime.sources import source_of
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -48,24 +53,50 @@ def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
 
 
-def check_update_rows(update: bytes, blindings: list[int], commitments: list[bytes]) -> None:
-    """Check that row commitments open to an update. Raises as ``rows.verify_rows``."""
+def prove_cost(context: bytes, cost: int, blinding: int) -> tuple[bytes, bytes]:
+    """Return the commitment of a cost, and the proof that its maker can open it."""
+    return pedersen.commit(cost, blinding), pedersen.prove_opening(context, cost, blinding)
+
+
+def check_opened(file: VerificationFile, update: bytes, openings: Sequence[bytes]) -> None:
+    """Check that a file's commitments open to an update. Raises as ``verify_scheme_opening``."""
     _load_generators()
-    rows.verify_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings, commitments)
+    verify_scheme_opening(file, np.frombuffer(update, "<i4").astype(np.int32), openings)
 
 
 def check_aggregate_rows(
-    aggregate: bytes, weights: list[int], commitments: list[list[bytes]], blindings: list[int]
+    aggregate: bytes,
+    weights: list[int],
+    files: Sequence[VerificationFile],
+    openings: Sequence[bytes],
 ) -> None:
-    """Check a published sum, int64 little-endian. Raises as ``rows.verify_aggregate``."""
+    """Check a published sum, int64 little-endian. Raises as ``rows.verify_aggregate``.
+
+    ``openings`` are the summed blindings. Of each file only the row commitments are read.
+    """
     _load_generators()
     vector = np.frombuffer(aggregate, "<i8").astype(np.int64)
-    rows.verify_aggregate(vector, weights, commitments, blindings)
+    blindings = [decode_scalar(opening) for opening in openings]
+    rows.verify_aggregate(vector, weights, [file.row_commitments for file in files], blindings)
 
 
-def check_file(data: bytes, digest: bytes) -> None:
-    """Check a verification file. Raises as ``vfile_checks.verify_verification_file``."""
-    verify_verification_file(data, expected_digest=digest)
+def check_file(path: Path, digest: bytes) -> None:
+    """Check a verification file. Raises as ``vfile_checks.verify_file``."""
+    verify_file(open_verification_file(source_of(path)), expected_digest=digest)
+
+
+def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
+    """Write a verification file of mode 0600 to ``path``; return its digest.
+
+    Arguments and errors as ``write_verification_file``, without the target.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as target:
+        digest = write_verification_file(target, *arguments, **contents)
+        target.flush()
+        os.fsync(target.fileno())
+    return digest
 
 
 def _read_rows(path: str, row_bytes: int) -> list[bytes]:

@@ -4,31 +4,35 @@ A worker keeps the table of the key it encrypted with last, so the pieces of an 
 the same worker pay for it once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from walrusd.crypto.paillier import vectors
-from walrusd.crypto.paillier.keys import PublicKey, derive_private_key, read_public_key
+from walrusd.crypto.paillier.keys import (
+    PrivateKey,
+    PublicKey,
+    derive_private_key,
+    read_public_key,
+)
 from walrusd.crypto.paillier.modulus_proof import prove_modulus, verify_modulus
-from walrusd.crypto.paillier.packing import Packing, check_weighted_bound
+from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import (
     compute_ciphertext_root,
     prove_decryption,
     prove_knowledge,
     verify_decryption,
-    verify_opening,
 )
-from walrusd.crypto.vfile_header import Quantisation
+from walrusd.crypto.vfile import VerificationFile
+from walrusd.crypto.vfile_blocks import Section
 from walrusd.errors import PaillierKeyRefused
 
-_PIECE = 256
-"""Ciphertexts of each vector that a sum holds at once: 200 KB at 3072 bits."""
-
-Part = tuple[bytes, int]
-"""The ciphertexts of one contribution, and its weight."""
+Part = tuple[VerificationFile, int]
+"""The file with the ciphertexts of one contribution, and its weight."""
 
 
 @dataclass(frozen=True)
@@ -71,77 +75,87 @@ def encrypt_piece(encryption: Encryption, piece: bytes, seed: bytes, start: int)
 
 
 def prove_encrypted_update(
-    encryption: Encryption, update: bytes, data: bytes, seed: bytes, context: bytes
+    encryption: Encryption, update: bytes, path: str, seed: bytes, context: bytes
 ) -> tuple[bytes, int, bytes]:
-    """Return the root of the ciphertexts, their number, and the proof of knowledge."""
-    key = encryption.key
+    """Return the root of the ciphertexts in a file, their number, and the proof of knowledge."""
+    key, data = encryption.key, Path(path).read_bytes()
     plaintexts = encryption.packing.pack(_read_update(update))
     root = compute_ciphertext_root(key, data)
     return root, len(plaintexts), prove_knowledge(key, data, plaintexts, seed, context)
 
 
-def check_encrypted_update(encryption: Encryption, update: bytes, data: bytes, seed: bytes) -> None:
-    """Check that ciphertexts open to an update. Raises as ``verify_opening``."""
-    plaintexts = encryption.packing.pack(_read_update(update))
-    verify_opening(encryption.key, data, plaintexts, seed)
-
-
-def _cut(key: PublicKey, data: bytes) -> Iterator[bytes]:
-    size = _PIECE * key.ciphertext_bytes
-    return (data[start : start + size] for start in range(0, len(data), size))
-
-
-def _sum(key: PublicKey, parts: Sequence[Part]) -> bytes:
-    vectors_in_pieces = [_cut(key, data) for data, _weight in parts]
-    weights = [weight for _data, weight in parts]
-    return b"".join(vectors.stream_weighted_sum(key, vectors_in_pieces, weights))
-
-
-def decrypt_aggregate(
-    seed: bytes,
-    encryption: Encryption,
-    quantisation: Quantisation,
-    parts: Sequence[Part],
-    context: bytes,
-) -> tuple[bytes, bytes]:
-    """Return the weighted sum of encrypted updates, int64 little-endian, and the proof of it.
-
-    ``seed`` is that of the key. Only the sum is decrypted.
+def sum_piece(encryption: Encryption, parts: Sequence[Part], start: int, stop: int) -> bytes:
+    """Return ciphertexts ``start … stop−1`` of the weighted sum of files.
 
     Raises:
-        PaillierKeyRefused: if the seed gives another key: the keystore is not the one that opened
-            the task.
-        SlotOverflow: if the sum could leave the slots, or a contribution was no packed update.
         MalformedCiphertext: if a part is malformed.
     """
+    key = encryption.key
+    width = key.ciphertext_bytes
+    found = [
+        file.pieces(Section.CIPHERTEXTS, width * (stop - start), width * start, width * stop)
+        for file, _weight in parts
+    ]
+    weights = [weight for _file, weight in parts]
+    return b"".join(vectors.stream_weighted_sum(key, found, weights))
+
+
+@lru_cache(maxsize=1)
+def _private_key(seed: bytes, encryption: Encryption) -> PrivateKey:
     key = derive_private_key(seed, encryption.key.bits)
     if key.public != encryption.key:
         raise PaillierKeyRefused(
             "this keystore does not hold the key of the task",
             hint="restore the keystore that was in use when the task was opened",
         )
-    largest = 1 << (quantisation.value_bits - 1)
-    weights = [weight for _data, weight in parts]
-    check_weighted_bound(encryption.packing, [largest] * len(weights), weights)
-    total = _sum(key.public, parts)
-    plaintexts = vectors.decrypt(key, total)
-    vector = encryption.packing.unpack(plaintexts, quantisation.entries)
-    proof = prove_decryption(key, total, plaintexts, context)
+    return key
+
+
+def decrypt_piece(seed: bytes, encryption: Encryption, data: bytes) -> bytes:
+    """Return the plaintexts of ciphertexts, big-endian, as wide as the modulus each.
+
+    Raises:
+        PaillierKeyRefused: if the seed gives another key: the keystore is not the one that opened
+            the task.
+        MalformedCiphertext: if the data is malformed.
+    """
+    width = encryption.key.modulus_bytes
+    plaintexts = vectors.decrypt(_private_key(seed, encryption), data)
+    return b"".join(plaintext.to_bytes(width, "big") for plaintext in plaintexts)
+
+
+def prove_sum(  # noqa: PLR0917 - a worker is called by position
+    seed: bytes,
+    encryption: Encryption,
+    entries: int,
+    total: bytes,
+    plaintexts: bytes,
+    context: bytes,
+) -> tuple[bytes, bytes]:
+    """Return a decrypted sum, int64 little-endian, and the proof that it is the decryption.
+
+    Raises:
+        PaillierKeyRefused: as ``decrypt_piece``.
+        SlotOverflow: if a contribution was no packed update.
+    """
+    width = encryption.key.modulus_bytes
+    numbers = [
+        int.from_bytes(plaintexts[start : start + width], "big")
+        for start in range(0, len(plaintexts), width)
+    ]
+    vector = encryption.packing.unpack(numbers, entries)
+    proof = prove_decryption(_private_key(seed, encryption), total, numbers, context)
     return vector.astype("<i8", copy=False).tobytes(), proof
 
 
-def check_decrypted_aggregate(
-    encryption: Encryption,
-    aggregate: bytes,
-    parts: Sequence[Part],
-    proof: bytes,
-    context: bytes,
+def check_sum(
+    encryption: Encryption, aggregate: bytes, total: bytes, proof: bytes, context: bytes
 ) -> None:
-    """Check a published sum, int64 little-endian, against the encrypted updates.
+    """Check that a published sum, int64 little-endian, is what ``total`` decrypts to.
 
     Raises:
-        PaillierProofInvalid: if it is not their weighted sum.
+        PaillierProofInvalid: if it is not.
         SlotOverflow, MalformedCiphertext, MalformedData: if a part is malformed.
     """
     plaintexts = encryption.packing.pack(np.frombuffer(aggregate, "<i8").astype(np.int64))
-    verify_decryption(encryption.key, _sum(encryption.key, parts), plaintexts, proof, context)
+    verify_decryption(encryption.key, total, plaintexts, proof, context)

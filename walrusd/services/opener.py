@@ -114,7 +114,7 @@ class Opener(Service):
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
         update_root = submission.commitment.update_root
         scheme = read_task_scheme(case.task, manifest, plan)
-        openings = derive_openings(tools, case, scheme, update_root)
+        openings = await derive_openings(tools, case, scheme, update_root)
         records = trained["segments"]
         return Opening(
             state_roots=(

@@ -19,6 +19,7 @@ from walrusd.core.opening import (
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.vfile import VerificationFile
 from walrusd.crypto.vfile_checks import open_cost
 from walrusd.crypto.vfile_header import Quantisation
 from walrusd.errors import TrainingFailed, VerificationFailed
@@ -109,23 +110,13 @@ class Replayer:
             VerificationFailed: if a part does not fit what was committed.
         """
         submission, opening = case.submission, verified.opening
-        commitment = submission.commitment
-        assert commitment is not None
         _manifest, plan = await self._fetcher.plan_of(case.task)
         file = await self._fetcher.file_of(case.task, submission)
-        if file.header.subject != case.subject:
-            raise VerificationFailed("the verification file is about something else")
-        if file.header.quantisation != quantisation_of(plan):
-            raise VerificationFailed("the verification file is quantised otherwise than the plan")
-        if file.trace_leaves != verified.leaves:
-            raise VerificationFailed("the verification file holds another trace")
-        if file.header.scheme.cost_commitment != commitment.cost_commitment:
-            raise VerificationFailed("the verification file holds another cost commitment")
+        await trio.to_thread.run_sync(partial(check_file_of_case, file, case, plan, verified))
         _path, weights = await self._fetcher.initial_weights(case.task)
         check = partial(check_update, case, plan, opening, weights)
         await trio.to_thread.run_sync(check)
         await check_opened_update(file, opening)
-        open_cost(file, opening.cost_key)
 
     async def replay(
         self, case: Case, opening: Opening, segments: list[int]
@@ -183,6 +174,28 @@ def sweep_replays(work_dir: Path, user: str) -> None:
 def quantisation_of(plan: Plan) -> Quantisation:
     """Return the quantisation that a plan prescribes."""
     return Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count)
+
+
+def check_file_of_case(
+    file: VerificationFile, case: Case, plan: Plan, verified: VerifiedOpening
+) -> None:
+    """Check that a file is about a submission's work, and that its cost function opens.
+
+    Raises:
+        VerificationFailed: if it is about another.
+        DecryptionFailed: if the opened key is not that of the cost function.
+    """
+    commitment = case.submission.commitment
+    assert commitment is not None
+    if file.header.subject != case.subject:
+        raise VerificationFailed("the verification file is about something else")
+    if file.header.quantisation != quantisation_of(plan):
+        raise VerificationFailed("the verification file is quantised otherwise than the plan")
+    if file.trace_leaves != verified.leaves:
+        raise VerificationFailed("the verification file holds another trace")
+    if file.header.scheme.cost_commitment != commitment.cost_commitment:
+        raise VerificationFailed("the verification file holds another cost commitment")
+    open_cost(file, verified.opening.cost_key)
 
 
 def check_inputs(case: Case, plan: Plan, opening: Opening, segments: list[int]) -> None:

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import trio
 
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.errors import LocalFault
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import read_file
@@ -33,8 +32,8 @@ async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, A
     if update != await trio.to_thread.run_sync(compute):
         raise _lose(tools, case, trained["update"])
     commitment = case.submission.commitment
-    vector = np.frombuffer(update, "<i4").astype(np.int32)
-    if commitment is not None and compute_update_root(vector) != commitment.update_root:
+    root = await trio.to_thread.run_sync(compute_chunk_root, update)
+    if commitment is not None and root != commitment.update_root:
         raise _lose(tools, case, trained["update"])
     return update
 

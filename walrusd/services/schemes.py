@@ -5,6 +5,8 @@ Which one a task takes is a term of it; everything else of the market is the sam
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
@@ -16,20 +18,23 @@ from walrusd.crypto.paillier.keys import read_public_key
 from walrusd.crypto.paillier.packing import choose_slot_bits
 from walrusd.crypto.paillier.vectors import MAX_WEIGHT, derive_encryption_seed
 from walrusd.crypto.rows import compute_row_count, compute_scheme_root, derive_row_blindings
-from walrusd.crypto.vfile import VerificationFile
+from walrusd.crypto.vfile import Source, VerificationFile
 from walrusd.crypto.vfile_blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.runtime.sources import source_of
 from walrusd.services import heavy, heavy_paillier
 from walrusd.services.encrypting import encrypt_update
 from walrusd.services.facts import Case
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import Encryption
+from walrusd.services.pieces import Report, say_nothing
+from walrusd.services.summing import check_decrypted_sum
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan
 from walrusd.units import address_bytes
 
-Committed = tuple[SchemeBlock, bytes]
-"""A header block, and the section that it is about."""
+Committed = tuple[SchemeBlock, Source]
+"""A header block, and what opens the section that it is about."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _encryption_of(block: PaillierBlock) -> Encryption:
     return Encryption(block.modulus, block.slot_bits)
 
 
-def derive_openings(
+async def derive_openings(
     tools: Tools, case: Case, scheme: TaskScheme, update_root: bytes
 ) -> list[bytes]:
     """Return what opens our commitment: a blinding a row, or the seed of the encryption."""
@@ -110,7 +115,9 @@ def derive_openings(
     task, contributor = address_bytes(case.task.id), address_bytes(case.submission.contributor)
     if scheme.encryption is None:
         rows = compute_row_count(scheme.entries)
-        blindings = derive_row_blindings(secret, task, contributor, update_root, rows)
+        blindings = await run_heavy(
+            derive_row_blindings, secret, task, contributor, update_root, rows
+        )
         return [blinding.to_bytes(32, "big") for blinding in blindings]
     return [derive_encryption_seed(secret, scheme.encryption.key, task, contributor, update_root)]
 
@@ -132,13 +139,14 @@ async def commit_update(
         block: SchemeBlock = PedersenBlock(
             ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
         )
-        return block, b"".join(points)
-    data = await encrypt_update(tools, submission, encryption, update, openings[0])
+        return block, partial(BytesIO, b"".join(points))
+    path = tools.work_dir / submission / "ciphertexts.bin"
+    await encrypt_update(tools, submission, encryption, update, seed=openings[0], path=path)
     root, count, knowledge = await run_heavy(
         heavy_paillier.prove_encrypted_update,
         encryption,
         update,
-        data,
+        str(path),
         openings[0],
         cost.context,
     )
@@ -152,7 +160,7 @@ async def commit_update(
         cost_commitment=cost.commitment,
         cost_proof=cost.proof,
     )
-    return block, data
+    return block, source_of(path)
 
 
 async def check_opened_update(file: VerificationFile, opening: Opening) -> None:
@@ -162,21 +170,7 @@ async def check_opened_update(file: VerificationFile, opening: Opening) -> None:
         VerificationFailed: if they do not.
         MalformedData: if one is malformed, or the number of openings is wrong.
     """
-    block = file.header.scheme
-    if isinstance(block, PedersenBlock):
-        blindings = [int.from_bytes(blinding, "big") for blinding in opening.openings]
-        points = list(file.row_commitments)
-        await run_heavy(heavy.check_update_rows, opening.update, blindings, points)
-        return
-    if len(opening.openings) != 1:
-        raise MalformedData("an encrypted update is opened by one seed")
-    await run_heavy(
-        heavy_paillier.check_encrypted_update,
-        _encryption_of(block),
-        opening.update,
-        file.ciphertexts,
-        opening.openings[0],
-    )
+    await run_heavy(heavy.check_opened, file, opening.update, opening.openings)
 
 
 async def check_aggregate(
@@ -184,6 +178,9 @@ async def check_aggregate(
     aggregate: Aggregate,
     weights: Sequence[int],
     files: Sequence[VerificationFile],
+    *,
+    report: Report = say_nothing,
+    threads: int = 0,
 ) -> None:
     """Check a published sum against the files of its parts.
 
@@ -195,25 +192,24 @@ async def check_aggregate(
     """
     block = files[0].header.scheme
     if isinstance(block, PedersenBlock):
-        if any(len(blinding) != 32 for blinding in aggregate.openings):
-            raise MalformedData("a summed blinding has 32 bytes")
         await run_heavy(
             heavy.check_aggregate_rows,
             aggregate.vector,
             list(weights),
-            [list(file.row_commitments) for file in files],
-            [int.from_bytes(blinding, "big") for blinding in aggregate.openings],
+            list(files),
+            aggregate.openings,
         )
         return
     if len(aggregate.openings) != 1:
         raise MalformedData("an encrypted aggregate is opened by one proof")
-    await run_heavy(
-        heavy_paillier.check_decrypted_aggregate,
+    await check_decrypted_sum(
         _encryption_of(block),
         aggregate.vector,
-        [(file.ciphertexts, weight) for file, weight in zip(files, weights, strict=True)],
-        aggregate.openings[0],
-        context,
+        list(zip(files, weights, strict=True)),
+        proof=aggregate.openings[0],
+        context=context,
+        report=report,
+        threads=threads,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from walrusd.chain.contract import ContractClient
+from walrusd.chain.reads import MarketReader
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.clock import Clock
@@ -37,6 +38,25 @@ class TrainingBackend(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """What it takes to read the market and its blobs, with no part in it: no key, no state."""
+
+    @property
+    def contract(self) -> MarketReader:
+        """The market's objects."""
+        ...
+
+    @property
+    def store(self) -> WalrusStore:
+        """The blobs."""
+        ...
+
+    @property
+    def data_dir(self) -> Path:
+        """Where files are kept while they are needed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Tools:
     """The services' collaborators."""
@@ -56,6 +76,11 @@ class Tools:
     bell: Bell
     training: TrainingBackend
     broadcast: Broadcast
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the daemon keeps its files."""
+        return self.settings.daemon.data_dir
 
     @property
     def work_dir(self) -> Path:

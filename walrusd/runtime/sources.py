@@ -1,0 +1,16 @@
+"""Files as sources that can be opened again and again, also by another process."""
+
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from walrusd.crypto.vfile import Source
+
+
+def source_of(path: Path) -> Source:
+    """Return what opens ``path`` for reading; it can be sent to a worker process."""
+    return partial(_open, path)
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")

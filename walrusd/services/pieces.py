@@ -1,0 +1,45 @@
+"""Long work in pieces: as many at once as there are processors, with progress, to be cancelled."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from walrusd.errors import WalrusdError
+
+Report = Callable[[int, int], None]
+"""Called after each piece with how many are done, and how many there are."""
+
+
+def say_nothing(_done: int, _pieces: int) -> None:
+    """Report to nobody."""
+
+
+async def run_pieces(
+    pieces: int, work: Callable[[int], Awaitable[None]], report: Report, threads: int = 0
+) -> None:
+    """Do pieces ``0 … pieces−1`` with ``work``, ``threads`` at once; 0 is all processors.
+
+    The first typed error ends the rest and is raised as it is. Cancelling ends them all.
+    """
+    limiter = trio.CapacityLimiter(threads or os.cpu_count() or 1)
+    failures: list[WalrusdError] = []
+    done = 0
+
+    async def run(number: int) -> None:
+        nonlocal done
+        async with limiter:
+            try:
+                await work(number)
+            except WalrusdError as error:
+                failures.append(error)
+                nursery.cancel_scope.cancel()
+                return
+        done += 1
+        report(done, pieces)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(pieces):
+            nursery.start_soon(run, number)
+    if failures:
+        raise failures[0]
