@@ -1,6 +1,5 @@
 """Replay one segment from files: plan, state, rows, and the submission's verification file."""
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto.vfile import VerificationFile, read_verification_file
 from walrusd.crypto.vfile_checks import inspect_verification_file
-from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
+from walrusd.errors import BadRequest, MalformedData, PeerFault
 from walrusd.training.child import apply_limits
-from walrusd.training.container import MAX_HEADER_BYTES, read_container_header
-from walrusd.training.data import DatasetRows
 from walrusd.training.jobs import Limits
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.replay import replay_segment
@@ -19,6 +16,7 @@ from walrusd.training.selftest import selftest
 from walrusd.training.state import compute_state_root
 from walrusd.training.trace import Assignment
 from walrusd.training.weights import select_frozen, weights_from_bytes
+from walrusd.work_check import open_rows
 
 
 @dataclass(frozen=True)
@@ -102,20 +100,5 @@ def _replay(
         if files.weights is None:
             raise BadRequest("a plan with adapters needs --weights")
         frozen = select_frozen(plan, weights_from_bytes(plan, files.weights))
-    rows = _open_rows(plan, files.rows)
+    rows = open_rows(plan, files.rows)
     return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
-
-
-def _open_rows(plan: Plan, path: Path) -> DatasetRows:
-    """Map a file of rows, or a container of the plan's schema."""
-    try:
-        with path.open("rb") as file:
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError) as error:
-        raise BadRequest(f"cannot read {path}") from error
-    if path.suffix == ".safetensors":
-        container = read_container_header(bytes(data[: 8 + MAX_HEADER_BYTES]))
-        if container.schema != plan.dataset or container.size != len(data):
-            raise VerificationFailed("the container's rows are not of the plan's schema")
-        data = data[container.offset :]
-    return DatasetRows(plan.dataset, data)

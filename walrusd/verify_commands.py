@@ -1,15 +1,22 @@
-"""``walrusd verify``: what a third party can check from files alone, without daemon or chain."""
+"""``walrusd verify``: what a third party can check, from files alone or from public data."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from walrusd.checklist import Checklist, describe
 from walrusd.command_line import FILE, json_option, typed_errors
 from walrusd.errors import BadRequest, VerificationFailed
 
 DEFAULT = "file"
+KEY_BYTES = 32
+KEY_HELP = (
+    "A file with a key: of the cost function, of the opening, or of the dataset. Which it is"
+    " is found by trying; may be repeated."
+)
 
 
 class _FileByDefault(click.Group):
@@ -26,34 +33,46 @@ class _FileByDefault(click.Group):
 
 @click.group(cls=_FileByDefault)
 def verify() -> None:
-    """Check a verification FILE, or `segment`: replay a part of the work."""
+    """Check a verification FILE, the `aggregate` of a task, or a `segment` of the work."""
 
 
 @verify.command(DEFAULT)
 @click.argument("file", type=FILE)
 @click.option("--digest", help="The header digest recorded on chain, in hexadecimal.")
+@click.option("--key", "key_files", type=FILE, multiple=True, help=KEY_HELP)
+@click.option("--opening", type=FILE, help="The sealed opening of the submission.")
+@click.option("--plan", type=FILE, help="The task's plan.")
+@click.option("--model", type=FILE, help="The task's weights, safetensors.")
+@click.option("--dataset", type=FILE, help="The dataset's rows, or a container.")
+@click.option("--rows", type=click.IntRange(min=1), help="How many rows the dataset has.")
+@click.option(
+    "--segment",
+    "segments",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Replay this segment, from 1; may be repeated. Default: what was opened, else the first.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @json_option
 @typed_errors
-def verify_file(file: Path, digest: str | None, *, as_json: bool) -> None:
-    """Check a verification file, offline."""
-    from walrusd.crypto.vfile import read_verification_file  # noqa: PLC0415  # numpy, curves
-    from walrusd.crypto.vfile_checks import inspect_verification_file  # noqa: PLC0415
+def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) -> None:
+    """Check a verification file, offline: no daemon, no chain.
 
-    parsed = read_verification_file(_read(file))
+    The file alone shows that it is whole and that its proofs hold. Each further thing that you
+    have allows more checks; the list says what each one proves, and what it would take to make
+    those that were not made.
+    """
+    from walrusd.file_check import Given, check_file  # noqa: PLC0415  # numpy, curves
+
+    progress = Progress()
+    checks = Checklist(lambda item: None if as_json else progress.print(describe(item)))
+    keys = tuple(_read_key(path) for path in given.pop("key_files"))
     expected = None if digest is None else _hex("--digest", digest)
-    checks = inspect_verification_file(parsed, expected_digest=expected)
-    report = {
-        "file": str(file),
-        "valid": all(check.ok for check in checks),
-        "anchored": expected is not None,
-        "digest": parsed.digest.hex(),
-        "task": "0x" + parsed.header.subject.task.hex(),
-        "submission": "0x" + parsed.header.subject.submission.hex(),
-        "contributor": "0x" + parsed.header.subject.contributor.hex(),
-        "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
-    }
-    notes = [] if expected is not None else ["not compared with the chain: give --digest to do so"]
-    _conclude(report, ("digest", "task", "submission", "contributor"), notes, as_json=as_json)
+    facts = check_file(
+        Given(file=file, digest=expected, keys=keys, on_step=progress.show, **given), checks
+    )
+    progress.clear()
+    _report(facts, checks, as_json=as_json)
 
 
 @verify.command("segment")
@@ -85,6 +104,75 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
     _conclude({"file": str(file), **report}, ("segment", "steps", "leaf"), [], as_json=as_json)
 
 
+@verify.command("aggregate")
+@click.argument("task")
+@click.option("--network", metavar="NAME|FILE", help="The profile of a network with a contract.")
+@click.option("--config", type=FILE, help="Or the configuration of a daemon; its keys stay shut.")
+@click.option("--threads", type=click.IntRange(min=1), help="Default: all processors.")
+@json_option
+@typed_errors
+def verify_aggregate(
+    task: str,
+    network: str | None,
+    config: Path | None,
+    threads: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Check the published sum of TASK from public data alone: the chain and Walrus.
+
+    Anyone can: it takes no key, no stake and no daemon. The single updates stay hidden.
+    """
+    import trio  # noqa: PLC0415  # see the module
+
+    from walrusd.aggregate_check import check_aggregate_of, read_places  # noqa: PLC0415  # pysui
+
+    progress = Progress()
+    checks = Checklist(lambda item: None if as_json else progress.print(describe(item)))
+    places = read_places(network, config)
+    facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads or 0)
+    progress.clear()
+    _report(facts, checks, as_json=as_json)
+
+
+class Progress:
+    """What is being done, in one line that is overwritten; nothing if nobody watches."""
+
+    def __init__(self) -> None:
+        self._watched = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Show what is being done."""
+        if self._watched:
+            click.echo(f"\r\x1b[K… {text}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._watched:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def print(self, text: str) -> None:
+        """Print a line for good."""
+        self.clear()
+        click.echo(text)
+
+
+def _report(facts: dict[str, Any], checks: Checklist, *, as_json: bool) -> None:
+    """End with the facts and a verdict; fail if a check failed."""
+    if not as_json:
+        click.echo()
+        for name, value in facts.items():
+            click.echo(f"{name:12} {value}")
+        click.echo(checks.conclude())
+    report = {**facts, "valid": not checks.failed, "checks": checks.to_json()}
+    if checks.failed:
+        failed = ", ".join(f"{item.name} {item.subject}".strip() for item in checks.failed)
+        what = facts.get("file") or f"the aggregate of {facts.get('task')}"
+        raise VerificationFailed(f"{what} fails: {failed}", hint="do not trust it", **report)
+    if as_json:
+        click.echo(json.dumps(report))
+
+
 def _conclude(
     report: dict[str, Any], shown: tuple[str, ...], notes: list[str], *, as_json: bool
 ) -> None:
@@ -110,6 +198,19 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadRequest(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_key(path: Path) -> bytes:
+    """Return the 32 bytes of a key file: raw, or as 64 hexadecimal digits."""
+    data = _read(path)
+    if len(data) != KEY_BYTES:
+        try:
+            data = bytes.fromhex(data.decode("ascii").strip().removeprefix("0x"))
+        except ValueError:
+            data = b""
+    if len(data) != KEY_BYTES:
+        raise BadRequest(f"{path} does not hold a key: 32 bytes, raw or hexadecimal")
+    return data
 
 
 def _hex(option: str, text: str) -> bytes:

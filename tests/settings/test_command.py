@@ -181,9 +181,9 @@ def test_verifying_what_is_no_verification_file(tmp_path: Path, as_json: bool) -
     done = walrusd("verify", str(tmp_path / "f"), *(["--json"] if as_json else []))
     assert done.exit_code == 1
     if as_json:
-        assert json.loads(done.stdout)["error"]["code"] == "data.malformed"
+        assert json.loads(done.stdout)["error"]["code"] == "file.header"
     else:
-        assert done.stderr.startswith("error data.malformed: ")
+        assert done.stderr.startswith("error file.header: ")
     assert walrusd("verify", str(tmp_path / "none")).exit_code == 1
     assert walrusd("verify", str(tmp_path / "f"), "--digest", "xy").exit_code == 1
 

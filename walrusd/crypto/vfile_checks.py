@@ -12,6 +12,7 @@ from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_func
 from walrusd.crypto.pedersen import verify_proof
 from walrusd.crypto.rows import Update
 from walrusd.crypto.scheme_checks import (
+    NamedCheck,
     compute_knowledge_context,
     list_scheme_checks,
     verify_scheme_opening,
@@ -79,20 +80,28 @@ def inspect_verification_file(
     file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
 ) -> tuple[Check, ...]:
     """Run every check and return all results, good and bad."""
-    checks: list[tuple[str, Callable[[], None]]] = [
+    checks = list_checks(file, expected_digest=expected_digest)
+    if cost_key is not None:
+        checks.append(("cost function", lambda: _check_cost(file, cost_key)))
+    return tuple(_run(name, check) for name, check in checks)
+
+
+def list_checks(
+    file: VerificationFile, *, expected_digest: bytes | None = None
+) -> list[NamedCheck]:
+    """Return the checks that need no key, by name; each raises a PeerFault if it fails."""
+    checks: list[NamedCheck] = [
         ("digest", lambda: _check_digest(file, file.stored_digest, "stored in the file")),
     ]
     if expected_digest is not None:
         checks.append(("anchor", lambda: _check_digest(file, expected_digest, "on the chain")))
-    checks += [
+    return [
+        *checks,
         ("sections", lambda: _check_sections(file)),
         ("trace", lambda: _check_trace(file)),
         *list_scheme_checks(file),
         ("cost proof", lambda: _check_proof(file)),
     ]
-    if cost_key is not None:
-        checks.append(("cost function", lambda: _check_cost(file, cost_key)))
-    return tuple(_run(name, check) for name, check in checks)
 
 
 def verify_file(

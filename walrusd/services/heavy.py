@@ -7,8 +7,6 @@ generators are made once per worker and kept.
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +17,13 @@ from typing_extensions import TypeVarTuple, Unpack
 from walrusd.core.opening import OpenedRow
 from walrusd.crypto import pedersen, rows
 from walrusd.crypto.dataset_rows import RowTree
-from walrusd.crypto.g1 import GENERATORS, decode_scalar
+from walrusd.crypto.g1 import decode_scalar
 from walrusd.crypto.scheme_checks import verify_scheme_opening
 from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.crypto.vfile_checks import verify_file
 from walrusd.crypto.vfile_writer import write_verification_file
 from walrusd.errors import MalformedData
+from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
 
 Result = TypeVar("Result")
@@ -38,18 +37,9 @@ async def run_heavy(
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)
 
 
-@cache
-def _load_generators() -> None:
-    """Take the generators from the package: 20 ms instead of 1.5 s for each worker process.
-
-    The file is checked against its pinned digest; a test makes it anew.
-    """
-    GENERATORS.load_cache(resources.files("walrusd.crypto").joinpath("generators.bin").read_bytes())
-
-
 def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
     """Return the row commitments of an int32 little-endian update."""
-    _load_generators()
+    load_generators()
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
 
 
@@ -60,7 +50,7 @@ def prove_cost(context: bytes, cost: int, blinding: int) -> tuple[bytes, bytes]:
 
 def check_opened(file: VerificationFile, update: bytes, openings: Sequence[bytes]) -> None:
     """Check that a file's commitments open to an update. Raises as ``verify_scheme_opening``."""
-    _load_generators()
+    load_generators()
     verify_scheme_opening(file, np.frombuffer(update, "<i4").astype(np.int32), openings)
 
 
@@ -74,7 +64,7 @@ def check_aggregate_rows(
 
     ``openings`` are the summed blindings. Of each file only the row commitments are read.
     """
-    _load_generators()
+    load_generators()
     vector = np.frombuffer(aggregate, "<i8").astype(np.int64)
     blindings = [decode_scalar(opening) for opening in openings]
     rows.verify_aggregate(vector, weights, [file.row_commitments for file in files], blindings)
