@@ -130,7 +130,10 @@ async def _verify_file(scene: Scene) -> bool:
     except RefusedError as error:
         scene.board.tell("offline", f"the verification file fails: {error}")
         return False
-    scene.board.tell("offline", f"{sum(c['ok'] is True for c in checked['checks'])} checks of a verification file hold")
+    scene.board.tell(
+        "offline",
+        f"{sum(c['ok'] is True for c in checked['checks'])} checks of a verification file hold",
+    )
     return checked["valid"] is True and checked["anchored"] is True
 
 

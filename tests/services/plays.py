@@ -1,6 +1,10 @@
 """What every play of the whole market begins with."""
 
+import json
+
 from tests.services.world import DIGITS, SCHEMA, make_plan, wait_for
+from walrusd.aggregate_check import check_aggregate_of, read_places
+from walrusd.checklist import Checklist
 
 TERMS = {
     "max_submissions": 4,
@@ -45,3 +49,27 @@ async def wait_phase(peer, task: str, phase: str, seconds: float = 120.0) -> dic
         return shown if shown["phase"] == phase else None
 
     return await wait_for(reached, seconds)
+
+
+async def check_by_anyone(world, task: str, scheme: str) -> None:
+    """Check a task's sum as somebody without keys, stake or daemon would, from public data."""
+    network = world.directory / "net.json"
+    network.write_text(json.dumps({
+        "sui_url": world.info.sui_url,
+        "walrus_url": world.info.walrus_url,
+        "chain_id": world.info.chain_id,
+        "package_id": world.info.package_id,
+        "market_id": world.info.market_id,
+        "shards": world.info.shards,
+    }))  # fmt: skip
+    checks, steps = Checklist(), []
+    facts = await check_aggregate_of(
+        read_places(str(network), None), task, checks, steps.append, threads=1
+    )
+    assert [item.name for item in checks.items] == [
+        "contract", "task", "terms", "recorded sum", "file", "file", "file", "parts", "sum",
+    ]  # fmt: skip
+    assert not checks.failed, checks.to_json()
+    assert all(item.status == "passed" for item in checks.items)
+    assert (facts["scheme"], facts["weights"]) == (scheme, [1, 1, 1])
+    assert steps

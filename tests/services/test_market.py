@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.adversaries.forger import ForgingTraining
-from tests.services.plays import TERMS, approve_keys, open_task, wait_phase
+from tests.services.plays import TERMS, approve_keys, check_by_anyone, open_task, wait_phase
 from tests.services.world import DIGITS, SCHEMA, InlineTraining, make_plan, open_world, wait_for
 from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role
@@ -45,6 +45,8 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         checked = await honest[0].api.task_aggregate(task)
         assert checked["verified"]
         assert len(checked["submissions"]) == 3
+
+        await check_by_anyone(world, task, "pedersen")
 
         async def paid():
             balances = [await p.tools.contract.balance(p.address) for p in honest]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.services.plays import approve_keys, open_task, wait_phase
+from tests.services.plays import approve_keys, check_by_anyone, open_task, wait_phase
 from tests.services.world import open_world, wait_for
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
@@ -56,6 +56,8 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
         context = compute_decryption_context(await peers[0].tools.contract.market(), task)
         with pytest.raises(PaillierProofInvalid):
             await check_aggregate(context, wrong, [sub.weight for sub in accepted], files)
+
+        await check_by_anyone(world, task_id, "paillier")
 
         async def model():
             return (await publisher.api.task_show(task_id))["model"]

@@ -82,12 +82,12 @@ class World:
 
     def __init__(self, info: DevnetInfo, directory: Path, nursery: trio.Nursery) -> None:
         self.info = info
-        self._directory = directory
+        self.directory = directory
         self._nursery = nursery
         self._accounts: dict[str, int] = {}
 
     def settings(self, name: str, roles: set[Role], **changes: Any) -> Settings:
-        home = self._directory / name
+        home = self.directory / name
         data = DaemonSettings(home / "data", home / "s", frozenset(roles), threads=1)
         return Settings(
             daemon=data,
@@ -120,7 +120,7 @@ class World:
 
     def write_keys(self, name: str) -> None:
         """Give a peer one of the devnet's accounts; the same one after a restart."""
-        home = self._directory / name
+        home = self.directory / name
         if home.exists():
             return
         home.mkdir()

@@ -123,8 +123,8 @@ def _from_map(value: Any) -> Opening:
     if not update or len(update) % 4:
         raise ValueError("the update is not int32")
     states = {_index(boundary): _bytes(state) for boundary, state in _items(value[3])}
-    if len(states) != len(value[3]):
-        raise ValueError("a boundary has two states")
+    if len(states) != len(value[3]) or list(states) != sorted(states):
+        raise ValueError("the states are not in ascending order of their boundaries")
     return Opening(
         state_roots=_hashes(value[1]),
         slot_roots=_hashes(value[2]),
