@@ -1,5 +1,6 @@
 """After the last transaction: verify, measure, and count every Mist."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,7 +94,20 @@ async def _verify_aggregate(scene: Scene) -> bool:
         return False
     verified = answer["verified"] is True and len(answer["submissions"]) == len(honest)
     scene.board.tell(checker.name, f"verified the aggregate of {len(answer['submissions'])}")
-    return verified
+    return verified and await _verify_aggregate_as_anyone(scene, len(honest))
+
+
+async def _verify_aggregate_as_anyone(scene: Scene, accepted: int) -> bool:
+    """Verify it once more without a daemon, from what chain and Walrus show to everybody."""
+    network = scene.world.directory / "network.json"
+    network.write_text(json.dumps(scene.world.network))
+    try:
+        found = await run_ctl("verify", "aggregate", scene.task, "--network", str(network))
+    except RefusedError as error:
+        scene.board.tell("anyone", f"the aggregate does not verify: {error}")
+        return False
+    scene.board.tell("anyone", f"{len(found['checks'])} checks of the aggregate hold")
+    return found["valid"] is True and len(found["submissions"]) == accepted
 
 
 async def _wait_for_claims(scene: Scene) -> None:

@@ -5,10 +5,15 @@ import pytest
 import trio
 
 
+@pytest.fixture
+def real_workers() -> None:
+    """Asked for by a test that is about worker processes: it gets them."""
+
+
 @pytest.fixture(autouse=True)
 def heavy_work_in_a_thread(request, monkeypatch) -> None:
     """Save a worker process (a second each) in all tests but those of the whole market."""
-    if request.module.__name__.endswith("test_market"):
+    if request.module.__name__.endswith("test_market") or "real_workers" in request.fixturenames:
         return
 
     async def run_sync(function, *arguments, cancellable=False):

@@ -36,7 +36,7 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
             parameters={"paillier_bits": 2048},
         )
         await approve_keys(owner, 3)
-        shown = await wait_phase(publisher, task_id, "aggregated", 90)
+        shown = await wait_phase(publisher, task_id, "aggregated", 240)
         assert {sub["state"] for sub in shown["submissions"]} == {"accepted"}
 
         checked = await peers[0].api.task_aggregate(task_id)

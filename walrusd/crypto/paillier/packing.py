@@ -15,7 +15,7 @@ import numpy.typing as npt
 from walrusd.errors import SlotOverflow
 
 SLOT_BITS = (40, 48)
-"""The widths in use: 24-bit values with weights up to 2^15 in sum, 32-bit ones up to 2^16."""
+"""The widths in use: 24-bit values with weights below 2^16 in sum, 32-bit ones with as many."""
 
 
 def choose_slot_bits(value_bits: int, total_weight: int) -> int:
