@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.golden import run as golden
 from tests.golden.plans import MODELS
-from walrusd.errors import DeviceRefused
+from walrusd.errors import DeviceRefused, NonFiniteValue
 from walrusd.training import arith, device, digits, selftest
 from walrusd.training.arith import Operand
 from walrusd.training.native import library
@@ -84,6 +84,16 @@ def test_products_take_the_way_that_is_asked_for(as_on_a_gpu, monkeypatch):
 
 def on(model):
     return model if model in QUICK else pytest.param(model, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_reaches_the_end_of_the_step(value, as_on_a_gpu):
+    x = torch.ones(9, 9)
+    x[3, 4] = value
+    product = arith.mm(arith.quantise(x), arith.quantise(torch.ones(9, 9)))
+    assert bool(product.isnan().any())
+    with pytest.raises(NonFiniteValue):
+        arith.require_finite(product, "a gradient")
 
 
 @pytest.mark.parametrize("model", [on(model) for model in MODELS])

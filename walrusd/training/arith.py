@@ -122,11 +122,12 @@ def compute_unit(largest: Tensor, bits: int) -> Tensor:
     """Return the units of grids with these largest magnitudes, both float64.
 
     They are made from the bits of the exponents, so nothing leaves the device: ``frexp(a)[1]`` is
-    the exponent field less 1022.
+    the exponent field less 1022. Of what is not finite the unit is NaN, and so is any product.
     """
     field = largest.view(torch.int64).bitwise_right_shift(52).bitwise_and_(0x7FF)
     exponent = (field - (1022 + bits)).clamp_min_(MIN_UNIT_EXPONENT)
-    return (exponent + 1023).bitwise_left_shift_(52).view(torch.float64)
+    unit = (exponent + 1023).bitwise_left_shift_(52).view(torch.float64)
+    return unit.add_(largest.sub(largest))
 
 
 def _round_to_unit(wide: Tensor, unit: Tensor) -> Tensor:
