@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.golden.plans import make_mlp
+from tests.golden.plans import MODELS, make_document
+from tests.golden.run import make_rows
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto import pedersen, rows
 from walrusd.crypto.chunks import compute_update_root
@@ -18,22 +19,29 @@ from walrusd.crypto.vfile_blocks import PedersenBlock
 from walrusd.crypto.vfile_header import FileSubject, Quantisation
 from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.training.container import make_container_header
-from walrusd.training.data import DatasetRows
 from walrusd.training.plan import read_plan
 from walrusd.training.state import compute_state_root, initial_state, serialize_state
 from walrusd.training.trace import Assignment
 from walrusd.training.trainer import SegmentResult, train
-from walrusd.training.weights import init_weights
+from walrusd.training.weights import init_weights, select_frozen, weights_to_bytes
 
-DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
 COMMITTEE = 3
+SHORT = {
+    "segments": 2,
+    "segment_steps": 3,
+    "steps": 6,
+    "schedule": {"kind": "constant", "warmup_steps": 0},
+}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The files of honest work: plan, states, rows, verification file."""
-    folder = tmp_path_factory.mktemp("segment")
-    plan = read_plan(make_mlp() | {"segments": 2, "segment_steps": 3, "steps": 6})
+    return make_files(tmp_path_factory.mktemp("segment"), "mlp")
+
+
+def make_files(folder: Path, model: str) -> Path:
+    """Write the files of honest work: plan, weights, states, rows, verification file."""
+    plan = read_plan(make_document(model) | SHORT)
     subject = FileSubject(
         *(bytes([i]) * 32 for i in range(6)),
         plan_digest=plan.digest(),
@@ -41,16 +49,19 @@ def files(tmp_path_factory):
         dataset_version=1,
         dataset_root=b"\x09" * 32,
     )
-    data = DIGITS.read_bytes()
-    state = serialize_state(plan, initial_state(plan, init_weights(plan)))
+    source = make_rows(plan)
+    data = source.rows(np.arange(source.count, dtype=np.int64))
+    weights = init_weights(plan)
+    state = serialize_state(plan, initial_state(plan, weights))
     assignment = Assignment(plan, subject.ctx(), subject.seed, COMMITTEE)
-    events = list(train(assignment, DatasetRows(plan.dataset, data), state))
+    events = list(train(assignment, source, state, frozen=select_frozen(plan, weights)))
     results = [event for event in events if isinstance(event, SegmentResult)]
     states = [state, *(result.state_bytes for result in results)]
     leaves = [compute_leaf_zero(compute_state_root(plan, state))]
     leaves += [result.record.leaf for result in results]
     update = np.zeros(plan.weight_count, np.int32)
-    commitments = rows.commit_rows(update, [7, 8])
+    blindings = list(range(7, 7 - (-plan.weight_count // 4096)))
+    commitments = rows.commit_rows(update, blindings)
     update_root = compute_update_root(update)
     context = pedersen.compute_pok_context(subject.ctx(), compute_root(leaves), update_root)
     block = PedersenBlock(
@@ -71,6 +82,7 @@ def files(tmp_path_factory):
         cost_key=b"k" * 32,
     )
     (folder / "plan.json").write_bytes(plan.to_bytes())
+    (folder / "weights.safetensors").write_bytes(weights_to_bytes(plan, weights))
     (folder / "rows.bin").write_bytes(data)
     header = make_container_header(plan.dataset, len(data) // plan.dataset.row_bytes)
     (folder / "rows.safetensors").write_bytes(header + data)
@@ -80,11 +92,13 @@ def files(tmp_path_factory):
     return folder
 
 
-def check(files, segment=1, rows_file="rows.bin", start=None, plan="plan.json", committee=3):
+def check(
+    files, segment=1, rows_file="rows.bin", start=None, plan="plan.json", committee=3, options=()
+):
     start = f"state-{segment - 1}" if start is None else start
     command = [sys.executable, "-m", "walrusctl", "verify", "segment", files / "work.wvf"]
     command += ["--segment", segment, "--plan", files / plan, "--start", files / start]
-    command += ["--rows", files / rows_file, "--committee", committee, "--json"]
+    command += ["--rows", files / rows_file, "--committee", committee, "--json", *options]
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False, timeout=100
     )
@@ -97,6 +111,18 @@ def test_honest_work_is_confirmed_segment_by_segment(files):
         assert (status, told["valid"]) == (0, True), told
         assert told["replayed_leaf"] == told["leaf"]
         assert [c["name"] for c in told["checks"]][-1] == "replay"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_every_family_in_every_profile_is_confirmed(model, tmp_path):
+    files = make_files(tmp_path, model)
+    options = ["--weights", files / "weights.safetensors"] if "lora" in model else []
+    status, told = check(files, 2, "rows.safetensors", options=options)
+    assert (status, told["valid"]) == (0, True), told
+    assert told["replayed_leaf"] == told["leaf"]
+    status, told = check(files, 2, "rows.bin", start="state-2", options=options)
+    assert [c["name"] for c in told["error"]["checks"] if not c["ok"]] == ["replay"]
 
 
 def test_other_inputs_are_found(files):
