@@ -60,7 +60,7 @@ test: lint tests/node_modules/.installed
 test-all: lint tests/node_modules/.installed
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.base
+bench: $(VENV)/.test
 	@$(BIN)/python -m tests.bench
 
 clean:

@@ -16,6 +16,7 @@ from tests.bench.latency import measure_latency
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
 from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_quality
+from tests.bench.streams import measure_streams
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
 
@@ -28,7 +29,8 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
         return [
             *measure_training(rounds),
             *(found.to_measurement() for found in quality),
-            *measure_commitments(max(1, rounds // 3)),
+            *measure_commitments(max(1, rounds // 5)),
+            *measure_streams(rounds),
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
             *measure_latency(Path(directory) / "latency", rounds * 14),

@@ -5,9 +5,10 @@ import numpy as np
 from tests.bench.measure import Measurement, time_in_turns
 from walrusd.crypto.g1 import GENERATORS, ROW_LENGTH, compute_msm, random_scalar
 from walrusd.crypto.rows import commit_rows, compute_row_count, verify_rows
+from walrusd.runtime.generators import load_generators
 
-ENTRIES = 100_000
-VALUE_BITS = 22
+ENTRIES = 1_000_000
+VALUE_BITS = 24
 
 
 def measure_commitments(rounds: int) -> list[Measurement]:
@@ -18,6 +19,7 @@ def measure_commitments(rounds: int) -> list[Measurement]:
     count = compute_row_count(ENTRIES)
     blindings = [random_scalar() for _ in range(count)]
     # The points of a flat product may repeat: its time does not depend on which they are.
+    load_generators()
     points = (GENERATORS.first(ROW_LENGTH) * count)[:ENTRIES]
     lowest = int(update.min())
     shifted = [value - lowest for value in update.tolist()]

@@ -79,6 +79,7 @@ def test_all_benchmarks_run(tmp_path):
         "quality",
         "pedersen",
         "paillier",
+        "stream",
         "transaction",
         "latency",
     }

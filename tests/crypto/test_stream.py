@@ -2,12 +2,10 @@ import os
 from io import BytesIO, RawIOBase
 
 import pytest
-import tink
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tink import secret_key_access, streaming_aead
-from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
 
+from tests.crypto.tinkstream import Unclosable, make_primitive
 from walrusd.crypto import stream
 from walrusd.crypto.kdf import KeyDeriver, derive_key
 from walrusd.errors import DecryptionFailed
@@ -28,25 +26,7 @@ SEALED = stream.encrypt_bytes(LONG, KEY, AAD)
 
 @pytest.fixture(scope="module")
 def tink_primitive():
-    streaming_aead.register()
-    params = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingParams(
-        ciphertext_segment_size=SEGMENT, derived_key_size=32, hkdf_hash_type=common_pb2.SHA256
-    )
-    key = aes_gcm_hkdf_streaming_pb2.AesGcmHkdfStreamingKey(version=0, key_value=KEY, params=params)
-    keyset = tink_pb2.Keyset(primary_key_id=1)
-    entry = keyset.key.add(key_id=1, status=tink_pb2.ENABLED, output_prefix_type=tink_pb2.RAW)
-    entry.key_data.type_url = "type.googleapis.com/google.crypto.tink.AesGcmHkdfStreamingKey"
-    entry.key_data.value = key.SerializeToString()
-    entry.key_data.key_material_type = tink_pb2.KeyData.SYMMETRIC
-    handle = tink.proto_keyset_format.parse(keyset.SerializeToString(), secret_key_access.TOKEN)
-    return handle.primitive(streaming_aead.StreamingAead)
-
-
-class Unclosable(BytesIO):
-    """Tink closes what it writes to; the bytes are wanted afterwards."""
-
-    def close(self):
-        pass
+    return make_primitive(KEY)
 
 
 @pytest.mark.parametrize("size", BOUNDARIES)

@@ -57,6 +57,20 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
         with pytest.raises(PaillierProofInvalid):
             await check_aggregate(context, wrong, [sub.weight for sub in accepted], files)
 
+        # The cost functions: the publisher reads all it has accepted, a contributor its own.
+        async def readable(peer):
+            costs = (await peer.api.task_costs(task_id))["costs"]
+            assert all(cost["final"] > 0 for cost in costs)
+            return [cost["losses"] for cost in costs if cost["losses"] is not None]
+
+        async def all_readable():
+            return len(await readable(publisher)) == 3
+
+        assert await wait_for(all_readable)
+        assert [len(losses) for losses in await readable(publisher)] == [20] * 3
+        assert len(await readable(peers[0])) == 1
+        assert await readable(owner) == []
+
         await check_by_anyone(world, task_id, "paillier")
 
         async def model():

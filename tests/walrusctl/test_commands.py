@@ -24,6 +24,7 @@ ALICE = "0x" + "a1" * 32
         (["task", "join", TASK], "task.join", {"task": TASK}),
         (["task", "leave", TASK], "task.leave", {"task": TASK}),
         (["task", "aggregate", TASK], "task.aggregate", {"task": TASK}),
+        (["task", "costs", TASK], "task.costs", {"task": TASK}),
         (["dataset", "list", "--mine"], "dataset.list", {"mine": True}),
         (["dataset", "list"], "dataset.list", {"mine": False}),
         (["dataset", "show", "0x1"], "dataset.show", {"dataset": "0x1"}),

@@ -73,3 +73,11 @@ def leave(session: Session, task: str) -> None:
 def aggregate(session: Session, task: str) -> None:
     """Verify the published aggregate of TASK on this machine."""
     session.call_and_show("task.aggregate", task=task)
+
+
+@task.command()
+@click.argument("task")
+@with_session
+def costs(session: Session, task: str) -> None:
+    """Show the losses of TASK's submissions, step by step where they are open to this daemon."""
+    session.call_and_show("task.costs", task=task)

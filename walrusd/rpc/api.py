@@ -46,6 +46,10 @@ class Api(Protocol):
         """Verify the published aggregate of a task on this machine."""
         ...
 
+    async def task_costs(self, task: str) -> Result:
+        """Return ``{"costs": […]}``: the final loss of each submission, and its losses if open."""
+        ...
+
     async def dataset_add(
         self, path: str, title: str, description: str, schema: dict[str, Any] | None = None
     ) -> Result:

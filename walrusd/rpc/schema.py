@@ -99,6 +99,12 @@ METHODS: tuple[Method, ...] = (
         {"task": "object id"},
     ),
     Method(
+        "task.costs",
+        "The final loss of each submission, and the loss of every step where it is open to us",
+        (_TASK,),
+        {"task": "object id", "costs": "list, one a submission"},
+    ),
+    Method(
         "dataset.add",
         "Encrypt, store and list a dataset",
         (

@@ -8,6 +8,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.errors import BadRequest, NotAllowed, PeerFault, WorldFault
 from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.costs import read_costs
 from walrusd.services.datasets import Datasets
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
@@ -169,6 +170,11 @@ class DaemonApi:
             "total_weight": verified.total_weight,
             "model": self._tools.records.get("models", found.id),
         }
+
+    async def task_costs(self, task: str) -> Result:
+        """Return what each submission's training cost, step by step where that is open to us."""
+        found = await self._task(task)
+        return {"task": found.id, "costs": await read_costs(self._tools, self.fetcher, found)}
 
     async def _task(self, task: str) -> ob.Task:
         return await self._tools.contract.task(read_id(task, "task"))
