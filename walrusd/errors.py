@@ -220,6 +220,19 @@ class DeviceRefused(OurFault):
     code = "training.device_refused"
 
 
+class MalformedTranscript(MalformedData):
+    """Raised when a file is no transcript, or its parts do not follow from each other."""
+
+    code = "transcript.malformed"
+    default_hint = "docs/formats/transcript.md describes the format"
+
+
+class ForeignTranscript(PeerFault):
+    """Raised when transcripts, or the files given with them, are about different work."""
+
+    code = "transcript.foreign"
+
+
 class TrainingFailed(WorldFault):
     """Raised when the training process ended without a result."""
 

@@ -1,20 +1,27 @@
-"""Replay one segment from files: plan, state, rows, and the submission's verification file."""
+"""Replay one segment from files: plan, state, rows, and the submission's verification file.
 
-from dataclasses import dataclass
+A replay may also be written down, as a transcript that can be compared with another's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from walrusd.core.protocol import compute_leaf_zero
+from walrusd.core.protocol import TraceContext, compute_leaf_zero
 from walrusd.crypto.vfile import VerificationFile, read_verification_file
 from walrusd.crypto.vfile_checks import inspect_verification_file
-from walrusd.errors import BadRequest, MalformedData, PeerFault
+from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
 from walrusd.training.child import apply_limits
 from walrusd.training.jobs import Limits
 from walrusd.training.plan import Plan, parse_plan
+from walrusd.training.recording import MAX_KEPT_BYTES, Wanted, Work, transcribe
 from walrusd.training.replay import replay_segment
 from walrusd.training.selftest import selftest
-from walrusd.training.state import compute_state_root
-from walrusd.training.trace import Assignment
+from walrusd.training.state import Tensors, compute_state_root
+from walrusd.training.trace import Assignment, compute_record
+from walrusd.training.transcript import unpack_floats
+from walrusd.training.transcript_codec import transcript_to_bytes
 from walrusd.training.weights import select_frozen, weights_from_bytes
 from walrusd.work_check import open_rows
 
@@ -30,13 +37,25 @@ class SegmentFiles:
     weights: bytes | None
 
 
+@dataclass(frozen=True)
+class Writing:
+    """A transcript of the replay is given to ``write``, with the log of the wanted step."""
+
+    write: Callable[[bytes], None]
+    wanted: Wanted | None
+
+
 def check_segment(
-    files: SegmentFiles, segment: int, committee: int, threads: int
+    files: SegmentFiles,
+    segment: int,
+    committee: int,
+    threads: int,
+    writing: Writing | None = None,
 ) -> dict[str, Any]:
     """Do the work of ``segment`` again and return what was checked.
 
     Raises:
-        BadRequest: if the plan has no such segment, or a file cannot be read.
+        BadRequest: if the plan has no such segment or step, or a file cannot be read.
         MalformedData, PlanRefused: if a file is not what it should be.
         DeviceRefused: if this machine does not give the golden bits.
     """
@@ -45,6 +64,9 @@ def check_segment(
     plan = parse_plan(files.plan)
     if segment > plan.segments:
         raise BadRequest(f"the plan has {plan.segments} segments, not {segment}")
+    steps = plan.segment_range(segment)
+    if writing is not None and writing.wanted is not None and writing.wanted.step not in steps:
+        raise BadRequest(f"segment {segment} has the steps {steps.start} to {steps.stop - 1}")
     file = read_verification_file(files.file)
     bad = [check.name for check in inspect_verification_file(file) if not check.ok]
     checks = [_check("verification file", not bad, ", ".join(bad))]
@@ -54,7 +76,7 @@ def check_segment(
     found, detail = "", ""
     if all(check["ok"] for check in checks):
         try:
-            found = _replay(file, plan, files, segment, committee)
+            found = _replay(file, plan, files, segment, committee, writing=writing)
         except PeerFault as error:
             detail = f"the replay ended in an error: {error.message}"
         else:
@@ -91,14 +113,41 @@ def _check_start(
 
 
 def _replay(
-    file: VerificationFile, plan: Plan, files: SegmentFiles, segment: int, committee: int
+    file: VerificationFile,
+    plan: Plan,
+    files: SegmentFiles,
+    segment: int,
+    committee: int,
+    *,
+    writing: Writing | None,
 ) -> str:
     subject = file.header.subject
     assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
-    frozen = {}
-    if plan.model.frozen_tensors():
-        if files.weights is None:
-            raise BadRequest("a plan with adapters needs --weights")
-        frozen = select_frozen(plan, weights_from_bytes(plan, files.weights))
-    rows = open_rows(plan, files.rows)
-    return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
+    rows, frozen = open_rows(plan, files.rows), read_frozen(plan, files.weights)
+    if writing is None:
+        return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
+    context = TraceContext(**{f.name: getattr(subject, f.name) for f in fields(TraceContext)})
+    work = Work(assignment, context, rows, frozen)
+    wanted = writing.wanted
+    if wanted is not None and plan.state_bytes > MAX_KEPT_BYTES:
+        wanted = replace(wanted, with_state=False)
+    made = transcribe(work, files.start, segment, wanted)
+    writing.write(transcript_to_bytes(made))
+    if made.ending is not None:
+        raise VerificationFailed(f"{made.ending.code} at step {made.ending.step}")
+    last = made.steps[-1]
+    losses = [unpack_floats(record.losses) for record in made.steps]
+    return compute_record(assignment, segment, last.chain, last.state_root, losses).leaf.hex()
+
+
+def read_frozen(plan: Plan, weights: bytes | None) -> Tensors:
+    """Return the frozen tensors of a plan with adapters, from the task's weights; else nothing.
+
+    Raises:
+        BadRequest: if they are needed and not given.
+    """
+    if not plan.model.frozen_tensors():
+        return {}
+    if weights is None:
+        raise BadRequest("a plan with adapters needs --weights")
+    return select_frozen(plan, weights_from_bytes(plan, weights))

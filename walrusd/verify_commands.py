@@ -3,13 +3,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from walrusd.checklist import Checklist, describe
 from walrusd.command_line import FILE, json_option, typed_errors
 from walrusd.errors import BadRequest, VerificationFailed
+
+if TYPE_CHECKING:
+    from walrusd.segment_check import Writing
 
 DEFAULT = "file"
 KEY_BYTES = 32
@@ -33,7 +36,7 @@ class _FileByDefault(click.Group):
 
 @click.group(cls=_FileByDefault)
 def verify() -> None:
-    """Check a verification FILE, the `aggregate` of a task, or a `segment` of the work."""
+    """Check a FILE, the `aggregate` of a task, a `segment` of the work, or a `dispute` about it."""
 
 
 @verify.command(DEFAULT)
@@ -84,6 +87,9 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
 @click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--transcript", type=FILE, help="Write what was computed, step by step, to this.")
+@click.option("--step", type=click.IntRange(min=1), help="Log every operation of this step, too.")
+@click.option("--values", is_flag=True, help="And keep the values of that step.")
 @json_option
 @typed_errors
 def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
@@ -100,7 +106,8 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
         rows=given["rows_path"],
         weights=None if given["weights"] is None else _read(given["weights"]),
     )
-    report = check_segment(files, given["segment"], given["committee"], given["threads"])
+    writing = _read_writing(given)
+    report = check_segment(files, given["segment"], given["committee"], given["threads"], writing)
     _conclude({"file": str(file), **report}, ("segment", "steps", "leaf"), [], as_json=as_json)
 
 
@@ -133,6 +140,68 @@ def verify_aggregate(
     facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads or 0)
     progress.clear()
     _report(facts, checks, as_json=as_json)
+
+
+def _read_writing(given: dict[str, Any]) -> "Writing | None":
+    """Return what the options say of a transcript."""
+    from walrusd.segment_check import Writing  # noqa: PLC0415  # torch
+    from walrusd.training.recording import (  # noqa: PLC0415  # torch
+        MAX_KEPT_BYTES,
+        Wanted,
+        keep_up_to,
+    )
+
+    path, step, values = given["transcript"], given["step"], given["values"]
+    if path is None and (step is not None or values):
+        raise BadRequest("--step and --values belong to --transcript")
+    if path is None:
+        return None
+    keep = keep_up_to(MAX_KEPT_BYTES if values else 0)
+    wanted = None if step is None else Wanted(step, keep, with_state=True)
+    return Writing(lambda raw: _write(path, raw), wanted)
+
+
+@verify.command("dispute")
+@click.argument("a", type=FILE)
+@click.argument("b", type=FILE)
+@click.option("--plan", "plan_path", type=FILE, help="The task's plan.")
+@click.option("--start", type=FILE, help="State at the start of the segment.")
+@click.option("--rows", "rows_path", type=FILE, help="Rows, or a container.")
+@click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@json_option
+@typed_errors
+def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:
+    """Find where two transcripts part, and say who is right.
+
+    A and B are transcripts of one segment (see `verify segment --transcript`). With plan, start
+    state and rows, the step in dispute is computed.
+    """
+    from walrusd.dispute_check import (  # noqa: PLC0415  # torch
+        WorkFiles,
+        check_dispute,
+        read_transcript,
+    )
+    from walrusd.dispute_report import format_dispute  # noqa: PLC0415
+
+    needed = [given["plan_path"], given["start"], given["rows_path"]]
+    if any(needed) and not all(needed):
+        raise BadRequest("--plan, --start and --rows belong together")
+    files = None
+    if all(needed):
+        files = WorkFiles(
+            plan=_read(given["plan_path"]),
+            start=_read(given["start"]),
+            rows=given["rows_path"],
+            weights=None if given["weights"] is None else _read(given["weights"]),
+        )
+    first, second = (read_transcript(path, _read(path)) for path in (a, b))
+    report = check_dispute(first, second, files, given["threads"])
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    for line in format_dispute(report):
+        click.echo(line)
 
 
 class Progress:
@@ -211,6 +280,16 @@ def _read_key(path: Path) -> bytes:
     if len(data) != KEY_BYTES:
         raise BadRequest(f"{path} does not hold a key: 32 bytes, raw or hexadecimal")
     return data
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Write a file whole or not at all."""
+    from walrusd.training.workdir import write_atomically  # noqa: PLC0415  # torch
+
+    try:
+        write_atomically(path, raw)
+    except OSError as error:
+        raise BadRequest(f"cannot write {path}: {error.strerror}") from error
 
 
 def _hex(option: str, text: str) -> bytes:

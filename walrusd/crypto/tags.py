@@ -61,6 +61,7 @@ class Tag(Enum):
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
     OPENING = "OPENING"
+    VALUE = "VALUE"
 
     @property
     def text(self) -> bytes:

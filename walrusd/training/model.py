@@ -1,5 +1,7 @@
 """A model: layers in a row and a loss, with explicit forward and backward."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -49,6 +51,10 @@ class Model:
             if adapters:
                 return index
         raise ValueError("a model has something to train")
+
+    def use_layers(self, layers: Sequence[Layer]) -> None:
+        """Put others in the place of the layers: the same ones, watched."""
+        self._layers = list(layers)
 
     def prepare(self, weights: Named) -> Prepared:
         """Quantise the weight matrices, once for all micro-batches of a step.

@@ -135,8 +135,8 @@ def _read_tensors(specs: Sequence[TensorSpec], data: bytes, offset: int) -> tupl
     return tensors, offset
 
 
-def deserialize_state(plan: Plan, data: bytes) -> State:
-    """Read canonical state bytes.
+def deserialize_state(plan: Plan, data: bytes, *, at_boundary: bool = True) -> State:
+    """Read canonical state bytes; unless ``at_boundary``, of any step.
 
     Raises:
         MalformedData: if the length is wrong, a −0 was not normalised, the step is not a segment
@@ -153,7 +153,7 @@ def deserialize_state(plan: Plan, data: bytes) -> State:
         slots.append(slot)
     step = int.from_bytes(data[offset : offset + 8], "little")
     powers = struct.unpack_from(f"<{len(plan.optimizer.powers)}d", data, offset + 8)
-    if step % plan.segment_steps or step > plan.steps:
+    if (at_boundary and step % plan.segment_steps) or step > plan.steps:
         raise MalformedData(f"step {step} is not a segment boundary of the plan")
     if not all(0.0 <= power <= 1.0 for power in powers):
         raise MalformedData("a power of the optimizer is not between 0 and 1")

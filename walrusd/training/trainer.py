@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
@@ -13,7 +15,7 @@ from walrusd.training.device import find_device
 from walrusd.training.model import build_model
 from walrusd.training.optim import build_optimizer
 from walrusd.training.plan import Plan, check_plan_for_rows
-from walrusd.training.prepared import MicroBatch, Named
+from walrusd.training.prepared import MicroBatch, Named, Prepared
 from walrusd.training.random import batch_rows
 from walrusd.training.state import (
     State,
@@ -23,6 +25,8 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.trace import Assignment, SegmentRecord, WorkChain, compute_record
+
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ def _to_numpy(named: Named) -> Tensors:
     return {name: tensor.cpu().numpy() for name, tensor in named.items()}
 
 
-class _Run:
-    """Weights and optimizer state as torch tensors on the device, stepped in place."""
+class Run:
+    """Weights and optimizer state as torch tensors on the device, stepped in place.
+
+    Whoever watches a step overrides the parts that it is made of.
+    """
 
     def __init__(
         self, plan: Plan, seed: bytes, rows: RowSource, start: State, frozen: Tensors
@@ -81,19 +88,18 @@ class _Run:
 
         The folds are of the whole batch's gradient, before it is clipped.
         """
-        losses, total = self._gradients(step)
-        folds = torch.stack([arith.fold(total[name].reshape(-1)) for name in sorted(total)])
-        arith.require_finite(folds, "the gradient")
+        losses, total = self._compute_gradients(step)
+        folds = self._compute_folds(total)
         if self._plan.clipping is not None:
-            clip_by_global_norm(total.values(), self._plan.clipping.limit)
-        self._optimizer.step(self._weights, total, self._plan.rate(step))
+            self._clip(total, self._plan.clipping.limit)
+        self._optimize(total, self._choose_rate(step))
         for name in sorted(total):
             arith.require_finite(self._weights[name], f"tensor {name!r}")
             for slot in self._optimizer.slots:
                 arith.require_finite(slot[name], f"the optimizer's state of {name!r}")
         return losses, folds.tolist()
 
-    def _gradients(self, step: int) -> tuple[tuple[float, ...], Named]:
+    def _compute_gradients(self, step: int) -> tuple[tuple[float, ...], Named]:
         """Return the losses of the micro-batches, and their gradients added in order."""
         plan = self._plan
         indices = batch_rows(self._seed, step, plan.batch, self._rows.count)
@@ -104,18 +110,46 @@ class _Run:
         for number, size in enumerate(plan.micro_batches):
             chosen = indices[offset : offset + size]
             offset += size
-            inputs, targets = decode_batch(plan, self._rows.rows(chosen))
-            loss, gradients = self._model.gradients(
-                prepared,
-                inputs.to(self._device),
-                targets.to(self._device),
-                plan.batch,
-                MicroBatch(step, number, self._seed),
-            )
+            part = MicroBatch(step, number, self._seed)
+            inputs, targets = self._read_batch(part, chosen)
+            loss, gradients = self._run_model(prepared, inputs, targets, part)
             losses.append(loss)
-            for name, gradient in gradients.items():
-                total[name] = total[name].add_(gradient) if name in total else gradient
+            self._add(total, gradients)
         return tuple(losses), total
+
+    def _read_batch(self, _part: MicroBatch, chosen: Indices) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the inputs and targets of the chosen rows."""
+        inputs, targets = decode_batch(self._plan, self._rows.rows(chosen))
+        return inputs.to(self._device), targets.to(self._device)
+
+    def _run_model(
+        self, prepared: Prepared, inputs: torch.Tensor, targets: torch.Tensor, part: MicroBatch
+    ) -> tuple[float, Named]:
+        """Return a micro-batch's loss and gradients."""
+        return self._model.gradients(prepared, inputs, targets, self._plan.batch, part)
+
+    def _add(self, total: Named, gradients: Named) -> None:
+        """Add a micro-batch's gradients to those of the micro-batches before."""
+        for name, gradient in gradients.items():
+            total[name] = total[name].add_(gradient) if name in total else gradient
+
+    def _compute_folds(self, total: Named) -> torch.Tensor:
+        """Return the fold of each gradient in name order."""
+        folds = torch.stack([arith.fold(total[name].reshape(-1)) for name in sorted(total)])
+        arith.require_finite(folds, "the gradient")
+        return folds
+
+    def _clip(self, total: Named, limit: float) -> None:
+        """Clip the gradients by their global norm."""
+        clip_by_global_norm(total.values(), limit)
+
+    def _choose_rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self._plan.rate(step)
+
+    def _optimize(self, total: Named, rate: float) -> None:
+        """Update weights and slots."""
+        self._optimizer.step(self._weights, total, rate)
 
     def state(self, step: int) -> State:
         slots = tuple(_to_numpy(slot) for slot in self._optimizer.slots)
@@ -166,7 +200,7 @@ def run_segment(
         )
     root = start_root or compute_state_root(plan, start_state)
     chain = WorkChain(assignment.ctx, segment, root)
-    run = _Run(plan, assignment.seed, rows, state, frozen or {})
+    run = Run(plan, assignment.seed, rows, state, frozen or {})
     losses = []
     for step in steps:
         try:
