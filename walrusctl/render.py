@@ -66,8 +66,13 @@ _LISTS: dict[str, Columns] = {
     "deterrence": (
         ("forged_segments", "forged segments"),
         ("detection", "detected"),
+        ("audit_detection", "if bribed"),
+        ("income_mist", "income"),
+        ("bribed_income_mist", "if bribed"),
         ("break_even_stake_mist", "stake to deter"),
+        ("bribed_break_even_stake_mist", "if bribed"),
     ),
+    "warnings": (("rule", "weak"), ("sentence", "why"), ("advice", "what to do")),
     "submissions": (
         ("submission", "submission"),
         ("contributor", "contributor"),
@@ -149,6 +154,7 @@ def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full:
     return table
 
 
+_SHARES = {"detection", "audit_detection", "coverage", "tolerated_share"}
 _ID_KEYS = {"task", "dataset", "request", "submission", "publisher", "owner", "requester"}
 
 
@@ -179,7 +185,7 @@ def show_number(key: str, value: float) -> str:
     for suffix, show in _UNITS.items():
         if key.endswith(suffix) and isinstance(value, int):
             return show(value)
-    return f"{value:.1%}" if key == "detection" else json.dumps(value)
+    return f"{value:.1%}" if key in _SHARES else json.dumps(value)
 
 
 def show_object(key: str, value: dict[str, Any], *, full: bool) -> str:

@@ -2,13 +2,16 @@
 
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.services.world import make_plan
+from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
 from walrusd.services.api import read_id
+from walrusd.services.economy import make_rules
 from walrusd.services.tables import read_schema, read_table
 from walrusd.services.terms import read_terms
 from walrusd.training.container import make_container_header
@@ -54,6 +57,16 @@ def test_terms_have_defaults_and_the_plan_gives_the_rest() -> None:
     assert terms.weights_rule == 1
     assert (terms.segments, terms.state_bytes) == (PLAN.segments, PLAN.state_bytes)
     assert read_terms(None, PLAN).k_min == 3
+
+
+def test_default_terms_have_no_weakness_for_a_plan_of_32_segments_or_more() -> None:
+    """What docs/economics.md says of the defaults."""
+    for segments in (32, 64, 1024):
+        plan = replace(PLAN, segments=segments)
+        assert review_terms(make_rules(read_terms(None, plan), 2_000)) == ()
+    plan = replace(PLAN, segments=31)
+    weak = review_terms(make_rules(read_terms(None, plan), 2_000))
+    assert [each.rule for each in weak] == ["verifier_fee"]
 
 
 @pytest.mark.parametrize(

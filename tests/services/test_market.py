@@ -113,6 +113,10 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
             "own_task",
             "stake_per_task",
         }
+        assert [each["forged_segments"] for each in estimate["deterrence"]]
+        assert estimate["contributor_income_mist"] == estimate["reward_mist"] // 5
+        assert 0 < estimate["coverage"] <= 1
+        assert estimate["warnings"] == published["warnings"]
         with pytest.raises(NotAllowed, match="has no aggregate"):
             await peer.api.task_aggregate(published["task"])
         found = await peer.tools.contract.task(published["task"])

@@ -19,7 +19,13 @@ from tests.services.bench import (
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
-from walrusd.errors import BadRequest, InsufficientBalance, MoveAborted, TransactionUncertain
+from walrusd.errors import (
+    BadRequest,
+    InsufficientBalance,
+    MoveAborted,
+    NotAllowed,
+    TransactionUncertain,
+)
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.cranker import Cranker
 from walrusd.services.fetcher import Fetcher
@@ -301,6 +307,23 @@ async def test_a_bad_task_is_refused_by_name(tmp_path: Path, change, message: st
         with pytest.raises(BadRequest, match=message):
             await _publisher(tools).publish(params)
         assert not tools.contract.sent
+
+
+async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> None:
+    net = Network()
+    weak = {"reward": "1 SUI", "audit_bps": 100}
+    params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": weak}
+    with net.daemon(tmp_path, "strict", refuse_weak_terms=True) as tools:
+        with pytest.raises(NotAllowed, match="if every seat is bribed") as caught:
+            await _publisher(tools).publish(params)
+        assert "set audit_bps to" in caught.value.hint
+        assert "bribery" in {found["rule"] for found in caught.value.fields["warnings"]}
+        assert not tools.contract.sent
+    with net.daemon(tmp_path, "lenient") as tools:
+        with pytest.raises(AttributeError):
+            # The chain of this bench executes nothing.
+            await _publisher(tools).publish(params)
+        assert len(tools.contract.calls("open_task")) == 1
 
 
 async def test_a_seat_keeps_its_name_until_it_was_withdrawn(tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "deterrence": [
             {"forged_segments": 1, "detection": 0.25, "break_even_stake_mist": 5 * 10**8}
         ],
+        "tolerated_share": 0.51,
+        "warnings": [
+            {"rule": "juror_fee", "sentence": "jurors will not look",
+             "advice": "set juror_fee to 0.1 SUI at least"}
+        ],
     },
     "node.stake": {
         "address": ALICE,

@@ -92,6 +92,8 @@ async def test_people_see_tables_with_units_and_short_ids(daemon) -> None:
     out = (await daemon.ctl("task", "estimate", TASK)).out
     assert "[all] rules hold" in out, "brackets are text, not markup"
     assert "25.0%" in out
+    assert "51.0%" in out
+    assert "set juror_fee to 0.1 SUI at least" in out
     assert "yes" in out
     assert "no key requests" in (await daemon.ctl("keys", "pending")).out
     out = (await daemon.ctl("node", "stake")).out

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import trio
+
 import walrusd
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
@@ -10,6 +12,7 @@ from walrusd.errors import BadRequest, NotAllowed, PeerFault, WorldFault
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.costs import read_costs
 from walrusd.services.datasets import Datasets
+from walrusd.services.economy import make_rules, show_economics
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.keykeeper import Keykeeper
@@ -129,7 +132,10 @@ class DaemonApi:
     async def task_estimate(self, task: str) -> Result:
         """Return the policy's arithmetic for a task, and its yes or no with reasons."""
         found = await self._task(task)
-        return show_decision(found, await self.staker.estimate(found))
+        market = await self._tools.contract.market()
+        rules = make_rules(found.terms, market.params.accuser_share_bps)
+        economics = await trio.to_thread.run_sync(show_economics, rules)
+        return show_decision(found, await self.staker.estimate(found), economics)
 
     async def task_join(self, task: str) -> Result:
         """Stake on a task even if the policy declines; limits of balance still hold."""

@@ -10,6 +10,7 @@ from walrusd.core.aggregate import Aggregate
 from walrusd.core.economics import compute_required_funds
 from walrusd.core.lifecycle import Scheme, TaskPhase
 from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.terms_review import review_terms
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import (
     BadRequest,
@@ -21,6 +22,7 @@ from walrusd.errors import (
 from walrusd.services.aggregates import AggregateChecker, read_accepted
 from walrusd.services.aggregator import Aggregator
 from walrusd.services.derive import derive_paillier_seed
+from walrusd.services.economy import check_terms, make_rules, show_warnings
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.heavy import run_heavy
@@ -65,8 +67,11 @@ class Publisher(Service):
 
         A parameter ``again`` with any text makes an intended second task another one.
 
+        Terms under which cheating would pay come back as warnings.
+
         Raises:
             BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
+            NotAllowed: if the terms are weak and the policy refuses such.
             InsufficientBalance: if the reward and fees are not at hand.
         """
         tools = self.tools
@@ -79,8 +84,10 @@ class Publisher(Service):
         given = await read_given_weights(params)
         once = f"open_task:{digest_request(params, given)}"
         executed = await tools.contract.find_done(once)
+        market = await tools.contract.market()
+        weak = review_terms(make_rules(terms, market.params.accuser_share_bps))
         if executed is None:
-            market = await tools.contract.market()
+            check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
             funds = compute_required_funds(
                 max_submissions=terms.max_submissions,
                 reward=terms.reward,
@@ -110,9 +117,18 @@ class Publisher(Service):
         funds = Mist(task.pool + task.bond + task.tips)
         if not tools.journal.why(opened.task, limit=1):
             tools.journal.record(
-                opened.task, self.name, "published", "the owner asked for it", title=title
+                opened.task,
+                self.name,
+                "published",
+                " ".join(["The owner asked for it.", *(each.sentence for each in weak)]),
+                title=title,
             )
-        return {"task": opened.task, "digest": executed.digest, "funds": funds}
+        return {
+            "task": opened.task,
+            "digest": executed.digest,
+            "funds": funds,
+            "warnings": show_warnings(weak),
+        }
 
     async def _check_balance(self, funds: Mist) -> None:
         balance = await self.tools.contract.balance(self.tools.address)

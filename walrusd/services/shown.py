@@ -3,7 +3,6 @@
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.economics import compute_break_even_stake, compute_detection
 from walrusd.core.lifecycle import (
     EndReason,
     KeyScope,
@@ -98,26 +97,9 @@ def show_request(request: ob.KeyRequest, address: str) -> dict[str, Any]:
     }
 
 
-def show_decision(task: ob.Task, decision: Decision) -> dict[str, Any]:
-    """Return what the policy says of a task, and what cheating on it would risk."""
+def show_decision(task: ob.Task, decision: Decision, economics: dict[str, Any]) -> dict[str, Any]:
+    """Return what the policy says of a task, and what its terms mean for everybody's money."""
     terms = task.terms
-    replayed = terms.committee * terms.segments_per_seat
-    deterrence = []
-    for forged in sorted({1, max(1, terms.segments // 2), terms.segments}):
-        stake = compute_break_even_stake(
-            segments=terms.segments,
-            forged=forged,
-            replayed=replayed,
-            reward=terms.reward,
-            work_cost=terms.reward,
-        )
-        deterrence.append(
-            {
-                "forged_segments": forged,
-                "detection": float(compute_detection(terms.segments, forged, replayed)),
-                "break_even_stake_mist": stake,
-            }
-        )
     return {
         "task": task.id,
         "join": decision.join,
@@ -127,6 +109,8 @@ def show_decision(task: ob.Task, decision: Decision) -> dict[str, Any]:
         "stake_mist": terms.stake,
         "segment_work": terms.segment_work,
         "total_work": terms.segment_work * terms.segments,
+        **{key: value for key, value in economics.items() if not isinstance(value, list)},
         "rules": [{"rule": v.rule, "ok": v.ok, "sentence": v.sentence} for v in decision.verdicts],
-        "deterrence": deterrence,
+        "deterrence": economics["deterrence"],
+        "warnings": economics["warnings"],
     }

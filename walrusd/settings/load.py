@@ -163,6 +163,7 @@ def _policy(reader: TableReader) -> PolicySettings:
         max_open_tasks=reader.integer("max_open_tasks", 1, 1000, default.max_open_tasks),
         max_state_bytes=reader.integer("max_state_bytes", 1, _U64_MAX, default.max_state_bytes),
         max_segment_work=reader.integer("max_segment_work", 1, _U64_MAX, default.max_segment_work),
+        refuse_weak_terms=reader.boolean("refuse_weak_terms", default.refuse_weak_terms),
     )
 
 

@@ -124,10 +124,11 @@ class KeysSettings:
 
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
-    """``[policy]``: what the contributor's policy engine may do without asking.
+    """``[policy]``: what may be done without asking: a contributor's stakes, a publisher's terms.
 
     Empty ``allow_…`` sets allow everyone; ``deny_publishers`` wins over ``allow_publishers``. The
-    stake limits start at zero: nobody's money moves before its owner has named a limit.
+    stake limits start at zero: nobody's money moves before its owner has named a limit. With
+    ``refuse_weak_terms`` a publisher opens no task whose terms have a weakness.
     """
 
     enabled: bool = True
@@ -141,6 +142,7 @@ class PolicySettings:
     max_open_tasks: int = 1
     max_state_bytes: int = 1 << 30
     max_segment_work: int = 1 << 50
+    refuse_weak_terms: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+"""Weak terms are named, with a number that mends them and the number below that does not."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.core.test_economics import RULES
+from walrusd.core.terms_review import review_terms
+
+
+def find(rules, rule):
+    return next((each for each in review_terms(rules) if each.rule == rule), None)
+
+
+def test_sound_terms_have_no_weakness() -> None:
+    assert review_terms(RULES) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "term"),
+    [
+        ({"stake": 0, "verifier_stake": 0}, "collusion", "stake"),
+        ({"audit_bps": 500}, "bribery", "audit_bps"),
+        ({"verifier_stake": 1_000}, "bribery", "audit_bps"),
+        ({"accuser_bond": 10}, "accusing", "accuser_bond"),
+        ({"verifier_fee": 20}, "verifier_fee", "verifier_fee"),
+        ({"juror_fee": 12}, "juror_fee", "juror_fee"),
+        ({"segments": 8}, "verifier_fee", "verifier_fee"),
+    ],
+)
+def test_what_is_weak_is_mended_by_the_number_given_and_no_smaller_one(change, rule, term) -> None:
+    rules = replace(RULES, **change)
+    found = find(rules, rule)
+    assert found.term == term
+    assert find(replace(rules, **{term: found.value}), rule) is None
+    assert find(replace(rules, **{term: found.value - 1}), rule) is not None
+    assert found.advice.startswith(f"set {term} to ")
+    assert found.sentence.endswith(".")
+
+
+def test_an_honest_committee_deters_whom_it_can_lose_a_reward_to() -> None:
+    """Work costs less than the reward: forging never pays while all seats are honest."""
+    assert find(replace(RULES, stake=0), "forging") is None
+
+
+def test_what_no_number_mends_is_said() -> None:
+    found = find(replace(RULES, stake=0, reward=10, verifier_stake=0), "bribery")
+    assert found.value == 8_001
+    hopeless = replace(RULES, audit_bps=0, stake=0, verifier_stake=0, reward=1)
+    assert find(hopeless, "bribery").value == 8_001

@@ -1,0 +1,169 @@
+"""Terms under which cheating pays, or honest checking does not, each with what would mend it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from walrusd.core.economics import (
+    Outcomes,
+    Rules,
+    compute_accusation_gain,
+    compute_capture,
+    compute_deterring_stake,
+    compute_gain,
+    compute_juror_income,
+    compute_outcomes,
+    compute_verifier_income,
+    list_forgeries,
+)
+from walrusd.units import format_sui
+
+ASSUMED_SHARE = Fraction(1, 3)
+"""The share of colluding seats that terms should withstand."""
+
+_BPS = 10_000
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """What is wrong with terms. ``term`` set to ``value`` mends it; None if nothing does alone."""
+
+    rule: str
+    sentence: str
+    term: str
+    value: int | None
+
+    @property
+    def advice(self) -> str:
+        """What to set, in words."""
+        if self.value is None:
+            return f"no {self.term} mends this alone"
+        amount = str(self.value) if self.term == "audit_bps" else format_sui(self.value)
+        return f"set {self.term} to {amount} at least"
+
+
+def review_terms(rules: Rules) -> tuple[Weakness, ...]:
+    """Return every weakness of the terms, under the assumptions of docs/economics.md."""
+    found = [
+        _review_forging(rules),
+        _review_bribery(rules),
+        _review_collusion(rules),
+        _review_accusing(rules),
+        _review_verifier(rules),
+        _review_juror(rules),
+    ]
+    return tuple(each for each in found if each is not None)
+
+
+def _find_worst(rules: Rules, meet: Callable[[int], Outcomes]) -> tuple[int, Outcomes, Fraction]:
+    """Return the forgery that pays best, how it fares, and what it brings."""
+    tried = [(k, meet(k)) for k in list_forgeries(rules)]
+    gains = [(compute_gain(rules, k, outcomes), k, outcomes) for k, outcomes in tried]
+    gain, forged, outcomes = max(gains, key=lambda item: item[0])
+    return forged, outcomes, gain
+
+
+def _find_stake(rules: Rules, meet: Callable[[int], Outcomes]) -> int | None:
+    """Return the stake that deters every forgery; None if there is none."""
+    stakes = [compute_deterring_stake(rules, k, meet(k)) for k in list_forgeries(rules)]
+    known = [stake for stake in stakes if stake is not None]
+    return max(known) if len(known) == len(stakes) else None
+
+
+def _review_forging(rules: Rules) -> Weakness | None:
+    def meet(forged: int) -> Outcomes:
+        return compute_outcomes(rules, forged, Fraction(0))
+
+    forged, outcomes, gain = _find_worst(rules, meet)
+    if gain < 0:
+        return None
+    return Weakness(
+        "forging",
+        f"Forging {forged} of {rules.segments} segments pays: an honest committee finds it in "
+        f"{float(outcomes.caught):.1%} of the cases, and then {format_sui(rules.stake)} are lost.",
+        "stake",
+        _find_stake(rules, meet),
+    )
+
+
+def _review_bribery(rules: Rules) -> Weakness | None:
+    def meet(forged: int) -> Outcomes:
+        return compute_outcomes(rules, forged, Fraction(1))
+
+    forged, outcomes, gain = _find_worst(rules, meet)
+    if gain < 0:
+        return None
+    at_stake = rules.reward + rules.stake + rules.verifier_stake
+    # The audit finds k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
+    needed = int(rules.work_cost * _BPS / at_stake) + 1
+    return Weakness(
+        "bribery",
+        f"Forging {forged} of {rules.segments} segments pays if every seat is bribed: the audit "
+        f"finds it in {float(outcomes.by_audit):.1%} of the cases, and then "
+        f"{format_sui(rules.stake)} and a seat's {format_sui(rules.verifier_stake)} are lost.",
+        "audit_bps",
+        needed if needed <= _BPS else None,
+    )
+
+
+def _review_collusion(rules: Rules) -> Weakness | None:
+    captured = compute_capture(rules.jury, ASSUMED_SHARE)
+
+    def meet(forged: int) -> Outcomes:
+        return compute_outcomes(rules, forged, ASSUMED_SHARE, captured)
+
+    forged, outcomes, gain = _find_worst(rules, meet)
+    if gain < 0:
+        return None
+    return Weakness(
+        "collusion",
+        f"Forging {forged} of {rules.segments} segments pays if a third of all seats collude: it "
+        f"is punished in {float(outcomes.caught):.1%} of the cases.",
+        "stake",
+        _find_stake(rules, meet),
+    )
+
+
+def _review_accusing(rules: Rules) -> Weakness | None:
+    captured = compute_capture(rules.jury, ASSUMED_SHARE)
+    if compute_accusation_gain(rules, captured) < 0:
+        return None
+    gain = compute_accusation_gain(replace(rules, accuser_bond=0), captured)
+    return Weakness(
+        "accusing",
+        f"Accusing honest contributors pays if a third of all seats collude: "
+        f"{float(captured):.1%} of the juries are theirs.",
+        "accuser_bond",
+        None if captured == 1 else int(gain / (1 - captured)) + 1,
+    )
+
+
+def _review_verifier(rules: Rules) -> Weakness | None:
+    if compute_verifier_income(rules) >= 0:
+        return None
+    cost = rules.verifier_fee - compute_verifier_income(rules)
+    return Weakness(
+        "verifier_fee",
+        f"A seat replays {rules.segments_per_seat} of {rules.segments} segments, which costs about "
+        f"{format_sui(_ceil(cost))}, and gets {format_sui(rules.verifier_fee)}: honest verifiers "
+        "will not come.",
+        "verifier_fee",
+        _ceil(cost),
+    )
+
+
+def _review_juror(rules: Rules) -> Weakness | None:
+    if compute_juror_income(rules) >= 0:
+        return None
+    cost = rules.juror_fee - compute_juror_income(rules)
+    return Weakness(
+        "juror_fee",
+        f"A juror replays a segment, which costs about {format_sui(_ceil(cost))}, and gets "
+        f"{format_sui(rules.juror_fee)}: jurors will not look.",
+        "juror_fee",
+        _ceil(cost),
+    )
+
+
+def _ceil(amount: Fraction) -> int:
+    return -int(-amount // 1)

@@ -1,0 +1,106 @@
+"""What terms mean for everybody's money, as ``task estimate`` and ``task publish`` show it."""
+
+from fractions import Fraction
+from typing import Any
+
+from walrusd.chain.layouts.objects import Terms
+from walrusd.core.economics import (
+    Rules,
+    compute_accusation_gain,
+    compute_capture,
+    compute_contributor_income,
+    compute_coverage,
+    compute_deterring_stake,
+    compute_juror_income,
+    compute_jury_rate,
+    compute_outcomes,
+    compute_tolerated_share,
+    compute_verifier_income,
+    list_forgeries,
+)
+from walrusd.core.terms_review import ASSUMED_SHARE, Weakness, review_terms
+from walrusd.errors import NotAllowed
+
+
+def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
+    """Return what matters of a task's terms in a market with that accuser's share."""
+    return Rules(
+        segments=terms.segments,
+        committee=terms.committee,
+        segments_per_seat=terms.segments_per_seat,
+        jury=terms.jury,
+        audit_bps=terms.audit_bps,
+        reward=terms.reward,
+        stake=terms.stake,
+        verifier_fee=terms.verifier_fee,
+        juror_fee=terms.juror_fee,
+        verifier_stake=terms.verifier_stake,
+        accuser_bond=terms.accuser_bond,
+        accuser_share_bps=accuser_share_bps,
+    )
+
+
+def show_economics(rules: Rules) -> dict[str, Any]:
+    """Return coverage, expected incomes, what forging risks, and what is weak."""
+    third = compute_capture(rules.jury, ASSUMED_SHARE)
+    return {
+        "coverage": float(compute_coverage(rules)),
+        "work_cost_mist": _round(rules.work_cost),
+        "contributor_income_mist": _round(
+            compute_contributor_income(rules, 0, compute_outcomes(rules, 0, Fraction(0)))
+        ),
+        "verifier_income_mist": _round(compute_verifier_income(rules)),
+        "juror_income_mist": _round(compute_juror_income(rules)),
+        "juries_per_submission": float(compute_jury_rate(rules)),
+        "false_accusation_mist": _round(compute_accusation_gain(rules, third)),
+        "tolerated_share": float(compute_tolerated_share(rules)),
+        "deterrence": [_show_forgery(rules, forged) for forged in list_forgeries(rules)],
+        "warnings": show_warnings(review_terms(rules)),
+    }
+
+
+def _show_forgery(rules: Rules, forged: int) -> dict[str, Any]:
+    honest = compute_outcomes(rules, forged, Fraction(0))
+    bribed = compute_outcomes(rules, forged, Fraction(1))
+    return {
+        "forged_segments": forged,
+        "detection": float(honest.caught),
+        "audit_detection": float(bribed.caught),
+        "income_mist": _round(compute_contributor_income(rules, forged, honest)),
+        "bribed_income_mist": _round(compute_contributor_income(rules, forged, bribed)),
+        "break_even_stake_mist": compute_deterring_stake(rules, forged, honest),
+        "bribed_break_even_stake_mist": compute_deterring_stake(rules, forged, bribed),
+    }
+
+
+def show_warnings(found: tuple[Weakness, ...]) -> list[dict[str, Any]]:
+    """Return weaknesses as the control interface shows them."""
+    return [
+        {
+            "rule": each.rule,
+            "sentence": each.sentence,
+            "term": each.term,
+            "value": each.value,
+            "advice": each.advice,
+        }
+        for each in found
+    ]
+
+
+def check_terms(found: tuple[Weakness, ...], *, refuse: bool) -> None:
+    """Refuse weak terms if the owner's policy says so.
+
+    Raises:
+        NotAllowed: naming every weakness and what would mend it.
+    """
+    if refuse and found:
+        raise NotAllowed(
+            "the policy refuses weak terms: " + " ".join(each.sentence for each in found),
+            hint="; ".join(each.advice for each in found) + "; or policy.refuse_weak_terms = false",
+            warnings=show_warnings(found),
+        )
+
+
+def _round(amount: Fraction) -> int:
+    """Return whole Mist, rounded down: an income is not overstated."""
+    return amount.__floor__()
