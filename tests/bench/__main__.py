@@ -12,6 +12,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from tests.bench.commitments import measure_commitments
+from tests.bench.economy import show_economy
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(make_quality_table(quality))
     loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
     console.print(f"{loads}, on {os.cpu_count()} cores; results: {options.out}", soft_wrap=True)
+    show_economy(console, options.rounds * 20)
     return 0
 
 

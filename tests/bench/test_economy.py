@@ -1,0 +1,122 @@
+"""The simulation: coins are conserved, it agrees with the formulas, and honesty dominates."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.bench.agents import ACCUSER, CONTRIBUTOR, WORK, Behaviour, Plot
+from tests.bench.economy import (
+    SEATS,
+    STATED_SHARE,
+    compare,
+    default_rules,
+    main,
+    make_strategies,
+    measure,
+    measure_seat,
+    play,
+)
+from walrusd.core.economics import (
+    compute_accusation_gain,
+    compute_capture,
+    compute_outcomes,
+    compute_tolerated_share,
+    compute_verifier_income,
+)
+from walrusd.units import MIST_PER_SUI
+
+RULES = default_rules()
+SMALL = default_rules(8)
+plots = st.sampled_from(list(make_strategies(8).values()))
+behaviours = st.lists(st.sampled_from(Behaviour), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(plots, st.sampled_from([0.0, 0.3, 0.6, 1.0]), behaviours, st.integers(0, 1000))
+def test_no_coin_is_made_or_lost(plot, share, behaviours, seed):
+    for found in play(SMALL, plot, share, 3, seed, behaviours):
+        assert sum(found.money.values()) == 0
+        assert found.money[WORK] >= 0
+        assert found.end in {"accepted", "rejected", "undecided"}
+
+
+def test_the_seed_decides_everything():
+    plot = Plot(forged=4)
+    one, same, other = (play(RULES, plot, 0.3, 20, seed) for seed in (1, 1, 2))
+    assert [s.money for s in one] == [s.money for s in same]
+    assert [s.money for s in one] != [s.money for s in other]
+
+
+def test_nobody_honest_loses_while_nobody_colludes():
+    for plot in make_strategies(RULES.segments).values():
+        for found in play(RULES, plot, 0.0, 20, 1):
+            cheat = ACCUSER if plot.accused else CONTRIBUTOR
+            assert all(money >= 0 for name, money in found.money.items() if name.startswith("seat"))
+            assert plot.accused or found.money[cheat] < 0 or found.end == "accepted"
+    honest = play(RULES, Plot(), 0.0, 20, 1)
+    assert {found.money[CONTRIBUTOR] for found in honest} == {MIST_PER_SUI // 5}
+
+
+@pytest.mark.parametrize(("forged", "share"), [(1, 0.0), (8, 0.0), (8, 0.5), (64, 0.5)])
+def test_an_honest_seat_meets_a_forgery_as_often_as_the_formula_says(forged, share):
+    rounds = 400
+    found = play(RULES, Plot(forged=forged), share, rounds, 3)
+    met = sum(each.met for each in found) / rounds
+    # Substitutes may meet what the first committee did not: only ever more.
+    expected = float(compute_outcomes(RULES, forged, Fraction(share)).by_committee)
+    tolerance = 4 * (expected * (1 - expected) / rounds) ** 0.5 + 0.05
+    assert abs(met - expected) <= tolerance
+
+
+def test_when_every_seat_is_bribed_the_audit_catches_at_the_stated_rate():
+    rounds = 1200
+    everybody = (Behaviour.CREDULOUS,) * RULES.committee
+    found = play(RULES, Plot(forged=RULES.segments), 0.0, rounds, 5, everybody)
+    rejected = sum(each.end == "rejected" for each in found) / rounds
+    expected = float(compute_outcomes(RULES, RULES.segments, Fraction(1)).caught)
+    assert expected == 0.1
+    assert abs(rejected - expected) <= 4 * (expected * (1 - expected) / rounds) ** 0.5
+
+
+def test_honesty_dominates_up_to_the_stated_share():
+    """For the defaults of ``task publish``: whatever is forged, the same people lose by it."""
+    assert compute_tolerated_share(RULES) >= STATED_SHARE
+    found = compare(RULES, (0.0, 0.3, STATED_SHARE), 120, 1)
+    for name, by_share in found.items():
+        for share, outcome in by_share.items():
+            if name.startswith(("jump", "griefing")) and share:
+                continue  # small against its chance: the next test, and the formula, are sharper
+            assert outcome.gain + outcome.margin < 0, (name, share, outcome)
+    assert found["lazy: no training at all"][0.0].rejected == 1
+
+
+@pytest.mark.slow
+def test_small_frauds_lose_too():
+    for share in (0.0, 0.3):
+        jump = measure(RULES, Plot(forged=1), share, 1000, 2)
+        assert jump.gain + jump.margin < 0
+    expected = compute_accusation_gain(RULES, compute_capture(RULES.jury, Fraction(3, 10)))
+    accusing = measure(RULES, Plot(accused="before"), 0.3, 600, 2)
+    assert accusing.gain + accusing.margin < 0
+    # Colluding jurors of the majority are paid, too, and the pool is finite.
+    assert abs(accusing.gain - float(expected) / MIST_PER_SUI) < 0.25
+
+
+def test_honest_seats_earn_and_others_lose():
+    incomes = {name: measure_seat(RULES, name, 80, 4) for name in SEATS}
+    assert incomes["honest, honest contributor"] == pytest.approx(
+        float(compute_verifier_income(RULES)) / MIST_PER_SUI
+    )
+    assert incomes["lazy, honest contributor"] == incomes["silent, honest contributor"] == -0.5
+    assert incomes["honest, forger"] > incomes["credulous, forger"]
+    assert incomes["all credulous, forger"] < 0
+
+
+@pytest.mark.slow
+def test_the_simulation_prints_its_tables(capsys):
+    assert main(["--rounds", "5"]) == 0
+    out = capsys.readouterr().out
+    for words in ("copycat", "griefing accuser", "all credulous", "by formula nothing pays"):
+        assert words in out
