@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.core.test_economics import RULES
+from tests.core.test_deterrence import RULES
 from walrusd.core.terms_review import review_terms
 
 

@@ -14,6 +14,9 @@ import numpy.typing as npt
 from walrusd.crypto.tags import Tag, u64
 from walrusd.training.plan import Plan
 
+Indices = npt.NDArray[np.int64]
+"""Row numbers."""
+
 
 def compute_stream(seed: bytes, step: int, name: str, length: int) -> bytes:
     """Return ``length`` bytes of the stream for ``(seed, step, name)``; ``seed`` has 32 bytes."""

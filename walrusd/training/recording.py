@@ -16,6 +16,7 @@ from walrusd.training.data import RowSource
 from walrusd.training.oplog import OperationLog, Values
 from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.training.prepared import MicroBatch, Named, Prepared
+from walrusd.training.random import Indices
 from walrusd.training.state import (
     State,
     Tensors,
@@ -24,7 +25,7 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.trace import Assignment, WorkChain
-from walrusd.training.trainer import Indices, Run
+from walrusd.training.trainer import Run
 from walrusd.training.transcript import (
     Ending,
     Given,

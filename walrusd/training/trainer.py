@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
@@ -16,7 +14,7 @@ from walrusd.training.model import build_model
 from walrusd.training.optim import build_optimizer
 from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.training.prepared import MicroBatch, Named, Prepared
-from walrusd.training.random import batch_rows
+from walrusd.training.random import Indices, batch_rows
 from walrusd.training.state import (
     State,
     Tensors,
@@ -25,8 +23,6 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.trace import Assignment, SegmentRecord, WorkChain, compute_record
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,160 @@
+"""Bribed seats, audits and juries that colluders hold, against direct counting."""
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations, product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walrusd.core.economics import (
+    Rules,
+    compute_accusation_gain,
+    compute_capture,
+    compute_contributor_income,
+    compute_coverage,
+    compute_deterring_stake,
+    compute_gain,
+    compute_juror_income,
+    compute_jury_rate,
+    compute_outcomes,
+    compute_tolerated_share,
+    compute_verifier_income,
+    list_forgeries,
+)
+
+RULES = Rules(
+    segments=64,
+    committee=3,
+    segments_per_seat=2,
+    jury=5,
+    audit_bps=1_000,
+    reward=1_000,
+    stake=2_000,
+    verifier_fee=50,
+    juror_fee=50,
+    verifier_stake=10_000,
+    accuser_bond=500,
+)
+shares = st.integers(0, 4).map(lambda n: Fraction(n, 4))
+
+
+def count_outcomes(rules: Rules, forged: int, bribed: Fraction) -> tuple[Fraction, Fraction]:
+    """Count every deal, every set of bribed seats and every place that the audit may draw."""
+    seats, each = rules.committee, rules.segments_per_seat
+    deals = list(combinations(range(rules.segments), forged))
+    by_committee = by_audit = Fraction(0)
+    for honest in product((True, False), repeat=seats):
+        weight = Fraction(1)
+        for seat in honest:
+            weight *= 1 - bribed if seat else bribed
+        for bad in deals:
+            dealt = [
+                [(seat * each + k) % rules.segments for k in range(each)] for seat in range(seats)
+            ]
+            met = any(h and set(d) & set(bad) for h, d in zip(honest, dealt, strict=True))
+            if met:
+                by_committee += weight / len(deals)
+                continue
+            hits = sum(place in bad for places in dealt for place in places)
+            by_audit += weight / len(deals) * rules.audit * Fraction(hits, seats * each)
+    return by_committee, by_audit
+
+
+@given(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), shares, st.data())
+def test_outcomes_equal_counting(segments, committee, per_seat, bribed, data) -> None:
+    per_seat = min(per_seat, segments)
+    forged = data.draw(st.integers(0, segments))
+    rules = replace(
+        RULES, segments=segments, committee=committee, segments_per_seat=per_seat, audit_bps=2_500
+    )
+    found = compute_outcomes(rules, forged, bribed)
+    by_committee, by_audit = count_outcomes(rules, forged, bribed)
+    assert abs(found.by_committee - by_committee) < Fraction(1, 1 << 120)
+    # An audited place may be one of two that hold the same segment: exact without overlap.
+    if committee * per_seat <= segments:
+        assert abs(found.by_audit - by_audit) < Fraction(1, 1 << 120)
+
+
+def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
+    assert compute_coverage(RULES) == Fraction(6, 64)
+    found = compute_outcomes(RULES, 1, Fraction(0))
+    assert found.by_committee == Fraction(6, 64)
+    assert found.by_audit == 0
+    assert compute_coverage(replace(RULES, segments=4)) == 1
+
+
+def test_when_every_seat_is_bribed_the_audit_finds_its_share() -> None:
+    for forged in (1, 32, 64):
+        found = compute_outcomes(RULES, forged, Fraction(1))
+        assert (found.by_committee, found.by_audit) == (0, Fraction(forged, 640))
+
+
+def test_a_captured_jury_finds_for_the_forger() -> None:
+    free = compute_outcomes(RULES, 64, Fraction(1, 2))
+    half = compute_outcomes(RULES, 64, Fraction(1, 2), Fraction(1, 2))
+    assert half.caught == free.caught / 2
+    assert half.passed == 1 - half.caught
+
+
+def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
+    assert [compute_capture(5, Fraction(n, 2)) for n in range(3)] == [0, Fraction(1, 2), 1]
+    assert compute_capture(3, Fraction(1, 3)) == Fraction(7, 27)
+
+
+@given(st.integers(1, 64), shares, st.integers(0, 5_000))
+def test_the_deterring_stake_is_the_first_that_deters(forged, bribed, verifier_stake) -> None:
+    rules = replace(RULES, verifier_stake=verifier_stake)
+    outcomes = compute_outcomes(rules, forged, bribed)
+    stake = compute_deterring_stake(rules, forged, outcomes)
+    assert compute_gain(replace(rules, stake=stake), forged, outcomes) < 0
+    if stake:
+        assert compute_gain(replace(rules, stake=stake - 1), forged, outcomes) >= 0
+
+
+def test_without_audit_nothing_deters_who_bribes_everybody() -> None:
+    rules = replace(RULES, audit_bps=0)
+    assert compute_deterring_stake(rules, 1, compute_outcomes(rules, 1, Fraction(1))) is None
+
+
+@given(st.integers(1, 64), shares)
+def test_no_forgery_between_the_ends_pays_more(forged, bribed) -> None:
+    def gain(count: int) -> Fraction:
+        return compute_gain(RULES, count, compute_outcomes(RULES, count, bribed))
+
+    assert gain(forged) <= max(gain(count) for count in list_forgeries(RULES))
+
+
+def test_incomes_are_fees_less_the_cost_of_replays() -> None:
+    assert RULES.work_cost == 800
+    assert compute_verifier_income(RULES) == 50 - 25
+    assert compute_juror_income(RULES) == 50 - Fraction(800, 64)
+    assert compute_jury_rate(RULES) == Fraction(1, 10)
+    assert compute_contributor_income(RULES, 0, compute_outcomes(RULES, 0, Fraction(0))) == 200
+    lazy = compute_outcomes(RULES, 64, Fraction(0))
+    assert compute_contributor_income(RULES, 64, lazy) == 200 + 800 - 3_000
+    side = compute_gain(RULES, 1, compute_outcomes(RULES, 1, Fraction(0)), side_gain=6_400)
+    assert side == Fraction(800, 64) + Fraction(58, 64) * 6_400 - Fraction(6, 64) * 3_000
+
+
+def test_accusing_pays_only_with_the_jury() -> None:
+    assert compute_accusation_gain(RULES, Fraction(0)) == -500
+    assert compute_accusation_gain(RULES, Fraction(1)) == 400
+
+
+def test_the_tolerated_share_is_where_something_begins_to_pay() -> None:
+    share = compute_tolerated_share(RULES)
+    assert Fraction(1, 2) <= share < Fraction(3, 5)
+    assert compute_tolerated_share(replace(RULES, stake=1)) < share
+    assert compute_tolerated_share(replace(RULES, accuser_bond=0)) == 0
+    free = replace(RULES, accuser_share_bps=0, stake=10**9)
+    assert compute_tolerated_share(free) == Fraction(99, 100)
+
+
+def test_the_largest_terms_are_looked_at_quickly_and_exactly() -> None:
+    large = replace(RULES, segments=1 << 20, committee=16, segments_per_seat=64, jury=15)
+    small = replace(RULES, segments=100, committee=16, segments_per_seat=64)
+    for rules in (large, small):
+        found = compute_outcomes(rules, 1, Fraction(1, 3))
+        assert 0 < found.caught < 1
+        assert found.caught.denominator.bit_length() < 512
