@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from walrusd.core.economics import (
     Rules,
     compute_accusation_gain,
+    compute_bought_fees,
     compute_capture,
+    compute_challenge_income,
     compute_contributor_income,
     compute_coverage,
     compute_deterring_stake,
@@ -95,6 +97,10 @@ def test_a_captured_jury_finds_for_the_forger() -> None:
     half = compute_outcomes(RULES, 64, Fraction(1, 2), Fraction(1, 2))
     assert half.caught == free.caught / 2
     assert half.passed == 1 - half.caught
+    # Three, four or five colluding jurors in 10, 5 and 1 of 32 juries.
+    fees = Fraction(10 * 3 + 5 * 4 + 1 * 5, 32) * 50
+    assert compute_bought_fees(RULES, Fraction(1, 2)) == fees
+    assert (free.bought_fees, half.bought_fees) == (0, free.caught * fees)
 
 
 def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
@@ -139,16 +145,19 @@ def test_incomes_are_fees_less_the_cost_of_replays() -> None:
 
 def test_accusing_pays_only_with_the_jury() -> None:
     assert compute_accusation_gain(RULES, Fraction(0)) == -500
-    assert compute_accusation_gain(RULES, Fraction(1)) == 400
+    assert compute_accusation_gain(RULES, Fraction(1)) == 400 + 5 * 50
+    assert compute_challenge_income(RULES, Fraction(0)) == 400
+    assert compute_challenge_income(RULES, Fraction(1)) == -500
 
 
 def test_the_tolerated_share_is_where_something_begins_to_pay() -> None:
     share = compute_tolerated_share(RULES)
-    assert Fraction(1, 2) <= share < Fraction(3, 5)
+    assert share == Fraction(47, 100)
+    assert compute_challenge_income(RULES, share) > 0 > compute_accusation_gain(RULES, share)
+    assert compute_challenge_income(RULES, share + Fraction(1, 100)) < 0
     assert compute_tolerated_share(replace(RULES, stake=1)) < share
     assert compute_tolerated_share(replace(RULES, accuser_bond=0)) == 0
-    free = replace(RULES, accuser_share_bps=0, stake=10**9)
-    assert compute_tolerated_share(free) == Fraction(99, 100)
+    assert compute_tolerated_share(replace(RULES, accuser_share_bps=0)) == 0
 
 
 def test_the_largest_terms_are_looked_at_quickly_and_exactly() -> None:

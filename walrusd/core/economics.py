@@ -88,6 +88,11 @@ class Rules:
         return Fraction(self.audit_bps, 10_000)
 
     @property
+    def accuser_reward(self) -> Fraction:
+        """The accuser's part of the stake when a challenge is confirmed."""
+        return Fraction(self.stake * self.accuser_share_bps, 10_000)
+
+    @property
     def work_cost(self) -> Fraction:
         """What training once is taken to cost."""
         return self.reward * WORK_SHARE
@@ -95,10 +100,14 @@ class Rules:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How a forged submission ends: caught by an honest seat, by the audit, or not."""
+    """How a forged submission ends: caught by an honest seat, by the audit, or not.
+
+    ``bought_fees`` are the Mist that colluding jurors can expect for finding for the forger.
+    """
 
     by_committee: Fraction
     by_audit: Fraction
+    bought_fees: Fraction = Fraction(0)
 
     @property
     def caught(self) -> Fraction:
@@ -119,13 +128,21 @@ def compute_coverage(rules: Rules) -> Fraction:
 
 def compute_capture(jury: int, share: Fraction) -> Fraction:
     """Return the chance that a jury has a majority of colluders, each one with chance ``share``."""
-    return sum(
-        (
-            comb(jury, count) * share**count * (1 - share) ** (jury - count)
-            for count in range(jury // 2 + 1, jury + 1)
-        ),
-        Fraction(0),
-    )
+    return sum((chance for _count, chance in _list_majorities(jury, share)), Fraction(0))
+
+
+def _list_majorities(jury: int, share: Fraction) -> list[tuple[int, Fraction]]:
+    """Return the chance of each number of colluding jurors that is a majority."""
+    return [
+        (count, comb(jury, count) * share**count * (1 - share) ** (jury - count))
+        for count in range(jury // 2 + 1, jury + 1)
+    ]
+
+
+def compute_bought_fees(rules: Rules, share: Fraction) -> Fraction:
+    """Return what colluding jurors can expect of one jury: their fees, if they are the majority."""
+    chances = _list_majorities(rules.jury, share)
+    return rules.juror_fee * sum((count * chance for count, chance in chances), Fraction(0))
 
 
 @lru_cache(maxsize=64)
@@ -160,14 +177,14 @@ def _compute_met(segments: int, forged: int, replayed: int) -> Fraction:
 
 
 def compute_outcomes(
-    rules: Rules, forged: int, bribed: Fraction, captured: Fraction = Fraction(0)
+    rules: Rules, forged: int, bribed: Fraction, jurors: Fraction = Fraction(0)
 ) -> Outcomes:
     """Return how ``forged`` segments fare if a seat looks away with chance ``bribed``.
 
     Exact, but for detections, which are rounded down to 128 bits.
     A seat that looks away attests with digests that it was given. An honest seat that meets a
     forged segment challenges it; otherwise the audit draws a place, and a jury replays what was
-    dealt there. A jury finds for the forger with chance ``captured``.
+    dealt there. ``jurors`` is the share of jurors who find for the forger.
 
     Raises:
         ValueError: unless ``0 ≤ forged ≤ segments``.
@@ -186,7 +203,9 @@ def compute_outcomes(
             among = Fraction(min(forged, rules.segments - replayed), rules.segments - replayed)
             drawn = Fraction(seats - honest, seats) * among
             by_audit += weight * (1 - met) * rules.audit * drawn
-    return Outcomes(by_committee * (1 - captured), by_audit * (1 - captured))
+    free = 1 - compute_capture(rules.jury, jurors)
+    fees = (by_committee + by_audit) * compute_bought_fees(rules, jurors)
+    return Outcomes(by_committee * free, by_audit * free, fees)
 
 
 def list_forgeries(rules: Rules) -> tuple[int, ...]:
@@ -201,13 +220,15 @@ def list_forgeries(rules: Rules) -> tuple[int, ...]:
 def compute_gain(rules: Rules, forged: int, outcomes: Outcomes, side_gain: int = 0) -> Fraction:
     """Return what forging brings a contributor and the seats it bribed, beyond honest work.
 
-    Saved: ``C·k/S``. Lost when caught: reward and stake; when the audit catches it, the stake of
-    the seat that attested, too. ``side_gain`` is what being accepted is worth beside the reward.
-    That bribed seats need not replay is no gain of forging: honest work would spare them, too.
+    Saved: ``C·k/S``; earned: the fees of colluding jurors. Lost when caught: reward and stake, and
+    when the audit catches it the stake of the seat that attested, too. ``side_gain`` is what being
+    accepted is worth beside the reward. That bribed seats need not replay is no gain of forging:
+    honest work would spare them, too.
     """
     saved = rules.work_cost * forged / rules.segments
     lost = outcomes.caught * (rules.reward + rules.stake)
-    return saved + outcomes.passed * side_gain - lost - outcomes.by_audit * rules.verifier_stake
+    earned = outcomes.bought_fees + outcomes.passed * side_gain
+    return saved + earned - lost - outcomes.by_audit * rules.verifier_stake
 
 
 def compute_deterring_stake(rules: Rules, forged: int, outcomes: Outcomes) -> Mist | None:
@@ -240,26 +261,38 @@ def compute_jury_rate(rules: Rules) -> Fraction:
     return rules.audit
 
 
-def compute_accusation_gain(rules: Rules, captured: Fraction) -> Fraction:
-    """Return what accusing an honest contributor brings: the share, or the loss of the bond."""
-    share = Fraction(rules.stake * rules.accuser_share_bps, 10_000)
-    return captured * share - (1 - captured) * rules.accuser_bond
+def compute_accusation_gain(rules: Rules, share: Fraction) -> Fraction:
+    """Return what falsely accusing an honest contributor brings the accuser and its jurors.
+
+    ``share`` of the jurors are the accuser's. It gets its part of the stake, and they their fees,
+    or it loses the bond.
+    """
+    captured = compute_capture(rules.jury, share)
+    won = captured * rules.accuser_reward + compute_bought_fees(rules, share)
+    return won - (1 - captured) * rules.accuser_bond
+
+
+def compute_challenge_income(rules: Rules, share: Fraction) -> Fraction:
+    """Return what an honest seat may expect that challenges a forger with ``share`` of the jurors."""
+    captured = compute_capture(rules.jury, share)
+    return (1 - captured) * rules.accuser_reward - captured * rules.accuser_bond
 
 
 def compute_tolerated_share(rules: Rules) -> Fraction:
-    """Return the share of colluding seats up to which neither forging nor false accusing pays.
+    """Return the share of colluding seats up to which honesty pays and nothing else does.
 
-    Colluders help a forger as seats and as jurors; every share up to the one returned is safe.
+    Neither forging nor accusing falsely pays, and challenging a forger does. Colluders help as
+    seats and as jurors; every share up to the one returned is safe.
     """
     safe = Fraction(0)
     for step in range(SHARE_STEPS + 1):
         share = Fraction(step, SHARE_STEPS)
-        captured = compute_capture(rules.jury, share)
         gains = [
-            compute_gain(rules, forged, compute_outcomes(rules, forged, share, captured))
+            compute_gain(rules, forged, compute_outcomes(rules, forged, share, share))
             for forged in list_forgeries(rules)
         ]
-        if max(*gains, compute_accusation_gain(rules, captured)) >= 0:
+        gains.append(compute_accusation_gain(rules, share))
+        if max(gains) >= 0 or compute_challenge_income(rules, share) <= 0:
             return safe
         safe = share
     return safe

@@ -9,6 +9,7 @@ from walrusd.core.economics import (
     Rules,
     compute_accusation_gain,
     compute_capture,
+    compute_challenge_income,
     compute_deterring_stake,
     compute_gain,
     compute_juror_income,
@@ -49,6 +50,7 @@ def review_terms(rules: Rules) -> tuple[Weakness, ...]:
         _review_bribery(rules),
         _review_collusion(rules),
         _review_accusing(rules),
+        _review_challenging(rules),
         _review_verifier(rules),
         _review_juror(rules),
     ]
@@ -107,10 +109,8 @@ def _review_bribery(rules: Rules) -> Weakness | None:
 
 
 def _review_collusion(rules: Rules) -> Weakness | None:
-    captured = compute_capture(rules.jury, ASSUMED_SHARE)
-
     def meet(forged: int) -> Outcomes:
-        return compute_outcomes(rules, forged, ASSUMED_SHARE, captured)
+        return compute_outcomes(rules, forged, ASSUMED_SHARE, ASSUMED_SHARE)
 
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
@@ -125,16 +125,31 @@ def _review_collusion(rules: Rules) -> Weakness | None:
 
 
 def _review_accusing(rules: Rules) -> Weakness | None:
-    captured = compute_capture(rules.jury, ASSUMED_SHARE)
-    if compute_accusation_gain(rules, captured) < 0:
+    if compute_accusation_gain(rules, ASSUMED_SHARE) < 0:
         return None
-    gain = compute_accusation_gain(replace(rules, accuser_bond=0), captured)
+    captured = compute_capture(rules.jury, ASSUMED_SHARE)
+    gain = compute_accusation_gain(replace(rules, accuser_bond=0), ASSUMED_SHARE)
     return Weakness(
         "accusing",
         f"Accusing honest contributors pays if a third of all seats collude: "
         f"{float(captured):.1%} of the juries are theirs.",
         "accuser_bond",
         None if captured == 1 else int(gain / (1 - captured)) + 1,
+    )
+
+
+def _review_challenging(rules: Rules) -> Weakness | None:
+    if compute_challenge_income(rules, ASSUMED_SHARE) > 0:
+        return None
+    captured = compute_capture(rules.jury, ASSUMED_SHARE)
+    share = Fraction(rules.accuser_share_bps, _BPS) * (1 - captured)
+    needed = captured * rules.accuser_bond / share if share else None
+    return Weakness(
+        "challenging",
+        f"Challenging a forger does not pay an honest seat if a third of all seats collude: it "
+        f"risks {format_sui(rules.accuser_bond)} for {format_sui(int(rules.accuser_reward))}.",
+        "stake",
+        None if needed is None else int(needed) + 1,
     )
 
 

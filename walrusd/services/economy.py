@@ -7,7 +7,7 @@ from walrusd.chain.layouts.objects import Terms
 from walrusd.core.economics import (
     Rules,
     compute_accusation_gain,
-    compute_capture,
+    compute_challenge_income,
     compute_contributor_income,
     compute_coverage,
     compute_deterring_stake,
@@ -42,7 +42,6 @@ def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
 
 def show_economics(rules: Rules) -> dict[str, Any]:
     """Return coverage, expected incomes, what forging risks, and what is weak."""
-    third = compute_capture(rules.jury, ASSUMED_SHARE)
     return {
         "coverage": float(compute_coverage(rules)),
         "work_cost_mist": _round(rules.work_cost),
@@ -52,7 +51,8 @@ def show_economics(rules: Rules) -> dict[str, Any]:
         "verifier_income_mist": _round(compute_verifier_income(rules)),
         "juror_income_mist": _round(compute_juror_income(rules)),
         "juries_per_submission": float(compute_jury_rate(rules)),
-        "false_accusation_mist": _round(compute_accusation_gain(rules, third)),
+        "false_accusation_mist": _round(compute_accusation_gain(rules, ASSUMED_SHARE)),
+        "challenge_income_mist": _round(compute_challenge_income(rules, ASSUMED_SHARE)),
         "tolerated_share": float(compute_tolerated_share(rules)),
         "deterrence": [_show_forgery(rules, forged) for forged in list_forgeries(rules)],
         "warnings": show_warnings(review_terms(rules)),
