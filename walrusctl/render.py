@@ -66,11 +66,11 @@ _LISTS: dict[str, Columns] = {
     "deterrence": (
         ("forged_segments", "forged segments"),
         ("detection", "detected"),
-        ("audit_detection", "if bribed"),
+        ("audit_detection", "detected if bribed"),
         ("income_mist", "income"),
-        ("bribed_income_mist", "if bribed"),
+        ("bribed_income_mist", "income if bribed"),
         ("break_even_stake_mist", "stake to deter"),
-        ("bribed_break_even_stake_mist", "if bribed"),
+        ("bribed_break_even_stake_mist", "stake if bribed"),
     ),
     "warnings": (("rule", "weak"), ("sentence", "why"), ("advice", "what to do")),
     "submissions": (
