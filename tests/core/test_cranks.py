@@ -66,14 +66,27 @@ DRAWN = replace(TASK, phase=TaskPhase.OPENING, drawn=True)
         (SubmissionState.SEATED, 5029, None),
         (SubmissionState.SEATED, 5030, Crank.SETTLE),
         (SubmissionState.OPENED, 5029, None),
-        (SubmissionState.OPENED, 5030, Crank.SETTLE),
-        (SubmissionState.ATTESTED, 5000, Crank.SETTLE),
+        (SubmissionState.OPENED, 5030, Crank.REPLACE),
+        (SubmissionState.ATTESTED, 5000, Crank.DRAW_AUDIT),
+        (SubmissionState.AUDITED, 5000, Crank.SETTLE),
         (SubmissionState.ACCEPTED, 10**12, None),
         (SubmissionState.LAPSED, 10**12, None),
     ],
 )
 def test_a_submission_after_the_draw(state, now, due) -> None:
     assert compute_submission_crank(DRAWN, SubmissionFacts(state, 5000, None), now) == due
+
+
+@pytest.mark.parametrize(("now", "due"), [(5029, None), (5030, Crank.SETTLE)])
+def test_a_committee_whose_silent_seats_were_replaced_gets_one_more_window(now, due) -> None:
+    facts = SubmissionFacts(SubmissionState.OPENED, 5000, None, replaced=True)
+    assert compute_submission_crank(DRAWN, facts, now) == due
+
+
+@pytest.mark.parametrize(("now", "due"), [(5029, Crank.AUDIT), (5030, Crank.SETTLE)])
+def test_an_audit_that_nobody_starts_is_settled_in_the_end(now, due) -> None:
+    facts = SubmissionFacts(SubmissionState.AUDITED, 5000, None, audit_pending=True)
+    assert compute_submission_crank(DRAWN, facts, now) == due
 
 
 @pytest.mark.parametrize("state", [SubmissionState.JOINED, SubmissionState.COMMITTED])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from walrusd.core.economics import (
     compute_break_even_stake,
     compute_detection,
+    compute_late_fee,
     compute_required_funds,
 )
 
@@ -51,6 +52,29 @@ def test_no_stake_deters_what_nobody_looks_at() -> None:
 
 def test_required_funds_counts_every_promise() -> None:
     funds = compute_required_funds(
-        max_submissions=4, reward=100, committee=3, verifier_fee=7, tip=2, publisher_bond=50
+        max_submissions=4,
+        reward=100,
+        committee=3,
+        verifier_fee=7,
+        jury=5,
+        juror_fee=11,
+        tip=2,
+        publisher_bond=50,
     )
-    assert funds == 4 * (100 + 21 + 4) + 4 + 50
+    assert funds == 4 * (100 + 21 + 110 + 8) + 4 + 50
+
+
+@pytest.mark.parametrize(
+    ("now", "fee"),
+    [(1500, 0), (1501, 1), (1600, 100), (1999, 499), (2499, 999), (2500, 1000), (10**9, 1000)],
+)
+def test_a_late_opening_costs_more_by_the_millisecond(now, fee) -> None:
+    window = {"window_ms": 1000, "open_ms": 500, "grace_ms": 1000, "now_ms": now}
+    assert compute_late_fee(stake=1000, late_fee=0, **window) == fee
+
+
+def test_a_second_late_opening_adds_to_the_first_up_to_the_stake() -> None:
+    window = {"window_ms": 0, "open_ms": 10, "grace_ms": 100, "now_ms": 60}
+    assert compute_late_fee(stake=1000, late_fee=300, **window) == 800
+    assert compute_late_fee(stake=1000, late_fee=800, **window) == 1000
+    assert compute_late_fee(stake=1000, late_fee=300, **{**window, "now_ms": 10}) == 300

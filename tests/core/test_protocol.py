@@ -35,6 +35,7 @@ def test_preimages_are_those_of_the_protocol():
     assert protocol.compute_deal_seed(A, B) == h(b"DEAL", A, B)
     assert protocol.compute_challenge_id(A, 1, 2, 3) == h(b"CHALLENGE", A, n(1), n(2), n(3))
     assert protocol.compute_jury_commitment(A, B, C, D, E) == h(b"JURY", A, B, C, D, E)
+    assert protocol.compute_abort_chain(A, 3, 4) == h(b"ABORT", A, n(3), n(4))
 
 
 def test_step_absorbs_float_bits_in_order():
@@ -52,6 +53,17 @@ def test_draws_read_eight_little_endian_bytes():
     assert protocol.compute_seat_draw(A, B, 5, 7) == value % 7
     juror = int.from_bytes(h(b"JUROR-SEAT", A, B, n(5))[:8], "little")
     assert protocol.compute_juror_draw(A, B, 5, 1 << 64) == juror
+
+
+def test_the_audit_lot_reads_a_ticket_and_a_place():
+    digest = h(b"AUDIT", A, B)
+    ticket, place = struct.unpack("<QQ", digest[:16])
+    ticket %= 10_000
+    assert 0 < ticket < 9_999
+    assert protocol.compute_audit_lot(A, B, ticket, 7) == protocol.AuditLot(False, place % 7)
+    assert protocol.compute_audit_lot(A, B, ticket + 1, 7) == protocol.AuditLot(True, place % 7)
+    assert protocol.compute_audit_lot(A, B, 0, 1).is_selected is False
+    assert protocol.compute_audit_lot(A, B, 10_000, 1).is_selected is True
 
 
 @given(st.integers(1, 16), st.data())

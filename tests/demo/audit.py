@@ -72,6 +72,8 @@ def compute_funds(event: ev.TaskOpened, tip: int) -> int:
         reward=terms.reward,
         committee=terms.committee,
         verifier_fee=terms.verifier_fee,
+        jury=terms.jury,
+        juror_fee=terms.juror_fee,
         tip=tip,
         publisher_bond=terms.publisher_bond,
     )

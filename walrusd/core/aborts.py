@@ -72,6 +72,7 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EBadRows", "The number of commitment rows is zero or too large."),
         ("EBadEnvelopes", "There must be one envelope for each seat of the committee."),
         ("ENotParty", "Only the contributor, the committee, the accuser or a juror may do this."),
+        ("EBadAbort", "The plan has no such segment."),
     ],
     "pedersen": [
         ("EBadProof", "The proof of knowledge of the cost commitment does not hold."),
@@ -84,16 +85,19 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
     ],
     "committee": [
         ("ENotDrawn", "The committee beacon of the task is not drawn yet."),
+        ("EAlreadyReplaced", "Silent seats were replaced already."),
+        ("ETooEarly", "The committee may still attest."),
     ],
     "attestation": [
         ("ENotSeated", "The capability does not hold this seat of the committee."),
         ("EBadPosition", "The seat was not dealt so many segments."),
         ("EAlreadyAttested", "The seat has attested this segment already."),
         ("EWrongDigest", "The work digest is not the one that the trace commits to."),
+        ("EAlreadyReported", "The opening was reported and opened again already."),
     ],
     "jury": [
         ("EUnsupportedKind", "This kind of challenge is not judged by this version."),
-        ("EBadIndex", "The challenged segment does not exist."),
+        ("EBadIndex", "Nobody was dealt this segment, or there is no such part."),
         ("EAlreadyJudged", "A verdict on this claim stands."),
         ("EWrongBond", "The bond is not the amount that the task asks for."),
         ("EConflict", "A contributor may not challenge itself."),
@@ -107,6 +111,18 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("ETooEarly", "The jury may still commit or reveal."),
         ("EBadDigest", "A digest has 32 bytes."),
         ("ETooLate", "The window for commitments has closed."),
+        ("ETooManyVerdicts", "The submission has too many verdicts."),
+        (
+            "ENotReported",
+            "Only a seat that cannot read an opening that was opened again may claim this.",
+        ),
+    ],
+    "audit": [
+        (
+            "ENotSelected",
+            "The lot did not fall on a segment, or it was judged already.",
+        ),
+        ("EWrongLeaf", "The leaf is not the one that the trace commits to."),
     ],
     "settlement": [
         ("EAlreadyEnded", "The submission has ended already."),

@@ -16,6 +16,9 @@ class Crank(Enum):
     CLOSE_JOINING = "close_joining"
     DRAW = "draw"
     SEAT = "seat"
+    REPLACE = "replace"
+    DRAW_AUDIT = "draw_audit"
+    AUDIT = "audit"
     SETTLE = "settle"
     DRAW_JURY = "draw_jury"
     SEAT_JURY = "seat_jury"
@@ -52,11 +55,17 @@ class DisputeFacts:
 
 @dataclass(frozen=True)
 class SubmissionFacts:
-    """What of a submission decides its cranks."""
+    """What of a submission decides its cranks.
+
+    ``replaced`` tells that silent seats were replaced once; ``audit_pending`` that the lot fell on
+    a segment about which no verdict stands.
+    """
 
     state: int
     window_ms: int
     dispute: DisputeFacts | None
+    replaced: bool = False
+    audit_pending: bool = False
 
 
 def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
@@ -77,26 +86,30 @@ def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
 def compute_submission_crank(
     task: TaskFacts, submission: SubmissionFacts, now_ms: int
 ) -> Crank | None:
-    """Return the crank that is due on a submission, if any."""
+    """Return the crank that is due on a submission, if any.
+
+    An audit can still be turned after ``settle`` is due for its neglect, until that has landed.
+    """
     state, since = submission.state, submission.window_ms
-    if state == SubmissionState.DISPUTED:
-        assert submission.dispute is not None
-        return _compute_dispute_crank(task, submission.dispute, now_ms)
-    if state == SubmissionState.ATTESTED:
-        return Crank.SETTLE
-    if not task.drawn:
-        return None
-    if state == SubmissionState.COMMITTED:
-        return Crank.SEAT
-    if state == SubmissionState.JOINED:
-        return Crank.SETTLE
-    if state == SubmissionState.SEATED:
-        end = since + task.open_ms + task.grace_ms
-    elif state == SubmissionState.OPENED:
-        end = since + task.verify_ms
-    else:
-        return None
-    return Crank.SETTLE if now_ms >= end else None
+    match state:
+        case SubmissionState.DISPUTED:
+            assert submission.dispute is not None
+            return _compute_dispute_crank(task, submission.dispute, now_ms)
+        case SubmissionState.ATTESTED:
+            return Crank.DRAW_AUDIT
+        case SubmissionState.AUDITED:
+            is_over = now_ms >= since + task.open_ms + task.grace_ms
+            return Crank.AUDIT if submission.audit_pending and not is_over else Crank.SETTLE
+        case SubmissionState.SEATED:
+            return Crank.SETTLE if now_ms >= since + task.open_ms + task.grace_ms else None
+        case SubmissionState.OPENED if now_ms >= since + task.verify_ms:
+            return Crank.SETTLE if submission.replaced else Crank.REPLACE
+        case SubmissionState.COMMITTED if task.drawn:
+            return Crank.SEAT
+        case SubmissionState.JOINED if task.drawn:
+            return Crank.SETTLE
+        case _:
+            return None
 
 
 def _compute_dispute_crank(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> Crank | None:

@@ -63,11 +63,12 @@ _S = SubmissionState
 SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED}),
     _S.COMMITTED: frozenset({_S.SEATED, _S.VOID}),
-    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED, _S.ABORTED}),
-    _S.OPENED: frozenset({_S.ATTESTED, _S.DISPUTED, _S.UNDECIDED}),
-    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED, _S.ACCEPTED}),
-    _S.AUDITED: frozenset({_S.ACCEPTED, _S.REJECTED}),
-    _S.DISPUTED: frozenset({_S.OPENED, _S.ATTESTED, _S.REJECTED, _S.UNDECIDED}),
+    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED}),
+    # Back to SEATED: a seat reported that it cannot read the opening.
+    _S.OPENED: frozenset({_S.ATTESTED, _S.DISPUTED, _S.UNDECIDED, _S.SEATED}),
+    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED}),
+    _S.AUDITED: frozenset({_S.ACCEPTED, _S.ABORTED, _S.DISPUTED, _S.REJECTED}),
+    _S.DISPUTED: frozenset({_S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED, _S.UNDECIDED}),
     **{state: frozenset() for state in TERMINAL},
 }
 
@@ -102,12 +103,10 @@ class ChallengeOutcome(IntEnum):
 
 
 class SeatStatus(IntEnum):
-    """Where a committee seat stands."""
+    """Where a committee seat stands. A substitute takes the place of a silent seat."""
 
     SEATED = 0
     ATTESTED = 1
-    SILENT = 2
-    REPLACED = 3
 
 
 class EndReason(IntEnum):
@@ -122,6 +121,8 @@ class EndReason(IntEnum):
     TOO_FEW_SEATS = 7
     TOO_FEW_JURORS = 8
     NOBODY_JOINED = 9
+    PLAN_ABORTED = 10
+    AUDIT_CONFIRMED = 11
 
 
 class RequestState(IntEnum):

@@ -63,6 +63,15 @@ def compute_chain_step(
     return hash_tagged(Tag.STEP, chain, u64(step), struct.pack(f"<{len(values)}f", *values))
 
 
+def compute_abort_chain(chain: bytes, step: int, code: int) -> bytes:
+    """``H(ABORT ‖ chain ‖ step ‖ code)``: the chain of a replay that cannot go on.
+
+    ``chain`` is the work chain up to the last whole step, ``step`` where the replay ends and
+    ``code`` why.
+    """
+    return hash_tagged(Tag.ABORT, chain, u64(step), u64(code))
+
+
 def compute_work_digest(ctx: bytes, segment: int, slot: int, chain: bytes) -> bytes:
     """``D_{i,s} = H(DIGEST ‖ ctx ‖ i ‖ s ‖ chain_i)``: what seat ``s`` reveals."""
     return hash_tagged(Tag.DIGEST, ctx, u64(segment), u64(slot), chain)
@@ -115,6 +124,25 @@ def compute_deal_seed(beacon: bytes, submission: bytes) -> bytes:
     return hash_tagged(Tag.DEAL, beacon, submission)
 
 
+@dataclass(frozen=True)
+class AuditLot:
+    """What an audit's beacon says: whether a jury judges a segment, and its dealt place."""
+
+    is_selected: bool
+    place: int
+
+
+def compute_audit_lot(beacon: bytes, submission: bytes, audit_bps: int, places: int) -> AuditLot:
+    """Draw one of the ``places`` (committee · segments per seat) with ``audit_bps`` of 10,000.
+
+    ``h = H(AUDIT ‖ beacon ‖ submission)``: ``u64(h[0..8]) mod 10,000 < audit_bps`` selects the
+    place ``u64(h[8..16]) mod places``.
+    """
+    digest = hash_tagged(Tag.AUDIT, beacon, submission)
+    ticket, place = (int.from_bytes(digest[at : at + 8], "little") for at in (0, 8))
+    return AuditLot(ticket % 10_000 < audit_bps, place % places)
+
+
 def compute_challenge_id(submission: bytes, kind: int, index: int, round_: int) -> bytes:
     """``H(CHALLENGE ‖ submission ‖ kind ‖ index ‖ round)``: names one jury's case."""
     return hash_tagged(Tag.CHALLENGE, submission, u64(kind), u64(index), u64(round_))
@@ -125,3 +153,10 @@ def compute_jury_commitment(
 ) -> bytes:
     """``H(JURY ‖ challenge ‖ address ‖ chain' ‖ state_root' ‖ salt)``, salt of 32 bytes."""
     return hash_tagged(Tag.JURY, challenge, address, chain, state_root, salt)
+
+
+VERDICT_SOUND = bytes(32)
+"""What a juror reveals as ``chain`` of a claim about anything but a segment that does not hold."""
+
+VERDICT_FAULT = b"\x01" + bytes(31)
+"""What a juror reveals as ``chain`` of such a claim that holds. The state root is zero in both."""

@@ -93,6 +93,8 @@ class Publisher(Service):
                 reward=terms.reward,
                 committee=terms.committee,
                 verifier_fee=terms.verifier_fee,
+                jury=terms.jury,
+                juror_fee=terms.juror_fee,
                 tip=market.params.tip,
                 publisher_bond=terms.publisher_bond,
             )

@@ -146,6 +146,20 @@ class SubmissionCommitted(Layout, module="events"):
     at_ms: U64
 
 
+class AbortCommitted(Layout, module="events"):
+    """Signals a contributor's claim that the plan cannot be carried out, and where it ends."""
+
+    task: Id
+    submission: Id
+    contributor: Addr
+    ctx: Bytes
+    trace_root: Bytes
+    segment: U64
+    step: U64
+    code: U64
+    at_ms: U64
+
+
 class CommitteeSeated(Layout, module="events"):
     """Signals who verifies a submission."""
 
@@ -169,6 +183,27 @@ class SubmissionOpened(Layout, module="events"):
     at_ms: U64
 
 
+class OpeningReported(Layout, module="events"):
+    """Signals that a seat cannot read the opening: the contributor must open again."""
+
+    task: Id
+    submission: Id
+    seat: U64
+    verifier: Addr
+    at_ms: U64
+
+
+class SeatReplaced(Layout, module="events"):
+    """Signals that a substitute took the place of a silent seat."""
+
+    task: Id
+    submission: Id
+    seat: U64
+    pool_index: U64
+    verifier: Addr
+    at_ms: U64
+
+
 class SegmentAttested(Layout, module="events"):
     """Signals that a seat proved its replay of one segment."""
 
@@ -187,8 +222,17 @@ class SubmissionAttested(Layout, module="events"):
     at_ms: U64
 
 
+class AuditDrawn(Layout, module="events"):
+    """Signals that the beacon of a submission's audit is fixed."""
+
+    task: Id
+    submission: Id
+    beacon: Bytes
+    at_ms: U64
+
+
 class ChallengeOpened(Layout, module="events"):
-    """Signals an accusation that a jury will judge."""
+    """Signals an accusation, or an audit (accuser 0x0), that a jury will judge."""
 
     task: Id
     submission: Id

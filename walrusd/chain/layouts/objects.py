@@ -168,11 +168,15 @@ class PublisherCap(Layout, module="task"):
 
 
 class CommitteeSeat(Layout, module="submission"):
-    """A seated verifier. ``attested`` is a bit set over its dealt segments."""
+    """A seated verifier. ``attested`` is a bit set over its dealt segments.
+
+    ``slot`` says which of the ``2·committee`` work digests of a segment is the seat's own.
+    """
 
     pool_index: U64
     verifier: Addr
     key: Bytes
+    slot: U64
     status: U8
     attested: U64
 
@@ -219,10 +223,11 @@ class Juror(Layout, module="dispute"):
 
 
 class Dispute(Layout, module="dispute"):
-    """One challenge before its jury."""
+    """One challenge or audit before its jury. ``place`` is the dealt place of a segment."""
 
     kind: U8
     index: U64
+    place: U64
     round: U64
     challenge: Bytes
     phase: U8
@@ -274,6 +279,8 @@ class Submission(Layout, module="submission"):
     judged: list[Judged]
     reason: U8
     late_fee: U64
+    reopened: Bool
+    replaced: Bool
     stake: Balance
     escrow: Balance
     bond: Balance
