@@ -11,8 +11,11 @@ from walrusd.chain.layouts.objects import (
     VerifierCap,
 )
 from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.lifecycle import KeyScope
+from walrusd.core.lifecycle import ChallengeKind, KeyScope
 from walrusd.core.protocol import (
+    VERDICT_FAULT,
+    VERDICT_SOUND,
+    compute_audit_lot,
     compute_challenge_id,
     compute_deal_seed,
     compute_jury_commitment,
@@ -20,11 +23,12 @@ from walrusd.core.protocol import (
 from walrusd.crypto.g1 import encode_scalar
 from walrusd.units import address_bytes
 
-from .work import BLINDING, COST, Work
+from .work import BLINDING, COST, Replay, Work
 from .world import World, address, digest
 
 SUI = 1_000_000_000
 NOBODY = "0x0"
+NOBODY_ID = "0x" + "00" * 32
 SECOND, DAY = 1_000, 86_400_000
 
 TERMS = Terms(
@@ -42,7 +46,7 @@ TERMS = Terms(
     k_min=3,
     committee=3,
     segments_per_seat=2,
-    segments=8,
+    segments=6,
     jury=5,
     audit_bps=1_000,
     state_bytes=1_000,
@@ -56,6 +60,7 @@ TERMS = Terms(
     jury_reveal_ms=7_000,
 )
 TIP = 1_000_000
+FAULT, SOUND = Replay(VERDICT_FAULT, bytes(32)), Replay(VERDICT_SOUND, bytes(32))
 VERIFIERS = [f"verifier {i}" for i in range(14)]
 CONTRIBUTORS = [f"contributor {i}" for i in range(4)]
 
@@ -65,8 +70,13 @@ def terms_with(**changes):
 
 
 def required(terms):
-    each = terms.reward + terms.committee * terms.verifier_fee + 2 * TIP
-    return terms.max_submissions * each + 2 * TIP + terms.publisher_bond
+    return terms.max_submissions * escrow(terms) + 2 * TIP + terms.publisher_bond
+
+
+def escrow(terms, tip=TIP):
+    """Return what is set aside for one submission."""
+    fees = terms.committee * terms.verifier_fee + 2 * terms.jury * terms.juror_fee
+    return terms.reward + fees + 4 * tip
 
 
 class Bazaar(World):
@@ -169,6 +179,14 @@ class Bazaar(World):
         sender = sender or self.contributor_of(submission)
         self.call("submission::commit", sender, self.market, self.task, submission, *args.values())
 
+    def commit_abort(self, submission, segment=2, sender=None, forged=(), **changes):
+        work = Work(self.task, submission, forged, abort=segment)
+        args = {**work.abort_args(), **changes}
+        sender = sender or self.contributor_of(submission)
+        target = "submission::commit_abort"
+        self.call(target, sender, self.market, self.task, submission, *args.values())
+        self.works[submission.id] = work
+
     def contributor_of(self, submission):
         return next(n for n in CONTRIBUTORS if address(n) == submission.contributor)
 
@@ -184,8 +202,8 @@ class Bazaar(World):
             "digest": digest("opening"),
             "key_check": digest("opening check"),
             "envelopes": [b"envelope"] * len(submission.committee),
-            "cost": COST,
-            "blinding": encode_scalar(BLINDING),
+            "cost": COST if submission.abort is None else 0,
+            "blinding": encode_scalar(BLINDING) if submission.abort is None else b"",
             **changes,
         }
         sender = sender or self.contributor_of(submission)
@@ -193,14 +211,21 @@ class Bazaar(World):
 
     def dealt(self, submission, seat):
         terms = self.task.terms
+        segments = submission.abort.segment if submission.abort else terms.segments
         seed = compute_deal_seed(self.task.beacon, address_bytes(submission.id))
-        return compute_seat_segments(seed, terms.segments, seat, terms.segments_per_seat)
+        return compute_seat_segments(seed, segments, seat, terms.segments_per_seat)
+
+    def places(self, submission):
+        """Return the segment at every dealt place."""
+        seats = range(self.task.terms.committee)
+        return [segment for seat in seats for segment in self.dealt(submission, seat)]
 
     def attest(self, submission, seat, position, cap=None, segment=None, **changes):
         if segment is None:
             segment = self.dealt(submission, seat)[position]
         name = self.name_of(submission.committee[seat].verifier)
-        args = {**self.works[submission.id].attest_args(segment, seat), **changes}
+        slot = submission.committee[seat].slot
+        args = {**self.works[submission.id].attest_args(segment, slot), **changes}
         self.call(
             "attestation::attest",
             name,
@@ -213,10 +238,54 @@ class Bazaar(World):
             *args.values(),
         )
 
+    def attest_seat(self, submission, seat):
+        for position in range(self.task.terms.segments_per_seat):
+            self.attest(submission, seat, position)
+
     def attest_all(self, submission):
         for seat in range(self.task.terms.committee):
-            for position in range(self.task.terms.segments_per_seat):
-                self.attest(submission, seat, position)
+            self.attest_seat(submission, seat)
+
+    def report(self, submission, seat, cap=None):
+        name = self.name_of(submission.committee[seat].verifier)
+        cap = cap or self.caps[name]
+        target = "attestation::report"
+        self.call(target, name, self.market, self.task, submission, cap, seat)
+
+    def replace(self, submission, sender="crank"):
+        self.call("committee::replace", sender, self.market, self.task, self.pool, submission)
+
+    # The audit.
+
+    def lot(self, submission, beacon=None):
+        """Return the lot of the audit that was drawn, or that a beacon would give."""
+        terms, name = self.task.terms, address_bytes(submission.id)
+        places = terms.committee * terms.segments_per_seat
+        beacon = beacon or submission.audit_beacon
+        return compute_audit_lot(beacon, name, terms.audit_bps, places)
+
+    def draw_audit(self, submission, sender="crank", selected=None):
+        """Draw; with ``selected`` in a transaction whose randomness decides so."""
+        while selected is not None:
+            beacon = self.context(sender).random_bytes(32)
+            if self.lot(submission, beacon).is_selected == selected:
+                self.calls -= 1
+                break
+        self.call("audit::draw_audit", sender, self.market, self.task, submission)
+
+    def audited_segment(self, submission):
+        return self.places(submission)[self.lot(submission).place]
+
+    def audit(self, submission, sender="crank", **changes):
+        work, segment = self.works[submission.id], self.audited_segment(submission)
+        args = {"leaf": work.leaves[segment], "path": work.tree.path(segment), **changes}
+        self.call("audit::audit", sender, self.market, self.task, submission, *args.values())
+
+    def accept(self, submission, sender="crank"):
+        """Attest everything, draw no segment for an audit, settle."""
+        self.attest_all(submission)
+        self.draw_audit(submission, sender, selected=False)
+        self.settle(submission, sender)
 
     def settle(self, submission, sender="crank"):
         self.call("settlement::settle", sender, self.market, self.task, self.pool, submission)
@@ -231,14 +300,26 @@ class Bazaar(World):
     # Disputes.
 
     def challenge(self, submission, segment, sender="accuser", value=None, **changes):
-        work = self.works[submission.id]
-        value = value or work.honest[segment]
-        case = compute_challenge_id(address_bytes(submission.id), 1, segment, 0)
+        """Accuse a segment, at the first place that it was dealt to."""
+        work, places = self.works[submission.id], self.places(submission)
         args = {
-            "kind": 1,
-            "index": segment,
+            "place": places.index(segment) if segment in places else 0,
             "leaf": work.leaves[segment],
             "path": work.tree.path(segment),
+            **changes,
+        }
+        value = value or work.honest[segment]
+        self.accuse(submission, ChallengeKind.SEGMENT, segment, sender, value, **args)
+
+    def accuse(self, submission, kind, index=0, sender="accuser", value=FAULT, **changes):
+        """Accuse a part of any kind; all but a segment have neither place nor leaf."""
+        case = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
+        args = {
+            "kind": kind,
+            "index": index,
+            "place": 0,
+            "leaf": b"",
+            "path": [],
             "commitment": self.seal(case, sender, value),
             **changes,
         }
@@ -311,6 +392,14 @@ class Bazaar(World):
             self.jury_commit(submission, juror, value)
         for juror, value in enumerate(values):
             self.jury_reveal(submission, juror, value)
+
+    def judge(self, submission, value, accuser_value=None):
+        """Convene a jury that finds ``value``, and let it decide."""
+        self.convene(submission)
+        self.vote(submission, [value] * self.task.terms.jury)
+        if submission.dispute.accuser != NOBODY_ID:
+            self.accuser_reveal(submission, accuser_value or value)
+        self.resolve(submission)
 
     def resolve(self, submission, sender="crank"):
         self.call("jury::resolve", sender, self.market, self.task, self.pool, submission)

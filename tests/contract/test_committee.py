@@ -119,7 +119,7 @@ def test_the_last_segment_is_dealt_to_seat_0():
     event = m.last(events.SegmentAttested)
     assert (event.seat, event.segment) == (0, TERMS.segments)
     seed = compute_deal_seed(m.task.beacon, address_bytes(submission.id))
-    assert compute_seat_segments(seed, 8, 0, 2)[0] == 8
+    assert compute_seat_segments(seed, 6, 0, 2)[0] == 6
 
 
 def test_a_vote_needs_its_own_digest():
@@ -129,7 +129,7 @@ def test_a_vote_needs_its_own_digest():
     work = m.works[submission.id]
     good = work.attest_args(segment, 1)
     neighbour = work.attest_args(segment, 0)
-    another = work.attest_args(segment % 8 + 1, 1)
+    another = work.attest_args(segment % 6 + 1, 1)
     for changes in (
         neighbour,
         another,
@@ -151,7 +151,7 @@ def test_a_vote_needs_its_own_digest():
 
 def test_a_forged_segment_cannot_be_voted_valid_with_the_true_replay():
     m = Bazaar()
-    (submission,) = m.opened(1, forged=set(range(1, 9)))
+    (submission,) = m.opened(1, forged=set(range(1, 7)))
     work = m.works[submission.id]
     segment = m.dealt(submission, 0)[1]
     truth = work.honest[segment]

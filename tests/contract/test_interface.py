@@ -50,7 +50,7 @@ def test_functions_are_the_entry_points():
     names = [f"{f.module}::{f.name}" for f in FUNCTIONS]
     assert len(set(names)) == len(names)
     private = {f.name for f in FUNCTIONS if f.entry}
-    assert private == {"close_joining", "draw", "draw_jury"}
+    assert private == {"close_joining", "draw", "draw_audit", "draw_jury"}
     assert private == {f.name for f in FUNCTIONS if RANDOM in f.params}
 
 

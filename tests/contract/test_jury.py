@@ -128,6 +128,7 @@ def test_after_a_refutation_the_work_goes_on():
     revealed_by_all(m, submission, [truth] * 5, truth)
     m.resolve(submission)
     assert submission.state == SubmissionState.ATTESTED
+    m.draw_audit(submission, selected=False)
     m.settle(submission)
     assert submission.state == SubmissionState.ACCEPTED
 
@@ -263,12 +264,17 @@ def test_challenges_that_are_refused():
     m.challenge(second, 1)
     with aborts("submission.EWrongState"):
         m.challenge(second, 2)
-    for kind in (0, 2, 6):
+    for kind in (0, 7):
         with aborts("jury.EUnsupportedKind"):
-            m.challenge(submission, 3, kind=kind)
-    for index in (0, 9):
+            m.accuse(submission, kind)
+    place = m.places(submission).index(3)
+    leaf = {"leaf": m.works[submission.id].leaves[3], "path": []}
+    for index in (0, 2, 7):
         with aborts("jury.EBadIndex"):
-            m.challenge(submission, 3, index=index, leaf=m.works[submission.id].leaves[3], path=[])
+            m.accuse(submission, 1, index, place=place, **leaf)
+    for wrong in (place + 1, 6, 2**64 - 1):
+        with aborts("jury.EBadIndex"):
+            m.challenge(submission, 3, place=wrong)
     with aborts("jury.EConflict"):
         m.challenge(submission, 3, sender=CONTRIBUTORS[0])
     with aborts("jury.EBadDigest"):
@@ -277,6 +283,7 @@ def test_challenges_that_are_refused():
     for changes in (
         {"leaf": work.leaves[4]},
         {"leaf": b""},
+        {"leaf": work.leaves[3] + b"\0"},
         {"path": work.tree.path(4)},
         {"path": work.tree.path(3)[:-1]},
         {"path": [*work.tree.path(3), bytes(32)]},

@@ -10,7 +10,7 @@ from walrusd.core.lifecycle import EndReason, SubmissionState, TaskPhase
 from walrusd.devnet.contract import DEVNET_PARAMS
 from walrusd.devnet.contract.constants import BURN
 
-from .market import CONTRIBUTORS, TERMS, TIP, Bazaar, required, terms_with
+from .market import CONTRIBUTORS, SUI, TERMS, TIP, Bazaar, escrow, required, terms_with
 from .work import COST
 from .world import CHAIN_ID, PACKAGE, aborts, address, digest
 
@@ -22,6 +22,8 @@ def test_everyone_is_paid_and_the_rest_comes_back():
     for submission in submissions:
         m.attest_all(submission)
         assert submission.state == SubmissionState.ATTESTED
+        m.draw_audit(submission, selected=False)
+        assert submission.state == SubmissionState.AUDITED
         m.settle(submission)
         assert submission.state == SubmissionState.ACCEPTED
     assert m.task.phase == TaskPhase.SETTLED
@@ -32,13 +34,14 @@ def test_everyone_is_paid_and_the_rest_comes_back():
         for verifier in {seat.verifier for seat in submission.committee}:
             seats = sum(seat.verifier == verifier for seat in submission.committee)
             assert m.claim(submission, m.name_of(verifier)) == seats * TERMS.verifier_fee
-        assert m.claim(submission, "crank") == 2 * TIP
+        assert m.claim(submission, "crank") == 3 * TIP
         assert (submission.credited, submission.credits) == (0, [])
     assert m.call("task::claim_task", "crank", m.market, m.task).balance == 2 * TIP
-    assert m.reclaim() == TERMS.publisher_bond
     assert m.burned == 0
-    spent = 4 * (TERMS.reward + 3 * TERMS.verifier_fee + 2 * TIP) + 2 * TIP
-    assert required(TERMS) == spent + TERMS.publisher_bond
+    spent = 4 * (TERMS.reward + 3 * TERMS.verifier_fee + 3 * TIP) + 2 * TIP
+    assert m.reclaim() == required(TERMS) - spent
+    reserve = 4 * (2 * TERMS.jury * TERMS.juror_fee + TIP)
+    assert required(TERMS) == spent + reserve + TERMS.publisher_bond
 
     args = (digest("root"), digest("blindings"), 123)
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
@@ -49,8 +52,7 @@ def test_everyone_is_paid_and_the_rest_comes_back():
 def test_the_events_tell_the_story_in_order():
     m = Bazaar()
     (submission,) = m.opened(1)
-    m.attest_all(submission)
-    m.settle(submission)
+    m.accept(submission)
     told = [type(e).__name__ for e in m.events if not isinstance(e, events.SeatRegistered)]
     assert told == [
         "MarketCreated",
@@ -67,6 +69,7 @@ def test_the_events_tell_the_story_in_order():
         "SubmissionOpened",
         *["SegmentAttested"] * 6,
         "SubmissionAttested",
+        "AuditDrawn",
         "SubmissionEnded",
         "TaskSettled",
     ]
@@ -105,16 +108,14 @@ def test_weights_follow_the_rows():
     m = Bazaar()
     (submission,) = m.opened(1, terms=terms_with(weights_rule=1))
     assert submission.weight == 1_000
-    m.attest_all(submission)
-    m.settle(submission)
+    m.accept(submission)
     assert m.task.accepted_weight == 1_000
 
 
 def test_too_few_accepted_make_no_public_aggregate():
     m = Bazaar()
     for submission in m.opened(2):
-        m.attest_all(submission)
-        m.settle(submission)
+        m.accept(submission)
     with aborts("task.ETooFewAccepted"):
         m.call(
             "task::record_aggregate",
@@ -131,14 +132,13 @@ def test_too_few_accepted_make_no_public_aggregate():
 @pytest.mark.parametrize("tip", [0, 7])
 def test_tips_are_what_the_market_says(tip):
     m = Bazaar(params=dataclasses.replace(DEVNET_PARAMS, tip=tip))
-    each = TERMS.reward + 3 * TERMS.verifier_fee + 2 * tip
-    (submission,) = m.opened(1, funds=4 * each + 2 * tip + TERMS.publisher_bond)
-    m.attest_all(submission)
-    m.settle(submission)
+    funds = 4 * escrow(TERMS, tip) + 2 * tip + TERMS.publisher_bond
+    (submission,) = m.opened(1, funds=funds)
+    m.accept(submission)
     paid = {c.owner: c.amount for c in submission.credits}
-    assert paid.get(address("crank"), 0) == 2 * tip
+    assert paid.get(address("crank"), 0) == 3 * tip
     assert sum(c.amount for c in m.task.credits) == 2 * tip
-    assert m.reclaim() == 3 * each + TERMS.publisher_bond
+    assert m.reclaim() == funds - TERMS.reward - 3 * TERMS.verifier_fee - 5 * tip
 
 
 def test_lapse_burns_the_penalty_and_never_opening_burns_the_stake():
@@ -170,17 +170,26 @@ def test_an_unattested_submission_is_undecided_and_pays_who_worked():
     m.attest(submission, 1, 0)
     m.attest(submission, 1, 1)
     m.attest(submission, 2, 0)
-    m.advance(TERMS.verify_ms)
     worker = submission.committee[1].verifier
+    silent = {submission.committee[at].pool_index for at in (0, 2)}
+    m.advance(TERMS.verify_ms)
+    m.replace(submission)
+    silent |= {submission.committee[at].pool_index for at in (0, 2)}
+    assert len(silent) == 4
+    m.advance(TERMS.verify_ms)
     m.settle(submission)
     assert submission.reason == EndReason.NOT_FULLY_ATTESTED
     paid = {c.owner: c.amount for c in submission.credits}
     assert paid == {
-        address("crank"): 2 * TIP,
+        address("crank"): 3 * TIP,
         submission.contributor: TERMS.stake,
         worker: TERMS.verifier_fee,
     }
-    assert m.burned == 0
+    # Two seats, and then their substitutes, lose for their silence; nobody else does.
+    lost = {at for at, seat in enumerate(m.pool.seats) if seat.stake < 2 * SUI}
+    assert lost == silent
+    assert m.burned == 4 * 10 * TERMS.verifier_fee
+    assert m.last(events.SubmissionEnded).burned == 0
 
 
 def test_too_few_seats_void_the_submission():

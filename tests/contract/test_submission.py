@@ -23,9 +23,9 @@ def test_joining_pins_the_dataset_and_sets_money_aside():
     m.open_task()
     before = m.task.pool
     submission = m.join(FIRST)
-    escrow = TERMS.reward + 3 * TERMS.verifier_fee + 2 * TIP
-    assert (submission.stake, submission.escrow) == (TERMS.stake, escrow)
-    assert m.task.pool == before - escrow
+    aside = TERMS.reward + 3 * TERMS.verifier_fee + 2 * 5 * TERMS.juror_fee + 4 * TIP
+    assert (submission.stake, submission.escrow) == (TERMS.stake, aside)
+    assert m.task.pool == before - aside
     assert (submission.number, submission.state) == (0, SubmissionState.JOINED)
     version = m.dataset.versions[0]
     assert submission.dataset_owner == address("owner")
@@ -327,8 +327,7 @@ def test_nothing_to_reseal_before_the_opening():
 def test_claiming_keeps_the_order_of_the_others():
     m = Bazaar()
     (submission,) = m.opened(1)
-    m.attest_all(submission)
-    m.settle(submission)
+    m.accept(submission)
     owners = [c.owner for c in submission.credits]
     m.claim(submission, FIRST)
     assert [c.owner for c in submission.credits] == [o for o in owners if o != address(FIRST)]
@@ -360,8 +359,24 @@ def test_settling_at_the_wrong_time():
     with aborts("settlement.EAlreadyEnded"):
         m.settle(lapsing)
     m.advance(1)
+    with aborts("settlement.ETooEarly"):
+        m.settle(submission)  # silent seats are to be replaced first
+    m.replace(submission)
+    m.advance(TERMS.verify_ms - 1)
+    with aborts("settlement.ETooEarly"):
+        m.settle(submission)
+    m.advance(1)
     m.settle(submission)
     with aborts("settlement.EAlreadyEnded"):
+        m.settle(submission)
+
+
+def test_an_attested_submission_is_not_settled_before_its_audit_is_drawn():
+    m = Bazaar()
+    (submission,) = m.opened(1)
+    m.attest_all(submission)
+    m.advance(10**9)
+    with aborts("settlement.ETooEarly"):
         m.settle(submission)
 
 

@@ -18,8 +18,7 @@ def record(m, root=digest("root"), blindings=digest("blindings"), cap=None):  # 
 def finished(count=3):
     m = Bazaar()
     for submission in m.opened(count):
-        m.attest_all(submission)
-        m.settle(submission)
+        m.accept(submission)
     return m
 
 
@@ -149,12 +148,11 @@ def test_reclaiming_waits_for_settlement_and_works_once():
     (submission,) = m.opened(1)
     with aborts("task.EWrongPhase"):
         m.reclaim()
-    m.attest_all(submission)
-    m.settle(submission)
+    m.accept(submission)
     with aborts("task.EWrongCap"):
         m.reclaim(cap=PublisherCap(address("cap"), address("another task")))
     amount = m.reclaim()
-    spent = TERMS.reward + 3 * TERMS.verifier_fee + 4 * TIP
+    spent = TERMS.reward + 3 * TERMS.verifier_fee + 5 * TIP
     assert amount == required(TERMS) - spent == m.last(events.FundsReclaimed).amount
     with aborts("task.ENothingToClaim"):
         m.reclaim()

@@ -34,6 +34,9 @@ AMOUNTS = (
 )
 
 
+RICH = {"stake": 10**9, "accuser_bond": 10**9}
+
+
 def check(**changes):
     terms.check(terms_with(**changes), WORLD.market)
 
@@ -62,7 +65,7 @@ def test_the_terms_of_the_tests_are_allowed():
         ("terms.EBadCommittee", {"segments": 0}),
         ("terms.EBadCommittee", {"segments": 2**20 + 1}),
         ("terms.EBadCommittee", {"segments_per_seat": 0}),
-        ("terms.EBadCommittee", {"segments_per_seat": 9}),
+        ("terms.EBadCommittee", {"segments_per_seat": 7}),
         ("terms.EBadCommittee", {"segments_per_seat": 65, "segments": 100}),
         ("terms.EBadCommittee", {"jury": 0}),
         ("terms.EBadCommittee", {"jury": 4}),
@@ -76,6 +79,8 @@ def test_the_terms_of_the_tests_are_allowed():
         ("terms.EStakeBelowJuryCost", {"accuser_bond": 24_999_999}),
         ("terms.EAuditTooWeak", {"audit_bps": 0}),
         ("terms.EAuditTooWeak", {"verifier_stake": 200_000_000}),
+        ("terms.EAuditTooWeak", {"verifier_stake": 99_999_999, "audit_bps": 10_000}),
+        ("terms.EAuditTooWeak", {"juror_fee": 100_000_001, **RICH}),
     ],
 )
 def test_terms_that_are_refused(abort, changes):
@@ -94,6 +99,8 @@ def test_terms_that_are_refused(abort, changes):
         {"stake": 55_000_000, "lapse_penalty": 0},
         {"accuser_bond": 25_000_000},
         {"verifier_stake": 200_000_001},
+        {"verifier_stake": 100_000_000, "audit_bps": 10_000},
+        {"juror_fee": 100_000_000, **RICH},
         {"lapse_penalty": TERMS.stake},
         {"join_ms": 1_000, "grace_ms": DEVNET_PARAMS.max_window_ms},
     ],
@@ -138,6 +145,8 @@ amount = st.integers(0, MAX_AMOUNT)
         reward=amount,
         verifier_fee=amount,
         committee=st.integers(0, 17),
+        jury=st.integers(0, 17),
+        juror_fee=amount,
         max_submissions=st.integers(0, 65),
         publisher_bond=amount,
     ),

@@ -1,5 +1,6 @@
 """Random histories: the invariants hold at every step, and every history ends."""
 
+import copy
 import random
 from collections import Counter
 
@@ -8,7 +9,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from walrusd.core.lifecycle import ChallengeOutcome
+from walrusd.core.lifecycle import (
+    TERMINAL,
+    ChallengeKind,
+    ChallengeOutcome,
+    DisputePhase,
+    EndReason,
+    SubmissionState,
+)
 
 from .walk import Walk
 
@@ -53,6 +61,11 @@ OPERATIONS = (
     "open",
     "attest",
     "attest_everything",
+    "report",
+    "replace",
+    "draw_audit",
+    "audit",
+    "accuse",
     "challenge",
     "draw_jury",
     "seat_jury",
@@ -84,6 +97,13 @@ HOW_WALKS_GO = {
     "ended LAPSED",
     "ended UNDECIDED",
     "ended VOID",
+    "ended ABORTED",
+    "did commit_abort",
+    "did report",
+    "did replace",
+    "did draw_audit",
+    "did audit",
+    "did accuse",
     "did challenge",
     "did jury_commit",
     "did jury_reveal",
@@ -93,24 +113,61 @@ HOW_WALKS_GO = {
     "did seat_jury",
     "did claim",
     *(f"resolved {outcome.name}" for outcome in ChallengeOutcome),
+    *(f"because {reason.name}" for reason in EndReason if reason != EndReason.NOBODY_JOINED),
 }
 
 
-def take(seed):
-    """Walk mostly forward, with detours, and return what was counted."""
+def walks(seed):
+    """Walk mostly forward, with detours; yield the walk after every step."""
     chance = random.Random(seed)
     walk = Walk(verifiers=chance.choice((1, 4, 9, 12)))
     for _ in range(90):
         is_usual = chance.random() < 0.7
         name = "go_on" if is_usual else chance.choice(OPERATIONS[:-1])
         getattr(walk, name)(chance.randrange(NUMBERS))
+        yield walk
+
+
+def take(seed):
+    """Walk, let strangers finish, and return what was counted."""
+    *_, walk = walks(seed)
     walk.finish()
     return walk.counts
+
+
+def end_every_new_shape(seeds):
+    """Let strangers end a copy of every situation that is not like one before; return them all."""
+    seen = set()
+    for seed in seeds:
+        for walk in walks(seed):
+            if not set(walk.shapes()) <= seen:
+                seen |= set(walk.shapes())
+                copy.deepcopy(walk).finish()
+    return seen
 
 
 def test_a_few_walks_end():
     for seed in range(4):
         take(seed)
+
+
+def test_strangers_end_what_a_few_walks_reach():
+    assert len(end_every_new_shape(range(3))) > 5
+
+
+@pytest.mark.slow
+def test_strangers_end_whatever_the_walks_reach():
+    seen = end_every_new_shape(range(60))
+    under_way = {state.name for state in SubmissionState if state not in TERMINAL}
+    assert {shape[0] for shape in seen} == under_way
+    disputes = [shape[4] for shape in seen if shape[4]]
+    assert {kind for kind, *_ in disputes} == set(ChallengeKind)
+    assert {phase for _kind, phase, *_ in disputes} == set(DisputePhase)
+    assert {resumed for *_, resumed in disputes} == {
+        SubmissionState.OPENED,
+        SubmissionState.ATTESTED,
+        SubmissionState.AUDITED,
+    }
 
 
 @pytest.mark.slow

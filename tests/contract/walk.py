@@ -2,12 +2,20 @@
 
 from collections import Counter
 
-from walrusd.chain.layouts.events import ChallengeResolved
+from walrusd.chain.layouts.events import ChallengeResolved, SubmissionEnded
 from walrusd.chain.layouts.objects import Submission
-from walrusd.core.lifecycle import ChallengeOutcome, DisputePhase, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import (
+    TERMINAL,
+    ChallengeKind,
+    ChallengeOutcome,
+    DisputePhase,
+    EndReason,
+    SubmissionState,
+    TaskPhase,
+)
 from walrusd.devnet.move_env import MoveAbort
 
-from .market import CONTRIBUTORS, Bazaar, terms_with
+from .market import CONTRIBUTORS, FAULT, SOUND, Bazaar, terms_with
 from .work import Replay
 from .world import address, digest
 
@@ -25,6 +33,7 @@ WALK_TERMS = terms_with(
     verify_ms=9_000,
     jury_commit_ms=3_000,
     jury_reveal_ms=4_000,
+    audit_bps=5_000,
 )
 HOUR = 3_600_000
 STEPS_MS = (1, 1_000, 3_000, 4_000, 9_000)
@@ -63,12 +72,18 @@ class Walk:
         submission = self.submission(n)
         return submission if submission and submission.id in self.m.works else None
 
-    def value(self, submission, index, n):
-        """Return the truth for n = 0, 1, 2, the claimed value for 3, a lie above."""
+    def value(self, submission, dispute, n):
+        """Return the truth for n = 0, 1, 2, the claimed value for 3, a lie above.
+
+        About anything but a segment there is no truth here: who knows says what another would not.
+        """
         work = self.m.works[submission.id]
+        if dispute.kind != ChallengeKind.SEGMENT:
+            usual, other = (FAULT, SOUND) if dispute.index % 2 else (SOUND, FAULT)
+            return usual if n < 3 else (other if n == 3 else LIES[n % len(LIES)])
         if n < 3:
-            return work.honest[index]
-        return work.claimed[index] if n == 3 else LIES[n % len(LIES)]
+            return work.honest[dispute.index]
+        return work.claimed[dispute.index] if n == 3 else LIES[n % len(LIES)]
 
     # Operations.
 
@@ -88,6 +103,10 @@ class Walk:
         before = self.m.works.get(submission.id)
         forged = {1 + n % 4} if n % 3 == 0 else ()
         sender = "crank" if n % 11 == 10 else None
+        if n % 5 == 4:
+            segment = 1 + n // 5 % 4
+            self.attempt(self.m.commit_abort, submission, segment, sender=sender, forged=forged)
+            return
         if not self.attempt(self.m.commit, submission, sender=sender, forged=forged):
             self.m.works.pop(submission.id, None)
             if before is not None:
@@ -102,7 +121,8 @@ class Walk:
 
     def open(self, n):
         if submission := self.worked(n):
-            self.attempt(self.m.open, submission, cost=1 if n % 13 == 12 else 3 << 31)
+            wrong = {"cost": 1} if n % 13 == 12 else {}
+            self.attempt(self.m.open, submission, **wrong)
 
     def attest(self, n):
         submission = self.worked(n)
@@ -115,9 +135,45 @@ class Walk:
             for at in range(4):
                 self.attempt(self.m.attest, submission, at // 2, at % 2)
 
+    def report(self, n):
+        submission = self.worked(n)
+        if submission and submission.committee:
+            self.attempt(self.m.report, submission, n // 3 % len(submission.committee))
+
+    def replace(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.replace, submission)
+
+    def draw_audit(self, n):
+        if submission := self.submission(n):
+            self.attempt(self.m.draw_audit, submission)
+
+    def audit(self, n):
+        submission = self.worked(n)
+        if submission and submission.audit_beacon:
+            self.attempt(self.m.audit, submission)
+
+    def accuse(self, n):
+        """Claim a fault of any kind but a segment's."""
+        submission = self.worked(n)
+        if submission is None:
+            return
+        kind = 2 + n // 3 % 5
+        index = n // 15 % 5 if kind == ChallengeKind.ROWS else 0
+        reader = next((s for s in submission.committee if s.attested == 0), None)
+        sender = "accuser"
+        if kind == ChallengeKind.UNAVAILABLE and reader is not None:
+            sender = self.m.name_of(reader.verifier)
+        value = SOUND if n % 5 == 0 else FAULT
+        self.values[submission.id] = sender, index, value
+        self.attempt(self.m.accuse, submission, kind, index, sender, value)
+
     def challenge(self, n):
         if submission := self.worked(n):
-            work, index = self.m.works[submission.id], 1 + n // 3 % 4
+            if not submission.committee:
+                return
+            work = self.m.works[submission.id]
+            index = 1 + n // 3 % len(work.honest)
             forged = [i for i in work.honest if work.honest[i] != work.claimed[i]]
             index = forged[0] if forged and n % 2 else index
             sender = ("accuser", CONTRIBUTORS[0], "verifier 0")[n // 2 % 3]
@@ -142,7 +198,7 @@ class Walk:
         submission, jurors = self._jurors(n)
         for juror in jurors:
             dispute, choice = submission.dispute, n // 3 // 6**juror % 6
-            value = self.value(submission, dispute.index, choice)
+            value = self.value(submission, dispute, choice)
             if choice != 5 and self.attempt(self.m.jury_commit, submission, juror, value):
                 self.values[dispute.challenge, juror] = value
 
@@ -196,6 +252,8 @@ class Walk:
         phase = self.m.task.phase
         if phase == TaskPhase.JOINING:
             self.attempt(self.m.join, CONTRIBUTORS[len(self.m.task.entries) % 4])
+            if len(self.m.task.entries) == self.m.task.terms.max_submissions:
+                self.close_joining(n)
             return
         if phase == TaskPhase.TRAINING:
             self.commit(n)
@@ -204,13 +262,19 @@ class Walk:
         submission = self.submission(n)
         if submission is None:
             return
-        challenges = n // 3 % 3 == 0
+        doubts = n // 3 % 4
         for name in {
             SubmissionState.JOINED: ("settle",),
             SubmissionState.COMMITTED: ("seat",),
             SubmissionState.SEATED: ("open",),
-            SubmissionState.OPENED: ("challenge",) if challenges else ("attest_everything",),
-            SubmissionState.ATTESTED: ("challenge",) if challenges else ("settle",),
+            SubmissionState.OPENED: (
+                ("challenge",),
+                ("report", "open", "accuse"),
+                ("attest", "advance", "replace"),
+                ("attest_everything",),
+            )[doubts],
+            SubmissionState.ATTESTED: ("challenge",) if doubts == 0 else ("draw_audit",),
+            SubmissionState.AUDITED: ("accuse",) if doubts == 0 else ("audit", "settle"),
             SubmissionState.DISPUTED: self._jury_steps(submission),
         }.get(SubmissionState(submission.state), ("claim", "record_aggregate")):
             getattr(self, name)(n)
@@ -227,8 +291,24 @@ class Walk:
 
     # The end.
 
+    def shapes(self):
+        """Return what a stranger would have to end: where the submissions under way stand."""
+        for submission in self.m.of_type(Submission):
+            dispute = submission.dispute
+            if submission.state not in TERMINAL:
+                yield (
+                    SubmissionState(submission.state).name,
+                    submission.abort is not None,
+                    submission.reopened,
+                    submission.replaced,
+                    dispute and (dispute.kind, dispute.phase, dispute.round, dispute.resume_state),
+                )
+
     def finish(self):
-        """Crank as strangers would; everything must end, and all money must come out."""
+        """Crank as strangers would; everything must end, and all money must come out.
+
+        Strangers do not have the leaves that an audit needs.
+        """
         m = self.m
         for _ in range(12):
             if m.task.phase in ENDED:
@@ -237,12 +317,22 @@ class Walk:
             self.close_joining(0)
             self.draw(0)
             for n in range(len(m.of_type(Submission))):
-                for crank in (self.seat, self.resolve, self.draw_jury, self.seat_jury, self.settle):
+                for crank in (
+                    self.seat,
+                    self.replace,
+                    self.draw_audit,
+                    self.resolve,
+                    self.draw_jury,
+                    self.seat_jury,
+                    self.settle,
+                ):
                     crank(n)
         assert m.task.phase in ENDED, "somebody's goodwill was needed"
         for event in m.events:
             if isinstance(event, ChallengeResolved):
                 self.counts[f"resolved {ChallengeOutcome(event.outcome).name}"] += 1
+            if isinstance(event, SubmissionEnded):
+                self.counts[f"because {EndReason(event.reason).name}"] += 1
         names = {address(name): name for name in self.people}
         for submission in m.of_type(Submission):
             self.counts[f"ended {SubmissionState(submission.state).name}"] += 1

@@ -6,6 +6,7 @@ from walrusd.core.lifecycle import (
     TASK_NEXT,
     TERMINAL,
     DisputePhase,
+    SeatStatus,
     SubmissionState,
     TaskPhase,
 )
@@ -14,8 +15,10 @@ SEATED_STATES = {
     SubmissionState.SEATED,
     SubmissionState.OPENED,
     SubmissionState.ATTESTED,
+    SubmissionState.AUDITED,
     SubmissionState.DISPUTED,
 }
+ATTESTED_STATES = {SubmissionState.ATTESTED, SubmissionState.AUDITED}
 JURY_PHASES = {DisputePhase.COMMITTING, DisputePhase.REVEALING}
 
 
@@ -53,12 +56,34 @@ def watch_submission(world, submission, before):
     assert submission.stake == terms.stake
     assert submission.reason == 0
     is_seated = state in SEATED_STATES
-    tips = task.tip * (1 if is_seated else 2)
-    assert submission.escrow == terms.reward + terms.committee * terms.verifier_fee + tips
+    watch_escrow(submission, task, is_seated)
+    assert 0 <= submission.late_fee <= terms.stake
     is_disputed = state is SubmissionState.DISPUTED
-    assert submission.bond == (terms.accuser_bond if is_disputed else 0)
+    has_accuser = is_disputed and int(submission.dispute.accuser, 16) != 0
+    assert submission.bond == (terms.accuser_bond if has_accuser else 0)
     assert (submission.dispute is not None) == is_disputed
     assert len(submission.committee) == (terms.committee if is_seated else 0)
+    substitutes = [
+        at for at, seat in enumerate(submission.committee) if seat.slot == terms.committee + at
+    ]
+    assert bool(substitutes) == submission.replaced
+    kept = set(range(len(submission.committee))) - set(substitutes)
+    assert all(submission.committee[at].slot == at for at in kept)
+    if state in ATTESTED_STATES:
+        assert all(seat.status == SeatStatus.ATTESTED for seat in submission.committee)
+
+
+def watch_escrow(submission, task, is_seated):
+    """Fees and reward are all there; two juries and four tips are, but for what was spent."""
+    terms = task.terms
+    tips = 4 - is_seated - submission.replaced - bool(submission.audit_beacon)
+    fees = terms.reward + terms.committee * terms.verifier_fee + tips * task.tip
+    reserve = submission.escrow - fees
+    juries, odd = divmod(reserve, terms.juror_fee)
+    assert odd == 0
+    spent = 2 * terms.jury - juries
+    assert 0 <= spent <= 2 * terms.jury
+    assert spent == 0 or submission.judged
 
 
 def watch_task(task, submissions, before):

@@ -42,11 +42,16 @@ class Replay:
 
 
 class Work:
-    """One trace. The segments in ``forged`` claim a state that no replay reaches."""
+    """One trace. The segments in ``forged`` claim a state that no replay reaches.
 
-    def __init__(self, task, submission, forged=()):
-        self.task, self.ctx = task, compute_context(task, submission)
-        self.honest = {i: self.replay(i) for i in range(1, task.terms.segments + 1)}
+    With ``abort`` the plan cannot be carried out beyond that segment, which has no state.
+    """
+
+    def __init__(self, task, submission, forged=(), abort=None):
+        self.task, self.ctx, self.abort = task, compute_context(task, submission), abort
+        self.honest = {i: self.replay(i) for i in range(1, (abort or task.terms.segments) + 1)}
+        if abort is not None:
+            self.honest[abort].state_root = bytes(32)
         self.claimed = {
             i: Replay(digest("forged", i), digest("forged state", i)) if i in forged else replay
             for i, replay in self.honest.items()
@@ -77,12 +82,22 @@ class Work:
             "file_blob": 77,
         }
 
-    def attest_args(self, segment, seat):
+    def abort_args(self):
+        """Return the arguments of ``submission::commit_abort`` after the submission."""
+        return {
+            "segment": self.abort,
+            "step": 5,
+            "code": 1,
+            "trace_root": self.tree.root,
+            "leaf_zero_path": self.tree.path(0),
+        }
+
+    def attest_args(self, segment, slot):
         """Return ``digest, slot_path, state_root, trace_path`` of ``attestation::attest``."""
         replay = self.claimed[segment]
         return {
-            "digest": compute_work_digest(self.ctx, segment, seat, replay.chain),
-            "slot_path": self.slots[segment].path(seat),
+            "digest": compute_work_digest(self.ctx, segment, slot, replay.chain),
+            "slot_path": self.slots[segment].path(slot),
             "state_root": replay.state_root,
             "trace_path": self.tree.path(segment),
         }

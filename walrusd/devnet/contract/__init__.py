@@ -12,16 +12,22 @@ from walrusd.chain.layouts.events import EVENTS
 from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, VerifierPool
 from walrusd.devnet.contract import (
     attestation,
+    audit,
+    challenge,
     committee,
+    committing,
     dataset,
     jury,
     market,
     node,
+    opening,
     settlement,
     submission,
+    substitutes,
     task,
     terms,
     verdict,
+    voting,
 )
 from walrusd.devnet.contract.market import init
 from walrusd.devnet.move_env import ContractFunction, MoveContext
@@ -43,9 +49,15 @@ _MODULES = (
     terms,
     task,
     submission,
+    committing,
+    opening,
     committee,
+    substitutes,
     attestation,
+    audit,
+    challenge,
     jury,
+    voting,
     verdict,
     settlement,
     dataset,

@@ -1,4 +1,6 @@
-"""Module ``committee``: who verifies a submission."""
+"""Module ``committee``, first half: who verifies a submission."""
+
+from collections.abc import Collection
 
 from walrusd.chain.layouts.events import CommitteeSeated
 from walrusd.chain.layouts.objects import (
@@ -46,12 +48,8 @@ def seat(
         reason = EndReason.TOO_FEW_SEATS
         end(ctx, market, task, pool, submission, SubmissionState.VOID, reason, now)
         return
-    for index in chosen:
-        pin(pool, index)
-        drawn = pool.seats[index]
-        submission.committee.append(
-            CommitteeSeat(index, drawn.verifier, drawn.key, SeatStatus.SEATED, attested=0)
-        )
+    for slot, index in enumerate(chosen):
+        submission.committee.append(make_seat(pool, index, slot))
     enter_state(submission, SubmissionState.SEATED, now)
     ctx.emit(
         CommitteeSeated(
@@ -65,14 +63,39 @@ def seat(
 
 
 def _draw_committee(task: Task, pool: VerifierPool, submission: Submission) -> list[int]:
+    return draw_verifiers(task, pool, submission, task.terms.committee, task.drawn_ms)
+
+
+# --- for substitutes, too -----------------------------------------------------------------------
+
+
+def draw_verifiers(
+    task: Task,
+    pool: VerifierPool,
+    submission: Submission,
+    wanted: int,
+    drawn_ms: int,
+    taken: Collection[int] = (),
+) -> list[int]:
+    """Return the pool indices that the task's beacon picks, none of them ``taken``.
+
+    A seat that is exiting by ``drawn_ms`` is out.
+    """
     terms, name = task.terms, address_bytes(submission.id)
     excluded = {task.publisher, submission.contributor, submission.dataset_owner}
 
     def draw(attempt: int) -> int:
         return compute_seat_draw(task.beacon, name, attempt, task.pool_len)
 
-    def accepts(candidate: Seat) -> bool:
-        fee, opened, drawn = terms.verifier_fee, task.opened_ms, task.drawn_ms
-        return is_eligible(candidate, terms, fee, opened, drawn, excluded)
+    def accepts(index: int, candidate: Seat) -> bool:
+        fee, opened = terms.verifier_fee, task.opened_ms
+        return index not in taken and is_eligible(candidate, terms, fee, opened, drawn_ms, excluded)
 
-    return draw_seats(pool, task.pool_len, terms.committee, draw, accepts)
+    return draw_seats(pool, task.pool_len, wanted, draw, accepts)
+
+
+def make_seat(pool: VerifierPool, index: int, slot: int) -> CommitteeSeat:
+    """Pin a seat of the pool and return its place in a committee."""
+    pin(pool, index)
+    drawn = pool.seats[index]
+    return CommitteeSeat(index, drawn.verifier, drawn.key, slot, SeatStatus.SEATED, attested=0)

@@ -24,8 +24,9 @@ MAX_VERSIONS = 64
 MIN_LIFETIME_MS = 60_000
 MAX_LIFETIME_MS = 30 * 24 * 3_600_000
 K_MIN_LEAST = 3
+MAX_VERDICTS = 1_024
 SILENCE_FEES = 10
-"""How many juror fees a juror loses that does not reveal."""
+"""How many fees a juror loses that does not reveal, or a seat that does not attest."""
 
 DIGEST = 32
 POINT = 48
@@ -35,4 +36,4 @@ BURN = normalize_address("0xdead")
 """Whoever sends coins there never sees them again; the supply still counts them."""
 
 NOBODY = normalize_address("0x0")
-"""Stands for "no parent" in a task."""
+"""Stands for "no parent" in a task, and for the accuser of an audit."""

@@ -1,15 +1,81 @@
-"""Module ``dispute``: what a jury's revealed values say."""
+"""Module ``dispute``: opening a case before a jury, and what its revealed values say."""
 
 from typing import NamedTuple
 
-from walrusd.chain.layouts.objects import Dispute, Juror
+from walrusd.chain.layouts.events import ChallengeOpened
+from walrusd.chain.layouts.objects import Dispute, Juror, Submission
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
+from walrusd.devnet.contract.constants import DIGEST, NOBODY
+from walrusd.devnet.contract.holdings import enter_state
+from walrusd.devnet.move_env import MoveContext
+from walrusd.units import address_bytes
 
 
 class Revealed(NamedTuple):
-    """What one replay of a segment gives: the work chain and the state root, 32 bytes each."""
+    """What one replay of a segment gives: the work chain and the state root, 32 bytes each.
+
+    A jury about anything else says ``FAULT``, or something else.
+    """
 
     chain: bytes
     state_root: bytes
+
+
+FAULT = Revealed(VERDICT_FAULT, bytes(DIGEST))
+"""What a majority must say to confirm a claim about anything but a segment."""
+
+
+def open_dispute(
+    ctx: MoveContext,
+    submission: Submission,
+    kind: ChallengeKind,
+    index: int,
+    place: int,
+    accuser: str,
+    commitment: bytes,
+    leaf: bytes,
+    now: int,
+) -> None:
+    """Bring a case before a jury; ``submission.bond`` holds what the accuser put up."""
+    challenge_id = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
+    submission.dispute = Dispute(
+        kind=kind,
+        index=index,
+        place=place,
+        round=0,
+        challenge=challenge_id,
+        phase=DisputePhase.WAITING,
+        phase_ms=now,
+        resume_state=submission.state,
+        accuser=accuser,
+        accuser_commitment=commitment,
+        accuser_chain=b"",
+        accuser_state_root=b"",
+        leaf=leaf,
+        beacon=b"",
+        pool_len=0,
+        drawn_ms=0,
+        jurors=[],
+    )
+    enter_state(submission, SubmissionState.DISPUTED, now)
+    ctx.emit(
+        ChallengeOpened(
+            task=submission.task,
+            submission=submission.id,
+            accuser=accuser,
+            kind=kind,
+            index=index,
+            challenge=challenge_id,
+            bond=submission.bond,
+            at_ms=now,
+        )
+    )
+
+
+def is_audit(dispute: Dispute) -> bool:
+    """Return whether the lot, and no accuser, brought the case."""
+    return dispute.accuser == NOBODY
 
 
 def compute_majority(dispute: Dispute) -> Revealed | None:
@@ -33,5 +99,6 @@ def accuser_holds_value(dispute: Dispute, value: Revealed) -> bool:
 
 
 def have_all_revealed(dispute: Dispute) -> bool:
-    """Return whether every juror and the accuser have revealed."""
-    return dispute.accuser_chain != b"" and all(juror.chain != b"" for juror in dispute.jurors)
+    """Return whether every juror and, unless it is an audit, the accuser have revealed."""
+    is_accuser_done = is_audit(dispute) or dispute.accuser_chain != b""
+    return is_accuser_done and all(juror.chain != b"" for juror in dispute.jurors)

@@ -1,6 +1,6 @@
 """A submission's state and the money it holds (part of Move module ``submission``)."""
 
-from walrusd.chain.layouts.objects import Submission
+from walrusd.chain.layouts.objects import Submission, Task
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.devnet.contract.credit import credit
 from walrusd.devnet.contract.functions import require
@@ -36,3 +36,10 @@ def pay_from_bond(submission: Submission, owner: str, amount: int) -> None:
     submission.bond -= amount
     submission.credited += amount
     credit(submission.credits, owner, amount)
+
+
+def pay_from_publisher_bond(task: Task, submission: Submission, amount: int) -> None:
+    """Turn part of the publisher's bond into a credit of the contributor."""
+    task.bond -= amount
+    submission.credited += amount
+    credit(submission.credits, submission.contributor, amount)

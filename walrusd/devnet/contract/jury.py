@@ -1,13 +1,11 @@
-"""Module ``jury``, first half: a challenge and the seating of its jury."""
+"""Module ``jury``, second part: drawing and seating a jury."""
 
 from walrusd.chain.layouts.events import (
-    ChallengeOpened,
     JuryDrawn,
     JurySeated,
 )
 from walrusd.chain.layouts.objects import (
     Dispute,
-    Judged,
     Juror,
     Market,
     Seat,
@@ -16,133 +14,30 @@ from walrusd.chain.layouts.objects import (
     VerifierPool,
 )
 from walrusd.core.lifecycle import (
-    ChallengeKind,
     DisputePhase,
     EndReason,
     SubmissionState,
 )
 from walrusd.core.protocol import (
-    compute_challenge_id,
     compute_juror_draw,
 )
-from walrusd.crypto.merkle import verify_path
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
 from walrusd.devnet.move_env import (
-    BYTES,
     CLOCK,
-    COIN,
     RANDOM,
-    U8,
-    U64,
     Clock,
-    Coin,
     MoveContext,
     Random,
     mut,
     ref,
-    vector,
 )
-from walrusd.errors import VerificationFailed
-from walrusd.units import address_bytes
 
 MODULE = Module("jury")
-
-
-# --- opening a case -----------------------------------------------------------------------------
-
-
-def _is_leaf(
-    task: Task, submission: Submission, index: int, leaf: bytes, path: list[bytes]
-) -> bool:
-    assert submission.commitment is not None, "an opened submission has committed"
-    root = submission.commitment.trace_root
-    try:
-        verify_path(root, leaf, index, task.terms.segments + 1, path)
-    except VerificationFailed:
-        return False
-    return True
-
-
-@MODULE.public(
-    ref(Market),
-    ref(Task),
-    mut(Submission),
-    U8,
-    U64,
-    BYTES,
-    vector(BYTES),
-    BYTES,
-    COIN,
-    CLOCK,
-)
-def challenge(
-    ctx: MoveContext,
-    market: Market,
-    task: Task,
-    submission: Submission,
-    kind: int,
-    index: int,
-    leaf: bytes,
-    path: list[bytes],
-    commitment: bytes,
-    bond: Coin,
-    clock: Clock,
-) -> None:
-    """Accuse one segment of being forged; ``commitment`` hides the accuser's own replay."""
-    check_versions(market, task, submission)
-    check_belongs(task, submission)
-    check_state(submission, SubmissionState.OPENED, SubmissionState.ATTESTED)
-    require(kind == ChallengeKind.SEGMENT, "jury.EUnsupportedKind")
-    require(1 <= index <= task.terms.segments, "jury.EBadIndex")
-    require(Judged(kind, index) not in submission.judged, "jury.EAlreadyJudged")
-    require(ctx.sender != submission.contributor, "jury.EConflict")
-    require(len(commitment) == DIGEST, "jury.EBadDigest")
-    require(_is_leaf(task, submission, index, leaf, path), "jury.EWrongLeaf")
-    require(bond.balance == task.terms.accuser_bond, "jury.EWrongBond")
-
-    now = clock.timestamp_ms
-    challenge_id = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
-    submission.dispute = Dispute(
-        kind=kind,
-        index=index,
-        round=0,
-        challenge=challenge_id,
-        phase=DisputePhase.WAITING,
-        phase_ms=now,
-        resume_state=submission.state,
-        accuser=ctx.sender,
-        accuser_commitment=commitment,
-        accuser_chain=b"",
-        accuser_state_root=b"",
-        leaf=leaf,
-        beacon=b"",
-        pool_len=0,
-        drawn_ms=0,
-        jurors=[],
-    )
-    submission.bond += ctx.take_coin(bond)
-    enter_state(submission, SubmissionState.DISPUTED, now)
-    ctx.emit(
-        ChallengeOpened(
-            task=task.id,
-            submission=submission.id,
-            accuser=ctx.sender,
-            kind=kind,
-            index=index,
-            challenge=challenge_id,
-            bond=submission.bond,
-            at_ms=now,
-        )
-    )
-
-
-# --- the jury -----------------------------------------------------------------------------------
 
 
 def dispute_in(submission: Submission, *phases: DisputePhase) -> Dispute:
@@ -197,7 +92,7 @@ def _draw_jurors(
     def draw(attempt: int) -> int:
         return compute_juror_draw(dispute.beacon, dispute.challenge, attempt, dispute.pool_len)
 
-    def accepts(candidate: Seat) -> bool:
+    def accepts(_index: int, candidate: Seat) -> bool:
         fee, opened, drawn = terms.juror_fee, task.opened_ms, dispute.drawn_ms
         return is_eligible(candidate, terms, fee, opened, drawn, excluded)
 

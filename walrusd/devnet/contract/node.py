@@ -203,7 +203,7 @@ def draw_seats(
     pool_len: int,
     wanted: int,
     draw: Callable[[int], int],
-    accepts: Callable[[Seat], bool],
+    accepts: Callable[[int, Seat], bool],
 ) -> list[int]:
     """Return ``wanted`` different pool indices, or fewer if 256 tries do not find so many.
 
@@ -213,7 +213,7 @@ def draw_seats(
     attempt = 0
     while pool_len > 0 and attempt < MAX_TRIES and len(chosen) < wanted:
         index = draw(attempt)
-        if index not in chosen and accepts(pool.seats[index]):
+        if index not in chosen and accepts(index, pool.seats[index]):
             chosen.append(index)
         attempt += 1
     return chosen

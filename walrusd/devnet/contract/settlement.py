@@ -3,11 +3,13 @@
 from walrusd.chain.layouts.events import CreditClaimed
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState
+from walrusd.devnet.contract.audit import is_audit_pending
 from walrusd.devnet.contract.credit import take_credit
 from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import pay_from_escrow
 from walrusd.devnet.contract.market import check_pool, check_versions
+from walrusd.devnet.contract.substitutes import penalize_silent
 from walrusd.devnet.contract.task import check_belongs
 from walrusd.devnet.move_env import CLOCK, COIN, Clock, Coin, MoveContext, mut, ref
 
@@ -32,6 +34,8 @@ def settle(
     now = clock.timestamp_ms
     state, reason = _decide(task, submission, now)
 
+    if reason == EndReason.NOT_FULLY_ATTESTED:
+        penalize_silent(ctx, task, pool, submission)
     pay_from_escrow(submission, ctx.sender, task.tip)
     end(ctx, market, task, pool, submission, state, reason, now)
 
@@ -48,11 +52,19 @@ def _decide(task: Task, submission: Submission, now: int) -> tuple[SubmissionSta
             require(now >= closes_ms, "settlement.ETooEarly")
             return SubmissionState.REJECTED, EndReason.NEVER_OPENED
         case SubmissionState.OPENED:
-            require(now >= opened_ms + terms.verify_ms, "settlement.ETooEarly")
+            is_over = now >= opened_ms + terms.verify_ms
+            require(submission.replaced and is_over, "settlement.ETooEarly")
             return SubmissionState.UNDECIDED, EndReason.NOT_FULLY_ATTESTED
+        case SubmissionState.AUDITED if is_audit_pending(task, submission):
+            # Whoever has the leaf can start the audit; the contributor has it for certain.
+            closes_ms = opened_ms + terms.open_ms + terms.grace_ms
+            require(now >= closes_ms, "settlement.ETooEarly")
+            return SubmissionState.REJECTED, EndReason.NEVER_OPENED
         case _:
-            # A committed submission is seated first.
-            require(submission.state == SubmissionState.ATTESTED, "settlement.ETooEarly")
+            # A committed submission is seated first, an attested one drawn for its audit.
+            require(submission.state == SubmissionState.AUDITED, "settlement.ETooEarly")
+            if submission.abort is not None:
+                return SubmissionState.ABORTED, EndReason.PLAN_ABORTED
             return SubmissionState.ACCEPTED, EndReason.ATTESTED
 
 

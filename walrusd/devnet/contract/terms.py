@@ -11,6 +11,7 @@ from walrusd.devnet.contract.constants import (
     MAX_PER_SEAT,
     MAX_SEGMENTS,
     MAX_SUBMISSIONS,
+    SILENCE_FEES,
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.move_env import MAX_U64, U8, U64, MoveContext, ref, value
@@ -39,6 +40,9 @@ def check(terms: Terms, market: Market) -> None:
     at_risk = terms.audit_bps * terms.verifier_stake
     gained = terms.verifier_fee * BPS * terms.segments_per_seat
     require(at_risk > gained, "terms.EAuditTooWeak")
+    # Whatever a silent seat or juror is to lose, its stake holds.
+    dearest = max(terms.verifier_fee, terms.juror_fee)
+    require(terms.verifier_stake >= SILENCE_FEES * dearest, "terms.EAuditTooWeak")
 
 
 def _check_amounts(terms: Terms) -> None:
@@ -88,8 +92,13 @@ def _check_windows(terms: Terms, market: Market) -> None:
 
 
 def compute_escrow(terms: Terms, tip: int) -> int:
-    """Return the Mist set aside for one submission: reward, verifier fees, two tips."""
-    return terms.reward + terms.committee * terms.verifier_fee + 2 * tip
+    """Return the Mist set aside for one submission: reward, verifier fees, two juries, four tips.
+
+    The juries are an audit's and one about availability; the tips are those of ``seat``,
+    ``replace``, ``draw_audit`` and ``settle``.
+    """
+    committee_cost = terms.committee * terms.verifier_fee
+    return terms.reward + committee_cost + 2 * terms.jury * terms.juror_fee + 4 * tip
 
 
 @MODULE.public(ref(Terms), U64, returns=(U64,))
