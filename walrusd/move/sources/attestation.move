@@ -4,14 +4,14 @@ module walrusd::attestation;
 
 use sui::clock::Clock;
 use walrusd::{
-    dealing,
     events,
     market::Market,
     merkle,
     node::VerifierCap,
     protocol,
     submission::{Self, Submission},
-    task::Task
+    task::Task,
+    trace
 };
 
 // === Errors ===
@@ -24,6 +24,8 @@ const EBadPosition: u64 = 1;
 const EAlreadyAttested: u64 = 2;
 /// The work digest is not the one that the trace commits to.
 const EWrongDigest: u64 = 3;
+/// The opening was reported and opened again already.
+const EAlreadyReported: u64 = 4;
 
 // === Public Functions ===
 
@@ -44,29 +46,21 @@ public fun attest(
 ) {
     submission.assert_valid(market, task);
     submission.assert_state(submission::opened());
-    assert!(
-        seat < submission.seat_count()
-            && cap.holds(market.pool(), submission.seat_pool_index(seat)),
-        ENotSeated,
-    );
+    assert_seated(market, submission, cap, seat);
     let per_seat = task.terms().segments_per_seat();
     assert!(position < per_seat, EBadPosition);
     assert!(!submission.has_attested(seat, position), EAlreadyAttested);
-    let segment = compute_segment(task, submission, seat * per_seat + position);
+    let segment = trace::segment_at(task, submission, seat * per_seat + position);
     assert!(digest.length() == 32 && state_root.length() == 32, EWrongDigest);
     let slot_root = merkle::compute_root_from_path(
         protocol::compute_slot(digest),
-        seat,
+        submission.seat_slot(seat),
         2 * task.terms().committee(),
         &slot_path,
     );
     assert!(slot_root.is_some(), EWrongDigest);
     let leaf = protocol::compute_leaf(segment, state_root, slot_root.destroy_some());
-    let leaves = task.terms().segments() + 1;
-    assert!(
-        merkle::leads_to(submission.trace_root(), leaf, segment, leaves, &trace_path),
-        EWrongDigest,
-    );
+    assert!(trace::has_leaf(task, submission, segment, leaf, &trace_path), EWrongDigest);
     submission.attest(seat, position, per_seat);
     events::emit_segment_attested(
         submission.task(),
@@ -82,11 +76,38 @@ public fun attest(
     }
 }
 
+/// Reports an opening that the seat cannot read, once. The contributor must open again in the same
+/// windows, whoever is to blame; what was attested stays.
+public fun report(
+    market: &Market,
+    task: &Task,
+    submission: &mut Submission,
+    cap: &VerifierCap,
+    seat: u64,
+    clock: &Clock,
+) {
+    submission.assert_valid(market, task);
+    submission.assert_state(submission::opened());
+    assert_seated(market, submission, cap, seat);
+    assert!(!submission.has_seat_attested(seat), EAlreadyAttested);
+    assert!(!submission.is_reopened(), EAlreadyReported);
+    let now = clock.timestamp_ms();
+    submission.ask_to_reopen(now);
+    events::emit_opening_reported(
+        submission.task(),
+        submission.id(),
+        seat,
+        submission.seat_verifier(seat),
+        now,
+    )
+}
+
 // === Private Functions ===
 
-/// The segment at a place of the deal; with more places than segments the deal starts again.
-fun compute_segment(task: &Task, submission: &Submission, place: u64): u64 {
-    let seed = protocol::compute_deal_seed(task.beacon(), submission.id().to_address());
-    let segments = task.terms().segments();
-    dealing::compute_dealt_segment(&seed, segments, place % segments)
+fun assert_seated(market: &Market, submission: &Submission, cap: &VerifierCap, seat: u64) {
+    assert!(
+        seat < submission.seat_count()
+            && cap.holds(market.pool(), submission.seat_pool_index(seat)),
+        ENotSeated,
+    )
 }

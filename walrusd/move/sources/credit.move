@@ -1,5 +1,9 @@
-/// Amounts that somebody may claim. Payments are never pushed: nobody can block a settlement.
+/// Amounts that somebody may claim, and amounts that nobody will. Payments are never pushed: nobody
+/// can block a settlement.
 module walrusd::credit;
+
+use sui::{balance::Balance, sui::SUI};
+use walrusd::market;
 
 // === Structs ===
 
@@ -37,6 +41,17 @@ public(package) fun remove(credits: &mut vector<Credit>, owner: address): u64 {
         i = i + 1;
     };
     0
+}
+
+/// Takes `amount` out of circulation and returns how much that was.
+public(package) fun burn(amount: Balance<SUI>, ctx: &mut TxContext): u64 {
+    let value = amount.value();
+    if (value == 0) {
+        amount.destroy_zero()
+    } else {
+        transfer::public_transfer(amount.into_coin(ctx), market::burn_address())
+    };
+    value
 }
 
 // === Test Functions ===

@@ -41,12 +41,15 @@ public(package) fun compute_shuffled_index(mut index: u64, count: u64, seed: &ve
 }
 
 /// The first 8 bytes, little-endian.
-public(package) fun first_u64(bytes: &vector<u8>): u64 {
+public(package) fun first_u64(bytes: &vector<u8>): u64 { u64_at(bytes, 0) }
+
+/// The 8 bytes from `start` on, little-endian.
+public(package) fun u64_at(bytes: &vector<u8>, start: u64): u64 {
     let mut value = 0;
     let mut i = 8;
     while (i > 0) {
         i = i - 1;
-        value = (value << 8) | (bytes[i] as u64);
+        value = (value << 8) | (bytes[start + i] as u64);
     };
     value
 }

@@ -1,4 +1,4 @@
-/// One challenge before its jury, as data: phases, jurors, and the value of the majority.
+/// One challenge or audit before its jury, as data: phases, jurors, and the value of the majority.
 module walrusd::dispute;
 
 use walrusd::{protocol, terms::Terms};
@@ -9,6 +9,15 @@ const WAITING: u8 = 0;
 const DRAWN: u8 = 1;
 const COMMITTING: u8 = 2;
 const REVEALING: u8 = 3;
+
+const SEGMENT: u8 = 1;
+const UPDATE: u8 = 2;
+const ROWS: u8 = 3;
+const COST: u8 = 4;
+const FILE: u8 = 5;
+const UNAVAILABLE: u8 = 6;
+
+const NOBODY: address = @0x0;
 
 // === Structs ===
 
@@ -22,10 +31,12 @@ public struct Juror has copy, drop, store {
     state_root: vector<u8>,
 }
 
-/// One challenge before its jury.
+/// One challenge or audit before its jury. `place` is the dealt place of a segment; an audit has no
+/// accuser.
 public struct Dispute has copy, drop, store {
     kind: u8,
     index: u64,
+    place: u64,
     round: u64,
     challenge: vector<u8>,
     phase: u8,
@@ -55,6 +66,7 @@ public(package) fun new(
     submission: address,
     kind: u8,
     index: u64,
+    place: u64,
     resume_state: u8,
     accuser: address,
     accuser_commitment: vector<u8>,
@@ -64,6 +76,7 @@ public(package) fun new(
     Dispute {
         kind,
         index,
+        place,
         round: 0,
         challenge: protocol::compute_challenge_id(submission, kind, index, 0),
         phase: WAITING,
@@ -213,6 +226,29 @@ public(package) fun new_juror(pool_index: u64, verifier: address, key: vector<u8
 
 public(package) fun new_judged(kind: u8, index: u64): Judged { Judged { kind, index } }
 
+public(package) fun segment(): u8 { SEGMENT }
+
+public(package) fun rows(): u8 { ROWS }
+
+public(package) fun unavailable(): u8 { UNAVAILABLE }
+
+public(package) fun nobody(): address { NOBODY }
+
+/// Whether there is such a kind of challenge.
+public(package) fun is_kind(kind: u8): bool {
+    kind == SEGMENT || kind == UPDATE || kind == ROWS || kind == COST || kind == FILE
+        || kind == UNAVAILABLE
+}
+
+/// Whether it is about one segment of the trace.
+public(package) fun is_about_segment(self: &Dispute): bool { self.kind == SEGMENT }
+
+/// Whether it is about an opening that nobody can read.
+public(package) fun is_about_availability(self: &Dispute): bool { self.kind == UNAVAILABLE }
+
+/// Whether nobody accused: the lot of the audit fell on a segment.
+public(package) fun is_audit(self: &Dispute): bool { self.accuser == NOBODY }
+
 public(package) fun waiting(): u8 { WAITING }
 
 public(package) fun drawn(): u8 { DRAWN }
@@ -224,6 +260,8 @@ public(package) fun revealing(): u8 { REVEALING }
 public(package) fun kind(self: &Dispute): u8 { self.kind }
 
 public(package) fun index(self: &Dispute): u64 { self.index }
+
+public(package) fun place(self: &Dispute): u64 { self.place }
 
 public(package) fun round(self: &Dispute): u64 { self.round }
 
@@ -276,5 +314,5 @@ fun have_all_revealed(self: &Dispute): bool {
         if (!self.has_revealed(i)) return false;
         i = i + 1;
     };
-    self.has_accuser_revealed()
+    self.is_audit() || self.has_accuser_revealed()
 }

@@ -4,12 +4,14 @@
 /// burned. It never goes to the publisher, so nobody gains from rejecting honest work.
 module walrusd::ending;
 
-use sui::{balance::Balance, sui::SUI};
 use walrusd::{
+    credit,
+    dispute::Dispute,
     events,
-    market::{Self, Market},
+    market::Market,
     math,
     node::VerifierPool,
+    penalty,
     submission::{Self, Submission},
     task::Task
 };
@@ -24,10 +26,12 @@ const NOT_FULLY_ATTESTED: u8 = 5;
 const NO_MAJORITY: u8 = 6;
 const TOO_FEW_SEATS: u8 = 7;
 const TOO_FEW_JURORS: u8 = 8;
+const PLAN_ABORTED: u8 = 10;
+const AUDIT_CONFIRMED: u8 = 11;
 
 // === Package Functions ===
 
-/// Every dealt segment is attested: stake and reward to the contributor, fees to the seats.
+/// Every dealt segment is attested and the audit passed: stake and reward to the contributor, fees to the seats.
 public(package) fun accept(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -35,10 +39,8 @@ public(package) fun accept(
     now: u64,
     ctx: &mut TxContext,
 ) {
-    let contributor = submission.contributor();
-    let stake = submission.stake();
-    let reward = task.terms().reward();
-    submission.pay_from_stake(contributor, stake);
+    let stake = return_stake(submission);
+    let (contributor, reward) = (submission.contributor(), task.terms().reward());
     submission.pay_from_escrow(contributor, reward);
     pay_seats(task, submission, false);
     task.count_acceptance(submission.weight());
@@ -46,8 +48,30 @@ public(package) fun accept(
     finish(task, pool, submission, submission::accepted(), ATTESTED, payout, now, ctx)
 }
 
-/// A jury confirmed a challenge: the stake pays everybody's work, the rest is burned.
-public(package) fun reject_forgery(
+/// The plan cannot be carried out, as the contributor claims: the publisher's bond, as far as it
+/// reaches, pays the work up to there. Nothing was accepted.
+public(package) fun abandon(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let stake = return_stake(submission);
+    let (contributor, terms) = (submission.contributor(), task.terms());
+    let reward = math::part_of(terms.reward(), submission.abort_segment(), terms.segments());
+    let from_bond = task.take_bond(reward);
+    let rest = reward - from_bond.value();
+    submission.pay(contributor, from_bond);
+    submission.pay_from_escrow(contributor, rest);
+    pay_seats(task, submission, false);
+    let payout = stake + reward;
+    finish(task, pool, submission, submission::aborted(), PLAN_ABORTED, payout, now, ctx)
+}
+
+/// A jury confirmed a challenge or an audit: seats that attested what is forged lose their stakes,
+/// the contributor's stake pays everybody else's work, the rest is burned.
+public(package) fun reject_confirmed(
     market: &Market,
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -56,12 +80,15 @@ public(package) fun reject_forgery(
     now: u64,
     ctx: &mut TxContext,
 ) {
+    penalty::burn_false_seats(task, pool, submission, ctx);
     let whole = submission.stake();
     let verifier_fee = task.terms().verifier_fee();
     let mut seat = 0;
     while (seat < submission.seat_count()) {
-        let verifier = submission.seat_verifier(seat);
-        submission.pay_from_stake(verifier, verifier_fee);
+        if (!penalty::is_false(task, submission, seat)) {
+            let verifier = submission.seat_verifier(seat);
+            submission.pay_from_stake(verifier, verifier_fee);
+        };
         seat = seat + 1;
     };
     let juror_fee = task.terms().juror_fee();
@@ -73,17 +100,19 @@ public(package) fun reject_forgery(
         };
         juror = juror + 1;
     };
-    let accuser = submission.dispute().accuser();
-    if (submission.dispute().accuser_agrees(majority)) {
+    let dispute = submission.dispute();
+    let (accuser, reason) = (dispute.accuser(), reason_of(dispute));
+    // A verifier that cannot read an opening claims what it must; nobody is behind an audit.
+    if (reason == CHALLENGE_CONFIRMED && dispute.accuser_agrees(majority)) {
         let share = math::share_of(whole, market.accuser_share_bps());
         let rest = submission.stake();
         submission.pay_from_stake(accuser, math::min(rest, share));
     };
-    return_bond(submission);
-    finish(task, pool, submission, submission::rejected(), CHALLENGE_CONFIRMED, 0, now, ctx)
+    submission.return_bond();
+    finish(task, pool, submission, submission::rejected(), reason, 0, now, ctx)
 }
 
-/// The contributor never opened its work: the whole stake is burned.
+/// The contributor never opened its work, or kept the audit from it: the whole stake is burned.
 public(package) fun reject_absence(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -108,7 +137,8 @@ public(package) fun lapse(
     finish(task, pool, submission, submission::lapsed(), NO_COMMIT, payout, now, ctx)
 }
 
-/// Not every dealt segment was attested in time.
+/// Not every dealt segment was attested in time, by substitutes neither: their silence costs them
+/// part of their stakes.
 public(package) fun leave_unattested(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -116,6 +146,7 @@ public(package) fun leave_unattested(
     now: u64,
     ctx: &mut TxContext,
 ) {
+    penalty::burn_silent_seats(task, pool, submission, ctx);
     leave_undecided(task, pool, submission, NOT_FULLY_ATTESTED, now, ctx)
 }
 
@@ -128,6 +159,17 @@ public(package) fun leave_without_majority(
     ctx: &mut TxContext,
 ) {
     leave_undecided(task, pool, submission, NO_MAJORITY, now, ctx)
+}
+
+/// The pool has too few eligible seats for substitutes.
+public(package) fun leave_without_seats(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    leave_undecided(task, pool, submission, TOO_FEW_SEATS, now, ctx)
 }
 
 /// The pool has too few eligible seats for a jury.
@@ -149,26 +191,13 @@ public(package) fun void(
     now: u64,
     ctx: &mut TxContext,
 ) {
-    let contributor = submission.contributor();
-    let stake = submission.stake();
-    submission.pay_from_stake(contributor, stake);
+    let stake = return_stake(submission);
     finish(task, pool, submission, submission::void(), TOO_FEW_SEATS, stake, now, ctx)
-}
-
-/// Takes `amount` out of circulation and returns how much that was.
-public(package) fun burn(amount: Balance<SUI>, ctx: &mut TxContext): u64 {
-    let value = amount.value();
-    if (value == 0) {
-        amount.destroy_zero()
-    } else {
-        transfer::public_transfer(amount.into_coin(ctx), market::burn_address())
-    };
-    value
 }
 
 // === Private Functions ===
 
-/// Nobody is to blame: the stake goes back in full, finished seats are paid, the bond goes back.
+/// Nobody knows who is to blame: the stake goes back, finished seats are paid, the bond goes back.
 fun leave_undecided(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -177,12 +206,24 @@ fun leave_undecided(
     now: u64,
     ctx: &mut TxContext,
 ) {
-    let contributor = submission.contributor();
-    let stake = submission.stake();
-    submission.pay_from_stake(contributor, stake);
+    let stake = return_stake(submission);
     pay_seats(task, submission, true);
-    return_bond(submission);
+    submission.return_bond();
     finish(task, pool, submission, submission::undecided(), reason, stake, now, ctx)
+}
+
+/// Credits the stake to the contributor, less what opening late cost, and returns how much that was.
+fun return_stake(submission: &mut Submission): u64 {
+    let contributor = submission.contributor();
+    let amount = submission.stake() - submission.late_fee();
+    submission.pay_from_stake(contributor, amount);
+    amount
+}
+
+fun reason_of(dispute: &Dispute): u8 {
+    if (dispute.is_audit()) AUDIT_CONFIRMED
+    else if (dispute.is_about_availability()) NEVER_OPENED
+    else CHALLENGE_CONFIRMED
 }
 
 fun pay_seats(task: &Task, submission: &mut Submission, only_attested: bool) {
@@ -195,13 +236,6 @@ fun pay_seats(task: &Task, submission: &mut Submission, only_attested: bool) {
         };
         seat = seat + 1;
     }
-}
-
-fun return_bond(submission: &mut Submission) {
-    let bond = submission.bond();
-    if (bond == 0) return;
-    let accuser = submission.dispute().accuser();
-    submission.pay_from_bond(accuser, bond)
 }
 
 /// What every end shares, after the payments: what is left of the stake is burned, what is left of
@@ -221,7 +255,7 @@ fun finish(
         pool.unpin(submission.seat_pool_index(seat));
         seat = seat + 1;
     };
-    let burned = burn(submission.take_stake(), ctx);
+    let burned = credit::burn(submission.take_stake(), ctx);
     task.refund(submission.take_escrow());
     task.count_end();
     submission.end(state, reason, now);

@@ -135,6 +135,19 @@ public struct SubmissionCommitted has copy, drop {
     at_ms: u64,
 }
 
+/// Signals a contributor's claim that the plan cannot be carried out, and where it ends.
+public struct AbortCommitted has copy, drop {
+    task: ID,
+    submission: ID,
+    contributor: address,
+    ctx: vector<u8>,
+    trace_root: vector<u8>,
+    segment: u64,
+    step: u64,
+    code: u64,
+    at_ms: u64,
+}
+
 /// Signals who verifies a submission.
 public struct CommitteeSeated has copy, drop {
     task: ID,
@@ -156,6 +169,25 @@ public struct SubmissionOpened has copy, drop {
     at_ms: u64,
 }
 
+/// Signals that a seat cannot read the opening: the contributor must open again.
+public struct OpeningReported has copy, drop {
+    task: ID,
+    submission: ID,
+    seat: u64,
+    verifier: address,
+    at_ms: u64,
+}
+
+/// Signals that a substitute took the place of a silent seat.
+public struct SeatReplaced has copy, drop {
+    task: ID,
+    submission: ID,
+    seat: u64,
+    pool_index: u64,
+    verifier: address,
+    at_ms: u64,
+}
+
 /// Signals that a seat proved its replay of one segment.
 public struct SegmentAttested has copy, drop {
     task: ID,
@@ -172,7 +204,15 @@ public struct SubmissionAttested has copy, drop {
     at_ms: u64,
 }
 
-/// Signals an accusation that a jury will judge.
+/// Signals that the beacon of a submission's audit is fixed.
+public struct AuditDrawn has copy, drop {
+    task: ID,
+    submission: ID,
+    beacon: vector<u8>,
+    at_ms: u64,
+}
+
+/// Signals an accusation, or an audit (accuser 0x0), that a jury will judge.
 public struct ChallengeOpened has copy, drop {
     task: ID,
     submission: ID,
@@ -454,6 +494,30 @@ public(package) fun emit_submission_committed(
     })
 }
 
+public(package) fun emit_abort_committed(
+    task: ID,
+    submission: ID,
+    contributor: address,
+    ctx: vector<u8>,
+    trace_root: vector<u8>,
+    segment: u64,
+    step: u64,
+    code: u64,
+    at_ms: u64,
+) {
+    event::emit(AbortCommitted {
+        task,
+        submission,
+        contributor,
+        ctx,
+        trace_root,
+        segment,
+        step,
+        code,
+        at_ms,
+    })
+}
+
 public(package) fun emit_committee_seated(
     task: ID,
     submission: ID,
@@ -486,6 +550,27 @@ public(package) fun emit_submission_opened(
     })
 }
 
+public(package) fun emit_opening_reported(
+    task: ID,
+    submission: ID,
+    seat: u64,
+    verifier: address,
+    at_ms: u64,
+) {
+    event::emit(OpeningReported { task, submission, seat, verifier, at_ms })
+}
+
+public(package) fun emit_seat_replaced(
+    task: ID,
+    submission: ID,
+    seat: u64,
+    pool_index: u64,
+    verifier: address,
+    at_ms: u64,
+) {
+    event::emit(SeatReplaced { task, submission, seat, pool_index, verifier, at_ms })
+}
+
 public(package) fun emit_segment_attested(
     task: ID,
     submission: ID,
@@ -498,6 +583,15 @@ public(package) fun emit_segment_attested(
 
 public(package) fun emit_submission_attested(task: ID, submission: ID, at_ms: u64) {
     event::emit(SubmissionAttested { task, submission, at_ms })
+}
+
+public(package) fun emit_audit_drawn(
+    task: ID,
+    submission: ID,
+    beacon: vector<u8>,
+    at_ms: u64,
+) {
+    event::emit(AuditDrawn { task, submission, beacon, at_ms })
 }
 
 public(package) fun emit_challenge_opened(

@@ -1,25 +1,26 @@
 /// A challenge and its jury. Jurors replay and commit to what they found, then reveal it; the value
-/// of the majority decides, and the contract itself compares it with the committed leaf.
+/// of the majority decides.
 module walrusd::jury;
 
-use sui::{balance, clock::Clock, coin::Coin, random::Random, sui::SUI};
+use sui::{clock::Clock, coin::Coin, random::Random, sui::SUI};
 use walrusd::{
-    dispute::{Self, Dispute},
+    dispute,
     ending,
     events,
     market::Market,
-    merkle,
     node::{VerifierCap, VerifierPool},
     protocol,
     submission::Submission,
-    task::Task
+    task::Task,
+    trace,
+    verdict
 };
 
 // === Errors ===
 
 /// This kind of challenge is not judged by this version.
 const EUnsupportedKind: u64 = 0;
-/// The challenged segment does not exist.
+/// Nobody was dealt this segment, or there is no such part.
 const EBadIndex: u64 = 1;
 /// A verdict on this claim stands.
 const EAlreadyJudged: u64 = 2;
@@ -47,30 +48,29 @@ const ETooEarly: u64 = 12;
 const EBadDigest: u64 = 13;
 /// The window for commitments has closed.
 const ETooLate: u64 = 14;
+/// The submission has too many verdicts.
+const ETooManyVerdicts: u64 = 15;
+/// Only a seat that cannot read an opening that was opened again may claim this.
+const ENotReported: u64 = 16;
 
 // === Constants ===
 
-const SEGMENT: u8 = 1;
-
-const CONFIRMED: u8 = 1;
-const REFUTED: u8 = 2;
-const REDRAWN: u8 = 3;
-const UNDECIDED: u8 = 4;
-
 const MAX_TRIES: u64 = 256;
-const SILENCE_FEES: u64 = 10;
+const MAX_VERDICTS: u64 = 1_024;
 const BEACON_BYTES: u16 = 32;
 
 // === Public Functions ===
 
-/// Accuses one segment of a trace. `leaf` is what the trace commits to there, and `commitment`
-/// hides what the accuser found instead until the jury reveals.
+/// Accuses one part of a submission: a dealt segment, for which `place` is one that holds it and
+/// `leaf` what the trace commits to there; a row of the scheme; or one of the parts that are whole.
+/// `commitment` hides what the accuser found until the jury reveals.
 public fun challenge(
     market: &Market,
     task: &Task,
     submission: &mut Submission,
     kind: u8,
     index: u64,
+    place: u64,
     leaf: vector<u8>,
     path: vector<vector<u8>>,
     commitment: vector<u8>,
@@ -80,17 +80,24 @@ public fun challenge(
 ) {
     submission.assert_valid(market, task);
     submission.assert_open_to_challenge();
-    assert!(kind == SEGMENT, EUnsupportedKind);
-    let segments = task.terms().segments();
-    assert!(1 <= index && index <= segments, EBadIndex);
+    assert!(can_be_judged(submission, kind), EUnsupportedKind);
+    assert!(is_part(task, submission, kind, index, place), EBadIndex);
     assert!(!submission.is_judged(kind, index), EAlreadyJudged);
+    assert!(submission.verdict_count() < MAX_VERDICTS, ETooManyVerdicts);
     let accuser = ctx.sender();
     assert!(accuser != submission.contributor(), EConflict);
-    assert!(commitment.length() == 32, EBadDigest);
     assert!(
-        merkle::leads_to(submission.trace_root(), leaf, index, segments + 1, &path),
-        EWrongLeaf,
+        kind != dispute::unavailable()
+            || submission.is_reopened() && submission.is_silent_member(accuser),
+        ENotReported,
     );
+    assert!(commitment.length() == 32, EBadDigest);
+    let is_shown = if (kind == dispute::segment()) {
+        trace::has_leaf(task, submission, index, leaf, &path)
+    } else {
+        leaf.is_empty() && path.is_empty()
+    };
+    assert!(is_shown, EWrongLeaf);
     assert!(bond.value() == task.terms().accuser_bond(), EWrongBond);
     let now = clock.timestamp_ms();
     let amount = bond.value();
@@ -98,6 +105,7 @@ public fun challenge(
         submission.id().to_address(),
         kind,
         index,
+        place,
         submission.state(),
         accuser,
         commitment,
@@ -105,7 +113,7 @@ public fun challenge(
         now,
     );
     let challenge = dispute.challenge();
-    submission.start_dispute(dispute, bond);
+    submission.start_dispute(dispute, bond.into_balance());
     events::emit_challenge_opened(
         submission.task(),
         submission.id(),
@@ -256,7 +264,7 @@ public fun accuser_reveal(
     let id = submission.id();
     let dispute = submission.dispute_mut();
     let accuser = dispute.accuser();
-    assert!(ctx.sender() == accuser, ENotAccuser);
+    assert!(ctx.sender() == accuser && !dispute.is_audit(), ENotAccuser);
     assert!(!dispute.has_accuser_revealed(), EAlreadyRevealed);
     let first_round = protocol::compute_challenge_id(
         id.to_address(),
@@ -287,32 +295,31 @@ public fun resolve(
     );
     let now = clock.timestamp_ms();
     assert!(submission.dispute().is_ready(task.terms(), now), ETooEarly);
-    dismiss_jury(pool, submission.dispute(), SILENCE_FEES * task.terms().juror_fee(), ctx);
-    let (id, challenge) = (submission.id(), submission.dispute().challenge());
-    let majority = submission.dispute().find_majority();
-    if (majority.is_none()) {
-        if (submission.dispute().round() == 0) {
-            submission.dispute_mut().redraw(id.to_address(), now);
-            events::emit_challenge_resolved(submission.task(), id, challenge, REDRAWN, now)
-        } else {
-            events::emit_challenge_resolved(submission.task(), id, challenge, UNDECIDED, now);
-            ending::leave_without_majority(task, pool, submission, now, ctx)
-        };
-        return
-    };
-    let majority = majority.destroy_some();
-    if (is_leaf_right(task, submission, majority)) {
-        pay_majority(task, submission, majority);
-        ending::burn(submission.take_bond(), ctx);
-        submission.resume(now);
-        events::emit_challenge_resolved(submission.task(), id, challenge, REFUTED, now)
-    } else {
-        events::emit_challenge_resolved(submission.task(), id, challenge, CONFIRMED, now);
-        ending::reject_forgery(market, task, pool, submission, majority, now, ctx)
-    }
+    verdict::conclude(market, task, pool, submission, now, ctx)
 }
 
 // === Private Functions ===
+
+/// Whether a jury can judge this kind of claim. Work that was never finished has nothing but its
+/// trace.
+fun can_be_judged(submission: &Submission, kind: u8): bool {
+    if (submission.claims_abort()) {
+        kind == dispute::segment() || kind == dispute::unavailable()
+    } else {
+        dispute::is_kind(kind)
+    }
+}
+
+/// Whether a claim of this kind can be about this part.
+fun is_part(task: &Task, submission: &Submission, kind: u8, index: u64, place: u64): bool {
+    if (kind == dispute::segment()) {
+        place < trace::place_count(task) && trace::segment_at(task, submission, place) == index
+    } else if (kind == dispute::rows()) {
+        index < submission.scheme_rows() && place == 0
+    } else {
+        index == 0 && place == 0
+    }
+}
 
 fun assert_valid(market: &Market, task: &Task, pool: &VerifierPool, submission: &Submission) {
     market.assert_version();
@@ -389,46 +396,6 @@ fun is_barred(task: &Task, submission: &Submission, verifier: address): bool {
     submission.is_conflicted(task, verifier)
         || submission.is_committee_member(verifier)
         || submission.dispute().accuser() == verifier
-}
-
-/// Burns part of the stake of every silent juror, and frees all their seats.
-fun dismiss_jury(pool: &mut VerifierPool, dispute: &Dispute, penalty: u64, ctx: &mut TxContext) {
-    let mut burned = balance::zero();
-    let mut i = 0;
-    while (i < dispute.juror_count()) {
-        let index = dispute.juror_pool_index(i);
-        if (!dispute.has_revealed(i)) {
-            burned.join(pool.penalize(index, penalty));
-        };
-        pool.unpin(index);
-        i = i + 1;
-    };
-    ending::burn(burned, ctx);
-}
-
-/// Whether the committed leaf is the one that follows from the majority's value.
-fun is_leaf_right(task: &Task, submission: &Submission, majority: u64): bool {
-    let dispute = submission.dispute();
-    let slot_root = protocol::compute_slot_root(
-        submission.ctx(),
-        dispute.index(),
-        task.terms().committee(),
-        dispute.juror_chain(majority),
-    );
-    let state_root = dispute.juror_state_root(majority);
-    protocol::compute_leaf(dispute.index(), state_root, slot_root) == dispute.leaf()
-}
-
-fun pay_majority(task: &Task, submission: &mut Submission, majority: u64) {
-    let fee = task.terms().juror_fee();
-    let mut juror = 0;
-    while (juror < submission.dispute().juror_count()) {
-        if (submission.dispute().agrees(juror, majority)) {
-            let verifier = submission.dispute().juror_verifier(juror);
-            submission.pay_from_bond(verifier, fee);
-        };
-        juror = juror + 1;
-    }
 }
 
 // === Test Functions ===

@@ -12,6 +12,11 @@ public(package) fun share_of(amount: u64, bps: u64): u64 {
     ((amount as u128) * (bps as u128) / BPS) as u64
 }
 
+/// `amount * part / whole`, rounded down, for a part of at most the whole.
+public(package) fun part_of(amount: u64, part: u64, whole: u64): u64 {
+    ((amount as u128) * (part as u128) / (whole as u128)) as u64
+}
+
 public(package) fun min(a: u64, b: u64): u64 { if (a < b) a else b }
 
 /// `2^bits - 1` for `bits` up to 64: the bit set that holds all of `bits` members.

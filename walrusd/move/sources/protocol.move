@@ -17,6 +17,7 @@ const DEAL: vector<u8> = b"WALRUSD-V01-DEAL";
 const JURY: vector<u8> = b"WALRUSD-V01-JURY";
 const CHALLENGE: vector<u8> = b"WALRUSD-V01-CHALLENGE";
 const JUROR_SEAT: vector<u8> = b"WALRUSD-V01-JUROR-SEAT";
+const AUDIT: vector<u8> = b"WALRUSD-V01-AUDIT";
 const PEDERSEN_POK: vector<u8> = b"WALRUSD-V01-PEDERSEN-POK";
 
 // === Package Functions ===
@@ -179,6 +180,14 @@ public(package) fun compute_jury_commitment(
     bytes.append(chain);
     bytes.append(state_root);
     bytes.append(salt);
+    sha2_256(bytes)
+}
+
+/// `H(AUDIT ‖ audit_beacon ‖ submission)`: the lot that decides whether and where to audit.
+public(package) fun compute_audit_digest(beacon: vector<u8>, submission: address): vector<u8> {
+    let mut bytes = start(AUDIT);
+    bytes.append(beacon);
+    bytes.append(bcs::to_bytes(&submission));
     sha2_256(bytes)
 }
 

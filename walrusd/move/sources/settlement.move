@@ -4,6 +4,7 @@ module walrusd::settlement;
 
 use sui::{clock::Clock, coin::Coin, sui::SUI};
 use walrusd::{
+    audit,
     ending,
     events,
     market::Market,
@@ -52,6 +53,11 @@ public fun settle(
         ending::reject_absence(task, pool, submission, now, ctx)
     } else if (state == submission::opened()) {
         ending::leave_unattested(task, pool, submission, now, ctx)
+    } else if (audit::is_pending(task, submission)) {
+        // The contributor holds the leaf and did not let it be audited.
+        ending::reject_absence(task, pool, submission, now, ctx)
+    } else if (submission.claims_abort()) {
+        ending::abandon(task, pool, submission, now, ctx)
     } else {
         ending::accept(task, pool, submission, now, ctx)
     }
@@ -75,6 +81,11 @@ fun may_settle(task: &Task, submission: &Submission, now: u64): bool {
     let since = submission.window_ms();
     if (state == submission::joined()) task.is_drawn()
     else if (state == submission::seated()) task.terms().is_opening_over(now, since)
-    else if (state == submission::opened()) task.terms().is_verifying_over(now, since)
-    else state == submission::attested()
+    else if (state == submission::opened()) {
+        submission.is_replaced() && task.terms().is_verifying_over(now, since)
+    } else {
+        state == submission::audited()
+            && (!audit::is_pending(task, submission)
+                || task.terms().is_opening_over(now, since))
+    }
 }

@@ -1,7 +1,8 @@
 /// One contributor's work on one task: its stake, what it committed to, who verifies it.
 ///
-/// Joined → Committed → Seated → Opened → Attested → Accepted, with Disputed beside the last three
-/// and Rejected, Lapsed, Undecided, Void as other ends.
+/// Joined → Committed → Seated → Opened → Attested → Audited → Accepted, with Disputed beside Opened,
+/// Attested and Audited, back to Seated when a seat cannot read the opening, and Rejected, Lapsed,
+/// Aborted, Undecided, Void as other ends.
 module walrusd::submission;
 
 use sui::{balance::{Self, Balance}, clock::Clock, coin::Coin, sui::SUI};
@@ -48,6 +49,8 @@ const EBadRows: u64 = 11;
 const EBadEnvelopes: u64 = 12;
 /// Only the contributor, the committee, the accuser or a juror may do this.
 const ENotParty: u64 = 13;
+/// The plan has no such segment.
+const EBadAbort: u64 = 14;
 
 // === Constants ===
 
@@ -56,10 +59,12 @@ const COMMITTED: u8 = 1;
 const SEATED: u8 = 2;
 const OPENED: u8 = 3;
 const ATTESTED: u8 = 4;
+const AUDITED: u8 = 5;
 const DISPUTED: u8 = 6;
 const ACCEPTED: u8 = 7;
 const REJECTED: u8 = 8;
 const LAPSED: u8 = 9;
+const ABORTED: u8 = 10;
 const UNDECIDED: u8 = 11;
 const VOID: u8 = 12;
 
@@ -74,11 +79,13 @@ const PROOF_BYTES: u64 = 112;
 
 // === Structs ===
 
-/// A seated verifier. `attested` is a bit set over its dealt segments.
+/// A seated verifier. `attested` is a bit set over its dealt segments; `slot` says which of the
+/// `2 * committee` work digests of a segment is the seat's own.
 public struct CommitteeSeat has copy, drop, store {
     pool_index: u64,
     verifier: address,
     key: vector<u8>,
+    slot: u64,
     status: u8,
     attested: u64,
 }
@@ -94,9 +101,7 @@ public struct Commitment has copy, drop, store {
     file_blob: u256,
 }
 
-/// The claim that the plan cannot be carried out: where and why. Its place is kept; this version
-/// takes no such claims.
-#[allow(unused_field)]
+/// The claim that the plan cannot be carried out: where its replay ends, and why.
 public struct AbortClaim has copy, drop, store {
     segment: u64,
     step: u64,
@@ -139,6 +144,8 @@ public struct Submission has key {
     judged: vector<Judged>,
     reason: u8,
     late_fee: u64,
+    reopened: bool,
+    replaced: bool,
     stake: Balance<SUI>,
     escrow: Balance<SUI>,
     bond: Balance<SUI>,
@@ -203,6 +210,8 @@ public fun join(
         judged: vector[],
         reason: 0,
         late_fee: 0,
+        reopened: false,
+        replaced: false,
         stake: stake.into_balance(),
         escrow: task.reserve(),
         bond: balance::zero(),
@@ -253,9 +262,7 @@ public fun commit(
         EBadDigest,
     );
     assert!(1 <= scheme_rows && scheme_rows <= MAX_SCHEME_ROWS, EBadRows);
-    let leaf_zero = protocol::compute_leaf_zero(task.state_root_0());
-    let leaves = task.terms().segments() + 1;
-    assert!(merkle::leads_to(&trace_root, leaf_zero, 0, leaves, &leaf_zero_path), EBadLeafZero);
+    assert_starts_at(task, &trace_root, task.terms().segments() + 1, &leaf_zero_path);
     let trace_ctx = self.compute_ctx(market, task);
     let mut context = trace_ctx;
     context.append(trace_root);
@@ -290,7 +297,56 @@ public fun commit(
     )
 }
 
-/// Publishes the sealed opening and the cost. Accepted until the crank that penalises its absence.
+/// Claims that the plan cannot be carried out: the replay of `segment` ends at `step` for the reason
+/// `code`. The trace has the leaves up to that one, which the committee replays like any other.
+public fun commit_abort(
+    market: &Market,
+    task: &mut Task,
+    self: &mut Submission,
+    segment: u64,
+    step: u64,
+    code: u64,
+    trace_root: vector<u8>,
+    leaf_zero_path: vector<vector<u8>>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    self.assert_valid(market, task);
+    assert!(ctx.sender() == self.contributor, ENotContributor);
+    task.assert_phase(task::training());
+    self.assert_state(JOINED);
+    assert!(trace_root.length() == 32, EBadDigest);
+    assert!(1 <= segment && segment <= task.terms().segments(), EBadAbort);
+    assert_starts_at(task, &trace_root, segment + 1, &leaf_zero_path);
+    let now = clock.timestamp_ms();
+    self.ctx = self.compute_ctx(market, task);
+    self.`abort` = option::some(AbortClaim { segment, step, code });
+    self.commitment = option::some(Commitment {
+        trace_root,
+        update_root: vector[],
+        scheme_root: vector[],
+        scheme_rows: 0,
+        cost_commitment: vector[],
+        file_digest: vector[],
+        file_blob: 0,
+    });
+    self.enter(COMMITTED, now);
+    task.count_commitment();
+    events::emit_abort_committed(
+        self.task,
+        object::id(self),
+        self.contributor,
+        self.ctx,
+        trace_root,
+        segment,
+        step,
+        code,
+        now,
+    )
+}
+
+/// Publishes the sealed opening and the cost. Accepted until the crank that penalises its absence,
+/// for a fee that grows from the end of the window on.
 public fun open(
     market: &Market,
     task: &mut Task,
@@ -314,11 +370,16 @@ public fun open(
         assert_envelope(&envelopes[i]);
         i = i + 1;
     };
-    pedersen::verify_opening(&self.commitment.borrow().cost_commitment, cost, &blinding);
+    // Work that was never finished has no cost.
+    if (self.claims_abort()) assert!(cost == 0 && blinding.is_empty(), EBadAbort)
+    else pedersen::verify_opening(&self.commitment.borrow().cost_commitment, cost, &blinding);
     let now = clock.timestamp_ms();
+    let stake = self.stake.value();
+    let fee = task.terms().compute_late_fee(stake, self.window_ms, now);
+    self.late_fee = math::min(stake, self.late_fee + fee);
     self.opening = option::some(Opening { blob, digest, key_check, envelopes, cost });
     self.enter(OPENED, now);
-    task.count_opening(now);
+    if (!self.reopened) task.count_opening(now);
     events::emit_submission_opened(
         self.task,
         object::id(self),
@@ -373,15 +434,30 @@ public(package) fun assert_state(self: &Submission, state: u8) {
     assert!(self.state == state, EWrongState)
 }
 
-/// Checks that the committee can work on it, or has: Opened or Attested.
+/// Checks that the committee can work on it, or has: Opened, Attested or Audited.
 public(package) fun assert_open_to_challenge(self: &Submission) {
-    assert!(self.state == OPENED || self.state == ATTESTED, EWrongState)
+    assert!(
+        self.state == OPENED || self.state == ATTESTED || self.state == AUDITED,
+        EWrongState,
+    )
 }
 
 /// Enters a state and starts its window.
 public(package) fun enter(self: &mut Submission, state: u8, now: u64) {
     self.state = state;
     self.window_ms = now
+}
+
+/// Notes that the opening cannot be read: the contributor must open again.
+public(package) fun ask_to_reopen(self: &mut Submission, now: u64) {
+    self.reopened = true;
+    self.enter(SEATED, now)
+}
+
+/// Notes the beacon of the audit.
+public(package) fun start_audit(self: &mut Submission, beacon: vector<u8>, now: u64) {
+    self.audit_beacon = beacon;
+    self.enter(AUDITED, now)
 }
 
 public(package) fun end(self: &mut Submission, state: u8, reason: u8, now: u64) {
@@ -415,6 +491,23 @@ public(package) fun trace_root(self: &Submission): &vector<u8> {
     &self.commitment.borrow().trace_root
 }
 
+/// The rows of the commitment scheme, which a challenge may name.
+public(package) fun scheme_rows(self: &Submission): u64 { self.commitment.borrow().scheme_rows }
+
+/// Whether the contributor claims that the plan cannot be carried out.
+public(package) fun claims_abort(self: &Submission): bool { self.`abort`.is_some() }
+
+/// The segment in which the plan is said to end.
+public(package) fun abort_segment(self: &Submission): u64 { self.`abort`.borrow().segment }
+
+public(package) fun is_reopened(self: &Submission): bool { self.reopened }
+
+public(package) fun is_replaced(self: &Submission): bool { self.replaced }
+
+public(package) fun late_fee(self: &Submission): u64 { self.late_fee }
+
+public(package) fun audit_beacon(self: &Submission): vector<u8> { self.audit_beacon }
+
 public(package) fun committed(): u8 { COMMITTED }
 
 public(package) fun joined(): u8 { JOINED }
@@ -425,6 +518,8 @@ public(package) fun opened(): u8 { OPENED }
 
 public(package) fun attested(): u8 { ATTESTED }
 
+public(package) fun audited(): u8 { AUDITED }
+
 public(package) fun disputed(): u8 { DISPUTED }
 
 public(package) fun accepted(): u8 { ACCEPTED }
@@ -433,18 +528,36 @@ public(package) fun rejected(): u8 { REJECTED }
 
 public(package) fun lapsed(): u8 { LAPSED }
 
+public(package) fun aborted(): u8 { ABORTED }
+
 public(package) fun undecided(): u8 { UNDECIDED }
 
 public(package) fun void(): u8 { VOID }
 
 // === Package Functions: Committee ===
 
-public(package) fun new_seat(pool_index: u64, verifier: address, key: vector<u8>): CommitteeSeat {
-    CommitteeSeat { pool_index, verifier, key, status: SEAT_SEATED, attested: 0 }
+public(package) fun new_seat(
+    pool_index: u64,
+    verifier: address,
+    key: vector<u8>,
+    slot: u64,
+): CommitteeSeat {
+    CommitteeSeat { pool_index, verifier, key, slot, status: SEAT_SEATED, attested: 0 }
 }
 
 public(package) fun set_committee(self: &mut Submission, committee: vector<CommitteeSeat>) {
     self.committee = committee
+}
+
+/// Gives a seat to a substitute.
+public(package) fun replace_seat(self: &mut Submission, seat: u64, substitute: CommitteeSeat) {
+    *(&mut self.committee[seat]) = substitute
+}
+
+/// Starts the window of the substitutes. There are none after them.
+public(package) fun end_replacement(self: &mut Submission, now: u64) {
+    self.replaced = true;
+    self.enter(OPENED, now)
 }
 
 public(package) fun seat_count(self: &Submission): u64 { self.committee.length() }
@@ -455,6 +568,39 @@ public(package) fun seat_pool_index(self: &Submission, seat: u64): u64 {
 
 public(package) fun seat_verifier(self: &Submission, seat: u64): address {
     self.committee[seat].verifier
+}
+
+public(package) fun seat_slot(self: &Submission, seat: u64): u64 { self.committee[seat].slot }
+
+public(package) fun seat_pool_indices(self: &Submission): vector<u64> {
+    let mut indices = vector[];
+    let mut i = 0;
+    while (i < self.committee.length()) {
+        indices.push_back(self.committee[i].pool_index);
+        i = i + 1;
+    };
+    indices
+}
+
+/// The seats that have not attested all they were dealt.
+public(package) fun silent_seats(self: &Submission): vector<u64> {
+    let mut silent = vector[];
+    let mut i = 0;
+    while (i < self.committee.length()) {
+        if (!self.has_seat_attested(i)) silent.push_back(i);
+        i = i + 1;
+    };
+    silent
+}
+
+/// Whether `verifier` holds a seat that has not attested all it was dealt.
+public(package) fun is_silent_member(self: &Submission, verifier: address): bool {
+    let mut i = 0;
+    while (i < self.committee.length()) {
+        if (self.committee[i].verifier == verifier && !self.has_seat_attested(i)) return true;
+        i = i + 1;
+    };
+    false
 }
 
 public(package) fun has_seat_attested(self: &Submission, seat: u64): bool {
@@ -497,8 +643,12 @@ public(package) fun is_disputed_in(self: &Submission, phase: u8): bool {
     self.state == DISPUTED && self.dispute.is_some() && self.dispute.borrow().phase() == phase
 }
 
-public(package) fun start_dispute(self: &mut Submission, dispute: Dispute, bond: Coin<SUI>) {
-    self.bond.join(bond.into_balance());
+public(package) fun start_dispute(
+    self: &mut Submission,
+    dispute: Dispute,
+    bond: Balance<SUI>,
+) {
+    self.bond.join(bond);
     self.dispute.fill(dispute);
     let now = self.dispute().phase_ms();
     self.enter(DISPUTED, now)
@@ -515,7 +665,7 @@ public(package) fun is_judged(self: &Submission, kind: u8, index: u64): bool {
     self.judged.contains(&dispute::new_judged(kind, index))
 }
 
-public(package) fun has_dispute(self: &Submission): bool { self.dispute.is_some() }
+public(package) fun verdict_count(self: &Submission): u64 { self.judged.length() }
 
 public(package) fun dispute(self: &Submission): &Dispute { self.dispute.borrow() }
 
@@ -524,8 +674,6 @@ public(package) fun dispute_mut(self: &mut Submission): &mut Dispute { self.disp
 // === Package Functions: Money ===
 
 public(package) fun stake(self: &Submission): u64 { self.stake.value() }
-
-public(package) fun bond(self: &Submission): u64 { self.bond.value() }
 
 public(package) fun pay_from_stake(self: &mut Submission, owner: address, amount: u64) {
     credit::add(&mut self.credits, owner, amount);
@@ -540,6 +688,20 @@ public(package) fun pay_from_escrow(self: &mut Submission, owner: address, amoun
 public(package) fun pay_from_bond(self: &mut Submission, owner: address, amount: u64) {
     credit::add(&mut self.credits, owner, amount);
     self.credited.join(self.bond.split(amount));
+}
+
+/// Credits what the task pays beside the escrow.
+public(package) fun pay(self: &mut Submission, owner: address, payment: Balance<SUI>) {
+    credit::add(&mut self.credits, owner, payment.value());
+    self.credited.join(payment);
+}
+
+/// Credits to the accuser what is left of its bond.
+public(package) fun return_bond(self: &mut Submission) {
+    let bond = self.bond.value();
+    if (bond == 0) return;
+    let accuser = self.dispute().accuser();
+    self.pay_from_bond(accuser, bond)
 }
 
 public(package) fun take_stake(self: &mut Submission): Balance<SUI> { self.stake.withdraw_all() }
@@ -557,6 +719,17 @@ public(package) fun take_credit(self: &mut Submission, owner: address): Balance<
 }
 
 // === Private Functions ===
+
+/// Checks that a trace of so many leaves starts at the task's initial state.
+fun assert_starts_at(
+    task: &Task,
+    trace_root: &vector<u8>,
+    leaves: u64,
+    path: &vector<vector<u8>>,
+) {
+    let leaf_zero = protocol::compute_leaf_zero(task.state_root_0());
+    assert!(merkle::leads_to(trace_root, leaf_zero, 0, leaves, path), EBadLeafZero)
+}
 
 fun assert_envelope(envelope: &vector<u8>) {
     assert!(1 <= envelope.length() && envelope.length() <= MAX_ENVELOPE_BYTES, EBadEnvelopes)
@@ -592,6 +765,22 @@ public fun credits(self: &Submission): &vector<Credit> { &self.credits }
 /// Everything the submission holds: stake, escrow, bond, and credits.
 public fun holdings(self: &Submission): vector<u64> {
     vector[self.stake.value(), self.escrow.value(), self.bond.value(), self.credited.value()]
+}
+
+#[test_only]
+/// As if the lot of the audit had been drawn from this beacon.
+public fun set_audit_beacon_for_testing(self: &mut Submission, beacon: vector<u8>) {
+    self.audit_beacon = beacon
+}
+
+#[test_only]
+/// As if juries had refuted `count` more challenges.
+public fun add_verdicts_for_testing(self: &mut Submission, count: u64) {
+    let mut i = 0;
+    while (i < count) {
+        self.judged.push_back(dispute::new_judged(dispute::rows(), 1_000_000 + i));
+        i = i + 1;
+    }
 }
 
 #[test_only]

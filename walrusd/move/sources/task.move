@@ -8,6 +8,7 @@ use walrusd::{
     credit::{Self, Credit},
     events,
     market::{Self, Market},
+    math,
     node::{Self, VerifierPool},
     terms::{Self, DatasetRef, Terms}
 };
@@ -368,6 +369,12 @@ public(package) fun count_acceptance(self: &mut Task, weight: u64) {
     self.accepted_weight = self.accepted_weight + weight
 }
 
+/// Takes up to `amount` out of the publisher's bond.
+public(package) fun take_bond(self: &mut Task, amount: u64): Balance<SUI> {
+    let taken = math::min(self.bond.value(), amount);
+    self.bond.split(taken)
+}
+
 /// Takes back what a submission did not spend.
 public(package) fun refund(self: &mut Task, rest: Balance<SUI>) { self.pool.join(rest); }
 
@@ -464,6 +471,9 @@ public fun draw_for_testing(
 
 #[test_only]
 public fun phase(self: &Task): u8 { self.phase }
+
+#[test_only]
+public fun accepted_count(self: &Task): u64 { self.accepted }
 
 #[test_only]
 public fun credits(self: &Task): &vector<Credit> { &self.credits }

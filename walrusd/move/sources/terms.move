@@ -2,7 +2,7 @@
 /// safe: with terms within them no settlement can abort and lock funds.
 module walrusd::terms;
 
-use walrusd::phase;
+use walrusd::{math, phase};
 
 // === Errors ===
 
@@ -26,6 +26,7 @@ const PAILLIER: u8 = 2;
 const WEIGHTS_EQUAL: u8 = 0;
 const WEIGHTS_SAMPLES: u8 = 1;
 const BPS: u64 = 10_000;
+const SILENCE_FEES: u64 = 10;
 const MAX_AMOUNT: u64 = 10_000_000_000_000_000;
 const MAX_SUBMISSIONS: u64 = 64;
 const MIN_ACCEPTED: u64 = 3;
@@ -146,11 +147,12 @@ public fun required_funds(self: &Terms, tip: u64): u64 {
 
 // === Package Functions ===
 
-/// What is set aside for one submission: reward, verifier fees, and two tips.
+/// What is set aside for one submission: reward, verifier fees, the jurors of an audit and of one
+/// jury about availability, and the tips of the four cranks that may be turned.
 public(package) fun cost_per_submission(self: &Terms, tip: u64): u64 {
     let cost =
         (self.reward as u128) + (self.committee as u128) * (self.verifier_fee as u128)
-            + 2 * (tip as u128);
+            + 2 * (self.jury as u128) * (self.juror_fee as u128) + 4 * (tip as u128);
     assert!(cost <= MAX_U64, EBadAmount);
     cost as u64
 }
@@ -171,10 +173,13 @@ public(package) fun check(self: &Terms, min_window_ms: u64, max_window_ms: u64) 
             && self.accuser_bond >= jury_cost,
         EStakeBelowJuryCost,
     );
-    // Being bribed must cost more in expectation than the fee for honest work brings.
+    // Being bribed must cost more in expectation than the fee for honest work brings, and a seat
+    // must hold what its silence costs.
     assert!(
         (self.audit_bps as u128) * (self.verifier_stake as u128)
-            > (self.verifier_fee as u128) * (BPS as u128) * (self.segments_per_seat as u128),
+            > (self.verifier_fee as u128) * (BPS as u128) * (self.segments_per_seat as u128)
+            && self.verifier_stake >= self.seat_penalty()
+            && self.verifier_stake >= self.juror_penalty(),
         EAuditTooWeak,
     )
 }
@@ -189,6 +194,22 @@ public(package) fun is_ref_to(self: &DatasetRef, dataset: ID, number: u64): bool
 
 public(package) fun is_weighted_by_samples(self: &Terms): bool {
     self.weights_rule == WEIGHTS_SAMPLES
+}
+
+/// What a committee seat loses for keeping silent.
+public(package) fun seat_penalty(self: &Terms): u64 { SILENCE_FEES * self.verifier_fee }
+
+/// What a juror loses for keeping silent.
+public(package) fun juror_penalty(self: &Terms): u64 { SILENCE_FEES * self.juror_fee }
+
+/// What opening at `now` costs of a stake, in a window that opened at `since`: nothing in time,
+/// then in proportion, and the whole of it from the end of the grace on.
+public(package) fun compute_late_fee(self: &Terms, stake: u64, since: u64, now: u64): u64 {
+    let due = (since as u128) + (self.open_ms as u128);
+    if ((now as u128) <= due) return 0;
+    let late = (now as u128) - due;
+    let grace = self.grace_ms as u128;
+    if (late >= grace) stake else math::part_of(stake, late as u64, self.grace_ms)
 }
 
 /// Deadlines.
@@ -248,6 +269,8 @@ public(package) fun segments_per_seat(self: &Terms): u64 { self.segments_per_sea
 public(package) fun segments(self: &Terms): u64 { self.segments }
 
 public(package) fun jury(self: &Terms): u64 { self.jury }
+
+public(package) fun audit_bps(self: &Terms): u64 { self.audit_bps }
 
 public(package) fun state_bytes(self: &Terms): u64 { self.state_bytes }
 

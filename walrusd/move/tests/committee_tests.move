@@ -28,6 +28,78 @@ fun seat_what_never_committed() {
 }
 
 #[test, expected_failure(abort_code = submission::EWrongState)]
+fun replace_before_opening() {
+    let mut w = world::seated(1);
+    w.pass(10_000);
+    w.replace(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EWrongState)]
+fun replace_whom_nothing_is_to_blame() {
+    let mut w = world::opened(1);
+    w.attest_all(0);
+    w.pass(10_000);
+    w.replace(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = committee::ETooEarly)]
+fun replace_one_moment_early() {
+    let mut w = world::opened(1);
+    w.pass(999);
+    w.replace(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = committee::EAlreadyReplaced)]
+fun replace_twice() {
+    let mut w = world::replaced();
+    w.pass(10_000);
+    w.replace(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EWrongState)]
+fun report_before_opening() {
+    let mut w = world::seated(1);
+    w.report(0, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = attestation::ENotSeated)]
+fun report_for_another_seat() {
+    let mut w = world::opened(1);
+    let other = w.seat_verifier(0, 1);
+    w.report_as(0, other, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = attestation::ENotSeated)]
+fun report_beyond_the_committee() {
+    let mut w = world::opened(1);
+    let who = w.seat_verifier(0, 0);
+    w.report_as(0, who, 2);
+    abort
+}
+
+#[test, expected_failure(abort_code = attestation::EAlreadyAttested)]
+fun report_what_was_attested() {
+    let mut w = world::opened(1);
+    w.attest(0, 0, 0);
+    w.attest(0, 0, 1);
+    w.report(0, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = attestation::EAlreadyReported)]
+fun report_twice() {
+    let mut w = world::reopened();
+    w.report(0, 1);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EWrongState)]
 fun attest_before_opening() {
     let mut w = world::seated(1);
     w.attest(0, 0, 0);
@@ -70,6 +142,14 @@ fun digest_of_another_slot() {
     let mut w = world::opened(1);
     let who = w.seat_verifier(0, 0);
     w.attest_as(0, who, 0, 0, 1);
+    abort
+}
+
+#[test, expected_failure(abort_code = attestation::EWrongDigest)]
+fun substitute_with_the_digest_of_the_silent() {
+    let mut w = world::replaced();
+    let who = w.seat_verifier(0, 1);
+    w.attest_as(0, who, 1, 0, 1);
     abort
 }
 

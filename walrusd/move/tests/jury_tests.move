@@ -20,9 +20,23 @@ fun challenge_twice() {
 }
 
 #[test, expected_failure(abort_code = jury::EUnsupportedKind)]
-fun challenge_of_another_kind() {
+fun challenge_of_kind_0() {
     let mut w = world::opened(1);
-    w.challenge_with(0, world::accuser(), 2, 3, 3, 20);
+    w.challenge_kind(0, world::accuser(), 0, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EUnsupportedKind)]
+fun challenge_of_kind_7() {
+    let mut w = world::opened(1);
+    w.challenge_kind(0, world::accuser(), 7, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EUnsupportedKind)]
+fun challenge_of_an_update_that_an_abort_does_not_have() {
+    let mut w = world::opened_abort(2);
+    w.challenge_kind(0, world::accuser(), 2, 0);
     abort
 }
 
@@ -36,7 +50,68 @@ fun challenge_of_segment_0() {
 #[test, expected_failure(abort_code = jury::EBadIndex)]
 fun challenge_beyond_the_trace() {
     let mut w = world::opened(1);
-    w.challenge_with(0, world::accuser(), 1, 6, 3, 20);
+    w.challenge_with(0, world::accuser(), 1, 5, 3, 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_beyond_the_end_of_the_plan() {
+    let mut w = world::opened_abort(2);
+    w.challenge_with(0, world::accuser(), 1, 3, 2, 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_at_the_place_of_another_segment() {
+    let mut w = world::opened(1);
+    let place = w.place_of(0, 2).destroy_some();
+    w.challenge_at(0, world::accuser(), 1, 3, place, world::digest(), vector[], 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_at_a_place_beyond_the_deal() {
+    let mut w = world::opened(1);
+    // As if the deal went on: the place is that of the same segment.
+    let place = 4 + w.place_of(0, 3).destroy_some();
+    w.challenge_at(0, world::accuser(), 1, 3, place, world::digest(), vector[], 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_of_a_segment_that_nobody_was_dealt() {
+    let mut w = world::opened_with(world::terms_with(14, 5));
+    let mut segment = 1;
+    while (w.place_of(0, segment).is_some()) segment = segment + 1;
+    w.challenge(0, segment);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_of_a_row_too_far() {
+    let mut w = world::opened(1);
+    w.challenge_kind(0, world::accuser(), 3, 9);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_of_a_row_at_a_place() {
+    let mut w = world::opened(1);
+    w.challenge_at(0, world::accuser(), 3, 0, 1, vector[], vector[], 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_of_a_second_update() {
+    let mut w = world::opened(1);
+    w.challenge_kind(0, world::accuser(), 2, 1);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadIndex)]
+fun challenge_of_a_file_at_a_place() {
+    let mut w = world::opened(1);
+    w.challenge_at(0, world::accuser(), 5, 0, 1, vector[], vector[], 20);
     abort
 }
 
@@ -47,6 +122,65 @@ fun challenge_after_a_verdict() {
     w.jury_reveal_all(0);
     w.resolve(0);
     w.challenge(0, 3);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EAlreadyJudged)]
+fun challenge_of_a_judged_row() {
+    let mut w = world::opened(1);
+    w.challenge_kind(0, world::accuser(), 3, 8);
+    w.judge(0, world::sound());
+    w.challenge_kind(0, world::accuser(), 3, 8);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::ETooManyVerdicts)]
+fun challenge_after_1024_verdicts() {
+    let mut w = world::opened(1);
+    w.add_verdicts(0, 1_024);
+    w.challenge(0, 3);
+    abort
+}
+
+#[test]
+fun challenge_after_1023_verdicts() {
+    let mut w = world::opened(1);
+    w.add_verdicts(0, 1_023);
+    w.challenge(0, 3);
+    assert!(w.state(0) == 6);
+    w.finish()
+}
+
+#[test, expected_failure(abort_code = jury::ENotReported)]
+fun stranger_cannot_read() {
+    let mut w = world::reopened();
+    w.challenge_kind(0, world::accuser(), 6, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::ENotReported)]
+fun seat_cannot_read_what_nobody_reported() {
+    let mut w = world::opened(1);
+    let seat = w.seat_verifier(0, 0);
+    w.challenge_kind(0, seat, 6, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::ENotReported)]
+fun seat_cannot_read_what_it_attested() {
+    let mut w = world::reopened();
+    w.attest(0, 0, 0);
+    w.attest(0, 0, 1);
+    let seat = w.seat_verifier(0, 0);
+    w.challenge_kind(0, seat, 6, 0);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EBadDigest)]
+fun short_accusation() {
+    let mut w = world::opened(1);
+    let (who, nothing) = (world::accuser(), vector[]);
+    w.challenge_committing(0, who, 2, 0, 0, nothing, vector[], b"short", 20);
     abort
 }
 
@@ -61,6 +195,20 @@ fun contributor_challenges_itself() {
 fun challenge_with_another_leaf() {
     let mut w = world::opened(1);
     w.challenge_with(0, world::accuser(), 1, 3, 4, 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EWrongLeaf)]
+fun challenge_of_an_update_with_a_leaf() {
+    let mut w = world::opened(1);
+    w.challenge_at(0, world::accuser(), 2, 0, 0, world::digest(), vector[], 20);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EWrongLeaf)]
+fun challenge_of_a_row_with_a_path() {
+    let mut w = world::opened(1);
+    w.challenge_at(0, world::accuser(), 3, 0, 0, vector[], vector[world::digest()], 20);
     abort
 }
 
@@ -102,8 +250,8 @@ fun seat_after_the_end() {
     let verifiers = world::verifiers();
     let mut i = 0;
     while (i < verifiers.length()) {
-    w.exit(verifiers[i]);
-    i = i + 1;
+        w.exit(verifiers[i]);
+        i = i + 1;
     };
     w.draw_jury(0);
     w.seat_jury(0);
@@ -210,6 +358,17 @@ fun reveal_with_a_short_salt() {
 fun stranger_reveals_for_the_accuser() {
     let mut w = world::revealing(true);
     w.accuser_reveal_as(0, @0x1, world::chain(3));
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::ENotAccuser)]
+fun nobody_reveals_for_an_audit() {
+    let mut w = world::selected(true);
+    w.audit(0, 3);
+    w.draw_jury(0);
+    w.seat_jury(0);
+    w.jury_commit_all(0);
+    w.accuser_reveal_as(0, @0x0, world::chain(3));
     abort
 }
 

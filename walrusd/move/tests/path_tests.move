@@ -8,9 +8,10 @@ use walrusd::world;
 #[test]
 fun straight_path() {
     let mut w = world::joined(3);
-    // Four times (reward 1000 + 2 fees of 10 + 2 tips of 3), less three reservations.
-    assert_eq!(w.task_holdings(), vector[1_026, 50, 6, 0]);
-    assert_eq!(w.holdings(0), vector[100, 1_026, 0, 0]);
+    // Four times (reward 1000 + 2 fees of 10 + 2 juries of 3 times 5 + 4 tips of 3), less three
+    // reservations.
+    assert_eq!(w.task_holdings(), vector[1_062, 50, 6, 0]);
+    assert_eq!(w.holdings(0), vector[100, 1_062, 0, 0]);
     w.pass(1_000);
     w.close_joining();
     w.commit_many(3);
@@ -26,20 +27,24 @@ fun straight_path() {
     while (i < 3) {
         w.attest_all(i);
         assert_eq!(w.state(i), 4);
+        w.draw_audit(i);
+        assert_eq!(w.state(i), 5);
+        w.steer_to(i, 0);
         w.settle(i);
         assert_eq!(w.state(i), 7);
         i = i + 1;
     };
     assert_eq!(w.phase(), 4);
     assert_eq!(w.claim(0, world::contributor(0)), 1_100);
-    assert_eq!(w.claim(0, world::crank()), 6);
+    assert_eq!(w.claim(0, world::crank()), 9);
     let verifier = w.seat_verifier(0, 0);
     assert_eq!(w.claim(0, verifier), 10);
     assert_eq!(w.holdings(0), vector[0, 0, 0, 10]);
     w.record_aggregate(world::digest());
     assert_eq!(w.phase(), 5);
     assert_eq!(w.claim_task(world::crank()), 6);
-    assert_eq!(w.reclaim(), 1_026 + 50);
+    // Nobody judged, and nobody was replaced: two juries and a tip come back of each.
+    assert_eq!(w.reclaim(), 1_062 + 3 * 33 + 50);
     assert_eq!(w.task_holdings(), vector[0, 0, 0, 0]);
     assert_eq!(w.burned(), 0);
     w.finish()
@@ -63,8 +68,8 @@ fun forgery_is_slashed() {
     assert_eq!(w.claim(0, world::accuser()), 30);
     assert_eq!(w.phase(), 4);
     // The reward and the fees came back, less the tip for seating.
-    assert_eq!(w.reclaim(), 4 * 1_026 - 3 + 50);
-    assert_no_seat_in_use(&mut w);
+    assert_eq!(w.reclaim(), 4 * 1_062 - 3 + 50);
+    w.check_nobody_serves();
     w.finish()
 }
 
@@ -88,11 +93,10 @@ fun false_accusation_is_refuted() {
     assert_eq!(w.state(0), 3);
     // Bond 20: three jurors of 5, 5 burned.
     assert_eq!(w.burned(), 5);
-    w.attest_all(0);
-    w.settle(0);
+    w.accept(0);
     assert_eq!(w.state(0), 7);
     assert_eq!(w.claim(0, world::contributor(0)), 1_100);
-    assert_no_seat_in_use(&mut w);
+    w.check_nobody_serves();
     w.finish()
 }
 
@@ -120,7 +124,7 @@ fun no_majority_is_redrawn_then_undecided() {
     assert_eq!(w.credit_of(0, world::accuser()), 20);
     assert_eq!(w.claim(0, world::contributor(0)), 100);
     assert_eq!(w.burned(), 0);
-    assert_no_seat_in_use(&mut w);
+    w.check_nobody_serves();
     w.finish()
 }
 
@@ -134,9 +138,8 @@ fun silent_juror_is_penalized() {
     // Ten juror fees from the silent one, and 10 of the bond.
     assert_eq!(w.burned(), 50 + 10);
     assert_eq!(w.state(0), 3);
-    w.attest_all(0);
-    w.settle(0);
-    assert_no_seat_in_use(&mut w);
+    w.accept(0);
+    w.check_nobody_serves();
     w.finish()
 }
 
@@ -171,7 +174,7 @@ fun nobody_joins() {
     w.pass(1_000);
     w.close_joining();
     assert_eq!(w.phase(), 6);
-    assert_eq!(w.reclaim(), 4 * 1_026 + 6 + 50);
+    assert_eq!(w.reclaim(), 4 * 1_062 + 6 + 50);
     w.finish()
 }
 
@@ -205,7 +208,7 @@ fun contributor_never_opens() {
     assert_eq!(w.reason(0), 3);
     assert_eq!(w.burned(), 100);
     assert_eq!(w.claim(0, world::crank()), 6);
-    assert_no_seat_in_use(&mut w);
+    w.check_nobody_serves();
     w.finish()
 }
 
@@ -225,8 +228,11 @@ fun half_attested_work_is_undecided() {
     w.attest(0, 1, 1);
     w.attest(0, 0, 1);
     w.pass(1_000);
+    w.replace(0);
+    w.pass(1_000);
     w.settle(0);
     assert_eq!(w.state(0), 11);
+    assert_eq!(w.reason(0), 5);
     let (idle, done) = (w.seat_verifier(0, 0), w.seat_verifier(0, 1));
     assert_eq!(w.credit_of(0, idle), 0);
     assert_eq!(w.credit_of(0, done), 10);
@@ -282,15 +288,4 @@ fun disagree(w: &mut world::World) {
     w.jury_reveal(0, 2, world::chain(5));
     w.pass(1_000);
     w.resolve(0)
-}
-
-fun assert_no_seat_in_use(w: &mut world::World) {
-    w.next(world::crank());
-    let pool = w.pool();
-    let mut i = 0;
-    while (i < pool.seat_count()) {
-        assert_eq!(pool.seat_in_use(i), 0);
-        i = i + 1;
-    };
-    sui::test_scenario::return_shared(pool)
 }

@@ -7,8 +7,7 @@ use walrusd::{settlement, world};
 #[test, expected_failure(abort_code = settlement::EAlreadyEnded)]
 fun settle_twice() {
     let mut w = world::opened(1);
-    w.attest_all(0);
-    w.settle(0);
+    w.accept(0);
     w.settle(0);
     abort
 }
@@ -48,8 +47,33 @@ fun settle_in_the_grace() {
 
 #[test, expected_failure(abort_code = settlement::ETooEarly)]
 fun settle_one_moment_early() {
-    let mut w = world::opened(1);
+    let mut w = world::replaced();
     w.pass(999);
+    w.settle(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = settlement::ETooEarly)]
+fun settle_before_silent_seats_are_replaced() {
+    let mut w = world::opened(1);
+    w.pass(10_000);
+    w.settle(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = settlement::ETooEarly)]
+fun settle_before_the_lot_is_drawn() {
+    let mut w = world::opened(1);
+    w.attest_all(0);
+    w.pass(10_000);
+    w.settle(0);
+    abort
+}
+
+#[test, expected_failure(abort_code = settlement::ETooEarly)]
+fun settle_while_the_audit_waits() {
+    let mut w = world::selected(false);
+    w.pass(1_999);
     w.settle(0);
     abort
 }
@@ -64,8 +88,7 @@ fun claim_nothing() {
 #[test, expected_failure(abort_code = settlement::ENothingToClaim)]
 fun claim_twice() {
     let mut w = world::opened(1);
-    w.attest_all(0);
-    w.settle(0);
+    w.accept(0);
     w.claim(0, world::contributor(0));
     w.claim(0, world::contributor(0));
     abort

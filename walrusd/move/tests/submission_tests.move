@@ -162,6 +162,77 @@ fun commitment_to_the_identity() {
 }
 
 #[test, expected_failure(abort_code = submission::ENotContributor)]
+fun abort_by_another() {
+    let mut w = world::training(2);
+    w.commit_abort_with(0, world::contributor(1), 1, world::digest(), vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = task::EWrongPhase)]
+fun abort_after_the_draw() {
+    let mut w = world::training(2);
+    w.commit(0);
+    w.pass(1_000);
+    w.draw();
+    w.commit_abort_with(1, world::contributor(1), 1, world::digest(), vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EWrongState)]
+fun abort_what_was_committed() {
+    let mut w = world::committed(1);
+    w.commit_abort_with(0, world::contributor(0), 1, world::digest(), vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadDigest)]
+fun short_trace_root_of_an_abort() {
+    let mut w = world::training(1);
+    w.commit_abort_with(0, world::contributor(0), 1, b"short", vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadAbort)]
+fun abort_before_the_plan() {
+    let mut w = world::training(1);
+    w.commit_abort_with(0, world::contributor(0), 0, world::digest(), vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadAbort)]
+fun abort_beyond_the_plan() {
+    let mut w = world::training(1);
+    w.commit_abort_with(0, world::contributor(0), 5, world::digest(), vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadLeafZero)]
+fun abort_with_too_many_leaves() {
+    let mut w = world::training(1);
+    let leaves = w.leaves(0);
+    let root = walrusd::merkle::compute_root(&leaves);
+    let path = world::compute_path(&leaves, 0);
+    w.commit_abort_with(0, world::contributor(0), 2, root, path);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadAbort)]
+fun cost_of_an_abort() {
+    let mut w = world::opened_abort(2);
+    w.report(0, 0);
+    w.open_costing(0, 1, vector[]);
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadAbort)]
+fun blinding_of_an_abort() {
+    let mut w = world::opened_abort(2);
+    w.report(0, 0);
+    w.open_costing(0, 0, world::digest());
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::ENotContributor)]
 fun open_by_another() {
     let mut w = world::seated(1);
     w.open_with(0, @0x1, world::digest(), vector[b"a", b"b"], world::digest());

@@ -93,10 +93,8 @@ fun aggregate_before_settlement() {
 #[test, expected_failure(abort_code = task::ETooFewAccepted)]
 fun aggregate_of_two() {
     let mut w = world::opened(2);
-    w.attest_all(0);
-    w.settle(0);
-    w.attest_all(1);
-    w.settle(1);
+    w.accept(0);
+    w.accept(1);
     w.record_aggregate(world::digest());
     abort
 }

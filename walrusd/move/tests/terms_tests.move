@@ -211,3 +211,39 @@ fun audit_exactly_balanced() {
     w.open_task();
     abort
 }
+
+#[test, expected_failure(abort_code = terms::EAuditTooWeak)]
+fun seat_that_cannot_pay_for_its_silence() {
+    let mut w = world::new();
+    // Ten fees of 10 are more than 99; with one segment a seat the audit is strong enough.
+    let mut numbers = world::numbers_with(7, 99);
+    *(&mut numbers[13]) = 1;
+    *(&mut numbers[16]) = 10_000;
+    w.set_terms(world::terms_of(numbers));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EAuditTooWeak)]
+fun juror_that_cannot_pay_for_its_silence() {
+    let mut w = world::new();
+    let mut numbers = world::numbers_with(4, 101);
+    *(&mut numbers[5]) = 323;
+    *(&mut numbers[8]) = 303;
+    w.set_terms(world::terms_of(numbers));
+    w.open_task();
+    abort
+}
+
+#[test]
+fun stake_of_exactly_ten_fees() {
+    let mut w = world::new();
+    let mut numbers = world::numbers_with(4, 100);
+    *(&mut numbers[5]) = 320;
+    *(&mut numbers[8]) = 300;
+    w.set_terms(world::terms_of(numbers));
+    w.open_task();
+    // Four times (reward 1000 + 2 fees of 10 + two juries of 3 times 100 + 4 tips of 3).
+    assert!(w.task_holdings() == vector[4 * 1_632, 50, 6, 0]);
+    w.finish()
+}

@@ -104,8 +104,7 @@ fun a_running_task_is_taken_over() {
     w.migrate_market();
     assert!(w.allowed() == vector[1]);
     w.migrate_all();
-    w.pass(100_000);
-    w.settle(0);
+    w.accept(0);
     w.finish()
 }
 

@@ -17,9 +17,11 @@ use sui::{
 };
 use walrusd::{
     attestation,
+    audit,
     committee,
     credit,
     dataset::{Self, Dataset, KeyRequest},
+    dispute,
     jury,
     market::{Self, AdminCap, Market},
     merkle,
@@ -43,7 +45,9 @@ const CHAIN_ID: vector<u8> = x"c100000000000000000000000000000000000000000000000
 const KEY: vector<u8> = x"4e00000000000000000000000000000000000000000000000000000000000000";
 const DIGEST: vector<u8> = x"d100000000000000000000000000000000000000000000000000000000000000";
 const SALT: vector<u8> = x"5a00000000000000000000000000000000000000000000000000000000000000";
-const SEGMENTS: u64 = 5;
+const ZEROS: vector<u8> = x"0000000000000000000000000000000000000000000000000000000000000000";
+const FAULT: vector<u8> = x"0100000000000000000000000000000000000000000000000000000000000000";
+const SEGMENTS: u64 = 4;
 const WINDOW: u64 = 1_000;
 
 public struct World {
@@ -53,6 +57,8 @@ public struct World {
     submissions: vector<ID>,
     /// The segment that contributors forge; 0 for none.
     forged: u64,
+    /// The segment in which contributors say that the plan ends; 0 for none.
+    aborted: u64,
     /// The dataset request of the last `grant`.
     request: Option<ID>,
 }
@@ -76,6 +82,7 @@ public fun new(): World {
         terms: default_terms(),
         submissions: vector[],
         forged: 0,
+        aborted: 0,
         request: option::none(),
     };
     self.create_market(CHAIN_ID, 200);
@@ -137,16 +144,66 @@ public fun opened(count: u64): World {
     self
 }
 
+/// One opened submission of a task with these terms.
+public fun opened_with(terms: Terms): World { opened_from(new(), terms, 0) }
+
 /// One opened submission whose contributor forged segment 3.
-public fun opened_forgery(): World {
-    let mut self = joined(1);
-    self.forged = 3;
+public fun opened_forgery(): World { opened_forgery_with(default_terms()) }
+
+public fun opened_forgery_with(terms: Terms): World { opened_from(new(), terms, 3) }
+
+fun opened_from(mut self: World, terms: Terms, forged: u64): World {
+    self.terms = terms;
+    self.forged = forged;
+    self.open_task();
+    self.join_many(1);
     self.pass(WINDOW);
     self.close_joining();
     self.commit(0);
     self.draw();
     self.seat(0);
     self.open(0);
+    self
+}
+
+/// One opened submission whose contributor says that the plan ends in a segment.
+public fun opened_abort(segment: u64): World {
+    let mut self = joined(1);
+    self.aborted = segment;
+    self.pass(WINDOW);
+    self.close_joining();
+    self.commit_abort(0);
+    self.draw();
+    self.seat(0);
+    self.open(0);
+    self
+}
+
+/// One opened submission of which a seat reported the first opening.
+public fun reopened(): World {
+    let mut self = opened(1);
+    self.report(0, 0);
+    self.open(0);
+    self
+}
+
+/// One opened submission of which one seat attested, and the other, seat 1, was replaced.
+public fun replaced(): World {
+    let mut self = opened(1);
+    self.attest(0, 0, 0);
+    self.attest(0, 0, 1);
+    self.pass(WINDOW);
+    self.replace(0);
+    self
+}
+
+/// One attested submission whose contributor forged segment 3, if it `is_forged`, before an audit of
+/// that segment.
+public fun selected(is_forged: bool): World {
+    let mut self = if (is_forged) opened_forgery() else opened(1);
+    self.attest_all(0);
+    self.draw_audit(0);
+    self.steer_to(0, 3);
     self
 }
 
@@ -182,6 +239,8 @@ public fun admin(): address { ADMIN }
 public fun digest(): vector<u8> { DIGEST }
 public fun key(): vector<u8> { KEY }
 public fun salt(): vector<u8> { SALT }
+public fun fault(): vector<u8> { FAULT }
+public fun sound(): vector<u8> { ZEROS }
 public fun chain_id(): vector<u8> { CHAIN_ID }
 public fun zero_point(): vector<u8> {
     let mut bytes = vector[];
@@ -214,19 +273,22 @@ public fun terms_of(n: vector<u64>): Terms {
 public fun default_terms(): Terms { terms_of(default_numbers()) }
 
 /// The default terms but for one number.
-public fun terms_with(index: u64, value: u64): Terms {
+public fun terms_with(index: u64, value: u64): Terms { terms_of(numbers_with(index, value)) }
+
+public fun numbers_with(index: u64, value: u64): vector<u64> {
     let mut numbers = default_numbers();
-    numbers.remove(index);
-    let mut tail = vector[];
-    while (numbers.length() > index) tail.push_back(numbers.pop_back());
-    numbers.push_back(value);
-    while (!tail.is_empty()) numbers.push_back(tail.pop_back());
-    terms_of(numbers)
+    *(&mut numbers[index]) = value;
+    numbers
 }
 
 public fun scenario(self: &mut World): &mut Scenario { &mut self.scenario }
 public fun clock(self: &World): &Clock { &self.clock }
 public fun set_terms(self: &mut World, terms: Terms) { self.terms = terms }
+public fun set_aborted(self: &mut World, segment: u64) { self.aborted = segment }
+public fun set_forged(self: &mut World, segment: u64) { self.forged = segment }
+fun segments(self: &World): u64 {
+    if (self.aborted == 0) self.terms.segments() else self.aborted
+}
 public fun pass(self: &mut World, ms: u64) { self.clock.increment_for_testing(ms) }
 public fun submission_id(self: &World, i: u64): ID { self.submissions[i] }
 
@@ -247,6 +309,48 @@ public fun cap_of(self: &World, who: address): VerifierCap {
 }
 public fun coin(self: &mut World, amount: u64): Coin<SUI> {
     coin::mint_for_testing(amount, self.scenario.ctx())
+}
+
+/// Everything that tasks, submissions and the pool hold. What is burned leaves it.
+public fun held(self: &mut World): u64 {
+    let mut total = sum(self.task_holdings());
+    let mut i = 0;
+    while (i < self.submissions.length()) {
+        total = total + sum(self.holdings(i));
+        i = i + 1;
+    };
+    self.next(CRANK);
+    let pool = self.pool();
+    total = total + pool.stakes();
+    ts::return_shared(pool);
+    total
+}
+
+/// Nothing was made or lost since everything held `before`: what is not held any more was burned.
+public fun check_conserved(self: &mut World, before: u64) {
+    assert!(self.held() + self.burned() == before)
+}
+
+/// No seat of the pool serves on anything.
+public fun check_nobody_serves(self: &mut World) {
+    self.next(CRANK);
+    let pool = self.pool();
+    let mut i = 0;
+    while (i < pool.seat_count()) {
+        assert!(pool.seat_in_use(i) == 0);
+        i = i + 1;
+    };
+    ts::return_shared(pool)
+}
+
+fun sum(amounts: vector<u64>): u64 {
+    let mut total = 0;
+    let mut i = 0;
+    while (i < amounts.length()) {
+        total = total + amounts[i];
+        i = i + 1;
+    };
+    total
 }
 
 /// What the burn address received since the last look.
@@ -574,6 +678,32 @@ public fun commit_with(
     ts::return_shared(submission)
 }
 
+public fun commit_abort(self: &mut World, i: u64) {
+    let leaves = self.leaves(i);
+    let (root, path) = (merkle::compute_root(&leaves), compute_path(&leaves, 0));
+    let segment = self.aborted;
+    self.commit_abort_with(i, contributor(i), segment, root, path)
+}
+
+public fun commit_abort_with(
+    self: &mut World,
+    i: u64,
+    who: address,
+    segment: u64,
+    trace_root: vector<u8>,
+    path: vector<vector<u8>>,
+) {
+    self.next(who);
+    let (market, mut task, mut submission) = (self.market(), self.task(), self.submission(i));
+    submission::commit_abort(
+        &market, &mut task, &mut submission, segment, 2, 3, trace_root, path, &self.clock,
+        self.scenario.ctx(),
+    );
+    ts::return_shared(market);
+    ts::return_shared(task);
+    ts::return_shared(submission)
+}
+
 public fun open_many(self: &mut World, count: u64) {
     let mut i = 0;
     while (i < count) {
@@ -583,7 +713,12 @@ public fun open_many(self: &mut World, count: u64) {
 }
 
 public fun open(self: &mut World, i: u64) {
-    self.open_with(i, contributor(i), DIGEST, vector[b"one", b"two"], DIGEST)
+    if (self.aborted == 0) self.open_costing(i, 14, DIGEST)
+    else self.open_costing(i, 0, vector[])
+}
+
+public fun open_costing(self: &mut World, i: u64, cost: u64, blinding: vector<u8>) {
+    self.open_as(i, contributor(i), DIGEST, vector[b"one", b"two"], cost, blinding)
 }
 
 public fun open_with(
@@ -594,10 +729,22 @@ public fun open_with(
     envelopes: vector<vector<u8>>,
     blinding: vector<u8>,
 ) {
+    self.open_as(i, who, digest, envelopes, 14, blinding)
+}
+
+fun open_as(
+    self: &mut World,
+    i: u64,
+    who: address,
+    digest: vector<u8>,
+    envelopes: vector<vector<u8>>,
+    cost: u64,
+    blinding: vector<u8>,
+) {
     self.next(who);
     let (market, mut task, mut submission) = (self.market(), self.task(), self.submission(i));
     submission::open(
-        &market, &mut task, &mut submission, 13, digest, DIGEST, envelopes, 14, blinding,
+        &market, &mut task, &mut submission, 13, digest, DIGEST, envelopes, cost, blinding,
         &self.clock, self.scenario.ctx(),
     );
     ts::return_shared(market);
@@ -660,6 +807,58 @@ public fun seat(self: &mut World, i: u64) {
     ts::return_shared(submission)
 }
 
+public fun replace(self: &mut World, i: u64) {
+    self.next(CRANK);
+    let (market, mut task) = (self.market(), self.task());
+    let (mut pool, mut submission) = (self.pool(), self.submission(i));
+    let ctx = self.scenario.ctx();
+    committee::replace(&market, &mut task, &mut pool, &mut submission, &self.clock, ctx);
+    ts::return_shared(market);
+    ts::return_shared(task);
+    ts::return_shared(pool);
+    ts::return_shared(submission)
+}
+
+public fun report(self: &mut World, i: u64, seat: u64) {
+    let who = self.seat_verifier(i, seat);
+    self.report_as(i, who, seat)
+}
+
+public fun report_as(self: &mut World, i: u64, who: address, seat: u64) {
+    self.next(who);
+    let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
+    let cap = self.cap_of(who);
+    attestation::report(&market, &task, &mut submission, &cap, seat, &self.clock);
+    self.scenario.return_to_sender(cap);
+    ts::return_shared(market);
+    ts::return_shared(task);
+    ts::return_shared(submission)
+}
+
+/// Stake in the pool of each seat of a committee.
+public fun seat_stakes(self: &mut World, i: u64): vector<u64> {
+    self.next(CRANK);
+    let (pool, submission) = (self.pool(), self.submission(i));
+    let indices = submission.seat_pool_indices();
+    let mut stakes = vector[];
+    let mut seat = 0;
+    while (seat < indices.length()) {
+        stakes.push_back(pool.seat_stake(indices[seat]));
+        seat = seat + 1;
+    };
+    ts::return_shared(pool);
+    ts::return_shared(submission);
+    stakes
+}
+
+public fun seat_slot(self: &mut World, i: u64, seat: u64): u64 {
+    self.next(CRANK);
+    let submission = self.submission(i);
+    let slot = submission.seat_slot(seat);
+    ts::return_shared(submission);
+    slot
+}
+
 public fun seat_verifier(self: &mut World, i: u64, seat: u64): address {
     self.next(CRANK);
     let submission = self.submission(i);
@@ -677,19 +876,21 @@ public fun attest_all(self: &mut World, i: u64) {
 
 public fun attest(self: &mut World, i: u64, seat: u64, position: u64) {
     let who = self.seat_verifier(i, seat);
-    self.attest_as(i, who, seat, position, seat)
+    let slot = self.seat_slot(i, seat);
+    self.attest_as(i, who, seat, position, slot)
 }
 
 /// Reveals the digest of `slot` under the name of `seat`.
 public fun attest_as(self: &mut World, i: u64, who: address, seat: u64, position: u64, slot: u64) {
-    let segment = self.dealt_segment(i, (seat * 2 + position) % SEGMENTS);
+    let segment = self.dealt_segment(i, seat * 2 + position);
     let leaves = self.leaves(i);
     let ctx = self.trace_ctx(i);
     let chain = self.chain_of(segment);
     let digest = protocol::compute_work_digest(ctx, segment, slot, chain);
     let slot_path = compute_path(&slots(ctx, segment, chain), slot);
     let trace_path = compute_path(&leaves, segment);
-    self.attest_with(i, who, seat, position, digest, slot_path, state_root(segment), trace_path)
+    let state_root = self.state_of(segment);
+    self.attest_with(i, who, seat, position, digest, slot_path, state_root, trace_path)
 }
 
 public fun attest_with(
@@ -722,6 +923,11 @@ public fun challenge(self: &mut World, i: u64, index: u64) {
     self.challenge_with(i, ACCUSER, 1, index, index, 20)
 }
 
+/// Claims a fault in something else than a segment.
+public fun challenge_kind(self: &mut World, i: u64, who: address, kind: u8, index: u64) {
+    self.challenge_at(i, who, kind, index, 0, vector[], vector[], 20)
+}
+
 /// Accuses segment `index` with the leaf and path of segment `shown`.
 public fun challenge_with(
     self: &mut World,
@@ -734,12 +940,43 @@ public fun challenge_with(
 ) {
     let leaves = self.leaves(i);
     let path = compute_path(&leaves, shown);
-    let commitment = self.accuser_commitment(i, who, index);
+    let found = self.place_of(i, index);
+    let place = if (found.is_some()) found.destroy_some() else 0;
+    self.challenge_at(i, who, kind, index, place, leaves[shown], path, bond)
+}
+
+public fun challenge_at(
+    self: &mut World,
+    i: u64,
+    who: address,
+    kind: u8,
+    index: u64,
+    place: u64,
+    leaf: vector<u8>,
+    path: vector<vector<u8>>,
+    bond: u64,
+) {
+    let commitment = self.accuser_commitment(i, who, kind, index);
+    self.challenge_committing(i, who, kind, index, place, leaf, path, commitment, bond)
+}
+
+public fun challenge_committing(
+    self: &mut World,
+    i: u64,
+    who: address,
+    kind: u8,
+    index: u64,
+    place: u64,
+    leaf: vector<u8>,
+    path: vector<vector<u8>>,
+    commitment: vector<u8>,
+    bond: u64,
+) {
     self.next(who);
     let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
     let bond = self.coin(bond);
     jury::challenge(
-        &market, &task, &mut submission, kind, index, leaves[shown], path, commitment, bond,
+        &market, &task, &mut submission, kind, index, place, leaf, path, commitment, bond,
         &self.clock, self.scenario.ctx(),
     );
     ts::return_shared(market);
@@ -747,11 +984,66 @@ public fun challenge_with(
     ts::return_shared(submission)
 }
 
-/// The accuser, like the jurors, finds the honest value.
-fun accuser_commitment(self: &World, i: u64, who: address, index: u64): vector<u8> {
+/// The accuser finds the honest value of a segment, and a fault in anything else.
+fun accuser_commitment(self: &World, i: u64, who: address, kind: u8, index: u64): vector<u8> {
     let challenge =
-        protocol::compute_challenge_id(self.submissions[i].to_address(), 1, index, 0);
-    protocol::compute_jury_commitment(challenge, who, chain(index), state_root(index), SALT)
+        protocol::compute_challenge_id(self.submissions[i].to_address(), kind, index, 0);
+    let is_segment = kind == dispute::segment();
+    let chain = if (is_segment) chain(index) else FAULT;
+    let state_root = if (is_segment) state_root(index) else ZEROS;
+    protocol::compute_jury_commitment(challenge, who, chain, state_root, SALT)
+}
+
+/// A place of the deal that holds a segment; none if nobody was dealt it.
+public fun place_of(self: &mut World, i: u64, segment: u64): Option<u64> {
+    let mut place = 0;
+    while (place < 4) {
+        if (self.dealt_segment(i, place) == segment) return option::some(place);
+        place = place + 1;
+    };
+    option::none()
+}
+
+/// As if juries had refuted `count` more challenges.
+public fun add_verdicts(self: &mut World, i: u64, count: u64) {
+    self.next(CRANK);
+    let mut submission = self.submission(i);
+    submission.add_verdicts_for_testing(count);
+    ts::return_shared(submission)
+}
+
+/// What an honest juror finds beside the chain.
+fun case_root(self: &mut World, i: u64): vector<u8> {
+    self.next(CRANK);
+    let submission = self.submission(i);
+    let dispute = submission.dispute();
+    let root = if (dispute.is_about_segment()) self.state_of(dispute.index()) else ZEROS;
+    ts::return_shared(submission);
+    root
+}
+
+/// Draws and seats a jury of which every member reveals `chain`, and counts it once the accuser's
+/// window is over.
+public fun judge(self: &mut World, i: u64, chain: vector<u8>) {
+    self.draw_jury(i);
+    self.seat_jury(i);
+    self.vote(i, chain);
+    self.pass(WINDOW);
+    self.resolve(i)
+}
+
+/// Every juror commits to `chain` and reveals it.
+public fun vote(self: &mut World, i: u64, chain: vector<u8>) {
+    let mut juror = 0;
+    while (juror < 3) {
+        self.jury_commit(i, juror, chain);
+        juror = juror + 1;
+    };
+    let mut juror = 0;
+    while (juror < 3) {
+        self.jury_reveal(i, juror, chain);
+        juror = juror + 1;
+    }
 }
 
 public fun draw_jury(self: &mut World, i: u64) {
@@ -800,15 +1092,16 @@ public fun jury_commit_all(self: &mut World, i: u64) {
     self.jury_commit(i, 2, chain(3))
 }
 
-/// Commits to a work chain for segment 3, with the honest state root.
+/// Commits to a work chain, with the honest state root.
 public fun jury_commit(self: &mut World, i: u64, juror: u64, chain: vector<u8>) {
     let who = self.juror(i, juror);
+    let state_root = self.case_root(i);
     self.next(who);
     let submission = self.submission(i);
     let challenge = submission.dispute().challenge();
     ts::return_shared(submission);
     let commitment =
-        protocol::compute_jury_commitment(challenge, who, chain, state_root(3), SALT);
+        protocol::compute_jury_commitment(challenge, who, chain, state_root, SALT);
     self.jury_commit_with(i, who, juror, commitment)
 }
 
@@ -848,11 +1141,12 @@ public fun jury_reveal_as(
     chain: vector<u8>,
     salt: vector<u8>,
 ) {
+    let state_root = self.case_root(i);
     self.next(who);
     let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
     let cap = self.cap_of(who);
     jury::jury_reveal(
-        &market, &task, &mut submission, &cap, juror, chain, state_root(3), salt, &self.clock,
+        &market, &task, &mut submission, &cap, juror, chain, state_root, salt, &self.clock,
     );
     self.scenario.return_to_sender(cap);
     ts::return_shared(market);
@@ -863,11 +1157,12 @@ public fun jury_reveal_as(
 public fun accuser_reveal(self: &mut World, i: u64) { self.accuser_reveal_as(i, ACCUSER, chain(3)) }
 
 public fun accuser_reveal_as(self: &mut World, i: u64, who: address, chain: vector<u8>) {
+    let state_root = self.case_root(i);
     self.next(who);
     let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
     let ctx = self.scenario.ctx();
     jury::accuser_reveal(
-        &market, &task, &mut submission, chain, state_root(3), SALT, &self.clock, ctx,
+        &market, &task, &mut submission, chain, state_root, SALT, &self.clock, ctx,
     );
     ts::return_shared(market);
     ts::return_shared(task);
@@ -886,7 +1181,59 @@ public fun resolve(self: &mut World, i: u64) {
     ts::return_shared(submission)
 }
 
+// === Audit ===
+
+public fun draw_audit(self: &mut World, i: u64) {
+    self.next(CRANK);
+    let (market, task) = (self.market(), self.task());
+    let (mut submission, random) = (self.submission(i), self.scenario.take_shared());
+    let ctx = self.scenario.ctx();
+    audit::draw_audit_for_testing(&market, &task, &mut submission, &random, &self.clock, ctx);
+    ts::return_shared(market);
+    ts::return_shared(task);
+    ts::return_shared(submission);
+    ts::return_shared(random)
+}
+
+/// As if the lot had fallen on `segment`; 0 for none.
+public fun steer_to(self: &mut World, i: u64, segment: u64) {
+    self.next(CRANK);
+    let (task, mut submission) = (self.task(), self.submission(i));
+    let mut n = 0u64;
+    loop {
+        submission.set_audit_beacon_for_testing(sha2_256(bcs::to_bytes(&n)));
+        if (audit::segment_for_testing(&task, &submission) == segment) break;
+        n = n + 1;
+    };
+    ts::return_shared(task);
+    ts::return_shared(submission)
+}
+
+/// Brings the segment on which the lot fell before a jury, by anybody.
+public fun audit(self: &mut World, i: u64, segment: u64) {
+    let leaves = self.leaves(i);
+    let path = compute_path(&leaves, segment);
+    self.audit_with(i, leaves[segment], path)
+}
+
+public fun audit_with(self: &mut World, i: u64, leaf: vector<u8>, path: vector<vector<u8>>) {
+    self.next(CRANK);
+    let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
+    audit::audit(&market, &task, &mut submission, leaf, path, &self.clock);
+    ts::return_shared(market);
+    ts::return_shared(task);
+    ts::return_shared(submission)
+}
+
 // === Settlement ===
+
+/// Ends an opened submission that everybody attests and no audit looks at.
+public fun accept(self: &mut World, i: u64) {
+    self.attest_all(i);
+    self.draw_audit(i);
+    self.steer_to(i, 0);
+    self.settle(i)
+}
 
 public fun settle(self: &mut World, i: u64) {
     self.next(CRANK);
@@ -920,6 +1267,11 @@ fun chain_of(self: &World, segment: u64): vector<u8> {
     if (segment == self.forged) sha2_256(b"forged") else chain(segment)
 }
 
+/// The last leaf of a trace whose replay ends early has no state.
+fun state_of(self: &World, segment: u64): vector<u8> {
+    if (segment == self.aborted) ZEROS else state_root(segment)
+}
+
 /// What submission `i` is bound to; known once joining has closed.
 public fun trace_ctx(self: &mut World, i: u64): vector<u8> {
     self.next(CRANK);
@@ -936,10 +1288,10 @@ public fun leaves(self: &mut World, i: u64): vector<vector<u8>> {
     let ctx = self.trace_ctx(i);
     let mut leaves = vector[protocol::compute_leaf_zero(DIGEST)];
     let mut segment = 1;
-    while (segment <= SEGMENTS) {
+    while (segment <= self.segments()) {
         let slot_root =
             protocol::compute_slot_root(ctx, segment, 2, self.chain_of(segment));
-        leaves.push_back(protocol::compute_leaf(segment, state_root(segment), slot_root));
+        leaves.push_back(protocol::compute_leaf(segment, self.state_of(segment), slot_root));
         segment = segment + 1;
     };
     leaves
@@ -950,7 +1302,8 @@ public fun dealt_segment(self: &mut World, i: u64, place: u64): u64 {
     let task = self.task();
     let seed = protocol::compute_deal_seed(task.beacon(), self.submissions[i].to_address());
     ts::return_shared(task);
-    walrusd::dealing::compute_dealt_segment(&seed, SEGMENTS, place)
+    let segments = self.segments();
+    walrusd::dealing::compute_dealt_segment(&seed, segments, place % segments)
 }
 
 fun slots(ctx: vector<u8>, segment: u64, chain: vector<u8>): vector<vector<u8>> {
