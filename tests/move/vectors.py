@@ -163,6 +163,7 @@ def generate_object_tests() -> str:
     dispute = objects.Dispute(
         kind=1,
         index=9,
+        place=6,
         round=0,
         challenge=protocol.compute_challenge_id(submission, 1, 9, 0),
         phase=2,
@@ -178,9 +179,9 @@ def generate_object_tests() -> str:
         drawn_ms=71,
         jurors=[juror],
     )
-    parts = f"@0x{submission.hex()}, 1, 9, 4, @{accuser}, {_hex(commitment)}, {_hex(leaf)}, 70"
+    parts = f"@0x{submission.hex()}, 1, 9, 6, 4, @{accuser}, {_hex(commitment)}, {_hex(leaf)}, 70"
     credit = objects.Credit(accuser, 42)
-    seat = objects.CommitteeSeat(3, accuser, leaf, 0, 0)
+    seat = objects.CommitteeSeat(3, accuser, leaf, 5, 0, 0)
     tests = [
         _test(
             "terms",
@@ -223,7 +224,7 @@ def generate_object_tests() -> str:
         _test(
             "committee_seat",
             [
-                f"let seat = submission::new_seat(3, @{accuser}, {_hex(leaf)})",
+                f"let seat = submission::new_seat(3, @{accuser}, {_hex(leaf)}, 5)",
                 f"assert!(bcs::to_bytes(&seat) == {_hex(seat.to_bcs())})",
             ],
         ),
@@ -272,6 +273,10 @@ def generate_hash_tests() -> str:
         "challenge": (
             f"compute_challenge_id({address_a}, 1, 77, 1)",
             protocol.compute_challenge_id(a, 1, 77, 1),
+        ),
+        "audit_digest": (
+            f"compute_audit_digest({_hex(a)}, {address_b})",
+            hash_tagged(Tag.AUDIT, a, b),
         ),
         "jury_commitment": (
             f"compute_jury_commitment({_hex(a)}, {address_b}, {_hex(c)}, {_hex(d)}, {_hex(e)})",
