@@ -31,7 +31,8 @@ const AUDIT_CONFIRMED: u8 = 11;
 
 // === Package Functions ===
 
-/// Every dealt segment is attested and the audit passed: stake and reward to the contributor, fees to the seats.
+/// Every dealt segment is attested and no audit waits: stake and reward to the contributor, fees to
+/// the seats.
 public(package) fun accept(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -212,7 +213,7 @@ fun leave_undecided(
     finish(task, pool, submission, submission::undecided(), reason, stake, now, ctx)
 }
 
-/// Credits the stake to the contributor, less what opening late cost, and returns how much that was.
+/// Credits the stake to the contributor, less what opening late cost; returns how much that is.
 fun return_stake(submission: &mut Submission): u64 {
     let contributor = submission.contributor();
     let amount = submission.stake() - submission.late_fee();

@@ -3,7 +3,14 @@
 module walrusd::penalty;
 
 use sui::balance;
-use walrusd::{credit, dispute::Dispute, node::VerifierPool, submission::Submission, task::Task, trace};
+use walrusd::{
+    credit,
+    dispute::Dispute,
+    node::VerifierPool,
+    submission::Submission,
+    task::Task,
+    trace
+};
 
 // === Package Functions ===
 

@@ -1,5 +1,5 @@
 /// What follows from a jury's count. For a segment the contract itself rebuilds the leaf from the
-/// majority's value and compares it with the committed one; about anything else the value is a word.
+/// majority's value and compares it with the committed one; of anything else the value is a word.
 module walrusd::verdict;
 
 use walrusd::{
