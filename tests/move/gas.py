@@ -113,8 +113,9 @@ class MeteredBazaar(OracleBazaar):
 
 
 def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
-    """Estimate every entry point in one task with a dispute, then an upgrade."""
+    """Estimate every entry point in one task with a dispute and an audit, then an upgrade."""
     m = world or MeteredBazaar()
+    claim_abort(m)
     submissions = m.opened(4)
     first = submissions[0]
     m.call("submission::reseal", "contributor 0", m.market, first, "0x7", bytes(120))
@@ -124,9 +125,13 @@ def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
     m.vote(first, [honest] * 5)
     m.accuser_reveal(first, honest)
     m.resolve(first)
-    for each in m.of_type(Submission):
-        m.attest_all(each)
-        m.settle(each)
+    replace_and_report(m, first)
+    m.draw_audit(first, selected=True)
+    m.audit(first)
+    m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
+    m.settle(first)
+    for each in m.of_type(Submission)[1:]:
+        m.accept(each)
     m.claim(first, "contributor 0")
     args = bytes(32), bytes(32), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
@@ -149,6 +154,23 @@ def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
     m.call("node::create_market", "admin", m.admin_cap, bytes(32), "0x5", *params)
     migrate_everything(m, first, request)
     return sorted(m.estimates.values())
+
+
+def claim_abort(m: MeteredBazaar) -> None:
+    """Claim in a task of its own that the plan cannot be carried out."""
+    submission, *_ = m.training(1)
+    m.commit_abort(submission)
+
+
+def replace_and_report(m: MeteredBazaar, submission: Submission) -> None:
+    """Let one seat be silent until it is replaced, and its substitute ask for another opening."""
+    for seat in range(1, m.task.terms.committee):
+        m.attest_seat(submission, seat)
+    m.now += m.task.terms.verify_ms
+    m.replace(submission)
+    m.report(submission, 0)
+    m.open(submission)
+    m.attest_seat(submission, 0)
 
 
 def migrate_everything(m: MeteredBazaar, submission: Submission, request: KeyRequest) -> None:

@@ -13,12 +13,13 @@ from functools import partial
 from typing import Any
 
 from tests.contract import walk, work
-from tests.contract.market import TERMS, VERIFIERS
+from tests.contract.market import FAULT, SOUND, TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
+from tests.contract.work import Replay
 from tests.contract.world import FUNCTION, address, digest, has_object_id
-from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierPool
+from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
-from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
 from walrusd.crypto import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move_env import (
@@ -49,9 +50,14 @@ USUAL = (
     "draw",
     "seat",
     "open",
+    "report",
     "attest",
     "attest_everything",
+    "replace",
+    "draw_audit",
+    "audit",
     "challenge",
+    "accuse",
     "draw_jury",
     "seat_jury",
     "jury_commit",
@@ -69,10 +75,22 @@ USUAL = (
     "meet_deadline",
     "meet_deadline",
 )
+ROUNDS = (
+    "challenge_round",
+    "audit_round",
+    "audit_round",
+    "replace_round",
+    "report_round",
+    "late_round",
+)
+"""How whole parts of a submission's life go, before single steps are taken."""
+
 TERMS_CHOICES = (
     {},
     {"weights_rule": 1},
     {"committee": 1, "jury": 1, "segments_per_seat": 3},
+    {"segments": 3, "audit_bps": 10_000},
+    {"segments": 5, "publisher_bond": 10**9},
     {"scheme": 2, "lapse_penalty": 0, "publisher_bond": 0, "segments": 5, "max_submissions": 4},
 )
 
@@ -144,6 +162,7 @@ class MeddledBazaar(RecordingBazaar):
             if submission.state in TERMINAL:
                 continue
             terms = self.objects[submission.task].terms
+            yield submission.window_ms + terms.open_ms
             yield submission.window_ms + terms.open_ms + terms.grace_ms
             yield submission.window_ms + terms.verify_ms
             if (dispute := submission.dispute) is not None:
@@ -240,10 +259,19 @@ class History(walk.Walk):
                 self.attempt(self.m.attest, submission, seat, position)
 
     def commit(self, n: int) -> None:
+        """Commit to honest work, to forged work, or to a claim that the plan cannot be done."""
         submission = self.submission(n)
+        if submission is None:
+            return
         works = dict(self.m.works)
-        super().commit(n)
-        if submission is not None and submission.commitment is not None:
+        segment = 1 + self.chance.randrange(self.m.task.terms.segments)
+        sender = "crank" if n % 11 == 10 else None
+        how = {"forged": {segment} if self.chance.random() < 0.4 else (), "sender": sender}
+        if self.chance.random() < 0.2:
+            self.attempt(self.m.commit_abort, submission, segment, **how)
+        else:
+            self.attempt(self.m.commit, submission, **how)
+        if submission.commitment is not None:
             kept = works.get(submission.id) or self.m.works.get(submission.id)
             self.m.works[submission.id] = kept or work.Work(self.m.task, submission)
 
@@ -266,9 +294,16 @@ class History(walk.Walk):
             yield phase_ms + terms.train_ms, self.draw
         submission = self.submission(n)
         if submission and submission.state == SubmissionState.SEATED:
-            yield submission.window_ms + terms.open_ms + terms.grace_ms, self.settle
+            due = submission.window_ms + terms.open_ms
+            yield due + 1, self.open
+            yield due + 1 + n * 7 % terms.grace_ms, self.open
+            yield due + terms.grace_ms, self.open
+            yield due + terms.grace_ms, self.settle
         if submission and submission.state == SubmissionState.OPENED:
-            yield submission.window_ms + terms.verify_ms, self.settle
+            crank = self.settle if submission.replaced else self.replace
+            yield submission.window_ms + terms.verify_ms, crank
+        if submission and submission.state == SubmissionState.AUDITED:
+            yield submission.window_ms + terms.open_ms + terms.grace_ms, self.settle
         if submission and submission.state == SubmissionState.DISPUTED:
             since = submission.dispute.phase_ms
             yield since + terms.jury_commit_ms, self.jury_commit
@@ -279,10 +314,61 @@ class History(walk.Walk):
             if cap.id in m.objects and (exit_ms := m.pool.seats[cap.index].exiting_at_ms):
                 yield exit_ms + m.market.params.unbonding_ms, partial(self._withdraw, name)
 
+    def value(self, submission: Submission, dispute: Dispute, n: int) -> Replay:
+        """About anything but a segment the case itself says what most jurors find."""
+        is_fault = dispute.challenge[0] % 2 == 0
+        if dispute.kind == ChallengeKind.SEGMENT or n > 3:
+            return super().value(submission, dispute, n)
+        return FAULT if is_fault == (n < 3) else SOUND
+
+    def challenge_round(self, n: int) -> None:
+        """Accuse a segment, or something else, and let a jury judge."""
+        submission = self.submission(n)
+        if submission and submission.state != SubmissionState.DISPUTED:
+            (self.accuse if n // 3 % 2 else self.challenge)(n)
+        self.jury_round(n)
+
+    def late_round(self, n: int) -> None:
+        """Open a while after the window, or when nothing of the stake is left."""
+        terms = self.m.task.terms
+        self.m.now += terms.open_ms + n * 7 % (terms.grace_ms + 10)
+        self.open(n)
+
+    def replace_round(self, n: int) -> None:
+        """Let some seats be silent until they are replaced; sometimes their substitutes, too."""
+        for at in range(n // 3 % 4):
+            self.attest(n % 3 + 3 * at)
+        self.m.now += self.m.task.terms.verify_ms
+        self.replace(n)
+        if n % 2:
+            self.attest_everything(n)
+        else:
+            self.m.now += self.m.task.terms.verify_ms
+            self.settle(n)
+
+    def report_round(self, n: int) -> None:
+        """Report an opening, open again, and claim that it still cannot be had."""
+        self.report(n)
+        if n // 3 % 4 == 0:
+            self.late_round(n)
+        self.open(n)
+        self.accuse(n % 3 + 3 * (4 + 5 * (n // 15)))
+        if n % 2:
+            self.jury_round(n)
+
+    def audit_round(self, n: int) -> None:
+        """Attest everything, draw the lot, let a jury judge what it says, and settle."""
+        self.attest_everything(n)
+        self.draw_audit(n)
+        if n // 3 % 5 == 0:
+            self.challenge_round(n)
+        if n // 3 % 3:
+            self.audit(n)
+            self.jury_round(n)
+        self.settle(n)
+
     def jury_round(self, n: int) -> None:
-        """Take a dispute from its challenge, or its redraw, to what its jury says."""
-        if (submission := self.submission(n)) and submission.state != SubmissionState.DISPUTED:
-            self.challenge(n)
+        """Take a dispute, or its redraw, to what its jury says."""
         self.draw_jury(n)
         self.seat_jury(n)
         self.jury_commit(n)
@@ -405,8 +491,9 @@ def start_walk(
     if is_open:
         open_submissions(history, chance)
     which = chance.randrange(3)
-    for _ in range(chance.choice((0, 0, 2, 3)) if is_open else 0):
-        history.jury_round(which + 3 * chance.randrange(NUMBERS // 3))
+    for _ in range(chance.choice((0, 1, 2, 3, 4)) if is_open else 0):
+        name = chance.choice(ROUNDS)
+        getattr(history, name)(which + 3 * chance.randrange(NUMBERS // 3))
     return history
 
 

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from tests.contract import work
-from tests.contract.market import DAY
+from tests.contract.market import DAY, FAULT, SOUND
 from tests.contract.world import address, digest
 from walrusd.chain.layouts.objects import Submission
-from walrusd.core.lifecycle import KeyScope
+from walrusd.core.lifecycle import ChallengeKind, KeyScope
 from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move_env import MoveAbort
 
@@ -43,8 +43,7 @@ def refute_then_settle(m: RecordingBazaar) -> None:
     m.resolve(submission)
     m.advance(11)
     for each in m.of_type(Submission):
-        m.attest_all(each)
-        m.settle(each, sender=m.contributor_of(each))
+        m.accept(each, sender=m.contributor_of(each))
     m.advance(3)
     args = digest("root"), digest("blindings"), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
@@ -82,8 +81,100 @@ def stay_away(m: RecordingBazaar) -> None:
     m.open(third)
     m.call("submission::reseal", "contributor 2", m.market, third, address("friend"), b"sealed")
     m.advance(m.task.terms.verify_ms)
+    for submission in (first, third):
+        m.replace(submission)
+    m.advance(m.task.terms.verify_ms)
+    for submission in (first, third):
+        m.settle(submission)
+    m.reclaim()
+
+
+def catch_bribed_seats(m: RecordingBazaar) -> None:
+    submission, *_ = m.opened(1, forged=range(1, 7))
+    m.attest_all(submission)
+    m.advance(13)
+    m.draw_audit(submission, selected=True)
+    m.advance(4)
+    m.audit(submission)
+    m.judge(submission, m.works[submission.id].honest[m.audited_segment(submission)])
+    m.reclaim()
+
+
+def pass_the_audit(m: RecordingBazaar) -> None:
+    submission, *_ = m.opened(1)
+    m.attest_all(submission)
+    m.draw_audit(submission, selected=True)
+    with pytest.raises(MoveAbort):
+        m.settle(submission)
+    m.audit(submission)
+    m.judge(submission, m.works[submission.id].honest[m.audited_segment(submission)])
+    with pytest.raises(MoveAbort):
+        m.audit(submission)
+    m.settle(submission)
+    m.claim(submission, m.contributor_of(submission))
+    m.reclaim()
+
+
+def take_the_place_of_the_silent(m: RecordingBazaar) -> None:
+    submission, *_ = m.seated(1)
+    m.advance(m.task.terms.open_ms + m.task.terms.grace_ms // 3)
+    m.open(submission)
+    m.attest_seat(submission, 1)
+    m.advance(m.task.terms.verify_ms)
+    m.replace(submission)
+    m.attest_seat(submission, 0)
+    m.report(submission, 2)
+    with pytest.raises(MoveAbort):
+        m.report(submission, 2)
+    m.advance(m.task.terms.open_ms + 7)
+    m.open(submission)
+    reader = m.name_of(submission.committee[2].verifier)
+    m.accuse(submission, ChallengeKind.UNAVAILABLE, sender=reader)
+    m.convene(submission)
+    m.vote(submission, [SOUND, SOUND, SOUND, FAULT, SOUND])
+    m.accuser_reveal(submission, FAULT, sender=reader)
+    m.resolve(submission)
+    m.attest_seat(submission, 2)
+    m.draw_audit(submission, selected=False)
+    m.settle(submission)
+    m.claim(submission, reader)
+    m.reclaim()
+
+
+def give_up_the_plan(m: RecordingBazaar) -> None:
+    first, second, _third = m.training(3)
+    m.commit_abort(first, segment=4)
+    m.commit_abort(second, segment=1, forged={1})
+    m.advance(m.task.terms.train_ms)
+    m.draw()
+    for submission in (first, second):
+        m.seat(submission)
+        m.open(submission)
+        m.attest_all(submission)
+    m.accuse(second, ChallengeKind.SEGMENT, 1, place=2, **_leaf_of(m, second, 1))
+    m.judge(second, m.works[second.id].honest[1])
+    with pytest.raises(MoveAbort):
+        m.accuse(first, ChallengeKind.UPDATE)
+    m.draw_audit(first, selected=False)
     m.settle(first)
-    m.settle(third)
+    m.reclaim()
+
+
+def _leaf_of(m: RecordingBazaar, submission: Submission, segment: int) -> dict[str, object]:
+    done = m.works[submission.id]
+    return {
+        "leaf": done.leaves[segment],
+        "path": done.tree.path(segment),
+        "value": done.honest[segment],
+    }
+
+
+def find_every_fault(m: RecordingBazaar) -> None:
+    submissions = m.opened(4)
+    kinds = ChallengeKind.UPDATE, ChallengeKind.ROWS, ChallengeKind.COST, ChallengeKind.FILE
+    for submission, kind in zip(submissions, kinds, strict=True):
+        m.accuse(submission, kind, index=3 if kind == ChallengeKind.ROWS else 0)
+        m.judge(submission, FAULT)
     m.reclaim()
 
 
@@ -121,7 +212,19 @@ def change_versions(m: RecordingBazaar) -> None:
             m.call(target, "admin", *given)
 
 
-TALES = (confirm_forgery, refute_then_settle, never_agree, stay_away, keep_house, change_versions)
+TALES = (
+    confirm_forgery,
+    refute_then_settle,
+    never_agree,
+    stay_away,
+    catch_bribed_seats,
+    pass_the_audit,
+    take_the_place_of_the_silent,
+    give_up_the_plan,
+    find_every_fault,
+    keep_house,
+    change_versions,
+)
 
 
 def tell(tale) -> RecordingBazaar:

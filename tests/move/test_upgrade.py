@@ -44,6 +44,7 @@ def test_the_next_version_takes_over_a_running_task(
     world = OracleBazaar(Contract, random.Random(1))
     (submission,) = world.opened(1)
     world.attest_all(submission)
+    world.draw_audit(submission, selected=False)
     request = world.latest(KeyRequest)
     made_by_first = len(world.steps)
 

@@ -27,7 +27,7 @@ from walrusd.devnet.move_env import (
 from .recorder import FIRST, SEED, RecordingBazaar, Step, move_type
 from .sources import parse_functions, read_modules
 
-ENTRY = {"task::close_joining", "task::draw", "jury::draw_jury"}
+ENTRY = {"task::close_joining", "task::draw", "jury::draw_jury", "audit::draw_audit"}
 TAKES_CONTEXT = {
     f"{module}::{function.name}"
     for module, text in read_modules().items()
