@@ -130,7 +130,7 @@ def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
     m.audit(first)
     m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
     m.settle(first)
-    for each in m.of_type(Submission)[1:]:
+    for each in submissions[1:]:
         m.accept(each)
     m.claim(first, "contributor 0")
     args = bytes(32), bytes(32), 5

@@ -142,7 +142,7 @@ def take_the_place_of_the_silent(m: RecordingBazaar) -> None:
 
 
 def give_up_the_plan(m: RecordingBazaar) -> None:
-    first, second, _third = m.training(3)
+    first, second, third = m.training(3)
     m.commit_abort(first, segment=4)
     m.commit_abort(second, segment=1, forged={1})
     m.advance(m.task.terms.train_ms)
@@ -156,7 +156,8 @@ def give_up_the_plan(m: RecordingBazaar) -> None:
     with pytest.raises(MoveAbort):
         m.accuse(first, ChallengeKind.UPDATE)
     m.draw_audit(first, selected=False)
-    m.settle(first)
+    for submission in (first, third):
+        m.settle(submission)
     m.reclaim()
 
 
