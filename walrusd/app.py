@@ -158,7 +158,7 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
         ]
     if tools.settings.has_role(Role.VERIFIER):
         services += [Registrar(tools), Verifier(tools, api.fetcher), Juror(tools, api.fetcher)]
-    return [*services, Cranker(tools), Settler(tools)]
+    return [*services, Cranker(tools, api.fetcher), Settler(tools)]
 
 
 async def run_services(

@@ -65,10 +65,29 @@ NOW = 1_700_000_000_000
 ROWS, ROW_BYTES = 160, 65
 DEK = bytes(range(32))
 WRITES = frozenset(
-    {"accuser_reveal", "attest", "challenge", "claim", "claim_task", "close_joining", "commit"}
-    | {"deny_key", "draw", "draw_jury", "grant_key", "join", "jury_commit", "jury_reveal"}
+    {
+        "accuser_reveal",
+        "attest",
+        "audit",
+        "challenge",
+        "claim",
+        "claim_task",
+        "close_joining",
+        "commit",
+    }
+    | {
+        "commit_abort",
+        "deny_key",
+        "draw",
+        "draw_audit",
+        "draw_jury",
+        "grant_key",
+        "join",
+        "jury_commit",
+        "jury_reveal",
+    }
     | {"open", "open_task", "reclaim", "record_aggregate", "register_seat", "request_key"}
-    | {"reseal", "resolve", "seat", "seat_jury", "settle"}
+    | {"replace", "report", "reseal", "resolve", "seat", "seat_jury", "settle"}
 )
 
 
@@ -275,7 +294,7 @@ class Network:
             dataset_blob=version.blob, dataset_root=version.row_root, dataset_rows=ROWS,
             dataset_key_check=version.key_check, weight=1, ctx=b"", commitment=None, abort=None,
             committee=[], opening=None, audit_beacon=b"", dispute=None, judged=[], reason=0,
-            late_fee=0, stake=1, escrow=1, bond=0, credits=[], credited=0,
+            late_fee=0, reopened=False, replaced=False, stake=1, escrow=1, bond=0, credits=[], credited=0,
         )  # fmt: skip
         self.objects[SUBMISSION] = self.submission
         return self.submission
@@ -284,7 +303,7 @@ class Network:
         """Draw, and seat one verifier; without a key, one whose registered key is useless."""
         self.task.beacon, self.task.phase = b"\x02" * 32, TaskPhase.OPENING
         key = bytes(32) if encryption_key is None else derive_public_key(encryption_key)
-        self.submission.committee = [ob.CommitteeSeat(0, verifier, key, 0, 0)]
+        self.submission.committee = [ob.CommitteeSeat(0, verifier, key, 0, 0, 0)]
         self.submission.state = SubmissionState.SEATED
 
     def segments(self) -> list[int]:
@@ -294,7 +313,7 @@ class Network:
     def dispute(self, accuser: str, index: int, jurors: list[ob.Juror]) -> ob.Dispute:
         self.submission.state = SubmissionState.DISPUTED
         self.submission.dispute = ob.Dispute(
-            kind=1, index=index, round=0, challenge=b"\x09" * 32, phase=DisputePhase.COMMITTING,
+            kind=1, index=index, place=0, round=0, challenge=b"\x09" * 32, phase=DisputePhase.COMMITTING,
             phase_ms=self.clock.ms, resume_state=SubmissionState.OPENED, accuser=accuser,
             accuser_commitment=b"", accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32),
             beacon=b"", pool_len=1, drawn_ms=0, jurors=jurors,

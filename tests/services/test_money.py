@@ -224,7 +224,7 @@ async def test_strangers_wait_for_a_grace_from_when_they_saw_it(tmp_path, autoju
     with net.daemon(tmp_path, "stranger") as tools:
         net.task.entries = [ob.Entry(tools.address, SUBMISSION)]
         net.clock.ms += net.terms.join_ms + 10**9  # due long ago, seen only now
-        service = Cranker(tools)
+        service = Cranker(tools, Fetcher(tools))
         await service.look()
         await trio.sleep(29)
         await service.look()
@@ -240,7 +240,7 @@ async def test_a_lost_race_is_no_failure_and_no_hot_loop(tmp_path, autojump_cloc
         net.task.publisher = tools.address
         net.clock.ms += net.terms.join_ms
         tools.contract.fail["close_joining"] = [_abort(), _abort()]
-        service = Cranker(tools)
+        service = Cranker(tools, Fetcher(tools))
         for _look in range(3):
             await service.look()
         assert len(tools.contract.fail["close_joining"]) == 1

@@ -5,6 +5,8 @@ for again after a crash gives the first answer instead of a second transaction. 
 transaction touched are re-read afterwards, and only once the node shows the transaction.
 """
 
+from walrusd.chain.calls.audit import AuditCalls
+from walrusd.chain.calls.committee import CommitteeCalls
 from walrusd.chain.calls.dataset import DatasetCalls
 from walrusd.chain.calls.jury import JuryCalls
 from walrusd.chain.calls.node import NodeCalls
@@ -12,5 +14,7 @@ from walrusd.chain.calls.submission import SubmissionCalls
 from walrusd.chain.calls.task import TaskCalls
 
 
-class ContractClient(NodeCalls, TaskCalls, SubmissionCalls, JuryCalls, DatasetCalls):
+class ContractClient(
+    NodeCalls, TaskCalls, SubmissionCalls, CommitteeCalls, JuryCalls, AuditCalls, DatasetCalls
+):
     """Reads and writes of one market, as one address."""

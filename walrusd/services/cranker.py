@@ -8,8 +8,17 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
+from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
-from walrusd.services.facts import Case, read_cases, read_tasks, submission_facts, task_facts
+from walrusd.services.facts import (
+    Case,
+    is_audit,
+    read_cases,
+    read_tasks,
+    submission_facts,
+    task_facts,
+)
+from walrusd.services.fetcher import Fetcher
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 
@@ -22,8 +31,9 @@ class Cranker(Service):
 
     name = "cranker"
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
+        self._fetcher = fetcher
         self._seen: dict[tuple[str, Crank], float] = {}
         self._not_before: dict[tuple[str, Crank], float] = {}
 
@@ -42,9 +52,7 @@ class Cranker(Service):
 
                 await self.attempt(task.id, turn_task)
         for case in await read_cases(self.tools):
-            due = compute_submission_crank(
-                task_facts(case.task), submission_facts(case.submission), now
-            )
+            due = compute_submission_crank(task_facts(case.task), submission_facts(case), now)
             if due is not None:
                 still_due.add((case.submission.id, due))
             if due is not None and self._is_ours(
@@ -89,6 +97,12 @@ class Cranker(Service):
             match due:
                 case Crank.SEAT:
                     await contract.seat(task, submission)
+                case Crank.REPLACE:
+                    await contract.replace(task, submission)
+                case Crank.DRAW_AUDIT:
+                    await contract.draw_audit(task, submission)
+                case Crank.AUDIT:
+                    await self._start_audit(case)
                 case Crank.SETTLE:
                     await contract.settle(task, submission)
                 case Crank.DRAW_JURY:
@@ -105,6 +119,18 @@ class Cranker(Service):
             return
         self._note_turned(submission, due)
 
+    async def _start_audit(self, case: Case) -> None:
+        """Bring the segment of the lot before a jury, with its leaf from the public file.
+
+        Raises:
+            VerificationFailed: if the file is not the committed one.
+        """
+        segment = case.find_audited_segment()
+        assert segment is not None, "an audit is due"
+        file = await self._fetcher.file_of(case.task, case.submission)
+        leaf, path = file.trace_leaves[segment], Tree(file.trace_leaves).path(segment)
+        await self.tools.contract.audit(case.task.id, case.submission.id, leaf=leaf, path=path)
+
     def _note_turned(self, subject: str, due: Crank) -> None:
         self.tools.journal.record(subject, self.name, due.value, "it was due")
         self.tools.bell.ring()
@@ -117,8 +143,9 @@ class Cranker(Service):
 def _first_in_line(case: Case, due: Crank) -> str:
     """Return who turns a submission's crank first."""
     if due in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
-        assert case.submission.dispute is not None
-        return case.submission.dispute.accuser
+        dispute = case.submission.dispute
+        assert dispute is not None
+        return case.submission.contributor if is_audit(dispute) else dispute.accuser
     if due is Crank.SETTLE and not case.submission.opening:
         return case.task.publisher  # a contributor is not the one to end its own failure
     return case.submission.contributor

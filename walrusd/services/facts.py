@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import DisputeFacts, SubmissionFacts, TaskFacts
 from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.lifecycle import SubmissionState
-from walrusd.core.protocol import TraceContext, compute_deal_seed, compute_seed
+from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.protocol import (
+    TraceContext,
+    compute_audit_lot,
+    compute_deal_seed,
+    compute_seed,
+)
 from walrusd.crypto.vfile_header import FileSubject
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
@@ -60,16 +65,40 @@ class Case:
             subject.dataset_root,
         ).digest()
 
+    @property
+    def segment_count(self) -> int:
+        """How many segments the trace has: up to where an abort claim ends it, or all."""
+        claim = self.submission.abort
+        return self.task.terms.segments if claim is None else claim.segment
+
     def segments_of(self, seat: int) -> list[int]:
         """Return the segments dealt to a seat, by position."""
         seed = compute_deal_seed(self.task.beacon, address_bytes(self.submission.id))
-        terms = self.task.terms
-        return compute_seat_segments(seed, terms.segments, seat, terms.segments_per_seat)
+        per_seat = self.task.terms.segments_per_seat
+        return compute_seat_segments(seed, self.segment_count, seat, per_seat)
+
+    def dealt_places(self) -> list[int]:
+        """Return the segment at every place; seat ``a``, position ``k`` is place ``a·q + k``."""
+        seats = range(self.task.terms.committee)
+        return [segment for seat in seats for segment in self.segments_of(seat)]
+
+    def find_audited_segment(self) -> int | None:
+        """Return the segment that a jury must judge before the submission can be settled.
+
+        None before the audit is drawn, if the lot fell on nothing, or if a verdict stands.
+        """
+        submission, places = self.submission, self.dealt_places()
+        if not submission.audit_beacon:
+            return None
+        name, bps = address_bytes(submission.id), self.task.terms.audit_bps
+        lot = compute_audit_lot(submission.audit_beacon, name, bps, len(places))
+        segment = places[lot.place]
+        judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
+        return segment if lot.is_selected and not judged else None
 
     def dealt_segments(self) -> list[int]:
         """Return all segments dealt to any seat, ascending."""
-        seats = range(self.task.terms.committee)
-        return sorted({segment for seat in seats for segment in self.segments_of(seat)})
+        return sorted(set(self.dealt_places()))
 
     def seat_of(self, address: str) -> int | None:
         """Return the committee seat of an address, if it has one."""
@@ -118,16 +147,28 @@ def task_facts(task: ob.Task) -> TaskFacts:
     )
 
 
-def submission_facts(submission: ob.Submission) -> SubmissionFacts:
+def is_audit(dispute: ob.Dispute) -> bool:
+    """Say whether the lot, and no accuser, brought a case before its jury."""
+    return int(dispute.accuser, 16) == 0
+
+
+def submission_facts(case: Case) -> SubmissionFacts:
     """Return what decides a submission's cranks."""
-    dispute = None
+    submission, dispute = case.submission, None
     if submission.dispute is not None and submission.state == SubmissionState.DISPUTED:
         found = submission.dispute
         dispute = DisputeFacts(
             phase=found.phase,
             phase_ms=found.phase_ms,
             all_revealed=bool(found.jurors)
-            and bool(found.accuser_chain)
+            and (is_audit(found) or bool(found.accuser_chain))
             and all(juror.chain for juror in found.jurors),
         )
-    return SubmissionFacts(submission.state, submission.window_ms, dispute)
+    is_audited = submission.state == SubmissionState.AUDITED
+    return SubmissionFacts(
+        submission.state,
+        submission.window_ms,
+        dispute,
+        replaced=submission.replaced,
+        audit_pending=is_audited and case.find_audited_segment() is not None,
+    )

@@ -11,7 +11,7 @@ from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.protocol import compute_challenge_id, compute_jury_commitment
 from walrusd.errors import VerificationFailed
 from walrusd.services.derive import derive_abstention, derive_jury_salt
-from walrusd.services.facts import Case, read_cases
+from walrusd.services.facts import Case, is_audit, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import find_opening_key, reseal_to, resealed_to
 from walrusd.services.replayer import Replayed, Replayer, sweep_replays
@@ -80,16 +80,18 @@ class Juror(Service):
     def _may_pass_on(self, case: Case, dispute: ob.Dispute, juror: ob.Juror) -> bool:
         """Say whether it is our turn to let a juror read the opening.
 
-        The accuser's at once. Other holders wait for a grace, and if the accuser has posted
-        something, for half the window: it may be garbage, which only the juror can tell.
+        The accuser's at once, or of an audit, which nobody has asked for, the contributor's. Other
+        holders wait for a grace, and if that one has posted something, for half the window: it may
+        be garbage, which only the juror can tell.
         """
+        first = case.submission.contributor if is_audit(dispute) else dispute.accuser
         tools = self.tools
         if dispute.phase != DisputePhase.COMMITTING:
             return False
-        if dispute.accuser == tools.address:
+        if first == tools.address:
             return True
         grace_ms = round(tools.settings.timing.crank_grace_s * 1000)
-        if dispute.accuser in resealed_to(tools, case.submission.id, juror.verifier):
+        if first in resealed_to(tools, case.submission.id, juror.verifier):
             grace_ms = max(grace_ms, case.task.terms.jury_commit_ms // 2)
         return tools.clock.now_ms() >= dispute.phase_ms + grace_ms
 

@@ -10,11 +10,11 @@ from walrusd.core.opening import Opening
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
-from walrusd.services.facts import Case, read_cases
+from walrusd.services.facts import Case, is_audit, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
-from walrusd.services.holdings import make_seat_envelope
+from walrusd.services.holdings import make_seat_envelope, reseal_to
 from walrusd.services.results import read_state, read_update
 from walrusd.services.schemes import derive_openings, read_task_scheme
 from walrusd.services.service import Service
@@ -33,17 +33,30 @@ class Opener(Service):
         self._fetcher = fetcher
 
     async def reconcile(self) -> None:
-        """Open every seated submission of ours."""
+        """Open every seated submission of ours, and let substitutes read it."""
         for case in await read_cases(self.tools):
-            if (
-                case.submission.contributor == self.tools.address
-                and case.submission.state == SubmissionState.SEATED
-            ):
+            submission = case.submission
+            if submission.contributor != self.tools.address:
+                continue
+            if submission.state == SubmissionState.SEATED:
 
                 async def open_(case: Case = case) -> None:
                     await self._open(case)
 
-                await self.undertake(case.submission.id, open_)
+                await self.undertake(submission.id, open_)
+            else:
+                await self._let_read(case)
+
+    async def _let_read(self, case: Case) -> None:
+        """Seal the key to whoever must read the opening and has no envelope in it."""
+        tools = self.tools
+        for reader, key in find_later_readers(case):
+
+            async def let_read(reader: str = reader, public_key: bytes = key) -> None:
+                own = derive_opening_key(tools.keys, address_bytes(case.submission.id))
+                await reseal_to(tools, case, reader, public_key, own)
+
+            await self.undertake(case.submission.id, let_read, part=f":reseal:{reader}")
 
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
@@ -79,6 +92,7 @@ class Opener(Service):
                 cost=cost,
             ),
             blinding=derive_cost_blinding(tools.keys, name, cost).to_bytes(32, "big"),
+            again=submission.reopened,
         )
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
@@ -131,3 +145,17 @@ class Opener(Service):
             cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
             rows=tuple(rows),
         )
+
+
+def find_later_readers(case: Case) -> list[tuple[str, bytes]]:
+    """Return addresses and encryption keys of substitutes, and of an audit's jurors.
+
+    Jurors of a challenge have their accuser to ask first.
+    """
+    submission, dispute = case.submission, case.submission.dispute
+    if submission.state == SubmissionState.OPENED:
+        substitutes = [s for s in submission.committee if s.slot >= case.task.terms.committee]
+        return [(seat.verifier, seat.key) for seat in substitutes]
+    if submission.state != SubmissionState.DISPUTED or dispute is None or not is_audit(dispute):
+        return []
+    return [(juror.verifier, juror.key) for juror in dispute.jurors if not juror.commitment]

@@ -4,6 +4,7 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import (
+    ChallengeKind,
     EndReason,
     KeyScope,
     RequestState,
@@ -73,6 +74,7 @@ def show_submission(submission: ob.Submission) -> dict[str, Any]:
         "dispute": None
         if dispute is None
         else {
+            "kind": ChallengeKind(dispute.kind).name.lower(),
             "segment": dispute.index,
             "accuser": dispute.accuser,
             "jurors": [juror.verifier for juror in dispute.jurors],

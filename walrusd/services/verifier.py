@@ -4,6 +4,7 @@ An infrastructure fault is never an accusation: only two finished replays with t
 lead to a challenge. A part that does not fit but cannot be judged by a jury yet is not attested.
 """
 
+from walrusd.chain.layouts.objects import Judged
 from walrusd.core.lifecycle import ChallengeKind, SubmissionState
 from walrusd.core.opening import VerifiedOpening
 from walrusd.core.protocol import (
@@ -98,7 +99,7 @@ class Verifier(Service):
         Raises:
             TrainingFailed: if the second replay differs: then it is this machine that errs.
         """
-        if first.segment in {judged.index for judged in case.submission.judged}:
+        if Judged(ChallengeKind.SEGMENT, first.segment) in case.submission.judged:
             raise VerificationFailed(
                 f"segment {first.segment} replays otherwise here, but a jury has upheld it",
                 hint="run `walrusd verify selftest`; nothing is attested that we cannot replay",
@@ -131,7 +132,8 @@ class Verifier(Service):
         replayed: Replayed,
     ) -> None:
         tools, submission, i = self.tools, case.submission, replayed.segment
-        digest = compute_work_digest(case.ctx, i, seat, replayed.chain)
+        slot = submission.committee[seat].slot
+        digest = compute_work_digest(case.ctx, i, slot, replayed.chain)
         action = f"verdict:{submission.id}:{i}"
         with tools.database.transaction():
             if tools.protection.begin(action, b"valid" + digest) is Begun.FRESH:
@@ -150,7 +152,7 @@ class Verifier(Service):
             seat=seat,
             position=position,
             digest=digest,
-            slot_path=slots.path(seat),
+            slot_path=slots.path(slot),
             state_root=replayed.state_root,
             trace_path=Tree(verified.leaves).path(i),
         )
@@ -186,6 +188,7 @@ class Verifier(Service):
             submission.id,
             kind=ChallengeKind.SEGMENT,
             index=i,
+            place=case.dealt_places().index(i),
             leaf=verified.leaves[i],
             path=Tree(verified.leaves).path(i),
             commitment=commitment,

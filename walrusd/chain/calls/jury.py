@@ -1,4 +1,4 @@
-"""Votes: attestations, challenges, and what jurors and accusers do."""
+"""Challenges, and what jurors and accusers do."""
 
 from collections.abc import Sequence
 
@@ -8,44 +8,7 @@ from walrusd.chain.types import ExecutedTransaction
 
 
 class JuryCalls(Caller):
-    """Modules ``attestation`` and ``jury``."""
-
-    async def attest(
-        self,
-        task: str,
-        submission: str,
-        *,
-        seat: int,
-        position: int,
-        digest: bytes,
-        slot_path: Sequence[bytes],
-        state_root: bytes,
-        trace_path: Sequence[bytes],
-    ) -> ExecutedTransaction:
-        """Vote valid, with the proof of replay."""
-        market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
-        sub = await self.shared_ref(submission)
-        async with self._cap_turn:
-            cap, _seat = await self._require_cap()
-
-            def build(p: Ptb) -> None:
-                p.call(
-                    self._target("attestation", "attest"),
-                    market,
-                    ref,
-                    sub,
-                    cap,
-                    p.u64(seat),
-                    p.u64(position),
-                    p.byte_vector(digest),
-                    p.byte_vectors(slot_path),
-                    p.byte_vector(state_root),
-                    p.byte_vectors(trace_path),
-                    p.clock,
-                )
-
-            once = f"attest:{submission}:{seat}:{position}"
-            return await self._send(build, once, submission)
+    """Module ``jury``."""
 
     async def challenge(
         self,
@@ -54,12 +17,17 @@ class JuryCalls(Caller):
         *,
         kind: int,
         index: int,
+        place: int,
         leaf: bytes,
         path: Sequence[bytes],
         commitment: bytes,
         bond: int,
     ) -> ExecutedTransaction:
-        """Accuse a submission before a jury."""
+        """Accuse a submission before a jury.
+
+        A segment has a leaf, its path, and a place that it was dealt to; nothing else has (0, and
+        empty).
+        """
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
 
@@ -72,6 +40,7 @@ class JuryCalls(Caller):
                 sub,
                 p.u8(kind),
                 p.u64(index),
+                p.u64(place),
                 p.byte_vector(leaf),
                 p.byte_vectors(path),
                 p.byte_vector(commitment),

@@ -1,4 +1,4 @@
-"""Calls on a submission: join, commit, open, seat, settle, claim."""
+"""Calls on a submission: join, commit, open, settle, claim."""
 
 from collections.abc import Sequence
 
@@ -65,10 +65,48 @@ class SubmissionCalls(Caller):
 
         return await self._send(build, f"commit:{submission}", task, submission)
 
-    async def open(
-        self, task: str, submission: str, opening: ob.Opening, *, blinding: bytes
+    async def commit_abort(
+        self,
+        task: str,
+        submission: str,
+        claim: ob.AbortClaim,
+        *,
+        trace_root: bytes,
+        leaf_zero_path: Sequence[bytes],
     ) -> ExecutedTransaction:
-        """Hand the committee what it must replay, and open the cost."""
+        """Claim that the plan cannot be carried out; takes the place of ``commit``."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        sub = await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(
+                self._target("submission", "commit_abort"),
+                market,
+                ref,
+                sub,
+                p.u64(claim.segment),
+                p.u64(claim.step),
+                p.u64(claim.code),
+                p.byte_vector(trace_root),
+                p.byte_vectors(leaf_zero_path),
+                p.clock,
+            )
+
+        return await self._send(build, f"commit:{submission}", task, submission)
+
+    async def open(
+        self,
+        task: str,
+        submission: str,
+        opening: ob.Opening,
+        *,
+        blinding: bytes,
+        again: bool = False,
+    ) -> ExecutedTransaction:
+        """Hand the committee what it must replay, and open the cost.
+
+        ``again`` once a seat has reported that it cannot read the first opening.
+        """
         market, ref = await self._market_ref(), await self.shared_ref(task)
         sub = await self.shared_ref(submission)
 
@@ -87,7 +125,8 @@ class SubmissionCalls(Caller):
                 p.clock,
             )
 
-        return await self._send(build, f"open:{submission}", task, submission)
+        once = f"reopen:{submission}" if again else f"open:{submission}"
+        return await self._send(build, once, task, submission)
 
     async def reseal(self, submission: str, recipient: str, envelope: bytes) -> ExecutedTransaction:
         """Seal an opening's key to one more recipient."""
@@ -103,10 +142,6 @@ class SubmissionCalls(Caller):
             )
 
         return await self._send(build, f"reseal:{submission}:{recipient}", submission)
-
-    async def seat(self, task: str, submission: str) -> ExecutedTransaction:
-        """Seat the committee."""
-        return await self._crank("committee", "seat", task, submission)
 
     async def settle(self, task: str, submission: str) -> ExecutedTransaction:
         """End a submission."""

@@ -1,0 +1,41 @@
+"""Calls of whoever turns the cranks of an audit."""
+
+from collections.abc import Sequence
+
+from walrusd.chain.calls.base import Caller, frozen
+from walrusd.chain.ptb import Ptb
+from walrusd.chain.types import ExecutedTransaction
+
+
+class AuditCalls(Caller):
+    """Module ``audit``."""
+
+    async def draw_audit(self, task: str, submission: str) -> ExecutedTransaction:
+        """Draw whether, and where, a jury looks at an attested submission."""
+        market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
+        sub = await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(self._target("audit", "draw_audit"), market, ref, sub, p.random, p.clock)
+
+        return await self._send(build, f"draw_audit:{submission}", submission, random=True)
+
+    async def audit(
+        self, task: str, submission: str, *, leaf: bytes, path: Sequence[bytes]
+    ) -> ExecutedTransaction:
+        """Bring the segment that the lot fell on before a jury."""
+        market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
+        sub = await self.shared_ref(submission)
+
+        def build(p: Ptb) -> None:
+            p.call(
+                self._target("audit", "audit"),
+                market,
+                ref,
+                sub,
+                p.byte_vector(leaf),
+                p.byte_vectors(path),
+                p.clock,
+            )
+
+        return await self._send(build, f"audit:{submission}", submission)
