@@ -294,7 +294,8 @@ class Network:
             dataset_blob=version.blob, dataset_root=version.row_root, dataset_rows=ROWS,
             dataset_key_check=version.key_check, weight=1, ctx=b"", commitment=None, abort=None,
             committee=[], opening=None, audit_beacon=b"", dispute=None, judged=[], reason=0,
-            late_fee=0, reopened=False, replaced=False, stake=1, escrow=1, bond=0, credits=[], credited=0,
+            late_fee=0, reopened=False, replaced=False, stake=1, escrow=1, bond=0,
+            credits=[], credited=0,
         )  # fmt: skip
         self.objects[SUBMISSION] = self.submission
         return self.submission
@@ -313,8 +314,8 @@ class Network:
     def dispute(self, accuser: str, index: int, jurors: list[ob.Juror]) -> ob.Dispute:
         self.submission.state = SubmissionState.DISPUTED
         self.submission.dispute = ob.Dispute(
-            kind=1, index=index, place=0, round=0, challenge=b"\x09" * 32, phase=DisputePhase.COMMITTING,
-            phase_ms=self.clock.ms, resume_state=SubmissionState.OPENED, accuser=accuser,
+            kind=1, index=index, place=0, round=0, challenge=b"\x09" * 32,
+            phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms, resume_state=SubmissionState.OPENED, accuser=accuser,
             accuser_commitment=b"", accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32),
             beacon=b"", pool_len=1, drawn_ms=0, jurors=jurors,
         )  # fmt: skip
