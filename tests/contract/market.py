@@ -179,9 +179,11 @@ class Bazaar(World):
         sender = sender or self.contributor_of(submission)
         self.call("submission::commit", sender, self.market, self.task, submission, *args.values())
 
-    def commit_abort(self, submission, segment=2, sender=None, forged=(), **changes):
+    def commit_abort(self, submission, segment=2, sender=None, forged=(), claims=None, **changes):
+        """Claim that the plan ends in ``segment``; ``claims`` another than the trace has."""
         work = Work(self.task, submission, forged, abort=segment)
         args = {**work.abort_args(), **changes}
+        args["segment"] = segment if claims is None else claims
         sender = sender or self.contributor_of(submission)
         target = "submission::commit_abort"
         self.call(target, sender, self.market, self.task, submission, *args.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import compute_submission_crank, compute_task_crank
 from walrusd.core.lifecycle import TERMINAL, DisputePhase, SubmissionState, TaskPhase
-from walrusd.services.facts import submission_facts, task_facts
+from walrusd.services.facts import is_audit, submission_facts, task_facts
 
 ANYONE = ""
 """A crank's duty is nobody's in particular."""
@@ -69,7 +69,7 @@ def _outlook_of(task: ob.Task, sub: ob.Submission, now_ms: int) -> tuple[list[Du
     """Return everybody's duties in one submission, and the end of its window."""
     if sub.state in TERMINAL:
         return [], None
-    crank = compute_submission_crank(task_facts(task), submission_facts(sub), now_ms)
+    crank = compute_submission_crank(task_facts(task), submission_facts(task, sub), now_ms)
     if crank is not None:
         return [Duty(ANYONE, crank.value)], None
     terms = task.terms
@@ -103,5 +103,5 @@ def _reveals(dispute: ob.Dispute) -> Iterator[Duty]:
     for juror in dispute.jurors:
         if juror.commitment and not juror.chain:
             yield Duty(juror.verifier, "reveal")
-    if not dispute.accuser_chain:
+    if not is_audit(dispute) and not dispute.accuser_chain:
         yield Duty(dispute.accuser, "reveal")

@@ -232,7 +232,7 @@ def _describe(
         outcome=SubmissionState(ending.state).name.lower(),
         reason=EndReason(ending.reason).name.lower(),
         verifiers=tuple(names[seat.verifier] for seat in submission.committee),
-        accuser=None if dispute is None else names[dispute.accuser],
+        accuser=None if dispute is None else names.get(dispute.accuser, "an audit"),
         jurors=() if dispute is None else tuple(names[j.verifier] for j in dispute.jurors),
         stake=stake,
         payout=ending.payout,

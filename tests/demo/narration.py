@@ -67,12 +67,22 @@ class Narrator:
         match event:
             case ev.SubmissionCommitted():
                 return worker, "committed its work"
+            case ev.AbortCommitted():
+                return worker, f"says that the plan cannot go beyond segment {event.segment}"
             case ev.CommitteeSeated():
                 return worker, f"is verified by {self._list(event.verifiers)}"
             case ev.SubmissionOpened():
                 return worker, "opened what was drawn"
             case ev.SegmentAttested():
                 return self.name(event.verifier), f"attests segment {event.segment} of {worker}"
+            case ev.OpeningReported():
+                return self.name(event.verifier), f"cannot read the opening of {worker}"
+            case ev.SeatReplaced():
+                return self.name(event.verifier), f"takes a silent seat and verifies {worker}"
+            case ev.AuditDrawn():
+                return "chain", f"the lot for an audit of {worker} is drawn"
+            case ev.ChallengeOpened() if int(event.accuser, 16) == 0:
+                return "chain", f"the lot sends segment {event.index} of {worker} to a jury"
             case ev.ChallengeOpened():
                 accuser = self.name(event.accuser)
                 return accuser, f"accuses {worker}: segment {event.index} replays otherwise"

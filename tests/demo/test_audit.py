@@ -72,8 +72,7 @@ def ledger():
         m.seat(submission)
         m.open(submission)
     for submission in submissions[:3]:
-        m.attest_all(submission)
-        m.settle(submission)
+        m.accept(submission)
     forged = submissions[3]
     m.challenge(forged, 3)
     m.convene(forged)

@@ -107,6 +107,8 @@ def test_a_settled_task_waits_for_its_publisher_if_it_lives(publisher_lives):
     submissions = m.opened(3)
     for submission in submissions:
         m.attest_all(submission)
+        assert (ANYONE, "draw_audit") in look(m, submissions)[0]
+        m.draw_audit(submission, selected=False)
         assert (ANYONE, "settle") in look(m, submissions)[0]
         m.settle(submission)
     publisher = address("publisher")

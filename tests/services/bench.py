@@ -315,9 +315,10 @@ class Network:
         self.submission.state = SubmissionState.DISPUTED
         self.submission.dispute = ob.Dispute(
             kind=1, index=index, place=0, round=0, challenge=b"\x09" * 32,
-            phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms, resume_state=SubmissionState.OPENED, accuser=accuser,
-            accuser_commitment=b"", accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32),
-            beacon=b"", pool_len=1, drawn_ms=0, jurors=jurors,
+            phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms,
+            resume_state=SubmissionState.OPENED, accuser=accuser, accuser_commitment=b"",
+            accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32), beacon=b"", pool_len=1,
+            drawn_ms=0, jurors=jurors,
         )  # fmt: skip
         return self.submission.dispute
 

@@ -52,7 +52,9 @@ class Cranker(Service):
 
                 await self.attempt(task.id, turn_task)
         for case in await read_cases(self.tools):
-            due = compute_submission_crank(task_facts(case.task), submission_facts(case), now)
+            task, submission = case.task, case.submission
+            facts = submission_facts(task, submission)
+            due = compute_submission_crank(task_facts(task), facts, now)
             if due is not None:
                 still_due.add((case.submission.id, due))
             if due is not None and self._is_ours(

@@ -68,33 +68,20 @@ class Case:
     @property
     def segment_count(self) -> int:
         """How many segments the trace has: up to where an abort claim ends it, or all."""
-        claim = self.submission.abort
-        return self.task.terms.segments if claim is None else claim.segment
+        return count_segments(self.task, self.submission)
 
     def segments_of(self, seat: int) -> list[int]:
         """Return the segments dealt to a seat, by position."""
-        seed = compute_deal_seed(self.task.beacon, address_bytes(self.submission.id))
         per_seat = self.task.terms.segments_per_seat
-        return compute_seat_segments(seed, self.segment_count, seat, per_seat)
+        return self.dealt_places()[seat * per_seat : (seat + 1) * per_seat]
 
     def dealt_places(self) -> list[int]:
-        """Return the segment at every place; seat ``a``, position ``k`` is place ``a·q + k``."""
-        seats = range(self.task.terms.committee)
-        return [segment for seat in seats for segment in self.segments_of(seat)]
+        """Return the segment at every dealt place, seat by seat."""
+        return deal_places(self.task, self.submission)
 
     def find_audited_segment(self) -> int | None:
-        """Return the segment that a jury must judge before the submission can be settled.
-
-        None before the audit is drawn, if the lot fell on nothing, or if a verdict stands.
-        """
-        submission, places = self.submission, self.dealt_places()
-        if not submission.audit_beacon:
-            return None
-        name, bps = address_bytes(submission.id), self.task.terms.audit_bps
-        lot = compute_audit_lot(submission.audit_beacon, name, bps, len(places))
-        segment = places[lot.place]
-        judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
-        return segment if lot.is_selected and not judged else None
+        """Return the segment of a pending audit (``find_audited_segment`` below)."""
+        return find_audited_segment(self.task, self.submission)
 
     def dealt_segments(self) -> list[int]:
         """Return all segments dealt to any seat, ascending."""
@@ -106,6 +93,36 @@ class Case:
             if seat.verifier == address:
                 return number
         return None
+
+
+def count_segments(task: ob.Task, submission: ob.Submission) -> int:
+    """Return how many segments a trace has: up to where an abort claim ends it, or all."""
+    return task.terms.segments if submission.abort is None else submission.abort.segment
+
+
+def deal_places(task: ob.Task, submission: ob.Submission) -> list[int]:
+    """Return the segment at every place; seat ``a``, position ``k`` is place ``a·q + k``."""
+    seed = compute_deal_seed(task.beacon, address_bytes(submission.id))
+    segments, per_seat = count_segments(task, submission), task.terms.segments_per_seat
+    return [
+        segment
+        for seat in range(task.terms.committee)
+        for segment in compute_seat_segments(seed, segments, seat, per_seat)
+    ]
+
+
+def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None:
+    """Return the segment that a jury must judge before a submission can be settled.
+
+    None before the audit is drawn, if the lot fell on nothing, or if a verdict stands.
+    """
+    if not submission.audit_beacon:
+        return None
+    places, name = deal_places(task, submission), address_bytes(submission.id)
+    lot = compute_audit_lot(submission.audit_beacon, name, task.terms.audit_bps, len(places))
+    segment = places[lot.place]
+    is_judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
+    return segment if lot.is_selected and not is_judged else None
 
 
 async def read_tasks(tools: Tools) -> list[ob.Task]:
@@ -152,9 +169,9 @@ def is_audit(dispute: ob.Dispute) -> bool:
     return int(dispute.accuser, 16) == 0
 
 
-def submission_facts(case: Case) -> SubmissionFacts:
+def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:
     """Return what decides a submission's cranks."""
-    submission, dispute = case.submission, None
+    dispute = None
     if submission.dispute is not None and submission.state == SubmissionState.DISPUTED:
         found = submission.dispute
         dispute = DisputeFacts(
@@ -170,5 +187,5 @@ def submission_facts(case: Case) -> SubmissionFacts:
         submission.window_ms,
         dispute,
         replaced=submission.replaced,
-        audit_pending=is_audited and case.find_audited_segment() is not None,
+        audit_pending=is_audited and find_audited_segment(task, submission) is not None,
     )
