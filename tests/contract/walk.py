@@ -33,7 +33,7 @@ WALK_TERMS = terms_with(
     verify_ms=9_000,
     jury_commit_ms=3_000,
     jury_reveal_ms=4_000,
-    audit_bps=5_000,
+    audit_bps=7_500,
 )
 HOUR = 3_600_000
 STEPS_MS = (1, 1_000, 3_000, 4_000, 9_000)
@@ -101,7 +101,7 @@ class Walk:
         if submission is None:
             return
         before = self.m.works.get(submission.id)
-        forged = {1 + n % 4} if n % 3 == 0 else ()
+        forged = () if n % 3 else (range(1, 5) if n // 3 % 3 == 0 else {1 + n % 4})
         sender = "crank" if n % 11 == 10 else None
         if n % 5 == 4:
             segment = 1 + n // 5 % 4
@@ -143,6 +143,9 @@ class Walk:
     def replace(self, n):
         if submission := self.submission(n):
             self.attempt(self.m.replace, submission)
+
+    def outwait_committee(self, _n):
+        self.m.advance(self.m.task.terms.verify_ms)
 
     def draw_audit(self, n):
         if submission := self.submission(n):
@@ -262,16 +265,17 @@ class Walk:
         submission = self.submission(n)
         if submission is None:
             return
-        doubts = n // 3 % 4
+        doubts = n // 3 % 5
         for name in {
             SubmissionState.JOINED: ("settle",),
             SubmissionState.COMMITTED: ("seat",),
-            SubmissionState.SEATED: ("open",),
+            SubmissionState.SEATED: ("open",) if n % 10 else ("wait_long", "settle"),
             SubmissionState.OPENED: (
                 ("challenge",),
                 ("report", "open", "accuse"),
-                ("attest", "advance", "replace"),
+                ("attest", "outwait_committee", "replace", "settle"),
                 ("attest_everything",),
+                ("attest_everything", "draw_audit", "audit"),
             )[doubts],
             SubmissionState.ATTESTED: ("challenge",) if doubts == 0 else ("draw_audit",),
             SubmissionState.AUDITED: ("accuse",) if doubts == 0 else ("audit", "settle"),

@@ -8,6 +8,7 @@ import trio
 from tests.adversaries.forger import ForgingTraining
 from tests.services.plays import TERMS, approve_keys, check_by_anyone, open_task, wait_phase
 from tests.services.world import DIGITS, SCHEMA, InlineTraining, make_plan, open_world, wait_for
+from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role
 from walrusd.units import MIST_PER_SUI, Mist
@@ -34,7 +35,8 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         await wait_for(seats)
         honest = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(3)]
         cheat = await world.start("cheat", Role.CONTRIBUTOR, training=QuickForger)
-        _dataset, task = await open_task(owner, publisher)
+        # Every attested submission goes before a jury, too.
+        _dataset, task = await open_task(owner, publisher, audit_bps=10_000)
         await approve_keys(owner, 4)
         shown = await wait_phase(publisher, task, "aggregated", 240)
 
@@ -42,6 +44,11 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         assert outcomes[cheat.address] == ("rejected", "challenge_confirmed")
         for peer in honest:
             assert outcomes[peer.address] == ("accepted", "attested")
+        contract = publisher.tools.contract
+        for entry in (await contract.task(task)).entries:
+            submission = await contract.submission(entry.submission)
+            if submission.contributor != cheat.address:
+                assert [judged.kind for judged in submission.judged] == [ChallengeKind.SEGMENT]
         checked = await honest[0].api.task_aggregate(task)
         assert checked["verified"]
         assert len(checked["submissions"]) == 3
