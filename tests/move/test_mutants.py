@@ -33,7 +33,16 @@ BROKEN = (
 )
 """What a rule that is badly broken raises, or makes of the walkers who count on it."""
 
-QUICK = ("training ends late", "windows stay", "seating is free", "any seat", "any leaf zero")
+QUICK = (
+    "training ends late",
+    "windows stay",
+    "seating is free",
+    "any seat",
+    "any leaf zero",
+    "late is later",
+    "substitutes share a slot",
+    "audits are not waited for",
+)
 
 
 @functools.cache
