@@ -102,9 +102,12 @@ def tell_objects() -> dict[str, tuple[Step, str, Layout]]:
     note("AdminCap", m.admin_cap)
     note("VerifierCap", m.register("late verifier"), returned=True)
     note("VerifierPool", m.pool)
+    (aborting,) = m.training(1)
+    m.commit_abort(aborting)
+    note("AbortingSubmission", aborting)
     submissions = m.opened(3)
     first = submissions[0]
-    opening = next(s for s in m.steps if s.target == "task::open_task")
+    opening = next(s for s in reversed(m.steps) if s.target == "task::open_task")
     found["PublisherCap"] = opening, "", m.publisher_cap
     m.challenge(first, 2)
     m.convene(first)
@@ -119,9 +122,21 @@ def tell_objects() -> dict[str, tuple[Step, str, Layout]]:
     m.convene(first)
     m.vote(first, [honest] * 5)
     m.resolve(first)
-    for each in submissions:
-        m.attest_all(each)
-        m.settle(each)
+    m.attest_seat(first, 0)
+    m.now += m.task.terms.verify_ms
+    m.replace(first)
+    m.report(first, 1)
+    m.now += m.task.terms.open_ms + 1_000
+    m.open(first)
+    for seat in range(1, m.task.terms.committee):
+        m.attest_seat(first, seat)
+    m.draw_audit(first, selected=True)
+    m.audit(first)
+    note("AuditedSubmission", first)
+    m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
+    m.settle(first)
+    for each in submissions[1:]:
+        m.accept(each)
     note("AcceptedSubmission", submissions[-1])
     args = digest("root"), digest("blindings"), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
