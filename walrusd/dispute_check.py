@@ -35,8 +35,8 @@ from walrusd.training.transcript import (
     Value,
     unpack_floats,
 )
-from walrusd.work_check import open_rows
 from walrusd.training.transcript_codec import transcript_from_bytes
+from walrusd.work_check import open_rows
 
 SHOWN_ELEMENTS = 4
 

@@ -11,7 +11,7 @@ from typing import Any
 from walrusd.core.protocol import TraceContext, compute_leaf_zero
 from walrusd.crypto.vfile import VerificationFile, read_verification_file
 from walrusd.crypto.vfile_checks import inspect_verification_file
-from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
+from walrusd.errors import BadRequest, MalformedData, PeerFault
 from walrusd.training.child import apply_limits
 from walrusd.training.jobs import Limits
 from walrusd.training.plan import Plan, parse_plan
