@@ -293,7 +293,7 @@ def compute_accusation_gain(rules: Rules, share: Fraction) -> Fraction:
 
 
 def compute_challenge_income(rules: Rules, share: Fraction) -> Fraction:
-    """Return what an honest seat may expect that challenges a forger with ``share`` of the jurors."""
+    """Return what challenging a forger who owns ``share`` of the jurors brings an honest seat."""
     captured = compute_capture(rules.jury, share)
     return (1 - captured) * rules.accuser_reward - captured * rules.accuser_bond
 
