@@ -161,8 +161,8 @@ class Walk:
         submission = self.worked(n)
         if submission is None:
             return
-        kind = 2 + n // 3 % 5
-        index = n // 15 % 5 if kind == ChallengeKind.ROWS else 0
+        kind = 2 + n // 15 % 5
+        index = n // 75 % 5 if kind == ChallengeKind.ROWS else 0
         reader = next((s for s in submission.committee if s.attested == 0), None)
         sender = "accuser"
         if kind == ChallengeKind.UNAVAILABLE and reader is not None:
