@@ -465,7 +465,9 @@ def open_submissions(walker: History, chance: random.Random) -> None:
     walker.draw(0)
     for n in range(3):
         walker.seat(n)
-        if chance.random() < 0.75:
+        if chance.random() < 0.2:
+            walker.late_round(chance.randrange(NUMBERS // 3) * 3 + n)
+        elif chance.random() < 0.75:
             walker.open(n)
 
 
