@@ -352,7 +352,7 @@ class History(walk.Walk):
         if n // 3 % 4 == 0:
             self.late_round(n)
         self.open(n)
-        self.accuse(n % 3 + 3 * (4 + 5 * (n // 15)))
+        self.accuse(n % 15 + 15 * (ChallengeKind.UNAVAILABLE - 2 + 5 * (n // 75)))
         if n % 2:
             self.jury_round(n)
 
