@@ -35,7 +35,7 @@ def test_preimages_are_those_of_the_protocol():
     assert protocol.compute_deal_seed(A, B) == h(b"DEAL", A, B)
     assert protocol.compute_challenge_id(A, 1, 2, 3) == h(b"CHALLENGE", A, n(1), n(2), n(3))
     assert protocol.compute_jury_commitment(A, B, C, D, E) == h(b"JURY", A, B, C, D, E)
-    assert protocol.compute_abort_chain(A, 3, 4) == h(b"ABORT", A, n(3), n(4))
+    assert protocol.compute_abort_chain(A, 2, 3, 4, B) == h(b"ABORT", A, n(2), n(3), n(4), B)
 
 
 def test_step_absorbs_float_bits_in_order():

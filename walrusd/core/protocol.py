@@ -63,13 +63,12 @@ def compute_chain_step(
     return hash_tagged(Tag.STEP, chain, u64(step), struct.pack(f"<{len(values)}f", *values))
 
 
-def compute_abort_chain(chain: bytes, step: int, code: int) -> bytes:
-    """``H(ABORT ‖ chain ‖ step ‖ code)``: the chain of a replay that cannot go on.
+def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:
+    """``H(ABORT ‖ ctx ‖ i ‖ step ‖ code ‖ chain)``: the work chain of a segment that cannot go on.
 
-    ``chain`` is the work chain up to the last whole step, ``step`` where the replay ends and
-    ``code`` why.
+    ``chain`` is the work chain before ``step``, the step that could not be done; ``code`` says why.
     """
-    return hash_tagged(Tag.ABORT, chain, u64(step), u64(code))
+    return hash_tagged(Tag.ABORT, ctx, u64(segment), u64(step), u64(code), chain)
 
 
 def compute_work_digest(ctx: bytes, segment: int, slot: int, chain: bytes) -> bytes:
