@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import walrusd
-from walrusd.errors import BadRequest, NonFiniteValue, PlanRefused, TrainingFailed
+from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
+from walrusd.training.aborts import AbortCode
 from walrusd.training.child import run_line
 from walrusd.training.jobs import (
     AggregateJob,
@@ -154,7 +155,13 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     assert code == 0
     third, second, first = lines[-1][1]["segments"]
     assert [third, first] == [result["segments"][2], result["segments"][0]]
-    assert (second["segment"], second["error"]["code"]) == (2, "data.malformed")
+    assert second["state_root"] == "00" * 32
+    assert second["abort"] == {
+        "segment": 2,
+        "step": 5,
+        "code": AbortCode.BAD_DATA,
+        "message": second["abort"]["message"],
+    }
 
     (files / "sum").write_bytes((2 * update.astype("<i8")).tobytes())
     aggregate = AggregateJob(
@@ -241,10 +248,9 @@ def test_errors_are_typed_lines(run, files, plan):
     weights["linear00.weight"] = weights["linear00.weight"] * np.float32(1e38)
     (files / "weights").write_bytes(weights_to_bytes(plan, weights))
     code, lines = run(train_job(files))
-    assert code == 3
-    error = error_from_json(lines[-1][1])
-    assert isinstance(error, NonFiniteValue)
-    assert error.fields == {"segment": 1, "step": 1}
+    assert code == 0
+    abort = lines[-1][1]["abort"]
+    assert (abort["segment"], abort["step"], abort["code"]) == (1, 1, AbortCode.NON_FINITE)
 
     (files / "plan.json").write_bytes(plan.to_bytes() + b" ")
     code, lines = run(train_job(files))

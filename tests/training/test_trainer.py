@@ -8,7 +8,8 @@ import pytest
 
 from walrusd.core import protocol
 from walrusd.crypto import merkle
-from walrusd.errors import MalformedData, NonFiniteValue, PlanRefused
+from walrusd.errors import BlobCorrupt, MalformedData, NonFiniteValue, PlanRefused
+from walrusd.training.aborts import ABORTED_STATE, SENTENCES, AbortCode, compute_abort_code
 from walrusd.training.data import DatasetRows, PackedRows, decode_rows
 from walrusd.training.plan import read_plan
 from walrusd.training.random import batch_rows, compute_segment_rows
@@ -20,7 +21,13 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.trace import Assignment, SegmentRecord, Trace
-from walrusd.training.trainer import Progress, SegmentResult, train
+from walrusd.training.trainer import (
+    Progress,
+    SegmentAbort,
+    SegmentResult,
+    attempt_segment,
+    train,
+)
 from walrusd.training.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.weights import init_weights
 
@@ -157,27 +164,86 @@ def test_records_survive_json_and_their_leaf_is_checked(trained):
             SegmentRecord.from_json({**json.loads(text), **change})
 
 
-def test_divergence_is_reported_with_its_step(document, rows):
+def abort_of(events) -> SegmentAbort:
+    *_, last = events
+    assert isinstance(last, SegmentAbort)
+    return last
+
+
+def test_divergence_ends_in_an_abort_that_names_its_step(document, rows):
     wild = read_plan(document(optimizer={"kind": "sgd", "lr": "1000", "momentum": "0.9"}))
     weights = {n: w * np.float32(1e30) for n, w in init_weights(wild).items()}
     start = serialize_state(wild, initial_state(wild, weights))
-    with pytest.raises(NonFiniteValue) as caught:
-        list(train(Assignment(wild, b"c" * 32, b"s" * 32, 3), rows, start))
-    assert caught.value.fields == {"segment": 1, "step": 1}
+    assignment = Assignment(wild, b"c" * 32, b"s" * 32, 3)
+    abort = abort_of(train(assignment, rows, start))
+    assert (abort.record.segment, abort.step, abort.code) == (1, 1, AbortCode.NON_FINITE)
+    assert abort.record.state_root == ABORTED_STATE
+    first = protocol.compute_chain_start(b"c" * 32, 1, compute_state_root(wild, start))
+    chain = protocol.compute_abort_chain(b"c" * 32, 1, 1, AbortCode.NON_FINITE, first)
+    assert abort.record.chain == chain
+    assert abort_of(attempt_segment(assignment, rows, start, 1)).record == abort.record
+    with pytest.raises(NonFiniteValue):
+        replay_segment(assignment, rows, start, 1)
 
 
-def test_bad_rows_are_reported_with_their_step(plan, assignment, row_bytes, state_0):
-    bad = bytearray(row_bytes)
-    bad[12::13] = bytes([9]) * 75
-    with pytest.raises(MalformedData, match="label 9") as caught:
-        list(train(assignment, DatasetRows(plan.dataset, bad), state_0))
-    assert caught.value.fields == {"segment": 1, "step": 1}
+def test_a_bad_row_ends_in_an_abort_with_the_work_up_to_there(plan, assignment, rows, trained):
+    """The row is bad for everybody who reads it, from whatever it is packed in."""
+    states, _records = trained
+    chosen = int(batch_rows(assignment.seed, 7, 16, rows.count)[3])
+    everything = np.arange(rows.count, dtype=np.int64)
+    bad = bytearray(rows.rows(everything))
+    bad[13 * chosen + 12] = 9
+    events = list(train(assignment, DatasetRows(plan.dataset, bad), states[0]))
+    abort = abort_of(events)
+    done = [event.record for event in events if isinstance(event, SegmentResult)]
+    steps = [event.step for event in events if isinstance(event, Progress)]
+    assert abort.code == AbortCode.BAD_DATA
+    assert steps == list(range(1, abort.step))
+    assert abort.record.segment == len(done) + 1 <= 2
+    needed = compute_segment_rows(plan, assignment.seed, abort.record.segment, rows.count)
+    source = DatasetRows(plan.dataset, bad)
+    packed = PackedRows(plan.dataset, rows.count, needed, source.rows(needed))
+    start = states[abort.record.segment - 1]
+    again = abort_of(attempt_segment(assignment, packed, start, abort.record.segment))
+    assert (again.record, again.step) == (abort.record, abort.step)
+    whole = Trace(compute_state_root(plan, states[0]), [*done, abort.record])
+    assert len(whole.leaves) == abort.record.segment + 1
 
 
-def test_too_few_rows_are_refused(plan, assignment, row_bytes, state_0):
+def test_too_few_rows_end_before_the_first_step(plan, assignment, row_bytes, state_0):
     few = DatasetRows(plan.dataset, row_bytes[: 31 * 13])
-    with pytest.raises(PlanRefused):
-        list(train(assignment, few, state_0))
+    abort = abort_of(train(assignment, few, state_0))
+    assert (abort.step, abort.code) == (1, AbortCode.PLAN_REFUSED)
+
+
+def test_an_update_too_large_for_its_bits_ends_after_the_last_step(document, rows):
+    plan = read_plan(document(update={"scale_bits": 20, "value_bits": 8}))
+    assignment = Assignment(plan, b"c" * 32, b"s" * 32, 3)
+    weights = init_weights(plan)
+    start = serialize_state(plan, initial_state(plan, weights))
+    events = list(train(assignment, rows, start, weights=weights))
+    abort = abort_of(events)
+    assert (abort.record.segment, abort.step) == (3, 13)
+    assert abort.code == AbortCode.UPDATE_OVERFLOW
+    (*_, last) = (event.state_bytes for event in events if isinstance(event, SegmentResult))
+    again = abort_of(attempt_segment(assignment, rows, last, 3, weights=weights))
+    assert again.record == abort.record
+    without = list(attempt_segment(assignment, rows, last, 3))
+    assert isinstance(without[-1], SegmentResult)
+
+
+def test_every_abort_has_a_sentence_and_a_code_that_stays():
+    assert {code.name: int(code) for code in AbortCode} == {
+        "BAD_DATA": 1,
+        "NON_FINITE": 2,
+        "PRODUCT_BOUND": 3,
+        "PLAN_REFUSED": 4,
+        "UPDATE_OVERFLOW": 5,
+    }
+    assert set(SENTENCES) == set(AbortCode)
+    assert compute_abort_code(PlanRefused("x")) == AbortCode.PLAN_REFUSED
+    with pytest.raises(ValueError, match="corrupt"):
+        compute_abort_code(BlobCorrupt("x"))
 
 
 def test_micro_batches_add_up_to_the_batch(document, rows, assignment, state_0, trained):

@@ -30,10 +30,12 @@ class OpenedRow:
 class Opening:
     """The payload.
 
-    ``state_roots`` has S+1 entries, ``slot_roots`` S (of segments 1 … S). ``states`` maps a
+    ``state_roots`` has S+1 entries, ``slot_roots`` S (of segments 1 … S; for an abort S is the
+    segment that it ends in). ``states`` maps a
     boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``openings``
     open the update's commitments: 32-byte big-endian scalars, one a row, in the Pedersen scheme,
     the seed of the encryption, alone, in the Paillier scheme. ``cost_key`` opens the cost section.
+    An abort has no update, so these three are empty.
     """
 
     state_roots: tuple[bytes, ...]
@@ -119,9 +121,11 @@ def _hashes(values: Any) -> tuple[bytes, ...]:
 def _from_map(value: Any) -> Opening:
     if not isinstance(value, dict) or set(value) != set(range(8)) or value[0] != VERSION:
         raise ValueError("unknown version or fields")
-    update = _bytes(value[4])
-    if not update or len(update) % 4:
-        raise ValueError("the update is not int32")
+    update, openings, cost_key = _bytes(value[4]), _hashes(value[5]), _bytes(value[6])
+    if len(update) % 4 or len(cost_key) not in (0, 32):
+        raise ValueError("the update is not int32, or the cost's key no key")
+    if not bool(update) == bool(openings) == bool(cost_key):
+        raise ValueError("an update comes with its openings and the cost's key")
     states = {_index(boundary): _bytes(state) for boundary, state in _items(value[3])}
     if len(states) != len(value[3]) or list(states) != sorted(states):
         raise ValueError("the states are not in ascending order of their boundaries")
@@ -130,8 +134,8 @@ def _from_map(value: Any) -> Opening:
         slot_roots=_hashes(value[2]),
         states=states,
         update=update,
-        openings=_hashes(value[5]),
-        cost_key=_hashes([value[6]])[0],
+        openings=openings,
+        cost_key=cost_key,
         rows=tuple(
             OpenedRow(_bytes(data), RowProof(_index(index), _hashes([salt])[0], _hashes(path)))
             for index, salt, path, data in _items(value[7])

@@ -26,10 +26,10 @@ from walrusd.services.results import read_update
 from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
+from walrusd.state.protection import Begun
+from walrusd.training.aborts import SENTENCES, AbortCode
+from walrusd.training.update import compute_step_cost
 from walrusd.units import address_bytes
-
-LOSS_ONE = 1 << 32
-"""Losses are written as integers in units of 2**-32."""
 
 
 class Committer(Service):
@@ -52,7 +52,10 @@ class Committer(Service):
             ):
 
                 async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
-                    await self._commit(case, trained)
+                    if "abort" in trained:
+                        await self._commit_abort(case, trained)
+                    else:
+                        await self._commit(case, trained)
 
                 await self.undertake(case.submission.id, commit)
 
@@ -80,6 +83,29 @@ class Committer(Service):
             cost_proof=bytes.fromhex(item["cost_proof"]),
         )
         tools.protection.done(f"commit:{submission.id}")
+
+    async def _commit_abort(self, case: Case, trained: dict[str, Any]) -> None:
+        """Commit to where the plan ends. All of it follows from the result: nothing is saved."""
+        tools, submission, abort = self.tools, case.submission, trained["abort"]
+        tree, action = Tree(trace_leaves(trained)), f"commit:{submission.id}"
+        with tools.database.transaction():
+            if tools.protection.begin(action, tree.root.hex().encode()) is Begun.FRESH:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "committing_abort",
+                    f"the plan cannot be carried out: {SENTENCES[AbortCode(abort['code'])]}",
+                    trace_root=tree.root.hex(),
+                    **abort,
+                )
+        await tools.contract.commit_abort(
+            case.task.id,
+            submission.id,
+            ob.AbortClaim(abort["segment"], abort["step"], abort["code"]),
+            trace_root=tree.root,
+            leaf_zero_path=tree.path(0),
+        )
+        tools.protection.done(action)
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
@@ -134,11 +160,7 @@ def trace_leaves(trained: dict[str, Any]) -> list[bytes]:
 
 def cost_function(trained: dict[str, Any]) -> CostFunction:
     """Return the loss definition and the loss of every step in units of 2**-32."""
-    steps = [
-        round(sum(step) / len(step) * LOSS_ONE)
-        for record in trained["segments"]
-        for step in record["losses"]
-    ]
+    steps = [compute_step_cost(step) for record in trained["segments"] for step in record["losses"]]
     definition = {"loss": "softmax-cross-entropy", "reduction": "mean", "scale_bits": 32}
     return CostFunction(definition, np.array(steps, np.int64))
 

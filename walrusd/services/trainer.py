@@ -8,7 +8,7 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState, TaskPhase
-from walrusd.errors import DeviceRefused
+from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import submission_dataset_key
@@ -70,19 +70,45 @@ class Trainer(Service):
         tools.journal.record(submission.id, self.name, "training", reason)
         on_line = make_on_line(tools, "training", submission.id)
         result = await tools.training.run(job, on_line)
+        if "abort" in result:
+            # From the last checkpoint on, so this costs a segment at most.
+            check_same_abort(result, await tools.training.run(job, on_line))
         check_same_as_committed(submission, result)
         with tools.database.transaction():
             tools.work.put("trained", submission.id, result)
             clear_progress(tools, submission.id)
-            tools.journal.record(
-                submission.id,
-                self.name,
-                "trained",
-                f"all {plan.segments} segments are done",
-                loss=result["loss"],
-                trace_root=result["trace_root"],
-            )
+            if "abort" in result:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "aborted",
+                    "the plan cannot be carried out, as every replay of its last segment will show",
+                    trace_root=result["trace_root"],
+                    **result["abort"],
+                )
+            else:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "trained",
+                    f"all {plan.segments} segments are done",
+                    loss=result["loss"],
+                    trace_root=result["trace_root"],
+                )
         tools.bell.ring()
+
+
+def check_same_abort(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Check that a plan ends in the same place twice before we say so on the chain.
+
+    Raises:
+        TrainingFailed: if it does not: then it is this machine that errs.
+    """
+    if first["trace_root"] != second["trace_root"] or first["abort"] != second.get("abort"):
+        raise TrainingFailed(
+            "the plan could not be carried out, but the second try ended otherwise",
+            hint="check this machine's memory; the plan is not blamed on such grounds",
+        )
 
 
 def check_same_as_committed(submission: ob.Submission, result: dict[str, Any]) -> None:

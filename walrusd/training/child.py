@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from walrusd.errors import BadRequest, MalformedData, PeerFault, TrainingFailed, WalrusdError
+from walrusd.errors import BadRequest, MalformedData, TrainingFailed, WalrusdError
 from walrusd.training.jobs import (
     EXIT_ERROR,
     EXIT_STOPPED,
@@ -35,8 +35,14 @@ from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.replay import evaluate
 from walrusd.training.selftest import selftest
 from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
-from walrusd.training.trace import Assignment, Trace
-from walrusd.training.trainer import Progress, SegmentResult, run_segment, train
+from walrusd.training.trace import Assignment, SegmentRecord, Trace
+from walrusd.training.trainer import (
+    Progress,
+    SegmentAbort,
+    SegmentResult,
+    attempt_segment,
+    train,
+)
 from walrusd.training.update import apply_aggregate, compute_cost, compute_update, update_to_bytes
 from walrusd.training.weights import (
     compute_state_root_0,
@@ -114,13 +120,13 @@ def _read_weights(plan: Plan, path: str) -> Tensors:
     return weights_from_bytes(plan, Path(path).read_bytes())
 
 
-def _read_frozen(plan: Plan, path: str | None) -> Tensors:
-    """Return the base weights of a plan with adapters, from the task's weights file."""
+def _read_frozen(plan: Plan, weights: Tensors | None) -> Tensors:
+    """Return the base weights of a plan with adapters, from the task's weights."""
     if not plan.model.frozen_tensors():
         return {}
-    if path is None:
+    if weights is None:
         raise BadRequest("a plan with adapters needs the base weights to be replayed")
-    return select_frozen(plan, _read_weights(plan, path))
+    return select_frozen(plan, weights)
 
 
 def run_train(job: TrainJob) -> dict[str, Any]:
@@ -134,7 +140,9 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     first = checkpoints.resume()
     reporter = Reporter((plan.segments + 1 - first) * plan.segment_steps)
     frozen = select_frozen(plan, weights)
-    for event in train(assignment, rows, checkpoints.state, first, frozen):
+    for event in train(assignment, rows, checkpoints.state, first, frozen, weights=weights):
+        if isinstance(event, SegmentAbort):
+            return _conclude_abort(checkpoints, event)
         if isinstance(event, SegmentResult):
             checkpoints.save(event)
             state = str(checkpoints.state_path(event.record.segment))
@@ -149,10 +157,7 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     write_atomically(update_path, update_to_bytes(update))
     losses = [loss for step in checkpoints.records[-1].losses for loss in step]
     return {
-        "trace_root": Trace(checkpoints.root_0, checkpoints.records).root.hex(),
-        "state_root_0": checkpoints.root_0.hex(),
-        "segments": [record.to_json() for record in checkpoints.records],
-        "states": [str(checkpoints.state_path(i)) for i in range(plan.segments + 1)],
+        **_describe_trace(checkpoints, checkpoints.records),
         "weights": str(weights_path),
         "update": str(update_path),
         "cost": compute_cost(losses),
@@ -160,25 +165,53 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     }
 
 
+def _describe_trace(checkpoints: Checkpoints, records: list[SegmentRecord]) -> dict[str, Any]:
+    return {
+        "trace_root": Trace(checkpoints.root_0, records).root.hex(),
+        "state_root_0": checkpoints.root_0.hex(),
+        "segments": [record.to_json() for record in records],
+        "states": [str(checkpoints.state_path(i)) for i in range(len(checkpoints.records) + 1)],
+    }
+
+
+def _conclude_abort(checkpoints: Checkpoints, abort: SegmentAbort) -> dict[str, Any]:
+    """Return what a plan gives that cannot be carried out: the trace that ends where it ends."""
+    return {
+        **_describe_trace(checkpoints, [*checkpoints.records, abort.record]),
+        "abort": _describe_abort(abort),
+    }
+
+
+def _describe_abort(abort: SegmentAbort) -> dict[str, Any]:
+    return {
+        "segment": abort.record.segment,
+        "step": abort.step,
+        "code": int(abort.code),
+        "message": abort.error.message,
+    }
+
+
 def run_replay(job: ReplayJob) -> dict[str, Any]:
     """Replay segments; see ``ReplayJob`` for the result."""
     plan = _read_plan(job.plan)
     rows = open_rows(plan, job.rows)
-    frozen = _read_frozen(plan, job.weights)
+    weights = None if job.weights is None else _read_weights(plan, job.weights)
+    frozen = _read_frozen(plan, weights)
     assignment = Assignment(plan, job.ctx, job.seed, job.committee)
     reporter = Reporter(len(job.segments) * plan.segment_steps)
     found: list[dict[str, Any]] = []
     for start in job.segments:
         state = Path(start.start_state).read_bytes()
-        try:
-            for event in run_segment(assignment, rows, state, start.segment, frozen):
-                if isinstance(event, SegmentResult):
-                    found.append(event.record.to_json())
-                    emit("segment", found[-1])
-                else:
-                    reporter.step(event)
-        except PeerFault as error:
-            found.append({"segment": start.segment, "error": error.to_json()})
+        for event in attempt_segment(
+            assignment, rows, state, start.segment, frozen, weights=weights
+        ):
+            if isinstance(event, Progress):
+                reporter.step(event)
+                continue
+            found.append(event.record.to_json())
+            if isinstance(event, SegmentAbort):
+                found[-1]["abort"] = _describe_abort(event)
+            emit("segment", found[-1])
     return {"segments": found}
 
 

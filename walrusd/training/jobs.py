@@ -65,6 +65,10 @@ class TrainJob:
     Result: ``{trace_root, state_root_0, segments, states, weights, update, cost, loss}``:
     ``segments`` the records, ``states`` the paths of all S+1 states, ``weights`` the path of W_S
     (safetensors), ``update`` the path of V (int32 little-endian), ``cost`` an integer.
+
+    A plan that cannot be carried out gives ``{trace_root, state_root_0, segments, states, abort}``
+    instead, ``abort`` being ``{segment, step, code, message}`` with a code of ``aborts.py``: the
+    trace and the states up to there, the last record that of the abort.
     """
 
     kind: ClassVar[str] = "train"
@@ -82,10 +86,11 @@ class TrainJob:
 class ReplayJob:
     """Replay segments.
 
-    ``weights`` is the task's weights file; only a plan with adapters needs it.
+    ``weights`` is the task's weights file: a plan with adapters needs it, and without it the last
+    segment is not checked for an update that does not fit its bits.
 
-    Result: ``{segments: […]}`` in the order asked, each a ``SegmentRecord`` in JSON, or
-    ``{segment, error}`` where the replay itself ended in an error, which is a finding.
+    Result: ``{segments: […]}`` in the order asked, each a ``SegmentRecord`` in JSON. One that
+    cannot be carried out has an ``abort`` beside, as of ``TrainJob``: that is a finding too.
     """
 
     kind: ClassVar[str] = "replay"

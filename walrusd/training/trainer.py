@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
-from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
+from walrusd.core.protocol import compute_abort_chain
+from walrusd.errors import MalformedData, PeerFault
 from walrusd.training import arith
+from walrusd.training.aborts import ABORTED_STATE, ABORTS, AbortCode, compute_abort_code
 from walrusd.training.clipping import clip_by_global_norm
 from walrusd.training.data import RowSource, decode_rows
 from walrusd.training.device import find_device
@@ -23,6 +25,7 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.trace import Assignment, SegmentRecord, WorkChain, compute_record
+from walrusd.training.update import compute_cost, compute_update
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,24 @@ class SegmentResult:
     state_bytes: bytes
 
 
+@dataclass(frozen=True)
+class SegmentAbort:
+    """A segment that cannot be carried out: at which step, why, and the record that says so.
+
+    ``step`` is the first step that could not be done; one after the last is the end of the run,
+    where the update and the cost are computed.
+    """
+
+    record: SegmentRecord
+    step: int
+    error: PeerFault
+
+    @property
+    def code(self) -> AbortCode:
+        """The number that stands for the error."""
+        return compute_abort_code(self.error)
+
+
 def _to_torch(tensors: Tensors, device: torch.device) -> Named:
     return {name: torch.from_numpy(tensor.copy()).to(device) for name, tensor in tensors.items()}
 
@@ -66,13 +87,13 @@ class Run:
     """
 
     def __init__(
-        self, plan: Plan, seed: bytes, rows: RowSource, start: State, frozen: Tensors
+        self, plan: Plan, seed: bytes, rows: RowSource, start: State, frozen: Tensors | None
     ) -> None:
         self._plan = plan
         self._seed = seed
         self._rows = rows
         self._device = find_device()
-        held = _to_torch(frozen, self._device)
+        held = _to_torch(frozen or {}, self._device)
         self._model = build_model(plan.model, plan.loss, held, plan.profile)
         # What ``deserialize_state`` made belongs to this run, and is stepped where it lies.
         self._weights = _share(start.weights, self._device)
@@ -163,6 +184,66 @@ def decode_batch(plan: Plan, data: bytes) -> tuple[torch.Tensor, torch.Tensor]:
     return shaped, torch.from_numpy(targets)
 
 
+def attempt_segment(
+    assignment: Assignment,
+    rows: RowSource,
+    start_state: bytes,
+    segment: int,
+    frozen: Tensors | None = None,
+    *,
+    start_root: bytes | None = None,
+    weights: Tensors | None = None,
+) -> Iterator[Progress | SegmentResult | SegmentAbort]:
+    """Run one segment: yield ``Progress`` for each step, then a result or an abort.
+
+    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``, and
+    ``start_root`` their root if the caller has computed it; ``frozen`` the base weights of a plan
+    with adapters, which have been checked against it. With ``weights``, the task's initial ones,
+    the last segment ends in an abort too if its cost or its update cannot be written.
+    """
+    plan = assignment.plan
+    steps = plan.segment_range(segment)
+    root = start_root or compute_state_root(plan, start_state)
+    chain = WorkChain(assignment.ctx, segment, root)
+    losses: list[tuple[float, ...]] = []
+    step = steps.start
+    try:
+        check_plan_for_rows(plan, rows.count)
+        run = _Run(plan, assignment.seed, rows, _read_start(plan, start_state, segment), frozen)
+        for step in steps:
+            step_losses, folds = run.step(step)
+            chain.absorb(step, step_losses, folds)
+            losses.append(step_losses)
+            yield Progress(segment, step, step_losses)
+        step = steps.stop
+        end = run.state(steps.stop - 1)
+        if segment == plan.segments and weights is not None:
+            compute_cost([loss for step_losses in losses for loss in step_losses])
+            compute_update(plan, weights, end.weights)
+    except ABORTS as error:
+        error.fields.update(segment=segment, step=step)
+        code = compute_abort_code(error)
+        value = compute_abort_chain(assignment.ctx, segment, step, code, chain.value)
+        record = compute_record(assignment, segment, value, ABORTED_STATE, ())
+        yield SegmentAbort(record, step, error)
+        return
+    state_bytes = serialize_state(plan, end)
+    root = compute_state_root(plan, state_bytes)
+    record = compute_record(assignment, segment, chain.value, root, losses)
+    yield SegmentResult(record, state_bytes)
+
+
+def _read_start(plan: Plan, start_state: bytes, segment: int) -> State:
+    state = deserialize_state(plan, start_state)
+    before = plan.segment_range(segment).start - 1
+    if state.step != before:
+        raise MalformedData(
+            f"segment {segment} starts after step {before}, but the state is after step "
+            f"{state.step}"
+        )
+    return state
+
+
 def run_segment(
     assignment: Assignment,
     rows: RowSource,
@@ -174,43 +255,21 @@ def run_segment(
 ) -> Iterator[Progress | SegmentResult]:
     """Run one segment: yield ``Progress`` for each step, then one ``SegmentResult``.
 
-    ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``, and
-    ``start_root`` their root if the caller has computed it; ``frozen`` the base weights of a plan
-    with adapters, which have been checked against it.
+    Arguments as of ``attempt_segment``.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.
         MalformedData: if the start state is malformed or belongs elsewhere, or a row is bad.
         NonFiniteValue: if a value became NaN or infinite.
         ProductBoundExceeded: if a product is too long to be exact.
-            These three carry ``segment`` and ``step`` in their fields when a step raised them.
+            Each carries ``segment`` and ``step`` in its fields.
     """
-    plan = assignment.plan
-    check_plan_for_rows(plan, rows.count)
-    steps = plan.segment_range(segment)
-    state = deserialize_state(plan, start_state)
-    if state.step != steps.start - 1:
-        raise MalformedData(
-            f"segment {segment} starts after step {steps.start - 1}, "
-            f"but the state is after step {state.step}"
-        )
-    root = start_root or compute_state_root(plan, start_state)
-    chain = WorkChain(assignment.ctx, segment, root)
-    run = Run(plan, assignment.seed, rows, state, frozen or {})
-    losses = []
-    for step in steps:
-        try:
-            step_losses, folds = run.step(step)
-        except (MalformedData, NonFiniteValue, ProductBoundExceeded) as error:
-            error.fields.update(segment=segment, step=step)
-            raise
-        chain.absorb(step, step_losses, folds)
-        losses.append(step_losses)
-        yield Progress(segment, step, step_losses)
-    state_bytes = serialize_state(plan, run.state(steps.stop - 1))
-    root = compute_state_root(plan, state_bytes)
-    record = compute_record(assignment, segment, chain.value, root, losses)
-    yield SegmentResult(record, state_bytes)
+    for event in attempt_segment(
+        assignment, rows, start_state, segment, frozen, start_root=start_root
+    ):
+        if isinstance(event, SegmentAbort):
+            raise event.error
+        yield event
 
 
 def train(
@@ -219,15 +278,26 @@ def train(
     start_state: bytes,
     start_segment: int = 1,
     frozen: Tensors | None = None,
-) -> Iterator[Progress | SegmentResult]:
+    *,
+    weights: Tensors | None = None,
+) -> Iterator[Progress | SegmentResult | SegmentAbort]:
     """Run segments ``start_segment … S``, each from the state the one before ended in.
 
-    Raises:
-        PlanRefused, MalformedData, NonFiniteValue, ProductBoundExceeded: as ``run_segment``.
+    Arguments as of ``attempt_segment``. A ``SegmentAbort`` is the last event: nobody can go on.
     """
     state_bytes, root = start_state, None
     for segment in range(start_segment, assignment.plan.segments + 1):
-        for event in run_segment(assignment, rows, state_bytes, segment, frozen, start_root=root):
+        for event in attempt_segment(
+            assignment,
+            rows,
+            state_bytes,
+            segment,
+            frozen,
+            start_root=root,
+            weights=weights,
+        ):
+            yield event
+            if isinstance(event, SegmentAbort):
+                return
             if isinstance(event, SegmentResult):
                 state_bytes, root = event.state_bytes, event.record.state_root
-            yield event

@@ -1,6 +1,6 @@
 """Updates as integers, the aggregate applied to weights, and the cost: exact, without torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +12,7 @@ from walrusd.training.plan import Plan
 from walrusd.training.state import Tensors, check_tensors, select_trained
 
 COST_SCALE = 1 << 32
+LARGEST_STEP_COST = (1 << 63) - 1
 EXACT_INTEGER = 1 << 53
 """Integers up to this are exact in float64."""
 
@@ -141,6 +142,14 @@ def compute_cost(losses: Iterable[float]) -> int:
     if cost >= 1 << 64:
         raise NonFiniteValue("the cost does not fit in 64 bits")
     return cost
+
+
+def compute_step_cost(losses: Sequence[float]) -> int:
+    """Return how the loss of one step, the mean of its micro-batches', is written: ``·2^32``.
+
+    Anything beyond the largest int64 is written as that.
+    """
+    return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
 
 
 def cost_to_bytes(cost: int) -> bytes:
