@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -39,6 +40,7 @@ from walrusd.services.cranker import Cranker
 from walrusd.services.juror import Juror
 from walrusd.services.opener import Opener
 from walrusd.services.registrar import Registrar
+from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
 from walrusd.services.supervisor import Service, Supervisor
 from walrusd.services.tools import Tools, TrainingBackend
@@ -62,6 +64,7 @@ DRAIN_S = 5.0
 """Longer than the control interface waits for its requests."""
 
 MakeTraining = Callable[[], TrainingBackend]
+BuildServices = Callable[[Tools, DaemonApi], list[Service]]
 
 
 def read_keys(settings: Settings) -> KeyBundle:
@@ -158,6 +161,8 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
         ]
     if tools.settings.has_role(Role.VERIFIER):
         services += [Registrar(tools), Verifier(tools, api.fetcher), Juror(tools, api.fetcher)]
+    if tools.settings.has_role(Role.CONTRIBUTOR) or tools.settings.has_role(Role.VERIFIER):
+        services.append(Resealer(tools))
     return [*services, Cranker(tools, api.fetcher), Settler(tools)]
 
 
@@ -168,6 +173,7 @@ async def run_services(
     clock: ChainClock,
     client: SuiClient,
     *,
+    build: BuildServices = build_services,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run everything but the control interface; started once all services are usable."""
@@ -181,13 +187,19 @@ async def run_services(
         await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
         # Services decide on what is known; before the first catching up that would be old news.
         await follower.wait_caught_up()
-        for service in build_services(tools, api):
+        for service in build(tools, api):
             await nursery.start(supervisor.keep_running, service)
         task_status.started()
 
 
-async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTraining) -> None:
-    """Run until SIGTERM or SIGINT. ``make_training`` gives what runs training jobs.
+async def run_daemon(
+    settings: Settings,
+    make_training: MakeTraining = ChildTraining,
+    build: BuildServices = build_services,
+) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    ``make_training`` gives what runs training jobs, ``build`` the services that act.
 
     Raises:
         WalrusdError: if the configuration, the keys or the network do not fit.
@@ -202,7 +214,8 @@ async def run_daemon(settings: Settings, make_training: MakeTraining = ChildTrai
             stop = trio.Event()
             nursery.start_soon(_set_on_signal, stop, notifier)
             nursery.start_soon(_drain, stop, tools, nursery.cancel_scope)
-            await nursery.start(run_services, tools, api, supervisor, clock, client)
+            run = partial(run_services, tools, api, supervisor, clock, client, build=build)
+            await nursery.start(run)
             app = make_rpc_app(
                 api,
                 broadcast=tools.broadcast,
@@ -248,8 +261,12 @@ async def _drain(stop: trio.Event, tools: Tools, scope: trio.CancelScope) -> Non
     scope.cancel()
 
 
-def main(config: Path, make_training: MakeTraining = ChildTraining) -> None:
-    """Load the configuration and run the daemon.
+def main(
+    config: Path,
+    make_training: MakeTraining = ChildTraining,
+    build: BuildServices = build_services,
+) -> None:
+    """Load the configuration and run the daemon; arguments as of ``run_daemon``.
 
     Raises:
         WalrusdError: if it cannot start.
@@ -259,4 +276,4 @@ def main(config: Path, make_training: MakeTraining = ChildTraining) -> None:
     if not settings.daemon.roles:
         raise ConfigError(f"{config}: daemon.roles is empty, so there is nothing to do")
     configure_logs(settings.daemon.log_level, settings.daemon.log_format)
-    trio.run(run_daemon, settings, make_training)
+    trio.run(run_daemon, settings, make_training, build)

@@ -76,6 +76,13 @@ class KeystoreLocked(OurFault):
     code = "keys.locked"
 
 
+class SeatKeyLost(OurFault):
+    """Raised when the keystore is not the one that the verifier's seat was registered with."""
+
+    code = "keys.seat"
+    default_hint = "restore the keystore that was in use when the seat was registered"
+
+
 # --- bytes from elsewhere --------------------------------------------------------------------
 
 
@@ -179,6 +186,29 @@ class DecryptionFailed(PeerFault):
     """Raised when authenticated decryption refuses a ciphertext."""
 
     code = "crypto.decryption"
+
+
+class FraudFound(VerificationFailed):
+    """Raised when a submission contradicts its own commitments, so that a jury can judge it.
+
+    ``fields`` have the ``kind`` of the challenge and its ``index``.
+    """
+
+    code = "submission.fraud"
+
+
+class OpeningUnusable(PeerFault):
+    """Raised when an opening cannot be read, is incomplete, or is not the committed one."""
+
+    code = "opening.unusable"
+    default_hint = "the seat reports it, and the contributor must open again"
+
+
+class PartAbsent(WorldFault):
+    """Raised when no endpoint has a part of a submission: never stored, or not to be had now."""
+
+    code = "opening.absent"
+    default_hint = "it is looked for again; check walrus.aggregators"
 
 
 # --- training ---------------------------------------------------------------------------------
@@ -369,6 +399,13 @@ class LocalFault(WorldFault):
 
     code = "local.file"
     default_hint = "check the disk and the owner of daemon.data_dir"
+
+
+class SecondLookDiffers(WorldFault):
+    """Raised when what was found wrong with a peer's work is not found again."""
+
+    code = "local.second_look"
+    default_hint = "check this machine's memory and disk; nobody is accused on such grounds"
 
 
 # --- the devnet ----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.dealing import compute_seat_segments
 from walrusd.core.lifecycle import (
+    ChallengeKind,
     DisputePhase,
     KeyScope,
     RequestState,
@@ -173,6 +174,9 @@ class MemoryStore(WalrusStore):
             raise BlobTooLarge("too large")
         return self.blobs[blob_id]
 
+    async def download(self, blob_id: int, path: Path, max_bytes: int) -> None:
+        await trio.Path(path).write_bytes(await self.get(blob_id, max_bytes))
+
     async def get_file(self, blob_id, expected_digest, path, *, max_bytes) -> Any:
         await trio.Path(path).write_bytes(await self.get(blob_id, max_bytes))
 
@@ -311,10 +315,12 @@ class Network:
         seed = compute_deal_seed(self.task.beacon, address_bytes(SUBMISSION))
         return compute_seat_segments(seed, self.plan.segments, 0, self.terms.segments_per_seat)
 
-    def dispute(self, accuser: str, index: int, jurors: list[ob.Juror]) -> ob.Dispute:
+    def dispute(
+        self, accuser: str, index: int, jurors: list[ob.Juror], kind: int = ChallengeKind.SEGMENT
+    ) -> ob.Dispute:
         self.submission.state = SubmissionState.DISPUTED
         self.submission.dispute = ob.Dispute(
-            kind=1, index=index, place=0, round=0, challenge=b"\x09" * 32,
+            kind=kind, index=index, place=0, round=0, challenge=b"\x09" * 32,
             phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms,
             resume_state=SubmissionState.OPENED, accuser=accuser, accuser_commitment=b"",
             accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32), beacon=b"", pool_len=1,

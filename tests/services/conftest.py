@@ -1,8 +1,20 @@
 """Fixtures of the services' tests."""
 
+from functools import cache
+
 import anyio.to_process
 import pytest
 import trio
+
+from walrusd.training import child
+
+_check_machine_once = cache(child.selftest)
+
+
+@pytest.fixture(autouse=True)
+def check_the_machine_once(monkeypatch) -> None:
+    """Save the selftest of every job but the first: all of them run on this machine."""
+    monkeypatch.setattr(child, "selftest", _check_machine_once)
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.adversaries.forgery import forge
 from tests.services.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
 from tests.services.world import InlineTraining
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import DisputePhase, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.opening import parse_opening
-from walrusd.core.protocol import compute_challenge_id
+from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
@@ -22,8 +23,9 @@ from walrusd.services.derive import derive_abstention, derive_opening_key
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import make_envelope
-from walrusd.services.juror import Juror, compute_reserve_ms
+from walrusd.services.juror import Juror, compute_reserve_ms, compute_wait_ms
 from walrusd.services.opener import Opener
+from walrusd.services.resealer import Resealer
 from walrusd.services.trainer import Trainer
 from walrusd.services.verifier import Verifier
 from walrusd.training.jobs import ReplayJob, TrainJob
@@ -105,10 +107,22 @@ class Bench:
     def key(self) -> bytes:
         return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
 
-    def summon(self, tools, *others: ob.Juror) -> ob.Dispute:
+    def summon(
+        self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
+    ) -> ob.Dispute:
         key = derive_public_key(tools.keys.encryption_key)
         juror = ob.Juror(3, tools.address, key, b"", b"", b"")
-        return self.net.dispute(self.verifier.address, 2, [juror, *others])
+        if index is None:
+            index = 2 if kind == ChallengeKind.SEGMENT else 0
+        return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
+
+    async def reveal(self, tools, dispute: ob.Dispute) -> tuple[bytes, bytes]:
+        """Let a juror reveal what it has committed to, and return the value."""
+        dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
+        dispute.phase = DisputePhase.REVEALING
+        await Juror(tools, Fetcher(tools)).look()
+        revealed = tools.contract.calls("jury_reveal")[-1]
+        return revealed["chain"], revealed["state_root"]
 
     def reseal(self, tools) -> None:
         key = derive_public_key(tools.keys.encryption_key)
@@ -145,7 +159,8 @@ async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -
         await service.look()
     first, second = tools.contract.calls("challenge")
     assert first == second
-    assert first["index"] == bench.net.segments()[0]
+    assert first["index"] == min(bench.net.segments())
+    assert bench.net.segments()[first["place"]] == first["index"]
     assert not tools.contract.calls("attest")
     assert decisions(tools, SUBMISSION).count("challenged") == 1
 
@@ -179,60 +194,195 @@ def _with_another_cost_key(opening):
     return replace(opening, cost_key=bytes(32))
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        _without_a_row,
-        _with_rows_twice,
-        _without_a_state,
-        _with_another_state,
-        _with_another_row,
-        _with_another_update,
-        _with_another_cost_key,
-    ],
-)
-async def test_a_bad_opening_is_neither_attested_nor_grounds_to_accuse(bench, edit) -> None:
+def _without_an_opening(opening):
+    return replace(opening, openings=(*opening.openings, bytes(32)))
+
+
+UNUSABLE = [
+    _without_a_row,
+    _with_rows_twice,
+    _without_a_state,
+    _with_another_state,
+    _with_another_row,
+    _with_another_update,
+    _with_another_cost_key,
+    _without_an_opening,
+]
+
+
+@pytest.mark.parametrize("edit", UNUSABLE)
+async def test_an_opening_of_no_use_is_reported_and_then_claimed_unavailable(bench, edit) -> None:
     await bench.open_work(edit=edit)
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).look()
+    assert tools.contract.calls("report") == [{"seat": 0}]
+    assert len(tools.contract.sent) == 1
+    bench.net.submission.reopened = True
+    await Verifier(tools, Fetcher(tools)).look()
+    (claim,) = tools.contract.calls("challenge")
+    assert (claim["kind"], claim["index"], claim["place"]) == (ChallengeKind.UNAVAILABLE, 0, 0)
+    assert (claim["leaf"], claim["path"]) == (b"", [])
+    assert not tools.contract.calls("attest")
+    told = [d for d in decisions(tools, SUBMISSION) if d != "replaying"]
+    assert told == ["reported", "challenged"]
+
+
+@pytest.mark.parametrize("edit", UNUSABLE)
+async def test_a_jury_finds_the_same_opening_unavailable(bench: Bench, edit) -> None:
+    await bench.open_work(edit=edit)
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent  # it may still become readable
+    bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
+
+
+async def test_a_jury_that_reads_the_opening_finds_it_available(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
+
+
+async def test_a_jury_without_any_key_finds_the_opening_unavailable_late(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms) - 1
+    await Juror(tools, Fetcher(tools)).look()
     assert not tools.contract.sent
-    assert next(iter(failures(tools, SUBMISSION))) in {"proof.invalid", "crypto.decryption"}
+    bench.net.clock.ms += 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
 
 
-@pytest.mark.parametrize("training", [Shaky, Broken])
-async def test_a_faulty_machine_accuses_nobody(bench: Bench, training) -> None:
+async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    dispute.jurors[0].key = bytes(32)
+    bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
+    await Juror(tools, Fetcher(tools)).look()
+    value = await bench.reveal(tools, dispute)
+    assert value == derive_abstention(tools.keys, dispute.challenge)
+    assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
+
+
+@pytest.mark.parametrize(
+    ("training", "code"), [(Shaky, "local.second_look"), (Broken, "training.failed")]
+)
+async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str) -> None:
     await bench.open_work()
     tools = replace(bench.verifier, training=training())
     await Verifier(tools, Fetcher(tools)).look()
     assert not tools.contract.sent
-    assert list(failures(tools, SUBMISSION)) == ["training.failed"]
+    assert list(failures(tools, SUBMISSION)) == [code]
     assert tools.work.get("replayed", SUBMISSION) is None
 
 
 async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench) -> None:
     await bench.open_work(Forging())
-    bench.net.submission.judged = [ob.Judged(1, bench.net.segments()[0])]
+    first, *others = sorted(bench.net.segments())
+    bench.net.submission.judged = [ob.Judged(1, first)]
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).look()
+    assert [c["index"] for c in tools.contract.calls("challenge")] == [others[0]]
+    bench.net.submission.judged += [ob.Judged(1, i) for i in others]
+    tools.contract.sent.clear()
+    await Verifier(tools, Fetcher(tools)).look()
     assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["proof.invalid"]
 
 
-async def test_a_corrupt_blob_accuses_nobody(bench: Bench) -> None:
+async def test_what_is_missing_does_not_hide_what_is_forged(bench: Bench) -> None:
+    await bench.open_work(Forging(), edit=_without_a_row)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert [name for name, _a, _k in tools.contract.sent] == ["challenge"]
+
+
+async def test_another_blob_than_the_announced_one_is_reported(bench: Bench) -> None:
     await bench.open_work()
     blob = bench.net.submission.opening.blob
     bench.net.blobs[blob] = bench.net.blobs[blob][:-1] + b"\x00"
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).look()
-    assert not tools.contract.sent
-    assert list(failures(tools, SUBMISSION)) == ["storage.corrupt"]
+    assert [name for name, _a, _k in tools.contract.sent] == ["report"]
 
 
-async def test_an_opening_beyond_all_measure_is_not_read(bench: Bench) -> None:
+def _lost(net: Network) -> None:
+    del net.blobs[net.submission.opening.blob]
+
+
+def _beyond_all_measure(net: Network) -> None:
+    net.blobs[net.submission.opening.blob] = bytes(50 << 20)
+
+
+def _lost_file(net: Network) -> None:
+    del net.blobs[net.submission.commitment.file_blob]
+
+
+@pytest.mark.parametrize("spoil", [_lost, _beyond_all_measure, _lost_file])
+async def test_what_is_not_there_is_waited_for_before_it_is_reported(
+    bench, spoil, autojump_clock
+) -> None:
     await bench.open_work()
-    bench.net.blobs[bench.net.submission.opening.blob] = bytes(50 << 20)
+    tools = bench.verifier
+    spoil(bench.net)
+    service = Verifier(tools, Fetcher(tools))
+    await service.look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["opening.absent"]
+    manifest = bench.net.blobs.pop(bench.net.task.manifest_blob)
+    for _hour in range(6):
+        bench.net.clock.ms += 3600_000
+        await trio.sleep(3600)
+        await service.look()
+    assert not tools.contract.sent  # nothing else can be read either: it is our network
+    bench.net.blobs[bench.net.task.manifest_blob] = manifest
+    await trio.sleep(3600)
+    await service.look()
+    assert tools.contract.calls("report") == [{"seat": 0}]
+
+
+async def test_a_seat_without_the_key_reports_it_at_once(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).look()
-    assert list(failures(tools, SUBMISSION)) == ["storage.too_large"]
+    assert tools.contract.calls("report") == [{"seat": 0}]
+
+
+async def test_a_seat_waits_for_other_holders_before_it_claims_unavailability(
+    bench, autojump_clock
+) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
+    bench.net.submission.reopened = True
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    bench.net.clock.ms += 5 * bench.net.terms.verify_ms // 8 - 1
+    await service.look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await trio.sleep(300)
+    await service.look()
+    assert [c["kind"] for c in tools.contract.calls("challenge")] == [ChallengeKind.UNAVAILABLE]
+
+
+async def test_a_lost_keystore_is_nobody_elses_fault(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
+    bench.net.submission.committee[0].key = bytes(32)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
 
 
 # --- jurors -------------------------------------------------------------------------------------
@@ -325,7 +475,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
     dispute.jurors.reverse()  # the useless one first
     tools = bench.verifier
     bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
-    service = Juror(tools, Fetcher(tools))
+    service = Resealer(tools)
     await service.look()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == juror.address

@@ -11,13 +11,14 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import trio
 
-from walrusd.app import open_tools, run_services
+from walrusd.app import BuildServices, build_services, open_tools, run_services
 from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
@@ -115,7 +116,7 @@ class World:
             verifier=VerifierSettings(
                 stake=Mist(20 * MIST_PER_SUI), auto_register=Role.VERIFIER in roles
             ),
-            timing=TimingSettings(crank_grace_s=3600.0, poll_s=1.0),
+            timing=TimingSettings(crank_grace_s=changes.get("grace_s", 3600.0), poll_s=1.0),
         )
 
     def write_keys(self, name: str) -> None:
@@ -137,12 +138,13 @@ class World:
         name: str,
         *roles: Role,
         training: Callable[[], TrainingBackend] = InlineTraining,
+        build: BuildServices = build_services,
         **changes: Any,
     ) -> Peer:
         """Start a peer, or start it again on the state it left."""
         self.write_keys(name)
         settings = self.settings(name, set(roles), **changes)
-        peer: Peer = await self._nursery.start(self._run, name, settings, training)
+        peer: Peer = await self._nursery.start(self._run, name, settings, training, build)
         return peer
 
     async def _run(
@@ -150,6 +152,7 @@ class World:
         name: str,
         settings: Settings,
         training: Callable[[], TrainingBackend],
+        build: BuildServices,
         *,
         task_status: trio.TaskStatus[Peer],
     ) -> None:
@@ -159,7 +162,8 @@ class World:
                 supervisor = Supervisor(clock)
                 api = DaemonApi(tools, supervisor)
                 async with trio.open_nursery() as nursery:
-                    await nursery.start(run_services, tools, api, supervisor, clock, client)
+                    run = partial(run_services, tools, api, supervisor, clock, client, build=build)
+                    await nursery.start(run)
                     task_status.started(Peer(name, tools, api, scope, ended))
         ended.set()
 

@@ -21,6 +21,7 @@ from walrusd.services.facts import (
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
+from walrusd.services.traces import read_leaves
 
 RACE_PAUSE_S = 5.0
 """After a crank that aborted: somebody else was first, or our clock runs ahead of the chain's."""
@@ -122,16 +123,20 @@ class Cranker(Service):
         self._note_turned(submission, due)
 
     async def _start_audit(self, case: Case) -> None:
-        """Bring the segment of the lot before a jury, with its leaf from the public file.
+        """Bring the segment of the lot before a jury.
 
         Raises:
-            VerificationFailed: if the file is not the committed one.
+            VerificationFailed: if its leaf cannot be read here; then others must.
         """
         segment = case.find_audited_segment()
         assert segment is not None, "an audit is due"
-        file = await self._fetcher.file_of(case.task, case.submission)
-        leaf, path = file.trace_leaves[segment], Tree(file.trace_leaves).path(segment)
-        await self.tools.contract.audit(case.task.id, case.submission.id, leaf=leaf, path=path)
+        leaves = await read_leaves(self.tools, self._fetcher, case)
+        await self.tools.contract.audit(
+            case.task.id,
+            case.submission.id,
+            leaf=leaves[segment],
+            path=Tree(leaves).path(segment),
+        )
 
     def _note_turned(self, subject: str, due: Crank) -> None:
         self.tools.journal.record(subject, self.name, due.value, "it was due")

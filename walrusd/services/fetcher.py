@@ -6,8 +6,8 @@ flipped bit there would make honest work look forged. No read takes more than an
 
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import trio
@@ -26,7 +26,16 @@ from walrusd.crypto.stream import (
 )
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile import VerificationFile, open_verification_file
-from walrusd.errors import BlobCorrupt, MalformedData, PeerFault, VerificationFailed
+from walrusd.errors import (
+    BlobCorrupt,
+    BlobNotFound,
+    BlobTooLarge,
+    MalformedData,
+    PartAbsent,
+    PeerFault,
+    VerificationFailed,
+    WorldFault,
+)
 from walrusd.runtime.sources import source_of
 from walrusd.services.facts import Case
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
@@ -41,6 +50,15 @@ from walrusd.units import BlobId, address_bytes
 PLANS_KEPT = 64
 HEADER_ALLOWANCE = 1 << 17
 """Bytes granted to headers and encodings beside the payload."""
+
+
+@contextmanager
+def _naming_absence() -> Iterator[None]:
+    """Say of a blob that no endpoint has, or has as it should be, that the part is absent."""
+    try:
+        yield
+    except (BlobNotFound, BlobCorrupt, BlobTooLarge) as error:
+        raise PartAbsent(error.message) from error
 
 
 class Fetcher:
@@ -194,6 +212,7 @@ class Fetcher:
         Raises:
             VerificationFailed: if a check of ``vfile_checks`` fails, or a root in the file is not
                 the committed one.
+            PartAbsent: if no endpoint has the blob.
         """
         commitment = submission.commitment
         assert commitment is not None
@@ -211,9 +230,10 @@ class Fetcher:
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
             if not path.exists():
-                await self._tools.store.download(
-                    BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
-                )
+                with _naming_absence():
+                    await self._tools.store.download(
+                        BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
+                    )
                 await run_heavy(check_file, path, commitment.file_digest)
             file = await trio.to_thread.run_sync(open_verification_file, source_of(path))
         header = file.header
@@ -228,13 +248,33 @@ class Fetcher:
         check_file_scheme(file, scheme)
         return file
 
+    async def _get_part(self, blob: BlobId, bound: int) -> bytes:
+        """Return a blob of a submission. The store has checked that the bytes are its own."""
+        with _naming_absence():
+            return await self._tools.store.get(blob, bound)
+
+    async def can_read(self, task: Task) -> bool:
+        """Say whether blobs reach us at all: the task's manifest does, straight from the network.
+
+        Tells a missing part of a submission from a network of ours that is down.
+        """
+        directory = self._dir("probes")
+        path = directory / f"{task.id}.manifest"
+        try:
+            await self._tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
+        except (WorldFault, BlobCorrupt, BlobTooLarge):
+            return False
+        finally:
+            path.unlink(missing_ok=True)
+        return True
+
     async def opening_of(self, case: Case, key: bytes) -> Opening:
         """Return a submission's opening, decrypted with ``key``.
 
         Raises:
             DecryptionFailed: if ``key`` is not the committed one.
             BlobCorrupt, MalformedData: if the blob is not the announced one, or no opening.
-            BlobTooLarge: if it is bigger than everything that an opening may hold.
+            PartAbsent: if no endpoint has the blob, or none smaller than an opening may be.
         """
         submission, opened = case.submission, case.submission.opening
         assert opened is not None
@@ -242,7 +282,7 @@ class Fetcher:
         verify_key_check(key, name, opened.key_check)
         _manifest, plan = await self.plan_of(case.task)
         bound = compute_case_opening_bound(case, plan)
-        sealed = await self._tools.store.get(BlobId(opened.blob), bound)
+        sealed = await self._get_part(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
             raise BlobCorrupt("the opening does not have the announced digest")
         market = case.market

@@ -1,20 +1,28 @@
 """Sit on juries, and see our own challenges through.
 
-A juror replays the challenged segment without knowing anybody else's value, commits to what it
-found, and reveals. The contract compares. Silence costs stake, so a juror that cannot replay in
-time, for whatever reason, abstains: it commits to a value that nobody else can have, which
-neither convicts nor acquits.
+A juror looks at what is challenged without knowing anybody else's value, commits to what it found,
+and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
+whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
+nor acquits.
 """
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.core.faults import Charge, charge_of
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.protocol import compute_challenge_id, compute_jury_commitment
-from walrusd.errors import VerificationFailed
+from walrusd.core.protocol import (
+    VERDICT_FAULT,
+    VERDICT_SOUND,
+    compute_challenge_id,
+    compute_jury_commitment,
+)
+from walrusd.errors import FraudFound, OpeningUnusable, PartAbsent, VerificationFailed
+from walrusd.services.accuser import make_verdict
 from walrusd.services.derive import derive_abstention, derive_jury_salt
-from walrusd.services.facts import Case, is_audit, read_cases
+from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import find_opening_key, reseal_to, resealed_to
-from walrusd.services.replayer import Replayed, Replayer, sweep_replays
+from walrusd.services.holdings import find_opening_key
+from walrusd.services.inspector import Inspector, check_seat_key
+from walrusd.services.replayer import Replayed, sweep_replays
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
@@ -28,6 +36,19 @@ def compute_reserve_ms(window_ms: int) -> int:
     return max(window_ms // 10, min(SHORTEST_RESERVE_MS, window_ms // 4))
 
 
+def compute_wait_ms(window_ms: int) -> int:
+    """Return how long a juror waits for an opening before it says that there is none.
+
+    Three quarters of the window, but long enough before abstaining to look once more.
+    """
+    return min(3 * window_ms // 4, window_ms - 2 * compute_reserve_ms(window_ms))
+
+
+def charge_of_dispute(dispute: ob.Dispute) -> Charge:
+    """Return what a jury is asked."""
+    return Charge(ChallengeKind(dispute.kind), dispute.index)
+
+
 class Juror(Service):
     """Serves jury seats, and reveals as the accuser."""
 
@@ -35,7 +56,8 @@ class Juror(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._replayer = Replayer(tools, fetcher, self.name)
+        self._fetcher = fetcher
+        self._inspector = Inspector(tools, fetcher, self.name)
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
@@ -61,12 +83,6 @@ class Juror(Service):
         for number, juror in enumerate(dispute.jurors):
             if juror.verifier == me:
                 await self._serve_seat(case, dispute, number, juror)
-            elif not juror.commitment and self._may_pass_on(case, dispute, juror):
-
-                async def pass_on(juror: ob.Juror = juror) -> None:
-                    await self._pass_on_key(case, juror)
-
-                await self.undertake(subject, pass_on, part=f":reseal:{juror.verifier}")
 
     def _revealing(self, case: Case, dispute: ob.Dispute) -> bool:
         """Say whether the reveal window is open; the first reveal after the deadline opens it."""
@@ -74,31 +90,6 @@ class Juror(Service):
         return dispute.phase == DisputePhase.REVEALING or (
             dispute.phase == DisputePhase.COMMITTING and self.tools.clock.now_ms() >= end
         )
-
-    # --- the opening's key ----------------------------------------------------------------------
-
-    def _may_pass_on(self, case: Case, dispute: ob.Dispute, juror: ob.Juror) -> bool:
-        """Say whether it is our turn to let a juror read the opening.
-
-        The accuser's at once, or of an audit, which nobody has asked for, the contributor's. Other
-        holders wait for a grace, and if that one has posted something, for half the window: it may
-        be garbage, which only the juror can tell.
-        """
-        first = case.submission.contributor if is_audit(dispute) else dispute.accuser
-        tools = self.tools
-        if dispute.phase != DisputePhase.COMMITTING:
-            return False
-        if first == tools.address:
-            return True
-        grace_ms = round(tools.settings.timing.crank_grace_s * 1000)
-        if first in resealed_to(tools, case.submission.id, juror.verifier):
-            grace_ms = max(grace_ms, case.task.terms.jury_commit_ms // 2)
-        return tools.clock.now_ms() >= dispute.phase_ms + grace_ms
-
-    async def _pass_on_key(self, case: Case, juror: ob.Juror) -> None:
-        key = find_opening_key(self.tools, case)
-        if key is not None:
-            await reseal_to(self.tools, case, juror.verifier, juror.key, key)
 
     # --- our seat -------------------------------------------------------------------------------
 
@@ -110,6 +101,9 @@ class Juror(Service):
         async def commit() -> None:
             await self._commit(case, dispute, number)
 
+        async def miss() -> None:
+            await self._miss(case, dispute, number)
+
         async def abstain() -> None:
             await self._abstain(case, dispute, number)
 
@@ -118,31 +112,68 @@ class Juror(Service):
 
         if not juror.commitment and dispute.phase == DisputePhase.COMMITTING:
             await self.undertake(subject, commit, part=f":commit{part}")
-            window = case.task.terms.jury_commit_ms
-            last = dispute.phase_ms + window - compute_reserve_ms(window)
-            if self.tools.clock.now_ms() >= last:
+            window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
+            if dispute.kind == ChallengeKind.UNAVAILABLE and waited >= compute_wait_ms(window):
+                # Apart from the tries so far, whose next one may come too late.
+                await self.undertake(subject, miss, part=f":miss{part}")
+            if waited >= window - compute_reserve_ms(window):
                 await self.undertake(subject, abstain, part=f":abstain{part}")
         elif juror.commitment and not juror.chain and self._revealing(case, dispute):
             await self.undertake(subject, reveal, part=f":reveal{part}")
 
+    def _waited_ms(self, dispute: ob.Dispute) -> int:
+        return self.tools.clock.now_ms() - dispute.phase_ms
+
     async def _commit(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         value = self._saved(dispute.challenge, dispute.index)
         if value is None:
-            value = await self._replay(case, dispute)
+            value = await self._judge(case, dispute)
             if value is None:
                 return  # nobody has sealed it to us yet; the bell rings when somebody does
-        # Meanwhile we may have abstained; what is said is said.
-        value = self._saved(dispute.challenge, dispute.index) or value
-        reason = "replayed the challenged segment as a juror"
-        await self._send_commitment(case, dispute, number, value, reason)
+        await self._say(case, dispute, number, value)
+
+    async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+        """Look for the opening a last time, and say that it is not available if so it is.
+
+        Raises:
+            PartAbsent: if other blobs cannot be read either: that is our network.
+            SeatKeyLost: if we could not have opened any envelope.
+        """
+        value = self._saved(dispute.challenge, dispute.index)
+        if value is None:
+            check_seat_key(self.tools, dispute.jurors[number].key)
+            fault = make_verdict(dispute.index, VERDICT_FAULT)
+            try:
+                value = await self._judge(case, dispute) or fault
+            except OpeningUnusable:
+                value = fault
+            except PartAbsent:
+                if not await self._fetcher.can_read(case.task):
+                    raise
+                value = fault
+        await self._say(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         value = self._saved(dispute.challenge, dispute.index)
-        reason = "replayed the challenged segment as a juror"
-        if value is None:
-            chain, root = derive_abstention(self.tools.keys, dispute.challenge)
-            value = Replayed(dispute.index, chain, root, ())
-            reason = "abstained: no replay was possible in time, and silence costs stake"
+        if value is not None:
+            await self._say(case, dispute, number, value)
+            return
+        chain, root = derive_abstention(self.tools.keys, dispute.challenge)
+        await self._send_commitment(
+            case,
+            dispute,
+            number,
+            Replayed(dispute.index, chain, root, ()),
+            "abstained: it could not be told in time, and silence costs stake",
+        )
+
+    async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
+        # Meanwhile we may have abstained; what is said is said.
+        value = self._saved(dispute.challenge, dispute.index) or value
+        charge = charge_of_dispute(dispute)
+        reason = f"looked at {charge} as a juror"
+        if charge.kind == ChallengeKind.SEGMENT:
+            reason = f"replayed segment {charge.index} as a juror"
         await self._send_commitment(case, dispute, number, value, reason)
 
     async def _send_commitment(
@@ -155,7 +186,11 @@ class Juror(Service):
             tools.work.put("jury", challenge.hex(), value.to_json())
             if begun is Begun.FRESH:
                 tools.journal.record(
-                    case.submission.id, self.name, "committed", reason, segment=dispute.index
+                    case.submission.id,
+                    self.name,
+                    "committed",
+                    reason,
+                    charge=str(charge_of_dispute(dispute)),
                 )
         await tools.contract.jury_commit(
             case.task.id,
@@ -208,20 +243,33 @@ class Juror(Service):
             derive_jury_salt(self.tools.keys, challenge),
         )
 
-    async def _replay(self, case: Case, dispute: ob.Dispute) -> Replayed | None:
-        """Replay the challenged segment; None if we do not hold the opening's key.
+    async def _judge(self, case: Case, dispute: ob.Dispute) -> Replayed | None:
+        """Return our value; None if we do not hold the opening's key and it takes one.
 
         Raises:
-            VerificationFailed: if the opening does not hold what the replay takes, for instance
-                because nobody was dealt the segment.
+            OpeningUnusable: if the opening does not show it.
+            PartAbsent: if the opening or the verification file is not there.
         """
-        key = find_opening_key(self.tools, case)
-        if key is None:
+        charge, key = charge_of_dispute(dispute), find_opening_key(self.tools, case)
+        if key is None and charge.kind != ChallengeKind.FILE:
             return None
-        async with self._replayer.turn:
-            verified = await self._replayer.open(case, key)
-            found = await self._replayer.replay(case, verified.opening, [dispute.index])
-        return found[dispute.index]
+        async with self._inspector.replayer.turn:
+            if charge.kind == ChallengeKind.SEGMENT:
+                assert key is not None
+                verified = await self._inspector.open(case, key)
+                return (await self._inspector.replay(case, verified, [charge.index]))[charge.index]
+            if charge.kind == ChallengeKind.UNAVAILABLE:
+                assert key is not None
+                verified = await self._inspector.open(case, key)
+                await self._inspector.check_complete(case, verified)
+                return make_verdict(charge.index, VERDICT_SOUND)
+            try:
+                await self._inspector.check_charge(case, charge, key)
+            except FraudFound as error:
+                if charge_of(error) != charge:
+                    raise  # what we are asked about cannot be told for another fraud
+                return make_verdict(charge.index, VERDICT_FAULT)
+            return make_verdict(charge.index, VERDICT_SOUND)
 
     async def _recall(
         self, case: Case, dispute: ob.Dispute, challenge: bytes, commitment: bytes
@@ -235,11 +283,13 @@ class Juror(Service):
         candidates = [
             self._saved(challenge, dispute.index),
             Replayed(dispute.index, chain, root, ()),
+            make_verdict(dispute.index, VERDICT_FAULT),
+            make_verdict(dispute.index, VERDICT_SOUND),
         ]
         for value in candidates:
             if value is not None and self._compute_commitment(challenge, value) == commitment:
                 return value
-        value = await self._replay(case, dispute)
+        value = await self._judge(case, dispute)
         if value is not None and self._compute_commitment(challenge, value) == commitment:
             self.tools.work.put("jury", challenge.hex(), value.to_json())
             return value

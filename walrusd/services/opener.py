@@ -10,16 +10,16 @@ from walrusd.core.opening import Opening
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
-from walrusd.services.facts import Case, is_audit, read_cases
+from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
-from walrusd.services.holdings import make_seat_envelope, reseal_to
+from walrusd.services.holdings import make_seat_envelope
+from walrusd.services.replayer import compute_needed_rows
 from walrusd.services.results import read_state, read_update
 from walrusd.services.schemes import derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
-from walrusd.training.random import compute_segment_rows
 from walrusd.units import address_bytes
 
 
@@ -33,7 +33,7 @@ class Opener(Service):
         self._fetcher = fetcher
 
     async def reconcile(self) -> None:
-        """Open every seated submission of ours, and let substitutes read it."""
+        """Open every seated submission of ours, also late, and again if a seat has reported it."""
         for case in await read_cases(self.tools):
             submission = case.submission
             if submission.contributor != self.tools.address:
@@ -44,24 +44,11 @@ class Opener(Service):
                     await self._open(case)
 
                 await self.undertake(submission.id, open_)
-            else:
-                await self._let_read(case)
-
-    async def _let_read(self, case: Case) -> None:
-        """Seal the key to whoever must read the opening and has no envelope in it."""
-        tools = self.tools
-        for reader, key in find_later_readers(case):
-
-            async def let_read(reader: str = reader, public_key: bytes = key) -> None:
-                own = derive_opening_key(tools.keys, address_bytes(case.submission.id))
-                await reseal_to(tools, case, reader, public_key, own)
-
-            await self.undertake(case.submission.id, let_read, part=f":reseal:{reader}")
 
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
         item = tools.work.get("open", submission.id)
-        if item is None:
+        if item is None or item.get("again", False) != submission.reopened:
             trained = tools.work.get("trained", submission.id)
             if trained is None:
                 return  # lost; the trainer does the work again and rings
@@ -71,12 +58,16 @@ class Opener(Service):
                 tools.journal.record(
                     submission.id,
                     self.name,
-                    "opening",
-                    "the committee is seated",
+                    "reopening" if submission.reopened else "opening",
+                    "a seat reported that it cannot use the opening"
+                    if submission.reopened
+                    else "the committee is seated",
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
-        name, cost = address_bytes(submission.id), item["cost"]
+        name, cost, blinding = address_bytes(submission.id), item["cost"], b""
+        if submission.abort is None:
+            blinding = derive_cost_blinding(tools.keys, name, cost).to_bytes(32, "big")
         key = derive_opening_key(tools.keys, name)
         await tools.contract.open(
             case.task.id,
@@ -91,7 +82,7 @@ class Opener(Service):
                 ],
                 cost=cost,
             ),
-            blinding=derive_cost_blinding(tools.keys, name, cost).to_bytes(32, "big"),
+            blinding=blinding,
             again=submission.reopened,
         )
 
@@ -107,28 +98,28 @@ class Opener(Service):
         return {
             "blob": str(stored.blob_id),
             "digest": hash_tagged(Tag.OPENING, sealed).hex(),
-            "cost": trained["cost"],
+            "cost": trained.get("cost", 0),
+            "again": case.submission.reopened,
         }
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
-        assert submission.commitment is not None
         manifest, plan = await self._fetcher.plan_of(case.task)
         segments = case.dealt_segments()
-        boundaries = {segment - 1 for segment in segments} | {plan.segments}
-        indices = sorted(
-            {
-                int(index)
-                for segment in segments
-                for index in compute_segment_rows(plan, case.seed, segment, submission.dataset_rows)
-            }
-        )
+        boundaries = {segment - 1 for segment in segments}
+        indices = sorted(compute_needed_rows(case, plan, segments))
         dek = await submission_dataset_key(tools, case)
         path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
-        update_root = submission.commitment.update_root
-        scheme = read_task_scheme(case.task, manifest, plan)
-        openings = await derive_openings(tools, case, scheme, update_root)
+        update, openings, cost_key = b"", list[bytes](), b""
+        if submission.abort is None:
+            assert submission.commitment is not None
+            boundaries.add(plan.segments)
+            update = await read_update(tools, case, plan, trained)
+            scheme = read_task_scheme(case.task, manifest, plan)
+            root = submission.commitment.update_root
+            openings = await derive_openings(tools, case, scheme, root)
+            cost_key = derive_cost_key(tools.keys, address_bytes(submission.id))
         records = trained["segments"]
         return Opening(
             state_roots=(
@@ -140,22 +131,8 @@ class Opener(Service):
                 boundary: await read_state(tools, case, plan, trained, boundary)
                 for boundary in sorted(boundaries)
             },
-            update=await read_update(tools, case, plan, trained),
+            update=update,
             openings=tuple(openings),
-            cost_key=derive_cost_key(tools.keys, address_bytes(submission.id)),
+            cost_key=cost_key,
             rows=tuple(rows),
         )
-
-
-def find_later_readers(case: Case) -> list[tuple[str, bytes]]:
-    """Return addresses and encryption keys of substitutes, and of an audit's jurors.
-
-    Jurors of a challenge have their accuser to ask first.
-    """
-    submission, dispute = case.submission, case.submission.dispute
-    if submission.state == SubmissionState.OPENED:
-        substitutes = [s for s in submission.committee if s.slot >= case.task.terms.committee]
-        return [(seat.verifier, seat.key) for seat in substitutes]
-    if submission.state != SubmissionState.DISPUTED or dispute is None or not is_audit(dispute):
-        return []
-    return [(juror.verifier, juror.key) for juror in dispute.jurors if not juror.commitment]

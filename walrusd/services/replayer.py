@@ -1,7 +1,8 @@
-"""Check an opening and replay segments of it: what verifiers and jurors have in common."""
+"""Open what was sealed to us and replay segments of it."""
 
 import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,35 +18,30 @@ from walrusd.core.opening import (
     verify_rows_cover,
 )
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
-from walrusd.crypto.chunks import compute_update_root
-from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.crypto.vfile import VerificationFile
-from walrusd.crypto.vfile_checks import open_cost
 from walrusd.crypto.vfile_header import Quantisation
 from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher, write_privately
 from walrusd.services.progress import clear_progress, make_on_line
-from walrusd.services.schemes import check_opened_update
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart
-from walrusd.training.plan import Plan, check_plan_for_rows
+from walrusd.training.plan import Plan
 from walrusd.training.random import compute_segment_rows
-from walrusd.training.state import Tensors, compute_state_root, deserialize_state
-from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-
-ABORTED_STATE = bytes(32)
-"""The state root of a replay that ended in an error; its chain names the error."""
+from walrusd.training.state import compute_state_root
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """The value that a replay of one segment gives. ``losses`` is empty if it aborted."""
+    """The value that a replay of one segment gives.
+
+    Of one that cannot be carried out ``losses`` is empty, and ``abort`` says where and why.
+    """
 
     segment: int
     chain: bytes
     state_root: bytes
     losses: tuple[tuple[float, ...], ...]
+    abort: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, as a work item keeps it."""
@@ -53,6 +49,7 @@ class Replayed:
             "chain": self.chain.hex(),
             "state_root": self.state_root.hex(),
             "losses": [list(step) for step in self.losses],
+            "abort": self.abort,
         }
 
     @classmethod
@@ -63,6 +60,7 @@ class Replayed:
             bytes.fromhex(value["chain"]),
             bytes.fromhex(value["state_root"]),
             tuple(tuple(step) for step in value["losses"]),
+            value.get("abort"),
         )
 
     def leaf(self, ctx: bytes, committee: int) -> bytes:
@@ -96,27 +94,12 @@ class Replayer:
             partial(
                 verify_opening,
                 opening,
-                segments=case.task.terms.segments,
+                segments=case.segment_count,
                 trace_root=case.submission.commitment.trace_root,
                 row_root=case.submission.dataset_root,
                 row_count=case.submission.dataset_rows,
             )
         )
-
-    async def check_surroundings(self, case: Case, verified: VerifiedOpening) -> None:
-        """Check all that is not replay: the file, the update, its rows, the cost's key.
-
-        Raises:
-            VerificationFailed: if a part does not fit what was committed.
-        """
-        submission, opening = case.submission, verified.opening
-        _manifest, plan = await self._fetcher.plan_of(case.task)
-        file = await self._fetcher.file_of(case.task, submission)
-        await trio.to_thread.run_sync(partial(check_file_of_case, file, case, plan, verified))
-        _path, weights = await self._fetcher.initial_weights(case.task)
-        check = partial(check_update, case, plan, opening, weights)
-        await trio.to_thread.run_sync(check)
-        await check_opened_update(file, opening)
 
     async def replay(
         self, case: Case, opening: Opening, segments: list[int]
@@ -133,7 +116,6 @@ class Replayer:
         """
         tools = self._tools
         _manifest, plan = await self._fetcher.plan_of(case.task)
-        check_plan_for_rows(plan, case.submission.dataset_rows)
         await trio.to_thread.run_sync(partial(check_inputs, case, plan, opening, segments))
         # The directory is new each time and goes afterwards: it holds rows in the clear.
         token = secrets.token_hex(4)
@@ -155,7 +137,10 @@ class Replayer:
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
             clear_progress(tools, case.submission.id)
-        found = {record["segment"]: _read_record(record) for record in result["segments"]}
+        found = {
+            record["segment"]: Replayed.from_json(record["segment"], record)
+            for record in result["segments"]
+        }
         if set(found) != set(segments):
             raise TrainingFailed("the replay did not give a value for every segment asked")
         return found
@@ -176,28 +161,6 @@ def quantisation_of(plan: Plan) -> Quantisation:
     return Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count)
 
 
-def check_file_of_case(
-    file: VerificationFile, case: Case, plan: Plan, verified: VerifiedOpening
-) -> None:
-    """Check that a file is about a submission's work, and that its cost function opens.
-
-    Raises:
-        VerificationFailed: if it is about another.
-        DecryptionFailed: if the opened key is not that of the cost function.
-    """
-    commitment = case.submission.commitment
-    assert commitment is not None
-    if file.header.subject != case.subject:
-        raise VerificationFailed("the verification file is about something else")
-    if file.header.quantisation != quantisation_of(plan):
-        raise VerificationFailed("the verification file is quantised otherwise than the plan")
-    if file.trace_leaves != verified.leaves:
-        raise VerificationFailed("the verification file holds another trace")
-    if file.header.scheme.cost_commitment != commitment.cost_commitment:
-        raise VerificationFailed("the verification file holds another cost commitment")
-    open_cost(file, verified.opening.cost_key)
-
-
 def check_inputs(case: Case, plan: Plan, opening: Opening, segments: list[int]) -> None:
     """Check that an opening holds all that a replay of ``segments`` reads.
 
@@ -206,27 +169,20 @@ def check_inputs(case: Case, plan: Plan, opening: Opening, segments: list[int]) 
     """
     for segment in segments:
         state_at(plan, opening, segment - 1)
-    needed: set[int] = set()
-    for segment in segments:
-        rows = compute_segment_rows(plan, case.seed, segment, case.submission.dataset_rows)
-        needed.update(rows.tolist())
-    verify_rows_cover(opening, needed, plan.dataset.row_bytes)
+    verify_rows_cover(opening, compute_needed_rows(case, plan, segments), plan.dataset.row_bytes)
 
 
-def check_update(case: Case, plan: Plan, opening: Opening, weights: Tensors) -> None:
-    """Check that the opened update is what the final weights give, and the committed one.
+def compute_needed_rows(case: Case, plan: Plan, segments: Iterable[int]) -> set[int]:
+    """Return the rows that a replay reads.
 
-    Raises:
-        VerificationFailed: if it is not.
+    If the plan does not fit the dataset no step reads any; the first row stands for them, as a
+    replay takes a file of rows that is not empty.
     """
-    commitment = case.submission.commitment
-    assert commitment is not None
-    end = deserialize_state(plan, state_at(plan, opening, plan.segments))
-    if update_to_bytes(compute_update(plan, weights, end.weights)) != opening.update:
-        raise VerificationFailed("the update is not the difference of the final weights")
-    vector = np.frombuffer(opening.update, "<i4").astype(np.int32)
-    if compute_update_root(vector) != commitment.update_root:
-        raise VerificationFailed("the update does not have the committed root")
+    count = case.submission.dataset_rows
+    if 2 * plan.batch > count:
+        return {0}
+    found = (compute_segment_rows(plan, case.seed, segment, count) for segment in segments)
+    return {int(row) for rows in found for row in rows}
 
 
 def state_at(plan: Plan, opening: Opening, boundary: int) -> bytes:
@@ -255,25 +211,3 @@ def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
     numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8")
     write_privately(indices, numbers.tobytes())
     return RowsFile(str(data), str(indices), count)
-
-
-def _read_record(record: dict[str, Any]) -> Replayed:
-    """Read one segment of a replay's result. An error of the replay is a value too."""
-    if "error" in record:
-        chain = hash_tagged(Tag.CHAIN, str(record["error"]["code"]).encode())
-        return Replayed(record["segment"], chain, ABORTED_STATE, ())
-    return Replayed.from_json(record["segment"], record)
-
-
-def check_cost(case: Case, replayed: dict[int, Replayed]) -> None:
-    """Check the opened cost if the last segment was replayed.
-
-    Raises:
-        VerificationFailed: if it is not the mean loss of the last segment.
-    """
-    last = replayed.get(case.task.terms.segments)
-    assert case.submission.opening is not None
-    if last is not None and last.losses:
-        cost = compute_cost([loss for step in last.losses for loss in step])
-        if cost != case.submission.opening.cost:
-            raise VerificationFailed("the opened cost is not the mean loss of the last segment")

@@ -175,6 +175,7 @@ def _verifier(reader: TableReader) -> VerifierSettings:
         max_state_bytes=reader.integer("max_state_bytes", 1, _U64_MAX, default.max_state_bytes),
         max_segment_work=reader.integer("max_segment_work", 1, _U64_MAX, default.max_segment_work),
         auto_register=reader.boolean("auto_register", default.auto_register),
+        max_bonds=reader.integer("max_bonds", 0, 1000, default.max_bonds),
     )
 
 

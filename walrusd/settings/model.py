@@ -147,13 +147,17 @@ class PolicySettings:
 
 @dataclass(frozen=True, slots=True)
 class VerifierSettings:
-    """``[verifier]``: the seat in the verifier pool; with ``auto_register`` taken at start."""
+    """``[verifier]``: the seat in the verifier pool; with ``auto_register`` taken at start.
+
+    ``max_bonds`` is how many accusations of ours may be before juries at once.
+    """
 
     stake: Mist = NOTHING
     min_fee: Mist = NOTHING
     max_state_bytes: int = 1 << 30
     max_segment_work: int = 1 << 50
     auto_register: bool = False
+    max_bonds: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,117 @@
+"""Whose fault it is: no error of ours, and none of the world, ever becomes an accusation."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from walrusd import errors
+from walrusd.core.faults import (
+    NO_KEY,
+    Charge,
+    Ground,
+    Move,
+    Part,
+    charge_of,
+    compute_ground,
+    decide_verdict,
+    is_patience_over,
+    looking_at,
+    make_fraud,
+    may_complain,
+)
+from walrusd.core.lifecycle import ChallengeKind
+from walrusd.errors import (
+    BlobCorrupt,
+    FraudFound,
+    MalformedData,
+    OpeningUnusable,
+    OurFault,
+    PeerFault,
+    WalrusdError,
+    WorldFault,
+)
+
+CLASSES = [
+    cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, WalrusdError) and "code" in vars(cls)
+]
+FRAUDS = {
+    Part.SEGMENT: ChallengeKind.SEGMENT,
+    Part.UPDATE: ChallengeKind.UPDATE,
+    Part.ROWS: ChallengeKind.ROWS,
+    Part.COST: ChallengeKind.COST,
+    Part.FILE: ChallengeKind.FILE,
+}
+
+
+@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_a_peers_fault_speaks_against_anybody(part: Part, cls) -> None:
+    error = cls("x", kind=1, index=1)
+    ground = compute_ground(part, error)
+    if issubclass(cls, OurFault | WorldFault):
+        assert ground is Ground.OURS
+    elif issubclass(cls, PeerFault) and not issubclass(cls, FraudFound | OpeningUnusable):
+        assert (ground is Ground.FRAUD) == (part in FRAUDS)
+
+
+@pytest.mark.parametrize("part", FRAUDS)
+def test_a_peers_fault_in_a_part_is_the_charge_of_that_part(part: Part) -> None:
+    with pytest.raises(FraudFound) as caught, looking_at(part, 7):
+        raise MalformedData("bad")
+    assert charge_of(caught.value) == Charge(FRAUDS[part], 7)
+
+
+def test_what_is_found_further_in_keeps_its_meaning() -> None:
+    with pytest.raises(OpeningUnusable), looking_at(Part.FILE):
+        raise OpeningUnusable("cut")
+    with pytest.raises(FraudFound) as caught, looking_at(Part.OPENING), looking_at(Part.ROWS, 3):
+        raise MalformedData("bad")
+    assert str(charge_of(caught.value)) == "ROWS(3)"
+    with pytest.raises(BlobCorrupt), looking_at(Part.TASK):
+        raise BlobCorrupt("an endpoint lies")
+    with pytest.raises(OpeningUnusable), looking_at(Part.TASK):
+        raise MalformedData("the plan is none")
+
+
+frauds = st.lists(
+    st.builds(make_fraud, st.sampled_from(list(FRAUDS)), st.integers(0, 9), st.just("bad")),
+    max_size=4,
+)
+charges = st.sets(st.builds(Charge, st.sampled_from(ChallengeKind), st.integers(0, 9)))
+
+
+@given(frauds, st.none() | st.just(OpeningUnusable("cut")), charges, st.booleans())
+def test_a_verdict_is_attested_only_if_nothing_is_wrong(found, unusable, judged, reopened) -> None:
+    verdict = decide_verdict(found, unusable, judged=judged, reopened=reopened)
+    assert (verdict.move is Move.ATTEST) == (not found and unusable is None)
+    match verdict.move:
+        case Move.CHALLENGE:
+            assert isinstance(verdict.error, FraudFound)
+            assert charge_of(verdict.error) not in judged
+        case Move.REPORT:
+            assert not reopened
+        case Move.CLAIM_UNAVAILABLE:
+            assert reopened
+            assert Charge(ChallengeKind.UNAVAILABLE) not in judged
+        case Move.STAND_BY:
+            assert verdict.error is not None
+    if any(charge_of(fraud) not in judged for fraud in found):
+        assert verdict.move is Move.CHALLENGE
+
+
+def test_a_missing_part_is_waited_for() -> None:
+    window = {"opened_ms": 1_000, "verify_ms": 400}
+    assert not is_patience_over(absences=2, now_ms=9_999, **window)
+    assert not is_patience_over(absences=9, now_ms=1_099, **window)
+    assert is_patience_over(absences=3, now_ms=1_100, **window)
+
+
+def test_only_what_other_holders_can_mend_is_waited_for() -> None:
+    no_key, cut = OpeningUnusable("x", cause=NO_KEY), OpeningUnusable("x")
+    early = {"waited_ms": 624, "window_ms": 1_000}
+    assert may_complain(no_key, others_know=False, **early)
+    assert may_complain(cut, others_know=True, **early)
+    assert not may_complain(no_key, others_know=True, **early)
+    assert may_complain(no_key, others_know=True, waited_ms=625, window_ms=1_000)

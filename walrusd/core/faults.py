@@ -1,0 +1,192 @@
+"""Whose fault it is that a submission cannot be attested, and what a seat does about it.
+
+Three grounds, never mixed up:
+
+- FRAUD: what is committed contradicts itself. Everybody who reads the opening finds the same, so a
+  jury can judge it: the seat challenges.
+- UNUSABLE: the opening cannot be read, or lacks something. That shows nothing about the work: the
+  seat reports it, and claims UNAVAILABLE only if the opening made again does no better.
+- OURS: this machine, its network, or nobody in particular. The seat waits and tries again.
+
+Pure: the services find out, this module says what it means.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from walrusd.core.lifecycle import ChallengeKind
+from walrusd.errors import (
+    BlobCorrupt,
+    BlobTooLarge,
+    FraudFound,
+    OpeningUnusable,
+    PeerFault,
+    WalrusdError,
+)
+
+PATIENCE_SHARE = 4
+"""What is not there is waited for during this part of the verify window."""
+MIN_ABSENCES = 3
+"""So often at least it is looked for."""
+
+NO_KEY = "no_key"
+"""The cause of an unusable opening that another holder of its key can mend."""
+
+
+class Ground(Enum):
+    """What an error means for the one whose work was looked at."""
+
+    FRAUD = "fraud"
+    UNUSABLE = "unusable"
+    OURS = "ours"
+
+
+@dataclass(frozen=True, order=True)
+class Charge:
+    """What a jury can be asked: a challenge's kind, and the segment or row it is about, or 0."""
+
+    kind: ChallengeKind
+    index: int = 0
+
+    def __str__(self) -> str:
+        """Return the name that people read, such as ``SEGMENT(3)`` or ``FILE``."""
+        numbered = self.kind in {ChallengeKind.SEGMENT, ChallengeKind.ROWS}
+        return f"{self.kind.name}({self.index})" if numbered else self.kind.name
+
+
+class Part(Enum):
+    """What was being looked at when an error arose."""
+
+    TASK = "task"
+    OPENING = "opening"
+    SEGMENT = "segment"
+    UPDATE = "update"
+    ROWS = "rows"
+    COST = "cost"
+    FILE = "file"
+
+
+_KINDS = {
+    Part.SEGMENT: ChallengeKind.SEGMENT,
+    Part.UPDATE: ChallengeKind.UPDATE,
+    Part.ROWS: ChallengeKind.ROWS,
+    Part.COST: ChallengeKind.COST,
+    Part.FILE: ChallengeKind.FILE,
+}
+"""What a peer's fault in a part proves. The others prove nothing about the work."""
+
+
+def compute_ground(part: Part, error: WalrusdError) -> Ground:
+    """Return what an error means that arose while ``part`` was looked at.
+
+    Only a peer's fault ever speaks against somebody. Whoever stakes on a task has checked plan and
+    weights; if they are bad, it cannot have done the work. Bytes that an endpoint has spoilt say
+    nothing, though.
+    """
+    if isinstance(error, FraudFound):
+        return Ground.FRAUD
+    if isinstance(error, OpeningUnusable):
+        return Ground.UNUSABLE
+    if not isinstance(error, PeerFault):
+        return Ground.OURS
+    if part in _KINDS:
+        return Ground.FRAUD
+    if part is Part.TASK and isinstance(error, BlobCorrupt | BlobTooLarge):
+        return Ground.OURS
+    return Ground.UNUSABLE
+
+
+@contextmanager
+def looking_at(part: Part, index: int = 0) -> Iterator[None]:
+    """Turn a peer's fault into what it means; let every other error pass.
+
+    Raises:
+        FraudFound, OpeningUnusable: instead of another ``PeerFault``.
+    """
+    try:
+        yield
+    except (FraudFound, OpeningUnusable):
+        raise
+    except PeerFault as error:
+        match compute_ground(part, error):
+            case Ground.FRAUD:
+                raise make_fraud(part, index, error.message) from error
+            case Ground.UNUSABLE:
+                raise OpeningUnusable(error.message, hint=error.hint, cause=error.code) from error
+            case Ground.OURS:
+                raise
+
+
+def make_fraud(part: Part, index: int, message: str) -> FraudFound:
+    """Return the error that says that a part proves a fraud."""
+    return FraudFound(message, kind=int(_KINDS[part]), index=index)
+
+
+def charge_of(fraud: FraudFound) -> Charge:
+    """Return what a jury would be asked about a fraud."""
+    return Charge(ChallengeKind(fraud.fields["kind"]), fraud.fields["index"])
+
+
+class Move(Enum):
+    """What a seat does about a submission."""
+
+    ATTEST = "attest"
+    CHALLENGE = "challenge"
+    REPORT = "report"
+    CLAIM_UNAVAILABLE = "claim_unavailable"
+    STAND_BY = "stand_by"
+    """Nothing may be said any more: a jury has judged it otherwise than we."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A move, the fraud it is about if it is a challenge, and the error that explains it."""
+
+    move: Move
+    error: FraudFound | OpeningUnusable | None = None
+
+
+def decide_verdict(
+    frauds: Sequence[FraudFound],
+    unusable: OpeningUnusable | None,
+    *,
+    judged: Collection[Charge],
+    reopened: bool,
+) -> Verdict:
+    """Return what a seat does about what it found.
+
+    A fraud comes first, as it ends the matter; one that a jury has judged before cannot be brought
+    up again. Nothing is attested while a part is missing or a fraud stands that we still see.
+    """
+    for fraud in frauds:
+        if charge_of(fraud) not in judged:
+            return Verdict(Move.CHALLENGE, fraud)
+    if unusable is not None:
+        if not reopened:
+            return Verdict(Move.REPORT, unusable)
+        if Charge(ChallengeKind.UNAVAILABLE) not in judged:
+            return Verdict(Move.CLAIM_UNAVAILABLE, unusable)
+        return Verdict(Move.STAND_BY, unusable)
+    if frauds:
+        return Verdict(Move.STAND_BY, frauds[0])
+    return Verdict(Move.ATTEST)
+
+
+def is_patience_over(*, absences: int, opened_ms: int, verify_ms: int, now_ms: int) -> bool:
+    """Say whether what is not there has been looked for often and long enough to be missed."""
+    return absences >= MIN_ABSENCES and now_ms >= opened_ms + verify_ms // PATIENCE_SHARE
+
+
+def may_complain(
+    error: OpeningUnusable, *, others_know: bool, waited_ms: int, window_ms: int
+) -> bool:
+    """Say whether an opening of no use is to be complained of now.
+
+    ``others_know``: that we need its key can be seen on the chain, so its other holders seal it to
+    us, at half the window at the latest. Only what they cannot mend is complained of before.
+    """
+    if error.fields.get("cause") != NO_KEY or not others_know:
+        return True
+    return waited_ms >= 5 * window_ms // 8

@@ -1,0 +1,383 @@
+"""Look at a submission part by part, and say of each what is wrong with it and whose fault it is.
+
+Verifiers look at everything, jurors at what they are asked about; both do it with the same checks,
+so that what an honest seat accuses of is what an honest jury finds.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+
+from walrusd.core.faults import NO_KEY, Charge, Part, looking_at, make_fraud
+from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.opening import VerifiedOpening
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.stream import verify_key_check
+from walrusd.crypto.vfile import VerificationFile
+from walrusd.crypto.vfile_blocks import PaillierBlock
+from walrusd.crypto.vfile_checks import open_cost
+from walrusd.errors import (
+    FraudFound,
+    MalformedData,
+    OpeningUnusable,
+    PartAbsent,
+    SeatKeyLost,
+    VerificationFailed,
+)
+from walrusd.services.facts import Case
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.heavy import run_heavy
+from walrusd.services.heavy_paillier import Encryption
+from walrusd.services.heavy_rows import find_wrong_ciphertext, find_wrong_row
+from walrusd.services.holdings import find_opening_key
+from walrusd.services.replayer import Replayed, Replayer, check_inputs, quantisation_of, state_at
+from walrusd.services.schemes import check_opened_update
+from walrusd.services.tools import Tools
+from walrusd.training.plan import Plan
+from walrusd.training.state import Tensors, deserialize_state
+from walrusd.training.update import (
+    compute_cost,
+    compute_step_cost,
+    compute_update,
+    update_to_bytes,
+)
+from walrusd.units import address_bytes
+
+
+@dataclass
+class Findings:
+    """What was found wrong. ``absent`` may still come; the others stay as they are."""
+
+    frauds: list[FraudFound] = field(default_factory=list)
+    unusable: OpeningUnusable | None = None
+    absent: PartAbsent | None = None
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Note what a check finds, and go on."""
+        try:
+            yield
+        except FraudFound as error:
+            self.frauds.append(error)
+        except OpeningUnusable as error:
+            self.unusable = self.unusable or error
+        except PartAbsent as error:
+            self.absent = self.absent or error
+
+
+class Inspector:
+    """The checks. Whoever looks at an opening holds ``replayer.turn``: it lies in memory."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, whose files lie apart."""
+        self._tools = tools
+        self._fetcher = fetcher
+        self.replayer = Replayer(tools, fetcher, user)
+
+    # --- the opening ----------------------------------------------------------------------------
+
+    def find_key(self, case: Case, registered: bytes) -> bytes:
+        """Return the opening's key; ``registered`` is the encryption key that our seat has.
+
+        Raises:
+            OpeningUnusable: if no envelope for us holds it.
+            SeatKeyLost: if none could: our keystore is not the one that registered the seat.
+        """
+        key = find_opening_key(self._tools, case)
+        if key is not None:
+            return key
+        check_seat_key(self._tools, registered)
+        raise OpeningUnusable("no envelope for our seat holds the opening's key", cause=NO_KEY)
+
+    async def open(self, case: Case, key: bytes) -> VerifiedOpening:
+        """Return the opening, its leaves and rows checked against the chain.
+
+        Raises:
+            OpeningUnusable: if it is not the announced one, or proves something else.
+            PartAbsent: if it is not there.
+        """
+        await self._read_task(case)
+        with looking_at(Part.OPENING):
+            return await self.replayer.open(case, key)
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Replay segments.
+
+        Raises:
+            OpeningUnusable: if the opening lacks what the replay reads.
+        """
+        await self._read_task(case)
+        with looking_at(Part.OPENING):
+            return await self.replayer.replay(case, verified.opening, sorted(set(segments)))
+
+    async def check_inputs(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> None:
+        """Check that the opening holds all that a replay reads.
+
+        Raises:
+            OpeningUnusable: if it does not.
+        """
+        plan, _weights = await self._read_task(case)
+        with looking_at(Part.OPENING):
+            await trio.to_thread.run_sync(
+                check_inputs, case, plan, verified.opening, list(segments)
+            )
+
+    async def _read_task(self, case: Case) -> tuple[Plan, Tensors]:
+        with looking_at(Part.TASK):
+            _manifest, plan = await self._fetcher.plan_of(case.task)
+            _path, weights = await self._fetcher.initial_weights(case.task)
+        return plan, weights
+
+    async def check_complete(self, case: Case, verified: VerifiedOpening) -> None:
+        """Check that the opening is all that the committee needs; that it is true is not asked.
+
+        Raises:
+            OpeningUnusable: if something is missing or is not the committed thing.
+            PartAbsent: if the verification file is not there.
+        """
+        await self.check_inputs(case, verified, case.dealt_segments())
+        if case.submission.abort is not None:
+            return
+        try:
+            file = await self.check_file(case)
+            self._check_cost_key(case, verified, file)
+            _check_openings(verified, file)
+            await self.check_update(case, verified)
+        except FraudFound:
+            return  # there to be read, which is all that is asked
+
+    # --- everything that a seat looks at --------------------------------------------------------
+
+    async def inspect(
+        self,
+        case: Case,
+        verified: VerifiedOpening,
+        replayed: dict[int, Replayed],
+        findings: Findings,
+    ) -> None:
+        """Compare what was replayed, then look at what surrounds it; add to ``findings``."""
+        for segment in sorted(replayed):
+            with findings.collecting():
+                self.check_segment(case, verified, replayed[segment])
+        if findings.frauds or case.submission.abort is not None:
+            return
+        file: VerificationFile | None = None
+        update: bytes | None = None
+        with findings.collecting():
+            file = await self.check_file(case)
+        with findings.collecting():
+            update = await self.check_update(case, verified)
+        if file is not None and update is not None:
+            with findings.collecting():
+                await self.check_rows(verified, file)
+        if file is not None:
+            with findings.collecting():
+                self.check_cost(case, verified, file, replayed.get(case.segment_count))
+
+    async def check_charge(self, case: Case, charge: Charge, key: bytes | None) -> None:
+        """Look at one thing that a jury may be asked, from the opening's bytes on.
+
+        ``key`` may be missing for a charge about the verification file, which is public. A claim
+        that the opening is not available is not for this method.
+
+        Raises:
+            FraudFound: if the charge is true. If it is not, nothing is raised.
+            OpeningUnusable, PartAbsent: if it cannot be told.
+        """
+        if charge.kind == ChallengeKind.FILE:
+            await self.check_file(case)
+            return
+        if key is None:
+            raise OpeningUnusable("no envelope for us holds the opening's key")
+        verified = await self.open(case, key)
+        match charge.kind:
+            case ChallengeKind.SEGMENT:
+                found = await self.replay(case, verified, [charge.index])
+                self.check_segment(case, verified, found[charge.index])
+            case ChallengeKind.UPDATE:
+                await self.check_update(case, verified)
+            case ChallengeKind.ROWS:
+                await self.check_update(case, verified)
+                file = await self._file_as_given(case)
+                await self.check_rows(verified, file, charge.index)
+            case ChallengeKind.COST:
+                file = await self._file_as_given(case)
+                found = await self.replay(case, verified, [case.segment_count])
+                self.check_cost(case, verified, file, found[case.segment_count])
+            case _:
+                raise ValueError(f"{charge.kind} is no charge of fraud")
+
+    async def _file_as_given(self, case: Case) -> VerificationFile:
+        """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
+        try:
+            return await self.check_file(case)
+        except FraudFound as error:
+            raise OpeningUnusable(error.message) from error
+
+    # --- the parts ------------------------------------------------------------------------------
+
+    def check_segment(self, case: Case, verified: VerifiedOpening, replayed: Replayed) -> None:
+        """Compare leaves. Equality, not tolerance: one bit of difference gives another leaf.
+
+        Raises:
+            FraudFound: if they differ.
+        """
+        i = replayed.segment
+        if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
+            raise make_fraud(
+                Part.SEGMENT, i, f"the replay of segment {i} gives another leaf than committed"
+            )
+
+    async def check_file(self, case: Case) -> VerificationFile:
+        """Return the verification file, checked in itself and against the chain.
+
+        Raises:
+            FraudFound: if it does not hold, or is about something else.
+            PartAbsent: if it is not there.
+        """
+        plan, _weights = await self._read_task(case)
+        commitment = case.submission.commitment
+        assert commitment is not None
+        with looking_at(Part.FILE):
+            file = await self._fetcher.file_of(case.task, case.submission)
+            if file.header.subject != case.subject:
+                raise VerificationFailed("the verification file is about something else")
+            if file.header.quantisation != quantisation_of(plan):
+                raise VerificationFailed(
+                    "the verification file is quantised otherwise than planned"
+                )
+            if file.header.scheme.cost_commitment != commitment.cost_commitment:
+                raise VerificationFailed("the verification file holds another cost commitment")
+            return file
+
+    async def check_update(self, case: Case, verified: VerifiedOpening) -> bytes:
+        """Return the update that the final state gives, which must be the committed one.
+
+        Raises:
+            FraudFound: if the final state gives another update.
+            OpeningUnusable: if the state is missing or wrong, or the opened update another one.
+        """
+        plan, weights = await self._read_task(case)
+        check = partial(compute_committed_update, case, plan, verified, weights)
+        return await trio.to_thread.run_sync(check)
+
+    async def check_rows(
+        self, verified: VerifiedOpening, file: VerificationFile, only: int | None = None
+    ) -> None:
+        """Check that the file's commitments or ciphertexts open to the opened update.
+
+        Raises:
+            FraudFound: naming the first row that does not; ``only`` asks about one row.
+            OpeningUnusable: if what opens them is incomplete.
+        """
+        _check_openings(verified, file)
+        if only is None:
+            try:
+                await check_opened_update(file, verified.opening)
+            except (VerificationFailed, MalformedData) as error:
+                wrong = await self._find_wrong_row(verified, file, None)
+                if wrong is None:
+                    raise OpeningUnusable(error.message, hint=error.hint) from error
+            else:
+                return
+        else:
+            wrong = await self._find_wrong_row(verified, file, only)
+        if wrong is not None:
+            raise make_fraud(
+                Part.ROWS, wrong, f"row {wrong} of the update is not the committed one"
+            )
+
+    async def _find_wrong_row(
+        self, verified: VerifiedOpening, file: VerificationFile, only: int | None
+    ) -> int | None:
+        opening, block = verified.opening, file.header.scheme
+        if isinstance(block, PaillierBlock):
+            return await run_heavy(
+                find_wrong_ciphertext,
+                Encryption(block.modulus, block.slot_bits),
+                opening.update,
+                file.ciphertexts,
+                opening.openings[0],
+                only,
+            )
+        blindings = [int.from_bytes(blinding, "big") for blinding in opening.openings]
+        points = list(file.row_commitments)
+        return await run_heavy(find_wrong_row, opening.update, blindings, points, only)
+
+    @staticmethod
+    def _check_cost_key(case: Case, verified: VerifiedOpening, file: VerificationFile) -> None:
+        with looking_at(Part.OPENING):
+            name = address_bytes(case.submission.id)
+            verify_key_check(verified.opening.cost_key, name, file.header.key_check)
+
+    def check_cost(
+        self,
+        case: Case,
+        verified: VerifiedOpening,
+        file: VerificationFile,
+        last: Replayed | None,
+    ) -> None:
+        """Check the cost function, and the cost against a replay of the last segment if there is.
+
+        Raises:
+            FraudFound: if the cost function does not open, or is not what the replay gives.
+            OpeningUnusable: if its key is not the committed one.
+        """
+        self._check_cost_key(case, verified, file)
+        assert case.submission.opening is not None
+        with looking_at(Part.COST):
+            costs = open_cost(file, verified.opening.cost_key).trajectory.tolist()
+            if last is None:
+                return
+            if last.abort is not None:
+                raise VerificationFailed("the last segment cannot be carried out: it has no cost")
+            if compute_cost([loss for step in last.losses for loss in step]) != (
+                case.submission.opening.cost
+            ):
+                raise VerificationFailed("the opened cost is not the mean loss of the last segment")
+            if costs[-len(last.losses) :] != [compute_step_cost(step) for step in last.losses]:
+                raise VerificationFailed("the cost function is not that of the last segment")
+
+
+def check_seat_key(tools: Tools, registered: bytes) -> None:
+    """Check that envelopes for our seat could be opened at all.
+
+    Raises:
+        SeatKeyLost: if our keystore is not the one that registered the seat.
+    """
+    if derive_public_key(tools.keys.encryption_key) != registered:
+        raise SeatKeyLost("the keystore does not hold the key of our seat")
+
+
+def compute_committed_update(
+    case: Case, plan: Plan, verified: VerifiedOpening, weights: Tensors
+) -> bytes:
+    """Return the update that the opened final state gives. Errors as ``check_update``."""
+    commitment, opening = case.submission.commitment, verified.opening
+    assert commitment is not None
+    with looking_at(Part.OPENING):
+        state = state_at(plan, opening, plan.segments)
+    with looking_at(Part.UPDATE):
+        end = deserialize_state(plan, state)
+        update = compute_update(plan, weights, end.weights)
+        if compute_update_root(update) != commitment.update_root:
+            raise VerificationFailed("the update is not the difference of the final weights")
+    data = update_to_bytes(update)
+    if data != opening.update:
+        raise OpeningUnusable("the opened update is not the committed one")
+    return data
+
+
+def _check_openings(verified: VerifiedOpening, file: VerificationFile) -> None:
+    block = file.header.scheme
+    expected = 1 if isinstance(block, PaillierBlock) else block.count
+    if len(verified.opening.openings) != expected:
+        raise OpeningUnusable(f"the opening does not have {expected} openings of the update")
