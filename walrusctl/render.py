@@ -54,6 +54,7 @@ _LISTS: dict[str, Columns] = {
         ("decision", "decision"),
         ("reason", "reason"),
         ("fields", "facts"),
+        ("transaction", "transaction"),
     ),
     "services": (
         ("name", "service"),
@@ -90,6 +91,9 @@ _EMPTY = {
     "entries": "no decisions about this id",
 }
 
+_SENTENCES = {"outcome"}
+"""Lists of sentences, which come last."""
+
 
 def make_console() -> Console:
     """Return a console on standard output: colours on a terminal, wide and plain in a pipe."""
@@ -106,7 +110,9 @@ def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
     """Print a method's result."""
     console = make_console()
     lists = {key: value for key, value in result.items() if is_table(key, value)}
-    plain = {key: value for key, value in result.items() if key not in lists}
+    plain = {
+        key: value for key, value in result.items() if key not in lists and key not in _SENTENCES
+    }
     if plain:
         # The first table is about one thing: its ids are what people copy.
         console.print(make_facts(plain))
@@ -114,8 +120,11 @@ def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
         if items:
             title = None if not plain else key
             console.print(make_list(key, items, title=title, full=full))
-        elif not plain:
+        elif not plain or key == "entries":
             console.print(_EMPTY.get(key, f"{method}: nothing"))
+    for key in _SENTENCES & result.keys():
+        for sentence in result[key]:
+            console.print(escape(sentence))
 
 
 def is_table(key: str, value: Any) -> bool:

@@ -62,8 +62,13 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         await wait_for(paid)
         assert await cheat.tools.contract.balance(cheat.address) < 998.1 * MIST_PER_SUI
         assert (await world.admin("/supply"))["conserved"] is True
-        why = (await cheat.api.why(task))["entries"]
-        assert [entry["decision"] for entry in why][:3] == ["join", "key_requested", "staked"]
+        why = await cheat.api.why(task)
+        ours = [entry["decision"] for entry in why["entries"] if entry["kind"] != "chain"]
+        assert ours[:3] == ["join", "key_requested", "staked"]
+        told = [entry for entry in why["entries"] if entry["kind"] == "chain"]
+        assert told[0]["decision"] == "TaskOpened"
+        assert all(entry["transaction"] for entry in told)
+        assert any("the stake is lost" in sentence for sentence in why["outcome"])
 
         async def model():
             return (await publisher.api.task_show(task))["model"]

@@ -63,8 +63,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "entries": [
             {"id": 1, "at_ms": 1_700_000_000_000, "subject": TASK, "kind": "join",
              "decision": "refused", "reason": "the reward is too small",
-             "fields": {"reward_mist": 5}},
-        ]
+             "fields": {"reward_mist": 5}, "transaction": None},
+            {"id": None, "at_ms": 1_700_000_001_000, "subject": TASK, "kind": "chain",
+             "decision": "SubmissionEnded", "reason": "It ended as accepted.",
+             "fields": {"payout_mist": 5}, "transaction": "9xDigest"},
+        ],
+        "outcome": ["Our work is [really] accepted."],
     },
 }  # fmt: skip
 

@@ -99,7 +99,10 @@ async def test_people_see_tables_with_units_and_short_ids(daemon) -> None:
     out = (await daemon.ctl("node", "stake")).out
     assert f"{TASK} 2 SUI" in out
     assert "stake 10 SUI" in out
-    assert "the reward is too small" in (await daemon.ctl("why", TASK)).out
+    out = (await daemon.ctl("why", TASK)).out
+    assert "the reward is too small" in out
+    assert "9xDigest" in out
+    assert out.splitlines()[-1].strip() == "Our work is [really] accepted."
 
 
 async def test_a_typed_failure_has_status_1(daemon) -> None:

@@ -18,9 +18,10 @@ def status(session: Session) -> None:
 @click.argument("id")
 @with_session
 def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see in the usage
-    """Explain every decision about ID: task, submission, dataset, key request.
+    """Explain ID: every decision, verdict, reward, missed reward and penalty.
 
-    The beginning of an id is enough.
+    ID is a task, submission, dataset, key request or address; its beginning is enough. `seat` is
+    our seat in the verifier pool, `seat:N` another.
     """
     session.call_and_show("why", subject=id.split("…", maxsplit=1)[0])
 

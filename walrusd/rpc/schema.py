@@ -156,9 +156,13 @@ METHODS: tuple[Method, ...] = (
     Method("node.withdraw", "Take back the seat's stake after unbonding", _NONE, {}),
     Method(
         "why",
-        "The journal's decisions about an id, or the beginning of one",
-        (Param("subject", "string", "task, submission, dataset, request, or address"),),
-        {"entries": "decisions, oldest first"},
+        "What was decided about an id, what the chain says of it, and what it meant for us",
+        (Param("subject", "string", "an id or its beginning, seat, or seat:N"),),
+        {
+            "subject": "what was asked about",
+            "entries": "decisions and events with their transactions, oldest first",
+            "outcome": "each reward, missed reward and penalty, as sentences",
+        },
     ),
 )
 

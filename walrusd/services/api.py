@@ -13,6 +13,7 @@ from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.costs import read_costs
 from walrusd.services.datasets import Datasets
 from walrusd.services.economy import make_rules, show_economics
+from walrusd.services.explainer import Explainer
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.keykeeper import Keykeeper
@@ -54,6 +55,7 @@ class DaemonApi:
         self.publisher = Publisher(tools, self.fetcher, self.checker)
         self.keykeeper = Keykeeper(tools)
         self.datasets = Datasets(tools, self.fetcher)
+        self.explainer = Explainer(tools)
 
     def _need(self, role: Role) -> None:
         if not self._tools.settings.has_role(role):
@@ -91,8 +93,8 @@ class DaemonApi:
             return None
 
     async def why(self, subject: str) -> Result:
-        """Return the journal's decisions about an id."""
-        return {"entries": [entry.to_json() for entry in self._tools.journal.why(subject)]}
+        """Return what was decided about an id, what the chain says, and what it meant for us."""
+        return self.explainer.explain(subject)
 
     # --- tasks --------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import shutil
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
+from walrusd.services.explainer import Explainer
 from walrusd.services.facts import Case, read_cases, read_tasks
 from walrusd.services.fetcher import rows_path
 from walrusd.services.holdings import find_opening_key, reseal_to, resealed_to
@@ -27,6 +28,10 @@ class Settler(Service):
 
     name = "settler"
 
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._explainer = Explainer(tools)
+
     async def reconcile(self) -> None:
         """Look at every submission and task that may owe us, or that we may owe."""
         cases = await read_cases(self.tools)
@@ -48,6 +53,7 @@ class Settler(Service):
     async def _settle(self, case: Case, used: set[bytes]) -> None:
         """Take up each duty apart: a delivery that cannot be made must not cost us our money."""
         tools, submission = self.tools, case.submission
+        self._note_end(case)
         amount = credit_of(submission.credits, tools.address)
         if amount:
 
@@ -65,6 +71,18 @@ class Settler(Service):
             forget_submission(tools, case)
             if submission.dataset_root not in used:
                 rows_path(tools, submission.dataset_root).unlink(missing_ok=True)
+
+    def _note_end(self, case: Case) -> None:
+        """Write down once what the end of a submission meant for us, penalties too."""
+        tools, name = self.tools, case.submission.id
+        if tools.records.get("concluded", name) is not None:
+            return
+        outcome = self._explainer.conclude(name)
+        with tools.database.transaction():
+            tools.records.put("concluded", name, True)
+            if outcome:
+                state = SubmissionState(case.submission.state).name.lower()
+                tools.journal.record(name, self.name, "ended", " ".join(outcome), state=state)
 
     async def _claim(self, case: Case, amount: int) -> None:
         tools, submission = self.tools, case.submission
@@ -123,5 +141,6 @@ def forget_submission(tools: Tools, case: Case) -> None:
     with tools.database.transaction():
         for kind in ("trained", "commit", "open", "replayed"):
             tools.work.delete(kind, submission.id)
+        tools.records.delete("concluded", submission.id)
         tools.chain_log.mark_ended(submission.id)
     shutil.rmtree(tools.work_dir / submission.id, ignore_errors=True)

@@ -4,7 +4,9 @@ All of it can be rebuilt from the chain. It is kept so that a restart reads on f
 and so that an envelope published in an event is still at hand when the node has pruned it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from walrusd.state.database import Database
 
@@ -64,18 +66,32 @@ class ChainLog:
             " ORDER BY checkpoint, tx, position",
             (name, subject),
         )
-        return [
-            LoggedEvent(
-                row["checkpoint"],
-                row["tx"],
-                row["position"],
-                row["digest"],
-                row["name"],
-                row["subject"],
-                row["body"],
-            )
-            for row in rows
-        ]
+        return [_logged(row) for row in rows]
+
+    def about(self, subject: str, *, others: tuple[str, ...] = ()) -> list[LoggedEvent]:
+        """Return every event about a subject, or whose id begins so, in ledger order.
+
+        Events named in ``others`` are added where a transaction has one of the found ones: what
+        happened to another object for the same reason.
+        """
+        marks = ", ".join("?" for _ in others) or "NULL"
+        # Only question marks are put in; the values are bound.
+        rows = self._database.read(
+            "SELECT * FROM chain_events WHERE substr(subject, 1, length(?1)) = ?1"  # noqa: S608
+            f" OR (name IN ({marks}) AND digest IN (SELECT digest FROM chain_events"
+            " WHERE substr(subject, 1, length(?1)) = ?1))"
+            " ORDER BY checkpoint, tx, position",
+            (subject, *others),
+        )
+        return [_logged(row) for row in rows]
+
+    def in_transactions(self, digests: Collection[str]) -> list[LoggedEvent]:
+        """Return every event of some transactions, in ledger order."""
+        found: list[LoggedEvent] = []
+        for digest in sorted(digests):
+            rows = self._database.read("SELECT * FROM chain_events WHERE digest = ?", (digest,))
+            found += [_logged(row) for row in rows]
+        return sorted(found, key=lambda e: (e.checkpoint, e.transaction, e.position))
 
     def note(self, kind: str, object_id: str, parent: str = "") -> None:
         """Remember that an object exists."""
@@ -102,3 +118,15 @@ class ChainLog:
         return [
             KnownObject(row["kind"], row["id"], row["parent"], bool(row["ended"])) for row in rows
         ]
+
+
+def _logged(row: Any) -> LoggedEvent:
+    return LoggedEvent(
+        row["checkpoint"],
+        row["tx"],
+        row["position"],
+        row["digest"],
+        row["name"],
+        row["subject"],
+        row["body"],
+    )

@@ -1,0 +1,215 @@
+"""Why: what the daemon decided about something, and what the chain says happened to it.
+
+The journal and the events are told in one order, each event with its transaction, and in the end
+what all of it meant for us: every reward, missed reward and penalty.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from walrusd.chain.bcs import Layout
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts.objects import Terms
+from walrusd.errors import BadRequest
+from walrusd.services.outcomes import compute_outcomes
+from walrusd.services.telling import tell_event
+from walrusd.services.tools import Tools
+from walrusd.state.chain_log import LoggedEvent
+from walrusd.state.journal import SHORTEST_PREFIX
+from walrusd.units import format_sui
+
+SEAT = "seat"
+_AMOUNTS = {"stake", "bond", "amount", "payout", "burned", "min_fee"}
+_FACTS = {"segment", "seat", "position", "step", "code", "challenge", "pool_index", "index"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event of the log, read."""
+
+    logged: LoggedEvent
+    event: Layout
+
+    @property
+    def at_ms(self) -> int | None:
+        """When it happened, if the event says so."""
+        for name in ("at_ms", "opened_ms"):
+            if (value := getattr(self.event, name, None)) is not None:
+                return int(value)
+        return None
+
+
+class Explainer:
+    """Answers ``why``."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def explain(self, subject: str) -> dict[str, Any]:
+        """Return ``{subject, entries, outcome}``, entries oldest first.
+
+        ``subject`` is an id or the beginning of one (task, submission, dataset, request, address),
+        ``seat`` for our own seat in the verifier pool, or ``seat:N`` for another.
+
+        Raises:
+            BadRequest: if it names no seat.
+        """
+        told = self._read_seat(subject) if self._is_seat(subject) else self._read_about(subject)
+        entries = [self._show_event(*pair) for pair in _with_times(told)]
+        entries += [
+            {**entry.to_json(), "transaction": None} for entry in self._tools.journal.why(subject)
+        ]
+        entries.sort(key=lambda entry: entry["at_ms"])
+        return {"subject": subject, "entries": entries, "outcome": self._conclude(told)}
+
+    # --- what there is to tell ------------------------------------------------------------------
+
+    @staticmethod
+    def _is_seat(subject: str) -> bool:
+        return subject == SEAT or subject.startswith(f"{SEAT}:")
+
+    def _read_about(self, subject: str) -> list[Told]:
+        if len(subject) < SHORTEST_PREFIX:
+            return []
+        log = self._tools.chain_log
+        told = [_read(logged) for logged in log.about(subject, others=("SeatPenalized",))]
+        if any(isinstance(t.event, ev.TaskOpened) for t in told):
+            tasks = {t.event.task for t in told if isinstance(t.event, ev.TaskOpened)}
+            told += [
+                t
+                for name in ("SubmissionJoined", "SubmissionEnded")
+                for t in map(_read, log.events(name))
+                if getattr(t.event, "task", None) in tasks
+            ]
+        return sorted(told, key=_place)
+
+    def _read_seat(self, subject: str) -> list[Told]:
+        """Return what names a seat of the pool, and what else its transactions did."""
+        log, number = self._tools.chain_log, self._read_number(subject)
+        if number is None:
+            return []
+        told = [
+            t
+            for name in ev.EVENTS
+            if name in _NAMING_SEATS
+            for t in map(_read, log.events(name))
+            if number in _seats_of(t.event)
+        ]
+        return sorted(told, key=_place)
+
+    def _read_number(self, subject: str) -> int | None:
+        _, _, text = subject.partition(":")
+        if text:
+            if not text.isdecimal():
+                raise BadRequest(f"{subject} names no seat", hint="seat, or seat: and its number")
+            return int(text)
+        ours = [
+            event.index
+            for logged in self._tools.chain_log.events("SeatRegistered")
+            if (event := ev.SeatRegistered.from_bcs(logged.body)).verifier == self._tools.address
+        ]
+        return ours[-1] if ours else None
+
+    # --- how it is told -------------------------------------------------------------------------
+
+    def _show_event(self, told: Told, at_ms: int) -> dict[str, Any]:
+        event, values = told.event, vars(told.event)
+        fields: dict[str, Any] = {f"{k}_mist": values[k] for k in _AMOUNTS if k in values}
+        for name in sorted(_FACTS & set(values)):
+            value = values[name]
+            fields[name] = value.hex() if isinstance(value, bytes) else value
+        sentence = (
+            self._tell_penalty(told)
+            if isinstance(event, ev.SeatPenalized)
+            else tell_event(event, self._tools.address)
+        )
+        return {
+            "id": None,
+            "at_ms": at_ms,
+            "subject": told.logged.subject,
+            "kind": "chain",
+            "decision": type(event).__name__,
+            "reason": sentence,
+            "fields": fields,
+            "transaction": told.logged.digest,
+        }
+
+    def _tell_penalty(self, told: Told) -> str:
+        """Say what a seat was penalised for: its transaction tells, by what came before it."""
+        assert isinstance(told.event, ev.SeatPenalized)
+        together = [_read(e) for e in self._tools.chain_log.in_transactions([told.logged.digest])]
+        ours = told.event.verifier == self._tools.address
+        who = "Our seat" if ours else f"The seat of {told.event.verifier}"
+        amount = format_sui(told.event.amount)
+        resolved = [t for t in together if isinstance(t.event, ev.ChallengeResolved)]
+        if resolved and _place(told) > _place(resolved[0]):
+            return f"{who} lost {amount}: it had attested the segment that a jury found forged."
+        if resolved:
+            return f"{who} lost {amount}: as a juror it did not reveal a value."
+        return f"{who} lost {amount}: it did not attest all of its segments in time."
+
+    def _conclude(self, told: Sequence[Told]) -> list[str]:
+        """Return what each submission among the events meant for us."""
+        names = dict.fromkeys(getattr(t.event, "submission", None) for t in told)
+        submissions = [name for name in names if name is not None]
+        found: list[str] = []
+        for name in submissions:
+            prefix = f"Submission {name}: " if len(submissions) > 1 else ""
+            found += [prefix + sentence for sentence in self.conclude(name)]
+        return found
+
+    def conclude(self, submission: str) -> list[str]:
+        """Return what a submission meant for us: each reward, missed reward and penalty."""
+        log = self._tools.chain_log
+        about = [_read(e).event for e in log.about(submission, others=("SeatPenalized",))]
+        terms = self._find_terms(about)
+        return [] if terms is None else compute_outcomes(about, terms, self._tools.address)
+
+    def _find_terms(self, about: Sequence[Layout]) -> Terms | None:
+        """Return the terms of a submission's task, which its opening has told."""
+        for event in about:
+            if isinstance(event, ev.SubmissionJoined):
+                for logged in self._tools.chain_log.events("TaskOpened", event.task):
+                    return ev.TaskOpened.from_bcs(logged.body).terms
+        return None
+
+
+_NAMING_SEATS = frozenset(
+    {"SeatRegistered", "SeatExited", "SeatWithdrawn", "SeatPenalized"}
+    | {"CommitteeSeated", "JurySeated", "SeatReplaced"}
+)
+
+
+def _seats_of(event: Layout) -> list[int]:
+    """Return the pool's seats that an event names."""
+    match event:
+        case ev.CommitteeSeated() | ev.JurySeated():
+            return list(event.pool_indices)
+        case ev.SeatReplaced():
+            return [event.pool_index]
+        case _:
+            return [int(vars(event)["index"])]
+
+
+def _read(logged: LoggedEvent) -> Told:
+    return Told(logged, ev.EVENTS[logged.name].from_bcs(logged.body))
+
+
+def _place(told: Told) -> tuple[int, int, int]:
+    return told.logged.checkpoint, told.logged.transaction, told.logged.position
+
+
+def _with_times(told: Sequence[Told]) -> list[tuple[Told, int]]:
+    """Return when each event happened; one that does not say takes it from its neighbours.
+
+    First from its own transaction, then from the one before it in the ledger.
+    """
+    stated = {t.logged.digest: t.at_ms for t in told if t.at_ms is not None}
+    found: list[tuple[Told, int]] = []
+    latest = next(iter(stated.values()), 0)
+    for one in told:
+        at_ms = one.at_ms
+        latest = stated.get(one.logged.digest, latest) if at_ms is None else at_ms
+        found.append((one, latest))
+    return found
