@@ -20,7 +20,7 @@ from walrusd.core.lifecycle import ChallengeKind, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
 from walrusd.services import committer, opener, schemes
 from walrusd.services.committer import Committer
-from walrusd.services.inspector import Findings
+from walrusd.services.findings import Findings
 from walrusd.services.opener import Opener
 from walrusd.services.replayer import Replayed
 from walrusd.services.verifier import Verifier
@@ -250,6 +250,7 @@ async def test_an_opening_of_no_use_is_made_again(make_play) -> None:
     assert not play.penalised()
 
 
+@pytest.mark.slow
 async def test_an_opening_that_stays_of_no_use_is_a_missing_one(make_play) -> None:
     play = make_play()
     play.contributor.put(Withholder(play.contributor.tools, play.contributor.fetcher))

@@ -1,9 +1,15 @@
 """Openings that we hold the key of, however it reached us, and passing the key on."""
 
 from walrusd.chain.layouts import events as ev
-from walrusd.crypto.envelope import check_public_key, open_key, opening_key_info, seal_key
+from walrusd.crypto.envelope import (
+    check_public_key,
+    derive_public_key,
+    open_key,
+    opening_key_info,
+    seal_key,
+)
 from walrusd.crypto.stream import verify_key_check
-from walrusd.errors import DecryptionFailed, MalformedData, VerificationFailed
+from walrusd.errors import DecryptionFailed, MalformedData, SeatKeyLost, VerificationFailed
 from walrusd.services.derive import derive_opening_key
 from walrusd.services.facts import Case
 from walrusd.services.tools import Tools
@@ -98,3 +104,13 @@ async def reseal_to(
         return
     envelope = make_envelope(case, recipient, public_key, key)
     await tools.contract.reseal(case.submission.id, recipient, envelope)
+
+
+def check_seat_key(tools: Tools, registered: bytes) -> None:
+    """Check that envelopes for our seat could be opened at all.
+
+    Raises:
+        SeatKeyLost: if our keystore is not the one that registered the seat.
+    """
+    if derive_public_key(tools.keys.encryption_key) != registered:
+        raise SeatKeyLost("the keystore does not hold the key of our seat")

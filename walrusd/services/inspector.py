@@ -4,9 +4,7 @@ Verifiers look at everything, jurors at what they are asked about; both do it wi
 so that what an honest seat accuses of is what an honest jury finds.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 
 import trio
@@ -14,8 +12,6 @@ import trio
 from walrusd.core.faults import NO_KEY, Charge, Part, looking_at, make_fraud
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
-from walrusd.crypto.chunks import compute_update_root
-from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile import VerificationFile
 from walrusd.crypto.vfile_blocks import PaillierBlock
@@ -24,49 +20,26 @@ from walrusd.errors import (
     FraudFound,
     MalformedData,
     OpeningUnusable,
-    PartAbsent,
-    SeatKeyLost,
     VerificationFailed,
 )
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.findings import Findings
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import Encryption
 from walrusd.services.heavy_rows import find_wrong_ciphertext, find_wrong_row
-from walrusd.services.holdings import find_opening_key
-from walrusd.services.replayer import Replayed, Replayer, check_inputs, quantisation_of, state_at
+from walrusd.services.holdings import check_seat_key, find_opening_key
+from walrusd.services.opened import check_openings, compute_committed_update
+from walrusd.services.replayer import Replayed, Replayer, check_inputs, quantisation_of
 from walrusd.services.schemes import check_opened_update
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan
-from walrusd.training.state import Tensors, deserialize_state
+from walrusd.training.state import Tensors
 from walrusd.training.update import (
     compute_cost,
     compute_step_cost,
-    compute_update,
-    update_to_bytes,
 )
 from walrusd.units import address_bytes
-
-
-@dataclass
-class Findings:
-    """What was found wrong. ``absent`` may still come; the others stay as they are."""
-
-    frauds: list[FraudFound] = field(default_factory=list)
-    unusable: OpeningUnusable | None = None
-    absent: PartAbsent | None = None
-
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        """Note what a check finds, and go on."""
-        try:
-            yield
-        except FraudFound as error:
-            self.frauds.append(error)
-        except OpeningUnusable as error:
-            self.unusable = self.unusable or error
-        except PartAbsent as error:
-            self.absent = self.absent or error
 
 
 class Inspector:
@@ -149,7 +122,7 @@ class Inspector:
         try:
             file = await self.check_file(case)
             self._check_cost_key(case, verified, file)
-            _check_openings(verified, file)
+            check_openings(verified, file)
             await self.check_update(case, verified)
         except FraudFound:
             return  # there to be read, which is all that is asked
@@ -278,7 +251,7 @@ class Inspector:
             FraudFound: naming the first row that does not; ``only`` asks about one row.
             OpeningUnusable: if what opens them is incomplete.
         """
-        _check_openings(verified, file)
+        check_openings(verified, file)
         if only is None:
             try:
                 await check_opened_update(file, verified.opening)
@@ -345,39 +318,3 @@ class Inspector:
                 raise VerificationFailed("the opened cost is not the mean loss of the last segment")
             if costs[-len(last.losses) :] != [compute_step_cost(step) for step in last.losses]:
                 raise VerificationFailed("the cost function is not that of the last segment")
-
-
-def check_seat_key(tools: Tools, registered: bytes) -> None:
-    """Check that envelopes for our seat could be opened at all.
-
-    Raises:
-        SeatKeyLost: if our keystore is not the one that registered the seat.
-    """
-    if derive_public_key(tools.keys.encryption_key) != registered:
-        raise SeatKeyLost("the keystore does not hold the key of our seat")
-
-
-def compute_committed_update(
-    case: Case, plan: Plan, verified: VerifiedOpening, weights: Tensors
-) -> bytes:
-    """Return the update that the opened final state gives. Errors as ``check_update``."""
-    commitment, opening = case.submission.commitment, verified.opening
-    assert commitment is not None
-    with looking_at(Part.OPENING):
-        state = state_at(plan, opening, plan.segments)
-    with looking_at(Part.UPDATE):
-        end = deserialize_state(plan, state)
-        update = compute_update(plan, weights, end.weights)
-        if compute_update_root(update) != commitment.update_root:
-            raise VerificationFailed("the update is not the difference of the final weights")
-    data = update_to_bytes(update)
-    if data != opening.update:
-        raise OpeningUnusable("the opened update is not the committed one")
-    return data
-
-
-def _check_openings(verified: VerifiedOpening, file: VerificationFile) -> None:
-    block = file.header.scheme
-    expected = 1 if isinstance(block, PaillierBlock) else block.count
-    if len(verified.opening.openings) != expected:
-        raise OpeningUnusable(f"the opening does not have {expected} openings of the update")

@@ -20,8 +20,8 @@ from walrusd.services.accuser import make_verdict
 from walrusd.services.derive import derive_abstention, derive_jury_salt
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import find_opening_key
-from walrusd.services.inspector import Inspector, check_seat_key
+from walrusd.services.holdings import check_seat_key, find_opening_key
+from walrusd.services.inspector import Inspector
 from walrusd.services.replayer import Replayed, sweep_replays
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools

@@ -23,7 +23,8 @@ from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, Verif
 from walrusd.services.accuser import Accuser
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.inspector import Findings, Inspector
+from walrusd.services.findings import Findings
+from walrusd.services.inspector import Inspector
 from walrusd.services.patience import Patience
 from walrusd.services.replayer import Replayed, sweep_replays
 from walrusd.services.service import Service
