@@ -10,7 +10,9 @@ from typing import Any
 
 from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts.objects import Terms
 from walrusd.core.economics import compute_required_funds
+from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome
 
 BURN = "0x" + "dead".zfill(64)
 
@@ -80,14 +82,33 @@ def compute_funds(event: ev.TaskOpened, tip: int) -> int:
 
 
 def compute_burned(transactions: Iterable[Transaction]) -> int:
-    """Return what the events say was burned."""
+    """Return what the events say was burned: stakes, penalties, and the rest of lost bonds."""
     total = 0
+    terms: dict[str, Terms] = {}
+    opened: dict[str, ev.ChallengeOpened] = {}
+    values: dict[bytes, list[tuple[bytes, bytes]]] = {}
     for transaction in transactions:
         for event in transaction.events:
-            if isinstance(event, ev.SubmissionEnded):
-                total += event.burned
-            elif isinstance(event, ev.SeatPenalized):
-                total += event.amount
+            match event:
+                case ev.SubmissionEnded():
+                    total += event.burned
+                case ev.SeatPenalized():
+                    total += event.amount
+                case ev.TaskOpened():
+                    terms[event.task] = event.terms
+                case ev.ChallengeOpened():
+                    opened[event.submission] = event
+                case ev.JurorRevealed() if event.juror != opened[event.submission].accuser:
+                    said = values.setdefault(event.challenge, [])
+                    said.append((event.chain, event.state_root))
+                case ev.ChallengeResolved(outcome=ChallengeOutcome.REFUTED):
+                    challenge = opened[event.submission]
+                    if challenge.bond and challenge.kind != ChallengeKind.UNAVAILABLE:
+                        said = values[event.challenge]
+                        winners = max(said.count(value) for value in said)
+                        total += challenge.bond - winners * terms[event.task].juror_fee
+                case _:
+                    pass
     return total
 
 

@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.services.api import DaemonApi
-from walrusd.services.supervisor import Supervisor
+from walrusd.services.supervisor import Service, Supervisor
 from walrusd.services.tools import OnLine, Tools, TrainingBackend
 from walrusd.settings.model import (
     DaemonSettings,
@@ -36,12 +36,27 @@ from walrusd.settings.model import (
     VerifierSettings,
     WalrusSettings,
 )
-from walrusd.training.child import run_job
-from walrusd.training.jobs import Job
+from walrusd.training.child import run_job, run_replay, run_train
+from walrusd.training.jobs import Job, ReplayJob, TrainJob
+from walrusd.training.selftest import selftest
 from walrusd.units import MIST_PER_SUI, Mist
 
 SCHEMA = {"kind": "tabular-u8", "features": 64, "scale_log2": -4, "classes": 10}
 DIGITS = Path(__file__).parent.parent / "demo" / "data" / "digits.bin"
+
+
+@cache
+def check_machine() -> None:
+    """Do what a training child does before every job once: it takes seconds."""
+    selftest()
+
+
+def run_quickly(job: Job) -> dict[str, Any]:
+    """Run a job as the training child does."""
+    if isinstance(job, TrainJob | ReplayJob):
+        check_machine()
+        return run_train(job) if isinstance(job, TrainJob) else run_replay(job)
+    return run_job(job)
 
 
 class InlineTraining:
@@ -53,7 +68,7 @@ class InlineTraining:
         before = signal.getsignal(signal.SIGTERM)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                return run_job(job)
+                return run_quickly(job)
         finally:
             signal.signal(signal.SIGTERM, before)
 
@@ -67,6 +82,7 @@ class Peer:
     api: DaemonApi
     scope: trio.CancelScope
     ended: trio.Event
+    services: list[Service]
 
     @property
     def address(self) -> str:
@@ -161,10 +177,11 @@ class World:
             async with open_tools(settings, training) as (tools, clock, client):
                 supervisor = Supervisor(clock)
                 api = DaemonApi(tools, supervisor)
+                services = build(tools, api)
                 async with trio.open_nursery() as nursery:
-                    run = partial(run_services, tools, api, supervisor, clock, client, build=build)
-                    await nursery.start(run)
-                    task_status.started(Peer(name, tools, api, scope, ended))
+                    run = partial(run_services, build=lambda *_: services)
+                    await nursery.start(run, tools, api, supervisor, clock, client)
+                    task_status.started(Peer(name, tools, api, scope, ended, services))
         ended.set()
 
     async def admin(self, path: str, **body: Any) -> dict[str, Any]:
@@ -176,10 +193,10 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(directory: Path) -> AsyncIterator[World]:
-    """Start a devnet with its own state in ``directory``."""
+async def open_world(directory: Path, accounts: int = 16) -> AsyncIterator[World]:
+    """Start a devnet with its own state in ``directory``, for at most ``accounts`` peers."""
     async with trio.open_nursery() as nursery:
-        options = DevnetOptions(directory / "devnet", seed=5, accounts=16)
+        options = DevnetOptions(directory / "devnet", seed=5, accounts=accounts)
         info = await nursery.start(serve_devnet, options)
         async with trio.open_nursery() as peers:
             yield World(info, directory, peers)

@@ -1,0 +1,1 @@
+"""Real daemons of which one has a malicious part; every attack must end as the design says."""

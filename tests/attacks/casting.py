@@ -1,0 +1,95 @@
+"""Who plays which part. The beacon chooses seats, so a verifier's malice waits for its seat.
+
+All verifiers of a play run these services. They are honest unless the draw gives them the seat
+that the play has a part for; so exactly one seat of a submission is malicious, whoever holds it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.attacks.plug import meddle, substitute
+from walrusd.chain.layouts import objects as ob
+from walrusd.services.api import DaemonApi
+from walrusd.services.facts import Case
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.juror import Juror
+from walrusd.services.supervisor import Service
+from walrusd.services.tools import Tools
+from walrusd.services.verifier import Verifier
+
+SeatAct = Callable[["CastVerifier", Case, int], Awaitable[bool]]
+"""What a seat does instead of its duty; True if it then does its duty too."""
+
+JurorAct = Callable[["CastJuror", Case, ob.Dispute, int], Awaitable[bool]]
+"""The same of a juror."""
+
+
+@dataclass
+class Casting:
+    """The parts, by the contributor whose submission they are for."""
+
+    seats: dict[str, dict[int, SeatAct]] = field(default_factory=dict)
+    jurors: dict[str, dict[tuple[int, int], JurorAct]] = field(default_factory=dict)
+    """By round and number of the juror."""
+    culprits: dict[str, set[str]] = field(default_factory=dict)
+    """Who turned out to play them, by submission."""
+    overheard: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
+    """Digests that seats have sent, which are public: by submission, seat and position."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """What the contract refused: the submission, and the code's name."""
+
+    def blame(self, case: Case, address: str) -> None:
+        """Note that somebody plays a part in a submission."""
+        self.culprits.setdefault(case.submission.id, set()).add(address)
+
+    def build(self, tools: Tools, api: DaemonApi) -> list[Service]:
+        """Return an ordinary verifier's services, whose seats and juries take up parts."""
+        return substitute(
+            {
+                Verifier: lambda tools, api: CastVerifier(tools, api.fetcher, self),
+                Juror: lambda tools, api: CastJuror(tools, api.fetcher, self),
+            }
+        )(tools, api)
+
+    async def overhear(self, attest: Any, task: str, submission: str, **named: Any) -> Any:
+        """Send an attestation, and note its digest once it is on the chain."""
+        done = await attest(task, submission, **named)
+        self.overheard[submission, named["seat"], named["position"]] = named["digest"]
+        return done
+
+
+class CastVerifier(Verifier):
+    """Serves its seats honestly, but for those that it has a part for."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, casting: Casting) -> None:
+        super().__init__(meddle(tools, "attest", casting.overhear), fetcher)
+        self.fetcher, self.casting = fetcher, casting
+
+    async def _serve(self, case: Case, seat: int) -> None:
+        drawn = case.submission.committee[seat].slot < case.task.terms.committee
+        parts = self.casting.seats.get(case.submission.contributor, {})
+        act = parts.get(seat) if drawn else None
+        if act is not None:
+            self.casting.blame(case, self.tools.address)
+            if not await act(self, case, seat):
+                return
+        await super()._serve(case, seat)
+
+
+class CastJuror(Juror):
+    """Judges honestly, but where it has a part."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, casting: Casting) -> None:
+        super().__init__(tools, fetcher)
+        self.fetcher, self.casting = fetcher, casting
+
+    async def _serve_seat(
+        self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror
+    ) -> None:
+        act = self.casting.jurors.get(case.submission.contributor, {}).get((dispute.round, number))
+        if act is not None:
+            self.casting.blame(case, self.tools.address)
+            if not await act(self, case, dispute, number):
+                return
+        await super()._serve_seat(case, dispute, number, juror)

@@ -1,0 +1,106 @@
+"""Moves the devnet's clock, and only while no daemon has anything to do."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import trio
+
+from tests.services.world import Peer, World
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import DisputePhase, SubmissionState, TaskPhase
+from walrusd.services.service import Service
+
+LOOK_S = 0.4
+SURE_AFTER = 6
+"""Looks in a row that must find everybody idle: longer than anybody sleeps between two looks."""
+
+
+class Scene(Protocol):
+    """What the clock needs to see."""
+
+    world: World
+
+    @property
+    def peers(self) -> list[Peer]:
+        """Everybody who lives."""
+        ...
+
+    async def checkpoint(self) -> int:
+        """Return the newest checkpoint."""
+        ...
+
+    async def look(self) -> list[tuple[ob.Task, list[ob.Submission]]]:
+        """Return all tasks with their submissions."""
+        ...
+
+
+class ClockHand:
+    """Advances to the next moment at which somebody might do something."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        idle, seen = 0, -1
+        while True:
+            await trio.sleep(LOOK_S)
+            now = await self._scene.checkpoint()
+            idle = 0 if now != seen or self._is_anybody_busy() else idle + 1
+            seen = now
+            if idle >= SURE_AFTER:
+                idle = 0
+                await self._advance()
+
+    def _is_anybody_busy(self) -> bool:
+        return any(
+            isinstance(service, Service) and service._busy - {service.name}
+            for peer in self._scene.peers
+            for service in peer.services
+        )
+
+    async def _advance(self) -> None:
+        now = (await self._scene.world.admin("/clock"))["now_ms"]
+        moments = [
+            moment
+            for task, submissions in await self._scene.look()
+            for moment in list_moments(task, submissions)
+            if moment > now
+        ]
+        if moments:
+            await self._scene.world.admin("/clock/advance", ms=min(moments) - now + 1)
+
+
+def list_moments(task: ob.Task, submissions: list[ob.Submission]) -> Iterator[int]:
+    """Yield when a window of a task or of its submissions ends, or a part of one that matters."""
+    terms = task.terms
+    if task.phase == TaskPhase.JOINING:
+        yield task.phase_ms + terms.join_ms
+    elif task.phase == TaskPhase.TRAINING:
+        yield task.phase_ms + terms.train_ms
+    for submission in submissions:
+        since, dispute = submission.window_ms, submission.dispute
+        match submission.state:
+            case SubmissionState.SEATED:
+                yield since + terms.open_ms
+                yield since + terms.open_ms + terms.grace_ms // 4
+                yield since + terms.open_ms + terms.grace_ms
+            case SubmissionState.OPENED:
+                # Absent parts are missed, other holders reseal, keys are complained of.
+                yield from _parts(since, terms.verify_ms, (26, 51, 64, 100))
+            case SubmissionState.AUDITED:
+                yield since + terms.open_ms + terms.grace_ms
+            case SubmissionState.DISPUTED if dispute is not None:
+                if dispute.phase == DisputePhase.COMMITTING:
+                    # Jurors say that there is no opening, then abstain.
+                    yield from _parts(dispute.phase_ms, terms.jury_commit_ms, (26, 51, 76, 91, 100))
+                    yield dispute.phase_ms + terms.jury_commit_ms + terms.jury_reveal_ms
+                elif dispute.phase == DisputePhase.REVEALING:
+                    yield dispute.phase_ms + terms.jury_reveal_ms
+            case _:
+                pass
+
+
+def _parts(since: int, window: int, percents: tuple[int, ...]) -> Iterator[int]:
+    for percent in percents:
+        yield since + window * percent // 100

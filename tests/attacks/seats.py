@@ -1,0 +1,212 @@
+"""What malicious seats and jurors do instead of their duty; see ``casting``."""
+
+import secrets
+from typing import Any
+
+from tests.attacks.casting import CastJuror, CastVerifier, JurorAct, SeatAct
+from tests.attacks.trainings import Loot
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase
+from walrusd.core.protocol import (
+    compute_challenge_id,
+    compute_jury_commitment,
+    compute_slot_tree,
+    compute_work_digest,
+)
+from walrusd.crypto.merkle import Tree
+from walrusd.errors import MoveAborted
+from walrusd.services.committer import trace_leaves
+from walrusd.services.derive import derive_jury_salt
+from walrusd.services.facts import Case
+from walrusd.services.holdings import find_opening_key
+from walrusd.services.replayer import Replayed
+from walrusd.units import address_bytes
+
+Value = tuple[bytes, bytes]
+"""A work chain and a state root, as jurors reveal them."""
+
+
+# --- seats --------------------------------------------------------------------------------------
+
+
+async def stay_silent(verifier: CastVerifier, case: Case, seat: int) -> bool:
+    """Take the seat and do nothing."""
+    return False
+
+
+async def read_leaves(verifier: CastVerifier, case: Case) -> list[bytes]:
+    """Return the leaves of an opening's trace, which every seat can read."""
+    key = find_opening_key(verifier.tools, case)
+    assert key is not None
+    return (await verifier.fetcher.opening_of(case, key)).leaves()
+
+
+async def attest_with(
+    verifier: CastVerifier, case: Case, seat: int, position: int, digest: bytes, chain: bytes
+) -> None:
+    """Attest with a digest that no replay gave; note it if the contract refuses."""
+    segment = case.segments_of(seat)[position]
+    key = find_opening_key(verifier.tools, case)
+    assert key is not None
+    opening = await verifier.fetcher.opening_of(case, key)
+    committee, slot = case.task.terms.committee, case.submission.committee[seat].slot
+    slots = compute_slot_tree(case.ctx, segment, committee, chain)
+    try:
+        await verifier.tools.contract.attest(
+            case.task.id,
+            case.submission.id,
+            seat=seat,
+            position=position,
+            digest=digest,
+            slot_path=slots.path(slot),
+            state_root=opening.state_roots[segment],
+            trace_path=Tree(opening.leaves()).path(segment),
+        )
+    except MoveAborted as error:
+        verifier.casting.refused.append((case.submission.id, error.message))
+
+
+async def attest_unseen(verifier: CastVerifier, case: Case, seat: int) -> bool:
+    """Read the opening's roots, save the replay, and attest with a digest out of thin air."""
+    if not _first_time(verifier, case, "lazy"):
+        return False
+    for position in range(case.task.terms.segments_per_seat):
+        chain = secrets.token_bytes(32)
+        await attest_with(verifier, case, seat, position, chain, chain)
+    return False
+
+
+async def copy_digests(verifier: CastVerifier, case: Case, seat: int) -> bool:
+    """Wait for the digests of another seat, and send them as one's own."""
+    mine = case.segments_of(seat)
+    for (submission, other, at), digest in list(verifier.casting.overheard.items()):
+        segment = case.segments_of(other)[at]
+        new = submission == case.submission.id and other != seat and segment in mine
+        if new and _first_time(verifier, case, f"copy{segment}"):
+            await attest_with(verifier, case, seat, mine.index(segment), digest, bytes(32))
+    return False
+
+
+def accuse_falsely(*, reveal: bool = True) -> SeatAct:
+    """Return the act of accusing sound work with a made-up value, and then serving honestly."""
+
+    async def act(verifier: CastVerifier, case: Case, seat: int) -> bool:
+        if not _first_time(verifier, case, "accuse"):
+            return True
+        tools, terms = verifier.tools, case.task.terms
+        segment, place = case.segments_of(seat)[0], seat * terms.segments_per_seat
+        name = compute_challenge_id(
+            address_bytes(case.submission.id), ChallengeKind.SEGMENT, segment, round_=0
+        )
+        lie = Replayed(segment, secrets.token_bytes(32), secrets.token_bytes(32), ())
+        tools.work.put("jury", name.hex(), lie.to_json())
+        leaves = await read_leaves(verifier, case)
+        await tools.contract.challenge(
+            case.task.id,
+            case.submission.id,
+            kind=ChallengeKind.SEGMENT,
+            index=segment,
+            place=place,
+            leaf=leaves[segment],
+            path=Tree(leaves).path(segment),
+            commitment=compute_jury_commitment(
+                name,
+                address_bytes(tools.address),
+                lie.chain,
+                lie.state_root,
+                derive_jury_salt(tools.keys, name),
+            ),
+            bond=terms.accuser_bond,
+        )
+        return False
+
+    return act
+
+
+async def report_without_reason(verifier: CastVerifier, case: Case, seat: int) -> bool:
+    """Say that a good opening cannot be read, and serve honestly once it was made again."""
+    if case.submission.reopened:
+        return True
+    await verifier.tools.contract.report(case.task.id, case.submission.id, seat=seat)
+    return False
+
+
+def attest_for_money(loot: Loot) -> SeatAct:
+    """Return the act of attesting with the digests that the contributor sells."""
+
+    async def act(verifier: CastVerifier, case: Case, seat: int) -> bool:
+        found = loot.result
+        assert found is not None
+        leaves = trace_leaves(found)
+        done = case.submission.committee[seat].attested
+        for position, segment in enumerate(case.segments_of(seat)):
+            if done >> position & 1:
+                continue
+            record = found["segments"][segment - 1]
+            chain, slot = bytes.fromhex(record["chain"]), case.submission.committee[seat].slot
+            slots = compute_slot_tree(case.ctx, segment, case.task.terms.committee, chain)
+            await verifier.tools.contract.attest(
+                case.task.id,
+                case.submission.id,
+                seat=seat,
+                position=position,
+                digest=compute_work_digest(case.ctx, segment, slot, chain),
+                slot_path=slots.path(slot),
+                state_root=bytes.fromhex(record["state_root"]),
+                trace_path=Tree(leaves).path(segment),
+            )
+        return False
+
+    return act
+
+
+def _first_time(verifier: CastVerifier, case: Case, deed: str) -> bool:
+    """Say whether a deed was not done yet."""
+    key = f"{case.submission.id}:{deed}"
+    if verifier.tools.records.get("deeds", key):
+        return False
+    verifier.tools.records.put("deeds", key, value=True)
+    return True
+
+
+# --- jurors -------------------------------------------------------------------------------------
+
+
+def vote(value: Any) -> JurorAct:
+    """Return the act of voting without a look: ``value(dispute)`` gives what to say.
+
+    It is committed to like an honest value, so the juror's own service reveals it.
+    """
+
+    async def act(juror: CastJuror, case: Case, dispute: ob.Dispute, number: int) -> bool:
+        if dispute.phase != DisputePhase.COMMITTING:
+            return True
+        tools, challenge = juror.tools, dispute.challenge
+        if tools.work.get("jury", challenge.hex()) is None:
+            chain, root = value(dispute)
+            said = Replayed(dispute.index, chain, root, ())
+            tools.work.put("jury", challenge.hex(), said.to_json())
+        return True
+
+    return act
+
+
+def vote_anything() -> JurorAct:
+    """Return the act of a lazy juror: it knows no value, so it says any."""
+    return vote(lambda _dispute: (secrets.token_bytes(32), secrets.token_bytes(32)))
+
+
+def vote_for_forger(loot: Loot) -> JurorAct:
+    """Return the act of a juror that the forger has bought: it says what was committed."""
+
+    def forged(dispute: ob.Dispute) -> Value:
+        assert loot.result is not None
+        record = loot.result["segments"][dispute.index - 1]
+        return bytes.fromhex(record["chain"]), bytes.fromhex(record["state_root"])
+
+    return vote(forged)
+
+
+async def judge_nothing(juror: CastJuror, case: Case, dispute: ob.Dispute, number: int) -> bool:
+    """Take the seat on the jury and do nothing."""
+    return False

@@ -1,0 +1,329 @@
+"""One market with cheats in it, played to its end; then nothing may be amiss for the others."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from tests.attacks.attack import ACCEPTED, Attack, Culprit, End
+from tests.attacks.books import Flows, compute_flows
+from tests.attacks.casting import Casting, JurorAct, SeatAct
+from tests.attacks.clockhand import ClockHand
+from tests.attacks.table import ATTACKS
+from tests.demo.audit import BURN, Supply, Transaction, find_discrepancies
+from tests.demo.observer import Observer, open_observer
+from tests.services.world import (
+    DIGITS,
+    SCHEMA,
+    InlineTraining,
+    Peer,
+    World,
+    make_plan,
+    open_world,
+    wait_for,
+)
+from walrusd.app import BuildServices, build_services
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
+from walrusd.errors import ChainUnreachable
+from walrusd.services.tools import TrainingBackend
+from walrusd.settings.model import Role, TimingSettings
+
+WINDOW_S = 1200
+TERMS: dict[str, Any] = {
+    "committee": 2,
+    "segments_per_seat": 2,
+    "jury": 3,
+    "verifier_stake": "10 SUI",
+    # As low as the contract lets it be, so that lots fall where a play wants them.
+    "audit_bps": 101,
+    "join": WINDOW_S,
+    "train": WINDOW_S,
+    "open": WINDOW_S,
+    "grace": 4 * WINDOW_S,
+    "verify": WINDOW_S,
+    "jury_commit": WINDOW_S,
+    "jury_reveal": WINDOW_S,
+}
+HONEST = "honest"
+OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
+
+
+class Stage:
+    """The people of one play. A contributor is called by the attack that its submission suffers."""
+
+    def __init__(self, world: World, observer: Observer) -> None:
+        self.world, self.observer = world, observer
+        self.casting = Casting()
+        self.peers: list[Peer] = []
+        self.verifiers: list[Peer] = []
+        self.contributors: dict[str, Peer] = {}
+        self.tasks: list[str] = []
+        self.dataset = ""
+        self.transactions: list[Transaction] = []
+        self.flows: dict[str, Flows] = {}
+        self._before: tuple[dict[str, int], Supply]
+
+    async def begin(self) -> None:
+        """Count the money, and start the owner and the publisher."""
+        self._before = await self._read_books()
+        self.owner = await self.start("owner", Role.DATASET_OWNER)
+        self.publisher = await self.start("publisher", Role.PUBLISHER)
+        listed = await self.owner.api.dataset_add(str(DIGITS), "digits", "digits", SCHEMA)
+        self.dataset = listed["dataset"]
+
+    async def start(self, name: str, *roles: Role, **parts: Any) -> Peer:
+        """Start a daemon, honest unless parts are given. Cranks pass to others after a while."""
+        timing = TimingSettings(crank_grace_s=15.0, poll_s=1.0)
+        peer = await self.world.start(name, *roles, **({"timing": timing} | parts))
+        self.peers.append(peer)
+        return peer
+
+    async def add_verifiers(self, count: int) -> None:
+        """Fill the pool. Each verifier is honest until the draw gives it a part."""
+        for number in range(count):
+            name = f"verifier-{number}"
+            peer = await self.start(name, Role.VERIFIER, build=self.casting.build)
+            self.verifiers.append(peer)
+
+        async def seats() -> bool:
+            self.observer.reader.forget(await self.observer.reader.pool_id())
+            return len((await self.observer.reader.pool()).seats) == count
+
+        await wait_for(seats, 300)
+
+    async def add_contributor(
+        self,
+        name: str,
+        *,
+        training: Callable[[], TrainingBackend] = InlineTraining,
+        build: BuildServices = build_services,
+        seats: dict[int, SeatAct] | None = None,
+        jurors: dict[tuple[int, int], JurorAct] | None = None,
+    ) -> Peer:
+        """Start a contributor, whose submission the attack of that name is about."""
+        peer = await self.start(name, Role.CONTRIBUTOR, training=training, build=build)
+        self.contributors[name] = peer
+        self.casting.seats[peer.address] = seats or {}
+        self.casting.jurors[peer.address] = jurors or {}
+        return peer
+
+    async def open_task(self, plan: dict[str, Any] | None = None, **terms: Any) -> str:
+        """Open a task that all contributors will join."""
+        terms = TERMS | {"max_submissions": len(self.contributors)} | terms
+        published = await self.publisher.api.task_publish(
+            {
+                "title": "digits",
+                "plan": plan or make_plan(),
+                "datasets": [{"dataset": self.dataset, "version": 1}],
+                "terms": terms,
+                "again": str(len(self.tasks)),
+            }
+        )
+        self.tasks.append(published["task"])
+        return published["task"]
+
+    async def approve_all(self) -> None:
+        """Grant every contributor the dataset's key."""
+
+        async def pending() -> list[dict[str, Any]] | None:
+            found = (await self.owner.api.keys_pending())["requests"]
+            return found if len(found) == len(self.contributors) else None
+
+        for request in await wait_for(pending, 300):
+            await self.owner.api.keys_approve(request["request"])
+
+    async def play(self, seconds: float = 540.0) -> None:
+        """Let everything happen until all tasks have ended and everybody has been paid."""
+        with trio.fail_after(seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ClockHand(self).run)
+                await self.approve_all()
+                while not await self._is_over():
+                    await trio.sleep(0.5)
+                nursery.cancel_scope.cancel()
+            await self._settle_down()
+
+    async def checkpoint(self) -> int:
+        """Return the newest checkpoint."""
+        info = await patiently(self.observer.client.service_info)
+        return int(info.checkpoint)
+
+    async def look(self) -> list[tuple[ob.Task, list[ob.Submission]]]:
+        """Return all tasks with their submissions as they are now."""
+        return [await patiently(lambda: self.observer.task(task)) for task in self.tasks]  # noqa: B023
+
+    async def _is_over(self) -> bool:
+        for task, submissions in await self.look():
+            aggregated = task.phase != TaskPhase.SETTLED or task.accepted < task.terms.k_min
+            owed = task.credits or any(submission.credits for submission in submissions)
+            left = task.pool + task.bond + task.tips
+            if task.phase not in OVER or not aggregated or owed or left:
+                return False
+        return True
+
+    async def _settle_down(self) -> None:
+        """Wait until no transaction has come for a while."""
+        quiet, seen = 0, -1
+        while quiet < 6:
+            await trio.sleep(0.4)
+            now = await self.checkpoint()
+            quiet, seen = (quiet + 1 if now == seen else 0), now
+
+    async def _read_books(self) -> tuple[dict[str, int], Supply]:
+        addresses = [account["address"] for account in self.world.info.accounts]
+        balances = {a: int(await self.observer.client.balance(a)) for a in addresses}
+        return balances, Supply.from_json(await self.world.admin("/supply"))
+
+    # --- afterwards -----------------------------------------------------------------------------
+
+    async def check(self) -> None:
+        """Check how every submission ended, and that everybody's money adds up."""
+        market = await self.observer.reader.market()
+        self.transactions = await self.observer.transactions()
+        self.flows = compute_flows(self.transactions, market.params.tip)
+        await self._check_money(market.params.tip)
+        await self._check_nothing_is_stuck()
+        for task, submissions in await self.look():
+            for submission in submissions:
+                self._check_submission(task, submission)
+
+    async def _check_money(self, tip: int) -> None:
+        before, supply_before = self._before
+        after, supply_after = await self._read_books()
+        wrong = find_discrepancies(
+            self.transactions,
+            tip=tip,
+            before=before,
+            after=after,
+            burned=await self.observer.client.balance(BURN),
+            supply_before=supply_before,
+            supply_after=supply_after,
+        )
+        assert not wrong, wrong
+        assert (await self.world.admin("/supply"))["conserved"] is True
+
+    async def _check_nothing_is_stuck(self) -> None:
+        for task, submissions in await self.look():
+            assert task.phase in OVER
+            assert not task.credits
+            assert task.pool + task.bond + task.tips == 0
+            for submission in submissions:
+                assert submission.state in TERMINAL
+                assert submission.stake + submission.escrow + submission.bond == 0
+                assert not submission.credits
+        self.observer.reader.forget(await self.observer.reader.pool_id())
+        pool = await self.observer.reader.pool()
+        assert all(seat.in_use == 0 for seat in pool.seats)
+
+    def name_of(self, address: str) -> str:
+        """Return what a contributor is called."""
+        return next(n for n, peer in self.contributors.items() if peer.address == address)
+
+    def _check_submission(self, task: ob.Task, submission: ob.Submission) -> None:
+        name = self.name_of(submission.contributor)
+        attack = None if name.startswith(HONEST) else ATTACKS[name]
+        expected = ACCEPTED if attack is None else attack.end
+        assert expected is not None, f"{name} is not about a submission"
+        end = End(SubmissionState(submission.state), EndReason(submission.reason))
+        assert end == expected, f"{name} ended {end}"
+        flows = self.flows[submission.id]
+        culprits = self.culprits(attack, submission)
+        if attack is not None:
+            assert culprits, f"nobody played {name}"
+        for address, net in flows.net.items():
+            if address not in culprits:
+                assert net >= 0, f"{name}: the honest {address} lost {-net}"
+                assert address not in flows.penalties, f"{name}: the honest {address} was punished"
+        self._check_payments(name, task, submission, culprits)
+        if attack is not None:
+            self._check_loss(attack, task, submission, culprits)
+
+    def culprits(self, attack: Attack | None, submission: ob.Submission) -> set[str]:
+        """Return who attacked in one submission."""
+        found = set(self.casting.culprits.get(submission.id, ()))
+        if attack is not None and (
+            attack.culprit in {Culprit.CONTRIBUTOR, Culprit.RING} or attack.end != ACCEPTED
+        ):
+            found.add(submission.contributor)
+        return found
+
+    def _check_payments(
+        self, name: str, task: ob.Task, submission: ob.Submission, culprits: set[str]
+    ) -> None:
+        """Check that honest people got what their work earns under this end."""
+        flows, terms = self.flows[submission.id], task.terms
+        contributor = submission.contributor
+        if submission.state == SubmissionState.ACCEPTED:
+            late = submission.late_fee if contributor in culprits else 0
+            assert flows.net[contributor] == terms.reward - late, name
+        paid = submission.state in {SubmissionState.ACCEPTED, SubmissionState.ABORTED} or (
+            submission.state == SubmissionState.REJECTED and submission.dispute is not None
+        )
+        for seat in submission.committee if paid else []:
+            if seat.verifier not in culprits:
+                assert flows.net[seat.verifier] >= terms.verifier_fee, f"{name}: an unpaid seat"
+
+    def _check_loss(
+        self, attack: Attack, task: ob.Task, submission: ob.Submission, culprits: set[str]
+    ) -> None:
+        """Check what the attack has cost, beside what was earned by honest work."""
+        flows, terms = self.flows[submission.id], task.terms
+        if attack.culprit in {Culprit.CONTRIBUTOR, Culprit.RING}:
+            lost = -flows.net[submission.contributor]
+            if submission.state == SubmissionState.ACCEPTED:
+                lost += terms.reward
+        else:
+            cast = culprits - {submission.contributor}
+            seated = [seat.verifier for seat in submission.committee if seat.verifier in cast]
+            lost = len(seated) * terms.verifier_fee - sum(flows.net[address] for address in cast)
+        expected = attack.loss.amount(terms)
+        if expected is None:
+            assert 0 < lost <= terms.stake, f"{attack.name} lost {lost}"
+        else:
+            assert lost == expected, f"{attack.name} lost {lost}, not {expected}"
+
+    def events(self, kind: type, **fields: Any) -> list[Any]:
+        """Return the events of a kind with these fields, oldest first."""
+        return [
+            event
+            for transaction in self.transactions
+            for event in transaction.events
+            if isinstance(event, kind)
+            and all(getattr(event, key) == value for key, value in fields.items())
+        ]
+
+    def submission_of(self, name: str) -> str:
+        """Return the submission of a contributor."""
+        (event,) = self.events(ev.SubmissionJoined, contributor=self.contributors[name].address)
+        return str(event.submission)
+
+
+@asynccontextmanager
+async def open_stage(
+    directory: Path, *, verifiers: int = 6, accounts: int = 24
+) -> AsyncIterator[Stage]:
+    """Yield a market with a publisher, a dataset and honest verifiers, and nothing to do yet."""
+    async with open_world(directory, accounts) as world, open_observer(asdict(world.info)) as seen:
+        stage = Stage(world, seen)
+        await stage.begin()
+        await stage.add_verifiers(verifiers)
+        yield stage
+
+
+async def patiently(read: Callable[[], Awaitable[Any]]) -> Any:
+    """Read; a training on this thread may keep an answer for longer than a request waits."""
+    while True:
+        try:
+            return await read()
+        except ChainUnreachable:
+            await trio.sleep(0.2)
+
+
+def kinds(transactions: Sequence[Transaction]) -> list[str]:
+    """Return the names of all events, in order."""
+    return [type(event).__name__ for transaction in transactions for event in transaction.events]

@@ -1,0 +1,47 @@
+"""What digests alone do not show, the audit does: at its stated rate, and not by chance alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.attacks import seats
+from tests.attacks import trainings as tr
+from tests.attacks.stage import open_stage
+from tests.attacks.test_juries import SharingForger
+from walrusd.chain.layouts import events as ev
+from walrusd.core.protocol import compute_audit_lot
+from walrusd.crypto.tags import Tag, hash_tagged, u64
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        loot = tr.Loot()
+        await stage.add_contributor(
+            "bribed-seats",
+            training=lambda: SharingForger(loot),
+            seats={0: seats.attest_for_money(loot), 1: seats.attest_for_money(loot)},
+        )
+        await stage.open_task(audit_bps=10_000)
+        await stage.play()
+        await stage.check()
+        flows = stage.flows[stage.submission_of("bribed-seats")]
+        assert sorted(flows.penalties.values()) == [10_000_000_000]
+        assert not stage.events(ev.ChallengeResolved, outcome=2)
+
+
+@pytest.mark.parametrize("bps", [0, 101, 1_000, 5_000, 10_000])
+def test_the_lot_falls_at_its_stated_rate_and_evenly(bps: int) -> None:
+    trials, places = 20_000, 6
+    lots = [
+        compute_audit_lot(hash_tagged(Tag.SEED, u64(n)), bytes(32), bps, places)
+        for n in range(trials)
+    ]
+    selected = [lot.place for lot in lots if lot.is_selected]
+    rate = bps / 10_000
+    # Six standard deviations: a fair lot fails one such test in a billion.
+    assert abs(len(selected) - trials * rate) <= 6 * (trials * rate * (1 - rate)) ** 0.5
+    share = len(selected) / places
+    for place in range(places):
+        assert abs(selected.count(place) - share) <= 6 * max(share, 1) ** 0.5
