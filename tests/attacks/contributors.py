@@ -12,7 +12,6 @@ from walrusd.services.committer import Committer
 from walrusd.services.facts import Case
 from walrusd.services.opener import Opener
 
-
 # --- openings -----------------------------------------------------------------------------------
 
 

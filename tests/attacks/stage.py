@@ -143,8 +143,7 @@ class Stage:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ClockHand(self).run)
                 await self.approve_all()
-                while not await self._is_over():
-                    await trio.sleep(0.5)
+                await wait_for(self._is_over, seconds)
                 nursery.cancel_scope.cancel()
             await self._settle_down()
 

@@ -7,7 +7,6 @@ import pytest
 from tests.attacks import seats
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
-from tests.attacks.test_juries import SharingForger
 from walrusd.chain.layouts import events as ev
 from walrusd.core.protocol import compute_audit_lot
 from walrusd.crypto.tags import Tag, hash_tagged, u64
@@ -20,7 +19,7 @@ async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
         loot = tr.Loot()
         await stage.add_contributor(
             "bribed-seats",
-            training=lambda: SharingForger(loot),
+            training=lambda: tr.Sharing(loot, tr.SkipTraining()),
             seats={0: seats.attest_for_money(loot), 1: seats.attest_for_money(loot)},
         )
         await stage.open_task(audit_bps=10_000)

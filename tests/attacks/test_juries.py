@@ -11,19 +11,6 @@ from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeOutcome
 
 
-class SharingForger(tr.SkipTraining):
-    """Trains nothing, and tells a juror what to say."""
-
-    def __init__(self, loot: tr.Loot) -> None:
-        self._loot = loot
-
-    async def run(self, job, on_line):
-        result = await super().run(job, on_line)
-        if isinstance(job, tr.TrainJob):
-            self._loot.result = result
-        return result
-
-
 def outcomes(stage: Stage, name: str) -> list[int]:
     """Return what juries decided about a contributor's work."""
     submission = stage.submission_of(name)
@@ -37,7 +24,7 @@ async def test_jurors_that_lie_or_guess_change_nothing(tmp_path: Path) -> None:
         loot = tr.Loot()
         await stage.add_contributor(
             "colluding-minority",
-            training=lambda: SharingForger(loot),
+            training=lambda: tr.Sharing(loot, tr.SkipTraining()),
             jurors={(0, 1): seats.vote_for_forger(loot)},
         )
         await stage.add_contributor(

@@ -4,7 +4,7 @@ All of them do everything else honestly: roots, leaves, slots and costs follow f
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import trio
 from tests.adversaries.forgery import forge
 from tests.services.world import InlineTraining
 from walrusd.core.protocol import compute_leaf
-from walrusd.services.tools import OnLine
+from walrusd.services.tools import OnLine, TrainingBackend
 from walrusd.training.data import DatasetRows, RowSource
 from walrusd.training.jobs import Job, TrainJob
 from walrusd.training.plan import Plan, parse_plan
@@ -217,18 +217,21 @@ class Loot:
     """The result that one contributor lets others have."""
 
     result: dict[str, Any] | None = None
+    there: trio.Event = field(default_factory=trio.Event)
 
 
 class Sharing(InlineTraining):
-    """Trains honestly, and shows everybody the whole result."""
+    """Shows others the whole result of what another backend trains."""
 
-    def __init__(self, loot: Loot) -> None:
+    def __init__(self, loot: Loot, backend: TrainingBackend | None = None) -> None:
         self._loot = loot
+        self._backend = backend or InlineTraining()
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        result = await super().run(job, on_line)
+        result = await self._backend.run(job, on_line)
         if isinstance(job, TrainJob):
             self._loot.result = result
+            self._loot.there.set()
         return result
 
 
@@ -241,8 +244,12 @@ class Copying(InlineTraining):
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
         if not isinstance(job, TrainJob):
             return await super().run(job, on_line)
-        while (found := self._loot.result) is None:
-            await trio.sleep(0.2)
+        await self._loot.there.wait()
+        return self._hand_in(job)
+
+    def _hand_in(self, job: TrainJob) -> dict[str, Any]:
+        found = self._loot.result
+        assert found is not None
         plan = parse_plan(Path(job.plan).read_bytes())
         states = [Path(path).read_bytes() for path in found["states"]]
         records = [SegmentRecord.from_json(record) for record in found["segments"]]
