@@ -84,3 +84,6 @@ class Attack:
     end: End | None = None
     loss: Loss = Loss.NOTHING
     outcome: str = ""
+
+
+STARVED = End(SubmissionState.VOID, EndReason.TOO_FEW_SEATS)

@@ -14,6 +14,8 @@ LOOK_S = 0.4
 SURE_AFTER = 6
 """Looks in a row that must find everybody idle: longer than anybody sleeps between two looks."""
 
+_PASSING = frozenset({"chain.unreachable", "chain.uncertain", "storage.unreachable"})
+
 
 class Scene(Protocol):
     """What the clock needs to see."""
@@ -53,11 +55,8 @@ class ClockHand:
                 await self._advance()
 
     def _is_anybody_busy(self) -> bool:
-        return any(
-            isinstance(service, Service) and service._busy - {service.name}
-            for peer in self._scene.peers
-            for service in peer.services
-        )
+        services = [service for peer in self._scene.peers for service in peer.services]
+        return any(isinstance(s, Service) and (s._busy - {s.name} or _waits(s)) for s in services)
 
     async def _advance(self) -> None:
         now = (await self._scene.world.admin("/clock"))["now_ms"]
@@ -67,8 +66,17 @@ class ClockHand:
             for moment in list_moments(task, submissions)
             if moment > now
         ]
-        if moments:
-            await self._scene.world.admin("/clock/advance", ms=min(moments) - now + 1)
+        if not moments:
+            return
+        await self._scene.world.admin("/clock/advance", ms=min(moments) - now + 1)
+        for peer in self._scene.peers:
+            # A daemon would find out by itself, a little later.
+            await peer.tools.clock.read()
+
+
+def _waits(service: Service) -> bool:
+    """Say whether a service tries again soon what a busy machine has kept it from."""
+    return any(trouble.code in _PASSING for trouble in service._troubles.values())
 
 
 def list_moments(task: ob.Task, submissions: list[ob.Submission]) -> Iterator[int]:

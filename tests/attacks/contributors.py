@@ -1,16 +1,30 @@
 """Contributors whose services bend what they commit to or open; plugged in by ``substitute``."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+import trio
 
 from tests.attacks.plug import meddle, substitute
 from walrusd.app import BuildServices
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.opening import OpenedRow, Opening
-from walrusd.services.committer import Committer
+from walrusd.crypto import pedersen
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.merkle import Tree
+from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.services.committer import Committer, cost_function, trace_leaves
+from walrusd.services.cranker import Cranker
+from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case
+from walrusd.services.fetcher import read_file
 from walrusd.services.opener import Opener
+from walrusd.services.replayer import quantisation_of
+from walrusd.services.results import read_update
+from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.units import BlobId, address_bytes
 
 # --- openings -----------------------------------------------------------------------------------
 
@@ -49,6 +63,11 @@ def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildServ
         return await honest(task, submission, bent, **named)
 
     return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+
+
+def spoil(envelope: bytes) -> bytes:
+    """Return an envelope of the right form that opens nothing."""
+    return envelope[:-1] + bytes([envelope[-1] ^ 1])
 
 
 def open_with(bend: Callable[[Opening], Opening]) -> BuildServices:
@@ -93,3 +112,229 @@ class NeverCommitter(Committer):
 def never_commit() -> BuildServices:
     """Return a contributor that never commits."""
     return substitute({Committer: lambda tools, api: NeverCommitter(tools, api.fetcher)})
+
+
+class BentCommitter(Committer):
+    """Commits with parts that do not belong together; the body is the honest one's."""
+
+    def bend_vector(self, update: bytes) -> bytes:
+        """Return what the update root is over."""
+        return update
+
+    def bend_rows(self, update: bytes) -> bytes:
+        """Return what the rows commit to."""
+        return update
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        tools = self.tools
+        manifest, plan = await self._fetcher.plan_of(case.task)
+        honest = await read_update(tools, case, plan, trained)
+        update = self.bend_vector(honest)
+        update_root = root_of(update)
+        leaves = trace_leaves(trained)
+        tree, name = Tree(leaves), address_bytes(case.submission.id)
+        blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
+        context = pedersen.compute_pok_context(case.ctx, tree.root, update_root)
+        cost = CostProof(
+            context,
+            commitment=pedersen.commit(trained["cost"], blinding),
+            proof=pedersen.prove_opening(context, trained["cost"], blinding),
+        )
+        scheme = read_task_scheme(case.task, manifest, plan)
+        # Blindings that the opener, which knows the honest root only, will derive again.
+        openings = derive_openings(tools, case, scheme, root_of(honest))
+        block, committed = await commit_update(
+            tools, case.submission.id, scheme, self.bend_rows(update), openings=openings, cost=cost
+        )
+        data = build_verification_file(
+            case.subject,
+            quantisation_of(plan),
+            update_root=update_root,
+            trace_leaves=leaves,
+            scheme=block,
+            committed=committed,
+            cost=cost_function(trained),
+            cost_key=derive_cost_key(tools.keys, name),
+        )
+        stored = await tools.store.put(data, epochs=tools.settings.walrus.epochs)
+        return {
+            "trace_root": tree.root.hex(),
+            "update_root": update_root.hex(),
+            "scheme_root": block.root.hex(),
+            "scheme_rows": block.count,
+            "leaf_zero_path": [h.hex() for h in tree.path(0)],
+            "cost_commitment": cost.commitment.hex(),
+            "cost_proof": cost.proof.hex(),
+            "file_digest": read_verification_file(data).digest.hex(),
+            "file_blob": str(stored.blob_id),
+        }
+
+
+def root_of(update: bytes) -> bytes:
+    """Return the root of an update, int32 little-endian."""
+    return compute_update_root(np.frombuffer(update, "<i4").astype(np.int32))
+
+
+def shift(update: bytes) -> bytes:
+    """Return an update with its first entry changed."""
+    vector = np.frombuffer(update, "<i4").astype(np.int32)
+    vector[0] += 1000
+    return vector.astype("<i4").tobytes()
+
+
+class OtherUpdate(BentCommitter):
+    """Commits to another update than the difference of the weights: a planted one."""
+
+    def bend_vector(self, update: bytes) -> bytes:
+        return shift(update)
+
+
+class OtherUpdateOpener(Opener):
+    """Opens the update that ``OtherUpdate`` has committed to."""
+
+    async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
+        assert case.submission.commitment is not None
+        honest = root_of(await read_file(trained["update"]))
+        commitment = replace(case.submission.commitment, update_root=honest)
+        known = replace(case, submission=replace(case.submission, commitment=commitment))
+        opening = await super()._build(known, trained)
+        return replace(opening, update=shift(opening.update))
+
+
+class ForgedRow(BentCommitter):
+    """Commits to rows of another update than the one with the committed root."""
+
+    def bend_rows(self, update: bytes) -> bytes:
+        return shift(update)
+
+
+class ForgedFile(Committer):
+    """Stores a verification file in which a byte is wrong, and anchors that."""
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        item = await super()._prepare(case, trained)
+        store, epochs = self.tools.store, self.tools.settings.walrus.epochs
+        data = bytearray(await store.get(BlobId(int(item["file_blob"])), 1 << 24))
+        data[len(data) // 2] ^= 1
+        stored = await store.put(bytes(data), epochs=epochs)
+        return {**item, "file_blob": str(stored.blob_id)}
+
+
+@dataclass
+class Overheard:
+    """What an honest contributor has sent to the contract, where everybody can read it."""
+
+    arguments: tuple[Any, ...] = ()
+    named: dict[str, Any] = field(default_factory=dict)
+    there: trio.Event = field(default_factory=trio.Event)
+
+    async def note(self, honest: Any, *arguments: Any, **named: Any) -> Any:
+        """Send, and note what was sent."""
+        done = await honest(*arguments, **named)
+        self.arguments, self.named = arguments, named
+        self.there.set()
+        return done
+
+
+def overheard(commit: Overheard, opening: Overheard) -> BuildServices:
+    """Return an honest contributor, to whom others listen."""
+    return substitute(
+        {
+            Committer: lambda tools, api: Committer(
+                meddle(tools, "commit", commit.note), api.fetcher
+            ),
+            Opener: lambda tools, api: Opener(meddle(tools, "open", opening.note), api.fetcher),
+        }
+    )
+
+
+def copy_commitment(source: Overheard) -> BuildServices:
+    """Return a contributor that commits to what another has committed to, proof and all."""
+
+    async def how(honest: Any, task: str, submission: str, *_mine: Any, **_named: Any) -> Any:
+        await source.there.wait()
+        return await honest(task, submission, *source.arguments[2:], **source.named)
+
+    return _commit_through(how)
+
+
+def copy_file(source: Overheard) -> BuildServices:
+    """Return a contributor that anchors another's verification file as its own."""
+
+    async def how(
+        honest: Any, task: str, submission: str, commitment: ob.Commitment, **named: Any
+    ) -> Any:
+        await source.there.wait()
+        theirs: ob.Commitment = source.arguments[2]
+        bent = replace(commitment, file_digest=theirs.file_digest, file_blob=theirs.file_blob)
+        return await honest(task, submission, bent, **named)
+
+    return _commit_through(how)
+
+
+def _commit_through(how: Any) -> BuildServices:
+    return substitute(
+        {Committer: lambda tools, api: Committer(meddle(tools, "commit", how), api.fetcher)}
+    )
+
+
+def copy_opening(source: Overheard) -> BuildServices:
+    """Return a contributor that opens with another's sealed blob."""
+
+    async def how(
+        honest: Any, task: str, submission: str, opening: ob.Opening, **named: Any
+    ) -> Any:
+        await source.there.wait()
+        theirs: ob.Opening = source.arguments[2]
+        bent = replace(opening, blob=theirs.blob, digest=theirs.digest)
+        return await honest(task, submission, bent, **named)
+
+    return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+
+
+def forge_update() -> BuildServices:
+    """Return a contributor whose update is not what its weights give."""
+    return substitute(
+        {
+            Committer: lambda tools, api: OtherUpdate(tools, api.fetcher),
+            Opener: lambda tools, api: OtherUpdateOpener(tools, api.fetcher),
+        }
+    )
+
+
+def forge_row() -> BuildServices:
+    """Return a contributor whose row commitments open to something else."""
+    return substitute({Committer: lambda tools, api: ForgedRow(tools, api.fetcher)})
+
+
+def forge_file() -> BuildServices:
+    """Return a contributor whose verification file is none."""
+    return substitute({Committer: lambda tools, api: ForgedFile(tools, api.fetcher)})
+
+
+# --- audits -------------------------------------------------------------------------------------
+
+
+class NoFile(Committer):
+    """Commits to a file that it does not store, so that nobody else has the trace's leaves."""
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        return {**await super()._prepare(case, trained), "file_blob": str(1 << 200)}
+
+
+class NoAudit(Cranker):
+    """Turns every crank but the one that starts the audit of its own work."""
+
+    async def _start_audit(self, case: Case) -> None:
+        if case.submission.contributor != self.tools.address:
+            await super()._start_audit(case)
+
+
+def shun_audit() -> BuildServices:
+    """Return a contributor that lets nobody have the leaf which an audit needs."""
+    return substitute(
+        {
+            Committer: lambda tools, api: NoFile(tools, api.fetcher),
+            Cranker: lambda tools, api: NoAudit(tools, api.fetcher),
+        }
+    )

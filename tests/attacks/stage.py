@@ -31,7 +31,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
 from walrusd.errors import ChainUnreachable
 from walrusd.services.tools import TrainingBackend
-from walrusd.settings.model import Role, TimingSettings
+from walrusd.settings.model import Role
+from walrusd.units import Mist
 
 WINDOW_S = 1200
 TERMS: dict[str, Any] = {
@@ -50,6 +51,8 @@ TERMS: dict[str, Any] = {
     "jury_reveal": WINDOW_S,
 }
 HONEST = "honest"
+PATIENCE_S = 1500.0
+"""How long a play may last on a machine that is busy with other things."""
 OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
 
 
@@ -68,31 +71,34 @@ class Stage:
         self.flows: dict[str, Flows] = {}
         self._before: tuple[dict[str, int], Supply]
 
-    async def begin(self) -> None:
+    async def begin(self, **parts: BuildServices) -> None:
         """Count the money, and start the owner and the publisher."""
         self._before = await self._read_books()
-        self.owner = await self.start("owner", Role.DATASET_OWNER)
-        self.publisher = await self.start("publisher", Role.PUBLISHER)
+        owner, publisher = (parts.get(who, build_services) for who in ("owner", "publisher"))
+        self.owner = await self.start("owner", Role.DATASET_OWNER, build=owner)
+        self.publisher = await self.start("publisher", Role.PUBLISHER, build=publisher)
         listed = await self.owner.api.dataset_add(str(DIGITS), "digits", "digits", SCHEMA)
         self.dataset = listed["dataset"]
 
     async def start(self, name: str, *roles: Role, **parts: Any) -> Peer:
         """Start a daemon, honest unless parts are given. Cranks pass to others after a while."""
-        timing = TimingSettings(crank_grace_s=15.0, poll_s=1.0)
-        peer = await self.world.start(name, *roles, **({"timing": timing} | parts))
+        peer = await self.world.start(name, *roles, **({"grace_s": 15.0, "poll_s": 10.0} | parts))
         self.peers.append(peer)
         return peer
 
-    async def add_verifiers(self, count: int) -> None:
+    async def add_verifiers(self, count: int, min_fee: int = 0) -> None:
         """Fill the pool. Each verifier is honest until the draw gives it a part."""
         for number in range(count):
             name = f"verifier-{number}"
-            peer = await self.start(name, Role.VERIFIER, build=self.casting.build)
+            peer = await self.start(
+                name, Role.VERIFIER, build=self.casting.build, min_fee=Mist(min_fee)
+            )
             self.verifiers.append(peer)
+        await self._wait_seats(count)
 
+    async def _wait_seats(self, count: int) -> None:
         async def seats() -> bool:
-            self.observer.reader.forget(await self.observer.reader.pool_id())
-            return len((await self.observer.reader.pool()).seats) == count
+            return await self.observer.seats() == count
 
         await wait_for(seats, 300)
 
@@ -104,48 +110,71 @@ class Stage:
         build: BuildServices = build_services,
         seats: dict[int, SeatAct] | None = None,
         jurors: dict[tuple[int, int], JurorAct] | None = None,
+        also_verifies: bool = False,
     ) -> Peer:
         """Start a contributor, whose submission the attack of that name is about."""
-        peer = await self.start(name, Role.CONTRIBUTOR, training=training, build=build)
+        roles = [Role.CONTRIBUTOR, *([Role.VERIFIER] if also_verifies else [])]
+        peer = await self.start(name, *roles, training=training, build=build)
+        if also_verifies:
+            await self._wait_seats(len(self.verifiers) + 1)
         self.contributors[name] = peer
         self.casting.seats[peer.address] = seats or {}
         self.casting.jurors[peer.address] = jurors or {}
         return peer
 
-    async def open_task(self, plan: dict[str, Any] | None = None, **terms: Any) -> str:
+    async def open_task(
+        self, plan: dict[str, Any] | None = None, parent: str | None = None, **terms: Any
+    ) -> str:
         """Open a task that all contributors will join."""
         terms = TERMS | {"max_submissions": len(self.contributors)} | terms
+        params = {
+            "title": "digits",
+            "plan": plan or make_plan(),
+            "datasets": [{"dataset": self.dataset, "version": 1}],
+            "terms": terms,
+            "again": str(len(self.tasks)),
+        }
         published = await self.publisher.api.task_publish(
-            {
-                "title": "digits",
-                "plan": plan or make_plan(),
-                "datasets": [{"dataset": self.dataset, "version": 1}],
-                "terms": terms,
-                "again": str(len(self.tasks)),
-            }
+            params if parent is None else {**params, "parent": parent}
         )
         self.tasks.append(published["task"])
         return published["task"]
 
     async def approve_all(self) -> None:
-        """Grant every contributor the dataset's key."""
+        """Grant every contributor the dataset's key as they ask, until cancelled."""
+        while True:
+            for request in (await self.owner.api.keys_pending())["requests"]:
+                await self.owner.api.keys_approve(request["request"])
+            await trio.sleep(0.5)
 
-        async def pending() -> list[dict[str, Any]] | None:
-            found = (await self.owner.api.keys_pending())["requests"]
-            return found if len(found) == len(self.contributors) else None
-
-        for request in await wait_for(pending, 300):
-            await self.owner.api.keys_approve(request["request"])
-
-    async def play(self, seconds: float = 540.0) -> None:
+    async def play(self, seconds: float = PATIENCE_S, *, approve: bool = True) -> None:
         """Let everything happen until all tasks have ended and everybody has been paid."""
+        async with self.running(seconds, approve=approve):
+            pass
+
+    @asynccontextmanager
+    async def running(
+        self, seconds: float = PATIENCE_S, *, approve: bool = True
+    ) -> AsyncIterator[None]:
+        """Let time pass while the block runs, and then until everything is over."""
         with trio.fail_after(seconds):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(ClockHand(self).run)
-                await self.approve_all()
-                await wait_for(self._is_over, seconds)
+                if approve:
+                    nursery.start_soon(self.approve_all)
+                yield
+                await wait_for(self._is_over, seconds, every_s=1.0)
                 nursery.cancel_scope.cancel()
             await self._settle_down()
+
+    async def wait_phase(self, task: str, phase: TaskPhase) -> None:
+        """Wait until a task has come to a phase, or beyond it."""
+
+        async def reached() -> bool:
+            found, _submissions = await patiently(lambda: self.observer.task(task))
+            return bool(found.phase >= phase)
+
+        await wait_for(reached, 600, every_s=0.5)
 
     async def checkpoint(self) -> int:
         """Return the newest checkpoint."""
@@ -304,13 +333,16 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    directory: Path, *, verifiers: int = 6, accounts: int = 24
+    directory: Path, *, verifiers: int = 6, min_fee: int = 0, **parts: BuildServices
 ) -> AsyncIterator[Stage]:
-    """Yield a market with a publisher, a dataset and honest verifiers, and nothing to do yet."""
-    async with open_world(directory, accounts) as world, open_observer(asdict(world.info)) as seen:
+    """Yield a market with a publisher, a dataset and honest verifiers, and nothing to do yet.
+
+    ``parts`` builds the services of an ``owner`` or ``publisher`` that is not honest.
+    """
+    async with open_world(directory, 24) as world, open_observer(asdict(world.info)) as seen:
         stage = Stage(world, seen)
-        await stage.begin()
-        await stage.add_verifiers(verifiers)
+        await stage.begin(**parts)
+        await stage.add_verifiers(verifiers, min_fee)
         yield stage
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import contributors as co
 from tests.attacks import seats
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
@@ -13,7 +14,7 @@ from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1600)
 async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         loot = tr.Loot()
@@ -28,6 +29,23 @@ async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
         flows = stage.flows[stage.submission_of("bribed-seats")]
         assert sorted(flows.penalties.values()) == [10_000_000_000]
         assert not stage.events(ev.ChallengeResolved, outcome=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+async def test_an_audit_that_is_shunned_counts_as_lost(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        loot = tr.Loot()
+        await stage.add_contributor(
+            "withheld-leaf",
+            training=lambda: tr.Sharing(loot, tr.SkipTraining()),
+            build=co.shun_audit(),
+            seats={0: seats.attest_for_money(loot), 1: seats.attest_for_money(loot)},
+        )
+        await stage.open_task(audit_bps=10_000)
+        await stage.play()
+        await stage.check()
+        assert not stage.events(ev.ChallengeOpened)
 
 
 @pytest.mark.parametrize("bps", [0, 101, 1_000, 5_000, 10_000])

@@ -8,7 +8,7 @@ from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1600)
 async def test_forged_work_is_slashed(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         loot = tr.Loot()
@@ -24,7 +24,7 @@ async def test_forged_work_is_slashed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1600)
 async def test_work_bent_a_little_is_slashed(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("honest")

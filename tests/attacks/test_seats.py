@@ -10,7 +10,7 @@ from walrusd.chain.layouts import events as ev
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1600)
 async def test_seats_that_do_not_replay_are_replaced(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("lazy-verifier", seats={0: seats.attest_unseen})
@@ -28,7 +28,7 @@ async def test_seats_that_do_not_replay_are_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1600)
 async def test_seats_that_lie_about_good_work(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})

@@ -12,9 +12,10 @@ import numpy as np
 import trio
 
 from tests.adversaries.forgery import forge
-from tests.services.world import InlineTraining
-from walrusd.core.protocol import compute_leaf
+from tests.services.world import InlineTraining, make_plan
+from walrusd.core.protocol import compute_abort_chain, compute_leaf
 from walrusd.services.tools import OnLine, TrainingBackend
+from walrusd.training.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.data import DatasetRows, RowSource
 from walrusd.training.jobs import Job, TrainJob
 from walrusd.training.plan import Plan, parse_plan
@@ -254,3 +255,40 @@ class Copying(InlineTraining):
         states = [Path(path).read_bytes() for path in found["states"]]
         records = [SegmentRecord.from_json(record) for record in found["segments"]]
         return conclude(job, plan, records, states)
+
+
+class FalseAbort(CrookedTraining):
+    """Stops in the second segment, and says that a value became infinite there."""
+
+    segment = 2
+
+    def train(self, job: TrainJob) -> dict[str, Any]:
+        result = super().train(job)
+        plan = parse_plan(Path(job.plan).read_bytes())
+        assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+        step = plan.segment_range(self.segment).start
+        chain = compute_abort_chain(job.ctx, self.segment, step, AbortCode.NON_FINITE, bytes(32))
+        lie = compute_record(assignment, self.segment, chain, ABORTED_STATE, [])
+        records = [*result["segments"][: self.segment - 1], lie.to_json()]
+        root_0 = bytes.fromhex(result["state_root_0"])
+        trace = Trace(root_0, [SegmentRecord.from_json(record) for record in records])
+        return {
+            "trace_root": trace.root.hex(),
+            "state_root_0": result["state_root_0"],
+            "segments": records,
+            "states": result["states"][: self.segment],
+            "abort": {
+                "segment": self.segment,
+                "step": step,
+                "code": int(AbortCode.NON_FINITE),
+                "reason": "a value became infinite",
+            },
+        }
+
+
+def make_impossible_plan() -> dict[str, Any]:
+    """Return a plan whose weights leave all bounds after a while."""
+    plan = make_plan()
+    plan["model"]["hidden"] = [16, 16, 16, 16]
+    plan["optimizer"] = {"kind": "sgd", "lr": "1024.0", "momentum": "0.9"}
+    return plan

@@ -130,9 +130,13 @@ class World:
                 ),
             ),
             verifier=VerifierSettings(
-                stake=Mist(20 * MIST_PER_SUI), auto_register=Role.VERIFIER in roles
+                stake=Mist(20 * MIST_PER_SUI),
+                min_fee=changes.get("min_fee", Mist(0)),
+                auto_register=Role.VERIFIER in roles,
             ),
-            timing=TimingSettings(crank_grace_s=changes.get("grace_s", 3600.0), poll_s=1.0),
+            timing=TimingSettings(
+                crank_grace_s=changes.get("grace_s", 3600.0), poll_s=changes.get("poll_s", 1.0)
+            ),
         )
 
     def write_keys(self, name: str) -> None:
@@ -225,11 +229,13 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
     }
 
 
-async def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+async def wait_for(
+    condition: Callable[[], Any], seconds: float = 60.0, *, every_s: float = 0.1
+) -> Any:
     """Poll an async condition until it gives something true; fail loudly if it never does."""
     with trio.fail_after(seconds):
         while True:
             found = await condition()
             if found:
                 return found
-            await trio.sleep(0.1)
+            await trio.sleep(every_s)

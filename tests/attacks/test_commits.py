@@ -1,0 +1,37 @@
+"""Contributors whose commitments do not belong together, or to them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.attacks import contributors as co
+from tests.attacks import trainings as tr
+from tests.attacks.stage import open_stage
+from walrusd.chain.layouts import events as ev
+from walrusd.core.lifecycle import ChallengeKind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        commit, opening = co.Overheard(), co.Overheard()
+        await stage.add_contributor("honest", build=co.overheard(commit, opening))
+        await stage.add_contributor("copied-commitment", build=co.copy_commitment(commit))
+        await stage.add_contributor("copied-file", build=co.copy_file(commit))
+        await stage.add_contributor("forged-file", build=co.forge_file())
+        await stage.add_contributor("forged-row", build=co.forge_row())
+        await stage.add_contributor("forged-cost", training=tr.OtherCost)
+        await stage.add_contributor("other-update", build=co.forge_update())
+        await stage.open_task()
+        await stage.play()
+        await stage.check()
+        for name, kind in (
+            ("copied-file", ChallengeKind.FILE),
+            ("forged-file", ChallengeKind.FILE),
+            ("forged-row", ChallengeKind.ROWS),
+            ("forged-cost", ChallengeKind.COST),
+            ("other-update", ChallengeKind.UPDATE),
+        ):
+            (challenge,) = stage.events(ev.ChallengeOpened, submission=stage.submission_of(name))
+            assert challenge.kind == kind
