@@ -70,6 +70,11 @@ class ClockHand:
             return
         await self._scene.world.admin("/clock/advance", ms=min(moments) - now + 1)
         for peer in self._scene.peers:
+            for service in peer.services:
+                if isinstance(service, Service):
+                    # As long as that nobody pauses after a failure.
+                    for trouble in service._troubles.values():
+                        trouble.retry_at = 0.0
             # A daemon would find out by itself, a little later.
             await peer.tools.clock.read()
 

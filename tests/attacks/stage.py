@@ -81,8 +81,8 @@ class Stage:
         self.dataset = listed["dataset"]
 
     async def start(self, name: str, *roles: Role, **parts: Any) -> Peer:
-        """Start a daemon, honest unless parts are given. Cranks pass to others after a while."""
-        peer = await self.world.start(name, *roles, **({"grace_s": 15.0, "poll_s": 10.0} | parts))
+        """Start a daemon, honest unless parts are given. Cranks are left to who comes first."""
+        peer = await self.world.start(name, *roles, **({"grace_s": 600.0, "poll_s": 10.0} | parts))
         self.peers.append(peer)
         return peer
 

@@ -20,6 +20,7 @@ from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_qual
 from tests.bench.streams import measure_streams
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
+from tests.bench.verification import measure_verification
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench" / "results.json"
 
@@ -35,6 +36,7 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
             *measure_latency(Path(directory) / "latency", rounds * 14),
+            *measure_verification(Path(directory) / "verification", rounds * 2),
         ]
 
 

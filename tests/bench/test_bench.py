@@ -15,6 +15,7 @@ from tests.bench.quality import (
     train_exactly,
     train_ordinarily,
 )
+from tests.bench.verification import measure_attestation
 from walrusd.training.weights import init_weights
 
 
@@ -66,6 +67,12 @@ def test_both_sides_of_the_quality_table_learn_the_same():
     assert exact < before - 0.5
 
 
+@pytest.mark.parametrize("committee", [1, 3, 16])
+def test_an_attestation_of_one_of_1024_segments_takes_two_kilobytes_at_most(committee):
+    found = measure_attestation(1024, committee)
+    assert 0 < found.value <= found.baseline == 2048
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_all_benchmarks_run(tmp_path):
@@ -82,4 +89,5 @@ def test_all_benchmarks_run(tmp_path):
         "stream",
         "transaction",
         "latency",
+        "verification",
     }

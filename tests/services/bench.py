@@ -7,7 +7,7 @@ chain is written down in ``chain.sent`` and takes effect only if a test makes it
 import copy
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,7 +63,7 @@ PACKAGE, MARKET, POOL = (normalize_address(text) for text in ("0xac", "0xa", "0x
 TASK, SUBMISSION, DATASET, REQUEST = (normalize_address(t) for t in ("0x1", "0x2", "0x3", "0x4"))
 PUBLISHER, OWNER = normalize_address("0xcafe"), normalize_address("0xd0")
 NOW = 1_700_000_000_000
-ROWS, ROW_BYTES = 160, 65
+ROWS = 160
 DEK = bytes(range(32))
 WRITES = frozenset(
     {
@@ -192,15 +192,20 @@ class SetClock:
 
 
 class Network:
-    """What all daemons of a test share: a task on a dataset of 160 rows, in memory."""
+    """What all daemons of a test share: a task on a dataset, by default of 160 rows, in memory."""
 
-    def __init__(self, terms: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        terms: dict[str, Any] | None = None,
+        plan: Plan | None = None,
+        rows: Sequence[bytes] | None = None,
+    ) -> None:
         self.objects: dict[str, Any] = {}
         self.blobs: dict[int, bytes] = {}
         self.store = MemoryStore(self.blobs)
         self.clock = SetClock()
-        self.plan: Plan = read_plan(make_plan(segments=4, segment_steps=2))
-        self.rows = [bytes([n % 17] * 64 + [n % 10]) for n in range(ROWS)]
+        self.plan = plan or read_plan(make_plan(segments=4, segment_steps=2))
+        self.rows = rows or [bytes([n % 17] * 64 + [n % 10]) for n in range(ROWS)]
         self._positions = itertools.count()
         self.log: list[LoggedEvent] = []
         given = {"max_submissions": 4, "committee": 1, "segments_per_seat": 4, "jury": 3}
@@ -221,8 +226,8 @@ class Network:
             self.store.keep(sealed),
             hashlib.sha256(sealed).digest(),
             root,
-            ROWS,
-            ROW_BYTES,
+            len(self.rows),
+            len(self.rows[0]),
             compute_key_check(DEK, root),
         )
         self.objects[DATASET] = ob.Dataset(DATASET, 1, OWNER, b"digits", 0, [self.version])
@@ -295,7 +300,7 @@ class Network:
         self.submission = ob.Submission(
             id=SUBMISSION, version=1, task=TASK, number=0, contributor=contributor, state=state,
             window_ms=NOW, dataset=DATASET, dataset_version=1, dataset_owner=OWNER,
-            dataset_blob=version.blob, dataset_root=version.row_root, dataset_rows=ROWS,
+            dataset_blob=version.blob, dataset_root=version.row_root, dataset_rows=version.rows,
             dataset_key_check=version.key_check, weight=1, ctx=b"", commitment=None, abort=None,
             committee=[], opening=None, audit_beacon=b"", dispute=None, judged=[], reason=0,
             late_fee=0, reopened=False, replaced=False, stake=1, escrow=1, bond=0,

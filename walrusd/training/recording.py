@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from walrusd.core.protocol import TraceContext
-from walrusd.errors import MalformedData, NonFiniteValue, ProductBoundExceeded
+from walrusd.training.aborts import ABORTS
 from walrusd.training.data import RowSource
 from walrusd.training.oplog import OperationLog, Values
 from walrusd.training.plan import Plan, check_plan_for_rows
@@ -201,7 +201,7 @@ def record_steps(
         try:
             losses, folds = run.step(step)
             data = serialize_state(plan, run.state(step))
-        except (MalformedData, NonFiniteValue, ProductBoundExceeded) as error:
+        except ABORTS as error:
             outcome = Ending(step, error.code)
         else:
             chain.absorb(step, losses, folds)

@@ -209,7 +209,7 @@ def attempt_segment(
     step = steps.start
     try:
         check_plan_for_rows(plan, rows.count)
-        run = _Run(plan, assignment.seed, rows, _read_start(plan, start_state, segment), frozen)
+        run = Run(plan, assignment.seed, rows, _read_start(plan, start_state, segment), frozen)
         for step in steps:
             step_losses, folds = run.step(step)
             chain.absorb(step, step_losses, folds)
