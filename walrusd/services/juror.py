@@ -20,7 +20,7 @@ from walrusd.services.accuser import make_verdict
 from walrusd.services.derive import derive_abstention, derive_jury_salt
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import check_seat_key, find_opening_key
+from walrusd.services.holdings import check_seat_key, find_opening_key, reseal_to
 from walrusd.services.inspector import Inspector
 from walrusd.services.replayer import Replayed, sweep_replays
 from walrusd.services.service import Service
@@ -262,6 +262,7 @@ class Juror(Service):
                 assert key is not None
                 verified = await self._inspector.open(case, key)
                 await self._inspector.check_complete(case, verified)
+                await self._let_accuser_read(case, dispute, key)
                 return make_verdict(charge.index, VERDICT_SOUND)
             try:
                 await self._inspector.check_charge(case, charge, key)
@@ -270,6 +271,16 @@ class Juror(Service):
                     raise  # what we are asked about cannot be told for another fraud
                 return make_verdict(charge.index, VERDICT_FAULT)
             return make_verdict(charge.index, VERDICT_SOUND)
+
+    async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
+        """Seal the key to a seat that says it cannot read what we can.
+
+        A contributor that serves jurors and not its committee would make honest seats look silent.
+        """
+        seat = case.seat_of(dispute.accuser)
+        if seat is not None:
+            public_key = case.submission.committee[seat].key
+            await reseal_to(self.tools, case, dispute.accuser, public_key, key)
 
     async def _recall(
         self, case: Case, dispute: ob.Dispute, challenge: bytes, commitment: bytes

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import DisputePhase, SeatStatus, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SeatStatus, SubmissionState
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.holdings import find_opening_key, reseal_to, resealed_to
 from walrusd.services.service import Service
@@ -79,6 +79,9 @@ def list_needs(tools: Tools, case: Case) -> Iterator[Need]:
     if submission.state != SubmissionState.OPENED:
         return
     reported = _reported_seats(tools, submission.id)
+    if any(judged.kind == ChallengeKind.UNAVAILABLE for judged in submission.judged):
+        # A jury could read it, so who still cannot was left out, and has no other way to say so.
+        reported = set(range(len(submission.committee)))
     for number, seat in enumerate(submission.committee):
         substitute = seat.slot >= terms.committee
         if seat.status != SeatStatus.SEATED or not (substitute or number in reported):

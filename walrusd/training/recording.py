@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from walrusd.core.protocol import TraceContext
+from walrusd.errors import MalformedData
 from walrusd.training.aborts import ABORTS
 from walrusd.training.data import RowSource
 from walrusd.training.oplog import OperationLog, Values
