@@ -51,6 +51,7 @@ TERMS: dict[str, Any] = {
     "jury_reveal": WINDOW_S,
 }
 HONEST = "honest"
+SEATED = frozenset({Culprit.VERIFIER, Culprit.JUROR})
 PATIENCE_S = 1500.0
 """How long a play may last on a machine that is busy with other things."""
 OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
@@ -261,7 +262,7 @@ class Stage:
         assert end == expected, f"{name} ended {end}"
         flows = self.flows[submission.id]
         culprits = self.culprits(attack, submission)
-        if attack is not None:
+        if attack is not None and attack.culprit in SEATED:
             assert culprits, f"nobody played {name}"
         for address, net in flows.net.items():
             if address not in culprits:
@@ -274,9 +275,12 @@ class Stage:
     def culprits(self, attack: Attack | None, submission: ob.Submission) -> set[str]:
         """Return who attacked in one submission."""
         found = set(self.casting.culprits.get(submission.id, ()))
-        if attack is not None and (
-            attack.culprit in {Culprit.CONTRIBUTOR, Culprit.RING} or attack.end != ACCEPTED
-        ):
+        if attack is None:
+            return found
+        by_contributor = attack.culprit in {Culprit.CONTRIBUTOR, Culprit.RING}
+        # Who lies for a forger, or about one, is not the only culprit.
+        beside_forger = attack.culprit in SEATED and attack.end != ACCEPTED
+        if by_contributor or beside_forger:
             found.add(submission.contributor)
         return found
 

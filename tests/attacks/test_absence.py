@@ -15,7 +15,6 @@ async def test_whoever_stays_away_pays_for_it(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("honest")
         await stage.add_contributor("never-commits", build=co.never_commit())
-        await stage.add_contributor("withheld-opening", build=co.withhold())
         await stage.add_contributor("late-opening", build=co.open_late())
         await stage.add_contributor("silent-verifier", seats={1: seats.stay_silent})
         await stage.open_task()

@@ -25,16 +25,3 @@ async def test_seats_that_do_not_replay_are_replaced(tmp_path: Path) -> None:
             assert len(tried) >= 2
             assert all("EWrongDigest" in why for why in tried)
             assert len(stage.events(ev.SeatReplaced, submission=submission)) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1600)
-async def test_seats_that_lie_about_good_work(tmp_path: Path) -> None:
-    async with open_stage(tmp_path) as stage:
-        await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})
-        await stage.add_contributor("griefing-reporter", seats={1: seats.report_without_reason})
-        await stage.open_task()
-        await stage.play()
-        await stage.check()
-        submission = stage.submission_of("griefing-reporter")
-        assert len(stage.events(ev.SubmissionOpened, submission=submission)) == 2
