@@ -34,7 +34,7 @@ def compute_flows(transactions: Sequence[Transaction], tip: int) -> dict[str, Fl
             match event:
                 case ev.SubmissionJoined():
                     flows[event.submission].net[event.contributor] -= event.stake
-                case ev.ChallengeOpened():
+                case ev.ChallengeOpened() if event.bond:
                     flows[event.submission].net[event.accuser] -= event.bond
                 case ev.SeatPenalized():
                     flows[named[0]].net[event.verifier] -= event.amount

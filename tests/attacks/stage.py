@@ -263,7 +263,7 @@ class Stage:
         flows = self.flows[submission.id]
         culprits = self.culprits(attack, submission)
         if attack is not None and attack.culprit in SEATED:
-            assert culprits, f"nobody played {name}"
+            assert self.casting.culprits.get(submission.id), f"nobody played {name}"
         for address, net in flows.net.items():
             if address not in culprits:
                 assert net >= 0, f"{name}: the honest {address} lost {-net}"

@@ -53,7 +53,7 @@ def compute_accounts(transactions: Iterable[Transaction], tip: int) -> dict[str,
             match event:
                 case ev.SeatRegistered() | ev.SubmissionJoined():
                     of(transaction.sender).paid += event.stake
-                case ev.ChallengeOpened():
+                case ev.ChallengeOpened() if event.bond:  # an audit has none, and no accuser
                     of(event.accuser).paid += event.bond
                 case ev.TaskOpened():
                     of(event.publisher).paid += compute_funds(event, tip)
