@@ -156,6 +156,8 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
     traced = (plan.steps * folds + SEGMENTS * ends) / 1000
     honest = trained - traced
     coverage = COMMITTEE * PER_SEAT / SEGMENTS
+    fixed, spare = committed + opened, 0.05 * honest - traced
+    enough = f"at most 5 % from {round(plan.steps * fixed / spare)} steps on" if spare > 0 else ""
     size = f"{plan.weight_count} weights, {plan.steps} steps, processor time of one thread; "
     return [
         Measurement(
@@ -164,7 +166,7 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
             "s",
             honest,
             size + f"trace {traced:.2f} s, commitments {committed:.2f} s, opening {opened:.2f} s; "
-            "the last two do not grow with the steps; baseline: the training",
+            f"the last two do not grow with the steps; {enough}; baseline: the training",
         ),
         Measurement(
             f"verification.{name}.committee",
