@@ -281,7 +281,7 @@ class FalseAbort(CrookedTraining):
                 "segment": self.segment,
                 "step": step,
                 "code": int(AbortCode.NON_FINITE),
-                "reason": "a value became infinite",
+                "message": "a value became infinite",
             },
         }
 
