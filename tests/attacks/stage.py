@@ -312,7 +312,11 @@ class Stage:
         else:
             cast = culprits - {submission.contributor}
             seated = [seat.verifier for seat in submission.committee if seat.verifier in cast]
-            lost = len(seated) * terms.verifier_fee - sum(flows.net[address] for address in cast)
+            # Whom the second jury took again served it honestly.
+            redrawn = self.events(ev.JurySeated, submission=submission.id)[1:]
+            again = sum(address in jury.jurors for jury in redrawn for address in cast)
+            earned = len(seated) * terms.verifier_fee + again * terms.juror_fee
+            lost = earned - sum(flows.net[address] for address in cast)
         expected = attack.loss.amount(terms)
         if expected is None:
             assert 0 < lost <= terms.stake, f"{attack.name} lost {lost}"
