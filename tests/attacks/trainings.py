@@ -18,7 +18,7 @@ from walrusd.services.tools import OnLine, TrainingBackend
 from walrusd.training.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.data import DatasetRows, RowSource
 from walrusd.training.jobs import Job, TrainJob
-from walrusd.training.plan import Plan, parse_plan
+from walrusd.training.plan import Plan, parse_plan, read_plan
 from walrusd.training.state import (
     State,
     compute_state_root,
@@ -177,7 +177,7 @@ class OtherRate(CrookedTraining):
     def bend_assignment(self, assignment: Assignment) -> Assignment:
         document = json.loads(assignment.plan.to_bytes())
         document["optimizer"]["lr"] = "0.0625"
-        return replace(assignment, plan=parse_plan(json.dumps(document).encode()))
+        return replace(assignment, plan=read_plan(document))
 
 
 class OtherData(CrookedTraining):
