@@ -19,6 +19,7 @@ async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> 
         await stage.add_contributor("honest", build=co.overheard(commit, opening))
         await stage.add_contributor("copied-commitment", build=co.copy_commitment(commit))
         await stage.add_contributor("copied-file", build=co.copy_file(commit))
+        await stage.add_contributor("forged-file", build=co.forge_file())
         await stage.add_contributor("forged-row", build=co.forge_row())
         await stage.add_contributor("forged-cost", training=tr.OtherCost)
         await stage.add_contributor("other-update", build=co.forge_update())
@@ -27,6 +28,7 @@ async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> 
         await stage.check()
         for name, kind in (
             ("copied-file", ChallengeKind.FILE),
+            ("forged-file", ChallengeKind.FILE),
             ("forged-row", ChallengeKind.ROWS),
             ("forged-cost", ChallengeKind.COST),
             ("other-update", ChallengeKind.UPDATE),

@@ -15,6 +15,7 @@ async def test_work_that_is_not_the_plans_is_slashed(tmp_path: Path) -> None:
         await stage.add_contributor("honest")
         await stage.add_contributor("skip-training", training=tr.SkipTraining)
         await stage.add_contributor("discontinuous", training=tr.Discontinuous)
+        await stage.add_contributor("poisoned-slots", training=tr.PoisonedSlots)
         await stage.add_contributor("one-bit", training=tr.OneBit)
         await stage.add_contributor("other-order", training=tr.OtherOrder)
         await stage.add_contributor("other-rate", training=tr.OtherRate)

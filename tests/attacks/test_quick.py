@@ -1,4 +1,4 @@
-"""Seven attacks at once, each on a submission of its own: the ones that tell most."""
+"""Five attacks at once, each on a submission of its own: the ones that tell most."""
 
 from pathlib import Path
 
@@ -9,27 +9,20 @@ from tests.attacks import seats
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind
 
 
 @pytest.mark.timeout(1600)
-async def test_seven_attacks_at_once(tmp_path: Path) -> None:
+async def test_five_attacks_at_once(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         loot = tr.Loot()
         await stage.add_contributor("honest", training=lambda: tr.Sharing(loot))
         await stage.add_contributor("copied-work", training=lambda: tr.Copying(loot))
         await stage.add_contributor("jump", training=tr.JumpForger)
-        await stage.add_contributor("poisoned-slots", training=tr.PoisonedSlots)
-        await stage.add_contributor("forged-file", build=co.forge_file())
         await stage.add_contributor("withheld-opening", build=co.withhold())
         await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})
         await stage.add_contributor("griefing-reporter", seats={1: seats.report_without_reason})
         await stage.open_task()
         await stage.play()
         await stage.check()
-
-        forged = stage.submission_of("forged-file")
-        (challenge,) = stage.events(ev.ChallengeOpened, submission=forged)
-        assert challenge.kind == ChallengeKind.FILE
         reported = stage.submission_of("griefing-reporter")
         assert len(stage.events(ev.SubmissionOpened, submission=reported)) == 2

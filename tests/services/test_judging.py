@@ -22,7 +22,7 @@ from walrusd.services.committer import Committer
 from walrusd.services.derive import derive_abstention, derive_opening_key
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import make_envelope
+from walrusd.services.holdings import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
 from walrusd.services.juror import Juror, compute_reserve_ms, compute_wait_ms
 from walrusd.services.opener import Opener
 from walrusd.services.resealer import Resealer
@@ -246,6 +246,31 @@ async def test_a_jury_that_reads_the_opening_finds_it_available(bench: Bench) ->
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     bench.reseal(tools)
     await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
+
+
+async def test_a_juror_that_reads_the_opening_seals_its_key_to_the_seat_that_cannot(bench) -> None:
+    await bench.open_work()
+    tools, seat = bench.daemon("juror"), bench.verifier
+    bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    bench.net.submission.opening.envelopes = [UNUSABLE_ENVELOPE]
+    assert find_opening_key(seat, bench.case(seat)) is None
+    await Juror(tools, Fetcher(tools)).look()
+    ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
+    assert recipient == seat.address
+    bench.net.resealed(tools.address, recipient, envelope, seat)
+    assert find_opening_key(seat, bench.case(seat)) == bench.key()
+
+
+async def test_a_seat_whose_key_is_useless_keeps_no_juror_from_its_word(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    bench.net.submission.committee[0].key = bytes(32)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.calls("reseal")
     assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
 
 
