@@ -63,7 +63,7 @@ PACKAGE, MARKET, POOL = (normalize_address(text) for text in ("0xac", "0xa", "0x
 TASK, SUBMISSION, DATASET, REQUEST = (normalize_address(t) for t in ("0x1", "0x2", "0x3", "0x4"))
 PUBLISHER, OWNER = normalize_address("0xcafe"), normalize_address("0xd0")
 NOW = 1_700_000_000_000
-ROWS = 160
+ROWS, ROW_BYTES = 160, 65
 DEK = bytes(range(32))
 WRITES = frozenset(
     {

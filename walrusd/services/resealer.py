@@ -35,7 +35,7 @@ class Resealer(Service):
     async def reconcile(self) -> None:
         """Seal every key that is needed and ours to pass on."""
         for case in await read_cases(self.tools):
-            if case.submission.opening is None:
+            if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
             for need in list_needs(self.tools, case):
                 if need.recipient != self.tools.address and self._is_our_turn(case, need):
@@ -64,6 +64,14 @@ class Resealer(Service):
         key = find_opening_key(self.tools, case)
         if key is not None:
             await reseal_to(self.tools, case, need.recipient, need.key, key)
+
+
+def is_party(case: Case, address: str) -> bool:
+    """Say whether an address may seal the key to others: jurors only as long as they judge."""
+    submission, dispute = case.submission, case.submission.dispute
+    judging = [] if dispute is None else [dispute.accuser, *(j.verifier for j in dispute.jurors)]
+    seats = [seat.verifier for seat in submission.committee]
+    return address in {submission.contributor, *seats, *judging}
 
 
 def list_needs(tools: Tools, case: Case) -> Iterator[Need]:
