@@ -347,11 +347,12 @@ class History(walk.Walk):
             self.settle(n)
 
     def report_round(self, n: int) -> None:
-        """Report an opening, open again, and claim that it still cannot be had."""
+        """Report an opening, open and report again, and claim that it still cannot be had."""
         self.report(n)
         if n // 3 % 4 == 0:
             self.late_round(n)
         self.open(n)
+        self.report(n)
         self.accuse(n % 15 + 15 * (ChallengeKind.UNAVAILABLE - 2 + 5 * (n // 75)))
         if n % 2:
             self.jury_round(n)
