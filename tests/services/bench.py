@@ -160,8 +160,9 @@ class MemoryStore(WalrusStore):
         self.blobs[blob_id] = data
         return blob_id
 
-    async def put(self, data: bytes, **_options: Any) -> Any:
-        return SimpleNamespace(blob_id=self.keep(data))
+    async def put(self, data: bytes | Path, **_options: Any) -> Any:
+        content = await trio.Path(data).read_bytes() if isinstance(data, Path) else data
+        return SimpleNamespace(blob_id=self.keep(content))
 
     async def put_file(self, path: Path, **_options: Any) -> Any:
         data = await trio.Path(path).read_bytes()

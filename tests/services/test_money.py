@@ -195,7 +195,7 @@ async def test_a_publishers_useless_key_does_not_cost_us_the_reward(tmp_path: Pa
         net.task.publisher_key = bytes(32)
         await Settler(tools).look()
         assert tools.contract.arguments("claim") == [(SUBMISSION,)]
-        assert list(failures(tools, SUBMISSION)) == ["data.malformed"]
+        assert list(failures(tools, SUBMISSION)) == ["envelope.key"]
 
 
 async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ whatever reason, abstains: it commits to a value that nobody else can have, whic
 nor acquits.
 """
 
+from contextlib import suppress
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
@@ -15,7 +17,13 @@ from walrusd.core.protocol import (
     compute_challenge_id,
     compute_jury_commitment,
 )
-from walrusd.errors import FraudFound, OpeningUnusable, PartAbsent, VerificationFailed
+from walrusd.errors import (
+    FraudFound,
+    MalformedData,
+    OpeningUnusable,
+    PartAbsent,
+    VerificationFailed,
+)
 from walrusd.services.accuser import make_verdict
 from walrusd.services.derive import derive_abstention, derive_jury_salt
 from walrusd.services.facts import Case, read_cases
@@ -280,7 +288,8 @@ class Juror(Service):
         seat = case.seat_of(dispute.accuser)
         if seat is not None:
             public_key = case.submission.committee[seat].key
-            await reseal_to(self.tools, case, dispute.accuser, public_key, key)
+            with suppress(MalformedData):  # nothing can be sealed to it: its own fault
+                await reseal_to(self.tools, case, dispute.accuser, public_key, key)
 
     async def _recall(
         self, case: Case, dispute: ob.Dispute, challenge: bytes, commitment: bytes
