@@ -62,7 +62,7 @@ class Ledger(Bazaar):
 
 @pytest.fixture(scope="module")
 def ledger():
-    """Three honest contributors are paid, a forger is slashed, everybody claims."""
+    """Three honest contributors are paid, one after an audit, and a forger is slashed; all claim."""
     m = Ledger()
     submissions = m.training(4)
     for number, submission in enumerate(submissions):
@@ -71,8 +71,14 @@ def ledger():
     for submission in submissions:
         m.seat(submission)
         m.open(submission)
-    for submission in submissions[:3]:
+    audited, *others = submissions[:3]
+    for submission in others:
         m.accept(submission)
+    m.attest_all(audited)
+    m.draw_audit(audited, selected=True)
+    m.audit(audited)
+    m.judge(audited, m.works[audited.id].honest[audited.dispute.index])
+    m.settle(audited)
     forged = submissions[3]
     m.challenge(forged, 3)
     m.convene(forged)
