@@ -62,7 +62,7 @@ class Ledger(Bazaar):
 
 @pytest.fixture(scope="module")
 def ledger():
-    """Three honest contributors are paid, one after an audit, and a forger is slashed; all claim."""
+    """Three honest contributors are paid, one after an audit; a forger is slashed; all claim."""
     m = Ledger()
     submissions = m.training(4)
     for number, submission in enumerate(submissions):
