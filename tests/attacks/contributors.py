@@ -14,7 +14,8 @@ from walrusd.core.opening import OpenedRow, Opening
 from walrusd.crypto import pedersen
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
-from walrusd.crypto.vfile import build_verification_file, read_verification_file
+from walrusd.crypto.vfile import read_verification_file
+from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.services.committer import Committer, cost_function, trace_leaves
 from walrusd.services.cranker import Cranker
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
@@ -142,7 +143,7 @@ class BentCommitter(Committer):
         )
         scheme = read_task_scheme(case.task, manifest, plan)
         # Blindings that the opener, which knows the honest root only, will derive again.
-        openings = derive_openings(tools, case, scheme, root_of(honest))
+        openings = await derive_openings(tools, case, scheme, root_of(honest))
         block, committed = await commit_update(
             tools, case.submission.id, scheme, self.bend_rows(update), openings=openings, cost=cost
         )
@@ -152,7 +153,7 @@ class BentCommitter(Committer):
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,
-            committed=committed,
+            committed=committed().read(),
             cost=cost_function(trained),
             cost_key=derive_cost_key(tools.keys, name),
         )

@@ -29,9 +29,9 @@ from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.protocol import compute_slot_tree
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.merkle import Tree
+from walrusd.runtime.generators import load_generators
 from walrusd.services.committer import Committer
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.heavy import _load_generators
 from walrusd.services.opener import Opener
 from walrusd.services.tools import OnLine, Tools
 from walrusd.services.trainer import Trainer
@@ -77,7 +77,7 @@ def in_this_process() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     check_machine()
-    _load_generators()
+    load_generators()
     try:
         yield
     finally:

@@ -37,11 +37,6 @@ QUICK = (
     "training ends late",
     "windows stay",
     "seating is free",
-    "any seat",
-    "any leaf zero",
-    "late is later",
-    "substitutes share a slot",
-    "audits are not waited for",
 )
 
 

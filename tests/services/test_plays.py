@@ -146,6 +146,7 @@ async def test_each_kind_of_fraud_is_judged(make_play, monkeypatch, spoil, kind)
         assert play.credit_of(juror) >= play.terms.juror_fee
 
 
+@pytest.mark.slow
 async def test_a_silent_seat_is_replaced_at_its_cost(make_play) -> None:
     play = make_play()
     await play.open()
@@ -274,6 +275,7 @@ class Selective(Opener):
         case.submission.committee[0].key = key
 
 
+@pytest.mark.slow
 async def test_others_help_a_seat_with_a_bad_envelope(make_play) -> None:
     play = make_play()
     play.contributor.put(Selective(play.contributor.tools, play.contributor.fetcher))
