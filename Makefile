@@ -55,7 +55,7 @@ lint: $(VENV)/.test
 	@$(BIN)/mypy
 
 test: lint tests/node_modules/.installed
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: lint tests/node_modules/.installed
 	@$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""Five attacks at once, each on a submission of its own: the ones that tell most."""
+"""Attacks played side by side, each on a submission of its own; the first three tell most."""
 
 from pathlib import Path
 
@@ -11,15 +11,24 @@ from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
 
 
+@pytest.mark.timeout(800)
+async def test_three_attacks_at_once(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, verifiers=5) as stage:
+        await stage.add_contributor("jump", training=tr.JumpForger)
+        await stage.add_contributor("withheld-opening", build=co.withhold())
+        await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})
+        await stage.open_task()
+        await stage.play()
+        await stage.check()
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1600)
-async def test_five_attacks_at_once(tmp_path: Path) -> None:
+async def test_two_more_at_once(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         loot = tr.Loot()
         await stage.add_contributor("honest", training=lambda: tr.Sharing(loot))
         await stage.add_contributor("copied-work", training=lambda: tr.Copying(loot))
-        await stage.add_contributor("jump", training=tr.JumpForger)
-        await stage.add_contributor("withheld-opening", build=co.withhold())
-        await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})
         await stage.add_contributor("griefing-reporter", seats={1: seats.report_without_reason})
         await stage.open_task()
         await stage.play()

@@ -58,7 +58,8 @@ def save_model(folder: Path, **changes) -> None:
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_adapters_on_somebodys_model_are_trained_and_aggregated(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_bytes((Path(__file__).parents[2] / "LICENSE").read_bytes()[:4000])
