@@ -11,7 +11,7 @@ from walrusd.chain.layouts.objects import (
     VerifierCap,
 )
 from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.lifecycle import ChallengeKind, KeyScope
+from walrusd.core.lifecycle import ChallengeKind, CostRule, KeyScope
 from walrusd.core.protocol import (
     VERDICT_FAULT,
     VERDICT_SOUND,
@@ -34,6 +34,7 @@ SECOND, DAY = 1_000, 86_400_000
 TERMS = Terms(
     scheme=1,
     weights_rule=0,
+    cost_rule=CostRule.PUBLIC,
     reward=SUI,
     verifier_fee=10_000_000,
     juror_fee=5_000_000,
@@ -199,13 +200,14 @@ class Bazaar(World):
         self.call("committee::seat", sender, self.market, self.task, self.pool, submission)
 
     def open(self, submission, sender=None, **changes):
+        is_public = self.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None
         args = {
             "blob": 9,
             "digest": digest("opening"),
             "key_check": digest("opening check"),
             "envelopes": [b"envelope"] * len(submission.committee),
-            "cost": COST if submission.abort is None else 0,
-            "blinding": encode_scalar(BLINDING) if submission.abort is None else b"",
+            "cost": COST if is_public else None,
+            "blinding": encode_scalar(BLINDING) if is_public else b"",
             **changes,
         }
         sender = sender or self.contributor_of(submission)

@@ -107,14 +107,14 @@ def test_an_abort_claim_has_no_cost_to_open():
     m.commit_abort(submission)
     m.draw()
     m.seat(submission)
-    for changes in ({"cost": 1}, {"blinding": bytes(32)}):
-        with aborts("submission.EBadAbort"):
+    for changes in ({"cost": 0}, {"cost": 1}, {"blinding": bytes(32)}):
+        with aborts("submission.EBadCost"):
             m.open(submission, **changes)
     with aborts("submission.EBadEnvelopes"):
         m.open(submission, envelopes=[], cost=1)
     m.open(submission)
-    assert submission.opening.cost == 0
-    assert m.last(events.SubmissionOpened).cost == 0
+    assert submission.opening.cost is None
+    assert m.last(events.SubmissionOpened).cost is None
 
 
 def test_a_confirmed_claim_is_paid_by_the_publishers_bond():

@@ -29,7 +29,7 @@ def test_terms_and_task_in_one_transaction():
         return give(PureValue(encode_pure(move_type, value)))
 
     fields = list(vars(TERMS).values())
-    make_terms = [pure("u8", f) for f in fields[:2]] + [pure("u64", f) for f in fields[2:]]
+    make_terms = [pure("u8", f) for f in fields[:3]] + [pure("u64", f) for f in fields[3:]]
     coin = m.mint("publisher", required(TERMS))
     open_task = [
         give(StructValue(f"{PACKAGE}::market::Market", m.market, mutable=False)),

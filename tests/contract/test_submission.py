@@ -3,7 +3,7 @@
 import pytest
 
 from walrusd.chain.layouts import events
-from walrusd.core.lifecycle import KeyScope, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import CostRule, KeyScope, SubmissionState, TaskPhase
 from walrusd.crypto.g1 import IDENTITY_BYTES, Q, encode_scalar
 from walrusd.crypto.pedersen import commit, prove_opening
 from walrusd.devnet.move_env import MoveAbort
@@ -260,12 +260,27 @@ def test_openings_that_are_refused():
     for changes in ({"cost": COST + 1}, {"blinding": encode_scalar(BLINDING + 1)}):
         with aborts("pedersen.EBadOpening"):
             m.open(submission, **changes)
+    with aborts("submission.EBadCost"):
+        m.open(submission, cost=None, blinding=b"")
     with aborts("pedersen.EBadPoint"):
         m.open(submission, blinding=bytes(31))
     with pytest.raises(MoveAbort) as caught:
         m.open(submission, blinding=Q.to_bytes(32, "big"))
     assert (caught.value.module, caught.value.code) == ("0x2::group_ops", 1)
     m.open(submission, envelopes=[bytes(2048)] * 3)
+
+
+def test_a_private_cost_is_opened_to_nobody_on_the_chain():
+    m = Bazaar()
+    (submission,) = m.seated(1, terms=terms_with(cost_rule=CostRule.PRIVATE))
+    shown = {"cost": COST}, {"blinding": encode_scalar(BLINDING)}
+    for changes in (*shown, {**shown[0], **shown[1]}, {"cost": 0}):
+        with aborts("submission.EBadCost"):
+            m.open(submission, **changes)
+    m.open(submission)
+    assert submission.state == SubmissionState.OPENED
+    assert submission.opening.cost is None
+    assert m.last(events.SubmissionOpened).cost is None
 
 
 def test_a_late_opening_counts_until_somebody_settles():

@@ -51,6 +51,7 @@ def test_the_terms_of_the_tests_are_allowed():
         ("terms.EBadScheme", {"scheme": 0}),
         ("terms.EBadScheme", {"scheme": 3}),
         ("terms.EBadScheme", {"weights_rule": 2}),
+        ("terms.EBadScheme", {"cost_rule": 2}),
         ("terms.EBadAmount", {"reward": 0}),
         ("terms.EBadAmount", {"verifier_fee": 0}),
         ("terms.EBadAmount", {"juror_fee": 0}),
@@ -91,7 +92,7 @@ def test_terms_that_are_refused(abort, changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"scheme": 2, "weights_rule": 1},
+        {"scheme": 2, "weights_rule": 1, "cost_rule": 0},
         {"max_submissions": 64, "committee": 16},
         {"jury": 15, "stake": 105_000_000, "lapse_penalty": 5, "accuser_bond": 75_000_000},
         {"segments": 2**20, "segments_per_seat": 64, "verifier_stake": 64 * 10**9},

@@ -121,7 +121,7 @@ class Walk:
 
     def open(self, n):
         if submission := self.worked(n):
-            wrong = {"cost": 1} if n % 13 == 12 else {}
+            wrong = {11: {"cost": None, "blinding": b""}, 12: {"cost": 1}}.get(n % 13, {})
             self.attempt(self.m.open, submission, **wrong)
 
     def attest(self, n):

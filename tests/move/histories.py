@@ -87,11 +87,18 @@ ROUNDS = (
 
 TERMS_CHOICES = (
     {},
-    {"weights_rule": 1},
+    {"weights_rule": 1, "cost_rule": 0},
     {"committee": 1, "jury": 1, "segments_per_seat": 3},
     {"segments": 3, "audit_bps": 10_000},
-    {"segments": 5, "publisher_bond": 10**9},
-    {"scheme": 2, "lapse_penalty": 0, "publisher_bond": 0, "segments": 5, "max_submissions": 4},
+    {"segments": 5, "publisher_bond": 10**9, "cost_rule": 0},
+    {
+        "scheme": 2,
+        "cost_rule": 0,
+        "lapse_penalty": 0,
+        "publisher_bond": 0,
+        "segments": 5,
+        "max_submissions": 4,
+    },
 )
 
 
@@ -181,7 +188,7 @@ class MeddledBazaar(RecordingBazaar):
         return max(self.now, self.chance.choice(ahead) + self.chance.choice((-1, 0, 0, 1)))
 
 
-_SMALL = {"scheme", "weights_rule"}
+_SMALL = {"scheme", "weights_rule", "cost_rule"}
 
 
 def is_given(kind: Any) -> bool:
@@ -197,6 +204,9 @@ def change_pure(chance: random.Random, kind: str, value: Any) -> Any:
     if kind == "vector<u8>":
         bad = value[:-1] + bytes([value[-1] ^ 1]) if value else b"\0"
         return chance.choice((bad, bad, value[:-1], value + b"\0", b"", bytes(2_049)))
+    if kind.startswith("option<"):
+        is_lost = value is not None and chance.random() < 0.5
+        return None if is_lost else change_pure(chance, kind[7:-1], value or 0)
     if kind.startswith("vector<"):
         item = change_pure(chance, kind[7:-1], value[0] if value else b"")
         return chance.choice((value[1:], [*value, *value[:1]], [item, *value[1:]], []))

@@ -133,7 +133,8 @@ def test_numbers_are_those_of_the_lifecycle():
     assert constants("submission").items() <= (states | seats).items()
     weights = {f"WEIGHTS_{r.name}": r.value for r in lifecycle.WeightsRule}
     schemes = {s.name: s.value for s in lifecycle.Scheme}
-    assert constants("terms") == weights | schemes
+    costs = {f"COST_{r.name}": r.value for r in lifecycle.CostRule}
+    assert constants("terms") == weights | schemes | costs
 
 
 def test_tags_are_those_of_the_table():

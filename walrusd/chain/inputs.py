@@ -78,6 +78,10 @@ class Inputs:
         """Return a ``u256``."""
         return self.pure(value.to_bytes(32, "little"))
 
+    def optional_u64(self, value: int | None) -> Arg:
+        """Return an ``Option<u64>``."""
+        return self.pure(b"\0" if value is None else b"\1" + value.to_bytes(8, "little"))
+
     def boolean(self, value: bool) -> Arg:
         """Return a ``bool``."""
         return self.pure(bytes([value]))

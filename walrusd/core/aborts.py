@@ -38,7 +38,10 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("ESeatInUse", "The seat still serves on a committee or a jury."),
     ],
     "terms": [
-        ("EBadScheme", "The commitment scheme or the weights rule is unknown."),
+        (
+            "EBadScheme",
+            "The commitment scheme, the weights rule or the cost rule is unknown.",
+        ),
         ("EBadAmount", "An amount is zero where it must not be, or above its limit."),
         ("EBadCommittee", "Committee, segments or jury are outside their limits."),
         ("EBadWindow", "A window is shorter or longer than the market allows."),
@@ -73,6 +76,7 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EBadEnvelopes", "There must be one envelope for each seat of the committee."),
         ("ENotParty", "Only the contributor, the committee, the accuser or a juror may do this."),
         ("EBadAbort", "The plan has no such segment."),
+        ("EBadCost", "The cost is opened if the task says so, and only then."),
     ],
     "pedersen": [
         ("EBadProof", "The proof of knowledge of the cost commitment does not hold."),

@@ -153,3 +153,10 @@ class WeightsRule(IntEnum):
 
     EQUAL = 0
     SAMPLES = 1
+
+
+class CostRule(IntEnum):
+    """Who learns the final cost: committee and publisher, or everybody by the chain's check."""
+
+    PRIVATE = 0
+    PUBLIC = 1

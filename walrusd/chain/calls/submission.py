@@ -103,8 +103,9 @@ class SubmissionCalls(Caller):
         blinding: bytes,
         again: bool = False,
     ) -> ExecutedTransaction:
-        """Hand the committee what it must replay, and open the cost.
+        """Hand the committee what it must replay, and open the cost if there is one in ``opening``.
 
+        ``blinding`` opens its commitment, and is empty if there is none.
         ``again`` once a seat has reported that it cannot read the first opening.
         """
         market, ref = await self._market_ref(), await self.shared_ref(task)
@@ -120,7 +121,7 @@ class SubmissionCalls(Caller):
                 p.byte_vector(opening.digest),
                 p.byte_vector(opening.key_check),
                 p.byte_vectors(opening.envelopes),
-                p.u64(opening.cost),
+                p.optional_u64(opening.cost),
                 p.byte_vector(blinding),
                 p.clock,
             )

@@ -179,7 +179,7 @@ class SubmissionOpened(Layout, module="events"):
     blob: U256
     digest: Bytes
     key_check: Bytes
-    cost: U64
+    cost: U64 | None
     at_ms: U64
 
 

@@ -69,6 +69,7 @@ class Terms(Layout, module="terms"):
 
     scheme: U8
     weights_rule: U8
+    cost_rule: U8
     reward: U64
     verifier_fee: U64
     juror_fee: U64
@@ -202,13 +203,16 @@ class AbortClaim(Layout, module="submission"):
 
 
 class Opening(Layout, module="submission"):
-    """The sealed opening: its blob, the check value of its key, one envelope a seat, the cost."""
+    """The sealed opening: its blob, the check value of its key, one envelope a seat, the cost.
+
+    ``cost`` is None where costs are private, and for a claim that the plan cannot be carried out.
+    """
 
     blob: U256
     digest: Bytes
     key_check: Bytes
     envelopes: list[Bytes]
-    cost: U64
+    cost: U64 | None
 
 
 class Juror(Layout, module="dispute"):

@@ -3,7 +3,7 @@
 from walrusd.chain.layouts.events import KeyResealed, SubmissionOpened
 from walrusd.chain.layouts.objects import Market, Opening, Submission, Task
 from walrusd.core.economics import compute_late_fee
-from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.lifecycle import CostRule, SubmissionState, TaskPhase
 from walrusd.devnet.contract import pedersen
 from walrusd.devnet.contract.constants import DIGEST, MAX_ENVELOPE
 from walrusd.devnet.contract.functions import Module, require
@@ -19,6 +19,7 @@ from walrusd.devnet.move_env import (
     Clock,
     MoveContext,
     mut,
+    option,
     ref,
     vector,
 )
@@ -32,7 +33,16 @@ def check_envelope(envelope: bytes) -> None:
 
 
 @MODULE.public(
-    ref(Market), mut(Task), mut(Submission), U256, BYTES, BYTES, vector(BYTES), U64, BYTES, CLOCK
+    ref(Market),
+    mut(Task),
+    mut(Submission),
+    U256,
+    BYTES,
+    BYTES,
+    vector(BYTES),
+    option(U64),
+    BYTES,
+    CLOCK,
 )
 def open(  # noqa: A001  # the Move function has this name
     ctx: MoveContext,
@@ -43,7 +53,7 @@ def open(  # noqa: A001  # the Move function has this name
     digest: bytes,
     key_check: bytes,
     envelopes: list[bytes],
-    cost: int,
+    cost: int | None,
     blinding: bytes,
     clock: Clock,
 ) -> None:
@@ -60,7 +70,7 @@ def open(  # noqa: A001  # the Move function has this name
     require(len(envelopes) == len(submission.committee), "submission.EBadEnvelopes")
     for envelope in envelopes:
         check_envelope(envelope)
-    _check_cost(submission, cost, blinding)
+    _check_cost(task, submission, cost, blinding)
 
     now, terms = clock.timestamp_ms, task.terms
     submission.late_fee = compute_late_fee(
@@ -92,12 +102,17 @@ def open(  # noqa: A001  # the Move function has this name
     )
 
 
-def _check_cost(submission: Submission, cost: int, blinding: bytes) -> None:
-    """Refuse a cost that is not the committed one; an abort claim has none."""
-    if submission.abort is not None:
-        require(cost == 0, "submission.EBadAbort")
-        require(blinding == b"", "submission.EBadAbort")
+def _check_cost(task: Task, submission: Submission, cost: int | None, blinding: bytes) -> None:
+    """Refuse a public cost that is not the committed one, and one where costs are private.
+
+    Nor has an abort claim a cost.
+    """
+    if task.terms.cost_rule == CostRule.PRIVATE or submission.abort is not None:
+        require(cost is None, "submission.EBadCost")
+        require(blinding == b"", "submission.EBadCost")
         return
+    require(cost is not None, "submission.EBadCost")
+    assert cost is not None, "required above"
     assert submission.commitment is not None, "a seated submission has committed"
     pedersen.check_opening(submission.commitment.cost_commitment, cost, blinding)
 

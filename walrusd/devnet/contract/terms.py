@@ -1,7 +1,7 @@
 """Module ``terms``: what a publisher may promise and ask for."""
 
 from walrusd.chain.layouts.objects import Market, Terms
-from walrusd.core.lifecycle import Scheme, WeightsRule
+from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
 from walrusd.devnet.contract.constants import (
     BPS,
     K_MIN_LEAST,
@@ -19,7 +19,7 @@ from walrusd.devnet.move_env import MAX_U64, U8, U64, MoveContext, ref, value
 MODULE = Module("terms")
 
 
-@MODULE.public(U8, U8, *[U64] * 24, returns=(value(Terms),))
+@MODULE.public(U8, U8, U8, *[U64] * 24, returns=(value(Terms),))
 def new_terms(_ctx: MoveContext, *fields: int) -> Terms:
     """Make a ``Terms`` of its fields in order; ``open_task`` checks them."""
     return Terms(*fields)
@@ -29,6 +29,7 @@ def check(terms: Terms, market: Market) -> None:
     """Refuse terms under which settlement could overflow or honesty would not pay."""
     require(terms.scheme in set(Scheme), "terms.EBadScheme")
     require(terms.weights_rule in set(WeightsRule), "terms.EBadScheme")
+    require(terms.cost_rule in set(CostRule), "terms.EBadScheme")
     _check_amounts(terms)
     _check_sizes(terms)
     _check_windows(terms, market)

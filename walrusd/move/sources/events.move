@@ -165,7 +165,7 @@ public struct SubmissionOpened has copy, drop {
     blob: u256,
     digest: vector<u8>,
     key_check: vector<u8>,
-    cost: u64,
+    cost: Option<u64>,
     at_ms: u64,
 }
 
@@ -535,7 +535,7 @@ public(package) fun emit_submission_opened(
     blob: u256,
     digest: vector<u8>,
     key_check: vector<u8>,
-    cost: u64,
+    cost: Option<u64>,
     at_ms: u64,
 ) {
     event::emit(SubmissionOpened {

@@ -51,6 +51,8 @@ const EBadEnvelopes: u64 = 12;
 const ENotParty: u64 = 13;
 /// The plan has no such segment.
 const EBadAbort: u64 = 14;
+/// The cost is opened if the task says so, and only then.
+const EBadCost: u64 = 15;
 
 // === Constants ===
 
@@ -108,13 +110,14 @@ public struct AbortClaim has copy, drop, store {
     code: u64,
 }
 
-/// The sealed opening: its blob, the check value of its key, one envelope a seat, the cost.
+/// The sealed opening: its blob, the check value of its key, one envelope a seat; the cost, if the
+/// task makes costs public.
 public struct Opening has copy, drop, store {
     blob: u256,
     digest: vector<u8>,
     key_check: vector<u8>,
     envelopes: vector<vector<u8>>,
-    cost: u64,
+    cost: Option<u64>,
 }
 
 /// Shared. One contributor's work on one task.
@@ -345,8 +348,8 @@ public fun commit_abort(
     )
 }
 
-/// Publishes the sealed opening and the cost. Accepted until the crank that penalises its absence,
-/// for a fee that grows from the end of the window on.
+/// Publishes the sealed opening, and the cost if the task makes costs public. Accepted until the
+/// crank that penalises its absence, for a fee that grows from the end of the window on.
 public fun open(
     market: &Market,
     task: &mut Task,
@@ -355,7 +358,7 @@ public fun open(
     digest: vector<u8>,
     key_check: vector<u8>,
     envelopes: vector<vector<u8>>,
-    cost: u64,
+    cost: Option<u64>,
     blinding: vector<u8>,
     clock: &Clock,
     ctx: &mut TxContext,
@@ -370,9 +373,7 @@ public fun open(
         assert_envelope(&envelopes[i]);
         i = i + 1;
     };
-    // Work that was never finished has no cost.
-    if (self.claims_abort()) assert!(cost == 0 && blinding.is_empty(), EBadAbort)
-    else pedersen::verify_opening(&self.commitment.borrow().cost_commitment, cost, &blinding);
+    self.assert_cost(task, &cost, &blinding);
     let now = clock.timestamp_ms();
     let stake = self.stake.value();
     let fee = task.terms().compute_late_fee(stake, self.window_ms, now);
@@ -729,6 +730,16 @@ fun assert_starts_at(
 ) {
     let leaf_zero = protocol::compute_leaf_zero(task.state_root_0());
     assert!(merkle::leads_to(trace_root, leaf_zero, 0, leaves, path), EBadLeafZero)
+}
+
+/// Checks that the cost is the committed one where costs are public, and stays secret elsewhere.
+/// Work that was never finished has none.
+fun assert_cost(self: &Submission, task: &Task, cost: &Option<u64>, blinding: &vector<u8>) {
+    if (task.terms().is_cost_public() && !self.claims_abort()) {
+        assert!(cost.is_some(), EBadCost);
+        let commitment = &self.commitment.borrow().cost_commitment;
+        pedersen::verify_opening(commitment, *cost.borrow(), blinding)
+    } else assert!(cost.is_none() && blinding.is_empty(), EBadCost)
 }
 
 fun assert_envelope(envelope: &vector<u8>) {

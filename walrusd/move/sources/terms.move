@@ -6,7 +6,7 @@ use walrusd::{math, phase};
 
 // === Errors ===
 
-/// The commitment scheme or the weights rule is unknown.
+/// The commitment scheme, the weights rule or the cost rule is unknown.
 const EBadScheme: u64 = 0;
 /// An amount is zero where it must not be, or above its limit.
 const EBadAmount: u64 = 1;
@@ -25,6 +25,8 @@ const PEDERSEN: u8 = 1;
 const PAILLIER: u8 = 2;
 const WEIGHTS_EQUAL: u8 = 0;
 const WEIGHTS_SAMPLES: u8 = 1;
+const COST_PRIVATE: u8 = 0;
+const COST_PUBLIC: u8 = 1;
 const BPS: u64 = 10_000;
 const SILENCE_FEES: u64 = 10;
 const MAX_AMOUNT: u64 = 10_000_000_000_000_000;
@@ -42,6 +44,7 @@ const MAX_U64: u128 = 18_446_744_073_709_551_615;
 public struct Terms has copy, drop, store {
     scheme: u8,
     weights_rule: u8,
+    cost_rule: u8,
     reward: u64,
     verifier_fee: u64,
     juror_fee: u64,
@@ -80,6 +83,7 @@ public struct DatasetRef has copy, drop, store {
 public fun new_terms(
     scheme: u8,
     weights_rule: u8,
+    cost_rule: u8,
     reward: u64,
     verifier_fee: u64,
     juror_fee: u64,
@@ -108,6 +112,7 @@ public fun new_terms(
     Terms {
         scheme,
         weights_rule,
+        cost_rule,
         reward,
         verifier_fee,
         juror_fee,
@@ -161,7 +166,8 @@ public(package) fun cost_per_submission(self: &Terms, tip: u64): u64 {
 public(package) fun check(self: &Terms, min_window_ms: u64, max_window_ms: u64) {
     assert!(
         (self.scheme == PEDERSEN || self.scheme == PAILLIER)
-            && (self.weights_rule == WEIGHTS_EQUAL || self.weights_rule == WEIGHTS_SAMPLES),
+            && (self.weights_rule == WEIGHTS_EQUAL || self.weights_rule == WEIGHTS_SAMPLES)
+            && (self.cost_rule == COST_PRIVATE || self.cost_rule == COST_PUBLIC),
         EBadScheme,
     );
     self.check_amounts();
@@ -195,6 +201,9 @@ public(package) fun is_ref_to(self: &DatasetRef, dataset: ID, number: u64): bool
 public(package) fun is_weighted_by_samples(self: &Terms): bool {
     self.weights_rule == WEIGHTS_SAMPLES
 }
+
+/// Whether every final cost is opened to everybody, and checked here.
+public(package) fun is_cost_public(self: &Terms): bool { self.cost_rule == COST_PUBLIC }
 
 /// What a committee seat loses for keeping silent.
 public(package) fun seat_penalty(self: &Terms): u64 { SILENCE_FEES * self.verifier_fee }

@@ -28,7 +28,7 @@ fun attested_abort_is_paid_by_the_bond() {
 #[test]
 fun large_bond_pays_all_of_it() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(9, 600));
+    w.set_terms(world::terms_with(10, 600));
     w.open_task();
     w.join_many(1);
     w.set_aborted(3);

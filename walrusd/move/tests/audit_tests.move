@@ -124,7 +124,7 @@ fun bribed_seat_loses_its_stake() {
 #[test]
 fun every_seat_that_attested_the_segment_loses() {
     // Three segments for four places: both seats hold the last one.
-    let mut w = world::opened_forgery_with(world::terms_with(14, 3));
+    let mut w = world::opened_forgery_with(world::terms_with(15, 3));
     w.attest_all(0);
     w.challenge(0, 3);
     let before = w.held();
@@ -155,9 +155,9 @@ fun seat_that_attested_another_segment_keeps_its_stake() {
 
 #[test]
 fun penalty_takes_what_is_left_of_a_stake() {
-    let mut numbers = world::numbers_with(7, 400);
+    let mut numbers = world::numbers_with(8, 400);
     // A seat holds more than is at stake; only that much is lost.
-    *(&mut numbers[16]) = 5_000;
+    *(&mut numbers[17]) = 5_000;
     let mut w = world::opened_forgery_with(world::terms_of(numbers));
     w.attest_all(0);
     w.challenge(0, 3);

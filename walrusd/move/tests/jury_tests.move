@@ -80,7 +80,7 @@ fun challenge_at_a_place_beyond_the_deal() {
 
 #[test, expected_failure(abort_code = jury::EBadIndex)]
 fun challenge_of_a_segment_that_nobody_was_dealt() {
-    let mut w = world::opened_with(world::terms_with(14, 5));
+    let mut w = world::opened_with(world::terms_with(15, 5));
     let mut segment = 1;
     while (w.place_of(0, segment).is_some()) segment = segment + 1;
     w.challenge(0, segment);

@@ -2,6 +2,7 @@
 #[test_only]
 module walrusd::submission_tests;
 
+use std::unit_test::assert_eq;
 use walrusd::{pedersen, submission, task, world};
 
 #[test, expected_failure(abort_code = task::ETooLate)]
@@ -216,19 +217,48 @@ fun abort_with_too_many_leaves() {
     abort
 }
 
-#[test, expected_failure(abort_code = submission::EBadAbort)]
+#[test, expected_failure(abort_code = submission::EBadCost)]
 fun cost_of_an_abort() {
     let mut w = world::opened_abort(2);
     w.report(0, 0);
-    w.open_costing(0, 1, vector[]);
+    w.open_costing(0, 0, vector[]);
     abort
 }
 
-#[test, expected_failure(abort_code = submission::EBadAbort)]
+#[test, expected_failure(abort_code = submission::EBadCost)]
 fun blinding_of_an_abort() {
     let mut w = world::opened_abort(2);
     w.report(0, 0);
-    w.open_costing(0, 0, world::digest());
+    w.open_secretly(0, world::digest());
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadCost)]
+fun public_cost_that_is_kept_secret() {
+    let mut w = world::seated(1);
+    w.open_secretly(0, vector[]);
+    abort
+}
+
+#[test]
+fun private_costs_stay_secret() {
+    let mut w = world::seated_secretly();
+    w.open(0);
+    assert_eq!(w.state(0), 3);
+    w.finish()
+}
+
+#[test, expected_failure(abort_code = submission::EBadCost)]
+fun private_cost_that_is_opened() {
+    let mut w = world::seated_secretly();
+    w.open_costing(0, 14, world::digest());
+    abort
+}
+
+#[test, expected_failure(abort_code = submission::EBadCost)]
+fun blinding_of_a_private_cost() {
+    let mut w = world::seated_secretly();
+    w.open_secretly(0, world::digest());
     abort
 }
 

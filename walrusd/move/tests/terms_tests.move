@@ -20,16 +20,16 @@ fun weights_rule_2() {
     abort
 }
 
-#[test, expected_failure(abort_code = terms::EBadAmount)]
-fun no_reward() {
+#[test, expected_failure(abort_code = terms::EBadScheme)]
+fun cost_rule_2() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(2, 0));
+    w.set_terms(world::terms_with(2, 2));
     w.open_task();
     abort
 }
 
 #[test, expected_failure(abort_code = terms::EBadAmount)]
-fun no_verifier_fee() {
+fun no_reward() {
     let mut w = world::new();
     w.set_terms(world::terms_with(3, 0));
     w.open_task();
@@ -37,7 +37,7 @@ fun no_verifier_fee() {
 }
 
 #[test, expected_failure(abort_code = terms::EBadAmount)]
-fun no_juror_fee() {
+fun no_verifier_fee() {
     let mut w = world::new();
     w.set_terms(world::terms_with(4, 0));
     w.open_task();
@@ -45,7 +45,7 @@ fun no_juror_fee() {
 }
 
 #[test, expected_failure(abort_code = terms::EBadAmount)]
-fun no_stake() {
+fun no_juror_fee() {
     let mut w = world::new();
     w.set_terms(world::terms_with(5, 0));
     w.open_task();
@@ -53,9 +53,17 @@ fun no_stake() {
 }
 
 #[test, expected_failure(abort_code = terms::EBadAmount)]
+fun no_stake() {
+    let mut w = world::new();
+    w.set_terms(world::terms_with(6, 0));
+    w.open_task();
+    abort
+}
+
+#[test, expected_failure(abort_code = terms::EBadAmount)]
 fun penalty_above_stake() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(6, 101));
+    w.set_terms(world::terms_with(7, 101));
     w.open_task();
     abort
 }
@@ -63,7 +71,7 @@ fun penalty_above_stake() {
 #[test, expected_failure(abort_code = terms::EBadAmount)]
 fun amount_above_the_limit() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(9, 10_000_000_000_000_001));
+    w.set_terms(world::terms_with(10, 10_000_000_000_000_001));
     w.open_task();
     abort
 }
@@ -71,7 +79,7 @@ fun amount_above_the_limit() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun no_submissions() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(10, 0));
+    w.set_terms(world::terms_with(11, 0));
     w.open_task();
     abort
 }
@@ -79,7 +87,7 @@ fun no_submissions() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun too_many_submissions() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(10, 65));
+    w.set_terms(world::terms_with(11, 65));
     w.open_task();
     abort
 }
@@ -87,7 +95,7 @@ fun too_many_submissions() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun k_min_2() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(11, 2));
+    w.set_terms(world::terms_with(12, 2));
     w.open_task();
     abort
 }
@@ -95,7 +103,7 @@ fun k_min_2() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun no_committee() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(12, 0));
+    w.set_terms(world::terms_with(13, 0));
     w.open_task();
     abort
 }
@@ -103,7 +111,7 @@ fun no_committee() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun committee_of_17() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(12, 17));
+    w.set_terms(world::terms_with(13, 17));
     w.open_task();
     abort
 }
@@ -111,7 +119,7 @@ fun committee_of_17() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun more_per_seat_than_segments() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(13, 6));
+    w.set_terms(world::terms_with(14, 6));
     w.open_task();
     abort
 }
@@ -119,7 +127,7 @@ fun more_per_seat_than_segments() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun no_segments() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(14, 0));
+    w.set_terms(world::terms_with(15, 0));
     w.open_task();
     abort
 }
@@ -127,7 +135,7 @@ fun no_segments() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun too_many_segments() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(14, 1_048_577));
+    w.set_terms(world::terms_with(15, 1_048_577));
     w.open_task();
     abort
 }
@@ -135,7 +143,7 @@ fun too_many_segments() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun even_jury() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(15, 2));
+    w.set_terms(world::terms_with(16, 2));
     w.open_task();
     abort
 }
@@ -143,7 +151,7 @@ fun even_jury() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun jury_of_17() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(15, 17));
+    w.set_terms(world::terms_with(16, 17));
     w.open_task();
     abort
 }
@@ -151,7 +159,7 @@ fun jury_of_17() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun audit_above_certainty() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(16, 10_001));
+    w.set_terms(world::terms_with(17, 10_001));
     w.open_task();
     abort
 }
@@ -159,7 +167,7 @@ fun audit_above_certainty() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun no_state() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(17, 0));
+    w.set_terms(world::terms_with(18, 0));
     w.open_task();
     abort
 }
@@ -167,7 +175,7 @@ fun no_state() {
 #[test, expected_failure(abort_code = terms::EBadCommittee)]
 fun no_work() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(18, 0));
+    w.set_terms(world::terms_with(19, 0));
     w.open_task();
     abort
 }
@@ -175,7 +183,7 @@ fun no_work() {
 #[test, expected_failure(abort_code = terms::EBadWindow)]
 fun short_window() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(19, 9));
+    w.set_terms(world::terms_with(20, 9));
     w.open_task();
     abort
 }
@@ -183,7 +191,7 @@ fun short_window() {
 #[test, expected_failure(abort_code = terms::EBadWindow)]
 fun long_window() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(25, 100_001));
+    w.set_terms(world::terms_with(26, 100_001));
     w.open_task();
     abort
 }
@@ -191,7 +199,7 @@ fun long_window() {
 #[test, expected_failure(abort_code = terms::EStakeBelowJuryCost)]
 fun stake_below_jury_cost() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(5, 34));
+    w.set_terms(world::terms_with(6, 34));
     w.open_task();
     abort
 }
@@ -199,7 +207,7 @@ fun stake_below_jury_cost() {
 #[test, expected_failure(abort_code = terms::EStakeBelowJuryCost)]
 fun bond_below_jury_cost() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(8, 14));
+    w.set_terms(world::terms_with(9, 14));
     w.open_task();
     abort
 }
@@ -207,7 +215,7 @@ fun bond_below_jury_cost() {
 #[test, expected_failure(abort_code = terms::EAuditTooWeak)]
 fun audit_exactly_balanced() {
     let mut w = world::new();
-    w.set_terms(world::terms_with(16, 200));
+    w.set_terms(world::terms_with(17, 200));
     w.open_task();
     abort
 }
@@ -216,9 +224,9 @@ fun audit_exactly_balanced() {
 fun seat_that_cannot_pay_for_its_silence() {
     let mut w = world::new();
     // Ten fees of 10 are more than 99; with one segment a seat the audit is strong enough.
-    let mut numbers = world::numbers_with(7, 99);
-    *(&mut numbers[13]) = 1;
-    *(&mut numbers[16]) = 10_000;
+    let mut numbers = world::numbers_with(8, 99);
+    *(&mut numbers[14]) = 1;
+    *(&mut numbers[17]) = 10_000;
     w.set_terms(world::terms_of(numbers));
     w.open_task();
     abort
@@ -227,9 +235,9 @@ fun seat_that_cannot_pay_for_its_silence() {
 #[test, expected_failure(abort_code = terms::EAuditTooWeak)]
 fun juror_that_cannot_pay_for_its_silence() {
     let mut w = world::new();
-    let mut numbers = world::numbers_with(4, 101);
-    *(&mut numbers[5]) = 323;
-    *(&mut numbers[8]) = 303;
+    let mut numbers = world::numbers_with(5, 101);
+    *(&mut numbers[6]) = 323;
+    *(&mut numbers[9]) = 303;
     w.set_terms(world::terms_of(numbers));
     w.open_task();
     abort
@@ -238,9 +246,9 @@ fun juror_that_cannot_pay_for_its_silence() {
 #[test]
 fun stake_of_exactly_ten_fees() {
     let mut w = world::new();
-    let mut numbers = world::numbers_with(4, 100);
-    *(&mut numbers[5]) = 320;
-    *(&mut numbers[8]) = 300;
+    let mut numbers = world::numbers_with(5, 100);
+    *(&mut numbers[6]) = 320;
+    *(&mut numbers[9]) = 300;
     w.set_terms(world::terms_of(numbers));
     w.open_task();
     // Four times (reward 1000 + 2 fees of 10 + two juries of 3 times 100 + 4 tips of 3).

@@ -128,8 +128,22 @@ public fun drawn(count: u64): World {
     self
 }
 
-public fun seated(count: u64): World {
-    let mut self = drawn(count);
+public fun seated(count: u64): World { seated_from(drawn(count), count) }
+
+/// One seated submission of a task whose costs are private.
+public fun seated_secretly(): World {
+    let mut self = new();
+    self.terms = terms_with(2, 0);
+    self.open_task();
+    self.join_many(1);
+    self.pass(WINDOW);
+    self.close_joining();
+    self.commit(0);
+    self.draw();
+    seated_from(self, 1)
+}
+
+fun seated_from(mut self: World, count: u64): World {
     let mut i = 0;
     while (i < count) {
         self.seat(i);
@@ -257,16 +271,16 @@ public fun verifiers(): vector<address> {
 /// In the order of the struct.
 public fun default_numbers(): vector<u64> {
     vector[
-        1, 0, 1_000, 10, 5, 100, 7, 1_000, 20, 50, 4, 3, 2, 2, SEGMENTS, 3, 1_000, 64, 64,
+        1, 0, 1, 1_000, 10, 5, 100, 7, 1_000, 20, 50, 4, 3, 2, 2, SEGMENTS, 3, 1_000, 64, 64,
         WINDOW, WINDOW, WINDOW, WINDOW, WINDOW, WINDOW, WINDOW,
     ]
 }
 
 public fun terms_of(n: vector<u64>): Terms {
     terms::new_terms(
-        n[0] as u8, n[1] as u8, n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11],
-        n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21], n[22], n[23],
-        n[24], n[25],
+        n[0] as u8, n[1] as u8, n[2] as u8, n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10],
+        n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21], n[22],
+        n[23], n[24], n[25], n[26],
     )
 }
 
@@ -713,12 +727,18 @@ public fun open_many(self: &mut World, count: u64) {
 }
 
 public fun open(self: &mut World, i: u64) {
-    if (self.aborted == 0) self.open_costing(i, 14, DIGEST)
-    else self.open_costing(i, 0, vector[])
+    if (self.aborted == 0 && self.terms.is_cost_public()) self.open_costing(i, 14, DIGEST)
+    else self.open_secretly(i, vector[])
 }
 
 public fun open_costing(self: &mut World, i: u64, cost: u64, blinding: vector<u8>) {
-    self.open_as(i, contributor(i), DIGEST, vector[b"one", b"two"], cost, blinding)
+    let envelopes = vector[b"one", b"two"];
+    self.open_as(i, contributor(i), DIGEST, envelopes, option::some(cost), blinding)
+}
+
+public fun open_secretly(self: &mut World, i: u64, blinding: vector<u8>) {
+    let envelopes = vector[b"one", b"two"];
+    self.open_as(i, contributor(i), DIGEST, envelopes, option::none(), blinding)
 }
 
 public fun open_with(
@@ -729,7 +749,7 @@ public fun open_with(
     envelopes: vector<vector<u8>>,
     blinding: vector<u8>,
 ) {
-    self.open_as(i, who, digest, envelopes, 14, blinding)
+    self.open_as(i, who, digest, envelopes, option::some(14), blinding)
 }
 
 fun open_as(
@@ -738,7 +758,7 @@ fun open_as(
     who: address,
     digest: vector<u8>,
     envelopes: vector<vector<u8>>,
-    cost: u64,
+    cost: Option<u64>,
     blinding: vector<u8>,
 ) {
     self.next(who);
