@@ -23,6 +23,7 @@ PROVES = {
     "cost proof": "the contributor knows the final loss it committed to; the chain checks which",
     # With keys.
     "cost function": "the loss of every step is the one that was committed, and can be read",
+    "final cost": "the opened final loss is the one that was committed",
     "opening": "the opened checkpoints are those of the committed trace",
     "update": "the opened update is the committed one, and fits the bits it declares",
     "update opened": "the commitments or encrypted blocks hold exactly the opened update",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from walrusd.checklist import FAILED, PASSED, Checklist
-from walrusd.core.opening import Opening, parse_opening, verify_opening
+from walrusd.core.opening import Opening, parse_opening, verify_opened_cost, verify_opening
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.dataset_rows import verify_row
@@ -16,7 +16,7 @@ from walrusd.crypto.stream import StreamKind, compute_key_check, decrypt_bytes, 
 from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.crypto.vfile_checks import list_checks, open_cost, verify_file_update
 from walrusd.crypto.vfile_header import FileSubject
-from walrusd.errors import BadRequest, DecryptionFailed, PeerFault
+from walrusd.errors import BadRequest, DecryptionFailed, PeerFault, VerificationFailed
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
 
@@ -134,7 +134,7 @@ def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
-    names = ("opening", "update", "update opened", "opened rows")
+    names = ("opening", "update", "update opened", "final cost", "opened rows")
     if given.opening is None or not given.keys:
         why = NO_KEY if given.opening is not None else "give --opening with the sealed opening"
         for name in names:
@@ -164,6 +164,7 @@ def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> O
     load_generators()
     update = np.frombuffer(opening.update, "<i4").astype(np.int32)
     checks.run("update opened", lambda: verify_file_update(file, update, opening.openings))
+    checks.run("final cost", lambda: _verify_final_cost(file, opening))
     _check_opened_rows(given, file, opening, checks)
     return opening
 
@@ -178,6 +179,13 @@ def _verify_trace(file: VerificationFile, opening: Opening) -> None:
         row_root=header.subject.dataset_root,
         row_count=1,
     )
+
+
+def _verify_final_cost(file: VerificationFile, opening: Opening) -> str:
+    if opening.cost is None:
+        raise VerificationFailed("the opening is of a training without an end: it has no cost")
+    verify_opened_cost(opening.cost, file.header.scheme.cost_commitment)
+    return f"a loss of {opening.cost.final / (1 << FIXED_POINT_BITS):.6g}"
 
 
 def _check_opened_rows(
@@ -199,7 +207,8 @@ def _check_opened_rows(
 def _check_cost(
     given: Given, file: VerificationFile, opening: Opening | None, checks: Checklist
 ) -> CostFunction | None:
-    keys = [*given.keys, *([] if opening is None else [opening.cost_key])]
+    opened = None if opening is None else opening.cost
+    keys = [*given.keys, *([] if opened is None else [opened.key])]
     if not keys:
         checks.skip("cost function", NO_KEY)
         return None

@@ -27,11 +27,13 @@ from walrusd.training.state import (
 )
 from walrusd.training.trace import Assignment, SegmentRecord
 from walrusd.training.trainer import Progress, SegmentResult, run_segment
-from walrusd.training.update import compute_update, update_to_bytes
+from walrusd.training.update import (
+    compute_cost,
+    compute_step_cost,
+    compute_update,
+    update_to_bytes,
+)
 from walrusd.training.weights import select_frozen, weights_from_bytes
-
-LOSS_ONE = 1 << 32
-"""Losses are written as integers in units of 2**-32."""
 
 _COMMITTEES = range(1, 17)
 """The sizes that the contract allows."""
@@ -297,17 +299,18 @@ class _Replay:
         raise VerificationFailed("the work done again gives another checkpoint than committed")
 
     def check_losses(self, record: SegmentRecord) -> None:
-        """Compare the replayed losses with those in the cost function.
+        """Compare the replayed losses with those in the cost function, and with the final cost.
 
         Raises:
             VerificationFailed: if they differ.
         """
         assert self._found.cost is not None
-        steps = self._material.plan.segment_range(record.segment)
+        plan, opening = self._material.plan, self._found.opening
+        steps = plan.segment_range(record.segment)
         told = self._found.cost.trajectory[steps.start - 1 : steps.stop - 1].tolist()
-        if told != list(_fixed_losses(record)):
+        if told != [compute_step_cost(step) for step in record.losses]:
             raise VerificationFailed("the cost function tells other losses than the replay gives")
-
-
-def _fixed_losses(record: SegmentRecord) -> Iterator[int]:
-    return (round(sum(step) / len(step) * LOSS_ONE) for step in record.losses)
+        if record.segment == plan.segments and opening is not None and opening.cost is not None:
+            final = compute_cost(loss for step in record.losses for loss in step)
+            if final != opening.cost.final:
+                raise VerificationFailed("the opened final loss is not the one of the replay")

@@ -94,6 +94,12 @@ def drop_state(opening: Opening) -> Opening:
     return replace(opening, states={b: s for b, s in opening.states.items() if b != 1})
 
 
+def lower_cost(opening: Opening) -> Opening:
+    """Tell the committee a lower cost than the committed one."""
+    assert opening.cost is not None
+    return replace(opening, cost=replace(opening.cost, final=opening.cost.final - 1))
+
+
 def swap_leaves(opening: Opening) -> Opening:
     """Give the roots of the trace in another order."""
     first, second, *others = opening.slot_roots

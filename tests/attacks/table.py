@@ -255,6 +255,18 @@ _TABLE = [
         Loss.STAKE,
     ),
     Attack(
+        "other-cost-opened",
+        Culprit.CONTRIBUTOR,
+        "tells its committee a lower final loss than the one that it has committed to, where the "
+        "task keeps costs from the chain",
+        "opener",
+        "a commitment opens to one number: reported, opened again no better, then a jury about "
+        "its availability",
+        "tests/attacks/test_openings.py::test_openings_of_no_use_count_as_none",
+        UNOPENED,
+        Loss.STAKE,
+    ),
+    Attack(
         "broken-path",
         Culprit.CONTRIBUTOR,
         "opens with a Merkle path of a row that leads elsewhere",
@@ -353,6 +365,17 @@ _TABLE = [
         "training backend",
         "a challenge of the cost; a jury replays the last segment",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
+        SLASHED,
+        Loss.STAKE,
+    ),
+    Attack(
+        "forged-public-cost",
+        Culprit.CONTRIBUTOR,
+        "as before, in a task that makes costs public: the contract sees a cost that opens its "
+        "commitment",
+        "training backend",
+        "a challenge of the cost; a jury replays the last segment",
+        "tests/attacks/test_commits.py::test_a_public_cost_is_replayed_too",
         SLASHED,
         Loss.STAKE,
     ),

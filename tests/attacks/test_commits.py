@@ -35,3 +35,19 @@ async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> 
         ):
             (challenge,) = stage.events(ev.ChallengeOpened, submission=stage.submission_of(name))
             assert challenge.kind == kind
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+async def test_a_public_cost_is_replayed_too(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        await stage.add_contributor("honest")
+        await stage.add_contributor("forged-public-cost", training=tr.OtherCost)
+        await stage.open_task(cost="public")
+        await stage.play()
+        await stage.check()
+        told = {event.submission: event.cost for event in stage.events(ev.SubmissionOpened)}
+        honest, forged = (stage.submission_of(n) for n in ("honest", "forged-public-cost"))
+        assert 0 < told[forged] < told[honest]
+        (challenge,) = stage.events(ev.ChallengeOpened, submission=forged)
+        assert challenge.kind == ChallengeKind.COST

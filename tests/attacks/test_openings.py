@@ -19,6 +19,7 @@ async def test_openings_of_no_use_count_as_none(tmp_path: Path) -> None:
         await stage.add_contributor("broken-path", build=co.open_with(co.break_path))
         await stage.add_contributor("missing-state", build=co.open_with(co.drop_state))
         await stage.add_contributor("swapped-leaves", build=co.open_with(co.swap_leaves))
+        await stage.add_contributor("other-cost-opened", build=co.open_with(co.lower_cost))
         await stage.open_task()
         await stage.play()
         await stage.check()

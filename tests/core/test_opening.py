@@ -5,18 +5,27 @@ import pytest
 from walrusd.core.aggregate import parse_aggregate
 from walrusd.core.manifest import parse_task_manifest
 from walrusd.core.opening import (
+    OpenedCost,
     OpenedRow,
     Opening,
     compute_opening_bound,
     parse_opening,
+    verify_opened_cost,
     verify_opening,
     verify_rows_cover,
 )
 from walrusd.core.protocol import compute_trace_root
+from walrusd.crypto import pedersen
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.dataset_rows import RowTree
+from walrusd.crypto.g1 import encode_scalar
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.errors import (
+    CommitmentMismatch,
+    MalformedData,
+    MalformedScalar,
+    VerificationFailed,
+)
 
 DEK = bytes(32)
 TABLE = [bytes([n, n]) for n in range(9)]
@@ -30,7 +39,7 @@ def _opening(indices=(1, 4, 7)) -> Opening:
         states={0: b"a" * 50, 2: b"b" * 50},
         update=bytes(8),
         openings=(bytes(32),),
-        cost_key=bytes(32),
+        cost=OpenedCost(bytes(32), 7, bytes(32)),
         rows=tuple(OpenedRow(TABLE[i], TREE.proof(i)) for i in indices),
     )
 
@@ -67,6 +76,13 @@ def test_an_opening_survives_its_encoding() -> None:
         (4, b"123"),
         (5, [1]),
         (6, "key"),
+        (6, []),
+        (6, [bytes(32), 7]),
+        (6, [bytes(31), 7, bytes(32)]),
+        (6, [bytes(32), 7, bytes(33)]),
+        (6, [bytes(32), -7, bytes(32)]),
+        (6, [bytes(32), True, bytes(32)]),
+        (6, [bytes(32), 1 << 64, bytes(32)]),
         (7, [[0, bytes(32), [], 1 << 40]]),
         (7, [[0, 1 << 40, [], b""]]),
         (7, {}),
@@ -86,6 +102,16 @@ def test_another_document_is_malformed(document) -> None:
         parse_opening(encode_canonical(document))
     with pytest.raises(MalformedData):
         parse_aggregate(encode_canonical(document), root=b"", openings_root=b"")
+
+
+def test_an_opened_cost_is_the_committed_one() -> None:
+    commitment = pedersen.commit(7, 9)
+    verify_opened_cost(OpenedCost(bytes(32), 7, encode_scalar(9)), commitment)
+    for final, blinding in ((8, encode_scalar(9)), (7, encode_scalar(8))):
+        with pytest.raises(CommitmentMismatch):
+            verify_opened_cost(OpenedCost(bytes(32), final, blinding), commitment)
+    with pytest.raises(MalformedScalar):
+        verify_opened_cost(OpenedCost(bytes(32), 7, b"\xff" * 32), commitment)
 
 
 @pytest.mark.parametrize("indices", [(4, 1), (1, 1)])

@@ -13,7 +13,7 @@ from tests.crypto import file_vectors, paillier_vectors
 from tests.crypto.mutation import mutate
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.manifest import PaillierOffer, TaskManifest, parse_task_manifest
-from walrusd.core.opening import OpenedRow, Opening, parse_opening
+from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening
 from walrusd.crypto import pedersen
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.cost import CostFunction, parse_cost_function
@@ -115,7 +115,7 @@ def make_opening() -> Opening:
         states={0: b"state", 1: b"more"},
         update=bytes(12),
         openings=(b"o" * 32,),
-        cost_key=KEY,
+        cost=OpenedCost(KEY, 5, bytes(32)),
         rows=(row,),
     )
 

@@ -51,6 +51,7 @@ def make_terms(places: int, scheme: str = "pedersen") -> dict[str, Any]:
     windows = ("join", "train", "open", "grace", "verify", "jury_commit", "jury_reveal")
     return {
         "scheme": scheme,
+        "cost": "public" if scheme == "pedersen" else "private",
         "reward": "1.5 SUI",
         "stake": "2 SUI",
         "verifier_fee": "0.05 SUI",

@@ -10,7 +10,7 @@ import trio
 
 from tests.adversaries.forger import ForgingTraining
 from tests.adversaries.forgery import forge
-from walrusd.core.opening import OpenedRow, Opening, parse_opening, verify_opening
+from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
 from walrusd.crypto.dataset_rows import RowTree
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.services.committer import cost_function, trace_leaves
@@ -96,7 +96,7 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
         states={0: Path(forged["states"][0]).read_bytes()},
         update=Path(forged["update"]).read_bytes(),
         openings=(bytes(32),),
-        cost_key=bytes(32),
+        cost=OpenedCost(bytes(32), forged["cost"], bytes(32)),
         rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17)),
     )
     verified = verify_opening(

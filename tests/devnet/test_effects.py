@@ -212,7 +212,7 @@ class TestTypes:
                 ("vector<u8>", st.binary()),
                 ("vector<vector<u8>>", st.lists(st.binary())),
                 ("vector<u64>", st.lists(st.integers(0, 2**64 - 1))),
-                ("option<address>", st.none() | addresses()),
+                ("Option<address>", st.none() | addresses()),
             ]
         ),
         st.data(),

@@ -204,7 +204,7 @@ def change_pure(chance: random.Random, kind: str, value: Any) -> Any:
     if kind == "vector<u8>":
         bad = value[:-1] + bytes([value[-1] ^ 1]) if value else b"\0"
         return chance.choice((bad, bad, value[:-1], value + b"\0", b"", bytes(2_049)))
-    if kind.startswith("option<"):
+    if kind.startswith("Option<"):
         is_lost = value is not None and chance.random() < 0.5
         return None if is_lost else change_pure(chance, kind[7:-1], value or 0)
     if kind.startswith("vector<"):

@@ -80,9 +80,13 @@ def literal(kind: str, value: Any) -> str:
         return f'x"{bytes(value).hex()}"'
     if kind.startswith("vector<"):
         return f"vector[{', '.join(literal(kind[7:-1], v) for v in value)}]"
-    if kind.startswith("option<"):
+    if kind.startswith("Option<"):
         inner = kind[7:-1]
-        return f"option::none<{inner}>()" if value is None else f"option::some({literal(inner, value)})"
+        return (
+            f"option::none<{inner}>()"
+            if value is None
+            else f"option::some({literal(inner, value)})"
+        )
     if kind == "address":
         return f"@{value}"
     return str(value).lower() if kind == "bool" else f"{int(value)}{kind}"

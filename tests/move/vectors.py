@@ -110,7 +110,11 @@ def _literal(codec: Codec, value: Any) -> str:
             return _list([_literal(item, v) for v in value])
         case Optional(item=item):
             inner = item.move_type
-            return f"option::some({_literal(item, value)})" if value is not None else f"option::none<{inner}>()"
+            return (
+                f"option::some({_literal(item, value)})"
+                if value is not None
+                else f"option::none<{inner}>()"
+            )
         case StructCodec(cls=cls) if cls is objects.Terms:
             return f"terms::new_terms({fields(value)})"
         case StructCodec(cls=cls) if cls is objects.DatasetRef:

@@ -191,7 +191,19 @@ def _with_another_update(opening):
 
 
 def _with_another_cost_key(opening):
-    return replace(opening, cost_key=bytes(32))
+    return replace(opening, cost=replace(opening.cost, key=bytes(32)))
+
+
+def _with_another_cost(opening):
+    return replace(opening, cost=replace(opening.cost, final=opening.cost.final + 1))
+
+
+def _with_another_blinding(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=bytes(32)))
+
+
+def _with_no_scalar(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=b"\xff" * 32))
 
 
 def _without_an_opening(opening):
@@ -206,6 +218,9 @@ UNUSABLE = [
     _with_another_row,
     _with_another_update,
     _with_another_cost_key,
+    _with_another_cost,
+    _with_another_blinding,
+    _with_no_scalar,
     _without_an_opening,
 ]
 

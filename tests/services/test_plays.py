@@ -16,7 +16,7 @@ from tests.adversaries.forgery import forge
 from tests.services.spec import Play
 from tests.services.world import InlineTraining, make_plan
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind, EndReason, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
 from walrusd.services import committer, opener, schemes
 from walrusd.services.committer import Committer
@@ -121,6 +121,11 @@ class FileSwapper(Committer):
         return {**await super()._prepare(case, trained), "file_digest": "11" * 32}
 
 
+def _other_public_cost(monkeypatch, play) -> None:
+    _other_cost(monkeypatch, play)
+    play.terms.cost_rule = CostRule.PUBLIC
+
+
 def _other_file(_monkeypatch, play) -> None:
     play.contributor.put(FileSwapper(play.contributor.tools, play.contributor.fetcher))
 
@@ -131,6 +136,7 @@ def _other_file(_monkeypatch, play) -> None:
         (_other_update, ChallengeKind.UPDATE),
         pytest.param(_other_rows, ChallengeKind.ROWS, marks=pytest.mark.slow),
         pytest.param(_other_cost, ChallengeKind.COST, marks=pytest.mark.slow),
+        pytest.param(_other_public_cost, ChallengeKind.COST, marks=pytest.mark.slow),
         pytest.param(_other_file, ChallengeKind.FILE, marks=pytest.mark.slow),
     ],
 )

@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from tests.golden.plans import make_mlp
 from walrusd.__main__ import cli
 from walrusd.checklist import PROVES
-from walrusd.core.opening import OpenedRow, Opening
+from walrusd.core.opening import OpenedCost, OpenedRow, Opening
 from walrusd.core.protocol import compute_leaf_zero, compute_slot_tree
 from walrusd.crypto import pedersen, rows
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.dataset_rows import RowTree
+from walrusd.crypto.g1 import encode_scalar
 from walrusd.crypto.merkle import compute_root
 from walrusd.crypto.stream import encrypt_bytes
 from walrusd.crypto.vfile_blocks import PedersenBlock
@@ -36,7 +37,7 @@ from walrusd.training.state import (
 )
 from walrusd.training.trace import Assignment
 from walrusd.training.trainer import SegmentResult, train
-from walrusd.training.update import compute_update, update_to_bytes
+from walrusd.training.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.weights import init_weights, weights_to_bytes
 
 DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
@@ -73,6 +74,7 @@ def make_work(folder):
         subject.ctx(), compute_root(leaves), compute_update_root(update)
     )
     losses = [step for result in results for step in result.record.losses]
+    final = compute_cost(loss for step in results[-1].record.losses for loss in step)
     fixed = [round(sum(step) / len(step) * 2**32) for step in losses]
     file = build_verification_file(
         subject,
@@ -83,8 +85,8 @@ def make_work(folder):
             4096,
             len(commitments),
             rows.compute_scheme_root(commitments),
-            pedersen.commit(5, 9),
-            pedersen.prove_opening(context, 5, 9),
+            pedersen.commit(final, 9),
+            pedersen.prove_opening(context, final, 9),
         ),
         committed=b"".join(commitments),
         cost=CostFunction({"loss": "softmax-cross-entropy"}, np.array(fixed, np.int64)),
@@ -100,7 +102,7 @@ def make_work(folder):
         states={1: states[1], 2: states[2]},
         update=update_to_bytes(update),
         openings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
-        cost_key=COST_KEY,
+        cost=OpenedCost(COST_KEY, final, encode_scalar(9)),
         rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in indices),
     )
     for name, content in {
@@ -116,6 +118,16 @@ def make_work(folder):
         "cost.key": COST_KEY.hex().encode() + b"\n",
         "opening.key": OPENING_KEY,
         "opening.bin": encrypt_bytes(opening.to_bytes(), OPENING_KEY, opening_aad(subject)),
+        "other-cost.bin": encrypt_bytes(
+            replace(opening, cost=replace(opening.cost, final=final - 1)).to_bytes(),
+            OPENING_KEY,
+            opening_aad(subject),
+        ),
+        "no-cost.bin": encrypt_bytes(
+            replace(opening, update=b"", openings=(), cost=None).to_bytes(),
+            OPENING_KEY,
+            opening_aad(subject),
+        ),
         "other-opening.bin": encrypt_bytes(
             replace(opening, update=bytes(len(opening.update))).to_bytes(),
             OPENING_KEY,

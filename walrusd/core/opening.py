@@ -13,6 +13,8 @@ from typing import Any
 from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_trace_root
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.dataset_rows import RowProof, verify_row
+from walrusd.crypto.g1 import decode_scalar
+from walrusd.crypto.pedersen import verify_opening as verify_pedersen_opening
 from walrusd.errors import MalformedData, VerificationFailed
 
 VERSION = 1
@@ -27,6 +29,19 @@ class OpenedRow:
 
 
 @dataclass(frozen=True)
+class OpenedCost:
+    """What opens the cost: the key of the cost section, and the final cost with its blinding.
+
+    ``final`` is the mean loss of the last segment in fixed point. It is here also where the task
+    makes it public, so that a committee's work is the same under both cost rules.
+    """
+
+    key: bytes
+    final: int
+    blinding: bytes
+
+
+@dataclass(frozen=True)
 class Opening:
     """The payload.
 
@@ -34,8 +49,8 @@ class Opening:
     segment that it ends in). ``states`` maps a
     boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``openings``
     open the update's commitments: 32-byte big-endian scalars, one a row, in the Pedersen scheme,
-    the seed of the encryption, alone, in the Paillier scheme. ``cost_key`` opens the cost section.
-    An abort has no update, so these three are empty.
+    the seed of the encryption, alone, in the Paillier scheme. An abort has neither update nor
+    cost: the first two are empty, and ``cost`` is None.
     """
 
     state_roots: tuple[bytes, ...]
@@ -43,7 +58,7 @@ class Opening:
     states: dict[int, bytes]
     update: bytes
     openings: tuple[bytes, ...]
-    cost_key: bytes
+    cost: OpenedCost | None
     rows: tuple[OpenedRow, ...]
 
     def leaves(self) -> list[bytes]:
@@ -56,6 +71,7 @@ class Opening:
 
     def to_bytes(self) -> bytes:
         """Return the canonical encoding."""
+        cost = self.cost
         return encode_canonical(
             {
                 0: VERSION,
@@ -64,7 +80,7 @@ class Opening:
                 3: [[boundary, self.states[boundary]] for boundary in sorted(self.states)],
                 4: self.update,
                 5: list(self.openings),
-                6: self.cost_key,
+                6: [] if cost is None else [cost.key, cost.final, cost.blinding],
                 7: [
                     [row.proof.index, row.proof.salt, list(row.proof.path), row.data]
                     for row in self.rows
@@ -118,14 +134,24 @@ def _hashes(values: Any) -> tuple[bytes, ...]:
     return tuple(values)
 
 
+def _cost(value: Any) -> OpenedCost | None:
+    if _items(value) == []:
+        return None
+    key, final, blinding = value
+    if _index(final) >= 1 << 64:
+        raise ValueError("a final cost has 64 bits")
+    key, blinding = _hashes([key, blinding])
+    return OpenedCost(key, final, blinding)
+
+
 def _from_map(value: Any) -> Opening:
     if not isinstance(value, dict) or set(value) != set(range(8)) or value[0] != VERSION:
         raise ValueError("unknown version or fields")
-    update, openings, cost_key = _bytes(value[4]), _hashes(value[5]), _bytes(value[6])
-    if len(update) % 4 or len(cost_key) not in (0, 32):
-        raise ValueError("the update is not int32, or the cost's key no key")
-    if not bool(update) == bool(openings) == bool(cost_key):
-        raise ValueError("an update comes with its openings and the cost's key")
+    update, openings, cost = _bytes(value[4]), _hashes(value[5]), _cost(value[6])
+    if len(update) % 4:
+        raise ValueError("the update is not int32")
+    if not bool(update) == bool(openings) == (cost is not None):
+        raise ValueError("an update comes with its openings and its cost")
     states = {_index(boundary): _bytes(state) for boundary, state in _items(value[3])}
     if len(states) != len(value[3]) or list(states) != sorted(states):
         raise ValueError("the states are not in ascending order of their boundaries")
@@ -135,7 +161,7 @@ def _from_map(value: Any) -> Opening:
         states=states,
         update=update,
         openings=openings,
-        cost_key=cost_key,
+        cost=cost,
         rows=tuple(
             OpenedRow(_bytes(data), RowProof(_index(index), _hashes([salt])[0], _hashes(path)))
             for index, salt, path, data in _items(value[7])
@@ -162,6 +188,19 @@ def verify_opening(
     for row in opening.rows:
         verify_row(row_root, row_count, row.proof, row.data)
     return VerifiedOpening(opening, tuple(leaves))
+
+
+def verify_opened_cost(cost: OpenedCost, commitment: bytes) -> None:
+    """Check that the final cost is the one of a Pedersen ``commitment``.
+
+    Where costs are public the contract has checked the one on the chain against the same
+    commitment, which binds: the two are equal then.
+
+    Raises:
+        MalformedScalar: if the blinding is none.
+        MalformedPoint, CommitmentMismatch: if the commitment is none, or of something else.
+    """
+    verify_pedersen_opening(commitment, cost.final, decode_scalar(cost.blinding))
 
 
 def verify_rows_cover(opening: Opening, needed: Iterable[int], row_bytes: int) -> None:

@@ -111,6 +111,6 @@ def _pure(move_type: str) -> pb.OpenSignatureBody:
         return pb.OpenSignatureBody(
             type=_BODY.VECTOR, type_parameter_instantiation=[_pure(move_type[7:-1])]
         )
-    if move_type.startswith("option<"):
+    if move_type.startswith("Option<"):
         return _datatype(f"{_STD}::option::Option", _pure(move_type[7:-1]))
     return _datatype(_DATATYPES[move_type])

@@ -75,7 +75,7 @@ class Mode(Enum):
 class PureKind:
     """A primitive, or a vector or option of primitives, by value.
 
-    ``move_type``: ``bool u8 u16 u32 u64 u128 u256 address ID String vector<…> option<…>``. In
+    ``move_type``: ``bool u8 u16 u32 u64 u128 u256 address ID String vector<…> Option<…>``. In
     Python: int, bool, ``0x…`` string (address, ID), str, bytes (``vector<u8>``), list, None.
     """
 
@@ -134,7 +134,7 @@ def vector(item: PureKind) -> PureKind:
 
 def option(item: PureKind) -> PureKind:
     """``Option<item>``."""
-    return PureKind(f"option<{item.move_type}>")
+    return PureKind(f"Option<{item.move_type}>")
 
 
 def value(layout: type[Any]) -> StructKind:

@@ -116,7 +116,7 @@ def _read(move_type: str, reader: bcs.Reader) -> Any:
         return reader.blob()
     if move_type.startswith("vector<"):
         return reader.sequence(lambda r: _read(move_type[7:-1], r))
-    if move_type.startswith("option<"):
+    if move_type.startswith("Option<"):
         return _read(move_type[7:-1], reader) if reader.boolean() else None
     raise MalformedData(f"{move_type} cannot be a pure value")
 
@@ -135,6 +135,6 @@ def encode_pure(move_type: str, value: Any) -> bytes:
         return bcs.write_blob(bytes(value))
     if move_type.startswith("vector<"):
         return bcs.write_sequence([encode_pure(move_type[7:-1], item) for item in value])
-    if move_type.startswith("option<"):
+    if move_type.startswith("Option<"):
         return bcs.write_option(None if value is None else encode_pure(move_type[7:-1], value))
     raise MalformedData(f"{move_type} cannot be a pure value")

@@ -47,7 +47,7 @@ class Api(Protocol):
         ...
 
     async def task_costs(self, task: str) -> Result:
-        """Return ``{"costs": […]}``: the final loss of each submission, and its losses if open."""
+        """Return ``{"costs": […]}``: the final loss of each submission and its losses, if open."""
         ...
 
     async def dataset_add(

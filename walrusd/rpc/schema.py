@@ -100,7 +100,7 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "task.costs",
-        "The final loss of each submission, and the loss of every step where it is open to us",
+        "The final loss of each submission and the loss of every step, where they are open to us",
         (_TASK,),
         {"task": "object id", "costs": "list, one a submission"},
     ),

@@ -12,16 +12,15 @@ import trio
 from walrusd.core.faults import NO_KEY, Charge, Part, looking_at, make_fraud
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
-from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile import VerificationFile
 from walrusd.crypto.vfile_blocks import PaillierBlock
-from walrusd.crypto.vfile_checks import open_cost
 from walrusd.errors import (
     FraudFound,
     MalformedData,
     OpeningUnusable,
     VerificationFailed,
 )
+from walrusd.services.cost_check import check_cost, check_opened_cost
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.findings import Findings
@@ -35,11 +34,6 @@ from walrusd.services.schemes import check_opened_update
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan
 from walrusd.training.state import Tensors
-from walrusd.training.update import (
-    compute_cost,
-    compute_step_cost,
-)
-from walrusd.units import address_bytes
 
 
 class Inspector:
@@ -121,7 +115,7 @@ class Inspector:
             return
         try:
             file = await self.check_file(case)
-            self._check_cost_key(case, verified, file)
+            check_opened_cost(case, verified.opening, file)
             check_openings(verified, file)
             await self.check_update(case, verified)
         except FraudFound:
@@ -153,7 +147,7 @@ class Inspector:
                 await self.check_rows(verified, file)
         if file is not None:
             with findings.collecting():
-                self.check_cost(case, verified, file, replayed.get(case.segment_count))
+                check_cost(case, verified, file, replayed.get(case.segment_count))
 
     async def check_charge(self, case: Case, charge: Charge, key: bytes | None) -> None:
         """Look at one thing that a jury may be asked, from the opening's bytes on.
@@ -184,7 +178,7 @@ class Inspector:
             case ChallengeKind.COST:
                 file = await self._file_as_given(case)
                 found = await self.replay(case, verified, [case.segment_count])
-                self.check_cost(case, verified, file, found[case.segment_count])
+                check_cost(case, verified, file, found[case.segment_count])
             case _:
                 raise ValueError(f"{charge.kind} is no charge of fraud")
 
@@ -284,37 +278,3 @@ class Inspector:
         blindings = [int.from_bytes(blinding, "big") for blinding in opening.openings]
         points = list(file.row_commitments)
         return await run_heavy(find_wrong_row, opening.update, blindings, points, only)
-
-    @staticmethod
-    def _check_cost_key(case: Case, verified: VerifiedOpening, file: VerificationFile) -> None:
-        with looking_at(Part.OPENING):
-            name = address_bytes(case.submission.id)
-            verify_key_check(verified.opening.cost_key, name, file.header.key_check)
-
-    def check_cost(
-        self,
-        case: Case,
-        verified: VerifiedOpening,
-        file: VerificationFile,
-        last: Replayed | None,
-    ) -> None:
-        """Check the cost function, and the cost against a replay of the last segment if there is.
-
-        Raises:
-            FraudFound: if the cost function does not open, or is not what the replay gives.
-            OpeningUnusable: if its key is not the committed one.
-        """
-        self._check_cost_key(case, verified, file)
-        assert case.submission.opening is not None
-        with looking_at(Part.COST):
-            costs = open_cost(file, verified.opening.cost_key).trajectory.tolist()
-            if last is None:
-                return
-            if last.abort is not None:
-                raise VerificationFailed("the last segment cannot be carried out: it has no cost")
-            if compute_cost([loss for step in last.losses for loss in step]) != (
-                case.submission.opening.cost
-            ):
-                raise VerificationFailed("the opened cost is not the mean loss of the last segment")
-            if costs[-len(last.losses) :] != [compute_step_cost(step) for step in last.losses]:
-                raise VerificationFailed("the cost function is not that of the last segment")

@@ -5,8 +5,9 @@ from typing import Any
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import SubmissionState
-from walrusd.core.opening import Opening
+from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.core.opening import OpenedCost, Opening
+from walrusd.crypto.g1 import encode_scalar
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key, derive_opening_key
@@ -65,9 +66,10 @@ class Opener(Service):
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
-        name, cost, blinding = address_bytes(submission.id), item["cost"], b""
-        if submission.abort is None:
-            blinding = derive_cost_blinding(tools.keys, name, cost).to_bytes(32, "big")
+        name, cost, blinding = address_bytes(submission.id), None, b""
+        if case.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None:
+            cost = int(item["cost"])
+            blinding = encode_scalar(derive_cost_blinding(tools.keys, name, cost))
         key = derive_opening_key(tools.keys, name)
         await tools.contract.open(
             case.task.id,
@@ -111,7 +113,7 @@ class Opener(Service):
         dek = await submission_dataset_key(tools, case)
         path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
-        update, openings, cost_key = b"", list[bytes](), b""
+        update, openings, cost = b"", list[bytes](), None
         if submission.abort is None:
             assert submission.commitment is not None
             boundaries.add(plan.segments)
@@ -119,7 +121,7 @@ class Opener(Service):
             scheme = read_task_scheme(case.task, manifest, plan)
             root = submission.commitment.update_root
             openings = await derive_openings(tools, case, scheme, root)
-            cost_key = derive_cost_key(tools.keys, address_bytes(submission.id))
+            cost = make_opened_cost(tools, submission.id, trained["cost"])
         records = trained["segments"]
         return Opening(
             state_roots=(
@@ -133,6 +135,16 @@ class Opener(Service):
             },
             update=update,
             openings=tuple(openings),
-            cost_key=cost_key,
+            cost=cost,
             rows=tuple(rows),
         )
+
+
+def make_opened_cost(tools: Tools, submission: str, final: int) -> OpenedCost:
+    """Return what opens the cost of a submission of ours, whose last segment gave ``final``."""
+    name = address_bytes(submission)
+    return OpenedCost(
+        key=derive_cost_key(tools.keys, name),
+        final=final,
+        blinding=encode_scalar(derive_cost_blinding(tools.keys, name, final)),
+    )

@@ -5,6 +5,7 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import (
     ChallengeKind,
+    CostRule,
     EndReason,
     KeyScope,
     RequestState,
@@ -28,6 +29,7 @@ def show_task(task: ob.Task, address: str) -> dict[str, Any]:
         "phase_ms": task.phase_ms,
         "opened_ms": task.opened_ms,
         "parent": task.parent,
+        "cost_rule": CostRule(terms.cost_rule).name.lower(),
         "reward_mist": terms.reward,
         "stake_mist": terms.stake,
         "verifier_fee_mist": terms.verifier_fee,
@@ -107,6 +109,7 @@ def show_decision(task: ob.Task, decision: Decision, economics: dict[str, Any]) 
         "join": decision.join,
         "reason": decision.reason,
         "dataset": decision.dataset,
+        "cost_rule": CostRule(terms.cost_rule).name.lower(),
         "reward_mist": terms.reward,
         "stake_mist": terms.stake,
         "segment_work": terms.segment_work,

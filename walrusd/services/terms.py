@@ -1,9 +1,9 @@
 """A task's terms from what a publisher wrote: names, amounts, durations, and sane defaults."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from walrusd.chain.layouts.objects import Terms
-from walrusd.core.lifecycle import Scheme, WeightsRule
+from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
 from walrusd.errors import BadRequest, ConfigError
 from walrusd.settings.amounts import parse_amount
 from walrusd.training.plan import Plan
@@ -39,6 +39,8 @@ _WINDOWS = {
 }
 _SCHEMES = {"pedersen": Scheme.PEDERSEN, "paillier": Scheme.PAILLIER}
 _RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}
+_COSTS = {"private": CostRule.PRIVATE, "public": CostRule.PUBLIC}
+_Named = TypeVar("_Named", Scheme, WeightsRule, CostRule)
 
 
 def read_terms(document: Any, plan: Plan) -> Terms:
@@ -53,22 +55,17 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     given = {} if document is None else document
     if not isinstance(given, dict):
         raise BadRequest("terms is an object")
-    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights", "scheme"}
+    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights", "scheme", "cost"}
     unknown = sorted(set(given) - known)
     if unknown:
         raise BadRequest(
             f"terms has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(known))}"
         )
-    rule = given.get("weights", "equal")
-    if not isinstance(rule, str) or rule not in _RULES:
-        raise BadRequest(f"terms.weights is one of {', '.join(_RULES)}")
-    scheme = given.get("scheme", "pedersen")
-    if not isinstance(scheme, str) or scheme not in _SCHEMES:
-        raise BadRequest(f"terms.scheme is one of {', '.join(_SCHEMES)}")
     windows = {f"{name}_ms": _read_window(given, name) for name in _WINDOWS}
     return Terms(
-        scheme=_SCHEMES[scheme],
-        weights_rule=_RULES[rule],
+        scheme=_read_choice(given, "scheme", _SCHEMES),
+        weights_rule=_read_choice(given, "weights", _RULES),
+        cost_rule=_read_choice(given, "cost", _COSTS),
         **{name: _read_amount(given, name) for name in _AMOUNTS},
         **{name: _read_number(given, name) for name in _NUMBERS},
         segments=plan.segments,
@@ -76,6 +73,14 @@ def read_terms(document: Any, plan: Plan) -> Terms:
         segment_work=plan.segment_work(),
         **windows,
     )
+
+
+def _read_choice(given: dict[str, Any], name: str, choices: dict[str, _Named]) -> _Named:
+    """Return what a name stands for; the first of ``choices`` is the default."""
+    chosen = given.get(name, next(iter(choices)))
+    if not isinstance(chosen, str) or chosen not in choices:
+        raise BadRequest(f"terms.{name} is one of {', '.join(choices)}")
+    return choices[chosen]
 
 
 def _read_amount(given: dict[str, Any], name: str) -> int:
