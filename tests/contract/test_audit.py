@@ -7,7 +7,7 @@ from walrusd.core.lifecycle import ChallengeOutcome, DisputePhase, EndReason, Su
 from walrusd.core.protocol import compute_challenge_id
 from walrusd.units import address_bytes
 
-from .market import CONTRIBUTORS, NOBODY_ID, SUI, TERMS, TIP, Bazaar, terms_with
+from .market import CONTRIBUTORS, FAULT, NOBODY_ID, SUI, TERMS, TIP, Bazaar, terms_with
 from .work import Replay
 from .world import aborts, address, digest
 
@@ -244,3 +244,69 @@ def test_the_lot_falls_as_often_as_the_terms_say(bps, least, most):
     lots = [m.lot(submission, digest("beacon", n)) for n in range(40)]
     assert least <= sum(lot.is_selected for lot in lots) <= most
     assert {lot.place for lot in lots} == set(range(6))
+
+
+def check_withheld(m, submission, jurors):
+    """Rejected as if it had never been opened; who looked is paid, and no seat is blamed."""
+    assert (submission.state, submission.reason) == (
+        SubmissionState.REJECTED,
+        EndReason.NEVER_OPENED,
+    )
+    stakes = [m.pool.seats[seat.pool_index].stake for seat in submission.committee]
+    assert stakes == [2 * SUI] * 3
+    assert paid(submission) == {
+        address("crank"): 2 * TIP,
+        **{seat.verifier: TERMS.verifier_fee for seat in submission.committee},
+        **dict.fromkeys(jurors, TERMS.juror_fee),
+    }
+    fees = 3 * TERMS.verifier_fee + len(jurors) * TERMS.juror_fee
+    assert m.burned == m.last(events.SubmissionEnded).burned == TERMS.stake - fees
+
+
+@pytest.mark.parametrize("forged", [(), set(range(1, 7)), dict.fromkeys(range(1, 7), FAULT)])
+def test_an_audit_that_is_kept_from_its_jury_costs_the_contributor_alone(forged):
+    # The last forger commits to the very leaf that the jury's word would rebuild.
+    m, submission = audited(forged=forged)
+    m.audit(submission)
+    m.convene(submission)
+    jurors = [juror.verifier for juror in submission.dispute.jurors]
+    m.vote(submission, [FAULT] * 3 + [m.works[submission.id].honest[submission.dispute.index]] * 2)
+    m.resolve(submission)
+    assert m.last(events.ChallengeResolved).outcome == ChallengeOutcome.CONFIRMED
+    check_withheld(m, submission, jurors[:3])
+
+
+def test_two_jurors_who_cannot_read_do_not_outvote_three_who_can():
+    m, submission = audited(forged=set(range(1, 7)))
+    m.audit(submission)
+    m.convene(submission)
+    truth = m.works[submission.id].honest[submission.dispute.index]
+    m.vote(submission, [FAULT] * 2 + [truth] * 3)
+    jurors = [juror.verifier for juror in submission.dispute.jurors]
+    m.resolve(submission)
+    assert submission.reason == EndReason.AUDIT_CONFIRMED
+    assert not set(jurors[:2]) & set(paid(submission))
+
+
+def test_only_the_whole_word_says_that_an_audit_is_withheld():
+    m, submission = audited()
+    m.audit(submission)
+    m.judge(submission, Replay(FAULT.chain, digest("a state")))
+    assert submission.reason == EndReason.AUDIT_CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("forged", "outcome"),
+    [({3: FAULT}, ChallengeOutcome.REFUTED), ({3}, ChallengeOutcome.CONFIRMED)],
+)
+def test_to_a_jury_that_an_accuser_brought_the_word_is_a_value_like_any_other(forged, outcome):
+    m = Bazaar()
+    (submission,) = m.opened(1, forged=forged)
+    m.attest_all(submission)
+    m.challenge(submission, 3)
+    truth = m.works[submission.id].honest[3]
+    m.judge(submission, FAULT, accuser_value=truth)
+    assert m.last(events.ChallengeResolved).outcome == outcome
+    if outcome == ChallengeOutcome.CONFIRMED:
+        assert submission.reason == EndReason.CHALLENGE_CONFIRMED
+        assert sum(seat.stake for seat in m.pool.seats) < 2 * SUI * len(m.pool.seats)

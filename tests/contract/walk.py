@@ -15,7 +15,7 @@ from walrusd.core.lifecycle import (
 )
 from walrusd.devnet.move_env import MoveAbort
 
-from .market import CONTRIBUTORS, FAULT, SOUND, Bazaar, terms_with
+from .market import CONTRIBUTORS, FAULT, NOBODY_ID, SOUND, Bazaar, terms_with
 from .work import Replay
 from .world import address, digest
 
@@ -75,6 +75,7 @@ class Walk:
     def value(self, submission, dispute, n):
         """Return the truth for n = 0, 1, 2, the claimed value for 3, a lie above.
 
+        About some audits the truth is that the opening is kept from it.
         About anything but a segment there is no truth here: who knows says what another would not.
         """
         work = self.m.works[submission.id]
@@ -82,7 +83,8 @@ class Walk:
             usual, other = (FAULT, SOUND) if dispute.index % 2 else (SOUND, FAULT)
             return usual if n < 3 else (other if n == 3 else LIES[n % len(LIES)])
         if n < 3:
-            return work.honest[dispute.index]
+            is_withheld = dispute.accuser == NOBODY_ID and dispute.challenge[0] % 3 == 0
+            return FAULT if is_withheld else work.honest[dispute.index]
         return work.claimed[dispute.index] if n == 3 else LIES[n % len(LIES)]
 
     # Operations.
@@ -101,7 +103,7 @@ class Walk:
         if submission is None:
             return
         before = self.m.works.get(submission.id)
-        forged = () if n % 3 else (range(1, 5) if n // 3 % 3 == 0 else {1 + n % 4})
+        forged = () if n % 3 else (range(1, 5) if n // 3 % 3 == 0 else {1 + n % 4: FAULT})
         sender = "crank" if n % 11 == 10 else None
         if n % 5 == 4:
             segment = 1 + n // 5 % 4

@@ -41,9 +41,16 @@ class Replay:
     state_root: bytes
 
 
+def _forge(segment, forged):
+    if isinstance(forged, dict):
+        return forged[segment]
+    return Replay(digest("forged", segment), digest("forged state", segment))
+
+
 class Work:
     """One trace. The segments in ``forged`` claim a state that no replay reaches.
 
+    As a mapping it says what each of them claims.
     With ``abort`` the plan cannot be carried out beyond that segment, which has no state.
     """
 
@@ -53,8 +60,7 @@ class Work:
         if abort is not None:
             self.honest[abort].state_root = bytes(32)
         self.claimed = {
-            i: Replay(digest("forged", i), digest("forged state", i)) if i in forged else replay
-            for i, replay in self.honest.items()
+            i: _forge(i, forged) if i in forged else replay for i, replay in self.honest.items()
         }
         leaves = [compute_leaf_zero(task.state_root_0)]
         self.slots = {}

@@ -276,7 +276,8 @@ class History(walk.Walk):
         works = dict(self.m.works)
         segment = 1 + self.chance.randrange(self.m.task.terms.segments)
         sender = "crank" if n % 11 == 10 else None
-        how = {"forged": {segment} if self.chance.random() < 0.4 else (), "sender": sender}
+        forged = self.chance.choice(({segment}, {segment: FAULT}))
+        how = {"forged": forged if self.chance.random() < 0.4 else (), "sender": sender}
         if self.chance.random() < 0.2:
             self.attempt(self.m.commit_abort, submission, segment, **how)
         else:

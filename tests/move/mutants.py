@@ -101,6 +101,30 @@ MUTANTS = (
     Mutant("sound is a fault", "verdict", "return value == FAULT", "return value != FAULT"),
     Mutant("audits wait for an accuser", "dispute", "is_audit(dispute) or ", ""),
     Mutant("audits are challenges", "verdict", "if is_audit(dispute):", "if False:"),
+    Mutant(
+        "withheld audits cost the seats",
+        "payment",
+        "if dispute.kind != ChallengeKind.SEGMENT or is_withheld(dispute, value):",
+        "if dispute.kind != ChallengeKind.SEGMENT:",
+    ),
+    Mutant(
+        "withheld audits are forgeries",
+        "verdict",
+        "dispute.kind == ChallengeKind.UNAVAILABLE or is_withheld(dispute, value):",
+        "dispute.kind == ChallengeKind.UNAVAILABLE:",
+    ),
+    Mutant(
+        "a leaf answers for what is withheld",
+        "verdict",
+        "    if is_withheld(dispute, value):\n        return True",
+        "    if False:\n        return True",
+    ),
+    Mutant(
+        "accusers withhold",
+        "dispute",
+        "return is_audit(dispute) and value == FAULT",
+        "return value == FAULT",
+    ),
     Mutant("verdicts spare no audit", "audit", " not in submission.judged", " != 0"),
     # order and counters
     Mutant(

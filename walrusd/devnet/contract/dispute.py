@@ -15,7 +15,8 @@ from walrusd.units import address_bytes
 class Revealed(NamedTuple):
     """What one replay of a segment gives: the work chain and the state root, 32 bytes each.
 
-    A jury about anything else says ``FAULT``, or something else.
+    A jury about anything else says ``FAULT``, or something else; so does the jury of an audit that
+    the opening is kept from.
     """
 
     chain: bytes
@@ -23,7 +24,7 @@ class Revealed(NamedTuple):
 
 
 FAULT = Revealed(VERDICT_FAULT, bytes(DIGEST))
-"""What a majority must say to confirm a claim about anything but a segment."""
+"""What a majority must say to confirm a claim about anything but a segment, or a withheld audit."""
 
 
 def open_dispute(
@@ -76,6 +77,11 @@ def open_dispute(
 def is_audit(dispute: Dispute) -> bool:
     """Return whether the lot, and no accuser, brought the case."""
     return dispute.accuser == NOBODY
+
+
+def is_withheld(dispute: Dispute, value: Revealed) -> bool:
+    """Return whether a majority for ``value`` says that the opening is kept from an audit."""
+    return is_audit(dispute) and value == FAULT
 
 
 def compute_majority(dispute: Dispute) -> Revealed | None:

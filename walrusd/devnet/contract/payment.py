@@ -5,7 +5,13 @@ from walrusd.core.lifecycle import ChallengeKind, EndReason, SeatStatus
 from walrusd.devnet.contract.constants import BPS
 from walrusd.devnet.contract.credit import burn
 from walrusd.devnet.contract.dealt import compute_segments
-from walrusd.devnet.contract.dispute import accuser_holds_value, compute_majority, holds_value
+from walrusd.devnet.contract.dispute import (
+    Revealed,
+    accuser_holds_value,
+    compute_majority,
+    holds_value,
+    is_withheld,
+)
 from walrusd.devnet.contract.holdings import (
     pay_from_bond,
     pay_from_escrow,
@@ -86,7 +92,7 @@ def _pay_confirmed(
     assert dispute is not None, "a confirmed challenge has a dispute"
     value = compute_majority(dispute)
     assert value is not None, "a confirmed challenge has a majority"
-    guilty = _find_guilty(task, submission, dispute)
+    guilty = _find_guilty(task, submission, dispute, value)
     taken = [
         penalize(ctx, pool, submission.committee[at].pool_index, terms.verifier_stake)
         for at in guilty
@@ -106,9 +112,14 @@ def _pay_confirmed(
     return 0
 
 
-def _find_guilty(task: Task, submission: Submission, dispute: Dispute) -> list[int]:
-    """Return the seats that attested the segment of a confirmed challenge, at whichever place."""
-    if dispute.kind != ChallengeKind.SEGMENT:
+def _find_guilty(
+    task: Task, submission: Submission, dispute: Dispute, value: Revealed
+) -> list[int]:
+    """Return the seats that attested the segment of a confirmed challenge, at whichever place.
+
+    That an opening is kept from an audit does not show that any of them lied.
+    """
+    if dispute.kind != ChallengeKind.SEGMENT or is_withheld(dispute, value):
         return []
     segments, per_seat = compute_segments(task, submission), task.terms.segments_per_seat
     return [

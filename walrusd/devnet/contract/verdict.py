@@ -27,6 +27,7 @@ from walrusd.devnet.contract.dispute import (
     have_all_revealed,
     holds_value,
     is_audit,
+    is_withheld,
 )
 from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.functions import Module, require
@@ -83,7 +84,7 @@ def resolve(
         _refute(ctx, submission, dispute, terms, value, now)
     else:
         _emit_outcome(ctx, submission, dispute, ChallengeOutcome.CONFIRMED, now)
-        reason = _decide_reason(dispute)
+        reason = _decide_reason(dispute, value)
         end(ctx, market, task, pool, submission, SubmissionState.REJECTED, reason, now)
 
 
@@ -109,15 +110,17 @@ def _emit_outcome(
 def _confirms(task: Task, submission: Submission, dispute: Dispute, value: Revealed) -> bool:
     if dispute.kind != ChallengeKind.SEGMENT:
         return value == FAULT
+    if is_withheld(dispute, value):
+        return True  # whatever leaf it rebuilds: a forger chooses the committed one
     slots = compute_slot_tree(submission.ctx, dispute.index, task.terms.committee, value.chain)
     return compute_leaf(dispute.index, value.state_root, slots.root) != dispute.leaf
 
 
-def _decide_reason(dispute: Dispute) -> EndReason:
+def _decide_reason(dispute: Dispute, value: Revealed) -> EndReason:
+    if dispute.kind == ChallengeKind.UNAVAILABLE or is_withheld(dispute, value):
+        return EndReason.NEVER_OPENED
     if is_audit(dispute):
         return EndReason.AUDIT_CONFIRMED
-    if dispute.kind == ChallengeKind.UNAVAILABLE:
-        return EndReason.NEVER_OPENED
     return EndReason.CHALLENGE_CONFIRMED
 
 

@@ -19,6 +19,11 @@ const UNAVAILABLE: u8 = 6;
 
 const NOBODY: address = @0x0;
 
+/// What a juror reveals, as chain and state root, to say that a claim other than about a segment
+/// holds, and that the opening of an audit is kept from it. Sound work is a chain of zeros.
+const FAULT: vector<u8> = x"0100000000000000000000000000000000000000000000000000000000000000";
+const NO_STATE: vector<u8> = x"0000000000000000000000000000000000000000000000000000000000000000";
+
 // === Structs ===
 
 /// A juror's seat, its commitment, and its revealed value (empty until then).
@@ -248,6 +253,17 @@ public(package) fun is_about_availability(self: &Dispute): bool { self.kind == U
 
 /// Whether nobody accused: the lot of the audit fell on a segment.
 public(package) fun is_audit(self: &Dispute): bool { self.accuser == NOBODY }
+
+/// Whether a juror revealed the word for a fault.
+public(package) fun says_fault(self: &Dispute, juror: u64): bool {
+    self.juror_chain(juror) == FAULT && self.juror_state_root(juror) == NO_STATE
+}
+
+/// Whether the majority found that the opening is kept from an audit. An accuser holds the key and
+/// passes it on, so a jury that an accuser brought has no such word.
+public(package) fun is_withheld(self: &Dispute, majority: u64): bool {
+    self.is_audit() && self.says_fault(majority)
+}
 
 public(package) fun waiting(): u8 { WAITING }
 

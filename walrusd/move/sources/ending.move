@@ -81,12 +81,12 @@ public(package) fun reject_confirmed(
     now: u64,
     ctx: &mut TxContext,
 ) {
-    penalty::burn_false_seats(task, pool, submission, ctx);
+    penalty::burn_false_seats(task, pool, submission, majority, ctx);
     let whole = submission.stake();
     let verifier_fee = task.terms().verifier_fee();
     let mut seat = 0;
     while (seat < submission.seat_count()) {
-        if (!penalty::is_false(task, submission, seat)) {
+        if (!penalty::is_false(task, submission, seat, majority)) {
             let verifier = submission.seat_verifier(seat);
             submission.pay_from_stake(verifier, verifier_fee);
         };
@@ -102,7 +102,7 @@ public(package) fun reject_confirmed(
         juror = juror + 1;
     };
     let dispute = submission.dispute();
-    let (accuser, reason) = (dispute.accuser(), reason_of(dispute));
+    let (accuser, reason) = (dispute.accuser(), reason_of(dispute, majority));
     // A verifier that cannot read an opening claims what it must; nobody is behind an audit.
     if (reason == CHALLENGE_CONFIRMED && dispute.accuser_agrees(majority)) {
         let share = math::share_of(whole, market.accuser_share_bps());
@@ -221,9 +221,9 @@ fun return_stake(submission: &mut Submission): u64 {
     amount
 }
 
-fun reason_of(dispute: &Dispute): u8 {
-    if (dispute.is_audit()) AUDIT_CONFIRMED
-    else if (dispute.is_about_availability()) NEVER_OPENED
+fun reason_of(dispute: &Dispute, majority: u64): u8 {
+    if (dispute.is_about_availability() || dispute.is_withheld(majority)) NEVER_OPENED
+    else if (dispute.is_audit()) AUDIT_CONFIRMED
     else CHALLENGE_CONFIRMED
 }
 

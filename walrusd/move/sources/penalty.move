@@ -33,17 +33,19 @@ public(package) fun burn_silent_seats(
     credit::burn(burned, ctx);
 }
 
-/// Burns the verifier's stake of every seat that attested a segment which a jury found forged.
+/// Burns the verifier's stake of every seat that attested a segment which a jury found forged;
+/// `majority` is a juror that revealed what decides.
 public(package) fun burn_false_seats(
     task: &Task,
     pool: &mut VerifierPool,
     submission: &Submission,
+    majority: u64,
     ctx: &mut TxContext,
 ) {
     let mut burned = balance::zero();
     let mut seat = 0;
     while (seat < submission.seat_count()) {
-        if (is_false(task, submission, seat)) {
+        if (is_false(task, submission, seat, majority)) {
             let index = submission.seat_pool_index(seat);
             burned.join(pool.penalize(index, task.terms().verifier_stake()));
         };
@@ -71,8 +73,16 @@ public(package) fun burn_silent_jurors(
     credit::burn(burned, ctx);
 }
 
-/// Whether a seat attested the segment under dispute. Of anything else no seat gives its word.
-public(package) fun is_false(task: &Task, submission: &Submission, seat: u64): bool {
+/// Whether a seat attested the segment that the majority found forged. Of anything else no seat
+/// gives its word, and an opening that is kept from a jury does not show that anybody lied.
+public(package) fun is_false(
+    task: &Task,
+    submission: &Submission,
+    seat: u64,
+    majority: u64,
+): bool {
     let dispute = submission.dispute();
-    dispute.is_about_segment() && trace::has_attested(task, submission, seat, dispute.place())
+    dispute.is_about_segment()
+        && !dispute.is_withheld(majority)
+        && trace::has_attested(task, submission, seat, dispute.place())
 }

@@ -1,5 +1,6 @@
 /// What follows from a jury's count. For a segment the contract itself rebuilds the leaf from the
-/// majority's value and compares it with the committed one; of anything else the value is a word.
+/// majority's value and compares it with the committed one; of anything else, and of an audit that
+/// is kept from its jury, the value is a word.
 module walrusd::verdict;
 
 use walrusd::{
@@ -21,11 +22,6 @@ const CONFIRMED: u8 = 1;
 const REFUTED: u8 = 2;
 const REDRAWN: u8 = 3;
 const UNDECIDED: u8 = 4;
-
-/// What a juror reveals, as chain and state root, to say that a claim other than about a segment
-/// holds. Sound work is a chain of zeros.
-const FAULT: vector<u8> = x"0100000000000000000000000000000000000000000000000000000000000000";
-const NO_STATE: vector<u8> = x"0000000000000000000000000000000000000000000000000000000000000000";
 
 // === Package Functions ===
 
@@ -75,8 +71,10 @@ fun unpin_jury(pool: &mut VerifierPool, dispute: &Dispute) {
 
 fun is_work_sound(task: &Task, submission: &Submission, majority: u64): bool {
     let dispute = submission.dispute();
+    if (!dispute.is_about_segment()) return !dispute.says_fault(majority);
+    // Asked first: a forger could commit to the very leaf that the word rebuilds.
+    if (dispute.is_withheld(majority)) return false;
     let (chain, state_root) = (dispute.juror_chain(majority), dispute.juror_state_root(majority));
-    if (!dispute.is_about_segment()) return chain != FAULT || state_root != NO_STATE;
     let (segment, committee) = (dispute.index(), task.terms().committee());
     let slot_root = protocol::compute_slot_root(submission.ctx(), segment, committee, chain);
     protocol::compute_leaf(segment, state_root, slot_root) == dispute.leaf()

@@ -57,6 +57,8 @@ public struct World {
     submissions: vector<ID>,
     /// The segment that contributors forge; 0 for none.
     forged: u64,
+    /// Whether the word for a fault rebuilds the forged leaf.
+    poses: bool,
     /// The segment in which contributors say that the plan ends; 0 for none.
     aborted: u64,
     /// The dataset request of the last `grant`.
@@ -82,6 +84,7 @@ public fun new(): World {
         terms: default_terms(),
         submissions: vector[],
         forged: 0,
+        poses: false,
         aborted: 0,
         request: option::none(),
     };
@@ -165,6 +168,13 @@ public fun opened_with(terms: Terms): World { opened_from(new(), terms, 0) }
 public fun opened_forgery(): World { opened_forgery_with(default_terms()) }
 
 public fun opened_forgery_with(terms: Terms): World { opened_from(new(), terms, 3) }
+
+/// The same, but the forged leaf is the one that the word for a fault rebuilds.
+public fun opened_posing(): World {
+    let mut self = new();
+    self.set_posing();
+    opened_from(self, default_terms(), 3)
+}
 
 fun opened_from(mut self: World, terms: Terms, forged: u64): World {
     self.terms = terms;
@@ -300,6 +310,8 @@ public fun clock(self: &World): &Clock { &self.clock }
 public fun set_terms(self: &mut World, terms: Terms) { self.terms = terms }
 public fun set_aborted(self: &mut World, segment: u64) { self.aborted = segment }
 public fun set_forged(self: &mut World, segment: u64) { self.forged = segment }
+/// The forged segment is such that the word for a fault rebuilds its leaf.
+public fun set_posing(self: &mut World) { self.poses = true }
 fun segments(self: &World): u64 {
     if (self.aborted == 0) self.terms.segments() else self.aborted
 }
@@ -1033,11 +1045,12 @@ public fun add_verdicts(self: &mut World, i: u64, count: u64) {
 }
 
 /// What an honest juror finds beside the chain.
-fun case_root(self: &mut World, i: u64): vector<u8> {
+fun case_root(self: &mut World, i: u64, chain: vector<u8>): vector<u8> {
     self.next(CRANK);
     let submission = self.submission(i);
     let dispute = submission.dispute();
-    let root = if (dispute.is_about_segment()) self.state_of(dispute.index()) else ZEROS;
+    let is_replay = dispute.is_about_segment() && chain != FAULT;
+    let root = if (is_replay) self.state_of(dispute.index()) else ZEROS;
     ts::return_shared(submission);
     root
 }
@@ -1114,8 +1127,19 @@ public fun jury_commit_all(self: &mut World, i: u64) {
 
 /// Commits to a work chain, with the honest state root.
 public fun jury_commit(self: &mut World, i: u64, juror: u64, chain: vector<u8>) {
+    let state_root = self.case_root(i, chain);
+    self.jury_commit_stating(i, juror, chain, state_root)
+}
+
+/// Commits to a work chain and to whichever state root.
+public fun jury_commit_stating(
+    self: &mut World,
+    i: u64,
+    juror: u64,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+) {
     let who = self.juror(i, juror);
-    let state_root = self.case_root(i);
     self.next(who);
     let submission = self.submission(i);
     let challenge = submission.dispute().challenge();
@@ -1161,7 +1185,30 @@ public fun jury_reveal_as(
     chain: vector<u8>,
     salt: vector<u8>,
 ) {
-    let state_root = self.case_root(i);
+    let state_root = self.case_root(i, chain);
+    self.jury_reveal_with(i, who, juror, chain, state_root, salt)
+}
+
+public fun jury_reveal_stating(
+    self: &mut World,
+    i: u64,
+    juror: u64,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+) {
+    let who = self.juror(i, juror);
+    self.jury_reveal_with(i, who, juror, chain, state_root, SALT)
+}
+
+fun jury_reveal_with(
+    self: &mut World,
+    i: u64,
+    who: address,
+    juror: u64,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+    salt: vector<u8>,
+) {
     self.next(who);
     let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
     let cap = self.cap_of(who);
@@ -1177,7 +1224,7 @@ public fun jury_reveal_as(
 public fun accuser_reveal(self: &mut World, i: u64) { self.accuser_reveal_as(i, ACCUSER, chain(3)) }
 
 public fun accuser_reveal_as(self: &mut World, i: u64, who: address, chain: vector<u8>) {
-    let state_root = self.case_root(i);
+    let state_root = self.case_root(i, chain);
     self.next(who);
     let (market, task, mut submission) = (self.market(), self.task(), self.submission(i));
     let ctx = self.scenario.ctx();
@@ -1284,12 +1331,15 @@ public fun chain(segment: u64): vector<u8> { sha2_256(bcs::to_bytes(&segment)) }
 public fun state_root(segment: u64): vector<u8> { sha2_256(bcs::to_bytes(&(segment + 1_000))) }
 
 fun chain_of(self: &World, segment: u64): vector<u8> {
-    if (segment == self.forged) sha2_256(b"forged") else chain(segment)
+    if (segment != self.forged) chain(segment)
+    else if (self.poses) FAULT
+    else sha2_256(b"forged")
 }
 
 /// The last leaf of a trace whose replay ends early has no state.
 fun state_of(self: &World, segment: u64): vector<u8> {
-    if (segment == self.aborted) ZEROS else state_root(segment)
+    let is_posing = self.poses && segment == self.forged;
+    if (segment == self.aborted || is_posing) ZEROS else state_root(segment)
 }
 
 /// What submission `i` is bound to; known once joining has closed.
