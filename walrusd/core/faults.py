@@ -190,3 +190,12 @@ def may_complain(
     if error.fields.get("cause") != NO_KEY or not others_know:
         return True
     return waited_ms >= 5 * window_ms // 8
+
+
+def may_find_withheld(kind: ChallengeKind, *, has_accuser: bool) -> bool:
+    """Say whether a jury may find that the opening cannot be had, which is a fault then.
+
+    If it is asked just that; and in an audit, whose jurors only the contributor and its committee
+    could give the key: a ring that forged would keep it from them. An accuser holds it.
+    """
+    return kind == ChallengeKind.UNAVAILABLE or (kind == ChallengeKind.SEGMENT and not has_accuser)

@@ -6,30 +6,13 @@ whatever reason, abstains: it commits to a value that nobody else can have, whic
 nor acquits.
 """
 
-from contextlib import suppress
-
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.faults import Charge, charge_of
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.protocol import (
-    VERDICT_FAULT,
-    VERDICT_SOUND,
-    compute_challenge_id,
-    compute_jury_commitment,
-)
-from walrusd.errors import (
-    FraudFound,
-    MalformedData,
-    OpeningUnusable,
-    PartAbsent,
-    VerificationFailed,
-)
-from walrusd.services.accuser import make_verdict
-from walrusd.services.derive import derive_abstention, derive_jury_salt
+from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
+from walrusd.services.derive import derive_jury_salt
 from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import check_seat_key, find_opening_key, reseal_to
-from walrusd.services.inspector import Inspector
+from walrusd.services.judge import Judge, charge_of_dispute, may_be_withheld
 from walrusd.services.replayer import Replayed, sweep_replays
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -52,11 +35,6 @@ def compute_wait_ms(window_ms: int) -> int:
     return min(3 * window_ms // 4, window_ms - 2 * compute_reserve_ms(window_ms))
 
 
-def charge_of_dispute(dispute: ob.Dispute) -> Charge:
-    """Return what a jury is asked."""
-    return Charge(ChallengeKind(dispute.kind), dispute.index)
-
-
 class Juror(Service):
     """Serves jury seats, and reveals as the accuser."""
 
@@ -64,8 +42,7 @@ class Juror(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._fetcher = fetcher
-        self._inspector = Inspector(tools, fetcher, self.name)
+        self._judge = Judge(tools, fetcher, self.name)
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
@@ -121,7 +98,7 @@ class Juror(Service):
         if not juror.commitment and dispute.phase == DisputePhase.COMMITTING:
             await self.undertake(subject, commit, part=f":commit{part}")
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
-            if dispute.kind == ChallengeKind.UNAVAILABLE and waited >= compute_wait_ms(window):
+            if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
                 # Apart from the tries so far, whose next one may come too late.
                 await self.undertake(subject, miss, part=f":miss{part}")
             if waited >= window - compute_reserve_ms(window):
@@ -133,65 +110,55 @@ class Juror(Service):
         return self.tools.clock.now_ms() - dispute.phase_ms
 
     async def _commit(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._saved(dispute.challenge, dispute.index)
+        value = self._judge.saved(dispute.challenge, dispute.index)
         if value is None:
-            value = await self._judge(case, dispute)
+            value = await self._judge.find(case, dispute)
             if value is None:
                 return  # nobody has sealed it to us yet; the bell rings when somebody does
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        """Look for the opening a last time, and say that it is not available if so it is.
-
-        Raises:
-            PartAbsent: if other blobs cannot be read either: that is our network.
-            SeatKeyLost: if we could not have opened any envelope.
-        """
-        value = self._saved(dispute.challenge, dispute.index)
+        """Look for the opening a last time, and say that it is not available if so it is."""
+        value = self._judge.saved(dispute.challenge, dispute.index)
         if value is None:
-            check_seat_key(self.tools, dispute.jurors[number].key)
-            fault = make_verdict(dispute.index, VERDICT_FAULT)
-            try:
-                value = await self._judge(case, dispute) or fault
-            except OpeningUnusable:
-                value = fault
-            except PartAbsent:
-                if not await self._fetcher.can_read(case.task):
-                    raise
-                value = fault
+            key = dispute.jurors[number].key
+            value = await self._judge.look_once_more(case, dispute, key)
+            if value is None:
+                return  # it can be replayed, so that is what decides
         await self._say(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._saved(dispute.challenge, dispute.index)
+        value = self._judge.saved(dispute.challenge, dispute.index)
         if value is not None:
             await self._say(case, dispute, number, value)
             return
-        chain, root = derive_abstention(self.tools.keys, dispute.challenge)
         await self._send_commitment(
             case,
             dispute,
             number,
-            Replayed(dispute.index, chain, root, ()),
+            self._judge.abstention(dispute),
             "abstained: it could not be told in time, and silence costs stake",
         )
 
     async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
         # Meanwhile we may have abstained; what is said is said.
-        value = self._saved(dispute.challenge, dispute.index) or value
+        value = self._judge.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"looked at {charge} as a juror"
         if charge.kind == ChallengeKind.SEGMENT:
             reason = f"replayed segment {charge.index} as a juror"
+            if value.chain == VERDICT_FAULT:
+                reason = f"the opening was kept from the audit of segment {charge.index}"
         await self._send_commitment(case, dispute, number, value, reason)
 
     async def _send_commitment(
         self, case: Case, dispute: ob.Dispute, number: int, value: Replayed, reason: str
     ) -> None:
         tools, challenge = self.tools, dispute.challenge
-        commitment = self._compute_commitment(challenge, value)
+        commitment = self._judge.compute_commitment(challenge, value)
         with tools.database.transaction():
             begun = tools.protection.begin(f"jury:{challenge.hex()}", commitment)
-            tools.work.put("jury", challenge.hex(), value.to_json())
+            self._judge.save(challenge, value)
             if begun is Begun.FRESH:
                 tools.journal.record(
                     case.submission.id,
@@ -209,7 +176,7 @@ class Juror(Service):
         )
 
     async def _reveal(self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror) -> None:
-        value = await self._recall(case, dispute, dispute.challenge, juror.commitment)
+        value = await self._judge.recall(case, dispute, dispute.challenge, juror.commitment)
         await self.tools.contract.jury_reveal(
             case.task.id,
             case.submission.id,
@@ -226,7 +193,7 @@ class Juror(Service):
         name = compute_challenge_id(
             submission, ChallengeKind(dispute.kind), dispute.index, round_=0
         )
-        value = await self._recall(case, dispute, name, dispute.accuser_commitment)
+        value = await self._judge.recall(case, dispute, name, dispute.accuser_commitment)
         await self.tools.contract.accuser_reveal(
             case.task.id,
             case.submission.id,
@@ -234,86 +201,4 @@ class Juror(Service):
             chain=value.chain,
             state_root=value.state_root,
             salt=derive_jury_salt(self.tools.keys, name),
-        )
-
-    # --- values ---------------------------------------------------------------------------------
-
-    def _saved(self, challenge: bytes, segment: int) -> Replayed | None:
-        item = self.tools.work.get("jury", challenge.hex())
-        return None if item is None else Replayed.from_json(segment, item)
-
-    def _compute_commitment(self, challenge: bytes, value: Replayed) -> bytes:
-        return compute_jury_commitment(
-            challenge,
-            address_bytes(self.tools.address),
-            value.chain,
-            value.state_root,
-            derive_jury_salt(self.tools.keys, challenge),
-        )
-
-    async def _judge(self, case: Case, dispute: ob.Dispute) -> Replayed | None:
-        """Return our value; None if we do not hold the opening's key and it takes one.
-
-        Raises:
-            OpeningUnusable: if the opening does not show it.
-            PartAbsent: if the opening or the verification file is not there.
-        """
-        charge, key = charge_of_dispute(dispute), find_opening_key(self.tools, case)
-        if key is None and charge.kind != ChallengeKind.FILE:
-            return None
-        async with self._inspector.replayer.turn:
-            if charge.kind == ChallengeKind.SEGMENT:
-                assert key is not None
-                verified = await self._inspector.open(case, key)
-                return (await self._inspector.replay(case, verified, [charge.index]))[charge.index]
-            if charge.kind == ChallengeKind.UNAVAILABLE:
-                assert key is not None
-                verified = await self._inspector.open(case, key)
-                await self._inspector.check_complete(case, verified)
-                await self._let_accuser_read(case, dispute, key)
-                return make_verdict(charge.index, VERDICT_SOUND)
-            try:
-                await self._inspector.check_charge(case, charge, key)
-            except FraudFound as error:
-                if charge_of(error) != charge:
-                    raise  # what we are asked about cannot be told for another fraud
-                return make_verdict(charge.index, VERDICT_FAULT)
-            return make_verdict(charge.index, VERDICT_SOUND)
-
-    async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
-        """Seal the key to a seat that says it cannot read what we can.
-
-        A contributor that serves jurors and not its committee would make honest seats look silent.
-        """
-        seat = case.seat_of(dispute.accuser)
-        if seat is not None:
-            public_key = case.submission.committee[seat].key
-            with suppress(MalformedData):  # nothing can be sealed to it: its own fault
-                await reseal_to(self.tools, case, dispute.accuser, public_key, key)
-
-    async def _recall(
-        self, case: Case, dispute: ob.Dispute, challenge: bytes, commitment: bytes
-    ) -> Replayed:
-        """Return the value that we have committed to, found again if local state was lost.
-
-        Raises:
-            VerificationFailed: if no value of ours fits the commitment.
-        """
-        chain, root = derive_abstention(self.tools.keys, challenge)
-        candidates = [
-            self._saved(challenge, dispute.index),
-            Replayed(dispute.index, chain, root, ()),
-            make_verdict(dispute.index, VERDICT_FAULT),
-            make_verdict(dispute.index, VERDICT_SOUND),
-        ]
-        for value in candidates:
-            if value is not None and self._compute_commitment(challenge, value) == commitment:
-                return value
-        value = await self._judge(case, dispute)
-        if value is not None and self._compute_commitment(challenge, value) == commitment:
-            self.tools.work.put("jury", challenge.hex(), value.to_json())
-            return value
-        raise VerificationFailed(
-            "our commitment before the jury cannot be opened with any value of ours",
-            hint="local state was lost and the replay gives no such value",
         )

@@ -51,7 +51,8 @@ def compute_outcomes(events: Sequence[Layout], terms: Terms, me: str) -> list[st
     if end is not None:
         if end.contributor == me:
             found.append(_tell_contributor(end, terms, juries))
-        found += _tell_seats(events, end, terms, me)
+        is_judged = any(jury.outcome == ChallengeOutcome.CONFIRMED for jury in juries)
+        found += _tell_seats(events, end, terms, me, is_judged=is_judged)
     return found
 
 
@@ -159,9 +160,12 @@ def _committee(events: Sequence[Layout], until: Layout | None = None) -> dict[in
 
 
 def _tell_seats(
-    events: Sequence[Layout], end: ev.SubmissionEnded, terms: Terms, me: str
+    events: Sequence[Layout], end: ev.SubmissionEnded, terms: Terms, me: str, *, is_judged: bool
 ) -> Iterator[str]:
-    """Tell what our committee seats got. A penalty right before the end is in the same list."""
+    """Tell what our committee seats got. A penalty right before the end is in the same list.
+
+    ``is_judged``: a jury has ended it, so the stake pays seats even if nothing could be read.
+    """
     fee = format_sui(terms.verifier_fee)
     penalised = sum(
         e.amount for e in events if isinstance(e, ev.SeatPenalized) and e.verifier == me
@@ -177,9 +181,11 @@ def _tell_seats(
         match SubmissionState(end.state):
             case SubmissionState.ACCEPTED | SubmissionState.ABORTED:
                 yield f"Our seat {seat} is credited its fee of {fee}."
-            case SubmissionState.REJECTED if end.reason == EndReason.NEVER_OPENED:
+            case SubmissionState.REJECTED if not is_judged:
                 yield f"Our seat {seat} earned nothing: {REASONS[EndReason(end.reason)]}."
-            case SubmissionState.REJECTED if penalised and attested:
+            case SubmissionState.REJECTED if (
+                penalised and attested and end.reason != EndReason.NEVER_OPENED
+            ):
                 lost = format_sui(penalised)
                 yield f"Our seat {seat} had attested the forged segment: it lost {lost}."
             case SubmissionState.REJECTED:

@@ -20,7 +20,7 @@ from walrusd.units import format_sui
 REASONS = {
     EndReason.ATTESTED: "every dealt segment was attested, and no audit found anything",
     EndReason.NO_COMMIT: "nothing was committed before the committee was drawn",
-    EndReason.NEVER_OPENED: "it was not opened, or not so that it could be read, within the grace",
+    EndReason.NEVER_OPENED: "it was not opened within the grace, or not so that it could be read",
     EndReason.CHALLENGE_CONFIRMED: "a jury confirmed a challenge",
     EndReason.NOT_FULLY_ATTESTED: "not every seat attested in time, substitutes included",
     EndReason.NO_MAJORITY: "two juries came to no majority",
@@ -151,7 +151,7 @@ def tell_event(event: Layout, me: str) -> str:
 def tell_value(event: ev.JurorRevealed) -> str:
     """Return what a revealed value means, without knowing what was asked."""
     if event.state_root == bytes(32) and event.chain == VERDICT_FAULT:
-        return "that the challenge is right"
+        return "that there is a fault, or that the opening cannot be had"
     if event.state_root == bytes(32) and event.chain == VERDICT_SOUND:
         return "that nothing is wrong"
     return f"the value {event.chain.hex()[:8]}…/{event.state_root.hex()[:8]}…"

@@ -1,0 +1,248 @@
+"""Audits whose jurors cannot read the opening: whose fault that is, and who passes the key on."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.services.bench import PUBLISHER, SUBMISSION, decisions, failures
+from tests.services.test_judging import UNUSABLE, Bench, Broken
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase
+from walrusd.core.protocol import VERDICT_FAULT
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
+from walrusd.services.derive import derive_abstention
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.judge import Judge
+from walrusd.services.juror import Juror, compute_reserve_ms, compute_wait_ms
+from walrusd.services.resealer import Resealer
+from walrusd.services.tools import Tools
+from walrusd.units import normalize_address
+
+NOBODY = normalize_address("0x0")
+FAULT = VERDICT_FAULT, bytes(32)
+
+
+@pytest.fixture
+def bench(tmp_path: Path):
+    with ExitStack() as stack:
+        yield Bench(tmp_path, stack)
+
+
+def audit(bench: Bench, tools: Tools, *others: ob.Juror, segment: int = 2) -> ob.Dispute:
+    """Seat a jury on the lot's segment."""
+    dispute = bench.summon(tools, *others, index=segment)
+    dispute.accuser = NOBODY
+    return dispute
+
+
+def wait(bench: Bench, window_ms: int | None = None) -> None:
+    """Let pass what a juror waits for an opening, or so much."""
+    whole = bench.net.terms.jury_commit_ms
+    bench.net.clock.ms += compute_wait_ms(whole) if window_ms is None else window_ms
+
+
+async def abstained(bench: Bench, tools: Tools, dispute: ob.Dispute) -> bool:
+    """Let the window end, and say whether the juror abstained."""
+    window = bench.net.terms.jury_commit_ms
+    bench.net.clock.ms = dispute.phase_ms + window - compute_reserve_ms(window)
+    await Juror(tools, Fetcher(tools)).look()
+    value = await bench.reveal(tools, dispute)
+    return value == derive_abstention(tools.keys, dispute.challenge)
+
+
+@pytest.mark.parametrize("garbage", [False, True])
+async def test_an_audit_whose_key_is_withheld_is_a_fault_late(bench: Bench, garbage: bool) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    if garbage:
+        bench.net.resealed(bench.contributor.address, tools.address, b"\x01junk", tools)
+    assert compute_wait_ms(bench.net.terms.jury_commit_ms) == (
+        3 * bench.net.terms.jury_commit_ms // 4
+    )
+    wait(bench)
+    bench.net.clock.ms -= 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await Juror(tools, Fetcher(tools)).look()
+    told = [e for e in tools.journal.why(SUBMISSION) if e.decision == "committed"]
+    assert [e.reason for e in told] == ["the opening was kept from the audit of segment 2"]
+    tools.work.delete("jury", dispute.challenge.hex())  # state may be lost before the reveal
+    assert await bench.reveal(tools, dispute) == FAULT
+
+
+@pytest.mark.parametrize(
+    ("edit", "segment"), [(UNUSABLE[0], 2), *((edit, 1) for edit in UNUSABLE[1:5])]
+)
+async def test_an_audit_of_an_opening_of_no_use_is_a_fault(bench: Bench, edit, segment) -> None:
+    await bench.open_work(edit=edit)
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools, segment=segment)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.calls("jury_commit")
+    wait(bench)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == FAULT
+
+
+async def test_another_blob_than_the_announced_one_is_a_fault(bench: Bench) -> None:
+    await bench.open_work()
+    blob = bench.net.submission.opening.blob
+    bench.net.blobs[blob] = bench.net.blobs[blob][:-1] + b"\x00"
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    bench.reseal(tools)
+    wait(bench)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == FAULT
+
+
+async def test_a_blob_that_nobody_has_is_a_fault_only_if_others_can_be_read(bench: Bench) -> None:
+    await bench.open_work()
+    del bench.net.blobs[bench.net.submission.opening.blob]
+    manifest = bench.net.blobs.pop(bench.net.task.manifest_blob)
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    bench.reseal(tools)
+    wait(bench)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.calls("jury_commit")
+    bench.net.blobs[bench.net.task.manifest_blob] = manifest
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == FAULT
+
+
+async def test_a_key_that_comes_in_time_is_replayed_with(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    wait(bench)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    leaf = bench.contributor.work.get("trained", SUBMISSION)["segments"][1]
+    chain, _root = await bench.reveal(tools, dispute)
+    assert chain.hex() == leaf["chain"]
+
+
+async def test_a_machine_that_cannot_replay_abstains(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror", Broken())
+    dispute = audit(bench, tools)
+    bench.reseal(tools)
+    wait(bench)
+    service = Juror(tools, Fetcher(tools))
+    for _look in range(2):
+        await service.look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["training.failed"]
+    assert await abstained(bench, tools, dispute)
+
+
+@pytest.mark.parametrize("error", [StorageUnreachable("down"), LocalFault("disk")])
+async def test_a_network_that_is_down_makes_no_fault(bench: Bench, monkeypatch, error) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    bench.reseal(tools)
+    wait(bench)
+
+    async def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(type(tools.store), "get", fail)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert await abstained(bench, tools, dispute)
+
+
+async def test_a_disk_that_is_full_makes_no_fault(bench: Bench, monkeypatch) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    bench.reseal(tools)
+    wait(bench)
+
+    async def fail(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Judge, "_can_replay", fail)
+    monkeypatch.setattr(Judge, "find", fail)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert await abstained(bench, tools, dispute)
+
+
+async def test_a_juror_whose_keystore_is_another_abstains_in_an_audit(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = audit(bench, tools)
+    dispute.jurors[0].key = bytes(32)
+    wait(bench)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
+    assert await abstained(bench, tools, dispute)
+
+
+async def test_the_jury_of_an_accuser_abstains_without_a_key(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools)
+    wait(bench)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert await abstained(bench, tools, dispute)
+
+
+# --- whoever holds the key passes it on ---------------------------------------------------------
+
+
+async def test_a_contributor_seals_to_an_audits_jury_at_once_and_again_after_a_crash(bench) -> None:
+    await bench.open_work()
+    juror = bench.daemon("juror")
+    dispute = audit(bench, juror)
+    tools = bench.contributor
+    tools.contract.fail["reseal"] = [ChainUnreachable("killed before it was sent")]
+    await Resealer(tools).look()
+    assert not tools.contract.arguments("reseal")
+    # A process that was killed has nothing but what lies on the disk: no trouble, no key.
+    await Resealer(tools).look()
+    ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
+    assert recipient == juror.address
+    bench.net.resealed(tools.address, recipient, envelope, tools, juror)
+    await Resealer(tools).look()
+    assert len(tools.contract.arguments("reseal")) == 1
+    await Juror(juror, Fetcher(juror)).look()
+    assert await bench.reveal(juror, dispute) != FAULT
+
+
+@pytest.mark.parametrize("posted", [False, True])
+async def test_jurors_pass_the_key_of_an_audit_on_to_each_other(bench: Bench, posted: bool) -> None:
+    await bench.open_work()
+    juror, other = bench.daemon("juror"), bench.daemon("other")
+    fellow = ob.Juror(4, other.address, derive_public_key(other.keys.encryption_key), b"", b"", b"")
+    dispute = audit(bench, juror, fellow)
+    bench.reseal(juror)
+    if posted:  # garbage, which only its recipient can tell
+        bench.net.resealed(PUBLISHER, other.address, b"\x01junk", juror, other)
+    window = bench.net.terms.jury_commit_ms
+    settled = juror.settings.timing.crank_grace_s * 1000
+    due = window // 2 if posted else min(round(settled), window // 4)
+    assert due < compute_wait_ms(window)
+    wait(bench, due - 1)
+    await Resealer(juror).look()
+    assert not juror.contract.arguments("reseal")
+    bench.net.clock.ms += 1
+    await Resealer(juror).look()
+    ((_submission, recipient, envelope),) = juror.contract.arguments("reseal")
+    assert recipient == other.address
+    bench.net.resealed(juror.address, recipient, envelope, other)
+    await Juror(other, Fetcher(other)).look()
+    assert len(other.contract.calls("jury_commit")) == 1
+    assert dispute.phase == DisputePhase.COMMITTING
+    assert dispute.kind == ChallengeKind.SEGMENT
+    assert "committed" in decisions(other, SUBMISSION)
