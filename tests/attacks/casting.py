@@ -14,6 +14,7 @@ from walrusd.services.api import DaemonApi
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.juror import Juror
+from walrusd.services.resealer import Need, Resealer
 from walrusd.services.supervisor import Service
 from walrusd.services.tools import Tools
 from walrusd.services.verifier import Verifier
@@ -36,6 +37,8 @@ class Casting:
     """Who turned out to play them, by submission."""
     overheard: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     """Digests that seats have sent, which are public: by submission, seat and position."""
+    keepers: set[str] = field(default_factory=set)
+    """Contributors whose bribed seats pass no key on."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """What the contract refused: the submission, and the code's name."""
 
@@ -49,6 +52,7 @@ class Casting:
             {
                 Verifier: lambda tools, api: CastVerifier(tools, api.fetcher, self),
                 Juror: lambda tools, api: CastJuror(tools, api.fetcher, self),
+                Resealer: lambda tools, _api: CastResealer(tools, self),
             }
         )(tools, api)
 
@@ -93,3 +97,18 @@ class CastJuror(Juror):
             if not await act(self, case, dispute, number):
                 return
         await super()._serve_seat(case, dispute, number, juror)
+
+
+class CastResealer(Resealer):
+    """Passes keys on, but for those of a contributor that has bribed its seat."""
+
+    def __init__(self, tools: Tools, casting: Casting) -> None:
+        super().__init__(tools)
+        self.casting = casting
+
+    def _is_our_turn(self, case: Case, need: Need) -> bool:
+        is_kept = (
+            case.submission.contributor in self.casting.keepers
+            and case.seat_of(self.tools.address) is not None
+        )
+        return not is_kept and super()._is_our_turn(case, need)

@@ -23,6 +23,7 @@ from walrusd.services.facts import Case
 from walrusd.services.fetcher import read_file
 from walrusd.services.opener import Opener
 from walrusd.services.replayer import quantisation_of
+from walrusd.services.resealer import Resealer
 from walrusd.services.results import read_update
 from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.units import BlobId, address_bytes
@@ -335,6 +336,18 @@ class NoAudit(Cranker):
     async def _start_audit(self, case: Case) -> None:
         if case.submission.contributor != self.tools.address:
             await super()._start_audit(case)
+
+
+class KeyKeeper(Resealer):
+    """Passes no key on."""
+
+    async def reconcile(self) -> None:
+        return
+
+
+def keep_key() -> BuildServices:
+    """Return a contributor that lets no juror have the opening's key."""
+    return substitute({Resealer: lambda tools, _api: KeyKeeper(tools)})
 
 
 def shun_audit() -> BuildServices:

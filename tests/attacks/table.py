@@ -244,6 +244,18 @@ _TABLE = [
         outcome="the seats keep their stakes and earn nothing",
     ),
     Attack(
+        "withheld-audit",
+        Culprit.RING,
+        "as before, stores the file, but contributor and seats all keep the opening's key from the "
+        "audit's jury",
+        "training backend, resealer and verifiers",
+        "jurors that no envelope gives the key by three quarters of their window say so",
+        "tests/attacks/test_audits.py::test_an_audit_without_a_key_counts_as_lost",
+        UNOPENED,
+        Loss.STAKE,
+        outcome="the jurors are paid from the stake; the seats keep theirs",
+    ),
+    Attack(
         "copied-opening",
         Culprit.CONTRIBUTOR,
         "opens with the sealed blob of another",

@@ -48,6 +48,29 @@ async def test_an_audit_that_is_shunned_counts_as_lost(tmp_path: Path) -> None:
         assert not stage.events(ev.ChallengeOpened)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+async def test_an_audit_without_a_key_counts_as_lost(tmp_path: Path) -> None:
+    async with open_stage(tmp_path) as stage:
+        loot = tr.Loot()
+        ring = await stage.add_contributor(
+            "withheld-audit",
+            training=lambda: tr.Sharing(loot, tr.SkipTraining()),
+            build=co.keep_key(),
+            seats={0: seats.attest_for_money(loot), 1: seats.attest_for_money(loot)},
+        )
+        stage.casting.keepers.add(ring.address)
+        task = await stage.open_task(audit_bps=10_000)
+        await stage.play()
+        await stage.check()
+        flows = stage.flows[stage.submission_of("withheld-audit")]
+        assert not flows.penalties
+        assert not stage.events(ev.KeyResealed)
+        (jury,) = stage.events(ev.JurySeated)
+        terms = (await stage.observer.task(task))[0].terms
+        assert [flows.net[juror] for juror in jury.jurors] == [terms.juror_fee] * terms.jury
+
+
 @pytest.mark.parametrize("bps", [0, 101, 1_000, 5_000, 10_000])
 def test_the_lot_falls_at_its_stated_rate_and_evenly(bps: int) -> None:
     trials, places = 20_000, 6

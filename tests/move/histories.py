@@ -79,6 +79,7 @@ ROUNDS = (
     "challenge_round",
     "audit_round",
     "audit_round",
+    "withheld_round",
     "replace_round",
     "report_round",
     "late_round",
@@ -378,6 +379,24 @@ class History(walk.Walk):
             self.audit(n)
             self.jury_round(n)
         self.settle(n)
+
+    def withheld_round(self, n: int) -> None:
+        """Keep the opening from the jury of an audit, or of an accuser, which knows no such word."""
+        self.attest_everything(n)
+        self.draw_audit(n)
+        if n // 3 % 4 == 0:
+            self.challenge(n)
+        self.audit(n)
+        self.draw_jury(n)
+        self.seat_jury(n)
+        submission, jurors = self._jurors(n)
+        for juror in jurors:
+            if self.attempt(self.m.jury_commit, submission, juror, FAULT):
+                self.values[submission.dispute.challenge, juror] = FAULT
+        self.m.now += self.m.task.terms.jury_commit_ms
+        self.jury_reveal(n)
+        self.m.now += self.m.task.terms.jury_reveal_ms
+        self.resolve(n)
 
     def jury_round(self, n: int) -> None:
         """Take a dispute, or its redraw, to what its jury says."""

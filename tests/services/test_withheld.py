@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.services.bench import PUBLISHER, SUBMISSION, decisions, failures
+from tests.services.spec import Daemon, Play
 from tests.services.test_judging import UNUSABLE, Bench, Broken
+from tests.services.test_plays import Bribed, Forging
+from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, EndReason, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
@@ -246,3 +249,74 @@ async def test_jurors_pass_the_key_of_an_audit_on_to_each_other(bench: Bench, po
     assert dispute.phase == DisputePhase.COMMITTING
     assert dispute.kind == ChallengeKind.SEGMENT
     assert "committed" in decisions(other, SUBMISSION)
+
+
+# --- whole submissions --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def play(tmp_path: Path, autojump_clock):
+    with ExitStack() as stack:
+        yield Play(tmp_path, stack, audit_bps=10_000)
+
+
+def keep_the_key(*daemons: Daemon) -> None:
+    """Let daemons pass no key on."""
+    for daemon in daemons:
+        daemon.drop("resealer")
+
+
+async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(play: Play) -> None:
+    play.contributor.use(Forging())
+    await play.open()
+    await play.run(lambda: play.submission.state == SubmissionState.SEATED)
+    Bribed.records = play.contributor.tools.work.get("trained", play.submission.id)["segments"]
+    ring = play.seated()
+    for daemon in ring:
+        daemon.put(Bribed(daemon.tools, daemon.fetcher))
+    keep_the_key(play.contributor, *ring)
+    await play.run()
+    assert play.outcome == (SubmissionState.REJECTED, EndReason.NEVER_OPENED)
+    assert len(play.events(ev.JurySeated)) == 1
+    assert not play.penalised()
+    for juror in play.jurors():
+        assert play.credit_of(juror) >= play.terms.juror_fee
+        (told,) = juror.why(play.submission.id)["outcome"]
+        assert "we were of the majority" in told
+    for seat in ring:
+        (told,) = seat.why(play.submission.id)["outcome"]
+        assert "is credited its fee" in told
+    (told,) = play.contributor.why(play.submission.id)["outcome"]
+    assert told.startswith("No reward, and the stake is lost: it was not opened")
+
+
+@pytest.mark.slow
+async def test_a_contributor_that_was_killed_seals_to_the_jury_when_it_is_back(play: Play) -> None:
+    await play.open()
+    await play.run(lambda: play.submission.state == SubmissionState.AUDITED)
+    keep_the_key(*play.seated())
+    services, play.contributor.services = play.contributor.services, []
+    await play.run(lambda: bool(play.events(ev.JurySeated)))
+    seated_ms = play.world.now
+    waited_ms = compute_wait_ms(play.terms.jury_commit_ms) // 2
+    await play.run(lambda: play.world.now >= seated_ms + waited_ms)
+    assert not play.events(ev.KeyResealed)
+    play.contributor.make_services()
+    assert not set(services) & set(play.contributor.services)
+    await play.run()
+    assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
+    sealed = {e.sender for e in play.events(ev.KeyResealed)}
+    assert play.contributor.address in sealed
+    assert not play.penalised()
+
+
+@pytest.mark.slow
+async def test_one_honest_seat_gives_the_jury_its_key(play: Play) -> None:
+    await play.open()
+    await play.run(lambda: play.submission.state == SubmissionState.SEATED)
+    keep_the_key(play.contributor, play.seated()[0])
+    await play.run()
+    assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
+    helper = play.seated()[1].address
+    assert helper in {e.sender for e in play.events(ev.KeyResealed)}
+    assert not play.penalised()
