@@ -37,7 +37,8 @@ class Plot:
     """What the cheats of one submission do.
 
     ``forged`` segments of the contributor's are wrong; it spends work on the others unless
-    ``idle``. ``helped``: colluding seats attest with its digests and vote for it in juries.
+    ``idle``. ``helped``: colluding seats attest with its digests and vote for it in juries; where
+    they are the whole committee, nobody gives an audit's jury the key.
     ``accused``: an outsider accuses the contributor, ``before`` the committee attests or ``after``,
     and colluding jurors vote for the accuser.
     """
@@ -91,6 +92,7 @@ class Game:
         self._first: set[int] = set()
         self._attested: dict[int, set[int]] = {}
         self._judged: set[int] = set()
+        self._keyed: set[int] = set()
         self.result = Submission()
 
     def play(self) -> Submission:
@@ -172,6 +174,7 @@ class Game:
                 if self.plot.has_digests:
                     self._attested[seat] = set(dealt)
                 continue
+            self._keyed.add(seat)
             behaviour = Behaviour.HONEST
             if index in self._first:
                 behaviour = self._behaviours.get(seat, Behaviour.HONEST)
@@ -242,7 +245,7 @@ class Game:
         segment = self._dealt(seat)[position]
         if segment in self._judged:
             return False
-        confirmed, jurors = self._judge(segment)
+        confirmed, jurors = self._judge_withheld() if self._is_kept() else self._judge(segment)
         if confirmed:
             self._reject(segment, jurors, None)
             return True
@@ -250,10 +253,27 @@ class Game:
             self._pay(PUBLISHER, juror, self.rules.juror_fee)
         return False
 
+    def _is_kept(self) -> bool:
+        """Whether the opening's key is with the ring alone, and to be kept from an audit's jury."""
+        return bool(self._forged) and not self._keyed
+
+    def _judge_withheld(self) -> tuple[bool, list[str]]:
+        """Return if a jury says that it got no key, and the jurors of the majority."""
+        votes: dict[bool, list[str]] = {True: [], False: []}
+        for index in self._draw_jury():
+            votes[not self._helps(index)].append(self._name(index))
+        verdict = len(votes[True]) > len(votes[False])
+        return verdict, votes[verdict]
+
     def _reject(self, segment: int, jurors: list[str], accuser: str | None) -> None:
-        """Take the stakes of the forger and of who vouched for it; pay who worked."""
+        """Take the stakes of the forger and of who vouched for it; pay who worked.
+
+        A jury that could not read the opening does not know who vouched for what.
+        """
         rules, left = self.rules, self.rules.stake
         vouched = {seat for seat, dealt in self._attested.items() if segment in dealt}
+        if accuser is None and self._is_kept():
+            vouched = set()
         for seat in vouched:
             self._pay(self.result.seats[seat], BURNED, rules.verifier_stake)
 

@@ -75,8 +75,19 @@ def test_when_every_seat_is_bribed_the_audit_catches_at_the_stated_rate():
     found = play(RULES, Plot(forged=RULES.segments), 0.0, rounds, 5, everybody)
     rejected = sum(each.end == "rejected" for each in found) / rounds
     expected = float(compute_outcomes(RULES, RULES.segments, Fraction(1)).caught)
-    assert expected == 0.1
+    assert expected == 0.3
     assert abs(rejected - expected) <= 4 * (expected * (1 - expected) / rounds) ** 0.5
+
+
+def test_a_ring_keeps_the_key_from_an_audit_and_loses_one_stake():
+    """Everybody in the committee is the ring's; the honest jurors say that they got no key."""
+    plot = Plot(forged=RULES.segments)
+    rounds = [r for r in play(RULES, plot, 0.45, 1500, 9) if set(r.seats) <= r.colluders]
+    rejected = [r for r in rounds if r.end == "rejected"]
+    assert rejected
+    for found in rejected:
+        assert -found.money[CONTRIBUTOR] == RULES.stake
+        assert min(found.money[seat] for seat in found.seats) >= RULES.verifier_fee
 
 
 def test_honesty_dominates_up_to_the_stated_share():

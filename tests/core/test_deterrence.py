@@ -11,7 +11,6 @@ from walrusd.core.economics import (
     Rules,
     compute_accusation_gain,
     compute_bought_fees,
-    compute_capture,
     compute_challenge_income,
     compute_contributor_income,
     compute_coverage,
@@ -24,13 +23,14 @@ from walrusd.core.economics import (
     compute_verifier_income,
     list_forgeries,
 )
+from walrusd.core.juries import compute_capture, compute_escape
 
 RULES = Rules(
     segments=64,
     committee=3,
     segments_per_seat=2,
     jury=5,
-    audit_bps=1_000,
+    audit_bps=3_000,
     reward=1_000,
     stake=2_000,
     verifier_fee=50,
@@ -89,13 +89,17 @@ def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
 def test_when_every_seat_is_bribed_the_audit_finds_its_share() -> None:
     for forged in (1, 32, 64):
         found = compute_outcomes(RULES, forged, Fraction(1))
-        assert (found.by_committee, found.by_audit) == (0, Fraction(forged, 640))
+        assert (found.by_committee, found.by_audit) == (0, Fraction(3 * forged, 640))
+        assert found.withheld == found.by_audit
 
 
 def test_a_captured_jury_finds_for_the_forger() -> None:
     free = compute_outcomes(RULES, 64, Fraction(1, 2))
     half = compute_outcomes(RULES, 64, Fraction(1, 2), Fraction(1, 2))
-    assert half.caught == free.caught / 2
+    # Where no seat is honest one juror in each of two juries is enough: 31 of 32 have one.
+    kept = free.withheld * (1 - Fraction(31, 32) ** 2)
+    assert half.withheld == kept
+    assert half.caught == (free.caught - free.withheld) / 2 + kept
     assert half.passed == 1 - half.caught
     # Three, four or five colluding jurors in 10, 5 and 1 of 32 juries.
     fees = Fraction(10 * 3 + 5 * 4 + 1 * 5, 32) * 50
@@ -106,6 +110,34 @@ def test_a_captured_jury_finds_for_the_forger() -> None:
 def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
     assert [compute_capture(5, Fraction(n, 2)) for n in range(3)] == [0, Fraction(1, 2), 1]
     assert compute_capture(3, Fraction(1, 3)) == Fraction(7, 27)
+
+
+@given(shares, shares)
+def test_withholding_is_what_a_ring_without_honest_seats_does(bribed, jurors) -> None:
+    """It loses no seat's stake by it, and is let off no more rarely."""
+    found = compute_outcomes(RULES, 64, bribed, jurors)
+    everybody = bribed**RULES.committee * RULES.audit
+    assert found.withheld == everybody * (1 - compute_escape(RULES.jury, jurors))
+    assert compute_escape(RULES.jury, jurors) >= compute_capture(RULES.jury, jurors)
+    told = replace(found, withheld=Fraction(0))
+    assert compute_gain(RULES, 64, found) - compute_gain(RULES, 64, told) == (
+        found.withheld * RULES.verifier_stake
+    )
+
+
+def test_what_deters_whoever_bribes_everybody_is_the_stake_alone() -> None:
+    """`p·(R + P) > C`, whatever the seats have at stake."""
+    for audit_bps, deters in ((2_666, False), (2_667, True)):
+        for verifier_stake in (0, 10_000, 1_000_000):
+            rules = replace(RULES, audit_bps=audit_bps, verifier_stake=verifier_stake)
+            for forged in list_forgeries(rules):
+                outcomes = compute_outcomes(rules, forged, Fraction(1))
+                assert (compute_gain(rules, forged, outcomes) < 0) is deters
+
+
+def test_a_jury_is_divided_by_one_colluder_in_each_round() -> None:
+    assert [compute_escape(5, Fraction(n, 2)) for n in range(3)] == [0, Fraction(31, 32) ** 2, 1]
+    assert compute_escape(1, Fraction(1, 2)) == Fraction(1, 2)  # one juror is no two
 
 
 @given(st.integers(1, 64), shares, st.integers(0, 5_000))
@@ -135,7 +167,7 @@ def test_incomes_are_fees_less_the_cost_of_replays() -> None:
     assert RULES.work_cost == 800
     assert compute_verifier_income(RULES) == 50 - 25
     assert compute_juror_income(RULES) == 50 - Fraction(800, 64)
-    assert compute_jury_rate(RULES) == Fraction(1, 10)
+    assert compute_jury_rate(RULES) == Fraction(3, 10)
     assert compute_contributor_income(RULES, 0, compute_outcomes(RULES, 0, Fraction(0))) == 200
     lazy = compute_outcomes(RULES, 64, Fraction(0))
     assert compute_contributor_income(RULES, 64, lazy) == 200 + 800 - 3_000

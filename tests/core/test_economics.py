@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walrusd.core.detection import compute_detection
 from walrusd.core.economics import (
     compute_break_even_stake,
-    compute_detection,
     compute_late_fee,
     compute_required_funds,
 )

@@ -21,7 +21,7 @@ def test_sound_terms_have_no_weakness() -> None:
     [
         ({"stake": 0, "verifier_stake": 0}, "collusion", "stake"),
         ({"audit_bps": 500}, "bribery", "audit_bps"),
-        ({"verifier_stake": 1_000}, "bribery", "audit_bps"),
+        ({"stake": 1_000}, "bribery", "audit_bps"),
         ({"accuser_bond": 10}, "accusing", "accuser_bond"),
         ({"accuser_bond": 2_000}, "challenging", "stake"),
         ({"verifier_fee": 20}, "verifier_fee", "verifier_fee"),

@@ -24,7 +24,7 @@ from tests.demo.phases import Phases
 from tests.demo.plots import draw_text, write_png
 from tests.demo.report import Report, SubmissionLine, describe_totals, make_table
 from tests.demo.task import make_plan, make_terms
-from walrusd.core.economics import compute_detection
+from walrusd.core.detection import compute_detection
 from walrusd.services.terms import read_terms
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Role

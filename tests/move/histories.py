@@ -381,7 +381,7 @@ class History(walk.Walk):
         self.settle(n)
 
     def withheld_round(self, n: int) -> None:
-        """Keep the opening from the jury of an audit, or of an accuser, which knows no such word."""
+        """Keep the opening from an audit's jury, or from an accuser's, which knows no such word."""
         self.attest_everything(n)
         self.draw_audit(n)
         if n // 3 % 4 == 0:

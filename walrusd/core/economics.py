@@ -3,12 +3,11 @@
 The model stands in docs/economics.md.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from math import comb
 
+from walrusd.core.detection import compute_detection, compute_met, count_covers
+from walrusd.core.juries import compute_capture, compute_escape, list_majorities
 from walrusd.units import Mist
 
 
@@ -44,21 +43,6 @@ def compute_late_fee(
     if late_ms <= 0:
         return Mist(late_fee)
     return Mist(min(stake, late_fee + stake * min(late_ms, grace_ms) // grace_ms))
-
-
-def compute_detection(segments: int, forged: int, replayed: int) -> Fraction:
-    """Return the chance that a committee meets at least one of ``forged`` segments.
-
-    ``1 − C(S−k, n)/C(S, n)`` with ``n`` segments dealt without overlap: the hypergeometric
-    distribution's complement of drawing none (PROTOCOL section 7).
-
-    Raises:
-        ValueError: unless ``0 ≤ forged ≤ segments``.
-    """
-    if not 0 <= forged <= segments:
-        raise ValueError(f"{forged} of {segments} segments cannot be forged")
-    replayed = min(replayed, segments)
-    return 1 - Fraction(comb(segments - forged, replayed), comb(segments, replayed))
 
 
 def compute_break_even_stake(
@@ -123,11 +107,14 @@ class Outcomes:
     """How a forged submission ends: caught by an honest seat, by the audit, or not.
 
     ``bought_fees`` are the Mist that colluding jurors can expect for finding for the forger.
+    ``withheld`` is the part of ``by_audit`` in which nobody honest holds the opening's key: the
+    ring keeps it from the jury, which costs the contributor's stake and no seat's.
     """
 
     by_committee: Fraction
     by_audit: Fraction
     bought_fees: Fraction = Fraction(0)
+    withheld: Fraction = Fraction(0)
 
     @property
     def caught(self) -> Fraction:
@@ -146,54 +133,10 @@ def compute_coverage(rules: Rules) -> Fraction:
     return Fraction(min(rules.segments, replayed), rules.segments)
 
 
-def compute_capture(jury: int, share: Fraction) -> Fraction:
-    """Return the chance that a jury has a majority of colluders, each one with chance ``share``."""
-    return sum((chance for _count, chance in _list_majorities(jury, share)), Fraction(0))
-
-
-def _list_majorities(jury: int, share: Fraction) -> list[tuple[int, Fraction]]:
-    """Return the chance of each number of colluding jurors that is a majority."""
-    return [
-        (count, comb(jury, count) * share**count * (1 - share) ** (jury - count))
-        for count in range(jury // 2 + 1, jury + 1)
-    ]
-
-
 def compute_bought_fees(rules: Rules, share: Fraction) -> Fraction:
     """Return what colluding jurors can expect of one jury: their fees, if they are the majority."""
-    chances = _list_majorities(rules.jury, share)
+    chances = list_majorities(rules.jury, share)
     return rules.juror_fee * sum((count * chance for count, chance in chances), Fraction(0))
-
-
-@lru_cache(maxsize=64)
-def _count_covers(segments: int, committee: int, per_seat: int) -> Counter[tuple[int, int]]:
-    """Count the sets of seats by their number and by how many segments they replay together.
-
-    Without more places than segments nothing is dealt twice; else seats may overlap, and every set
-    is looked at.
-    """
-    if committee * per_seat <= segments:
-        return Counter({(h, h * per_seat): comb(committee, h) for h in range(committee + 1)})
-    sets = Counter({(0, 0): 1})
-    for seat in range(committee):
-        places = {(seat * per_seat + k) % segments for k in range(per_seat)}
-        dealt = sum(1 << place for place in places)
-        joined: Counter[tuple[int, int]] = Counter()
-        for (honest, replayed), ways in sets.items():
-            joined[honest, replayed] += ways
-            joined[honest + 1, replayed | dealt] += ways
-        sets = joined
-    found: Counter[tuple[int, int]] = Counter()
-    for (honest, replayed), ways in sets.items():
-        found[honest, replayed.bit_count()] += ways
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _compute_met(segments: int, forged: int, replayed: int) -> Fraction:
-    """Return the detection, rounded down to 128 bits: in the forger's favour, and fast to add."""
-    met = compute_detection(segments, forged, replayed)
-    return Fraction((met.numerator << 128) // met.denominator, 1 << 128)
 
 
 def compute_outcomes(
@@ -204,28 +147,34 @@ def compute_outcomes(
     Exact, but for detections, which are rounded down to 128 bits.
     A seat that looks away attests with digests that it was given. An honest seat that meets a
     forged segment challenges it; otherwise the audit draws a place, and a jury replays what was
-    dealt there. ``jurors`` is the share of jurors who find for the forger.
+    dealt there, if an honest seat can give it the key. Where none can the ring withholds it, which
+    costs it less. ``jurors`` is the share of jurors who find for the forger.
 
     Raises:
         ValueError: unless ``0 ≤ forged ≤ segments``.
     """
-    by_committee = by_audit = Fraction(0)
+    by_committee = by_audit = withheld = Fraction(0)
     seats = rules.committee
-    covers = _count_covers(rules.segments, seats, rules.segments_per_seat)
+    covers = count_covers(rules.segments, seats, rules.segments_per_seat)
     for (honest, replayed), ways in covers.items():
         weight = ways * bribed ** (seats - honest) * (1 - bribed) ** honest
         if not weight:
             continue
-        met = _compute_met(rules.segments, forged, replayed)
+        met = compute_met(rules.segments, forged, replayed)
         by_committee += weight * met
         if forged and met < 1:
             # Unmet, the forged segments are among those that nobody honest replays.
             among = Fraction(min(forged, rules.segments - replayed), rules.segments - replayed)
             drawn = Fraction(seats - honest, seats) * among
-            by_audit += weight * (1 - met) * rules.audit * drawn
+            audited = weight * (1 - met) * rules.audit * drawn
+            if honest:
+                by_audit += audited
+            else:
+                withheld += audited
     free = 1 - compute_capture(rules.jury, jurors)
-    fees = (by_committee + by_audit) * compute_bought_fees(rules, jurors)
-    return Outcomes(by_committee * free, by_audit * free, fees)
+    fees = (by_committee + by_audit + withheld) * compute_bought_fees(rules, jurors)
+    withheld *= 1 - compute_escape(rules.jury, jurors)
+    return Outcomes(by_committee * free, by_audit * free + withheld, fees, withheld)
 
 
 def list_forgeries(rules: Rules) -> tuple[int, ...]:
@@ -241,14 +190,15 @@ def compute_gain(rules: Rules, forged: int, outcomes: Outcomes, side_gain: int =
     """Return what forging brings a contributor and the seats it bribed, beyond honest work.
 
     Saved: ``C·k/S``; earned: the fees of colluding jurors. Lost when caught: reward and stake, and
-    when the audit catches it the stake of the seat that attested, too. ``side_gain`` is what being
-    accepted is worth beside the reward. That bribed seats need not replay is no gain of forging:
-    honest work would spare them, too.
+    when the audit finds the forgery the stake of the seat that attested, too. ``side_gain`` is what
+    being accepted is worth beside the reward. That bribed seats need not replay is no gain of
+    forging: honest work would spare them, too.
     """
     saved = rules.work_cost * forged / rules.segments
     lost = outcomes.caught * (rules.reward + rules.stake)
     earned = outcomes.bought_fees + outcomes.passed * side_gain
-    return saved + earned - lost - outcomes.by_audit * rules.verifier_stake
+    found = outcomes.by_audit - outcomes.withheld
+    return saved + earned - lost - found * rules.verifier_stake
 
 
 def compute_deterring_stake(rules: Rules, forged: int, outcomes: Outcomes) -> Mist | None:

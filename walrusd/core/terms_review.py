@@ -8,7 +8,6 @@ from walrusd.core.economics import (
     Outcomes,
     Rules,
     compute_accusation_gain,
-    compute_capture,
     compute_challenge_income,
     compute_deterring_stake,
     compute_gain,
@@ -17,6 +16,7 @@ from walrusd.core.economics import (
     compute_verifier_income,
     list_forgeries,
 )
+from walrusd.core.juries import compute_capture
 from walrusd.units import format_sui
 
 ASSUMED_SHARE = Fraction(1, 3)
@@ -95,14 +95,16 @@ def _review_bribery(rules: Rules) -> Weakness | None:
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
         return None
-    at_stake = rules.reward + rules.stake + rules.verifier_stake
-    # The audit finds k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
+    # A seat's stake is not: who has bribed every seat keeps the key from the audit's jury.
+    at_stake = rules.reward + rules.stake
+    # The audit meets k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
     needed = int(rules.work_cost * _BPS / at_stake) + 1
     return Weakness(
         "bribery",
         f"Forging {forged} of {rules.segments} segments pays if every seat is bribed: the audit "
-        f"finds it in {float(outcomes.by_audit):.1%} of the cases, and then "
-        f"{format_sui(rules.stake)} and a seat's {format_sui(rules.verifier_stake)} are lost.",
+        f"meets it in {float(outcomes.by_audit):.1%} of the cases, and then "
+        f"{format_sui(rules.stake)} are lost; no seat's stake, as the ring keeps the key from the "
+        "jury.",
         "audit_bps",
         needed if needed <= _BPS else None,
     )

@@ -26,7 +26,7 @@ _NUMBERS = {
     "committee": 3,
     "segments_per_seat": 2,
     "jury": 5,
-    "audit_bps": 1000,
+    "audit_bps": 3000,
 }
 _WINDOWS = {
     "join": _HOUR,

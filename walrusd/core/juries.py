@@ -1,0 +1,30 @@
+"""What colluders can make of the juries that they are drawn for.
+
+The model stands in docs/economics.md.
+"""
+
+from fractions import Fraction
+from math import comb
+
+
+def compute_capture(jury: int, share: Fraction) -> Fraction:
+    """Return the chance that a jury has a majority of colluders, each one with chance ``share``."""
+    return sum((chance for _count, chance in list_majorities(jury, share)), Fraction(0))
+
+
+def compute_escape(jury: int, share: Fraction) -> Fraction:
+    """Return the chance that a ring is let off which keeps the key from an audit, at most.
+
+    It owns the majority; or it has a juror in each of two juries. With one it may keep a jury from
+    a majority: it hands the key to some of the others so late that they do not find the same.
+    """
+    divided = (1 - (1 - share) ** jury) ** 2
+    return max(compute_capture(jury, share), divided)
+
+
+def list_majorities(jury: int, share: Fraction) -> list[tuple[int, Fraction]]:
+    """Return the chance of each number of colluding jurors that is a majority."""
+    return [
+        (count, comb(jury, count) * share**count * (1 - share) ** (jury - count))
+        for count in range(jury // 2 + 1, jury + 1)
+    ]
