@@ -200,13 +200,17 @@ class Game:
 
     # --- juries ---------------------------------------------------------------------------------
 
-    def _judge(self, segment: int) -> tuple[bool, list[str]]:
-        """Return if a jury confirms that a segment is forged, and the jurors of the majority."""
+    def _judge(self, segment: int, *, is_audit: bool = False) -> tuple[bool, list[str]]:
+        """Return if a jury confirms that a segment is forged, and the jurors of the majority.
+
+        Griefers lie for their accuser alone: in an audit a lie would cost their own seats' stakes.
+        """
         truth = segment in self._forged
         votes: dict[bool, list[str]] = {True: [], False: []}
         for index in self._draw_jury():
             name = self._name(index)
-            if self._colludes(index) and (self.plot.accused or self.plot.helped):
+            grieves = bool(self.plot.accused) and self._colludes(index) and not is_audit
+            if grieves or self._helps(index):
                 votes[bool(self.plot.accused)].append(name)
             else:
                 self._spend(name, 1)
@@ -245,7 +249,10 @@ class Game:
         segment = self._dealt(seat)[position]
         if segment in self._judged:
             return False
-        confirmed, jurors = self._judge_withheld() if self._is_kept() else self._judge(segment)
+        if self._is_kept():
+            confirmed, jurors = self._judge_withheld()
+        else:
+            confirmed, jurors = self._judge(segment, is_audit=True)
         if confirmed:
             self._reject(segment, jurors, None)
             return True

@@ -3,7 +3,13 @@
 import pytest
 
 from walrusd.chain.layouts import events
-from walrusd.core.lifecycle import ChallengeOutcome, DisputePhase, EndReason, SubmissionState
+from walrusd.core.lifecycle import (
+    ChallengeKind,
+    ChallengeOutcome,
+    DisputePhase,
+    EndReason,
+    SubmissionState,
+)
 from walrusd.core.protocol import compute_challenge_id
 from walrusd.units import address_bytes
 
@@ -208,8 +214,21 @@ def test_a_verdict_on_the_segment_before_the_audit_stands_for_it():
     assert submission.state == SubmissionState.ACCEPTED
 
 
-def test_an_audited_submission_may_still_be_challenged():
-    m, submission = audited(forged={3})
+def test_an_accuser_cannot_come_before_an_audit_but_after_it():
+    """A friend of the forger would win a draw: its jury gets no key, and ends undecided."""
+    m, submission = audited()
+    segment = m.audited_segment(submission)
+    for kind in ChallengeKind:
+        with aborts("jury.EAuditPending"):
+            m.accuse(submission, kind)
+    m.audit(submission)
+    m.judge(submission, m.works[submission.id].honest[segment])
+    m.challenge(submission, 1 + segment % 6)
+    assert submission.state == SubmissionState.DISPUTED
+
+
+def test_a_submission_that_the_lot_spares_may_still_be_challenged():
+    m, submission = audited(selected=False, forged={3})
     m.challenge(submission, 3)
     assert submission.dispute.resume_state == SubmissionState.AUDITED
     m.judge(submission, m.works[submission.id].honest[3])

@@ -280,7 +280,7 @@ class Walk:
                 ("attest_everything", "draw_audit", "audit"),
             )[doubts],
             SubmissionState.ATTESTED: ("challenge",) if doubts == 0 else ("draw_audit",),
-            SubmissionState.AUDITED: ("accuse",) if doubts == 0 else ("audit", "settle"),
+            SubmissionState.AUDITED: (*(("accuse",) if doubts == 0 else ()), "audit", "settle"),
             SubmissionState.DISPUTED: self._jury_steps(submission),
         }.get(SubmissionState(submission.state), ("claim", "record_aggregate")):
             getattr(self, name)(n)

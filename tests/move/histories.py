@@ -383,8 +383,10 @@ class History(walk.Walk):
     def withheld_round(self, n: int) -> None:
         """Keep the opening from an audit's jury, or from an accuser's, which knows no such word."""
         self.attest_everything(n)
-        self.draw_audit(n)
         if n // 3 % 4 == 0:
+            self.challenge(n)
+        self.draw_audit(n)
+        if n // 3 % 4 == 1:
             self.challenge(n)
         self.audit(n)
         self.draw_jury(n)

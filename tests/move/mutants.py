@@ -157,6 +157,11 @@ MUTANTS = (
     _no("any reveal", "voting", 'voter.chain == b""'),
     _no("reports for ever", "attestation", "not submission.reopened"),
     _no("substitutes for ever", "substitutes", "not submission.replaced"),
+    _no(
+        "accusers come first",
+        "challenge",
+        "not (is_audited and is_audit_pending(task, submission))",
+    ),
     _no("any audit", "audit", "is_audit_pending(task, submission)"),
     _no("any leaf audited", "audit", "is_leaf(task, submission, segment, leaf, path)"),
     _no("private costs are told", "opening", "cost is None"),

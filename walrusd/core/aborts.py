@@ -120,6 +120,7 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
             "ENotReported",
             "Only a seat that cannot read an opening that was opened again may claim this.",
         ),
+        ("EAuditPending", "The lot fell on this submission, and its audit comes first."),
     ],
     "audit": [
         (

@@ -2,6 +2,7 @@
 
 from walrusd.chain.layouts.objects import Judged, Market, Submission, Task
 from walrusd.core.lifecycle import ChallengeKind, SeatStatus, SubmissionState
+from walrusd.devnet.contract.audit import is_audit_pending
 from walrusd.devnet.contract.constants import DIGEST, MAX_VERDICTS
 from walrusd.devnet.contract.dealt import compute_places, compute_segment_at, is_leaf
 from walrusd.devnet.contract.dispute import open_dispute
@@ -66,6 +67,9 @@ def challenge(
     check_state(
         submission, SubmissionState.OPENED, SubmissionState.ATTESTED, SubmissionState.AUDITED
     )
+    # An accuser who is the forger's friend would bring a jury that nobody gives the key.
+    is_audited = submission.state == SubmissionState.AUDITED
+    require(not (is_audited and is_audit_pending(task, submission)), "jury.EAuditPending")
     require(_is_supported(submission, kind), "jury.EUnsupportedKind")
     require(_exists(task, submission, kind, index, place), "jury.EBadIndex")
     require(Judged(kind, index) not in submission.judged, "jury.EAlreadyJudged")

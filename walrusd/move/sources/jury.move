@@ -4,13 +4,14 @@ module walrusd::jury;
 
 use sui::{clock::Clock, coin::Coin, random::Random, sui::SUI};
 use walrusd::{
+    audit,
     dispute,
     ending,
     events,
     market::Market,
     node::{VerifierCap, VerifierPool},
     protocol,
-    submission::Submission,
+    submission::{Self, Submission},
     task::Task,
     trace,
     verdict
@@ -52,6 +53,8 @@ const ETooLate: u64 = 14;
 const ETooManyVerdicts: u64 = 15;
 /// Only a seat that cannot read an opening that was opened again may claim this.
 const ENotReported: u64 = 16;
+/// The lot fell on this submission, and its audit comes first.
+const EAuditPending: u64 = 17;
 
 // === Constants ===
 
@@ -80,6 +83,11 @@ public fun challenge(
 ) {
     submission.assert_valid(market, task);
     submission.assert_open_to_challenge();
+    // An accuser who is the forger's friend would bring a jury that nobody gives the key.
+    assert!(
+        submission.state() != submission::audited() || !audit::is_pending(task, submission),
+        EAuditPending,
+    );
     assert!(can_be_judged(submission, kind), EUnsupportedKind);
     assert!(is_part(task, submission, kind, index, place), EBadIndex);
     assert!(!submission.is_judged(kind, index), EAlreadyJudged);

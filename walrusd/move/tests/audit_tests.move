@@ -3,7 +3,7 @@
 module walrusd::audit_tests;
 
 use std::unit_test::assert_eq;
-use walrusd::{audit, submission, world};
+use walrusd::{audit, jury, submission, world};
 
 /// A jury looks at the segment on which the lot fell.
 fun judge(w: &mut world::World, chain: vector<u8>) {
@@ -219,22 +219,36 @@ fun jury_without_majority_leaves_it_undecided() {
     w.finish()
 }
 
-#[test]
-fun accuser_may_be_first_after_the_lot() {
+#[test, expected_failure(abort_code = jury::EAuditPending)]
+fun accuser_before_the_audit() {
     let mut w = world::selected(false);
+    w.challenge(0, 3);
+    abort
+}
+
+#[test, expected_failure(abort_code = jury::EAuditPending)]
+fun accuser_of_another_part_before_the_audit() {
+    let mut w = world::selected(false);
+    w.challenge_kind(0, world::accuser(), 4, 0);
+    abort
+}
+
+#[test]
+fun accuser_may_come_after_the_audit() {
+    let mut w = world::selected(false);
+    judge(&mut w, world::chain(3));
     w.challenge(0, 2);
     w.judge(0, world::chain(2));
-    // The lot's own segment is still to be judged.
     assert_eq!(w.state(0), 5);
-    judge(&mut w, world::chain(3));
     w.settle(0);
     assert_eq!(w.state(0), 7);
     w.finish()
 }
 
 #[test]
-fun accuser_may_spare_the_audit() {
+fun accuser_may_come_where_the_lot_spares() {
     let mut w = world::selected(false);
+    w.steer_to(0, 0);
     w.challenge(0, 3);
     w.judge(0, world::chain(3));
     w.settle(0);
