@@ -256,6 +256,26 @@ _TABLE = [
         outcome="the jurors are paid from the stake; the seats keep theirs",
     ),
     Attack(
+        "friendly-accuser",
+        Culprit.RING,
+        "lets a friend accuse once the lot has fallen on its work, and gives that jury no key, so "
+        "that it is never decided",
+        "`jury::challenge`",
+        "the contract: `jury.EAuditPending`; the audit comes first",
+        "tests/contract/test_audit.py::test_an_accuser_cannot_come_before_an_audit_but_after_it",
+        outcome="aborts",
+    ),
+    Attack(
+        "posing-leaf",
+        Culprit.RING,
+        "commits to the leaf that the jurors' word for a withheld opening rebuilds, so that the "
+        "word acquits it",
+        "the trace",
+        "the contract: the word decides before a leaf is rebuilt",
+        "walrusd/move/tests/withheld_tests.move::forged_leaf_cannot_answer_for_what_is_withheld",
+        outcome="as `withheld-audit`",
+    ),
+    Attack(
         "copied-opening",
         Culprit.CONTRIBUTOR,
         "opens with the sealed blob of another",

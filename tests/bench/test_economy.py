@@ -1,5 +1,6 @@
 """The simulation: coins are conserved, it agrees with the formulas, and honesty dominates."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -24,6 +25,7 @@ from walrusd.core.economics import (
     compute_tolerated_share,
     compute_verifier_income,
 )
+from walrusd.core.terms_review import review_terms
 from walrusd.units import MIST_PER_SUI
 
 RULES = default_rules()
@@ -88,6 +90,17 @@ def test_a_ring_keeps_the_key_from_an_audit_and_loses_one_stake():
     for found in rejected:
         assert -found.money[CONTRIBUTOR] == RULES.stake
         assert min(found.money[seat] for seat in found.seats) >= RULES.verifier_fee
+
+
+@pytest.mark.parametrize("segments", [32, 64, 1 << 20])
+def test_the_defaults_have_no_weakness_and_rarer_audits_would_have_one(segments):
+    rules = default_rules(segments)
+    assert review_terms(rules) == ()
+    assert compute_tolerated_share(rules) >= STATED_SHARE
+    (bribery,) = review_terms(replace(rules, audit_bps=1_000))
+    assert (bribery.rule, bribery.term, bribery.value) == ("bribery", "audit_bps", 2_667)
+    # Whatever the seats have at stake: the ring keeps the key from the jury.
+    assert review_terms(replace(rules, audit_bps=1_000, verifier_stake=10**15)) == (bribery,)
 
 
 def test_honesty_dominates_up_to_the_stated_share():
