@@ -170,6 +170,7 @@ class Game:
         for seat, index in seats.items():
             dealt = self._dealt(seat)
             if self._helps(index):
+                self._keyed.discard(seat)  # whom it replaced has no say any more
                 # A copied commitment comes without digests: nobody can vote for it.
                 if self.plot.has_digests:
                     self._attested[seat] = set(dealt)
