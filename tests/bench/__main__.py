@@ -36,7 +36,7 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
             *measure_latency(Path(directory) / "latency", rounds * 14),
-            *measure_verification(Path(directory) / "verification", rounds * 2),
+            *measure_verification(Path(directory) / "verification", rounds),
         ]
 
 

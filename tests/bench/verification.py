@@ -40,6 +40,10 @@ from walrusd.training.jobs import Job, ReplayJob
 from walrusd.training.plan import Plan, read_plan
 
 SEGMENTS, COMMITTEE, PER_SEAT = 16, 3, 2
+SEGMENT_STEPS = {"convnet": 2, "gpt": 8}
+"""Steps of a segment for each round of the benchmark. The default fifteen rounds make a training of
+about a minute, or of a few: shorter ones are mostly the commitments, which do not grow with them.
+"""
 CHAIN_SEGMENTS = 1024
 SIGNATURE_BYTES = 97
 """Scheme, Ed25519 signature and public key."""
@@ -55,14 +59,14 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure_verification(directory: Path, segment_steps: int) -> list[Measurement]:
-    """Return what verification adds to a training of ``16 · segment_steps`` steps of each model."""
+def measure_verification(directory: Path, rounds: int) -> list[Measurement]:
+    """Return what verification adds to a training of each model, longer with more ``rounds``."""
     found = []
     for name in PLANS:
         home = directory / name
         home.mkdir(parents=True)
         with in_this_process():
-            found += trio.run(_measure, name, home, segment_steps)
+            found += trio.run(_measure, name, home, rounds * SEGMENT_STEPS[name])
     return [*found, measure_attestation()]
 
 
