@@ -425,6 +425,37 @@ async def test_a_lost_keystore_is_nobody_elses_fault(bench: Bench) -> None:
     assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
 
 
+async def test_a_verification_file_that_was_lost_is_stored_again(bench, autojump_clock) -> None:
+    await bench.open_work()
+    net, contributor = bench.net, bench.contributor
+    lost = net.submission.commitment.file_blob
+    _lost_file(net)
+    service = Verifier(bench.verifier, Fetcher(bench.verifier))
+    for _hour in range(6):
+        net.clock.ms += 3600_000
+        await trio.sleep(3600)
+        await service.look()
+    assert bench.verifier.contract.calls("report") == [{"seat": 0}]
+    net.submission.reopened, net.submission.state = True, SubmissionState.SEATED
+    await Opener(contributor, Fetcher(contributor)).look()
+    assert lost in net.blobs
+    assert "damaged" not in decisions(contributor, SUBMISSION)
+    net.submission.opening = contributor.contract.arguments("open")[-1][2]
+    net.submission.state = SubmissionState.OPENED
+    await Verifier(bench.verifier, Fetcher(bench.verifier)).look()
+    assert len(bench.verifier.contract.calls("attest")) == len(net.segments())
+
+
+async def test_a_damaged_copy_of_the_file_is_told_of(bench: Bench) -> None:
+    await bench.open_work()
+    contributor = bench.contributor
+    (contributor.work_dir / SUBMISSION / "verification-file.wvf").write_bytes(b"x")
+    bench.net.submission.reopened, bench.net.submission.state = True, SubmissionState.SEATED
+    await Opener(contributor, Fetcher(contributor)).look()
+    assert "damaged" in decisions(contributor, SUBMISSION)
+    assert len(contributor.contract.calls("open")) == 2
+
+
 # --- jurors -------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.heavy import prove_cost, run_heavy, write_file
 from walrusd.services.replayer import quantisation_of
-from walrusd.services.results import read_update
+from walrusd.services.results import read_update, verification_file_path
 from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -124,7 +124,7 @@ class Committer(Service):
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost
         )
-        path = tools.work_dir / case.submission.id / "verification-file.wvf"
+        path = verification_file_path(tools, case.submission.id)
         write = partial(
             write_file,
             path,

@@ -17,7 +17,7 @@ from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
 from walrusd.services.holdings import make_seat_envelope
 from walrusd.services.replayer import compute_needed_rows
-from walrusd.services.results import read_state, read_update
+from walrusd.services.results import read_state, read_update, verification_file_path
 from walrusd.services.schemes import derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -91,6 +91,8 @@ class Opener(Service):
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         """Seal and store the opening. The salt is fresh, so the blob is a work item."""
         tools, name = self.tools, address_bytes(case.submission.id)
+        if case.submission.reopened:
+            await self._store_file_again(case)
         opening = await self._build(case, trained)
         package = address_bytes(case.market.package)
         aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
@@ -103,6 +105,26 @@ class Opener(Service):
             "cost": trained.get("cost", 0),
             "again": case.submission.reopened,
         }
+
+    async def _store_file_again(self, case: Case) -> None:
+        """Store the verification file once more: that it was lost may be what a seat complained of.
+
+        The same bytes are the same blob. They cannot be made again, as their encryption is salted.
+        """
+        tools, commitment = self.tools, case.submission.commitment
+        path = verification_file_path(tools, case.submission.id)
+        if case.submission.abort is not None or not await trio.Path(path).is_file():
+            return
+        assert commitment is not None, "a seated submission has committed"
+        stored = await tools.store.put(path, epochs=tools.settings.walrus.epochs)
+        if stored.blob_id != commitment.file_blob:
+            tools.journal.record(
+                case.submission.id,
+                self.name,
+                "damaged",
+                "our copy of the verification file is not what we committed to any more",
+                path=str(path),
+            )
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
