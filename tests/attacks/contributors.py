@@ -20,7 +20,7 @@ from walrusd.services.committer import Committer, cost_function, trace_leaves
 from walrusd.services.cranker import Cranker
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case
-from walrusd.services.fetcher import read_file
+from walrusd.services.files import read_file
 from walrusd.services.opener import Opener
 from walrusd.services.replayer import quantisation_of
 from walrusd.services.resealer import Resealer

@@ -15,7 +15,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.stream import compute_key_check, encrypt_stream
 from walrusd.errors import BadRequest, MalformedData, WalrusdError
 from walrusd.services.derive import derive_dataset_key
-from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.files import write_privately
 from walrusd.services.heavy import compute_file_row_root, run_heavy
 from walrusd.services.keykeeper import MAX_DESCRIPTION_BYTES
 from walrusd.services.tables import read_schema, read_table

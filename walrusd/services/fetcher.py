@@ -4,7 +4,6 @@ Everything is checked against its anchor before it is used, also when it lies on
 flipped bit there would make honest work look forged. No read takes more than an honest peer needs.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,13 +13,11 @@ import trio
 
 from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
-from walrusd.core.opening import Opening, compute_opening_bound, parse_opening
-from walrusd.crypto.rows import compute_row_count
+from walrusd.core.opening import Opening, parse_opening
 from walrusd.crypto.stream import (
     StreamKind,
     compute_ciphertext_size,
     decrypt_bytes,
-    decrypt_stream,
     stream_aad,
     verify_key_check,
 )
@@ -37,14 +34,19 @@ from walrusd.errors import (
     WorldFault,
 )
 from walrusd.runtime.sources import source_of
+from walrusd.services.anchors import (
+    check_plan_of_task,
+    compute_case_opening_bound,
+    load_weights,
+)
 from walrusd.services.facts import Case
+from walrusd.services.files import decrypt_file, rows_path, write_privately
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
 from walrusd.services.heavy_paillier import check_key
 from walrusd.services.schemes import check_file_scheme, compute_key_context, read_task_scheme
 from walrusd.services.tools import Reading
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.state import Tensors
-from walrusd.training.weights import compute_state_root_0, weights_from_bytes
 from walrusd.units import BlobId, address_bytes
 
 PLANS_KEPT = 64
@@ -139,7 +141,7 @@ class Fetcher:
         async with self._turn_on(path):
             if path.exists():
                 try:
-                    return path, await trio.to_thread.run_sync(_load_weights, plan, task, path)
+                    return path, await trio.to_thread.run_sync(load_weights, plan, task, path)
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
             await self._tools.store.get_file(
@@ -148,7 +150,7 @@ class Fetcher:
                 path,
                 max_bytes=4 * plan.model.size + HEADER_ALLOWANCE,
             )
-            return path, await trio.to_thread.run_sync(_load_weights, plan, task, path)
+            return path, await trio.to_thread.run_sync(load_weights, plan, task, path)
 
     async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
         """Return the path of the decrypted rows of a submission's dataset. Errors as the next."""
@@ -189,7 +191,7 @@ class Fetcher:
         )
         try:
             aad = await self.dataset_aad(version.row_root)
-            await trio.to_thread.run_sync(_decrypt_file, sealed, partial, dek, aad)
+            await trio.to_thread.run_sync(decrypt_file, sealed, partial, dek, aad)
             if not await self._are_rows_of(version, dek, partial):
                 raise VerificationFailed("the dataset's rows do not have the listed row root")
             partial.replace(path)
@@ -288,69 +290,3 @@ class Fetcher:
         market = case.market
         aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
         return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
-
-
-def rows_path(tools: Reading, row_root: bytes) -> Path:
-    """Return where the decrypted rows of a dataset lie while they are needed."""
-    return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
-
-
-def check_plan_of_task(task: Task, plan: Plan) -> None:
-    """Check that a plan is the one that a task's terms describe.
-
-    Raises:
-        MalformedData: if its digest or number of segments differs, or it takes more memory or work
-            than the terms declare: policies and seats have decided by the declaration.
-    """
-    terms = task.terms
-    if plan.digest() != task.plan_digest:
-        raise MalformedData("the task's plan does not have the digest that the task names")
-    if plan.segments != terms.segments:
-        raise MalformedData(f"the plan has {plan.segments} segments, the task {terms.segments}")
-    if plan.state_bytes > terms.state_bytes or plan.segment_work() > terms.segment_work:
-        raise MalformedData("the plan takes more memory or work than the task's terms declare")
-
-
-def compute_case_opening_bound(case: Case, plan: Plan) -> int:
-    """Return how many bytes a submission's opening has at most."""
-    dealt = len(case.dealt_segments())
-    return compute_opening_bound(
-        state_bytes=plan.state_bytes,
-        boundaries=dealt + 1,
-        segments=plan.segments,
-        weights=plan.weight_count,
-        commitment_rows=compute_row_count(plan.weight_count),
-        rows=min(case.submission.dataset_rows, dealt * plan.segment_steps * plan.batch),
-        row_bytes=plan.dataset.row_bytes,
-    )
-
-
-def _load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
-    weights = weights_from_bytes(plan, path.read_bytes())
-    if compute_state_root_0(plan, weights) != task.state_root_0:
-        raise VerificationFailed("the task's weights do not have its initial state root")
-    return weights
-
-
-async def read_file(path: str | Path) -> bytes:
-    """Return a file's bytes, read in a thread."""
-    return await trio.to_thread.run_sync(Path(path).read_bytes)
-
-
-def write_privately(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-
-
-def _decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:
-    descriptor = os.open(plain, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    with sealed.open("rb") as source, os.fdopen(descriptor, "wb") as target:
-        decrypt_stream(source, target, key, aad)
-        target.flush()
-        os.fsync(target.fileno())

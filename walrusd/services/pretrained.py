@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 from walrusd.errors import BadRequest, ModelRefused, TrainingFailed
-from walrusd.services.fetcher import write_privately
+from walrusd.services.files import write_privately
 from walrusd.training.pretrained import KIND, is_pretrained
 from walrusd.training.strict import canonical_json
 

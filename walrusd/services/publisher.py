@@ -24,7 +24,8 @@ from walrusd.services.aggregator import Aggregator
 from walrusd.services.derive import derive_paillier_seed
 from walrusd.services.economy import check_terms, make_rules, show_warnings
 from walrusd.services.facts import read_tasks
-from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.files import write_privately
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import make_key
 from walrusd.services.pretrained import adopt_folder

@@ -21,7 +21,8 @@ from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.crypto.vfile_header import Quantisation
 from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.services.facts import Case
-from walrusd.services.fetcher import Fetcher, write_privately
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.files import write_privately
 from walrusd.services.progress import clear_progress, make_on_line
 from walrusd.services.tools import Tools
 from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart

@@ -8,7 +8,7 @@ import trio
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.errors import LocalFault
 from walrusd.services.facts import Case
-from walrusd.services.fetcher import read_file
+from walrusd.services.files import read_file
 from walrusd.services.tools import Tools
 from walrusd.training.plan import Plan
 from walrusd.training.state import compute_state_root, deserialize_state

@@ -6,7 +6,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
 from walrusd.services.explainer import Explainer
 from walrusd.services.facts import Case, read_cases, read_tasks
-from walrusd.services.fetcher import rows_path
+from walrusd.services.files import rows_path
 from walrusd.services.holdings import find_opening_key, reseal_to, resealed_to
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools

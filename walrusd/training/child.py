@@ -1,16 +1,13 @@
 """The training child: ``python -m walrusd.training.child``, one job on stdin, JSON lines on stdout.
 
-The jobs and the lines are described in ``jobs.py``. This file and ``workdir.py`` are the only ones
-of the package that do I/O. Every job but ``init`` and ``aggregate`` runs the selftest first: on a
-machine with other bits honest work would look forged.
+The jobs and the lines are described in ``jobs.py``. This file, ``reporter.py`` and ``workdir.py``
+are the only ones of the package that do I/O. Every job but ``init`` and ``aggregate`` runs the
+selftest first: on a machine with other bits honest work would look forged.
 """
 
-import json
 import os
 import resource
-import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +30,7 @@ from walrusd.training.jobs import (
 from walrusd.training.memory import keep_freed_memory
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.replay import evaluate
+from walrusd.training.reporter import Reporter, Stopped, emit
 from walrusd.training.selftest import selftest
 from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
 from walrusd.training.trace import Assignment, SegmentRecord, Trace
@@ -52,64 +50,6 @@ from walrusd.training.weights import (
     weights_to_bytes,
 )
 from walrusd.training.workdir import Checkpoints, open_rows, write_atomically
-
-PROGRESS_SECONDS = 0.2
-
-
-class Stopped(Exception):
-    """Raised between two steps after SIGTERM."""
-
-    def __init__(self, segment: int, step: int) -> None:
-        super().__init__()
-        self.segment = segment
-        self.step = step
-
-
-def emit(kind: str, payload: dict[str, Any]) -> None:
-    """Write one line to the parent."""
-    sys.stdout.write(json.dumps({kind: payload}) + "\n")
-    sys.stdout.flush()
-
-
-class Reporter:
-    """Passes on progress at most five times a second, and stops between steps after SIGTERM."""
-
-    def __init__(self, steps: int) -> None:
-        self._left = steps
-        self._total = steps
-        self._done = 0
-        self._start = time.monotonic()
-        self._last = 0.0
-        self._stop = False
-        signal.signal(signal.SIGTERM, self._on_signal)
-
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        self._stop = True
-
-    def step(self, progress: Progress) -> None:
-        """Count a step.
-
-        Raises:
-            Stopped: if SIGTERM has arrived.
-        """
-        self._done += 1
-        now = time.monotonic()
-        if now - self._last >= PROGRESS_SECONDS or self._done == self._total:
-            self._last = now
-            rate = self._done / max(now - self._start, 1e-9)
-            emit(
-                "progress",
-                {
-                    "segment": progress.segment,
-                    "step": progress.step,
-                    "steps": self._total,
-                    "loss": progress.loss,
-                    "rate": round(rate, 3),
-                    "eta_seconds": round((self._total - self._done) / rate, 1),
-                },
-            )
-        if self._stop:
-            raise Stopped(progress.segment, progress.step)
 
 
 def _read_plan(path: str) -> Plan:

@@ -1,0 +1,50 @@
+"""Compare what was fetched with what the chain says of it, and say how large it may be."""
+
+from pathlib import Path
+
+from walrusd.chain.layouts.objects import Task
+from walrusd.core.opening import compute_opening_bound
+from walrusd.crypto.rows import compute_row_count
+from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.services.facts import Case
+from walrusd.training.plan import Plan
+from walrusd.training.state import Tensors
+from walrusd.training.weights import compute_state_root_0, weights_from_bytes
+
+
+def check_plan_of_task(task: Task, plan: Plan) -> None:
+    """Check that a plan is the one that a task's terms describe.
+
+    Raises:
+        MalformedData: if its digest or number of segments differs, or it takes more memory or work
+            than the terms declare: policies and seats have decided by the declaration.
+    """
+    terms = task.terms
+    if plan.digest() != task.plan_digest:
+        raise MalformedData("the task's plan does not have the digest that the task names")
+    if plan.segments != terms.segments:
+        raise MalformedData(f"the plan has {plan.segments} segments, the task {terms.segments}")
+    if plan.state_bytes > terms.state_bytes or plan.segment_work() > terms.segment_work:
+        raise MalformedData("the plan takes more memory or work than the task's terms declare")
+
+
+def compute_case_opening_bound(case: Case, plan: Plan) -> int:
+    """Return how many bytes a submission's opening has at most."""
+    dealt = len(case.dealt_segments())
+    return compute_opening_bound(
+        state_bytes=plan.state_bytes,
+        boundaries=dealt + 1,
+        segments=plan.segments,
+        weights=plan.weight_count,
+        commitment_rows=compute_row_count(plan.weight_count),
+        rows=min(case.submission.dataset_rows, dealt * plan.segment_steps * plan.batch),
+        row_bytes=plan.dataset.row_bytes,
+    )
+
+
+def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
+    """Return a task's initial weights. Raises VerificationFailed if they are others."""
+    weights = weights_from_bytes(plan, path.read_bytes())
+    if compute_state_root_0(plan, weights) != task.state_root_0:
+        raise VerificationFailed("the task's weights do not have its initial state root")
+    return weights

@@ -1,0 +1,39 @@
+"""Files of our own: read in a thread, written whole or not at all, readable by nobody else."""
+
+import os
+from pathlib import Path
+
+import trio
+
+from walrusd.crypto.stream import decrypt_stream
+from walrusd.services.tools import Reading
+
+
+def rows_path(tools: Reading, row_root: bytes) -> Path:
+    """Return where the decrypted rows of a dataset lie while they are needed."""
+    return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
+
+
+async def read_file(path: str | Path) -> bytes:
+    """Return a file's bytes, read in a thread."""
+    return await trio.to_thread.run_sync(Path(path).read_bytes)
+
+
+def write_privately(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+
+
+def decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:
+    """Decrypt a stream into a file of mode 0600. Raises DecryptionFailed if it does not hold."""
+    descriptor = os.open(plain, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    with sealed.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        decrypt_stream(source, target, key, aad)
+        target.flush()
+        os.fsync(target.fileno())
