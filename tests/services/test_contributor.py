@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.services.bench import DEK, SUBMISSION, Network, decisions, failures
-from walrusd.core.lifecycle import SubmissionState
+from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.crypto.pedersen import verify_opening
 from walrusd.errors import ChainUnreachable
 from walrusd.services.committer import Committer
 from walrusd.services.fetcher import Fetcher
@@ -118,6 +119,24 @@ async def test_a_seat_with_a_useless_key_does_not_keep_us_from_opening(tmp_path:
         await Opener(tools, Fetcher(tools)).look()
         ((_task, _submission, opening),) = tools.contract.arguments("open")
         assert opening.envelopes == [UNUSABLE_ENVELOPE]
+
+
+@pytest.mark.parametrize("rule", CostRule)
+async def test_the_cost_is_told_to_the_chain_if_the_task_says_so(tmp_path: Path, rule) -> None:
+    net = Network()
+    net.terms.cost_rule = rule
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        net.seat("0x" + "5" * 64, None)
+        await Opener(tools, Fetcher(tools)).look()
+        ((_task, _submission, opening),) = tools.contract.arguments("open")
+        (options,) = tools.contract.calls("open")
+        if rule == CostRule.PRIVATE:
+            assert (opening.cost, options["blinding"]) == (None, b"")
+        else:
+            assert opening.cost == tools.work.get("trained", SUBMISSION)["cost"]
+            commitment = net.submission.commitment.cost_commitment
+            verify_opening(commitment, opening.cost, int.from_bytes(options["blinding"], "big"))
 
 
 async def test_a_missing_grant_is_a_typed_failure(tmp_path: Path) -> None:

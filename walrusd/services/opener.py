@@ -66,10 +66,9 @@ class Opener(Service):
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
-        name, cost, blinding = address_bytes(submission.id), None, b""
+        name, shown = address_bytes(submission.id), None
         if case.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None:
-            cost = int(item["cost"])
-            blinding = encode_scalar(derive_cost_blinding(tools.keys, name, cost))
+            shown = make_opened_cost(tools, submission.id, int(item["cost"]))
         key = derive_opening_key(tools.keys, name)
         await tools.contract.open(
             case.task.id,
@@ -82,9 +81,9 @@ class Opener(Service):
                     make_seat_envelope(case, seat.verifier, seat.key, key)
                     for seat in submission.committee
                 ],
-                cost=cost,
+                cost=None if shown is None else shown.final,
             ),
-            blinding=blinding,
+            blinding=b"" if shown is None else shown.blinding,
             again=submission.reopened,
         )
 

@@ -31,7 +31,7 @@ REASONS = {
     EndReason.AUDIT_CONFIRMED: "a jury found a forged segment in an audit",
 }
 OUTCOMES = {
-    ChallengeOutcome.CONFIRMED: "The jury confirmed the challenge.",
+    ChallengeOutcome.CONFIRMED: "The jury found a fault.",
     ChallengeOutcome.REFUTED: "The jury found nothing wrong.",
     ChallengeOutcome.REDRAWN: "The jury had no majority; a second one is drawn.",
     ChallengeOutcome.UNDECIDED: "The second jury had no majority either.",
