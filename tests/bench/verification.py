@@ -37,7 +37,7 @@ from walrusd.services.tools import OnLine, Tools
 from walrusd.services.trainer import Trainer
 from walrusd.services.verifier import Verifier
 from walrusd.training.jobs import Job, ReplayJob
-from walrusd.training.plan import Plan, read_plan
+from walrusd.training.plan import EXACT_Q20, Plan, read_plan
 
 SEGMENTS, COMMITTEE, PER_SEAT = 16, 3, 2
 SEGMENT_STEPS = {"convnet": 2, "gpt": 8}
@@ -104,7 +104,7 @@ class TimedReplays(InlineTraining):
 
 def make_plan(name: str, segment_steps: int) -> Plan:
     """Return a plan of 16 segments."""
-    described = PLANS[name]
+    described = PLANS[name] | {"profile": EXACT_Q20}
     lengths = {
         "steps": SEGMENTS * segment_steps,
         "segments": SEGMENTS,
