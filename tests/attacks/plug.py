@@ -30,7 +30,7 @@ class Meddler:
 
 def meddle(tools: Tools, method: str, how: Callable[..., Awaitable[Any]]) -> Tools:
     """Return tools whose contract has one bent call."""
-    return replace(tools, contract=Meddler(tools.contract, method, how))  # type: ignore[arg-type]
+    return replace(tools, contract=Meddler(tools.contract, method, how))  # type: ignore[arg-type]  # stands in for one
 
 
 Make = Callable[[Tools, DaemonApi], Service]

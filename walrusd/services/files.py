@@ -7,6 +7,7 @@ import trio
 
 from walrusd.crypto.stream import decrypt_stream
 from walrusd.services.tools import Reading
+from walrusd.training.workdir import write_atomically
 
 
 def rows_path(tools: Reading, row_root: bytes) -> Path:
@@ -21,13 +22,7 @@ async def read_file(path: str | Path) -> bytes:
 
 def write_privately(path: Path, data: bytes) -> None:
     """Write a file of mode 0600, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
+    write_atomically(path, data)
 
 
 def decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:
