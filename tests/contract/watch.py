@@ -1,11 +1,17 @@
 """Invariants that hold after every call, whatever was called."""
 
-from walrusd.chain.layouts.objects import Submission, Task
+from collections.abc import Iterator
+from enum import IntEnum
+
+from walrusd.chain.layouts.objects import KeyRequest, Submission, Task
 from walrusd.core.lifecycle import (
+    DISPUTE_NEXT,
+    REQUEST_NEXT,
     SUBMISSION_NEXT,
     TASK_NEXT,
     TERMINAL,
     DisputePhase,
+    RequestState,
     SeatStatus,
     SubmissionState,
     TaskPhase,
@@ -22,8 +28,18 @@ ATTESTED_STATES = {SubmissionState.ATTESTED, SubmissionState.AUDITED}
 JURY_PHASES = {DisputePhase.COMMITTING, DisputePhase.REVEALING}
 
 
+TRANSITIONS = {
+    TaskPhase: TASK_NEXT,
+    SubmissionState: SUBMISSION_NEXT,
+    DisputePhase: DISPUTE_NEXT,
+    RequestState: REQUEST_NEXT,
+}
+
+
 def watch(world, before):
-    """Check every task, every submission and the pool; ``before`` is ``world.states()`` earlier."""
+    """Check every task, every submission and the pool; ``before`` is ``world.phases()`` earlier."""
+    for old, new in list_moves(before, world.phases()):
+        assert new in TRANSITIONS[type(old)][old], f"{old!r} → {new!r} is not a transition"
     submissions = world.of_type(Submission)
     for submission in submissions:
         watch_submission(world, submission, before)
@@ -32,9 +48,26 @@ def watch(world, before):
     watch_pool(world.pool, submissions)
 
 
-def watch_transition(table, kind, old, new):
-    old, new = kind(old), kind(new)
-    assert new == old or new in table[old], f"{old.name} → {new.name} is not a transition"
+def read_phases(objects) -> dict[tuple[str, type[IntEnum]], IntEnum]:
+    """Return where every task, submission, dispute and key request stands."""
+    found: dict[tuple[str, type[IntEnum]], IntEnum] = {}
+    for each in objects:
+        if isinstance(each, Task):
+            found[each.id, TaskPhase] = TaskPhase(each.phase)
+        elif isinstance(each, KeyRequest):
+            found[each.id, RequestState] = RequestState(each.state)
+        elif isinstance(each, Submission):
+            found[each.id, SubmissionState] = SubmissionState(each.state)
+            if each.dispute is not None:
+                found[each.id, DisputePhase] = DisputePhase(each.dispute.phase)
+    return found
+
+
+def list_moves(before, after) -> Iterator[tuple[IntEnum, IntEnum]]:
+    """Yield old and new of everything that stands elsewhere than before."""
+    for key, new in after.items():
+        if key in before and before[key] != new:
+            yield before[key], new
 
 
 def watch_submission(world, submission, before):
@@ -45,10 +78,7 @@ def watch_submission(world, submission, before):
     assert len(set(owners)) == len(owners)
     assert all(c.amount > 0 for c in submission.credits)
     assert min(submission.stake, submission.escrow, submission.bond) >= 0
-    if submission.id in before:
-        watch_transition(SUBMISSION_NEXT, SubmissionState, before[submission.id][0], state)
-    else:
-        assert state is SubmissionState.JOINED
+    assert (submission.id, SubmissionState) in before or state is SubmissionState.JOINED
     if state in TERMINAL:
         assert (submission.stake, submission.escrow, submission.bond) == (0, 0, 0)
         assert submission.reason != 0
@@ -88,10 +118,7 @@ def watch_escrow(submission, task, is_seated):
 
 def watch_task(task, submissions, before):
     phase = TaskPhase(task.phase)
-    if task.id in before:
-        watch_transition(TASK_NEXT, TaskPhase, before[task.id][0], phase)
-    else:
-        assert phase is TaskPhase.JOINING
+    assert (task.id, TaskPhase) in before or phase is TaskPhase.JOINING
     ended = [s for s in submissions if s.state in TERMINAL]
     accepted = [s for s in ended if s.state == SubmissionState.ACCEPTED]
     assert min(task.pool, task.bond, task.tips) >= 0

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from walrusd.chain.layouts.objects import Market, MarketParams, Submission, Task, VerifierPool
+from walrusd.chain.layouts.objects import Market, MarketParams, VerifierPool
 from walrusd.core.aborts import abort_named
 from walrusd.devnet.contract import DEVNET_PARAMS, FUNCTIONS, Genesis, genesis
 from walrusd.devnet.move_env import (
@@ -31,7 +31,7 @@ from walrusd.devnet.move_types import decode_pure, encode_pure
 from walrusd.devnet.packages import compute_held_sui, has_id
 from walrusd.units import address_from_bytes, normalize_address
 
-from .watch import watch
+from .watch import read_phases, watch
 
 FUNCTION = {f"{f.module}::{f.name}": f for f in FUNCTIONS}
 CHAIN_ID = hashlib.sha256(b"chain").digest()
@@ -118,7 +118,7 @@ class World:
         assert next(given, None) is None, f"too many arguments for {target}"
         ctx = self.context(sender)
         ctx.random_allowed = RANDOM in function.params
-        before = self.states()
+        before = self.phases()
         result = function.impl(ctx, *values)
         returned = [] if result is None else [result]
         self.commit_call(ctx, pairs, returned)
@@ -129,7 +129,7 @@ class World:
         return result
 
     def inspect(self, before):
-        """Check what must hold after every call; ``before`` is ``states()`` earlier."""
+        """Check what must hold after every call; ``before`` is ``phases()`` earlier."""
         self.check_supply()
         watch(self, before)
 
@@ -170,9 +170,8 @@ class World:
     def of_type(self, layout):
         return [obj for obj in self.objects.values() if isinstance(obj, layout)]
 
-    def states(self):
-        found = {s.id: (s.state, s.stake) for s in self.of_type(Submission)}
-        return {**found, **{t.id: (t.phase, t.pool) for t in self.of_type(Task)}}
+    def phases(self):
+        return read_phases(self.objects.values())
 
     def last(self, event_type):
         """Return the latest event of a type."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.contract.market import Bazaar
+from tests.contract.watch import list_moves
 from tests.contract.world import PACKAGE, address, has_object_id
 from walrusd.chain.bcs import Layout
 from walrusd.devnet.move_env import (
@@ -66,6 +67,7 @@ class Step:
     inputs: list["Argument | bytes | Layout | None"] = field(default_factory=list)
     result: Any = None
     created: set[str] = field(default_factory=set)
+    moves: set[str] = field(default_factory=set)
 
 
 def move_type(layout: type[Layout]) -> str:
@@ -127,7 +129,11 @@ class RecordingBazaar(Bazaar):
         return Coin("0x0", amount)
 
     def inspect(self, before: Any) -> None:
-        """Leave the invariants to the tests of the specification; here another VM judges."""
+        """Keep what the call moved; another VM is the judge here, not the invariants."""
+        self.steps[-1].moves = {
+            f"{type(old).__name__} {old.name} → {new.name}"
+            for old, new in list_moves(before, self.phases())
+        }
 
     def call(self, target: str, sender: str, *args: Any) -> Any:
         step = Step(self.calls + 1, address(sender), self.now, target)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract import work
 from tests.contract.market import DAY, FAULT, SOUND
+from tests.contract.watch import TRANSITIONS
 from tests.contract.world import address, digest
 from walrusd.chain.layouts.objects import Submission
 from walrusd.core.lifecycle import ChallengeKind, KeyScope
@@ -179,6 +180,44 @@ def find_every_fault(m: RecordingBazaar) -> None:
     m.reclaim()
 
 
+def wait_for_nobody(m: RecordingBazaar) -> None:
+    m.open_task()
+    m.advance(m.task.terms.join_ms)
+    m.close_joining()
+    m.reclaim()
+
+
+def find_too_few_seats(m: RecordingBazaar) -> None:
+    for name in list(m.caps)[2:]:
+        m.call("node::exit_seat", name, m.market, m.pool, m.caps[name])
+    (submission,) = m.drawn(1)
+    m.seat(submission)
+    m.reclaim()
+
+
+def hide_from_an_audit(m: RecordingBazaar) -> None:
+    submission, *_ = m.opened(1)
+    m.attest_all(submission)
+    m.draw_audit(submission, selected=True)
+    m.advance(m.task.terms.open_ms + m.task.terms.grace_ms)
+    m.settle(submission)
+    m.reclaim()
+
+
+def accuse_when_all_is_attested(m: RecordingBazaar) -> None:
+    """A jury of which nobody says a word is followed by another."""
+    submission, *_ = m.opened(1)
+    m.attest_all(submission)
+    m.challenge(submission, 2)
+    m.convene(submission)
+    m.advance(m.task.terms.jury_commit_ms + m.task.terms.jury_reveal_ms)
+    m.resolve(submission)
+    m.judge(submission, m.works[submission.id].honest[2])
+    m.draw_audit(submission, selected=False)
+    m.settle(submission)
+    m.reclaim()
+
+
 def keep_house(m: RecordingBazaar) -> None:
     request = m.request("reader", scope=KeyScope.TRAIN)
     m.call("dataset::deny_key", "owner", m.market, request, b"no")
@@ -223,6 +262,10 @@ TALES = (
     take_the_place_of_the_silent,
     give_up_the_plan,
     find_every_fault,
+    wait_for_nobody,
+    find_too_few_seats,
+    hide_from_an_audit,
+    accuse_when_all_is_attested,
     keep_house,
     change_versions,
 )
@@ -249,3 +292,16 @@ def test_every_function_is_replayed():
     # Made in the deployment, and used inside arguments.
     elsewhere = {"node::create_market", "terms::new_terms", "terms::required_funds"}
     assert targets | elsewhere == callable_
+
+
+def test_every_transition_is_replayed():
+    """Of each table there is no step that the Move VM was not seen to take as we say."""
+    with stubbed_group():
+        moves = {move for tale in TALES for step in tell(tale).steps for move in step.moves}
+    expected = {
+        f"{kind.__name__} {old.name} → {new.name}"
+        for kind, table in TRANSITIONS.items()
+        for old, following in table.items()
+        for new in following
+    }
+    assert moves == expected

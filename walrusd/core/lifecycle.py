@@ -1,7 +1,7 @@
 """The states of tasks, submissions, disputes and key requests, and what may follow what.
 
-The numbers are the contract's (PROTOCOL section 1). The tables are data: the daemon, the
-contract's specification and the documentation read the same ones.
+The numbers are the contract's (PROTOCOL section 1). A step of a table is what one call may do. The
+tests hold every call of the specification to them, and take each step in the Move VM.
 """
 
 from enum import IntEnum
@@ -21,9 +21,9 @@ class TaskPhase(IntEnum):
 
 TASK_NEXT: dict[TaskPhase, frozenset[TaskPhase]] = {
     TaskPhase.JOINING: frozenset({TaskPhase.TRAINING, TaskPhase.VOID}),
-    TaskPhase.TRAINING: frozenset({TaskPhase.OPENING, TaskPhase.VOID}),
-    TaskPhase.OPENING: frozenset({TaskPhase.VERIFYING, TaskPhase.SETTLED, TaskPhase.VOID}),
-    TaskPhase.VERIFYING: frozenset({TaskPhase.SETTLED, TaskPhase.VOID}),
+    TaskPhase.TRAINING: frozenset({TaskPhase.OPENING}),
+    TaskPhase.OPENING: frozenset({TaskPhase.VERIFYING, TaskPhase.SETTLED}),
+    TaskPhase.VERIFYING: frozenset({TaskPhase.SETTLED}),
     TaskPhase.SETTLED: frozenset({TaskPhase.AGGREGATED}),
     TaskPhase.AGGREGATED: frozenset(),
     TaskPhase.VOID: frozenset(),
@@ -82,6 +82,15 @@ class DisputePhase(IntEnum):
     REVEALING = 3
 
 
+DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
+    DisputePhase.WAITING: frozenset({DisputePhase.DRAWN}),
+    DisputePhase.DRAWN: frozenset({DisputePhase.COMMITTING}),
+    DisputePhase.COMMITTING: frozenset({DisputePhase.REVEALING, DisputePhase.WAITING}),
+    # Back to WAITING: no majority, so another jury is drawn.
+    DisputePhase.REVEALING: frozenset({DisputePhase.WAITING}),
+}
+
+
 class ChallengeKind(IntEnum):
     """What an accuser may claim."""
 
@@ -132,6 +141,16 @@ class RequestState(IntEnum):
     GRANTED = 1
     DENIED = 2
     EXPIRED = 3
+
+
+REQUEST_NEXT: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.REQUESTED: frozenset(
+        {RequestState.GRANTED, RequestState.DENIED, RequestState.EXPIRED}
+    ),
+    RequestState.GRANTED: frozenset(),
+    RequestState.DENIED: frozenset(),
+    RequestState.EXPIRED: frozenset(),
+}
 
 
 class KeyScope(IntEnum):
