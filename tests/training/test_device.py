@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tests.golden import run as golden
 from tests.golden.plans import MODELS
 from walrusd.errors import DeviceRefused, NonFiniteValue
-from walrusd.training import arith, device, digits, selftest
+from walrusd.training import arith, device, digits, lines, selftest
 from walrusd.training.arith import Operand
 from walrusd.training.native import library
+from walrusd.training.profiles import PROFILES
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 1 << 20
@@ -86,14 +87,34 @@ def on(model):
     return model if model in QUICK else pytest.param(model, marks=pytest.mark.slow)
 
 
+@pytest.mark.parametrize("arithmetic", [arith, lines], ids=["q20", "q8r"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_not_finite_reaches_the_end_of_the_step(value, as_on_a_gpu):
+def test_what_is_not_finite_reaches_the_end_of_the_step(value, arithmetic, as_on_a_gpu):
+    """As NaN, which nothing after it can take for a number: a ReLU of minus infinity is zero."""
     x = torch.ones(9, 9)
     x[3, 4] = value
-    product = arith.mm(arith.quantise(x), arith.quantise(torch.ones(9, 9)))
-    assert bool(product.isnan().any())
+    product = arithmetic.mm(arithmetic.quantise(x), arithmetic.quantise(torch.ones(9, 9)))
+    assert bool(product[3].isnan().all())
     with pytest.raises(NonFiniteValue):
         arith.require_finite(product, "a gradient")
+
+
+@pytest.mark.parametrize("profile", ["exact-q20/1", "exact-q8r/1"])
+def test_no_value_is_read_back_for_a_product(profile, monkeypatch):
+    """A tensor on the device ``meta`` has no values: whoever asks for one gets an error."""
+    monkeypatch.setattr(arith, "exponents_stay_on_device", True)
+    rules = PROFILES[profile]
+    left, right = (torch.empty(shape, device="meta") for shape in ((6, 40), (40, 8)))
+    operands = rules.quantise(left), rules.quantise(right)
+    assert rules.mm(*operands).shape == (6, 8)
+    q, k, v = (torch.empty(2, 4, 10, 8, device="meta") for _ in range(3))
+    y, saved = rules.attend(q, k, v)
+    assert [x.shape for x in rules.attend_backward(y, saved)] == [q.shape] * 3
+    images = torch.empty(2, 3, 8, 8, device="meta")
+    kernels = rules.quantise(torch.empty(5, 27, device="meta"))
+    y, saved = rules.conv2d(images, kernels, torch.empty(5, device="meta"), kernel=3, padding=1)
+    dx, *_ = rules.conv2d_backward(y, saved, kernels, need_dx=True)
+    assert dx.shape == images.shape
 
 
 @pytest.mark.parametrize("model", [on(model) for model in MODELS])

@@ -73,6 +73,11 @@ class Operand:
         return self.values.double()
 
 
+def stays_on_device(x: Tensor) -> bool:
+    """Say whether no value of ``x`` may be read while products are computed."""
+    return x.is_cuda or exponents_stay_on_device
+
+
 def require_finite(x: Tensor, what: str) -> None:
     """Check a tensor.
 
@@ -98,7 +103,7 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     """
     if x.numel() == 0:
         return Operand(x.double(), bits)
-    if x.is_cuda or exponents_stay_on_device:
+    if stays_on_device(x):
         unit = compute_unit(x.abs().amax().double(), bits)
         return Operand(_round_to_unit(x.double(), unit), bits, unit)
     if bits <= _FLOAT32_MAGIC_BITS:
@@ -143,7 +148,7 @@ def quantise_wide(x: Tensor, bits: int = BITS) -> Operand:
         NonFiniteValue: if a value is NaN or infinite, on the CPU.
     """
     largest = x.abs().amax((1, 2), keepdim=True)
-    if not x.is_cuda and not bool(torch.isfinite(largest).all()):
+    if not stays_on_device(x) and not bool(torch.isfinite(largest).all()):
         raise NonFiniteValue("a product's operand became NaN or infinite")
     return Operand(_round_to_unit(x, compute_unit(largest, bits)), bits)
 
@@ -314,7 +319,7 @@ def log(x: Tensor) -> Tensor:
 
 
 def sqrt(x: Tensor) -> Tensor:
-    """Return the correctly rounded square root of ``x ≥ 0``.
+    """Return the correctly rounded square root of ``x ≥ 0``; NaN for infinity.
 
     A float64 root with an error below 3 ulp, rounded once to float32, is right: no float32 has a
     root that close to a rounding boundary. Libraries promise less: MKL's float64 root has been
@@ -328,7 +333,10 @@ def sqrt(x: Tensor) -> Tensor:
 
 
 def reciprocal_sqrt(x: Tensor) -> Tensor:
-    """Return ``RN32(1/sqrt(x))``, two roundings; ``x > 0``."""
+    """Return ``RN32(1/sqrt(x))``, two roundings; ``x > 0``.
+
+    NaN for infinity: what has overflowed must end the run, not go on as a zero.
+    """
     root = sqrt(x)
     return torch.div(torch.ones((), device=x.device), root)
 

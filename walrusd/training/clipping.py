@@ -19,11 +19,15 @@ _HALF = 1 << 26
 """Splits block sums, which have 53 bits, so that sums of halves fit int64."""
 
 
+_BEYOND_FLOAT32 = math.ldexp(2.0 - 2.0**-24, 127)
+"""Rounds to infinity, as everything above it does."""
+
+
 def compute_global_norm(tensors: Iterable[Tensor]) -> float:
     """Return ``RN32(RN64(√RN64(Σ n²))·u)`` with ``n = RNE(g/u)``, ``u`` the unit of the grid.
 
     Raises:
-        NonFiniteValue: if a gradient is NaN or infinite.
+        NonFiniteValue: if a gradient is NaN or infinite, or the norm beyond float32.
     """
     found = list(tensors)
     tops = [_find_peak(tensor) for tensor in found]
@@ -34,7 +38,10 @@ def compute_global_norm(tensors: Iterable[Tensor]) -> float:
         return 0.0
     exponent = max(math.frexp(largest)[1] - BITS, MIN_UNIT_EXPONENT)
     total = sum(_sum_squares(tensor.reshape(-1), exponent) for tensor in found)
-    return round_to_float32(math.ldexp(math.sqrt(float(total)), exponent))
+    norm = math.ldexp(math.sqrt(float(total)), exponent)
+    if norm >= _BEYOND_FLOAT32:
+        raise NonFiniteValue("the norm of the gradient is beyond float32")
+    return round_to_float32(norm)
 
 
 def _find_peak(tensor: Tensor) -> float:
@@ -60,7 +67,7 @@ def clip_by_global_norm(tensors: Iterable[Tensor], limit: float) -> None:
     """Multiply gradients in place by ``RN32(RN64(limit/norm))`` if their norm exceeds ``limit``.
 
     Raises:
-        NonFiniteValue: if a gradient is NaN or infinite.
+        NonFiniteValue: if a gradient is NaN or infinite, or the norm beyond float32.
     """
     found = list(tensors)
     norm = compute_global_norm(found)

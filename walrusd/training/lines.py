@@ -71,11 +71,12 @@ def quantise(x: Tensor) -> Lines:
             queue, such a value goes on into the product and is met at the end of the step.
     """
     x = x.contiguous()
+    if arith.stays_on_device(x):
+        return Lines(x)
     units = kernels.find_units(x)
     if units is not None:
         return Lines(x, {-1: units[0], -2: units[1]})
-    if not x.is_cuda:
-        arith.require_finite(x, "a product's operand")
+    arith.require_finite(x, "a product's operand")
     return Lines(x)
 
 
@@ -83,12 +84,14 @@ def compute_units(x: Tensor, axis: int) -> Tensor:
     """Return the units of the lines along ``axis``, which is kept with size one.
 
     With ``E`` such that ``2^(E−1) ≤ max|x| < 2^E`` a unit is ``2^max(E−8, −63)``: the products of
-    units are normal numbers. They are made from the bits of the exponents.
+    units are normal numbers. They are made from the bits of the exponents. Of a line that is not
+    finite the unit is NaN, and so is what it is multiplied with.
     """
     largest = x.abs().amax(axis, keepdim=True)
     field_bits = largest.view(torch.int32).bitwise_right_shift(23)
     exponent = field_bits.sub(_EXPONENT_BIAS - 1 + BITS).clamp_min_(MIN_UNIT_EXPONENT)
-    return exponent.add_(_EXPONENT_BIAS).bitwise_left_shift_(23).view(torch.float32)
+    units = exponent.add_(_EXPONENT_BIAS).bitwise_left_shift_(23).view(torch.float32)
+    return units.add_(largest.sub(largest))
 
 
 def round_to_integers(x: Tensor, units: Tensor) -> Tensor:

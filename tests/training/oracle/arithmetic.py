@@ -144,7 +144,7 @@ def sqrt(x):
 
 
 def reciprocal_sqrt(x):
-    return F32(1) / sqrt(x)
+    return F32(1) / sqrt(x) + (x - x)
 
 
 def sigmoid(x):

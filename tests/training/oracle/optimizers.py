@@ -6,7 +6,7 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 
-from .arithmetic import F32, F64, grid
+from .arithmetic import F32, F64, grid, reciprocal_sqrt
 
 
 def sgd(p, m, g, lr, momentum):
@@ -19,7 +19,7 @@ def adamw(p, first, second, g, constants):
     beta1, beta2, epsilon, size, decay = constants
     first = first * beta1 + g
     second = second * beta2 + g * g
-    change = (F32(1) / np.sqrt(second + epsilon)) * first * size
+    change = reciprocal_sqrt(second + epsilon) * first * size
     shrunk = p * decay if p.ndim > 1 else p
     return shrunk - change, first, second
 
@@ -57,6 +57,7 @@ def clip(gradients, limit):
     integers, exponent = grid(whole)
     total = sum(int(n) * int(n) for n in integers)
     norm = F32(math.ldexp(math.sqrt(float(total)), int(exponent)))
+    assert np.isfinite(norm), "the norm of the gradient is beyond f32"
     if norm > F32(limit):
         factor = F32(float(limit) / float(norm))
         return {name: g * factor for name, g in gradients.items()}

@@ -70,6 +70,12 @@ INLINE float compute_sigmoid(float x)
     return 1.0f / (compute_exp(-x) + 1.0f);
 }
 
+/* 1/√x, two roundings (rule 3); NaN for infinity, so that an overflow does not end as a zero. */
+INLINE float compute_reciprocal_sqrt(float x)
+{
+    return 1.0f / sqrtf(x) + (x - x);
+}
+
 /* The logarithm of a positive, normal number. */
 INLINE float compute_log(float x)
 {

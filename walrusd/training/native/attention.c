@@ -153,11 +153,15 @@ INLINE float round_scores(const double *scores, int64_t count, float *rounded)
     return largest;
 }
 
-/* Exponentials of a row of scores; returns their sum. They are multiples of 2^−20 up to 1, so that
+/* Exponentials of a row of scores; returns their sum, NaN if a score has overflowed. They are multiples of 2^−20 up to 1, so that
    sums are exact in any order, as integers 1024 terms at a time. */
 CLONES static float exponentiate(const double *scores, int64_t count, float *e)
 {
     float largest = round_scores(scores, count, e);
+    if (magnitude(largest) > LARGEST_FINITE) {
+        memset(e, 0, (size_t)count * sizeof(float));
+        return NAN;
+    }
     double sum = 0.0;
     for (int64_t first = 0; first < count; first += 1024) {
         int64_t last = smaller(count, first + 1024);

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-VERSION = 2
+VERSION = 3
 """Of the functions and their parameters; the library must say the same."""
 
 SWITCH = "WALRUSD_NATIVE"

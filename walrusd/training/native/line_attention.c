@@ -91,11 +91,15 @@ INLINE float scale_scores(const int32_t *tile, float unit, const float *units, i
     return largest;
 }
 
-/* Numerators of a row; returns their sum. */
+/* Numerators of a row; returns their sum, NaN if a score has overflowed. */
 CLONES static float weigh_scores(const int32_t *tile, float unit, const float *units, int64_t count,
                                  float *scores, int16_t *numerators)
 {
     float largest = scale_scores(tile, unit, units, count, scores);
+    if (magnitude(largest) > LARGEST_FINITE) {
+        memset(numerators, 0, (size_t)count * sizeof(int16_t));
+        return NAN;
+    }
     int32_t sum = 0;
     for (int64_t j = 0; j < count; j++) {
         float t = scores[j] - largest;

@@ -39,7 +39,7 @@ CLONES static void norm_range(void *context, int64_t begin, int64_t end)
         for (int64_t j = 0; j < width; j++)
             squares[j] = x[j] * x[j];
         float variance = fold_row(squares, width, buffer) * all->inverse + all->epsilon;
-        float scale = 1.0f / sqrtf(variance);
+        float scale = compute_reciprocal_sqrt(variance);
         all->scales[i] = scale;
         for (int64_t j = 0; j < width; j++) {
             normalised[j] = x[j] * scale;

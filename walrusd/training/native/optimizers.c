@@ -41,7 +41,7 @@ CLONES static void adamw_range(void *context, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         float g = gradient[i];
         float m = first[i] * all->beta1 + g, v = second[i] * all->beta2 + g * g;
-        float root = 1.0f / sqrtf(v + all->epsilon);
+        float root = compute_reciprocal_sqrt(v + all->epsilon);
         first[i] = m;
         second[i] = v;
         weights[i] = weights[i] * all->decay - (root * m) * all->lr;
