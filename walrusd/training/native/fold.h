@@ -44,6 +44,19 @@ INLINE float fold_row(const float *x, int64_t n, float *buffer)
 typedef void (*leaf_function)(const void *context, int64_t row, int64_t first, int64_t count,
                               float *out);
 
+/* out[0, count) = leaf `row`, plus leaf `row + half` where there is one. */
+INLINE void read_pair(leaf_function leaf, const void *context, int64_t row, int64_t half,
+                      int64_t rows, int64_t first, int64_t count, float *out)
+{
+    leaf(context, row, first, count, out);
+    if (row + half < rows) {
+        float upper[FOLD_WIDTH];
+        leaf(context, row + half, first, count, upper);
+        for (int64_t j = 0; j < count; j++)
+            out[j] += upper[j];
+    }
+}
+
 /* out[0, count) = the fold of `rows` leaves, column by column; count ≤ FOLD_WIDTH. */
 INLINE void fold_leaves(leaf_function leaf, const void *context, int64_t rows, int64_t first,
                         int64_t count, float *out)
@@ -51,29 +64,29 @@ INLINE void fold_leaves(leaf_function leaf, const void *context, int64_t rows, i
     float stack[FOLD_LEVELS][FOLD_WIDTH];
     int64_t half = find_half(rows);
     int levels = 0;
-    if (half == 0) {
-        leaf(context, 0, first, count, out);
+    if (half <= 1) {
+        read_pair(leaf, context, 0, 1, rows, first, count, out);
         return;
     }
     while ((int64_t)1 << levels < half)
         levels++;
-    for (int64_t number = 0; number < half; number++) {
+    /* Two neighbours of the tree at a time: level 0 needs no place on the stack. */
+    for (int64_t number = 0; number < half; number += 2) {
         int64_t row = 0;
-        for (int bit = 0; bit < levels; bit++)
+        for (int bit = 1; bit < levels; bit++)
             row |= (number >> bit & 1) << (levels - 1 - bit);
-        int level = 0;
-        float node[FOLD_WIDTH];
-        leaf(context, row, first, count, node);
-        if (row + half < rows) {
-            float upper[FOLD_WIDTH];
-            leaf(context, row + half, first, count, upper);
+        float node[FOLD_WIDTH], other[FOLD_WIDTH];
+        read_pair(leaf, context, row, half, rows, first, count, node);
+        read_pair(leaf, context, row + half / 2, half, rows, first, count, other);
+        float *to = number >> 1 & 1 ? node : stack[1];
+        for (int64_t j = 0; j < count; j++)
+            to[j] = node[j] + other[j];
+        for (int level = 1; number >> level & 1; level++) {
+            const float *waiting = stack[level];
+            to = number >> (level + 1) & 1 ? node : stack[level + 1];
             for (int64_t j = 0; j < count; j++)
-                node[j] += upper[j];
+                to[j] = waiting[j] + node[j];
         }
-        for (; number >> level & 1; level++)
-            for (int64_t j = 0; j < count; j++)
-                node[j] = stack[level][j] + node[j];
-        memcpy(stack[level], node, (size_t)count * sizeof(float));
     }
     memcpy(out, stack[levels], (size_t)count * sizeof(float));
 }
