@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tests.bench.commitments import measure_commitments
 from tests.bench.economy import show_economy
+from tests.bench.goals import find_goal, list_missed
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
@@ -45,10 +46,18 @@ def format_ratio(ratio: float) -> str:
     return f"{ratio:.2f} x" if ratio >= 0.1 else f"1/{1 / ratio:.4g} x"
 
 
+def format_goal(found: Measurement) -> str:
+    """Return a measurement's goal, marked if it is missed."""
+    goal = find_goal(found)
+    if goal is None:
+        return ""
+    return goal.describe(found) + ("" if goal.is_met(found) else " MISSED")
+
+
 def make_table(measurements: Sequence[Measurement]) -> Table:
     """Return the results as a table."""
     table = Table()
-    for heading in ("what", "value", "baseline", "ratio"):
+    for heading in ("what", "value", "baseline", "ratio", "goal"):
         justify: JustifyMethod = "left" if heading == "what" else "right"
         table.add_column(heading, justify=justify, overflow="fold")
     for found in measurements:
@@ -57,6 +66,7 @@ def make_table(measurements: Sequence[Measurement]) -> Table:
             f"{found.value:.3f} {found.unit}",
             f"{found.baseline:.3f} {found.unit}",
             format_ratio(found.ratio),
+            format_goal(found),
         )
     return table
 
@@ -67,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of the quality table")
+    parser.add_argument("--strict", action="store_true", help="fail where a goal is missed")
     parser.add_argument("--quality-steps", type=int, help="steps of its runs; those of the plans")
     options = parser.parse_args(arguments)
     before = os.getloadavg()[0]
@@ -81,7 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     loads = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
     console.print(f"{loads}, on {os.cpu_count()} cores; results: {options.out}", soft_wrap=True)
     show_economy(console, options.rounds * 20)
-    return 0
+    missed = list_missed(measurements)
+    for line in missed:
+        console.print(f"goal missed: {line}", soft_wrap=True)
+    return 1 if missed and options.strict else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.bench.__main__ import format_ratio, main
+from tests.bench.__main__ import format_goal, format_ratio, main
+from tests.bench.goals import GOALS, list_missed
 from tests.bench.measure import Measurement, time_in_turns
 from tests.bench.quality import (
     PROFILES,
@@ -36,6 +37,23 @@ def test_small_ratios_are_fractions():
         "2.35 x",
         "0.10 x",
         "1/1000 x",
+    ]
+
+
+def test_goals_are_met_or_missed():
+    good = Measurement("training.gpt256.2_threads", 2.3, "ms", 1.0, "note")
+    bad = Measurement("training.gpt256.q8r.trace.1_threads", 0.06, "ms", 1.0, "note")
+    late = Measurement("latency.event_to_decision.median", 1_001.0, "ms", 1.0, "note")
+    other = Measurement("training.products", 9.0, "ms", 1.0, "note")
+    assert [format_goal(each) for each in (good, bad, late, other)] == [
+        "≤ 2.3 x",
+        "≤ 0.05 x MISSED",
+        "≤ 1000 ms MISSED",
+        "",
+    ]
+    assert [line.partition(":")[0] for line in list_missed([good, bad, late, other])] == [
+        bad.name,
+        late.name,
     ]
 
 
@@ -81,6 +99,9 @@ def test_all_benchmarks_run(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     names = {"name", "value", "unit", "baseline", "ratio", "note"}
     assert all(set(entry) == names and entry["value"] > 0 for entry in results)
+    found = [Measurement(e["name"], e["value"], e["unit"], e["baseline"], "") for e in results]
+    for goal in GOALS:
+        assert any(map(goal.applies_to, found)), f"nothing is measured for {goal}"
     assert {entry["name"].partition(".")[0] for entry in results} == {
         "training",
         "quality",

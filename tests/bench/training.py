@@ -187,12 +187,15 @@ def measure_model(name: str, rounds: int) -> list[Measurement]:
                 baseline,
                 f"the same in profile {EXACT_Q8R}",
             ),
-            Measurement(
-                f"training.{name}.trace.{threads}_threads",
-                share + absorbing,
-                "ms",
-                step + share,
-                f"of that, folds, hashes and states, at {SEGMENT_STEPS} steps a segment",
+            *(
+                Measurement(
+                    f"training.{name}.{which}trace.{threads}_threads",
+                    share + absorbing,
+                    "ms",
+                    whole + share,
+                    f"of that, folds, hashes and states, at {SEGMENT_STEPS} steps a segment",
+                )
+                for which, whole in (("", step), ("q8r.", narrow))
             ),
         ]
     torch.set_num_threads(1)
