@@ -17,7 +17,6 @@ NAMES = {f"{abort.module}.{abort.name}" for abort in ABORTS.values()}
 UNREACHABLE = {
     "merkle.EBadPath",  # a bad path is reported by the module that asked
     "merkle.EBadIndex",
-    "dataset.EWrongDataset",  # a request's dataset is checked at join, as no grant
 }
 QUOTED = re.compile(r'"([a-z]+\.E[A-Z][A-Za-z]+)"')
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from .builder import PACKAGE
 
-_ERROR = re.compile(
-    r"((?:^///[^\n]*\n)+)(?:#\[allow\(unused_const\)\]\n)?^const (E\w+): u64 = (\d+);", re.M
-)
+_ERROR = re.compile(r"((?:^///[^\n]*\n)+)^const (E\w+): u64 = (\d+);", re.M)
 _STRUCT = re.compile(r"^public struct (\w+) has ([\w, ]+) \{\n(.*?)^\}", re.M | re.S)
 _FIELD = re.compile(r"^    `?(\w+)`?: (.+),$", re.M)
 _FUNCTION = re.compile(

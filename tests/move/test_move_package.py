@@ -169,16 +169,10 @@ def test_a_unit_test_provokes_every_error():
         for text in [*UNIT_TESTS.values(), *vectors.generate_modules().values()]
         for code in re.findall(r"expected_failure\(abort_code = (?:walrusd::)?(\w+::\w+)\)", text)
     }
-    kept = {
-        (module, name)
-        for module, text in MODULES.items()
-        for name in re.findall(r"#\[allow\(unused_const\)\]\nconst (E\w+)", text)
-    }
-    assert kept == {("dataset", "EWrongDataset")}, "codes that no check uses any more"
     # The stub of the group takes every proof; test_pedersen_in_vm has those that do not hold.
     elsewhere = {("pedersen", "EBadProof")}
     table = {(abort.module, abort.name) for abort in aborts.ABORTS.values()}
-    assert table - kept - elsewhere == provoked
+    assert table - elsewhere == provoked
 
 
 def test_a_unit_test_makes_every_transition():
@@ -208,5 +202,5 @@ def test_the_documentation_names_every_function_and_every_error():
     # A library function; the page has RFC 6962 instead.
     assert {f for f in functions if f not in page} == {"verify_path"}
     errors = {abort.name for abort in aborts.ABORTS.values()}
-    unused = {"EWrongDataset", "EBadPath", "EBadIndex"}
+    unused = {"EBadPath", "EBadIndex"}
     assert {e for e in errors - unused if e not in page} == set()

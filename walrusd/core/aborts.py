@@ -147,7 +147,6 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EExpired", "The request has expired."),
         ("ENotExpired", "The request has not expired yet."),
         ("EBadEnvelope", "An envelope has between 1 and 2048 bytes."),
-        ("EWrongDataset", "The request is for another dataset."),
         ("EEmpty", "A dataset version has at least one row, and rows of at least one byte."),
         ("EBadLifetime", "A request lives between one minute and thirty days."),
     ],

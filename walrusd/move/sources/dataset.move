@@ -29,13 +29,10 @@ const EExpired: u64 = 8;
 const ENotExpired: u64 = 9;
 /// An envelope has between 1 and 2048 bytes.
 const EBadEnvelope: u64 = 10;
-/// The request is for another dataset.
-#[allow(unused_const)]
-const EWrongDataset: u64 = 11;
 /// A dataset version has at least one row, and rows of at least one byte.
-const EEmpty: u64 = 12;
+const EEmpty: u64 = 11;
 /// A request lives between one minute and thirty days.
-const EBadLifetime: u64 = 13;
+const EBadLifetime: u64 = 12;
 
 // === Constants ===
 
