@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from walrusd.chain.bcs import BalanceCodec, Codec, Optional, StructCodec, Vector
+
 from .builder import PACKAGE
 
 _ERROR = re.compile(r"((?:^///[^\n]*\n)+)^const (E\w+): u64 = (\d+);", re.M)
@@ -34,6 +36,20 @@ class Function:
 def read_modules() -> dict[str, str]:
     """Every module's source text by its name."""
     return {path.stem: path.read_text() for path in sorted((PACKAGE / "sources").glob("*.move"))}
+
+
+def move_name(codec: Codec) -> str:
+    """The type of a field that ``codec`` reads, as sources write it."""
+    match codec:
+        case BalanceCodec():
+            return "Balance<SUI>"
+        case Vector(item=item):
+            return f"vector<{move_name(item)}>"
+        case Optional(item=item):
+            return f"Option<{move_name(item)}>"
+        case StructCodec(cls=cls):
+            return cls.__name__
+    return codec.move_type.removeprefix("0x2::object::")
 
 
 def parse_errors(text: str) -> list[tuple[str, int, str]]:

@@ -1,7 +1,8 @@
-"""The framework subset has the signatures and layouts of the published framework.
+"""What we know of the framework has the signatures and layouts of the published one.
 
-sui-sandbox carries the framework's bytecode. Modules are cut out of its library, their interfaces
-extracted, and every function and struct of the subset is looked up there.
+That is the subset that the contract is compiled with, the framework's objects that walrusd reads as
+bytes, and its functions that the devnet has. sui-sandbox carries the framework's bytecode: modules
+are cut out of its library, their interfaces extracted, and everything is looked up there.
 """
 
 import importlib.util
@@ -11,8 +12,15 @@ from typing import Any
 
 import pytest
 
+from walrusd.chain import gas, publish
+from walrusd.chain.types import ObjectData, Owner, OwnerKind
+from walrusd.devnet import framework, move_env, packages
+from walrusd.devnet.framework import bind_framework
+from walrusd.devnet.move_env import Mode, ParamKind, PureKind, StructKind
+
 from .builder import HERE
 from .bytecode import MAGIC, read_tables, read_uleb
+from .sources import move_name
 
 sandbox = pytest.importorskip(
     "sui_sandbox", reason="SUI-SANDBOX IS MISSING: the framework subset is compared with nothing"
@@ -23,6 +31,14 @@ PACKAGES = {"std": 1, "sui": 2}
 VISIBILITY = {None: "private", "public": "public", "public(package)": "friend"}
 # The compiler's own instructions; they are no functions in the bytecode.
 BUILT_IN = {"vector"}
+
+LAYOUTS = {
+    "walrusd/chain/publish.py": [publish.UpgradeCap],
+    "walrusd/devnet/framework.py": [framework.UpgradeTicket, framework.UpgradeReceipt],
+    "walrusd/devnet/move_env.py": [move_env.Coin],
+    "walrusd/devnet/packages.py": [packages.UpgradeCap],
+}
+"""Layouts of structs that the framework defines, by the file that has them."""
 
 _FUNCTION = re.compile(
     r"(#\[[^\n]*?\] ?)?(?:(public(?:\(package\))?) )?(native )?(?<!macro )fun (\w+)"
@@ -161,3 +177,52 @@ def test_structs_are_the_published_ones(published):
             assert mine == [(f["name"], render(f["type"])) for f in real], f"{module}::{name}"
             checked += 1
     assert checked >= 15
+
+
+def test_layouts_of_framework_structs_are_the_published_ones(published):
+    for layout in (layout for found in LAYOUTS.values() for layout in found):
+        real = published["sui"][layout.MODULE]["structs"][layout.__name__]
+        mine = [(name, move_name(codec)) for name, codec in layout.codecs().items()]
+        # The only coins are those of SUI.
+        assert mine == [
+            (f["name"], render(f["type"]).replace("<T0>", "<SUI>")) for f in real["fields"]
+        ], layout.__name__
+
+
+def test_no_other_layout_is_of_a_framework_struct():
+    """Those of the contract are compared with its sources."""
+    root = HERE.parents[1]
+    found = {
+        str(path.relative_to(root)): names
+        for path in (root / "walrusd").rglob("*.py")
+        if path.parent.name != "layouts"
+        and (names := re.findall(r"^class (\w+)\(Layout, module=", path.read_text(), re.M))
+    }
+    assert found == {file: [cls.__name__ for cls in listed] for file, listed in LAYOUTS.items()}
+
+
+def test_a_coin_is_read_where_its_balance_lies():
+    coin = move_env.Coin("0x" + "c0" * 32, 0x0123_4567_89AB_CDEF)
+    owner = Owner(OwnerKind.ADDRESS, "0x1")
+    data = ObjectData(coin.id, 1, "digest", owner, "0x2::coin::Coin", coin.to_bcs())
+    assert gas.Coin.read(data).balance == coin.balance
+
+
+def render_kind(kind: ParamKind) -> str:
+    """A type of the devnet's functions in the form of ``render``."""
+    if isinstance(kind, PureKind):
+        return kind.move_type
+    assert isinstance(kind, StructKind)
+    return {Mode.VALUE: "", Mode.REF: "&", Mode.MUT: "&mut"}[kind.mode] + kind.layout.__name__
+
+
+def test_framework_functions_of_the_devnet_are_the_published_ones(published):
+    functions = bind_framework().functions
+    for (module, name), function in functions.items():
+        real = published["sui"][module]["functions"][name]
+        assert real["visibility"] == "public"
+        assert [render_kind(k) for k in function.params] == [render(p) for p in real["params"]]
+        assert [render_kind(k) for k in function.returns] == [render(r) for r in real["returns"]]
+    called = set(re.findall(r"::package::(\w+_upgrade)\b", Path(publish.__file__).read_text()))
+    assert called
+    assert called == {name for _, name in functions}

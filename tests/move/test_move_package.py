@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from walrusd.chain.bcs import BalanceCodec, Codec, Layout, Optional, StructCodec, Vector
+from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events, objects
 from walrusd.core import aborts, lifecycle
 from walrusd.crypto.tags import Tag
 
 from . import vectors
 from .builder import BYTECODE, PACKAGE
-from .sources import parse_errors, parse_functions, parse_structs, read_modules
+from .sources import move_name, parse_errors, parse_functions, parse_structs, read_modules
 
 MODULES = read_modules()
 STRUCTS = {
@@ -71,19 +71,6 @@ def test_errors_are_those_of_the_abort_table(module):
 
 def test_every_module_of_the_abort_table_exists():
     assert {module for module, _ in aborts.ABORTS} <= set(MODULES)
-
-
-def move_name(codec: Codec) -> str:
-    match codec:
-        case BalanceCodec():
-            return "Balance<SUI>"
-        case Vector(item=item):
-            return f"vector<{move_name(item)}>"
-        case Optional(item=item):
-            return f"Option<{move_name(item)}>"
-        case StructCodec(cls=cls):
-            return cls.__name__
-    return codec.move_type.removeprefix("0x2::object::")
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
