@@ -1,4 +1,4 @@
-"""Estimates what each entry point costs on a network, and writes the table of docs/gas.md.
+"""Estimates what each entry point costs on a network, and writes the tables of docs/gas.md.
 
     python -m tests.move.gas
 
@@ -6,37 +6,51 @@ The unit tests' VM meters nothing, so this is arithmetic: Sui's published cost t
 bytes that the executable specification reads, writes and hashes in one ordinary task.
 """
 
-import hashlib
 import random
-from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 
+from walrusd.chain.bytecode import load_bytecode
 from walrusd.chain.layouts.objects import KeyRequest, Submission
+from walrusd.chain.modules import read_module
 from walrusd.devnet.contract import DEVNET_PARAMS
-from walrusd.devnet.move_env import Mode
+from walrusd.devnet.move_env import Coin, Mode
 
 from .builder import HERE
+from .gas_limits import write_limits
+from .gas_prices import (
+    BODY,
+    G1_ADD,
+    G1_DECODE,
+    G1_MUL,
+    HASH_BASE,
+    HASH_PER_BYTE,
+    HASH_TO_G1,
+    KEPT_OF_REBATE,
+    PER_HASHED_BYTE,
+    READ_PER_BYTE,
+    STORAGE_MIST_PER_BYTE,
+    compute_instruction_cost,
+    counting_hashes,
+    round_up_units,
+)
 from .histories import Contract, OracleBazaar
-from .recorder import Argument, Step
+from .recorder import Argument, Step, move_type
+from .sources import parse_structs, read_modules
 
 DOCUMENT = HERE.parents[1] / "docs" / "gas.md"
-BEGIN, END = "<!-- table begins -->\n", "<!-- table ends -->\n"
 
-# Sui's protocol configuration (mainnet): internal units, 1,000 of which are a gas unit.
-TIERS = ((0, 1), (20_000, 2), (50_000, 10), (100_000, 50), (200_000, 100))
-READ_PER_BYTE = 15
-HASH_BASE, HASH_PER_BYTE = 52, 2
-G1_DECODE, G1_ADD, G1_MUL, HASH_TO_G1 = 2_848, 1_556, 4_842, 3_006
-INTERNAL_PER_UNIT, ROUNDING = 1_000, 1_000
-STORAGE_MIST_PER_BYTE = 100 * 76
-KEPT_OF_REBATE = 100
-"""One part in so many of a storage deposit stays with the network whenever an object changes."""
-
-# Our own figures.
-BODY, PER_HASHED_BYTE = 3_000, 30
-"""Instructions of a function's body, and of assembling one byte that is hashed."""
-OBJECT_OVERHEAD = 160
-"""Bytes of type, owner, version and previous transaction beside an object's contents."""
+COIN = move_type(Coin)
+# How Sui's nodes measure what they store, in bytes.
+OBJECT_HEAD = 40 + 32 + 8 + 1 + 8
+"""Owner, previous transaction, deposit, transferability and version, beside the contents."""
+STRUCT_TAG = 1 + 32 + 1 + 1 + 1
+"""Kind, address, the lengths of two names, no parameters: a type, but for the names themselves."""
+PACKAGE_HEAD, ORIGIN, LINK = 40 + 32 + 8 + 8, 32, 32 + 32 + 8
+"""Of a package, of each of its structs, of each package that it depends on."""
+GAS_COIN = len(Coin("0x1", 0).to_bcs()) + 1 + OBJECT_HEAD
+CLOCK = 40 + STRUCT_TAG + len("clockClock") + OBJECT_HEAD
+"""Of the clock; the object of randomness is taken for as large."""
 
 GROUP_COST = {
     "submission::commit": 3 * G1_MUL + 2 * G1_ADD + 2 * G1_DECODE + HASH_TO_G1,
@@ -53,44 +67,43 @@ class Estimate(NamedTuple):
     fee: int
 
 
-@contextmanager
-def counting_hashes(counts: list[int]):
-    """Count calls of SHA-256 and the bytes they take in ``counts``."""
-    original = hashlib.sha256
-
-    def sha256(data=b"", **kwargs):
-        counts[0] += 1
-        counts[1] += len(data)
-        return original(data, **kwargs)
-
-    hashlib.sha256 = sha256
-    try:
-        yield
-    finally:
-        hashlib.sha256 = original
+def measure_object(kind: str, contents: bytes) -> int:
+    """Return the bytes that an object of a type like ``walrusd::node::Seat`` counts as."""
+    _, module, name = kind.split("::", 2)
+    type_bytes = 1 if kind == COIN else len(f"{module}{name}") + STRUCT_TAG
+    return len(contents) + type_bytes + OBJECT_HEAD
 
 
-def compute_instruction_cost(count: int) -> int:
-    """Return the internal units of ``count`` instructions, each tier dearer than the last."""
-    total = 0
-    for (start, price), (end, _) in zip(TIERS, (*TIERS[1:], (max(count, 0), 0)), strict=True):
-        total += max(0, min(count, end) - start) * price
-    return total
+@cache
+def measure_package() -> int:
+    """Return the bytes that the contract counts as whenever one of its functions is called."""
+    bytecode = load_bytecode()
+    modules = [read_module(code) for code in bytecode.modules]
+    structs = [s for name, text in read_modules().items() for s in parse_structs(name, text)]
+    size = PACKAGE_HEAD + sum(len(module.name) + len(module.code) for module in modules)
+    size += sum(len(s.module) + len(s.name) + ORIGIN for s in structs)
+    return size + LINK * len(bytecode.dependencies)
 
 
 def estimate(step: Step, made: int, hashes: int, hashed: int) -> Estimate:
-    """Estimate one call; ``made`` are the bytes of the objects it created."""
-    given = [a for a in step.inputs if isinstance(a, Argument)]
-    read = sum(len(a.before) + OBJECT_OVERHEAD for a in given)
+    """Estimate one call; ``made`` are the bytes of the objects it created.
+
+    Coins are split off the gas coin, so the transaction neither reads nor deletes them.
+    """
+    given = [a for a in step.inputs if isinstance(a, Argument) and a.move_type != COIN]
+    read = sum(measure_object(a.move_type, a.before) for a in given)
+    read += measure_package() + GAS_COIN + CLOCK * step.inputs.count(None)
     internal = compute_instruction_cost(BODY + PER_HASHED_BYTE * hashed)
     internal += HASH_BASE * hashes + HASH_PER_BYTE * hashed + READ_PER_BYTE * read
     internal += GROUP_COST.get(step.target, 0)
-    units = -(-internal // (INTERNAL_PER_UNIT * ROUNDING)) * ROUNDING
     changed = [a for a in given if a.mode is Mode.MUT]
-    grown = sum(len(a.after) - len(a.before) for a in changed)
+    deleted = [a for a in given if a.mode is Mode.VALUE]
+    freed = sum(measure_object(a.move_type, a.before) for a in deleted)
+    grown = sum(len(a.after) - len(a.before) for a in changed) - freed
     deposit = (grown + made) * STORAGE_MIST_PER_BYTE
-    touched = sum(len(a.before) + OBJECT_OVERHEAD for a in changed)
-    return Estimate(step.target, units, deposit, touched * STORAGE_MIST_PER_BYTE // KEPT_OF_REBATE)
+    touched = sum(measure_object(a.move_type, a.before) for a in changed) + freed + GAS_COIN
+    fee = touched * STORAGE_MIST_PER_BYTE // KEPT_OF_REBATE
+    return Estimate(step.target, round_up_units(internal), deposit, fee)
 
 
 class MeteredBazaar(OracleBazaar):
@@ -105,7 +118,7 @@ class MeteredBazaar(OracleBazaar):
         with counting_hashes(counts):
             result = super().call(target, sender, *args)
         new = [o for oid, o in self.objects.items() if oid not in before]
-        made = sum(len(o.to_bcs()) + OBJECT_OVERHEAD for o in new)
+        made = sum(measure_object(move_type(type(o)), o.to_bcs()) for o in new)
         found = estimate(self.steps[-1], made, *counts)
         dearest = self.estimates.get(target, found)
         self.estimates[target] = max(found, dearest, key=lambda e: (e.units, e.deposit))
@@ -189,6 +202,17 @@ def migrate_everything(m: MeteredBazaar, submission: Submission, request: KeyReq
         m.call(target, "crank", m.market, each)
 
 
+def read_table(text: str, name: str) -> str:
+    """Return the table between the marks called ``name``."""
+    return text.partition(f"<!-- {name} begin -->\n")[2].partition(f"<!-- {name} end -->\n")[0]
+
+
+def replace_table(text: str, name: str, table: str) -> str:
+    """Return the document with another table between the marks called ``name``."""
+    begin = f"<!-- {name} begin -->\n"
+    return text.replace(f"{begin}{read_table(text, name)}", f"{begin}{table}")
+
+
 def write_table(estimates: list[Estimate]) -> str:
     """Return the table as Markdown."""
     rows = [
@@ -200,6 +224,8 @@ def write_table(estimates: list[Estimate]) -> str:
 
 
 if __name__ == "__main__":
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}{write_table(estimate_all())}{END}{after}")
+    text = DOCUMENT.read_text()
+    world = MeteredBazaar()
+    text = replace_table(text, "table", write_table(estimate_all(world)))
+    text = replace_table(text, "limits", write_limits(world.pool))
+    DOCUMENT.write_text(text)

@@ -52,6 +52,13 @@ def move_name(codec: Codec) -> str:
     return codec.move_type.removeprefix("0x2::object::")
 
 
+def read_constant(name: str) -> int:
+    """The value of a constant like ``node::MAX_SEATS``."""
+    module, _, constant = name.partition("::")
+    (value,) = re.findall(rf"^const {constant}: u\d+ = ([\d_]+);", read_modules()[module], re.M)
+    return int(value)
+
+
 def parse_errors(text: str) -> list[tuple[str, int, str]]:
     """Name, code and sentence of every error constant, in order."""
     return [

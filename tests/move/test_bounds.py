@@ -12,7 +12,7 @@ from walrusd.devnet.move_env import MoveAbort, PureKind
 from . import gas
 from .builder import PACKAGE
 from .histories import is_given
-from .sources import parse_structs, read_modules
+from .sources import parse_structs, read_constant, read_modules
 
 MODULES = read_modules()
 LIMITS = (PACKAGE.parents[1] / "docs" / "contract.md").read_text().partition("### Limits")[2]
@@ -78,12 +78,6 @@ LOOPS = {
 
 TOO_LONG = 3_000
 """More bytes, or items, than any argument may have."""
-
-
-def read_constant(name: str) -> int:
-    module, _, constant = name.partition("::")
-    (value,) = re.findall(rf"^const {constant}: u\d+ = ([\d_]+);", MODULES[module], re.M)
-    return int(value)
 
 
 def test_every_stored_vector_has_a_stated_bound():

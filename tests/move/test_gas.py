@@ -1,24 +1,104 @@
-"""The table of docs/gas.md is what its own arithmetic gives."""
+"""The tables of docs/gas.md are what their own arithmetic gives."""
 
+import hashlib
+
+import pytest
+
+from walrusd.chain.bytecode import load_bytecode
 from walrusd.devnet.contract import FUNCTIONS
+from walrusd.devnet.move_env import Mode
 
-from . import gas
+from . import gas, gas_limits, gas_prices
+from .recorder import Argument, Step
+
+DOCUMENT = gas.DOCUMENT.read_text()
 
 
-def test_the_document_holds_the_computed_table():
-    table = gas.DOCUMENT.read_text().partition(gas.BEGIN)[2].partition(gas.END)[0]
-    assert table == gas.write_table(gas.estimate_all()), "run: python -m tests.move.gas"
+@pytest.fixture(scope="module")
+def world() -> gas.MeteredBazaar:
+    world = gas.MeteredBazaar()
+    gas.estimate_all(world)
+    return world
 
 
-def test_every_entry_point_has_an_estimate():
-    estimated = {e.target for e in gas.estimate_all()}
+def test_the_document_holds_the_computed_tables(world):
+    hint = "run: python -m tests.move.gas"
+    table = gas.write_table(sorted(world.estimates.values()))
+    assert gas.read_table(DOCUMENT, "table") == table, hint
+    assert gas.read_table(DOCUMENT, "limits") == gas_limits.write_limits(world.pool), hint
+
+
+def test_the_text_says_how_much_of_a_call_is_reading_the_code():
+    size = gas.measure_package()
+    assert size > sum(map(len, load_bytecode().modules))
+    units = size * gas_prices.READ_PER_BYTE // gas_prices.INTERNAL_PER_UNIT
+    assert f"{size:,} bytes are read in each call and make {units:,} of its units" in DOCUMENT
+
+
+def test_a_gas_coin_has_the_deposit_that_networks_show():
+    assert gas.GAS_COIN * gas_prices.STORAGE_MIST_PER_BYTE == 988_000
+    assert gas.measure_object(gas.COIN, bytes(40)) == gas.GAS_COIN
+    assert "9,880 Mist of the gas coin's" in DOCUMENT
+
+
+def test_every_entry_point_has_an_estimate(world):
     callable_ = {f"{f.module}::{f.name}" for f in FUNCTIONS}
     # Pure arithmetic, used inside the arguments of others.
-    assert callable_ - estimated == {"terms::new_terms", "terms::required_funds"}
+    assert callable_ - set(world.estimates) == {"terms::new_terms", "terms::required_funds"}
+
+
+def make_step(*given: Argument) -> Step:
+    return Step(1, "0x1", 0, "node::withdraw_seat", inputs=list(given))
+
+
+def make_argument(mode: Mode, before: int, after: int, kind: str = "walrusd::node::Cap"):
+    return Argument("0x5", kind, "0x1", mode, bytes(before), bytes(after))
+
+
+def test_what_is_consumed_is_paid_back_but_for_one_percent():
+    size = gas.measure_object("walrusd::node::Cap", bytes(72))
+    idle = gas.estimate(make_step(), 0, 0, 0)
+    found = gas.estimate(make_step(make_argument(Mode.VALUE, 72, 0)), 0, 0, 0)
+    assert (idle.deposit, idle.fee) == (0, 9_880)
+    assert found.deposit == -7_600 * size
+    assert found.fee == 76 * size + 9_880
+
+
+def test_a_coin_that_is_paid_in_had_no_deposit():
+    paid = gas.estimate(make_step(make_argument(Mode.VALUE, 40, 0, gas.COIN)), 0, 0, 0)
+    assert paid == gas.estimate(make_step(), 0, 0, 0)
+
+
+def test_what_grows_is_paid_for_and_what_is_only_read_is_not():
+    size = gas.measure_object("walrusd::node::Cap", bytes(500))
+    grown = gas.estimate(make_step(make_argument(Mode.MUT, 500, 530)), 0, 0, 0)
+    assert (grown.deposit, grown.fee) == (7_600 * 30, 76 * size + 9_880)
+    read = gas.estimate(make_step(make_argument(Mode.REF, 10_000, 10_000)), 0, 0, 0)
+    assert (read.units, read.deposit, read.fee) == (2_000, 0, 9_880)
+    assert gas.estimate(make_step(), 0, 0, 0).units == 1_000
+
+
+def test_units_are_charged_in_whole_thousands():
+    internal = (0, 999_999, 1_000_999, 1_001_000, 2_000_000)
+    assert [*map(gas_prices.round_up_units, internal)] == [1_000, 1_000, 1_000, 2_000, 2_000]
+
+
+def test_hashes_are_counted_however_their_bytes_are_given():
+    counts = [0, 0]
+    with gas_prices.counting_hashes(counts):
+        assert hashlib.sha256(b"abc").hexdigest().startswith("ba7816bf")
+        state = hashlib.sha256()
+        state.update(b"ab")
+        state.update(b"c")
+        assert state.digest()[:4].hex() == "ba7816bf"
+    assert counts == [2, 6]
+    hashlib.sha256(b"not counted")
+    assert counts == [2, 6]
 
 
 def test_instructions_get_dearer():
-    assert gas.compute_instruction_cost(0) == 0
-    assert gas.compute_instruction_cost(20_000) == 20_000
-    assert gas.compute_instruction_cost(50_001) == 20_000 + 60_000 + 10
-    assert gas.compute_instruction_cost(300_000) == 20_000 + 60_000 + 500_000 + 5_000_000 + 10**7
+    assert gas_prices.compute_instruction_cost(0) == 0
+    assert gas_prices.compute_instruction_cost(20_000) == 20_000
+    assert gas_prices.compute_instruction_cost(50_001) == 20_000 + 60_000 + 10
+    tiers = 20_000 + 60_000 + 500_000 + 5_000_000 + 10**7
+    assert gas_prices.compute_instruction_cost(300_000) == tiers
