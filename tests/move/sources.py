@@ -8,8 +8,16 @@ from walrusd.chain.bcs import BalanceCodec, Codec, Optional, StructCodec, Vector
 from .builder import PACKAGE
 
 _ERROR = re.compile(r"((?:^///[^\n]*\n)+)^const (E\w+): u64 = (\d+);", re.M)
-_STRUCT = re.compile(r"^public struct (\w+) has ([\w, ]+) \{\n(.*?)^\}", re.M | re.S)
-_FIELD = re.compile(r"^    `?(\w+)`?: (.+),$", re.M)
+_STRUCT = re.compile(
+    r"(?P<test>#\[test[^\]]*\]\s*)?(?:public\s+)?struct\s+(?P<name>\w+)\s*(?:<[^{(]*?>)?\s*"
+    r"(?:has\s+(?P<before>[\w,\s]+?))?\s*(?:\{(?P<named>[^}]*)\}|\((?P<positional>[^;]*?)\))"
+    r"\s*(?:has\s+(?P<after>[\w,\s]+?)\s*;)?"
+)
+_SILENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.S)
+_HEAD = re.compile(
+    r"((?:#\[[^\]]*\]\s*)*)"
+    r"(?:(?:public(?:\s*\(\s*\w+\s*\))?|entry|native|macro)\s+)*\bfun\s+(\w+)"
+)
 _FUNCTION = re.compile(
     r"^(#\[[^\n]*\]\n)?(?:///[^\n]*\n)*(public |entry )fun (\w+)\((.*?)\)(?:: ([^{]+?))? \{",
     re.M | re.S,
@@ -67,15 +75,49 @@ def parse_errors(text: str) -> list[tuple[str, int, str]]:
     ]
 
 
+def strip_comments(text: str) -> str:
+    """Return the source without comments and without what strings say."""
+    return _SILENT.sub(lambda match: '""' if match[0].startswith('"') else " ", text)
+
+
+def split_top(text: str) -> list[str]:
+    """Split at the commas that no bracket encloses."""
+    parts, depth, current = [], 0, ""
+    for char in text:
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += char
+    return [*parts, current] if current.strip() else parts
+
+
 def parse_structs(module: str, text: str) -> list[Struct]:
+    """Every struct that is not only for tests; fields without names are numbered."""
+    found = []
+    for match in _STRUCT.finditer(strip_comments(text)):
+        if match["test"]:
+            continue
+        abilities = re.findall(r"\w+", match["before"] or match["after"] or "")
+        if match["named"] is None:
+            pairs = [(str(at), kind) for at, kind in enumerate(split_top(match["positional"]))]
+        else:
+            pairs = [tuple(field.split(":", 1)) for field in split_top(match["named"])]
+        fields = {name.strip().strip("`"): " ".join(kind.split()) for name, kind in pairs}
+        found.append(Struct(module, match["name"], frozenset(abilities), fields))
+    return found
+
+
+def split_functions(text: str) -> list[tuple[str, str]]:
+    """Name and text of every function, macros too; those that are only for tests left out."""
+    code = strip_comments(text)
+    heads = list(_HEAD.finditer(code))
+    ends = [head.start() for head in heads[1:]] + [len(code)]
     return [
-        Struct(
-            module,
-            name,
-            frozenset(abilities.split(", ")),
-            dict(_FIELD.findall(body)),
-        )
-        for name, abilities, body in _STRUCT.findall(text)
+        (head[2], code[head.end() : end])
+        for head, end in zip(heads, ends, strict=True)
+        if not re.search(r"\btest", head[1])
     ]
 
 

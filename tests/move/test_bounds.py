@@ -11,10 +11,12 @@ from walrusd.devnet.move_env import MoveAbort, PureKind
 
 from . import gas
 from .builder import PACKAGE
+from .growth import find_collections, find_loops, find_vectors
 from .histories import is_given
 from .sources import parse_structs, read_constant, read_modules
 
 MODULES = read_modules()
+STATE = {name: text for name, text in MODULES.items() if name != "events"}
 LIMITS = (PACKAGE.parents[1] / "docs" / "contract.md").read_text().partition("### Limits")[2]
 
 VECTORS = {
@@ -32,7 +34,10 @@ VECTORS = {
     "dataset::Dataset.versions": "dataset::MAX_VERSIONS",
     "market::Market.allowed_versions": "market::MAX_ALLOWED_VERSIONS",
 }
-"""Stored vectors of anything but bytes, and the constant that bounds each."""
+"""Vectors of anything but bytes in structs, and the constant that bounds each."""
+
+COLLECTIONS: dict[tuple[str, str], str] = {}
+"""Collections beside vectors, by module and name, and why each may be there. There is none."""
 
 LOOPS = {
     "committee::draw_seats": "committee::MAX_TRIES",
@@ -80,36 +85,25 @@ TOO_LONG = 3_000
 """More bytes, or items, than any argument may have."""
 
 
-def test_every_stored_vector_has_a_stated_bound():
-    stored = {
-        f"{module}::{struct.name}.{field}"
-        for module, text in MODULES.items()
-        if module != "events"
-        for struct in parse_structs(module, text)
-        if "store" in struct.abilities or "key" in struct.abilities
-        for field, kind in struct.fields.items()
-        if kind.startswith("vector<") and kind != "vector<u8>"
-    }
-    assert stored == set(VECTORS)
+def test_every_vector_has_a_stated_bound():
+    assert find_vectors(STATE) == set(VECTORS)
     for constant in VECTORS.values():
         bound = read_constant(constant)
         shown = {f"{bound:,}", f"2{'²⁰' if bound == 2**20 else '?'}"}
         assert any(re.search(rf"(?<!\d){re.escape(s)}(?!\d)", LIMITS) for s in shown), constant
 
 
-def find_loops() -> set[str]:
-    found, where = set(), ""
-    for module, text in MODULES.items():
-        for line in text.partition("// === Test Functions ===")[0].splitlines():
-            if named := re.match(r"(?:public |public\(package\) |entry )?fun (\w+)", line):
-                where = f"{module}::{named[1]}"
-            if re.search(r"\b(?:while \(|loop\b|do!|any!|all!|fold!)", line):
-                found.add(where)
-    return found
+def test_events_are_not_stored():
+    for struct in parse_structs("events", MODULES["events"]):
+        assert struct.abilities == {"copy", "drop"}, struct.name
+
+
+def test_every_collection_has_a_stated_reason():
+    assert find_collections(MODULES) == set(COLLECTIONS)
 
 
 def test_every_loop_has_a_stated_bound():
-    assert find_loops() == set(LOOPS)
+    assert find_loops(MODULES) == set(LOOPS)
     for bound in LOOPS.values():
         stated = re.findall(r"\w+::[A-Z_]+\b|\w+::\w+\.\w+", bound)
         assert stated or bound in {"eight bytes", "seven windows"}

@@ -20,7 +20,7 @@ from walrusd.devnet.move_env import Mode, ParamKind, PureKind, StructKind
 
 from .builder import HERE
 from .bytecode import MAGIC, read_tables, read_uleb
-from .sources import move_name
+from .sources import move_name, split_top
 
 sandbox = pytest.importorskip(
     "sui_sandbox", reason="SUI-SANDBOX IS MISSING: the framework subset is compared with nothing"
@@ -90,19 +90,6 @@ def published(tmp_path_factory) -> dict[str, dict[str, Any]]:
         package: sandbox.extract_interface(bytecode_dir=str(folder / str(number)))["modules"]
         for package, number in PACKAGES.items()
     }
-
-
-def split_top(text: str) -> list[str]:
-    """Split at the commas that no bracket encloses."""
-    parts, depth, current = [], 0, ""
-    for char in text:
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(char, 0)
-        if char == "," and depth == 0:
-            parts.append(current)
-            current = ""
-        else:
-            current += char
-    return [*parts, current] if current.strip() else parts
 
 
 def plain(text: str, generics: str | None) -> str:
