@@ -50,7 +50,10 @@ def import_model(folder: Path, plan_path: Path, out: Path, *, as_json: bool) -> 
 @json_option
 @typed_errors
 def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) -> None:
-    """Write weights of a task as config.json and model.safetensors; adapters are merged."""
+    """Write weights of a task as config.json and model.safetensors; adapters are merged.
+
+    A head that shares the matrix of the embedding gets its own if it was adapted.
+    """
     from safetensors.numpy import save  # noqa: PLC0415  # numpy
 
     from walrusd.training.huggingface import make_config  # noqa: PLC0415

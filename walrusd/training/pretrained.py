@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from walrusd.errors import ModelRefused, PlanRefused
 from walrusd.training.builders import GptSpec
 from walrusd.training.huggingface import Tensors, export_tensors, import_tensors, read_config
-from walrusd.training.layerspec import list_linears
-from walrusd.training.modelspec import ModelSpec
+from walrusd.training.layerspec import LinearSpec, list_linears
+from walrusd.training.lora import LoraSpec
 from walrusd.training.plan import Plan, read_plan
 from walrusd.training.state import compute_base_root, select_trained
 from walrusd.training.strict import Fields
@@ -68,15 +69,24 @@ def adopt_pretrained(
 def export_pretrained(plan: Plan, weights: Tensors) -> tuple[GptSpec, Tensors]:
     """Return a transformer's family and its tensors in the layout of Hugging Face.
 
-    Adapters are merged: ``W + (B·A)·s``, computed in float64 and rounded once.
+    Adapters are merged: ``W + (B·A)·s``, computed in float64 and rounded once. A tied head with an
+    adapter is untied: its matrix changes, and that of the embedding does not.
 
     Raises:
-        ModelRefused: if the plan's model is no transformer.
+        ModelRefused: if the plan's model is no transformer, or a merged weight is beyond float32.
     """
     family = plan.model.family
     if not isinstance(family, GptSpec):
         raise ModelRefused(f"a model of kind {family.kind} has no such layout", key="model.kind")
-    return family, export_tensors(family, _merge(plan.model, select_base(plan, weights), weights))
+    lora, base = plan.model.lora, select_base(plan, weights)
+    if lora is None:
+        return family, export_tensors(family, base)
+    adapted = [linear for linear in list_linears(plan.model.layers) if lora.adapts(linear)]
+    for linear in adapted:
+        base[f"{linear.name}.weight"] = _merge(lora, linear, base, weights)
+    if any(linear.tied for linear in adapted):
+        family = replace(family, tied=False)
+    return family, export_tensors(family, base)
 
 
 def select_base(plan: Plan, weights: Tensors) -> Tensors:
@@ -84,14 +94,12 @@ def select_base(plan: Plan, weights: Tensors) -> Tensors:
     return select_frozen(plan, weights) if plan.model.lora is not None else dict(weights)
 
 
-def _merge(model: ModelSpec, base: Tensors, weights: Tensors) -> Tensors:
-    if model.lora is None:
-        return base
-    for linear in list_linears(model.layers):
-        if model.lora.adapts(linear):
-            down = weights[f"{linear.name}.lora_a"].astype(np.float64)
-            up = weights[f"{linear.name}.lora_b"].astype(np.float64)
-            change = (up @ down) * model.lora.scale
-            merged = base[linear.weight].astype(np.float64) + change
-            base[linear.weight] = merged.astype(np.float32)
-    return base
+def _merge(
+    lora: LoraSpec, linear: LinearSpec, base: Tensors, weights: Tensors
+) -> npt.NDArray[np.float32]:
+    down = weights[f"{linear.name}.lora_a"].astype(np.float64)
+    up = weights[f"{linear.name}.lora_b"].astype(np.float64)
+    merged = base[linear.weight].astype(np.float64) + (up @ down) * lora.scale
+    if np.abs(merged).max() > np.finfo(np.float32).max:
+        raise ModelRefused(f"{linear.name}: a merged weight is beyond float32", key=linear.name)
+    return merged.astype(np.float32)
