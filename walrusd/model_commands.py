@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from walrusd.command_line import json_option, typed_errors
-from walrusd.errors import BadRequest, ModelRefused
+from walrusd.errors import BadRequest
+from walrusd.model_folder import read_folder, read_json
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -34,11 +35,12 @@ def import_model(folder: Path, plan_path: Path, out: Path, *, as_json: bool) -> 
     from walrusd.training.weights import weights_to_bytes  # noqa: PLC0415
 
     config, tensors = read_folder(folder)
-    document, weights = adopt_pretrained(_read_json(plan_path), config, tensors)
+    document, weights = adopt_pretrained(read_json(plan_path), config, tensors)
     plan = read_plan(document)
+    data = weights_to_bytes(plan, weights)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_bytes(plan.to_bytes())
-    (out / "weights.safetensors").write_bytes(weights_to_bytes(plan, weights))
+    (out / "weights.safetensors").write_bytes(data)
     report = {"out": str(out), "weights": plan.model.size, "trained": plan.weight_count}
     _tell(report, as_json=as_json)
 
@@ -56,12 +58,12 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     """
     from safetensors.numpy import save  # noqa: PLC0415  # numpy
 
-    from walrusd.training.huggingface import make_config  # noqa: PLC0415
+    from walrusd.training.huggingface_config import make_config  # noqa: PLC0415
     from walrusd.training.plan import read_plan  # noqa: PLC0415
     from walrusd.training.pretrained import export_pretrained  # noqa: PLC0415
     from walrusd.training.weights import weights_from_bytes  # noqa: PLC0415
 
-    plan = read_plan(_read_json(plan_path))
+    plan = read_plan(read_json(plan_path))
     try:
         data = weights.read_bytes()
     except OSError as error:
@@ -72,51 +74,6 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     # Readers of this layout look for the one key of metadata.
     (out / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     _tell({"out": str(out), "tensors": len(tensors)}, as_json=as_json)
-
-
-def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config and the tensors of a folder, all of its files together.
-
-    Raises:
-        BadRequest: if a file is missing or cannot be read.
-        ModelRefused: if the weights are no safetensors, or of a type that float32 cannot hold.
-    """
-    from safetensors import SafetensorError  # noqa: PLC0415  # numpy
-    from safetensors.torch import load_file  # noqa: PLC0415
-
-    config = _read_json(folder / "config.json")
-    index = folder / "model.safetensors.index.json"
-    names = ["model.safetensors"]
-    if index.is_file():
-        listed = _read_json(index).get("weight_map")
-        if not isinstance(listed, dict) or not all(isinstance(n, str) for n in listed.values()):
-            raise ModelRefused(f"{index.name} has no weight_map of file names", key="weight_map")
-        names = sorted(set(listed.values()))
-    tensors: dict[str, Any] = {}
-    for name in names:
-        if Path(name).name != name:
-            raise ModelRefused(f"{index.name} names a file elsewhere: {name}", key="weight_map")
-        try:
-            loaded = load_file(str(folder / name))
-        except (OSError, SafetensorError) as error:
-            raise BadRequest(
-                f"cannot read {folder / name}",
-                hint="a folder has config.json and model.safetensors, or an index of several",
-            ) from error
-        tensors |= {key: tensor.float().numpy() for key, tensor in loaded.items()}
-    return config, tensors
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise BadRequest(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadRequest(f"{path} is not JSON") from error
-    if not isinstance(document, dict):
-        raise BadRequest(f"{path} is not an object")
-    return document
 
 
 def _tell(report: dict[str, Any], *, as_json: bool) -> None:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from walrusd.errors import ModelRefused, PlanRefused
 from walrusd.training.builders import GptSpec
-from walrusd.training.huggingface import Tensors, export_tensors, import_tensors, read_config
+from walrusd.training.huggingface import Tensors, export_tensors, import_tensors
+from walrusd.training.huggingface_config import read_config
 from walrusd.training.layerspec import LinearSpec, list_linears
 from walrusd.training.lora import LoraSpec
 from walrusd.training.plan import Plan, read_plan
