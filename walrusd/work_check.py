@@ -9,7 +9,7 @@ import numpy as np
 
 from walrusd.checklist import Checklist
 from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_slot_tree
-from walrusd.crypto.dataset_rows import RowTree
+from walrusd.crypto.dataset_rows import compute_row_root
 from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
 from walrusd.file_check import Found, Given
 from walrusd.training.child import apply_limits
@@ -171,7 +171,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
 
     def verify() -> str:
         rows.append(open_rows(plan, path))
-        if not any(RowTree(key, _each_row(plan, rows[0])).root == root for key in given.keys):
+        if not any(compute_row_root(key, _each_row(plan, rows[0])) == root for key in given.keys):
             raise VerificationFailed("with no key that was given are these the listed rows")
         return f"{rows[0].count} rows"
 

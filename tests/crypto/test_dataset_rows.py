@@ -10,6 +10,7 @@ from walrusd.crypto.dataset_rows import (
     RowTree,
     compute_row_root,
     derive_row_salt,
+    prove_rows,
     verify_row,
 )
 from walrusd.crypto.kdf import derive_key
@@ -27,6 +28,10 @@ def test_every_row_proves_itself(rows, data):
     assert tree.root == compute_row_root(DEK, rows)
     index = data.draw(st.integers(0, len(rows) - 1))
     verify_row(tree.root, tree.count, tree.proof(index), rows[index])
+    assert prove_rows(DEK, iter(rows), [index, 0]) == (
+        tree.root,
+        [tree.proof(index), tree.proof(0)],
+    )
 
 
 def test_nothing_else_is_proved():
@@ -72,8 +77,13 @@ def test_known_root():
 def test_bad_input():
     with pytest.raises(ValueError, match="at least one"):
         RowTree(DEK, [])
-    with pytest.raises(ValueError, match="32 bytes"):
-        RowTree(DEK[:16], ROWS)
+    with pytest.raises(ValueError, match="at least one"):
+        compute_row_root(DEK, [])
+    for function in (RowTree, compute_row_root):
+        with pytest.raises(ValueError, match="32 bytes"):
+            function(DEK[:16], ROWS)
     for index in (5, -1):
         with pytest.raises(IndexError):
             RowTree(DEK, ROWS).proof(index)
+        with pytest.raises(IndexError):
+            prove_rows(DEK, ROWS, [index])

@@ -89,3 +89,33 @@ def test_bad_paths_are_refused():
             merkle.compute_root_from_path(b"", index, size, [])
     with pytest.raises(IndexError):
         tree.path(5)
+
+
+@given(st.lists(st.binary(max_size=4), min_size=1, max_size=70), st.data())
+def test_paths_grow_leaf_by_leaf(leaves, data):
+    indices = data.draw(st.lists(st.integers(0, len(leaves) - 1)))
+    tree, builder = merkle.Tree(leaves), merkle.PathBuilder(indices)
+    for leaf in leaves:
+        builder.append(leaf)
+    assert builder.finish() == (tree.root, {index: tree.path(index) for index in indices})
+
+
+@pytest.mark.parametrize("count", range(1, 35))
+def test_every_path_of_every_shape_leads_to_the_root(count):
+    builder = merkle.PathBuilder(range(count))
+    for index in range(count):
+        builder.append(bytes([index]))
+    root, paths = builder.finish()
+    for index in range(count):
+        merkle.verify_path(root, bytes([index]), index, count, paths[index])
+
+
+@pytest.mark.parametrize("index", [-1, 3, 1 << 70])
+def test_there_is_no_path_of_a_leaf_that_is_not_there(index):
+    builder = merkle.PathBuilder([1, index])
+    with pytest.raises(ValueError, match="at least one leaf"):
+        builder.finish()
+    for leaf in (b"a", b"b", b"c"):
+        builder.append(leaf)
+    with pytest.raises(IndexError):
+        builder.finish()

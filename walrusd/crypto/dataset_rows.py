@@ -4,7 +4,7 @@ A row's salt comes from the dataset key, so a root cannot be used to guess rows;
 with its salt reveals nothing about another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from walrusd.crypto import merkle
@@ -17,7 +17,11 @@ SALT_BYTES = 32
 
 def derive_row_salt(dek: bytes, index: int) -> bytes:
     """Return ``HKDF-SHA256(dek, info = ROW-SALT ‖ u64 index)``, 32 bytes."""
-    return _salts_of(dek).derive(Tag.ROW_SALT.text + u64(index))
+    return _derive_salt(_salts_of(dek), index)
+
+
+def _derive_salt(salts: KeyDeriver, index: int) -> bytes:
+    return salts.derive(Tag.ROW_SALT.text + u64(index))
 
 
 def _salts_of(dek: bytes) -> KeyDeriver:
@@ -26,7 +30,7 @@ def _salts_of(dek: bytes) -> KeyDeriver:
     return KeyDeriver(dek)
 
 
-def compute_row_leaf(index: int, salt: bytes, row: bytes) -> bytes:
+def compute_row_leaf(index: int, salt: bytes, row: bytes | memoryview) -> bytes:
     """Return the leaf data of a row: ``H(ROW ‖ salt ‖ u64 index ‖ row)``."""
     return hash_tagged(Tag.ROW, salt, u64(index), row)
 
@@ -55,7 +59,7 @@ class RowTree:
         )
 
     def _salt(self, index: int) -> bytes:
-        return self._salts.derive(Tag.ROW_SALT.text + u64(index))
+        return _derive_salt(self._salts, index)
 
     @property
     def root(self) -> bytes:
@@ -77,9 +81,31 @@ class RowTree:
         return RowProof(index, self._salt(index), path)
 
 
-def compute_row_root(dek: bytes, rows: Sequence[bytes]) -> bytes:
-    """Return the salted row root over ``rows``."""
-    return RowTree(dek, rows).root
+def compute_row_root(dek: bytes, rows: Iterable[bytes | memoryview]) -> bytes:
+    """Return the salted row root over ``rows``, which are read once and not kept.
+
+    Raises:
+        ValueError: if there is no row, or the key does not have 32 bytes.
+    """
+    return prove_rows(dek, rows, ())[0]
+
+
+def prove_rows(
+    dek: bytes, rows: Iterable[bytes | memoryview], indices: Collection[int]
+) -> tuple[bytes, list[RowProof]]:
+    """Return the salted row root and the proofs of some rows; all are read once and not kept.
+
+    Raises:
+        ValueError: if there is no row, or the key does not have 32 bytes.
+        IndexError: if there is no such row.
+    """
+    salts, builder = _salts_of(dek), merkle.PathBuilder(indices)
+    for index, row in enumerate(rows):
+        builder.append(compute_row_leaf(index, _derive_salt(salts, index), row))
+    root, paths = builder.finish()
+    return root, [
+        RowProof(index, _derive_salt(salts, index), tuple(paths[index])) for index in indices
+    ]
 
 
 def verify_row(root: bytes, count: int, proof: RowProof, row: bytes) -> None:

@@ -122,6 +122,70 @@ class Tree:
         return path
 
 
+class PathBuilder:
+    """The paths of some leaves, and the root, over leaves that come one after the other.
+
+    Keeps one hash a level, and of each path its hashes: memory grows with the paths alone.
+    """
+
+    def __init__(self, indices: Iterable[int]) -> None:
+        """Prepare for the paths of the leaves ``indices``."""
+        self._size = 0
+        self._peaks: list[bytes | None] = []
+        self._indices = frozenset(indices)
+        self._wanted: list[frozenset[int]] = []
+        self._found: dict[tuple[int, int], bytes] = {}
+
+    def append(self, leaf: bytes | memoryview) -> None:
+        """Append the data of one leaf."""
+        place, level, node = self._size, 0, hash_leaf(leaf)
+        self._size += 1
+        while True:
+            self._note(level, place, node)
+            if level == len(self._peaks):
+                self._peaks.append(None)
+            left = self._peaks[level]
+            if left is None:
+                self._peaks[level] = node
+                return
+            self._peaks[level] = None
+            place, level, node = place // 2, level + 1, hash_node(left, node)
+
+    def _note(self, level: int, place: int, node: bytes) -> None:
+        if level == len(self._wanted):
+            self._wanted.append(frozenset((index >> level) ^ 1 for index in self._indices))
+        if place in self._wanted[level]:
+            self._found[level, place] = node
+
+    def finish(self) -> tuple[bytes, dict[int, list[bytes]]]:
+        """Return the root and the path of each leaf, as ``Tree`` gives them. The last call.
+
+        Raises:
+            ValueError: if there was no leaf.
+            IndexError: if an index is outside.
+        """
+        if not self._size:
+            raise ValueError("a tree that gives paths has at least one leaf")
+        for index in self._indices:
+            if not 0 <= index < self._size:
+                raise IndexError(index)
+        # Whole subtrees are known; on the right edge an odd last node moves up unchanged.
+        last: bytes | None = None
+        for level, peak in enumerate(self._peaks):
+            if last is None:
+                last = peak
+                continue
+            self._note(level, self._size >> level, last)
+            if peak is not None:
+                last = hash_node(peak, last)
+        assert last is not None
+        return last, {index: self._path(index) for index in self._indices}
+
+    def _path(self, index: int) -> list[bytes]:
+        siblings = ((level, (index >> level) ^ 1) for level in range(len(self._wanted)))
+        return [self._found[place] for place in siblings if place in self._found]
+
+
 def compute_root_from_path(
     leaf: bytes | memoryview, index: int, size: int, path: Sequence[bytes]
 ) -> bytes:

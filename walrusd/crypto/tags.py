@@ -81,7 +81,7 @@ def u64(number: int) -> bytes:
     return number.to_bytes(8, "little")
 
 
-def hash_tagged(tag: Tag, *fields: bytes) -> bytes:
+def hash_tagged(tag: Tag, *fields: bytes | memoryview) -> bytes:
     """Return ``SHA-256(prefix(tag) ‖ fields…)``, 32 bytes."""
     state = hashlib.sha256(tag.prefix)
     for field in fields:

@@ -16,15 +16,15 @@ from typing_extensions import TypeVarTuple, Unpack
 
 from walrusd.core.opening import OpenedRow
 from walrusd.crypto import pedersen, rows
-from walrusd.crypto.dataset_rows import RowTree
+from walrusd.crypto.dataset_rows import compute_row_root, prove_rows
 from walrusd.crypto.g1 import decode_scalar
 from walrusd.crypto.scheme_checks import verify_scheme_opening
 from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.crypto.vfile_checks import verify_file
 from walrusd.crypto.vfile_writer import write_verification_file
-from walrusd.errors import MalformedData
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
+from walrusd.services.row_file import RowFile
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -89,23 +89,25 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
     return digest
 
 
-def _read_rows(path: str, row_bytes: int) -> list[bytes]:
-    data = Path(path).read_bytes()
-    if not data or len(data) % row_bytes:
-        raise MalformedData(f"{len(data)} bytes are not whole rows of {row_bytes} bytes")
-    return [data[i : i + row_bytes] for i in range(0, len(data), row_bytes)]
-
-
 def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes, int]:
-    """Return the salted row root of a plaintext dataset file, and its number of rows."""
-    table = _read_rows(path, row_bytes)
-    return RowTree(dek, table).root, len(table)
+    """Return the salted row root of a plaintext dataset file, and its number of rows.
+
+    Raises:
+        MalformedData: if it is not whole rows.
+    """
+    with RowFile(Path(path), row_bytes) as file:
+        return compute_row_root(dek, file), len(file)
 
 
 def prove_file_rows(
     dek: bytes, path: str, row_bytes: int, indices: Sequence[int]
 ) -> list[OpenedRow]:
-    """Return rows of a plaintext dataset file with their proofs."""
-    table = _read_rows(path, row_bytes)
-    tree = RowTree(dek, table)
-    return [OpenedRow(table[index], tree.proof(index)) for index in indices]
+    """Return rows of a plaintext dataset file with their proofs.
+
+    Raises:
+        MalformedData: if it is not whole rows.
+        IndexError: if it has no such row.
+    """
+    with RowFile(Path(path), row_bytes) as file:
+        _root, proofs = prove_rows(dek, file, indices)
+        return [OpenedRow(file[proof.index], proof) for proof in proofs]
