@@ -12,12 +12,20 @@ from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
 from walrusd.services.api import read_id
 from walrusd.services.economy import make_rules
-from walrusd.services.tables import read_schema, read_table
+from walrusd.services.tables import open_table, read_schema
 from walrusd.services.terms import read_terms
 from walrusd.training.container import make_container_header
 from walrusd.training.plan import read_plan
 
 PLAN = read_plan(make_plan())
+
+
+def read_table(path, schema):
+    """Return all rows of a file, and their schema."""
+    table = open_table(path, schema)
+    return b"".join(table.pieces()), table.schema
+
+
 SCHEMA = {"kind": "tabular-u8", "features": 2, "scale_log2": -4, "classes": 3}
 
 

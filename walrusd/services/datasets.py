@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -12,14 +11,14 @@ import trio
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.crypto.stream import compute_key_check, encrypt_stream
+from walrusd.crypto.stream import compute_key_check
 from walrusd.errors import BadRequest, MalformedData, WalrusdError
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.files import write_privately
+from walrusd.services.files import encrypt_file
 from walrusd.services.heavy import compute_file_row_root, run_heavy
 from walrusd.services.keykeeper import MAX_DESCRIPTION_BYTES
-from walrusd.services.tables import read_schema, read_table
+from walrusd.services.tables import open_table, read_schema
 from walrusd.services.tools import Tools
 from walrusd.units import BlobId
 
@@ -47,14 +46,9 @@ class Datasets:
             raise BadRequest(f"a title has between 1 and {MAX_TITLE_BYTES} bytes")
         if len(description.encode()) > MAX_DESCRIPTION_BYTES // 2:
             raise BadRequest(f"a description has at most {MAX_DESCRIPTION_BYTES // 2} bytes")
-        table, layout = await trio.to_thread.run_sync(read_table, Path(path), asked)
+        table = await trio.to_thread.run_sync(open_table, Path(path), asked)
+        layout = table.schema
         about = json.dumps([title, description, layout.to_json()]).encode()
-        content = hashlib.sha256(hashlib.sha256(table).digest() + about).hexdigest()
-        item = tools.work.get("dataset", content)
-        if item is None:
-            item = {"key_id": secrets.token_hex(32)}
-            tools.work.put("dataset", content, item)
-        dek = derive_dataset_key(tools.keys, bytes.fromhex(item["key_id"]))
         # In turn: each starts by removing what a killed one left, which is plaintext.
         async with self._turn:
             shutil.rmtree(tools.work_dir / "listing", ignore_errors=True)
@@ -62,13 +56,19 @@ class Datasets:
             workdir.mkdir(mode=0o700, parents=True)
             try:
                 plain, sealed = workdir / "rows", workdir / "sealed"
-                await trio.to_thread.run_sync(write_privately, plain, table)
+                copied = await trio.to_thread.run_sync(table.copy_to, plain)
+                content = hashlib.sha256(copied + about).hexdigest()
+                item = tools.work.get("dataset", content)
+                if item is None:
+                    item = {"key_id": secrets.token_hex(32)}
+                    tools.work.put("dataset", content, item)
+                dek = derive_dataset_key(tools.keys, bytes.fromhex(item["key_id"]))
                 root, rows = await run_heavy(
                     compute_file_row_root, dek, str(plain), layout.row_bytes
                 )
                 if "manifest_blob" not in item:
                     aad = await self._fetcher.dataset_aad(root)
-                    await trio.to_thread.run_sync(_encrypt_file, plain, sealed, dek, aad)
+                    await trio.to_thread.run_sync(encrypt_file, plain, sealed, dek, aad)
                     document = {
                         "version": 1,
                         "title": title,
@@ -163,11 +163,3 @@ class Datasets:
                     nursery.start_soon(describe, dataset)
         late = {"description_error": "the description could not be read in time"}
         return [shown.get(d.id) or {**self._show(d), **late} for d in found.values()]
-
-
-def _encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:
-    descriptor = os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with plain.open("rb") as source, os.fdopen(descriptor, "wb") as target:
-        encrypt_stream(source, target, key, aad)
-        target.flush()
-        os.fsync(target.fileno())

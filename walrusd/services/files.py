@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trio
 
-from walrusd.crypto.stream import decrypt_stream
+from walrusd.crypto.stream import decrypt_stream, encrypt_stream
 from walrusd.services.tools import Reading
 from walrusd.training.workdir import write_atomically
 
@@ -23,6 +23,15 @@ async def read_file(path: str | Path) -> bytes:
 def write_privately(path: Path, data: bytes) -> None:
     """Write a file of mode 0600, whole or not at all."""
     write_atomically(path, data)
+
+
+def encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:
+    """Encrypt a file into a stream, of mode 0600 too."""
+    descriptor = os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with plain.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        encrypt_stream(source, target, key, aad)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:

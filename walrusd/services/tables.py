@@ -1,9 +1,12 @@
-"""A dataset as its owner wrote it: the described schema, and the rows of a file."""
+"""A dataset as its owner wrote it: the described schema, and the rows of a file, in pieces."""
 
 import csv
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from walrusd.training.dataspec import (
     TokenSchema,
     parse_data_schema,
 )
+
+PIECE_BYTES = 1 << 18
+CELLS_AT_ONCE = 1 << 14
+
+Cell = TypeVar("Cell")
 
 EXPECTED = "kinds are tabular-u8, tabular-f32, image-u8 and tokens; see docs/formats/dataset.md"
 
@@ -41,98 +49,165 @@ def read_schema(document: Any) -> DataSchema:
         raise BadRequest(error.message, hint=EXPECTED) from error
 
 
-def read_table(path: Path, schema: DataSchema | None) -> tuple[bytes, DataSchema]:
-    """Return the rows of a file and their schema, which a container brings along.
+@dataclass(frozen=True)
+class Table:
+    """A table as its owner wrote it: the schema, and the rows in pieces of some 256 KiB."""
+
+    path: Path
+    schema: DataSchema
+    _read: Callable[[], Iterator[bytes]]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield whole rows in the schema's layout, checked, read from the file as they are needed.
+
+        Raises:
+            BadRequest: naming what does not fit, or if there is no row.
+        """
+        empty = True
+        try:
+            for piece in self._read():
+                check_rows(self.schema, piece)
+                yield piece
+                empty = False
+        except MalformedData as error:
+            raise BadRequest(f"{self.path.name}: {error.message}") from error
+        except OSError as error:
+            raise _make_unreadable(self.path, error) from error
+        if empty:
+            raise _make_uneven(self.path, self.schema)
+
+    def copy_to(self, target: Path) -> bytes:
+        """Write the rows to a file of mode 0600; return its SHA-256.
+
+        Raises:
+            BadRequest: as ``pieces``.
+            OSError: if the file cannot be written.
+        """
+        digest = hashlib.sha256()
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in self.pieces():
+                digest.update(piece)
+                file.write(piece)
+        return digest.digest()
+
+
+def open_table(path: Path, schema: DataSchema | None) -> Table:
+    """Return the table in a file; its schema is a container's own if it is one.
 
     Raises:
-        BadRequest: naming what does not fit.
+        BadRequest: naming what does not fit, as far as the file's name, length and header say.
     """
     if not path.is_file():
         raise BadRequest(f"there is no file {path}", hint="the path is read by the daemon")
     try:
-        data, schema = _read_rows(path, schema)
+        size = path.stat().st_size
+        if path.suffix == ".safetensors":
+            return _open_container(path, size, schema)
     except OSError as error:
-        raise BadRequest(
-            f"the file {path} cannot be read: {error.strerror}",
-            hint="the path is read by the daemon, as its user",
-        ) from error
-    if not data or len(data) % schema.row_bytes:
-        raise BadRequest(f"{path.name} is not a whole number of rows of {schema.row_bytes} bytes")
-    try:
-        check_rows(schema, data)
-    except MalformedData as error:
-        raise BadRequest(f"{path.name}: {error.message}") from error
-    return data, schema
-
-
-def _read_rows(path: Path, schema: DataSchema | None) -> tuple[bytes, DataSchema]:
-    if path.suffix == ".safetensors":
-        return _read_container(path, schema)
+        raise _make_unreadable(path, error) from error
     if schema is None:
         raise BadRequest(f"{path.name} needs a schema", hint=EXPECTED)
     if path.suffix == ".csv":
         if isinstance(schema, TabularSchema):
-            return _read_csv(path, schema), schema
+            return Table(path, schema, lambda: _read_csv(path, schema))
         if isinstance(schema, TabularFloatSchema):
-            return _read_float_csv(path, schema), schema
+            return Table(path, schema, lambda: _read_float_csv(path, schema))
         raise BadRequest(f"CSV holds tables, not rows of kind {schema.kind}")
     if path.suffix == ".txt" and isinstance(schema, TokenSchema):
-        return _cut_text(path.read_bytes(), schema), schema
-    return path.read_bytes(), schema
+        return Table(path, schema, lambda: _cut_text(path, schema))
+    if size % schema.row_bytes:
+        raise _make_uneven(path, schema)
+    return Table(path, schema, lambda: _read_rows(path, schema, 0, size))
 
 
-def _read_container(path: Path, schema: DataSchema | None) -> tuple[bytes, DataSchema]:
-    data = path.read_bytes()
+def _open_container(path: Path, size: int, schema: DataSchema | None) -> Table:
+    with path.open("rb") as file:
+        head = file.read(8 + MAX_HEADER_BYTES)
     try:
-        container = read_container_header(data[: 8 + MAX_HEADER_BYTES])
+        container = read_container_header(head)
     except (MalformedData, PlanRefused) as error:
         raise BadRequest(f"{path.name}: {error.message}", hint="see docs/formats") from error
     if schema not in {None, container.schema}:
         raise BadRequest(f"{path.name} has another schema than the one given")
-    if len(data) != container.size:
-        raise BadRequest(f"{path.name} has {len(data)} bytes, its header says {container.size}")
-    return data[container.offset :], container.schema
+    if size != container.size:
+        raise BadRequest(f"{path.name} has {size} bytes, its header says {container.size}")
+    found, offset = container.schema, container.offset
+    return Table(path, found, lambda: _read_rows(path, found, offset, size))
 
 
-def _cut_text(data: bytes, schema: TokenSchema) -> bytes:
-    """Return rows of ``length + 1`` bytes as tokens, each begun by the last of the one before."""
-    tokens = np.frombuffer(data, np.uint8)
-    count = (tokens.size - 1) // schema.length if tokens.size else 0
-    places = np.arange(count)[:, None] * schema.length + np.arange(schema.length + 1)
+def _make_unreadable(path: Path, error: OSError) -> BadRequest:
+    return BadRequest(
+        f"the file {path} cannot be read: {error.strerror}",
+        hint="the path is read by the daemon, as its user",
+    )
+
+
+def _make_uneven(path: Path, schema: DataSchema) -> BadRequest:
+    return BadRequest(f"{path.name} is not a whole number of rows of {schema.row_bytes} bytes")
+
+
+def _read_rows(path: Path, schema: DataSchema, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the rows between two places of a file.
+
+    They are read, not mapped: the file is a person's, who may cut it meanwhile, and touching a
+    mapped page that is gone would end the daemon.
+    """
+    step = max(1, PIECE_BYTES // schema.row_bytes) * schema.row_bytes
+    with path.open("rb") as file:
+        file.seek(start)
+        for place in range(start, stop, step):
+            wanted = min(step, stop - place)
+            piece = file.read(wanted)
+            if len(piece) != wanted:
+                raise BadRequest(f"{path.name} was cut while it was read")
+            yield piece
+
+
+def _cut_text(path: Path, schema: TokenSchema) -> Iterator[bytes]:
+    """Yield rows of ``length + 1`` bytes as tokens, each begun by the last of the one before."""
     kind = "<u2" if schema.token_bytes == 2 else "<u4"
-    rows: bytes = tokens[places].astype(kind).tobytes()
-    return rows
+    left = b""
+    with path.open("rb") as file:
+        while data := file.read(PIECE_BYTES):
+            text = left + data
+            count = (len(text) - 1) // schema.length
+            places = np.arange(count)[:, None] * schema.length + np.arange(schema.length + 1)
+            left = text[count * schema.length :]
+            if count:
+                yield np.frombuffer(text, np.uint8)[places].astype(kind).tobytes()
 
 
-def _read_float_csv(path: Path, schema: TabularFloatSchema) -> bytes:
-    rows, width = [], schema.features + schema.targets
-    for number, row in _iterate_csv(path):
-        if not row or (number == 1 and not any(map(_is_number, row))):
-            continue
-        if len(row) != width:
-            raise BadRequest(f"{path.name}, row {number}: {len(row)} columns, not {width}")
-        try:
-            rows.append([float(cell) for cell in row])
-        except ValueError as error:
-            raise BadRequest(f"{path.name}, row {number}: not numbers") from error
-    with np.errstate(over="ignore"):  # an overflow is infinite, which is refused
-        return np.array(rows, np.float64).astype("<f4").tobytes()
+def _read_float_csv(path: Path, schema: TabularFloatSchema) -> Iterator[bytes]:
+    for rows in _read_cells(path, schema.features + schema.targets, float, "numbers"):
+        with np.errstate(over="ignore"):  # an overflow is infinite, which is refused
+            yield np.array(rows, np.float64).astype("<f4").tobytes()
 
 
-def _read_csv(path: Path, schema: TabularSchema) -> bytes:
-    out = bytearray()
+def _read_csv(path: Path, schema: TabularSchema) -> Iterator[bytes]:
+    for rows in _read_cells(path, schema.row_bytes, _read_cell, "integers 0 to 255"):
+        yield b"".join(map(bytes, rows))
+
+
+def _read_cells(
+    path: Path, width: int, read: Callable[[str], Cell], what: str
+) -> Iterator[list[list[Cell]]]:
+    """Yield the rows of a CSV file, some at a time."""
+    rows: list[list[Cell]] = []
     for number, row in _iterate_csv(path):
         if not row or (number == 1 and not any(map(_is_number, row))):
             continue  # an empty line, or a header of names
-        if len(row) != schema.row_bytes:
-            raise BadRequest(
-                f"{path.name}, row {number}: {len(row)} columns, not {schema.row_bytes}"
-            )
+        if len(row) != width:
+            raise BadRequest(f"{path.name}, row {number}: {len(row)} columns, not {width}")
         try:
-            out += bytes(_read_cell(cell) for cell in row)
+            rows.append([read(cell) for cell in row])
         except ValueError as error:
-            raise BadRequest(f"{path.name}, row {number}: not integers 0 to 255") from error
-    return bytes(out)
+            raise BadRequest(f"{path.name}, row {number}: not {what}") from error
+        if len(rows) * width >= CELLS_AT_ONCE:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
 
 
 def _iterate_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -147,6 +222,8 @@ def _read_cell(cell: str) -> int:
     digits = cell.strip()
     if not digits.isascii() or not digits.isdigit() or len(digits) > 3:
         raise ValueError("not a small natural number")
+    if int(digits) > 255:
+        raise ValueError("not a byte")
     return int(digits)
 
 
