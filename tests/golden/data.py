@@ -29,10 +29,13 @@ def cut_rows(tokens: npt.NDArray[np.uint16], length: int, stride: int) -> npt.ND
 
 
 def read_rows(name: str, length: int = 0) -> bytes:
-    """Return the rows of dataset ``digits`` or ``licence``, as a daemon would hold them.
+    """Return the rows of a dataset, as a daemon would hold them.
 
-    ``length`` is how many tokens of input a row of the licence has.
+    ``digits`` and ``pixels``, which are the digits' pixels from 0 to 1 without labels; or
+    ``licence``, with ``length`` tokens of input in a row.
     """
+    if name == "pixels":
+        return (read_digits()[:, :64].astype("<f4") / np.float32(16.0)).tobytes()
     if name == "digits":
         return read_digits().tobytes()
     tokens, _ = read_text()

@@ -12,6 +12,9 @@ SEGMENT_STEPS = 12
 """One segment is the short run of the quick suite; all of them are more than 200 steps."""
 
 CONTEXT = 32
+TARGETS = 8
+"""The last row of a digit's pixels is what the regression is to find."""
+
 BASE = {
     "version": 1,
     "profile": "exact-q20/1",
@@ -110,7 +113,43 @@ def make_llama() -> dict[str, Any]:
     return document | {"model": document["model"] | {"lora": bound}}
 
 
-FAMILIES = {"mlp": make_mlp, "convnet": make_convnet, "gpt": make_gpt, "llama-lora": make_llama}
+def make_regression() -> dict[str, Any]:
+    """Listed layers of every kind that the others lack; mean squared error of real targets."""
+    layers = [
+        {"layer": "linear", "name": "enter", "outputs": 40, "bias": False},
+        {"layer": "rms_norm", "name": "norm_in", "epsilon": "1e-5"},
+        {"layer": "silu"},
+        {
+            "layer": "residual",
+            "layers": [
+                {"layer": "linear", "name": "inner", "outputs": 40, "bias": True},
+                {"layer": "gelu"},
+                {"layer": "dropout", "name": "forget", "threshold": 30},
+            ],
+        },
+        {"layer": "gated_mlp", "name": "gated", "hidden": 24},
+        {"layer": "layer_norm", "name": "norm_out", "epsilon": "1e-4"},
+        {"layer": "linear", "name": "leave", "outputs": TARGETS, "bias": True},
+    ]
+    return BASE | {
+        "model": {"kind": "layers", "input": [64 - TARGETS], "layers": layers},
+        "loss": "mse",
+        "optimizer": ADAMW,
+        "schedule": COSINE,
+        "clipping": {"kind": "global-norm", "limit": "0.5"},
+        "batch": 24,
+        "micro_batches": [8, 16],
+        "dataset": {"kind": "tabular-f32", "features": 64 - TARGETS, "targets": TARGETS},
+    }
+
+
+FAMILIES = {
+    "mlp": make_mlp,
+    "convnet": make_convnet,
+    "gpt": make_gpt,
+    "llama-lora": make_llama,
+    "regression": make_regression,
+}
 PROFILES = {"": "exact-q20/1", "-q8r": "exact-q8r/1"}
 """By what they append to the name of a model."""
 

@@ -36,6 +36,8 @@ def make_rows(plan: Plan) -> DatasetRows:
     schema = plan.dataset
     if schema.kind == "tokens":
         return DatasetRows(schema, read_rows("licence", schema.length))
+    if schema.kind == "tabular-f32":
+        return DatasetRows(schema, read_rows("pixels"))
     return DatasetRows(schema, read_rows("digits"))
 
 

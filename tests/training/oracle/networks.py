@@ -153,6 +153,49 @@ class Net:
         x, back = self.linear("head", x, "tokens.weight" if m["tied"] else None)
         return x, chain([*backs, back])
 
+    def layers(self, x):
+        return self.listed(self.model["layers"], x)
+
+    def listed(self, layers, x):
+        backs = []
+        for layer in layers:
+            x, back = self.one(layer, x)
+            backs.append(back)
+        return x, chain(backs)
+
+    def one(self, layer, x):
+        """One layer of a list, on rows of features."""
+        kind, name = layer["layer"], layer.get("name")
+        match kind:
+            case "linear":
+                return self.linear(name, x)
+            case "rms_norm" | "layer_norm":
+                return self.norm(name, x, layer["epsilon"], kind == "rms_norm")
+            case "relu" | "gelu" | "silu":
+                return getattr(elementwise, kind)(x)
+            case "dropout":
+                seed, step, micro = self.drops
+                mask = kept(seed, step, f"dropout/{micro}/{name}", x.shape, layer["threshold"])
+                return elementwise.dropout(x, mask, layer["threshold"])
+            case "residual":
+                y, back = self.listed(layer["layers"], x)
+                return x + y, lambda dy: dy + back(dy)
+            case "gated_mlp":
+                return self.gated(name, x)
+        raise AssertionError(f"no golden plan has a layer {kind}")
+
+    def gated(self, name, x):
+        up, back_up = self.linear(f"{name}.up", x)
+        gate, back_gate = self.linear(f"{name}.gate", x)
+        inner, back_inner = elementwise.gated_silu(gate, up)
+        y, back_down = self.linear(f"{name}.down", inner)
+
+        def backward(dy):
+            dgate, dup = back_inner(back_down(dy))
+            return back_gate(dgate) + back_up(dup)
+
+        return y, backward
+
     def residual(self, part, block, x, shape):
         y, back = part(block, x, shape)
         return x + y, lambda dy: dy + back(dy)
@@ -192,23 +235,15 @@ class Net:
     def feed(self, block, x, shape):
         m, gpt2, name = self.model, self.model["style"] == "gpt2", f"{block}.mlp"
         x, back_norm = self.norm(f"{block}.norm2", x, m["norm_epsilon"], not gpt2)
-        up, back_up = self.linear(f"{name}.up", x)
-        if gpt2:
-            inner, back_inner = elementwise.gelu(up)
-        else:
-            gate, back_gate = self.linear(f"{name}.gate", x)
-            inner, back_inner = elementwise.gated_silu(gate, up)
-        y, back_down = self.linear(f"{name}.down", inner)
+        y, back_inner = (self.feed_gelu if gpt2 else self.gated)(name, x)
         y, back_drop = self.drop(name, y, m["dropout"], shape)
+        return y, lambda dy: back_norm(back_inner(back_drop(dy)))
 
-        def backward(dy):
-            d = back_inner(back_down(back_drop(dy)))
-            if gpt2:
-                return back_norm(back_up(d))
-            dgate, dup = d
-            return back_norm(back_gate(dgate) + back_up(dup))
-
-        return y, backward
+    def feed_gelu(self, name, x):
+        up, back_up = self.linear(f"{name}.up", x)
+        inner, back_inner = elementwise.gelu(up)
+        y, back_down = self.linear(f"{name}.down", inner)
+        return y, chain([back_up, back_inner, back_down])
 
 
 def chain(backs):

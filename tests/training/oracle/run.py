@@ -4,7 +4,7 @@ import numpy as np
 
 from . import commitments
 from .arithmetic import F32, F64, fold, mean
-from .losses import cross_entropy
+from .losses import cross_entropy, mean_squared_error
 from .networks import Net, initial
 from .optimizers import adamw, adamw_constants, clip, rate_at, sgd
 from .stream import batch_rows, u64, uniform
@@ -23,7 +23,7 @@ def read_plan(plan):
         texts = ("lr", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "floor", "limit")
         texts += ("alpha", "norm_epsilon")
         return {k: number(v) if k in texts else read_plan(v) for k, v in plan.items()}
-    return plan
+    return [read_plan(part) for part in plan] if isinstance(plan, list) else plan
 
 
 class Run:
@@ -75,6 +75,9 @@ class Run:
         if schema["kind"] == "tokens":
             tokens = np.ascontiguousarray(data).view("<u2").astype(np.int64)
             return tokens[:, :-1], tokens[:, 1:].reshape(-1)
+        if schema["kind"] == "tabular-f32":
+            values = np.ascontiguousarray(data).view("<f4").astype(F32)
+            return values[:, : schema["features"]], values[:, schema["features"] :]
         inputs = data[:, :-1].astype(F32) * F32(2.0 ** schema["scale_log2"])
         if schema["kind"] == "image-u8":
             inputs = inputs.reshape(-1, *schema["shape"])
@@ -90,8 +93,12 @@ class Run:
             start += size
             net = Net(plan["profile"], plan["model"], self.weights, (seed, step, micro))
             logits, backward = getattr(net, plan["model"]["kind"])(inputs)
-            scale = F32(1.0 / (plan["batch"] * (len(labels) // size)))
-            losses, gradient = cross_entropy(logits, labels, scale)
+            if plan["loss"] == "mse":
+                scale = F32(2.0 / (plan["batch"] * labels.shape[1]))
+                losses, gradient = mean_squared_error(logits, labels, scale)
+            else:
+                scale = F32(1.0 / (plan["batch"] * (len(labels) // size)))
+                losses, gradient = cross_entropy(logits, labels, scale)
             backward(gradient)
             found.append(mean(losses))
             for name, g in net.grads.items():
