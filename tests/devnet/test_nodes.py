@@ -3,18 +3,20 @@
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import pytest
 import trio
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
+from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask, ListValue, Value
 
 from walrusd.chain.grpc import BadRequest, ErrorInfo, GRPCError, Status
 from walrusd.devnet import ptb
 from walrusd.devnet.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.faults import FaultKind, FaultRule
-from walrusd.devnet.move_types import SUI_COIN
+from walrusd.devnet.move_types import FRAMEWORK, SUI_COIN
 from walrusd.devnet.objects import to_base58
+from walrusd.devnet.opening import load_contract
 from walrusd.devnet.replica import Replica
 from walrusd.units import MIST_PER_SUI
 
+from .demo_package import DEPENDENCIES, MODULES
 from .test_services import (
     EXECUTE,
     SIMULATE,
@@ -109,6 +111,132 @@ class TestReplica:
         assert node.checkpoint(3) is not None
         assert node.get_object(box.id, version) is None
         assert node.get_object(box.id) is not None  # the present is never pruned
+
+
+PACKAGE, FUNCTION, VERSIONS = (
+    f"MovePackageService/{name}" for name in ("GetPackage", "GetFunction", "ListPackageVersions")
+)
+
+
+def package_of(executed) -> str:
+    assert executed.effects.status.success
+    (made,) = (c for c in executed.effects.changed_objects if c.object_type == "package")
+    return made.object_id
+
+
+def publish(ledger, contract=None) -> str:
+    """Publish a contract, the demo by default, and return its id."""
+    tx = Tx(ledger)
+    code = (
+        (MODULES, DEPENDENCIES) if contract is None else (contract.modules, contract.dependencies)
+    )
+    tx.transfer(BOB.address, tx.do(ptb.Publish(*code)))
+    return package_of(tx.send(BOB, budget=MIST_PER_SUI))
+
+
+def upgrade(ledger, package, contract) -> str:
+    def call(function, *arguments):
+        return tx.do(ptb.MoveCall(FRAMEWORK, "package", function, (), arguments))
+
+    tx = Tx(ledger)
+    (right,) = (o.id for o in ledger.list_owned(BOB.address) if o.type.endswith("::UpgradeCap"))
+    cap = tx.obj(right)
+    ticket = call("authorize_upgrade", cap, tx.pure(b"\0"), tx.blob(contract.digest))
+    command = ptb.Upgrade(contract.modules, contract.dependencies, package, ticket)
+    call("commit_upgrade", cap, tx.do(command))
+    return package_of(tx.send(BOB, budget=MIST_PER_SUI))
+
+
+def create_resolved(ledger, package) -> pb.Transaction:
+    """Return a call of ``package`` as bytes, paid with a coin that nothing here touched."""
+    tx = Tx(ledger)
+    tx.transfer(BOB.address, tx.call("create", tx.blob(b"x"), package=package))
+    raw = tx.data(ALICE.address, coins_of(ledger, ALICE.address)[:1]).to_bcs()
+    return pb.Transaction(bcs=pb.Bcs(value=raw))
+
+
+def create_unresolved(package) -> pb.Transaction:
+    """Return a call of ``package`` whose input has the type that the package gives it."""
+    byte = Value(list_value=ListValue(values=[Value(number_value=7)]))
+    call = pb.MoveCall(
+        package=package,
+        module="box",
+        function="create",
+        arguments=[pb.Argument(kind=pb.ArgumentArgumentKind.INPUT, input=0)],
+    )
+    transfer = pb.TransferObjects(
+        objects=[pb.Argument(kind=pb.ArgumentArgumentKind.RESULT, result=0)],
+        address=pb.Argument(kind=pb.ArgumentArgumentKind.INPUT, input=1),
+    )
+    block = pb.ProgrammableTransaction(
+        inputs=[pb.Input(literal=byte), pb.Input(literal=Value(string_value=BOB.address))],
+        commands=[pb.Command(move_call=call), pb.Command(transfer_objects=transfer)],
+    )
+    kind = pb.TransactionKind(programmable_transaction=block)
+    return pb.Transaction(kind=kind, sender=ALICE.address)
+
+
+class TestUnseenPackages:
+    """What was published after a node's tip is not there, whichever way one asks for it."""
+
+    async def test_a_frozen_node_knows_neither_package_nor_version(self):
+        contract = load_contract()
+        async with open_node(contract=contract) as node:
+            ledger, replica = node.ledger, node.services.node
+            first = publish(ledger, contract)
+            replica.freeze(True)
+            second, other = upgrade(ledger, first, contract), publish(ledger, contract)
+            for unseen in (second, other):
+                assert await node.refused(OBJECT, object_id=unseen) is Status.NOT_FOUND
+                assert await node.refused(PACKAGE, package_id=unseen) is Status.NOT_FOUND
+                assert await node.refused(VERSIONS, package_id=unseen) is Status.NOT_FOUND
+                wanted = {"package_id": unseen, "module_name": "node", "name": "exit_seat"}
+                assert await node.refused(FUNCTION, **wanted) is Status.NOT_FOUND
+            assert await self.versions(node, first) == [(first, 1)]
+            assert set(replica.packages.by_id) == set(ledger.packages.by_id) - {second, other}
+            replica.freeze(False)
+            assert await self.versions(node, first) == [(first, 1), (second, 2)]
+            assert await self.versions(node, other) == [(other, 1)]
+            for seen in (second, other):
+                found = (await node.ask(PACKAGE, package_id=seen)).package
+                assert len(found.modules) == len(contract.modules)
+
+    async def versions(self, node, package):
+        found = await node.ask(VERSIONS, package_id=package)
+        return [(v.package_id, v.version) for v in found.versions]
+
+    async def test_a_lagging_node_learns_of_it_when_the_checkpoint_arrives(self, autojump_clock):
+        async with open_node() as node:
+            node.services.node.lag = 2.0
+            package = publish(node.ledger)
+            await trio.sleep(1.9)
+            assert await node.refused(PACKAGE, package_id=package) is Status.NOT_FOUND
+            await trio.sleep(0.2)
+            assert (await node.ask(PACKAGE, package_id=package)).package.storage_id == package
+
+    async def test_a_simulation_calls_no_unseen_package_but_validators_do(self):
+        async with open_node() as node:
+            ledger, replica = node.ledger, node.services.node
+            seen = publish(ledger)
+            replica.freeze(True)
+            unseen = publish(ledger)
+            for transaction, words in (
+                (create_resolved(ledger, unseen), "Dependent package not found"),
+                (create_unresolved(unseen), "the type of input 0 cannot be inferred"),
+            ):
+                with pytest.raises(GRPCError, match=words) as caught:
+                    await node.ask(SIMULATE, transaction=transaction)
+                assert caught.value.status is Status.INVALID_ARGUMENT
+            await self.simulate(node, seen)
+            raw = create_resolved(ledger, unseen).bcs.value
+            assert ledger.execute(raw, [ALICE.sign(raw)]).effects.status.success
+            replica.freeze(False)
+            await self.simulate(node, unseen)
+
+    async def simulate(self, node, package):
+        for transaction in (create_resolved(node.ledger, package), create_unresolved(package)):
+            reply = await node.ask(SIMULATE, transaction=transaction)
+            assert reply.transaction.effects.status.success
 
 
 class TestSealing:

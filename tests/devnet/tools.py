@@ -33,11 +33,11 @@ class Wall:
         return self.ms
 
 
-def open_ledger(path=None, *, wall=None, seal_at_once=True) -> Ledger:
+def open_ledger(path=None, *, wall=None, seal_at_once=True, contract=DEMO) -> Ledger:
     store = Store(path)
     if store.last_checkpoint() is None:
-        start_chain(store, SEED, DEMO, accounts=3, now_ms=START_MS)
-    return Ledger(store, [DEMO], wall or Wall(), seal_at_once=seal_at_once)
+        start_chain(store, SEED, contract, accounts=3, now_ms=START_MS)
+    return Ledger(store, [contract], wall or Wall(), seal_at_once=seal_at_once)
 
 
 def u64(number: int) -> bytes:

@@ -68,7 +68,7 @@ class Ledger:
         self.epochs = Epochs(store)
         self.history = History()
         self.locks = Locks(store.meta("locks"))
-        self.runner = Runner(self.packages, self.seed)
+        self.runner = Runner(self.seed)
         self.gas_collected = self._number("gas_collected")
         self.minted = self._number("minted")
         self._next = store.next_number()

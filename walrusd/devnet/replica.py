@@ -103,8 +103,13 @@ class Replica:
 
     @property
     def packages(self) -> Packages:
-        """What can be called."""
-        return self.ledger.packages
+        """What can be called: every package that it has seen."""
+        everything = self.ledger.packages
+        made = {oid for oid, before in self._unseen().items() if before is None}
+        if made.isdisjoint(everything.by_id):
+            return everything
+        known = {oid: p for oid, p in everything.by_id.items() if oid not in made}
+        return replace(everything, by_id=known)
 
     @property
     def epoch(self) -> int:

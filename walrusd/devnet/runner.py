@@ -20,6 +20,11 @@ class State(Protocol):
     """What a transaction meets: the ledger, or what a full node has seen of it."""
 
     @property
+    def packages(self) -> Packages:
+        """What can be called."""
+        ...
+
+    @property
     def epoch(self) -> int:
         """The current epoch."""
         ...
@@ -42,7 +47,6 @@ class State(Protocol):
 class Runner:
     """Checks and runs transactions; changes nothing."""
 
-    packages: Packages
     seed: Seed
 
     def admit(
@@ -64,9 +68,9 @@ class Runner:
         Raises:
             TransactionRejectedError: with Sui's reason.
         """
-        ledger_checks.verify_form(data, self.packages)
+        ledger_checks.verify_form(data, state.packages)
         resolved = ledger_checks.resolve_inputs(
-            data, state.get_object, self.packages, state.now_ms()
+            data, state.get_object, state.packages, state.now_ms()
         )
         if paying:
             ledger_checks.verify_gas(data, resolved, state.gas_price)
@@ -88,7 +92,7 @@ class Runner:
             digest=digest,
             random_seed=self.seed.derive("random", digest),
         )
-        return run_transaction(self.packages, context, data, resolved)
+        return run_transaction(state.packages, context, data, resolved)
 
     def describe(
         self, run: Run, data: ptb.TransactionData, raw: bytes, digest: bytes, state: State
@@ -119,5 +123,6 @@ class Runner:
         run = self.run(data, resolved, digest, state)
         executed = self.describe(run, data, raw, digest, state)
         objects = [o for c in run.changes for o in (c.before, c.after) if o is not None]
-        executed.objects = pb.ObjectSet(objects=[object_message(o, self.packages) for o in objects])
+        packages = state.packages
+        executed.objects = pb.ObjectSet(objects=[object_message(o, packages) for o in objects])
         return executed, run

@@ -268,7 +268,7 @@ class Reads:
     # --- MovePackageService -------------------------------------------------------------------
 
     def _package(self, text: str | None) -> Package:
-        package = self.ledger.packages.by_id.get(parse_address(text, "package_id"))
+        package = self.node.packages.by_id.get(parse_address(text, "package_id"))
         if package is None:
             raise GRPCError(Status.NOT_FOUND, f"Package {text} not found")
         return package
@@ -285,14 +285,14 @@ class Reads:
     async def get_package(self, request: pb.GetPackageRequest) -> pb.GetPackageResponse:
         """Describe a package."""
         package = self._package(request.package_id)
-        stored = self.ledger.get_object(package.id)
+        stored = self.node.get_object(package.id)
         return pb.GetPackageResponse(package=describe_package(package, stored))
 
     async def list_package_versions(
         self, request: pb.ListPackageVersionsRequest
     ) -> pb.ListPackageVersionsResponse:
         """List the versions of a package."""
-        versions = self.ledger.packages.versions_of(self._package(request.package_id))
+        versions = self.node.packages.versions_of(self._package(request.package_id))
         return pb.ListPackageVersionsResponse(
             versions=[pb.PackageVersion(package_id=p.id, version=p.version) for p in versions]
         )
