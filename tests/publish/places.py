@@ -31,16 +31,20 @@ BUDGET = Mist(2 * MIST_PER_SUI)
 
 @asynccontextmanager
 async def open_devnet(
-    directory: Path, contract: Contract | None = None, further: tuple[Contract, ...] = ()
+    directory: Path,
+    contract: Contract | None = None,
+    further: tuple[Contract, ...] = (),
+    endpoints: int = 1,
 ) -> AsyncIterator[DevnetInfo]:
     """Serve a devnet; another ``contract`` is what its first package was made of.
 
-    ``further`` contracts may be published on it.
+    ``further`` contracts may be published on it. It has several ``endpoints``, if need be.
     """
     await trio.Path(directory).mkdir(exist_ok=True)
     open_chain(directory / "sui.sqlite", seed=11, contract=contract).store.close()
     async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve_devnet, DevnetOptions(directory, further=further))
+        options = DevnetOptions(directory, further=further, endpoints=endpoints)
+        yield await nursery.start(serve_devnet, options)
         nursery.cancel_scope.cancel()
 
 

@@ -33,6 +33,7 @@ from walrusd.errors import (
     ObjectNotFound,
     WrongNetwork,
 )
+from walrusd.services import contract_check
 from walrusd.services.contract_admin import (
     DEFAULT_PARAMS,
     open_admin,
@@ -241,7 +242,10 @@ def with_ids(settings: Settings, **ids: str) -> Settings:
     return replace(settings, sui=replace(settings.sui, **ids))
 
 
-async def test_a_daemon_starts_on_nothing_else(tmp_path: Path, devnet, settings) -> None:
+async def test_a_daemon_starts_on_nothing_else(
+    tmp_path: Path, devnet, settings, monkeypatch
+) -> None:
+    monkeypatch.setattr(contract_check, "PATIENCE_S", 0.0)
     package, market = ObjectId(devnet.package_id), ObjectId(devnet.market_id)
     nowhere = ObjectId("0x" + "99" * 32)
     with Raises(ContractNotPublished, "sui.package_id"):

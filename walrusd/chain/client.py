@@ -188,6 +188,8 @@ class SuiClient:
     async def wait_visible(self, digest: str, *, seconds: float = 60.0) -> ExecutedTransaction:
         """Return a transaction once it is in a checkpoint, so that reads and events include it.
 
+        Another node may trail the one that showed it: reads are not older than it from now on.
+
         Raises:
             TransactionUncertain: if that takes longer than ``seconds``.
         """
@@ -202,6 +204,7 @@ class SuiClient:
                 except ObjectNotFound:
                     found = None
                 if found is not None and found.checkpoint is not None:
+                    self.own_writes.note(found)
                     return found
                 await trio.sleep(delay)
                 delay = min(2 * delay, 1.0)

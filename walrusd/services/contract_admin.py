@@ -102,7 +102,7 @@ async def publish_contract(
     Raises:
         ConfigError: if the profile is there already; nothing was paid then.
         InsufficientBalance: if the key's address cannot pay.
-        ContractMismatch: if the chain shows other code than was sent.
+        ContractMismatch: if the chain shows other code than was sent; no market is made for it.
     """
     check_writable(path)
     bytecode = load_bytecode()
@@ -110,6 +110,7 @@ async def publish_contract(
         work = f"contract:{admin.chain_id}:{bytecode.digest.hex()}:{path.stem}"
         made = await publish_package(admin.sender, bytecode, once=f"{work}:publish")
         admin.aborts.add_package(made.id)
+        verified = verify_package(bytecode, await read_package(admin.client, made.id))
         market = await create_market(
             admin.client,
             admin.sender,
@@ -119,7 +120,6 @@ async def publish_contract(
             params=params,
             once=f"{work}:market",
         )
-        verified = verify_package(bytecode, await read_package(admin.client, made.id))
         contract = ContractProfile(
             package_id=made.id,
             original_package_id=made.id,

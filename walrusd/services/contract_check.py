@@ -2,13 +2,29 @@
 
 from dataclasses import dataclass
 
+import trio
+
 from walrusd.chain.bytecode import INTERFACE_VERSION, VerifiedPackage, load_bytecode, verify_package
 from walrusd.chain.layouts.objects import Market
 from walrusd.chain.publish import read_package
 from walrusd.chain.reads import MarketReader
 from walrusd.chain.types import decode_digest
-from walrusd.errors import ContractMismatch, WrongNetwork
+from walrusd.errors import (
+    ContractMismatch,
+    ContractNotPublished,
+    ObjectNotFound,
+    WrongNetwork,
+)
 from walrusd.settings.model import ContractIds
+
+PATIENCE_S = 4.0
+"""Seconds in which a node may not show a contract yet that was published just now.
+
+We know of no transaction of ours that we could wait for: another process, or another person, made
+the contract.
+"""
+
+_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,18 @@ async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedCon
         ObjectNotFound: if there is no such market of this package.
         WrongNetwork: if package or market belong to another network or package.
     """
+    give_up = trio.current_time() + PATIENCE_S
+    while True:
+        try:
+            return await _verify(reader, ids)
+        except (ContractNotPublished, ObjectNotFound):
+            left = await reader.client.endpoints.leave_stale()
+            if not left and trio.current_time() >= give_up:
+                raise
+        await trio.sleep(_PAUSE_S)
+
+
+async def _verify(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
     client = reader.client
     package = await read_package(client, ids.latest)
     if package.original_id != ids.package:
