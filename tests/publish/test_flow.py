@@ -19,6 +19,7 @@ from tests.services.world import InlineTraining
 from walrusd.app import open_tools
 from walrusd.chain.bytecode import load_bytecode
 from walrusd.chain.client import open_client
+from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.publish import UPGRADE_CAP_TYPE, read_package
 from walrusd.devnet.opening import load_contract
 from walrusd.errors import (
@@ -44,7 +45,12 @@ from walrusd.services.contract_admin import (
 )
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import load_profile
-from walrusd.units import MIST_PER_SUI, ObjectId
+from walrusd.state.database import Database
+from walrusd.units import MIST_PER_SUI, ObjectId, normalize_address
+
+from .test_killed import Bomb, run_until_killed
+
+ELSEWHERE = normalize_address("0x77")
 
 
 @pytest.fixture
@@ -270,7 +276,48 @@ async def test_a_daemon_starts_on_nothing_else(
         )
 
 
-async def test_modified_bytecode_on_chain_is_named_and_nothing_starts(tmp_path: Path) -> None:
+async def leave_unsent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign and journal a payment, and be killed before it is sent."""
+
+    async def pay() -> None:
+        async with open_admin(settings, BUDGET) as admin:
+            await admin.sender.submit(
+                lambda p: p.transfer(ELSEWHERE, *p.split_gas(MIST_PER_SUI)), label="payment"
+            )
+
+    with monkeypatch.context() as patch:
+        bomb = Bomb(patch, 0)
+        await run_until_killed(pay())
+        assert bomb.steps == ["save"]
+
+
+def count_unsent(settings: Settings, key: str) -> int:
+    with Database.open(settings.daemon.data_dir / "walrusd.sqlite") as database:
+        return len(SqliteOutbox(database.connection).pending(address_of(key)))
+
+
+async def refuse_to_start(devnet, settings: Settings, patch, *words: str) -> ContractMismatch:
+    """Start with a payment that waits to be sent; return why not, once it is known to wait still.
+
+    Whoever recovers what was left unsent would pay it at once: at the end that is done.
+    """
+    key = devnet.accounts[0]["key"]
+    await leave_unsent(settings, patch)
+    assert count_unsent(settings, key) == 1
+    with Raises(ContractMismatch, *words) as caught:
+        await start(settings)
+    assert count_unsent(settings, key) == 1
+    assert await balance(devnet, key) == 1000 * MIST_PER_SUI
+    async with open_admin(settings, BUDGET):
+        assert count_unsent(settings, key) == 0
+        assert await balance(devnet, key) < 999 * MIST_PER_SUI
+    assert isinstance(caught.error, ContractMismatch)
+    return caught.error
+
+
+async def test_modified_bytecode_on_chain_is_named_and_nothing_starts(
+    tmp_path: Path, monkeypatch
+) -> None:
     forged = tamper(load_contract(), flip_instruction)
     async with open_devnet(tmp_path / "devnet", forged) as devnet:
         ids = ContractIds(devnet.package_id, devnet.package_id, devnet.market_id)
@@ -281,15 +328,15 @@ async def test_modified_bytecode_on_chain_is_named_and_nothing_starts(tmp_path: 
             package_id=ids.package,
             market_id=ids.market,
         )
-        with Raises(ContractMismatch, "task differ") as caught:
-            await start(settings)
-        assert caught.error.fields["modules"] == ["task"]
-        assert caught.error.fields["digest"] == digest != load_bytecode().digest.hex()
-        assert await balance(devnet, devnet.accounts[0]["key"]) == 1000 * MIST_PER_SUI
+        error = await refuse_to_start(devnet, settings, monkeypatch, "task differ")
+        assert error.fields["modules"] == ["task"]
+        assert error.fields["digest"] == digest != load_bytecode().digest.hex()
 
 
 @pytest.mark.parametrize(("version", "allowed"), [(2, [1, 2]), (1, [2])])
-async def test_a_market_of_another_version_is_refused(tmp_path: Path, version, allowed) -> None:
+async def test_a_market_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch, version, allowed
+) -> None:
     known = load_contract()
 
     def genesis(context, chain_id):
@@ -299,9 +346,9 @@ async def test_a_market_of_another_version_is_refused(tmp_path: Path, version, a
 
     async with open_devnet(tmp_path / "devnet", replace(known, genesis=genesis)) as devnet:
         settings = with_ids(
-            make_settings(tmp_path / "me", devnet),
+            make_settings(tmp_path / "me", devnet, devnet.accounts[0]["key"]),
             package_id=ObjectId(devnet.package_id),
             market_id=ObjectId(devnet.market_id),
         )
-        with Raises(ContractMismatch, f"has version {version}", "speaks version 1"):
-            await start(settings)
+        words = f"has version {version}", "speaks version 1"
+        await refuse_to_start(devnet, settings, monkeypatch, *words)
