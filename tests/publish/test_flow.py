@@ -1,5 +1,6 @@
 """Publish, verify, upgrade, and everything that stops them, on a devnet over real sockets."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from walrusd.chain.bytecode import load_bytecode
 from walrusd.chain.client import open_client
 from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.publish import UPGRADE_CAP_TYPE, read_package
+from walrusd.devnet.objects import compute_storage_cost
 from walrusd.devnet.opening import load_contract
+from walrusd.devnet.package_objects import encode_package
 from walrusd.errors import (
     ChainUnreachable,
     ConfigError,
@@ -50,6 +53,7 @@ from walrusd.units import MIST_PER_SUI, ObjectId, normalize_address
 
 from .test_killed import Bomb, run_until_killed
 
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "testnet.md").read_text("utf-8")
 ELSEWHERE = normalize_address("0x77")
 
 
@@ -99,6 +103,18 @@ async def test_a_published_contract_verifies_and_a_daemon_starts_on_it(
     assert (verified["current"], verified["version"]) == (True, 1)
     assert verified["pool_id"] == profile.contract.pool_id
     await start(named(settings, path))
+
+
+async def test_publishing_costs_what_the_guide_says(
+    tmp_path: Path, devnet, settings: Settings
+) -> None:
+    (said,) = re.findall(r"Publishing costs about ([\d.]+) SUI, nearly all", GUIDE)
+    before = await balance(devnet, devnet.accounts[0]["key"])
+    made = await publish_contract(settings, tmp_path / "mine.toml", DEFAULT_PARAMS, BUDGET)
+    paid = before - await balance(devnet, devnet.accounts[0]["key"])
+    assert round(paid / MIST_PER_SUI, 1) == float(said)
+    code = encode_package(load_contract(), made["package_id"])
+    assert 0.95 * paid < compute_storage_cost(code) < paid, "nearly all of it is for the bytecode"
 
 
 async def test_repeating_what_was_cut_off_pays_for_nothing_twice(
