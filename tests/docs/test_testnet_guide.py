@@ -1,45 +1,56 @@
-"""What docs/testnet.md tells a reader to do is done here, on a devnet."""
+"""What docs/testnet.md tells a reader to do is done here, on a devnet.
+
+Its upgrade starts from an earlier version of the contract: see ``test_earlier_version``.
+"""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import trio
 
+from tests.docs.guide import BLOCKS, GUIDE, ROOT, TESTED, UNTESTED, UPGRADE, run_commands
 from walrusd.__main__ import cli as walrusd
+from walrusd.app import read_keys
+from walrusd.chain.client import open_client
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.signer import Signer
 from walrusd.devnet.app import DevnetInfo
 from walrusd.devnet.launch import run_devnet
+from walrusd.settings.load import load_settings
 from walrusd.settings.profile import NetworkProfile, load_profile, write_profile
+from walrusd.units import MIST_PER_SUI
 
-ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "docs" / "testnet.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh( test)?\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-TESTED = [text for marked, text in BLOCKS if marked]
-UNTESTED = [text for marked, text in BLOCKS if not marked]
-
-# Ends the daemons, which the guide leaves running, and only them.
-PRELUDE = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
+FAUCET_MIST = 10 * MIST_PER_SUI
 
 
-def write_substitute(directory: Path, info: DevnetInfo) -> Path:
+def write_substitute(directory: Path, info: DevnetInfo) -> str:
     """Write what takes the place of testnet's profile: another network, and no contract either."""
-    path = directory / "substitute.toml"
     urls = (info.walrus_url,)
     profile = NetworkProfile(
         "substitute", (info.sui_url,), info.chain_id, urls, urls, shards=info.shards
     )
-    write_profile(path, profile)
-    return path
+    write_profile(directory / "config" / "networks" / "substitute.toml", profile)
+    return profile.name
 
 
-def test_only_what_needs_testnet_or_time_is_left_untested() -> None:
-    assert len(TESTED) >= 9
-    for text in UNTESTED:
-        assert re.search(r"apt-get|testnet|sleep 600", text), text
+def substitute(directory: Path, info: DevnetInfo) -> dict[str, str]:
+    """Return what the guide's variables are here."""
+    return {
+        "NETWORK": write_substitute(directory, info),
+        "FAUCET": info.admin_url + "/v2/gas",
+        "SUI_URL": info.sui_url,
+    }
+
+
+def test_only_installing_and_the_names_of_testnet_are_left_untested(tmp_path: Path) -> None:
+    assert len(BLOCKS) == len(TESTED) + len(UPGRADE) + len(UNTESTED) == GUIDE.count("```sh")
+    install, names = UNTESTED
+    assert all(line.split()[0] in {"sudo", "python3", "python"} for line in install.splitlines())
+    given = substitute(tmp_path, DevnetInfo("http://a", "http://b", "http://c", *"dxyz", 9, []))
+    assert re.findall(r"^([A-Z_]+)=\S+$", names, re.MULTILINE) == list(given)
+    assert len(names.splitlines()) == len(given)
 
 
 def test_every_command_of_the_guide_exists() -> None:
@@ -49,14 +60,28 @@ def test_every_command_of_the_guide_exists() -> None:
         assert first in walrusd.commands or first in {"node", "task", "keys", "dataset"}, words
         if first in groups:
             assert second in walrusd.commands[first].commands, words
-    for name in re.findall(r"--network ([a-z]+)\b", GUIDE):
-        assert name in {"run1"}, "the rest is said by $NETWORK"
+    for name in re.findall(r"--network ([\w-]+)", GUIDE):
+        assert name in {"run1", "run2"}, "the rest is said by $NETWORK"
 
 
 def test_the_guide_names_the_endpoints_of_the_profile() -> None:
     profile = load_profile(ROOT / "config" / "networks" / "testnet.toml")
-    assert profile.urls[0] in GUIDE
+    assert f"SUI_URL={profile.urls[0]}\n" in GUIDE
     assert "NETWORK=testnet" in GUIDE
+
+
+@pytest.mark.slow
+def test_the_chain_of_another_network_is_told_apart(tmp_path: Path) -> None:
+    (block,) = (text for text in TESTED if "contract chain-id" in text)
+    with run_devnet(tmp_path / "devnet", "--seed", "21") as devnet:
+        names = substitute(tmp_path, devnet.info)
+        done = run_commands([block], tmp_path, 60, **names)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f'chain_id = "{devnet.info.chain_id}"\n'
+        profile = tmp_path / "config" / "networks" / "substitute.toml"
+        profile.write_text(profile.read_text().replace(devnet.info.chain_id, "1" * 32))
+        done = run_commands([block], tmp_path, 60, **names)
+        assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.slow
@@ -67,28 +92,32 @@ def test_the_guide_leads_to_a_settled_task(tmp_path: Path) -> None:
     (work / "tests").symlink_to(ROOT / "tests")  # the guide starts in a checkout
     with run_devnet(tmp_path / "devnet", "--seed", "21") as devnet:
         info = devnet.info
-        scripts = Path(sys.executable).parent
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("WALRUSD_")},
-            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-            "NETWORK": str(write_substitute(tmp_path, info)),
-            "FAUCET": info.admin_url + "/v2/gas",
-        }
-        bash = shutil.which("bash")
-        assert bash is not None
-        done = subprocess.run(
-            [bash, "-c", PRELUDE + "\n".join(TESTED)],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=560,
-            check=False,
-        )
+        names = substitute(work, info)
+        done = run_commands(TESTED, work, 560, ADMIN=info.admin_url, **names)
         logs = "\n".join(f"{p}: {p.read_text()[-1500:]}" for p in sorted(work.glob("*/log")))
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
+        published = load_profile(work / "config" / "networks" / "run1.toml")
+        spent, stakes = trio.run(look, info, work, published)
     assert "accepted" in done.stdout
     assert "settled" in done.stdout
-    published = load_profile(work / "config" / "networks" / "run1.toml")
     assert published.require_contract().package != info.package_id
     assert json.loads((work / "task.json").read_text())["terms"]["max_submissions"] == 1
+    assert stakes == [0], "the verifier took its stake back"
+    need = re.search(r"about (\S+) SUI of testnet for the publisher and (\S+) SUI for each", GUIDE)
+    assert need is not None
+    for who, most in zip(spent, (need[1], need[2], need[2]), strict=True):
+        assert spent[who] < float(most) * MIST_PER_SUI, who
+
+
+async def look(
+    info: DevnetInfo, work: Path, profile: NetworkProfile
+) -> tuple[dict[str, int], list[int]]:
+    """Return what each daemon has less than the faucet gave it, and the stakes of all seats."""
+    ids = profile.require_contract()
+    async with open_client([info.sui_url]) as client:
+        spent = {}
+        for who in ("publisher", "contributor", "verifier"):
+            keys = read_keys(load_settings(work / who / "walrusd.toml"))
+            spent[who] = FAUCET_MIST - await client.balance(Signer(keys.sui_seed).address)
+        pool = await MarketReader(client, ids.package, ids.market).pool()
+        return spent, [seat.stake for seat in pool.seats]

@@ -1,14 +1,15 @@
 """From an earlier release's contract to this one's, with other bytecode, on a devnet."""
 
-import json
+import shutil
 import sqlite3
-import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 
+from tests.docs.guide import UPGRADE, run_commands
 from tests.publish.earlier import build_earlier
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
 from tests.services.world import InlineTraining
@@ -33,6 +34,9 @@ from walrusd.services.contract_admin import (
     verify_published,
 )
 from walrusd.services.contract_migration import migrate_contract
+from walrusd.settings.adopt import adopt_contract
+from walrusd.settings.load import load_settings
+from walrusd.settings.model import Settings
 from walrusd.settings.profile import load_profile
 from walrusd.units import MIST_PER_SUI
 
@@ -114,12 +118,8 @@ async def test_an_upgrade_to_other_code_takes_over_market_and_pool(
         assert len((await tools.contract.pool()).seats) == 1
 
 
-async def test_the_commands_do_it_and_the_devnet_opens_again(
-    tmp_path: Path, devnet, published, earlier
-) -> None:
-    settings, old = published
-    config = tmp_path / "walrusd.toml"
-    config.write_text(
+def write_config(path: Path, devnet, settings: Settings) -> None:
+    path.write_text(
         "\n".join(
             (
                 "[daemon]",
@@ -139,22 +139,33 @@ async def test_the_commands_do_it_and_the_devnet_opens_again(
         )
     )
 
-    async def walrusctl(*arguments: str):
-        command = [sys.executable, "-m", "walrusctl", "contract", *arguments, "--json"]
-        done = await trio.run_process(
-            command, capture_stdout=True, capture_stderr=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
 
-    own = ("--config", str(config))
-    upgraded = await walrusctl(
-        "upgrade", *own, "--network", str(old), "--name", "new", "--dir", str(tmp_path)
-    )
-    new = str(tmp_path / "new.toml")
-    assert (await walrusctl("migrate", *own, "--network", new))["migrated"] == 2
-    verified = await walrusctl("verify", "--network", new)
-    assert (verified["version"], verified["current"]) == (2, True)
+async def test_the_guide_leads_through_an_upgrade_and_the_devnet_opens_again(
+    tmp_path: Path, devnet, published, earlier
+) -> None:
+    """What docs/testnet.md says of an upgrade is done, by commands, to an earlier contract."""
+    settings, old = published
+    before = load_profile(old)
+    dataset = await list_dataset(devnet, before.contract.package_id, before.contract.market_id)
+    networks = tmp_path / "config" / "networks"
+    networks.mkdir(parents=True)
+    shutil.copy(old, networks / "run1.toml")
+    stranger = make_settings(tmp_path / "stranger", devnet, devnet.accounts[2]["key"])
+    configs = [tmp_path / who / "walrusd.toml" for who in ("publisher", "contributor", "verifier")]
+    for config, whose in zip(configs, (settings, stranger, stranger), strict=True):
+        config.parent.mkdir()
+        write_config(config, devnet, whose)
+        adopt_contract(config, before)
+
+    run = partial(run_commands, UPGRADE, tmp_path, 200, ADMIN=devnet.admin_url, DATASET=dataset)
+    done = await trio.to_thread.run_sync(run)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    contract = load_profile(networks / "run2.toml").contract
+    assert (contract.version, contract.original_package_id) == (2, before.contract.package_id)
+    for config in configs:
+        ids = load_settings(config).sui.require_contract()
+        assert (ids.package, ids.latest) == (before.contract.package_id, contract.package_id)
+    assert (await migrate_contract(settings, contract, [dataset], BUDGET))["migrated"] == 0
 
     # Opened again, both packages stand for the code that was published, old and new.
     copy = tmp_path / "again.sqlite"
@@ -166,7 +177,7 @@ async def test_the_commands_do_it_and_the_devnet_opens_again(
     ledger = open_chain(copy, further=(earlier,))
     bound = {
         p.version: p
-        for p in ledger.packages.versions_of(ledger.packages.by_id[upgraded["package_id"]])
+        for p in ledger.packages.versions_of(ledger.packages.by_id[contract.package_id])
     }
     ledger.store.close()
     key = "market", "migrate_market"
