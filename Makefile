@@ -57,7 +57,14 @@ lint: $(VENV)/.test
 test: lint tests/node_modules/.installed
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-test-all: lint tests/node_modules/.installed
+# Another processor, where there is an emulator of one: a system of about 1.5 GB from the network.
+AARCH64 := $(if $(shell command -v qemu-aarch64-static),build/aarch64/.ready)
+
+build/aarch64/.ready: tests/training/aarch64/prepare.sh
+	@echo "preparing an arm64 system to train in"
+	@if $< $(@D) && touch $@; then :; else echo "no arm64 system: its tests will be skipped" >&2; fi
+
+test-all: lint tests/node_modules/.installed $(AARCH64)
 	@$(BIN)/python -m pytest
 
 bench: $(VENV)/.test

@@ -5,8 +5,9 @@
 #
 #   tests/training/aarch64/prepare.sh [directory]     default: build/aarch64
 #
-# test_identity_aarch64.py looks in WALRUSD_AARCH64_ROOT, then in build/aarch64. Where the package
-# gcc-aarch64-linux-gnu is installed, it also compiles the kernels for arm64 and runs them.
+# `make test-all` calls it where the emulator is installed. test_identity_aarch64.py looks in
+# WALRUSD_AARCH64_ROOT, then in build/aarch64. Where the package gcc-aarch64-linux-gnu is installed,
+# it also compiles the kernels for arm64 and runs them.
 set -eu
 
 root=$(mkdir -p "${1:-build/aarch64}" && cd "${1:-build/aarch64}" && pwd)
