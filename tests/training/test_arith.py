@@ -144,6 +144,18 @@ def test_the_longest_exact_product_and_one_term_more():
         arith.bmm(*(Operand(torch.ones(shape), 20) for shape in ((1, 1, 8193), (1, 8193, 1))))
 
 
+def test_the_longest_exact_sum_and_one_term_more(monkeypatch):
+    """2^33 terms of 2^20 are 2^53; for the sums themselves the limit is made smaller."""
+    operand = Operand(torch.ones(5, 3, dtype=torch.float64), 20)
+    arith.check_sum_bound(operand, 2**33)
+    with pytest.raises(ProductBoundExceeded, match="8589934593 terms of 20 bits"):
+        arith.check_sum_bound(operand, 2**33 + 1)
+    monkeypatch.setattr(arith, "_EXACT_BITS", 22)
+    assert arith.sum_rows(Operand(operand.values[:4], 20)).tolist() == [4.0] * 3
+    with pytest.raises(ProductBoundExceeded, match="5 terms"):
+        arith.sum_rows(operand)
+
+
 def test_longer_products_add_exact_blocks_in_order():
     generator = np.random.default_rng(5)
     left = generator.standard_normal((2, 20_001)).astype(np.float32)
