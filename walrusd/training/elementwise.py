@@ -1,6 +1,6 @@
 """Activations and dropout, each with its gradient: one IEEE operation per element at a time.
 
-``forward`` functions return the value and what the gradient needs. Chapter "Elementwise" of
+``forward`` functions return the value and what the gradient needs. Chapter 4 of
 SPEC.md gives the order of the operations.
 """
 

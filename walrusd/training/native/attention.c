@@ -1,4 +1,4 @@
-/* Causal attention (SPEC.md, rule 7), one head after the other on each thread.
+/* Causal attention (SPEC.md, chapter 4), one head after the other on each thread.
 
    Scores, exponentials and their gradients stay in the caches for a block of rows at a time, and
    only the keys that a block may look at are multiplied. All products are exact, so that the bits

@@ -1,4 +1,4 @@
-/* Convolutions with stride 1 as exact products (SPEC.md, convolution), without writing patches.
+/* Convolutions with stride 1 as exact products (SPEC.md, chapter 4), without writing patches.
 
    Images are padded, so that the places a kernel offset looks at lie `offset` further on than the
    places of the output, counted in rows as wide as the padded image. The columns that this adds to

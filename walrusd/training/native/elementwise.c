@@ -1,4 +1,4 @@
-/* Activations (SPEC.md, elementwise). */
+/* Activations (SPEC.md, chapter 4). */
 
 #include "arithmetic.h"
 

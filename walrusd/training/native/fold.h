@@ -1,4 +1,4 @@
-/* Sums in the order of the binary fold (SPEC.md, rule 3).
+/* Sums in the order of the binary fold (SPEC.md, chapter 2).
 
    A fold of n terms adds the upper half to the lower until one is left. That is a tree; reading the
    terms in bit-reversed order walks it depth first, so that each term is read once and partial sums

@@ -1,4 +1,4 @@
-/* Rounding to grids (SPEC.md, rule 1), exact column sums, and the check for NaN and infinity. */
+/* Rounding to grids (SPEC.md, chapter 2), exact column sums, and the check for NaN and infinity. */
 
 #include "arithmetic.h"
 

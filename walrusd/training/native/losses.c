@@ -1,4 +1,4 @@
-/* Softmax cross-entropy (SPEC.md, losses). */
+/* Softmax cross-entropy (SPEC.md, chapter 5). */
 
 #include "arithmetic.h"
 #include "fold.h"

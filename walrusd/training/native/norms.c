@@ -1,4 +1,4 @@
-/* Layer norm and RMS norm over the last axis (SPEC.md, rule 6). */
+/* Layer norm and RMS norm over the last axis (SPEC.md, chapter 4). */
 
 #include "arithmetic.h"
 #include "fold.h"

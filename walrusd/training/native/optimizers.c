@@ -1,4 +1,4 @@
-/* Optimizer steps, in place (SPEC.md, rule 9). */
+/* Optimizer steps, in place (SPEC.md, chapter 8). */
 
 #include "arithmetic.h"
 

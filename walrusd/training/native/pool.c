@@ -1,4 +1,4 @@
-/* Average pooling, and exact sums over the planes of images (SPEC.md, convolution). */
+/* Average pooling, and exact sums over the planes of images (SPEC.md, chapter 4). */
 
 #include "arithmetic.h"
 #include "fold.h"

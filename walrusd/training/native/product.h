@@ -1,4 +1,4 @@
-/* Exact matrix products of float32 operands that lie on grids (SPEC.md, rule 2).
+/* Exact matrix products of float32 operands that lie on grids (SPEC.md, chapter 2).
 
    Every partial sum of such a product is exact in float64, so its order is free: the blocking below
    is chosen for speed alone, and a fused multiply-add gives what two operations give.
