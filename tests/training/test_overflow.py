@@ -1,5 +1,7 @@
 """What overflows ends a run in the same step, on every way that the bits can be computed."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -16,10 +18,11 @@ from walrusd.training.native import library
 from walrusd.training.optim import AdamW
 from walrusd.training.optimspec import AdamWSpec
 from walrusd.training.plan import read_plan
+from walrusd.training.random import batch_rows
 from walrusd.training.state import initial_state, serialize_state
 from walrusd.training.trace import Assignment
 from walrusd.training.trainer import SegmentAbort, SegmentResult, attempt_segment
-from walrusd.training.weights import init_weights
+from walrusd.training.weights import init_weights, select_frozen
 
 STEPS = 3
 COMMON = {
@@ -123,7 +126,17 @@ PLANS = {
         "dataset": TOKENS,
     },
 }
+PLANS["adapters"] = PLANS["gpt"] | {
+    "model": PLANS["gpt"]["model"]
+    | {
+        "style": "llama",
+        "rope_base": 10_000,
+        "dropout": 0,
+        "lora": {"rank": 2, "alpha": "4", "targets": ["*.value"], "base_root": "00" * 32},
+    }
+}
 PROFILES = ["exact-q20/1", "exact-q8r/1"]
+SCALE = st.sampled_from([-120, -40, 0, 0, 0, 40, 62, 64, 66, 90, 120])
 
 
 def make_rows(plan):
@@ -135,32 +148,39 @@ def make_rows(plan):
     return DatasetRows(plan.dataset, np.hstack([values, labels]).astype(np.uint8).tobytes())
 
 
-def run(plan, scales):
-    """Train from weights that are multiplied by ``scales``; return how it ends, and where."""
+def scale_weights(plan, scales):
+    """Return initial weights multiplied by powers of two, adapters of which none is zero."""
     weights = init_weights(plan)
-    names = sorted(weights)
+    limit = np.finfo(np.float32).max
     with np.errstate(over="ignore"):
-        for name, scale in zip(names, scales, strict=False):
-            limit = np.finfo(np.float32).max
-            weights[name] = np.clip(weights[name] * np.float32(2.0**scale), -limit, limit)
+        for name, scale in itertools.zip_longest(sorted(weights), scales, fillvalue=0):
+            start = np.float32(0.1) if name.endswith(".lora_b") else weights[name]
+            scaled = start * np.float32(2.0**scale)
+            weights[name] = np.broadcast_to(scaled, weights[name].shape).clip(-limit, limit)
+    return weights
+
+
+def run(plan, weights, rows):
+    """Train; return how it ends, and where."""
     state = serialize_state(plan, initial_state(plan, weights))
     assignment = Assignment(plan, CONTEXT, SEED, 3)
-    *_, last = attempt_segment(assignment, make_rows(plan), state, 1)
+    *_, last = attempt_segment(assignment, rows, state, 1, select_frozen(plan, weights))
     if isinstance(last, SegmentAbort):
         return "aborted", last.step, last.code, last.record
     assert isinstance(last, SegmentResult)
     return "done", last.record
 
 
-def run_in_every_way(plan, scales):
+def run_in_every_way(plan, weights, rows=None):
+    rows = rows or make_rows(plan)
     with pytest.MonkeyPatch.context() as patch:
-        ends = [run(plan, scales)]
+        ends = [run(plan, weights, rows)]
         with library.definitions_only():
-            ends.append(run(plan, scales))
+            ends.append(run(plan, weights, rows))
             patch.setattr(arith, "exponents_stay_on_device", True)
-            ends.append(run(plan, scales))
+            ends.append(run(plan, weights, rows))
             patch.setenv("WALRUSD_PRODUCTS", "int8")
-            ends.append(run(plan, scales))
+            ends.append(run(plan, weights, rows))
     assert ends[1:] == ends[:1] * 3
     return ends[0]
 
@@ -174,14 +194,68 @@ def test_runs_that_explode_end_alike_in_every_way(model, profile, examples):
     plan = read_plan(COMMON | PLANS[model] | {"profile": profile})
 
     @settings(max_examples=examples, phases=[Phase.generate, Phase.shrink])
-    @given(st.lists(st.sampled_from([-120, -40, 0, 0, 0, 40, 62, 64, 66, 90, 120]), max_size=9))
+    @given(st.lists(SCALE, max_size=len(init_weights(plan))))
     def explode(scales):
-        end = run_in_every_way(plan, scales)
+        end = run_in_every_way(plan, scale_weights(plan, scales))
         assert end[0] == "done" or end[2] == AbortCode.NON_FINITE
 
     explode()
-    assert run_in_every_way(plan, [])[0] == "done"
-    assert run_in_every_way(plan, [120] * len(init_weights(plan)))[0] == "aborted"
+    assert run_in_every_way(plan, scale_weights(plan, []))[0] == "done"
+    all_large = [120] * len(init_weights(plan))
+    assert run_in_every_way(plan, scale_weights(plan, all_large))[0] == "aborted"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_operand_counts_of_which_nothing_more_is_computed(profile):
+    """The gradient into the frozen queries of the lowest block is infinite, and goes nowhere."""
+    plan = read_plan(COMMON | PLANS["adapters"] | {"profile": profile})
+    weights = scale_weights(plan, [])
+    random = np.random.default_rng(0)
+    for name, weight in weights.items():
+        if weight.ndim == 2:
+            weights[name] = weight * np.float32(30)
+    queries, keys = (f"block00.attention.{part}.weight" for part in ("query", "key"))
+    weights[queries] = np.zeros_like(weights[queries])
+    signs = random.choice(np.array([-1, 1], np.float32), weights[keys].shape)
+    weights[keys] = signs * np.float32(4e37)
+    weights["block00.attention.value.weight"] *= np.float32(1e12)
+    weights["block00.attention.output.weight"] *= np.float32(1e-9)
+    weights["head.weight"] *= np.float32(1e4)
+    assert run_in_every_way(plan, weights)[:3] == ("aborted", 1, AbortCode.NON_FINITE)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_micro_batch_ends_before_the_rows_of_the_next_are_read(profile):
+    """The gradient of the first overflows, a row of the second is no number: the first counts."""
+    plan = read_plan(
+        COMMON
+        | {
+            "profile": profile,
+            "model": {
+                "kind": "layers",
+                "input": [1],
+                "layers": [linear("a", 1), linear("b", 1), linear("c", 1)],
+            },
+            "loss": "mse",
+            "optimizer": SGD,
+            "batch": 2,
+            "micro_batches": [1, 1],
+            "clipping": "none",
+            "dataset": {"kind": "tabular-f32", "features": 1, "targets": 1},
+        }
+    )
+    weights = {n: np.zeros_like(w) for n, w in init_weights(plan).items()}
+    for name, value in {"a": 1.0, "b": 1e25, "c": 1e25}.items():
+        weights[f"{name}.weight"] += np.float32(value)
+    table = np.zeros((4, 2), "<f4")
+    table[:, 1] = 1e10
+    bad = batch_rows(SEED, 1, 2, 4)[1]
+    for value in (1e10, np.nan):
+        table[bad, 1] = value
+        rows = DatasetRows(plan.dataset, table.tobytes())
+        assert run_in_every_way(plan, weights, rows)[1:3] == (1, AbortCode.NON_FINITE)
+    weights["b.weight"] *= 0
+    assert run_in_every_way(plan, weights, rows)[1:3] == (1, AbortCode.BAD_DATA)
 
 
 def both_ways(function):

@@ -120,3 +120,14 @@ def test_sizes(plan):
     assert plan.segment_work() == 3 * (12 * 16 + 16 * 9 + 9 * 5) * 16 * 4
     with pytest.raises(ValueError, match="no segment 4"):
         plan.segment_range(4)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_embedding_is_the_first_layer_or_none(document, inside):
+    """What comes out of another layer is no token number."""
+    table = {"layer": "embedding", "name": "e", "vocabulary": 8, "width": 2}
+    end = [{"layer": "flatten"}, {"layer": "linear", "name": "l", "outputs": 2, "bias": True}]
+    layers = [{"layer": "residual", "layers": [table, *end]}] if inside else [table, *end]
+    model = {"kind": "layers", "input": [4], "layers": [{"layer": "relu"}, *layers]}
+    with pytest.raises(PlanRefused, match="first in the model"):
+        read_plan(document() | {"model": model})

@@ -19,6 +19,7 @@ from torch import Tensor
 from walrusd.errors import NonFiniteValue, ProductBoundExceeded
 from walrusd.training import digits
 from walrusd.training.device import multiplies_by_int8
+from walrusd.training.finite import note_operand
 from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
@@ -98,13 +99,15 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     value becomes ``RNE(x/u)·u``. Adding and subtracting ``1.5·2^23·u`` does that rounding.
 
     Raises:
-        NonFiniteValue: if a value is NaN or infinite. On a GPU, where asking would stop the
-            queue, such a value goes on into the product and is met at the end of the step.
+        NonFiniteValue: if a value is NaN or infinite; on a GPU, where asking would stop the
+            queue, at the end of the micro-batch (``finite.operands_watched``).
     """
     if x.numel() == 0:
         return Operand(x.double(), bits)
     if stays_on_device(x):
-        unit = compute_unit(x.abs().amax().double(), bits)
+        peak = x.abs().amax().double()
+        note_operand(peak)
+        unit = compute_unit(peak, bits)
         return Operand(_round_to_unit(x.double(), unit), bits, unit)
     if bits <= _FLOAT32_MAGIC_BITS:
         found = kernels.quantise(x, bits)
@@ -145,10 +148,12 @@ def quantise_wide(x: Tensor, bits: int = BITS) -> Operand:
     """Round float64 ``x``, ``(batch, rows, columns)``, in place: one grid per matrix.
 
     Raises:
-        NonFiniteValue: if a value is NaN or infinite, on the CPU.
+        NonFiniteValue: as ``quantise``.
     """
     largest = x.abs().amax((1, 2), keepdim=True)
-    if not stays_on_device(x) and not bool(torch.isfinite(largest).all()):
+    if stays_on_device(x):
+        note_operand(largest)
+    elif not bool(torch.isfinite(largest).all()):
         raise NonFiniteValue("a product's operand became NaN or infinite")
     return Operand(_round_to_unit(x, compute_unit(largest, bits)), bits)
 

@@ -143,10 +143,12 @@ def read_layer_list(fields: Fields) -> LayerListSpec:
 
 
 def _read_layers(fields: Fields, shape: Shape, depth: int) -> tuple[LayerSpec, ...]:
-    layers = []
+    layers: list[LayerSpec] = []
     for item in fields.items("layers", MAX_LAYERS):
         layer = _read_layer(item, shape, depth)
         item.finish()
+        if isinstance(layer, EmbeddingSpec) and (depth or layers):
+            raise item.refuse("layer", "first in the model, if it is an embedding: it takes tokens")
         after = compute_output_shape(layer, shape)
         if not after:
             raise item.refuse("layer", f"one that takes the shape {list(shape)}")

@@ -18,6 +18,7 @@ from torch import Tensor
 from walrusd.errors import ProductBoundExceeded
 from walrusd.training import arith
 from walrusd.training.arith import MIN_UNIT_EXPONENT
+from walrusd.training.finite import note_operand
 from walrusd.training.native import lines as kernels
 
 BITS = 8
@@ -67,11 +68,12 @@ def quantise(x: Tensor) -> Lines:
     """Return ``x`` as an operand.
 
     Raises:
-        NonFiniteValue: if a value is NaN or infinite. On a GPU, where asking would stop the
-            queue, such a value goes on into the product and is met at the end of the step.
+        NonFiniteValue: if a value is NaN or infinite; on a GPU, where asking would stop the
+            queue, at the end of the micro-batch (``finite.operands_watched``).
     """
     x = x.contiguous()
     if arith.stays_on_device(x):
+        note_operand(x.abs())
         return Lines(x)
     units = kernels.find_units(x)
     if units is not None:

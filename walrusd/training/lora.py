@@ -4,6 +4,7 @@
 ``(rank, inputs)``, ``B`` is ``(outputs, rank)`` and begins at zero.
 """
 
+import math
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -42,7 +43,7 @@ class LoraSpec:
         for linear in list_linears(layers):
             if self.adapts(linear):
                 # ``A`` as a map of its own inputs: uniform with the variance of Glorot's rule.
-                bound = round_to_float32((3.0 / linear.inputs) ** 0.5)
+                bound = round_to_float32(math.sqrt(3.0 / linear.inputs))
                 found += [
                     TensorSpec(f"{linear.name}.lora_a", (self.rank, linear.inputs), bound),
                     TensorSpec(f"{linear.name}.lora_b", (linear.outputs, self.rank)),

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from walrusd.errors import NonFiniteValue
 from walrusd.training import arith, layers, linear
+from walrusd.training.finite import operands_watched
 from walrusd.training.layers import Layer, run_backward, run_forward
 from walrusd.training.layerspec import (
     ActivationSpec,
@@ -101,6 +102,17 @@ class Model:
             NonFiniteValue: if a value became NaN or infinite.
             ProductBoundExceeded: if a product is too long to be exact.
         """
+        with operands_watched():
+            return self._compute_gradients(prepared, inputs, targets, batch, part)
+
+    def _compute_gradients(
+        self,
+        prepared: Prepared,
+        inputs: Tensor,
+        targets: Tensor,
+        batch: int,
+        part: MicroBatch,
+    ) -> tuple[float, Named]:
         outputs, tapes = run_forward(self._layers, inputs, prepared, part)
         row_losses, gradient = self.losses(outputs, targets, batch)
         loss = float(arith.mean(row_losses).item())
