@@ -106,7 +106,7 @@ def make_folds(plan: Plan) -> Callable[[], object]:
     chain = WorkChain(bytes(32), 1, bytes(32))
 
     def absorb() -> None:
-        folds = torch.stack([arith.fold(weights[name].reshape(-1)) for name in sorted(weights)])
+        folds = arith.fold_each([weights[name] for name in sorted(weights)])
         arith.require_finite(folds, "the gradient")
         chain.absorb(1, [1.0], folds.tolist())
 

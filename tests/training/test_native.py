@@ -89,6 +89,15 @@ def test_vectors(size):
     check(lambda: elementwise.silu_backward(dy, x, gate), "silu_backward")
 
 
+def test_folds_of_many_tensors():
+    many = [wide(3, 5), wide(70_001), wide(1), wide(40, 50).t()]
+    check(lambda: arith.fold_each(many), "fold")
+    assert torch.equal(
+        arith.fold_each(many), torch.stack([arith.fold(x.reshape(-1)) for x in many])
+    )
+    assert arith.fold_each([torch.ones(2, dtype=torch.float64)]).tolist() == [2.0]
+
+
 @pytest.mark.parametrize("scale", [0.0, 1e-45, 1e-30, 1e-15, 1.0, 1e15, 1e30, 2.0**104, 3e38])
 def test_grids_of_every_magnitude(scale):
     x = wide(1000).mul(scale)

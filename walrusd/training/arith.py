@@ -10,7 +10,7 @@ All tensors are float32 unless said otherwise, on the CPU or a GPU. Constants gi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -264,6 +264,12 @@ def fold(x: Tensor) -> Tensor:
         head[..., : count - half].add_(x[..., half:count])
         x, count = head, half
     return x[..., 0]
+
+
+def fold_each(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the fold of all elements of each tensor, in C order."""
+    found = kernels.fold_each(tensors)
+    return torch.stack([fold(x.reshape(-1)) for x in tensors]) if found is None else found
 
 
 def fold_rows(x: Tensor) -> Tensor:

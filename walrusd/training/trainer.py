@@ -152,7 +152,7 @@ class Run:
 
     def _compute_folds(self, total: Named) -> torch.Tensor:
         """Return the fold of each gradient in name order."""
-        folds = torch.stack([arith.fold(total[name].reshape(-1)) for name in sorted(total)])
+        folds = arith.fold_each([total[name] for name in sorted(total)])
         arith.require_finite(folds, "the gradient")
         return folds
 

@@ -6,6 +6,7 @@ was given: then the caller goes on with the definition, which also raises what i
 """
 
 import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -98,6 +99,19 @@ def fold(x: Tensor) -> Tensor | None:
     x = x.contiguous()
     sums = torch.empty(x.shape[:-1])
     kernel(x.data_ptr(), sums.data_ptr(), sums.numel(), x.shape[-1])
+    return sums
+
+
+def fold_each(tensors: Sequence[Tensor]) -> Tensor | None:
+    """Return the fold of all elements of each tensor, in C order."""
+    kernel = find_kernel("fold", *tensors)
+    if kernel is None or not all(x.numel() for x in tensors):
+        return None
+    flat = [x.contiguous() for x in tensors]
+    sums = torch.empty(len(flat))
+    place = sums.data_ptr()
+    for at, x in enumerate(flat):
+        kernel(x.data_ptr(), place + 4 * at, 1, x.numel())
     return sums
 
 
