@@ -122,8 +122,8 @@ class MeddledBazaar(RecordingBazaar):
     def call(self, target: str, sender: str, *args: Any) -> Any:
         if self.is_meddled and self.chance.random() < MEDDLING:
             self._meddle(target, sender, list(args))
-            if any(has_object_id(a) and a.id not in self.objects and a.id != "0x0" for a in args):
-                return None  # what was meant to be spent is spent
+        if any(has_object_id(a) and a.id not in self.objects and a.id != "0x0" for a in args):
+            return None  # it was spent: by the wrong form, or the verifier withdrew its cap
         return super().call(target, sender, *args)
 
     def _meddle(self, target: str, sender: str, args: list[Any]) -> None:

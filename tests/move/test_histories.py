@@ -51,7 +51,9 @@ def drive_histories(count: int, drive: int = 0) -> dict[str, str]:
     )
     @given(
         st.integers(0, 2**32 - 1),
-        st.lists(st.tuples(st.sampled_from((*USUAL, *["go_on"] * 40)), NUMBER), max_size=40),
+        st.lists(
+            st.tuples(st.sampled_from((*USUAL, *["go_on"] * 40)), NUMBER), min_size=12, max_size=40
+        ),
     )
     def record(start, steps):
         if len(texts) == count:
