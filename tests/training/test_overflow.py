@@ -8,9 +8,10 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.golden.plans import ADAMW, BASE
 from tests.golden.run import CONTEXT, SEED
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith, clipping, elementwise, line_attention, norms
+from walrusd.training import arith, clipping, elementwise, functions, line_attention, norms
 from walrusd.training.aborts import AbortCode
 from walrusd.training.attention import causal_attention
 from walrusd.training.data import DatasetRows
@@ -25,28 +26,16 @@ from walrusd.training.trainer import SegmentAbort, SegmentResult, attempt_segmen
 from walrusd.training.weights import init_weights, select_frozen
 
 STEPS = 3
-COMMON = {
-    "version": 1,
-    "init_seed": "2a" * 32,
-    "loss": "softmax-cross-entropy",
+COMMON = BASE | {
     "schedule": {"kind": "constant", "warmup_steps": 0},
     "batch": 4,
     "micro_batches": [4],
     "steps": STEPS,
     "segments": 1,
     "segment_steps": STEPS,
-    "update": {"scale_bits": 20, "value_bits": 24},
     "clipping": {"kind": "global-norm", "limit": "1"},
 }
 SGD = {"kind": "sgd", "lr": "0.05", "momentum": "0.9"}
-ADAMW = {
-    "kind": "adamw",
-    "lr": "0.002",
-    "beta1": "0.9",
-    "beta2": "0.95",
-    "epsilon": "1e-8",
-    "weight_decay": "0.1",
-}
 
 
 def linear(name, outputs):
@@ -307,8 +296,8 @@ def test_values_of_every_size_are_the_same_with_kernels(scale):
 
 def test_the_root_of_infinity_is_no_number():
     x = torch.tensor([1.0, torch.inf, 4.0])
-    assert arith.reciprocal_sqrt(x)[[0, 2]].tolist() == [1.0, 0.5]
-    assert bool(arith.reciprocal_sqrt(x)[1].isnan())
+    assert functions.reciprocal_sqrt(x)[[0, 2]].tolist() == [1.0, 0.5]
+    assert bool(functions.reciprocal_sqrt(x)[1].isnan())
     y, _ = norms.rms_norm(torch.full((1, 4), 1e20), torch.ones(4), 2.0**-17)
     assert bool(y.isnan().all())
 

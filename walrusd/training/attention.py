@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from walrusd.training import arith
+from walrusd.training import arith, functions
 from walrusd.training.arith import Operand
 from walrusd.training.native import shaped
 from walrusd.training.strict import round_to_float32
@@ -98,7 +98,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
         )
         scores.masked_fill_(future, -math.inf)
         scores.sub_(scores.amax(-1, keepdim=True)).clamp_min_(_LOWEST)
-        weights = arith.exp2(scores).masked_fill_(future, 0.0)
+        weights = functions.exp2(scores).masked_fill_(future, 0.0)
         weights.add_(_NUMERATOR_MAGIC).sub_(_NUMERATOR_MAGIC)
         wide = Operand(weights.double(), _NUMERATOR_BITS)
         numerators[part] = weights

@@ -7,7 +7,7 @@ SPEC.md gives the order of the operations.
 import torch
 from torch import Tensor
 
-from walrusd.training import arith
+from walrusd.training import functions
 from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
@@ -34,7 +34,7 @@ def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
     found = kernels.activate("gelu", x)
     if found is not None:
         return found
-    gate = arith.sigmoid(x.mul(x).mul_(_GELU_B).add_(_GELU_A).mul_(x))
+    gate = functions.sigmoid(x.mul(x).mul_(_GELU_B).add_(_GELU_A).mul_(x))
     return x.mul(gate), gate
 
 
@@ -52,7 +52,7 @@ def silu(x: Tensor) -> tuple[Tensor, Tensor]:
     found = kernels.activate("silu", x)
     if found is not None:
         return found
-    gate = arith.sigmoid(x)
+    gate = functions.sigmoid(x)
     return x.mul(gate), gate
 
 

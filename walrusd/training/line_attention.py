@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from walrusd.training import arith, lines
+from walrusd.training import arith, functions, lines
 from walrusd.training.attention import gather_groups, score_scale
 from walrusd.training.lines import BITS, Lines
 from walrusd.training.native import lines as kernels
@@ -78,7 +78,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
     scores = lines.mm(query, lines.spread(key, group), transpose_b=True)
     scores.masked_fill_(future, -math.inf)
     scores.sub_(scores.amax(-1, keepdim=True)).clamp_min_(_LOWEST)
-    weights = arith.exp2(scores).mul_(2.0**BITS).add_(_ROUND).sub_(_ROUND)
+    weights = functions.exp2(scores).mul_(2.0**BITS).add_(_ROUND).sub_(_ROUND)
     numerators = weights.masked_fill_(future, 0.0)
     total = numerators.double().sum(-1, keepdim=True).float()
     sums = lines.sum_products(numerators, values.integers(-2)).mul_(values.units(-2))

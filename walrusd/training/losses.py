@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import MalformedData
-from walrusd.training import arith
+from walrusd.training import arith, functions
 from walrusd.training.native import kernels
 
 
@@ -23,10 +23,10 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor,
         return found
     arith.require_finite(logits, "a logit")
     shifted = logits - logits.amax(-1, keepdim=True)
-    exponentials = arith.exp(shifted)
+    exponentials = functions.exp(shifted)
     total = arith.fold(exponentials)
     column = labels[:, None]
-    loss = arith.log(total).sub_(shifted.gather(1, column)[:, 0])
+    loss = functions.log(total).sub_(shifted.gather(1, column)[:, 0])
     gradient = torch.div(exponentials, total[:, None])
     gradient.scatter_(1, column, gradient.gather(1, column).sub_(1.0))
     return loss, gradient.mul_(scale)

@@ -86,6 +86,7 @@ class Model:
         scale = round_to_float32(1.0 / (batch * places))
         return cross_entropy(flat, targets.reshape(-1), scale)
 
+    @operands_watched()
     def gradients(
         self,
         prepared: Prepared,
@@ -102,17 +103,6 @@ class Model:
             NonFiniteValue: if a value became NaN or infinite.
             ProductBoundExceeded: if a product is too long to be exact.
         """
-        with operands_watched():
-            return self._compute_gradients(prepared, inputs, targets, batch, part)
-
-    def _compute_gradients(
-        self,
-        prepared: Prepared,
-        inputs: Tensor,
-        targets: Tensor,
-        batch: int,
-        part: MicroBatch,
-    ) -> tuple[float, Named]:
         outputs, tapes = run_forward(self._layers, inputs, prepared, part)
         row_losses, gradient = self.losses(outputs, targets, batch)
         loss = float(arith.mean(row_losses).item())

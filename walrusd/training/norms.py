@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from walrusd.training import arith
+from walrusd.training import arith, functions
 from walrusd.training.native import kernels
 from walrusd.training.strict import round_to_float32
 
@@ -76,5 +76,5 @@ def _inverse(x: Tensor) -> float:
 
 
 def _normalise(x: Tensor, epsilon: float) -> Normalised:
-    scale = arith.reciprocal_sqrt(arith.mean(x.mul(x)).add_(epsilon))[:, None]
+    scale = functions.reciprocal_sqrt(arith.mean(x.mul(x)).add_(epsilon))[:, None]
     return Normalised(x.mul(scale), scale)

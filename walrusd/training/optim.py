@@ -5,7 +5,7 @@ from typing import Protocol
 
 import torch
 
-from walrusd.training import arith
+from walrusd.training import functions
 from walrusd.training.native import kernels
 from walrusd.training.optimspec import AdamWSpec, OptimizerSpec, SgdSpec
 from walrusd.training.prepared import Named
@@ -74,7 +74,7 @@ class AdamW:
                 continue
             mean = first[name].mul_(spec.beta1).add_(gradient)
             spread = second[name].mul_(spec.beta2).add_(gradient.mul(gradient))
-            change = arith.reciprocal_sqrt(spread.add(epsilon)).mul_(mean).mul_(size)
+            change = functions.reciprocal_sqrt(spread.add(epsilon)).mul_(mean).mul_(size)
             if weight.dim() > 1:
                 weight.mul_(decay)
             weight.sub_(change)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from walrusd.errors import DeviceRefused
-from walrusd.training import arith, line_attention, lines, losses
+from walrusd.training import arith, functions, line_attention, lines, losses
 from walrusd.training.arith import Operand
 from walrusd.training.device import find_device
 from walrusd.training.golden import GOLDEN
@@ -76,17 +76,17 @@ def _fold() -> list[Tensor]:
 
 def _exp() -> list[Tensor]:
     return [
-        arith.exp2(_uniform("exp2", 70_000).mul(126.0)),
-        arith.exp(_wide("exp", 70_000).mul(90.0)),
+        functions.exp2(_uniform("exp2", 70_000).mul(126.0)),
+        functions.exp(_wide("exp", 70_000).mul(90.0)),
     ]
 
 
 def _log() -> list[Tensor]:
-    return [arith.log(_positive("log", 70_000))]
+    return [functions.log(_positive("log", 70_000))]
 
 
 def _sqrt() -> list[Tensor]:
-    return [arith.sqrt(_positive("sqrt", 70_000))]
+    return [functions.sqrt(_positive("sqrt", 70_000))]
 
 
 def _divide() -> list[Tensor]:

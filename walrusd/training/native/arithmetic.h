@@ -44,7 +44,7 @@ INLINE void raise_to(uint32_t *shared, uint32_t value)
         ;
 }
 
-/* 2^t for −126 ≤ t ≤ 126 (rule 4). */
+/* 2^t for −126 ≤ t ≤ 126 (chapter 3). */
 INLINE float compute_exp2(float t)
 {
     float rounded = t + 12582912.0f, whole = rounded - 12582912.0f, rest = t - whole;
@@ -70,7 +70,7 @@ INLINE float compute_sigmoid(float x)
     return 1.0f / (compute_exp(-x) + 1.0f);
 }
 
-/* 1/√x, two roundings (rule 3); NaN for infinity, so that an overflow does not end as a zero. */
+/* 1/√x, two roundings (chapter 3); NaN for infinity, so that an overflow does not end as a zero. */
 INLINE float compute_reciprocal_sqrt(float x)
 {
     return 1.0f / sqrtf(x) + (x - x);

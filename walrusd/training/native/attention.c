@@ -153,8 +153,9 @@ INLINE float round_scores(const double *scores, int64_t count, float *rounded)
     return largest;
 }
 
-/* Exponentials of a row of scores; returns their sum, NaN if a score has overflowed. They are multiples of 2^−20 up to 1, so that
-   sums are exact in any order, as integers 1024 terms at a time. */
+/* Exponentials of a row of scores; returns their sum, NaN if a score has overflowed. They are
+   multiples of 2^−20 up to 1, so that sums are exact in any order, as integers 1024 terms at a
+   time. */
 CLONES static float exponentiate(const double *scores, int64_t count, float *e)
 {
     float largest = round_scores(scores, count, e);
