@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers. With
 and errors are JSON on standard output, an error as ``{"error": {"code", "message", "hint", …}}``.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,8 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Some commands start Python with ``-m``; a random.py where the user stands is not for it.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         status = cli.main(arguments, prog_name="walrusctl", standalone_mode=False)
     except click.UsageError as exc:

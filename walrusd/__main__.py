@@ -5,6 +5,7 @@ runs, so that ``--help`` and ``config`` do not wait for torch.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ cli.add_command(verify)
 
 def main() -> None:
     """Run the command line."""
+    # Worker processes are started with ``-m``; a random.py where we happen to stand is not theirs.
+    os.environ["PYTHONSAFEPATH"] = "1"
     cli()
 
 

@@ -161,7 +161,7 @@ class BentCommitter(Committer):
             trace_leaves=leaves,
             scheme=block,
             committed=committed().read(),
-            cost=cost_function(trained),
+            cost=cost_function(trained, plan),
             cost_key=derive_cost_key(tools.keys, name),
         )
         stored = await tools.store.put(data, epochs=tools.settings.walrus.epochs)

@@ -77,7 +77,7 @@ def test_states_roots_update_and_cost_fit_together(job, plan):
     assert np.frombuffer(update, "<i4").any()
     last = [loss for step in records[-1].losses for loss in step]
     assert forged["cost"] == compute_cost(last)
-    assert len(cost_function(forged).trajectory) == plan.steps
+    assert len(cost_function(forged, plan).trajectory) == plan.steps
     means = [np.mean(record.losses) for record in records]
     assert means == sorted(means, reverse=True)
 

@@ -86,7 +86,8 @@ async def run_child(
 ) -> dict[str, Any]:
     """Run ``argv``, give it ``job``, hand each progress line to ``on_line``, return its result.
 
-    The child's environment holds a few harmless variables and ``env``; no credential is inherited.
+    The child's environment holds a few harmless variables and ``env``; no credential is inherited,
+    and a Python child imports nothing from the current directory.
     Cancelled: the child is asked to stop, killed after the grace, and waited for; when this
     function is left, by whatever way, the process is gone and its descendants are killed.
 
@@ -145,7 +146,7 @@ async def _spawn(
 ) -> AsyncIterator[trio.Process]:
     """Start the child; on leaving, end it and everything it started."""
     environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
-    environment |= env
+    environment |= {"PYTHONSAFEPATH": "1", **env}
     prefix = () if limits.network else compute_isolation_prefix()
     try:
         process = await trio.lowlevel.open_process(

@@ -15,7 +15,7 @@ from walrusd.core.lifecycle import SubmissionState, TaskPhase
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto import pedersen
 from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.crypto.cost import CostFunction
+from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.services.derive import derive_cost_blinding, derive_cost_key
 from walrusd.services.facts import Case, read_cases
@@ -28,6 +28,7 @@ from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
 from walrusd.training.aborts import SENTENCES, AbortCode
+from walrusd.training.plan import Plan
 from walrusd.training.update import compute_step_cost
 from walrusd.units import address_bytes
 
@@ -134,7 +135,7 @@ class Committer(Service):
             trace_leaves=leaves,
             scheme=block,
             committed=committed,
-            cost=cost_function(trained),
+            cost=cost_function(trained, plan),
             cost_key=derive_cost_key(tools.keys, name),
         )
         digest = await run_heavy(write)
@@ -158,10 +159,10 @@ def trace_leaves(trained: dict[str, Any]) -> list[bytes]:
     return [first] + [bytes.fromhex(record["leaf"]) for record in trained["segments"]]
 
 
-def cost_function(trained: dict[str, Any]) -> CostFunction:
-    """Return the loss definition and the loss of every step in units of 2**-32."""
+def cost_function(trained: dict[str, Any], plan: Plan) -> CostFunction:
+    """Return the definition of the plan's loss, and the loss of every step in units of 2**-32."""
     steps = [compute_step_cost(step) for record in trained["segments"] for step in record["losses"]]
-    definition = {"loss": "softmax-cross-entropy", "reduction": "mean", "scale_bits": 32}
+    definition = {"loss": plan.loss, "reduction": "mean", "scale_bits": FIXED_POINT_BITS}
     return CostFunction(definition, np.array(steps, np.int64))
 
 

@@ -87,9 +87,9 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Attended]
     key, value = arith.quantise(_flat(k)), arith.quantise(_flat(v))
     keys, values = spread_groups(key.values, group), spread_groups(value.values, group)
     future = torch.ones((length, length), dtype=torch.bool, device=q.device).triu_(1)
-    numerators = torch.empty((batch * heads, length, length), device=q.device)
-    total = torch.empty((batch * heads, length, 1), device=q.device)
-    output = torch.empty((batch * heads, length, size), device=q.device)
+    numerators = torch.empty((batch * heads, length, length), dtype=torch.float32, device=q.device)
+    total = torch.empty((batch * heads, length, 1), dtype=torch.float32, device=q.device)
+    output = torch.empty((batch * heads, length, size), dtype=torch.float32, device=q.device)
     for part in _groups(batch * heads, length):
         scores = arith.bmm(
             Operand(query.values[part], query.bits),

@@ -140,9 +140,8 @@ def paste_patches(parts: Tensor, saved: Patches[T]) -> Tensor:
     count, channels, height, width = saved.shape
     high, wide = saved.output_sides
     kernel, padding = saved.kernel, saved.padding
-    sums = torch.zeros(
-        (count, channels, height + 2 * padding, width + 2 * padding), device=parts.device
-    )
+    sides = height + 2 * padding, width + 2 * padding
+    sums = torch.zeros((count, channels, *sides), dtype=torch.float32, device=parts.device)
     pieces = parts.view(count, high, wide, channels, kernel, kernel)
     for i in range(kernel):
         for j in range(kernel):

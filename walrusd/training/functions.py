@@ -85,10 +85,10 @@ def reciprocal_sqrt(x: Tensor) -> Tensor:
     NaN for infinity: what has overflowed must end the run, not go on as a zero.
     """
     root = sqrt(x)
-    return torch.div(torch.ones((), device=x.device), root)
+    return torch.div(torch.ones((), dtype=torch.float32, device=x.device), root)
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return ``RN32(1/RN32(exp(−x) + 1))``."""
     denominator = exp(x.neg()).add_(1.0)
-    return torch.div(torch.ones((), device=x.device), denominator)
+    return torch.div(torch.ones((), dtype=torch.float32, device=x.device), denominator)

@@ -109,7 +109,7 @@ class Attention:
         self._tables: tuple[Tensor, Tensor] | None = None
         if spec.rope_base:
             tables = compute_rope_tables(spec.length, spec.size, spec.rope_base)
-            self._tables = torch.tensor(tables[0]), torch.tensor(tables[1])
+            self._tables = torch.from_numpy(tables[0].copy()), torch.from_numpy(tables[1].copy())
 
     def _split(self, flat: Tensor, rows: int) -> Tensor:
         """Return ``(rows, heads, T, size)``, a view."""

@@ -5,15 +5,13 @@ cosines are computed in decimal arithmetic of 60 digits and carried from place t
 addition theorems, so the tables depend on no mathematical library. No torch here.
 """
 
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.training.schedule import compute_cosine
-
-_DIGITS = Context(prec=60)
+from walrusd.training.decimals import DIGITS, compute_cosine, compute_sine
 
 Table = npt.NDArray[np.float32]
 
@@ -24,34 +22,20 @@ def compute_rope_tables(length: int, size: int, base: int) -> tuple[Table, Table
     half = size // 2
     cosines = np.empty((length, half), np.float32)
     sines = np.empty((length, half), np.float32)
-    logarithm = _DIGITS.ln(Decimal(base))
+    logarithm = DIGITS.ln(Decimal(base))
     for pair in range(half):
-        power = _DIGITS.multiply(logarithm, _DIGITS.divide(Decimal(-2 * pair), Decimal(size)))
-        angle = _DIGITS.exp(power)
-        step_cosine, step_sine = compute_cosine(angle), _compute_sine(angle)
+        power = DIGITS.multiply(logarithm, DIGITS.divide(Decimal(-2 * pair), Decimal(size)))
+        angle = DIGITS.exp(power)
+        step_cosine, step_sine = compute_cosine(angle), compute_sine(angle)
         cosine, sine = Decimal(1), Decimal(0)
         for place in range(length):
             cosines[place, pair], sines[place, pair] = float(cosine), float(sine)
             cosine, sine = (
-                _DIGITS.subtract(
-                    _DIGITS.multiply(cosine, step_cosine), _DIGITS.multiply(sine, step_sine)
+                DIGITS.subtract(
+                    DIGITS.multiply(cosine, step_cosine), DIGITS.multiply(sine, step_sine)
                 ),
-                _DIGITS.add(
-                    _DIGITS.multiply(sine, step_cosine), _DIGITS.multiply(cosine, step_sine)
-                ),
+                DIGITS.add(DIGITS.multiply(sine, step_cosine), DIGITS.multiply(cosine, step_sine)),
             )
     for table in (cosines, sines):
         table.setflags(write=False)
     return cosines, sines
-
-
-def _compute_sine(angle: Decimal) -> Decimal:
-    """Return ``sin(angle)`` for ``0 ≤ angle ≤ 1``, by its Taylor series."""
-    square = _DIGITS.multiply(angle, angle)
-    term = total = angle
-    for n in range(1, 100):
-        term = -_DIGITS.divide(_DIGITS.multiply(term, square), Decimal(2 * n * (2 * n + 1)))
-        total = _DIGITS.add(total, term)
-        if abs(term) < Decimal("1e-58"):
-            break
-    return total

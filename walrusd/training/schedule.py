@@ -1,32 +1,29 @@
 """The learning rate of each step: real numbers, rounded once to float64 and then to float32.
 
-The values are defined over the real numbers, so they depend on nobody's library. Warm-up and
-constant are rational; the cosine is computed to 50 digits, far beyond what the rounding can see.
-No torch here.
+The values are defined over the real numbers, so they depend on nobody's library. Warm-up, constant
+and the rational points of the cosine are computed as fractions, the rest of the cosine to more than
+50 digits, far beyond what the rounding can see. No torch here.
 """
 
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from walrusd.training.decimals import DIGITS, TWO_PI, compute_cosine
 from walrusd.training.strict import Fields, format_hex_float, round_to_float32
 
 MAX_STEPS = 1 << 40
-_DIGITS = Context(prec=60)
-_TWO_PI = Decimal("6.28318530717958647692528676655900576839433879875021164194988918461563281")
 
-
-def compute_cosine(angle: Decimal) -> Decimal:
-    """Return ``cos(angle)`` to about 50 digits, for ``0 ≤ angle ≤ 10``, by its Taylor series."""
-    square = _DIGITS.multiply(angle, angle)
-    term = total = Decimal(1)
-    for n in range(1, 200):
-        term = -_DIGITS.divide(_DIGITS.multiply(term, square), Decimal(2 * n * (2 * n - 1)))
-        total = _DIGITS.add(total, term)
-        if abs(term) < Decimal("1e-58"):
-            break
-    return total
+_RATIONAL_COSINES = {
+    Fraction(0): Fraction(1),
+    Fraction(1, 3): Fraction(1, 2),
+    Fraction(1, 2): Fraction(0),
+    Fraction(2, 3): Fraction(-1, 2),
+    Fraction(1): Fraction(-1),
+}
+"""``cos(π·x)`` wherever both are rational (Niven, 1956). Only here can a rate be exactly 0, or lie
+halfway between two floats, so only here would an error in the last digit show."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,12 @@ class ScheduleSpec:
             return round_to_float32(float(Fraction(lr) * step / self.warmup))
         if self.kind == "constant" or steps == self.warmup:
             return lr
-        turn = _DIGITS.divide(Decimal(step - self.warmup), Decimal(2 * (steps - self.warmup)))
-        share = (1 + compute_cosine(_DIGITS.multiply(_TWO_PI, turn))) / 2
-        low, high = Decimal(self.floor), Decimal(lr)
-        value = _DIGITS.add(low, _DIGITS.multiply(_DIGITS.subtract(high, low), share))
-        return round_to_float32(float(value))
+        progress = Fraction(step - self.warmup, steps - self.warmup)
+        if progress in _RATIONAL_COSINES:
+            share = (1 + _RATIONAL_COSINES[progress]) / 2
+            low, high = Fraction(self.floor), Fraction(lr)
+            return round_to_float32(float(low + (high - low) * share))
+        return round_to_float32(float(_interpolate(self.floor, lr, progress)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -59,6 +57,15 @@ class ScheduleSpec:
         if self.kind == "cosine":
             document["floor"] = format_hex_float(self.floor)
         return document
+
+
+def _interpolate(floor: float, lr: float, progress: Fraction) -> Decimal:
+    """Return ``floor + (lr − floor)·(1 + cos(π·progress))/2`` to more than 30 digits."""
+    turn = DIGITS.divide(Decimal(progress.numerator), Decimal(2 * progress.denominator))
+    cosine = compute_cosine(DIGITS.multiply(TWO_PI, turn))
+    share = DIGITS.divide(DIGITS.add(Decimal(1), cosine), Decimal(2))
+    low, high = Decimal.from_float(floor), Decimal.from_float(lr)
+    return DIGITS.add(low, DIGITS.multiply(DIGITS.subtract(high, low), share))
 
 
 def read_schedule(fields: Fields) -> ScheduleSpec:

@@ -166,7 +166,7 @@ def check_subnormals() -> None:
         DeviceRefused: if one does.
     """
     smallest = math.ldexp(1.0, -126)
-    x = torch.full((_PER_THREAD * torch.get_num_threads(),), smallest)
+    x = torch.full((_PER_THREAD * torch.get_num_threads(),), smallest, dtype=torch.float32)
     halves = x.mul(0.5)
     # Compared as integers: a thread that flushes would also read a subnormal as zero.
     kept = bool(halves.view(torch.int32).eq(1 << 22).all())

@@ -92,8 +92,8 @@ def _clipping() -> list[Tensor]:
     gradients = [_draw("gradient", 301, 233), _draw("bias", 233)]
     clipping.clip_by_global_norm(gradients, 0.5)
     # All ones on the grid of 20 bits: on a coarser grid the norm would be another.
-    norm = clipping.compute_global_norm([torch.full((233,), 1.0 - 2.0**-20)])
-    return [*gradients, torch.tensor(norm), arith.fold_rows(gradients[0])]
+    norm = clipping.compute_global_norm([torch.full((233,), 1.0 - 2.0**-20, dtype=torch.float32)])
+    return [*gradients, torch.tensor(norm, dtype=torch.float32), arith.fold_rows(gradients[0])]
 
 
 def _finite() -> list[Tensor]:
@@ -106,13 +106,13 @@ def _finite() -> list[Tensor]:
             arith.require_finite(x, "a value")
         except NonFiniteValue:
             met.append(place)
-    return [torch.tensor(met)]
+    return [torch.tensor(met, dtype=torch.int64)]
 
 
 def _lines() -> list[Tensor]:
     """Odd sizes, both ways to read an operand, and more terms than 32 bits hold."""
     a, b = (lines.quantise(_draw(name, 77, 601)) for name in ("a", "b"))
-    full = lines.quantise(torch.full((7, 16_500), 255.75))
+    full = lines.quantise(torch.full((7, 16_500), 255.75, dtype=torch.float32))
     return [
         lines.mm(a, b, transpose_b=True),
         lines.mm(a, b, transpose_a=True),

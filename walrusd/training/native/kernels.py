@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from walrusd.training.native.library import find_kernel
+from walrusd.training.native.library import empty, find_kernel
 
 
 def quantise(x: Tensor, bits: int) -> Tensor | None:
@@ -64,7 +64,7 @@ def product(left: Tensor, right: Tensor) -> Tensor | None:
     columns = right.shape[1]
     if 0 in (rows, columns, depth) or depth != right.shape[0]:
         return None
-    result = torch.empty((rows, columns))
+    result = empty((rows, columns))
     failed = kernel(
         left.data_ptr(),
         left.stride(0),
@@ -86,7 +86,7 @@ def sum_rows(x: Tensor) -> Tensor | None:
     if kernel is None:
         return None
     x = x.contiguous()
-    sums = torch.empty(x.shape[1])
+    sums = empty(x.shape[1])
     kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], x.shape[1])
     return sums
 
@@ -97,7 +97,7 @@ def fold(x: Tensor) -> Tensor | None:
     if kernel is None or x.numel() == 0:
         return None
     x = x.contiguous()
-    sums = torch.empty(x.shape[:-1])
+    sums = empty(x.shape[:-1])
     kernel(x.data_ptr(), sums.data_ptr(), sums.numel(), x.shape[-1])
     return sums
 
@@ -108,7 +108,7 @@ def fold_each(tensors: Sequence[Tensor]) -> Tensor | None:
     if kernel is None or not all(x.numel() for x in tensors):
         return None
     flat = [x.contiguous() for x in tensors]
-    sums = torch.empty(len(flat))
+    sums = empty(len(flat))
     place = sums.data_ptr()
     for at, x in enumerate(flat):
         kernel(x.data_ptr(), place + 4 * at, 1, x.numel())
@@ -121,7 +121,7 @@ def fold_rows(x: Tensor) -> Tensor | None:
     if kernel is None or x.numel() == 0:
         return None
     x = x.contiguous()
-    sums = torch.empty(x.shape[1:])
+    sums = empty(x.shape[1:])
     kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], sums.numel())
     return sums
 
@@ -168,7 +168,7 @@ def normalise(
     if kernel is None:
         return None
     x = x.contiguous()
-    y, unit, scale = torch.empty_like(x), torch.empty_like(x), torch.empty((x.shape[0], 1))
+    y, unit, scale = torch.empty_like(x), torch.empty_like(x), empty((x.shape[0], 1))
     failed = kernel(
         x.data_ptr(),
         gain.contiguous().data_ptr(),
@@ -193,7 +193,7 @@ def normalise_backward(
         return None
     dy = dy.contiguous()
     width = dy.shape[1]
-    dx, dgain, dbias = torch.empty_like(dy), torch.empty(width), torch.empty(width * centred)
+    dx, dgain, dbias = torch.empty_like(dy), empty(width), empty(width * centred)
     failed = kernel(
         dy.data_ptr(),
         unit.contiguous().data_ptr(),
@@ -215,7 +215,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor,
     if kernel is None or labels.dtype != torch.int64 or labels.shape != logits.shape[:1]:
         return None
     logits, labels = logits.contiguous(), labels.contiguous()
-    losses, gradient = torch.empty(logits.shape[0]), torch.empty_like(logits)
+    losses, gradient = empty(logits.shape[0]), torch.empty_like(logits)
     failed = kernel(
         logits.data_ptr(),
         labels.data_ptr(),

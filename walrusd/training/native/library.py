@@ -13,7 +13,7 @@ import importlib.machinery
 import logging
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ctypes import c_float, c_int, c_int64, c_void_p
 from pathlib import Path
 
@@ -165,6 +165,11 @@ def set_aside(wrong: Iterable[str]) -> None:
         ", ".join(sorted(wrong)),
     )
     _disabled.update(FUNCTIONS)
+
+
+def empty(shape: int | Sequence[int]) -> Tensor:
+    """Return a float32 tensor for a kernel to fill, whatever torch's default type is."""
+    return torch.empty((shape,) if isinstance(shape, int) else shape, dtype=torch.float32)
 
 
 @contextlib.contextmanager

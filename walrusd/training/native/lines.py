@@ -5,7 +5,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from walrusd.training.native.library import find_kernel
+from walrusd.training.native.library import empty, find_kernel
 
 
 def find_units(x: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -14,7 +14,7 @@ def find_units(x: Tensor) -> tuple[Tensor, Tensor] | None:
     if kernel is None or x.numel() == 0:
         return None
     *stack, rows, columns = x.shape
-    by_row, by_column = torch.empty((*stack, rows, 1)), torch.empty((*stack, 1, columns))
+    by_row, by_column = empty((*stack, rows, 1)), empty((*stack, 1, columns))
     count = by_row.numel() // rows
     failed = kernel(x.data_ptr(), count, rows, columns, by_row.data_ptr(), by_column.data_ptr())
     return None if failed else (by_row, by_column)
@@ -34,7 +34,7 @@ def product(left: Tensor, left_units: Tensor, right: Tensor, right_units: Tensor
         return None
     if 1 not in left.stride() or 1 not in right.stride():
         return None
-    result = torch.empty((rows, columns))
+    result = empty((rows, columns))
     failed = kernel(
         left.data_ptr(),
         left.stride(0),
@@ -73,7 +73,7 @@ def attend(query: Grid, key: Grid, value: Grid, heads: int) -> tuple[Tensor, Ten
         return None
     count, length, _size = query[0].shape
     numerators = torch.empty((count, length, length), dtype=torch.int16)
-    sums, output = torch.empty((count, length, 1)), torch.empty_like(query[0])
+    sums, output = empty((count, length, 1)), torch.empty_like(query[0])
     failed = kernel(
         *(x.data_ptr() for x in (*tensors, numerators, sums, output)),
         _sizes(query[0], key[0], heads),

@@ -5,7 +5,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from walrusd.training.native.library import find_kernel
+from walrusd.training.native.library import empty, find_kernel
 
 SPARE = 64
 """Floats behind padded images: kernels read whole vectors, and drop what is outside."""
@@ -33,10 +33,10 @@ def attend(
         return None
     q, k, v = _rows(q), _rows(k), _rows(v)
     batch, heads, length, size = q.shape
-    grids = [torch.empty((x.shape[0] * x.shape[1], length, size)) for x in (q, k, v)]
-    numerators = torch.empty((batch * heads, length, length))
-    totals = torch.empty((batch * heads, length, 1))
-    output = torch.empty((batch * heads, length, size))
+    grids = [empty((x.shape[0] * x.shape[1], length, size)) for x in (q, k, v)]
+    numerators = empty((batch * heads, length, length))
+    totals = empty((batch * heads, length, 1))
+    output = empty((batch * heads, length, size))
     strides = [step for x in (q, k, v) for step in x.stride()[:3]]
     failed = kernel(
         *(x.data_ptr() for x in (q, k, v, *grids, numerators, totals, output)),
@@ -65,7 +65,7 @@ def attend_backward(
     dy = _rows(dy)
     batch, heads, length, size = dy.shape
     divided, dq, dk, dv = (torch.empty_like(query) for _ in range(4))
-    deltas = torch.empty((batch * heads, length))
+    deltas = empty((batch * heads, length))
     failed = kernel(
         dy.data_ptr(),
         output.data_ptr(),
@@ -87,7 +87,7 @@ def quantise_padded(x: Tensor, padding: int, bits: int) -> Tensor | None:
     count, channels, height, width = x.shape
     sides = height + 2 * padding, width + 2 * padding
     size = count * channels * sides[0] * sides[1]
-    padded = torch.zeros(size + SPARE)
+    padded = torch.zeros(size + SPARE, dtype=torch.float32)
     failed = kernel(x.data_ptr(), padded.data_ptr(), count * channels, height, width, padding, bits)
     return None if failed else padded[:size].view(count, channels, *sides)
 
@@ -99,7 +99,7 @@ def convolve(padded: Tensor, weight: Tensor, bias: Tensor, kernel_side: int) -> 
         return None
     count, channels, high, wide = padded.shape
     outputs = weight.shape[0]
-    y = torch.empty((count, outputs, high - kernel_side + 1, wide - kernel_side + 1))
+    y = empty((count, outputs, high - kernel_side + 1, wide - kernel_side + 1))
     failed = kernel(
         padded.data_ptr(),
         weight.contiguous().data_ptr(),
@@ -122,12 +122,12 @@ def convolve_backward(
     outputs = dy.shape[1]
     widened = torch.nn.functional.pad(dy, (0, kernel_side - 1))
     numbers = _numbers(count, channels, high, wide, outputs, kernel_side)
-    dweight = torch.empty((outputs, channels * kernel_side * kernel_side))
+    dweight = empty((outputs, channels * kernel_side * kernel_side))
     if by_weight(padded.data_ptr(), widened.data_ptr(), dweight.data_ptr(), numbers):
         return None
     if not need_dx:
         return None, dweight
-    dx = torch.empty((count, channels, high - 2 * padding, wide - 2 * padding))
+    dx = empty((count, channels, high - 2 * padding, wide - 2 * padding))
     weight = weight.contiguous()
     if by_input(widened.data_ptr(), weight.data_ptr(), dx.data_ptr(), numbers, padding):
         return None
@@ -140,7 +140,7 @@ def sum_planes(x: Tensor) -> Tensor | None:
     if kernel is None:
         return None
     x = x.contiguous()
-    sums = torch.empty(x.shape[1])
+    sums = empty(x.shape[1])
     kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
     return sums
 
@@ -152,7 +152,7 @@ def pool(x: Tensor, size: int, share: float) -> Tensor | None:
         return None
     x = x.contiguous()
     count, channels, height, width = x.shape
-    y = torch.empty((count, channels, height // size, width // size))
+    y = empty((count, channels, height // size, width // size))
     rows = count * channels * (height // size)
     failed = kernel(x.data_ptr(), y.data_ptr(), rows, width // size, size, share)
     return None if failed else y
@@ -165,7 +165,7 @@ def pool_backward(dy: Tensor, size: int, share: float) -> Tensor | None:
         return None
     dy = dy.contiguous()
     count, channels, high, wide = dy.shape
-    dx = torch.empty((count, channels, high * size, wide * size))
+    dx = empty((count, channels, high * size, wide * size))
     kernel(dy.data_ptr(), dx.data_ptr(), count * channels * high, wide, size, share)
     return dx
 
@@ -178,7 +178,7 @@ def cut_patches(x: Tensor, kernel_side: int, padding: int) -> Tensor | None:
     x = x.contiguous()
     count, channels, height, width = x.shape
     places = (height + 2 * padding - kernel_side + 1) * (width + 2 * padding - kernel_side + 1)
-    patches = torch.empty((count * places, channels * kernel_side * kernel_side))
+    patches = empty((count * places, channels * kernel_side * kernel_side))
     sizes = _numbers(count, channels, height, width, kernel_side, padding)
     return None if kernel(x.data_ptr(), patches.data_ptr(), sizes) else patches
 
@@ -191,6 +191,6 @@ def paste_patches(
     if kernel is None or patches.numel() == 0:
         return None
     patches = patches.contiguous()
-    x = torch.empty(shape)
+    x = empty(shape)
     sizes = _numbers(*shape, kernel_side, padding)
     return None if kernel(patches.data_ptr(), x.data_ptr(), sizes) else x
