@@ -391,6 +391,32 @@ class StoreRefused(OurFault):
     code = "storage.refused"
 
 
+class BlobOverLimit(StoreRefused):
+    """Raised when what is to be stored has more bytes than one blob may have.
+
+    ``fields`` have ``size`` and ``limit`` in bytes, as far as they are known.
+    """
+
+    code = "storage.over_limit"
+    default_hint = (
+        "use a publisher that takes more and raise walrus.max_blob_bytes, or store less at once"
+    )
+
+
+class FileCut(OurFault):
+    """Raised when a file became shorter while it was being stored."""
+
+    code = "storage.file_cut"
+    default_hint = "store it again, and leave the file alone meanwhile"
+
+
+class EncoderFailed(WorldFault):
+    """Raised when the blob encoder gives no result."""
+
+    code = "storage.encoder"
+    default_hint = "is there memory for about six times the blob?"
+
+
 # --- this machine ---------------------------------------------------------------------------------
 
 

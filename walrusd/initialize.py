@@ -119,7 +119,7 @@ def read_network(name_or_path: str) -> Document:
     try:
         document: Document = {
             "sui": {
-                "urls": [network["sui_url"]],
+                "urls": network.get("sui_urls") or [network["sui_url"]],
                 **{key: network[key] for key in ("chain_id", "package_id", "market_id")},
             },
             "walrus": {
@@ -128,8 +128,9 @@ def read_network(name_or_path: str) -> Document:
                 "nodes": [network["walrus_url"]],
             },
         }
-        if "shards" in network:
-            document["walrus"]["shards"] = network["shards"]
+        for key in ("shards", "max_blob_bytes"):
+            if key in network:
+                document["walrus"][key] = network[key]
     except (KeyError, TypeError) as exc:
         raise ConfigError(
             f"the network file {path} lacks {exc}", hint="write it with `walrusd devnet --json`"

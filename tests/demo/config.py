@@ -46,6 +46,7 @@ def compose_document(actor: Actor, socket: Path, network: dict[str, Any]) -> dic
             "aggregators": [network["walrus_url"]],
             "publishers": [network["walrus_url"]],
             "shards": network.get("shards", SHARDS),
+            "max_blob_bytes": network["max_blob_bytes"],
         },
         "timing": {"poll_s": POLL_S, "crank_grace_s": CRANK_GRACE_S},
     }

@@ -10,17 +10,27 @@ from walrusd.storage.walrus import WalrusStore
 
 from .conftest import serving
 
+LARGE = 64 << 20
+"""Bytes that a publisher of one's own may be told to take."""
+
 
 @pytest.mark.slow
 async def test_files_over_sockets(tmp_path, epoch):
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(21 << 20))
-    app = create_walrus_app(tmp_path / "network", epoch=epoch)
+    app = create_walrus_app(tmp_path / "network", epoch=epoch, max_body=LARGE)
     connection = sqlite3.connect(":memory:")
     async with serving(app) as client:
         url = str(client.base_url)
         async with WalrusStore(
-            [url], [url], 100, tmp_path / "cache", connection, nodes=[url], chunk_size=12 << 20
+            [url],
+            [url],
+            100,
+            tmp_path / "cache",
+            connection,
+            nodes=[url],
+            chunk_size=12 << 20,
+            max_blob=LARGE,
         ) as store:
             stored = await store.put_file(source)
             await store.get_file(stored.blob_id, stored.digest, target, max_bytes=1 << 30)

@@ -118,6 +118,18 @@ def test_an_unknown_key_is_refused_with_a_guess(text: str, key: str, hint: str) 
         (replaced('"4c78adac"', "5"), "sui.chain_id", "the chain identifier"),
         (replaced("[walrus]", "[walrus]\nshards = 3"), "walrus.shards", "from 4 to 65535"),
         (replaced("[walrus]", "[walrus]\nepochs = true"), "walrus.epochs", "an integer from"),
+        (
+            replaced("[walrus]", "[walrus]\nmax_blob_bytes = 5"),
+            "walrus.max_blob_bytes",
+            "from 1048",
+        ),
+        (replaced("[walrus]", "[walrus]\nchunk_bytes = 5000000"), "walrus.chunk_bytes", "multiple"),
+        (replaced("[walrus]", "[walrus]\nchunk_bytes = 0"), "walrus.chunk_bytes", "from 1048576"),
+        (
+            replaced("[walrus]", "[walrus]\nchunk_bytes = 11534336"),
+            "walrus.chunk_bytes",
+            "max_blob_bytes",
+        ),
         (MINIMAL + "[policy]\nenabled = 1", "policy.enabled", "true or false"),
         (MINIMAL + '[policy]\nmin_reward = "5"', "policy.min_reward", "an amount such as"),
         (MINIMAL + "[policy]\nmin_reward = 0.5", "policy.min_reward", "an amount such as"),
@@ -148,6 +160,15 @@ def test_a_verifier_alone_needs_no_publisher() -> None:
     text = replaced('["contributor", "verifier"]', '["verifier"]')
     text = text.replace('publishers = ["http://127.0.0.1:31416"]', "")
     assert parse(text).walrus.publishers == ()
+
+
+def test_chunks_fit_what_publishers_take_by_default_and_when_that_is_less() -> None:
+    walrus = parse().walrus
+    assert (walrus.max_blob_bytes, walrus.chunk_bytes) == (10 << 20, 8 << 20)
+    small = parse(replaced("[walrus]", "[walrus]\nmax_blob_bytes = 3500000")).walrus
+    assert small.chunk_bytes == 3 << 20
+    large = "[walrus]\nmax_blob_bytes = 134217728\nchunk_bytes = 67108864"
+    assert parse(replaced("[walrus]", large)).walrus.chunk_bytes == 64 << 20
 
 
 def test_files_that_are_no_toml_or_not_there(tmp_path: Path) -> None:

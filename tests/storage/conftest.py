@@ -27,11 +27,13 @@ class Endpoints:
         self.requests: list[tuple[str, str, str]] = []
         self.epoch = 1
 
-    def add(self, name: str, *, state: str = "shared", **options: object) -> str:
+    def add(
+        self, name: str, *, state: str = "shared", shards: int = SHARDS, **options: object
+    ) -> str:
         self.faults[name] = Faults()
         app = create_walrus_app(
             self._directory / state,
-            SHARDS,
+            shards,
             epoch=lambda: self.epoch,
             faults=self.faults[name],
             **options,

@@ -114,6 +114,7 @@ def error(domain: str, reason: str) -> bytes:
         (416, b"", Outcome.BAD_REQUEST),
         (401, b"", Outcome.AUTH_REJECTED),
         (403, error("daemon.walrus.space", "BLOB_TOO_LARGE"), Outcome.TOO_LARGE),
+        (403, b"forbidden", Outcome.AUTH_REJECTED),
         (404, b"", Outcome.NOT_FOUND),
         (413, b"length limit exceeded", Outcome.TOO_LARGE),
         (429, b"slow down", Outcome.OVERLOADED),

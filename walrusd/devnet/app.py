@@ -23,7 +23,7 @@ from walrusd.devnet.ledger import Ledger
 from walrusd.devnet.ledger_genesis import compute_package_id
 from walrusd.devnet.opening import open_chain, read_account_count
 from walrusd.devnet.packages import Contract
-from walrusd.devnet.walrus import create_walrus_app
+from walrusd.devnet.walrus import MAX_BODY, create_walrus_app
 from walrusd.errors import DoubleAction
 
 _FIRST_WALRUS_EPOCH = 1
@@ -36,7 +36,7 @@ class DevnetOptions:
     ``endpoints``: full nodes, the first of them at ``sui_port``. ``checkpoint_ms``: how often
     checkpoints are sealed; 0 makes every transaction a checkpoint at once. ``epoch_ms``: how long
     an epoch is, in real time; 0 means until the admin ends it. ``further``: contracts beside ours
-    that may be published, or upgraded to.
+    that may be published, or upgraded to. ``walrus_max_body``: bytes that the publisher takes.
     """
 
     directory: Path
@@ -52,6 +52,7 @@ class DevnetOptions:
     epoch_ms: int = 0
     nodes: NodeOptions = field(default_factory=NodeOptions)
     further: tuple[Contract, ...] = ()
+    walrus_max_body: int = MAX_BODY
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class DevnetInfo:
     accounts: list[dict[str, str]]
     sui_urls: list[str] = field(default_factory=list)
     account_table: str = ""
+    max_blob_bytes: int = MAX_BODY
 
     def to_json(self) -> str:
         """Return one line of JSON. The keys in it are worth nothing outside this devnet."""
@@ -90,6 +92,7 @@ def describe_chain(
     shards: int = 100,
     *,
     sui_urls: Sequence[str] = (),
+    max_blob_bytes: int = MAX_BODY,
 ) -> DevnetInfo:
     """Return what a client needs to know, for listeners at three URLs."""
     accounts = derive_accounts(ledger.seed, read_account_count(ledger.store))
@@ -105,6 +108,7 @@ def describe_chain(
         accounts=[{"address": a.address, "key": a.exported} for a in accounts],
         sui_urls=list(sui_urls) or [sui],
         account_table=compute_table_id(ledger.seed),
+        max_blob_bytes=max_blob_bytes,
     )
 
 
@@ -157,6 +161,7 @@ async def _serve(
         options.directory / "walrus",
         options.shards,
         epoch=lambda: ledger.epoch + _FIRST_WALRUS_EPOCH,
+        max_body=options.walrus_max_body,
     )
     stop = trio.Event()
     async with trio.open_nursery() as http, trio.open_nursery() as nursery:
@@ -174,7 +179,13 @@ async def _serve(
             nursery.start_soon(_keep_epochs, ledger, options.epoch_ms)
             task_status.started(
                 describe_chain(
-                    ledger, urls[0], walrus_url, admin_url, options.shards, sui_urls=urls
+                    ledger,
+                    urls[0],
+                    walrus_url,
+                    admin_url,
+                    options.shards,
+                    sui_urls=urls,
+                    max_blob_bytes=options.walrus_max_body,
                 )
             )
             await trio.sleep_forever()

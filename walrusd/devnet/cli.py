@@ -9,6 +9,7 @@ import trio
 
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.devnet.endpoints import NodeOptions
+from walrusd.devnet.walrus import MAX_BODY
 from walrusd.errors import ConfigError, WalrusdError
 
 _PORT = click.IntRange(0, 65_535)
@@ -26,6 +27,12 @@ _PORT = click.IntRange(0, 65_535)
 @click.option("--walrus-port", type=_PORT, default=0, help="Port of the Walrus HTTP API.")
 @click.option("--admin-port", type=_PORT, default=0, help="Port of faucet, clock and supply.")
 @click.option("--shards", type=click.IntRange(4, 1000), default=100, help="Walrus shards.")
+@click.option(
+    "--walrus-max-body",
+    type=click.IntRange(1 << 20),
+    default=MAX_BODY,
+    help="Bytes that the Walrus publisher takes at once; 10 MiB, as public ones do.",
+)
 @click.option("--seed", type=click.IntRange(0), help="Makes keys, ids and randomness repeat.")
 @click.option("--accounts", type=click.IntRange(1, 1000), help="Prefunded accounts; 16 if new.")
 @click.option(
@@ -60,6 +67,7 @@ def devnet(
     walrus_port: int,
     admin_port: int,
     shards: int,
+    walrus_max_body: int,
     seed: int | None,
     accounts: int | None,
     endpoints: int,
@@ -77,6 +85,7 @@ def devnet(
         walrus_port=walrus_port,
         admin_port=admin_port,
         shards=shards,
+        walrus_max_body=walrus_max_body,
         seed=seed,
         accounts=accounts,
         endpoints=endpoints,

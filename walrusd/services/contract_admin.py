@@ -234,6 +234,7 @@ def _make_profile(
         publishers=settings.walrus.publishers,
         nodes=settings.walrus.nodes,
         shards=settings.walrus.shards,
+        max_blob_bytes=settings.walrus.max_blob_bytes,
         contract=contract,
     )
 

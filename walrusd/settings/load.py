@@ -8,7 +8,10 @@ import tomli
 
 from walrusd.errors import ConfigError
 from walrusd.settings.model import (
+    DEFAULT_CHUNK,
     DEFAULT_GAS_BUDGET,
+    DEFAULT_MAX_BLOB,
+    MIB,
     DaemonSettings,
     DatasetOwnerSettings,
     KeysSettings,
@@ -26,6 +29,10 @@ from walrusd.units import Address, ObjectId
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _U64_MAX = 2**64 - 1
+MAX_BLOB = 1 << 40
+"""More than any network takes; how much yours does follows from its shards."""
+MAX_CHUNK = 1 << 30
+"""A chunk is held in memory when it is stored."""
 
 
 def load_settings(path: Path) -> Settings:
@@ -130,13 +137,28 @@ def _sui(reader: TableReader) -> SuiSettings:
 
 
 def _walrus(reader: TableReader) -> WalrusSettings:
+    limit = reader.integer("max_blob_bytes", MIB, MAX_BLOB, DEFAULT_MAX_BLOB)
+    most = min(limit, MAX_CHUNK)
     return WalrusSettings(
         aggregators=reader.urls("aggregators"),
         publishers=reader.urls("publishers", required=False),
         nodes=reader.urls("nodes", required=False),
         shards=reader.integer("shards", 4, 65535, 1000),
         epochs=reader.integer("epochs", 1, 53, 5),
+        max_blob_bytes=limit,
+        chunk_bytes=reader.value(
+            "chunk_bytes",
+            f"a multiple of {MIB} from {MIB} to max_blob_bytes and at most {MAX_CHUNK}",
+            lambda value: _chunk(value, most),
+            min(DEFAULT_CHUNK, most // MIB * MIB),
+        ),
     )
+
+
+def _chunk(value: Any, most: int) -> int:
+    if type(value) is not int or value % MIB or not MIB <= value <= most:
+        raise ValueError(f"with these settings it is at most {most // MIB * MIB}")
+    return value
 
 
 def _keys(reader: TableReader) -> KeysSettings:

@@ -13,6 +13,11 @@ from walrusd.units import Address, Mist, ObjectId
 
 NOTHING = Mist(0)
 DEFAULT_GAS_BUDGET = Mist(100_000_000)
+MIB = 1 << 20
+DEFAULT_MAX_BLOB = 10 * MIB
+"""What `walrus publisher` takes unless told otherwise, and what public ones take."""
+DEFAULT_CHUNK = 8 * MIB
+"""Well below that limit, and whole MiB."""
 
 
 class Role(StrEnum):
@@ -102,6 +107,8 @@ class WalrusSettings:
 
     ``nodes`` are storage nodes: with their metadata a blob is checked row by row, without them
     by encoding it again; and an interrupted upload is looked up instead of sent again.
+    ``max_blob_bytes`` is the most that the publishers take in one upload; files are stored in
+    chunks of ``chunk_bytes``.
     """
 
     aggregators: tuple[str, ...]
@@ -109,6 +116,8 @@ class WalrusSettings:
     nodes: tuple[str, ...] = ()
     shards: int = 1000
     epochs: int = 5
+    max_blob_bytes: int = DEFAULT_MAX_BLOB
+    chunk_bytes: int = DEFAULT_CHUNK
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 import tomli
 
 from walrusd.errors import ConfigError, ContractNotPublished
-from walrusd.settings.model import ContractIds
+from walrusd.settings.load import MAX_BLOB
+from walrusd.settings.model import DEFAULT_MAX_BLOB, MIB, ContractIds
 from walrusd.settings.reader import TableReader, unknown_key
 from walrusd.units import ObjectId
 
@@ -58,6 +59,7 @@ class NetworkProfile:
     publishers: tuple[str, ...]
     nodes: tuple[str, ...] = ()
     shards: int = 1000
+    max_blob_bytes: int = DEFAULT_MAX_BLOB
     contract: ContractProfile | None = None
 
     def to_document(self) -> dict[str, dict[str, Any]]:
@@ -72,6 +74,7 @@ class NetworkProfile:
             "publishers": list(self.publishers),
             "nodes": list(self.nodes),
             "shards": self.shards,
+            "max_blob_bytes": self.max_blob_bytes,
         }
         return {"sui": sui, "walrus": walrus}
 
@@ -152,6 +155,7 @@ def _read(path: Path, document: dict[str, Any]) -> NetworkProfile:
         publishers=walrus.urls("publishers", required=False),
         nodes=walrus.urls("nodes", required=False),
         shards=walrus.integer("shards", 4, 65535, 1000),
+        max_blob_bytes=walrus.integer("max_blob_bytes", MIB, MAX_BLOB, DEFAULT_MAX_BLOB),
         contract=_read_contract(path, document.get("contract")),
     )
     sui.finish()

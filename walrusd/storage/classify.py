@@ -41,7 +41,7 @@ _AUTH_DOMAIN = "auth.publisher.walrus.space"
 
 _BY_STATUS = {
     401: Outcome.AUTH_REJECTED,
-    403: Outcome.TOO_LARGE,
+    403: Outcome.AUTH_REJECTED,
     404: Outcome.NOT_FOUND,
     408: Outcome.UNAVAILABLE,
     413: Outcome.TOO_LARGE,
@@ -56,8 +56,11 @@ def classify_answer(status: int, body: bytes) -> Outcome:
     if status in (200, 206):
         return Outcome.OK
     # An expired token is a 504 and a spent one a 429: look at the domain before the number.
-    if _find_detail(body).get("domain") == _AUTH_DOMAIN:
+    detail = _find_detail(body)
+    if detail.get("domain") == _AUTH_DOMAIN:
         return Outcome.AUTH_REJECTED
+    if detail.get("reason") == "BLOB_TOO_LARGE":
+        return Outcome.TOO_LARGE
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return Outcome.UNAVAILABLE if status >= 500 else Outcome.BAD_REQUEST

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import trio
 
-from walrusd.errors import BlobCorrupt, OurFault, WorldFault
+from walrusd.errors import BlobCorrupt, EncoderFailed, FileCut
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
 from walrusd.storage.files import FileSpan
-from walrusd.storage.geometry import Geometry
+from walrusd.storage.geometry import Geometry, check_blob_size
 from walrusd.units import BlobId
 
 PROCESS_THRESHOLD = 8 << 20
@@ -43,17 +43,15 @@ async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Enco
     """Encode a blob for ``shards`` shards and return its id and metadata.
 
     Raises:
-        OurFault: if the blob is too large for the network, or the file too short.
+        BlobOverLimit: if the blob is too large for the network.
+        FileCut: if the file is too short.
         OSError: if the file cannot be read.
-        WorldFault: if the encoder process died.
+        EncoderFailed: if the encoder refused, or its process died.
     """
     if isinstance(source, Path):
         source = await FileSpan.of(source)
     size = len(source) if isinstance(source, bytes) else source.length
-    try:
-        Geometry(size, shards)
-    except ValueError as error:
-        raise OurFault(str(error), hint="split the data into smaller blobs") from error
+    check_blob_size(size, shards)
     if size >= PROCESS_THRESHOLD:
         metadata = await _encode_in_process(source, shards)
     else:
@@ -65,14 +63,17 @@ async def compute_blob_id(source: bytes | Path | FileSpan, shards: int) -> BlobI
     """Return the blob id that Walrus gives ``source`` on a network of ``shards`` shards.
 
     Raises:
-        OurFault, OSError, WorldFault: as ``compute_encoding``.
+        BlobOverLimit, FileCut, OSError, EncoderFailed: as ``compute_encoding``.
     """
     return (await compute_encoding(source, shards)).blob_id
 
 
 def _encode_here(source: bytes | FileSpan, shards: int) -> bytes:
     data = source.read() if isinstance(source, FileSpan) else source
-    return redstuff.encode_metadata(data, shards)
+    try:
+        return redstuff.encode_metadata(data, shards)
+    except redstuff.RedStuffError as error:
+        raise EncoderFailed(f"the blob encoder refused: {error}") from error
 
 
 async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
@@ -86,12 +87,9 @@ async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
         command, stdin=given, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
     )
     if done.returncode == redstuff.SHORT_INPUT:
-        raise OurFault("the file became shorter while it was being encoded")
+        raise FileCut("the file became shorter while it was being encoded")
     if done.returncode != 0 or len(done.stdout) <= redstuff.BLOB_ID_LENGTH:
-        raise WorldFault(
-            f"the blob encoder ended with status {done.returncode}",
-            hint="is there memory for about six times the blob?",
-        )
+        raise EncoderFailed(f"the blob encoder ended with status {done.returncode}")
     return done.stdout
 
 

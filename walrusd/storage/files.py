@@ -12,7 +12,7 @@ from typing import Self
 
 import trio
 
-from walrusd.errors import OurFault
+from walrusd.errors import FileCut
 
 READ_SIZE = 1 << 20
 
@@ -34,13 +34,13 @@ class FileSpan:
         """Return the bytes (blocking).
 
         Raises:
-            OurFault: if the file has become shorter.
+            FileCut: if the file has become shorter.
         """
         with self.path.open("rb") as file:
             file.seek(self.offset)
             data = file.read(self.length)
         if len(data) != self.length:
-            raise OurFault(f"{self.path} is shorter than it was")
+            raise FileCut(f"{self.path} is shorter than it was")
         return data
 
     def chunks(self) -> "FileChunks":
@@ -62,7 +62,7 @@ class FileChunks:
         """Return the next bytes.
 
         Raises:
-            OurFault: if the file has become shorter.
+            FileCut: if the file has become shorter.
         """
         if self.left == 0:
             raise StopAsyncIteration

@@ -8,6 +8,8 @@ lets a range read be checked alone.
 
 from dataclasses import dataclass
 
+from walrusd.errors import BlobOverLimit
+
 MIN_SHARDS = 4
 MAX_SHARDS = 0xFFFF
 MAX_SYMBOL_SIZE = 65_534
@@ -95,6 +97,22 @@ def compute_columns(shards: int) -> int:
 def compute_max_blob_size(shards: int) -> int:
     """Return the most bytes one blob can have: every symbol at its largest."""
     return compute_rows(shards) * compute_columns(shards) * MAX_SYMBOL_SIZE
+
+
+def check_blob_size(size: int, shards: int) -> None:
+    """Check that one blob can have ``size`` bytes on a network of ``shards`` shards.
+
+    Raises:
+        BlobOverLimit: if it cannot, with both numbers.
+    """
+    limit = compute_max_blob_size(shards)
+    if size > limit:
+        raise BlobOverLimit(
+            f"a blob of {size:,} bytes does not fit {shards} shards, which take {limit:,}",
+            hint="no publisher of this network takes more in one blob: store less at once",
+            size=size,
+            limit=limit,
+        )
 
 
 def compute_storage_cost(

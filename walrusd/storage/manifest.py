@@ -18,14 +18,18 @@ from typing import Any
 
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import BlobCorrupt, MalformedData, WalrusdError
+from walrusd.settings.model import DEFAULT_CHUNK
 from walrusd.storage.blobid import format_blob_id, parse_blob_id
 from walrusd.units import BlobId, Digest
 
 VERSION = 1
-CHUNK_SIZE = 64 << 20
+CHUNK_SIZE = DEFAULT_CHUNK
 LEAF_SIZE = 4 << 20
+MAX_LEAF_SIZE = 64 << 20
+"""Leaves are fetched whole and held in memory."""
 MAX_MANIFEST = 10 << 20
-"""Bytes; at the default sizes enough for files of 600 GiB."""
+"""Bytes; at the default sizes enough for files of 240 GiB."""
+_WIDEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,34 @@ class Manifest:
 def compute_manifest_digest(encoding: bytes) -> Digest:
     """Return ``H(MANIFEST ‖ encoding)``."""
     return Digest(hash_tagged(Tag.MANIFEST, encoding))
+
+
+def compute_manifest_size(size: int, chunk_size: int, leaf_size: int) -> int:
+    """Return how many bytes the manifest of a file of ``size`` bytes has at most."""
+    blank = Manifest(_WIDEST, bytes(32), _WIDEST, chunk_size, leaf_size, ()).encode()
+    count, last = divmod(size, chunk_size)
+    sizes = [(count, chunk_size), (1 if last else 0, last)]
+    return len(blank) + sum(n * _compute_entry_size(part, leaf_size) for n, part in sizes)
+
+
+def _compute_entry_size(size: int, leaf_size: int) -> int:
+    """The bytes of one chunk in a manifest, with the comma after it."""
+    leaves = -(-size // leaf_size)
+    chunk = Chunk(BlobId(0), size, bytes(32), ())
+    empty = Manifest(0, bytes(32), 0, 1, 1, ())
+    entry = len(Manifest(0, bytes(32), 0, 1, 1, (chunk,)).encode()) - len(empty.encode())
+    return entry + leaves * len('"",') + leaves * 64
+
+
+def choose_sizes(chunk_size: int, leaf_size: int, limit: int) -> tuple[int, int]:
+    """Return the sizes of chunks and leaves for blobs of at most ``limit`` bytes.
+
+    The chunk becomes the largest multiple of the leaf that fits; a leaf is never larger.
+    """
+    if chunk_size <= limit:
+        return chunk_size, leaf_size
+    leaf_size = min(leaf_size, limit)
+    return limit // leaf_size * leaf_size, leaf_size
 
 
 def compute_leaves(data: bytes, leaf_size: int) -> tuple[bytes, ...]:
@@ -166,6 +198,8 @@ def _check_sizes(manifest: Manifest) -> None:
         or not manifest.chunk_size
     ):
         raise MalformedData("a manifest's chunk size is a multiple of its leaf size")
+    if manifest.leaf_size > MAX_LEAF_SIZE:
+        raise MalformedData(f"a leaf of a manifest has at most {MAX_LEAF_SIZE:,} bytes")
     expected = -(-manifest.size // manifest.chunk_size)
     if len(manifest.chunks) != expected:
         raise MalformedData(f"a manifest has {len(manifest.chunks)} chunks instead of {expected}")
@@ -177,7 +211,7 @@ def _check_sizes(manifest: Manifest) -> None:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _WIDEST:
         raise ValueError("not a count")
     return value
 

@@ -11,13 +11,21 @@ from pathlib import Path
 
 import trio
 
-from walrusd.errors import MalformedData, StorageUnreachable, StoreRefused, WalrusdError
+from walrusd.errors import (
+    BlobOverLimit,
+    MalformedData,
+    StorageUnreachable,
+    StoreRefused,
+    WalrusdError,
+)
+from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import Encoding, compute_encoding
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
 from walrusd.storage.files import FileSpan
+from walrusd.storage.geometry import check_blob_size
 from walrusd.storage.http import EndpointPool
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.receipt import MAX_RECEIPT, BlobStatus, parse_receipt, parse_status
@@ -38,8 +46,11 @@ class Publisher:
         shards: int,
         ledger: UploadLedger,
         owner: Address | None = None,
+        *,
+        max_blob: int = DEFAULT_MAX_BLOB,
     ) -> None:
         self._publishers = publishers
+        self._max_blob = max_blob
         self._nodes = nodes
         self._shards = shards
         self._ledger = ledger
@@ -62,14 +73,18 @@ class Publisher:
 
         Raises:
             StoreRefused: if a publisher refuses, answers nonsense, or cannot pay.
+            BlobOverLimit: if the blob is too large for the network or the publishers; as far as
+                that is known, nothing is sent.
             StorageUnreachable: if no publisher answers; the upload can be tried again.
-            OurFault: if the blob is too large for the network.
+            EncoderFailed: if the blob could not be encoded; it can be tried again.
+            FileCut: if the file became shorter meanwhile.
             OSError: if the file cannot be read.
         """
         if epochs < 1:
             raise StoreRefused("a blob is stored for at least one epoch", hint="use epochs ≥ 1")
         if isinstance(source, Path):
             source = await FileSpan.of(source)
+        self._check_size(len(source) if isinstance(source, bytes) else source.length)
         encoding = await compute_encoding(source, self._shards)
         async with self._alone(encoding.blob_id):
             known = self._ledger.find(encoding.blob_id)
@@ -83,6 +98,16 @@ class Publisher:
             upload = _Upload(encoding, source, epochs, permanent, min_end_epoch or 0)
             upload.uncertain = known is not None and known.stored is None
             return await self._store(upload)
+
+    def _check_size(self, size: int) -> None:
+        check_blob_size(size, self._shards)
+        if size > self._max_blob:
+            raise BlobOverLimit(
+                f"a blob of {size:,} bytes is larger than the {self._max_blob:,} that the "
+                "publishers take (walrus.max_blob_bytes)",
+                size=size,
+                limit=self._max_blob,
+            )
 
     async def find_status(self, blob_id: BlobId) -> BlobStatus | None:
         """Ask the storage nodes about a blob; None if it does not exist.
@@ -116,15 +141,20 @@ class Publisher:
                 await trio.sleep(self._publishers.policy.delay(round_))
         story = "; ".join(upload.story) or "no publisher is configured"
         message = f"cannot store blob {format_blob_id(upload.encoding.blob_id)}: {story}"
-        if upload.refusal is not None:
-            raise StoreRefused(message, hint=upload.refusal.hint) from upload.refusal
+        refusals = upload.refusals
+        if refusals and all(isinstance(refusal, BlobOverLimit) for refusal in refusals):
+            raise BlobOverLimit(
+                message, hint=refusals[-1].hint, size=upload.encoding.size
+            ) from refusals[-1]
+        if refusals:
+            raise StoreRefused(message, hint=refusals[-1].hint) from refusals[-1]
         raise StorageUnreachable(message)
 
     async def _attempt(self, upload: "_Upload", endpoint: Endpoint) -> StoredBlob | None:
         """Send the blob once; None if that did not store it, with the reason in ``upload``."""
         encoding = upload.encoding
         if endpoint.size_limit is not None and encoding.size >= endpoint.size_limit:
-            upload.refuse(endpoint, StoreRefused("too large for this publisher"))
+            upload.refuse(endpoint, BlobOverLimit("too large for this publisher"))
             return None
         self._ledger.note_start(
             encoding.blob_id,
@@ -166,7 +196,9 @@ class Publisher:
             return None
         if failure.outcome is Outcome.TOO_LARGE:
             endpoint.size_limit = upload.encoding.size
-        upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
+            upload.refuse(endpoint, BlobOverLimit(str(failure)))
+        else:
+            upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
         return None
 
     async def _look_again(self, upload: "_Upload") -> StoredBlob | None:
@@ -209,7 +241,6 @@ class Publisher:
 
 
 _HINTS = {
-    Outcome.TOO_LARGE: "use a publisher with a larger limit, or smaller chunks",
     Outcome.AUTH_REJECTED: "this publisher wants a token; use another",
 }
 
@@ -234,7 +265,7 @@ class _Upload:
         self.doubtful: Endpoint | None = None
         self.given_up: set[str] = set()
         self.story: list[str] = []
-        self.refusal: StoreRefused | None = None
+        self.refusals: list[StoreRefused] = []
 
     def query(self, owner: Address | None) -> dict[str, str]:
         query = {"epochs": str(self.epochs)}
@@ -262,4 +293,4 @@ class _Upload:
     def refuse(self, endpoint: Endpoint, refusal: StoreRefused) -> None:
         self.given_up.add(endpoint.url)
         self.story.append(f"{endpoint.url}: {refusal.message}")
-        self.refusal = refusal
+        self.refusals.append(refusal)

@@ -4,12 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from walrusd.errors import MalformedData, StoreRefused
+from walrusd.errors import BlobOverLimit, MalformedData, StoreRefused
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.ledger import StoredBlob
 from walrusd.units import BlobId, ObjectId, normalize_address
 
 MAX_RECEIPT = 64 << 10
+_TOO_LARGE = ("too large to be encoded", "to large to be encoded")
 _FUNDS = ("sufficient balance", "NoCompatiblePaymentCoin", "InsufficientGas", "InsufficientCoin")
 
 
@@ -105,4 +106,6 @@ def _refusal(text: str) -> StoreRefused:
         return StoreRefused(
             f"the publisher cannot pay: {said}", hint="fund the publisher's wallet, or use another"
         )
+    if any(mark in text for mark in _TOO_LARGE):
+        return BlobOverLimit(f"the blob is too large for the publisher: {said}")
     return StoreRefused(f"the publisher refused: {said}", hint="see the publisher's log")

@@ -11,10 +11,12 @@ from typing import Self
 
 import trio
 
-from walrusd.errors import BlobCorrupt, BlobTooLarge
+from walrusd.errors import BlobCorrupt, BlobOverLimit, BlobTooLarge
+from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.cache import BlobCache
 from walrusd.storage.files import FileSpan
+from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import EndpointPool, RetryPolicy, TransportFactory
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.manifest import (
@@ -23,8 +25,10 @@ from walrusd.storage.manifest import (
     MAX_MANIFEST,
     Chunk,
     Manifest,
+    choose_sizes,
     compute_leaves,
     compute_manifest_digest,
+    compute_manifest_size,
     compute_sha256,
     parse_manifest,
     verify_file,
@@ -74,6 +78,7 @@ class WalrusStore:
         cache_capacity: int = CACHE_CAPACITY,
         chunk_size: int = CHUNK_SIZE,
         leaf_size: int = LEAF_SIZE,
+        max_blob: int | None = None,
         policy: RetryPolicy | None = None,
         make_transport: TransportFactory | None = None,
     ) -> None:
@@ -83,15 +88,21 @@ class WalrusStore:
         cheap and interrupted uploads certain. ``owner`` receives the Blob objects. ``connection``
         holds the upload ledger and must belong to the event loop's thread.
 
+        ``max_blob`` is the most bytes that the publishers take in one blob: by default what
+        public ones take, or a chunk if that is larger. Chunks are made smaller where they would
+        exceed it, or what fits ``shards`` shards.
+
         Raises:
             ConfigError: if a URL is not one.
             ValueError: if ``chunk_size`` is not a multiple of ``leaf_size``.
         """
         if leaf_size < 1 or chunk_size < leaf_size or chunk_size % leaf_size:
             raise ValueError("the chunk size is a multiple of the leaf size")
+        if max_blob is None:
+            max_blob = max(DEFAULT_MAX_BLOB, chunk_size)
         self.shards = shards
-        self._chunk_size = chunk_size
-        self._leaf_size = leaf_size
+        self.max_blob = min(max_blob, compute_max_blob_size(shards))
+        self._chunk_size, self._leaf_size = choose_sizes(chunk_size, leaf_size, self.max_blob)
         self._pools = [
             EndpointPool(urls, policy, make_transport) for urls in (aggregators, publishers, nodes)
         ]
@@ -99,7 +110,9 @@ class WalrusStore:
         self._recent: dict[BlobId, float] = {}
         self._reader = Reader(aggregator_pool, node_pool, shards, self._is_recent)
         ledger = UploadLedger(connection)
-        self._publisher = Publisher(publisher_pool, node_pool, shards, ledger, owner)
+        self._publisher = Publisher(
+            publisher_pool, node_pool, shards, ledger, owner, max_blob=max_blob
+        )
         self._cache = BlobCache(cache_dir, cache_capacity)
         self._cache_turn = trio.CapacityLimiter(1)
 
@@ -165,9 +178,11 @@ class WalrusStore:
         Each chunk is read once, so a file that changes meanwhile still gives a true manifest.
 
         Raises:
+            BlobOverLimit: if the manifest would be too large; then nothing is stored.
             StoreRefused, StorageUnreachable, OurFault, OSError: as ``Publisher.put_blob``.
         """
         span = await FileSpan.of(path)
+        self._check_manifest_size(span.length)
         whole = hashlib.sha256()
         chunks, ends = [], []
         for offset in range(0, span.length, self._chunk_size):
@@ -192,6 +207,18 @@ class WalrusStore:
         )
         blob = await self.put(manifest.encode(), epochs=epochs, min_end_epoch=min_end_epoch)
         return StoredFile(manifest, blob, min([blob.end_epoch, *ends]))
+
+    def _check_manifest_size(self, size: int) -> None:
+        needed = compute_manifest_size(size, self._chunk_size, self._leaf_size)
+        limit = min(self.max_blob, MAX_MANIFEST)
+        if needed > limit:
+            raise BlobOverLimit(
+                f"the manifest of a file of {size:,} bytes needs {needed:,} bytes, in chunks of "
+                f"{self._chunk_size:,}; {limit:,} are possible",
+                hint="raise walrus.chunk_bytes, if the publishers take more, or split the file",
+                size=needed,
+                limit=limit,
+            )
 
     async def get_manifest(self, blob_id: BlobId, expected_digest: bytes) -> Manifest:
         """Return the manifest in ``blob_id``, whose digest must be the one anchored.

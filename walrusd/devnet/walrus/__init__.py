@@ -1,6 +1,6 @@
 """A Walrus network in one process: publisher, aggregator and storage node over HTTP."""
 
-from walrusd.devnet.walrus.app import create_walrus_app
+from walrusd.devnet.walrus.app import MAX_BODY, create_walrus_app
 from walrusd.devnet.walrus.faults import Faults
 
-__all__ = ["Faults", "create_walrus_app"]
+__all__ = ["MAX_BODY", "Faults", "create_walrus_app"]

@@ -18,8 +18,8 @@ from walrusd.devnet.walrus.store import BlobStore
 
 SHARDS = 100
 """A tenth of the real network's: a small blob costs 10 ms instead of 600."""
-MAX_BODY = 128 << 20
-"""Bytes; generous, so that the default chunk of 64 MiB passes. Real publishers say 10 MiB."""
+MAX_BODY = 10240 << 10
+"""Bytes; as `walrus publisher` has it by default, so that what works here works there."""
 MAX_QUILT = 100 << 20
 
 
