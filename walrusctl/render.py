@@ -73,6 +73,12 @@ _LISTS: dict[str, Columns] = {
         ("break_even_stake_mist", "stake to deter"),
         ("bribed_break_even_stake_mist", "stake if bribed"),
     ),
+    "parts": (
+        ("part", "to be stored"),
+        ("size_bytes", "bytes"),
+        ("limit_bytes", "at most"),
+        ("fits", "fits"),
+    ),
     "warnings": (("rule", "weak"), ("sentence", "why"), ("advice", "what to do")),
     "submissions": (
         ("submission", "submission"),
@@ -237,7 +243,16 @@ def show_instant(millis: int) -> str:
     return datetime.fromtimestamp(millis / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-_UNITS: dict[str, Callable[[int], str]] = {"_mist": show_sui, "_ms": show_instant}
+def show_bytes(size: int) -> str:
+    """Return a number of bytes with its thousands apart."""
+    return f"{size:,}"
+
+
+_UNITS: dict[str, Callable[[int], str]] = {
+    "_mist": show_sui,
+    "_ms": show_instant,
+    "_bytes": show_bytes,
+}
 
 
 def render_event(event: dict[str, Any], *, full: bool) -> str:

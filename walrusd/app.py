@@ -4,7 +4,6 @@ Nesting is the order of shutdown, outermost last: database and locks, chain and 
 services, control interface. Everything else in the package receives ready collaborators.
 """
 
-import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -56,7 +55,7 @@ from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
-from walrusd.storage.manifest import LEAF_SIZE
+from walrusd.storage.manifest import compute_leaf_size
 from walrusd.storage.walrus import WalrusStore
 from walrusd.units import Mist
 
@@ -119,7 +118,7 @@ async def open_tools(
                 nodes=settings.walrus.nodes,
                 owner=signer.address,
                 chunk_size=settings.walrus.chunk_bytes,
-                leaf_size=math.gcd(settings.walrus.chunk_bytes, LEAF_SIZE),
+                leaf_size=compute_leaf_size(settings.walrus.chunk_bytes),
                 max_blob=settings.walrus.max_blob_bytes,
             )
         )

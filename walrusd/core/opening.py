@@ -15,6 +15,7 @@ from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.dataset_rows import RowProof, verify_row
 from walrusd.crypto.g1 import decode_scalar
 from walrusd.crypto.pedersen import verify_opening as verify_pedersen_opening
+from walrusd.crypto.stream import compute_ciphertext_size
 from walrusd.errors import MalformedData, VerificationFailed
 
 VERSION = 1
@@ -231,17 +232,47 @@ def compute_opening_bound(
     commitment_rows: int,
     rows: int,
     row_bytes: int,
+    dataset_rows: int = 1 << 64,
 ) -> int:
     """Return how many bytes an honest opening takes at most, encrypted.
 
-    Each row comes with a salt and a path of at most 64 hashes; every item costs a few bytes of
-    CBOR, and the stream less than a thousandth.
+    It is exact but for numbers that may be written shorter. ``rows`` of ``dataset_rows`` are
+    opened, each with its number, a salt, and a path as long as the dataset's tree is high.
     """
+    height = max(0, dataset_rows - 1).bit_length()
+    state = 1 + _head(segments) + _measure(state_bytes)
+    row = 1 + _head(dataset_rows) + _HASH + _head(height) + height * _HASH + _measure(row_bytes)
     payload = (
-        boundaries * (state_bytes + 16)
-        + 2 * 40 * (segments + 1)
-        + 4 * weights
-        + 40 * commitment_rows
-        + rows * (row_bytes + 40 * (64 + 2))
+        _MAP
+        + _head(segments + 1)
+        + (segments + 1) * _HASH
+        + _head(segments)
+        + segments * _HASH
+        + _head(boundaries)
+        + boundaries * state
+        + _measure(4 * weights)
+        + _head(commitment_rows)
+        + commitment_rows * _HASH
+        + _COST
+        + _head(rows)
+        + rows * row
     )
-    return payload + payload // 500 + (1 << 16)
+    return compute_ciphertext_size(payload)
+
+
+_MAP = 1 + 8 + 1
+"""The map's head, its eight keys, and the version."""
+_HASH = 2 + 32
+_COST = 1 + _HASH + 9 + _HASH
+
+
+def _head(number: int) -> int:
+    """Return how many bytes CBOR takes for a number, or for the head of so many items."""
+    if number < 24:
+        return 1
+    return 1 + next(width for width in (1, 2, 4, 8) if number < 1 << 8 * width or width == 8)
+
+
+def _measure(size: int) -> int:
+    """Return how many bytes CBOR takes for a byte string of ``size`` bytes."""
+    return _head(size) + size

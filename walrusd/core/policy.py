@@ -5,9 +5,10 @@
 
 from dataclasses import dataclass, field
 
+from walrusd.core.sizes import Storage
 from walrusd.units import format_sui
 
-BINDING = frozenset({"own_task", "places", "parent", "balance"})
+BINDING = frozenset({"own_task", "places", "parent", "balance", "storage"})
 """Rules that hold even if the owner says "join": what they refuse would fail or lose money."""
 
 
@@ -30,7 +31,11 @@ class PolicyRules:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a task asks and pays."""
+    """What a task asks and pays.
+
+    ``storage`` is what contributing makes us store; a text says why that is unknown, and None
+    that it was not looked at, as other rules refuse.
+    """
 
     task: str
     publisher: str
@@ -41,6 +46,7 @@ class Offer:
     datasets: tuple[str, ...]
     places_left: int
     parent_ok: bool = True
+    storage: Storage | str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,18 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
             "The work fits this machine.",
             "The declared state or work is beyond this machine's limits.",
         ),
+        _judge_storage(offer.storage),
     )
     join = all(v.ok for v in verdicts)
     return Decision(join, usable[0] if usable else None, verdicts)
+
+
+def _judge_storage(storage: Storage | str | None) -> RuleVerdict:
+    """What cannot be stored is found out after the stake is bound, and costs it."""
+    if storage is None:
+        return RuleVerdict("storage", True, "What must be stored is looked at before staking.")
+    if isinstance(storage, str):
+        return RuleVerdict("storage", False, f"What must be stored is not known: {storage}")
+    if storage.too_large:
+        return RuleVerdict("storage", False, storage.refusal)
+    return RuleVerdict("storage", True, "Everything that must be stored can be.")

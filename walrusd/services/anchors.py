@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from walrusd.chain.layouts.objects import Task
-from walrusd.core.opening import compute_opening_bound
-from walrusd.crypto.rows import compute_row_count
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.services.facts import Case
+from walrusd.services.limits import compute_opening_limit
 from walrusd.training.plan import Plan
 from walrusd.training.state import Tensors
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
@@ -30,16 +29,7 @@ def check_plan_of_task(task: Task, plan: Plan) -> None:
 
 def compute_case_opening_bound(case: Case, plan: Plan) -> int:
     """Return how many bytes a submission's opening has at most."""
-    dealt = len(case.dealt_segments())
-    return compute_opening_bound(
-        state_bytes=plan.state_bytes,
-        boundaries=dealt + 1,
-        segments=plan.segments,
-        weights=plan.weight_count,
-        commitment_rows=compute_row_count(plan.weight_count),
-        rows=min(case.submission.dataset_rows, dealt * plan.segment_steps * plan.batch),
-        row_bytes=plan.dataset.row_bytes,
-    )
+    return compute_opening_limit(case.task.terms, plan, case.submission.dataset_rows)
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:

@@ -8,7 +8,8 @@ import trio
 import walrusd
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
-from walrusd.errors import BadRequest, NotAllowed, PeerFault, WorldFault
+from walrusd.core.sizes import Storage
+from walrusd.errors import BadRequest, NotAllowed, ObjectNotFound, PeerFault, WorldFault
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.costs import read_costs
 from walrusd.services.datasets import Datasets
@@ -17,6 +18,7 @@ from walrusd.services.explainer import Explainer
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.keykeeper import Keykeeper
+from walrusd.services.limits import show_parts
 from walrusd.services.publisher import Publisher
 from walrusd.services.registrar import register_seat
 from walrusd.services.settler import credit_of
@@ -137,7 +139,17 @@ class DaemonApi:
         market = await self._tools.contract.market()
         rules = make_rules(found.terms, market.params.accuser_share_bps)
         economics = await trio.to_thread.run_sync(show_economics, rules)
-        return show_decision(found, await self.staker.estimate(found), economics)
+        storage = await self._measure(found)
+        decision = await self.staker.estimate(found, storage=storage)
+        parts = [] if isinstance(storage, str) else show_parts(storage)
+        return {**show_decision(found, decision, economics), "parts": parts}
+
+    async def _measure(self, task: ob.Task) -> Storage | str:
+        """Return what contributing to a task makes us store, or why that is unknown."""
+        try:
+            return await self.staker.measure(task)
+        except (PeerFault, WorldFault, ObjectNotFound) as error:
+            return error.message
 
     async def task_join(self, task: str) -> Result:
         """Stake on a task even if the policy declines; limits of balance still hold."""

@@ -13,6 +13,7 @@ from walrusd.core.protocol import (
     compute_seed,
 )
 from walrusd.crypto.vfile_header import FileSubject
+from walrusd.errors import MalformedData
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
 
@@ -123,6 +124,17 @@ def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None
     segment = places[lot.place]
     is_judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
     return segment if lot.is_selected and not is_judged else None
+
+
+def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:
+    """Return a version of a dataset.
+
+    Raises:
+        MalformedData: if there is none; a task may name any number.
+    """
+    if not 1 <= number <= len(dataset.versions):
+        raise MalformedData(f"dataset {dataset.id} has no version {number}")
+    return dataset.versions[number - 1]
 
 
 async def read_tasks(tools: Tools) -> list[ob.Task]:

@@ -43,6 +43,7 @@ from walrusd.services.facts import Case
 from walrusd.services.files import decrypt_file, rows_path, write_privately
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
 from walrusd.services.heavy_paillier import check_key
+from walrusd.services.limits import compute_file_limit
 from walrusd.services.schemes import check_file_scheme, compute_key_context, read_task_scheme
 from walrusd.services.tools import Reading
 from walrusd.training.plan import Plan, parse_plan
@@ -219,10 +220,8 @@ class Fetcher:
         commitment = submission.commitment
         assert commitment is not None
         manifest, plan = await self.plan_of(task)
-        # A leaf a segment, a number a step, and what the scheme takes.
-        bound = 32 * (plan.segments + 1) + 16 * plan.steps
         scheme = read_task_scheme(task, manifest, plan)
-        bound += scheme.section_bytes
+        bound = compute_file_limit(task.terms, plan, manifest)
         path = self._dir("work") / submission.id / "committed.wvf"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         async with self._turn_on(path):

@@ -23,15 +23,21 @@ from walrusd.services.aggregates import AggregateChecker, read_accepted
 from walrusd.services.aggregator import Aggregator
 from walrusd.services.derive import derive_paillier_seed
 from walrusd.services.economy import check_terms, make_rules, show_warnings
-from walrusd.services.facts import read_tasks
+from walrusd.services.facts import read_tasks, read_version
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.files import write_privately
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import make_key
+from walrusd.services.limits import (
+    check_storage,
+    make_work_shape,
+    measure_published,
+    show_parts,
+)
 from walrusd.services.pretrained import adopt_folder
 from walrusd.services.schemes import compute_key_context, compute_slot_bits
 from walrusd.services.service import Service
-from walrusd.services.staker import check_dataset_for_plan, read_version
+from walrusd.services.staker import check_dataset_for_plan
 from walrusd.services.task_request import (
     check_names,
     digest_request,
@@ -74,6 +80,7 @@ class Publisher(Service):
             BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
             NotAllowed: if the terms are weak and the policy refuses such.
             InsufficientBalance: if the reward and fees are not at hand.
+            BlobOverLimit: if a part of the task would be too large to be stored.
         """
         tools = self.tools
         check_names(params)
@@ -87,6 +94,7 @@ class Publisher(Service):
         executed = await tools.contract.find_done(once)
         market = await tools.contract.market()
         weak = review_terms(make_rules(terms, market.params.accuser_share_bps))
+        parts: list[dict[str, object]] = []
         if executed is None:
             check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
             funds = compute_required_funds(
@@ -100,7 +108,11 @@ class Publisher(Service):
                 publisher_bond=terms.publisher_bond,
             )
             await self._check_balance(funds)
-            await self._check_datasets(plan, datasets)
+            rows = await self._check_datasets(plan, datasets)
+            shape = make_work_shape(terms, plan, rows, read_key_bits(params))
+            storage = measure_published(title, plan, shape, tools.settings.walrus)
+            check_storage(storage)
+            parts = show_parts(storage)
             offer = await self._offer_key(terms, plan, params, once)
             manifest, blob, state_root_0 = await self._store(plan, params, given, title, offer)
             executed = await tools.contract.open_task(
@@ -131,6 +143,7 @@ class Publisher(Service):
             "digest": executed.digest,
             "funds": funds,
             "warnings": show_warnings(weak),
+            "parts": parts,
         }
 
     async def _check_balance(self, funds: Mist) -> None:
@@ -141,17 +154,23 @@ class Publisher(Service):
                 f"{self.tools.address} has {format_sui(balance)}"
             )
 
-    async def _check_datasets(self, plan: Plan, datasets: list[ob.DatasetRef]) -> None:
-        """Look whether anybody could train: the contract takes any id, and nobody would join."""
+    async def _check_datasets(self, plan: Plan, datasets: list[ob.DatasetRef]) -> int:
+        """Look whether anybody could train: the contract takes any id, and nobody would join.
+
+        Return the number of rows of the largest.
+        """
+        rows = 0
         for ref in datasets:
             try:
                 version = read_version(await self.tools.contract.dataset(ref.dataset), ref.number)
                 check_dataset_for_plan(plan, version)
+                rows = max(rows, version.rows)
             except (ObjectNotFound, MalformedData, PlanRefused) as error:
                 raise BadRequest(
                     f"dataset {ref.dataset} does not do for this plan: {error.message}",
                     hint="see `walrusctl dataset show`",
                 ) from error
+        return rows
 
     async def _offer_key(
         self, terms: ob.Terms, plan: Plan, params: dict[str, Any], once: str

@@ -13,7 +13,7 @@ from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme, WeightsRule
 from walrusd.core.manifest import TaskManifest
 from walrusd.core.opening import Opening
-from walrusd.crypto.g1 import POINT_BYTES, ROW_LENGTH
+from walrusd.crypto.g1 import ROW_LENGTH
 from walrusd.crypto.paillier.keys import read_public_key
 from walrusd.crypto.paillier.packing import choose_slot_bits
 from walrusd.crypto.paillier.vectors import MAX_WEIGHT, derive_encryption_seed
@@ -53,14 +53,6 @@ class TaskScheme:
     entries: int
     encryption: Encryption | None = None
     modulus_proof: bytes = b""
-
-    @property
-    def section_bytes(self) -> int:
-        """The length of the scheme's section in a verification file."""
-        if self.encryption is None:
-            return POINT_BYTES * compute_row_count(self.entries)
-        key = self.encryption.key
-        return key.ciphertext_bytes * self.encryption.packing.count(self.entries)
 
 
 def compute_slot_bits(terms: ob.Terms, plan: Plan) -> int:

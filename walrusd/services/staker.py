@@ -13,6 +13,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision, Offer, PolicyRules, Standing, decide
+from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import (
     ChainUnreachable,
@@ -22,10 +23,11 @@ from walrusd.errors import (
     WalrusdError,
 )
 from walrusd.services.aggregates import AggregateChecker
-from walrusd.services.facts import read_tasks
+from walrusd.services.facts import read_tasks, read_version
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import find_request, open_granted_key
 from walrusd.services.service import Service
+from walrusd.services.storage_meter import StorageMeter
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
 from walrusd.training.data import check_rows
@@ -49,6 +51,7 @@ class Staker(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
+        self._meter = StorageMeter(tools, fetcher)
         self._held: tuple[float, Mist] | None = None
 
     async def reconcile(self) -> None:
@@ -68,20 +71,51 @@ class Staker(Service):
     def _joined(self, task: ob.Task) -> bool:
         return any(entry.contributor == self.tools.address for entry in task.entries)
 
-    async def estimate(self, task: ob.Task, held: Mist | None = None) -> Decision:
+    async def estimate(
+        self,
+        task: ob.Task,
+        held: Mist | None = None,
+        *,
+        overridden: bool = False,
+        storage: Storage | str | None = None,
+    ) -> Decision:
         """Apply the policy to a task, without acting; ``held`` is our balance if it is known.
 
-        The parent's aggregate is looked at last, and only if nothing else speaks against the task:
-        it may be large, and naming a parent costs a stranger nothing.
+        What takes reading is looked at last, and only if nothing else speaks against the task, or
+        nothing that binds where the owner has ``overridden`` the policy: the sizes of the parts,
+        unless ``storage`` tells them or why they are unknown; then the parent's aggregate, as it
+        may be large, and naming a parent costs a stranger nothing.
+
+        Raises:
+            WalrusdError: as ``measure``.
         """
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
-        decision = await self._decide(task, held, parent_ok=True)
-        if decision.join and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = await self._decide(task, held, parent_ok=False)
+
+        def is_open(decision: Decision) -> bool:
+            return decision.join or (overridden and not decision.binding_refusals)
+
+        decision = await self._decide(task, held, storage=storage)
+        if storage is None and is_open(decision):
+            storage = await self.measure(task)
+            decision = await self._decide(task, held, storage=storage)
+        if is_open(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
+            decision = await self._decide(task, held, storage=storage, parent_ok=False)
         return decision
 
-    async def _decide(self, task: ob.Task, held: Mist, *, parent_ok: bool) -> Decision:
+    async def measure(self, task: ob.Task) -> Storage:
+        """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
+        allowed = self._rules().allow_datasets
+        return await self._meter.measure(task, choose_dataset(task, allowed))
+
+    async def _decide(
+        self,
+        task: ob.Task,
+        held: Mist,
+        *,
+        storage: Storage | str | None = None,
+        parent_ok: bool = True,
+    ) -> Decision:
         tools = self.tools
         terms = task.terms
         offer = Offer(
@@ -94,6 +128,7 @@ class Staker(Service):
             datasets=tuple(d.dataset for d in task.datasets),
             places_left=terms.max_submissions - len(task.entries),
             parent_ok=parent_ok,
+            storage=storage,
         )
         standing = Standing(
             address=tools.address,
@@ -158,7 +193,9 @@ class Staker(Service):
 
     async def _consider(self, task: ob.Task) -> None:
         override = self.tools.records.get("stake_override", task.id)
-        decision = await self.estimate(task, await self._read_balance())
+        decision = await self.estimate(
+            task, await self._read_balance(), overridden=override == "join"
+        )
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
@@ -241,15 +278,10 @@ class Staker(Service):
         tools.protection.done(action)
 
 
-def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:
-    """Return a version of a dataset.
-
-    Raises:
-        MalformedData: if there is none; a task may name any number.
-    """
-    if not 1 <= number <= len(dataset.versions):
-        raise MalformedData(f"dataset {dataset.id} has no version {number}")
-    return dataset.versions[number - 1]
+def choose_dataset(task: ob.Task, allowed: frozenset[str]) -> ob.DatasetRef:
+    """Return the dataset to work on: the first that the policy allows, or else the first."""
+    usable = [ref for ref in task.datasets if not allowed or ref.dataset in allowed]
+    return (usable or task.datasets)[0]
 
 
 def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:

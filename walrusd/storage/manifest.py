@@ -12,6 +12,7 @@ bytes and every leaf but a chunk's last ``leaf_size``. The manifest's digest,
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,11 @@ def _compute_entry_size(size: int, leaf_size: int) -> int:
     empty = Manifest(0, bytes(32), 0, 1, 1, ())
     entry = len(Manifest(0, bytes(32), 0, 1, 1, (chunk,)).encode()) - len(empty.encode())
     return entry + leaves * len('"",') + leaves * 64
+
+
+def compute_leaf_size(chunk_size: int) -> int:
+    """Return the largest leaf up to ``LEAF_SIZE`` that chunks of whole MiB are a multiple of."""
+    return math.gcd(chunk_size, LEAF_SIZE)
 
 
 def choose_sizes(chunk_size: int, leaf_size: int, limit: int) -> tuple[int, int]:

@@ -1,0 +1,234 @@
+"""How many bytes the parts of a task take, before any of them is made.
+
+The verification file, the opening and the published sum are one blob each. Who opens a task or
+stakes on it must know first that all of them can be stored: what is found out later costs the
+stake. The numbers are upper bounds, met to a few bytes.
+"""
+
+from dataclasses import dataclass
+
+from walrusd.core.aggregate import Aggregate
+from walrusd.core.opening import compute_opening_bound
+from walrusd.crypto.cbor import encode_canonical
+from walrusd.crypto.g1 import POINT_BYTES, ROW_LENGTH, SCALAR_BYTES
+from walrusd.crypto.paillier.modulus_proof import ROUNDS
+from walrusd.crypto.paillier.packing import Packing
+from walrusd.crypto.pedersen import PROOF_BYTES
+from walrusd.crypto.rows import compute_row_count
+from walrusd.crypto.stream import compute_ciphertext_size
+from walrusd.crypto.vfile import MAX_SMALL_SECTION, PREAMBLE
+from walrusd.crypto.vfile_blocks import (
+    PaillierBlock,
+    PedersenBlock,
+    SchemeBlock,
+    scheme_of,
+    sections_of,
+)
+from walrusd.crypto.vfile_fields import HASH_BYTES
+from walrusd.crypto.vfile_header import FileHeader, FileSubject, Quantisation, header_to_map
+
+LOSS_DEFINITION_BYTES = 1024
+"""Granted to what names the loss; what is in use takes a tenth of it."""
+
+_COST_HEAD_BYTES = 4
+_COST_STEP_BYTES = 8
+_SUM_ENTRY_BYTES = 8
+_SUM_PART_BYTES = 1 + (2 + HASH_BYTES) + 9
+_WIDEST = (1 << 64) - 1
+_BLANK = bytes(HASH_BYTES)
+
+_ADVICE = {
+    "opening": "deal fewer segments (a smaller committee or segments_per_seat), train less of the "
+    "model (adapters), or read fewer rows in a segment",
+    "verification file": "train less of the model (adapters), take fewer steps, or use the scheme "
+    "pedersen",
+    "cost function": "take fewer steps",
+    "sum": "train less of the model (adapters)",
+    "manifest": "write a shorter plan",
+    "list of the weights' chunks": "raise walrus.chunk_bytes, if the publishers take more",
+}
+
+
+@dataclass(frozen=True)
+class SchemeShape:
+    """An update of ``weights`` entries under a scheme: Paillier's if there is a modulus."""
+
+    weights: int
+    modulus_bits: int = 0
+    slot_bits: int = 0
+
+    @property
+    def modulus_bytes(self) -> int:
+        """The length of the modulus; 0 in the Pedersen scheme."""
+        return -(-self.modulus_bits // 8)
+
+    @property
+    def count(self) -> int:
+        """The number of row commitments, or of ciphertexts."""
+        if not self.modulus_bits:
+            return compute_row_count(self.weights)
+        return Packing(1 << (self.modulus_bits - 1), self.slot_bits).count(self.weights)
+
+    @property
+    def openings(self) -> int:
+        """The number of 32-byte values that open the update."""
+        return 1 if self.modulus_bits else self.count
+
+    @property
+    def section_bytes(self) -> int:
+        """The length of the scheme's section in a verification file."""
+        return self.count * (2 * self.modulus_bytes if self.modulus_bits else POINT_BYTES)
+
+    def to_block(self) -> SchemeBlock:
+        """Return a header block of this shape, its values blank."""
+        point, proof, width = bytes(POINT_BYTES), bytes(PROOF_BYTES), self.modulus_bytes
+        if not width:
+            return PedersenBlock(ROW_LENGTH, self.count, _BLANK, point, proof)
+        return PaillierBlock(
+            modulus=bytes(width),
+            modulus_proof=bytes(ROUNDS * width),
+            slot_bits=self.slot_bits,
+            count=self.count,
+            root=_BLANK,
+            knowledge_proof=bytes(4 * width),
+            cost_commitment=point,
+            cost_proof=proof,
+        )
+
+
+@dataclass(frozen=True)
+class WorkShape:
+    """What of a plan, its terms and a dataset decides the sizes.
+
+    ``steps`` are those of the whole run, ``segment_rows`` the rows that one segment reads, each
+    counted as often as it is read.
+    """
+
+    scheme: SchemeShape
+    state_bytes: int
+    segments: int
+    steps: int
+    segment_rows: int
+    row_bytes: int
+    dataset_rows: int
+    committee: int
+    segments_per_seat: int
+    max_submissions: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One blob of a task. ``most`` is what readers take of it, whatever the network does."""
+
+    name: str
+    size: int
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The parts of a task beside what one blob may have here, in bytes.
+
+    ``by_network`` tells whether the network sets the limit, or else a publisher.
+    """
+
+    parts: tuple[Part, ...]
+    limit: int
+    by_network: bool
+
+    @property
+    def too_large(self) -> tuple[Part, ...]:
+        """The parts that cannot be stored, or would not be read."""
+        return tuple(part for part in self.parts if part.size > self.limit_of(part))
+
+    def limit_of(self, part: Part) -> int:
+        """Return how many bytes a part may have."""
+        return self.limit if part.most is None else min(self.limit, part.most)
+
+    @property
+    def refusal(self) -> str:
+        """What is too large, with the numbers; empty if nothing is."""
+        return " ".join(self._describe(part) for part in self.too_large)
+
+    @property
+    def advice(self) -> str:
+        """What would mend it; empty if nothing is too large."""
+        found = [f"{part.name}: {_ADVICE[part.name]}" for part in self.too_large]
+        if found and not self.by_network:
+            found.append("or use a publisher that takes more and raise walrus.max_blob_bytes")
+        return "; ".join(found)
+
+    def _describe(self, part: Part) -> str:
+        limit = self.limit_of(part)
+        if limit < self.limit:
+            who = f"readers take at most {limit:,}"
+        elif self.by_network:
+            who = f"this network takes at most {limit:,} in one blob"
+        else:
+            who = f"the publishers take at most {limit:,} in one upload (walrus.max_blob_bytes)"
+        return f"The {part.name} needs {part.size:,} bytes; {who}."
+
+
+def compute_cost_size(steps: int) -> int:
+    """Return how many bytes the encrypted cost function of ``steps`` steps has at most."""
+    plaintext = _COST_HEAD_BYTES + LOSS_DEFINITION_BYTES + _COST_STEP_BYTES * steps
+    return compute_ciphertext_size(plaintext)
+
+
+def compute_file_size(shape: WorkShape) -> int:
+    """Return how many bytes the verification file has at most."""
+    block = shape.scheme.to_block()
+    sizes = (
+        compute_cost_size(shape.steps),
+        HASH_BYTES * (shape.segments + 1),
+        shape.scheme.section_bytes,
+    )
+    sections = dict(zip(sections_of(scheme_of(block)), sizes, strict=True))
+    names = ("chain_id", "package", "task", "submission", "contributor", "seed", "plan_digest")
+    subject = FileSubject(
+        **dict.fromkeys(names, _BLANK),
+        dataset=_BLANK,
+        dataset_version=_WIDEST,
+        dataset_root=_BLANK,
+    )
+    quantisation = Quantisation(scale_bits=62, value_bits=32, entries=shape.scheme.weights)
+    header = FileHeader(subject, quantisation, _BLANK, _BLANK, _BLANK, _BLANK, block)
+    table = {section: (size, _BLANK) for section, size in sections.items()}
+    encoded = encode_canonical(header_to_map(header, table))
+    return PREAMBLE.size + len(encoded) + HASH_BYTES + sum(sizes)
+
+
+def compute_opening_size(shape: WorkShape) -> int:
+    """Return how many bytes the encrypted opening has at most."""
+    dealt = min(shape.committee * shape.segments_per_seat, shape.segments)
+    return compute_opening_bound(
+        state_bytes=shape.state_bytes,
+        boundaries=dealt + 1,
+        segments=shape.segments,
+        weights=shape.scheme.weights,
+        commitment_rows=shape.scheme.openings,
+        # A replay that reads no row is given the first one.
+        rows=max(1, min(shape.dataset_rows, dealt * shape.segment_rows)),
+        row_bytes=shape.row_bytes,
+        dataset_rows=shape.dataset_rows,
+    )
+
+
+def compute_sum_size(shape: WorkShape) -> int:
+    """Return how many bytes the published sum has at most."""
+    width = shape.scheme.modulus_bytes
+    blank = Aggregate(b"", (bytes(width),) if width else (), ())
+    openings = 0 if width else shape.scheme.openings * (2 + SCALAR_BYTES)
+    # Beside the items, the heads of the byte string and of both lists grow by 8 bytes at most.
+    heads = len(blank.to_bytes()) + 3 * 8
+    vector = _SUM_ENTRY_BYTES * shape.scheme.weights
+    return heads + vector + openings + _SUM_PART_BYTES * shape.max_submissions
+
+
+def list_contributed(shape: WorkShape) -> tuple[Part, ...]:
+    """Return the parts that a contributor stores."""
+    return (
+        Part("opening", compute_opening_size(shape)),
+        Part("verification file", compute_file_size(shape)),
+        Part("cost function", compute_cost_size(shape.steps), MAX_SMALL_SECTION),
+    )
