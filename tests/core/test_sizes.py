@@ -150,12 +150,21 @@ def test_what_is_too_large_is_said_with_the_numbers_and_a_remedy() -> None:
     (part,) = storage.too_large
     assert part.name == "opening"
     assert 5 * 70_800_000 < part.size < 381_000_000
-    assert (
-        f"The opening needs {part.size:,} bytes; this network takes at most 149,286,452 in one blob."
-        == storage.refusal
-    )
+    numbers = f"needs {part.size:,} bytes; this network takes at most 149,286,452 in one blob."
+    assert storage.refusal == f"The opening {numbers}"
     assert "smaller committee" in storage.advice
     assert "max_blob_bytes" not in storage.advice
+
+
+def test_adapters_of_gpt2_make_an_opening_of_nineteen_megabytes() -> None:
+    """294,912 weights under AdamW, four segments, all of them dealt: 10 MiB do not take it."""
+    weights = 294_912
+    shape = make_shape(
+        weights, 12 * weights + 24, segments=4, committee=1, segments_per_seat=4, row_bytes=514
+    )
+    assert 18_800_000 < compute_opening_size(shape) < 20_500_000
+    storage = Storage(list_contributed(shape), 10 << 20, by_network=False)
+    assert [part.name for part in storage.too_large] == ["opening"]
 
 
 def test_a_publishers_limit_is_told_from_the_networks() -> None:
