@@ -89,6 +89,17 @@ async def test_a_refusal_by_size_at_run_time_is_typed(endpoints, open_store):
     assert caught.value.code == "storage.refused"
 
 
+async def test_a_larger_publisher_that_is_down_may_come_back(endpoints, open_store):
+    endpoints.add("small", max_body=1000)
+    endpoints.add("large")
+    endpoints.faults["large"].store_statuses.extend([503] * 3)
+    async with open_store(publishers=["small", "large"]) as store:
+        with pytest.raises(StoreRefused) as caught:
+            await store.put(bytes(2000))
+        assert caught.value.code == "storage.refused"
+        await store.put(bytes(2000))
+
+
 def test_an_encoder_that_refuses_by_size_is_typed():
     body = b'{"error":{"blobId":null,"errorMsg":"the data is too large to be encoded/decoded"}}'
     with pytest.raises(BlobOverLimit, match="too large"):

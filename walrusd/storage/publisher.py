@@ -142,7 +142,8 @@ class Publisher:
         story = "; ".join(upload.story) or "no publisher is configured"
         message = f"cannot store blob {format_blob_id(upload.encoding.blob_id)}: {story}"
         refusals = upload.refusals
-        if refusals and all(isinstance(refusal, BlobOverLimit) for refusal in refusals):
+        all_refuse = all(e.url in upload.given_up for e in self._publishers.ranked())
+        if refusals and all_refuse and all(isinstance(r, BlobOverLimit) for r in refusals):
             raise BlobOverLimit(
                 message, hint=refusals[-1].hint, size=upload.encoding.size
             ) from refusals[-1]
