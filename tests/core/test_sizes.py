@@ -145,8 +145,9 @@ def test_an_absurd_declaration_takes_no_time() -> None:
 ADAMW = make_shape(5_900_000, 3 * 4 * 5_900_000 + 24, committee=1, segments_per_seat=4)
 
 
-def test_what_is_too_large_is_said_with_the_numbers_and_a_remedy() -> None:
-    storage = Storage(list_contributed(ADAMW), 149_286_452, by_network=True)
+@pytest.mark.parametrize("publishers", [10 << 20, 1 << 30])
+def test_what_is_too_large_is_said_with_the_numbers_and_a_remedy(publishers: int) -> None:
+    storage = Storage(list_contributed(ADAMW), 149_286_452, publishers)
     (part,) = storage.too_large
     assert part.name == "opening"
     assert 5 * 70_800_000 < part.size < 381_000_000
@@ -163,24 +164,24 @@ def test_adapters_of_gpt2_make_an_opening_of_nineteen_megabytes() -> None:
         weights, 12 * weights + 24, segments=4, committee=1, segments_per_seat=4, row_bytes=514
     )
     assert 18_800_000 < compute_opening_size(shape) < 20_500_000
-    storage = Storage(list_contributed(shape), 10 << 20, by_network=False)
+    storage = Storage(list_contributed(shape), 149_286_452, 10 << 20)
     assert [part.name for part in storage.too_large] == ["opening"]
 
 
 def test_a_publishers_limit_is_told_from_the_networks() -> None:
-    storage = Storage((Part("sum", 10), Part("opening", 2000)), 1000, by_network=False)
+    storage = Storage((Part("sum", 10), Part("opening", 2000)), 2000, 1000)
     assert "The opening needs 2,000 bytes; the publishers take at most 1,000" in storage.refusal
     assert storage.advice.endswith("raise walrus.max_blob_bytes")
 
 
 def test_what_fits_is_not_complained_of() -> None:
-    storage = Storage(list_contributed(make_shape()), 10 << 20, by_network=False)
+    storage = Storage(list_contributed(make_shape()), 149_286_452, 10 << 20)
     assert (storage.too_large, storage.refusal, storage.advice) == ((), "", "")
 
 
 def test_a_cost_function_that_no_reader_takes_does_not_fit_any_network() -> None:
     shape = make_shape(steps=1 << 26)
-    storage = Storage(list_contributed(shape), 14_000_000_000, by_network=True)
+    storage = Storage(list_contributed(shape), 14_000_000_000, 1 << 40)
     assert [part.name for part in storage.too_large] == ["cost function"]
     assert f"readers take at most {MAX_SMALL_SECTION:,}" in storage.refusal
 
@@ -201,4 +202,4 @@ def test_sections_have_one_item_for_as_many_weights_as_fit(scheme, count, sectio
 def test_names_of_every_part_have_advice() -> None:
     names = ("opening", "verification file", "cost function", "sum", "manifest")
     parts = tuple(Part(name, 2) for name in (*names, "list of the weights' chunks"))
-    assert Storage(parts, 1, by_network=True).advice.count(";") >= len(parts) - 1
+    assert Storage(parts, 1, 1).advice.count(";") >= len(parts) - 1

@@ -37,7 +37,7 @@ def fits(weights: int, numbers: int, dealt: tuple[int, int], limit: int) -> bool
         max_submissions=8,
     )
     parts = (*list_contributed(shape), Part("sum", compute_sum_size(shape)))
-    return not Storage(parts, limit, by_network=True).too_large
+    return not Storage(parts, limit, limit).too_large
 
 
 def find_most(numbers: int, dealt: tuple[int, int], limit: int) -> int:

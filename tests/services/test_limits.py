@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import save_file
 
 from tests.services.bench import DATASET, REQUEST, TASK, Network, decisions
 from tests.services.spec import Play
@@ -12,7 +13,7 @@ from tests.services.world import make_plan
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.sizes import LOSS_DEFINITION_BYTES
 from walrusd.crypto.vfile import read_verification_file
-from walrusd.errors import BlobOverLimit
+from walrusd.errors import BadRequest, BlobOverLimit
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.api import DaemonApi
 from walrusd.services.fetcher import Fetcher
@@ -21,6 +22,7 @@ from walrusd.services.publisher import Publisher
 from walrusd.services.staker import Staker
 from walrusd.services.supervisor import Supervisor
 from walrusd.training.plan import read_plan
+from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
 from walrusd.units import normalize_address
 
 ADAMW = {
@@ -116,10 +118,11 @@ async def test_a_contributor_whose_publisher_takes_more_joins(
         assert "this network takes" in (await make_staker(small).estimate(wide.task)).reason
 
 
-def publish(tools, plan, **terms):
+def publish(tools, plan, weights_path=None, **terms):
     fetcher = Fetcher(tools)
     publisher = Publisher(tools, fetcher, AggregateChecker(tools, fetcher))
-    return publisher.publish({"plan": plan, "datasets": [{"dataset": DATASET}], "terms": terms})
+    params = {"plan": plan, "datasets": [{"dataset": DATASET}], "terms": terms}
+    return publisher.publish(params | ({"weights_path": weights_path} if weights_path else {}))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +154,18 @@ async def test_such_a_task_is_not_opened(tmp_path: Path, plan, terms, parts) -> 
         assert not tools.contract.sent
         assert set(net.blobs) == before
         assert not tools.work_dir.exists() or not list(tools.work_dir.rglob("*.safetensors"))
+
+
+async def test_weights_with_a_header_that_nobody_reads_are_not_stored(tmp_path: Path) -> None:
+    net = Network()
+    path = tmp_path / "weights.safetensors"
+    tensors = weights_from_bytes(net.plan, weights_to_bytes(net.plan, init_weights(net.plan)))
+    save_file(tensors, path, metadata={"story": "s" * (1 << 17)})
+    with net.daemon(tmp_path, "p") as tools:
+        before = set(net.blobs)
+        with pytest.raises(BadRequest, match="readers take at most"):
+            await publish(tools, net.plan.to_json(), weights_path=str(path))
+        assert set(net.blobs) == before
 
 
 async def test_a_manifest_that_nobody_reads_is_not_stored(tmp_path: Path) -> None:

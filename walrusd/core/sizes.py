@@ -127,14 +127,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Storage:
-    """The parts of a task beside what one blob may have here, in bytes.
-
-    ``by_network`` tells whether the network sets the limit, or else a publisher.
-    """
+    """The parts of a task beside what the network and the publishers take in one blob, in bytes."""
 
     parts: tuple[Part, ...]
-    limit: int
-    by_network: bool
+    network: int
+    publishers: int
 
     @property
     def too_large(self) -> tuple[Part, ...]:
@@ -143,7 +140,8 @@ class Storage:
 
     def limit_of(self, part: Part) -> int:
         """Return how many bytes a part may have."""
-        return self.limit if part.most is None else min(self.limit, part.most)
+        limit = min(self.network, self.publishers)
+        return limit if part.most is None else min(limit, part.most)
 
     @property
     def refusal(self) -> str:
@@ -154,18 +152,21 @@ class Storage:
     def advice(self) -> str:
         """What would mend it; empty if nothing is too large."""
         found = [f"{part.name}: {_ADVICE[part.name]}" for part in self.too_large]
-        if found and not self.by_network:
+        most = max((part.size for part in self.too_large), default=0)
+        if self.publishers < most <= self.network:
             found.append("or use a publisher that takes more and raise walrus.max_blob_bytes")
         return "; ".join(found)
 
     def _describe(self, part: Part) -> str:
-        limit = self.limit_of(part)
-        if limit < self.limit:
-            who = f"readers take at most {limit:,}"
-        elif self.by_network:
-            who = f"this network takes at most {limit:,} in one blob"
+        if part.size > self.network:
+            who = f"this network takes at most {self.network:,} in one blob"
+        elif part.size > self.publishers:
+            who = (
+                f"the publishers take at most {self.publishers:,} in one upload "
+                "(walrus.max_blob_bytes)"
+            )
         else:
-            who = f"the publishers take at most {limit:,} in one upload (walrus.max_blob_bytes)"
+            who = f"readers take at most {part.most:,}"
         return f"The {part.name} needs {part.size:,} bytes; {who}."
 
 

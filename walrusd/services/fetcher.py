@@ -43,7 +43,7 @@ from walrusd.services.facts import Case
 from walrusd.services.files import decrypt_file, rows_path, write_privately
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
 from walrusd.services.heavy_paillier import check_key
-from walrusd.services.limits import compute_file_limit
+from walrusd.services.limits import compute_file_limit, compute_weights_limit
 from walrusd.services.schemes import check_file_scheme, compute_key_context, read_task_scheme
 from walrusd.services.tools import Reading
 from walrusd.training.plan import Plan, parse_plan
@@ -149,7 +149,7 @@ class Fetcher:
                 BlobId(manifest.weights_blob),
                 manifest.weights_digest,
                 path,
-                max_bytes=4 * plan.model.size + HEADER_ALLOWANCE,
+                max_bytes=compute_weights_limit(plan),
             )
             return path, await trio.to_thread.run_sync(load_weights, plan, task, path)
 

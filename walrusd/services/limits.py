@@ -15,7 +15,7 @@ from walrusd.core.sizes import (
 )
 from walrusd.crypto.paillier.keys import MIN_BITS
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
-from walrusd.errors import BlobOverLimit
+from walrusd.errors import BadRequest, BlobOverLimit
 from walrusd.services.schemes import compute_slot_bits
 from walrusd.settings.model import WalrusSettings
 from walrusd.storage.geometry import compute_max_blob_size
@@ -67,13 +67,7 @@ def read_modulus_bits(manifest: TaskManifest) -> int:
 
 def make_storage(parts: tuple[Part, ...], walrus: WalrusSettings) -> Storage:
     """Return parts beside what one blob may have by a daemon's settings."""
-    network, limit = compute_max_blob_size(walrus.shards), compute_blob_limit(walrus)
-    return Storage(parts, limit, by_network=limit == network)
-
-
-def compute_blob_limit(walrus: WalrusSettings) -> int:
-    """Return how many bytes one blob may have: what network and publishers both take."""
-    return min(compute_max_blob_size(walrus.shards), walrus.max_blob_bytes)
+    return Storage(parts, compute_max_blob_size(walrus.shards), walrus.max_blob_bytes)
 
 
 def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSettings) -> Storage:
@@ -82,9 +76,12 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
     offer = PaillierOffer(bytes(width), bytes(ROUNDS * width), bytes(32)) if width else None
     widest = (1 << 256) - 1
     manifest = TaskManifest(title, plan.to_bytes().decode("ascii"), widest, bytes(32), offer)
-    weights = 4 * plan.model.size + WEIGHTS_HEAD_BYTES
-    chunk = walrus.chunk_bytes
-    sizes = choose_sizes(chunk, compute_leaf_size(chunk), compute_blob_limit(walrus))
+    weights = compute_weights_limit(plan)
+    chunk, limit = (
+        walrus.chunk_bytes,
+        min(compute_max_blob_size(walrus.shards), walrus.max_blob_bytes),
+    )
+    sizes = choose_sizes(chunk, compute_leaf_size(chunk), limit)
     parts = (
         *list_contributed(shape),
         Part("sum", compute_sum_size(shape)),
@@ -94,6 +91,25 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
     return make_storage(parts, walrus)
 
 
+def compute_weights_limit(plan: Plan) -> int:
+    """Return how many bytes a task's file of weights has at most; readers take no more."""
+    return 4 * plan.model.size + WEIGHTS_HEAD_BYTES
+
+
+def check_weights_size(plan: Plan, size: int) -> None:
+    """Check that everybody will take a file of initial weights.
+
+    Raises:
+        BadRequest: if its header is too long.
+    """
+    limit = compute_weights_limit(plan)
+    if size > limit:
+        raise BadRequest(
+            f"the file of weights has {size:,} bytes, readers take at most {limit:,} for this plan",
+            hint="its header is very long: write it without metadata",
+        )
+
+
 def check_storage(storage: Storage) -> None:
     """Check that everything can be stored.
 
@@ -101,9 +117,7 @@ def check_storage(storage: Storage) -> None:
         BlobOverLimit: naming every part that cannot, with the numbers and what would help.
     """
     if storage.too_large:
-        raise BlobOverLimit(
-            storage.refusal, hint=storage.advice, parts=show_parts(storage), limit=storage.limit
-        )
+        raise BlobOverLimit(storage.refusal, hint=storage.advice, parts=show_parts(storage))
 
 
 def show_parts(storage: Storage) -> list[dict[str, object]]:

@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import trio
+
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
@@ -30,6 +32,7 @@ from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import make_key
 from walrusd.services.limits import (
     check_storage,
+    check_weights_size,
     make_work_shape,
     measure_published,
     show_parts,
@@ -196,6 +199,7 @@ class Publisher(Service):
     ) -> tuple[TaskManifest, BlobId, bytes]:
         tools = self.tools
         weights, state_root_0 = await self._initial_weights(plan, params, given)
+        check_weights_size(plan, (await trio.Path(weights).stat()).st_size)
         stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
         manifest = TaskManifest(
             title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest, offer
