@@ -6,7 +6,7 @@ from typing import Any
 from tests.demo import task
 from tests.demo.cast import Actor
 from walrusd.initialize import Initialized, initialize
-from walrusd.settings.model import Role
+from walrusd.settings.model import DEFAULT_MAX_BLOB, Role
 
 SHARDS = 100
 """What ``walrusd devnet`` serves by default."""
@@ -46,7 +46,7 @@ def compose_document(actor: Actor, socket: Path, network: dict[str, Any]) -> dic
             "aggregators": [network["walrus_url"]],
             "publishers": [network["walrus_url"]],
             "shards": network.get("shards", SHARDS),
-            "max_blob_bytes": network["max_blob_bytes"],
+            "max_blob_bytes": network.get("max_blob_bytes", DEFAULT_MAX_BLOB),
         },
         "timing": {"poll_s": POLL_S, "crank_grace_s": CRANK_GRACE_S},
     }

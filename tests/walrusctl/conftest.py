@@ -49,6 +49,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
             {"forged_segments": 1, "detection": 0.25, "break_even_stake_mist": 5 * 10**8}
         ],
         "tolerated_share": 0.51,
+        "parts": [
+            {"part": "opening", "size_bytes": 380_677_201, "limit_bytes": 10 << 20, "fits": False}
+        ],
         "warnings": [
             {"rule": "juror_fee", "sentence": "jurors will not look",
              "advice": "set juror_fee to 0.1 SUI at least"}

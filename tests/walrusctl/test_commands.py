@@ -95,6 +95,7 @@ async def test_people_see_tables_with_units_and_short_ids(daemon) -> None:
     assert "51.0%" in out
     assert "set juror_fee to 0.1 SUI at least" in out
     assert "yes" in out
+    assert "380,677,201" in out
     assert "no key requests" in (await daemon.ctl("keys", "pending")).out
     out = (await daemon.ctl("node", "stake")).out
     assert f"{TASK} 2 SUI" in out
