@@ -285,6 +285,13 @@ class ChainRefused(OurFault):
     code = "chain.refused"
 
 
+class MethodMissing(ChainRefused):
+    """Raised when no Sui endpoint offers a method that is needed."""
+
+    code = "chain.method_missing"
+    default_hint = "add a full node that offers it to sui.urls"
+
+
 class PackageNotFound(ChainRefused):
     """Raised when a package that a transaction calls does not exist on this network."""
 
@@ -348,7 +355,9 @@ class HistoryPruned(WorldFault):
     """Raised when no endpoint has the history that is still to be read."""
 
     code = "chain.history_pruned"
-    default_hint = "add an endpoint that keeps more history, such as an archive, to sui.urls"
+    default_hint = (
+        "name an archive in sui.archive_urls, or a node that keeps more history in sui.urls"
+    )
 
 
 class TransactionUncertain(WorldFault):

@@ -37,6 +37,9 @@ from walrusd.units import Address, Mist, ObjectId, normalize_address
 _BATCH = 50
 """How many objects one request may ask for."""
 
+CALL_S, EXECUTE_S, LIST_S = 20.0, 60.0, 60.0
+"""Seconds for a read, for an execution, for one page of events."""
+
 _STALE_AFTER = 10.0
 """Seconds of waiting after which a node is suspected to have fallen behind."""
 
@@ -49,7 +52,7 @@ class SuiClient:
     """
 
     def __init__(
-        self, endpoints: Endpoints, *, seconds: float = 20.0, execute_seconds: float = 60.0
+        self, endpoints: Endpoints, *, seconds: float = CALL_S, execute_seconds: float = EXECUTE_S
     ) -> None:
         self.endpoints = endpoints
         self._seconds, self._execute_seconds = seconds, execute_seconds
@@ -270,17 +273,15 @@ class SuiClient:
             read_mask=FieldMask(TRANSACTION_FIELDS),
         )
         try:
-            node = await self.endpoints.ready()
-            with self.endpoints.translated(node):
-                reply = await node.channel.unary(
-                    methods.EXECUTE, request, seconds=self._execute_seconds
-                )
+            reply = await self.endpoints.ask_once(
+                methods.EXECUTE, request, seconds=self._execute_seconds
+            )
             return read_transaction(need(reply.transaction, "transaction"))
         except ChainUnreachable as error:
             raise TransactionUncertain(error.message) from error
 
     def list_events(
-        self, request: pb.ListEventsRequest, *, seconds: float = 60.0
+        self, request: pb.ListEventsRequest, *, seconds: float = LIST_S
     ) -> AbstractAsyncContextManager[NodeStream[pb.ListEventsRequest, pb.ListEventsResponse]]:
         """Open ListEvents at the current node; for the follower."""
         return self.endpoints.stream(methods.LIST_EVENTS, request, seconds=seconds)

@@ -2,46 +2,41 @@
 
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import base58
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
-from walrusd.chain.grpc import BadRequest, Channel, ClientStream, GRPCError, Method, Status
+from walrusd.chain.grpc import Channel, ClientStream, GRPCError, Method
 from walrusd.chain.grpc.wire import Message
-from walrusd.errors import (
-    ChainRefused,
-    ChainUnreachable,
-    ObjectNotFound,
-    WalrusdError,
-    WrongNetwork,
-)
+from walrusd.chain.statuses import another_may_do, is_trouble, lacks_method, translate
+from walrusd.errors import MethodMissing, WalrusdError, WrongNetwork
+
+__all__ = ["SERVICE_INFO", "Endpoints", "Node", "NodeStream", "matches_chain", "translate"]
 
 log = logging.getLogger(__name__)
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
+T = TypeVar("T")
 
 SERVICE_INFO = Method(
     "/sui.rpc.v2.LedgerService/GetServiceInfo", pb.GetServiceInfoRequest, pb.GetServiceInfoResponse
 )
 
-_ANOTHER_MAY_DO = frozenset(
-    {
-        Status.UNAVAILABLE,
-        Status.DEADLINE_EXCEEDED,
-        Status.RESOURCE_EXHAUSTED,
-        Status.ABORTED,
-        Status.CANCELLED,
-        Status.UNKNOWN,
-        Status.INTERNAL,
-        Status.DATA_LOSS,
-    }
-)
+HELLO_S = 15.0
+"""Seconds for the first call on a node; longer than the channel takes to give a connection up."""
+
+PROBE_S = 10.0
+"""Seconds for a node to say how far it is, while another one can be asked instead."""
+
+FIRST_FRAME_S = 10.0
+"""Seconds for a stream's first frame or refusal; later than that, the caller waits for it."""
+
 _PAUSE = 0.25
 """Seconds, jittered, between two rounds over all endpoints."""
 
@@ -49,22 +44,8 @@ _STALE_S = 15.0
 """A node that is this much behind another one, in seconds of the chain's time, is left."""
 
 
-def translate(error: GRPCError, endpoint: str) -> WalrusdError:
-    """Return what a gRPC status means to us."""
-    text = f"{endpoint}: {error.message or error.status.name}"
-    fields = [
-        f"{violation.field}: {violation.description}"
-        for detail in error.details or ()
-        if isinstance(detail, BadRequest)
-        for violation in detail.field_violations
-    ]
-    if fields and not all(field in text for field in fields):
-        text += f" ({'; '.join(fields)})"
-    if error.status in _ANOTHER_MAY_DO:
-        return ChainUnreachable(text)
-    if error.status is Status.NOT_FOUND:
-        return ObjectNotFound(text)
-    return ChainRefused(text, status=error.status.name)
+_LACKING_S = 300.0
+"""Seconds after which a node that lacked a method is asked for it again: it may be updated."""
 
 
 def matches_chain(chain_id: str, wanted: str) -> bool:
@@ -72,32 +53,59 @@ def matches_chain(chain_id: str, wanted: str) -> bool:
     return wanted == chain_id or wanted.lower() == base58.b58decode(chain_id)[:4].hex()
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
-    """One endpoint and whether its chain has been checked."""
+    """One endpoint, whether its chain has been checked, and what it does not offer."""
 
     channel: Channel
     checked: bool = False
+    _lacking: dict[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Return ``host:port``."""
         return self.channel.endpoint.authority
 
+    def note_lack(self, route: str) -> None:
+        """Remember that the node does not offer a method."""
+        self._lacking[route] = trio.current_time()
+
+    def lacks(self, route: str) -> bool:
+        """Return whether the node has said lately that it does not offer a method."""
+        said = self._lacking.get(route)
+        return said is not None and trio.current_time() - said < _LACKING_S
+
 
 class Endpoints:
     """Asks one node until it fails, then the next."""
 
-    def __init__(self, channels: Sequence[Channel], *, chain_id: str | None = None) -> None:
-        """Take at least one channel; ``chain_id`` None trusts the first node that answers."""
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        *,
+        chain_id: str | None = None,
+        setting: str = "sui.urls",
+        chain_of: "Endpoints | None" = None,
+    ) -> None:
+        """Take at least one channel; ``chain_id`` None trusts the first node that answers.
+
+        ``setting`` is where the configuration names them. With ``chain_of`` they must serve the
+        chain that those others do.
+        """
         if not channels:
             raise ValueError("no Sui endpoints")
         self._nodes = [Node(channel) for channel in channels]
         self._chain_id = chain_id
+        self._setting, self._chain_of = setting, chain_of
         self._at = 0
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Return every node, the preferred one first."""
+        return self._nodes[self._at :] + self._nodes[: self._at]
 
     @property
     def current(self) -> Node:
@@ -106,14 +114,24 @@ class Endpoints:
 
     def pinned(self) -> "Endpoints":
         """Return an ``Endpoints`` that asks the current node alone."""
-        return self._alone(self.current)
+        return self.alone(self.current)
 
     def fail(self, node: Node) -> None:
         """Remember that ``node`` failed: the next one is asked from now on."""
         node.checked = False
+        self.leave(node, "failed")
+
+    def leave(self, node: Node, why: str) -> None:
+        """Ask the next node first from now on, if ``node`` was the first."""
         if node is self.current and len(self._nodes) > 1:
             self._at = (self._at + 1) % len(self._nodes)
-            log.warning("Sui endpoint %s failed; using %s", node.name, self.current.name)
+            log.warning("Sui endpoint %s %s; using %s", node.name, why, self.current.name)
+
+    async def find_chain(self) -> str | None:
+        """Return the chain that these serve; raises as ``ready``."""
+        if self._chain_id is None:
+            await self.ready()
+        return self._chain_id
 
     async def checked(self, node: Node) -> Node:
         """Return ``node`` once it has shown that it serves our chain.
@@ -123,14 +141,17 @@ class Endpoints:
             WrongNetwork: if it serves another chain.
         """
         if not node.checked:
-            info = await node.channel.unary(SERVICE_INFO, pb.GetServiceInfoRequest(), seconds=15)
+            if self._chain_id is None and self._chain_of is not None:
+                self._chain_id = await self._chain_of.find_chain()
+            request = pb.GetServiceInfoRequest()
+            info = await node.channel.unary(SERVICE_INFO, request, seconds=HELLO_S)
             chain_id = info.chain_id or ""
             if self._chain_id is None:
                 self._chain_id = chain_id
             if not matches_chain(chain_id, self._chain_id):
                 raise WrongNetwork(
                     f"{node.name} serves chain {chain_id}, not {self._chain_id}",
-                    hint="correct sui.urls or sui.chain_id in the configuration",
+                    hint=f"correct {self._setting} or sui.chain_id in the configuration",
                 )
             node.checked = True
         return node
@@ -143,59 +164,109 @@ class Endpoints:
         Raises:
             ChainUnreachable: if every node failed ``rounds`` times.
             ChainRefused: if a node refused the request.
+            MethodMissing: if no node offers the method.
             ObjectNotFound: if a node does not know what was asked for.
             WrongNetwork: if every node that answers serves another chain.
         """
-        failure: GRPCError | None = None
-        failed = self.current
-        stranger: WrongNetwork | None = None
-        for attempt in range(rounds * len(self._nodes)):
-            if attempt and attempt % len(self._nodes) == 0:
-                await trio.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
-            node = self.current
-            try:
-                await self.checked(node)
-                return await node.channel.unary(method, request, seconds=seconds)
-            except WrongNetwork as error:
-                stranger, failure = error, None if failed is node else failure
-            except GRPCError as error:
-                # A node may be older, or run without an index: another one may know the method.
-                if error.status not in _ANOTHER_MAY_DO | {Status.UNIMPLEMENTED}:
-                    raise translate(error, node.name) from error
-                failure, failed = error, node
-            self.fail(node)
-        raise _gave_up(failure, failed, stranger)
 
-    async def ready(self) -> Node:
-        """Return the current node, or the next one that answers, once it has shown our chain.
+        async def use(node: Node) -> Reply:
+            return await node.channel.unary(method, request, seconds=seconds)
+
+        return await self._try_each(use, method.route, rounds=rounds)
+
+    async def ask_once(
+        self, method: Method[Request, Reply], request: Request, *, seconds: float
+    ) -> Reply:
+        """Return the reply of the first node that answers and offers the method.
+
+        A node that fails over it is left, but no other is asked: the call may have had its effect.
+
+        Raises:
+            ChainUnreachable: if no node answers, or the one that was asked failed.
+            ChainRefused, MethodMissing, ObjectNotFound, WrongNetwork: as ``ask``.
+        """
+
+        async def use(node: Node) -> Reply:
+            try:
+                return await node.channel.unary(method, request, seconds=seconds)
+            except GRPCError as error:
+                if lacks_method(error.status):
+                    raise
+                self._note(node, error, method.route)
+                raise translate(error, node.name, method.route) from error
+
+        return await self._try_each(use, method.route)
+
+    async def ready(self, route: str = SERVICE_INFO.route, *, avoid: Collection[str] = ()) -> Node:
+        """Return the first node that answers, once it has shown our chain.
+
+        Nodes known to lack the method ``route``, and then those named in ``avoid``, come last.
 
         Raises:
             ChainUnreachable: if no node answers.
             WrongNetwork: if those that answer serve another chain.
         """
-        failure: GRPCError | None = None
-        failed = self.current
-        stranger: WrongNetwork | None = None
-        for _ in range(len(self._nodes)):
-            node = self.current
-            try:
-                return await self.checked(node)
-            except WrongNetwork as error:
-                stranger = error
-            except GRPCError as error:
-                if error.status not in _ANOTHER_MAY_DO:
-                    raise translate(error, node.name) from error
-                failure, failed = error, node
+
+        async def use(node: Node) -> Node:
+            await trio.lowlevel.checkpoint()
+            return node
+
+        return await self._try_each(use, route, avoid=avoid)
+
+    async def _try_each(
+        self,
+        use: Callable[[Node], Awaitable[T]],
+        route: str,
+        *,
+        rounds: int = 1,
+        avoid: Collection[str] = (),
+    ) -> T:
+        """Return what ``use`` makes of the first node for which it raises no ``GRPCError``."""
+        tries = _Tries()
+        for round_ in range(rounds):
+            if round_:
+                await trio.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
+            asked: list[Node] = []
+            while len(asked) < len(self._nodes):
+                node = self._pick(route, asked, avoid)
+                asked.append(node)
+                calling = SERVICE_INFO.route
+                try:
+                    await self.checked(node)
+                    calling = route
+                    return await use(node)
+                except WrongNetwork as error:
+                    tries.note_stranger(node, error)
+                    self.fail(node)
+                except GRPCError as error:
+                    if not another_may_do(error.status):
+                        raise translate(error, node.name, calling) from error
+                    tries.note_failure(node, error, calling)
+                    self._note(node, error, calling)
+            if tries.nobody_offers_it(self._nodes):
+                break
+        raise tries.verdict()
+
+    def _pick(self, route: str, asked: Sequence[Node], avoid: Collection[str]) -> Node:
+        left = [node for node in self.nodes if node not in asked]
+        return min(left, key=lambda node: (node.lacks(route), node.name in avoid))
+
+    def _note(self, node: Node, error: GRPCError, route: str) -> None:
+        """Remember what a node's error says about the node."""
+        if lacks_method(error.status):
+            node.note_lack(route)
+            self.leave(node, "lacks a method")
+        elif is_trouble(error.status):
             self.fail(node)
-        raise _gave_up(failure, failed, stranger)
 
     def each(self) -> list["Endpoints"]:
         """Return every node as an ``Endpoints`` of its own, the current one first."""
-        order = self._nodes[self._at :] + self._nodes[: self._at]
-        return [self._alone(node) for node in order]
+        return [self.alone(node) for node in self.nodes]
 
-    def _alone(self, node: Node) -> "Endpoints":
-        alone = Endpoints([node.channel], chain_id=self._chain_id)
+    def alone(self, node: Node) -> "Endpoints":
+        """Return an ``Endpoints`` that asks ``node`` alone."""
+        alone = Endpoints([node.channel], chain_id=self._chain_id, setting=self._setting)
+        alone._chain_of = self._chain_of
         alone._nodes = [node]
         return alone
 
@@ -208,7 +279,8 @@ class Endpoints:
         for at, node in enumerate(self._nodes):
             try:
                 await self.checked(node)
-                info = await node.channel.unary(SERVICE_INFO, pb.GetServiceInfoRequest(), seconds=5)
+                request = pb.GetServiceInfoRequest()
+                info = await node.channel.unary(SERVICE_INFO, request, seconds=PROBE_S)
             except (GRPCError, WrongNetwork) as error:
                 log.info("Sui endpoint %s does not say how far it is: %s", node.name, error)
                 continue
@@ -226,49 +298,96 @@ class Endpoints:
     async def stream(
         self, method: Method[Request, Reply], request: Request, *, seconds: float | None
     ) -> AsyncIterator["NodeStream[Request, Reply]"]:
-        """Open a stream at the current node; errors while iterating are translated too."""
-        node = await self.ready()
-        with self.translated(node):
-            call = node.channel.stream(method, request, seconds=seconds)
-            stream = await call.__aenter__()
-        try:
-            yield NodeStream(self, node, stream)
-        finally:
-            await call.__aexit__(None, None, None)
+        """Open a stream at the first node that offers it; errors of iterating are translated too.
+
+        Raises:
+            ChainUnreachable, MethodMissing, WrongNetwork: as ``ask``.
+        """
+
+        async def use(node: Node) -> tuple[NodeStream[Request, Reply], AsyncExitStack]:
+            async with AsyncExitStack() as stack:
+                call = node.channel.stream(method, request, seconds=seconds)
+                opened = NodeStream(self, node, method.route, await stack.enter_async_context(call))
+                await opened.wait_accepted(FIRST_FRAME_S)
+                return opened, stack.pop_all()
+
+        opened, stack = await self._try_each(use, method.route)
+        async with stack:
+            yield opened
 
     @contextmanager
-    def translated(self, node: Node) -> Iterator[None]:
+    def translated(self, node: Node, route: str = "") -> Iterator[None]:
         """Turn gRPC errors inside into ours, and leave a node that failed."""
         try:
             yield
         except GRPCError as error:
-            if error.status in _ANOTHER_MAY_DO:
-                self.fail(node)
-            raise translate(error, node.name) from error
+            self._note(node, error, route)
+            raise translate(error, node.name, route) from error
 
 
-def _gave_up(
-    failure: GRPCError | None, failed: Node, stranger: WrongNetwork | None
-) -> WalrusdError:
-    """Return the error to raise once no node is left to ask."""
-    if failure is None:
-        assert stranger is not None
-        return stranger
-    error = translate(failure, failed.name)
-    if stranger is not None:
-        error.hint = f"{stranger.message}; {stranger.hint}"
-    error.__cause__ = failure
-    return error
+class _Tries:
+    """What the nodes answered that were asked for one thing."""
+
+    def __init__(self) -> None:
+        self._failed: dict[Node, tuple[GRPCError, str]] = {}
+        self._stranger: WrongNetwork | None = None
+
+    def note_failure(self, node: Node, error: GRPCError, route: str) -> None:
+        self._failed.pop(node, None)
+        self._failed[node] = (error, route)
+
+    def note_stranger(self, node: Node, error: WrongNetwork) -> None:
+        self._failed.pop(node, None)
+        self._stranger = error
+
+    def nobody_offers_it(self, nodes: Sequence[Node]) -> bool:
+        """Return whether every node lacks the method, so that asking again is of no use."""
+        return len(self._failed) == len(nodes) and all(
+            lacks_method(error.status) for error, _ in self._failed.values()
+        )
+
+    def verdict(self) -> WalrusdError:
+        """Return the error to raise once no node is left to ask."""
+        if not self._failed:
+            assert self._stranger is not None
+            return self._stranger
+        # A node in trouble may do it later; only if there is none, the method is missing.
+        troubled = [item for item in self._failed.items() if is_trouble(item[1][0].status)]
+        node, (cause, route) = (troubled or list(self._failed.items()))[-1]
+        error = translate(cause, node.name, route)
+        if isinstance(error, MethodMissing) and len(self._failed) > 1:
+            names = ", ".join(other.name for other in self._failed)
+            error.message = f"none of {names} offers {error.fields['method']}: {cause.message}"
+        if self._stranger is not None:
+            error.hint = f"{self._stranger.message}; {self._stranger.hint}"
+        error.__cause__ = cause
+        return error
 
 
 class NodeStream(Generic[Request, Reply]):
     """A stream of replies from one node, with our errors."""
 
     def __init__(
-        self, endpoints: Endpoints, node: Node, stream: ClientStream[Request, Reply]
+        self, endpoints: Endpoints, node: Node, route: str, stream: ClientStream[Request, Reply]
     ) -> None:
         self.node = node
-        self._endpoints, self._stream = endpoints, stream
+        self._endpoints, self._route, self._stream = endpoints, route, stream
+        self._first: list[Reply | None] = []
+        self._failure: GRPCError | None = None
+
+    async def wait_accepted(self, seconds: float) -> None:
+        """Wait for the first frame, or for ``seconds``; other failures are left to ``receive``.
+
+        Raises:
+            GRPCError: if the node says that it does not offer the method.
+        """
+        with trio.move_on_after(seconds):
+            try:
+                self._first.append(await self._stream.recv_message())
+            except GRPCError as error:
+                if lacks_method(error.status):
+                    raise
+                self._failure = error
 
     async def receive(self) -> Reply | None:
         """Return the next reply, or None after the last.
@@ -277,5 +396,10 @@ class NodeStream(Generic[Request, Reply]):
             ChainUnreachable: if the node or the connection failed.
             ChainRefused: if the node refused the request.
         """
-        with self._endpoints.translated(self.node):
+        with self._endpoints.translated(self.node, self._route):
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            if self._first:
+                return self._first.pop()
             return await self._stream.recv_message()

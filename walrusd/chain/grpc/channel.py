@@ -19,8 +19,19 @@ from walrusd.chain.grpc.stream import ClientStream, Method, Reply, Request, expi
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status, encode_timeout
 
 _STREAMED_REPLIES = (Cardinality.UNARY_STREAM, Cardinality.STREAM_STREAM)
-CONNECT_TIMEOUT = 20.0
-"""Seconds for the TCP connection, the TLS handshake and the peer's first SETTINGS."""
+CONNECT_TIMEOUT = 8.0
+"""Seconds for the TCP connection, the TLS handshake and the peer's first SETTINGS together.
+
+Shorter than any call may take, so that a call on a dead connection has time for another.
+"""
+
+
+class _Opening:
+    """One attempt to connect, which several calls may wait for."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.failure: GRPCError | None = None
 
 
 class Channel:
@@ -39,40 +50,70 @@ class Channel:
         self._connect, self._nursery, self._keepalive = connect, nursery, keepalive
         self._metadata = dict(metadata or {})
         self._connection: Connection | None = None
-        self._opening = trio.Lock()
+        self._opening: _Opening | None = None
 
     async def _connected(self) -> Connection:
-        async with self._opening:
+        """Return a connection that takes calls, opened by us or by another call meanwhile."""
+        while True:
             connection = self._connection
-            if connection is None or not connection.usable:
+            if connection is not None and connection.usable:
+                return connection
+            if self._opening is None:
+                return await self._open()
+            # A failure is everybody's: the next call, not the next in line, dials again. Whoever
+            # was cancelled while opening has left no failure: then we do it.
+            opening = self._opening
+            await opening.done.wait()
+            if opening.failure is not None:
+                raise GRPCError(opening.failure.status, opening.failure.message)
+
+    async def _open(self) -> Connection:
+        opening = self._opening = _Opening()
+        connection: Connection | None = None
+        try:
+            with self._patience():
                 stream = await self._dial()
                 connection = Connection(stream, client=True, keepalive=self._keepalive)
-                self._connection = connection
                 await self._nursery.start(connection.run)
-            if not connection.ready:
-                try:
-                    with self._patience():
-                        await connection.until(lambda: connection.ready)
-                except GRPCError:
-                    connection.abandon()
-                    raise
+                await connection.until(connection.can_open_stream)
+                self._connection = connection
+        except GRPCError as error:
+            opening.failure = error
+            raise
+        else:
             return connection
+        finally:
+            # However this ends, by cancellation too: what did not get ready is not kept.
+            if connection is not None and self._connection is not connection:
+                connection.abandon()
+            self._opening = None
+            opening.done.set()
 
     async def _dial(self) -> trio.abc.Stream:
         try:
-            with self._patience():
-                return await self._connect()
+            return await self._connect()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             # trio hides the reason of a failed TLS handshake in the cause.
             reason = error.__cause__ or error
             raise GRPCError(
                 Status.UNAVAILABLE, f"cannot connect to {self.endpoint.authority}: {reason}"
             ) from error
-        raise AssertionError("unreachable")
 
     def _patience(self) -> AbstractContextManager[None]:
         until = trio.current_time() + CONNECT_TIMEOUT
         return expire_at(until, f"connect to {self.endpoint.authority}", Status.UNAVAILABLE)
+
+    async def _with_room(self) -> Connection:
+        """Return a connection on which a stream can be opened now."""
+        while True:
+            connection = await self._connected()
+            try:
+                await connection.until(connection.can_open_stream)
+            finally:
+                if not connection.inbox and not connection.can_open_stream():
+                    connection.retire()  # no call of ours will end and make room
+            if not connection.draining:  # it may say goodbye while we wait
+                return connection
 
     @asynccontextmanager
     async def request(
@@ -96,11 +137,7 @@ class Channel:
         del deadline
         until = inf if timeout is None else trio.current_time() + timeout
         with expire_at(until, route):
-            connection = await self._connected()
-            await connection.until(connection.can_open_stream)
-            while connection.draining:  # the server said goodbye while we waited for room
-                connection = await self._connected()
-                await connection.until(connection.can_open_stream)
+            connection = await self._with_room()
         stream_id = self._start(connection, route, timeout, metadata)
         stream = ClientStream(
             connection,
@@ -137,9 +174,9 @@ class Channel:
             stream_id = connection.h2.get_next_available_stream_id()
             connection.h2.send_headers(stream_id, headers)
         except h2.exceptions.ProtocolError as error:
-            connection.draining = True  # out of stream ids, or a state only a new one can leave
+            connection.retire()  # out of stream ids, or a state only a new one can leave
             raise GRPCError(Status.UNAVAILABLE, f"cannot open a stream: {error}") from error
-        connection.kick()
+        connection.expect_answer()
         return stream_id
 
     async def unary(

@@ -33,12 +33,14 @@ EventSink = Callable[[Event | None], None]
 class KeepAlive:
     """When to suspect a silent connection, in seconds.
 
-    While calls are open and nothing has arrived for ``interval``, a PING is sent; without any byte
-    within ``patience`` the connection counts as lost.
+    While calls are open, or one was left without any answer, and nothing has arrived for
+    ``interval``, a PING is sent; without any byte within ``patience`` the connection counts as
+    lost. A call on a connection that was idle waits no more than ``grace`` for that PING.
     """
 
     interval: float = 30.0
     patience: float = 10.0
+    grace: float = 2.0
 
 
 class Connection:
@@ -67,6 +69,8 @@ class Connection:
         self.draining = False
         self._keepalive = keepalive
         self._heard = trio.current_time()
+        self._asked: float | None = None
+        self._begun = trio.Event()
         self._changed = trio.Event()
         self._wake = trio.Event()
         self._scope = trio.CancelScope()
@@ -155,6 +159,23 @@ class Connection:
             return
         self.kick()
 
+    def note_begun(self) -> None:
+        """Wake the watchdog: something waits for the peer."""
+        self._begun.set()
+
+    def expect_answer(self) -> None:
+        """Note that a call was begun: silence means something from now on."""
+        if self._asked is None:
+            self._asked = trio.current_time()
+        self.kick()
+
+    def retire(self) -> None:
+        """Take no new calls; the connection ends with the last of the open ones."""
+        self.draining = True
+        self.notify()
+        if not self.inbox:
+            self.abandon()
+
     def abandon(self) -> None:
         """Give the connection up: its open calls fail, and no new ones may start."""
         self.draining = True
@@ -195,7 +216,7 @@ class Connection:
 
     async def _read(self, on_request: Callable[[h2.events.RequestReceived], None] | None) -> None:
         while data := await self.stream.receive_some():
-            self._heard = trio.current_time()
+            self._heard, self._asked = trio.current_time(), None
             for event in self.h2.receive_data(bytes(data)):
                 if isinstance(event, h2.events.ConnectionTerminated):
                     if event.error_code:
@@ -243,13 +264,15 @@ class Connection:
         self.notify()
 
     async def _watch(self, keepalive: KeepAlive) -> None:
-        """End the connection when calls wait and the peer does not even answer a PING."""
+        """End the connection when something is awaited and the peer does not even answer a PING."""
         while True:
-            while not self.inbox:
+            while not self.inbox and self._asked is None:
                 # Nothing is waiting: an idle connection needs no proof of life.
-                await self._wake.wait()
-                await trio.sleep(keepalive.interval / 4)
+                self._begun = trio.Event()
+                await self._begun.wait()
             silent_at = self._heard + keepalive.interval
+            if self._asked is not None:
+                silent_at = max(silent_at, self._asked + keepalive.grace)
             if trio.current_time() < silent_at:
                 await trio.sleep_until(silent_at)
                 continue
@@ -277,6 +300,7 @@ def open_inbox(connection: Connection, stream_id: int) -> trio.MemoryReceiveChan
                 connection.acknowledge(event)
 
     connection.inbox[stream_id] = sink
+    connection.note_begun()
     return receive
 
 

@@ -63,7 +63,7 @@ class ClientStream(Generic[Request, Reply]):
         self._queue = open_inbox(connection, stream_id)
         self._framer = Framer()
         self._ready: list[bytes] = []
-        self._succeeded = False
+        self._succeeded = self._answered = False
 
     async def send_message(self, message: Request, *, end: bool = False) -> None:
         """Send a request message; ``end`` says that it is the last.
@@ -98,6 +98,7 @@ class ClientStream(Generic[Request, Reply]):
         if event is None:
             self.finished = True
             raise GRPCError(Status.UNAVAILABLE, "connection lost")
+        self._answered = True
         if isinstance(event, h2.events.DataReceived):
             self._connection.acknowledge(event)
             self._ready += self._framer.feed(event.data or b"")
@@ -117,10 +118,18 @@ class ClientStream(Generic[Request, Reply]):
                 raise GRPCError(Status.UNAVAILABLE, f"reset by the server: {event.error_code!r}")
 
     def close(self) -> None:
-        """Cancel the call if it is not over, and forget it."""
-        if not self.finished and not self._connection.closed.is_set():
-            self._connection.reset(self._stream_id)
-        close_inbox(self._connection, self._stream_id, self._queue)
+        """Cancel the call if it is not over, and forget it.
+
+        Without a single frame of an answer in all its time, the next call gets a new connection:
+        behind a balancer, this one may lead to a server that is gone.
+        """
+        connection = self._connection
+        if not self.finished and not connection.closed.is_set():
+            connection.reset(self._stream_id)
+        close_inbox(connection, self._stream_id, self._queue)
+        unanswered = not self._answered and trio.current_time() >= self._until
+        if unanswered or connection.draining:
+            connection.retire()
 
     def __aiter__(self) -> Self:
         return self
