@@ -9,7 +9,7 @@ import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain import methods
-from walrusd.chain.endpoints import SERVICE_INFO, Endpoints, NodeStream
+from walrusd.chain.endpoints import SERVICE_INFO, Endpoints, Node, NodeStream
 from walrusd.chain.grpc import Connect, KeepAlive, Status, channel_to
 from walrusd.chain.own_writes import OwnWrites
 from walrusd.chain.types import (
@@ -52,15 +52,25 @@ class SuiClient:
     """
 
     def __init__(
-        self, endpoints: Endpoints, *, seconds: float = CALL_S, execute_seconds: float = EXECUTE_S
+        self,
+        endpoints: Endpoints,
+        *,
+        seconds: float = CALL_S,
+        execute_seconds: float = EXECUTE_S,
+        archives: "SuiClient | None" = None,
     ) -> None:
-        self.endpoints = endpoints
+        """Ask ``endpoints``; ``archives`` has the history that they have forgotten, if any has."""
+        self.endpoints, self.archives = endpoints, archives
         self._seconds, self._execute_seconds = seconds, execute_seconds
         self.own_writes = OwnWrites()
 
     def pinned(self) -> "SuiClient":
         """Return a client of the current node alone, for answers that must fit together."""
         return self._on(self.endpoints.pinned())
+
+    def at(self, node: Node) -> "SuiClient":
+        """Return a client of one node alone."""
+        return self._on(self.endpoints.alone(node))
 
     def each(self) -> "list[SuiClient]":
         """Return a client of each node alone, the current one first."""
@@ -304,6 +314,7 @@ async def open_client(
     urls: Sequence[str],
     *,
     chain_id: str | None = None,
+    archive_urls: Sequence[str] = (),
     connect: Callable[[str], Connect] | None = None,
     tls: ssl.SSLContext | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -315,6 +326,8 @@ async def open_client(
         urls: ``https://host[:port]`` (or ``http://``) of full nodes, the preferred one first.
         chain_id: the base58 chain identifier, or its first four bytes in hex; None trusts the
             first node that answers.
+        archive_urls: where to read the history that all of ``urls`` have forgotten, and nothing
+            else.
         connect: gives for a URL what replaces TCP and TLS, for instance in-memory streams.
         tls: certificate policy; the system's by default.
         metadata: headers sent with every call, such as a provider's token.
@@ -323,7 +336,10 @@ async def open_client(
     Raises:
         ConfigError: if ``urls`` is empty or one of them is malformed.
     """
-    async with trio.open_nursery() as nursery:
+
+    def open_endpoints(
+        setting: str, urls: Sequence[str], chain_of: Endpoints | None = None
+    ) -> Endpoints:
         try:
             channels = [
                 channel_to(
@@ -336,8 +352,14 @@ async def open_client(
                 )
                 for url in urls
             ]
-            endpoints = Endpoints(channels, chain_id=chain_id)
+            return Endpoints(channels, chain_id=chain_id, setting=setting, chain_of=chain_of)
         except ValueError as error:
-            raise ConfigError(f"sui.urls: {error}") from error
-        yield SuiClient(endpoints)
+            raise ConfigError(f"{setting}: {error}") from error
+
+    async with trio.open_nursery() as nursery:
+        endpoints = open_endpoints("sui.urls", urls)
+        archives = None
+        if archive_urls:
+            archives = SuiClient(open_endpoints("sui.archive_urls", archive_urls, endpoints))
+        yield SuiClient(endpoints, archives=archives)
         nursery.cancel_scope.cancel()

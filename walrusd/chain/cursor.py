@@ -22,6 +22,10 @@ class Cursor:
         """Return where to start when nothing before ``checkpoint`` matters."""
         return cls(checkpoint=checkpoint - 1)
 
+    def without_token(self) -> "Cursor":
+        """Return the cursor for a node that does not know the token."""
+        return Cursor(None, self.checkpoint, self.position)
+
     def to_json(self) -> dict[str, Any]:
         """Return the cursor as JSON values."""
         token = None if self.token is None else base64.b64encode(self.token).decode()

@@ -151,8 +151,18 @@ class Delivery:
             if not why:
                 return _Fate.OPEN, ""
         if await self._may_be_pruned(node, sent):
+            if (found := await self._find_archived(digest)) is not None:
+                return found
             return _Fate.LOST, f"{why}, and the node has forgotten what happened before"
         return _Fate.OVER, why
+
+    async def _find_archived(self, digest: str) -> ExecutedTransaction | None:
+        if self._client.archives is None:
+            return None
+        try:
+            return await self._client.archives.get_transaction(digest)
+        except ObjectNotFound:
+            return None  # an archive may be behind, so this proves nothing
 
     @staticmethod
     async def _may_be_pruned(node: SuiClient, sent: SentTransaction) -> bool:

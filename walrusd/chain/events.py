@@ -15,10 +15,11 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.client import SuiClient
 from walrusd.chain.cursor import Cursor
-from walrusd.chain.history import History
+from walrusd.chain.endpoints import Endpoints
+from walrusd.chain.history import History, Source
 from walrusd.chain.types import ChainEvent
 from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
-from walrusd.errors import ChainRefused, ChainUnreachable, WrongNetwork
+from walrusd.errors import ChainRefused, ChainUnreachable, MethodMissing, WrongNetwork
 from walrusd.units import normalize_address
 
 __all__ = ["Cursor", "Follower"]
@@ -77,6 +78,7 @@ class Follower:
         self._at_tip = False
         self._packages = [normalize_address(package) for package in packages]
         self._history = History(client, self._packages)
+        self._from_archive = False
         self._moved = 0.0
 
     async def wait_caught_up(self) -> None:
@@ -99,7 +101,7 @@ class Follower:
 
         Raises:
             ChainRefused: if every node keeps refusing to list events.
-            HistoryPruned: if no node has what comes after the cursor.
+            HistoryPruned: if no node and no archive has what comes after the cursor.
             WrongNetwork: if every node that answers serves another chain.
         """
         self._moved = trio.current_time()
@@ -130,14 +132,22 @@ class Follower:
         self._refusals += 1
         if self._refusals >= _PATIENCE * len(self._client.endpoints):
             raise error
-        endpoints = self._client.endpoints
         if error.fields.get("status") == "OUT_OF_RANGE":
             self._history.recheck()
-        if error.fields.get("status") != "UNIMPLEMENTED" and self.cursor.token is not None:
+        if isinstance(error, MethodMissing):
+            return  # every node was asked
+        if self.cursor.token is not None:
             # This node does not know the token: continue by checkpoint and skip by position.
-            self.cursor = Cursor(None, self.cursor.checkpoint, self.cursor.position)
+            self.cursor = self.cursor.without_token()
         else:
+            endpoints = self._endpoints()
             endpoints.fail(endpoints.current)
+
+    def _endpoints(self) -> Endpoints:
+        archives = self._client.archives
+        if self._from_archive and archives is not None:
+            return archives.endpoints
+        return self._client.endpoints
 
     async def _look_around(self) -> None:
         """Leave a node that shows nothing new although others do."""
@@ -152,44 +162,58 @@ class Follower:
         while more:
             page = _Page(self.cursor)
             failure: ChainUnreachable | ChainRefused | None = None
+            source: Source | None = None
             try:
-                lowest = await self._history.find_start(self.cursor.checkpoint + 1)
-                request = self._request(lowest)
-                async with self._client.list_events(request) as stream:
+                source = await self._find_source()
+                page = _Page(self.cursor)
+                async with source.client.list_events(self._request(source)) as stream:
                     self._history.check_node(stream.node)
                     while (frame := await stream.receive()) is not None:
                         page.add(frame)
+                page.finish(source)
             except (ChainUnreachable, ChainRefused) as error:
                 # What came before the error counts. Without it, a node that fails once in a
                 # while could keep the follower in place for ever.
                 failure = error
             await self._advance(page, handle)
             if failure is not None:
+                if source is not None and source.is_archive:
+                    self._history.note_failure(failure)
                 raise failure
-            if page.end is None:
-                raise ChainUnreachable("ListEvents ended without saying why")
             self._refusals = 0
-            more = page.end in (pb.QueryEndReason.ITEM_LIMIT, pb.QueryEndReason.SCAN_LIMIT)
+            more = page.more or self._from_archive
         self._at_tip = True
         self._notify()
+
+    async def _find_source(self) -> Source:
+        source = await self._history.find_source(self.cursor.checkpoint + 1)
+        if source.is_archive is not self._from_archive:
+            # A token means nothing elsewhere.
+            self.cursor = self.cursor.without_token()
+            self._from_archive = source.is_archive
+        return source
 
     async def _advance(self, page: "_Page", handle: Handle) -> None:
         if page.cursor == self.cursor:
             return
         if page.events or page.cursor.checkpoint - self._saved >= SAVE_EVERY:
-            await handle(page.events, page.cursor)
+            # After a restart, the archive may not be needed any more.
+            known = page.cursor.without_token() if self._from_archive else page.cursor
+            await handle(page.events, known)
             self._saved = page.cursor.checkpoint
         if page.cursor.checkpoint > self.cursor.checkpoint or page.events:
             self._moved = trio.current_time()
+            self._history.note_progress()
         self.cursor = page.cursor
         self._notify()
 
-    def _request(self, start: int) -> pb.ListEventsRequest:
+    def _request(self, source: Source) -> pb.ListEventsRequest:
         token = self.cursor.token
         return pb.ListEventsRequest(
             read_mask=FieldMask(EVENT_FIELDS),
             filter=self._filter,
-            start_checkpoint=start if token is None else None,
+            start_checkpoint=source.start if token is None else None,
+            end_checkpoint=source.end,
             options=pb.QueryOptions(limit=PAGE, after=token),
         )
 
@@ -265,6 +289,30 @@ class _Page:
             self.cursor = Cursor(self.cursor.token, self.cursor.checkpoint, position)
         if frame.end is not None:
             self.end = frame.end.reason
+
+    @property
+    def more(self) -> bool:
+        """Return whether the page ended before the ledger did."""
+        return self.end in (pb.QueryEndReason.ITEM_LIMIT, pb.QueryEndReason.SCAN_LIMIT)
+
+    def finish(self, source: Source) -> None:
+        """Check how the page ended.
+
+        Raises:
+            ChainUnreachable: if it does not say why, or an archive ends before the nodes begin.
+        """
+        if self.end is None:
+            raise ChainUnreachable("ListEvents ended without saying why")
+        if source.end is None or self.more:
+            return
+        if self.end is pb.QueryEndReason.CHECKPOINT_BOUND:
+            covered = max(self.cursor.checkpoint, source.end - 1)
+            self.cursor = Cursor(self.cursor.token, covered, self.cursor.position)
+        if self.cursor.checkpoint < source.end - 1:
+            raise ChainUnreachable(
+                f"the archive ends at checkpoint {self.cursor.checkpoint}, but the nodes begin at"
+                f" {source.end}"
+            )
 
 
 def _defined_in(package: str) -> pb.EventTerm:

@@ -25,7 +25,7 @@ class Parking:
         """Leave an entry aside, with all that it claims; return the error that says so."""
         self._parked[entry.digest] = (entry, parked)
         hint = (
-            "another endpoint, with more history, could tell; add one to sui.urls"
+            "an archive, or a node with more history, could tell; add it to sui.archive_urls"
             if parked.until_epoch is None
             else f"it is tried again in epoch {parked.until_epoch}"
         )
