@@ -56,6 +56,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
     help="devnet, localnet, testnet, mainnet, a profile's file, or JSON of `walrusd devnet`.",
 )
 @click.option("--sui-url", "sui_urls", multiple=True, help="gRPC endpoint; repeat for failover.")
+@click.option("--archive-url", "archive_urls", multiple=True, help="Archive of the history.")
 @click.option("--chain-id", help="Chain identifier.")
 @click.option("--package-id", help="Package of the market.")
 @click.option("--market-id", help="The shared Market object.")
@@ -88,6 +89,7 @@ def _compose_document(
     roles: tuple[str, ...],
     network: str | None,
     sui_urls: tuple[str, ...],
+    archive_urls: tuple[str, ...],
     aggregators: tuple[str, ...],
     publishers: tuple[str, ...],
     **values: Any,
@@ -103,6 +105,7 @@ def _compose_document(
     given = {
         "sui": {
             "urls": list(sui_urls),
+            "archive_urls": list(archive_urls),
             "chain_id": values["chain_id"],
             "package_id": values["package_id"],
             "market_id": values["market_id"],

@@ -95,7 +95,11 @@ async def open_tools(
         database = stack.enter_context(Database.open(data_dir / "walrusd.sqlite"))
         protection = stack.enter_context(Protection.open(database, data_dir, signer.address))
         client = await stack.enter_async_context(
-            open_client(settings.sui.urls, chain_id=settings.sui.chain_id)
+            open_client(
+                settings.sui.urls,
+                chain_id=settings.sui.chain_id,
+                archive_urls=settings.sui.archive_urls,
+            )
         )
         sender = Sender(
             client,

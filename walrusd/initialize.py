@@ -120,12 +120,13 @@ def read_network(name_or_path: str) -> Document:
         document: Document = {
             "sui": {
                 "urls": network.get("sui_urls") or [network["sui_url"]],
+                "archive_urls": network.get("archive_urls", []),
                 **{key: network[key] for key in ("chain_id", "package_id", "market_id")},
             },
             "walrus": {
-                "aggregators": [network["walrus_url"]],
-                "publishers": [network["walrus_url"]],
-                "nodes": [network["walrus_url"]],
+                "aggregators": network.get("aggregators") or [network["walrus_url"]],
+                "publishers": network.get("publishers") or [network["walrus_url"]],
+                "nodes": network.get("nodes") or [network["walrus_url"]],
             },
         }
         for key in ("shards", "max_blob_bytes"):

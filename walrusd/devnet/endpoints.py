@@ -18,7 +18,8 @@ class NodeOptions:
     """How every full node of a devnet behaves until the admin says otherwise.
 
     ``lag_ms``: how late checkpoints reach it. ``keep``: how many it keeps; None for all.
-    ``without``: RPCs that it answers with UNIMPLEMENTED, as an old node does.
+    ``without``: RPCs, or whole services, that it answers with UNIMPLEMENTED: an old node lacks
+    some, an archive has only ``LedgerService``.
     """
 
     lag_ms: int = 0
@@ -120,7 +121,11 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _set_unknown(services: SuiServices, names: Sequence[str]) -> None:
-    known = {route.rpartition("/")[2] for route in services.table}
-    if unknown := set(names) - known:
+    methods: dict[str, set[str]] = {}
+    for route in services.table:
+        service, _, method = route.rpartition("/")
+        methods[method] = {method}
+        methods.setdefault(service.rpartition(".")[2], set()).add(method)
+    if unknown := set(names) - methods.keys():
         raise ValueError(f"no such RPC: {', '.join(sorted(unknown))}")
-    services.faults.unknown = set(names)
+    services.faults.unknown = set().union(*(methods[name] for name in names))

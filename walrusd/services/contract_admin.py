@@ -78,7 +78,11 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
         database = stack.enter_context(Database.open(data_dir / "walrusd.sqlite"))
         stack.enter_context(Protection.open(database, data_dir, signer.address))
         client = await stack.enter_async_context(
-            open_client(settings.sui.urls, chain_id=settings.sui.chain_id)
+            open_client(
+                settings.sui.urls,
+                chain_id=settings.sui.chain_id,
+                archive_urls=settings.sui.archive_urls,
+            )
         )
         chain_id = (await client.service_info()).chain_id
         outbox = SqliteOutbox(database.connection)
@@ -236,6 +240,7 @@ def _make_profile(
         shards=settings.walrus.shards,
         max_blob_bytes=settings.walrus.max_blob_bytes,
         contract=contract,
+        archive_urls=settings.sui.archive_urls,
     )
 
 

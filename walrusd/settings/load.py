@@ -133,6 +133,7 @@ def _sui(reader: TableReader) -> SuiSettings:
         upgraded_package_id=reader.object_id(
             "upgraded_package_id", "the id of the package version to call"
         ),
+        archive_urls=reader.urls("archive_urls", required=False),
     )
 
 

@@ -59,7 +59,8 @@ class SuiSettings:
     ``chain_id`` is what the node's service info reports; another chain is refused at start.
     ``package_id`` is the contract's first version, which names its types for ever;
     ``upgraded_package_id`` the version to call, if it was upgraded. Without package and market
-    the daemon refuses to run, but can publish the contract.
+    the daemon refuses to run, but can publish the contract. ``archive_urls`` are read only for
+    history that all of ``urls`` have forgotten.
     """
 
     urls: tuple[str, ...]
@@ -68,6 +69,7 @@ class SuiSettings:
     market_id: ObjectId | None = None
     gas_budget: Mist = DEFAULT_GAS_BUDGET
     upgraded_package_id: ObjectId | None = None
+    archive_urls: tuple[str, ...] = ()
 
     def require_contract(self) -> "ContractIds":
         """Return the ids of the contract.

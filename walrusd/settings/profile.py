@@ -61,12 +61,11 @@ class NetworkProfile:
     shards: int = 1000
     max_blob_bytes: int = DEFAULT_MAX_BLOB
     contract: ContractProfile | None = None
+    archive_urls: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, dict[str, Any]]:
         """Return the ``[sui]`` and ``[walrus]`` tables of a configuration for this network."""
-        sui: dict[str, Any] = {"urls": list(self.urls)}
-        if self.chain_id is not None:
-            sui["chain_id"] = self.chain_id
+        sui = self.describe_sui()
         if self.contract is not None:
             sui |= contract_keys(self.contract)
         walrus = {
@@ -77,6 +76,15 @@ class NetworkProfile:
             "max_blob_bytes": self.max_blob_bytes,
         }
         return {"sui": sui, "walrus": walrus}
+
+    def describe_sui(self) -> dict[str, Any]:
+        """Return the keys of ``[sui]`` that the network determines."""
+        sui: dict[str, Any] = {"urls": list(self.urls)}
+        if self.archive_urls:
+            sui["archive_urls"] = list(self.archive_urls)
+        if self.chain_id is not None:
+            sui["chain_id"] = self.chain_id
+        return sui
 
     def require_published(self) -> ContractProfile:
         """Return what was published on this network.
@@ -157,6 +165,7 @@ def _read(path: Path, document: dict[str, Any]) -> NetworkProfile:
         shards=walrus.integer("shards", 4, 65535, 1000),
         max_blob_bytes=walrus.integer("max_blob_bytes", MIB, MAX_BLOB, DEFAULT_MAX_BLOB),
         contract=_read_contract(path, document.get("contract")),
+        archive_urls=sui.urls("archive_urls", required=False),
     )
     sui.finish()
     walrus.finish()
@@ -193,11 +202,8 @@ def _read_contract(path: Path, table: dict[str, Any] | None) -> ContractProfile 
 
 def render_profile(profile: NetworkProfile) -> str:
     """Return the text of a profile file."""
-    sui: dict[str, Any] = {"urls": list(profile.urls)}
-    if profile.chain_id is not None:
-        sui["chain_id"] = profile.chain_id
     walrus = profile.to_document()["walrus"]
-    lines = [_render_table("sui", sui), _render_table("walrus", walrus)]
+    lines = [_render_table("sui", profile.describe_sui()), _render_table("walrus", walrus)]
     if profile.contract is not None:
         contract = profile.contract
         table = {field.name: getattr(contract, field.name) for field in fields(contract)}
