@@ -170,13 +170,15 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
         for path, content in files.items():
             _write_new(path, content)
             written.append(path)
-    except OSError as exc:
+    except BaseException as exc:
         for path in written:
             path.unlink()
         if made_directory:
             # Not empty, or never made: then it is not ours to remove.
             with suppress(OSError):
                 directory.rmdir()
+        if not isinstance(exc, OSError):
+            raise
         if isinstance(exc, FileExistsError):
             raise ConfigError(
                 f"{exc.filename2 or exc.filename} exists already; nothing was changed",

@@ -1,7 +1,7 @@
 """Connections that never get ready, or freeze later, are given up, whoever is cancelled."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 
 import h2.config
@@ -26,7 +26,7 @@ from walrusd.chain.grpc import (
 from walrusd.chain.grpc.endpoint import dialler
 
 from .fakenode import FakeNode
-from .wiretools import Raw, handler, method
+from .wiretools import Raw, cancelled_at, handler, method
 
 ECHO = method("Echo")
 
@@ -151,31 +151,6 @@ async def test_a_call_may_be_cancelled_at_every_step(autojump_clock, mode):
             assert server.count_open() == 1
             assert ours._opening is None
     assert cancelled
-
-
-async def cancelled_at(step: int, call: Callable) -> bool:
-    """Cancel ``call`` when its task is about to run for the ``step``-th time."""
-
-    class Counter(trio.abc.Instrument):
-        count = 0
-
-        def before_task_step(self, running):
-            if running is task:
-                self.count += 1
-                if self.count == step:
-                    scope.cancel()
-
-    task = trio.lowlevel.current_task()
-    counter = Counter()
-    with trio.CancelScope() as scope:
-        trio.lowlevel.add_instrument(counter)
-        try:
-            await call()
-        except GRPCError:
-            return False
-        finally:
-            trio.lowlevel.remove_instrument(counter)
-    return scope.cancelled_caught
 
 
 @pytest.mark.parametrize("mode", ["hang", "silent", "full"])

@@ -1,14 +1,23 @@
 """A message of plain bytes and in-memory connections, for tests of the gRPC layer."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
 import trio
+import trio.abc
 import trio.testing
 
-from walrusd.chain.grpc import Channel, Handler, KeepAlive, Method, open_channel, serve_connection
+from walrusd.chain.grpc import (
+    Channel,
+    GRPCError,
+    Handler,
+    KeepAlive,
+    Method,
+    open_channel,
+    serve_connection,
+)
 
 
 class Raw(bytes):
@@ -63,3 +72,28 @@ async def switchboard(
         ) as channel:
             yield channel, board
         nursery.cancel_scope.cancel()
+
+
+async def cancelled_at(step: int, call: Callable[[], Awaitable[object]]) -> bool:
+    """Cancel ``call`` when its task is about to run for the ``step``-th time."""
+
+    class Counter(trio.abc.Instrument):
+        count = 0
+
+        def before_task_step(self, running):
+            if running is task:
+                self.count += 1
+                if self.count == step:
+                    scope.cancel()
+
+    task = trio.lowlevel.current_task()
+    counter = Counter()
+    with trio.CancelScope() as scope:
+        trio.lowlevel.add_instrument(counter)
+        try:
+            await call()
+        except GRPCError:
+            return False
+        finally:
+            trio.lowlevel.remove_instrument(counter)
+    return scope.cancelled_caught

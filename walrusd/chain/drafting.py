@@ -164,11 +164,12 @@ class Drafter:
                     await self._client.wait_visible(self._last_digest, seconds=10)
                 except TransactionUncertain as error:
                     log.info("%s", error)
-                self._last_digest = None
             owned = await self._client.list_owned(self._address, SUI_COIN_TYPE)
             reserved = self._parking.reserved((await self.epoch()).number)
             free = [item for item in owned if item.id not in reserved]
             self._purse = Purse(self._address, map(Coin.read, free))
+            # Not before: a look that was cancelled, or failed, has not seen it.
+            self._last_digest = None
         return self._purse
 
     async def _coins(self, amount: int, ptb: Ptb) -> list[Coin]:

@@ -174,6 +174,8 @@ class Sender:
         """
         refusal = classify(error)
         plan.refusals += 1
+        # Whatever comes of the waits below: what we knew was wrong.
+        self._drafter.forget()
         now = trio.current_time()
         ours = any(coin.ref.id in error.message for coin in plan.coins)
         patient = ours and refusal is Refusal.STALE and now < plan.give_up
@@ -185,7 +187,6 @@ class Sender:
         elif not patient and plan.refusals > 1:
             raise explain(error) from error
         log.info("%s was refused: %s", plan.label, error)
-        self._drafter.forget()
         if plan.refusals > 1:
             # What we read may trail what the validators know.
             await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))

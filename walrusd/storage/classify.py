@@ -15,6 +15,7 @@ class Outcome(Enum):
     OK = "ok"
     BAD_REQUEST = "bad request"  # our mistake: do not repeat
     NOT_FOUND = "not found"  # ask the others, then believe it
+    UNSUPPORTED = "no such method here"  # another kind of service: ask the others
     BLOCKED = "blocked"  # denylisted there: ask the others
     TOO_LARGE = "over this service's size limit"  # ask the others
     AUTH_REJECTED = "authorization rejected"  # ask the others
@@ -43,11 +44,13 @@ _BY_STATUS = {
     401: Outcome.AUTH_REJECTED,
     403: Outcome.AUTH_REJECTED,
     404: Outcome.NOT_FOUND,
+    405: Outcome.UNSUPPORTED,
     408: Outcome.UNAVAILABLE,
     413: Outcome.TOO_LARGE,
     425: Outcome.UNAVAILABLE,
     429: Outcome.OVERLOADED,
     451: Outcome.BLOCKED,
+    501: Outcome.UNSUPPORTED,
 }
 
 
@@ -64,6 +67,14 @@ def classify_answer(status: int, body: bytes) -> Outcome:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return Outcome.UNAVAILABLE if status >= 500 else Outcome.BAD_REQUEST
+
+
+def gives_reason(body: bytes) -> bool:
+    """Return whether a refusal is in Walrus's own words.
+
+    A 404 that is not may come from any web server: it says nothing about a blob.
+    """
+    return bool(_find_detail(body))
 
 
 def describe_answer(status: int, body: bytes) -> str:

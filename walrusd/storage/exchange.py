@@ -7,17 +7,22 @@ from types import TracebackType
 import httpx
 import trio
 
-from walrusd.storage.classify import Outcome, classify_answer, describe_answer
+from walrusd.storage.classify import Outcome, classify_answer, describe_answer, gives_reason
 
 ERROR_BODY_LIMIT = 64 << 10
 
 
 class EndpointFailure(Exception):
-    """One request to one endpoint did not work. Never leaves ``walrusd.storage``."""
+    """One request to one endpoint did not work. Never leaves ``walrusd.storage``.
 
-    def __init__(self, outcome: Outcome, endpoint: str, detail: str) -> None:
+    ``vague``: the refusal is not in Walrus's own words, so it may not be a Walrus service.
+    """
+
+    def __init__(
+        self, outcome: Outcome, endpoint: str, detail: str, *, vague: bool = False
+    ) -> None:
         super().__init__(f"{endpoint}: {detail}")
-        self.outcome = outcome
+        self.outcome, self.vague = outcome, vague
 
 
 @dataclass
@@ -37,6 +42,10 @@ class Endpoint:
         """Remember that a request took ``seconds``."""
         self.failures = 0
         self.latency = 0.7 * self.latency + 0.3 * seconds
+
+    def record_wait(self, seconds: float) -> None:
+        """Remember that it kept a caller waiting for ``seconds``, who then gave up."""
+        self.latency = max(self.latency, seconds)
 
 
 class Exchange:
@@ -61,6 +70,10 @@ class Exchange:
                 response = await self._endpoint.client.send(self._request, stream=True)
         except (httpx.HTTPError, trio.TooSlowError) as error:
             raise self._translate(error) from error
+        except trio.Cancelled:
+            # Callers with less patience than we have must not meet the same silence each time.
+            self._endpoint.record_wait(trio.current_time() - self._started)
+            raise
         self._response = response
         # As sent: nothing is unpacked, so nothing can swell.
         self._chunks = response.aiter_raw()
@@ -95,6 +108,7 @@ class Exchange:
             raise self._fail(
                 classify_answer(response.status_code, body),
                 describe_answer(response.status_code, body),
+                vague=not gives_reason(body),
             )
         announced = response.headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced) > self._max_bytes:
@@ -105,11 +119,15 @@ class Exchange:
     async def _read(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         total = 0
         while True:
+            asked = trio.current_time()
             try:
                 with trio.fail_at(self._deadline):
                     chunk = await anext(chunks, None)
             except (httpx.HTTPError, trio.TooSlowError) as error:
                 raise self._translate(error) from error
+            except trio.Cancelled:
+                self._endpoint.record_wait(trio.current_time() - asked)
+                raise
             if chunk is None:
                 return
             total += len(chunk)
@@ -137,10 +155,10 @@ class Exchange:
         outcome = Outcome.UNREACHABLE if unsent else Outcome.INTERRUPTED
         return self._fail(outcome, f"{type(error).__name__} {error}".rstrip())
 
-    def _fail(self, outcome: Outcome, detail: str) -> EndpointFailure:
+    def _fail(self, outcome: Outcome, detail: str, *, vague: bool = False) -> EndpointFailure:
         if outcome.may_pass:
             self._endpoint.failures += 1
-        return EndpointFailure(outcome, self._endpoint.url, detail)
+        return EndpointFailure(outcome, self._endpoint.url, detail, vague=vague)
 
 
 async def _unwind(chunks: AsyncIterator[bytes]) -> None:

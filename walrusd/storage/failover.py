@@ -38,7 +38,7 @@ async def ask_in_turn(
 
     Raises:
         BlobCorrupt: if some endpoint lied and no other delivered.
-        BlobNotFound: if every endpoint that answered does not have it.
+        BlobNotFound: if every endpoint that answered as Walrus does not have it.
         BlobTooLarge: if the answers were longer than allowed.
         StorageUnreachable: if nobody answered usefully.
     """
@@ -94,7 +94,17 @@ class _Tally:
 
     @property
     def somebody_lacks_it(self) -> bool:
-        return Outcome.NOT_FOUND in self._outcomes
+        return any(
+            isinstance(error, EndpointFailure)
+            and error.outcome is Outcome.NOT_FOUND
+            and not error.vague
+            for error in self._last.values()
+        )
+
+    @property
+    def nobody_has_it(self) -> bool:
+        """Whether every endpoint says so; then even a 404 of any web server is believed."""
+        return self._outcomes == {Outcome.NOT_FOUND}
 
     def verdict(self) -> WalrusdError:
         story = "; ".join(f"{url}: {_shorten(error, url)}" for url, error in self._last.items())
@@ -105,6 +115,10 @@ class _Tally:
             return BlobTooLarge(message)
         if self.somebody_lacks_it:
             return BlobNotFound(message, hint="it was never stored, has expired, or is too new")
+        if self.nobody_has_it:
+            return BlobNotFound(
+                message, hint="it is not stored, or these are no Walrus services: check their URLs"
+            )
         return StorageUnreachable(message)
 
 

@@ -42,6 +42,9 @@ CACHE_CAPACITY = 4 << 30
 PROPAGATION_SECONDS = 60.0
 """For so long after storing, a "not found" may be a stale answer."""
 
+CLOSE_S = 2.0
+"""Seconds that closing the connections may take."""
+
 
 @dataclass(frozen=True)
 class StoredFile:
@@ -128,9 +131,10 @@ class WalrusStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        for pool in self._pools:
-            await pool.aclose()
+        """Close all connections, also when cancelled."""
+        with trio.move_on_after(CLOSE_S, shield=True):
+            for pool in self._pools:
+                await pool.aclose()
 
     async def put(
         self,
