@@ -598,6 +598,14 @@ class TestEndpoints:
             node.services.faults.unknown = {"GetBalance"}
             assert await node.refused(BALANCE, owner=BOB.address) is Status.UNIMPLEMENTED
 
+    async def test_an_archive_has_one_service(self):
+        endpoints = SuiEndpoints(
+            open_ledger(), 1, NodeOptions(without=("StateService", "SubscriptionService"))
+        )
+        (node,) = endpoints.describe()["endpoints"]
+        assert {"GetBalance", "ListOwnedObjects", "SubscribeEvents"} <= set(node["without"])
+        assert "ListEvents" not in node["without"]
+
     @pytest.mark.parametrize(
         "body",
         [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from walrusd.chain.grpc import Endpoint
 from walrusd.chain.types import decode_digest
 from walrusd.errors import ConfigError, ContractNotPublished, UnknownConfigKey, WrongNetwork
 from walrusd.settings import load_profile, load_settings, render_profile, write_profile
@@ -68,6 +69,9 @@ def test_shipped_profiles_have_endpoints_and_no_contract(name, tmp_path, monkeyp
         assert profile.chain_id is not None
         assert len(decode_digest(profile.chain_id)) == 32
         assert all(url.startswith("https://") for url in (*profile.urls, *profile.aggregators))
+        assert profile.archive_urls
+        for url in (*profile.urls, *profile.archive_urls):
+            assert Endpoint.parse(url).tls
     else:
         assert profile.chain_id is None, "every start of it makes a new chain"
 
@@ -109,6 +113,7 @@ def test_a_profile_is_never_overwritten(tmp_path) -> None:
         (f'pool_id = "{oid(4)}"', 'pool_id = "x"', ConfigError, "contract.pool_id must be"),
         ('digest = "', 'digest = "\n', ConfigError, "not TOML"),
         ("https://fullnode", "ftp://fullnode", ConfigError, "sui.urls must be"),
+        ("https://archive", "ftp://archive", ConfigError, "sui.archive_urls must be"),
     ],
 )
 def test_a_wrong_profile_names_file_and_key(tmp_path, old, new, error, words) -> None:

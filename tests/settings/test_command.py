@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from walrusd import initialize
 from walrusd.__main__ import cli, typed_errors
 from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import RawKek, open_keystore
@@ -33,6 +34,77 @@ def network(tmp_path: Path) -> str:
 
 def walrusd(*arguments: str, stdin: str | None = None):
     return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+def test_init_takes_over_every_url_of_a_network(tmp_path: Path) -> None:
+    more = {
+        "sui_urls": ["http://127.0.0.1:9000", "http://127.0.0.1:9002"],
+        "archive_urls": ["http://127.0.0.1:9003"],
+        "aggregators": ["http://127.0.0.1:31415", "http://127.0.0.1:31416"],
+        "publishers": ["http://127.0.0.1:31417"],
+        "nodes": ["http://127.0.0.1:31418"],
+    }
+    network = tmp_path / "network.json"
+    network.write_text(json.dumps(NETWORK | more))
+    home = tmp_path / "alice"
+    done = walrusd("init", "--dir", str(home), "--network", str(network))
+    assert done.exit_code == 0, done.output
+    settings = load_settings(home / "walrusd.toml")
+    assert settings.sui.urls == tuple(more["sui_urls"])
+    assert settings.sui.archive_urls == tuple(more["archive_urls"])
+    assert settings.walrus.aggregators == tuple(more["aggregators"])
+    assert settings.walrus.publishers == tuple(more["publishers"])
+    assert settings.walrus.nodes == tuple(more["nodes"])
+    shown = walrusd("config", "show", "--config", str(home / "walrusd.toml"), "--json")
+    assert json.loads(shown.stdout)["sui"]["archive_urls"] == more["archive_urls"]
+    checked = walrusd("config", "check", "--config", str(home / "walrusd.toml"))
+    assert checked.exit_code == 0, checked.output
+
+
+def test_init_takes_over_every_url_of_a_profile(tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        """
+[sui]
+urls = ["http://127.0.0.1:9000", "http://127.0.0.1:9002"]
+archive_urls = ["http://127.0.0.1:9003", "http://127.0.0.1:9004"]
+chain_id = "4btiuiMPvEENsttpZC7CZ53DruC3MAgfznDbASZ7DR6S"
+
+[walrus]
+aggregators = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+publishers = ["http://127.0.0.1:3", "http://127.0.0.1:4"]
+nodes = ["http://127.0.0.1:5", "http://127.0.0.1:6"]
+"""
+    )
+    home = tmp_path / "alice"
+    done = walrusd("init", "--dir", str(home), "--network", str(profile))
+    assert done.exit_code == 0, done.output
+    settings = load_settings(home / "walrusd.toml")
+    assert len(settings.sui.urls) == len(settings.sui.archive_urls) == 2
+    assert len(settings.walrus.aggregators) == len(settings.walrus.publishers) == 2
+    assert len(settings.walrus.nodes) == 2
+    home = tmp_path / "bob"
+    option = ("--archive-url", "http://127.0.0.1:7")
+    done = walrusd("init", "--dir", str(home), "--network", str(profile), *option)
+    assert done.exit_code == 0, done.output
+    assert load_settings(home / "walrusd.toml").sui.archive_urls == ("http://127.0.0.1:7",)
+
+
+def test_an_interrupted_init_leaves_nothing_behind(
+    tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, calls = initialize._write_new, []
+
+    def interrupted(path: Path, content: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(initialize, "_write_new", interrupted)
+    home = tmp_path / "alice"
+    assert walrusd("init", "--dir", str(home), "--network", network).exit_code != 0
+    assert not home.exists()
 
 
 def test_init_makes_a_configuration_that_checks_out(tmp_path: Path, network: str) -> None:

@@ -57,7 +57,7 @@ _PORT = click.IntRange(0, 65_535)
     "--keep-checkpoints", type=click.IntRange(1), help="How many full nodes keep; all by default."
 )
 @click.option(
-    "--without", multiple=True, metavar="RPC", help="An RPC that the full nodes do not know yet."
+    "--without", multiple=True, metavar="RPC", help="An RPC or service that the full nodes lack."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
 def devnet(
