@@ -24,6 +24,7 @@ from walrusd.chain.grpc import (
     serve_connection,
 )
 from walrusd.chain.grpc.endpoint import dialler
+from walrusd.storage.http import RetryPolicy
 
 from .fakenode import FakeNode
 from .wiretools import Raw, cancelled_at, handler, method
@@ -97,12 +98,14 @@ class Server:
             self.nursery.start_soon(serve_connection, self.links[-1], self.table)
         elif mode == "close":
             await theirs.aclose()
-        elif mode in ("settings", "full"):
+        elif mode in ("settings", "full", "goodbye"):
             peer = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
             if mode == "full":
                 limit = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 0}
                 peer.local_settings = h2.settings.Settings(client=False, initial_values=limit)
             peer.initiate_connection()
+            if mode == "goodbye":
+                peer.close_connection()
             await theirs.send_all(peer.data_to_send())
 
     def count_open(self) -> int:
@@ -118,7 +121,7 @@ async def serving(*modes: str, keepalive: KeepAlive | None = None, table=TABLE):
         nursery.cancel_scope.cancel()
 
 
-BAD = ["hang", "refuse", "silent", "close", "settings", "full"]
+BAD = ["hang", "refuse", "silent", "close", "goodbye", "settings", "full"]
 
 
 @pytest.mark.parametrize("mode", BAD)
@@ -243,6 +246,18 @@ async def test_calls_that_their_callers_cancel_do_not_hide_a_frozen_connection(a
         assert await ours.unary(ECHO, Raw(b"x"), seconds=1) == b"x"
 
 
+async def test_callers_that_cancel_their_calls_do_not_keep_a_silent_connection(autojump_clock):
+    """Also without a watchdog."""
+    async with serving() as (ours, server):
+        await ours.unary(ECHO, Raw())
+        server.links[0].frozen = True
+        for _ in range(12):
+            with trio.move_on_after(1):
+                await ours.unary(ECHO, Raw(), seconds=None)
+        assert await ours.unary(ECHO, Raw(b"x"), seconds=1) == b"x"
+        assert server.dials == 2
+
+
 async def test_an_idle_connection_is_left_in_peace(autojump_clock):
     async with serving(keepalive=KeepAlive()) as (ours, server):
         for _ in range(5):
@@ -325,3 +340,8 @@ def test_inner_times_are_shorter_than_outer_ones():
     assert keepalive.grace + keepalive.patience < sui_endpoints.HELLO_S
     # A long call on one that freezes under it is ended by the watchdog, not by its own deadline.
     assert keepalive.interval + keepalive.patience < sui_client.LIST_S
+    # A stream that is not accepted in time is left to its caller, who waits longer than that.
+    assert sui_endpoints.FIRST_FRAME_S < sui_client.LIST_S
+    # Storage: connecting, waiting for a byte, storing.
+    policy = RetryPolicy()
+    assert policy.connect_timeout < policy.read_timeout < policy.put_timeout

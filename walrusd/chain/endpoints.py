@@ -4,17 +4,19 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import base58
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
-from walrusd.chain.grpc import Channel, ClientStream, GRPCError, Method
+from walrusd.chain.grpc import Channel, GRPCError, Method
 from walrusd.chain.grpc.wire import Message
+from walrusd.chain.node import Node, Tries
+from walrusd.chain.node_stream import NodeStream
 from walrusd.chain.statuses import another_may_do, is_trouble, lacks_method, translate
-from walrusd.errors import MethodMissing, WalrusdError, WrongNetwork
+from walrusd.errors import WrongNetwork
 
 __all__ = ["SERVICE_INFO", "Endpoints", "Node", "NodeStream", "matches_chain", "translate"]
 
@@ -44,36 +46,9 @@ _STALE_S = 15.0
 """A node that is this much behind another one, in seconds of the chain's time, is left."""
 
 
-_LACKING_S = 300.0
-"""Seconds after which a node that lacked a method is asked for it again: it may be updated."""
-
-
 def matches_chain(chain_id: str, wanted: str) -> bool:
     """Return whether ``wanted`` names the chain: its base58 digest, or four bytes of it in hex."""
     return wanted == chain_id or wanted.lower() == base58.b58decode(chain_id)[:4].hex()
-
-
-@dataclass(eq=False)
-class Node:
-    """One endpoint, whether its chain has been checked, and what it does not offer."""
-
-    channel: Channel
-    checked: bool = False
-    _lacking: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Return ``host:port``."""
-        return self.channel.endpoint.authority
-
-    def note_lack(self, route: str) -> None:
-        """Remember that the node does not offer a method."""
-        self._lacking[route] = trio.current_time()
-
-    def lacks(self, route: str) -> bool:
-        """Return whether the node has said lately that it does not offer a method."""
-        said = self._lacking.get(route)
-        return said is not None and trio.current_time() - said < _LACKING_S
 
 
 class Endpoints:
@@ -222,7 +197,7 @@ class Endpoints:
         avoid: Collection[str] = (),
     ) -> T:
         """Return what ``use`` makes of the first node for which it raises no ``GRPCError``."""
-        tries = _Tries()
+        tries = Tries()
         for round_ in range(rounds):
             if round_:
                 await trio.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
@@ -307,7 +282,8 @@ class Endpoints:
         async def use(node: Node) -> tuple[NodeStream[Request, Reply], AsyncExitStack]:
             async with AsyncExitStack() as stack:
                 call = node.channel.stream(method, request, seconds=seconds)
-                opened = NodeStream(self, node, method.route, await stack.enter_async_context(call))
+                stream = await stack.enter_async_context(call)
+                opened = NodeStream(node, stream, partial(self.translated, node, method.route))
                 await opened.wait_accepted(FIRST_FRAME_S)
                 return opened, stack.pop_all()
 
@@ -323,83 +299,3 @@ class Endpoints:
         except GRPCError as error:
             self._note(node, error, route)
             raise translate(error, node.name, route) from error
-
-
-class _Tries:
-    """What the nodes answered that were asked for one thing."""
-
-    def __init__(self) -> None:
-        self._failed: dict[Node, tuple[GRPCError, str]] = {}
-        self._stranger: WrongNetwork | None = None
-
-    def note_failure(self, node: Node, error: GRPCError, route: str) -> None:
-        self._failed.pop(node, None)
-        self._failed[node] = (error, route)
-
-    def note_stranger(self, node: Node, error: WrongNetwork) -> None:
-        self._failed.pop(node, None)
-        self._stranger = error
-
-    def nobody_offers_it(self, nodes: Sequence[Node]) -> bool:
-        """Return whether every node lacks the method, so that asking again is of no use."""
-        return len(self._failed) == len(nodes) and all(
-            lacks_method(error.status) for error, _ in self._failed.values()
-        )
-
-    def verdict(self) -> WalrusdError:
-        """Return the error to raise once no node is left to ask."""
-        if not self._failed:
-            assert self._stranger is not None
-            return self._stranger
-        # A node in trouble may do it later; only if there is none, the method is missing.
-        troubled = [item for item in self._failed.items() if is_trouble(item[1][0].status)]
-        node, (cause, route) = (troubled or list(self._failed.items()))[-1]
-        error = translate(cause, node.name, route)
-        if isinstance(error, MethodMissing) and len(self._failed) > 1:
-            names = ", ".join(other.name for other in self._failed)
-            error.message = f"none of {names} offers {error.fields['method']}: {cause.message}"
-        if self._stranger is not None:
-            error.hint = f"{self._stranger.message}; {self._stranger.hint}"
-        error.__cause__ = cause
-        return error
-
-
-class NodeStream(Generic[Request, Reply]):
-    """A stream of replies from one node, with our errors."""
-
-    def __init__(
-        self, endpoints: Endpoints, node: Node, route: str, stream: ClientStream[Request, Reply]
-    ) -> None:
-        self.node = node
-        self._endpoints, self._route, self._stream = endpoints, route, stream
-        self._first: list[Reply | None] = []
-        self._failure: GRPCError | None = None
-
-    async def wait_accepted(self, seconds: float) -> None:
-        """Wait for the first frame, or for ``seconds``; other failures are left to ``receive``.
-
-        Raises:
-            GRPCError: if the node says that it does not offer the method.
-        """
-        with trio.move_on_after(seconds):
-            try:
-                self._first.append(await self._stream.recv_message())
-            except GRPCError as error:
-                if lacks_method(error.status):
-                    raise
-                self._failure = error
-
-    async def receive(self) -> Reply | None:
-        """Return the next reply, or None after the last.
-
-        Raises:
-            ChainUnreachable: if the node or the connection failed.
-            ChainRefused: if the node refused the request.
-        """
-        with self._endpoints.translated(self.node, self._route):
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
-            if self._first:
-                return self._first.pop()
-            return await self._stream.recv_message()

@@ -17,8 +17,9 @@ from walrusd.chain.client import SuiClient
 from walrusd.chain.cursor import Cursor
 from walrusd.chain.endpoints import Endpoints
 from walrusd.chain.history import History, Source
+from walrusd.chain.page import Page
 from walrusd.chain.types import ChainEvent
-from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
+from walrusd.chain.wire import EVENT_FIELDS
 from walrusd.errors import ChainRefused, ChainUnreachable, MethodMissing, WrongNetwork
 from walrusd.units import normalize_address
 
@@ -160,12 +161,12 @@ class Follower:
         """Read to the end of the ledger."""
         more = True
         while more:
-            page = _Page(self.cursor)
+            page = Page(self.cursor)
             failure: ChainUnreachable | ChainRefused | None = None
             source: Source | None = None
             try:
                 source = await self._find_source()
-                page = _Page(self.cursor)
+                page = Page(self.cursor)
                 async with source.client.list_events(self._request(source)) as stream:
                     self._history.check_node(stream.node)
                     while (frame := await stream.receive()) is not None:
@@ -191,9 +192,11 @@ class Follower:
             # A token means nothing elsewhere.
             self.cursor = self.cursor.without_token()
             self._from_archive = source.is_archive
+            where = "an archive" if source.is_archive else "the nodes"
+            log.info("reading events from checkpoint %s on from %s", source.start, where)
         return source
 
-    async def _advance(self, page: "_Page", handle: Handle) -> None:
+    async def _advance(self, page: Page, handle: Handle) -> None:
         if page.cursor == self.cursor:
             return
         if page.events or page.cursor.checkpoint - self._saved >= SAVE_EVERY:
@@ -261,58 +264,6 @@ class Follower:
         elif self._tip < 0 and frame.watermark and frame.watermark.checkpoint is not None:
             self._tip = frame.watermark.checkpoint
             self._ring()
-
-
-class _Page:
-    """What one ListEvents call has given so far. Every frame carries a place to resume."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self.cursor = cursor
-        self.events: list[ChainEvent] = []
-        self.end: pb.QueryEndReason | None = None
-
-    def add(self, frame: pb.ListEventsResponse) -> None:
-        position = self.cursor.position
-        if frame.event is not None:
-            event = read_chain_event(frame.event)
-            if event.position > position:
-                self.events.append(event)
-                position = event.position
-        if frame.watermark is not None:
-            covered = frame.watermark.checkpoint
-            self.cursor = Cursor(
-                frame.watermark.cursor or self.cursor.token,
-                self.cursor.checkpoint if covered is None else max(self.cursor.checkpoint, covered),
-                position,
-            )
-        else:
-            self.cursor = Cursor(self.cursor.token, self.cursor.checkpoint, position)
-        if frame.end is not None:
-            self.end = frame.end.reason
-
-    @property
-    def more(self) -> bool:
-        """Return whether the page ended before the ledger did."""
-        return self.end in (pb.QueryEndReason.ITEM_LIMIT, pb.QueryEndReason.SCAN_LIMIT)
-
-    def finish(self, source: Source) -> None:
-        """Check how the page ended.
-
-        Raises:
-            ChainUnreachable: if it does not say why, or an archive ends before the nodes begin.
-        """
-        if self.end is None:
-            raise ChainUnreachable("ListEvents ended without saying why")
-        if source.end is None or self.more:
-            return
-        if self.end is pb.QueryEndReason.CHECKPOINT_BOUND:
-            covered = max(self.cursor.checkpoint, source.end - 1)
-            self.cursor = Cursor(self.cursor.token, covered, self.cursor.position)
-        if self.cursor.checkpoint < source.end - 1:
-            raise ChainUnreachable(
-                f"the archive ends at checkpoint {self.cursor.checkpoint}, but the nodes begin at"
-                f" {source.end}"
-            )
 
 
 def _defined_in(package: str) -> pb.EventTerm:

@@ -93,7 +93,6 @@ class History:
         except (ChainUnreachable, ChainRefused) as error:
             self.note_failure(error)
             raise
-        log.info("reading checkpoints %s to %s from an archive", start, self._nodes.lowest - 1)
         return Source(self._archives.client, start, self._nodes.lowest)
 
     def note_failure(self, error: ChainUnreachable | ChainRefused) -> None:

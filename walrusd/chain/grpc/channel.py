@@ -74,8 +74,7 @@ class Channel:
             with self._patience():
                 stream = await self._dial()
                 connection = Connection(stream, client=True, keepalive=self._keepalive)
-                await self._nursery.start(connection.run)
-                await connection.until(connection.can_open_stream)
+                await self._get_ready(connection)
                 self._connection = connection
         except GRPCError as error:
             opening.failure = error
@@ -88,6 +87,12 @@ class Channel:
                 connection.abandon()
             self._opening = None
             opening.done.set()
+
+    async def _get_ready(self, connection: Connection) -> None:
+        await self._nursery.start(connection.run)
+        await connection.until(connection.can_open_stream)
+        if connection.draining:
+            raise GRPCError(Status.UNAVAILABLE, "the server says goodbye at once")
 
     async def _dial(self) -> trio.abc.Stream:
         try:

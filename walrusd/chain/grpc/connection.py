@@ -7,8 +7,6 @@ frame in two and lose the connection for everybody else.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
-from typing import Any
 
 import h2.config
 import h2.connection
@@ -169,6 +167,11 @@ class Connection:
             self._asked = trio.current_time()
         self.kick()
 
+    @property
+    def silence(self) -> float:
+        """Return for how many seconds a call has waited without any byte from the peer."""
+        return 0.0 if self._asked is None else trio.current_time() - self._asked
+
     def retire(self) -> None:
         """Take no new calls; the connection ends with the last of the open ones."""
         self.draining = True
@@ -283,37 +286,3 @@ class Connection:
             if self._heard == heard:
                 log.info("the peer has been silent for %s s", trio.current_time() - heard)
                 self.abandon()
-
-
-def open_inbox(connection: Connection, stream_id: int) -> trio.MemoryReceiveChannel[Event | None]:
-    """Return a queue of the events of one stream; None at its end means: connection lost.
-
-    The queue needs no bound of its own: flow control bounds the DATA in it.
-    """
-    send, receive = trio.open_memory_channel[Any](inf)
-
-    def sink(event: Event | None) -> None:
-        try:
-            send.send_nowait(event)
-        except trio.BrokenResourceError:
-            if isinstance(event, h2.events.DataReceived):
-                connection.acknowledge(event)
-
-    connection.inbox[stream_id] = sink
-    connection.note_begun()
-    return receive
-
-
-def close_inbox(
-    connection: Connection, stream_id: int, queue: trio.MemoryReceiveChannel[Event | None]
-) -> None:
-    """Forget a stream and give the room of its unread DATA back to the connection."""
-    connection.forget(stream_id)
-    while True:
-        try:
-            event = queue.receive_nowait()
-        except (trio.WouldBlock, trio.EndOfChannel):
-            break
-        if isinstance(event, h2.events.DataReceived):
-            connection.acknowledge(event)
-    queue.close()

@@ -9,13 +9,9 @@ import h2.events
 import h2.exceptions
 import trio
 
-from walrusd.chain.grpc.connection import (
-    Connection,
-    KeepAlive,
-    close_inbox,
-    open_inbox,
-)
+from walrusd.chain.grpc.connection import Connection, KeepAlive
 from walrusd.chain.grpc.details import Detail
+from walrusd.chain.grpc.inbox import close_inbox, open_inbox
 from walrusd.chain.grpc.wire import (
     Framer,
     GRPCError,

@@ -9,7 +9,8 @@ import h2.events
 import h2.exceptions
 import trio
 
-from walrusd.chain.grpc.connection import Connection, close_inbox, open_inbox
+from walrusd.chain.grpc.connection import Connection
+from walrusd.chain.grpc.inbox import close_inbox, open_inbox
 from walrusd.chain.grpc.wire import (
     Framer,
     GRPCError,
@@ -20,6 +21,9 @@ from walrusd.chain.grpc.wire import (
     headers_of,
     status_from_headers,
 )
+
+SILENT_S = 10.0
+"""Seconds of silence after which a call that ends without an answer ends its connection."""
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -121,14 +125,15 @@ class ClientStream(Generic[Request, Reply]):
         """Cancel the call if it is not over, and forget it.
 
         Without a single frame of an answer in all its time, the next call gets a new connection:
-        behind a balancer, this one may lead to a server that is gone.
+        behind a balancer, this one may lead to a server that is gone. The same if it is cancelled
+        earlier, and the whole connection has been silent for long.
         """
         connection = self._connection
         if not self.finished and not connection.closed.is_set():
             connection.reset(self._stream_id)
         close_inbox(connection, self._stream_id, self._queue)
-        unanswered = not self._answered and trio.current_time() >= self._until
-        if unanswered or connection.draining:
+        expired = trio.current_time() >= self._until or connection.silence >= SILENT_S
+        if connection.draining or (expired and not self._answered):
             connection.retire()
 
     def __aiter__(self) -> Self:
