@@ -1,5 +1,7 @@
 """History that full nodes have forgotten is read from archives, without a gap and nothing twice."""
 
+import random
+import sqlite3
 from contextlib import asynccontextmanager
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
@@ -13,11 +15,13 @@ from walrusd.chain.client import open_client
 from walrusd.chain.endpoints import SERVICE_INFO
 from walrusd.chain.events import PAGE, Cursor, Follower
 from walrusd.chain.grpc import Handler, serve_connection
+from walrusd.chain.signer import Signer
+from walrusd.chain.transactions import Sender, SqliteOutbox
 from walrusd.devnet import ptb
 from walrusd.devnet.endpoints import SuiEndpoints
 from walrusd.devnet.faults import FaultKind, FaultRule
 from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.errors import HistoryPruned, WrongNetwork
+from walrusd.errors import HistoryPruned, TransactionUncertain, WrongNetwork
 
 BOB, CAROL = accounts()[1:]
 NOT_LEDGER = [
@@ -263,6 +267,53 @@ async def test_a_short_outage_of_the_archive_is_waited_for(autojump_clock):
     assert await net.follow_until(8) == list(range(1, 9))
 
 
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_event_once_while_nodes_forget_and_archives_fail(autojump_clock, seed):
+    """The nodes keep so little that a follower that was away falls out of their history again."""
+    chance = random.Random(seed)
+    net = Net(nodes=2, archives=2)
+    net.deposit(1)
+    for number, services in enumerate(net.sui.nodes):
+        services.faults.chance = random.Random(seed * 10 + number)
+        services.faults.rules = [
+            FaultRule(kind, "*", 0.02, low_ms=1, high_ms=500)
+            for kind in (FaultKind.FAIL, FaultKind.RESET, FaultKind.DISCONNECT, FaultKind.CUT)
+        ] + [FaultRule(FaultKind.REFUSE_CURSOR, "ListEvents", 0.1)]
+        if number < net.count:
+            services.node.keep = 3
+    stored, seen = Cursor(), []
+
+    async def handle(events, cursor):
+        nonlocal stored
+        await trio.lowlevel.checkpoint()
+        seen.extend(int.from_bytes(e.contents[32:40], "little") for e in events)
+        stored = cursor
+
+    package, last = compute_package_id(net.ledger.seed), 1
+    async with net.client() as client:
+        while last < 150 or len(seen) < last:
+            with trio.move_on_after(chance.uniform(1, 40)):
+                try:
+                    async with trio.open_nursery() as nursery:
+                        follower = Follower(client, [package], stored, poll=1)
+                        nursery.start_soon(follower.run, handle)
+                        while last < 150 or len(seen) < last:
+                            await trio.sleep(chance.uniform(0, 3))
+                            if last < 150:
+                                last += 1
+                                net.deposit(last)
+                        nursery.cancel_scope.cancel()
+                except* HistoryPruned:
+                    await trio.sleep(5)
+            for _ in range(chance.randrange(8)):  # away
+                if last < 150:
+                    last += 1
+                    net.deposit(last)
+            assert trio.current_time() < 3600
+    assert seen == list(range(1, last + 1))
+    assert any(number >= net.count and name == "ListEvents" for number, name in net.calls)
+
+
 def down(net):
     net.down = {1}
 
@@ -335,3 +386,33 @@ async def test_an_archive_of_another_chain_is_refused(autojump_clock, named):
     while isinstance(error, BaseExceptionGroup):
         (error,) = error.exceptions
     assert "sui.archive_urls" in error.hint
+
+
+async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autojump_clock):
+    net = Net()
+    connection = sqlite3.connect(":memory:")
+    async with net.client() as client:
+        sender = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=5)
+        faults = net.sui.nodes[0].faults
+        faults.rules = [
+            FaultRule(FaultKind.LOSE, "ExecuteTransaction"),
+            FaultRule(FaultKind.FAIL, "GetTransaction"),
+        ]
+
+        def pay(p):
+            p.transfer(CAROL.address, *p.split_gas(1_000))
+
+        with pytest.raises(TransactionUncertain):
+            await sender.submit_once("rent", pay, budget=20_000_000)
+        faults.rules = []
+        # Away for long: the epochs are over, and the node has forgotten.
+        for _ in range(3):
+            net.ledger.seal()
+            net.ledger.advance_epoch()
+        net.deposit(1)
+        net.prune(net.ledger.tip.sequence)
+        again = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=60)
+        (settled,) = await again.recover()
+        assert settled.success
+        assert await again.submit_once("rent", pay) == settled
+    connection.close()
