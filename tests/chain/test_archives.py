@@ -267,6 +267,24 @@ async def test_a_short_outage_of_the_archive_is_waited_for(autojump_clock):
     assert await net.follow_until(8) == list(range(1, 9))
 
 
+async def test_a_look_at_a_poor_node_does_not_move_the_start_at_a_good_one(autojump_clock):
+    net = Net(nodes=2, archives=0)
+    for n in range(1, 4):
+        net.deposit(n)
+    async with net.following() as (seen, follower, _):
+        await follower.wait_caught_up()
+        # It must ask by checkpoint, then turn to the poor node, and then come back.
+        net.sui.nodes[0].faults.rules = [
+            FaultRule(FaultKind.REFUSE_CURSOR, "ListEvents", times=1),
+            FaultRule(FaultKind.FAIL, "ListEvents", times=1),
+        ]
+        for n in range(4, 10):
+            net.deposit(n)
+        net.prune(9, 1)
+        await trio.sleep(60)
+        assert seen == list(range(1, 10))
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_every_event_once_while_nodes_forget_and_archives_fail(autojump_clock, seed):
     """The nodes keep so little that a follower that was away falls out of their history again."""

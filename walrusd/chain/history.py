@@ -113,6 +113,8 @@ class History:
     async def _find_start(self, depth: "_Depth", wanted: int) -> int:
         node = await depth.client.endpoints.ready(LIST_EVENTS.route, avoid=depth.poor)
         if node is not depth.checked:
+            # What follows is about this node: what was known of another one must not be mixed in.
+            depth.checked = None
             here = depth.client.at(node)
             depth.lowest = (await here.service_info()).lowest_checkpoint
             depth.published = 0
