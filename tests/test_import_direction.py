@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # A package may import itself, the packages listed, and the foundation.
-FOUNDATION = {"errors", "events", "units"}
+FOUNDATION = {"errors", "events", "text", "units"}
 ALLOWED: dict[str, set[str]] = {
     "crypto": set(),
     "core": {"crypto"},
@@ -109,7 +109,8 @@ def test_decision_code_does_no_io(package: str) -> None:
         assert not tops & IO_MODULES, f"{path} imports {tops & IO_MODULES}"
 
 
-def test_the_client_imports_only_the_schema() -> None:
+def test_the_client_imports_only_the_schema_and_how_to_print_text() -> None:
     for path in _modules("walrusctl"):
         ours = {n for n in _imports(path) if n.startswith("walrusd")}
-        assert all(n.startswith("walrusd.rpc.schema") or n == "walrusd.rpc" for n in ours), path
+        allowed = ("walrusd.rpc.schema", "walrusd.text")
+        assert all(n.startswith(allowed) or n == "walrusd.rpc" for n in ours), path

@@ -1,4 +1,4 @@
-"""Logs are JSON lines, whoever writes them, and hold no secret."""
+"""Logs are JSON lines, whoever writes them, and hold no secret and nothing that moves a cursor."""
 
 import io
 import json
@@ -6,6 +6,8 @@ import logging
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from walrusd.runtime.logs import configure_logs
 from walrusd.runtime.redact import redact
@@ -60,6 +62,66 @@ def test_no_secret_is_logged(stream, form: LogFormat) -> None:
     assert "shown" in text
     assert "ValueError" in text
     assert KEY not in text
+
+
+EVIL = "\x1b[1A\x1b[2K\x1b]52;c;aGk=\x07\r\n\x9b31m\u202egpj.exe\u2028\u200b\x7f\ud800"
+
+
+class Strange:
+    """Something whose repr is a stranger's text."""
+
+    def __repr__(self) -> str:
+        return EVIL
+
+
+def assert_harmless(text: str) -> None:
+    assert text.replace("\n", "").isprintable(), repr(text)
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_strangers_texts_reach_no_log_raw(stream, form: LogFormat) -> None:
+    configure_logs("info", form, stream)
+    log = structlog.get_logger("walrusd.test")
+    log.info(EVIL, reason=EVIL, word=EVIL.replace(" ", ""), **{EVIL: 1})
+    log.info("nested", fields={EVIL: [EVIL, (EVIL, {"x": EVIL})]}, other=Strange())
+    log.info("error", error=ValueError(EVIL), group=ExceptionGroup(EVIL, [OSError(EVIL)]))
+    logging.getLogger("library").warning("object %s is left out: %s", EVIL, EVIL)
+    count = stream.getvalue().count("\n")
+    assert count == 4, "one line each, and none that a stranger begins"
+    assert_harmless(stream.getvalue())
+    try:
+        raise ValueError(EVIL) from KeyError(EVIL)
+    except ValueError:
+        log.exception("broke")
+        logging.getLogger("library").exception("broke %s", EVIL)
+    log.info("where", stack=EVIL, stack_info=True)
+    assert_harmless(stream.getvalue())
+    assert "Traceback" in stream.getvalue()
+    assert "\\x1b[1A" in stream.getvalue(), "it is shown, escaped"
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_a_line_of_a_stranger_cannot_fill_the_log(stream, form: LogFormat) -> None:
+    configure_logs("info", form, stream)
+    structlog.get_logger("walrusd.test").info("x" * 10**6, reason="y" * 10**6)
+    assert len(stream.getvalue()) < 20_000
+
+
+@given(text=st.text(st.characters(codec=None, categories=None), max_size=40))
+def test_any_text_is_logged_on_one_printable_line(text: str) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    try:
+        for form in LogFormat:
+            stream = io.StringIO()
+            configure_logs("info", form, stream)
+            structlog.get_logger("walrusd.test").info(text, value=text, values=[text])
+            assert stream.getvalue().count("\n") == 1
+            assert_harmless(stream.getvalue())
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(
