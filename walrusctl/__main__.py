@@ -4,14 +4,18 @@ Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers. With
 and errors are JSON on standard output, an error as ``{"error": {"code", "message", "hint", …}}``.
 """
 
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 import click
 
 from walrusctl.commands import contract, daemon, dataset, keys, local, node, task
 from walrusctl.session import EXIT_USAGE, fail
+from walrusd.text import make_printable
 
 EPILOG = """\b
 Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers.
@@ -33,23 +37,36 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments, sys.excepthook = sys.argv[1:], _show_bug
     # Some commands start Python with ``-m``; a random.py where the user stands is not for it.
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         status = cli.main(arguments, prog_name="walrusctl", standalone_mode=False)
     except click.UsageError as exc:
         if "--json" not in arguments:
-            exc.show()
+            _show(exc)
             sys.exit(EXIT_USAGE)
         data = {"code": "usage", "message": exc.format_message(), "hint": "see --help"}
         fail(data, EXIT_USAGE, as_json=True)
     except click.ClickException as exc:
-        exc.show()
+        _show(exc)
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show(error: click.ClickException) -> None:
+    """Show a complaint, which quotes what was typed or pasted."""
+    text = io.StringIO()
+    error.show(text)
+    click.echo(make_printable(text.getvalue(), lines=True), err=True, nl=False)
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(make_printable(text, lines=True))
 
 
 if __name__ == "__main__":

@@ -54,8 +54,10 @@ class Client:
             raise Unreachable(self._socket, _reason(exc)) from exc
         except ValueError as exc:
             raise Unreachable(self._socket, "what answers there is not walrusd") from exc
-        if "error" in answer:
+        if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
             raise CallFailed(_error_data(answer["error"]))
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise Unreachable(self._socket, "what answers there is not walrusd")
         return answer["result"]
 
     def events(self) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,10 @@
-"""Tables for people. Programs use ``--json``."""
+"""What people read. Programs use ``--json``.
+
+Here every text is made printable, whoever wrote it: titles, reasons and errors are strangers'.
+"""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,12 +12,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
+
+from walrusctl.layout import UNLIMITED, Column, Listing, PrintableConsole, Record
+from walrusd.text import make_printable
 
 MIST_PER_SUI = 10**9
-PIPE_WIDTH = 160
-"""Columns when the output is not a terminal."""
+MAX_TEXT, MAX_FULL_TEXT = 2_000, 65_536
+"""The most characters of one text, as a rule and with ``--full``; ``--json`` has all."""
+MAX_NUMBERS = 8
+"""The most numbers of one list, without ``--full``."""
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -42,11 +50,15 @@ _LISTS: dict[str, Columns] = {
     "requests": (
         ("request", "request"),
         ("state", "state"),
+        ("title", "title"),
+        ("reward_mist", "reward"),
+        ("task", "task"),
         ("scope", "scope"),
         ("dataset", "dataset"),
         ("requester", "requester"),
         ("requested_ms", "requested"),
         ("mine", "mine"),
+        ("closed", "closed"),
     ),
     "entries": (
         ("at_ms", "when"),
@@ -89,7 +101,23 @@ _LISTS: dict[str, Columns] = {
         ("stake_mist", "stake"),
         ("cost", "cost"),
     ),
+    "costs": (
+        ("submission", "submission"),
+        ("contributor", "contributor"),
+        ("state", "state"),
+        ("final", "final"),
+        ("definition", "definition"),
+        ("why", "why"),
+        ("losses", "losses"),
+    ),
 }
+_PROSE = {
+    *("title", "description", "reason", "fields", "last_error", "sentence", "advice", "why"),
+    *("closed", "losses", "definition"),
+}
+"""What may be wrapped. Everything else is read, and copied, whole."""
+_PARAGRAPHS = {"description"}
+"""Texts whose own line breaks are kept, where one thing is shown."""
 _EMPTY = {
     "tasks": "no tasks",
     "datasets": "no datasets",
@@ -102,14 +130,15 @@ _SENTENCES = {"outcome"}
 
 
 def make_console() -> Console:
-    """Return a console on standard output: colours on a terminal, wide and plain in a pipe."""
-    is_terminal = sys.stdout.isatty()
-    return Console(width=None if is_terminal else PIPE_WIDTH, highlight=False, soft_wrap=False)
+    """Return a console on standard output: as wide as the terminal; a pipe has no width."""
+    size = shutil.get_terminal_size()
+    width = size.columns if sys.stdout.isatty() else UNLIMITED
+    return PrintableConsole(width=width, height=size.lines, highlight=False)
 
 
-def show_waiting(method: str) -> AbstractContextManager[Any]:
+def show_waiting() -> AbstractContextManager[Any]:
     """Return a spinner on standard error."""
-    return Console(stderr=True).status(f"{method} …")
+    return Console(stderr=True).status("waiting for walrusd …")
 
 
 def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
@@ -119,80 +148,102 @@ def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
     plain = {
         key: value for key, value in result.items() if key not in lists and key not in _SENTENCES
     }
+
+    def show(renderable: object) -> None:
+        console.print(renderable, soft_wrap=True)
+
     if plain:
         # The first table is about one thing: its ids are what people copy.
-        console.print(make_facts(plain))
+        show(make_facts(plain))
     for key, items in lists.items():
         if items:
-            title = None if not plain else key
-            console.print(make_list(key, items, title=title, full=full))
+            title = None if not plain else label(key)
+            show(make_list(key, items, title=title, full=full))
         elif not plain or key == "entries":
-            console.print(_EMPTY.get(key, f"{method}: nothing"))
+            show(Text(_EMPTY.get(key, f"{method}: nothing")))
     for key in _SENTENCES & result.keys():
         for sentence in result[key]:
-            console.print(escape(sentence))
+            show(Text(show_text(str(sentence), full=True)))
 
 
 def is_table(key: str, value: Any) -> bool:
-    """Say whether a value is a list of things to be shown as a table."""
+    """Return whether a value is a list of things to be shown as a table."""
     return key in _LISTS and isinstance(value, list) and all(isinstance(i, dict) for i in value)
 
 
-def make_facts(facts: dict[str, Any]) -> Table:
-    """Return a two-column table of keys and values, ids in full."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for key, value in facts.items():
-        table.add_row(label(key), escape(show_value(key, value, full=True)))
-    return table
+def make_facts(facts: dict[str, Any]) -> Record:
+    """Return the keys and values of one thing, ids in full."""
+    return Record([(label(key), _show_fact(key, value)) for key, value in facts.items()])
 
 
-def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full: bool) -> Table:
-    """Return a table with one row an item; columns without any value are left out."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    columns = [
+def _show_fact(key: str, value: Any) -> str:
+    if key in _PARAGRAPHS and isinstance(value, str):
+        return make_printable(value, MAX_FULL_TEXT, lines=True)
+    return show_value(key, value, full=True)
+
+
+def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full: bool) -> Listing:
+    """Return items of a kind; columns without any value are left out."""
+    found = [
         (name, heading)
         for name, heading in _LISTS[key]
-        if any(item.get(name) not in (None, "", {}, []) for item in items)
+        if any(_says_something(name, item.get(name)) for item in items)
     ]
-    for name, heading in columns:
+    columns = []
+    for name, heading in found:
         is_number = all(isinstance(item.get(name), int | float) for item in items)
-        table.add_column(
-            heading,
-            justify="right" if is_number and not name.endswith("_ms") else "left",
-            overflow="fold",
-            no_wrap=name in _ID_KEYS and full,
-        )
-    for item in items:
-        table.add_row(*(escape(show_value(name, item.get(name), full=full)) for name, _ in columns))
-    return table
+        columns.append(Column(heading, is_number and not name.endswith("_ms"), name in _PROSE))
+    rows = [[_show_cell(name, item.get(name), full=full) for name, _ in found] for item in items]
+    return Listing(columns, rows, title)
+
+
+def _says_something(name: str, value: Any) -> bool:
+    return value not in (None, "", {}, []) and not (name == "mine" and value is False)
+
+
+def _show_cell(name: str, value: Any, *, full: bool) -> str:
+    if name == "fields" and isinstance(value, dict) and not full:
+        # The policy's rules one by one: `task estimate` shows them, the reason sums them up.
+        value = {key: item for key, item in value.items() if key != "rules"}
+    return show_value(name, value, full=full)
 
 
 _SHARES = {"detection", "audit_detection", "coverage", "tolerated_share"}
-_ID_KEYS = {"task", "dataset", "request", "submission", "publisher", "owner", "requester"}
 
 
 def label(key: str) -> str:
     """Return a key as people read it: without its unit, with spaces."""
     for suffix in ("_mist", "_ms"):
         key = key.removesuffix(suffix)
-    return key.replace("_", " ")
+    return make_printable(key.replace("_", " "), MAX_TEXT)
 
 
 def show_value(key: str, value: Any, *, full: bool) -> str:
-    """Return a value as text, by the unit in its key and by its type."""
+    """Return a value as one line of printable text, by the unit in its key and by its type."""
     if isinstance(value, dict):
         return show_object(key, value, full=full)
     if isinstance(value, list):
-        return ", ".join(show_value(key, item, full=full) for item in value) or "-"
+        return show_items(key, value, full=full)
     if isinstance(value, str):
-        return value if full else shorten(value)
+        return show_text(value, full=full)
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return show_number(key, value)
+
+
+def show_text(text: str, *, full: bool) -> str:
+    """Return a text on one line, printable; ids are shortened unless ``full``."""
+    return make_printable(text, MAX_FULL_TEXT) if full else make_printable(shorten(text), MAX_TEXT)
+
+
+def show_items(key: str, values: list[Any], *, full: bool) -> str:
+    """Return a list on one line; of many numbers the first ones and the last, unless ``full``."""
+    shown = [show_value(key, item, full=full) for item in values]
+    if not full and len(shown) > MAX_NUMBERS and not any(isinstance(v, str) for v in values):
+        shown = [*shown[: MAX_NUMBERS - 1], f"… {shown[-1]} ({len(shown)} in all)"]
+    return ", ".join(shown) or "-"
 
 
 def show_number(key: str, value: float) -> str:
@@ -206,7 +257,7 @@ def show_number(key: str, value: float) -> str:
 def show_object(key: str, value: dict[str, Any], *, full: bool) -> str:
     """Return an object as text; a deep one as JSON. A unit in ``key`` holds for what is inside."""
     if key == "last_error" and value:
-        return f"{value['code']}: {value['message']}"
+        return show_text(f"{value.get('code')}: {value.get('message')}", full=full)
     if any(isinstance(item, dict | list) for item in value.values()):
         return json.dumps(value)
     has_unit = any(key.endswith(suffix) for suffix in _UNITS)
@@ -221,7 +272,7 @@ def show_object(key: str, value: dict[str, Any], *, full: bool) -> str:
 def shorten(text: str) -> str:
     """Return an object id or address as ``0x123456…abcdef``; other text as it is.
 
-    What is left before the dots is long enough for ``walrusctl why``.
+    The daemon takes ids in this form.
     """
     if len(text) == 66 and text.startswith("0x"):
         return f"{text[:8]}…{text[-6:]}"
@@ -240,7 +291,11 @@ def show_instant(millis: int) -> str:
     """Return an instant in local time to the second; 0 is never."""
     if not millis:
         return "-"
-    return datetime.fromtimestamp(millis / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        instant = datetime.fromtimestamp(millis / 1000, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return f"{millis} ms"  # beyond the calendar, as strangers may set it
+    return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def show_bytes(size: int) -> str:
@@ -259,4 +314,5 @@ def render_event(event: dict[str, Any], *, full: bool) -> str:
     """Return an event as one line of text."""
     rest = {key: value for key, value in event.items() if key != "type"}
     facts = "  ".join(f"{label(k)}={show_value(k, v, full=full)}" for k, v in rest.items())
-    return f"{datetime.now(UTC).astimezone():%H:%M:%S}  {event.get('type', '?'):12}  {facts}"
+    kind = show_text(str(event.get("type", "?")), full=full)
+    return f"{datetime.now(UTC).astimezone():%H:%M:%S}  {kind:12}  {facts}"

@@ -11,7 +11,10 @@ import click
 
 from walrusctl.client import CallFailed, Client, Unreachable
 from walrusd.rpc.schema import DEFAULT_SOCKET, SOCKET_ENV
+from walrusd.text import make_printable
 
+MAX_LINE = 65_536
+"""The most characters of a line for people; ``--json`` has all."""
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
@@ -33,7 +36,7 @@ class Session:
         if not self.as_json and sys.stderr.isatty():
             from walrusctl.render import show_waiting  # noqa: PLC0415  # rich is slow to import
 
-            waiting = show_waiting(method)
+            waiting = show_waiting()
         with waiting:
             return self.client.call(method, params)
 
@@ -51,14 +54,19 @@ class Session:
         self.show(method, self.call(method, **params))
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line for people, whatever the text holds."""
+    click.echo(make_printable(line, MAX_LINE), err=err)
+
+
 def fail(data: dict[str, Any], status: int, *, as_json: bool) -> None:
     """Print an error, on standard output if as JSON, and end with ``status``."""
     if as_json:
         click.echo(json.dumps({"error": data}))
     else:
-        click.echo(f"error {data['code']}: {data['message']}", err=True)
+        say(f"error {data['code']}: {data['message']}", err=True)
         if data.get("hint"):
-            click.echo(f"hint: {data['hint']}", err=True)
+            say(f"hint: {data['hint']}", err=True)
     sys.exit(status)
 
 

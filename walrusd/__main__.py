@@ -4,7 +4,6 @@ Exit status: 0 done, 1 a typed failure, 2 wrong usage. Each command imports what
 runs, so that ``--help`` and ``config`` do not wait for torch.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,14 @@ from typing import Any
 import click
 
 import walrusd
-from walrusd.command_line import config_option, json_option, typed_errors
+from walrusd.command_line import (
+    config_option,
+    json_option,
+    run_command,
+    say,
+    say_json,
+    typed_errors,
+)
 from walrusd.contract_commands import contract
 from walrusd.errors import ConfigError
 from walrusd.model_commands import model
@@ -44,7 +50,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
     """Serve a Sui and a Walrus network of one process, for development and tests."""
     from walrusd.devnet.cli import devnet as command  # noqa: PLC0415  # pulls in the whole devnet
 
-    command.main(list(arguments), prog_name="walrusd devnet")
+    run_command(command, list(arguments), "walrusd devnet")
 
 
 @cli.command()
@@ -76,12 +82,12 @@ def init(directory: Path, *, as_json: bool, **options: Any) -> None:
     document = apply_overrides(_compose_document(**options), overrides)
     made = initialize(directory, document, None if key_file is None else key_file.read())
     if as_json:
-        click.echo(json.dumps(made.to_json()))
+        say_json(made.to_json())
         return
-    click.echo(f"configuration  {made.config}")
-    click.echo(f"keystore       {made.keystore}")
-    click.echo(f"key file       {made.kek_file}  (back it up apart from the keystore)")
-    click.echo(f"address        {made.address}")
+    say(f"configuration  {made.config}")
+    say(f"keystore       {made.keystore}")
+    say(f"key file       {made.kek_file}  (back it up apart from the keystore)")
+    say(f"address        {made.address}")
 
 
 def _compose_document(
@@ -138,9 +144,10 @@ def config_show(config: Path, *, as_json: bool) -> None:
     if as_json:
         import tomli  # noqa: PLC0415  # only here
 
-        click.echo(json.dumps(tomli.loads(text)))
+        say_json(tomli.loads(text))
     else:
-        click.echo(text, nl=False)
+        for line in text.splitlines():
+            say(line)
 
 
 @config.command("check")
@@ -161,11 +168,9 @@ def config_check(config: Path, *, as_json: bool) -> None:
     address = read_address(settings)
     roles = sorted(role.value for role in settings.daemon.roles)
     if as_json:
-        click.echo(
-            json.dumps({"config": str(config), "ok": True, "address": address, "roles": roles})
-        )
+        say_json({"config": str(config), "ok": True, "address": address, "roles": roles})
     else:
-        click.echo(f"{config} is good: {', '.join(roles)} as {address}")
+        say(f"{config} is good: {', '.join(roles)} as {address}")
 
 
 cli.add_command(contract)
@@ -177,7 +182,7 @@ def main() -> None:
     """Run the command line."""
     # Worker processes are started with ``-m``; a random.py where we happen to stand is not theirs.
     os.environ["PYTHONSAFEPATH"] = "1"
-    cli()
+    run_command(cli, None, None)
 
 
 if __name__ == "__main__":

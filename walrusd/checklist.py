@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walrusd.errors import PeerFault
+from walrusd.text import make_printable
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 
@@ -113,7 +114,14 @@ class Checklist:
 
 def describe(item: Item) -> str:
     """Return a line for people, over two lines if there is a detail."""
+    return "\n".join(describe_lines(item))
+
+
+def describe_lines(item: Item) -> list[str]:
+    """Return the lines of :func:`describe`. A detail may quote a file, and cannot add a line."""
     mark = {PASSED: "passed ", FAILED: "FAILED ", NOT_CHECKED: "not checked"}[item.status]
     name = f"{item.name} {item.subject}".rstrip()
-    line = f"{mark:11}  {name}: {PROVES[item.name]}"
-    return f"{line}\n{'':13}{item.detail}" if item.detail else line
+    lines = [f"{mark:11}  {name}: {PROVES[item.name]}"]
+    if item.detail:
+        lines.append(f"{'':13}{item.detail}")
+    return [make_printable(line) for line in lines]

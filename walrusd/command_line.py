@@ -1,17 +1,27 @@
-"""What every ``walrusd`` command has: its options, and the way it fails."""
+"""What every ``walrusd`` command has: its options, the way it prints, and the way it fails.
 
+Nothing is printed but through :func:`say` and :func:`say_json`: file names, headers, error texts of
+nodes are strangers' texts, and must not act on a terminal.
+"""
+
+import io
 import json
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from types import TracebackType
+from typing import Any, ParamSpec
 
 import click
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.groups import first_leaf
+from walrusd.text import make_printable
 
+MAX_LINE = 65_536
+"""The most characters of a line for people; ``--json`` has all."""
 DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
 P = ParamSpec("P")
 
@@ -47,9 +57,45 @@ def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
 def fail(error: WalrusdError, *, as_json: bool) -> None:
     """Print an error, and end with exit status 1."""
     if as_json:
-        click.echo(json.dumps({"error": error.to_json()}))
+        say_json({"error": error.to_json()})
     else:
-        click.echo(f"error {error.code}: {error.message}", err=True)
+        say(f"error {error.code}: {error.message}", err=True)
         if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+            say(f"hint: {error.hint}", err=True)
     sys.exit(1)
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line for people, whatever the text holds."""
+    click.echo(make_printable(line, MAX_LINE), err=err)
+
+
+def say_json(value: Any) -> None:
+    """Print a value for programs: ASCII alone, with everything else escaped."""
+    click.echo(json.dumps(value))
+
+
+def run_command(command: click.Command, arguments: Sequence[str] | None, name: str | None) -> None:
+    """Run a command line to its end, with printable complaints about what was typed.
+
+    ``arguments`` and ``name`` are those of the process if they are None. A mistake of ours ends in
+    a traceback, which is made printable as well.
+    """
+    if arguments is None:
+        sys.excepthook = _show_bug
+    try:
+        status = command.main(arguments, prog_name=name, standalone_mode=False)
+    except click.ClickException as exc:
+        text = io.StringIO()
+        exc.show(text)
+        click.echo(make_printable(text.getvalue(), lines=True), err=True, nl=False)
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(make_printable(text, lines=True))

@@ -4,13 +4,19 @@ None of them needs a daemon; those that sign use the daemon's own key and state,
 run beside it.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from walrusd.command_line import FILE, config_option, json_option, typed_errors
+from walrusd.command_line import (
+    FILE,
+    config_option,
+    json_option,
+    say,
+    say_json,
+    typed_errors,
+)
 from walrusd.errors import BadRequest
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.load import load_settings
@@ -210,7 +216,10 @@ def chain_id(urls: tuple[str, ...], *, as_json: bool) -> None:
     from walrusd.services.contract_admin import read_chain_id  # noqa: PLC0415  # pysui is slow
 
     found = trio.run(read_chain_id, urls)
-    click.echo(json.dumps({"chain_id": found}) if as_json else found)
+    if as_json:
+        say_json({"chain_id": found})
+    else:
+        say(found)
 
 
 def _profile_path(directory: Path, name: str) -> Path:
@@ -221,11 +230,11 @@ def _profile_path(directory: Path, name: str) -> Path:
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(result))
+        say_json(result)
         return
     for key, value in result.items():
         if isinstance(value, dict):
             for name, item in value.items():
-                click.echo(f"{name:20} {item}")
+                say(f"{name:20} {item}")
         else:
-            click.echo(f"{key:20} {value}")
+            say(f"{key:20} {value}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from walrusd.command_line import json_option, typed_errors
+from walrusd.command_line import json_option, say, say_json, typed_errors
 from walrusd.errors import BadRequest
 from walrusd.model_folder import read_folder, read_json
 
@@ -77,4 +77,8 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
 
 
 def _tell(report: dict[str, Any], *, as_json: bool) -> None:
-    click.echo(json.dumps(report) if as_json else "\n".join(f"{k}: {v}" for k, v in report.items()))
+    if as_json:
+        say_json(report)
+        return
+    for key, value in report.items():
+        say(f"{key}: {value}")

@@ -1,15 +1,16 @@
 """``walrusd verify``: what a third party can check, from files alone or from public data."""
 
-import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from walrusd.checklist import Checklist, describe
-from walrusd.command_line import FILE, json_option, typed_errors
+from walrusd.checklist import Checklist, describe_lines
+from walrusd.command_line import FILE, json_option, say, say_json, typed_errors
 from walrusd.errors import BadRequest, VerificationFailed
+from walrusd.text import make_printable
 
 if TYPE_CHECKING:
     from walrusd.segment_check import Writing
@@ -68,7 +69,7 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
     from walrusd.file_check import Given, check_file  # noqa: PLC0415  # numpy, curves
 
     progress = Progress()
-    checks = Checklist(lambda item: None if as_json else progress.print(describe(item)))
+    checks = Checklist(lambda item: None if as_json else progress.print(*describe_lines(item)))
     keys = tuple(_read_key(path) for path in given.pop("key_files"))
     expected = None if digest is None else _hex("--digest", digest)
     facts = check_file(
@@ -135,7 +136,7 @@ def verify_aggregate(
     from walrusd.aggregate_check import check_aggregate_of, read_places  # noqa: PLC0415  # pysui
 
     progress = Progress()
-    checks = Checklist(lambda item: None if as_json else progress.print(describe(item)))
+    checks = Checklist(lambda item: None if as_json else progress.print(*describe_lines(item)))
     places = read_places(network, config)
     facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads or 0)
     progress.clear()
@@ -198,10 +199,10 @@ def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:
     first, second = (read_transcript(path, _read(path)) for path in (a, b))
     report = check_dispute(first, second, files, given["threads"])
     if as_json:
-        click.echo(json.dumps(report))
+        say_json(report)
         return
     for line in format_dispute(report):
-        click.echo(line)
+        say(line)
 
 
 class Progress:
@@ -213,17 +214,20 @@ class Progress:
     def show(self, text: str) -> None:
         """Show what is being done."""
         if self._watched:
-            click.echo(f"\r\x1b[K… {text}", nl=False, err=True)
+            # On one line: the rest of a longer one would stay.
+            shown = make_printable(text, max(10, shutil.get_terminal_size().columns - 3))
+            click.echo(f"\r\x1b[K… {shown}", nl=False, err=True)
 
     def clear(self) -> None:
         """Remove the line."""
         if self._watched:
             click.echo("\r\x1b[K", nl=False, err=True)
 
-    def print(self, text: str) -> None:
-        """Print a line for good."""
+    def print(self, *lines: str) -> None:
+        """Print lines for good."""
         self.clear()
-        click.echo(text)
+        for line in lines:
+            say(line)
 
 
 def _report(facts: dict[str, Any], checks: Checklist, *, as_json: bool) -> None:
@@ -231,15 +235,15 @@ def _report(facts: dict[str, Any], checks: Checklist, *, as_json: bool) -> None:
     if not as_json:
         click.echo()
         for name, value in facts.items():
-            click.echo(f"{name:12} {value}")
-        click.echo(checks.conclude())
+            say(f"{name:12} {value}")
+        say(checks.conclude())
     report = {**facts, "valid": not checks.failed, "checks": checks.to_json()}
     if checks.failed:
         failed = ", ".join(f"{item.name} {item.subject}".strip() for item in checks.failed)
         what = facts.get("file") or f"the aggregate of {facts.get('task')}"
         raise VerificationFailed(f"{what} fails: {failed}", hint="do not trust it", **report)
     if as_json:
-        click.echo(json.dumps(report))
+        say_json(report)
 
 
 def _conclude(
@@ -250,16 +254,16 @@ def _conclude(
     if not as_json:
         for check in report["checks"]:
             detail = f"  {check['detail']}" if check["detail"] else ""
-            click.echo(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']}{detail}")
+            say(f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']}{detail}")
         for key in shown:
-            click.echo(f"{key:12} {report[key]}")
+            say(f"{key:12} {report[key]}")
         for note in notes:
-            click.echo(note)
+            say(note)
     if failed:
         message = f"{report['file']} fails: {failed}"
         raise VerificationFailed(message, hint="do not trust it", **report)
     if as_json:
-        click.echo(json.dumps(report))
+        say_json(report)
 
 
 def _read(path: Path) -> bytes:

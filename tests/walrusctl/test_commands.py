@@ -17,7 +17,7 @@ ALICE = "0x" + "a1" * 32
     [
         (["status"], "status", {}),
         (["why", TASK], "why", {"subject": TASK}),
-        (["why", "0xababab…ababab"], "why", {"subject": "0xababab"}),
+        (["why", "0xababab…ababab"], "why", {"subject": "0xababab…ababab"}),
         (["task", "list"], "task.list", {}),
         (["task", "show", TASK], "task.show", {"task": TASK}),
         (["task", "estimate", TASK], "task.estimate", {"task": TASK}),

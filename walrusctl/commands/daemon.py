@@ -4,7 +4,7 @@ import json
 
 import click
 
-from walrusctl.session import Session, with_session
+from walrusctl.session import Session, say, with_session
 
 
 @click.command()
@@ -23,7 +23,7 @@ def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see
     ID is a task, submission, dataset, key request or address; its beginning is enough. `seat` is
     our seat in the verifier pool, `seat:N` another.
     """
-    session.call_and_show("why", subject=id.split("…", maxsplit=1)[0])
+    session.call_and_show("why", subject=id)
 
 
 @click.command()
@@ -37,6 +37,6 @@ def watch(session: Session) -> None:
                 continue
             from walrusctl.render import render_event  # noqa: PLC0415  # rich is slow to import
 
-            click.echo(render_event(event, full=session.full))
+            say(render_event(event, full=session.full))
     except KeyboardInterrupt:
         return

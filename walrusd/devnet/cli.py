@@ -11,6 +11,7 @@ from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.devnet.endpoints import NodeOptions
 from walrusd.devnet.walrus import MAX_BODY
 from walrusd.errors import ConfigError, WalrusdError
+from walrusd.text import make_printable
 
 _PORT = click.IntRange(0, 65_535)
 
@@ -97,14 +98,18 @@ def devnet(
         trio.run(_run, options, as_json, strict_exception_groups=True)
     except* WalrusdError as group:
         for error in _leaves(group):
-            click.echo(f"walrusd devnet: {error}", err=True)
+            _complain(f"walrusd devnet: {error}")
             if isinstance(error, WalrusdError) and error.hint:
-                click.echo(f"  {error.hint}", err=True)
+                _complain(f"  {error.hint}")
         sys.exit(1)
     except* (OSError, ValueError) as group:
         for error in _leaves(group):
-            click.echo(f"walrusd devnet: {ConfigError(str(error))}", err=True)
+            _complain(f"walrusd devnet: {ConfigError(str(error))}")
         sys.exit(1)
+
+
+def _complain(line: str) -> None:
+    click.echo(make_printable(line), err=True)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
