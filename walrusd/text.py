@@ -9,14 +9,19 @@ Imports nothing but the standard library, so that the client starts quickly.
 """
 
 import unicodedata
+from itertools import chain
 
 MAX_MARKS = 4
 """Combining marks on one character that are shown; more of them pile up over other lines."""
 
 # Shown as nothing at all, though Unicode calls them letters or marks (Default_Ignorable).
 _INVISIBLE = frozenset(
-    [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0]
-    + [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
+    chain(
+        (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0),
+        range(0x180B, 0x1810),
+        range(0xFE00, 0xFE10),
+        range(0xE0100, 0xE01F0),
+    )
 )
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

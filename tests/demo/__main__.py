@@ -21,6 +21,7 @@ from tests.demo.plots import draw_text, write_png
 from tests.demo.report import Report, describe_totals, make_table
 from tests.demo.world import BrokenWorldError
 from walrusd.errors import WalrusdError
+from walrusd.text import make_printable
 
 DIRECTORY = ROOT / "build" / "demo"
 TAIL_LINES = 12
@@ -46,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = 130
     except* (BrokenWorldError, RefusedError, WalrusdError, httpx.HTTPError) as group:
         for error in _leaves(group):
-            board.console.print(f"[red]the demonstration failed:[/red] {escape(str(error))}")
+            board.console.print(
+                f"[red]the demonstration failed:[/red] {escape(make_printable(str(error)))}"
+            )
         show_traces(board, directory)
         status = 1
     return status if report is None else conclude(board, report, directory)
@@ -91,10 +94,12 @@ def show_traces(board: Board, directory: Path) -> None:
         loud = [ln for ln in lines if '"level": "info"' not in ln and '"info"' not in ln]
         if loud:
             board.console.print(f"--- {log}", markup=False, soft_wrap=True)
-            board.console.print("\n".join(loud[-TAIL_LINES:]), markup=False, soft_wrap=True)
+            tail = make_printable("\n".join(loud[-TAIL_LINES:]), lines=True)
+            board.console.print(tail, markup=False, soft_wrap=True)
     for database in sorted(directory.glob("*/state/walrusd.sqlite")):
         for line in read_failures(database):
-            board.console.print(f"{database.parts[-3]}: {line}", markup=False, soft_wrap=True)
+            told = make_printable(f"{database.parts[-3]}: {line}")
+            board.console.print(told, markup=False, soft_wrap=True)
 
 
 def read_failures(database: Path) -> list[str]:

@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from walrusd.text import make_printable
+
 PLAIN_WIDTH = 130
 """Columns in a file or a pipe, whose reader has no width of its own."""
 
@@ -17,6 +19,10 @@ def make_console() -> Console:
     """Return a console as wide as the terminal, or wide enough for the tables."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
+def _clean(text: str) -> str:
+    return escape(make_printable(text))
 
 
 class Board:
@@ -37,13 +43,13 @@ class Board:
     def phase(self, text: str) -> None:
         """Begin a part of the demonstration."""
         self._phase = text
-        self.console.print(f"[bold]{self.seconds:6.1f} s  {escape(text)}[/bold]", soft_wrap=True)
+        self.console.print(f"[bold]{self.seconds:6.1f} s  {_clean(text)}[/bold]", soft_wrap=True)
         self._redraw()
 
     def tell(self, who: str, text: str) -> None:
         """Say that something happened."""
         self._rows[who] = text
-        line = f"{self.seconds:6.1f} s  {escape(who):10}  {escape(text)}"
+        line = f"{self.seconds:6.1f} s  {_clean(who):10}  {_clean(text)}"
         self.console.print(line, soft_wrap=True)
         self._redraw()
 
@@ -61,7 +67,7 @@ class Board:
         table.add_column(no_wrap=True, width=10)
         table.add_column(no_wrap=True, ratio=1)
         for who, text in self._rows.items():
-            table.add_row(escape(who), escape(text))
+            table.add_row(_clean(who), _clean(text))
         return table
 
     @contextmanager

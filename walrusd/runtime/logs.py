@@ -1,4 +1,4 @@
-"""Logs are events with fields, one JSON object a line, never a secret, never raw control characters.
+"""Logs are events with fields, one JSON object a line, without secrets or control characters.
 
     log = structlog.get_logger(__name__)
     log.info("stake_submitted", task=task, digest=digest)
