@@ -17,13 +17,14 @@ from walrusd.crypto.vfile import VerificationFile
 from walrusd.errors import BadRequest, PeerFault
 from walrusd.initialize import read_network
 from walrusd.services.aggregates import check_parts, read_accepted, read_aggregate
-from walrusd.services.api import read_id
 from walrusd.services.contract_check import verify_contract
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.ids import match_id
 from walrusd.services.schemes import check_aggregate, compute_decryption_context
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import ContractIds
-from walrusd.state.database import Database
+from walrusd.state.chain_log import find_in_file
+from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.plan import Plan
 from walrusd.units import ObjectId
@@ -41,6 +42,8 @@ class Places:
     aggregators: tuple[str, ...]
     nodes: tuple[str, ...]
     shards: int
+    state: Path | None = None
+    """The database of a daemon, which knows the ids of tasks."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def read_places(network: str | None, config: Path | None) -> Places:
             walrus.aggregators,
             walrus.nodes,
             walrus.shards,
+            settings.daemon.data_dir / DATABASE_NAME,
         )
     document = read_network(str(network))
     sui_table, walrus_table = document["sui"], document["walrus"]
@@ -122,7 +126,11 @@ async def check_aggregate_of(
         ContractMismatch, WrongNetwork: if the contract on chain is not the one known here.
         WorldFault: if chain or Walrus cannot be reached.
     """
-    name = read_id(task_id, "task")
+
+    def find(head: str, tail: str) -> list[str]:
+        return [] if places.state is None else find_in_file(places.state, head, tail, kind="task")
+
+    name = match_id(task_id, "task", find)
     async with open_public(places) as public:
         on_step("reading the chain")
         verified = await verify_contract(public.contract, places.ids)

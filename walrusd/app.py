@@ -51,7 +51,7 @@ from walrusd.settings.load import load_settings
 from walrusd.settings.model import Role, Settings
 from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.chain_log import ChainLog
-from walrusd.state.database import Database
+from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
@@ -92,7 +92,7 @@ async def open_tools(
     data_dir = settings.daemon.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(Database.open(data_dir / "walrusd.sqlite"))
+        database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
         protection = stack.enter_context(Protection.open(database, data_dir, signer.address))
         client = await stack.enter_async_context(
             open_client(

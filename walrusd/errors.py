@@ -473,6 +473,18 @@ class BadRequest(OurFault):
     code = "rpc.bad_request"
 
 
+class UnknownId(BadRequest):
+    """Raised when nothing that is known here has an id that begins as given."""
+
+    code = "rpc.unknown_id"
+
+
+class AmbiguousId(BadRequest):
+    """Raised when several known ids begin as given; ``fields`` have them as ``candidates``."""
+
+    code = "rpc.ambiguous_id"
+
+
 class DaemonUnreachable(OurFault):
     """Raised by the client when the daemon's socket does not answer."""
 

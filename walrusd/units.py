@@ -19,6 +19,9 @@ ObjectId = NewType("ObjectId", str)
 BlobId = NewType("BlobId", int)
 """A Walrus blob id as the contract keeps it: u256, the little-endian reading of its 32 bytes."""
 
+SHORT_DIGITS = 4
+"""The most digits of a short address, as Sui's own packages and objects have: 0x2, 0xdee9."""
+
 Digest = NewType("Digest", bytes)
 """A 32-byte hash."""
 
@@ -33,6 +36,22 @@ def normalize_address(text: str) -> Address:
     if not 1 <= len(digits) <= 64 or any(c not in "0123456789abcdef" for c in digits):
         raise ValueError(f"not a Sui address: {text!r}")
     return Address("0x" + digits.zfill(64))
+
+
+def parse_address(text: str) -> Address:
+    """Return the canonical form of an address or object id that a person wrote into a file.
+
+    One in full, or Sui's short form of up to ``SHORT_DIGITS`` digits, such as ``0x2``. Anything
+    between is most likely the beginning of an id, and filled up with zeros it would be another.
+
+    Raises:
+        ValueError: if ``text`` is neither.
+    """
+    address = normalize_address(text)
+    digits = len(text.removeprefix("0x"))
+    if SHORT_DIGITS < digits < 64:
+        raise ValueError(f"{text!r} has {digits} of the 64 digits of an id")
+    return address
 
 
 def address_bytes(address: str) -> bytes:

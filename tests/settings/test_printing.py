@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.walrusctl.strangers import EVIL, assert_harmless
-from walrusd.__main__ import cli, main, typed_errors
+from walrusd.__main__ import main, typed_errors
 from walrusd.checklist import FAILED, PROVES, Checklist, Item, describe_lines
 from walrusd.command_line import run_command
 from walrusd.devnet.cli import devnet

@@ -36,9 +36,12 @@ def run(monkeypatch, *arguments: str, width: int | None = None) -> str:
     """Run a command on a terminal of a width, or in a pipe; return all that it printed."""
     out, err = io.StringIO() if width is None else Screen(), io.StringIO()
     monkeypatch.setenv("COLUMNS", str(width or 80))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with contextlib.suppress(SystemExit):
-            main(list(arguments))
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        contextlib.suppress(SystemExit),
+    ):
+        main(list(arguments))
     return out.getvalue() + err.getvalue()
 
 

@@ -17,6 +17,7 @@ from walrusd.services.economy import make_rules, show_economics
 from walrusd.services.explainer import Explainer
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.ids import Ids, read_id
 from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.limits import show_parts
 from walrusd.services.publisher import Publisher
@@ -28,21 +29,10 @@ from walrusd.services.supervisor import Supervisor
 from walrusd.services.tools import Tools
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.model import Role
-from walrusd.units import Address, normalize_address
+
+__all__ = ["DaemonApi", "read_id"]  # the latter is imported from here by others
 
 Result = dict[str, Any]
-
-
-def read_id(text: str, kind: str) -> Address:
-    """Return an object id that a person gave.
-
-    Raises:
-        BadRequest: if it is none.
-    """
-    try:
-        return normalize_address(text)
-    except ValueError as error:
-        raise BadRequest(str(error), hint=f"a {kind} id is 0x and 64 hexadecimal digits") from error
 
 
 class DaemonApi:
@@ -51,6 +41,7 @@ class DaemonApi:
     def __init__(self, tools: Tools, supervisor: Supervisor) -> None:
         self._tools = tools
         self._supervisor = supervisor
+        self._ids = Ids(tools)
         self.fetcher = Fetcher(tools)
         self.checker = AggregateChecker(tools, self.fetcher)
         self.staker = Staker(tools, self.fetcher, self.checker)
@@ -96,14 +87,14 @@ class DaemonApi:
 
     async def why(self, subject: str) -> Result:
         """Return what was decided about an id, what the chain says, and what it meant for us."""
-        return self.explainer.explain(subject)
+        return self.explainer.explain(self._ids.read_subject(subject))
 
     # --- tasks --------------------------------------------------------------------------------
 
     async def task_publish(self, params: dict[str, Any]) -> Result:
         """Store model and plan, open a task."""
         self._need(Role.PUBLISHER)
-        return await self.publisher.publish(params)
+        return await self.publisher.publish(self._ids.complete(params))
 
     async def task_list(self) -> Result:
         """Return every task that is still of interest."""
@@ -197,7 +188,7 @@ class DaemonApi:
         return {"task": found.id, "costs": await read_costs(self._tools, self.fetcher, found)}
 
     async def _task(self, task: str) -> ob.Task:
-        return await self._tools.contract.task(read_id(task, "task"))
+        return await self._tools.contract.task(self._ids.read(task, "task"))
 
     # --- datasets and keys ----------------------------------------------------------------------
 
@@ -216,7 +207,7 @@ class DaemonApi:
     async def dataset_show(self, dataset: str) -> Result:
         """Return a dataset's listing."""
         return await self.datasets.describe(
-            await self._tools.contract.dataset(read_id(dataset, "dataset"))
+            await self._tools.contract.dataset(self._ids.read(dataset, "dataset"))
         )
 
     async def dataset_search(self, text: str) -> Result:
@@ -244,7 +235,9 @@ class DaemonApi:
         """Grant a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.approve(read_id(request, "request"), "the owner approved it"),
+            **await self.keykeeper.approve(
+                self._ids.read(request, "request"), "the owner approved it"
+            ),
             "state": RequestState.GRANTED.name.lower(),
         }
 
@@ -252,7 +245,7 @@ class DaemonApi:
         """Refuse a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.deny(read_id(request, "request"), reason),
+            **await self.keykeeper.deny(self._ids.read(request, "request"), reason),
             "state": RequestState.DENIED.name.lower(),
         }
 

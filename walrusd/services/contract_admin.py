@@ -33,7 +33,7 @@ from walrusd.services.contract_check import verify_contract
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
 from walrusd.settings.secrets import read_kek, read_secret_file
-from walrusd.state.database import Database
+from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.protection import Protection
 from walrusd.units import MIST_PER_SUI, Mist
 
@@ -75,7 +75,7 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
     data_dir = settings.daemon.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(Database.open(data_dir / "walrusd.sqlite"))
+        database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
         stack.enter_context(Protection.open(database, data_dir, signer.address))
         client = await stack.enter_async_context(
             open_client(

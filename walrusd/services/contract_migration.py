@@ -18,9 +18,10 @@ from walrusd.chain.reads import MarketReader
 from walrusd.chain.types import ExecutedTransaction, ObjectRef
 from walrusd.errors import BadRequest, NotAllowed
 from walrusd.services.contract_admin import Admin, open_admin
+from walrusd.services.ids import read_id
 from walrusd.settings.model import Settings
 from walrusd.settings.profile import ContractProfile
-from walrusd.units import Mist, normalize_address
+from walrusd.units import Mist
 
 _MIGRATIONS: dict[type[Layout], str] = {
     ob.VerifierPool: "node::migrate_pool",
@@ -46,6 +47,7 @@ async def migrate_contract(
     """
     if len(objects) > MAX_OBJECTS:
         raise BadRequest(f"at most {MAX_OBJECTS} objects at once, not {len(objects)}")
+    objects = [read_id(text, "object") for text in objects]
     async with open_admin(settings, max_budget) as admin:
         admin.aborts.add_package(profile.package_id)
         admin.aborts.add_package(profile.original_package_id)
@@ -97,7 +99,7 @@ async def _find_older(reader: MarketReader, ids: Sequence[str]) -> dict[str, str
     kinds = {reader.type_name(layout): layout for layout in _MIGRATIONS}
     found = await reader.client.get_objects(ids)
     older: dict[str, str] = {}
-    for wanted in map(normalize_address, ids):
+    for wanted in ids:
         data = found.get(wanted)  # type: ignore[call-overload]  # an object id is an address
         if data is None or data.type not in kinds:
             raise BadRequest(

@@ -9,7 +9,7 @@ from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.services.files import read_file
 from walrusd.services.staker import NO_PARENT
-from walrusd.units import normalize_address
+from walrusd.units import parse_address
 
 PARAMETERS = frozenset(
     {"title", "plan", "terms", "datasets", "parent", "weights_path", "paillier_bits", "again"}
@@ -44,7 +44,7 @@ def read_parent(params: dict[str, Any]) -> str:
     """Return the id of the parent task, zero for none. Raises BadRequest if it is no id."""
     parent = params.get("parent")
     try:
-        return NO_PARENT if parent is None else normalize_address(parent)
+        return NO_PARENT if parent is None else parse_address(parent)
     except (ValueError, AttributeError) as error:
         raise BadRequest("parent is the object id of a task") from error
 
@@ -56,7 +56,7 @@ def read_datasets(value: Any) -> list[ob.DatasetRef]:
     found = []
     for item in value:
         try:
-            dataset, number = normalize_address(item["dataset"]), item.get("version", 1)
+            dataset, number = parse_address(item["dataset"]), item.get("version", 1)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadRequest("each dataset is {dataset: id, version: number}") from error
         if type(number) is not int or not 1 <= number < 1 << 64:

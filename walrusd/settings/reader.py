@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from walrusd.errors import ConfigError, UnknownConfigKey
 from walrusd.settings.amounts import parse_amount
-from walrusd.units import Mist, ObjectId, normalize_address
+from walrusd.units import Mist, ObjectId, parse_address
 
 T = TypeVar("T")
 REQUIRED: Any = object()
@@ -122,7 +122,7 @@ class TableReader:
     def object_id(self, key: str, expected: str) -> ObjectId | None:
         """Return one Sui object id in canonical form; None when the key is absent."""
         return self.value(
-            key, expected, lambda value: ObjectId(normalize_address(_string(value))), None
+            key, expected, lambda value: ObjectId(parse_address(_string(value))), None
         )
 
     def identifiers(self, key: str, expected: str) -> frozenset[str]:
@@ -130,7 +130,7 @@ class TableReader:
         return self.value(
             key,
             expected,
-            lambda value: frozenset(str(normalize_address(_string(item))) for item in _list(value)),
+            lambda value: frozenset(str(parse_address(_string(item))) for item in _list(value)),
             frozenset(),
         )
 

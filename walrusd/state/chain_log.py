@@ -4,8 +4,11 @@ All of it can be rebuilt from the chain. It is kept so that a restart reads on f
 and so that an envelope published in an event is still at hand when the node has pruned it.
 """
 
+import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from walrusd.state.database import Database
@@ -118,6 +121,41 @@ class ChainLog:
         return [
             KnownObject(row["kind"], row["id"], row["parent"], bool(row["ended"])) for row in rows
         ]
+
+    def find(self, head: str, tail: str = "", *, kind: str | None = None) -> list[str]:
+        """Return the ids that begin and end so: of known objects of a kind, ended ones too.
+
+        Without a kind, of all known objects, and of all that events are about.
+        """
+        rows = self._database.read(_FIND, (head, tail, kind))
+        found = [row["id"] for row in rows]
+        if kind is None:
+            rows = self._database.read(_FIND_SUBJECTS, (head, tail))
+            found += [row["subject"] for row in rows]
+        return list(dict.fromkeys(found))
+
+
+_MATCHES = (
+    "substr({0}, 1, length(?1)) = ?1 AND (?2 = '' OR substr({0}, -length(?2)) = ?2)"
+    " AND length({0}) >= length(?1) + length(?2)"
+)
+_FIND = (
+    "SELECT DISTINCT id FROM known_objects WHERE (?3 IS NULL OR kind = ?3) AND "  # noqa: S608  # constants
+    + _MATCHES.format("id")
+)
+_FIND_SUBJECTS = "SELECT DISTINCT subject FROM chain_events WHERE " + _MATCHES.format("subject")  # noqa: S608  # constants
+
+
+def find_in_file(path: Path, head: str, tail: str, *, kind: str) -> list[str]:
+    """Return as :meth:`ChainLog.find`, from the file of a daemon that may be running.
+
+    Nothing is written, and without a file that can be read there is nothing to find.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return [row[0] for row in database.execute(_FIND, (head, tail, kind))]
+    except sqlite3.Error:
+        return []
 
 
 def _logged(row: Any) -> LoggedEvent:

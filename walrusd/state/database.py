@@ -19,6 +19,9 @@ import trio
 from walrusd.errors import ConfigError, DoubleAction
 from walrusd.state.migrations import MIGRATIONS
 
+DATABASE_NAME = "walrusd.sqlite"
+"""The file's name in ``daemon.data_dir``."""
+
 
 class Database:
     """One open connection. Make it with :meth:`open`; close it, or use it as a context manager."""

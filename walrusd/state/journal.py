@@ -84,6 +84,16 @@ class Journal:
         )
         return [_entry(row) for row in reversed(rows)]
 
+    def find(self, head: str, tail: str = "") -> list[str]:
+        """Return the subjects that begin and end so."""
+        rows = self._database.read(
+            "SELECT DISTINCT subject FROM journal WHERE substr(subject, 1, length(?1)) = ?1"
+            " AND (?2 = '' OR substr(subject, -length(?2)) = ?2)"
+            " AND length(subject) >= length(?1) + length(?2)",
+            (head, tail),
+        )
+        return [row["subject"] for row in rows]
+
     def count(self) -> int:
         """Return the number of decisions ever made."""
         return int(self._database.read("SELECT count(*) AS n FROM journal")[0]["n"])
