@@ -1,5 +1,6 @@
 """Types that say what a number or a string is: money, time, and identifiers."""
 
+from datetime import UTC, datetime
 from typing import NewType
 
 Mist = NewType("Mist", int)
@@ -72,3 +73,11 @@ def format_sui(amount: int) -> str:
     whole, rest = divmod(amount, MIST_PER_SUI)
     fraction = f"{rest:09d}".rstrip("0")
     return f"{sign}{whole}.{fraction} SUI" if fraction else f"{sign}{whole} SUI"
+
+
+def format_instant(instant: int) -> str:
+    """Return an instant, in milliseconds, to the second and in UTC, as its readers are anywhere."""
+    try:
+        return datetime.fromtimestamp(instant // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{instant} ms"  # beyond the calendar: strangers choose such

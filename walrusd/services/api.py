@@ -21,6 +21,7 @@ from walrusd.services.ids import Ids, read_id
 from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.limits import show_parts
 from walrusd.services.publisher import Publisher
+from walrusd.services.purposes import read_purposes
 from walrusd.services.registrar import register_seat
 from walrusd.services.settler import credit_of
 from walrusd.services.shown import show_decision, show_request, show_submission, show_task
@@ -223,13 +224,26 @@ class DaemonApi:
 
     async def keys_pending(self) -> Result:
         """Return key requests that wait for this owner."""
-        found = await self.keykeeper.pending()
-        return {"requests": [show_request(r, self._tools.address) for r in found]}
+        return await self._show_requests(await self.keykeeper.pending())
 
     async def keys_list(self) -> Result:
         """Return all key requests to and by this daemon."""
-        found = await self.keykeeper.requests(with_ended=True)
-        return {"requests": [show_request(r, self._tools.address) for r in found]}
+        return await self._show_requests(await self.keykeeper.requests(with_ended=True))
+
+    async def _show_requests(self, requests: list[ob.KeyRequest]) -> Result:
+        """Return requests with what they are about, and why a dead one is dead."""
+        closed = await self.keykeeper.find_closed(requests)
+        about = await read_purposes(self._tools, requests)
+        return {
+            "requests": [
+                {
+                    **show_request(request, self._tools.address),
+                    **about[request.id],
+                    "closed": closed.get(request.id),
+                }
+                for request in requests
+            ]
+        }
 
     async def keys_approve(self, request: str) -> Result:
         """Grant a key request."""

@@ -1,11 +1,12 @@
 """Answer requests for our datasets' keys. Nothing is released without the owner's word."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.types import ExecutedTransaction
-from walrusd.core.lifecycle import RequestState
+from walrusd.core.key_requests import AskedTask, find_why_closed
+from walrusd.core.lifecycle import TERMINAL, RequestState, SubmissionState, TaskPhase
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.errors import (
@@ -18,14 +19,17 @@ from walrusd.errors import (
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.service import Service
 from walrusd.state.protection import Begun
-from walrusd.units import BlobId, address_bytes
+from walrusd.units import BlobId, Millis, address_bytes
 
 MAX_DESCRIPTION_BYTES = 1 << 16
 FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
 class Keykeeper(Service):
-    """Grants automatically to whom the owner listed; everybody else waits for an answer."""
+    """Grants automatically to whom the owner listed; everybody else waits for an answer.
+
+    A key that could not be used any more is granted to nobody, whoever asks for it.
+    """
 
     name = "keykeeper"
 
@@ -53,25 +57,49 @@ class Keykeeper(Service):
         return [r for r in found.values() if self.tools.address in {r.owner, r.requester}]
 
     async def pending(self) -> list[ob.KeyRequest]:
-        """Return the requests that wait for our answer."""
-        now = self.tools.clock.now_ms()
-        return [
+        """Return the requests that wait for our answer, and for which an answer is of use."""
+        unanswered = [
             request
             for request in await self.requests()
-            if request.owner == self.tools.address
-            and request.state == RequestState.REQUESTED
-            and now < request.expires_ms
+            if request.owner == self.tools.address and request.state == RequestState.REQUESTED
         ]
+        closed = await self.find_closed(unanswered)
+        return [request for request in unanswered if request.id not in closed]
+
+    async def find_closed(self, requests: Sequence[ob.KeyRequest]) -> dict[str, str]:
+        """Return why requests that nobody has answered lead to nothing any more, by their ids."""
+        contract, now = self.tools.contract, self.tools.clock.now_ms()
+        asked = [r for r in requests if r.state == RequestState.REQUESTED]
+        tasks = await contract.read_many(
+            ob.Task, dict.fromkeys(r.task for r in asked if _names_task(r))
+        )
+        entries = [
+            entry.submission
+            for request in asked
+            if (entry := _entry(tasks.get(request.task), request)) is not None
+        ]
+        works = await contract.read_many(ob.Submission, entries)
+        closed: dict[str, str] = {}
+        for request in asked:
+            found = tasks.get(request.task)
+            task = None if found is None else _describe(found, request, works)
+            if not _names_task(request):
+                task = _NO_TASK
+            why = find_why_closed(task, Millis(request.expires_ms), now)
+            if why is not None:
+                closed[request.id] = why
+        return closed
 
     async def approve(self, request_id: str, reason: str) -> dict[str, str]:
         """Seal the dataset's key to the requester and post the grant.
 
         Raises:
-            NotAllowed: if the request is not to us, or is answered already.
+            NotAllowed: if the request is not to us, is answered already, or leads to nothing.
             MalformedData: if the requester's encryption key is unusable.
         """
         tools = self.tools
         request = await self._ours(request_id)
+        await self._check_open(request)
         check_public_key(request.key)
         dataset = await tools.contract.dataset(request.dataset)
         version = dataset.versions[request.number - 1]
@@ -88,6 +116,8 @@ class Keykeeper(Service):
             address_bytes(request.requester),
         )
         envelope = seal_key(request.key, dek, info)
+        # Reading all that took a while: a key that is out cannot be taken back.
+        await self._check_open(request)
 
         async def grant() -> ExecutedTransaction:
             return await tools.contract.grant_key(request_id, envelope)
@@ -144,6 +174,17 @@ class Keykeeper(Service):
             raise NotAllowed(f"the request was answered before: {state}")
         return request
 
+    async def _check_open(self, request: ob.KeyRequest) -> None:
+        """Check, with the task as it is now, that a grant would be of use."""
+        self.tools.contract.forget(request.task)
+        why = (await self.find_closed([request])).get(request.id)
+        if why is not None:
+            raise NotAllowed(
+                f"the key of request {request.id} is not granted: {why}",
+                hint="it is of no use to the requester any more; nothing needs to be done",
+                closed=why,
+            )
+
     async def _key_id(self, dataset: ob.Dataset) -> bytes:
         """Return what our key is derived from: public, and part of the dataset's description."""
         data = await self.tools.store.get(BlobId(dataset.description_blob), MAX_DESCRIPTION_BYTES)
@@ -154,3 +195,37 @@ class Keykeeper(Service):
                 f"the description of dataset {dataset.id} does not name its key",
                 hint="it was not listed by this version of walrusd",
             ) from error
+
+
+# A request that names no task is between its owner and the requester: it stays open.
+_NO_TASK = AskedTask(
+    TaskPhase.JOINING, Millis(0), Millis(1 << 64), 1, approves=True, has_joined=False,
+    has_ended=False,
+)  # fmt: skip
+
+
+def _names_task(request: ob.KeyRequest) -> bool:
+    """Return whether a request names a task at all: zero stands for none."""
+    return int(request.task, 16) != 0
+
+
+def _entry(task: ob.Task | None, request: ob.KeyRequest) -> ob.Entry | None:
+    """Return the requester's entry among a task's contributors, if it has joined."""
+    entries = () if task is None else task.entries
+    return next((entry for entry in entries if entry.contributor == request.requester), None)
+
+
+def _describe(
+    task: ob.Task, request: ob.KeyRequest, works: Mapping[str, ob.Submission]
+) -> AskedTask:
+    entry = _entry(task, request)
+    work = None if entry is None else works.get(entry.submission)
+    return AskedTask(
+        phase=TaskPhase(task.phase),
+        phase_ms=Millis(task.phase_ms),
+        join_ms=Millis(task.terms.join_ms),
+        places_left=task.terms.max_submissions - len(task.entries),
+        approves=ob.DatasetRef(request.dataset, request.number) in task.datasets,
+        has_joined=entry is not None,
+        has_ended=work is not None and SubmissionState(work.state) in TERMINAL,
+    )

@@ -1,0 +1,56 @@
+"""Whether a key that somebody asks for could still be used.
+
+The contract grants any request that has not expired. But a key lets its holder join one task, once,
+while the task takes contributors; afterwards a grant would give the key away for nothing.
+"""
+
+from dataclasses import dataclass
+
+from walrusd.core.lifecycle import TaskPhase
+from walrusd.units import Millis, format_instant
+
+
+@dataclass(frozen=True)
+class AskedTask:
+    """The task that a request names, as far as the request depends on it.
+
+    ``approves``: it trains on the version of the dataset that was asked for. ``has_joined`` and
+    ``has_ended``: the requester is one of its contributors; and that work has ended.
+    """
+
+    phase: TaskPhase
+    phase_ms: Millis
+    join_ms: Millis
+    places_left: int
+    approves: bool
+    has_joined: bool
+    has_ended: bool
+
+
+def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
+    """Return why a request cannot lead to anything any more, as a sentence; None if it can.
+
+    ``task`` is None if the task that the request names does not exist.
+    """
+    if now_ms >= expires_ms:
+        return f"the request has expired on {format_instant(expires_ms)}"
+    if task is None:
+        return "the task that it names does not exist"
+    if task.phase in {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}:
+        return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
+    if not task.approves:
+        return "the task does not train on this version of the dataset"
+    if task.has_joined:
+        # Who has lost its own key may have to ask again while it works.
+        return "the requester's work on the task has ended" if task.has_ended else None
+    why = _find_why_nobody_joins(task, now_ms)
+    return None if why is None else f"{why}, and the requester has not joined"
+
+
+def _find_why_nobody_joins(task: AskedTask, now_ms: Millis) -> str | None:
+    if task.phase != TaskPhase.JOINING:
+        return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
+    over_ms = task.phase_ms + task.join_ms
+    if now_ms >= over_ms:
+        return f"joining is over since {format_instant(over_ms)}"
+    return "the task is full" if task.places_left <= 0 else None
