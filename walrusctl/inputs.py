@@ -16,11 +16,11 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text("utf-8")
-        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        document = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except OSError as exc:
         raise click.BadParameter(f"cannot read {path}: {exc.strerror}") from exc
     except ValueError as exc:
-        kind = "JSON" if path.suffix == ".json" else "TOML"
+        kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise click.BadParameter(f"{path} is not {kind}: {exc}") from exc
     if not isinstance(document, dict):
         raise click.BadParameter(f"{path} holds no object")

@@ -107,7 +107,7 @@ def read_network(name_or_path: str) -> Document:
     Raises:
         ConfigError: if there is no such profile, or the file cannot be read or lacks something.
     """
-    if not name_or_path.endswith(".json"):
+    if not name_or_path.lower().endswith(".json"):
         return load_profile(name_or_path).to_document()
     path = Path(name_or_path)
     try:

@@ -12,9 +12,11 @@ from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_slot_
 from walrusd.crypto.dataset_rows import compute_row_root
 from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
 from walrusd.file_check import Found, Given
+from walrusd.services.tables import KNOWN, looks_like_text, open_table
 from walrusd.training.child import apply_limits
 from walrusd.training.container import MAX_HEADER_BYTES, read_container_header
 from walrusd.training.data import DatasetRows, PackedRows, RowSource
+from walrusd.training.dataspec import TokenSchema
 from walrusd.training.jobs import Limits
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.selftest import selftest
@@ -143,22 +145,34 @@ def _opened_state(plan: Plan, found: Found, boundary: int) -> bytes:
 
 
 def open_rows(plan: Plan, path: Path) -> DatasetRows:
-    """Map a file of rows, or a container of the plan's schema.
+    """Map a file of rows, or a container of the plan's schema; read a table or a text.
+
+    The rows are compared with what is committed, so a file of any other name is taken as bare rows.
 
     Raises:
-        BadRequest: if it cannot be read.
+        BadRequest: if it cannot be read, or is a table that does not fit, or a text of a kind that
+            is not known.
         MalformedData, VerificationFailed: if its rows are not of the plan's schema.
     """
+    suffix = path.suffix.lower()
+    if suffix == ".csv" or (suffix == ".txt" and isinstance(plan.dataset, TokenSchema)):
+        table = open_table(path, plan.dataset)
+        return DatasetRows(plan.dataset, memoryview(b"".join(table.pieces())))
     try:
         with path.open("rb") as file:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         raise BadRequest(f"cannot read {path}") from error
-    if path.suffix == ".safetensors":
+    if suffix == ".safetensors":
         container = read_container_header(bytes(data[: 8 + MAX_HEADER_BYTES]))
         if container.schema != plan.dataset or container.size != len(data):
             raise VerificationFailed("the container's rows are not of the plan's schema")
         data = data[container.offset :]
+    elif looks_like_text(path):
+        raise BadRequest(
+            f"{path} reads like text, not like rows",
+            hint=f"it takes {KNOWN}, or bare rows",
+        )
     return DatasetRows(plan.dataset, data)
 
 

@@ -209,7 +209,7 @@ async def _list_dataset(control: Control, directory: Path) -> str:
     rows = directory / "rows.bin"
     rows.write_bytes(bytes(65 * 128))
     listed = await control.call(
-        "dataset.add", path=str(rows), title="zeros", description="", schema=SCHEMA
+        "dataset.add", path=str(rows), title="zeros", description="", schema=SCHEMA, raw=True
     )
     return str(listed["dataset"])
 

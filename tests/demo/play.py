@@ -117,7 +117,7 @@ async def open_task(stage: Stage) -> str:
     await trio.Path(data).write_bytes(cast.train)
     await trio.Path(schema).write_text(json.dumps(task.SCHEMA))
     listed = await stage.world.daemons[OWNER].control.ctl(
-        *("dataset", "add", str(data), "--title", task.TITLE),
+        *("dataset", "add", str(data), "--raw", "--title", task.TITLE),
         *("--description", task.DESCRIPTION, "--schema", str(schema)),
     )
     places = len(stage.world.with_role(Role.CONTRIBUTOR))

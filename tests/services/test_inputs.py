@@ -12,7 +12,7 @@ from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
 from walrusd.services.api import read_id
 from walrusd.services.economy import make_rules
-from walrusd.services.tables import open_table, read_schema
+from walrusd.services.tables import looks_like_text, open_table, read_schema
 from walrusd.services.terms import read_terms
 from walrusd.training.container import make_container_header
 from walrusd.training.plan import read_plan
@@ -202,6 +202,65 @@ def test_a_container_brings_its_schema(tmp_path: Path) -> None:
     raw.rename(tmp_path / "t.csv")
     with pytest.raises(BadRequest, match="CSV holds tables"):
         read_table(tmp_path / "t.csv", schema)
+
+
+ROWS = b"\x01\x02\x00\xff\x00\x02"
+
+
+@pytest.mark.parametrize(
+    "name", ["t.tsv", "t.parquet", "t.npy", "t.json", "t.dat", "t.rows", "t", ".csv", "t.csv.gz"]
+)
+@pytest.mark.parametrize("raw", [None, False])
+def test_a_file_of_another_kind_is_refused_and_not_guessed(tmp_path: Path, name, raw) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"1\t2\t0\n" * 3)  # a whole number of rows
+    for schema in (None, read_schema(SCHEMA)):
+        with pytest.raises(BadRequest, match=f"{name}: walrusd does not know") as caught:
+            open_table(path, schema, raw=raw)
+        assert path.suffix in caught.value.message
+        assert ".safetensors" in caught.value.message
+        assert "--raw" in caught.value.hint
+
+
+def test_raw_rows_are_called_so_whatever_their_suffix(tmp_path: Path) -> None:
+    for name in ("t.rows", "t", "t.csv", "t.txt", "t.safetensors", "t.bin", "t.BIN"):
+        path = tmp_path / name
+        path.write_bytes(ROWS)
+        assert b"".join(open_table(path, read_schema(SCHEMA), raw=True).pieces()) == ROWS
+    with pytest.raises(BadRequest, match=r"does not know files that end in \.bin") as caught:
+        open_table(tmp_path / "t.bin", read_schema(SCHEMA), raw=False)
+    assert "bare rows of 3 bytes" in caught.value.hint
+    with pytest.raises(BadRequest, match="needs a schema") as caught:
+        open_table(tmp_path / "t.bin", None, raw=True)
+    assert "--schema FILE" in caught.value.hint
+
+
+def test_a_suffix_counts_in_letters_of_any_case(tmp_path: Path) -> None:
+    (tmp_path / "t.CSV").write_bytes(b"1,2,0\n255,0,2\n")
+    assert read_table(tmp_path / "t.CSV", read_schema(SCHEMA))[0] == ROWS
+    (tmp_path / "t.Txt").write_bytes(b"abcdefgh")
+    assert read_table(tmp_path / "t.Txt", read_schema(TOKENS))[0] == "abcddefg".encode("utf-16-le")
+    schema = read_schema(SCHEMA)
+    (tmp_path / "t.SafeTensors").write_bytes(make_container_header(schema, 2) + ROWS)
+    assert read_table(tmp_path / "t.SafeTensors", None) == (ROWS, schema)
+
+
+def test_text_of_another_kind_than_tokens_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"1 2 0\n" * 3)
+    with pytest.raises(BadRequest, match="text holds tokens, not rows of kind tabular-u8"):
+        read_table(path, read_schema(SCHEMA))
+
+
+def test_text_is_told_from_rows(tmp_path: Path) -> None:
+    for data, is_text in [
+        (b"1\t2\t0\n", True), (b"a b\r\n", True), (ROWS, False), (b"", False),
+        (b"printable", False), (b"a\nb\x00", False), ("gr\u00f6\u00dfe\n".encode(), False),
+    ]:  # fmt: skip
+        (tmp_path / "t").write_bytes(data)
+        assert looks_like_text(tmp_path / "t") is is_text
+    with pytest.raises(BadRequest, match="cannot be read"):
+        looks_like_text(tmp_path)
 
 
 def test_an_id_is_an_id() -> None:

@@ -25,11 +25,10 @@ NOBODY = normalize_address("0x0")
 def market(tmp_path: Path, monkeypatch):
     """A dataset's owner, and a request of somebody for its key to train on an open task."""
     net = Network()
-    with net.daemon(tmp_path, "owner") as tools:
-        settings = dataclasses.replace(
-            tools.settings, dataset_owner=DatasetOwnerSettings(frozenset({REQUESTER}))
-        )
-        tools = dataclasses.replace(tools, settings=settings)
+    with net.daemon(tmp_path, "owner") as opened:
+        listed = DatasetOwnerSettings(frozenset({REQUESTER}))
+        settings = dataclasses.replace(opened.settings, dataset_owner=listed)
+        tools = dataclasses.replace(opened, settings=settings)
         net.grant(REQUESTER, bytes([9]) * 32, RequestState.REQUESTED)
         request, dataset = net.objects[REQUEST], net.objects[DATASET]
         request.owner = dataset.owner = tools.address

@@ -1,6 +1,7 @@
 """Datasets: list one's own, find others'."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,10 +23,19 @@ def dataset() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML or JSON file with the layout of a row; a container brings its own.",
 )
+@click.option("--raw", is_flag=True, help="PATH holds bare rows as the schema says, no format.")
 @with_session
-def add(session: Session, path: Path, title: str, description: str, schema: Path | None) -> None:
-    """Encrypt, store and list the data at PATH; the daemon reads it, not this command."""
-    given = {} if schema is None else {"schema": read_document(schema)}
+def add(
+    session: Session, path: Path, title: str, description: str, schema: Path | None, *, raw: bool
+) -> None:
+    """Encrypt, store and list the data at PATH; the daemon reads it, not this command.
+
+    The suffix says how: .safetensors is a container, .csv a table, .txt text for tokens. Any other
+    file is refused unless --raw says that it holds bare rows.
+    """
+    given: dict[str, Any] = {} if schema is None else {"schema": read_document(schema)}
+    if raw:
+        given["raw"] = True
     session.call_and_show(
         "dataset.add",
         path=str(path.absolute()),

@@ -51,9 +51,18 @@ class Api(Protocol):
         ...
 
     async def dataset_add(
-        self, path: str, title: str, description: str, schema: dict[str, Any] | None = None
+        self,
+        path: str,
+        title: str,
+        description: str,
+        schema: dict[str, Any] | None = None,
+        *,
+        raw: bool | None = None,
     ) -> Result:
-        """Encrypt, store and list a dataset; return its id."""
+        """Encrypt, store and list a dataset; return its id.
+
+        ``raw``: the file holds bare rows, whatever its suffix.
+        """
         ...
 
     async def dataset_list(self, *, mine: bool) -> Result:

@@ -57,9 +57,10 @@ class Method:
         return self.name.replace(".", "_")
 
 
-_TASK = Param("task", "string", "object id of the task")
-_DATASET = Param("dataset", "string", "object id of the dataset")
-_REQUEST = Param("request", "string", "object id of the key request")
+# The daemon takes a beginning of four digits or more, and 0x123456…abcdef, if one id known is so.
+_TASK = Param("task", "string", "object id of the task, or its beginning")
+_DATASET = Param("dataset", "string", "object id of the dataset, or its beginning")
+_REQUEST = Param("request", "string", "object id of the key request, or its beginning")
 _NONE: tuple[Param, ...] = ()
 
 METHODS: tuple[Method, ...] = (
@@ -112,6 +113,7 @@ METHODS: tuple[Method, ...] = (
             Param("title", "string", "short name shown to others"),
             Param("description", "string", "what the data is"),
             Param("schema", "object", "layout of a row; a container brings its own", False),
+            Param("raw", "boolean", "the file holds bare rows, whatever its suffix", False),
         ),
         {"dataset": "object id of the listing"},
     ),

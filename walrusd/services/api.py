@@ -194,11 +194,18 @@ class DaemonApi:
     # --- datasets and keys ----------------------------------------------------------------------
 
     async def dataset_add(
-        self, path: str, title: str, description: str, schema: dict[str, Any] | None = None
+        self,
+        path: str,
+        title: str,
+        description: str,
+        schema: dict[str, Any] | None = None,
+        *,
+        raw: bool | None = None,
     ) -> Result:
         """Encrypt, store and list a dataset."""
         self._need(Role.DATASET_OWNER)
-        return await self.datasets.add(path, title, description, schema)
+        # An object that is not given comes as an empty one: a container needs no schema.
+        return await self.datasets.add(path, title, description, schema or None, raw=raw)
 
     async def dataset_list(self, *, mine: bool) -> Result:
         """Return every known dataset."""

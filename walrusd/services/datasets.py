@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,26 @@ import trio
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.stream import compute_key_check
-from walrusd.errors import BadRequest, MalformedData, WalrusdError
+from walrusd.errors import MalformedData, WalrusdError
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.files import encrypt_file
 from walrusd.services.heavy import compute_file_row_root, run_heavy
 from walrusd.services.keykeeper import MAX_DESCRIPTION_BYTES
-from walrusd.services.tables import open_table, read_schema
+from walrusd.services.tables import looks_like_text, open_table, read_schema
 from walrusd.services.tools import Tools
+from walrusd.services.written import check_written
 from walrusd.units import BlobId
 
 MAX_TITLE_BYTES = 128
 DESCRIPTIONS_AT_ONCE = 8
 DESCRIPTIONS_S = 15.0
 """How long a listing of all datasets may wait for strangers' descriptions."""
+_LOOKS_LIKE_TEXT = {
+    "rule": "raw",
+    "sentence": "The file was taken as raw rows, but it reads like text.",
+    "advice": "If it is a table, list it again as .csv, under another title.",
+}
 
 
 class Datasets:
@@ -37,16 +44,28 @@ class Datasets:
         self._turn = trio.Lock()
 
     async def add(
-        self, path: str, title: str, description: str, schema: dict[str, Any] | None
+        self,
+        path: str,
+        title: str,
+        description: str,
+        schema: dict[str, Any] | None,
+        *,
+        raw: bool | None = None,
     ) -> dict[str, Any]:
-        """Encrypt, store and list a dataset; the same file under the same title is listed once."""
+        """Encrypt, store and list a dataset; the same file under the same title is listed once.
+
+        ``raw`` as of :func:`~walrusd.services.tables.open_table`. Raw rows that look like text come
+        back as a warning.
+
+        Raises:
+            BadRequest: if the file, the schema or the title will not do; nothing is stored then.
+        """
         tools = self._tools
         asked = None if schema is None else read_schema(schema)
-        if not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
-            raise BadRequest(f"a title has between 1 and {MAX_TITLE_BYTES} bytes")
-        if len(description.encode()) > MAX_DESCRIPTION_BYTES // 2:
-            raise BadRequest(f"a description has at most {MAX_DESCRIPTION_BYTES // 2} bytes")
-        table = await trio.to_thread.run_sync(open_table, Path(path), asked)
+        check_written(title, "a title", MAX_TITLE_BYTES, least=1)
+        check_written(description, "a description", MAX_DESCRIPTION_BYTES // 2)
+        table = await trio.to_thread.run_sync(partial(open_table, Path(path), asked, raw=raw))
+        is_text = bool(raw) and await trio.to_thread.run_sync(looks_like_text, Path(path))
         layout = table.schema
         about = json.dumps([title, description, layout.to_json()]).encode()
         # In turn: each starts by removing what a killed one left, which is plaintext.
@@ -100,7 +119,13 @@ class Datasets:
         tools.journal.record(
             listed.dataset, "datasets", "listed", "the owner asked for it", title=title, rows=rows
         )
-        return {"dataset": listed.dataset, "version": 1, "rows": rows, "digest": executed.digest}
+        return {
+            "dataset": listed.dataset,
+            "version": 1,
+            "rows": rows,
+            "digest": executed.digest,
+            "warnings": [_LOOKS_LIKE_TEXT] if is_text else [],
+        }
 
     async def _store(self, sealed: Path, document: dict[str, Any]) -> dict[str, str]:
         epochs = self._tools.settings.walrus.epochs

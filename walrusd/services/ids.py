@@ -19,8 +19,14 @@ MAX_NAMED = 8
 """The most candidates that an error names."""
 _DOTS = ("…", "...", "..")
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_NAMING_PEOPLE = ("TaskOpened", "SubmissionJoined", "SeatRegistered", "DatasetListed")
-_PEOPLE = ("publisher", "contributor", "verifier", "owner")
+_NAMING_PEOPLE = (
+    "TaskOpened",
+    "SubmissionJoined",
+    "SeatRegistered",
+    "DatasetListed",
+    "KeyRequested",
+)
+_PEOPLE = ("publisher", "contributor", "verifier", "owner", "requester")
 
 Find = Callable[[str, str], Iterable[str]]
 """Returns the known ids that begin and end so; the beginning has its ``0x``."""

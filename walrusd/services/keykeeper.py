@@ -10,7 +10,6 @@ from walrusd.core.lifecycle import TERMINAL, RequestState, SubmissionState, Task
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.errors import (
-    BadRequest,
     InsufficientBalance,
     MalformedData,
     MoveAborted,
@@ -18,10 +17,12 @@ from walrusd.errors import (
 )
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.service import Service
+from walrusd.services.written import check_written
 from walrusd.state.protection import Begun
 from walrusd.units import BlobId, Millis, address_bytes
 
 MAX_DESCRIPTION_BYTES = 1 << 16
+MAX_REASON_BYTES = 256
 FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
@@ -131,8 +132,7 @@ class Keykeeper(Service):
             NotAllowed: if the request is not to us, or is answered already.
             BadRequest: if the reason is too long.
         """
-        if len(reason.encode()) > 256:
-            raise BadRequest("a reason has at most 256 bytes")
+        check_written(reason, "a reason", MAX_REASON_BYTES)
         tools = self.tools
         request = await self._ours(request_id)
 

@@ -23,10 +23,16 @@ from walrusd.training.dataspec import (
 
 PIECE_BYTES = 1 << 18
 CELLS_AT_ONCE = 1 << 14
+SAMPLE_BYTES = 1 << 16
+"""How much of a file is looked at to tell text from numbers."""
+_TEXT_BYTES = bytes([9, 10, 13, *range(32, 127)])
 
 Cell = TypeVar("Cell")
 
 EXPECTED = "kinds are tabular-u8, tabular-f32, image-u8 and tokens; see docs/formats/dataset.md"
+
+KNOWN = ".safetensors (a container), .csv (a table) and .txt (text, for tokens)"
+RAW_HINT = "give --raw if the file holds bare rows as the schema says"
 
 
 def read_schema(document: Any) -> DataSchema:
@@ -92,33 +98,73 @@ class Table:
         return digest.digest()
 
 
-def open_table(path: Path, schema: DataSchema | None) -> Table:
+def open_table(path: Path, schema: DataSchema | None, *, raw: bool | None = None) -> Table:
     """Return the table in a file; its schema is a container's own if it is one.
+
+    The suffix, in letters of any case, says how a file is read. One that is not known is refused,
+    not guessed: nearly every file is a whole number of rows of some width.
+
+    Args:
+        path: the file.
+        schema: the layout of a row.
+        raw: the file holds bare rows, whatever its suffix; False: it does not. None leaves that to
+            the suffix ``.bin``.
 
     Raises:
         BadRequest: naming what does not fit, as far as the file's name, length and header say.
     """
     if not path.is_file():
         raise BadRequest(f"there is no file {path}", hint="the path is read by the daemon")
+    suffix = path.suffix.lower()
+    if raw is None:
+        raw = suffix == ".bin"
     try:
         size = path.stat().st_size
-        if path.suffix == ".safetensors":
+        if suffix == ".safetensors" and not raw:
             return _open_container(path, size, schema)
     except OSError as error:
         raise _make_unreadable(path, error) from error
+    if not raw and suffix not in {".csv", ".txt"}:
+        raise _make_unknown(path, schema)
     if schema is None:
-        raise BadRequest(f"{path.name} needs a schema", hint=EXPECTED)
-    if path.suffix == ".csv":
+        raise BadRequest(f"{path.name} needs a schema", hint=f"give --schema FILE: {EXPECTED}")
+    if raw:
+        if size % schema.row_bytes:
+            raise _make_uneven(path, schema)
+        return Table(path, schema, lambda: _read_rows(path, schema, 0, size))
+    if suffix == ".csv":
         if isinstance(schema, TabularSchema):
             return Table(path, schema, lambda: _read_csv(path, schema))
         if isinstance(schema, TabularFloatSchema):
             return Table(path, schema, lambda: _read_float_csv(path, schema))
-        raise BadRequest(f"CSV holds tables, not rows of kind {schema.kind}")
-    if path.suffix == ".txt" and isinstance(schema, TokenSchema):
+        raise BadRequest(f"CSV holds tables, not rows of kind {schema.kind}", hint=RAW_HINT)
+    if isinstance(schema, TokenSchema):
         return Table(path, schema, lambda: _cut_text(path, schema))
-    if size % schema.row_bytes:
-        raise _make_uneven(path, schema)
-    return Table(path, schema, lambda: _read_rows(path, schema, 0, size))
+    raise BadRequest(f"text holds tokens, not rows of kind {schema.kind}", hint=RAW_HINT)
+
+
+def looks_like_text(path: Path) -> bool:
+    """Return whether a file begins as text does, of which nothing is a raw row.
+
+    Raises:
+        BadRequest: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(SAMPLE_BYTES)
+    except OSError as error:
+        raise _make_unreadable(path, error) from error
+    return bool(head) and b"\n" in head and not head.translate(None, _TEXT_BYTES)
+
+
+def _make_unknown(path: Path, schema: DataSchema | None) -> BadRequest:
+    named = f"files that end in {path.suffix}" if path.suffix else "files without a suffix"
+    width = "" if schema is None else f" of {schema.row_bytes} bytes"
+    return BadRequest(
+        f"{path.name}: walrusd does not know {named}; it reads {KNOWN}",
+        hint=f"convert it to one of these; if it holds bare rows{width} as the schema says,"
+        " give --raw",
+    )
 
 
 def _open_container(path: Path, size: int, schema: DataSchema | None) -> Table:

@@ -9,6 +9,7 @@ from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.services.files import read_file
 from walrusd.services.staker import NO_PARENT
+from walrusd.services.written import check_written
 from walrusd.units import parse_address
 
 PARAMETERS = frozenset(
@@ -35,8 +36,9 @@ def check_names(params: dict[str, Any]) -> None:
 def read_title(params: dict[str, Any]) -> str:
     """Return the title. Raises BadRequest if it is no text of the right length."""
     title = params.get("title") or "untitled"
-    if not isinstance(title, str) or not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
+    if not isinstance(title, str):
         raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
+    check_written(title, "a title", MAX_TITLE_BYTES, least=1)
     return title
 
 

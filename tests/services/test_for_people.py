@@ -1,0 +1,132 @@
+"""What a person does at a terminal, with real daemons behind it: list, look, copy an id, decide."""
+
+import contextlib
+import io
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.services.plays import TERMS
+from tests.services.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
+from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
+from walrusctl.render import render_result
+from walrusd.errors import BadRequest, NotAllowed, UnknownId
+from walrusd.rpc.methods import make_handlers
+from walrusd.services.tables import read_schema
+from walrusd.settings.model import Role
+from walrusd.training.container import make_container_header
+
+TITLE = "\x1b[1A\x1b[2K\x1b]52;c;aGk=\x07\u202e\x9bpaid"
+AN_ID = re.compile(r"0x[0-9a-f]{6}…[0-9a-f]{6}|0x[0-9a-f]{64}")
+
+
+def show(method: str, result: dict, width: int | None, *, full: bool = False) -> str:
+    out = io.StringIO() if width is None else Screen()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("COLUMNS", str(width or 80))
+        patch.setenv("NO_COLOR", "1")
+        render_result(method, result, full=full)
+    assert_harmless(out.getvalue())
+    return out.getvalue()
+
+
+@pytest.mark.timeout(200)
+async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "world") as world:
+        owner = await world.start("owner", Role.DATASET_OWNER, poll_s=0.5)
+        publisher = await world.start("publisher", Role.PUBLISHER, poll_s=0.5, grace_s=0.0)
+        contributor = await world.start("contributor", Role.CONTRIBUTOR, poll_s=0.5)
+        await _nothing_is_listed_by_mistake(owner, tmp_path)
+
+        listed = await owner.api.dataset_add(str(DIGITS), TITLE, f"{TITLE}\nsecond line", SCHEMA)
+
+        async def known():
+            return (await publisher.api.dataset_list(mine=False))["datasets"]
+
+        (found,) = await wait_for(known)
+        assert found["title"] == TITLE, "programs get it as it is"
+        short = f"{listed['dataset'][:8]}…{listed['dataset'][-6:]}"
+        task = (await publisher.api.task_publish({
+            "title": TITLE, "plan": make_plan(), "datasets": [{"dataset": short}],
+            "terms": TERMS | {"join": 60},
+        }))["task"]  # fmt: skip
+
+        async def pending():
+            return (await owner.api.keys_pending())["requests"]
+
+        (request,) = await wait_for(pending)
+        assert (request["title"], request["task"]) == (TITLE, task)
+        assert (request["dataset_title"], request["reward_mist"] > 0) == (TITLE, True)
+
+        await _every_printed_id_is_taken(owner.api, listed["dataset"], task, request["request"])
+        with pytest.raises(UnknownId):
+            await owner.api.keys_approve(
+                "0x" + format(int(request["request"], 16) ^ (1 << 255), "064x")[:9]
+            )
+
+        await world.admin("/clock/advance", ms=61_000)
+
+        async def void():
+            return (await owner.api.task_show(task))["phase"] == "void"
+
+        await wait_for(void)
+        assert await pending() == []
+        with pytest.raises(NotAllowed, match="the task is void since"):
+            await owner.api.keys_approve(request["request"][:12])
+        assert (await owner.api.keys_list())["requests"][0]["state"] == "requested"
+        await owner.api.keys_deny(request["request"][:12], TITLE)
+
+        async def told():
+            why = await contributor.api.why(request["request"][:12])
+            return why if "refused" in str(why) else None
+
+        why = await wait_for(told)
+        assert "\\x1b[1A" in show("why", why, 80)
+
+
+async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
+    table = directory / "table.tsv"
+    table.write_bytes(b"1\t2\t3\n" * 65)  # 390 bytes: six rows of 65 bytes
+    handlers = make_handlers(owner.api)
+    call = partial(handlers["dataset.add"], path=str(table), title="t", description="")
+    error = str((await call(schema=SCHEMA))._error)
+    assert "does not know files that end in .tsv" in error
+    assert "--raw" in error
+    with pytest.raises(BadRequest, match="is not Unicode text"):
+        await owner.api.dataset_add(str(DIGITS), EVIL, "", SCHEMA)
+    assert (await owner.api.dataset_list(mine=True))["datasets"] == []
+    assert not owner.tools.work.items("dataset")
+    assert not (owner.tools.work_dir / "listing").exists()
+    container = directory / "t.safetensors"
+    schema = read_schema(SCHEMA)
+    container.write_bytes(make_container_header(schema, 1) + bytes(schema.row_bytes - 1))
+    error = str((await call(path=str(container)))._error)
+    assert "its header says" in error, "a container is read without a schema"
+
+
+async def _every_printed_id_is_taken(api, dataset: str, task: str, request: str) -> None:
+    """At any width, what is printed can be pasted back."""
+    lists = {
+        "task.list": await api.task_list(),
+        "dataset.list": await api.dataset_list(mine=False),
+        "keys.pending": await api.keys_pending(),
+    }
+    shows = {"task": api.task_show, "dataset": api.dataset_show}
+    for width in (40, 80, 160, None):
+        for full in (False, True):
+            text = {m: show(m, result, width, full=full) for m, result in lists.items()}
+            for method, wanted in zip(lists, (task, dataset, request), strict=True):
+                found = AN_ID.findall(text[method])
+                assert found
+                assert all(len(name) == (66 if full else 15) for name in found)
+                subjects = {(await api.why(name))["subject"] for name in set(found)}
+                assert wanted in subjects
+                kind = method.partition(".")[0]
+                if kind in shows and (width, full) == (40, False):
+                    assert (await shows[kind](found[0]))[kind] == wanted
+    for name in (dataset, task):
+        shown = show("x", await shows["task" if name == task else "dataset"](name[:10]), 80)
+        assert name in shown
+    assert show("dataset.show", await api.dataset_show(dataset[:10]), 40)
