@@ -18,11 +18,13 @@ from walrusctl.session import EXIT_USAGE, fail
 from walrusd.text import make_printable
 
 EPILOG = """\b
+An ID is one in full, its first digits (four or more), or as it is printed: 0x123456…abcdef.
 Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers.
 With --json, results and errors are JSON on standard output."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(package_name="walrusd", prog_name="walrusctl")
 def cli() -> None:
     """Command a walrusd daemon."""
 

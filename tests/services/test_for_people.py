@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from tests.services.plays import TERMS
 from tests.services.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
 from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
 from walrusctl.render import render_result
+from walrusd.aggregate_check import Places, check_aggregate_of
+from walrusd.checklist import Checklist
 from walrusd.errors import BadRequest, NotAllowed, UnknownId
 from walrusd.rpc.methods import make_handlers
 from walrusd.services.tables import read_schema
-from walrusd.settings.model import Role
+from walrusd.settings.model import ContractIds, Role
+from walrusd.state.database import DATABASE_NAME
 from walrusd.training.container import make_container_header
 
 TITLE = "\x1b[1A\x1b[2K\x1b]52;c;aGk=\x07\u202e\x9bpaid"
@@ -66,6 +70,8 @@ async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
                 "0x" + format(int(request["request"], 16) ^ (1 << 255), "064x")[:9]
             )
 
+        await _anyone_beside_a_daemon_may_shorten_ids(world, owner, task)
+
         await world.admin("/clock/advance", ms=61_000)
 
         async def void():
@@ -104,6 +110,19 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     container.write_bytes(make_container_header(schema, 1) + bytes(schema.row_bytes - 1))
     error = str((await call(path=str(container)))._error)
     assert "its header says" in error, "a container is read without a schema"
+
+
+async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> None:
+    """The check of an aggregate needs no daemon, but the file of one knows tasks."""
+    info = world.info
+    ids = ContractIds(info.package_id, info.package_id, info.market_id)
+    urls = (info.walrus_url,)
+    places = Places((info.sui_url,), info.chain_id, ids, urls, urls, info.shards)
+    with pytest.raises(UnknownId, match="no task known here"):
+        await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
+    places = replace(places, state=owner.tools.data_dir / DATABASE_NAME)
+    facts = await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
+    assert facts["task"] == task
 
 
 async def _every_printed_id_is_taken(api, dataset: str, task: str, request: str) -> None:

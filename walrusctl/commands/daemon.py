@@ -1,6 +1,7 @@
 """The daemon itself: how it is, what happens, and why."""
 
 import json
+import sys
 
 import click
 
@@ -20,8 +21,8 @@ def status(session: Session) -> None:
 def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see in the usage
     """Explain ID: every decision, verdict, reward, missed reward and penalty.
 
-    ID is a task, submission, dataset, key request or address; its beginning is enough. `seat` is
-    our seat in the verifier pool, `seat:N` another.
+    ID is a task, submission, dataset, key request or address. `seat` is our seat in the verifier
+    pool, `seat:N` another.
     """
     session.call_and_show("why", subject=id)
 
@@ -30,6 +31,8 @@ def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see
 @with_session
 def watch(session: Session) -> None:
     """Show events as they happen; with --json one object a line."""
+    if sys.stderr.isatty():
+        say("waiting for events; Ctrl-C ends it", err=True)
     try:
         for event in session.client.events():
             if session.as_json:
