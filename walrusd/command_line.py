@@ -18,6 +18,8 @@ import click
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.groups import first_leaf
+from walrusd.runtime.logs import configure_logs
+from walrusd.settings.model import LogFormat
 from walrusd.text import make_printable
 
 MAX_LINE = 65_536
@@ -78,11 +80,12 @@ def say_json(value: Any) -> None:
 def run_command(command: click.Command, arguments: Sequence[str] | None, name: str | None) -> None:
     """Run a command line to its end, with printable complaints about what was typed.
 
-    ``arguments`` and ``name`` are those of the process if they are None. A mistake of ours ends in
-    a traceback, which is made printable as well.
+    ``arguments`` and ``name`` are those of the process if they are None. Then a mistake of ours
+    ends in a traceback that is made printable, and so are warnings. The daemon has its own logs.
     """
     if arguments is None:
         sys.excepthook = _show_bug
+        configure_logs("warning", LogFormat.CONSOLE)
     try:
         status = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as exc:

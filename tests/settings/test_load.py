@@ -107,6 +107,18 @@ def test_an_unknown_key_is_refused_with_a_guess(text: str, key: str, hint: str) 
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize("text", [
+    MINIMAL + '[policy]\ndeny_publishers = ["0xe9544e"]',
+    MINIMAL + '[dataset_owner]\nauto_approve = ["0xe9544e"]',
+    replaced('"0xAB"', '"0xe9544e"'),
+])  # fmt: skip
+def test_the_beginning_of_an_id_is_refused_and_not_filled_up(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert "0xe9544e" in caught.value.message
+    assert "6 of the 64 digits of an id" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "key", "expected"),
     [

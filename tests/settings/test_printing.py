@@ -1,10 +1,12 @@
 """What walrusd's own commands print: file names, headers and error texts are strangers' too."""
 
 import json
+import logging
 import sys
 
 import click
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from tests.walrusctl.strangers import EVIL, assert_harmless
@@ -18,6 +20,18 @@ from walrusd.verify_commands import Progress, _report
 
 TYPED = EVIL.replace("\ud800", "\udc9b")
 """As a command line has it: bytes that are no UTF-8 come as these surrogates."""
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch):
+    """Undo what a command does to the process that is its own."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -54,7 +68,6 @@ def test_what_was_typed_is_echoed_escaped(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["walrusd", *arguments])
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code in {1, 2}
@@ -75,7 +88,6 @@ async def _refuse(*_arguments: object, **_named: object) -> None:
 
 
 def test_a_mistake_of_ours_is_traced_escaped(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "argv", ["walrusd", "--help"])
     with pytest.raises(SystemExit):
         main()
@@ -84,6 +96,20 @@ def test_a_mistake_of_ours_is_traced_escaped(monkeypatch, capsys) -> None:
     shown = capsys.readouterr().err
     assert "RuntimeError" in shown
     assert_harmless(shown)
+
+
+def test_warnings_of_a_command_are_escaped(monkeypatch, capsys) -> None:
+    """Without a daemon nobody else sets up logs, and Python's last resort writes them raw."""
+    monkeypatch.setattr(sys, "argv", ["walrusd", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    logging.getLogger("walrusd.chain.reads").warning("object %s is left out: %s", "0x1", EVIL)
+    structlog.get_logger().warning(EVIL, reason=EVIL)
+    structlog.get_logger().info("not of interest")
+    shown = capsys.readouterr()
+    assert "left out" in shown.err
+    assert "not of interest" not in shown.out + shown.err
+    assert_harmless(shown.out + shown.err)
 
 
 def test_a_detail_cannot_add_a_line_to_a_checklist(capsys) -> None:

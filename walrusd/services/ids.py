@@ -138,10 +138,12 @@ class Ids:
     def _find_any(self, head: str, tail: str) -> set[str]:
         tools = self._tools
         found = {*tools.chain_log.find(head, tail), *tools.journal.find(head, tail)}
+        if found:
+            return found
         people = {tools.address}
         for name in _NAMING_PEOPLE:
             layout = ev.EVENTS[name]
             for logged in tools.chain_log.events(name):
                 event = layout.from_bcs(logged.body)
                 people |= {getattr(event, who) for who in _PEOPLE if hasattr(event, who)}
-        return found | {who for who in people if who.startswith(head) and who.endswith(tail)}
+        return {who for who in people if who.startswith(head) and who.endswith(tail)}
