@@ -29,11 +29,11 @@ def test_notices_reach_the_socket(tmp_path, abstract: bool) -> None:
         server.settimeout(5)
         notifier = Notifier.from_environment({"NOTIFY_SOCKET": address})
         notifier.ready()
-        notifier.status("two\nlines")
+        notifier.status("two\nlines\x1b[1A")
         notifier.stopping()
         assert [server.recv(100) for _ in range(3)] == [
             b"READY=1",
-            b"STATUS=two lines",
+            b"STATUS=two lines\\x1b[1A",
             b"STOPPING=1",
         ]
 

@@ -14,8 +14,12 @@ from typing import Self
 import structlog
 import trio
 
+from walrusd.text import make_printable
+
 log = structlog.get_logger(__name__)
 
+MAX_STATUS = 512
+"""The most characters of a status."""
 NOTICEABLE_S = 0.1
 WORRYING_S = 1.0
 
@@ -51,7 +55,7 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """Show a line of text in ``systemctl status``."""
-        self._send("STATUS=" + text.replace("\n", " "))
+        self._send("STATUS=" + make_printable(text.replace("\n", " "), MAX_STATUS))
 
     def _send(self, state: str) -> None:
         if self._address is None:
