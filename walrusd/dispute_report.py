@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+from walrusd.text import make_printable
+
 _SIDES = ("A", "B", "computed")
 
 
 def format_dispute(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell a report of ``check_dispute``."""
+    """Yield the lines that tell a report of ``check_dispute``; names in it are strangers'."""
+    return map(make_printable, _format(report))
+
+
+def _format(report: dict[str, Any]) -> Iterator[str]:
     yield f"segment      {report['segment']} of task {report['task']}"
     if report["agree"]:
         yield "agree        the transcripts tell the same of every step; nothing was computed"

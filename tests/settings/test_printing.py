@@ -135,7 +135,9 @@ def test_a_dispute_is_told_escaped(capsys) -> None:
         "right": "A", "both_wrong_from_step": None, "computed_steps": 1,
         "accounts": {"A": {"first_wrong_operation": EVIL}},
     }  # fmt: skip
-    Progress().print(*format_dispute(report))
+    lines = list(format_dispute(report))
+    assert all(line.isprintable() for line in lines)
+    Progress().print(*lines)
     assert_harmless(capsys.readouterr().out)
 
 
