@@ -38,7 +38,7 @@ def read_title(params: dict[str, Any]) -> str:
     title = params.get("title") or "untitled"
     if not isinstance(title, str):
         raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
-    check_written(title, "a title", MAX_TITLE_BYTES, least=1)
+    check_written(title, "title", MAX_TITLE_BYTES, least=1)
     return title
 
 

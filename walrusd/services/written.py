@@ -17,5 +17,4 @@ def check_written(text: str, what: str, most: int, *, least: int = 0) -> None:
             f"{what} is not Unicode text", hint="check the terminal's encoding"
         ) from error
     if not least <= size <= most:
-        bounds = f"between {least} and {most}" if least else f"at most {most}"
-        raise BadRequest(f"{what} has {bounds} bytes")
+        raise BadRequest(f"{what} is text of {least} to {most} bytes")
