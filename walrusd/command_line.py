@@ -18,8 +18,6 @@ import click
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.groups import first_leaf
-from walrusd.runtime.logs import configure_logs
-from walrusd.settings.model import LogFormat
 from walrusd.text import make_printable
 
 MAX_LINE = 65_536
@@ -84,6 +82,9 @@ def run_command(command: click.Command, arguments: Sequence[str] | None, name: s
     ends in a traceback that is made printable, and so are warnings. The daemon has its own logs.
     """
     if arguments is None:
+        from walrusd.runtime.logs import configure_logs  # noqa: PLC0415  # structlog is slow
+        from walrusd.settings.model import LogFormat  # noqa: PLC0415  # only with the former
+
         sys.excepthook = _show_bug
         configure_logs("warning", LogFormat.CONSOLE)
     try:
