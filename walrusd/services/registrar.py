@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from walrusd.chain.layouts import events as ev
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.services.service import Service
@@ -46,8 +45,7 @@ def count_withdrawn(tools: Tools) -> int:
     It stays the same until the seat has been there and is gone again, so that a node that does
     not show the new seat yet cannot make us stake a second one.
     """
-    events = [ev.SeatWithdrawn.from_bcs(e.body) for e in tools.chain_log.events("SeatWithdrawn")]
-    return sum(event.verifier == tools.address for event in events)
+    return len(tools.chain_log.events_by("SeatWithdrawn", tools.address))
 
 
 class Registrar(Service):

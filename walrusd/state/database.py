@@ -19,6 +19,9 @@ import trio
 from walrusd.errors import ConfigError, DoubleAction
 from walrusd.state.migrations import MIGRATIONS
 
+LAST_CHARACTER = chr(0x10FFFF)
+"""Sorts after everything in an id: what begins with ``p`` is between ``p`` and ``p`` with this."""
+
 
 class Database:
     """One open connection. Make it with :meth:`open`; close it, or use it as a context manager."""
