@@ -146,6 +146,13 @@ class Fetcher:
         For whoever needs to know that they are there and are the task's, not to compute with
         them. Errors as ``initial_weights``.
         """
+        path = await self.weights_path(task)
+        if self._checked.holds(path, _weights_claim(task)):
+            return path
+        return await self.weights_of(task)
+
+    async def weights_path(self, task: Task) -> Path:
+        """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
         path = self._weight_paths.get(task.manifest_digest)
         if path is None:
             manifest, _plan = await self.plan_of(task)
@@ -153,9 +160,7 @@ class Fetcher:
             self._weight_paths[task.manifest_digest] = path
             if len(self._weight_paths) > PATHS_KEPT:
                 self._weight_paths.popitem(last=False)
-        if self._checked.holds(path, _weights_claim(task)):
-            return path
-        return await self.weights_of(task)
+        return path
 
     def _weights_path(self, manifest: TaskManifest) -> Path:
         return self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"

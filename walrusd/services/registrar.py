@@ -4,6 +4,7 @@ from typing import Any
 
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import InsufficientBalance, NotAllowed
+from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.units import format_sui
@@ -53,6 +54,11 @@ class Registrar(Service):
 
     name = "registrar"
 
+    def __init__(self, tools: Tools, readiness: Readiness | None = None) -> None:
+        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        super().__init__(tools)
+        self._readiness = readiness
+
     async def reconcile(self) -> None:
         """Register unless a seat is there."""
         if not self.tools.settings.verifier.auto_register:
@@ -64,6 +70,8 @@ class Registrar(Service):
             tools = self.tools
             if await tools.contract.verifier_cap(tools.address) is None:
                 verifier = tools.settings.verifier
+                if self._readiness is not None:
+                    await self._readiness.check_seat()
                 await register_seat(tools, stake=verifier.stake, min_fee=verifier.min_fee)
             tools.records.put("registrar", "done", value=True)
 

@@ -11,7 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
-from walrusd.core.policy import Decision, Offer, PolicyRules, Standing, decide
+from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import (
     ChainUnreachable,
@@ -22,9 +22,12 @@ from walrusd.errors import (
 )
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.bound import Bound, BoundReader, has_joined
+from walrusd.services.disk import DiskShapes, compute_reserved
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import OwnRequests, open_granted_key
+from walrusd.services.probes import Ability
+from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
@@ -50,12 +53,17 @@ class _Declined:
 
 
 class _Look:
-    """What one look at all tasks reads once: what is bound, and what the owner has said."""
+    """What one look reads once: all tasks, what is bound, and what the owner has said."""
 
-    def __init__(self, bound: Bound, overrides: dict[str, str]) -> None:
+    def __init__(
+        self, tasks: list[ob.Task], bound: Bound, overrides: dict[str, str] | None = None
+    ) -> None:
+        self.tasks = tasks
         self.bound = bound
-        self.overrides = overrides
+        self.overrides = overrides or {}
         self.declined: list[_Declined] = []
+        self.reserved: tuple[frozenset[str], int] | None = None
+        """Tasks in progress, and the bytes of disk that they will still take."""
 
 
 class Staker(Service):
@@ -63,10 +71,19 @@ class Staker(Service):
 
     name = "staker"
 
-    def __init__(self, tools: Tools, fetcher: Fetcher, checker: AggregateChecker) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        fetcher: Fetcher,
+        checker: AggregateChecker,
+        readiness: Readiness | None = None,
+    ) -> None:
+        """Take the collaborators; without ``readiness`` the machine is not looked at."""
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
+        self._readiness = readiness
+        self._shapes = DiskShapes(tools, fetcher)
         self._bound = BoundReader(tools)
         self._requests = OwnRequests(tools)
         self._held: tuple[float, Mist] | None = None
@@ -78,7 +95,8 @@ class Staker(Service):
         In turn, because each decision depends on what the ones before it have bound.
         """
         tasks = await read_tasks(self.tools)
-        look = _Look(self._bound.read(tasks), self.tools.records.items("stake_override"))
+        overrides = self.tools.records.items("stake_override")
+        look = _Look(tasks, self._bound.read(tasks), overrides)
         self._requests.begin_look()
         open_to_us = [
             task
@@ -102,24 +120,56 @@ class Staker(Service):
         """Apply the policy to a task, without acting; ``held`` is our balance if it is known."""
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
-        bound = self._bound.read(await read_tasks(self.tools))
-        return await self._judge(task, bound, held)
+        tasks = await read_tasks(self.tools)
+        look = _Look(tasks, self._bound.read(tasks))
+        decision = await self._judge(task, look, held)
+        if not decision.join and not any(v.rule in set(Ability) for v in decision.verdicts):
+            # A person is told what this machine lacks, whatever else speaks against the task.
+            machine = await self._judge_machine(task, look)
+            decision = self._decide(task, look.bound, held, machine=machine)
+        return decision
 
     async def _judge(
-        self, task: ob.Task, bound: Bound, held: Mist, *, override: str | None = None
+        self, task: ob.Task, look: _Look, held: Mist, *, override: str | None = None
     ) -> Decision:
         """Apply the policy, what is cheap to find out first.
 
-        The parent's aggregate is looked at last, and only if nothing else speaks against the task:
-        it may be large, and naming a parent costs a stranger nothing.
+        This machine, and then the parent's aggregate, are looked at only if nothing else speaks
+        against the task: the aggregate may be large, and naming it costs a stranger nothing.
         """
-        decision = self._decide(task, bound, held, parent_ok=True)
-        go = decision.join or (override == "join" and not decision.binding_refusals)
-        if go and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = self._decide(task, bound, held, parent_ok=False)
+
+        def goes(decision: Decision) -> bool:
+            return decision.join or (override == "join" and not decision.binding_refusals)
+
+        decision = self._decide(task, look.bound, held)
+        if not goes(decision):
+            return decision
+        machine = await self._judge_machine(task, look)
+        decision = self._decide(task, look.bound, held, machine=machine)
+        if goes(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
+            decision = self._decide(task, look.bound, held, machine=machine, parent_ok=False)
         return decision
 
-    def _decide(self, task: ob.Task, bound: Bound, held: Mist, *, parent_ok: bool) -> Decision:
+    async def _judge_machine(self, task: ob.Task, look: _Look) -> tuple[RuleVerdict, ...]:
+        """Return the verdicts on this machine, with the disk that other tasks will still take."""
+        if self._readiness is None:
+            return ()
+        others = frozenset(look.bound.open_tasks - {task.id})
+        if look.reserved is None or look.reserved[0] != others:
+            in_progress = [other for other in look.tasks if other.id in others]
+            look.reserved = others, compute_reserved(self.tools, in_progress)
+        shape = await self._shapes.find(task)
+        return await self._readiness.judge_task(shape, reserved=look.reserved[1])
+
+    def _decide(
+        self,
+        task: ob.Task,
+        bound: Bound,
+        held: Mist,
+        *,
+        machine: tuple[RuleVerdict, ...] = (),
+        parent_ok: bool = True,
+    ) -> Decision:
         terms = task.terms
         offer = Offer(
             task=task.id,
@@ -137,6 +187,7 @@ class Staker(Service):
             balance=held,
             staked_today=bound.staked_besides(task.id),
             open_tasks=bound.open_besides(task.id),
+            machine=machine,
         )
         return decide(self._rules, offer, standing)
 
@@ -173,7 +224,7 @@ class Staker(Service):
     async def _consider(self, task: ob.Task, look: _Look) -> None:
         override = look.overrides.get(task.id)
         held = await self._read_balance()
-        decision = await self._judge(task, look.bound, held, override=override)
+        decision = await self._judge(task, look, held, override=override)
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
