@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from tests.services.bench import DATASET, TASK, Network, decisions, failures
+from tests.services.world import open_world, wait_for
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import FLOOR_BYTES, DiskShape, compute_disk_need
 from walrusd.core.lifecycle import TaskPhase
@@ -365,3 +366,25 @@ async def test_the_real_child_finds_out_that_a_device_is_missing(
         monkeypatch.delenv("WALRUSD_DEVICE")
         again = Readiness(tools)
         assert await again.find_faults([Ability.DEVICE]) == []
+
+
+async def test_a_whole_daemon_says_so_and_takes_no_seat(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("WALRUSD_DEVICE", "cuda:99")
+    async with open_world(tmp_path) as world:
+        peer = await world.start("v", Role.VERIFIER, Role.CONTRIBUTOR, training=ChildTraining)
+
+        async def find_faults() -> list[dict[str, str]]:
+            return (await peer.api.status())["cannot"]
+
+        (fault,) = await wait_for(find_faults, 120)
+        assert fault["what"] == "device"
+        assert "cuda:99" in fault["reason"]
+        assert fault["hint"]
+        with pytest.raises(MachineUnfit, match="cuda:99"):
+            await peer.api.node_register({})
+
+        async def has_journalled() -> bool:
+            return "failed" in decisions(peer.tools, peer.address)
+
+        await wait_for(has_journalled, 120)
+        assert await peer.tools.contract.verifier_cap(peer.address) is None

@@ -39,3 +39,11 @@ def compute_disk_need(shape: DiskShape) -> int:
         + shape.opening
         + FLOOR_BYTES
     )
+
+
+def compute_seat_need(max_state_bytes: int) -> int:
+    """Return how many bytes a verifier's seat takes for the largest task that it accepts.
+
+    A model, an opening, and the states in it that a replay starts from.
+    """
+    return 3 * max_state_bytes + FLOOR_BYTES

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
-from walrusd.core.disk import DiskShape, compute_disk_need
+from walrusd.core.disk import DiskShape, compute_disk_need, compute_seat_need
 from walrusd.core.policy import RuleVerdict
 from walrusd.errors import MachineUnfit
 from walrusd.services.probes import (
@@ -115,9 +115,7 @@ class Readiness:
             MachineUnfit: if it cannot: a seat that stays silent is penalised.
         """
         faults = await self.find_faults(NEEDS[Role.VERIFIER])
-        state = self._tools.settings.verifier.max_state_bytes
-        # The opening and the start state, of the largest task that the seat takes.
-        need = compute_disk_need(DiskShape(state, 0, 0, 0, state))
+        need = compute_seat_need(self._tools.settings.verifier.max_state_bytes)
         short = find_disk_fault(self._tools, need)
         if short is not None and Ability.DISK not in {fault.ability for fault in faults}:
             faults.append(short)
