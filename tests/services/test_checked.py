@@ -67,3 +67,14 @@ def test_what_changed_while_it_was_checked_has_not_passed(path: Path) -> None:
 def test_a_damaged_record_says_nothing(path: Path, record: bytes) -> None:
     path.with_name("model.checked").write_bytes(record)
     assert not CheckedFiles().holds(path, "root")
+
+
+def test_a_full_disk_costs_the_memory_and_not_the_check(path: Path, monkeypatch) -> None:
+    def refuse(_path: Path, _data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("walrusd.services.checked.write_privately", refuse)
+    checked = CheckedFiles()
+    checked.note(path, "another root", read_stamp(path))
+    assert checked.holds(path, "another root")
+    assert not CheckedFiles().holds(path, "another root")

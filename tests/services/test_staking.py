@@ -81,15 +81,21 @@ _OUTCOMES = st.sampled_from(["shown", "joined", "refused", "uncertain"])
 def _let_join(net: Network, tools: Tools, script: dict[str, list[str]]) -> list[str]:
     """Let joins end as scripted; return the tasks on which a stake is or may be bound."""
     at_stake: list[str] = []
+    certain: set[str] = set()
 
     async def join(task: str, **_options: Any) -> None:
+        if task in certain:
+            return  # asked for again, a join gives its first answer
         outcome = script[task].pop(0) if script[task] else "joined"
         if outcome == "refused":
+            if task in at_stake:
+                at_stake.remove(task)
             raise MoveAborted("EFull: full", module="submission", abort_code=1)
         if task not in at_stake:
             at_stake.append(task)
         if outcome == "uncertain":
             raise TransactionUncertain("?")
+        certain.add(task)
         if outcome == "shown":  # at once, where others take a moment
             net.objects[task].entries.append(ob.Entry(tools.address, SUBMISSION))
 

@@ -7,6 +7,7 @@ disk changes none of them: what reads a file to compute with it checks its bytes
 
 import json
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 from walrusd.services.files import write_privately
@@ -47,15 +48,15 @@ class CheckedFiles:
     def note(self, path: Path, claim: str, stamp: Stamp | None) -> None:
         """Remember that a file has passed; ``stamp`` is what it had before the check began.
 
-        Raises:
-            OSError: if that cannot be written down.
+        If that cannot be written down, a restart checks again, and nothing else is lost.
         """
         if stamp is None or self.holds(path, claim):
             return
         self._keep(path, claim, stamp)
         claims = sorted({*_read_claims(path, stamp), claim})
         record = {"stamp": stamp, "claims": claims}
-        write_privately(_record_path(path), json.dumps(record).encode())
+        with suppress(OSError):
+            write_privately(_record_path(path), json.dumps(record).encode())
 
     def _keep(self, path: Path, claim: str, stamp: Stamp) -> None:
         self._passed[path, claim] = stamp

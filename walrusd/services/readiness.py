@@ -50,7 +50,7 @@ class Lifetimes:
 
 LIFETIMES = {
     Ability.DEVICE: Lifetimes(600.0, 60.0),
-    Ability.DISK: Lifetimes(0.0, 0.0),
+    Ability.DISK: Lifetimes(1.0, 1.0),
     Ability.STORING: Lifetimes(120.0, 15.0),
     Ability.READING: Lifetimes(120.0, 15.0),
 }
@@ -126,15 +126,20 @@ class Readiness:
             )
 
     async def _look_at(self, ability: Ability) -> Fault | None:
+        if self._is_fresh(ability):
+            return self._known[ability].fault
         async with self._turns[ability]:
-            known = self._known.get(ability)
-            if known is None or trio.current_time() >= known.good_until:
+            if not self._is_fresh(ability):
                 fault = await self._probes[ability]()
                 life = LIFETIMES[ability]
                 good_for = life.good_s if fault is None else life.bad_s
                 self._known[ability] = _Known(fault, trio.current_time() + good_for)
                 self._tell(ability, fault)
             return self._known[ability].fault
+
+    def _is_fresh(self, ability: Ability) -> bool:
+        known = self._known.get(ability)
+        return known is not None and trio.current_time() < known.good_until
 
     def _tell(self, ability: Ability, fault: Fault | None) -> None:
         """Journal and log what changed, also since before a restart."""
