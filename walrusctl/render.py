@@ -68,6 +68,7 @@ _LISTS: dict[str, Columns] = {
         ("fields", "facts"),
         ("transaction", "transaction"),
     ),
+    "cannot": (("what", "cannot"), ("reason", "why"), ("hint", "what to do")),
     "services": (
         ("name", "service"),
         ("state", "state"),

@@ -39,6 +39,7 @@ from walrusd.services.contract_check import verify_contract
 from walrusd.services.cranker import Cranker
 from walrusd.services.juror import Juror
 from walrusd.services.opener import Opener
+from walrusd.services.readiness import ReadinessWatch
 from walrusd.services.registrar import Registrar
 from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
@@ -155,7 +156,7 @@ async def open_tools(
 
 def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
     """Return the services of this daemon's roles, in the order of their starts."""
-    services: list[Service] = []
+    services: list[Service] = [ReadinessWatch(tools, api.readiness)]
     if tools.settings.has_role(Role.DATASET_OWNER):
         services.append(api.keykeeper)
     if tools.settings.has_role(Role.PUBLISHER):
@@ -168,7 +169,11 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
             Opener(tools, api.fetcher),
         ]
     if tools.settings.has_role(Role.VERIFIER):
-        services += [Registrar(tools), Verifier(tools, api.fetcher), Juror(tools, api.fetcher)]
+        services += [
+            Registrar(tools, api.readiness),
+            Verifier(tools, api.fetcher),
+            Juror(tools, api.fetcher),
+        ]
     if tools.settings.has_role(Role.CONTRIBUTOR) or tools.settings.has_role(Role.VERIFIER):
         services.append(Resealer(tools))
     return [*services, Cranker(tools, api.fetcher), Settler(tools)]

@@ -263,6 +263,13 @@ class ForeignTranscript(PeerFault):
     code = "transcript.foreign"
 
 
+class MachineUnfit(OurFault):
+    """Raised when this machine cannot do the work that it was about to take on."""
+
+    code = "daemon.unfit"
+    default_hint = "`walrusctl status` lists what it cannot do; it is looked at again by itself"
+
+
 class TrainingFailed(WorldFault):
     """Raised when the training process ended without a result."""
 

@@ -1,5 +1,6 @@
 """Types that say what a number or a string is: money, time, and identifiers."""
 
+import re
 from datetime import UTC, datetime
 from typing import NewType
 
@@ -27,6 +28,9 @@ Digest = NewType("Digest", bytes)
 """A 32-byte hash."""
 
 
+_HEX_DIGITS = re.compile("[0-9a-f]{1,64}")
+
+
 def normalize_address(text: str) -> Address:
     """Return the canonical form of a Sui address or object id.
 
@@ -34,7 +38,7 @@ def normalize_address(text: str) -> Address:
         ValueError: if ``text`` is not 1 to 64 hexadecimal digits after an optional ``0x``.
     """
     digits = text.removeprefix("0x").lower()
-    if not 1 <= len(digits) <= 64 or any(c not in "0123456789abcdef" for c in digits):
+    if not _HEX_DIGITS.fullmatch(digits):
         raise ValueError(f"not a Sui address: {text!r}")
     return Address("0x" + digits.zfill(64))
 

@@ -47,6 +47,8 @@ GOALS = (
     Goal(r"transaction\.build_and_sign", "value", 2),
     Goal(r"latency\.event_to_decision\.median", "value", 1_000),
     Goal(r"latency\.event_to_decision\.p99", "value", 5_000),
+    Goal(r"staker\.look\.1000_tasks", "value", 0.1),
+    Goal(r"staker\.look\.20000_joins", "ratio", 1.5),
     Goal(r"verification\.\w+\.contributor", "ratio", 0.05),
     Goal(r"verification\.\w+\.committee", "ratio", 0.475),
     Goal(r"verification\.attestation", "ratio", 1),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from walrusd.core.policy import Offer, PolicyRules, Standing, decide
+from walrusd.core.policy import Offer, PolicyRules, RuleVerdict, Standing, decide
 
 RULES = PolicyRules(
     max_stake_per_task=10, max_stake_per_day=25, min_reward=2, min_balance=5, max_open_tasks=2
@@ -56,3 +56,14 @@ def test_limits_themselves_are_allowed() -> None:
 def test_the_allow_list_chooses_among_datasets() -> None:
     rules = replace(RULES, allow_datasets=frozenset({"d2"}))
     assert decide(rules, OFFER, STANDING).dataset == "d2"
+
+
+@pytest.mark.parametrize("rule", ["device", "disk", "storing", "reading"])
+def test_what_the_machine_cannot_do_binds_the_owner_too(rule: str) -> None:
+    bad = RuleVerdict(rule, ok=False, sentence="It cannot.")
+    decision = decide(RULES, OFFER, replace(STANDING, machine=(bad,)))
+    assert not decision.join
+    assert decision.reason == "It cannot."
+    assert decision.binding_refusals == ("It cannot.",)
+    good = replace(bad, ok=True)
+    assert decide(RULES, OFFER, replace(STANDING, machine=(good,))).join

@@ -160,6 +160,12 @@ class MemoryStore(WalrusStore):
         self.blobs[blob_id] = data
         return blob_id
 
+    async def find_publisher_trouble(self) -> str | None:
+        return None
+
+    async def find_aggregator_trouble(self) -> str | None:
+        return None
+
     async def put(self, data: bytes | Path, **_options: Any) -> Any:
         content = await trio.Path(data).read_bytes() if isinstance(data, Path) else data
         return SimpleNamespace(blob_id=self.keep(content))

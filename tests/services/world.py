@@ -37,7 +37,7 @@ from walrusd.settings.model import (
     WalrusSettings,
 )
 from walrusd.training.child import run_job, run_replay, run_train
-from walrusd.training.jobs import Job, ReplayJob, TrainJob
+from walrusd.training.jobs import Job, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.selftest import selftest
 from walrusd.units import MIST_PER_SUI, Mist
 
@@ -53,6 +53,9 @@ def check_machine() -> None:
 
 def run_quickly(job: Job) -> dict[str, Any]:
     """Run a job as the training child does."""
+    if isinstance(job, SelftestJob):
+        check_machine()
+        return {}
     if isinstance(job, TrainJob | ReplayJob):
         check_machine()
         return run_train(job) if isinstance(job, TrainJob) else run_replay(job)

@@ -27,6 +27,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "roles": ["contributor"],
         "balance_mist": 12_500_000_000,
         "healthy": False,
+        "cannot": [
+            {"what": "device", "reason": "there is no such GPU", "hint": "use the CPU"},
+        ],
         "services": [
             {"name": "trainer", "state": "backing_off", "failures": 1, "restarts": 3,
              "since_ms": 1_700_000_000_000,

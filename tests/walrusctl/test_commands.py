@@ -205,3 +205,9 @@ def test_values_as_people_read_them() -> None:
     line = render_event({"type": "step", "task": TASK, "fee_mist": 10**9}, full=False)
     assert "step" in line
     assert "task=0xababab…ababab  fee=1 SUI" in line
+
+
+async def test_status_says_what_the_machine_cannot_do(daemon) -> None:
+    out = (await daemon.ctl("status")).out
+    for text in ("cannot", "device", "there is no such GPU", "use the CPU"):
+        assert text in out

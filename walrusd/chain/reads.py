@@ -101,7 +101,8 @@ class MarketReader:
         must not be able to hide all the others.
         """
         wanted = [normalize_address(i) for i in object_ids]
-        stale = [i for i in wanted if not self._is_fresh(i)]
+        now = trio.current_time()
+        stale = [i for i in wanted if not self._is_fresh(i, now)]
         before = {i: self._changes.get(i, 0) for i in stale}
         found = await self.client.get_objects(stale) if stale else {}
         read: dict[str, Shape] = {}
@@ -169,13 +170,13 @@ class MarketReader:
         """Return the version at which this network shares ``0x8``."""
         return (await self.shared_ref(RANDOM_ID)).initial_version
 
-    def _is_fresh(self, object_id: str) -> bool:
+    def _is_fresh(self, object_id: str, now: float) -> bool:
         copy = self._copies.get(object_id)
-        return copy is not None and trio.current_time() < copy.good_until
+        return copy is not None and now < copy.good_until
 
     async def _read(self, layout: type[Shape], object_id: str) -> Shape:
         object_id = normalize_address(object_id)
-        if not self._is_fresh(object_id):
+        if not self._is_fresh(object_id, trio.current_time()):
             before = self._changes.get(object_id, 0)
             return self._keep(layout, await self.client.get_object(object_id), before)
         return self._typed(layout, object_id, self._copies[object_id].value)

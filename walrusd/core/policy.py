@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from walrusd.core.sizes import Storage
 from walrusd.units import format_sui
 
-BINDING = frozenset({"own_task", "places", "parent", "balance", "storage"})
-"""Rules that hold even if the owner says "join": what they refuse would fail or lose money."""
+BINDING = frozenset(
+    {
+        *("own_task", "places", "parent", "balance"),
+        *("storage", "device", "disk", "storing", "reading"),
+    }
+)
+"""Rules that hold even if the owner says "join": what they refuse would fail or lose money.
+
+So what this machine cannot do is not joined by anybody's word; it is looked at again by itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,15 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class RuleVerdict:
+    """One rule's answer."""
+
+    rule: str
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where the owner stands now. Amounts in Mist."""
 
@@ -57,15 +74,8 @@ class Standing:
     balance: int
     staked_today: int
     open_tasks: int
-
-
-@dataclass(frozen=True)
-class RuleVerdict:
-    """One rule's answer."""
-
-    rule: str
-    ok: bool
-    sentence: str
+    machine: tuple[RuleVerdict, ...] = ()
+    """What was found out about this machine; nothing, where that was not looked at."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,7 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
             "The work fits this machine.",
             "The declared state or work is beyond this machine's limits.",
         ),
+        *standing.machine,
         _judge_storage(offer.storage),
     )
     join = all(v.ok for v in verdicts)

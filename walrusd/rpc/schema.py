@@ -68,7 +68,12 @@ METHODS: tuple[Method, ...] = (
         "status",
         "Who this daemon is, its network, its services' health, and its balance",
         _NONE,
-        {"address": "own address", "roles": "list of roles", "services": "each service's health"},
+        {
+            "address": "own address",
+            "roles": "list of roles",
+            "cannot": "what this machine cannot do of its roles' work, why, and what to do",
+            "services": "each service's health",
+        },
     ),
     Method(
         "task.publish",

@@ -1,11 +1,14 @@
 """Compare what was fetched with what the chain says of it, and say how large it may be."""
 
+import mmap
 from pathlib import Path
 
 from walrusd.chain.layouts.objects import Task
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.limits import compute_opening_limit
+from walrusd.training.data import check_rows
+from walrusd.training.dataspec import DataSchema
 from walrusd.training.plan import Plan
 from walrusd.training.state import Tensors
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
@@ -38,3 +41,13 @@ def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
     if compute_state_root_0(plan, weights) != task.state_root_0:
         raise VerificationFailed("the task's weights do not have its initial state root")
     return weights
+
+
+def check_labels(path: Path, schema: DataSchema) -> None:
+    """Check every row of a rows file against the plan's schema.
+
+    Raises:
+        MalformedData: if one is bad; training would stop there, after the stake is bound.
+    """
+    with path.open("rb") as file:
+        check_rows(schema, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))

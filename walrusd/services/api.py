@@ -22,6 +22,7 @@ from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.limits import show_parts
 from walrusd.services.publisher import Publisher
 from walrusd.services.purposes import read_purposes
+from walrusd.services.readiness import Readiness
 from walrusd.services.registrar import register_seat
 from walrusd.services.settler import credit_of
 from walrusd.services.shown import show_decision, show_request, show_submission, show_task
@@ -45,7 +46,8 @@ class DaemonApi:
         self._ids = Ids(tools)
         self.fetcher = Fetcher(tools)
         self.checker = AggregateChecker(tools, self.fetcher)
-        self.staker = Staker(tools, self.fetcher, self.checker)
+        self.readiness = Readiness(tools)
+        self.staker = Staker(tools, self.fetcher, self.checker, self.readiness)
         self.publisher = Publisher(tools, self.fetcher, self.checker)
         self.keykeeper = Keykeeper(tools)
         self.datasets = Datasets(tools, self.fetcher)
@@ -61,7 +63,7 @@ class DaemonApi:
     # --- daemon -------------------------------------------------------------------------------
 
     async def status(self) -> Result:
-        """Return who this daemon is, its network, its services' health, and its balance."""
+        """Return who this daemon is, its network, its balance, what it cannot do, its services."""
         tools = self._tools
         sui = tools.settings.sui
         return {
@@ -75,6 +77,7 @@ class DaemonApi:
             "chain_time_ms": tools.clock.now_ms(),
             "cursor": tools.records.get("chain", "cursor"),
             "healthy": self._supervisor.is_healthy,
+            "cannot": [fault.to_json() for fault in self.readiness.faults],
             "services": [health.to_json() for health in self._supervisor.healths],
             "progress": tools.records.items("progress"),
         }
@@ -281,6 +284,7 @@ class DaemonApi:
             min_fee = parse_amount(params.get("min_fee", verifier.min_fee))
         except ValueError as error:
             raise BadRequest(str(error), hint="amounts are text such as 1.5 SUI") from error
+        await self.readiness.check_seat()
         return await register_seat(self._tools, stake=stake, min_fee=min_fee)
 
     async def _submissions(self) -> list[ob.Submission]:

@@ -77,23 +77,24 @@ class Explainer:
         if any(isinstance(t.event, ev.TaskOpened) for t in told):
             tasks = {t.event.task for t in told if isinstance(t.event, ev.TaskOpened)}
             told += [
-                t
+                _read(logged)
                 for name in ("SubmissionJoined", "SubmissionEnded")
-                for t in map(_read, log.events(name))
-                if getattr(t.event, "task", None) in tasks
+                for task in sorted(tasks)
+                for logged in log.events_of_task(name, task)
             ]
         return sorted(told, key=_place)
 
     def _read_seat(self, subject: str) -> list[Told]:
         """Return what names a seat of the pool, and what else its transactions did."""
         log, number = self._tools.chain_log, self._read_number(subject)
-        if number is None:
+        if number is None or number >= 1 << 64:
             return []
+        sieve = number.to_bytes(8, "little")
         told = [
             t
             for name in ev.EVENTS
             if name in _NAMING_SEATS
-            for t in map(_read, log.events(name))
+            for t in map(_read, log.events_holding(name, sieve))
             if number in _seats_of(t.event)
         ]
         return sorted(told, key=_place)
@@ -104,12 +105,8 @@ class Explainer:
             if not text.isdecimal():
                 raise BadRequest(f"{subject} names no seat", hint="seat, or seat: and its number")
             return int(text)
-        ours = [
-            event.index
-            for logged in self._tools.chain_log.events("SeatRegistered")
-            if (event := ev.SeatRegistered.from_bcs(logged.body)).verifier == self._tools.address
-        ]
-        return ours[-1] if ours else None
+        ours = self._tools.chain_log.events_by("SeatRegistered", self._tools.address)
+        return ev.SeatRegistered.from_bcs(ours[-1].body).index if ours else None
 
     # --- how it is told -------------------------------------------------------------------------
 

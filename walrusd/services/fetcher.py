@@ -35,10 +35,12 @@ from walrusd.errors import (
 )
 from walrusd.runtime.sources import source_of
 from walrusd.services.anchors import (
+    check_labels,
     check_plan_of_task,
     compute_case_opening_bound,
     load_weights,
 )
+from walrusd.services.checked import CheckedFiles, read_stamp
 from walrusd.services.facts import Case
 from walrusd.services.files import decrypt_file, rows_path, write_privately
 from walrusd.services.heavy import check_file, compute_file_row_root, run_heavy
@@ -50,9 +52,13 @@ from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.state import Tensors
 from walrusd.units import BlobId, address_bytes
 
-PLANS_KEPT = 64
+PLANS_KEPT, PATHS_KEPT = 64, 4096
 HEADER_ALLOWANCE = 1 << 17
 """Bytes granted to headers and encodings beside the payload."""
+
+
+def _weights_claim(task: Task) -> str:
+    return f"weights:{task.plan_digest.hex()}:{task.state_root_0.hex()}"
 
 
 @contextmanager
@@ -71,6 +77,8 @@ class Fetcher:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._turns: dict[Path, tuple[trio.Lock, int]] = {}
+        self._checked = CheckedFiles()
+        self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
 
     def _dir(self, name: str) -> Path:
         path = self._tools.data_dir / name
@@ -126,9 +134,37 @@ class Fetcher:
         return path
 
     async def weights_of(self, task: Task) -> Path:
-        """Return the path of a task's initial weights (safetensors). Errors as the next one."""
+        """Return the path of a task's initial weights (safetensors), their bytes just checked.
+
+        Errors as ``initial_weights``.
+        """
         path, _weights = await self.initial_weights(task)
         return path
+
+    async def ready_weights(self, task: Task) -> Path:
+        """Return the path of a task's initial weights, which are read only if they are new.
+
+        For whoever needs to know that they are there and are the task's, not to compute with
+        them. Errors as ``initial_weights``.
+        """
+        path = await self.weights_path(task)
+        if self._checked.holds(path, _weights_claim(task)):
+            return path
+        return await self.weights_of(task)
+
+    async def weights_path(self, task: Task) -> Path:
+        """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
+        path = self._weight_paths.get(task.manifest_digest)
+        if path is None:
+            manifest, _plan = await self.plan_of(task)
+            path = self._weights_path(manifest)
+            self._weight_paths[task.manifest_digest] = path
+            if len(self._weight_paths) > PATHS_KEPT:
+                self._weight_paths.popitem(last=False)
+        return path
+
+    def _weights_path(self, manifest: TaskManifest) -> Path:
+        return self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
 
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
         """Return a task's initial weights, and the file that holds them.
@@ -138,11 +174,11 @@ class Fetcher:
             VerificationFailed: if they do not have the initial state root that the task names.
         """
         manifest, plan = await self.plan_of(task)
-        path = self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
+        path = self._weights_path(manifest)
         async with self._turn_on(path):
             if path.exists():
                 try:
-                    return path, await trio.to_thread.run_sync(load_weights, plan, task, path)
+                    return path, await self._load_weights(plan, task, path)
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
             await self._tools.store.get_file(
@@ -151,7 +187,13 @@ class Fetcher:
                 path,
                 max_bytes=compute_weights_limit(plan),
             )
-            return path, await trio.to_thread.run_sync(load_weights, plan, task, path)
+            return path, await self._load_weights(plan, task, path)
+
+    async def _load_weights(self, plan: Plan, task: Task, path: Path) -> Tensors:
+        stamp = read_stamp(path)
+        weights = await trio.to_thread.run_sync(load_weights, plan, task, path)
+        self._checked.note(path, _weights_claim(task), stamp)
+        return weights
 
     async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
         """Return the path of the decrypted rows of a submission's dataset. Errors as the next."""
@@ -181,6 +223,22 @@ class Fetcher:
         except MalformedData:
             return False
         return found == (version.row_root, version.rows)
+
+    async def ready_rows(self, version: DatasetVersion, dek: bytes, plan: Plan) -> Path:
+        """Return the path of rows that a plan can train on, which are read only if they are new.
+
+        Raises:
+            DecryptionFailed, VerificationFailed: as ``rows_of``.
+            MalformedData: if a row does not fit the plan's schema.
+        """
+        verify_key_check(dek, version.row_root, version.key_check)
+        path, claim = rows_path(self._tools, version.row_root), f"rows:{plan.digest().hex()}"
+        if not self._checked.holds(path, claim):
+            path = await self.rows_of(version, dek)
+            stamp = read_stamp(path)
+            await trio.to_thread.run_sync(check_labels, path, plan.dataset)
+            self._checked.note(path, claim, stamp)
+        return path
 
     async def _fetch_rows(self, version: DatasetVersion, dek: bytes, path: Path) -> None:
         sealed, partial = path.with_suffix(".sealed"), path.with_suffix(".partial")

@@ -1,5 +1,7 @@
 """Key requests of ours, and the dataset keys that were granted on them."""
 
+from collections.abc import Sequence
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState
 from walrusd.crypto.envelope import dataset_key_info, open_key
@@ -7,6 +9,9 @@ from walrusd.errors import ObjectNotFound
 from walrusd.services.facts import Case
 from walrusd.services.tools import Tools
 from walrusd.units import address_bytes
+
+Purpose = tuple[str, str, int]
+"""What a request is for: a task, a dataset, and the number of its version."""
 
 
 async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
@@ -55,5 +60,48 @@ async def find_request(tools: Tools, task: str, dataset: str, number: int) -> ob
         for request in found.values()
         if request.requester == tools.address and (request.task, request.number) == (task, number)
     ]
+    return _choose(ours)
+
+
+def _choose(ours: Sequence[ob.KeyRequest]) -> ob.KeyRequest | None:
     granted = [request for request in ours if request.state == RequestState.GRANTED]
     return next(iter([*granted, *reversed(ours)]), None)
+
+
+class OwnRequests:
+    """Our key requests by what they ask for, listed once a look however many tasks ask.
+
+    What a request is for never changes, so it is remembered; its state is read each time.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._purposes: dict[str, Purpose | None] = {}
+        self._index: dict[Purpose, list[str]] | None = None
+
+    def begin_look(self) -> None:
+        """List the requests again when one is next asked for."""
+        self._index = None
+
+    async def find(self, task: str, dataset: str, number: int) -> ob.KeyRequest | None:
+        """Return our request as ``find_request`` does."""
+        if self._index is None:
+            self._index = await self._list()
+        ids = self._index.get((task, dataset, number), [])
+        found = await self._tools.contract.read_many(ob.KeyRequest, ids)
+        return _choose(list(found.values()))
+
+    async def _list(self) -> dict[Purpose, list[str]]:
+        tools = self._tools
+        ids = [known.id for known in tools.chain_log.known("request", with_ended=True)]
+        new = [i for i in ids if i not in self._purposes]
+        for name, request in (await tools.contract.read_many(ob.KeyRequest, new)).items():
+            ours = request.requester == tools.address
+            purpose = (request.task, request.dataset, request.number)
+            self._purposes[name] = purpose if ours else None
+        index: dict[Purpose, list[str]] = {}
+        for name in ids:
+            purpose_or_none = self._purposes.get(name)
+            if purpose_or_none is not None:
+                index.setdefault(purpose_or_none, []).append(name)
+        return index

@@ -91,17 +91,23 @@ class Inspector:
         Raises:
             OpeningUnusable: if it does not.
         """
-        plan, _weights = await self._read_task(case)
+        plan = await self._read_task(case)
         with looking_at(Part.OPENING):
             await trio.to_thread.run_sync(
                 check_inputs, case, plan, verified.opening, list(segments)
             )
 
-    async def _read_task(self, case: Case) -> tuple[Plan, Tensors]:
+    async def _read_task(self, case: Case) -> Plan:
+        """Return the plan, with the task's weights at hand: what lacks is no fault of the case."""
         with looking_at(Part.TASK):
             _manifest, plan = await self._fetcher.plan_of(case.task)
+            await self._fetcher.ready_weights(case.task)
+        return plan
+
+    async def _read_weights(self, case: Case) -> Tensors:
+        with looking_at(Part.TASK):
             _path, weights = await self._fetcher.initial_weights(case.task)
-        return plan, weights
+        return weights
 
     async def check_complete(self, case: Case, verified: VerifiedOpening) -> None:
         """Check that the opening is all that the committee needs; that it is true is not asked.
@@ -210,7 +216,7 @@ class Inspector:
             FraudFound: if it does not hold, or is about something else.
             PartAbsent: if it is not there.
         """
-        plan, _weights = await self._read_task(case)
+        plan = await self._read_task(case)
         commitment = case.submission.commitment
         assert commitment is not None
         with looking_at(Part.FILE):
@@ -232,7 +238,7 @@ class Inspector:
             FraudFound: if the final state gives another update.
             OpeningUnusable: if the state is missing or wrong, or the opened update another one.
         """
-        plan, weights = await self._read_task(case)
+        plan, weights = await self._read_task(case), await self._read_weights(case)
         check = partial(compute_committed_update, case, plan, verified, weights)
         return await trio.to_thread.run_sync(check)
 

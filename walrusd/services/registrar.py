@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from walrusd.chain.layouts import events as ev
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import InsufficientBalance, NotAllowed
+from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.units import format_sui
@@ -46,14 +46,18 @@ def count_withdrawn(tools: Tools) -> int:
     It stays the same until the seat has been there and is gone again, so that a node that does
     not show the new seat yet cannot make us stake a second one.
     """
-    events = [ev.SeatWithdrawn.from_bcs(e.body) for e in tools.chain_log.events("SeatWithdrawn")]
-    return sum(event.verifier == tools.address for event in events)
+    return len(tools.chain_log.events_by("SeatWithdrawn", tools.address))
 
 
 class Registrar(Service):
     """Registers once, when ``verifier.auto_register`` says so."""
 
     name = "registrar"
+
+    def __init__(self, tools: Tools, readiness: Readiness | None = None) -> None:
+        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        super().__init__(tools)
+        self._readiness = readiness
 
     async def reconcile(self) -> None:
         """Register unless a seat is there."""
@@ -66,6 +70,8 @@ class Registrar(Service):
             tools = self.tools
             if await tools.contract.verifier_cap(tools.address) is None:
                 verifier = tools.settings.verifier
+                if self._readiness is not None:
+                    await self._readiness.check_seat()
                 await register_seat(tools, stake=verifier.stake, min_fee=verifier.min_fee)
             tools.records.put("registrar", "done", value=True)
 

@@ -4,15 +4,14 @@ Nothing is staked before everything that the work takes is at hand and proven: t
 weights with the task's state root, and the dataset. What is found out later costs a penalty.
 """
 
-import mmap
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import trio
 
-from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
-from walrusd.core.policy import Decision, Offer, PolicyRules, Standing, decide
+from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import (
@@ -23,23 +22,49 @@ from walrusd.errors import (
     WalrusdError,
 )
 from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.bound import Bound, BoundReader, has_joined
+from walrusd.services.disk import DiskShapes, compute_reserved
 from walrusd.services.facts import read_tasks, read_version
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.grants import find_request, open_granted_key
+from walrusd.services.grants import OwnRequests, open_granted_key
+from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
 from walrusd.services.storage_meter import StorageMeter
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
-from walrusd.training.data import check_rows
-from walrusd.training.dataspec import DataSchema
 from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.units import Mist
 
-DAY_MS = 24 * 3600 * 1000
-REQUEST_LIFETIME_MS = 7 * DAY_MS
+REQUEST_LIFETIME_MS = 7 * 24 * 3600 * 1000
 NO_PARENT = "0x" + "0" * 64
 BALANCE_AGE_S = 1.0
 """How long one answer serves a look at many tasks; another service may spend meanwhile."""
+
+TASKS_AT_ONCE = 100
+"""After so many tasks the other services get their turn."""
+
+
+@dataclass
+class _Declined:
+    """A refusal that is yet to be journalled."""
+
+    task: str
+    reason: str
+    decision: Decision
+
+
+class _Look:
+    """What one look reads once: all tasks, what is bound, and what the owner has said."""
+
+    def __init__(
+        self, tasks: list[ob.Task], bound: Bound, overrides: dict[str, str] | None = None
+    ) -> None:
+        self.tasks = tasks
+        self.bound = bound
+        self.overrides = overrides or {}
+        self.declined: list[_Declined] = []
+        self.reserved: tuple[frozenset[str], int] | None = None
+        """Tasks in progress, and the bytes of disk that they will still take."""
 
 
 class Staker(Service):
@@ -47,12 +72,24 @@ class Staker(Service):
 
     name = "staker"
 
-    def __init__(self, tools: Tools, fetcher: Fetcher, checker: AggregateChecker) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        fetcher: Fetcher,
+        checker: AggregateChecker,
+        readiness: Readiness | None = None,
+    ) -> None:
+        """Take the collaborators; without ``readiness`` the machine is not looked at."""
         super().__init__(tools)
         self._fetcher = fetcher
         self._checker = checker
+        self._readiness = readiness
         self._meter = StorageMeter(tools, fetcher)
+        self._shapes = DiskShapes(tools, fetcher)
+        self._bound = BoundReader(tools)
+        self._requests = OwnRequests(tools)
         self._held: tuple[float, Mist] | None = None
+        self._told: dict[str, list[str] | None] = {}
 
     async def reconcile(self) -> None:
         """Look at every task that still takes contributors, one after the other.
@@ -60,63 +97,103 @@ class Staker(Service):
         In turn, because each decision depends on what the ones before it have bound.
         """
         tasks = await read_tasks(self.tools)
-        for task in tasks:
-            if task.phase == TaskPhase.JOINING and not self._joined(task):
+        overrides = self.tools.records.items("stake_override")
+        look = _Look(tasks, self._bound.read(tasks), overrides)
+        self._requests.begin_look()
+        open_to_us = [
+            task
+            for task in tasks
+            if task.phase == TaskPhase.JOINING and not has_joined(task, self.tools.address)
+        ]
+        self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
+        try:
+            for number, task in enumerate(open_to_us, start=1):
 
                 async def consider(task: ob.Task = task) -> None:
-                    await self._consider(task)
+                    await self._consider(task, look)
 
                 await self.attempt(task.id, consider)
-
-    def _joined(self, task: ob.Task) -> bool:
-        return any(entry.contributor == self.tools.address for entry in task.entries)
+                if number % TASKS_AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._journal_declined(look)
 
     async def estimate(
-        self,
-        task: ob.Task,
-        held: Mist | None = None,
-        *,
-        overridden: bool = False,
-        storage: Storage | str | None = None,
+        self, task: ob.Task, held: Mist | None = None, *, storage: Storage | str | None = None
     ) -> Decision:
         """Apply the policy to a task, without acting; ``held`` is our balance if it is known.
 
-        What takes reading is looked at last, and only if nothing else speaks against the task, or
-        nothing that binds where the owner has ``overridden`` the policy: the sizes of the parts,
-        unless ``storage`` tells them or why they are unknown; then the parent's aggregate, as it
-        may be large, and naming a parent costs a stranger nothing.
+        ``storage`` is what ``measure`` gave, or why it is unknown, if that was asked before.
 
         Raises:
             WalrusdError: as ``measure``.
         """
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
-
-        def is_open(decision: Decision) -> bool:
-            return decision.join or (overridden and not decision.binding_refusals)
-
-        decision = await self._decide(task, held, storage=storage)
-        if storage is None and is_open(decision):
-            storage = await self.measure(task)
-            decision = await self._decide(task, held, storage=storage)
-        if is_open(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = await self._decide(task, held, storage=storage, parent_ok=False)
-        return decision
+        tasks = await read_tasks(self.tools)
+        look = _Look(tasks, self._bound.read(tasks))
+        # A person is told what this machine lacks, whatever else speaks against the task.
+        return await self._judge(task, look, held, storage=storage, thorough=True)
 
     async def measure(self, task: ob.Task) -> Storage:
         """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
-        allowed = self._rules().allow_datasets
-        return await self._meter.measure(task, choose_dataset(task, allowed))
+        return await self._meter.measure(task, choose_dataset(task, self._rules.allow_datasets))
 
-    async def _decide(
+    async def _judge(
         self,
         task: ob.Task,
+        look: _Look,
         held: Mist,
         *,
+        override: str | None = None,
+        storage: Storage | str | None = None,
+        thorough: bool = False,
+    ) -> Decision:
+        """Apply the policy, what is cheap to find out first.
+
+        This machine, the sizes of what must be stored, and then the parent's aggregate are looked
+        at only if nothing else speaks against the task, or nothing that binds where the owner says
+        "join": the aggregate may be large, and naming it costs a stranger nothing. If ``thorough``,
+        this machine is looked at in any case.
+        """
+
+        def goes(decision: Decision) -> bool:
+            return decision.join or (override == "join" and not decision.binding_refusals)
+
+        decide_with = partial(self._decide, task, look.bound, held)
+        decision = decide_with(storage=storage)
+        if not goes(decision) and not thorough:
+            return decision
+        machine = await self._judge_machine(task, look)
+        decision = decide_with(machine=machine, storage=storage)
+        if goes(decision) and storage is None:
+            storage = await self.measure(task)
+            decision = decide_with(machine=machine, storage=storage)
+        if goes(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
+            decision = decide_with(machine=machine, storage=storage, parent_ok=False)
+        return decision
+
+    async def _judge_machine(self, task: ob.Task, look: _Look) -> tuple[RuleVerdict, ...]:
+        """Return the verdicts on this machine, with the disk that other tasks will still take."""
+        if self._readiness is None:
+            return ()
+        others = frozenset(look.bound.open_tasks - {task.id})
+        if look.reserved is None or look.reserved[0] != others:
+            in_progress = [other for other in look.tasks if other.id in others]
+            look.reserved = others, compute_reserved(self.tools, in_progress)
+        shape = await self._shapes.find(task)
+        return await self._readiness.judge_task(shape, reserved=look.reserved[1])
+
+    def _decide(
+        self,
+        task: ob.Task,
+        bound: Bound,
+        held: Mist,
+        *,
+        machine: tuple[RuleVerdict, ...] = (),
         storage: Storage | str | None = None,
         parent_ok: bool = True,
     ) -> Decision:
-        tools = self.tools
         terms = task.terms
         offer = Offer(
             task=task.id,
@@ -131,12 +208,13 @@ class Staker(Service):
             storage=storage,
         )
         standing = Standing(
-            address=tools.address,
+            address=self.tools.address,
             balance=held,
-            staked_today=self._staked_today(except_task=task.id),
-            open_tasks=await self._open_tasks(),
+            staked_today=bound.staked_besides(task.id),
+            open_tasks=bound.open_besides(task.id),
+            machine=machine,
         )
-        return decide(self._rules(), offer, standing)
+        return decide(self._rules, offer, standing)
 
     async def _read_balance(self) -> Mist:
         """Return what we hold; one answer serves all tasks of a look, until something is sent."""
@@ -151,6 +229,7 @@ class Staker(Service):
         except ObjectNotFound:
             return False
 
+    @cached_property
     def _rules(self) -> PolicyRules:
         policy = self.tools.settings.policy
         return PolicyRules(
@@ -167,69 +246,64 @@ class Staker(Service):
             allow_datasets=frozenset(policy.allow_datasets),
         )
 
-    def _staked_today(self, except_task: str) -> int:
-        """Return what was staked in the last 24 hours: by the chain's word, and what is under way.
-
-        The chain counts also after a loss of local state.
-        """
-        tools = self.tools
-        since = tools.clock.now_ms() - DAY_MS
-        stakes = {
-            task: stake["amount"]
-            for task, stake in tools.records.items("stakes").items()
-            if stake["at_ms"] >= since
-        }
-        for logged in tools.chain_log.events("SubmissionJoined"):
-            event = ev.SubmissionJoined.from_bcs(logged.body)
-            if event.contributor == tools.address and event.at_ms >= since:
-                stakes[event.task] = event.stake
-        return sum(amount for task, amount in stakes.items() if task != except_task)
-
-    async def _open_tasks(self) -> int:
-        busy = {TaskPhase.JOINING, TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING}
-        return sum(
-            task.phase in busy and self._joined(task) for task in await read_tasks(self.tools)
-        )
-
-    async def _consider(self, task: ob.Task) -> None:
-        override = self.tools.records.get("stake_override", task.id)
-        decision = await self.estimate(
-            task, await self._read_balance(), overridden=override == "join"
-        )
+    async def _consider(self, task: ob.Task, look: _Look) -> None:
+        override = look.overrides.get(task.id)
+        held = await self._read_balance()
+        decision = await self._judge(task, look, held, override=override)
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
             go = override == "join" and not refusals
             reason = " ".join([f"The owner said: {override}.", *refusals])
-        self._journal_once(task, "join" if go else "decline", reason, decision)
-        if go:
-            dataset = decision.dataset or task.datasets[0].dataset
-            self._held = None
-            await self._pursue(task, next(d for d in task.datasets if d.dataset == dataset))
+        if not go:
+            look.declined.append(_Declined(task.id, reason, decision))
+            return
+        if self._is_news(task.id, "join", reason):
+            self._journal(task.id, "join", reason, decision)
+            self._told[task.id] = ["join", reason]
+        dataset = decision.dataset or task.datasets[0].dataset
+        self._held = None
+        await self._pursue(task, next(d for d in task.datasets if d.dataset == dataset), look.bound)
 
-    def _journal_once(self, task: ob.Task, verdict: str, reason: str, decision: Decision) -> None:
-        before = self.tools.records.get("decisions", task.id)
-        if before == [verdict, reason]:
+    def _journal_declined(self, look: _Look) -> None:
+        """Write a look's refusals in one transaction: nothing was done that they must precede."""
+        fresh = [d for d in look.declined if self._is_news(d.task, "decline", d.reason)]
+        if not fresh:
             return
         with self.tools.database.transaction():
-            self.tools.records.put("decisions", task.id, [verdict, reason])
+            for declined in fresh:
+                self._journal(declined.task, "decline", declined.reason, declined.decision)
+        self._told |= {declined.task: ["decline", declined.reason] for declined in fresh}
+
+    def _is_news(self, task: str, verdict: str, reason: str) -> bool:
+        if task not in self._told:
+            self._told[task] = self.tools.records.get("decisions", task)
+        return self._told[task] != [verdict, reason]
+
+    def _journal(self, task: str, verdict: str, reason: str, decision: Decision) -> None:
+        with self.tools.database.transaction():
+            self.tools.records.put("decisions", task, [verdict, reason])
             self.tools.journal.record(
-                task.id,
+                task,
                 self.name,
                 verdict,
                 reason,
                 rules=[[v.rule, v.ok, v.sentence] for v in decision.verdicts],
             )
 
-    async def _pursue(self, task: ob.Task, ref: ob.DatasetRef) -> None:
+    async def _pursue(self, task: ob.Task, ref: ob.DatasetRef, bound: Bound) -> None:
         """Take the next step towards joining: check the plan, ask for the key, stake."""
         tools = self.tools
+        request = await self._requests.find(task.id, ref.dataset, ref.number)
+        if request is not None and request.state != RequestState.GRANTED:
+            if request.state == RequestState.REQUESTED:
+                await self._fetcher.ready_weights(task)
+            return
         dataset = await tools.contract.dataset(ref.dataset)
         _manifest, plan = await self._fetcher.plan_of(task)
         version = read_version(dataset, ref.number)
         check_dataset_for_plan(plan, version)
-        await self._fetcher.initial_weights(task)
-        request = await find_request(tools, task.id, ref.dataset, ref.number)
+        await self._fetcher.ready_weights(task)
         if request is None:
             await tools.contract.request_key(
                 ref.dataset,
@@ -241,11 +315,13 @@ class Staker(Service):
                 once=f"request_key:{task.id}:{ref.dataset}:{ref.number}",
             )
             tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
-        elif request.state == RequestState.GRANTED:
+        else:
             dek = await open_granted_key(tools, request)
-            rows = await self._fetcher.rows_of(version, dek)
-            await trio.to_thread.run_sync(check_labels, rows, plan.dataset)
-            await self._stake(task, request)
+            await self._fetcher.ready_rows(version, dek, plan)
+            try:
+                await self._stake(task, request)
+            finally:
+                bound.note(task.id, tools.records.get("stakes", task.id))
 
     async def _stake(self, task: ob.Task, request: ob.KeyRequest) -> None:
         tools, stake = self.tools, Mist(task.terms.stake)
@@ -297,13 +373,3 @@ def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:
             f"the dataset's rows have {version.row_bytes} bytes, the plan's {expected}"
         )
     check_plan_for_rows(plan, version.rows)
-
-
-def check_labels(path: Path, schema: DataSchema) -> None:
-    """Check every row of a rows file against the plan's schema.
-
-    Raises:
-        MalformedData: if one is bad; training would stop there, after the stake is bound.
-    """
-    with path.open("rb") as file:
-        check_rows(schema, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))

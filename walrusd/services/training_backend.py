@@ -9,7 +9,7 @@ import trio
 from walrusd.runtime.child import Limits as ChildLimits
 from walrusd.runtime.child import run_child
 from walrusd.services.tools import OnLine
-from walrusd.training.jobs import Job, ReplayJob, TrainJob, job_to_json
+from walrusd.training.jobs import Job, ReplayJob, SelftestJob, TrainJob, job_to_json
 
 REPLAYS_AT_ONCE = 2
 """One for our committee seats and one for juries: each of the two services replays in turn."""
@@ -26,6 +26,8 @@ class ChildTraining:
         self._limiters = {
             TrainJob.kind: trio.CapacityLimiter(1),
             ReplayJob.kind: trio.CapacityLimiter(REPLAYS_AT_ONCE),
+            # Short, and asked for with a time limit: it must not wait for an aggregation.
+            SelftestJob.kind: trio.CapacityLimiter(1),
         }
         self._others = trio.CapacityLimiter(1)
 

@@ -21,6 +21,8 @@ from walrusd.state.migrations import MIGRATIONS
 
 DATABASE_NAME = "walrusd.sqlite"
 """The file's name in ``daemon.data_dir``."""
+LAST_CHARACTER = chr(0x10FFFF)
+"""Sorts after everything in an id: what begins with ``p`` is between ``p`` and ``p`` with this."""
 
 
 class Database:

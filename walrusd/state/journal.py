@@ -10,7 +10,7 @@ from typing import Any
 
 from walrusd.runtime.clock import Clock
 from walrusd.runtime.redact import redact
-from walrusd.state.database import Database
+from walrusd.state.database import LAST_CHARACTER, Database
 from walrusd.units import Millis
 
 SHORTEST_PREFIX = 6
@@ -74,13 +74,11 @@ class Journal:
 
         ``subject_id`` may be the beginning of an id, of :data:`SHORTEST_PREFIX` characters or more.
         """
-        condition = "subject = ?1"
-        if len(subject_id) >= SHORTEST_PREFIX:
-            condition = "substr(subject, 1, length(?1)) = ?1"
-        # The condition is one of two constants above; the id itself is bound.
+        is_prefix = len(subject_id) >= SHORTEST_PREFIX
+        last = subject_id + LAST_CHARACTER if is_prefix else subject_id
         rows = self._database.read(
-            f"SELECT * FROM journal WHERE {condition} ORDER BY id DESC LIMIT ?2",  # noqa: S608
-            (subject_id, limit),
+            "SELECT * FROM journal WHERE subject BETWEEN ?1 AND ?2 ORDER BY +id DESC LIMIT ?3",
+            (subject_id, last, limit),
         )
         return [_entry(row) for row in reversed(rows)]
 

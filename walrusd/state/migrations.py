@@ -68,4 +68,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX known_objects_kind ON known_objects (kind, parent)",
     ),
+    (
+        # Whom an event is about is found in its BCS body, where the fields before it have a fixed
+        # length. Computed columns hold for the rows that are there already, too.
+        """
+        ALTER TABLE chain_events ADD COLUMN party BLOB AS (
+            CASE name
+                WHEN 'SubmissionJoined' THEN substr(body, 65, 32)
+                WHEN 'SeatRegistered' THEN substr(body, 41, 32)
+                WHEN 'SeatWithdrawn' THEN substr(body, 41, 32)
+            END
+        ) VIRTUAL
+        """,
+        """
+        ALTER TABLE chain_events ADD COLUMN task BLOB AS (
+            CASE WHEN name IN ('SubmissionJoined', 'SubmissionEnded') THEN substr(body, 1, 32) END
+        ) VIRTUAL
+        """,
+        "CREATE INDEX chain_events_party ON chain_events (name, party) WHERE party IS NOT NULL",
+        "CREATE INDEX chain_events_task ON chain_events (name, task) WHERE task IS NOT NULL",
+        "CREATE INDEX chain_events_about ON chain_events (subject)",
+        "CREATE INDEX chain_events_digest ON chain_events (digest)",
+    ),
 )

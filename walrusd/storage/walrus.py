@@ -33,6 +33,7 @@ from walrusd.storage.manifest import (
     parse_manifest,
     verify_file,
 )
+from walrusd.storage.probe import READ, STORE, find_silence
 from walrusd.storage.publisher import DEFAULT_EPOCHS, Publisher
 from walrusd.storage.reader import Reader
 from walrusd.storage.rows import cut_by_leaves
@@ -135,6 +136,14 @@ class WalrusStore:
         with trio.move_on_after(CLOSE_S, shield=True):
             for pool in self._pools:
                 await pool.aclose()
+
+    async def find_publisher_trouble(self) -> str | None:
+        """Return why no publisher would store for us now; None if one would. Costs nothing."""
+        return await find_silence(self._pools[1], STORE)
+
+    async def find_aggregator_trouble(self) -> str | None:
+        """Return why no aggregator would serve us now; None if one would."""
+        return await find_silence(self._pools[0], READ)
 
     async def put(
         self,

@@ -1,0 +1,126 @@
+"""What a contributor's look at strangers' tasks costs in CPU time, and how that grows.
+
+The tasks are joining and were declined before, as most of a large market's are: nothing is to be
+done, and a look comes every two seconds. The baseline of a look at 1,000 tasks is ten looks at 100,
+measured in turn: the ratio is 1 if the cost grows with the number of tasks, and 10 if it grows with
+its square. Objects come from memory, through the reader that a daemon has.
+"""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from tests.bench.measure import Measurement
+from tests.services.bench import DATASET, MARKET, NOW, PACKAGE, SUBMISSION, TASK, Network
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.reads import MarketReader
+from walrusd.chain.types import ObjectData, Owner, OwnerKind
+from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.staker import Staker
+from walrusd.services.tools import Tools
+from walrusd.units import MIST_PER_SUI, Mist, normalize_address
+
+FEW, MANY = 100, 1_000
+STRANGERS_JOINS = 20_000
+ABOVE_ANY_REWARD = 10**18
+
+
+class _Objects:
+    """A node that has everything in memory."""
+
+    def __init__(self, objects: dict[str, Any]) -> None:
+        self._objects = objects
+
+    async def get_objects(self, ids: list[str]) -> dict[str, ObjectData]:
+        return {i: self._show(i) for i in ids if i in self._objects}
+
+    async def get_object(self, object_id: str) -> ObjectData:
+        return self._show(object_id)
+
+    async def balance(self, _owner: str) -> Mist:
+        return Mist(1_000 * MIST_PER_SUI)
+
+    def _show(self, object_id: str) -> ObjectData:
+        value = self._objects[object_id]
+        name = f"{PACKAGE}::{value.MODULE}::{type(value).__name__}"
+        owner = Owner(OwnerKind.SHARED, None, 1)
+        return ObjectData(object_id, 1, "", owner, name, value.to_bcs())
+
+
+@contextmanager
+def make_staker(directory: Path, tasks: int, joins: int = 0) -> Iterator[Staker]:
+    """Open a contributor's staker on a market of ``tasks`` tasks that its policy declines."""
+    net = Network()
+    directory.mkdir(parents=True)
+    with net.daemon(directory, "contributor", min_reward=ABOVE_ANY_REWARD) as tools:
+        del net.objects[TASK]
+        for number in range(tasks):
+            name = normalize_address(hex(0x10000 + number))
+            net.objects[name] = dataclasses.replace(net.task, id=name)
+            tools.chain_log.note("task", name)
+        with tools.database.transaction():
+            for number in range(joins):
+                _emit_join(net, tools, number)
+        client: Any = _Objects(net.objects)
+        contract: Any = MarketReader(client, PACKAGE, MARKET)
+        with_reader = dataclasses.replace(tools, contract=contract)
+        fetcher = Fetcher(with_reader)
+        yield Staker(with_reader, fetcher, AggregateChecker(with_reader, fetcher))
+
+
+def _emit_join(net: Network, tools: Tools, number: int) -> None:
+    task, stranger = (normalize_address(hex(number + base)) for base in (0x20000, 0x90000))
+    joined = ev.SubmissionJoined(task, SUBMISSION, stranger, DATASET, 1, MIST_PER_SUI, 1, NOW)
+    net.emit(joined, SUBMISSION, tools)
+
+
+async def _spend(staker: Staker, looks: int) -> float:
+    """Return the CPU seconds of some looks."""
+    before = time.process_time()
+    for _look in range(looks):
+        await staker.look()
+    return time.process_time() - before
+
+
+async def _measure(directory: Path, rounds: int) -> list[Measurement]:
+    with (
+        make_staker(directory / "few", FEW) as few,
+        make_staker(directory / "many", MANY) as many,
+        make_staker(directory / "busy", MANY, STRANGERS_JOINS) as busy,
+    ):
+        plan = ((few, MANY // FEW), (many, 1), (busy, 1))
+        samples: list[list[float]] = [[] for _ in plan]
+        for number in range(1 + rounds):
+            for (staker, looks), found in zip(plan, samples, strict=True):
+                spent = await _spend(staker, looks)
+                if number:
+                    found.append(spent)
+    ten_of_few, one_of_many, one_of_busy = (statistics.median(found) for found in samples)
+    return [
+        Measurement(
+            f"staker.look.{MANY}_tasks",
+            one_of_many,
+            "CPU s",
+            ten_of_few,
+            f"declined before; the baseline is {MANY // FEW} looks at {FEW} tasks",
+        ),
+        Measurement(
+            f"staker.look.{STRANGERS_JOINS}_joins",
+            one_of_busy,
+            "CPU s",
+            one_of_many,
+            "after as many joins by strangers; the baseline is the same look without them",
+        ),
+    ]
+
+
+def measure_looks(directory: Path, rounds: int) -> list[Measurement]:
+    """Return what looks at many tasks cost, in CPU seconds."""
+    return trio.run(_measure, directory, rounds)

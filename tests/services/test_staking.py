@@ -1,0 +1,339 @@
+"""Many tasks at once: limits hold whatever becomes of a join, and a look reads little."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.services.bench import (
+    DATASET,
+    NOW,
+    REQUEST,
+    SUBMISSION,
+    TASK,
+    Network,
+    decisions,
+    failures,
+)
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import RequestState, TaskPhase
+from walrusd.errors import MoveAborted, TransactionUncertain
+from walrusd.services import anchors, bound
+from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.checked import read_stamp
+from walrusd.services.fetcher import Fetcher
+from walrusd.services.staker import Staker
+from walrusd.services.tools import Tools
+from walrusd.units import MIST_PER_SUI, Mist, normalize_address
+
+STAKE = 2 * MIST_PER_SUI
+
+
+class _Ready(Fetcher):
+    """Has every model and dataset at hand."""
+
+    async def ready_weights(self, task: ob.Task) -> Path:
+        return Path("weights")
+
+    async def ready_rows(self, version: Any, dek: bytes, plan: Any) -> Path:
+        return Path("rows")
+
+
+def _staker(tools: Tools, fetcher: Fetcher | None = None) -> Staker:
+    fetcher = fetcher or Fetcher(tools)
+    return Staker(tools, fetcher, AggregateChecker(tools, fetcher))
+
+
+def _task_id(number: int) -> str:
+    return normalize_address(hex(0x1000 + number))
+
+
+def _add_tasks(net: Network, tools: Tools, count: int) -> list[str]:
+    """Replace the bench's task by ``count`` tasks that are joining."""
+    del net.objects[TASK]
+    names = [_task_id(number) for number in range(count)]
+    for name in names:
+        terms = dataclasses.replace(net.terms, stake=STAKE)
+        net.objects[name] = dataclasses.replace(net.task, id=name, terms=terms, entries=[])
+        tools.chain_log.note("task", name)
+    return names
+
+
+def _grant_all(net: Network, tools: Tools, names: list[str]) -> None:
+    net.grant(tools.address, tools.keys.encryption_key)
+    granted = net.objects.pop(REQUEST)
+    for number, name in enumerate(names):
+        request = normalize_address(hex(0x9000 + number))
+        net.objects[request] = dataclasses.replace(granted, id=request, task=name)
+        tools.chain_log.note("request", request, DATASET)
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+_OUTCOMES = st.sampled_from(["shown", "joined", "refused", "uncertain"])
+
+
+def _let_join(net: Network, tools: Tools, script: dict[str, list[str]]) -> list[str]:
+    """Let joins end as scripted; return the tasks on which a stake is or may be bound."""
+    at_stake: list[str] = []
+    certain: set[str] = set()
+
+    async def join(task: str, **_options: Any) -> None:
+        if task in certain:
+            return  # asked for again, a join gives its first answer
+        outcome = script[task].pop(0) if script[task] else "joined"
+        if outcome == "refused":
+            if task in at_stake:
+                at_stake.remove(task)
+            raise MoveAborted("EFull: full", module="submission", abort_code=1)
+        if task not in at_stake:
+            at_stake.append(task)
+        if outcome == "uncertain":
+            raise TransactionUncertain("?")
+        certain.add(task)
+        if outcome == "shown":  # at once, where others take a moment
+            net.objects[task].entries.append(ob.Entry(tools.address, SUBMISSION))
+
+    tools.contract.join = join
+    return at_stake
+
+
+@given(
+    outcomes=st.lists(st.lists(_OUTCOMES, max_size=2), min_size=1, max_size=5),
+    per_day=st.integers(1, 4),
+    at_once=st.integers(1, 4),
+    looks=st.integers(1, 3),
+)
+@settings(max_examples=30, deadline=None)
+async def test_no_limit_is_exceeded_whatever_becomes_of_the_joins(
+    tmp_path_factory, outcomes, per_day, at_once, looks
+) -> None:
+    net = Network()
+    limits = {"max_stake_per_day": per_day * STAKE, "max_open_tasks": at_once}
+    with net.daemon(tmp_path_factory.mktemp("x"), "c", **limits) as tools:
+        names = _add_tasks(net, tools, len(outcomes))
+        _grant_all(net, tools, names)
+        at_stake = _let_join(net, tools, dict(zip(names, outcomes, strict=True)))
+        staker = _staker(tools, _Ready(tools))
+        for _look in range(looks):
+            await staker.look()
+            staker._troubles.clear()  # as if each pause were over
+            assert len(at_stake) <= min(per_day, at_once)
+        restarted = _staker(tools, _Ready(tools))
+        await restarted.look()
+        assert len(at_stake) <= min(per_day, at_once)
+
+
+async def test_the_limits_are_used_up_in_one_look(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_open_tasks=2) as tools:
+        names = _add_tasks(net, tools, 4)
+        _grant_all(net, tools, names)
+        script: dict[str, list[str]] = {name: [] for name in names}
+        script[names[0]] = ["refused"]
+        at_stake = _let_join(net, tools, script)
+        await _staker(tools, _Ready(tools)).look()
+        assert at_stake == names[1:3]
+        assert "2 tasks are in progress" in tools.records.get("decisions", names[3])[1]
+
+
+async def test_the_owners_word_counts_for_the_next_decision(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_day=STAKE, max_open_tasks=9) as tools:
+        names = _add_tasks(net, tools, 3)
+        _grant_all(net, tools, names)
+        at_stake = _let_join(net, tools, {name: [] for name in names})
+        tools.records.put("stake_override", names[1], "join")
+        tools.records.put("stake_override", names[0], "leave")
+        await _staker(tools, _Ready(tools)).look()
+        assert at_stake == [names[1]]
+        assert "With 2 SUI staked today" in tools.records.get("decisions", names[2])[1]
+
+
+async def test_an_uncertain_join_counts_until_joining_closes_without_us(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_day=9 * STAKE) as tools:
+        names = _add_tasks(net, tools, 2)
+        _grant_all(net, tools, names)
+        at_stake = _let_join(net, tools, {names[0]: ["uncertain"], names[1]: []})
+        staker = _staker(tools, _Ready(tools))
+        await staker.look()
+        await staker.look()
+        assert at_stake == names[:1]
+        net.objects[names[0]].phase = TaskPhase.TRAINING
+        await staker.look()
+        assert at_stake == names
+
+
+async def test_the_owners_word_does_not_hide_a_bad_parent(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
+        net.task.parent = normalize_address("0x77")  # is not there
+        tools.records.put("stake_override", TASK, "join")
+        await _staker(tools).look()
+        assert not tools.contract.sent
+        assert "parent task does not verify" in tools.records.get("decisions", TASK)[1]
+
+
+# --- what a look costs ---------------------------------------------------------------------------
+
+
+def _count_reads(monkeypatch: pytest.MonkeyPatch, tools: Tools) -> Counter[str]:
+    """Count objects read from the chain, queries and writes of the database, and decodings."""
+    counts: Counter[str] = Counter()
+    read = tools.contract._read
+
+    async def read_object(layout: Any, object_id: str) -> Any:
+        counts[layout.__name__] += 1
+        return await read(layout, object_id)
+
+    query, transaction = tools.database.read, tools.database.transaction
+
+    def count_query(sql: str, parameters: Any = ()) -> Any:
+        counts["query"] += 1
+        return query(sql, parameters)
+
+    def count_transaction() -> Any:
+        counts["transaction"] += 1
+        return transaction()
+
+    decode = ev.SubmissionJoined.from_bcs
+
+    def count_decoding(data: bytes) -> Any:
+        counts["decoded"] += 1
+        return decode(data)
+
+    monkeypatch.setattr(tools.contract, "_read", read_object)
+    monkeypatch.setattr(tools.database, "read", count_query)
+    monkeypatch.setattr(tools.database, "transaction", count_transaction)
+    monkeypatch.setattr(bound.ev.SubmissionJoined, "from_bcs", count_decoding)
+    return counts
+
+
+@pytest.mark.parametrize("count", [10, 40])
+async def test_a_look_reads_each_task_once_and_decodes_nothing_of_strangers(
+    tmp_path: Path, monkeypatch, count: int
+) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", min_reward=10**18) as tools:
+        _add_tasks(net, tools, count)
+        stranger = normalize_address("0x99")
+        for number in range(50):
+            joined = ev.SubmissionJoined(
+                _task_id(number), SUBMISSION, stranger, DATASET, 1, STAKE, 1, NOW
+            )
+            net.emit(joined, SUBMISSION, tools)
+        counts = _count_reads(monkeypatch, tools)
+        staker = _staker(tools)
+        await staker.look()
+        assert counts["Task"] == count
+        assert counts["decoded"] == 0
+        assert decisions(tools, _task_id(count - 1)) == ["decline"]
+        counts.clear()
+        await staker.look()
+        assert counts["Task"] == count
+        assert counts["query"] < 10
+        assert counts["transaction"] == 0
+
+
+async def test_our_own_joins_are_decoded_once(tmp_path: Path, monkeypatch) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_day=3 * STAKE) as tools:
+        other = normalize_address("0x77")
+        joined = ev.SubmissionJoined(
+            other, SUBMISSION, tools.address, DATASET, 1, STAKE, 1, NOW - 1000
+        )
+        net.emit(joined, SUBMISSION, tools)
+        counts = _count_reads(monkeypatch, tools)
+        staker = _staker(tools)
+        for _look in range(3):
+            await staker.look()
+        assert counts["decoded"] == 1
+        assert (await staker.estimate(net.task)).join
+
+
+async def test_many_requests_are_each_read_for_their_own_task(tmp_path: Path, monkeypatch) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_open_tasks=99, max_stake_per_day=Mist(10**18)) as tools:
+        names = _add_tasks(net, tools, 30)
+        _grant_all(net, tools, names)
+        for value in net.objects.values():
+            if isinstance(value, ob.KeyRequest):
+                value.state = RequestState.REQUESTED
+        staker = _staker(tools, _Ready(tools))
+        await staker.look()
+        counts = _count_reads(monkeypatch, tools)
+        await staker.look()
+        assert counts["KeyRequest"] == len(names)
+
+
+# --- the weights ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loads(monkeypatch) -> list[Path]:
+    """The model files that were read."""
+    found: list[Path] = []
+    load = anchors.load_weights
+
+    def note(plan: Any, task: ob.Task, path: Path) -> Any:
+        found.append(path)
+        return load(plan, task, path)
+
+    monkeypatch.setattr("walrusd.services.fetcher.load_weights", note)
+    return found
+
+
+async def test_the_weights_are_read_once_while_a_key_is_awaited(tmp_path: Path, loads) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        staker = _staker(tools)
+        await staker.look()
+        net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
+        for _look in range(3):
+            await staker.look()
+        assert len(loads) == 1
+    with net.daemon(tmp_path, "c") as tools:
+        staker = _staker(tools)
+        await staker.look()
+        net.objects[REQUEST].state = RequestState.GRANTED
+        await staker.look()
+        assert len(tools.contract.calls("join")) == 1
+        assert len(loads) == 1
+
+
+async def test_weights_that_changed_on_disk_are_checked_again(tmp_path: Path, loads) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
+        staker = _staker(tools)
+        await staker.look()
+        (path,) = set(loads)
+        good, before = path.read_bytes(), read_stamp(path)
+        while read_stamp(path) == before:  # the kernel's clock ticks coarsely
+            path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        await staker.look()
+        assert len(loads) == 3  # the damaged copy, and the one fetched in its place
+        assert path.read_bytes() == good
+        path.unlink()
+        await staker.look()
+        assert len(loads) == 4
+        assert path.exists()
+        assert not list(failures(tools, TASK))
+
+
+async def test_another_tasks_root_is_not_taken_for_checked(tmp_path: Path, loads) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        fetcher = Fetcher(tools)
+        await fetcher.ready_weights(net.task)
+        net.task.state_root_0 = bytes(32)
+        net.grant(tools.address, tools.keys.encryption_key)
+        await _staker(tools, fetcher).look()
+        assert list(failures(tools, TASK)) == ["proof.invalid"]
+        assert not tools.contract.calls("join")

@@ -1,0 +1,97 @@
+"""Whether Walrus services would serve us, asked for nothing."""
+
+import httpx
+import pytest
+import trio
+
+from walrusd.devnet.walrus import Faults
+from walrusd.storage.http import EndpointPool
+from walrusd.storage.probe import READ, STORE, find_silence
+
+from .conftest import QUICK
+
+
+def _pool(answer, count: int = 1) -> EndpointPool:
+    urls = [f"http://host{number}" for number in range(count)]
+    return EndpointPool(urls, QUICK, lambda _url: httpx.MockTransport(answer))
+
+
+class _Nothing(httpx.AsyncByteStream):
+    async def __aiter__(self):
+        return
+        yield b""
+
+
+def _answer(status: int) -> httpx.Response:
+    return httpx.Response(status, stream=_Nothing())
+
+
+def _answering(status: int):
+    return lambda _request: _answer(status)
+
+
+def _refusing_connections(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
+async def test_services_that_answer_are_good_and_nothing_is_stored(endpoints, open_store) -> None:
+    endpoints.add("one")
+    async with open_store(["one"], ["one"]) as store:
+        assert await store.find_publisher_trouble() is None
+        assert await store.find_aggregator_trouble() is None
+    assert endpoints.store.count_objects() == 0
+    assert ("one", "PUT", "/v1/blobs") in endpoints.requests
+
+
+@pytest.mark.parametrize("status", [401, 404, 500, 503])
+async def test_a_publisher_that_refuses_is_named(status: int) -> None:
+    trouble = await find_silence(_pool(_answering(status)), STORE)
+    assert trouble is not None
+    assert trouble.startswith("http://host0: ")
+
+
+@pytest.mark.parametrize("question", [STORE, READ])
+async def test_one_that_takes_anything_is_no_such_service(question) -> None:
+    trouble = await find_silence(_pool(_answering(200)), question)
+    assert trouble == "http://host0: it takes what is no question"
+
+
+@pytest.mark.parametrize("question", [STORE, READ])
+async def test_a_dead_one_is_named(question) -> None:
+    trouble = await find_silence(_pool(_refusing_connections, 2), question)
+    assert trouble == "http://host0: unreachable; http://host1: unreachable"
+
+
+@pytest.mark.parametrize("status", [400, 404, 429])
+async def test_an_aggregator_that_answers_is_good(status: int) -> None:
+    assert await find_silence(_pool(_answering(status)), READ) is None
+
+
+async def test_one_good_service_is_enough() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return _answer(400 if request.url.host == "host1" else 503)
+
+    assert await find_silence(_pool(answer, 3), STORE) is None
+
+
+async def test_without_any_it_is_said() -> None:
+    assert await find_silence(_pool(_answering(200), 0), STORE) == "none is configured"
+
+
+async def test_a_publisher_that_is_out_of_order_is_noticed(endpoints, open_store) -> None:
+    endpoints.add("one")
+    faults: Faults = endpoints.faults["one"]
+    async with open_store(["one"], ["one"]) as store:
+        faults.store_statuses = [503]
+        assert await store.find_publisher_trouble() == "http://one: unavailable"
+        assert await store.find_publisher_trouble() is None
+
+
+async def test_it_can_be_given_up(endpoints) -> None:
+    async def hang(_request: httpx.Request) -> httpx.Response:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    with trio.move_on_after(0.05) as scope:
+        await find_silence(_pool(hang), STORE)
+    assert scope.cancelled_caught
