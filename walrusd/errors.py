@@ -292,6 +292,16 @@ class PackageNotFound(ChainRefused):
     default_hint = "check sui.package_id and that sui.urls serve the network it was published on"
 
 
+class ObjectUnreadable(WorldFault):
+    """Raised when an endpoint shows an object of the contract that has another layout.
+
+    No peer can make one: the endpoint errs, or this daemon is older than the contract.
+    """
+
+    code = "chain.unreadable"
+    default_hint = "this daemon may be older than the contract, or an endpoint of sui.urls errs"
+
+
 class ObjectNotFound(OurFault):
     """Raised when an object does not exist on this network."""
 
@@ -373,16 +383,29 @@ class BlobNotFound(WorldFault):
     code = "storage.not_found"
 
 
-class BlobCorrupt(PeerFault):
-    """Raised when bytes do not match their blob id or their anchored digest."""
+class BlobCorrupt(WorldFault):
+    """Raised when an endpoint sends other bytes than those of the blob that it was asked for.
+
+    That is the endpoint's doing and says nothing about whoever stored the blob.
+    """
 
     code = "storage.corrupt"
+    default_hint = "add another aggregator to walrus.aggregators"
 
 
-class BlobTooLarge(PeerFault):
-    """Raised when a blob has more bytes than the reader allows."""
+class BlobTooLarge(WorldFault):
+    """Raised when a blob has more bytes than the reader allows, as far as the endpoints tell.
+
+    The field ``agreed`` is false if not all endpoints say so.
+    """
 
     code = "storage.too_large"
+
+
+class ContentMismatch(PeerFault):
+    """Raised when a blob's bytes are its own, but not what was announced for it on the chain."""
+
+    code = "storage.content"
 
 
 class StoreRefused(OurFault):

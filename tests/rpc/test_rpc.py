@@ -64,7 +64,8 @@ async def test_a_wrong_call_is_explained(daemon, method, params, number, complai
     ("task", "number", "code"),
     [
         ("broke", -32001, "chain.insufficient_balance"),
-        ("forged", -32002, "storage.corrupt"),
+        ("forged", -32002, "storage.content"),
+        ("spoilt", -32003, "storage.corrupt"),
         ("offline", -32003, "storage.unreachable"),
     ],
 )
