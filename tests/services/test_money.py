@@ -9,6 +9,7 @@ import trio
 from tests.services.bench import (
     DATASET,
     NOW,
+    PUBLISHER,
     REQUEST,
     SUBMISSION,
     TASK,
@@ -18,21 +19,27 @@ from tests.services.bench import (
 )
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd import errors
+from walrusd.chain.refusals import is_certainly_unexecuted
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
     InsufficientBalance,
     MoveAborted,
     NotAllowed,
+    TransactionFailed,
     TransactionUncertain,
+    WalrusdError,
 )
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.cranker import Cranker
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.publisher import Publisher
 from walrusd.services.registrar import register_seat
 from walrusd.services.settler import FORGET_AFTER_MS, Settler
 from walrusd.services.staker import Staker
+from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address
 
 
@@ -112,6 +119,50 @@ async def test_only_a_certain_failure_frees_the_amount(tmp_path: Path, error, bo
         tools.contract.fail["join"] = [error]
         await _staker(tools).look()
         assert len(tools.records.items("stakes")) == bound
+
+
+CLASSES = [
+    cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, WalrusdError) and "code" in vars(cls)
+]
+
+
+class BrandNew(WalrusdError):
+    """A class that nobody has thought of yet."""
+
+    code = "test.new"
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, BrandNew, OSError])
+async def test_an_error_counts_as_uncertain_unless_it_is_listed(tmp_path: Path, cls) -> None:
+    certain = issubclass(cls, MoveAborted | TransactionFailed | InsufficientBalance)
+    assert is_certainly_unexecuted(cls("x")) == certain
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        tools.contract.fail["join"] = [cls("x")]
+        await _staker(tools).look()
+        kept = tools.protection.begin(f"join:{TASK}", _join_payload(net)) is not Begun.FRESH
+        assert (len(tools.records.items("stakes")) == 1) == kept == (not certain)
+
+
+def _join_payload(net: Network) -> bytes:
+    return f"{TASK}:{DATASET}:1:{net.terms.stake}".encode()
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, BrandNew])
+async def test_only_a_certain_failure_frees_an_answer(tmp_path: Path, cls) -> None:
+    certain = issubclass(cls, MoveAborted | TransactionFailed | InsufficientBalance)
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(PUBLISHER, bytes([7]) * 32, RequestState.REQUESTED)
+        net.objects[REQUEST].owner = tools.address
+        tools.contract.fail["deny_key"] = [cls("x")]
+        with pytest.raises(cls):
+            await Keykeeper(tools).deny(REQUEST, "no")
+        begun = tools.protection.begin(f"answer:{REQUEST}", b"deny")
+        assert (begun is Begun.FRESH) == certain
 
 
 async def test_the_daily_limit_survives_a_loss_of_local_state(tmp_path: Path) -> None:

@@ -11,16 +11,11 @@ import trio
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision, Offer, PolicyRules, Standing, decide
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.errors import (
-    ChainUnreachable,
-    MalformedData,
-    ObjectNotFound,
-    TransactionUncertain,
-    WalrusdError,
-)
+from walrusd.errors import MalformedData, ObjectNotFound
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.facts import read_tasks
 from walrusd.services.fetcher import Fetcher
@@ -230,9 +225,7 @@ class Staker(Service):
             await tools.contract.join(
                 task.id, dataset=request.dataset, request=request.id, stake=stake
             )
-        except (TransactionUncertain, ChainUnreachable):
-            raise  # it may have happened, so the record stays
-        except WalrusdError:
+        except NOT_EXECUTED:
             # Certainly not joined: the amount is free again, and so is the choice of a dataset.
             with tools.database.transaction():
                 tools.protection.forget(action)
