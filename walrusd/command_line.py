@@ -10,7 +10,7 @@ from typing import ParamSpec
 import click
 
 from walrusd.errors import WalrusdError
-from walrusd.runtime.groups import first_leaf
+from walrusd.runtime.groups import most_significant
 
 DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
 P = ParamSpec("P")
@@ -35,7 +35,7 @@ def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except (WalrusdError, BaseExceptionGroup) as exc:
-            leaf = first_leaf(exc)
+            leaf = most_significant(exc)
             if isinstance(exc, BaseExceptionGroup) and exc.split(WalrusdError)[1] is not None:
                 raise  # something else went wrong as well: a bug, with its traceback
             assert isinstance(leaf, WalrusdError)

@@ -22,6 +22,7 @@ FAILURES = {
     "forged": ContentMismatch("the blob is another one"),
     "spoilt": BlobCorrupt("an endpoint sent other bytes"),
     "offline": StorageUnreachable("no aggregator answers"),
+    "nested": ExceptionGroup("g", [ExceptionGroup("g", [StorageUnreachable("no aggregator")])]),
     "bug": OSError("hunter2"),
     "invariant": AssertionError("hunter2"),
 }

@@ -8,7 +8,11 @@ import trio
 
 from tests.services.bench import SUBMISSION, Network, failures
 from walrusd.errors import BadRequest, ChainUnreachable, MalformedData
+from walrusd.runtime.clock import TrioClock
+from walrusd.runtime.groups import most_significant
+from walrusd.services.pieces import run_pieces, say_nothing
 from walrusd.services.service import LONGEST_PAUSE_S, Service
+from walrusd.services.supervisor import Supervisor
 
 
 class Scripted(Service):
@@ -68,6 +72,69 @@ async def test_a_failure_is_journalled_once_and_others_go_on(service, error, cod
 
 async def test_a_broken_invariant_is_not_swallowed(service) -> None:
     service.script = {SUBMISSION: _raising(AssertionError("broken"), [])}
+    with pytest.raises(AssertionError):
+        await service.look()
+
+
+async def _in_nurseries(error: Exception) -> None:
+    """Raise an error two nurseries deep, beside one that is only cancelled by it."""
+
+    async def inner() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise error
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inner)
+        nursery.start_soon(trio.sleep_forever)
+
+
+def _nested(error: Exception):
+    async def action() -> None:
+        await _in_nurseries(error)
+
+    return action
+
+
+async def test_an_invariant_broken_in_a_nursery_is_not_swallowed(service) -> None:
+    service.script = {SUBMISSION: _nested(AssertionError("broken"))}
+    with pytest.raises(AssertionError):
+        await service.look()
+
+
+@pytest.mark.parametrize("background", [False, True])
+async def test_an_invariant_broken_anywhere_ends_the_daemon(service, background) -> None:
+    """Through the supervisor, which restarts a service after every other failure."""
+    scripts = service.background if background else service.script
+    scripts[SUBMISSION] = _nested(AssertionError("broken"))
+    with pytest.raises(ExceptionGroup) as caught, trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(Supervisor(TrioClock(0)).keep_running, service)
+    assert isinstance(most_significant(caught.value), AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ChainUnreachable("down"), "chain.unreachable"),
+        (MalformedData("junk"), "data.malformed"),
+        (KeyError("x"), "internal"),
+    ],
+)
+async def test_an_error_in_a_nursery_keeps_its_code(service, error, code) -> None:
+    service.script = {SUBMISSION: _nested(error)}
+    await service.look()
+    assert list(failures(service.tools, SUBMISSION)) == [code]
+
+
+async def test_an_invariant_broken_in_one_of_many_pieces_is_not_swallowed(service) -> None:
+    async def work(_number: int) -> None:
+        raise AssertionError("broken")
+
+    async def action() -> None:
+        await run_pieces(3, work, say_nothing, 2)
+
+    service.script = {SUBMISSION: action}
     with pytest.raises(AssertionError):
         await service.look()
 

@@ -24,6 +24,7 @@ from walrusd.rpc.schema import (
     Method,
     Param,
 )
+from walrusd.runtime.groups import collapsed
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,8 @@ def _make_handler(method: Method, call: Handler) -> Handler:
         except BadRequest as exc:
             return Error(INVALID_PARAMS, exc.message, exc.to_json())
         try:
-            return Success(await call(**arguments))
+            with collapsed():
+                return Success(await call(**arguments))
         except WalrusdError as exc:
             return to_rpc_error(exc)
         except Exception:  # the RPC edge, see the module's docstring

@@ -17,7 +17,6 @@ from walrusd.services.tools import Reading, Tools
 from walrusd.training.plan import Plan
 from walrusd.units import BlobId, address_bytes
 
-
 REFUTED = "refuted_aggregates"
 """The records of aggregates that were proven wrong, with what is wrong with each."""
 

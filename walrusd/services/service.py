@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from walrusd.errors import LocalFault, MoveAborted, PeerFault, WalrusdError, WorldFault
+from walrusd.runtime.groups import collapsed
 from walrusd.services.tools import Tools
 
 FIRST_PAUSE_S = 1.0
@@ -94,7 +95,8 @@ class Service:
             return False
         self._busy.add(key)
         try:
-            await action()
+            with collapsed():
+                await action()
         except WalrusdError as error:
             self._note(subject, key, error)
             return False

@@ -15,7 +15,7 @@ import trio
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.clock import Clock
-from walrusd.runtime.groups import first_leaf
+from walrusd.runtime.groups import most_significant
 from walrusd.units import Millis
 
 log = structlog.get_logger(__name__)
@@ -128,7 +128,7 @@ class Supervisor:
                     raise
                 if trio.current_time() - began >= self._backoff.healthy_after_s:
                     health.failures = 0
-                self._note_failure(health, first_leaf(group))
+                self._note_failure(health, most_significant(group))
             await trio.sleep(self._backoff.compute_pause(health.failures, self._jitter()))
             health.restarts += 1
 
