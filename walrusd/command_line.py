@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import click
 
-from walrusd.errors import WalrusdError
+from walrusd.errors import WalrusdError, explain_os_error
 from walrusd.runtime.groups import most_significant
 
 DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
@@ -34,6 +34,10 @@ def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # whoever read us has left; click ends quietly
+        except OSError as exc:
+            fail(explain_os_error(exc), as_json=bool(kwargs.get("as_json")))
         except (WalrusdError, BaseExceptionGroup) as exc:
             leaf = most_significant(exc)
             if isinstance(exc, BaseExceptionGroup) and exc.split(WalrusdError)[1] is not None:

@@ -10,6 +10,7 @@ stable ``code``; each instance has a message (what was wrong) and a hint (what t
 No message carries a secret.
 """
 
+import errno
 from typing import Any, ClassVar
 
 
@@ -424,6 +425,65 @@ class LocalFault(WorldFault):
     default_hint = "check the disk and the owner of daemon.data_dir"
 
 
+class DiskFull(LocalFault):
+    """Raised when a disk or a quota of this machine is full."""
+
+    code = "local.disk_full"
+    default_hint = "make room on the disk of daemon.data_dir; walrusd then goes on by itself"
+
+
+class ReadOnly(LocalFault):
+    """Raised when a file of this daemon lies where nothing may be written."""
+
+    code = "local.read_only"
+    default_hint = "mount the disk of daemon.data_dir writable, and check the owner of its files"
+
+
+class DiskBroken(LocalFault):
+    """Raised when a disk of this machine does not read or write."""
+
+    code = "local.io"
+    default_hint = "check the system's log and the disk of daemon.data_dir"
+
+
+class TooManyOpenFiles(LocalFault):
+    """Raised when this process, or this machine, may open no more files."""
+
+    code = "local.open_files"
+    default_hint = "raise the limit of open files, such as LimitNOFILE= of the unit"
+
+
+_OS_FAULTS: dict[int, type[LocalFault]] = {
+    errno.ENOSPC: DiskFull,
+    errno.EDQUOT: DiskFull,
+    errno.EROFS: ReadOnly,
+    errno.EIO: DiskBroken,
+    errno.EMFILE: TooManyOpenFiles,
+    errno.ENFILE: TooManyOpenFiles,
+}
+
+
+def explain_os_error(error: OSError) -> LocalFault:
+    """Return the typed error for a file or directory that cannot be used: the one place for it."""
+    where = f" ({error.filename})" if error.filename else ""
+    kind = _OS_FAULTS.get(error.errno or 0, LocalFault)
+    return kind(f"{error.strerror or type(error).__name__}{where}")
+
+
+class DatabaseLocked(LocalFault):
+    """Raised when another process holds the daemon's database in a write."""
+
+    code = "local.locked"
+    default_hint = "end whatever else has walrusd.sqlite open, such as a backup or a sqlite3 shell"
+
+
+class DatabaseCorrupt(LocalFault):
+    """Raised when the daemon's database is damaged on the disk."""
+
+    code = "local.corrupt"
+    default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
+
+
 class SecondLookDiffers(WorldFault):
     """Raised when what was found wrong with a peer's work is not found again."""
 
@@ -447,6 +507,19 @@ class DoubleAction(OurFault):
     """Raised when an identity is about to act twice, or a second daemon holds its lock."""
 
     code = "daemon.double_action"
+
+
+class DatabaseLost(OurFault):
+    """Raised when an identity has worked in a directory whose database is gone or empty.
+
+    With it is lost what may be done only once.
+    """
+
+    code = "daemon.database_lost"
+    default_hint = (
+        "restore walrusd.sqlite from a backup; if there is none, and no other daemon uses this"
+        " identity, run `walrusd run --accept-new-database` once"
+    )
 
 
 class NotAllowed(OurFault):

@@ -23,6 +23,7 @@ FAILURES = {
     "spoilt": BlobCorrupt("an endpoint sent other bytes"),
     "offline": StorageUnreachable("no aggregator answers"),
     "nested": ExceptionGroup("g", [ExceptionGroup("g", [StorageUnreachable("no aggregator")])]),
+    "full": OSError(28, "No space left on device", "/x"),
     "bug": OSError("hunter2"),
     "invariant": AssertionError("hunter2"),
 }

@@ -67,6 +67,7 @@ async def test_a_wrong_call_is_explained(daemon, method, params, number, complai
         ("forged", -32002, "storage.content"),
         ("spoilt", -32003, "storage.corrupt"),
         ("offline", -32003, "storage.unreachable"),
+        ("full", -32003, "local.disk_full"),
         ("nested", -32003, "storage.unreachable"),
     ],
 )

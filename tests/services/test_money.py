@@ -17,9 +17,9 @@ from tests.services.bench import (
     decisions,
     failures,
 )
+from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd import errors
 from walrusd.chain.refusals import is_certainly_unexecuted
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (

@@ -52,7 +52,8 @@ def service(tmp_path: Path):
     ("error", "code"),
     [
         (BadRequest("no"), "rpc.bad_request"),
-        (OSError(28, "No space left on device", "f"), "local.file"),
+        (OSError(28, "No space left on device", "f"), "local.disk_full"),
+        (OSError(2, "No such file or directory", "f"), "local.file"),
         (KeyError("x"), "internal"),
     ],
 )

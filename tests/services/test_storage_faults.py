@@ -52,7 +52,7 @@ class Scripted(AggregateChecker):
         outcome = self.outcomes.pop(0)
         if outcome is not None:
             raise outcome
-        return None
+        return
 
 
 @pytest.fixture

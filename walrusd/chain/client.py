@@ -32,7 +32,6 @@ from walrusd.chain.wire import (
     read_transaction,
 )
 from walrusd.errors import ChainUnreachable, ConfigError, ObjectNotFound, TransactionUncertain
-from walrusd.runtime.groups import collapsed
 from walrusd.units import Address, Mist, ObjectId, normalize_address
 
 _BATCH = 50
@@ -323,22 +322,21 @@ async def open_client(
     Raises:
         ConfigError: if ``urls`` is empty or one of them is malformed.
     """
-    with collapsed():
-        async with trio.open_nursery() as nursery:
-            try:
-                channels = [
-                    channel_to(
-                        url,
-                        nursery,
-                        connect=None if connect is None else connect(url),
-                        tls=tls,
-                        metadata=metadata,
-                        keepalive=keepalive,
-                    )
-                    for url in urls
-                ]
-                endpoints = Endpoints(channels, chain_id=chain_id)
-            except ValueError as error:
-                raise ConfigError(f"sui.urls: {error}") from error
-            yield SuiClient(endpoints)
-            nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        try:
+            channels = [
+                channel_to(
+                    url,
+                    nursery,
+                    connect=None if connect is None else connect(url),
+                    tls=tls,
+                    metadata=metadata,
+                    keepalive=keepalive,
+                )
+                for url in urls
+            ]
+            endpoints = Endpoints(channels, chain_id=chain_id)
+        except ValueError as error:
+            raise ConfigError(f"sui.urls: {error}") from error
+        yield SuiClient(endpoints)
+        nursery.cancel_scope.cancel()

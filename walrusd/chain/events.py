@@ -19,7 +19,6 @@ from walrusd.chain.history import History
 from walrusd.chain.types import ChainEvent
 from walrusd.chain.wire import EVENT_FIELDS, read_chain_event
 from walrusd.errors import ChainRefused, ChainUnreachable, WrongNetwork
-from walrusd.runtime.groups import collapsed
 from walrusd.units import normalize_address
 
 __all__ = ["Cursor", "Follower"]
@@ -104,27 +103,26 @@ class Follower:
             WrongNetwork: if every node that answers serves another chain.
         """
         self._moved = trio.current_time()
-        with collapsed():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._listen)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen)
+            delay = 0.5
+            while True:
+                bell, before = self._bell, self.cursor.position
+                try:
+                    await self._drain(handle)
+                except (ChainUnreachable, ChainRefused) as error:
+                    log.info("ListEvents: %s", error)
+                    self._forgive(error)
+                    delay = 0.5 if self.cursor.position != before else delay
+                    await trio.sleep(_jittered(delay))
+                    delay = min(2 * delay, 30)
+                    continue
                 delay = 0.5
-                while True:
-                    bell, before = self._bell, self.cursor.position
-                    try:
-                        await self._drain(handle)
-                    except (ChainUnreachable, ChainRefused) as error:
-                        log.info("ListEvents: %s", error)
-                        self._forgive(error)
-                        delay = 0.5 if self.cursor.position != before else delay
-                        await trio.sleep(_jittered(delay))
-                        delay = min(2 * delay, 30)
-                        continue
-                    delay = 0.5
-                    await self._look_around()
-                    # The index behind ListEvents may trail the subscription.
-                    behind = self.cursor.checkpoint < self._tip
-                    with trio.move_on_after(0.25 if behind else self._poll):
-                        await bell.wait()
+                await self._look_around()
+                # The index behind ListEvents may trail the subscription.
+                behind = self.cursor.checkpoint < self._tip
+                with trio.move_on_after(0.25 if behind else self._poll):
+                    await bell.wait()
 
     def _forgive(self, error: ChainUnreachable | ChainRefused) -> None:
         if isinstance(error, ChainUnreachable):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from walrusd.errors import LocalFault, MoveAborted, PeerFault, WalrusdError, WorldFault
+from walrusd.errors import MoveAborted, PeerFault, WalrusdError, WorldFault, explain_os_error
 from walrusd.runtime.groups import collapsed
 from walrusd.services.tools import Tools
 
@@ -102,8 +102,7 @@ class Service:
             return False
         except OSError as error:
             # A full disk or a file that went away: true for this machine, not for the subject.
-            where = f" ({error.filename})" if error.filename else ""
-            self._note(subject, key, LocalFault(f"{error.strerror or error}{where}"))
+            self._note(subject, key, explain_os_error(error))
             return False
         except AssertionError:
             raise

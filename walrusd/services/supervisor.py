@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from walrusd.errors import WalrusdError
+from walrusd.errors import WalrusdError, explain_os_error
 from walrusd.runtime.clock import Clock
 from walrusd.runtime.groups import most_significant
 from walrusd.units import Millis
@@ -176,6 +176,8 @@ class _Once:
 
 def describe(exc: BaseException) -> dict[str, Any]:
     """Return an error as JSON; of a foreign one only the type, as its text may hold a secret."""
+    if isinstance(exc, OSError) and exc.errno is not None:
+        exc = explain_os_error(exc)
     if isinstance(exc, WalrusdError):
         return exc.to_json()
     return {"code": WalrusdError.code, "message": type(exc).__name__, "hint": "see the log"}
