@@ -509,6 +509,13 @@ class DoubleAction(OurFault):
     code = "daemon.double_action"
 
 
+class DaemonStarting(WorldFault):
+    """Raised when a daemon is asked for something that it cannot do before it is ready."""
+
+    code = "daemon.starting"
+    default_hint = "`walrusctl status` shows what it waits for"
+
+
 class DatabaseLost(OurFault):
     """Raised when an identity has worked in a directory whose database is gone or empty.
 
@@ -539,3 +546,12 @@ class DaemonUnreachable(OurFault):
 
     code = "rpc.unreachable"
     default_hint = "is walrusd running? check `systemctl status walrusd` and --socket"
+
+
+def needs_owner(error: WalrusdError) -> bool:
+    """Return whether starting again is of no use before the owner has changed something.
+
+    A node that refuses a read may be overloaded or out of order; what it says of our contract or
+    of the network is meant.
+    """
+    return isinstance(error, OurFault | DatabaseCorrupt) and type(error) is not ChainRefused

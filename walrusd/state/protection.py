@@ -14,13 +14,31 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from walrusd.errors import ConfigError, DoubleAction, explain_os_error
+from walrusd.errors import ConfigError, DatabaseLost, DoubleAction, explain_os_error
 from walrusd.runtime.new_file import new_file
 from walrusd.state.database import Database
 from walrusd.units import Address
 
 EXPORT_FORMAT = "walrusd-protection/1"
 _NO_PAYLOAD = b""
+
+
+def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
+    """Check that the database of an identity that has worked in ``data_dir`` is still there.
+
+    Raises:
+        DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
+    """
+    if _lock_path(data_dir, identity).exists() and not (
+        database.exists() and database.stat().st_size
+    ):
+        raise DatabaseLost(
+            f"{identity} has worked in {data_dir} before, but {database.name} is gone or empty"
+        )
+
+
+def _lock_path(data_dir: Path, identity: Address) -> Path:
+    return data_dir / f"{identity}.lock"
 
 
 class Begun(Enum):
@@ -54,7 +72,7 @@ class Protection:
             ConfigError: if the lock file cannot be made.
             LocalFault: if it cannot be written.
         """
-        path = data_dir / f"{identity}.lock"
+        path = _lock_path(data_dir, identity)
         try:
             lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
