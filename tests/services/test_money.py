@@ -36,9 +36,10 @@ from walrusd.services.cranker import Cranker
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.publisher import Publisher
-from walrusd.services.registrar import register_seat
+from walrusd.services.registrar import check_stake, register_seat
 from walrusd.services.settler import FORGET_AFTER_MS, Settler
 from walrusd.services.staker import Staker
+from walrusd.settings.model import Role, VerifierSettings
 from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address
 
@@ -375,6 +376,47 @@ async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> N
             # The chain of this bench executes nothing.
             await _publisher(tools).publish(params)
         assert len(tools.contract.calls("open_task")) == 1
+
+
+async def test_a_seat_that_cannot_be_had_is_journalled_once(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "v") as tools:
+
+        async def no_cap(_owner: str) -> None:
+            return None
+
+        tools.contract.verifier_cap = no_cap
+        tools.contract.fail["register_seat"] = [_abort()] * 3
+        for _attempt in range(3):
+            with pytest.raises(MoveAborted):
+                await register_seat(tools, stake=1, min_fee=0)
+        assert decisions(tools, tools.address) == ["registering"]
+
+
+@pytest.mark.parametrize(
+    ("stake", "roles", "auto", "refused"),
+    [
+        (0, {Role.VERIFIER}, True, True),
+        (1, {Role.VERIFIER}, True, False),
+        (0, {Role.VERIFIER}, False, False),
+        (0, {Role.CONTRIBUTOR}, True, False),
+    ],
+)
+def test_a_stake_below_the_markets_least_is_seen_at_the_start(
+    tmp_path, stake, roles, auto, refused
+) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "v") as tools:
+        settings = dataclasses.replace(
+            tools.settings,
+            daemon=dataclasses.replace(tools.settings.daemon, roles=frozenset(roles)),
+            verifier=VerifierSettings(stake=stake, auto_register=auto),
+        )
+        complaint = check_stake(settings, net.market)
+    assert bool(complaint) == refused
+    if refused:
+        assert "0 SUI" in complaint
+        assert "0.000000001 SUI" in complaint
 
 
 async def test_a_seat_keeps_its_name_until_it_was_withdrawn(tmp_path: Path) -> None:

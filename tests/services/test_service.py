@@ -5,13 +5,22 @@ from pathlib import Path
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from tests.services.bench import SUBMISSION, Network, failures
-from walrusd.errors import BadRequest, ChainUnreachable, MalformedData
+from walrusd.errors import (
+    BadRequest,
+    ChainUnreachable,
+    DeviceRefused,
+    InsufficientBalance,
+    MalformedData,
+    MoveAborted,
+)
 from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import most_significant
+from walrusd.services.api import DaemonApi
 from walrusd.services.pieces import run_pieces, say_nothing
-from walrusd.services.service import LONGEST_PAUSE_S, Service
+from walrusd.services.service import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S, Service
 from walrusd.services.supervisor import Supervisor
 
 
@@ -158,6 +167,74 @@ async def test_a_peers_fault_is_looked_at_less_and_less(service, autojump_clock)
     with trio.move_on_after(1200):
         await service.run()
     assert max(b - a for a, b in pairwise(calls)) > LONGEST_PAUSE_S
+
+
+HOPELESS = [
+    InsufficientBalance("too little"),
+    MoveAborted("EStakeTooSmall", module="node", abort_code=2),
+    DeviceRefused("no such device"),
+]
+
+
+@pytest.mark.parametrize("error", HOPELESS)
+async def test_what_only_the_owner_can_change_is_tried_less_and_less(
+    service, autojump_clock, error
+) -> None:
+    calls: list[float] = []
+    service.script = {SUBMISSION: _raising(error, calls)}
+    with trio.move_on_after(3600):
+        await service.run()
+    pauses = [after - before for before, after in pairwise(calls)]
+    assert max(pauses[:6]) <= LONGEST_PAUSE_S
+    assert LONGEST_OUR_PAUSE_S / 2 <= max(pauses) <= LONGEST_OUR_PAUSE_S + 0.1
+    assert list(failures(service.tools, SUBMISSION)) == [error.code]
+
+
+@pytest.mark.parametrize("error", [*HOPELESS, ChainUnreachable("down")])
+async def test_the_owner_is_warned_once(service, autojump_clock, error) -> None:
+    service.script = {SUBMISSION: _raising(error, [])}
+    with capture_logs() as logs, trio.move_on_after(300):
+        await service.run()
+    levels = [line["log_level"] for line in logs if line["event"] == "attempt_failed"]
+    assert len(levels) > 3
+    first = "info" if isinstance(error, ChainUnreachable) else "warning"
+    assert levels == [first] + ["info"] * (len(levels) - 1)
+
+
+async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autojump_clock) -> None:
+    tools = service.tools
+    error = MoveAborted("EStakeTooSmall", hint="raise verifier.stake")
+    service.script = {SUBMISSION: _raising(error, [])}
+    for _look in range(3):
+        await service.look()
+        await trio.sleep(2)
+    (trouble,) = tools.troubles["scripted"]()
+    since, following = trouble.pop("since_ms"), trouble.pop("next_ms")
+    assert trouble == {
+        "subject": SUBMISSION,
+        "service": "scripted",
+        "code": "chain.move_abort",
+        "message": "EStakeTooSmall",
+        "hint": "raise verifier.stake",
+        "failures": 3,
+    }
+    assert since <= tools.clock.now_ms() <= following
+    status = await DaemonApi(tools, Supervisor(TrioClock(0))).status()
+    assert [each["subject"] for each in status["troubles"]] == [SUBMISSION]
+    service.script = {}
+    await service.look()
+    assert tools.troubles["scripted"]() == []
+
+
+async def test_an_attempt_is_journalled_once_until_something_changes(service) -> None:
+    journal, stake = service.tools.journal, 1
+    for tried in range(6):
+        stake += tried == 3
+        journal.record_once(SUBMISSION, "registrar", "registering", "wanted", stake=stake)
+        journal.record(SUBMISSION, "registrar", "failed", "too small")
+        journal.record(SUBMISSION, "another", "did", "something else")
+    told = [e for e in journal.why(SUBMISSION) if e.decision == "registering"]
+    assert [entry.fields["stake"] for entry in told] == [1, 2]
 
 
 async def test_trouble_with_what_is_gone_makes_no_hot_loop(service, autojump_clock) -> None:

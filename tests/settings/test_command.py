@@ -10,7 +10,13 @@ from click.testing import CliRunner
 from walrusd.__main__ import cli, typed_errors
 from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import RawKek, open_keystore
-from walrusd.errors import ChainUnreachable
+from walrusd.errors import (
+    ChainRefused,
+    ChainUnreachable,
+    ConfigError,
+    DatabaseCorrupt,
+    WrongNetwork,
+)
 from walrusd.settings import load_settings
 
 NETWORK = {
@@ -33,6 +39,38 @@ def network(tmp_path: Path) -> str:
 
 def walrusd(*arguments: str, stdin: str | None = None):
     return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (WrongNetwork("another"), 78),
+        (ConfigError("bad"), 78),
+        (DatabaseCorrupt("damaged"), 78),
+        (ExceptionGroup("g", [WrongNetwork("another")]), 78),
+        (ChainUnreachable("down"), 1),
+        (ChainRefused("busy"), 1),
+        (OSError(28, "No space left on device"), 1),
+    ],
+)
+def test_run_says_whether_another_start_is_of_use(monkeypatch, error, status) -> None:
+    def fail(*_arguments, **_options) -> None:
+        raise error
+
+    monkeypatch.setattr("walrusd.app.main", fail)
+    done = walrusd("run", "--config", "/x")
+    assert done.exit_code == status
+    assert done.stderr.startswith("error ")
+    assert "Traceback" not in done.output
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch) -> None:
+    def fail(*_arguments, **_options) -> None:
+        raise ExceptionGroup("g", [ChainUnreachable("down"), AssertionError("broken")])
+
+    monkeypatch.setattr("walrusd.app.main", fail)
+    done = walrusd("run", "--config", "/x")
+    assert isinstance(done.exception, ExceptionGroup)
 
 
 def test_init_makes_a_configuration_that_checks_out(tmp_path: Path, network: str) -> None:
