@@ -7,9 +7,8 @@ ready collaborators.
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -23,11 +22,9 @@ from walrusd.chain.contract import ContractClient
 from walrusd.chain.events import Cursor, Follower
 from walrusd.chain.failures import AbortSentences
 from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
 from walrusd.core.aborts import SENTENCES
-from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
-from walrusd.errors import ConfigError, DatabaseLost
+from walrusd.errors import ConfigError
 from walrusd.rpc.api import Api
 from walrusd.rpc.app import Front, make_rpc_app
 from walrusd.rpc.listen import control_socket, serve_rpc
@@ -44,6 +41,7 @@ from walrusd.services.contract_check import verify_contract
 from walrusd.services.cranker import Cranker
 from walrusd.services.juror import Juror
 from walrusd.services.opener import Opener
+from walrusd.services.own_state import State, open_state, read_keys
 from walrusd.services.registrar import Registrar, check_stake
 from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
@@ -55,11 +53,8 @@ from walrusd.services.training_backend import ChildTraining
 from walrusd.services.verifier import Verifier
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Role, Settings
-from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.chain_log import ChainLog
-from walrusd.state.database import Database
 from walrusd.state.journal import Journal
-from walrusd.state.protection import Protection, check_not_lost
 from walrusd.state.stores import KeyValue, Work
 from walrusd.storage.walrus import WalrusStore
 from walrusd.units import Mist
@@ -72,56 +67,10 @@ DRAIN_S = 5.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 NO_RELOAD = "the configuration is read at the start only; restart walrusd to apply a new one"
 
+__all__ = ["main", "open_state", "open_tools", "read_keys", "run_daemon", "run_services"]
+
 MakeTraining = Callable[[], TrainingBackend]
 BuildServices = Callable[[Tools, DaemonApi], list[Service]]
-
-
-def read_keys(settings: Settings) -> KeyBundle:
-    """Open the keystore that the settings name.
-
-    Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
-    """
-    kek = read_kek(settings.keys)
-    return open_keystore(read_secret_file(settings.keys.keystore, "keystore"), RawKek(kek))
-
-
-@dataclass(frozen=True)
-class State:
-    """What a daemon has on this machine, before it asks anything of the network."""
-
-    keys: KeyBundle
-    signer: Signer
-    database: Database
-    protection: Protection
-
-
-@contextmanager
-def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iterator[State]:
-    """Open keys and database, and take the identity's lock.
-
-    Raises:
-        DatabaseLost: if the identity has worked here with a database that is gone, unless the
-            owner accepts a new one.
-        WalrusdError: if keys or database cannot be used, or another daemon holds the lock.
-    """
-    settings.sui.require_contract()
-    keys = read_keys(settings)
-    signer = Signer(keys.sui_seed)
-    data_dir = settings.daemon.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = data_dir / "walrusd.sqlite"
-    try:
-        check_not_lost(path, data_dir, signer.address)
-    except DatabaseLost as lost:
-        if not accept_new_database:
-            raise
-        log.warning("new_database_accepted", reason=lost.message)
-    with (
-        Database.open(path) as database,
-        Protection.open(database, data_dir, signer.address) as protection,
-    ):
-        yield State(keys, signer, database, protection)
 
 
 @asynccontextmanager
@@ -275,7 +224,14 @@ async def run_daemon(
         starting = Starting(notifier.status)
         starting.enter(WAITING)
         broadcast = Broadcast()
-        front = Front(_make_starting_app(settings, state, starting, broadcast))
+        early = StartingApi(settings, state.signer.address, starting)
+        front = Front(
+            make_rpc_app(
+                cast("Api", early),
+                broadcast=broadcast,
+                readiness=lambda: (False, starting.to_json()),
+            )
+        )
         canary = Canary(notifier)
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
@@ -294,6 +250,7 @@ async def run_daemon(
                     async with trio.open_nursery() as services:
                         await services.start(run)
                         front.app = _make_app(tools, api, supervisor, canary)
+                        early.pass_on(api)
                         notifier.status("running")
                         log.info("ready", address=tools.address, socket=str(settings.daemon.socket))
 
@@ -303,17 +260,6 @@ async def run_daemon(
             # Requests in flight end before the services they use are cancelled.
             await serve_rpc(front, control, stop=stop)
             nursery.cancel_scope.cancel()
-
-
-def _make_starting_app(
-    settings: Settings, state: State, starting: Starting, broadcast: Broadcast
-) -> ASGIApp:
-    api = StartingApi(settings, state.signer.address, starting)
-    return make_rpc_app(
-        cast("Api", api),
-        broadcast=broadcast,
-        readiness=lambda: (False, starting.to_json()),
-    )
 
 
 def _make_app(tools: Tools, api: DaemonApi, supervisor: Supervisor, canary: Canary) -> ASGIApp:

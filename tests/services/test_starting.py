@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from tests.services.world import InlineTraining, World
 from walrusd.app import run_daemon
@@ -19,7 +20,9 @@ from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.errors import (
     ChainRefused,
     ChainUnreachable,
+    ConfigError,
     ContractMismatch,
+    DaemonStarting,
     DatabaseCorrupt,
     DatabaseLost,
     DiskFull,
@@ -33,7 +36,8 @@ from walrusd.errors import (
     needs_owner,
 )
 from walrusd.runtime.groups import most_significant
-from walrusd.services.starting import LONGEST_PAUSE_S, Starting, outlast
+from walrusd.services.network_check import check_on_network
+from walrusd.services.starting import LONGEST_PAUSE_S, Starting, StartingApi, outlast
 from walrusd.settings.model import Role, Settings
 
 # --- what is waited out --------------------------------------------------------------------------
@@ -260,3 +264,49 @@ async def test_a_lost_database_is_refused_until_its_owner_accepts_it(short, nurs
             assert needs_owner(caught.value)
         await run_for_a_moment(accept=True)
         await run_for_a_moment()
+
+
+async def test_a_call_during_a_good_start_is_answered_at_its_end(autojump_clock, nursery) -> None:
+    class Real:
+        async def task_list(self) -> str:
+            return "tasks"
+
+    starting = Starting()
+    early = StartingApi(None, "0x1", starting)
+    answers: list[str] = []
+
+    async def ask() -> None:
+        answers.append(await early.task_list())
+
+    nursery.start_soon(ask)
+    await trio.sleep(5)
+    assert answers == []
+    starting.enter("catching up")
+    early.pass_on(Real())
+    await trio.testing.wait_all_tasks_blocked()
+    assert answers == ["tasks"]
+
+
+async def test_a_call_during_a_bad_start_is_refused(autojump_clock) -> None:
+    starting = Starting()
+    early = StartingApi(None, "0x1", starting)
+    with pytest.raises(DaemonStarting):
+        await early.task_list()
+    assert trio.current_time() > 10
+    starting.fail(ChainUnreachable("no node answers"))
+    before = trio.current_time()
+    with pytest.raises(DaemonStarting, match="no node answers"):
+        await early.task_list()
+    assert trio.current_time() == before
+
+
+async def test_settings_are_compared_with_the_market(short, nursery) -> None:
+    settings = await make_settings(short, nursery, Role.VERIFIER)
+    with pytest.raises(ChainUnreachable):
+        await check_on_network(settings)
+    await nursery.start(serve_devnet, options_of(settings, short))
+    await check_on_network(settings)
+    poor = dataclasses.replace(settings.verifier, stake=1)
+    with pytest.raises(ConfigError, match="takes 1 SUI at least"):
+        await check_on_network(dataclasses.replace(settings, verifier=poor))
+    nursery.cancel_scope.cancel()

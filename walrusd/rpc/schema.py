@@ -67,7 +67,13 @@ METHODS: tuple[Method, ...] = (
         "status",
         "Who this daemon is, its network, its services' health, and its balance",
         _NONE,
-        {"address": "own address", "roles": "list of roles", "services": "each service's health"},
+        {
+            "state": "running, or what a start waits for",
+            "address": "own address",
+            "roles": "list of roles",
+            "services": "each service's health",
+            "troubles": "each subject that a service fails with, why, and what to do",
+        },
     ),
     Method(
         "task.publish",

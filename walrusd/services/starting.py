@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+CALL_PATIENCE_S = 30.0
+"""How long a call waits for a start that goes well."""
 WAITING = "waiting for the chain"
 
 
@@ -32,17 +34,31 @@ class Starting:
     doing: str = WAITING
     failures: int = 0
     last_error: dict[str, Any] = field(default_factory=dict)
+    _changed: trio.Event = field(default_factory=trio.Event)
 
     def enter(self, doing: str) -> None:
         """Go on to another step."""
         self.doing = doing
-        self.on_change(self.describe())
+        self._tell()
 
     def fail(self, error: WalrusdError) -> None:
         """Note that a step failed and will be tried again."""
         self.failures += 1
         self.last_error = error.to_json()
+        self._tell()
+
+    def _tell(self) -> None:
         self.on_change(self.describe())
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits for a change look again."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_change(self) -> None:
+        """Return after the next change."""
+        await self._changed.wait()
 
     def describe(self) -> str:
         """Return a line for people."""
@@ -89,10 +105,19 @@ async def outlast(step: Callable[[], Awaitable[None]], starting: Starting) -> No
 
 
 class StartingApi:
-    """Answers ``status`` until the daemon is ready; every other method has to wait."""
+    """Answers ``status`` until the daemon is ready; every other method has to wait.
+
+    A call waits for the end of a start in which nothing has gone wrong, and is refused in another.
+    """
 
     def __init__(self, settings: Settings, address: Address, starting: Starting) -> None:
         self._settings, self._address, self._starting = settings, address, starting
+        self._api: object | None = None
+
+    def pass_on(self, api: object) -> None:
+        """Let ``api`` answer from now on what is asked here."""
+        self._api = api
+        self._starting.wake()
 
     async def status(self) -> Mapping[str, Any]:
         """Return who this daemon is, and what it waits for."""
@@ -112,8 +137,13 @@ class StartingApi:
             "progress": {},
         }
 
-    def __getattr__(self, _name: str) -> Callable[..., Awaitable[Any]]:
-        async def refuse(**_arguments: Any) -> Any:
-            raise DaemonStarting(f"walrusd is {self._starting.describe()}")
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(**arguments: Any) -> Any:
+            with trio.move_on_after(CALL_PATIENCE_S):
+                while self._api is None and not self._starting.last_error:
+                    await self._starting.wait_change()
+            if self._api is None:
+                raise DaemonStarting(f"walrusd is {self._starting.describe()}")
+            return await getattr(self._api, name)(**arguments)
 
-        return refuse
+        return call

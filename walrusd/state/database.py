@@ -140,7 +140,7 @@ class Database:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
             database = cls(connection)
-            database._check(path)
+            database._check()
             database._migrate(path)
         except BaseException as exc:
             if connection is not None:
@@ -207,7 +207,7 @@ class Database:
         """Return all rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()
 
-    def _check(self, path: Path) -> None:
+    def _check(self) -> None:
         """Look at every page once: what is damaged must not come to light in the middle of work.
 
         Raises:
@@ -215,7 +215,7 @@ class Database:
         """
         (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise DatabaseCorrupt(f"the database {path} is damaged: {found}")
+            raise DatabaseCorrupt("the database is damaged: " + " ".join(found.split()))
 
     def _migrate(self, path: Path) -> None:
         with self.transaction() as connection:
