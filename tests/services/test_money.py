@@ -299,6 +299,20 @@ async def test_a_lost_race_is_no_failure_and_no_hot_loop(tmp_path, autojump_cloc
         assert decisions(tools, TASK) == []
 
 
+async def test_a_crank_that_is_always_refused_is_told_of(tmp_path, autojump_clock) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "publisher") as tools:
+        net.task.publisher = tools.address
+        net.clock.ms += net.terms.join_ms
+        tools.contract.fail["close_joining"] = [_abort() for _try in range(99)]
+        service = Cranker(tools, Fetcher(tools))
+        with trio.move_on_after(600):
+            await service.run()
+        assert list(failures(tools, TASK)) == ["chain.move_abort"]
+        assert [each["subject"] for each in tools.troubles["cranker"]()] == [TASK]
+        assert len(tools.contract.fail["close_joining"]) > 80
+
+
 # --- publishing -------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """``walrusd devnet``."""
 
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -92,8 +93,9 @@ def devnet(
             if isinstance(error, WalrusdError) and error.hint:
                 click.echo(f"  {error.hint}", err=True)
         sys.exit(1)
-    except* (OSError, ValueError) as group:
+    except* (OSError, ValueError, sqlite3.Error) as group:
         for error in _leaves(group):
+            # A port that is taken, a disk that is full, a database that is damaged.
             click.echo(f"walrusd devnet: {ConfigError(str(error))}", err=True)
         sys.exit(1)
 
