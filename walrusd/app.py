@@ -246,6 +246,7 @@ async def run_daemon(
                     supervisor = Supervisor(clock)
                     api = DaemonApi(tools, supervisor)
                     run = partial(run_services, tools, api, supervisor, clock, client, build=build)
+                    starting.list_services = lambda: [h.to_json() for h in supervisor.healths]
                     starting.enter("catching up with the chain")
                     async with trio.open_nursery() as services:
                         await services.start(run)

@@ -34,6 +34,8 @@ class Starting:
     doing: str = WAITING
     failures: int = 0
     last_error: dict[str, Any] = field(default_factory=dict)
+    list_services: Callable[[], list[dict[str, Any]]] = list
+    """Gives the health of the services that run already."""
     _changed: trio.Event = field(default_factory=trio.Event)
 
     def enter(self, doing: str) -> None:
@@ -132,7 +134,7 @@ class StartingApi:
             "package_id": sui.package_id,
             "market_id": sui.market_id,
             "healthy": False,
-            "services": [],
+            "services": self._starting.list_services(),
             "troubles": [],
             "progress": {},
         }
