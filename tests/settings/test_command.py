@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,16 @@ def network(tmp_path: Path) -> str:
 
 def walrusd(*arguments: str, stdin: str | None = None):
     return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    """Nobody waits for an event loop, torch or a chain client to read a help text."""
+    heavy = "{'trio', 'torch', 'pysui'}"
+    script = f"import sys, walrusd.__main__; print(sorted({heavy} & {{*sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ catch nothing. Nurseries whose callers expect typed errors are therefore opened 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import trio
-
 from walrusd.errors import OurFault, PeerFault, WalrusdError
 
 
@@ -53,10 +51,10 @@ def collapsed() -> Iterator[None]:
 
 
 def _rank(exc: BaseException) -> int:
-    if isinstance(exc, trio.Cancelled):
-        return 2
-    if not isinstance(exc, Exception):
+    if isinstance(exc, KeyboardInterrupt | SystemExit | GeneratorExit):
         return 0
+    if not isinstance(exc, Exception):
+        return 2  # trio.Cancelled; the command line, which uses this, does not wait for trio
     if isinstance(exc, AssertionError):
         return 1
     if isinstance(exc, PeerFault):
