@@ -76,6 +76,16 @@ _LISTS: dict[str, Columns] = {
         ("restarts", "restarts"),
         ("last_error", "last error"),
     ),
+    "troubles": (
+        ("subject", "trouble with"),
+        ("service", "service"),
+        ("code", "code"),
+        ("message", "what is wrong"),
+        ("hint", "what to do"),
+        ("failures", "failures"),
+        ("since_ms", "since"),
+        ("next_ms", "next try"),
+    ),
     "rules": (("rule", "rule"), ("ok", "ok"), ("sentence", "why")),
     "deterrence": (
         ("forged_segments", "forged segments"),

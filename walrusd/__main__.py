@@ -1,7 +1,8 @@
 """The ``walrusd`` command: the daemon, and what works without one.
 
-Exit status: 0 done, 1 a typed failure, 2 wrong usage. Each command imports what it needs when it
-runs, so that ``--help`` and ``config`` do not wait for torch.
+Exit status: 0 done, 1 a typed failure, 2 wrong usage; of ``run`` also 78 instead of 1, if starting
+it again is of no use before its owner has changed something. Each command imports what it needs
+when it runs, so that ``--help`` and ``config`` do not wait for torch.
 """
 
 import os
@@ -12,15 +13,18 @@ import click
 
 import walrusd
 from walrusd.command_line import (
+    EXIT_FAILED,
+    EXIT_NEEDS_OWNER,
     config_option,
     json_option,
     run_command,
     say,
     say_json,
     typed_errors,
+    with_status,
 )
 from walrusd.contract_commands import contract
-from walrusd.errors import ConfigError
+from walrusd.errors import ConfigError, needs_owner
 from walrusd.model_commands import model
 from walrusd.verify_commands import verify
 
@@ -33,12 +37,17 @@ def cli() -> None:
 
 @cli.command()
 @config_option
-@typed_errors
-def run(config: Path) -> None:
+@click.option(
+    "--accept-new-database",
+    is_flag=True,
+    help="Start although this identity has worked here with a database that is gone.",
+)
+@with_status(lambda error: EXIT_NEEDS_OWNER if needs_owner(error) else EXIT_FAILED)
+def run(config: Path, *, accept_new_database: bool) -> None:
     """Run the daemon until SIGTERM."""
     from walrusd.app import main as run_daemon  # noqa: PLC0415  # pulls in torch and pysui
 
-    run_daemon(config)
+    run_daemon(config, accept_new_database=accept_new_database)
 
 
 @cli.command(
@@ -152,10 +161,14 @@ def config_show(config: Path, *, as_json: bool) -> None:
 
 @config.command("check")
 @config_option
+@click.option("--network", is_flag=True, help="Also compare it with the market on the chain.")
 @json_option
 @typed_errors
-def config_check(config: Path, *, as_json: bool) -> None:
-    """Check the configuration, and that the keystore opens; nothing is sent anywhere."""
+def config_check(config: Path, *, network: bool, as_json: bool) -> None:
+    """Check the configuration, and that the keystore opens.
+
+    Nothing is asked of the network without --network, and nothing is ever sent.
+    """
     from walrusd.initialize import read_address  # noqa: PLC0415  # pysui is slow
     from walrusd.settings import load_settings  # noqa: PLC0415  # see the module
 
@@ -167,6 +180,12 @@ def config_check(config: Path, *, as_json: bool) -> None:
         )
     address = read_address(settings)
     roles = sorted(role.value for role in settings.daemon.roles)
+    if network:
+        import trio  # noqa: PLC0415  # only here
+
+        from walrusd.services.network_check import check_on_network  # noqa: PLC0415  # pysui
+
+        trio.run(check_on_network, settings)
     if as_json:
         say_json({"config": str(config), "ok": True, "address": address, "roles": roles})
     else:

@@ -1,7 +1,8 @@
 """The composition root: builds adapters and services, and runs them until told to stop.
 
-Nesting is the order of shutdown, outermost last: database and locks, chain and blob sessions,
-services, control interface. Everything else in the package receives ready collaborators.
+Nesting is the order of shutdown, outermost last: database and locks, control interface, chain and
+blob sessions, services; requests in progress end first. Everything else in the package receives
+ready collaborators.
 """
 
 import os
@@ -10,22 +11,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import structlog
 import trio
+from starlette.types import ASGIApp
 
 from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.contract import ContractClient
 from walrusd.chain.events import Cursor, Follower
 from walrusd.chain.failures import AbortSentences
 from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
 from walrusd.core.aborts import SENTENCES
-from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
 from walrusd.errors import ConfigError
-from walrusd.rpc.app import make_rpc_app
-from walrusd.rpc.listen import open_control_socket, serve_rpc
+from walrusd.rpc.api import Api
+from walrusd.rpc.app import Front, make_rpc_app
+from walrusd.rpc.listen import control_socket, serve_rpc
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.logs import configure_logs
 from walrusd.runtime.metrics import Metrics
@@ -39,10 +41,12 @@ from walrusd.services.contract_check import verify_contract
 from walrusd.services.cranker import Cranker
 from walrusd.services.juror import Juror
 from walrusd.services.opener import Opener
+from walrusd.services.own_state import State, open_state, read_keys
 from walrusd.services.readiness import ReadinessWatch
-from walrusd.services.registrar import Registrar
+from walrusd.services.registrar import Registrar, check_stake
 from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
+from walrusd.services.starting import WAITING, Starting, StartingApi, outlast
 from walrusd.services.supervisor import Service, Supervisor
 from walrusd.services.tools import Tools, TrainingBackend
 from walrusd.services.trainer import Trainer
@@ -50,11 +54,8 @@ from walrusd.services.training_backend import ChildTraining
 from walrusd.services.verifier import Verifier
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Role, Settings
-from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.chain_log import ChainLog
-from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.journal import Journal
-from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
 from walrusd.storage.manifest import compute_leaf_size
 from walrusd.storage.walrus import WalrusStore
@@ -65,36 +66,35 @@ log = structlog.get_logger(__name__)
 DRAIN_S = 5.0
 """Longer than the control interface waits for its requests."""
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+NO_RELOAD = "the configuration is read at the start only; restart walrusd to apply a new one"
+
+__all__ = ["main", "open_state", "open_tools", "read_keys", "run_daemon", "run_services"]
+
 MakeTraining = Callable[[], TrainingBackend]
 BuildServices = Callable[[Tools, DaemonApi], list[Service]]
 
 
-def read_keys(settings: Settings) -> KeyBundle:
-    """Open the keystore that the settings name.
-
-    Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
-    """
-    kek = read_kek(settings.keys)
-    return open_keystore(read_secret_file(settings.keys.keystore, "keystore"), RawKek(kek))
-
-
 @asynccontextmanager
 async def open_tools(
-    settings: Settings, make_training: MakeTraining
+    settings: Settings,
+    make_training: MakeTraining,
+    *,
+    state: State | None = None,
+    broadcast: Broadcast | None = None,
+    starting: Starting | None = None,
 ) -> AsyncIterator[tuple[Tools, ChainClock, SuiClient]]:
     """Open everything the services need, and close it in reverse.
 
     Nothing is signed before the contract on chain has proved to be the one we were built for.
+    With ``starting`` an outage is waited out; without, it is raised.
     """
     ids = settings.sui.require_contract()
-    keys = read_keys(settings)
-    signer = Signer(keys.sui_seed)
     data_dir = settings.daemon.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
-        protection = stack.enter_context(Protection.open(database, data_dir, signer.address))
+        if state is None:
+            state = stack.enter_context(open_state(settings))
+        database, signer = state.database, state.signer
         client = await stack.enter_async_context(
             open_client(
                 settings.sui.urls,
@@ -112,7 +112,6 @@ async def open_tools(
         contract = ContractClient(
             client, sender, ids.package, ids.market, called_package_id=ids.latest
         )
-        await verify_contract(contract, ids)
         store = await stack.enter_async_context(
             WalrusStore(
                 settings.walrus.aggregators,
@@ -129,25 +128,35 @@ async def open_tools(
         )
         bell = Bell()
         clock = ChainClock(client, bell, settings.timing.poll_s)
-        await clock.read()
-        await sender.recover()
+
+        async def meet_network() -> None:
+            verified = await verify_contract(contract, ids)
+            if complaint := check_stake(settings, verified.market):
+                log.warning("setting_too_low", reason=complaint)
+            await clock.read()
+            await sender.recover()
+
+        if starting is None:
+            await meet_network()
+        else:
+            await outlast(meet_network, starting)
         yield (
             Tools(
                 settings=settings,
                 address=signer.address,
-                keys=keys,
+                keys=state.keys,
                 database=database,
                 journal=Journal(database, clock),
                 work=Work(database),
                 records=KeyValue(database),
                 chain_log=ChainLog(database),
-                protection=protection,
+                protection=state.protection,
                 contract=contract,
                 store=store,
                 clock=clock,
                 bell=bell,
                 training=make_training(),
-                broadcast=Broadcast(),
+                broadcast=broadcast or Broadcast(),
             ),
             clock,
             client,
@@ -209,43 +218,76 @@ async def run_daemon(
     settings: Settings,
     make_training: MakeTraining = ChildTraining,
     build: BuildServices = build_services,
+    *,
+    accept_new_database: bool = False,
 ) -> None:
-    """Run until SIGTERM or SIGINT.
+    """Run until SIGTERM, SIGINT or SIGQUIT.
 
-    ``make_training`` gives what runs training jobs, ``build`` the services that act.
+    ``make_training`` gives what runs training jobs, ``build`` the services that act. The control
+    interface answers at once; while the network is not there, ``status`` says so.
 
     Raises:
         WalrusdError: if the configuration, the keys or the network do not fit.
     """
     notifier = Notifier.from_environment()
-    async with open_tools(settings, make_training) as (tools, clock, client):
-        supervisor = Supervisor(clock)
-        api = DaemonApi(tools, supervisor)
+    with (
+        open_state(settings, accept_new_database=accept_new_database) as state,
+        control_socket(settings.daemon.socket) as control,
+    ):
+        starting = Starting(notifier.status)
+        starting.enter(WAITING)
+        broadcast = Broadcast()
+        early = StartingApi(settings, state.signer.address, starting)
+        front = Front(
+            make_rpc_app(
+                cast("Api", early),
+                broadcast=broadcast,
+                readiness=lambda: (False, starting.to_json()),
+            )
+        )
         canary = Canary(notifier)
-        control = open_control_socket(settings.daemon.socket)
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
-            nursery.start_soon(_set_on_signal, stop, notifier)
-            nursery.start_soon(_drain, stop, tools, nursery.cancel_scope)
-            run = partial(run_services, tools, api, supervisor, clock, client, build=build)
-            await nursery.start(run)
-            app = make_rpc_app(
-                api,
-                broadcast=tools.broadcast,
-                readiness=lambda: (
-                    supervisor.is_healthy,
-                    {"services": [health.to_json() for health in supervisor.healths]},
-                ),
-                metrics=_measure(tools, supervisor, canary).registry
-                if settings.daemon.metrics
-                else None,
-            )
+            await nursery.start(_set_on_signal, stop, notifier)
+            nursery.start_soon(_drain, stop, broadcast, nursery.cancel_scope)
             await nursery.start(canary.run)
+
+            async def work() -> None:
+                async with open_tools(
+                    settings, make_training, state=state, broadcast=broadcast, starting=starting
+                ) as (tools, clock, client):
+                    supervisor = Supervisor(clock)
+                    api = DaemonApi(tools, supervisor)
+                    run = partial(run_services, tools, api, supervisor, clock, client, build=build)
+                    starting.list_services = lambda: [h.to_json() for h in supervisor.healths]
+                    starting.enter("catching up with the chain")
+                    async with trio.open_nursery() as services:
+                        await services.start(run)
+                        front.app = _make_app(tools, api, supervisor, canary)
+                        early.pass_on(api)
+                        notifier.status("running")
+                        log.info("ready", address=tools.address, socket=str(settings.daemon.socket))
+
+            nursery.start_soon(work)
+            # systemd need not wait for the chain: it may be away for longer than any time-out.
             notifier.ready()
-            log.info("ready", address=tools.address, socket=str(settings.daemon.socket))
             # Requests in flight end before the services they use are cancelled.
-            await serve_rpc(app, control, stop=stop)
+            await serve_rpc(front, control, stop=stop)
             nursery.cancel_scope.cancel()
+
+
+def _make_app(tools: Tools, api: DaemonApi, supervisor: Supervisor, canary: Canary) -> ASGIApp:
+    return make_rpc_app(
+        api,
+        broadcast=tools.broadcast,
+        readiness=lambda: (
+            supervisor.is_healthy,
+            {"services": [health.to_json() for health in supervisor.healths]},
+        ),
+        metrics=_measure(tools, supervisor, canary).registry
+        if tools.settings.daemon.metrics
+        else None,
+    )
 
 
 def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
@@ -257,19 +299,30 @@ def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
     return metrics
 
 
-async def _set_on_signal(stop: trio.Event, notifier: Notifier) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+async def _set_on_signal(
+    stop: trio.Event,
+    notifier: Notifier,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Set ``stop`` on the first signal that asks us to end; a lost terminal does not."""
+    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
+        task_status.started()
         async for number in signals:
-            log.info("stopping", signal=signal.Signals(number).name)
+            name = signal.Signals(number).name
+            if number == signal.SIGHUP:
+                log.warning("signal_ignored", signal=name, reason=NO_RELOAD)
+                continue
+            log.info("stopping", signal=name)
             notifier.stopping()
             stop.set()
             return
 
 
-async def _drain(stop: trio.Event, tools: Tools, scope: trio.CancelScope) -> None:
+async def _drain(stop: trio.Event, broadcast: Broadcast, scope: trio.CancelScope) -> None:
     """Let open event streams end; whatever still runs after the grace is cut off."""
     await stop.wait()
-    tools.broadcast.close()
+    broadcast.close()
     await trio.sleep(DRAIN_S)
     scope.cancel()
 
@@ -278,6 +331,8 @@ def main(
     config: Path,
     make_training: MakeTraining = ChildTraining,
     build: BuildServices = build_services,
+    *,
+    accept_new_database: bool = False,
 ) -> None:
     """Load the configuration and run the daemon; arguments as of ``run_daemon``.
 
@@ -285,8 +340,11 @@ def main(
         WalrusdError: if it cannot start.
     """
     os.umask(0o077)
+    # Until the event loop has its own handler; its default would end us without a word.
+    signal.signal(signal.SIGHUP, lambda *_details: None)
     settings = load_settings(config)
     if not settings.daemon.roles:
         raise ConfigError(f"{config}: daemon.roles is empty, so there is nothing to do")
     configure_logs(settings.daemon.log_level, settings.daemon.log_format)
-    trio.run(run_daemon, settings, make_training, build)
+    run = partial(run_daemon, accept_new_database=accept_new_database)
+    trio.run(run, settings, make_training, build)

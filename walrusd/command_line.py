@@ -16,13 +16,17 @@ from typing import Any, ParamSpec
 
 import click
 
-from walrusd.errors import WalrusdError
-from walrusd.runtime.groups import first_leaf
+from walrusd.errors import WalrusdError, explain_os_error
+from walrusd.runtime.groups import most_significant
 from walrusd.text import make_printable
 
 MAX_LINE = 65_536
 """The most characters of a line for people; ``--json`` has all."""
 DEFAULT_CONFIG = "/etc/walrusd/walrusd.toml"
+EXIT_FAILED = 1
+EXIT_NEEDS_OWNER = 78
+"""EX_CONFIG of sysexits(3): systemd does not start the daemon again, see its unit."""
+
 P = ParamSpec("P")
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -39,30 +43,43 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def typed_errors(command: Callable[P, None]) -> Callable[P, None]:
     """End ``command`` with exit status 1 and a readable message when it raises a typed error."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (WalrusdError, BaseExceptionGroup) as exc:
-            leaf = first_leaf(exc)
-            if isinstance(exc, BaseExceptionGroup) and exc.split(WalrusdError)[1] is not None:
-                raise  # something else went wrong as well: a bug, with its traceback
-            assert isinstance(leaf, WalrusdError)
-            fail(leaf, as_json=bool(kwargs.get("as_json")))
-
-    return run
+    return with_status(lambda _error: EXIT_FAILED)(command)
 
 
-def fail(error: WalrusdError, *, as_json: bool) -> None:
-    """Print an error, and end with exit status 1."""
+def with_status(
+    choose: Callable[[WalrusdError], int],
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Do as :func:`typed_errors`, with the exit status that ``choose`` gives to an error."""
+
+    def decorate(command: Callable[P, None]) -> Callable[P, None]:
+        @wraps(command)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                command(*args, **kwargs)
+            except BrokenPipeError:
+                raise  # whoever read us has left; click ends quietly
+            except (WalrusdError, OSError, BaseExceptionGroup) as exc:
+                leaf = most_significant(exc)
+                if isinstance(leaf, OSError):
+                    leaf = explain_os_error(leaf)
+                if not isinstance(leaf, WalrusdError):
+                    raise  # a bug, with its traceback
+                fail(leaf, as_json=bool(kwargs.get("as_json")), status=choose(leaf))
+
+        return run
+
+    return decorate
+
+
+def fail(error: WalrusdError, *, as_json: bool, status: int = EXIT_FAILED) -> None:
+    """Print an error, and end with an exit status."""
     if as_json:
         say_json({"error": error.to_json()})
     else:
         say(f"error {error.code}: {error.message}", err=True)
         if error.hint:
             say(f"hint: {error.hint}", err=True)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def say(line: str, *, err: bool = False) -> None:

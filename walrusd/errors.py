@@ -10,6 +10,7 @@ stable ``code``; each instance has a message (what was wrong) and a hint (what t
 No message carries a secret.
 """
 
+import errno
 from typing import Any, ClassVar
 
 
@@ -306,6 +307,16 @@ class PackageNotFound(ChainRefused):
     default_hint = "check sui.package_id and that sui.urls serve the network it was published on"
 
 
+class ObjectUnreadable(WorldFault):
+    """Raised when an endpoint shows an object of the contract that has another layout.
+
+    No peer can make one: the endpoint errs, or this daemon is older than the contract.
+    """
+
+    code = "chain.unreadable"
+    default_hint = "this daemon may be older than the contract, or an endpoint of sui.urls errs"
+
+
 class ObjectNotFound(OurFault):
     """Raised when an object does not exist on this network."""
 
@@ -389,16 +400,29 @@ class BlobNotFound(WorldFault):
     code = "storage.not_found"
 
 
-class BlobCorrupt(PeerFault):
-    """Raised when bytes do not match their blob id or their anchored digest."""
+class BlobCorrupt(WorldFault):
+    """Raised when an endpoint sends other bytes than those of the blob that it was asked for.
+
+    That is the endpoint's doing and says nothing about whoever stored the blob.
+    """
 
     code = "storage.corrupt"
+    default_hint = "add another aggregator to walrus.aggregators"
 
 
-class BlobTooLarge(PeerFault):
-    """Raised when a blob has more bytes than the reader allows."""
+class BlobTooLarge(WorldFault):
+    """Raised when a blob has more bytes than the reader allows, as far as the endpoints tell.
+
+    The field ``agreed`` is false if not all endpoints say so.
+    """
 
     code = "storage.too_large"
+
+
+class ContentMismatch(PeerFault):
+    """Raised when a blob's bytes are its own, but not what was announced for it on the chain."""
+
+    code = "storage.content"
 
 
 class StoreRefused(OurFault):
@@ -443,6 +467,65 @@ class LocalFault(WorldFault):
     default_hint = "check the disk and the owner of daemon.data_dir"
 
 
+class DiskFull(LocalFault):
+    """Raised when a disk or a quota of this machine is full."""
+
+    code = "local.disk_full"
+    default_hint = "make room on the disk of daemon.data_dir; walrusd then goes on by itself"
+
+
+class ReadOnly(LocalFault):
+    """Raised when a file of this daemon lies where nothing may be written."""
+
+    code = "local.read_only"
+    default_hint = "mount the disk of daemon.data_dir writable, and check the owner of its files"
+
+
+class DiskBroken(LocalFault):
+    """Raised when a disk of this machine does not read or write."""
+
+    code = "local.io"
+    default_hint = "check the system's log and the disk of daemon.data_dir"
+
+
+class TooManyOpenFiles(LocalFault):
+    """Raised when this process, or this machine, may open no more files."""
+
+    code = "local.open_files"
+    default_hint = "raise the limit of open files, such as LimitNOFILE= of the unit"
+
+
+_OS_FAULTS: dict[int, type[LocalFault]] = {
+    errno.ENOSPC: DiskFull,
+    errno.EDQUOT: DiskFull,
+    errno.EROFS: ReadOnly,
+    errno.EIO: DiskBroken,
+    errno.EMFILE: TooManyOpenFiles,
+    errno.ENFILE: TooManyOpenFiles,
+}
+
+
+def explain_os_error(error: OSError) -> LocalFault:
+    """Return the typed error for a file or directory that cannot be used: the one place for it."""
+    where = f" ({error.filename})" if error.filename else ""
+    kind = _OS_FAULTS.get(error.errno or 0, LocalFault)
+    return kind(f"{error.strerror or type(error).__name__}{where}")
+
+
+class DatabaseLocked(LocalFault):
+    """Raised when another process holds the daemon's database in a write."""
+
+    code = "local.locked"
+    default_hint = "end whatever else has walrusd.sqlite open, such as a backup or a sqlite3 shell"
+
+
+class DatabaseCorrupt(LocalFault):
+    """Raised when the daemon's database is damaged on the disk."""
+
+    code = "local.corrupt"
+    default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
+
+
 class SecondLookDiffers(WorldFault):
     """Raised when what was found wrong with a peer's work is not found again."""
 
@@ -466,6 +549,26 @@ class DoubleAction(OurFault):
     """Raised when an identity is about to act twice, or a second daemon holds its lock."""
 
     code = "daemon.double_action"
+
+
+class DaemonStarting(WorldFault):
+    """Raised when a daemon is asked for something that it cannot do before it is ready."""
+
+    code = "daemon.starting"
+    default_hint = "`walrusctl status` shows what it waits for"
+
+
+class DatabaseLost(OurFault):
+    """Raised when an identity has worked in a directory whose database is gone or empty.
+
+    With it is lost what may be done only once.
+    """
+
+    code = "daemon.database_lost"
+    default_hint = (
+        "restore walrusd.sqlite from a backup; if there is none, and no other daemon uses this"
+        " identity, run `walrusd run --accept-new-database` once"
+    )
 
 
 class NotAllowed(OurFault):
@@ -497,3 +600,12 @@ class DaemonUnreachable(OurFault):
 
     code = "rpc.unreachable"
     default_hint = "is walrusd running? check `systemctl status walrusd` and --socket"
+
+
+def needs_owner(error: WalrusdError) -> bool:
+    """Return whether starting again is of no use before the owner has changed something.
+
+    A node that refuses a read may be overloaded or out of order; what it says of our contract or
+    of the network is meant.
+    """
+    return isinstance(error, OurFault | DatabaseCorrupt) and type(error) is not ChainRefused

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from walrusd.command_line import json_option, say, say_json, typed_errors
-from walrusd.errors import BadRequest
+from walrusd.errors import BadRequest, explain_os_error
 from walrusd.model_folder import read_folder, read_json
+from walrusd.runtime.new_file import new_file
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -38,9 +39,7 @@ def import_model(folder: Path, plan_path: Path, out: Path, *, as_json: bool) -> 
     document, weights = adopt_pretrained(read_json(plan_path), config, tensors)
     plan = read_plan(document)
     data = weights_to_bytes(plan, weights)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "plan.json").write_bytes(plan.to_bytes())
-    (out / "weights.safetensors").write_bytes(data)
+    _write(out, {"plan.json": plan.to_bytes(), "weights.safetensors": data})
     report = {"out": str(out), "weights": plan.model.size, "trained": plan.weight_count}
     _tell(report, as_json=as_json)
 
@@ -69,11 +68,26 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     except OSError as error:
         raise BadRequest(f"cannot read {weights}: {error.strerror}") from error
     spec, tensors = export_pretrained(plan, weights_from_bytes(plan, data))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps(make_config(spec), indent=1) + "\n")
+    config = json.dumps(make_config(spec), indent=1) + "\n"
     # Readers of this layout look for the one key of metadata.
-    (out / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+    model = save(tensors, metadata={"format": "pt"})
+    _write(out, {"config.json": config.encode(), "model.safetensors": model})
     _tell({"out": str(out), "tensors": len(tensors)}, as_json=as_json)
+
+
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    """Write the files of a folder; one that cannot be written whole does not stay.
+
+    Raises:
+        LocalFault: if the disk refuses.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            with new_file(out / name, mode=0o666) as file:
+                file.write(data)
+    except OSError as error:
+        raise explain_os_error(error) from error
 
 
 def _tell(report: dict[str, Any], *, as_json: bool) -> None:

@@ -28,7 +28,13 @@ from walrusd.chain.types import (
 from walrusd.chain.wire import read_chain_event, read_coin_balance
 from walrusd.devnet import ptb
 from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.errors import ChainUnreachable, ObjectNotFound, TransactionFailed
+from walrusd.errors import (
+    ChainUnreachable,
+    ObjectNotFound,
+    ObjectUnreadable,
+    PeerFault,
+    TransactionFailed,
+)
 
 from .fakenode import GAS, PKG, FakeNode, network
 from .storm import Storm
@@ -147,6 +153,23 @@ async def test_a_copy_that_does_not_show_the_change_is_not_kept_for_long(autojum
     assert [await count(s) for s in (1, 2, 2)] == [1, 0, 0]
     reader.forget(cap.id)  # an event that names the object, and did not change it
     assert [await count(s) for s in (0, 2, SETTLING_S, 2)] == [1, 1, 1, 0]
+
+
+async def test_an_object_that_a_node_garbles_is_no_peers_fault():
+    async def get_object(object_id):
+        await trio.lowlevel.checkpoint()
+        owner = Owner(OwnerKind.SHARED)
+        return ObjectData(object_id, 1, "d", owner, reader.type_name(AdminCap), b"junk")
+
+    async def get_objects(ids):
+        return {i: await get_object(i) for i in ids}
+
+    client = SimpleNamespace(get_object=get_object, get_objects=get_objects)
+    reader = MarketReader(client, "0x1", "0x2")
+    with pytest.raises(ObjectUnreadable):
+        await reader._read(AdminCap, "0xa")
+    assert await reader.read_many(AdminCap, ["0xa"]) == {}
+    assert not issubclass(ObjectUnreadable, PeerFault)
 
 
 # --- long histories -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 import trio
 
+from walrusd.chain.calls.base import Caller
 from walrusd.chain.failures import AbortSentences
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.chain.outbox import OutboxEntry, Outcome, SqliteOutbox, parse_transaction
@@ -384,3 +385,32 @@ async def test_a_table_of_the_first_version_is_brought_up_to_date(node, database
         )
         again = Sender(client, SIGNER, SqliteOutbox(database))
         assert await again.submit_once("k", do(), budget=2 * GAS) == done
+
+
+@pytest.mark.parametrize(
+    "fault", [GRPCError(Status.PERMISSION_DENIED, "no"), GRPCError(Status.INTERNAL, "broken")]
+)
+async def test_what_is_executed_stays_executed_if_it_is_not_shown(
+    node, outbox, autojump_clock, fault
+):
+    async with network(node) as client:
+        caller = Caller(client, Sender(client, SIGNER, outbox), PKG, "0xa")
+        node.fail_next("GetTransaction", *[fault] * 999)
+        executed = await caller._send(do(), "join:1", "0x1")
+        assert executed.success
+        assert outbox.succeeded("join:1", SIGNER.address).digest == executed.digest
+        assert (await caller._send(do(), "join:1", "0x1")).digest == executed.digest
+    assert node.executions == 1
+
+
+async def test_a_refused_look_at_the_epoch_does_not_settle_a_doubt(node, outbox, autojump_clock):
+    async with network(node) as client:
+        sender = Sender(client, SIGNER, outbox, patience=5)
+        await sender.submit(do(), label="first")  # the epoch is known from now on
+        lost = GRPCError(Status.UNAVAILABLE, "lost")
+        locked = GRPCError(Status.FAILED_PRECONDITION, "already locked by a different transaction")
+        node.fail_next("ExecuteTransaction", lost, *[locked] * 99)
+        node.fail_next("GetEpoch", *[GRPCError(Status.PERMISSION_DENIED, "no")] * 99)
+        with pytest.raises(TransactionUncertain):
+            await sender.submit_once("join:1", do())
+        assert [entry.key for entry in outbox.pending()] == ["join:1"]

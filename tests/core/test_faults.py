@@ -22,8 +22,11 @@ from walrusd.core.faults import (
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import (
     BlobCorrupt,
+    BlobNotFound,
+    BlobTooLarge,
     FraudFound,
     MalformedData,
+    ObjectUnreadable,
     OpeningUnusable,
     OurFault,
     PeerFault,
@@ -73,6 +76,13 @@ def test_what_is_found_further_in_keeps_its_meaning() -> None:
         raise BlobCorrupt("an endpoint lies")
     with pytest.raises(OpeningUnusable), looking_at(Part.TASK):
         raise MalformedData("the plan is none")
+
+
+@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("error", [BlobCorrupt, BlobTooLarge, BlobNotFound, ObjectUnreadable])
+def test_what_an_endpoint_has_spoilt_speaks_against_nobody(part: Part, error) -> None:
+    with pytest.raises(error), looking_at(part):
+        raise error("an endpoint errs", agreed=True)
 
 
 frauds = st.lists(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trio
 
-from walrusd.errors import BlobCorrupt, InsufficientBalance, StorageUnreachable
+from walrusd.errors import BlobCorrupt, ContentMismatch, InsufficientBalance, StorageUnreachable
 from walrusd.rpc.app import make_rpc_app
 from walrusd.rpc.listen import open_control_socket, serve_rpc
 from walrusd.rpc.schema import METHODS
@@ -19,8 +19,11 @@ from walrusd.runtime.metrics import Metrics
 
 FAILURES = {
     "broke": InsufficientBalance("3 SUI are missing", missing_mist=3),
-    "forged": BlobCorrupt("the blob is another one"),
+    "forged": ContentMismatch("the blob is another one"),
+    "spoilt": BlobCorrupt("an endpoint sent other bytes"),
     "offline": StorageUnreachable("no aggregator answers"),
+    "nested": ExceptionGroup("g", [ExceptionGroup("g", [StorageUnreachable("no aggregator")])]),
+    "full": OSError(28, "No space left on device", "/x"),
     "bug": OSError("hunter2"),
     "invariant": AssertionError("hunter2"),
 }

@@ -64,8 +64,11 @@ async def test_a_wrong_call_is_explained(daemon, method, params, number, complai
     ("task", "number", "code"),
     [
         ("broke", -32001, "chain.insufficient_balance"),
-        ("forged", -32002, "storage.corrupt"),
+        ("forged", -32002, "storage.content"),
+        ("spoilt", -32003, "storage.corrupt"),
         ("offline", -32003, "storage.unreachable"),
+        ("full", -32003, "local.disk_full"),
+        ("nested", -32003, "storage.unreachable"),
     ],
 )
 async def test_typed_errors_keep_code_hint_and_blame(daemon, task, number, code) -> None:

@@ -91,6 +91,28 @@ async def test_the_first_start_must_succeed() -> None:
     assert supervisor.healths[0].state == "failed"
 
 
+async def test_a_fault_of_the_world_at_the_first_start_is_waited_out(
+    autojump_clock, nursery
+) -> None:
+    class Cut:
+        name = "cut"
+        starts = 0
+
+        async def run(self, *, task_status) -> None:
+            self.starts += 1
+            if self.starts < 4:
+                raise ChainUnreachable("link down")
+            task_status.started()
+            await trio.sleep_forever()
+
+    supervisor, service = make(), Cut()
+    await nursery.start(supervisor.keep_running, service)
+    assert service.starts == 4
+    assert trio.current_time() == pytest.approx(7)
+    assert supervisor.is_healthy
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_broken_invariant_is_fatal_at_any_time(autojump_clock) -> None:
     supervisor, service = make(), Flaky(1, 1, error=AssertionError("coins do not add up"))
     with pytest.raises(BaseExceptionGroup) as caught:

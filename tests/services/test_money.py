@@ -9,6 +9,7 @@ import trio
 from tests.services.bench import (
     DATASET,
     NOW,
+    PUBLISHER,
     REQUEST,
     SUBMISSION,
     TASK,
@@ -16,23 +17,30 @@ from tests.services.bench import (
     decisions,
     failures,
 )
+from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.refusals import is_certainly_unexecuted
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
     InsufficientBalance,
     MoveAborted,
     NotAllowed,
+    TransactionFailed,
     TransactionUncertain,
+    WalrusdError,
 )
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.cranker import Cranker
 from walrusd.services.fetcher import Fetcher
+from walrusd.services.keykeeper import Keykeeper
 from walrusd.services.publisher import Publisher
-from walrusd.services.registrar import register_seat
+from walrusd.services.registrar import check_stake, register_seat
 from walrusd.services.settler import FORGET_AFTER_MS, Settler
 from walrusd.services.staker import Staker
+from walrusd.settings.model import Role, VerifierSettings
+from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address
 
 
@@ -112,6 +120,50 @@ async def test_only_a_certain_failure_frees_the_amount(tmp_path: Path, error, bo
         tools.contract.fail["join"] = [error]
         await _staker(tools).look()
         assert len(tools.records.items("stakes")) == bound
+
+
+CLASSES = [
+    cls
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, WalrusdError) and "code" in vars(cls)
+]
+
+
+class BrandNew(WalrusdError):
+    """A class that nobody has thought of yet."""
+
+    code = "test.new"
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, BrandNew, OSError])
+async def test_an_error_counts_as_uncertain_unless_it_is_listed(tmp_path: Path, cls) -> None:
+    certain = issubclass(cls, MoveAborted | TransactionFailed | InsufficientBalance)
+    assert is_certainly_unexecuted(cls("x")) == certain
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        tools.contract.fail["join"] = [cls("x")]
+        await _staker(tools).look()
+        kept = tools.protection.begin(f"join:{TASK}", _join_payload(net)) is not Begun.FRESH
+        assert (len(tools.records.items("stakes")) == 1) == kept == (not certain)
+
+
+def _join_payload(net: Network) -> bytes:
+    return f"{TASK}:{DATASET}:1:{net.terms.stake}".encode()
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, BrandNew])
+async def test_only_a_certain_failure_frees_an_answer(tmp_path: Path, cls) -> None:
+    certain = issubclass(cls, MoveAborted | TransactionFailed | InsufficientBalance)
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(PUBLISHER, bytes([7]) * 32, RequestState.REQUESTED)
+        net.objects[REQUEST].owner = tools.address
+        tools.contract.fail["deny_key"] = [cls("x")]
+        with pytest.raises(cls):
+            await Keykeeper(tools).deny(REQUEST, "no")
+        begun = tools.protection.begin(f"answer:{REQUEST}", b"deny")
+        assert (begun is Begun.FRESH) == certain
 
 
 async def test_the_daily_limit_survives_a_loss_of_local_state(tmp_path: Path) -> None:
@@ -247,6 +299,20 @@ async def test_a_lost_race_is_no_failure_and_no_hot_loop(tmp_path, autojump_cloc
         assert decisions(tools, TASK) == []
 
 
+async def test_a_crank_that_is_always_refused_is_told_of(tmp_path, autojump_clock) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "publisher") as tools:
+        net.task.publisher = tools.address
+        net.clock.ms += net.terms.join_ms
+        tools.contract.fail["close_joining"] = [_abort() for _try in range(99)]
+        service = Cranker(tools, Fetcher(tools))
+        with trio.move_on_after(600):
+            await service.run()
+        assert list(failures(tools, TASK)) == ["chain.move_abort"]
+        assert [each["subject"] for each in tools.troubles["cranker"]()] == [TASK]
+        assert len(tools.contract.fail["close_joining"]) > 80
+
+
 # --- publishing -------------------------------------------------------------------------------
 
 
@@ -324,6 +390,47 @@ async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> N
             # The chain of this bench executes nothing.
             await _publisher(tools).publish(params)
         assert len(tools.contract.calls("open_task")) == 1
+
+
+async def test_a_seat_that_cannot_be_had_is_journalled_once(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "v") as tools:
+
+        async def no_cap(_owner: str) -> None:
+            return None
+
+        tools.contract.verifier_cap = no_cap
+        tools.contract.fail["register_seat"] = [_abort()] * 3
+        for _attempt in range(3):
+            with pytest.raises(MoveAborted):
+                await register_seat(tools, stake=1, min_fee=0)
+        assert decisions(tools, tools.address) == ["registering"]
+
+
+@pytest.mark.parametrize(
+    ("stake", "roles", "auto", "refused"),
+    [
+        (0, {Role.VERIFIER}, True, True),
+        (1, {Role.VERIFIER}, True, False),
+        (0, {Role.VERIFIER}, False, False),
+        (0, {Role.CONTRIBUTOR}, True, False),
+    ],
+)
+def test_a_stake_below_the_markets_least_is_seen_at_the_start(
+    tmp_path, stake, roles, auto, refused
+) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "v") as tools:
+        settings = dataclasses.replace(
+            tools.settings,
+            daemon=dataclasses.replace(tools.settings.daemon, roles=frozenset(roles)),
+            verifier=VerifierSettings(stake=stake, auto_register=auto),
+        )
+        complaint = check_stake(settings, net.market)
+    assert bool(complaint) == refused
+    if refused:
+        assert "0 SUI" in complaint
+        assert "0.000000001 SUI" in complaint
 
 
 async def test_a_seat_keeps_its_name_until_it_was_withdrawn(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,13 @@ from walrusd import initialize
 from walrusd.__main__ import cli, typed_errors
 from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import RawKek, open_keystore
-from walrusd.errors import ChainUnreachable
+from walrusd.errors import (
+    ChainRefused,
+    ChainUnreachable,
+    ConfigError,
+    DatabaseCorrupt,
+    WrongNetwork,
+)
 from walrusd.settings import load_settings
 
 NETWORK = {
@@ -105,6 +113,48 @@ def test_an_interrupted_init_leaves_nothing_behind(
     home = tmp_path / "alice"
     assert walrusd("init", "--dir", str(home), "--network", network).exit_code != 0
     assert not home.exists()
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    """Nobody waits for an event loop, torch or a chain client to read a help text."""
+    heavy = "{'trio', 'torch', 'pysui'}"
+    script = f"import sys, walrusd.__main__; print(sorted({heavy} & {{*sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (WrongNetwork("another"), 78),
+        (ConfigError("bad"), 78),
+        (DatabaseCorrupt("damaged"), 78),
+        (ExceptionGroup("g", [WrongNetwork("another")]), 78),
+        (ChainUnreachable("down"), 1),
+        (ChainRefused("busy"), 1),
+        (OSError(28, "No space left on device"), 1),
+    ],
+)
+def test_run_says_whether_another_start_is_of_use(monkeypatch, error, status) -> None:
+    def fail(*_arguments, **_options) -> None:
+        raise error
+
+    monkeypatch.setattr("walrusd.app.main", fail)
+    done = walrusd("run", "--config", "/x")
+    assert done.exit_code == status
+    assert done.stderr.startswith("error ")
+    assert "Traceback" not in done.output
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch) -> None:
+    def fail(*_arguments, **_options) -> None:
+        raise ExceptionGroup("g", [ChainUnreachable("down"), AssertionError("broken")])
+
+    monkeypatch.setattr("walrusd.app.main", fail)
+    done = walrusd("run", "--config", "/x")
+    assert isinstance(done.exception, ExceptionGroup)
 
 
 def test_init_makes_a_configuration_that_checks_out(tmp_path: Path, network: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from walrusd.__main__ import cli
+from walrusd.command_line import EXIT_NEEDS_OWNER
 from walrusd.rpc.schema import DEFAULT_SOCKET, METHODS
 from walrusd.settings import Role, load_settings, render_settings
 from walrusd.settings.secrets import CREDENTIAL_NAME
@@ -53,6 +54,12 @@ def read_unit(name: str) -> dict[str, list[str]]:
 )
 def test_the_service_unit_has_what_the_daemon_relies_on(directive: str, value: str) -> None:
     assert read_unit("walrusd.service")[directive] == [value]
+
+
+def test_the_unit_never_gives_up_what_may_pass_and_at_once_what_may_not() -> None:
+    unit = read_unit("walrusd.service")
+    assert unit["Unit.StartLimitIntervalSec"] == ["0"]
+    assert unit["Service.RestartPreventExitStatus"] == [f"2 {EXIT_NEEDS_OWNER}"]
 
 
 def test_the_service_unit_leaves_torch_what_it_needs() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.errors import BlobCorrupt, BlobTooLarge, MalformedData, StorageUnreachable
+from walrusd.errors import BlobTooLarge, ContentMismatch, MalformedData, StorageUnreachable
 from walrusd.storage.manifest import (
     Chunk,
     Manifest,
@@ -50,7 +50,7 @@ async def test_round_trip(open_store, tmp_path, size):
 async def test_another_digest_is_refused(open_store, source, tmp_path):
     async with open_store(["one"], ["one"], **SIZES) as store:
         stored = await store.put_file(source)
-        with pytest.raises(BlobCorrupt, match="announced"):
+        with pytest.raises(ContentMismatch, match="announced"):
             await store.get_file(stored.blob_id, bytes(32), tmp_path / "out", max_bytes=10_500)
         with pytest.raises(BlobTooLarge):
             await store.get_file(stored.blob_id, stored.digest, tmp_path / "out", max_bytes=10_499)
@@ -100,7 +100,7 @@ async def test_manifest_that_contradicts_itself(open_store, source, tmp_path):
             honest.chunks,
         )
         blob = await store.put(forged.encode())
-        with pytest.raises(BlobCorrupt, match="contradicts"):
+        with pytest.raises(ContentMismatch, match="contradicts"):
             await store.get_file(blob.blob_id, forged.digest(), tmp_path / "out", max_bytes=10_500)
     assert not (tmp_path / "out").exists()
 

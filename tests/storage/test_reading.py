@@ -164,6 +164,19 @@ async def test_too_large(endpoints, open_store, stored, nodes, tmp_path):
     assert list(tmp_path.glob("*out*")) == []
 
 
+async def test_endpoints_must_agree_that_a_blob_is_too_large(endpoints, open_store, stored):
+    async with open_store(["good", "bad"]) as store:
+        with pytest.raises(BlobTooLarge) as caught:
+            await store.get(stored, 4999)
+        assert caught.value.fields["agreed"]
+    endpoints.faults["bad"].long_reads = 99
+    endpoints.faults["good"].read_statuses = [503] * 99
+    async with open_store(["good", "bad"]) as store:
+        with pytest.raises(BlobTooLarge) as caught:
+            await store.get(stored, 5000)
+        assert not caught.value.fields["agreed"]
+
+
 async def test_blocked_here_is_read_there(endpoints, open_store, stored):
     endpoints.faults["bad"].read_statuses = [451]
     async with open_store(["bad", "good"]) as store:

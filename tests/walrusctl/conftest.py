@@ -37,6 +37,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
             {"name": "opener", "state": "running", "failures": 0, "restarts": 0,
              "since_ms": 1_700_000_000_000, "last_error": {}},
         ],
+        "troubles": [
+            {"subject": ALICE, "service": "registrar", "code": "chain.move_abort",
+             "message": "EStakeTooSmall", "hint": "raise verifier.stake", "failures": 4,
+             "since_ms": 1_700_000_000_000, "next_ms": 1_700_000_300_000},
+        ],
     },
     "task.list": {
         "tasks": [

@@ -106,6 +106,14 @@ async def test_people_see_tables_with_units_and_short_ids(daemon) -> None:
     assert out.splitlines()[-1].strip() == "Our work is [really] accepted."
 
 
+async def test_status_names_the_subjects_in_trouble_and_what_to_do(daemon) -> None:
+    out = (await daemon.ctl("status")).out
+    for word in ("troubles", "registrar", "EStakeTooSmall", "raise verifier.stake"):
+        assert word in out
+    (trouble,) = json.loads((await daemon.ctl("status", "--json")).out)["troubles"]
+    assert trouble["code"] == "chain.move_abort"
+
+
 async def test_a_typed_failure_has_status_1(daemon) -> None:
     done = await daemon.ctl("task", "join", "forbidden")
     assert (done.status, done.out) == (1, "")

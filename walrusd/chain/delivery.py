@@ -42,6 +42,10 @@ this has not executed it; a node that lags says it too, but not for so long.
 """
 
 
+_SILENT = (ChainUnreachable, ChainRefused, ObjectNotFound, WrongNetwork)
+"""The errors of a read that tell nothing of a transaction's fate."""
+
+
 class _Fate(StrEnum):
     OPEN = "open"
     OVER = "over"
@@ -104,8 +108,9 @@ class Delivery:
                 raise Parked(why, until_epoch=None)
             if fate is _Fate.OPEN and classify(reason) is Refusal.LOCKED:
                 # Neither this transaction nor the one it competes with can get a quorum now.
-                epoch = (await self._client.epoch()).number
-                raise Parked(reason.message, until_epoch=epoch + 1)
+                epoch = await self._find_epoch()
+                if epoch is not None:
+                    raise Parked(reason.message, until_epoch=epoch + 1)
             if trio.current_time() >= give_up:
                 raise TransactionUncertain(
                     f"transaction {entry.digest} ({entry.label}): {reason.message}",
@@ -122,6 +127,14 @@ class Delivery:
         self._client.own_writes.note(executed)
         return executed
 
+    async def _find_epoch(self) -> int | None:
+        """Return the epoch, or None if no node tells: that must not look like a refusal."""
+        try:
+            return (await self._client.epoch()).number
+        except _SILENT as error:
+            log.debug("%s", error)
+            return None
+
     async def _find_fate(self, entry: OutboxEntry) -> ExecutedTransaction | tuple[_Fate, str]:
         """Ask every node what became of a transaction, until one has seen it executed."""
         sent = parse_transaction(entry.tx_bytes)
@@ -129,7 +142,7 @@ class Delivery:
         for node in self._client.each():
             try:
                 found = await self._ask(node, sent, entry.digest)
-            except (ChainUnreachable, ChainRefused, ObjectNotFound, WrongNetwork) as error:
+            except _SILENT as error:
                 log.debug("%s", error)
                 continue
             if isinstance(found, ExecutedTransaction):

@@ -14,6 +14,7 @@ from pysui.sui.sui_bcs import bcs
 
 from walrusd.chain import typetags as _typetags  # noqa: F401 - corrects pysui before it reads
 from walrusd.chain.types import ExecutedTransaction, ObjectRef
+from walrusd.runtime.savepoint import joining
 from walrusd.units import Address, ObjectId, normalize_address
 
 DDL = """
@@ -29,12 +30,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     sender     TEXT NOT NULL DEFAULT ''
 ) STRICT;
 """
-_INDEXES = """
-DROP INDEX IF EXISTS outbox_key;
-CREATE UNIQUE INDEX IF NOT EXISTS outbox_sender_key ON outbox (sender, key)
-    WHERE key IS NOT NULL AND outcome IN ('pending', 'succeeded');
-CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (sequence) WHERE outcome = 'pending';
-"""
+_INDEXES = (
+    "DROP INDEX IF EXISTS outbox_key",
+    """
+    CREATE UNIQUE INDEX IF NOT EXISTS outbox_sender_key ON outbox (sender, key)
+        WHERE key IS NOT NULL AND outcome IN ('pending', 'succeeded')
+    """,
+    "CREATE INDEX IF NOT EXISTS outbox_pending ON outbox (sequence) WHERE outcome = 'pending'",
+)
 
 
 class Outcome(StrEnum):
@@ -85,27 +88,33 @@ class SqliteOutbox:
     """An outbox in one table of a SQLite database, which several senders may share."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Create the table if needed. Every change commits, with whatever is open before it."""
-        self._connection = connection
-        connection.executescript(DDL)
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(outbox)")]
-        if "sender" not in columns:
-            self._add_senders()
-        connection.executescript(_INDEXES)
+        """Create the table, or bring it up to date, if needed.
 
-    def _add_senders(self) -> None:
-        """Bring a table of the first version, which served one sender only, up to date."""
-        with self._connection as db:
-            db.execute("ALTER TABLE outbox ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
-            rows = db.execute("SELECT digest, tx FROM outbox").fetchall()
-            db.executemany(
+        Every change commits at once; inside an open transaction it commits with that.
+        """
+        self._connection = connection
+        with joining(connection):
+            connection.execute(DDL)
+            columns = [row[1] for row in connection.execute("PRAGMA table_info(outbox)")]
+            if "sender" not in columns:
+                # The first version served one sender only.
+                connection.execute("ALTER TABLE outbox ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
+            self._name_senders()
+            for statement in _INDEXES:
+                connection.execute(statement)
+
+    def _name_senders(self) -> None:
+        """Name the sender of entries that have none: nobody would settle them."""
+        rows = self._connection.execute("SELECT digest, tx FROM outbox WHERE sender = ''")
+        for digest, tx in rows.fetchall():
+            self._connection.execute(
                 "UPDATE outbox SET sender = ? WHERE digest = ?",
-                [(parse_transaction(tx).sender, digest) for digest, tx in rows],
+                (parse_transaction(tx).sender, digest),
             )
 
     def save(self, entry: OutboxEntry) -> None:
         """Keep ``entry`` as pending; also one that was dropped and is tried again unchanged."""
-        with self._connection:
+        with joining(self._connection):
             self._connection.execute(
                 "INSERT INTO outbox (digest, label, key, tx, signature, sender, outcome)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'pending')"
@@ -126,7 +135,7 @@ class SqliteOutbox:
     ) -> None:
         """Settle the entry ``digest``."""
         text = None if effects is None else json.dumps(effects.to_json())
-        with self._connection:
+        with joining(self._connection):
             self._connection.execute(
                 "UPDATE outbox SET outcome = ?, effects = ? WHERE digest = ?",
                 (outcome.value, text, digest),

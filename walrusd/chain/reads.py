@@ -17,7 +17,7 @@ from walrusd.chain.bcs import Layout
 from walrusd.chain.client import SuiClient
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.types import RANDOM_ID, ObjectData, ObjectRef, SharedRef
-from walrusd.errors import MalformedData, ObjectNotFound
+from walrusd.errors import MalformedData, ObjectNotFound, ObjectUnreadable
 from walrusd.units import Address, Mist, ObjectId, normalize_address
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class MarketReader:
                     read[object_id] = self._typed(layout, object_id, copy.value)
                 else:
                     self._leave_out(object_id, "it does not exist on this network")
-            except (ObjectNotFound, MalformedData) as error:
+            except (ObjectNotFound, ObjectUnreadable) as error:
                 self._leave_out(object_id, error.message)
         return read
 
@@ -132,7 +132,7 @@ class MarketReader:
         """Return an address's capability for a seat of this market's pool, if it has one."""
         pool = await self.pool_id()
         for data in await self.client.list_owned(owner, self.type_name(ob.VerifierCap)):
-            cap = ob.VerifierCap.from_bcs(data.contents)
+            cap = _decode(ob.VerifierCap, data)
             if cap.pool == pool:
                 return data.ref, cap
         return None
@@ -144,7 +144,7 @@ class MarketReader:
             ObjectNotFound: if the address does not own it.
         """
         for data in await self.client.list_owned(owner, self.type_name(ob.PublisherCap)):
-            if ob.PublisherCap.from_bcs(data.contents).task == task:
+            if _decode(ob.PublisherCap, data).task == task:
                 return data.ref
         raise ObjectNotFound(f"{owner} owns no publisher capability for task {task}")
 
@@ -194,13 +194,7 @@ class MarketReader:
                 f"{data.id} is a {data.type}, not a {layout.__name__} of this market",
                 hint="check the id, and sui.package_id in the configuration",
             )
-        try:
-            value = layout.from_bcs(data.contents)
-        except MalformedData as error:
-            raise MalformedData(
-                f"{data.id} does not have the layout of {layout.__name__}: {error}",
-                hint="this daemon may be older than the contract",
-            ) from error
+        value = _decode(layout, data)
         if self._changes.get(data.id, 0) == changes:
             now = trio.current_time()
             before, changed_at = self._before.get(data.id, (-1, -math.inf))
@@ -213,3 +207,12 @@ class MarketReader:
     def _note_version(self, data: ObjectData) -> None:
         if data.initial_shared_version is not None:
             self._initial_versions[data.id] = data.initial_shared_version
+
+
+def _decode(layout: type[Shape], data: ObjectData) -> Shape:
+    try:
+        return layout.from_bcs(data.contents)
+    except MalformedData as error:
+        raise ObjectUnreadable(
+            f"{data.id} does not have the layout of {layout.__name__}: {error}"
+        ) from error

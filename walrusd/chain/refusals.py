@@ -7,7 +7,21 @@ driver, as far as they decide what to do; anything else is final.
 from enum import StrEnum
 
 from walrusd.chain.grpc import Status
-from walrusd.errors import ChainRefused, InsufficientBalance, PackageNotFound, WalrusdError
+from walrusd.errors import (
+    ChainRefused,
+    InsufficientBalance,
+    MoveAborted,
+    PackageNotFound,
+    TransactionFailed,
+    WalrusdError,
+)
+
+NOT_EXECUTED = (MoveAborted, TransactionFailed, InsufficientBalance)
+"""The errors that prove that a call of the contract has had no effect, and will have none.
+
+They come from the simulation, from the effects, or before anything was signed. Every other error,
+one that this list does not know included, leaves open whether the call was executed.
+"""
 
 
 class Refusal(StrEnum):
@@ -57,6 +71,11 @@ def classify(error: WalrusdError) -> Refusal:
     if error.fields.get("status") == Status.FAILED_PRECONDITION.name:
         return Refusal.LOCKED  # the status that a node keeps for a conflict of locks
     return Refusal.OTHER
+
+
+def is_certainly_unexecuted(error: BaseException) -> bool:
+    """Return whether an error of a call proves that it was not and will not be executed."""
+    return isinstance(error, NOT_EXECUTED)
 
 
 def explain(error: WalrusdError) -> WalrusdError:

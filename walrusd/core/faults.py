@@ -18,8 +18,6 @@ from enum import Enum
 
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import (
-    BlobCorrupt,
-    BlobTooLarge,
     FraudFound,
     OpeningUnusable,
     PeerFault,
@@ -81,9 +79,9 @@ _KINDS = {
 def compute_ground(part: Part, error: WalrusdError) -> Ground:
     """Return what an error means that arose while ``part`` was looked at.
 
-    Only a peer's fault ever speaks against somebody. Whoever stakes on a task has checked plan and
-    weights; if they are bad, it cannot have done the work. Bytes that an endpoint has spoilt say
-    nothing, though.
+    Only a peer's fault ever speaks against somebody; bytes that an endpoint has spoilt are none.
+    Whoever stakes on a task has checked plan and weights; if they are bad, it cannot have done the
+    work.
     """
     if isinstance(error, FraudFound):
         return Ground.FRAUD
@@ -93,8 +91,6 @@ def compute_ground(part: Part, error: WalrusdError) -> Ground:
         return Ground.OURS
     if part in _KINDS:
         return Ground.FRAUD
-    if part is Part.TASK and isinstance(error, BlobCorrupt | BlobTooLarge):
-        return Ground.OURS
     return Ground.UNUSABLE
 
 

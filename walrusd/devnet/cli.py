@@ -1,6 +1,7 @@
 """``walrusd devnet``."""
 
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -102,8 +103,9 @@ def devnet(
             if isinstance(error, WalrusdError) and error.hint:
                 _complain(f"  {error.hint}")
         sys.exit(1)
-    except* (OSError, ValueError) as group:
+    except* (OSError, ValueError, sqlite3.Error) as group:
         for error in _leaves(group):
+            # A port that is taken, a disk that is full, a database that is damaged.
             _complain(f"walrusd devnet: {ConfigError(str(error))}")
         sys.exit(1)
 
@@ -119,9 +121,17 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return out
 
 
+def _stop_signals() -> list[signal.Signals]:
+    """Return what ends the devnet: a lost terminal too, unless ``nohup`` says otherwise."""
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        wanted.append(signal.SIGHUP)
+    return wanted
+
+
 async def _run(options: DevnetOptions, as_json: bool) -> None:
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(*_stop_signals()) as signals:
             info = await nursery.start(serve_devnet, options)
             click.echo(info.to_json() if as_json else _describe(info))
             async for _ in signals:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from walrusd.errors import BadRequest
 from walrusd.rpc.api import Api
@@ -81,6 +82,17 @@ def make_rpc_app(
 
         routes.append(Route("/metrics", show_metrics, methods=["GET"]))
     return Starlette(routes=routes)
+
+
+class Front:
+    """An application in front of another one, which may be exchanged while it serves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        await self.app(scope, receive, send)
 
 
 async def read_body(request: Request) -> bytes:

@@ -4,13 +4,14 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from walrusd.errors import ConfigError, DoubleAction
 
@@ -63,6 +64,26 @@ def open_control_socket(
     return sock
 
 
+@contextmanager
+def control_socket(
+    path: Path, environ: MutableMapping[str, str] | None = None
+) -> Iterator[socket.socket]:
+    """Give the socket of :func:`open_control_socket`, and remove its file at the end.
+
+    Unless it is systemd's, or another one lies there by then.
+    """
+    environ = os.environ if environ is None else environ
+    is_passed = environ.get("LISTEN_PID") == str(os.getpid())
+    with open_control_socket(path, environ) as sock:
+        made = None if is_passed else path.lstat().st_ino
+        try:
+            yield sock
+        finally:
+            with suppress(OSError):
+                if path.lstat().st_ino == made:
+                    path.unlink()
+
+
 def take_passed_socket(environ: MutableMapping[str, str]) -> socket.socket | None:
     """Return the socket that systemd passed to this process, if it did.
 
@@ -90,7 +111,7 @@ def take_passed_socket(environ: MutableMapping[str, str]) -> socket.socket | Non
 
 
 async def serve_rpc(
-    app: Starlette,
+    app: ASGIApp,
     control: socket.socket,
     *,
     stop: trio.Event | None = None,

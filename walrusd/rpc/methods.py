@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from jsonrpcserver import Error, Success
 
-from walrusd.errors import BadRequest, OurFault, PeerFault, WalrusdError
+from walrusd.errors import BadRequest, OurFault, PeerFault, WalrusdError, explain_os_error
 from walrusd.rpc.api import Api
 from walrusd.rpc.dispatch import Handler
 from walrusd.rpc.openrpc import compute_openrpc_document
@@ -24,6 +24,7 @@ from walrusd.rpc.schema import (
     Method,
     Param,
 )
+from walrusd.runtime.groups import collapsed
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +52,15 @@ def _make_handler(method: Method, call: Handler) -> Handler:
         except BadRequest as exc:
             return Error(INVALID_PARAMS, exc.message, exc.to_json())
         try:
-            return Success(await call(**arguments))
+            with collapsed():
+                return Success(await call(**arguments))
         except WalrusdError as exc:
             return to_rpc_error(exc)
-        except Exception:  # the RPC edge, see the module's docstring
+        except Exception as exc:  # the RPC edge, see the module's docstring
+            if isinstance(exc, OSError) and exc.errno is not None:
+                fault = explain_os_error(exc)
+                log.warning("rpc_method_failed", method=method.name, error=fault.message)
+                return to_rpc_error(fault)
             log.exception("rpc_method_failed", method=method.name)
             bug = WalrusdError(
                 f"{method.name} failed unexpectedly", hint="this is a bug; the log has its details"

@@ -69,10 +69,12 @@ METHODS: tuple[Method, ...] = (
         "Who this daemon is, its network, its services' health, and its balance",
         _NONE,
         {
+            "state": "running, or what a start waits for",
             "address": "own address",
             "roles": "list of roles",
             "cannot": "what this machine cannot do of its roles' work, why, and what to do",
             "services": "each service's health",
+            "troubles": "each subject that a service fails with, why, and what to do",
         },
     ),
     Method(

@@ -30,7 +30,7 @@ import trio
 
 from walrusd import errors
 from walrusd.errors import TrainingFailed, WalrusdError
-from walrusd.runtime.groups import first_leaf
+from walrusd.runtime.groups import collapsed
 
 log = structlog.get_logger(__name__)
 
@@ -100,21 +100,21 @@ async def run_child(
     outcome = _Outcome()
     payload = json.dumps(job, allow_nan=False).encode() + b"\n"
     try:
-        async with _spawn(argv, env or {}, cwd, limits) as process, trio.open_nursery() as nursery:
-            nursery.start_soon(_feed, process, payload)
-            nursery.start_soon(_read_stderr, process, outcome)
-            nursery.start_soon(_sweep_after, process)
-            await _read_lines(process, outcome, on_line)
-            await process.wait()
-    except ExceptionGroup as group:
-        # Only the nursery's body raises, so there is one error inside.
-        cause = first_leaf(group)
-        if isinstance(cause, _Garbled):
-            raise TrainingFailed(
-                f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
-                hint="a library that prints must print to standard error",
-            ) from cause
-        raise cause from None
+        with collapsed():
+            async with (
+                _spawn(argv, env or {}, cwd, limits) as process,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(_feed, process, payload)
+                nursery.start_soon(_read_stderr, process, outcome)
+                nursery.start_soon(_sweep_after, process)
+                await _read_lines(process, outcome, on_line)
+                await process.wait()
+    except _Garbled as cause:
+        raise TrainingFailed(
+            f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
+            hint="a library that prints must print to standard error",
+        ) from cause
     return _conclude(argv, process.returncode, outcome)
 
 

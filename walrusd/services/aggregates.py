@@ -17,6 +17,9 @@ from walrusd.services.tools import Reading, Tools
 from walrusd.training.plan import Plan
 from walrusd.units import BlobId, address_bytes
 
+REFUTED = "refuted_aggregates"
+"""The records of aggregates that were proven wrong, with what is wrong with each."""
+
 
 @dataclass(frozen=True)
 class VerifiedAggregate:
@@ -94,20 +97,23 @@ class AggregateChecker:
         return VerifiedAggregate(aggregate, tuple(sub.id for sub in accepted), sum(weights))
 
     async def holds(self, task: ob.Task) -> bool:
-        """Say whether a task's aggregate verifies. What was found out once is remembered.
+        """Return whether a task's aggregate verifies. What was found out once is remembered.
 
         Raises:
             WorldFault: if it could not be found out now.
         """
-        known = self._tools.records.get("aggregates", task.id)
-        if known is None:
-            try:
-                await self.verify(task)
-            except PeerFault:
-                if task.aggregate is None:
-                    return False  # not recorded yet
-                known = False
-            else:
-                known = True
-            self._tools.records.put("aggregates", task.id, known)
-        return bool(known)
+        records = self._tools.records
+        # Earlier versions also wrote False here for what an endpoint had spoilt: look again.
+        if records.get("aggregates", task.id) is True:
+            return True
+        if records.get(REFUTED, task.id) is not None:
+            return False
+        if task.aggregate is None:
+            return False  # not recorded yet
+        try:
+            await self.verify(task)
+        except PeerFault as fault:
+            records.put(REFUTED, task.id, {"code": fault.code, "message": fault.message})
+            return False
+        records.put("aggregates", task.id, value=True)
+        return True

@@ -68,6 +68,7 @@ class DaemonApi:
         sui = tools.settings.sui
         return {
             "version": walrusd.__version__,
+            "state": "running",
             "address": tools.address,
             "roles": sorted(role.value for role in tools.settings.daemon.roles),
             "balance_mist": await self._balance(),
@@ -79,6 +80,7 @@ class DaemonApi:
             "healthy": self._supervisor.is_healthy,
             "cannot": [fault.to_json() for fault in self.readiness.faults],
             "services": [health.to_json() for health in self._supervisor.healths],
+            "troubles": [trouble for find in tools.troubles.values() for trouble in find()],
             "progress": tools.records.items("progress"),
         }
 

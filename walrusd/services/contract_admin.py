@@ -34,7 +34,7 @@ from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
 from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.database import DATABASE_NAME, Database
-from walrusd.state.protection import Protection
+from walrusd.state.protection import Protection, check_not_lost
 from walrusd.units import MIST_PER_SUI, Mist
 
 DAY_MS = 24 * 3_600_000
@@ -66,6 +66,7 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
 
     Raises:
         KeyFileMissing, KeyFileMode, KeystoreLocked: if the keystore does not open.
+        DatabaseLost: if the key has been used here with a database that is gone.
         DoubleAction: if the daemon, or another of these commands, runs with this key.
         ChainUnreachable, WrongNetwork: if the network is not there, or not the right one.
     """
@@ -74,6 +75,7 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
     signer = Signer(keys.sui_seed)
     data_dir = settings.daemon.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_not_lost(data_dir / DATABASE_NAME, data_dir, signer.address)
     async with AsyncExitStack() as stack:
         database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
         stack.enter_context(Protection.open(database, data_dir, signer.address))

@@ -25,6 +25,8 @@ from walrusd.services.traces import read_leaves
 
 RACE_PAUSE_S = 5.0
 """After a crank that aborted: somebody else was first, or our clock runs ahead of the chain's."""
+RACES = 4
+"""So many aborts in a row are no lost races any more: the crank itself is refused."""
 
 
 class Cranker(Service):
@@ -37,6 +39,7 @@ class Cranker(Service):
         self._fetcher = fetcher
         self._seen: dict[tuple[str, Crank], float] = {}
         self._not_before: dict[tuple[str, Crank], float] = {}
+        self._aborts: dict[tuple[str, Crank], int] = {}
 
     async def reconcile(self) -> None:
         """Turn what is due and ours to turn."""
@@ -68,6 +71,7 @@ class Cranker(Service):
                 await self.attempt(case.submission.id, turn)
         self._seen = {key: at for key, at in self._seen.items() if key in still_due}
         self._not_before = {k: at for k, at in self._not_before.items() if k in still_due}
+        self._aborts = {k: count for k, count in self._aborts.items() if k in still_due}
 
     def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
         """Say whether to turn it now. The grace counts from when we first saw it due.
@@ -139,10 +143,19 @@ class Cranker(Service):
         )
 
     def _note_turned(self, subject: str, due: Crank) -> None:
+        self._aborts.pop((subject, due), None)
         self.tools.journal.record(subject, self.name, due.value, "it was due")
         self.tools.bell.ring()
 
     def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
+        """Wait for what the winner did to be seen.
+
+        Raises:
+            MoveAborted: if it has aborted too often for that.
+        """
+        self._aborts[subject, due] = self._aborts.get((subject, due), 0) + 1
+        if self._aborts[subject, due] > RACES:
+            raise error
         self.log.info("crank_lost_race", subject=subject, crank=due.value, error=str(error))
         self._not_before[subject, due] = trio.current_time() + RACE_PAUSE_S
 

@@ -14,6 +14,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.stream import compute_key_check
 from walrusd.errors import MalformedData, WalrusdError
+from walrusd.runtime.groups import collapsed
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.files import encrypt_file
@@ -182,7 +183,7 @@ class Datasets:
             async with limiter:
                 shown[dataset.id] = await self.describe(dataset)
 
-        with trio.move_on_after(DESCRIPTIONS_S):
+        with trio.move_on_after(DESCRIPTIONS_S), collapsed():
             async with trio.open_nursery() as nursery:
                 for dataset in found.values():
                     nursery.start_soon(describe, dataset)

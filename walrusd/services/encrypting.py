@@ -47,6 +47,9 @@ async def encrypt_update(
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         await run_pieces(pieces, encrypt, report, tools.settings.daemon.threads)
+    except BaseException:
+        os.unlink(path)  # noqa: PTH108  # at once, as it also follows a cancellation
+        raise
     finally:
         os.close(descriptor)
         clear_progress(tools, submission)

@@ -57,8 +57,10 @@ class Explainer:
         """
         told = self._read_seat(subject) if self._is_seat(subject) else self._read_about(subject)
         entries = [self._show_event(*pair) for pair in _with_times(told)]
+        # What we decided about our seat stands under our address: there may be no seat yet.
+        about = self._tools.address if subject == SEAT else subject
         entries += [
-            {**entry.to_json(), "transaction": None} for entry in self._tools.journal.why(subject)
+            {**entry.to_json(), "transaction": None} for entry in self._tools.journal.why(about)
         ]
         entries.sort(key=lambda entry: entry["at_ms"])
         return {"subject": subject, "entries": entries, "outcome": self._conclude(told)}

@@ -24,9 +24,9 @@ from walrusd.crypto.stream import (
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.errors import (
-    BlobCorrupt,
     BlobNotFound,
     BlobTooLarge,
+    ContentMismatch,
     MalformedData,
     PartAbsent,
     PeerFault,
@@ -63,11 +63,18 @@ def _weights_claim(task: Task) -> str:
 
 @contextmanager
 def _naming_absence() -> Iterator[None]:
-    """Say of a blob that no endpoint has, or has as it should be, that the part is absent."""
+    """Say of a blob that no endpoint has, or that is too large to be one, that it is absent.
+
+    Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
+    """
     try:
         yield
-    except (BlobNotFound, BlobCorrupt, BlobTooLarge) as error:
+    except BlobNotFound as error:
         raise PartAbsent(error.message) from error
+    except BlobTooLarge as error:
+        if error.fields.get("agreed", True):
+            raise PartAbsent(error.message) from error
+        raise
 
 
 class Fetcher:
@@ -321,7 +328,7 @@ class Fetcher:
         path = directory / f"{task.id}.manifest"
         try:
             await self._tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
-        except (WorldFault, BlobCorrupt, BlobTooLarge):
+        except WorldFault:
             return False
         finally:
             path.unlink(missing_ok=True)
@@ -332,7 +339,7 @@ class Fetcher:
 
         Raises:
             DecryptionFailed: if ``key`` is not the committed one.
-            BlobCorrupt, MalformedData: if the blob is not the announced one, or no opening.
+            ContentMismatch, MalformedData: if the blob is not the announced one, or no opening.
             PartAbsent: if no endpoint has the blob, or none smaller than an opening may be.
         """
         submission, opened = case.submission, case.submission.opening
@@ -343,7 +350,7 @@ class Fetcher:
         bound = compute_case_opening_bound(case, plan)
         sealed = await self._get_part(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
-            raise BlobCorrupt("the opening does not have the announced digest")
+            raise ContentMismatch("the opening does not have the announced digest")
         market = case.market
         aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
         return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import trio
 
 from walrusd.crypto.stream import decrypt_stream, encrypt_stream
+from walrusd.runtime.new_file import new_file
 from walrusd.services.tools import Reading
 from walrusd.training.workdir import write_atomically
 
@@ -27,8 +28,7 @@ def write_privately(path: Path, data: bytes) -> None:
 
 def encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:
     """Encrypt a file into a stream, of mode 0600 too."""
-    descriptor = os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with plain.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+    with plain.open("rb") as source, new_file(sealed) as target:
         encrypt_stream(source, target, key, aad)
         target.flush()
         os.fsync(target.fileno())
@@ -36,8 +36,7 @@ def encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:
 
 def decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:
     """Decrypt a stream into a file of mode 0600. Raises DecryptionFailed if it does not hold."""
-    descriptor = os.open(plain, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    with sealed.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+    with sealed.open("rb") as source, new_file(plain) as target:
         decrypt_stream(source, target, key, aad)
         target.flush()
         os.fsync(target.fileno())

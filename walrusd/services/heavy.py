@@ -23,6 +23,7 @@ from walrusd.crypto.vfile import VerificationFile, open_verification_file
 from walrusd.crypto.vfile_checks import verify_file
 from walrusd.crypto.vfile_writer import write_verification_file
 from walrusd.runtime.generators import load_generators
+from walrusd.runtime.new_file import new_file
 from walrusd.runtime.sources import source_of
 from walrusd.services.row_file import RowFile
 
@@ -81,8 +82,7 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
     Arguments and errors as ``write_verification_file``, without the target.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as target:
+    with new_file(path) as target:
         digest = write_verification_file(target, *arguments, **contents)
         target.flush()
         os.fsync(target.fileno())

@@ -4,17 +4,13 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.refusals import NOT_EXECUTED
 from walrusd.chain.types import ExecutedTransaction
 from walrusd.core.key_requests import AskedTask, find_why_closed
 from walrusd.core.lifecycle import TERMINAL, RequestState, SubmissionState, TaskPhase
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
-from walrusd.errors import (
-    InsufficientBalance,
-    MalformedData,
-    MoveAborted,
-    NotAllowed,
-)
+from walrusd.errors import MalformedData, NotAllowed
 from walrusd.services.derive import derive_dataset_key
 from walrusd.services.service import Service
 from walrusd.services.written import check_written
@@ -157,7 +153,7 @@ class Keykeeper(Service):
                 )
         try:
             executed = await send()
-        except (MoveAborted, InsufficientBalance):
+        except NOT_EXECUTED:
             # Certainly not answered, so the owner may still answer otherwise.
             tools.protection.forget(action)
             raise

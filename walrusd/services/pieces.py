@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from walrusd.errors import WalrusdError
+from walrusd.runtime.groups import collapsed
 
 Report = Callable[[int, int], None]
 """Called after each piece with how many are done, and how many there are."""
@@ -38,8 +39,9 @@ async def run_pieces(
         done += 1
         report(done, pieces)
 
-    async with trio.open_nursery() as nursery:
-        for number in range(pieces):
-            nursery.start_soon(run, number)
+    with collapsed():
+        async with trio.open_nursery() as nursery:
+            for number in range(pieces):
+                nursery.start_soon(run, number)
     if failures:
         raise failures[0]

@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from walrusd.errors import BadRequest, ModelRefused, TrainingFailed
+from walrusd.runtime.child import error_from_json
 from walrusd.services.files import write_privately
 from walrusd.training.pretrained import KIND, is_pretrained
 from walrusd.training.strict import canonical_json
@@ -54,5 +55,7 @@ async def _convert(folder: str, plan_path: Path, directory: Path) -> None:
         error = json.loads(done.stdout)["error"]
     except (ValueError, KeyError, TypeError):
         raise TrainingFailed("the model could not be converted: its process died") from None
+    if str(error.get("code")).startswith("local."):
+        raise error_from_json(error)
     kind = ModelRefused if error["code"] == ModelRefused.code else BadRequest
     raise kind(error["message"], hint=error["hint"])

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
+from walrusd.settings.model import Role, Settings
 from walrusd.units import format_sui
 
 
@@ -26,7 +28,7 @@ async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, 
             f"{tools.address} has {format_sui(balance)}"
         )
     verifier = tools.settings.verifier
-    tools.journal.record(
+    tools.journal.record_once(
         tools.address, "registrar", "registering", "the owner wants a seat", stake=stake
     )
     executed = await tools.contract.register_seat(
@@ -47,6 +49,18 @@ def count_withdrawn(tools: Tools) -> int:
     not show the new seat yet cannot make us stake a second one.
     """
     return len(tools.chain_log.events_by("SeatWithdrawn", tools.address))
+
+
+def check_stake(settings: Settings, market: ob.Market) -> str:
+    """Return why the market would refuse the seat that the settings ask for, or nothing."""
+    least = market.params.min_seat_stake
+    wanted = settings.has_role(Role.VERIFIER) and settings.verifier.auto_register
+    if not wanted or settings.verifier.stake >= least:
+        return ""
+    return (
+        f"verifier.stake is {format_sui(settings.verifier.stake)},"
+        f" and this market takes {format_sui(least)} at least"
+    )
 
 
 class Registrar(Service):

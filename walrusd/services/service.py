@@ -8,11 +8,13 @@ the same look and the same decision.
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 import trio
 
-from walrusd.errors import LocalFault, MoveAborted, PeerFault, WalrusdError, WorldFault
+from walrusd.errors import OurFault, PeerFault, WalrusdError, WorldFault, explain_os_error
+from walrusd.runtime.groups import collapsed
 from walrusd.services.tools import Tools
 
 FIRST_PAUSE_S = 1.0
@@ -20,16 +22,28 @@ LONGEST_PAUSE_S = 60.0
 LONGEST_PEER_PAUSE_S = 300.0
 """What a peer has anchored does not get better by itself; looking again may be dear."""
 
+LONGEST_OUR_PAUSE_S = 300.0
+"""What follows from our configuration, keys or funds stays until somebody changes them."""
+ALIKE = 6
+"""After so many failures alike in a row it is taken for lasting."""
+
 Action = Callable[[], Awaitable[None]]
 
 
 @dataclass
 class _Trouble:
-    """How often a subject failed in a row, with what, and when to try again."""
+    """How often a subject failed in a row, with what, and when to try again.
+
+    ``alike`` counts the failures with this code, the newest ones in a row.
+    """
 
     failures: int
     code: str
     retry_at: float
+    subject: str
+    error: WalrusdError
+    since_ms: int
+    alike: int
 
 
 class Service:
@@ -44,6 +58,7 @@ class Service:
         self._busy: set[str] = set()
         self._looked_at: set[str] = set()
         self._nursery: trio.Nursery | None = None
+        tools.troubles[self.name] = self.list_troubles
 
     async def start(self) -> None:
         """Check what must hold before the daemon is ready. The first start must succeed."""
@@ -83,8 +98,9 @@ class Service:
     async def attempt(self, subject: str, action: Action, *, part: str = "") -> bool:
         """Do ``action`` for one subject; its failure must not keep others waiting.
 
-        The first failure of a kind is journalled, the pause before the next try doubles. A fault
-        of the world is only waited out; nobody is accused for it. ``part`` tells apart what is
+        The first failure of a kind is journalled, and logged as a warning unless it is a fault of
+        the world, which is only waited out; nobody is accused for it. The pause before the next
+        try doubles. ``part`` tells apart what is
         done for one subject and may fail separately.
         """
         key = subject + part
@@ -94,14 +110,14 @@ class Service:
             return False
         self._busy.add(key)
         try:
-            await action()
+            with collapsed():
+                await action()
         except WalrusdError as error:
             self._note(subject, key, error)
             return False
         except OSError as error:
             # A full disk or a file that went away: true for this machine, not for the subject.
-            where = f" ({error.filename})" if error.filename else ""
-            self._note(subject, key, LocalFault(f"{error.strerror or error}{where}"))
+            self._note(subject, key, explain_os_error(error))
             return False
         except AssertionError:
             raise
@@ -132,17 +148,58 @@ class Service:
         if subject + part not in self._busy:
             self._nursery.start_soon(do)
 
+    def list_troubles(self) -> list[dict[str, Any]]:
+        """Return the subjects with which this service failed when it last tried."""
+        now, now_ms = trio.current_time(), self.tools.clock.now_ms()
+        return [
+            {
+                "subject": trouble.subject,
+                "service": self.name,
+                "code": trouble.code,
+                "message": trouble.error.message,
+                "hint": trouble.error.hint,
+                "failures": trouble.failures,
+                "since_ms": trouble.since_ms,
+                "next_ms": now_ms + round(max(0.0, trouble.retry_at - now) * 1000),
+            }
+            for trouble in self._troubles.values()
+        ]
+
     def _note(self, subject: str, key: str, error: WalrusdError) -> None:
         before = self._troubles.get(key)
-        failures = 1 if before is None else before.failures + 1
-        longest = LONGEST_PEER_PAUSE_S if isinstance(error, PeerFault) else LONGEST_PAUSE_S
-        pause = min(longest, FIRST_PAUSE_S * 2 ** min(failures - 1, 16))
+        known = before is not None and before.code == error.code
+        trouble = self._troubles[key] = _Trouble(
+            failures=1 if before is None else before.failures + 1,
+            code=error.code,
+            retry_at=0.0,
+            subject=subject,
+            error=error,
+            since_ms=self.tools.clock.now_ms() if before is None else before.since_ms,
+            alike=before.alike + 1 if before is not None and known else 1,
+        )
+        pause = min(_longest_pause(trouble), FIRST_PAUSE_S * 2 ** min(trouble.failures - 1, 16))
         pause *= random.uniform(0.5, 1.0)  # noqa: S311  # jitter, not a secret
-        self._troubles[key] = _Trouble(failures, error.code, trio.current_time() + pause)
-        log = self.log.info if isinstance(error, WorldFault | MoveAborted) else self.log.warning
-        log("attempt_failed", subject=subject, code=error.code, error=error.message, again_s=pause)
-        if before is None or before.code != error.code:
+        trouble.retry_at = trio.current_time() + pause
+        log = self.log.info if known or isinstance(error, WorldFault) else self.log.warning
+        log(
+            "attempt_failed",
+            subject=subject,
+            code=error.code,
+            error=error.message,
+            hint=error.hint,
+            failures=trouble.failures,
+            again_s=pause,
+        )
+        if not known:
             self.tools.journal.record(
                 subject, self.name, "failed", error.message, code=error.code, hint=error.hint
             )
         self.tools.contract.forget(subject)
+
+
+def _longest_pause(trouble: _Trouble) -> float:
+    if isinstance(trouble.error, PeerFault):
+        return LONGEST_PEER_PAUSE_S
+    if isinstance(trouble.error, OurFault) and trouble.alike > ALIKE:
+        return LONGEST_OUR_PAUSE_S
+    return LONGEST_PAUSE_S

@@ -10,17 +10,12 @@ from functools import cached_property, partial
 import trio
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.errors import (
-    ChainUnreachable,
-    MalformedData,
-    ObjectNotFound,
-    TransactionUncertain,
-    WalrusdError,
-)
+from walrusd.errors import MalformedData, ObjectNotFound
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.bound import Bound, BoundReader, has_joined
 from walrusd.services.disk import DiskShapes, compute_reserved
@@ -343,9 +338,7 @@ class Staker(Service):
             await tools.contract.join(
                 task.id, dataset=request.dataset, request=request.id, stake=stake
             )
-        except (TransactionUncertain, ChainUnreachable):
-            raise  # it may have happened, so the record stays
-        except WalrusdError:
+        except NOT_EXECUTED:
             # Certainly not joined: the amount is free again, and so is the choice of a dataset.
             with tools.database.transaction():
                 tools.protection.forget(action)

@@ -1,8 +1,9 @@
 """Keep a set of services running: each restarts alone, with a growing pause, until told to stop.
 
-The first start must succeed: a wrong configuration ends the daemon at once, where systemd and its
-owner see it. Later failures are retried. An ``AssertionError`` is never retried: an invariant is
-broken, so nothing this process believes can be trusted, and a fresh one is the remedy.
+A wrong configuration at the first start ends the daemon at once, where systemd and its owner see
+it. Faults of the world, and all later failures, are retried. An ``AssertionError`` is never
+retried: an invariant is broken, so nothing this process believes can be trusted, and a fresh one
+is the remedy.
 """
 
 import random
@@ -13,9 +14,9 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from walrusd.errors import WalrusdError
+from walrusd.errors import WalrusdError, WorldFault, explain_os_error
 from walrusd.runtime.clock import Clock
-from walrusd.runtime.groups import first_leaf
+from walrusd.runtime.groups import leaves, most_significant
 from walrusd.units import Millis
 
 log = structlog.get_logger(__name__)
@@ -108,7 +109,7 @@ class Supervisor:
         """Run ``service`` until cancelled; ``nursery.start`` this and it is usable on return.
 
         Raises:
-            Exception: what the first start failed with.
+            Exception: what the first start failed with, but for faults of the world.
             AssertionError: whenever the service breaks an invariant.
         """
         health = self._healths[service.name] = Health(service.name)
@@ -123,12 +124,13 @@ class Supervisor:
                 raise
             except* Exception as group:
                 # The service boundary: whatever went wrong, the others go on and this one retries.
-                if not started.is_done:
+                is_passing = all(isinstance(leaf, WorldFault) for leaf in leaves(group))
+                if not started.is_done and not is_passing:
                     self._enter(health, "failed")
                     raise
                 if trio.current_time() - began >= self._backoff.healthy_after_s:
                     health.failures = 0
-                self._note_failure(health, first_leaf(group))
+                self._note_failure(health, most_significant(group))
             await trio.sleep(self._backoff.compute_pause(health.failures, self._jitter()))
             health.restarts += 1
 
@@ -176,6 +178,8 @@ class _Once:
 
 def describe(exc: BaseException) -> dict[str, Any]:
     """Return an error as JSON; of a foreign one only the type, as its text may hold a secret."""
+    if isinstance(exc, OSError) and exc.errno is not None:
+        exc = explain_os_error(exc)
     if isinstance(exc, WalrusdError):
         return exc.to_json()
     return {"code": WalrusdError.code, "message": type(exc).__name__, "hint": "see the log"}

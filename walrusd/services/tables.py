@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from walrusd.errors import BadRequest, MalformedData, PlanRefused
+from walrusd.runtime.new_file import new_file
 from walrusd.training.container import MAX_HEADER_BYTES, read_container_header
 from walrusd.training.data import check_rows
 from walrusd.training.dataspec import (
@@ -83,15 +83,14 @@ class Table:
             raise _make_uneven(self.path, self.schema)
 
     def copy_to(self, target: Path) -> bytes:
-        """Write the rows to a file of mode 0600; return its SHA-256.
+        """Write the rows to a file of mode 0600, which stays only if whole; return its SHA-256.
 
         Raises:
             BadRequest: as ``pieces``.
             OSError: if the file cannot be written.
         """
         digest = hashlib.sha256()
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with new_file(target) as file:
             for piece in self.pieces():
                 digest.update(piece)
                 file.write(piece)

@@ -1,7 +1,7 @@
 """What every service is given: the adapters and the state, made once by the composition root."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,9 @@ from walrusd.units import Address
 
 OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Called with each line of a job: its kind (``progress``, ``segment``) and its payload."""
+
+
+ListTroubles = Callable[[], list[dict[str, Any]]]
 
 
 class TrainingBackend(Protocol):
@@ -76,6 +79,8 @@ class Tools:
     bell: Bell
     training: TrainingBackend
     broadcast: Broadcast
+    troubles: dict[str, ListTroubles] = field(default_factory=dict)
+    """By the name of a service, what lists the subjects with which it has failed."""
 
     @property
     def data_dir(self) -> Path:

@@ -67,7 +67,7 @@ class Trainer(Service):
         )
         lost = submission.commitment is not None
         reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
-        tools.journal.record(submission.id, self.name, "training", reason)
+        tools.journal.record_once(submission.id, self.name, "training", reason)
         on_line = make_on_line(tools, "training", submission.id)
         result = await tools.training.run(job, on_line)
         if "abort" in result:

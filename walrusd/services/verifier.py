@@ -122,7 +122,7 @@ class Verifier(Service):
                     usable.append(segment)
             if not usable:
                 return {}
-            tools.journal.record(
+            tools.journal.record_once(
                 submission.id,
                 self.name,
                 "replaying",

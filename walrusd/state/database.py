@@ -4,6 +4,10 @@ SQLite is called directly from the trio thread: every statement here touches a h
 a worker thread would cost more than the call and let a cancelled task leave one half-used. WAL
 with ``synchronous=FULL`` makes a commit durable before the side effect it announces.
 
+Whatever SQLite raises about the disk, a lock or a damaged file leaves this module as a typed error,
+also from statements that others execute on :attr:`Database.connection`. Its other errors, such as a
+broken constraint, are mistakes in this program and stay what they are.
+
 A transaction must not contain an ``await``: there is one connection, and another task's statements
 would land in it. That is checked (:class:`AssertionError`), not hoped for.
 """
@@ -16,13 +20,100 @@ from typing import Any, Self
 
 import trio
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import (
+    ConfigError,
+    DatabaseCorrupt,
+    DatabaseLocked,
+    DiskBroken,
+    DiskFull,
+    DoubleAction,
+    LocalFault,
+    ReadOnly,
+    WalrusdError,
+    explain_os_error,
+)
 from walrusd.state.migrations import MIGRATIONS
 
 DATABASE_NAME = "walrusd.sqlite"
 """The file's name in ``daemon.data_dir``."""
 LAST_CHARACTER = chr(0x10FFFF)
 """Sorts after everything in an id: what begins with ``p`` is between ``p`` and ``p`` with this."""
+PATIENCE_S = 5.0
+"""How long a statement waits for another process, in seconds. Nothing else runs meanwhile."""
+
+_FAULTS: dict[int, tuple[type[LocalFault], str]] = {
+    sqlite3.SQLITE_FULL: (DiskFull, "the disk is full"),
+    sqlite3.SQLITE_IOERR_SHMSIZE: (DiskFull, "the disk is full"),
+    sqlite3.SQLITE_BUSY: (DatabaseLocked, "another process holds the database"),
+    sqlite3.SQLITE_LOCKED: (DatabaseLocked, "another connection holds the database"),
+    sqlite3.SQLITE_CORRUPT: (DatabaseCorrupt, "the database is damaged"),
+    sqlite3.SQLITE_NOTADB: (DatabaseCorrupt, "the database's file is none"),
+    sqlite3.SQLITE_READONLY: (ReadOnly, "the database cannot be written"),
+    sqlite3.SQLITE_IOERR: (DiskBroken, "the database's file cannot be read or written"),
+    sqlite3.SQLITE_CANTOPEN: (LocalFault, "a file of the database cannot be opened"),
+    sqlite3.SQLITE_PERM: (LocalFault, "the database's file is not this user's"),
+}
+"""What SQLite's result codes mean; an extended code counts before its primary one."""
+
+
+def explain_sqlite_error(error: sqlite3.Error) -> LocalFault | None:
+    """Return the typed error for what the machine did to the database, else None."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    found = _FAULTS.get(code) or _FAULTS.get(code & 0xFF)
+    if found is None:
+        return None
+    kind, sentence = found
+    return kind(f"{sentence} ({error})")
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        fault = explain_sqlite_error(error)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor with typed errors. Rows are read as they are fetched, so that may fail too."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        with _typed():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Self:
+        with _typed():
+            return super().executemany(sql, parameters)
+
+    def fetchone(self) -> Any:
+        with _typed():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _typed():
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _typed():
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose statements raise typed errors."""
+
+    def cursor(self, factory: Any = _Cursor, /) -> Any:
+        return super().cursor(factory)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        return self.cursor().execute(sql, parameters)  # type: ignore[no-any-return]  # see cursor()
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        return self.cursor().executemany(sql, parameters)  # type: ignore[no-any-return]  # see cursor()
 
 
 class Database:
@@ -40,24 +131,27 @@ class Database:
         Raises:
             ConfigError: if it cannot be opened, is no database, or a newer walrusd wrote it.
             DoubleAction: if another process holds it in a write.
+            DiskFull, DiskBroken, ReadOnly: if the disk does not let it be used.
+            DatabaseCorrupt: if it is damaged.
         """
+        connection = None
         try:
             path.touch(mode=0o600)
-            connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            connection = sqlite3.connect(
+                path, isolation_level=None, timeout=PATIENCE_S, factory=_Connection
+            )
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
             database = cls(connection)
+            database._check()
             database._migrate(path)
-        except (OSError, sqlite3.Error) as exc:
-            if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                raise DoubleAction(
-                    f"{path} is in use by another process", hint="stop the other walrusd first"
-                ) from exc
-            raise ConfigError(
-                f"cannot open the database {path}: {exc}",
-                hint="check daemon.data_dir, its owner, and the space on its disk",
-            ) from exc
+        except BaseException as exc:
+            if connection is not None:
+                connection.close()
+            if isinstance(exc, OSError | sqlite3.Error | LocalFault):
+                raise _explain_opening(path, exc) from exc
+            raise
         return database
 
     def close(self) -> None:
@@ -87,14 +181,26 @@ class Database:
             yield self._connection
         except BaseException:
             self._depth -= 1
-            if self._depth:
-                self._connection.execute(f"ROLLBACK TO {name}")
-                self._connection.execute(f"RELEASE {name}")
-            else:
-                self._connection.execute("ROLLBACK")
+            self._undo(name)
             raise
         self._depth -= 1
-        self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
+        if not self._connection.in_transaction:
+            raise LocalFault("the database has undone a transaction by itself")
+        try:
+            self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
+        except BaseException:
+            # A failed commit leaves the transaction open, and the connection of no use.
+            self._undo(name)
+            raise
+
+    def _undo(self, name: str) -> None:
+        if not self._connection.in_transaction:
+            return  # SQLite has undone it by itself, as it may when the disk is full
+        if self._depth:
+            self._connection.execute(f"ROLLBACK TO {name}")
+            self._connection.execute(f"RELEASE {name}")
+        else:
+            self._connection.execute("ROLLBACK")
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -104,6 +210,16 @@ class Database:
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         return self._connection.execute(sql, parameters).fetchall()
+
+    def _check(self) -> None:
+        """Look at every page once: what is damaged must not come to light in the middle of work.
+
+        Raises:
+            DatabaseCorrupt: if something does not hold together.
+        """
+        (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise DatabaseCorrupt("the database is damaged: " + " ".join(found.split()))
 
     def _migrate(self, path: Path) -> None:
         with self.transaction() as connection:
@@ -117,6 +233,26 @@ class Database:
                 for statement in script:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+def _explain_opening(path: Path, error: OSError | sqlite3.Error | LocalFault) -> WalrusdError:
+    """Return the typed error for a database that cannot be opened."""
+    if isinstance(error, OSError):
+        fault = explain_os_error(error)
+        error = error if type(fault) is LocalFault else fault
+    if isinstance(error, DatabaseLocked):
+        return DoubleAction(
+            f"{path} is in use by another process", hint="stop the other walrusd first"
+        )
+    is_known = isinstance(error, DiskFull | DiskBroken | ReadOnly | DatabaseCorrupt)
+    is_none = getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+    if is_known and not is_none:
+        assert isinstance(error, LocalFault)
+        return type(error)(f"cannot open the database {path}: {error}", hint=error.hint)
+    return ConfigError(
+        f"cannot open the database {path}: {error}",
+        hint="check daemon.data_dir, its owner, and the space on its disk",
+    )
 
 
 def _current_task() -> object:

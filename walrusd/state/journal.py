@@ -69,6 +69,25 @@ class Journal:
             cursor.lastrowid, at_ms, subject_id, kind, decision, reason, entry_fields
         )
 
+    def record_once(
+        self, subject_id: str, kind: str, decision: str, reason: str, **fields: Any
+    ) -> None:
+        """Append a decision that is made again at every try, unless nothing has changed.
+
+        Failures of the tries in between, which the journal notes as ``failed``, are no change.
+        """
+        with self._database.transaction():
+            rows = self._database.read(
+                "SELECT * FROM journal WHERE subject = ? AND kind = ? AND decision != 'failed'"
+                " ORDER BY id DESC LIMIT 1",
+                (subject_id, kind),
+            )
+            # As JSON gives them back: a tuple is a list there.
+            told = json.loads(json.dumps([decision, reason, redact(fields)]))
+            last = [_entry(row) for row in rows]
+            if told not in [[entry.decision, entry.reason, entry.fields] for entry in last]:
+                self.record(subject_id, kind, decision, reason, **fields)
+
     def why(self, subject_id: str, *, limit: int = 200) -> list[JournalEntry]:
         """Return the newest ``limit`` entries about a subject, oldest first.
 

@@ -14,12 +14,31 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import ConfigError, DatabaseLost, DoubleAction, explain_os_error
+from walrusd.runtime.new_file import new_file
 from walrusd.state.database import Database
 from walrusd.units import Address
 
 EXPORT_FORMAT = "walrusd-protection/1"
 _NO_PAYLOAD = b""
+
+
+def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
+    """Check that the database of an identity that has worked in ``data_dir`` is still there.
+
+    Raises:
+        DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
+    """
+    if _lock_path(data_dir, identity).exists() and not (
+        database.exists() and database.stat().st_size
+    ):
+        raise DatabaseLost(
+            f"{identity} has worked in {data_dir} before, but {database.name} is gone or empty"
+        )
+
+
+def _lock_path(data_dir: Path, identity: Address) -> Path:
+    return data_dir / f"{identity}.lock"
 
 
 class Begun(Enum):
@@ -51,8 +70,9 @@ class Protection:
         Raises:
             DoubleAction: if another process holds it.
             ConfigError: if the lock file cannot be made.
+            LocalFault: if it cannot be written.
         """
-        path = data_dir / f"{identity}.lock"
+        path = _lock_path(data_dir, identity)
         try:
             lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
@@ -69,8 +89,12 @@ class Protection:
                 f"another walrusd (process {holder}) already acts as {identity}",
                 hint="stop it first; two daemons with one identity lose their stake",
             ) from exc
-        os.ftruncate(lock_fd, 0)
-        os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(lock_fd, 0)
+            os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as exc:
+            os.close(lock_fd)
+            raise explain_os_error(exc) from exc
         return cls(database, identity, lock_fd)
 
     def close(self) -> None:
@@ -205,9 +229,8 @@ def _parse_export(document: dict[str, Any], identity: Address) -> list[tuple[str
 def write_export(path: Path, protection: Protection) -> None:
     """Write an export to a new file of mode 0600, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(protection.export(), file, indent=1)
+    with new_file(partial) as file:
+        file.write(json.dumps(protection.export(), indent=1).encode())
         file.flush()
         os.fsync(file.fileno())
     partial.rename(path)

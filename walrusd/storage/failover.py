@@ -112,7 +112,7 @@ class _Tally:
         if any(isinstance(error, BlobCorrupt) for error in self._last.values()):
             return BlobCorrupt(message, hint="add another aggregator, or report this blob")
         if Outcome.OVERSIZE in self._outcomes:
-            return BlobTooLarge(message)
+            return BlobTooLarge(message, agreed=self._outcomes == {Outcome.OVERSIZE})
         if self.somebody_lacks_it:
             return BlobNotFound(message, hint="it was never stored, has expired, or is too new")
         if self.nobody_has_it:

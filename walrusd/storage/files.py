@@ -4,6 +4,7 @@ Every write goes to a neighbour named ``.NAME.TAG.part``, is flushed to the disk
 a crash at any moment leaves the old file, or none, and perhaps a part to resume from.
 """
 
+import errno
 import os
 import secrets
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import trio
 from walrusd.errors import FileCut
 
 READ_SIZE = 1 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,13 @@ class PartFile:
         self.part = path.with_name(f".{path.name}.{tag}.part")
         self.size = size
         self._fd = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.resumed = os.fstat(self._fd).st_size == size
-        if not self.resumed:
-            os.ftruncate(self._fd, size)
+        try:
+            self.resumed = os.fstat(self._fd).st_size == size
+            if not self.resumed:
+                os.ftruncate(self._fd, size)
+        except BaseException:
+            self.discard()
+            raise
 
     def read(self, offset: int, length: int) -> bytes:
         """Return what is there now; untouched places read as zeros."""
@@ -94,9 +100,15 @@ class PartFile:
     def write(self, offset: int, data: bytes) -> None:
         """Put ``data`` at ``offset``."""
         view = memoryview(data)
-        while view:
-            written = os.pwrite(self._fd, view, offset)
-            view, offset = view[written:], offset + written
+        try:
+            while view:
+                written = os.pwrite(self._fd, view, offset)
+                view, offset = view[written:], offset + written
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                # What is there could be resumed, but it is also what fills the disk.
+                self.part.unlink(missing_ok=True)
+            raise
 
     def finish(self) -> None:
         """Flush, close, and give the file its name."""

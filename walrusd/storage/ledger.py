@@ -8,6 +8,7 @@ it pays again.
 import sqlite3
 from dataclasses import dataclass
 
+from walrusd.runtime.savepoint import joining
 from walrusd.storage.blobid import blob_id_bytes, blob_id_from_bytes
 from walrusd.units import BlobId, ObjectId
 
@@ -54,17 +55,18 @@ class Upload:
 class UploadLedger:
     """The table ``walrus_uploads`` in a database that belongs to the caller.
 
-    Each method is one statement, committed at once, on the thread of ``connection``.
+    Each method is one statement, on the thread of ``connection``, and is committed at once;
+    inside an open transaction it commits with that.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        with self._db:
+        with joining(self._db):
             self._db.execute(_SCHEMA)
 
     def note_start(self, blob_id: BlobId, *, size: int, permanent: bool, publisher: str) -> None:
         """Record that an upload is about to be sent to ``publisher``."""
-        with self._db:
+        with joining(self._db):
             self._db.execute(
                 "INSERT INTO walrus_uploads (blob_id, size, permanent, state, publisher)"
                 " VALUES (?, ?, ?, 'started', ?)"
@@ -80,7 +82,7 @@ class UploadLedger:
         An object id known from before is kept when ``blob`` brings none.
         """
         raw = blob_id_bytes(blob.blob_id)
-        with self._db:
+        with joining(self._db):
             self._db.execute(
                 "UPDATE walrus_uploads SET state = 'stored', end_epoch = ?,"
                 " object_id = coalesce(?, object_id) WHERE blob_id = ?",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.errors import BlobCorrupt, MalformedData, WalrusdError
+from walrusd.errors import ContentMismatch, MalformedData, WalrusdError
 from walrusd.settings.model import DEFAULT_CHUNK
 from walrusd.storage.blobid import format_blob_id, parse_blob_id
 from walrusd.units import BlobId, Digest
@@ -142,7 +142,7 @@ def verify_file(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
     The leaves alone fix every byte. This catches a manifest that contradicts itself.
 
     Raises:
-        BlobCorrupt: if a digest is not that of the bytes.
+        ContentMismatch: if a digest is not that of the bytes.
     """
     whole = hashlib.sha256()
     for chunk, offset in zip(manifest.chunks, manifest.offsets(), strict=True):
@@ -152,9 +152,9 @@ def verify_file(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
             part.update(data)
             whole.update(data)
         if part.digest() != chunk.sha256:
-            raise BlobCorrupt("the manifest contradicts itself about a chunk")
+            raise ContentMismatch("the manifest contradicts itself about a chunk")
     if whole.digest() != manifest.sha256:
-        raise BlobCorrupt("the manifest contradicts itself about the file")
+        raise ContentMismatch("the manifest contradicts itself about the file")
 
 
 def parse_manifest(encoding: bytes) -> Manifest:

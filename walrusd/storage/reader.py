@@ -7,6 +7,7 @@ from typing import TypeVar
 import trio
 
 from walrusd.errors import BlobCorrupt, BlobTooLarge, WalrusdError
+from walrusd.runtime.groups import collapsed
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import RowVerifier, compute_blob_id, verify_rows
@@ -105,20 +106,21 @@ class Reader:
         failures: list[WalrusdError | OSError] = []
         queue = iter(pieces)
         try:
-            async with trio.open_nursery() as nursery:
+            with collapsed():
+                async with trio.open_nursery() as nursery:
 
-                async def work() -> None:
-                    # The queue is shared: each piece is taken by one worker.
-                    for piece in queue:
-                        try:
-                            await self._place(piece, part)
-                        except (WalrusdError, OSError) as error:
-                            failures.append(error)
-                            nursery.cancel_scope.cancel()
-                            return
+                    async def work() -> None:
+                        # The queue is shared: each piece is taken by one worker.
+                        for piece in queue:
+                            try:
+                                await self._place(piece, part)
+                            except (WalrusdError, OSError) as error:
+                                failures.append(error)
+                                nursery.cancel_scope.cancel()
+                                return
 
-                for _ in range(WORKERS):
-                    nursery.start_soon(work)
+                    for _ in range(WORKERS):
+                        nursery.start_soon(work)
             if failures:
                 raise failures[0]
             await trio.to_thread.run_sync(final_check, part.read)

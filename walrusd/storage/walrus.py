@@ -11,7 +11,7 @@ from typing import Self
 
 import trio
 
-from walrusd.errors import BlobCorrupt, BlobOverLimit, BlobTooLarge
+from walrusd.errors import BlobOverLimit, BlobTooLarge, ContentMismatch
 from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.cache import BlobCache
@@ -237,13 +237,13 @@ class WalrusStore:
         """Return the manifest in ``blob_id``, whose digest must be the one anchored.
 
         Raises:
-            BlobCorrupt: if the blob is intact but not the manifest expected.
+            ContentMismatch: if the blob is intact but not the manifest expected.
             MalformedData: if it is no manifest.
-            BlobTooLarge, BlobNotFound, StorageUnreachable: as ``get``.
+            BlobCorrupt, BlobTooLarge, BlobNotFound, StorageUnreachable: as ``get``.
         """
         encoding = await self.get(blob_id, MAX_MANIFEST)
         if compute_manifest_digest(encoding) != expected_digest:
-            raise BlobCorrupt(
+            raise ContentMismatch(
                 f"blob {format_blob_id(blob_id)} is not the manifest that was announced"
             )
         return parse_manifest(encoding)
@@ -259,6 +259,7 @@ class WalrusStore:
 
         Raises:
             BlobTooLarge: if the file has more than ``max_bytes`` bytes.
+            ContentMismatch: if the file is not the one that its manifest describes.
             BlobCorrupt, MalformedData, BlobNotFound, StorageUnreachable: as ``get_manifest``.
             OSError: if the file cannot be written.
         """

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from walrusd.errors import BadRequest, MalformedData, TrainingFailed, WalrusdError
+from walrusd.errors import (
+    BadRequest,
+    LocalFault,
+    MalformedData,
+    TrainingFailed,
+    WalrusdError,
+    explain_os_error,
+)
 from walrusd.training.jobs import (
     EXIT_ERROR,
     EXIT_STOPPED,
@@ -233,6 +240,9 @@ def _translate(error: MemoryError | RuntimeError | OSError) -> WalrusdError:
         RuntimeError: the error itself, if it is not about memory: a mistake in this program.
     """
     if isinstance(error, OSError):
+        fault = explain_os_error(error)
+        if type(fault) is not LocalFault:
+            return fault  # the disk is full, say: worth another hint
         return TrainingFailed(f"a file of the job cannot be used: {error}")
     if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
         raise error

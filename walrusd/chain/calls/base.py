@@ -1,5 +1,6 @@
 """How a call of the contract is sent: one transaction, done once per key, visible afterwards."""
 
+import logging
 from collections.abc import Callable
 
 import trio
@@ -10,8 +11,10 @@ from walrusd.chain.ptb import Argument, Ptb
 from walrusd.chain.reads import MarketReader
 from walrusd.chain.transactions import Sender
 from walrusd.chain.types import ExecutedTransaction, ObjectRef, SharedRef
-from walrusd.errors import NotAllowed
+from walrusd.errors import NotAllowed, WalrusdError
 from walrusd.units import Address
+
+log = logging.getLogger(__name__)
 
 Build = Callable[[Ptb], None]
 
@@ -89,8 +92,15 @@ class Caller(MarketReader):
                 executed = await self._sender.submit(build, label=label)
             else:
                 executed = await self._sender.submit_once(once, build)
-            await self.client.wait_visible(executed.digest)
+            await self._await_visible(executed)
         finally:
             for object_id in touched:
                 self.forget(object_id)
         return executed
+
+    async def _await_visible(self, executed: ExecutedTransaction) -> None:
+        """Wait until reads include a transaction; that it cannot be seen does not undo it."""
+        try:
+            await self.client.wait_visible(executed.digest)
+        except WalrusdError as error:
+            log.warning("transaction %s is executed, but not shown: %s", executed.digest, error)
