@@ -21,6 +21,13 @@ KEY_HELP = (
     " is found by trying; may be repeated."
 )
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="How many threads compute; 0, the default, is one per core.",
+)
+
 
 class _FileByDefault(click.Group):
     """``verify FILE`` is ``verify file FILE``."""
@@ -55,7 +62,7 @@ def verify() -> None:
     multiple=True,
     help="Replay this segment, from 1; may be repeated. Default: what was opened, else the first.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @json_option
 @typed_errors
 def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) -> None:
@@ -86,7 +93,7 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
 @click.option("--rows", "rows_path", type=FILE, required=True, help="Rows, or a container.")
 @click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @click.option("--transcript", type=FILE, help="Write what was computed, step by step, to this.")
 @click.option("--step", type=click.IntRange(min=1), help="Log every operation of this step, too.")
 @click.option("--values", is_flag=True, help="And keep the values of that step.")
@@ -115,14 +122,14 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
 @click.argument("task")
 @click.option("--network", metavar="NAME|FILE", help="The profile of a network with a contract.")
 @click.option("--config", type=FILE, help="Or the configuration of a daemon; its keys stay shut.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: all processors.")
+@threads_option
 @json_option
 @typed_errors
 def verify_aggregate(
     task: str,
     network: str | None,
     config: Path | None,
-    threads: int | None,
+    threads: int,
     *,
     as_json: bool,
 ) -> None:
@@ -137,7 +144,7 @@ def verify_aggregate(
     progress = Progress()
     checks = Checklist(lambda item: None if as_json else progress.print(describe(item)))
     places = read_places(network, config)
-    facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads or 0)
+    facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads)
     progress.clear()
     _report(facts, checks, as_json=as_json)
 
@@ -168,7 +175,7 @@ def _read_writing(given: dict[str, Any]) -> "Writing | None":
 @click.option("--start", type=FILE, help="State at the start of the segment.")
 @click.option("--rows", "rows_path", type=FILE, help="Rows, or a container.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @json_option
 @typed_errors
 def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import walrusd
+from tests.adversaries.results import read_records, read_states
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.training.aborts import AbortCode
 from walrusd.training.child import run_line
@@ -26,11 +27,17 @@ from walrusd.training.jobs import (
     error_from_json,
     job_from_json,
     job_to_json,
+    state_name,
 )
 from walrusd.training.plan import read_plan
 from walrusd.training.random import compute_segment_rows
 from walrusd.training.update import update_from_bytes
 from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
+
+
+def segments_of(lines):
+    return [value for key, value in lines if key == "segment"]
+
 
 CAPABILITIES = ("default", "avx2", "avx512")
 
@@ -105,9 +112,8 @@ def test_the_same_bits_whatever_the_threads_and_instructions(
     assert code == 0, lines
     result = lines[-1][1]
     states, records = trained
-    assert result["segments"] == [json.loads(json.dumps(r.to_json())) for r in records]
-    for path, state in zip(result["states"], states, strict=True):
-        assert Path(path).read_bytes() == state
+    assert read_records(result) == records
+    assert read_states(result) == states
 
 
 def test_selftest_says_where_it_ran(run):
@@ -123,7 +129,7 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     assert Path(made["weights"]).read_bytes() == (files / "weights").read_bytes()
 
     code, lines = run(train_job(files))
-    result = lines[-1][1]
+    trained_lines, result = lines, lines[-1][1]
     assert code == 0
     assert result["state_root_0"] == made["state_root_0"]
     assert {key for key, _ in lines} == {"progress", "segment", "result"}
@@ -146,15 +152,17 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
         seed=b"s" * 32,
         committee=3,
         segments=(
-            SegmentStart(3, result["states"][2]),
+            SegmentStart(3, str(files / "work" / state_name(2))),
             SegmentStart(2, str(files / "bad")),
-            SegmentStart(1, result["states"][0]),
+            SegmentStart(1, str(files / "work" / state_name(0))),
         ),
     )
     code, lines = run(replay)
     assert code == 0
-    third, second, first = lines[-1][1]["segments"]
-    assert [third, first] == [result["segments"][2], result["segments"][0]]
+    third, second, first = segments_of(lines)
+    told = segments_of(trained_lines)
+    assert [third, first] == [told[2], told[0]]
+    assert lines[-1][1] == {"segments": 3}
     assert second["state_root"] == "00" * 32
     assert second["abort"] == {
         "segment": 2,

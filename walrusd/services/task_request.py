@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.core.manifest import MAX_MANIFEST_BYTES, PaillierOffer, TaskManifest
 from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.services.files import read_file
@@ -38,6 +39,21 @@ def read_title(params: dict[str, Any]) -> str:
     if not isinstance(title, str) or not 1 <= len(title.encode()) <= MAX_TITLE_BYTES:
         raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
     return title
+
+
+def check_manifest_size(title: str, plan: str, offer: PaillierOffer | None) -> None:
+    """Check that peers will read the manifest, before anything is stored for it.
+
+    Raises:
+        BadRequest: if it would be too long: nobody could join the task.
+    """
+    longest_blob = (1 << 256) - 1
+    size = len(TaskManifest(title, plan, longest_blob, bytes(32), offer).to_bytes())
+    if size > MAX_MANIFEST_BYTES:
+        raise BadRequest(
+            f"the manifest with this plan has {size} bytes, and peers read {MAX_MANIFEST_BYTES}",
+            hint="describe the model with fewer layers or shorter names",
+        )
 
 
 def read_parent(params: dict[str, Any]) -> str:

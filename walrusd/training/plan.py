@@ -41,6 +41,12 @@ LOSSES = ("softmax-cross-entropy", "mse")
 MAX_BATCH = 65_536
 MAX_SEGMENTS = 65_536
 MAX_SEGMENT_STEPS = 1_000_000
+MAX_STEPS = 32_000_000
+"""The cost of each takes 8 bytes of the verification file, whose readers take 2**28 of them."""
+
+MAX_SEGMENT_LOSSES = 1 << 22
+"""One a micro-batch. Whoever trains or replays a segment holds all of its losses in memory."""
+
 MAX_ACTIVATIONS = 1 << 31
 """Elements that the outputs of all layers of one micro-batch have together."""
 
@@ -174,7 +180,7 @@ def read_plan(document: Any) -> Plan:
     profile = fields.choice("profile", *PROFILES)
     batch = fields.integer("batch", 1, MAX_BATCH)
     micro_batches = fields.integers("micro_batches", 1, MAX_BATCH, range(1, MAX_BATCH + 1))
-    steps = fields.integer("steps", 1, MAX_SEGMENTS * MAX_SEGMENT_STEPS)
+    steps = fields.integer("steps", 1, MAX_STEPS)
     plan = Plan(
         model=read_model_spec(fields.fields("model")),
         init_seed=fields.digest("init_seed"),
@@ -193,6 +199,12 @@ def read_plan(document: Any) -> Plan:
         raise fields.refuse("micro_batches", f"sizes that add up to the batch of {batch}")
     if plan.steps != steps:
         raise fields.refuse("steps", f"segments · segment_steps = {plan.steps}")
+    if plan.segment_steps * len(micro_batches) > MAX_SEGMENT_LOSSES:
+        raise fields.refuse(
+            "segment_steps",
+            f"at most {MAX_SEGMENT_LOSSES} micro-batches a segment, not "
+            f"{plan.segment_steps} · {len(micro_batches)}",
+        )
     if plan.schedule.warmup > plan.steps:
         raise fields.refuse("schedule.warmup_steps", f"at most the {plan.steps} steps")
     _check_data(plan, fields)

@@ -137,8 +137,13 @@ def compute_cost(losses: Iterable[float]) -> int:
         raise MalformedData("a cost is the mean of at least one loss")
     if not all(0.0 <= value < float("inf") for value in values):
         raise NonFiniteValue("a loss is negative or not finite")
-    mean = sum((Fraction(value) for value in values), Fraction(0)) / len(values)
-    cost = round(mean * COST_SCALE)
+    # Denominators are powers of two: over the largest of them the sum is one of integers.
+    common = max(value.as_integer_ratio()[1] for value in values)
+    total = 0
+    for value in values:
+        numerator, denominator = value.as_integer_ratio()
+        total += numerator * (common // denominator)
+    cost = round(Fraction(total * COST_SCALE, common * len(values)))
     if cost >= 1 << 64:
         raise NonFiniteValue("the cost does not fit in 64 bits")
     return cost
@@ -147,9 +152,11 @@ def compute_cost(losses: Iterable[float]) -> int:
 def compute_step_cost(losses: Sequence[float]) -> int:
     """Return how the loss of one step, the mean of its micro-batches', is written: ``·2^32``.
 
-    Anything beyond the largest int64 is written as that.
+    Anything beyond the largest int64 is written as that; so is an infinite loss, which the mean
+    squared error of finite outputs may have.
     """
-    return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
+    cost = sum(losses) / len(losses) * COST_SCALE
+    return LARGEST_STEP_COST if cost >= LARGEST_STEP_COST else round(cost)
 
 
 def cost_to_bytes(cost: int) -> bytes:
