@@ -266,6 +266,76 @@ def test_errors_are_typed_lines(run, files, plan):
     assert isinstance(error_from_json(lines[-1][1]), PlanRefused)
 
 
+def measure(lines):
+    """Return the longest line of each kind."""
+    longest = {}
+    for key, value in lines:
+        longest[key] = max(longest.get(key, 0), len(json.dumps(value)))
+    return longest
+
+
+def test_no_line_grows_with_the_plan(run, files, document):
+    """Not with steps, micro-batches or segments; an abort's and a replay's lines neither."""
+    measured = []
+    for number, (segments, steps, micro_batches) in enumerate([(2, 1, [16]), (40, 3, [1] * 16)]):
+        changes = {"segments": segments, "segment_steps": steps, "steps": segments * steps}
+        plan = read_plan(document(micro_batches=micro_batches, **changes))
+        (files / "plan.json").write_bytes(plan.to_bytes())
+        workdir = files / f"work{number}"
+        trained = run(train_job(files, workdir=str(workdir)))[1]
+        starts = (SegmentStart(i, str(workdir / state_name(i - 1))) for i in range(1, segments + 1))
+        replay = ReplayJob(
+            plan=str(files / "plan.json"),
+            rows=RowsFile(str(files / "rows")),
+            ctx=b"c" * 32,
+            seed=b"s" * 32,
+            committee=3,
+            segments=tuple(starts),
+        )
+        replayed = run(replay)[1]
+        assert segments_of(replayed) == segments_of(trained)
+        overflowing = document(
+            micro_batches=micro_batches, update={"scale_bits": 20, "value_bits": 2}, **changes
+        )
+        (files / "plan.json").write_bytes(read_plan(overflowing).to_bytes())
+        aborted = run(train_job(files, workdir=str(files / f"aborted{number}")))[1]
+        assert aborted[-1][1]["abort"]["segment"] == segments
+        measured.append([measure(trained), measure(replayed), measure(aborted)])
+    for short, long in zip(*measured, strict=True):
+        for kind in ("segment", "result"):
+            assert long[kind] - short[kind] < 30
+
+
+def test_losses_too_large_for_a_cost_do_no_harm_before_the_last_segment(run, tmp_path, document):
+    plan = read_plan(
+        document(
+            model={"kind": "mlp", "inputs": 2, "hidden": [], "classes": 1},
+            dataset={"kind": "tabular-f32", "features": 2, "targets": 1},
+            loss="mse",
+            optimizer={"kind": "sgd", "lr": "0.001", "momentum": "0"},
+            batch=4,
+            micro_batches=[2, 2],
+            steps=2,
+            segments=2,
+            segment_steps=1,
+        )
+    )
+    (tmp_path / "plan.json").write_bytes(plan.to_bytes())
+    (tmp_path / "weights").write_bytes(weights_to_bytes(plan, init_weights(plan)))
+    (tmp_path / "rows").write_bytes(np.array([[0.5, 0.25, 1e10]] * 9, "<f4").tobytes())
+    code, lines = run(train_job(tmp_path))
+    assert code == 0
+    (first,) = segments_of(lines)
+    assert first["loss"] > 2.0**32
+    assert first["costs"]["final"] is None
+    assert lines[-1][1]["abort"]["segment"] == 2
+
+
+def test_no_threads_are_one_per_core(run):
+    job = SelftestJob(limits=Limits(threads=0))
+    assert run(job)[1][0][1]["threads"] == len(os.sched_getaffinity(0))
+
+
 def test_missing_files_and_memory_are_the_worlds_fault(run, files):
     code, lines = run(train_job(files, weights=str(files / "absent")))
     assert (code, lines[-1][1]["code"]) == (3, "training.failed")

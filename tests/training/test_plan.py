@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walrusd.crypto.cost import MAX_DEFINITION_BYTES
+from walrusd.crypto.stream import compute_ciphertext_size
+from walrusd.crypto.vfile import MAX_SMALL_SECTION
 from walrusd.errors import PlanRefused
-from walrusd.training.plan import check_plan_for_rows, parse_plan, read_plan
+from walrusd.training.plan import (
+    MAX_SEGMENTS,
+    MAX_STEPS,
+    check_plan_for_rows,
+    parse_plan,
+    read_plan,
+)
 from walrusd.training.strict import format_hex_float
 
 
@@ -82,6 +91,22 @@ REFUSED = [
     ),
     ("update.value_bits", {"update": {"scale_bits": 20, "value_bits": 33}}, "from 2 to 32"),
     ("update.value_bits", {"update": {"scale_bits": 20}}, "is missing"),
+    (
+        "steps",
+        {"steps": 65_536 * 489, "segments": 65_536, "segment_steps": 489},
+        "steps must be an integer from 1 to 32000000",
+    ),
+    (
+        "segment_steps",
+        {
+            "batch": 5,
+            "micro_batches": [1] * 5,
+            "steps": 1_000_000,
+            "segments": 1,
+            "segment_steps": 1_000_000,
+        },
+        "at most 4194304 micro-batches a segment, not 1000000 · 5",
+    ),
 ]
 
 
@@ -97,6 +122,12 @@ def test_every_key_is_needed(document):
     for key in document():
         with pytest.raises(PlanRefused, match=key):
             read_plan({k: v for k, v in document().items() if k != key})
+
+
+def test_the_longest_plan_fits_what_readers_take_of_a_verification_file():
+    longest_cost = 4 + MAX_DEFINITION_BYTES + 8 * MAX_STEPS
+    assert compute_ciphertext_size(longest_cost) <= MAX_SMALL_SECTION
+    assert 32 * (MAX_SEGMENTS + 1) <= MAX_SMALL_SECTION
 
 
 def test_a_batch_needs_twice_its_rows(plan):

@@ -48,12 +48,13 @@ class Committer(Service):
     async def reconcile(self) -> None:
         """Commit every trained submission."""
         for case in await read_cases(self.tools):
-            trained = find_trained(self.tools, case.submission.id)
             if (
-                trained is not None
-                and case.submission.state == SubmissionState.JOINED
-                and case.task.phase == TaskPhase.TRAINING
+                case.submission.state != SubmissionState.JOINED
+                or case.task.phase != TaskPhase.TRAINING
             ):
+                continue
+            trained = find_trained(self.tools, case.submission.id)
+            if trained is not None:
 
                 async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
                     if "abort" in trained:

@@ -41,13 +41,12 @@ class Trainer(Service):
                 await self.undertake(case.submission.id, train)
 
     def _is_needed(self, case: Case) -> bool:
-        if find_trained(self.tools, case.submission.id) is not None:
-            return False
         to_commit = (
             case.submission.state == SubmissionState.JOINED
             and case.task.phase == TaskPhase.TRAINING
         )
-        return to_commit or case.submission.state in NEEDED_AFTERWARDS
+        needed = to_commit or case.submission.state in NEEDED_AFTERWARDS
+        return needed and find_trained(self.tools, case.submission.id) is None
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission

@@ -30,7 +30,7 @@ from walrusd.training.jobs import (
 from walrusd.training.memory import keep_freed_memory
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.replay import evaluate
-from walrusd.training.reporter import Reporter, Stopped, emit, show_loss
+from walrusd.training.reporter import Reporter, Stopped, emit
 from walrusd.training.selftest import selftest
 from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
 from walrusd.training.threads import count_threads
@@ -116,8 +116,7 @@ def run_train(job: TrainJob) -> dict[str, Any]:
 def _describe_segment(record: SegmentRecord) -> dict[str, Any]:
     """Return the line of a segment; of one that cannot be carried out there is no loss."""
     means = [sum(step) / len(step) for step in record.losses]
-    loss = show_loss(sum(means) / len(means)) if means else None
-    return {**record.summarize(), "loss": loss}
+    return {**record.summarize(), "loss": sum(means) / len(means) if means else None}
 
 
 def _conclude_abort(workdir: Path, checkpoints: Checkpoints, abort: SegmentAbort) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The lines that a training child writes to its parent, and how it hears that it shall stop."""
 
 import json
-import math
 import signal
 import sys
 import time
@@ -19,11 +18,6 @@ class Stopped(Exception):
         super().__init__()
         self.segment = segment
         self.step = step
-
-
-def show_loss(loss: float) -> float | None:
-    """Return a loss as a line shows it: JSON has no infinity, which a mean squared error may be."""
-    return loss if math.isfinite(loss) else None
 
 
 def emit(kind: str, payload: dict[str, Any]) -> None:
@@ -64,7 +58,7 @@ class Reporter:
                     "segment": progress.segment,
                     "step": progress.step,
                     "steps": self._total,
-                    "loss": show_loss(progress.loss),
+                    "loss": progress.loss,
                     "rate": round(rate, 3),
                     "eta_seconds": round((self._total - self._done) / rate, 1),
                 },

@@ -152,11 +152,9 @@ def compute_cost(losses: Iterable[float]) -> int:
 def compute_step_cost(losses: Sequence[float]) -> int:
     """Return how the loss of one step, the mean of its micro-batches', is written: ``·2^32``.
 
-    Anything beyond the largest int64 is written as that; so is an infinite loss, which the mean
-    squared error of finite outputs may have.
+    Anything beyond the largest int64 is written as that.
     """
-    cost = sum(losses) / len(losses) * COST_SCALE
-    return LARGEST_STEP_COST if cost >= LARGEST_STEP_COST else round(cost)
+    return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
 
 
 def cost_to_bytes(cost: int) -> bytes:
