@@ -8,20 +8,25 @@ from types import SimpleNamespace
 
 import pytest
 import trio
+import trio.testing
+from click.testing import CliRunner
 
 import walrusd
 from tests.services.bench import Network
 from tests.services.test_judging import Bench, bench  # noqa: F401 - a fixture
 from tests.services.world import InlineTraining
 from walrusd.core.lifecycle import SubmissionState
+from walrusd.services import training_backend
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.pieces import run_pieces, say_nothing
 from walrusd.services.publisher import Publisher
 from walrusd.services.tools import Tools
 from walrusd.services.trainer import Trainer
+from walrusd.services.training_backend import ChildTraining
 from walrusd.services.verifier import Verifier
 from walrusd.training.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.threads import count_threads
+from walrusd.verify_commands import verify
 
 SOURCES = Path(walrusd.__file__).parent
 CORES = 3
@@ -118,6 +123,24 @@ async def test_pieces_run_on_as_many_cores() -> None:
     assert most == CORES
 
 
+async def test_threads_of_a_child_sleep_while_they_wait(monkeypatch) -> None:
+    given = {}
+
+    async def run_child(*_arguments, env, **_options):
+        given.update(env)
+        return {}
+
+    monkeypatch.setattr(training_backend, "run_child", run_child)
+    await ChildTraining().run(SelftestJob(), None)
+    assert given == {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def test_threads_of_a_command_sleep_while_they_wait(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    CliRunner().invoke(verify, ["file", str(tmp_path / "absent")])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_zero_is_the_number_of_usable_cores() -> None:
     assert [count_threads(setting) for setting in (0, 1, 5)] == [CORES, 1, 5]
 
@@ -126,8 +149,10 @@ def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
     """A new job cannot forget the setting: only ``Tools.run_job`` speaks to the backend."""
     runs, counts = set(), set()
     for path in SOURCES.rglob("*.py"):
-        name = path.relative_to(SOURCES).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        name, text = path.relative_to(SOURCES).as_posix(), path.read_text(encoding="utf-8")
+        if not any(word in text for word in (".training", "cpu_count", "sched_getaffinity")):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Attribute):
                 continue
             if node.attr in {"cpu_count", "sched_getaffinity", "process_cpu_count"}:

@@ -10,6 +10,7 @@ from walrusd.runtime.child import Limits as ChildLimits
 from walrusd.runtime.child import run_child
 from walrusd.services.tools import OnLine
 from walrusd.training.jobs import Job, ReplayJob, TrainJob, job_to_json
+from walrusd.training.threads import WAITING
 
 REPLAYS_AT_ONCE = 2
 """One for our committee seats and one for juries: each of the two services replays in turn."""
@@ -44,6 +45,7 @@ class ChildTraining:
                 [sys.executable, "-m", "walrusd.training.child"],
                 json.loads(job_to_json(job)),
                 on_line=pass_on,
+                env=WAITING,
                 limits=ChildLimits(),
             )
         return {**result, "segments": segments} if isinstance(job, ReplayJob) else result
