@@ -41,7 +41,7 @@ class Given:
     rows: int | None = None
     """How many rows the dataset has, by the chain's word."""
     segments: tuple[int, ...] = ()
-    threads: int = 1
+    threads: int = 0
     on_step: Callable[[str], None] = lambda _text: None
     """Called with what is being done, for a progress display."""
 

@@ -1,5 +1,6 @@
 """``walrusd verify``: what a third party can check, from files alone or from public data."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,13 @@ KEY_HELP = (
     " is found by trying; may be repeated."
 )
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="How many threads compute; 0, the default, is one per core.",
+)
+
 
 class _FileByDefault(click.Group):
     """``verify FILE`` is ``verify file FILE``."""
@@ -38,6 +46,9 @@ class _FileByDefault(click.Group):
 @click.group(cls=_FileByDefault)
 def verify() -> None:
     """Check a FILE, the `aggregate` of a task, a `segment` of the work, or a `dispute` about it."""
+    from walrusd.training.threads import WAITING  # noqa: PLC0415  # starts quickly without
+
+    os.environ.update(WAITING)
 
 
 @verify.command(DEFAULT)
@@ -56,7 +67,7 @@ def verify() -> None:
     multiple=True,
     help="Replay this segment, from 1; may be repeated. Default: what was opened, else the first.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @json_option
 @typed_errors
 def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) -> None:
@@ -87,7 +98,7 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
 @click.option("--rows", "rows_path", type=FILE, required=True, help="Rows, or a container.")
 @click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @click.option("--transcript", type=FILE, help="Write what was computed, step by step, to this.")
 @click.option("--step", type=click.IntRange(min=1), help="Log every operation of this step, too.")
 @click.option("--values", is_flag=True, help="And keep the values of that step.")
@@ -116,14 +127,14 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
 @click.argument("task")
 @click.option("--network", metavar="NAME|FILE", help="The profile of a network with a contract.")
 @click.option("--config", type=FILE, help="Or the configuration of a daemon; its keys stay shut.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: all processors.")
+@threads_option
 @json_option
 @typed_errors
 def verify_aggregate(
     task: str,
     network: str | None,
     config: Path | None,
-    threads: int | None,
+    threads: int,
     *,
     as_json: bool,
 ) -> None:
@@ -138,7 +149,7 @@ def verify_aggregate(
     progress = Progress()
     checks = Checklist(lambda item: None if as_json else progress.print(*describe_lines(item)))
     places = read_places(network, config)
-    facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads or 0)
+    facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads)
     progress.clear()
     _report(facts, checks, as_json=as_json)
 
@@ -169,7 +180,7 @@ def _read_writing(given: dict[str, Any]) -> "Writing | None":
 @click.option("--start", type=FILE, help="State at the start of the segment.")
 @click.option("--rows", "rows_path", type=FILE, help="Rows, or a container.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@threads_option
 @json_option
 @typed_errors
 def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.adversaries.results import write_run
 from walrusd.training.jobs import TrainJob
 from walrusd.training.plan import Plan, parse_plan
 from walrusd.training.state import (
@@ -24,7 +25,7 @@ from walrusd.training.state import (
     serialize_state,
 )
 from walrusd.training.strict import round_to_float32
-from walrusd.training.trace import Assignment, SegmentRecord, Trace, compute_record
+from walrusd.training.trace import Assignment, SegmentRecord, compute_record
 from walrusd.training.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.weights import weights_from_bytes, weights_to_bytes
 
@@ -42,7 +43,8 @@ def forge(job: TrainJob) -> Iterator[tuple[str, dict[str, Any]]]:
     forger = _Forger(plan, job, start)
     for segment in range(1, plan.segments + 1):
         record = forger.forge_segment(segment)
-        yield "segment", {**record.to_json(), "state": str(forger.state_path(segment))}
+        means = [sum(step) / len(step) for step in record.losses]
+        yield "segment", {**record.summarize(), "loss": sum(means) / len(means)}
         yield "progress", forger.invent_progress(record)
     yield "result", forger.finish()
 
@@ -121,10 +123,7 @@ class _Forger:
         update = compute_update(plan, self._start, self._weights)
         losses = [loss for step in self._records[-1].losses for loss in step]
         result = {
-            "trace_root": Trace(self._root_0, self._records).root.hex(),
-            "state_root_0": self._root_0.hex(),
-            "segments": [record.to_json() for record in self._records],
-            "states": [str(self.state_path(i)) for i in range(plan.segments + 1)],
+            **write_run(self._workdir, self._root_0, self._records),
             "weights": self._write(
                 self._workdir / "weights.safetensors", weights_to_bytes(plan, self._weights)
             ),

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from tests.adversaries.results import read_records
 from tests.attacks.casting import CastJuror, CastVerifier, JurorAct, SeatAct
 from tests.attacks.trainings import Loot
 from walrusd.chain.layouts import objects as ob
@@ -98,7 +99,7 @@ def accuse_falsely(*, reveal: bool = True) -> SeatAct:
         name = compute_challenge_id(
             address_bytes(case.submission.id), ChallengeKind.SEGMENT, segment, round_=0
         )
-        lie = Replayed(segment, secrets.token_bytes(32), secrets.token_bytes(32), ())
+        lie = Replayed(segment, secrets.token_bytes(32), secrets.token_bytes(32), None)
         tools.work.put("jury", name.hex(), lie.to_json())
         leaves = await read_leaves(verifier, case)
         await tools.contract.challenge(
@@ -142,8 +143,8 @@ def attest_for_money(loot: Loot) -> SeatAct:
         for position, segment in enumerate(case.segments_of(seat)):
             if done >> position & 1:
                 continue
-            record = found["segments"][segment - 1]
-            chain, slot = bytes.fromhex(record["chain"]), case.submission.committee[seat].slot
+            record = read_records(found)[segment - 1]
+            chain, slot = record.chain, case.submission.committee[seat].slot
             slots = compute_slot_tree(case.ctx, segment, case.task.terms.committee, chain)
             await verifier.tools.contract.attest(
                 case.task.id,
@@ -152,7 +153,7 @@ def attest_for_money(loot: Loot) -> SeatAct:
                 position=position,
                 digest=compute_work_digest(case.ctx, segment, slot, chain),
                 slot_path=slots.path(slot),
-                state_root=bytes.fromhex(record["state_root"]),
+                state_root=record.state_root,
                 trace_path=Tree(leaves).path(segment),
             )
         return False
@@ -184,7 +185,7 @@ def vote(value: Any) -> JurorAct:
         tools, challenge = juror.tools, dispute.challenge
         if tools.work.get("jury", challenge.hex()) is None:
             chain, root = value(dispute)
-            said = Replayed(dispute.index, chain, root, ())
+            said = Replayed(dispute.index, chain, root, None)
             tools.work.put("jury", challenge.hex(), said.to_json())
         return True
 
@@ -201,8 +202,8 @@ def vote_for_forger(loot: Loot) -> JurorAct:
 
     def forged(dispute: ob.Dispute) -> Value:
         assert loot.result is not None
-        record = loot.result["segments"][dispute.index - 1]
-        return bytes.fromhex(record["chain"]), bytes.fromhex(record["state_root"])
+        record = read_records(loot.result)[dispute.index - 1]
+        return record.chain, record.state_root
 
     return vote(forged)
 

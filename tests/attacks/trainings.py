@@ -12,12 +12,13 @@ import numpy as np
 import trio
 
 from tests.adversaries.forgery import forge
+from tests.adversaries.results import read_records, read_states, write_record, write_run
 from tests.services.world import InlineTraining, make_plan
 from walrusd.core.protocol import compute_abort_chain, compute_leaf
 from walrusd.services.tools import OnLine, TrainingBackend
 from walrusd.training.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.data import DatasetRows, RowSource
-from walrusd.training.jobs import Job, TrainJob
+from walrusd.training.jobs import Job, TrainJob, state_name
 from walrusd.training.plan import Plan, parse_plan, read_plan
 from walrusd.training.state import (
     State,
@@ -30,7 +31,7 @@ from walrusd.training.trace import Assignment, SegmentRecord, Trace, compute_rec
 from walrusd.training.trainer import SegmentResult, run_segment
 from walrusd.training.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.weights import weights_from_bytes, weights_to_bytes
-from walrusd.training.workdir import open_rows
+from walrusd.training.workdir import open_rows, write_trace
 
 
 class SkipTraining(InlineTraining):
@@ -103,14 +104,13 @@ def conclude(
         path.chmod(0o600)
         return str(path)
 
+    for boundary, state in enumerate(states):
+        write(state_name(boundary), state)
     first, last = (deserialize_state(plan, states[at]).weights for at in (0, -1))
     root_0 = compute_state_root(plan, states[0])
     losses = [loss for step in records[-1].losses for loss in step]
     result = {
-        "trace_root": Trace(root_0, records).root.hex(),
-        "state_root_0": root_0.hex(),
-        "segments": [record.to_json() for record in records],
-        "states": [write(f"state-{i:06d}.bin", state) for i, state in enumerate(states)],
+        **write_run(workdir, root_0, records),
         "weights": write("weights.safetensors", weights_to_bytes(plan, last)),
         "update": write("update.bin", update_to_bytes(compute_update(plan, first, last))),
         "cost": compute_cost(losses),
@@ -252,9 +252,7 @@ class Copying(InlineTraining):
         found = self._loot.result
         assert found is not None
         plan = parse_plan(Path(job.plan).read_bytes())
-        states = [Path(path).read_bytes() for path in found["states"]]
-        records = [SegmentRecord.from_json(record) for record in found["segments"]]
-        return conclude(job, plan, records, states)
+        return conclude(job, plan, read_records(found), read_states(found))
 
 
 class FalseAbort(CrookedTraining):
@@ -269,14 +267,11 @@ class FalseAbort(CrookedTraining):
         step = plan.segment_range(self.segment).start
         chain = compute_abort_chain(job.ctx, self.segment, step, AbortCode.NON_FINITE, bytes(32))
         lie = compute_record(assignment, self.segment, chain, ABORTED_STATE, [])
-        records = [*result["segments"][: self.segment - 1], lie.to_json()]
-        root_0 = bytes.fromhex(result["state_root_0"])
-        trace = Trace(root_0, [SegmentRecord.from_json(record) for record in records])
+        records = [*read_records(result)[: self.segment - 1], lie]
+        write_record(Path(job.workdir), lie)
+        trace = Trace(bytes.fromhex(result["state_root_0"]), records)
         return {
-            "trace_root": trace.root.hex(),
-            "state_root_0": result["state_root_0"],
-            "segments": records,
-            "states": result["states"][: self.segment],
+            **write_trace(Path(job.workdir), trace),
             "abort": {
                 "segment": self.segment,
                 "step": step,

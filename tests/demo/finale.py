@@ -44,7 +44,6 @@ class Scene(Protocol):
     world: World
     observer: Observer
     task: str
-    curves: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,22 @@ async def examine(scene: Scene, phases: Phases, before: Books) -> Report:
         accuracy_after=accuracy_after,
         aggregate_verified=verified,
         file_verified=file_verified,
-        loss_curves=scene.curves,
+        loss_curves=await _read_curves(scene),
     )
     await _count(scene, report, before)
     phases.end()
     report.seconds = phases.seconds
     return report
+
+
+async def _read_curves(scene: Scene) -> dict[str, list[float]]:
+    """Return the loss of every step that each contributor has committed to, by its own daemon."""
+    curves = {}
+    for daemon in scene.world.with_role(Role.CONTRIBUTOR):
+        costs = (await daemon.control.ctl("task", "costs", scene.task))["costs"]
+        (mine,) = [cost for cost in costs if cost["contributor"] == daemon.address]
+        curves[daemon.name] = mine["losses"]
+    return curves
 
 
 async def _verify_aggregate(scene: Scene) -> bool:

@@ -33,7 +33,8 @@ class Stage:
         self.board = board
         self.world = world
         self.observer = observer
-        self.curves: dict[str, list[float]] = {}
+        self.trained: dict[str, int] = {}
+        """The last segment that each contributor has trained."""
         self.task = ""
         self.clockwork = Clockwork(self)
 
@@ -154,18 +155,17 @@ async def _approve_keys(stage: Stage) -> None:
 
 
 async def _watch_training(stage: Stage, daemon: Daemon) -> None:
-    """Draw a contributor's loss curve from its event stream; a restarted daemon goes on with it."""
-    curve = stage.curves.setdefault(daemon.name, [])
+    """Tell from its event stream how far a contributor is, also after a restart."""
     while True:
         async for event in daemon.control.events():
             if event["type"] != "training":
                 continue
             if event["line"] == "segment":
-                start = (event["segment"] - 1) * task.SEGMENT_STEPS
-                curve[start:] = [sum(step) / len(step) for step in event["losses"]]
+                stage.trained[daemon.name] = event["segment"]
                 stage.board.tell(
                     daemon.name,
-                    f"trained segment {event['segment']} of {task.SEGMENTS}, loss {curve[-1]:.3f}",
+                    f"trained segment {event['segment']} of {task.SEGMENTS}, "
+                    f"loss {event['loss']:.3f}",
                 )
             elif event["line"] == "progress":
                 stage.board.show(

@@ -10,11 +10,13 @@ import trio
 
 from tests.adversaries.forger import ForgingTraining
 from tests.adversaries.forgery import forge
+from tests.adversaries.results import read_records, read_states
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
 from walrusd.crypto.dataset_rows import RowTree
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.services.committer import cost_function, trace_leaves
 from walrusd.services.replayer import Replayed
+from walrusd.services.results import load_trace
 from walrusd.training.child import run_train
 from walrusd.training.data import DatasetRows
 from walrusd.training.jobs import InitJob
@@ -59,17 +61,16 @@ def test_the_result_looks_like_an_honest_one(job, tmp_path):
 
 def test_states_roots_update_and_cost_fit_together(job, plan):
     forged = forge_result(job)
-    records = [SegmentRecord.from_json(record) for record in forged["segments"]]
+    records, states = read_records(forged), read_states(forged)
     assert Trace(bytes.fromhex(forged["state_root_0"]), records).root.hex() == forged["trace_root"]
     assert trace_leaves(forged)[1:] == [record.leaf for record in records]
     start = init_weights(plan)
     first = serialize_state(plan, initial_state(plan, start))
-    assert Path(forged["states"][0]).read_bytes() == first
-    for record, path in zip(records, forged["states"][1:], strict=True):
-        state = Path(path).read_bytes()
+    assert states[0] == first
+    for record, state in zip(records, states[1:], strict=True):
         assert compute_state_root(plan, state) == record.state_root
         assert deserialize_state(plan, state).step == record.segment * plan.segment_steps
-    end = deserialize_state(plan, Path(forged["states"][-1]).read_bytes()).weights
+    end = deserialize_state(plan, states[-1]).weights
     published = weights_from_bytes(plan, Path(forged["weights"]).read_bytes())
     assert all(np.array_equal(end[name], published[name]) for name in end)
     update = update_to_bytes(compute_update(plan, start, end))
@@ -87,13 +88,11 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
     width = plan.dataset.row_bytes
     table = [cast.train[i : i + width] for i in range(0, 40 * width, width)]
     tree = RowTree(DEK, table)
-    records = forged["segments"]
+    roots = load_trace(forged)
     opening = Opening(
-        state_roots=tuple(
-            bytes.fromhex(r) for r in [forged["state_root_0"], *(x["state_root"] for x in records)]
-        ),
-        slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
-        states={0: Path(forged["states"][0]).read_bytes()},
+        state_roots=roots.state_roots,
+        slot_roots=roots.slot_roots,
+        states={0: read_states(forged)[0]},
         update=Path(forged["update"]).read_bytes(),
         openings=(bytes(32),),
         cost=OpenedCost(bytes(32), forged["cost"], bytes(32)),
@@ -113,10 +112,9 @@ def test_a_replay_of_any_segment_gives_another_leaf(job, plan, cast):
     forged = forge_result(job)
     assignment = Assignment(plan, job.ctx, job.seed, job.committee)
     rows = DatasetRows(plan.dataset, cast.train)
-    for record in map(SegmentRecord.from_json, forged["segments"]):
-        start = Path(forged["states"][record.segment - 1]).read_bytes()
+    for record, start in zip(read_records(forged), read_states(forged)[:-1], strict=True):
         true = replay_segment(assignment, rows, start, record.segment)
-        replayed = Replayed(true.segment, true.chain, true.state_root, true.losses)
+        replayed = Replayed.from_json(true.segment, true.summarize())
         assert replayed.leaf(job.ctx, job.committee) != record.leaf
         assert (true.chain, true.state_root) != (record.chain, record.state_root)
 
@@ -128,7 +126,7 @@ def test_the_same_job_is_forged_the_same_way_and_another_otherwise(job, tmp_path
 
 
 def test_a_record_with_a_changed_loss_still_fits_but_a_changed_root_does_not(job):
-    record = forge_result(job)["segments"][0]
+    record = read_records(forge_result(job))[0].to_json()
     assert SegmentRecord.from_json({**record, "losses": [[9.0, 9.0]] * 4}).losses[0] == (9.0, 9.0)
     with pytest.raises(MalformedData):
         SegmentRecord.from_json({**record, "state_root": "00" * 32})

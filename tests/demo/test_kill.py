@@ -34,7 +34,7 @@ class Killer:
     async def kill_a_contributor(self, stage):
         honest = [d for d in stage.world.with_role(Role.CONTRIBUTOR) if not d.actor.cheats]
         while True:
-            training = [d for d in honest if stage.curves.get(d.name)]
+            training = [d for d in honest if stage.trained.get(d.name)]
             if training:
                 break
             await trio.sleep(0.02)

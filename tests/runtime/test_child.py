@@ -96,6 +96,8 @@ def test_an_error_of_unknown_code_or_form() -> None:
         ("print('{}', end='')", "something else than JSON lines"),
         ("say({'result': 5})", "something else than JSON lines"),
         ("sys.stdout.write('x' * (3 << 20))", "something else than JSON lines"),
+        ("say({'progress': 'x' * (1 << 20)})", "a line has more than 1048576 bytes"),
+        ("sys.stdout.write('x' * (3 << 20))", "a line has more than 1048576 bytes"),
     ],
 )
 async def test_a_child_that_fails(body: str, complaint: str) -> None:

@@ -67,6 +67,12 @@ def test_terms_have_defaults_and_the_plan_gives_the_rest() -> None:
     assert read_terms(None, PLAN).k_min == 3
 
 
+def test_a_segment_of_more_work_than_the_contract_counts_is_refused() -> None:
+    plan = replace(PLAN, segment_steps=1 << 60)
+    with pytest.raises(BadRequest, match=f"takes {plan.segment_work()} multiply-adds"):
+        read_terms(None, plan)
+
+
 def test_default_terms_have_no_weakness_for_a_plan_of_32_segments_or_more() -> None:
     """What docs/economics.md says of the defaults."""
     for segments in (32, 64, 1024):

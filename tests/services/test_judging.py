@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.adversaries.forgery import forge
+from tests.adversaries.results import read_records
 from tests.services.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
 from tests.services.world import InlineTraining
 from walrusd.chain.layouts import objects as ob
@@ -473,9 +474,9 @@ async def test_a_juror_commits_to_what_it_replays_and_reveals_it(bench: Bench) -
     dispute.phase = DisputePhase.REVEALING
     await service.look()
     (revealed,) = tools.contract.calls("jury_reveal")
-    leaf = bench.contributor.work.get("trained", SUBMISSION)["segments"][1]
-    assert revealed["chain"].hex() == leaf["chain"]
-    assert revealed["state_root"].hex() == leaf["state_root"]
+    record = read_records(bench.contributor.work.get("trained", SUBMISSION))[1]
+    assert revealed["chain"] == record.chain
+    assert revealed["state_root"] == record.state_root
 
 
 async def test_a_juror_that_lost_its_state_reveals_the_same_value(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from tests.services.world import make_plan
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.sizes import LOSS_DEFINITION_BYTES
 from walrusd.crypto.vfile import read_verification_file
-from walrusd.errors import BadRequest, BlobOverLimit
+from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.api import DaemonApi
 from walrusd.services.fetcher import Fetcher
@@ -176,6 +176,46 @@ async def test_a_manifest_that_nobody_reads_is_not_stored(tmp_path: Path) -> Non
         net.version.rows = 1 << 20
         with pytest.raises(BlobOverLimit, match="The manifest needs 13"):
             await publish(with_walrus(tools, max_blob_bytes=100_000), plan)
+
+
+LONG = {
+    "steps": (
+        {"segments": 4096, "segment_steps": 10_000, "steps": 40_960_000},
+        "The cost function needs 327,",
+    ),
+    "micro-batches of a segment": (
+        {"segments": 4, "segment_steps": 10**6, "steps": 4 * 10**6, "micro_batches": [4] * 8},
+        "a segment has 8,000,000 micro-batches, and 4,194,304 can be held",
+    ),
+}
+"""Runs that no line, file or machine holds to the end: found out after the stake is bound."""
+
+
+@pytest.mark.parametrize("what", LONG)
+async def test_a_run_that_is_too_long_is_not_opened(tmp_path: Path, what: str) -> None:
+    changes, reason = LONG[what]
+    net = Network()
+    with net.daemon(tmp_path, "p") as tools:
+        before = set(net.blobs)
+        with pytest.raises((BlobOverLimit, PlanRefused), match=reason):
+            await publish(with_walrus(tools, max_blob_bytes=1 << 30), wide_plan(8, **changes))
+        assert set(net.blobs) == before
+
+
+@pytest.mark.parametrize("what", LONG)
+async def test_a_run_that_is_too_long_is_not_joined(tmp_path: Path, what: str) -> None:
+    changes, reason = LONG[what]
+    net = Network(plan=read_plan(wide_plan(8, **changes)))
+    with net.daemon(tmp_path, "c") as tools:
+        richer = with_walrus(tools, max_blob_bytes=1 << 30)
+        net.grant(tools.address, tools.keys.encryption_key)
+        tools.records.put("stake_override", TASK, "join")
+        await make_staker(richer).look()
+        shown = await DaemonApi(richer, Supervisor(tools.clock)).task_estimate(TASK)
+        assert not shown["join"]
+        assert reason in shown["reason"]
+        assert not tools.contract.sent
+        del net.objects[REQUEST]
 
 
 @pytest.mark.usefixtures("autojump_clock")

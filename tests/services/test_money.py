@@ -17,6 +17,7 @@ from tests.services.bench import (
     decisions,
     failures,
 )
+from tests.services.world import make_plan
 from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
@@ -24,6 +25,7 @@ from walrusd.chain.refusals import is_certainly_unexecuted
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
+    BlobOverLimit,
     InsufficientBalance,
     MoveAborted,
     NotAllowed,
@@ -373,6 +375,19 @@ async def test_a_bad_task_is_refused_by_name(tmp_path: Path, change, message: st
         with pytest.raises(BadRequest, match=message):
             await _publisher(tools).publish(params)
         assert not tools.contract.sent
+
+
+async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp_path) -> None:
+    net, plan = Network(), make_plan(4, 2)
+    inner = {"layer": "residual", "layers": [{"layer": "relu"}] * 1000}
+    last = {"layer": "linear", "name": "out", "outputs": 10, "bias": False}
+    plan["model"] = {"kind": "layers", "input": [64], "layers": [*[inner] * 55, last]}
+    stored = len(net.blobs)
+    with net.daemon(tmp_path, "p") as tools:
+        with pytest.raises(BlobOverLimit, match="readers take at most 1,048,576"):
+            await _publisher(tools).publish({"plan": plan, "datasets": [{"dataset": DATASET}]})
+        assert not tools.contract.sent
+        assert len(net.blobs) == stored
 
 
 async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> None:

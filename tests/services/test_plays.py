@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.adversaries.forgery import forge
+from tests.adversaries.results import read_records
 from tests.services.spec import Play
 from tests.services.world import InlineTraining, make_plan
 from walrusd.chain.layouts import events as ev
@@ -25,8 +26,9 @@ from walrusd.services.opener import Opener
 from walrusd.services.replayer import Replayed
 from walrusd.services.verifier import Verifier
 from walrusd.training.aborts import ABORTED_STATE, AbortCode
-from walrusd.training.jobs import TrainJob
-from walrusd.training.trace import Assignment, SegmentRecord, Trace, compute_record
+from walrusd.training.jobs import ReplayJob, TrainJob
+from walrusd.training.trace import Assignment, Trace, compute_record
+from walrusd.training.workdir import write_trace
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -315,7 +317,7 @@ class Bribed(Verifier):
         look = await super()._look_at(case, seat, [])
         look.findings = Findings()
         look.replayed = {
-            record["segment"]: Replayed.from_json(record["segment"], record)
+            record.segment: Replayed.from_json(record.segment, record.summarize())
             for record in self.records
         }
         return look
@@ -326,7 +328,7 @@ async def test_an_audit_finds_what_bribed_seats_attest(make_play) -> None:
     play.contributor.use(Forging())
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.SEATED)
-    Bribed.records = play.contributor.tools.work.get("trained", play.submission.id)["segments"]
+    Bribed.records = read_records(play.contributor.tools.work.get("trained", play.submission.id))
     bribed = play.seated()
     for daemon in bribed:
         daemon.put(Bribed(daemon.tools, daemon.fetcher))
@@ -374,16 +376,13 @@ class Quitter(InlineTraining):
         result = await super().run(job, on_line)
         if not isinstance(job, TrainJob):
             return result
-        ctx, first = job.ctx, result["segments"][0]
+        ctx, first = job.ctx, read_records(result)[0]
         assignment = Assignment(None, ctx, job.seed, job.committee)
         chain = compute_abort_chain(ctx, 2, 3, AbortCode.NON_FINITE, bytes(32))
         record = compute_record(assignment, 2, chain, ABORTED_STATE, ())
-        records = [SegmentRecord.from_json(first), record]
+        trace = Trace(bytes.fromhex(result["state_root_0"]), [first, record])
         return {
-            "trace_root": Trace(bytes.fromhex(result["state_root_0"]), records).root.hex(),
-            "state_root_0": result["state_root_0"],
-            "segments": [r.to_json() for r in records],
-            "states": result["states"][:2],
+            **write_trace(Path(job.workdir), trace),
             "abort": {"segment": 2, "step": 3, "code": 2, "message": "made up"},
         }
 
@@ -404,8 +403,9 @@ class Slanderer(InlineTraining):
 
     async def run(self, job, on_line):
         result = await super().run(job, on_line)
-        for record in result.get("segments", []):
-            record["chain"] = "77" * 32
+        if isinstance(job, ReplayJob):
+            for record in result["segments"]:
+                record["chain"] = "77" * 32
         return result
 
 

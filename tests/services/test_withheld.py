@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adversaries.results import read_records
 from tests.services.bench import PUBLISHER, SUBMISSION, decisions, failures
 from tests.services.spec import Daemon, Play
 from tests.services.test_judging import UNUSABLE, Bench, Broken
@@ -126,9 +127,9 @@ async def test_a_key_that_comes_in_time_is_replayed_with(bench: Bench) -> None:
     wait(bench)
     bench.reseal(tools)
     await Juror(tools, Fetcher(tools)).look()
-    leaf = bench.contributor.work.get("trained", SUBMISSION)["segments"][1]
+    record = read_records(bench.contributor.work.get("trained", SUBMISSION))[1]
     chain, _root = await bench.reveal(tools, dispute)
-    assert chain.hex() == leaf["chain"]
+    assert chain == record.chain
 
 
 async def test_a_machine_that_cannot_replay_abstains(bench: Bench) -> None:
@@ -270,7 +271,7 @@ async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(
     play.contributor.use(Forging())
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.SEATED)
-    Bribed.records = play.contributor.tools.work.get("trained", play.submission.id)["segments"]
+    Bribed.records = read_records(play.contributor.tools.work.get("trained", play.submission.id))
     ring = play.seated()
     for daemon in ring:
         daemon.put(Bribed(daemon.tools, daemon.fetcher))

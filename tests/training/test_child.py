@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import walrusd
+from tests.adversaries.results import read_records, read_states
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.training.aborts import AbortCode
 from walrusd.training.child import run_line
@@ -26,11 +27,17 @@ from walrusd.training.jobs import (
     error_from_json,
     job_from_json,
     job_to_json,
+    state_name,
 )
 from walrusd.training.plan import read_plan
 from walrusd.training.random import compute_segment_rows
 from walrusd.training.update import update_from_bytes
 from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
+
+
+def segments_of(lines):
+    return [value for key, value in lines if key == "segment"]
+
 
 CAPABILITIES = ("default", "avx2", "avx512")
 
@@ -105,9 +112,8 @@ def test_the_same_bits_whatever_the_threads_and_instructions(
     assert code == 0, lines
     result = lines[-1][1]
     states, records = trained
-    assert result["segments"] == [json.loads(json.dumps(r.to_json())) for r in records]
-    for path, state in zip(result["states"], states, strict=True):
-        assert Path(path).read_bytes() == state
+    assert read_records(result) == records
+    assert read_states(result) == states
 
 
 def test_selftest_says_where_it_ran(run):
@@ -123,7 +129,7 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     assert Path(made["weights"]).read_bytes() == (files / "weights").read_bytes()
 
     code, lines = run(train_job(files))
-    result = lines[-1][1]
+    trained_lines, result = lines, lines[-1][1]
     assert code == 0
     assert result["state_root_0"] == made["state_root_0"]
     assert {key for key, _ in lines} == {"progress", "segment", "result"}
@@ -146,15 +152,17 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
         seed=b"s" * 32,
         committee=3,
         segments=(
-            SegmentStart(3, result["states"][2]),
+            SegmentStart(3, str(files / "work" / state_name(2))),
             SegmentStart(2, str(files / "bad")),
-            SegmentStart(1, result["states"][0]),
+            SegmentStart(1, str(files / "work" / state_name(0))),
         ),
     )
     code, lines = run(replay)
     assert code == 0
-    third, second, first = lines[-1][1]["segments"]
-    assert [third, first] == [result["segments"][2], result["segments"][0]]
+    third, second, first = segments_of(lines)
+    told = segments_of(trained_lines)
+    assert [third, first] == [told[2], told[0]]
+    assert lines[-1][1] == {"segments": 3}
     assert second["state_root"] == "00" * 32
     assert second["abort"] == {
         "segment": 2,
@@ -256,6 +264,76 @@ def test_errors_are_typed_lines(run, files, plan):
     code, lines = run(train_job(files))
     assert code == 3
     assert isinstance(error_from_json(lines[-1][1]), PlanRefused)
+
+
+def measure(lines):
+    """Return the longest line of each kind."""
+    longest = {}
+    for key, value in lines:
+        longest[key] = max(longest.get(key, 0), len(json.dumps(value)))
+    return longest
+
+
+def test_no_line_grows_with_the_plan(run, files, document):
+    """Not with steps, micro-batches or segments; an abort's and a replay's lines neither."""
+    measured = []
+    for number, (segments, steps, micro_batches) in enumerate([(2, 1, [16]), (40, 3, [1] * 16)]):
+        changes = {"segments": segments, "segment_steps": steps, "steps": segments * steps}
+        plan = read_plan(document(micro_batches=micro_batches, **changes))
+        (files / "plan.json").write_bytes(plan.to_bytes())
+        workdir = files / f"work{number}"
+        trained = run(train_job(files, workdir=str(workdir)))[1]
+        starts = (SegmentStart(i, str(workdir / state_name(i - 1))) for i in range(1, segments + 1))
+        replay = ReplayJob(
+            plan=str(files / "plan.json"),
+            rows=RowsFile(str(files / "rows")),
+            ctx=b"c" * 32,
+            seed=b"s" * 32,
+            committee=3,
+            segments=tuple(starts),
+        )
+        replayed = run(replay)[1]
+        assert segments_of(replayed) == segments_of(trained)
+        overflowing = document(
+            micro_batches=micro_batches, update={"scale_bits": 20, "value_bits": 2}, **changes
+        )
+        (files / "plan.json").write_bytes(read_plan(overflowing).to_bytes())
+        aborted = run(train_job(files, workdir=str(files / f"aborted{number}")))[1]
+        assert aborted[-1][1]["abort"]["segment"] == segments
+        measured.append([measure(trained), measure(replayed), measure(aborted)])
+    for short, long in zip(*measured, strict=True):
+        for kind in ("segment", "result"):
+            assert long[kind] - short[kind] < 30
+
+
+def test_losses_too_large_for_a_cost_do_no_harm_before_the_last_segment(run, tmp_path, document):
+    plan = read_plan(
+        document(
+            model={"kind": "mlp", "inputs": 2, "hidden": [], "classes": 1},
+            dataset={"kind": "tabular-f32", "features": 2, "targets": 1},
+            loss="mse",
+            optimizer={"kind": "sgd", "lr": "0.001", "momentum": "0"},
+            batch=4,
+            micro_batches=[2, 2],
+            steps=2,
+            segments=2,
+            segment_steps=1,
+        )
+    )
+    (tmp_path / "plan.json").write_bytes(plan.to_bytes())
+    (tmp_path / "weights").write_bytes(weights_to_bytes(plan, init_weights(plan)))
+    (tmp_path / "rows").write_bytes(np.array([[0.5, 0.25, 1e10]] * 9, "<f4").tobytes())
+    code, lines = run(train_job(tmp_path))
+    assert code == 0
+    (first,) = segments_of(lines)
+    assert first["loss"] > 2.0**32
+    assert first["costs"]["final"] is None
+    assert lines[-1][1]["abort"]["segment"] == 2
+
+
+def test_no_threads_are_one_per_core(run):
+    job = SelftestJob(limits=Limits(threads=0))
+    assert run(job)[1][0][1]["threads"] == len(os.sched_getaffinity(0))
 
 
 def test_missing_files_and_memory_are_the_worlds_fault(run, files):

@@ -20,7 +20,7 @@ from walrusd.training.state import (
     initial_state,
     serialize_state,
 )
-from walrusd.training.trace import Assignment, SegmentRecord, Trace
+from walrusd.training.trace import Assignment, SegmentRecord, Trace, TraceRoots
 from walrusd.training.trainer import (
     Progress,
     SegmentAbort,
@@ -153,6 +153,18 @@ def test_paths_lead_from_leaves_to_the_trace_root(plan, trained):
     assert trace.root == protocol.compute_trace_root(trace.leaves)
     with pytest.raises(MalformedData):
         Trace(trace.state_root_0, records[1:])
+
+
+def test_the_roots_of_a_trace_give_its_leaves(plan, trained):
+    states, records = trained
+    trace = Trace(compute_state_root(plan, states[0]), records)
+    data = trace.roots.to_bytes()
+    assert len(data) == 32 + 64 * len(records)
+    assert TraceRoots.from_bytes(data) == trace.roots
+    assert trace.roots.leaves() == list(trace.leaves)
+    for cut in (b"", data[:-1], data[:-32]):
+        with pytest.raises(MalformedData):
+            TraceRoots.from_bytes(cut)
 
 
 def test_records_survive_json_and_their_leaf_is_checked(trained):

@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -6,11 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
+from walrusd.training.costs import (
+    SegmentCosts,
+    compute_segment_costs,
+    compute_step_costs,
+    costs_from_bytes,
+    costs_to_bytes,
+    digest_step_costs,
+)
 from walrusd.training.plan import read_plan
 from walrusd.training.state import deserialize_state
 from walrusd.training.update import (
     apply_aggregate,
     compute_cost,
+    compute_step_cost,
     compute_update,
     flatten_weights,
     unflatten_weights,
@@ -105,6 +115,28 @@ def test_cost_is_the_exact_mean():
     assert compute_cost([2.0**-33]) == 0  # half to even
     assert compute_cost([3 * 2.0**-33]) == 2
     assert compute_cost([2.0**-149] * 3 + [1.0]) == 1 << 30
+
+
+losses = st.floats(0.0, 1e9, width=32)
+
+
+@given(st.lists(losses, min_size=1, max_size=40))
+def test_a_cost_is_rounded_once(values):
+    mean = sum(map(Fraction, values), Fraction(0)) / len(values)
+    assert compute_cost(values) == round(mean * 2**32)
+
+
+@given(st.lists(st.lists(losses, min_size=1, max_size=3), min_size=1, max_size=9))
+def test_the_costs_of_a_segment_stand_for_its_losses(steps):
+    costs = compute_step_costs(steps)
+    found = compute_segment_costs(steps)
+    assert costs.tolist() == [compute_step_cost(step) for step in steps]
+    assert np.array_equal(costs_from_bytes(costs_to_bytes(costs)), costs)
+    assert found == SegmentCosts.from_json(json.loads(json.dumps(found.to_json())))
+    assert (found.steps, found.digest) == (len(steps), digest_step_costs(costs))
+    assert found.final == compute_cost(loss for step in steps for loss in step)
+    costs[-1] += 1
+    assert digest_step_costs(costs) != found.digest
 
 
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), 2.0**40])

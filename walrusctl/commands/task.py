@@ -79,5 +79,8 @@ def aggregate(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def costs(session: Session, task: str) -> None:
-    """Show the losses of TASK's submissions, step by step where they are open to this daemon."""
+    """Show the losses of TASK's submissions, step by step where they are open to this daemon.
+
+    Of a very long run every so many steps are shown.
+    """
     session.call_and_show("task.costs", task=task)

@@ -35,6 +35,8 @@ from walrusd.runtime.groups import collapsed
 log = structlog.get_logger(__name__)
 
 MAX_LINE_BYTES = 1 << 20
+"""A guard against a child gone wild. What grows with a job goes into files, or many lines."""
+
 STDERR_TAIL_BYTES = 4096
 _PASSED_ENVIRONMENT = (
     "PATH",
@@ -113,13 +115,24 @@ async def run_child(
     except _Garbled as cause:
         raise TrainingFailed(
             f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
-            hint="a library that prints must print to standard error",
+            hint=cause.hint,
         ) from cause
     return _conclude(argv, process.returncode, outcome)
 
 
 class _Garbled(Exception):
     """Raised when the child's output is not a stream of JSON objects."""
+
+    hint = "a library that prints must print to standard error"
+
+
+class _TooLong(_Garbled):
+    """Raised when a line has more bytes than any that walrusd's own children print."""
+
+    hint = "this is a bug in walrusd, or a library prints to standard output"
+
+    def __init__(self) -> None:
+        super().__init__(f"a line has more than {MAX_LINE_BYTES} bytes")
 
 
 def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Outcome) -> dict[str, Any]:
@@ -236,8 +249,8 @@ async def _read_lines(process: trio.Process, outcome: _Outcome, on_line: OnLine)
     pending = b""
     async for chunk in process.stdout:
         *lines, pending = (pending + chunk).split(b"\n")
-        if len(pending) > MAX_LINE_BYTES:
-            raise _Garbled("a line is too long")
+        if len(pending) > MAX_LINE_BYTES or any(len(line) > MAX_LINE_BYTES for line in lines):
+            raise _TooLong
         for line in lines:
             message = _parse(line)
             if "result" in message:

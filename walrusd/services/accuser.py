@@ -21,7 +21,7 @@ from walrusd.units import address_bytes
 
 def make_verdict(index: int, chain: bytes) -> Replayed:
     """Return the value that stands for an answer about anything but a segment."""
-    return Replayed(index, chain, bytes(32), ())
+    return Replayed(index, chain, bytes(32), None)
 
 
 class Accuser:

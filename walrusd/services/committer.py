@@ -7,12 +7,10 @@ a crash sends the same values; the proof of knowledge alone would otherwise diff
 from functools import partial
 from typing import Any
 
-import numpy as np
 import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState, TaskPhase
-from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto import pedersen
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
@@ -22,14 +20,20 @@ from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.heavy import prove_cost, run_heavy, write_file
 from walrusd.services.replayer import quantisation_of
-from walrusd.services.results import read_update, verification_file_path
+from walrusd.services.results import (
+    find_trained,
+    load_costs,
+    load_trace,
+    read_result,
+    read_update,
+    verification_file_path,
+)
 from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
 from walrusd.training.aborts import SENTENCES, AbortCode
 from walrusd.training.plan import Plan
-from walrusd.training.update import compute_step_cost
 from walrusd.units import address_bytes
 
 
@@ -45,12 +49,13 @@ class Committer(Service):
     async def reconcile(self) -> None:
         """Commit every trained submission."""
         for case in await read_cases(self.tools):
-            trained = self.tools.work.get("trained", case.submission.id)
             if (
-                trained is not None
-                and case.submission.state == SubmissionState.JOINED
-                and case.task.phase == TaskPhase.TRAINING
+                case.submission.state != SubmissionState.JOINED
+                or case.task.phase != TaskPhase.TRAINING
             ):
+                continue
+            trained = find_trained(self.tools, case.submission.id)
+            if trained is not None:
 
                 async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
                     if "abort" in trained:
@@ -88,7 +93,8 @@ class Committer(Service):
     async def _commit_abort(self, case: Case, trained: dict[str, Any]) -> None:
         """Commit to where the plan ends. All of it follows from the result: nothing is saved."""
         tools, submission, abort = self.tools, case.submission, trained["abort"]
-        tree, action = Tree(trace_leaves(trained)), f"commit:{submission.id}"
+        tree = Tree(await read_result(tools, case, trained, trace_leaves))
+        action = f"commit:{submission.id}"
         with tools.database.transaction():
             if tools.protection.begin(action, tree.root.hex().encode()) is Begun.FRESH:
                 tools.journal.record(
@@ -113,7 +119,8 @@ class Committer(Service):
         manifest, plan = await self._fetcher.plan_of(case.task)
         update = await read_update(tools, case, plan, trained)
         update_root = await trio.to_thread.run_sync(compute_chunk_root, update)
-        leaves = trace_leaves(trained)
+        leaves = await read_result(tools, case, trained, trace_leaves)
+        costs = await read_result(tools, case, trained, partial(cost_function, plan=plan))
         tree = Tree(leaves)
         name = address_bytes(case.submission.id)
         context = pedersen.compute_pok_context(case.ctx, tree.root, update_root)
@@ -135,7 +142,7 @@ class Committer(Service):
             trace_leaves=leaves,
             scheme=block,
             committed=committed,
-            cost=cost_function(trained, plan),
+            cost=costs,
             cost_key=derive_cost_key(tools.keys, name),
         )
         digest = await run_heavy(write)
@@ -154,16 +161,17 @@ class Committer(Service):
 
 
 def trace_leaves(trained: dict[str, Any]) -> list[bytes]:
-    """Return ``leaf_0 … leaf_S`` of a training result."""
-    first = compute_leaf_zero(bytes.fromhex(trained["state_root_0"]))
-    return [first] + [bytes.fromhex(record["leaf"]) for record in trained["segments"]]
+    """Return ``leaf_0 … leaf_S`` of a training result. Blocks; raises as ``load_trace``."""
+    return load_trace(trained).leaves()
 
 
 def cost_function(trained: dict[str, Any], plan: Plan) -> CostFunction:
-    """Return the definition of the plan's loss, and the loss of every step in units of 2**-32."""
-    steps = [compute_step_cost(step) for record in trained["segments"] for step in record["losses"]]
+    """Return the definition of the plan's loss, and the loss of every step in units of 2**-32.
+
+    Blocks; raises as ``load_costs``.
+    """
     definition = {"loss": plan.loss, "reduction": "mean", "scale_bits": FIXED_POINT_BITS}
-    return CostFunction(definition, np.array(steps, np.int64))
+    return CostFunction(definition, load_costs(trained))
 
 
 def commitment_of(item: dict[str, Any]) -> ob.Commitment:

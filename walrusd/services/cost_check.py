@@ -8,7 +8,7 @@ from walrusd.crypto.vfile_checks import open_cost
 from walrusd.errors import VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.replayer import Replayed
-from walrusd.training.update import compute_cost, compute_step_cost
+from walrusd.training.costs import digest_step_costs
 from walrusd.units import address_bytes
 
 
@@ -40,12 +40,13 @@ def check_cost(
     """
     opened = check_opened_cost(case, verified.opening, file)
     with looking_at(Part.COST):
-        costs = open_cost(file, opened.key).trajectory.tolist()
+        costs = open_cost(file, opened.key).trajectory
         if last is None:
             return
         if last.abort is not None:
             raise VerificationFailed("the last segment cannot be carried out: it has no cost")
-        if compute_cost([loss for step in last.losses for loss in step]) != opened.final:
+        assert last.costs is not None, "a segment that was carried out has losses"
+        if last.costs.final != opened.final:
             raise VerificationFailed("the opened cost is not the mean loss of the last segment")
-        if costs[-len(last.losses) :] != [compute_step_cost(step) for step in last.losses]:
+        if digest_step_costs(costs[-last.costs.steps :]) != last.costs.digest:
             raise VerificationFailed("the cost function is not that of the last segment")

@@ -9,6 +9,8 @@ submission is accepted, and the contributor always.
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import trio
 
 from walrusd.chain.layouts import objects as ob
@@ -21,9 +23,13 @@ from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import find_opening_key
 from walrusd.services.opener import make_opened_cost
+from walrusd.services.results import find_trained
 from walrusd.services.tools import Tools
 
 SCALE = float(1 << FIXED_POINT_BITS)
+SHOWN_LOSSES = 1 << 19
+"""How many losses an answer has at most: about 10 MB of text. Longer runs are thinned."""
+
 NEVER_OPENED = "it was never opened, and the training's result is not here any more"
 NOT_OURS = (
     "its key is not ours: it goes to the committee at the opening, and to the publisher after"
@@ -33,6 +39,9 @@ NOT_OURS = (
 
 async def read_costs(tools: Tools, fetcher: Fetcher, task: ob.Task) -> list[dict[str, Any]]:
     """Return the cost of each submission: ``final`` and ``losses``, each None if not open to us.
+
+    ``losses`` has the loss of every step, or of each ``every``-th of the ``steps`` where all of
+    them would be more than an answer should have.
 
     Raises:
         WorldFault: if the chain or Walrus cannot be reached.
@@ -50,14 +59,15 @@ async def read_costs(tools: Tools, fetcher: Fetcher, task: ob.Task) -> list[dict
             "losses": None,
         }
         try:
-            shown |= await _read_sealed(tools, fetcher, Case(market, task, submission))
+            case = Case(market, task, submission)
+            shown |= await _read_sealed(tools, fetcher, case, SHOWN_LOSSES // len(task.entries))
         except PeerFault as fault:
             shown["why"] = f"it does not hold: {fault.message}"
         found.append(shown)
     return found
 
 
-async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case) -> dict[str, Any]:
+async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case, most: int) -> dict[str, Any]:
     submission = case.submission
     if submission.commitment is None:
         return {"why": "nothing is committed yet"}
@@ -73,12 +83,19 @@ async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case) -> dict[str, 
     return {
         "definition": function.definition,
         "final": opened.final / SCALE,
-        "losses": [int(loss) / SCALE for loss in function.trajectory],
+        **await trio.to_thread.run_sync(show_losses, function.trajectory, most),
     }
 
 
+def show_losses(costs: npt.NDArray[np.int64], most: int) -> dict[str, Any]:
+    """Return at most ``most`` losses at equal distances; of the steps ``every``, ``2·every``, …"""
+    every = max(1, -(-len(costs) // most))
+    losses = [cost / SCALE for cost in costs[every - 1 :: every].tolist()]
+    return {"steps": len(costs), "every": every, "losses": losses}
+
+
 async def _open_cost(tools: Tools, fetcher: Fetcher, case: Case) -> OpenedCost | None:
-    trained = tools.work.get("trained", case.submission.id)
+    trained = find_trained(tools, case.submission.id)
     if trained is not None:
         return make_opened_cost(tools, case.submission.id, trained["cost"])
     key = find_opening_key(tools, case)

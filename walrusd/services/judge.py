@@ -145,7 +145,7 @@ class Judge:
     def abstention(self, dispute: ob.Dispute) -> Replayed:
         """Return the value that nobody else can have."""
         chain, root = derive_abstention(self._tools.keys, dispute.challenge)
-        return Replayed(dispute.index, chain, root, ())
+        return Replayed(dispute.index, chain, root, None)
 
     def compute_commitment(self, challenge: bytes, value: Replayed) -> bytes:
         """Return what a value is committed to with."""
@@ -168,7 +168,7 @@ class Judge:
         chain, root = derive_abstention(self._tools.keys, challenge)
         candidates = [
             self.saved(challenge, dispute.index),
-            Replayed(dispute.index, chain, root, ()),
+            Replayed(dispute.index, chain, root, None),
             make_verdict(dispute.index, VERDICT_FAULT),
             make_verdict(dispute.index, VERDICT_SOUND),
         ]

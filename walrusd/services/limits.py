@@ -15,7 +15,7 @@ from walrusd.core.sizes import (
 )
 from walrusd.crypto.paillier.keys import MIN_BITS
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
-from walrusd.errors import BadRequest, BlobOverLimit
+from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.services.schemes import compute_slot_bits
 from walrusd.settings.model import WalrusSettings
 from walrusd.storage.geometry import compute_max_blob_size
@@ -27,8 +27,26 @@ from walrusd.storage.manifest import (
 )
 from walrusd.training.plan import Plan
 
+MAX_SEGMENT_LOSSES = 1 << 22
+"""One a micro-batch. Whoever trains or replays a segment holds all of its losses in memory."""
+
 WEIGHTS_HEAD_BYTES = 1 << 17
 """Granted to the header of a file of weights."""
+
+
+def check_run_length(plan: Plan) -> None:
+    """Check that a segment's losses can be held; of how many steps a run may have, sizes tell.
+
+    Raises:
+        PlanRefused: if a segment has too many micro-batches.
+    """
+    count = plan.segment_steps * len(plan.micro_batches)
+    if count > MAX_SEGMENT_LOSSES:
+        raise PlanRefused(
+            f"a segment has {count:,} micro-batches, and {MAX_SEGMENT_LOSSES:,} can be held",
+            hint="use more segments, with fewer steps in each",
+            key="segment_steps",
+        )
 
 
 def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeShape:

@@ -17,7 +17,14 @@ from walrusd.services.grants import submission_dataset_key
 from walrusd.services.heavy import prove_file_rows, run_heavy
 from walrusd.services.holdings import make_seat_envelope
 from walrusd.services.replayer import compute_needed_rows
-from walrusd.services.results import read_state, read_update, verification_file_path
+from walrusd.services.results import (
+    find_trained,
+    load_trace,
+    read_result,
+    read_state,
+    read_update,
+    verification_file_path,
+)
 from walrusd.services.schemes import derive_openings, read_task_scheme
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
@@ -50,7 +57,7 @@ class Opener(Service):
         tools, submission = self.tools, case.submission
         item = tools.work.get("open", submission.id)
         if item is None or item.get("again", False) != submission.reopened:
-            trained = tools.work.get("trained", submission.id)
+            trained = find_trained(tools, submission.id)
             if trained is None:
                 return  # lost; the trainer does the work again and rings
             item = await self._prepare(case, trained)
@@ -143,15 +150,12 @@ class Opener(Service):
             root = submission.commitment.update_root
             openings = await derive_openings(tools, case, scheme, root)
             cost = make_opened_cost(tools, submission.id, trained["cost"])
-        records = trained["segments"]
+        roots = await read_result(tools, case, trained, load_trace)
         return Opening(
-            state_roots=(
-                bytes.fromhex(trained["state_root_0"]),
-                *(bytes.fromhex(record["state_root"]) for record in records),
-            ),
-            slot_roots=tuple(bytes.fromhex(record["slot_root"]) for record in records),
+            state_roots=roots.state_roots,
+            slot_roots=roots.slot_roots,
             states={
-                boundary: await read_state(tools, case, plan, trained, boundary)
+                boundary: await read_state(tools, case, plan, trained, boundary, roots=roots)
                 for boundary in sorted(boundaries)
             },
             update=update,

@@ -1,12 +1,12 @@
 """Long work in pieces: as many at once as there are processors, with progress, to be cancelled."""
 
-import os
 from collections.abc import Awaitable, Callable
 
 import trio
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.groups import collapsed
+from walrusd.training.threads import count_threads
 
 Report = Callable[[int, int], None]
 """Called after each piece with how many are done, and how many there are."""
@@ -19,11 +19,11 @@ def say_nothing(_done: int, _pieces: int) -> None:
 async def run_pieces(
     pieces: int, work: Callable[[int], Awaitable[None]], report: Report, threads: int = 0
 ) -> None:
-    """Do pieces ``0 … pieces−1`` with ``work``, ``threads`` at once; 0 is all processors.
+    """Do pieces ``0 … pieces−1`` with ``work``, ``threads`` at once; 0 is one per core.
 
     The first typed error ends the rest and is raised as it is. Cancelling ends them all.
     """
-    limiter = trio.CapacityLimiter(threads or os.cpu_count() or 1)
+    limiter = trio.CapacityLimiter(count_threads(threads))
     failures: list[WalrusdError] = []
     done = 0
 

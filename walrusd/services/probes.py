@@ -80,7 +80,7 @@ async def find_device_fault(tools: Tools) -> Fault | None:
 
     try:
         with trio.fail_after(SELFTEST_LIMIT_S):
-            await tools.training.run(SelftestJob(), ignore)
+            await tools.run_job(SelftestJob(), ignore)
     except trio.TooSlowError:
         reason = f"the training process did not pass its selftest in {SELFTEST_LIMIT_S:.0f} s"
         return Fault(Ability.DEVICE, reason, "run `walrusd verify selftest` to see why")

@@ -4,7 +4,7 @@ from typing import Any
 
 from walrusd.services.tools import OnLine, Tools
 
-SHOWN = ("segment", "step", "steps", "loss", "losses", "rate", "eta_seconds")
+SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
 """A finished segment also has its work chain: whoever knows that could attest without a replay."""
 
 

@@ -31,6 +31,7 @@ from walrusd.services.files import write_privately
 from walrusd.services.heavy import run_heavy
 from walrusd.services.heavy_paillier import make_key
 from walrusd.services.limits import (
+    check_run_length,
     check_storage,
     check_weights_size,
     make_work_shape,
@@ -53,7 +54,7 @@ from walrusd.services.task_request import (
 from walrusd.services.terms import read_terms
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
-from walrusd.training.jobs import AggregateJob, InitJob, Limits
+from walrusd.training.jobs import AggregateJob, InitJob
 from walrusd.training.plan import Plan, read_plan
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
 from walrusd.units import BlobId, Mist, address_bytes, format_sui
@@ -111,6 +112,7 @@ class Publisher(Service):
                 publisher_bond=terms.publisher_bond,
             )
             await self._check_balance(funds)
+            check_run_length(plan)
             rows = await self._check_datasets(plan, datasets)
             shape = make_work_shape(terms, plan, rows, read_key_bits(params))
             storage = measure_published(title, plan, shape, tools.settings.walrus)
@@ -197,13 +199,11 @@ class Publisher(Service):
         title: str,
         offer: PaillierOffer | None,
     ) -> tuple[TaskManifest, BlobId, bytes]:
-        tools = self.tools
+        tools, text = self.tools, plan.to_bytes().decode("ascii")
         weights, state_root_0 = await self._initial_weights(plan, params, given)
         check_weights_size(plan, (await trio.Path(weights).stat()).st_size)
         stored = await tools.store.put_file(weights, epochs=tools.settings.walrus.epochs)
-        manifest = TaskManifest(
-            title, plan.to_bytes().decode("ascii"), stored.blob_id, stored.digest, offer
-        )
+        manifest = TaskManifest(title, text, stored.blob_id, stored.digest, offer)
         blob = await tools.store.put(manifest.to_bytes(), epochs=tools.settings.walrus.epochs)
         return manifest, blob.blob_id, state_root_0
 
@@ -218,7 +218,7 @@ class Publisher(Service):
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
         write_privately(plan_path, plan.to_bytes())
-        made = await self.tools.training.run(InitJob(str(plan_path), str(workdir)), _ignore)
+        made = await self.tools.run_job(InitJob(str(plan_path), str(workdir)), _ignore)
         return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
     # --- after settlement -----------------------------------------------------------------------
@@ -285,14 +285,13 @@ class Publisher(Service):
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
         write_privately(sum_path, verified.aggregate.vector)
-        result = await tools.training.run(
+        result = await tools.run_job(
             AggregateJob(
                 plan=str(await self._fetcher.plan_file(task)),
                 workdir=str(workdir),
                 weights=str(await self._fetcher.weights_of(task)),
                 weighted_sum=str(sum_path),
                 total_weight=verified.total_weight,
-                limits=Limits(threads=max(1, tools.settings.daemon.threads)),
             ),
             _ignore,
         )

@@ -25,7 +25,8 @@ from walrusd.services.fetcher import Fetcher
 from walrusd.services.files import write_privately
 from walrusd.services.progress import clear_progress, make_on_line
 from walrusd.services.tools import Tools
-from walrusd.training.jobs import Limits, ReplayJob, RowsFile, SegmentStart
+from walrusd.training.costs import SegmentCosts, compute_segment_costs
+from walrusd.training.jobs import ReplayJob, RowsFile, SegmentStart
 from walrusd.training.plan import Plan
 from walrusd.training.random import compute_segment_rows
 from walrusd.training.state import compute_state_root
@@ -35,13 +36,14 @@ from walrusd.training.state import compute_state_root
 class Replayed:
     """The value that a replay of one segment gives.
 
-    Of one that cannot be carried out ``losses`` is empty, and ``abort`` says where and why.
+    Of one that cannot be carried out ``costs`` is None, and ``abort`` says where and why. ``chain``
+    binds the losses themselves.
     """
 
     segment: int
     chain: bytes
     state_root: bytes
-    losses: tuple[tuple[float, ...], ...]
+    costs: SegmentCosts | None
     abort: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -49,18 +51,24 @@ class Replayed:
         return {
             "chain": self.chain.hex(),
             "state_root": self.state_root.hex(),
-            "losses": [list(step) for step in self.losses],
+            "costs": self.costs.to_json() if self.costs else None,
             "abort": self.abort,
         }
 
     @classmethod
     def from_json(cls, segment: int, value: dict[str, Any]) -> "Replayed":
-        """Read the JSON form."""
+        """Read the JSON form, also that of earlier versions, which has ``losses``."""
+        if "losses" in value:
+            losses = value["losses"]
+            costs = compute_segment_costs(losses) if losses else None
+        else:
+            told = value["costs"]
+            costs = None if told is None else SegmentCosts.from_json(told)
         return cls(
             segment,
             bytes.fromhex(value["chain"]),
             bytes.fromhex(value["state_root"]),
-            tuple(tuple(step) for step in value["losses"]),
+            costs,
             value.get("abort"),
         )
 
@@ -131,10 +139,9 @@ class Replayer:
                 committee=case.task.terms.committee,
                 segments=tuple(_write_start(workdir, opening, i) for i in segments),
                 weights=str(await self._fetcher.weights_of(case.task)),
-                limits=Limits(threads=max(1, tools.settings.daemon.threads)),
             )
             on_line = make_on_line(tools, "replay", case.submission.id)
-            result = await tools.training.run(job, on_line)
+            result = await tools.run_job(job, on_line)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
             clear_progress(tools, case.submission.id)

@@ -1,18 +1,88 @@
-"""The files of a training result. They may be gone or damaged; then the work is done again."""
+"""The files of a training result. They may be gone or damaged; then the work is done again.
 
+The result itself, a work item, names them and is small whatever the plan: it is read at every look.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
+from walrusd.core.protocol import compute_trace_root
 from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.errors import LocalFault
+from walrusd.errors import LocalFault, MalformedData
 from walrusd.services.facts import Case
 from walrusd.services.files import read_file
 from walrusd.services.tools import Tools
+from walrusd.training.costs import StepCosts, costs_from_bytes, digest_step_costs
+from walrusd.training.jobs import state_name
 from walrusd.training.plan import Plan
 from walrusd.training.state import compute_state_root, deserialize_state
+from walrusd.training.trace import TraceRoots
 from walrusd.training.update import compute_update, update_to_bytes
+
+Read = TypeVar("Read")
+
+
+def find_trained(tools: Tools, submission: str) -> dict[str, Any] | None:
+    """Return the result of training a submission, or None if there is none.
+
+    Earlier versions kept all records in the item. Such an item counts as none: the trainer writes
+    the files from its checkpoints, which are still there.
+    """
+    trained = tools.work.get("trained", submission)
+    return trained if trained is not None and "trace" in trained else None
+
+
+def load_trace(trained: dict[str, Any]) -> TraceRoots:
+    """Return the roots of all segments. Blocks.
+
+    Raises:
+        LocalFault: if they do not give the result's trace root.
+    """
+    path = trained["trace"]
+    try:
+        roots = TraceRoots.from_bytes(Path(path).read_bytes())
+    except (OSError, MalformedData) as error:
+        raise _make_fault(path) from error
+    if compute_trace_root(roots.leaves()).hex() != trained["trace_root"]:
+        raise _make_fault(path)
+    return roots
+
+
+def load_costs(trained: dict[str, Any]) -> StepCosts:
+    """Return the cost of every step. Blocks.
+
+    Raises:
+        LocalFault: if they do not have the result's digest.
+    """
+    path = trained["costs"]
+    try:
+        costs = costs_from_bytes(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _make_fault(path) from error
+    if digest_step_costs(costs).hex() != trained["costs_digest"]:
+        raise _make_fault(path)
+    return costs
+
+
+async def read_result(
+    tools: Tools, case: Case, trained: dict[str, Any], load: Callable[[dict[str, Any]], Read]
+) -> Read:
+    """Return what ``load`` finds in the files of a result, such as ``load_trace``.
+
+    Raises:
+        LocalFault: if they are not what was trained; the trainer then does the work again.
+    """
+    try:
+        return await trio.to_thread.run_sync(load, trained)
+    except LocalFault as fault:
+        raise _lose(tools, case, fault.fields["path"]) from fault
+
+
+def _make_fault(path: str) -> LocalFault:
+    return LocalFault(f"{path} is missing or damaged", path=path)
 
 
 async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, Any]) -> bytes:
@@ -21,8 +91,9 @@ async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, A
     Raises:
         LocalFault: if it is not what was trained; the trainer then does the work again.
     """
-    end = await read_state(tools, case, plan, trained, plan.segments)
-    start = await read_state(tools, case, plan, trained, 0)
+    roots = await read_result(tools, case, trained, load_trace)
+    end = await read_state(tools, case, plan, trained, plan.segments, roots=roots)
+    start = await read_state(tools, case, plan, trained, 0, roots=roots)
     update = await _read(tools, case, trained["update"])
 
     def compute() -> bytes:
@@ -39,20 +110,27 @@ async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, A
 
 
 async def read_state(
-    tools: Tools, case: Case, plan: Plan, trained: dict[str, Any], boundary: int
+    tools: Tools,
+    case: Case,
+    plan: Plan,
+    trained: dict[str, Any],
+    boundary: int,
+    *,
+    roots: TraceRoots | None = None,
 ) -> bytes:
     """Return the state at a segment boundary, checked against its recorded root.
+
+    ``roots`` are those of ``load_trace`` if the caller has them.
 
     Raises:
         LocalFault: if it is not what was trained; the trainer then does the work again.
     """
-    path = trained["states"][boundary]
+    path = str(Path(trained["states"]) / state_name(boundary))
     state = await _read(tools, case, path)
-    expected = (
-        trained["segments"][boundary - 1]["state_root"] if boundary else trained["state_root_0"]
-    )
+    if roots is None:
+        roots = await read_result(tools, case, trained, load_trace)
     root = await trio.to_thread.run_sync(compute_state_root, plan, state)
-    if root.hex() != expected:
+    if root != roots.state_roots[boundary]:
         raise _lose(tools, case, path)
     return state
 

@@ -6,7 +6,12 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.sizes import Storage, list_contributed
 from walrusd.services.facts import read_version
 from walrusd.services.fetcher import Fetcher
-from walrusd.services.limits import make_storage, make_work_shape, read_modulus_bits
+from walrusd.services.limits import (
+    check_run_length,
+    make_storage,
+    make_work_shape,
+    read_modulus_bits,
+)
 from walrusd.services.tools import Tools
 
 KEPT = 4096
@@ -33,6 +38,7 @@ class StorageMeter:
         name = f"{task.id}:{ref.dataset}:{ref.number}"
         if name not in self._known:
             manifest, plan = await self._fetcher.plan_of(task)
+            check_run_length(plan)
             version = read_version(await self._tools.contract.dataset(ref.dataset), ref.number)
             bits = read_modulus_bits(manifest)
             shape = make_work_shape(task.terms, plan, version.rows, bits)

@@ -50,8 +50,15 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     ("join": seconds); the rest has defaults. State size, work and segments follow from the plan.
 
     Raises:
-        BadRequest: naming the key that is unknown or wrong.
+        BadRequest: naming the key that is unknown or wrong, or if a segment is more work than the
+            contract can count.
     """
+    work = plan.segment_work()
+    if work >= 1 << 64:
+        raise BadRequest(
+            f"a segment of this plan takes {work} multiply-adds, and a task counts to {2**64 - 1}",
+            hint="use more segments, with fewer steps in each",
+        )
     given = {} if document is None else document
     if not isinstance(given, dict):
         raise BadRequest("terms is an object")
@@ -70,7 +77,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
         **{name: _read_number(given, name) for name in _NUMBERS},
         segments=plan.segments,
         state_bytes=plan.state_bytes,
-        segment_work=plan.segment_work(),
+        segment_work=work,
         **windows,
     )
 

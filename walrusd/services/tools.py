@@ -1,5 +1,6 @@
 """What every service is given: the adapters and the state, made once by the composition root."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.jobs import Job
+from walrusd.training.threads import count_threads
 from walrusd.units import Address
 
 OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -32,7 +34,7 @@ class TrainingBackend(Protocol):
     """Whatever runs training jobs: a child process in a daemon, something else in a test."""
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run one job and return its result.
+        """Run one job and return its result; that of a replay has what every segment gave.
 
         Raises:
             TrainingFailed: if the job ended without a result.
@@ -81,6 +83,12 @@ class Tools:
     broadcast: Broadcast
     troubles: dict[str, ListTroubles] = field(default_factory=dict)
     """By the name of a service, what lists the subjects with which it has failed."""
+
+    async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Run a job with as many threads as the owner allows. Errors as ``TrainingBackend.run``."""
+        threads = count_threads(self.settings.daemon.threads)
+        limits = dataclasses.replace(job.limits, threads=threads)
+        return await self.training.run(dataclasses.replace(job, limits=limits), on_line)
 
     @property
     def data_dir(self) -> Path:

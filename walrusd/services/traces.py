@@ -1,11 +1,11 @@
 """The leaves of a submission's trace, from whatever of it can be read here."""
 
 from walrusd.core.protocol import compute_trace_root
-from walrusd.errors import PartAbsent, PeerFault, VerificationFailed
-from walrusd.services.committer import trace_leaves
+from walrusd.errors import LocalFault, PartAbsent, PeerFault, VerificationFailed
 from walrusd.services.facts import Case
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.holdings import find_opening_key
+from walrusd.services.results import find_trained, load_trace, read_result
 from walrusd.services.tools import Tools
 
 
@@ -31,8 +31,13 @@ async def read_leaves(tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]
 
 
 async def _leaves_of_training(tools: Tools, _fetcher: Fetcher, case: Case) -> list[bytes]:
-    trained = tools.work.get("trained", case.submission.id)
-    return [] if trained is None else trace_leaves(trained)
+    trained = find_trained(tools, case.submission.id)
+    if trained is None:
+        return []
+    try:
+        return (await read_result(tools, case, trained, load_trace)).leaves()
+    except LocalFault:
+        return []
 
 
 async def _leaves_of_file(_tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]:

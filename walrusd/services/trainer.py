@@ -13,9 +13,10 @@ from walrusd.services.facts import Case, read_cases
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import submission_dataset_key
 from walrusd.services.progress import clear_progress, make_on_line
+from walrusd.services.results import find_trained
 from walrusd.services.service import Service
 from walrusd.services.tools import Tools
-from walrusd.training.jobs import Limits, RowsFile, TrainJob
+from walrusd.training.jobs import RowsFile, TrainJob
 
 NEEDED_AFTERWARDS = frozenset({SubmissionState.COMMITTED, SubmissionState.SEATED})
 
@@ -40,13 +41,12 @@ class Trainer(Service):
                 await self.undertake(case.submission.id, train)
 
     def _is_needed(self, case: Case) -> bool:
-        if self.tools.work.get("trained", case.submission.id) is not None:
-            return False
         to_commit = (
             case.submission.state == SubmissionState.JOINED
             and case.task.phase == TaskPhase.TRAINING
         )
-        return to_commit or case.submission.state in NEEDED_AFTERWARDS
+        needed = to_commit or case.submission.state in NEEDED_AFTERWARDS
+        return needed and find_trained(self.tools, case.submission.id) is None
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
@@ -63,16 +63,15 @@ class Trainer(Service):
             ctx=case.ctx,
             seed=case.seed,
             committee=case.task.terms.committee,
-            limits=Limits(threads=max(1, tools.settings.daemon.threads)),
         )
         lost = submission.commitment is not None
         reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
         tools.journal.record_once(submission.id, self.name, "training", reason)
         on_line = make_on_line(tools, "training", submission.id)
-        result = await tools.training.run(job, on_line)
+        result = await tools.run_job(job, on_line)
         if "abort" in result:
             # From the last checkpoint on, so this costs a segment at most.
-            check_same_abort(result, await tools.training.run(job, on_line))
+            check_same_abort(result, await tools.run_job(job, on_line))
         check_same_as_committed(submission, result)
         with tools.database.transaction():
             tools.work.put("trained", submission.id, result)

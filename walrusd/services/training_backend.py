@@ -10,6 +10,7 @@ from walrusd.runtime.child import Limits as ChildLimits
 from walrusd.runtime.child import run_child
 from walrusd.services.tools import OnLine
 from walrusd.training.jobs import Job, ReplayJob, SelftestJob, TrainJob, job_to_json
+from walrusd.training.threads import WAITING
 
 REPLAYS_AT_ONCE = 2
 """One for our committee seats and one for juries: each of the two services replays in turn."""
@@ -33,15 +34,20 @@ class ChildTraining:
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
         """Run one job; others wait their turn. Errors as ``run_child``."""
+        segments: list[dict[str, Any]] = []
 
         async def pass_on(line: dict[str, Any]) -> None:
             for kind, payload in line.items():
+                if kind == "segment" and isinstance(job, ReplayJob):
+                    segments.append(payload)
                 await on_line(kind, payload)
 
         async with self._limiters.get(job.kind, self._others):
-            return await run_child(
+            result = await run_child(
                 [sys.executable, "-m", "walrusd.training.child"],
                 json.loads(job_to_json(job)),
                 on_line=pass_on,
+                env=WAITING,
                 limits=ChildLimits(),
             )
+        return {**result, "segments": segments} if isinstance(job, ReplayJob) else result

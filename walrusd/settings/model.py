@@ -40,7 +40,8 @@ class LogFormat(StrEnum):
 class DaemonSettings:
     """``[daemon]``: where state lives, who the daemon is, and how it speaks.
 
-    ``threads`` is the number of threads for training arithmetic; 0 means one per core.
+    ``threads`` is the number of threads for heavy arithmetic; 0 means one per core that the daemon
+    may use (``training.threads`` counts them).
     """
 
     data_dir: Path

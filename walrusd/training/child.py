@@ -40,6 +40,7 @@ from walrusd.training.replay import evaluate
 from walrusd.training.reporter import Reporter, Stopped, emit
 from walrusd.training.selftest import selftest
 from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
+from walrusd.training.threads import count_threads
 from walrusd.training.trace import Assignment, SegmentRecord, Trace
 from walrusd.training.trainer import (
     Progress,
@@ -56,7 +57,13 @@ from walrusd.training.weights import (
     weights_from_bytes,
     weights_to_bytes,
 )
-from walrusd.training.workdir import Checkpoints, open_rows, write_atomically
+from walrusd.training.workdir import (
+    Checkpoints,
+    open_rows,
+    write_atomically,
+    write_costs,
+    write_trace,
+)
 
 
 def _read_plan(path: str) -> Plan:
@@ -89,22 +96,23 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     frozen = select_frozen(plan, weights)
     for event in train(assignment, rows, checkpoints.state, first, frozen, weights=weights):
         if isinstance(event, SegmentAbort):
-            return _conclude_abort(checkpoints, event)
+            return _conclude_abort(Path(job.workdir), checkpoints, event)
         if isinstance(event, SegmentResult):
             checkpoints.save(event)
-            state = str(checkpoints.state_path(event.record.segment))
-            emit("segment", {**event.record.to_json(), "state": state})
+            emit("segment", _describe_segment(event.record))
         else:
             reporter.step(event)
     end = deserialize_state(plan, checkpoints.state).weights
+    assert checkpoints.last is not None, "a plan has at least one segment"
     update = compute_update(plan, weights, end)
     weights_path = Path(job.workdir) / "weights.safetensors"
     update_path = Path(job.workdir) / "update.bin"
     write_atomically(weights_path, weights_to_bytes(plan, frozen | end))
     write_atomically(update_path, update_to_bytes(update))
-    losses = [loss for step in checkpoints.records[-1].losses for loss in step]
+    losses = [loss for step in checkpoints.last.losses for loss in step]
     return {
-        **_describe_trace(checkpoints, checkpoints.records),
+        **write_trace(Path(job.workdir), Trace(checkpoints.root_0, checkpoints.records)),
+        **write_costs(Path(job.workdir), checkpoints.costs),
         "weights": str(weights_path),
         "update": str(update_path),
         "cost": compute_cost(losses),
@@ -112,21 +120,16 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     }
 
 
-def _describe_trace(checkpoints: Checkpoints, records: list[SegmentRecord]) -> dict[str, Any]:
-    return {
-        "trace_root": Trace(checkpoints.root_0, records).root.hex(),
-        "state_root_0": checkpoints.root_0.hex(),
-        "segments": [record.to_json() for record in records],
-        "states": [str(checkpoints.state_path(i)) for i in range(len(checkpoints.records) + 1)],
-    }
+def _describe_segment(record: SegmentRecord) -> dict[str, Any]:
+    """Return the line of a segment; of one that cannot be carried out there is no loss."""
+    means = [sum(step) / len(step) for step in record.losses]
+    return {**record.summarize(), "loss": sum(means) / len(means) if means else None}
 
 
-def _conclude_abort(checkpoints: Checkpoints, abort: SegmentAbort) -> dict[str, Any]:
+def _conclude_abort(workdir: Path, checkpoints: Checkpoints, abort: SegmentAbort) -> dict[str, Any]:
     """Return what a plan gives that cannot be carried out: the trace that ends where it ends."""
-    return {
-        **_describe_trace(checkpoints, [*checkpoints.records, abort.record]),
-        "abort": _describe_abort(abort),
-    }
+    trace = Trace(checkpoints.root_0, [*checkpoints.records, abort.record])
+    return {**write_trace(workdir, trace), "abort": _describe_abort(abort)}
 
 
 def _describe_abort(abort: SegmentAbort) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def _describe_abort(abort: SegmentAbort) -> dict[str, Any]:
 
 
 def run_replay(job: ReplayJob) -> dict[str, Any]:
-    """Replay segments; see ``ReplayJob`` for the result."""
+    """Replay segments; return ``{segments}`` with the payloads of their lines."""
     plan = _read_plan(job.plan)
     rows = open_rows(plan, job.rows)
     weights = None if job.weights is None else _read_weights(plan, job.weights)
@@ -155,7 +158,7 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
             if isinstance(event, Progress):
                 reporter.step(event)
                 continue
-            found.append(event.record.to_json())
+            found.append(_describe_segment(event.record))
             if isinstance(event, SegmentAbort):
                 found[-1]["abort"] = _describe_abort(event)
             emit("segment", found[-1])
@@ -222,9 +225,14 @@ def run_job(job: Job) -> dict[str, Any]:
     }
 
 
+def describe_result(job: Job, result: dict[str, Any]) -> dict[str, Any]:
+    """Return what is left to say at the end: what a replay found has gone out line by line."""
+    return {"segments": len(result["segments"])} if isinstance(job, ReplayJob) else result
+
+
 def apply_limits(limits: Limits) -> None:
     """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
-    torch.set_num_threads(limits.threads)
+    torch.set_num_threads(count_threads(limits.threads))
     keep_freed_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limits.memory_bytes is not None:
@@ -254,7 +262,7 @@ def run_line(line: str) -> int:
     try:
         job = job_from_json(line)
         apply_limits(job.limits)
-        emit("result", run_job(job))
+        emit("result", describe_result(job, run_job(job)))
     except Stopped as stopped:
         emit("stopped", {"segment": stopped.segment, "step": stopped.step})
         return EXIT_STOPPED

@@ -4,10 +4,13 @@ The daemon sends one line of JSON, ``job_to_json(job)``, and reads one JSON obje
 with a single key:
 
 * ``progress``: ``{segment, step, steps, loss, rate, eta_seconds}``, a few times a second;
-* ``segment``: a ``SegmentRecord`` in JSON, with ``state``, the path of its end state;
+* ``segment``: what ``SegmentRecord.summarize`` returns, with ``loss``, the mean for display;
 * ``result``: what the job kind documents; the exit code is 0;
 * ``error``: ``{code, message, hint, …}``, see ``error_from_json``; the exit code is 3;
 * ``stopped``: ``{segment, step}`` after SIGTERM, the last step done; the exit code is 4.
+
+A line has the same size whatever the plan: roots, digests, counters and paths. Losses and lists of
+segments stay in files of the working directory, which ``workdir.py`` describes.
 
 All paths are absolute. Digests are lower-case hexadecimal. No torch here.
 """
@@ -29,7 +32,8 @@ EXIT_STOPPED = 4
 class Limits:
     """Threads, and resource limits of the child; ``None`` leaves a limit as it is.
 
-    ``memory_bytes`` bounds the address space, ``cpu_seconds`` the processor time.
+    ``threads`` 0 is one per core. ``memory_bytes`` bounds the address space, ``cpu_seconds`` the
+    processor time.
     """
 
     threads: int = 1
@@ -62,13 +66,15 @@ class SegmentStart:
 class TrainJob:
     """Train a whole plan, resuming from whatever checkpoints ``workdir`` holds.
 
-    Result: ``{trace_root, state_root_0, segments, states, weights, update, cost, loss}``:
-    ``segments`` the records, ``states`` the paths of all S+1 states, ``weights`` the path of W_S
+    Result: ``{trace_root, state_root_0, segments, states, trace, costs, costs_digest, weights,
+    update, cost, loss}``: ``segments`` how many, ``states`` the directory of the S+1 states
+    (``state_name``), ``trace`` the path of the ``TraceRoots``, ``costs`` that of the cost of every
+    step (int64 little-endian) with their ``digest_step_costs``, ``weights`` the path of W_S
     (safetensors), ``update`` the path of V (int32 little-endian), ``cost`` an integer.
 
-    A plan that cannot be carried out gives ``{trace_root, state_root_0, segments, states, abort}``
-    instead, ``abort`` being ``{segment, step, code, message}`` with a code of ``aborts.py``: the
-    trace and the states up to there, the last record that of the abort.
+    A plan that cannot be carried out gives ``{trace_root, state_root_0, segments, states, trace,
+    abort}`` instead, ``abort`` being ``{segment, step, code, message}`` with a code of
+    ``aborts.py``: the trace and the states up to there, the last segment that of the abort.
     """
 
     kind: ClassVar[str] = "train"
@@ -89,8 +95,9 @@ class ReplayJob:
     ``weights`` is the task's weights file: a plan with adapters needs it, and without it the last
     segment is not checked for an update that does not fit its bits.
 
-    Result: ``{segments: […]}`` in the order asked, each a ``SegmentRecord`` in JSON. One that
-    cannot be carried out has an ``abort`` beside, as of ``TrainJob``: that is a finding too.
+    What each segment gives is its ``segment`` line, in the order asked. One that cannot be carried
+    out has an ``abort`` there, as of ``TrainJob``: that is a finding too. Result: ``{segments}``,
+    how many there were.
     """
 
     kind: ClassVar[str] = "replay"
@@ -147,6 +154,11 @@ class SelftestJob:
 
     kind: ClassVar[str] = "selftest"
     limits: Limits = Limits()
+
+
+def state_name(boundary: int) -> str:
+    """Return the name of the state at the end of segment ``boundary``; 0 is the start."""
+    return f"state-{boundary:06d}.bin"
 
 
 Job = TrainJob | ReplayJob | EvaluateJob | InitJob | AggregateJob | SelftestJob

@@ -7,6 +7,7 @@ from typing import Any
 from walrusd.core import protocol
 from walrusd.crypto import merkle
 from walrusd.errors import MalformedData
+from walrusd.training.costs import compute_segment_costs
 from walrusd.training.plan import Plan
 from walrusd.training.strict import round_to_float32
 
@@ -56,14 +57,21 @@ class SegmentRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; JSON numbers carry float32 values exactly."""
+        return {**self._roots_to_json(), "losses": [list(step) for step in self.losses]}
+
+    def _roots_to_json(self) -> dict[str, Any]:
         return {
             "segment": self.segment,
             "state_root": self.state_root.hex(),
             "chain": self.chain.hex(),
             "slot_root": self.slot_root.hex(),
             "leaf": self.leaf.hex(),
-            "losses": [list(step) for step in self.losses],
         }
+
+    def summarize(self) -> dict[str, Any]:
+        """Return what may go where a segment of any length must fit: ``costs`` for the losses."""
+        costs = compute_segment_costs(self.losses).to_json() if self.losses else None
+        return {**self._roots_to_json(), "costs": costs}
 
     @classmethod
     def from_json(cls, value: Any) -> "SegmentRecord":
@@ -105,6 +113,44 @@ def compute_record(
     return SegmentRecord(segment, state_root, chain, slots.root, leaf, tuple(losses))
 
 
+@dataclass(frozen=True)
+class TraceRoots:
+    """What the leaves of a trace are made of: S+1 state roots, the slot roots of segments 1 … S.
+
+    They take 64 bytes a segment, and prove themselves: their leaves give the trace root.
+    """
+
+    state_roots: tuple[bytes, ...]
+    slot_roots: tuple[bytes, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return ``state_root_0``, then of each segment its state root and its slot root."""
+        pairs = zip(self.state_roots[1:], self.slot_roots, strict=True)
+        return self.state_roots[0] + b"".join(state + slot for state, slot in pairs)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TraceRoots":
+        """Read what ``to_bytes`` wrote.
+
+        Raises:
+            MalformedData: if it is not the roots of whole segments.
+        """
+        if len(data) % 64 != 32:
+            raise MalformedData("not the roots of a trace")
+        roots = [data[i : i + 32] for i in range(0, len(data), 32)]
+        return cls((roots[0], *roots[1::2]), tuple(roots[2::2]))
+
+    def leaves(self) -> list[bytes]:
+        """Return ``leaf_0 … leaf_S``."""
+        return [
+            protocol.compute_leaf_zero(self.state_roots[0]),
+            *(
+                protocol.compute_leaf(i, self.state_roots[i], slot_root)
+                for i, slot_root in enumerate(self.slot_roots, 1)
+            ),
+        ]
+
+
 class Trace:
     """Leaf 0 and the leaves of segments 1 … n, in order, with their Merkle tree.
 
@@ -127,6 +173,14 @@ class Trace:
     def root(self) -> bytes:
         """The RFC 6962 root over all leaves: what is committed."""
         return self._tree.root
+
+    @property
+    def roots(self) -> TraceRoots:
+        """What the leaves are made of."""
+        return TraceRoots(
+            (self.state_root_0, *(record.state_root for record in self.records)),
+            tuple(record.slot_root for record in self.records),
+        )
 
     def path(self, index: int) -> list[bytes]:
         """Return the audit path of leaf ``index`` (0 is the start state)."""

@@ -137,8 +137,13 @@ def compute_cost(losses: Iterable[float]) -> int:
         raise MalformedData("a cost is the mean of at least one loss")
     if not all(0.0 <= value < float("inf") for value in values):
         raise NonFiniteValue("a loss is negative or not finite")
-    mean = sum((Fraction(value) for value in values), Fraction(0)) / len(values)
-    cost = round(mean * COST_SCALE)
+    # Denominators are powers of two: over the largest of them the sum is one of integers.
+    common = max(value.as_integer_ratio()[1] for value in values)
+    total = 0
+    for value in values:
+        numerator, denominator = value.as_integer_ratio()
+        total += numerator * (common // denominator)
+    cost = round(Fraction(total * COST_SCALE, common * len(values)))
     if cost >= 1 << 64:
         raise NonFiniteValue("the cost does not fit in 64 bits")
     return cost

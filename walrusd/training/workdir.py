@@ -1,25 +1,29 @@
 """Files of the training child: rows mapped into memory, states and records kept atomically.
 
 A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
-each by write, fsync and rename, so that a killed child continues from the last whole segment. Only
-``child.py`` uses this module; nothing else in this package touches files.
+each by write, fsync and rename, so that a killed child continues from the last whole segment. At
+the end it writes ``trace.bin`` and ``costs.bin``: what is asked of all segments at once, without
+the losses. Only ``child.py`` uses this module; nothing else in this package touches files.
 """
 
+import dataclasses
 import hashlib
 import json
 import mmap
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from walrusd.crypto.tags import u64
 from walrusd.errors import BadRequest, ConfigError, MalformedData
+from walrusd.training.costs import StepCosts, compute_step_costs, costs_to_bytes, digest_step_costs
 from walrusd.training.data import DatasetRows, PackedRows, RowSource
-from walrusd.training.jobs import RowsFile
+from walrusd.training.jobs import RowsFile, state_name
 from walrusd.training.plan import Plan
 from walrusd.training.state import compute_state_root
-from walrusd.training.trace import Assignment, SegmentRecord
+from walrusd.training.trace import Assignment, SegmentRecord, Trace
 from walrusd.training.trainer import SegmentResult
 
 
@@ -64,8 +68,35 @@ def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
     return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
 
 
+def write_trace(workdir: Path, trace: Trace) -> dict[str, Any]:
+    """Write the roots of a trace; return the part of a result that says where they are."""
+    path = workdir / "trace.bin"
+    write_atomically(path, trace.roots.to_bytes())
+    return {
+        "trace_root": trace.root.hex(),
+        "state_root_0": trace.state_root_0.hex(),
+        "segments": len(trace.records),
+        "states": str(workdir),
+        "trace": str(path),
+    }
+
+
+def write_costs(workdir: Path, costs: StepCosts) -> dict[str, Any]:
+    """Write the cost of every step; return the part of a result that says where they are."""
+    path = workdir / "costs.bin"
+    write_atomically(path, costs_to_bytes(costs))
+    return {"costs": str(path), "costs_digest": digest_step_costs(costs).hex()}
+
+
+def _digest_record(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
 class Checkpoints:
-    """The states and records of a run in its working directory."""
+    """The states and records of a run in its working directory.
+
+    ``records`` are those of the finished segments without their losses; ``last`` has its losses.
+    """
 
     def __init__(self, assignment: Assignment, workdir: Path, state_0: bytes) -> None:
         self._plan = assignment.plan
@@ -79,13 +110,25 @@ class Checkpoints:
             + self.root_0
         ).hexdigest()
         self.state = state_0
+        self.last: SegmentRecord | None = None
         self.records: list[SegmentRecord] = []
+        self._costs: list[StepCosts] = []
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(self.state_path(0), state_0)
 
     def state_path(self, segment: int) -> Path:
         """Return where the state at the end of ``segment`` lies; 0 is the start."""
-        return self._workdir / f"state-{segment:06d}.bin"
+        return self._workdir / state_name(segment)
+
+    @property
+    def costs(self) -> StepCosts:
+        """The cost of every step done."""
+        return np.concatenate(self._costs)
+
+    def _add(self, record: SegmentRecord, state: bytes) -> None:
+        self.records.append(dataclasses.replace(record, losses=()))
+        self._costs.append(compute_step_costs(record.losses))
+        self.last, self.state = record, state
 
     def _record_path(self, segment: int) -> Path:
         return self._workdir / f"segment-{segment:06d}.json"
@@ -94,10 +137,10 @@ class Checkpoints:
         """Keep a finished segment, state first."""
         record = result.record
         write_atomically(self.state_path(record.segment), result.state_bytes)
-        document = {"binding": self._binding, "record": record.to_json()}
+        told = record.to_json()
+        document = {"binding": self._binding, "record": told, "digest": _digest_record(told)}
         write_atomically(self._record_path(record.segment), json.dumps(document).encode())
-        self.records.append(record)
-        self.state = result.state_bytes
+        self._add(record, result.state_bytes)
 
     def _load(self, segment: int) -> tuple[SegmentRecord, bytes] | None:
         """Return a kept segment, or nothing if it is missing or damaged."""
@@ -106,6 +149,9 @@ class Checkpoints:
             state = self.state_path(segment).read_bytes()
             record = SegmentRecord.from_json(document["record"])
             binding = document["binding"]
+            # Earlier versions wrote no digest. The roots prove themselves, the losses do not.
+            digest = document.get("digest")
+            damaged = digest is not None and digest != _digest_record(document["record"])
         except (FileNotFoundError, ValueError, KeyError, TypeError, MalformedData):
             return None
         if binding != self._binding:
@@ -114,7 +160,7 @@ class Checkpoints:
                 hint="give every run its own working directory",
             )
         whole = record.segment == segment and len(record.losses) == self._plan.segment_steps
-        if not whole or compute_state_root(self._plan, state) != record.state_root:
+        if damaged or not whole or compute_state_root(self._plan, state) != record.state_root:
             return None
         return record, state
 
@@ -128,6 +174,5 @@ class Checkpoints:
             kept = self._load(segment)
             if kept is None:
                 return segment
-            record, self.state = kept
-            self.records.append(record)
+            self._add(*kept)
         return self._plan.segments + 1
