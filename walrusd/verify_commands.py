@@ -241,6 +241,27 @@ class Progress:
             say(line)
 
 
+@verify.command("selftest")
+@threads_option
+@json_option
+@typed_errors
+def verify_selftest(*, threads: int, as_json: bool) -> None:
+    """Check that this machine computes the bits that the market agrees on, as training does.
+
+    WALRUSD_DEVICE and WALRUSD_PRODUCTS choose the device, as for the daemon.
+    """
+    from walrusd.training.child import apply_limits, run_job  # noqa: PLC0415  # torch
+    from walrusd.training.jobs import Limits, SelftestJob  # noqa: PLC0415  # with the former
+
+    apply_limits(Limits(threads=threads))
+    found = run_job(SelftestJob())
+    if as_json:
+        say_json(found)
+        return
+    say(f"all {len(found['hashes'])} operations give the golden bits")
+    say(f"torch {found['torch']}, {found['capability']}, {found['threads']} threads")
+
+
 def _report(facts: dict[str, Any], checks: Checklist, *, as_json: bool) -> None:
     """End with the facts and a verdict; fail if a check failed."""
     if not as_json:

@@ -19,6 +19,7 @@ from walrusd.crypto.vfile_blocks import PedersenBlock
 from walrusd.crypto.vfile_header import FileSubject, Quantisation
 from walrusd.crypto.vfile_writer import build_verification_file
 from walrusd.training.container import make_container_header
+from walrusd.training.golden import GOLDEN
 from walrusd.training.plan import read_plan
 from walrusd.training.state import compute_state_root, initial_state, serialize_state
 from walrusd.training.trace import Assignment
@@ -141,3 +142,13 @@ def test_what_cannot_be_checked_is_said(files):
     assert (status, told["error"]["code"]) == (1, "rpc.bad_request")
     status, told = check(files, plan="rows.bin")
     assert (status, told["error"]["code"]) == (1, "plan.refused")
+
+
+def test_the_selftest_can_be_run_by_hand(monkeypatch):
+    command = [sys.executable, "-m", "walrusctl", "verify", "selftest"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"all {len(GOLDEN)} operations give the golden bits\n")
+    monkeypatch.setenv("WALRUSD_DEVICE", "cuda:99")
+    refused = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "training.device_refused"

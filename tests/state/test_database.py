@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import ConfigError, DatabaseLocked
 from walrusd.state import Database, KeyValue
 
 
@@ -90,6 +90,6 @@ def test_a_file_that_another_process_writes(tmp_path: Path, monkeypatch) -> None
     holder.execute("BEGIN EXCLUSIVE")
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda p, **kw: connect(p, **kw | {"timeout": 0.01}))
-    with pytest.raises(DoubleAction, match="in use by another process"):
+    with pytest.raises(DatabaseLocked, match="in use by another process"):
         Database.open(path)
     holder.close()

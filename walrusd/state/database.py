@@ -26,7 +26,6 @@ from walrusd.errors import (
     DatabaseLocked,
     DiskBroken,
     DiskFull,
-    DoubleAction,
     LocalFault,
     ReadOnly,
     WalrusdError,
@@ -130,7 +129,7 @@ class Database:
 
         Raises:
             ConfigError: if it cannot be opened, is no database, or a newer walrusd wrote it.
-            DoubleAction: if another process holds it in a write.
+            DatabaseLocked: if another process holds it in a write.
             DiskFull, DiskBroken, ReadOnly: if the disk does not let it be used.
             DatabaseCorrupt: if it is damaged.
         """
@@ -241,9 +240,7 @@ def _explain_opening(path: Path, error: OSError | sqlite3.Error | LocalFault) ->
         fault = explain_os_error(error)
         error = error if type(fault) is LocalFault else fault
     if isinstance(error, DatabaseLocked):
-        return DoubleAction(
-            f"{path} is in use by another process", hint="stop the other walrusd first"
-        )
+        return DatabaseLocked(f"{path} is in use by another process", hint=error.hint)
     is_known = isinstance(error, DiskFull | DiskBroken | ReadOnly | DatabaseCorrupt)
     is_none = getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
     if is_known and not is_none:
