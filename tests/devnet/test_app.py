@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import walrusd
+from tests.support.databases import close_after_test
 from walrusd.chain.signer import Signer
 from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Account, derive_accounts
@@ -156,6 +157,7 @@ class TestOpening:
 
     def test_our_bytecode_can_be_published_again(self):
         ledger = open_chain(None, seed=1)
+        close_after_test(ledger.store)
         publisher = derive_accounts(ledger.seed, 1)[0]
         built = json.loads(
             (Path(walrusd.__file__).parent / "move/bytecode/package.json").read_text()

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.databases import close_after_test
 from walrusd.devnet.failures import TransactionRejectedError
 from walrusd.devnet.faucet import MAX_AMOUNT, send_from_faucet
 from walrusd.devnet.ledger import Ledger
@@ -121,7 +122,7 @@ def test_what_was_executed_and_not_sealed_is_sealed_at_reopening(tmp_path):
 
 def test_an_empty_store_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
-        Ledger(Store(None), [DEMO], Wall())
+        Ledger(close_after_test(Store(None)), [DEMO], Wall())
 
 
 class TestFaucet:

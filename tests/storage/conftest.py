@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.databases import close_after_test
 from walrusd.devnet.walrus import Faults, create_walrus_app
 from walrusd.storage.http import RetryPolicy
 from walrusd.storage.walrus import WalrusStore
@@ -37,6 +38,7 @@ class Endpoints:
             **options,
         )
         self._apps[name] = app
+        close_after_test(app.state.store)
         self.store = app.state.store
         return f"http://{name}"
 

@@ -10,7 +10,7 @@ would land in it. That is checked (:class:`AssertionError`), not hoped for.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,11 +39,14 @@ class Database:
         try:
             path.touch(mode=0o600)
             connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-            connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-            database = cls(connection)
-            database._migrate(path)
+            with ExitStack() as on_error:
+                on_error.callback(connection.close)
+                connection.row_factory = sqlite3.Row
+                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                    connection.execute(f"PRAGMA {pragma}")
+                database = cls(connection)
+                database._migrate(path)
+                on_error.pop_all()
         except (OSError, sqlite3.Error) as exc:
             if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                 raise DoubleAction(
