@@ -9,18 +9,20 @@ import pytest
 from tests.demo.cast import CONTRIBUTORS, VERIFIERS, choose_cast
 from tests.demo.control import ROOT
 from tests.demo.task import SEGMENT_STEPS, SEGMENTS
+from tests.support.guards import GUARD_S, PLAY_S
 
 SEED = 4
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(PLAY_S + GUARD_S)
 def test_the_honest_are_paid_and_the_cheat_is_slashed(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.demo", "--seed", str(SEED), "--dir", str(tmp_path / "demo")],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=295,
+        timeout=PLAY_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
@@ -45,6 +47,5 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(tmp_path):
     for curve in report["loss_curves"].values():
         assert len(curve) == SEGMENTS * SEGMENT_STEPS
         assert curve[-1] < 0.6 < curve[0]
-    assert report["seconds"]["total"] < 300
     assert (tmp_path / "demo" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert cheat in done.stdout

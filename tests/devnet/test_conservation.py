@@ -58,7 +58,7 @@ def take(ledger, step):
 
 
 @given(st.lists(steps, max_size=15))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_every_mist_is_accounted_for(taken):
     ledger = open_ledger()
     for step in taken:

@@ -46,7 +46,6 @@ def drive_histories(count: int, drive: int = 0) -> dict[str, str]:
         max_examples=4 * count,  # many of them take the same steps
         phases=[Phase.generate],
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(
