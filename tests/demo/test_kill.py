@@ -9,7 +9,6 @@ from rich.console import Console
 from tests.demo.board import Board
 from tests.demo.cast import PUBLISHER, choose_cast
 from tests.demo.play import Stage, play
-from tests.support.guards import GUARD_S, PLAY_S
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import TERMINAL, SubmissionState
 from walrusd.settings.model import Role
@@ -73,7 +72,6 @@ class Killer:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(PLAY_S + GUARD_S)
 async def test_the_task_survives_three_deaths(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     killer = Killer()

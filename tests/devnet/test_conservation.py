@@ -1,7 +1,7 @@
 """Random transactions of three people never make or lose a Mist, and survive restart exactly."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.databases import close_after_test

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.errors import BlobCorrupt, InsufficientBalance, StorageUnreachable
 from walrusd.rpc.app import make_rpc_app
 from walrusd.rpc.listen import open_control_socket, serve_rpc
@@ -50,7 +51,7 @@ class RecordingApi:
         return answer
 
     async def wait_for_calls(self, count: int) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(GUARD_S):
             while len(self.calls) < count:
                 self._called = trio.Event()
                 await self._called.wait()
@@ -87,7 +88,7 @@ class Daemon:
             yield stream
 
     async def post(self, content: Any) -> httpx.Response:
-        with trio.fail_after(10):
+        with trio.fail_after(GUARD_S):
             if isinstance(content, bytes):
                 return await self.client.post("/", content=content)
             return await self.client.post("/", json=content)

@@ -15,6 +15,7 @@ import pytest
 from tests.adversaries.forgery import forge
 from tests.services.spec import Play
 from tests.services.world import InlineTraining, make_plan
+from tests.support.clocks import virtual_time
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
@@ -28,7 +29,7 @@ from walrusd.training.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.jobs import TrainJob
 from walrusd.training.trace import Assignment, SegmentRecord, Trace, compute_record
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+pytestmark = virtual_time
 
 
 class Forging(InlineTraining):

@@ -5,7 +5,10 @@ Where a test is about time itself, the time is virtual (``autojump_clock``, ``mo
 """
 
 GUARD_S = 900.0
-"""Seconds that a test waits for anything; pytest's own limit is twice that."""
+"""Seconds that a test waits for anything."""
 
 PLAY_S = 3000.0
-"""Seconds that a whole market, or a program with a market in it, may take."""
+"""Seconds that a whole market, or a program with a market in it, may take.
+
+Pytest's own ``timeout`` (``pyproject.toml``) is longer than the two together.
+"""

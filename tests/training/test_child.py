@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import walrusd
+from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.training.aborts import AbortCode
 from walrusd.training.child import run_line
@@ -37,7 +38,7 @@ CAPABILITIES = ("default", "avx2", "avx512")
 
 def finish(process, job):
     """Return the exit code and the lines, as (key, value) pairs."""
-    out, err = process.communicate(job_to_json(job) + "\n", timeout=120)
+    out, err = process.communicate(job_to_json(job) + "\n", timeout=GUARD_S)
     assert not err, err
     lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
     return process.returncode, lines
@@ -237,7 +238,7 @@ def test_a_vanished_parent_ends_the_child(child, long_files):
     process = child()
     start_until_segment(process, train_job(long_files))
     process.stdout.close()
-    assert process.wait(timeout=30) == 4
+    assert process.wait(timeout=GUARD_S) == 4
     assert process.stderr.read() == ""
     process.stderr.close()
     process.stdin.close()
