@@ -8,6 +8,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.walrus import create_walrus_app
 
 SHARDS = 10
@@ -38,7 +39,7 @@ async def serving(app):
         (url,) = await nursery.start(
             lambda **kw: serve(app, config, shutdown_trigger=stop.wait, **kw)
         )
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=GUARD_S) as client:
             yield client
         stop.set()
 

@@ -9,6 +9,8 @@ import trio
 from click.testing import CliRunner
 
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
+from tests.support.guards import GUARD_S
+from walrusd.chain import own_writes
 from walrusd.chain import publish as chain_publish
 from walrusd.contract_commands import contract as contract_command
 from walrusd.errors import ContractNotPublished
@@ -39,7 +41,7 @@ def settings(tmp_path: Path, devnet) -> Settings:
 
 
 async def control(devnet, path: str, **body: object) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=GUARD_S) as http:
         (await http.post(devnet.admin_url + path, json=body)).raise_for_status()
 
 
@@ -53,6 +55,9 @@ class Looks:
         self, monkeypatch: pytest.MonkeyPatch, devnet, *, patience: int = 2, trap: bool = False
     ) -> None:
         self.seen: list[bool] = []
+        # The nodes' time is counted in looks.
+        monkeypatch.setattr(contract_check, "PATIENCE_S", GUARD_S)
+        monkeypatch.setattr(own_writes, "PATIENCE_S", GUARD_S)
         ask = chain_publish._ask_for_package
 
         async def looking(client, package_id):

@@ -68,7 +68,9 @@ class Daemon:
         self.ready: tuple[bool, dict[str, Any]] = (True, {})
         self.stop = trio.Event()
         self.client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket_path)), base_url="http://walrusd"
+            transport=httpx.AsyncHTTPTransport(uds=str(socket_path)),
+            base_url="http://walrusd",
+            timeout=GUARD_S,
         )
 
     async def serve(self, *, task_status) -> None:

@@ -1,7 +1,9 @@
 """A child process does its job, or says why not, and never outlives its purpose."""
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -206,6 +208,21 @@ async def test_the_child_has_network_only_when_told(network: bool) -> None:
         job = {"port": server.getsockname()[1]}
         result = await run(body, job, limits=Limits(network=network))
     assert result == {"connected": network, "uid": os.getuid()}
+
+
+@pytest.mark.parametrize("error", [OSError("fork"), subprocess.TimeoutExpired("unshare", 60)])
+async def test_a_probe_that_fails_is_tried_again(monkeypatch, error: Exception) -> None:
+    compute_isolation_prefix.cache_clear()
+
+    def fail(*_arguments, **_keywords):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "which", lambda _name: "/usr/bin/unshare")
+        patch.setattr(subprocess, "run", fail)
+        with pytest.raises(TrainingFailed, match=f"not to be found out: {type(error).__name__}"):
+            await run("say({'result': {}})", limits=Limits())
+    assert await run("say({'result': {}})", limits=Limits()) == {}
 
 
 async def test_the_stop_signal_reaches_an_isolated_child() -> None:

@@ -190,7 +190,7 @@ class World:
         ended.set()
 
     async def admin(self, path: str, **body: Any) -> dict[str, Any]:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=GUARD_S) as client:
             url = self.info.admin_url + path
             answer = await (client.post(url, json=body) if body else client.get(url))
             answer.raise_for_status()
