@@ -82,8 +82,8 @@ def train_job(files, **changes):
 
 @pytest.fixture
 def long_files(files, document):
-    """A plan that runs for some seconds in many segments."""
-    plan = read_plan(document(steps=20_000, segments=1000, segment_steps=20))
+    """A plan that is far from its end when somebody stops it, however late."""
+    plan = read_plan(document(steps=200_000, segments=10_000, segment_steps=20))
     (files / "plan.json").write_bytes(plan.to_bytes())
     return files
 
