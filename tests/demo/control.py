@@ -28,6 +28,8 @@ class Control:
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://walrusd",
             timeout=GUARD_S,
+            # A connection kept open is closed by the daemon in the end, maybe while we send.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     async def close(self) -> None:

@@ -39,7 +39,11 @@ async def serving(app):
         (url,) = await nursery.start(
             lambda **kw: serve(app, config, shutdown_trigger=stop.wait, **kw)
         )
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=GUARD_S) as client:
+        # A connection kept open is closed by the server in the end, maybe while we send.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            base_url=url, trust_env=False, timeout=GUARD_S, limits=limits
+        ) as client:
             yield client
         stop.set()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -166,3 +167,24 @@ async def test_two_nodes_that_lag_lead_to_a_contract_that_verifies(
     await trio.to_thread.run_sync(run_verify, path)
     await upgrade_contract(settings, load_profile(path).contract, new, BUDGET, same=True)
     await trio.to_thread.run_sync(run_verify, new)
+
+
+async def test_a_machine_that_is_slow_to_look_looks_again(monkeypatch, autojump_clock) -> None:
+    looks: list[float] = []
+
+    async def look(_reader, _ids):
+        looks.append(trio.current_time())
+        await trio.sleep(10 * contract_check.PATIENCE_S)
+        raise ContractNotPublished("not yet")
+
+    async def leave_stale():
+        await trio.lowlevel.checkpoint()
+        return False
+
+    monkeypatch.setattr(contract_check, "_verify", look)
+    reader = SimpleNamespace(
+        client=SimpleNamespace(endpoints=SimpleNamespace(leave_stale=leave_stale))
+    )
+    with Raises(ContractNotPublished, "not yet"):
+        await contract_check.verify_contract(reader, None)
+    assert len(looks) == 2

@@ -71,6 +71,8 @@ class Daemon:
             transport=httpx.AsyncHTTPTransport(uds=str(socket_path)),
             base_url="http://walrusd",
             timeout=GUARD_S,
+            # A connection kept open is closed by the server in the end, maybe while we send.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     async def serve(self, *, task_status) -> None:
