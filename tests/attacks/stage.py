@@ -1,6 +1,6 @@
 """One market with cheats in it, played to its end; then nothing may be amiss for the others."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,11 +25,12 @@ from tests.services.world import (
     open_world,
     wait_for,
 )
+from tests.support.guards import PLAY_S
+from tests.support.patience import patiently
 from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
-from walrusd.errors import ChainUnreachable
 from walrusd.services.tools import TrainingBackend
 from walrusd.settings.model import Role
 from walrusd.units import Mist
@@ -52,8 +53,6 @@ TERMS: dict[str, Any] = {
 }
 HONEST = "honest"
 SEATED = frozenset({Culprit.VERIFIER, Culprit.JUROR})
-PATIENCE_S = 1500.0
-"""How long a play may last on a machine that is busy with other things."""
 OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
 
 
@@ -101,7 +100,7 @@ class Stage:
         async def seats() -> bool:
             return await self.observer.seats() == count
 
-        await wait_for(seats, 300)
+        await wait_for(seats)
 
     async def add_contributor(
         self,
@@ -148,14 +147,14 @@ class Stage:
                 await self.owner.api.keys_approve(request["request"])
             await trio.sleep(0.5)
 
-    async def play(self, seconds: float = PATIENCE_S, *, approve: bool = True) -> None:
+    async def play(self, seconds: float = PLAY_S, *, approve: bool = True) -> None:
         """Let everything happen until all tasks have ended and everybody has been paid."""
         async with self.running(seconds, approve=approve):
             pass
 
     @asynccontextmanager
     async def running(
-        self, seconds: float = PATIENCE_S, *, approve: bool = True
+        self, seconds: float = PLAY_S, *, approve: bool = True
     ) -> AsyncIterator[None]:
         """Let time pass while the block runs, and then until everything is over."""
         with trio.fail_after(seconds):
@@ -175,7 +174,7 @@ class Stage:
             found, _submissions = await patiently(lambda: self.observer.task(task))
             return bool(found.phase >= phase)
 
-        await wait_for(reached, 600, every_s=0.5)
+        await wait_for(reached, PLAY_S, every_s=0.5)
 
     async def checkpoint(self) -> int:
         """Return the newest checkpoint."""
@@ -352,15 +351,6 @@ async def open_stage(
         await stage.begin(**parts)
         await stage.add_verifiers(verifiers, min_fee)
         yield stage
-
-
-async def patiently(read: Callable[[], Awaitable[Any]]) -> Any:
-    """Read; a training on this thread may keep an answer for longer than a request waits."""
-    while True:
-        try:
-            return await read()
-        except ChainUnreachable:
-            await trio.sleep(0.2)
 
 
 def kinds(transactions: Sequence[Transaction]) -> list[str]:

@@ -11,7 +11,6 @@ from walrusd.chain.layouts import events as ev
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_whoever_is_given_an_impossible_plan_is_paid_for_what_it_did(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("impossible-plan")
@@ -26,7 +25,6 @@ async def test_whoever_is_given_an_impossible_plan_is_paid_for_what_it_did(tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_a_plan_that_works_is_not_said_to_be_impossible(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("false-abort", training=tr.FalseAbort)

@@ -10,7 +10,6 @@ from tests.attacks.stage import open_stage
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_whoever_stays_away_pays_for_it(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("honest")

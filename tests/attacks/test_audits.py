@@ -14,7 +14,6 @@ from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         loot = tr.Loot()
@@ -32,7 +31,6 @@ async def test_bribed_seats_are_found_by_the_audit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_an_audit_that_is_shunned_counts_as_lost(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         loot = tr.Loot()
@@ -49,7 +47,6 @@ async def test_an_audit_that_is_shunned_counts_as_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_an_audit_without_a_key_counts_as_lost(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         loot = tr.Loot()

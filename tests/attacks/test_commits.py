@@ -12,7 +12,6 @@ from walrusd.core.lifecycle import ChallengeKind
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         commit, opening = co.Overheard(), co.Overheard()
@@ -38,7 +37,6 @@ async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_a_public_cost_is_replayed_too(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("honest")

@@ -9,7 +9,6 @@ from tests.attacks.stage import open_stage
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_work_that_is_not_the_plans_is_slashed(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         await stage.add_contributor("honest")

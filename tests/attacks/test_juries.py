@@ -18,7 +18,6 @@ def outcomes(stage: Stage, name: str) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_jurors_that_lie_or_guess_change_nothing(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=7) as stage:
         loot = tr.Loot()

@@ -10,7 +10,6 @@ from walrusd.chain.layouts import events as ev
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_openings_of_no_use_count_as_none(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         commit, opening = co.Overheard(), co.Overheard()
@@ -26,7 +25,6 @@ async def test_openings_of_no_use_count_as_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_whoever_can_read_an_opening_passes_its_key_on(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor(

@@ -19,7 +19,7 @@ async def why_not(stage: Stage, task: str, decision: str) -> str:
         found = [e for e in peer.tools.journal.why(task) if e.decision == decision]
         return found[0].reason if found else None
 
-    return str(await wait_for(met, 300))
+    return str(await wait_for(met))
 
 
 async def request_of(stage: Stage, task: str) -> str:
@@ -29,11 +29,10 @@ async def request_of(stage: Stage, task: str) -> str:
         pending = await stage.owner.api.keykeeper.pending()
         return next((request.id for request in pending if request.task == task), None)
 
-    return str(await wait_for(asked, 300))
+    return str(await wait_for(asked))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_nothing_is_staked_on_what_an_owner_withholds(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=0, owner=pu.lie_about_keys()) as stage:
         await stage.add_contributor("honest")
@@ -55,7 +54,6 @@ async def test_nothing_is_staked_on_what_an_owner_withholds(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_nothing_is_staked_on_data_that_is_not_there(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=0, owner=pu.list_nothing()) as stage:
         await stage.add_contributor("honest")
@@ -70,7 +68,6 @@ async def test_nothing_is_staked_on_data_that_is_not_there(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_what_a_contributor_has_joined_with_stays_what_it_was(tmp_path: Path) -> None:
     """Together with people who sit on their own committees, and who come under many names."""
     async with open_stage(tmp_path, verifiers=2) as stage:

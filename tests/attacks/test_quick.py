@@ -11,7 +11,6 @@ from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
 
 
-@pytest.mark.timeout(800)
 async def test_three_attacks_at_once(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         await stage.add_contributor("jump", training=tr.JumpForger)
@@ -23,7 +22,6 @@ async def test_three_attacks_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_two_more_at_once(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         loot = tr.Loot()

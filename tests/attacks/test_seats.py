@@ -10,7 +10,6 @@ from walrusd.chain.layouts import events as ev
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1600)
 async def test_seats_that_do_not_replay_are_replaced(tmp_path: Path) -> None:
     async with open_stage(tmp_path) as stage:
         await stage.add_contributor("lazy-verifier", seats={0: seats.attest_unseen})

@@ -27,6 +27,7 @@ from tests.contract.market import required, terms_with
 from tests.demo.control import Control
 from tests.demo.task import SCHEMA
 from tests.demo.world import short_directory, spawn, stop_all
+from tests.support.guards import GUARD_S
 from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.contract import ContractClient
 from walrusd.chain.events import Cursor, Follower
@@ -49,7 +50,7 @@ SEAL_MS = 250
 MEAN_PAUSE_S = 0.35
 """Between two events, exponentially distributed."""
 
-WAIT_S = 120.0
+WAIT_S = GUARD_S
 NOBODY = "0x0"
 TERMS = terms_with(
     reward=MIST_PER_SUI // 1_000, verifier_fee=1_000_000, publisher_bond=0, max_submissions=3

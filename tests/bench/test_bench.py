@@ -92,7 +92,6 @@ def test_an_attestation_of_one_of_1024_segments_takes_two_kilobytes_at_most(comm
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_all_benchmarks_run(tmp_path):
     few = ["--rounds", "1", "--seeds", "1", "--quality-steps", "45"]
     assert main([*few, "--out", str(tmp_path / "results.json")]) == 0

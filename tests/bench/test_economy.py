@@ -34,7 +34,7 @@ plots = st.sampled_from(list(make_strategies(8).values()))
 behaviours = st.lists(st.sampled_from(Behaviour), max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plots, st.sampled_from([0.0, 0.3, 0.6, 1.0]), behaviours, st.integers(0, 1000))
 def test_no_coin_is_made_or_lost(plot, share, behaviours, seed):
     for found in play(SMALL, plot, share, 3, seed, behaviours):

@@ -86,7 +86,6 @@ TestAnybody = AnybodyMachine.TestCase
 TestAnybody.settings = settings(
     max_examples=15,
     stateful_step_count=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

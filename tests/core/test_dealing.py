@@ -36,7 +36,7 @@ def shuffle_whole_list(count, seed, rounds):
     return where
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 300), seeds)
 def test_single_indices_agree_with_the_whole_list(count, seed):
     expected = shuffle_whole_list(count, seed, dealing.ROUNDS)
@@ -54,7 +54,7 @@ def test_indices_outside_are_refused(index, count):
         compute_shuffled_index(index, count, SEED)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 100), seeds)
 def test_dealing_is_a_permutation_that_starts_with_the_last_segment(segments, seed):
     dealt = [compute_dealt_segment(seed, segments, p) for p in range(segments)]
@@ -62,7 +62,7 @@ def test_dealing_is_a_permutation_that_starts_with_the_last_segment(segments, se
     assert dealt[0] == segments
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), seeds)
 def test_seats_share_the_segments(segments, seats, per_seat, seed):
     hands = [compute_seat_segments(seed, segments, seat, per_seat) for seat in range(seats)]

@@ -19,7 +19,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values)
 def test_every_value_survives(value):
     assert decode_canonical(encode_canonical(value)) == value

@@ -32,7 +32,7 @@ def test_nothing_has_the_empty_root():
     assert chunks.compute_update_root(np.zeros(0, np.int32)) == hashlib.sha256().digest()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, len(LONG)), max_size=5))
 def test_pieces_of_any_size_give_one_root(cuts):
     hasher, bounds = ChunkHasher(), [0, *sorted(cuts), len(LONG)]

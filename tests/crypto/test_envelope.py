@@ -28,7 +28,7 @@ LOW_ORDER = [
 ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
 def test_keys_arrive(key, info):
     sealed = envelope.seal_key(PUBLIC, key, info)

@@ -32,7 +32,7 @@ def test_hash_to_curve_is_that_of_blst():
         assert encode_point(g1.compute_generator(index)) == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2 * Q), st.integers(0, 2 * Q))
 def test_arithmetic_is_that_of_blst(a, b):
     ours = g1.compute_msm([G, H], [a, b])

@@ -31,7 +31,7 @@ bundles = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bundles)
 def test_bundles_survive(bundle):
     assert open_keystore(seal_keystore(bundle, RAW), RAW) == bundle

@@ -271,7 +271,7 @@ def test_the_slow_suite_tries_a_hundred_thousand():
     assert sum(7_000 * target.share // 100 for target in targets().values()) >= 100_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(NAMES), st.binary(max_size=200))
 def test_any_bytes_are_refused(name, raw):
     try_out(targets()[name], raw)

@@ -105,7 +105,7 @@ def test_a_key_made_by_phe_works():
 # --- packing ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_weighted_sums_of_packed_vectors_unpack(data):
     slot_bits = data.draw(st.sampled_from([40, 48]))
@@ -233,7 +233,7 @@ def test_numbers_that_are_no_ciphertext_are_refused(number):
 # --- powers ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 2**128 - 1)), max_size=40))
 def test_a_product_of_powers_is_the_product(pairs):
     modulus = 2**127 - 1

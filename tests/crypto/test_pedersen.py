@@ -33,7 +33,7 @@ def chain_verify(context, commitment, proof):
     return bytes(left.compress()) == bytes(right.compress())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**64 - 1), st.integers(1, Q - 1))
 def test_proof_holds_here_and_on_chain(cost, blinding):
     commitment = pedersen.commit(cost, blinding)

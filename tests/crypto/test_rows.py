@@ -33,7 +33,7 @@ def make(entries=21):
     return update, blindings, rows.commit_rows(update, blindings, N)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_folding_is_exact(data):
     height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4))
@@ -148,7 +148,7 @@ def test_blinding_depends_on_everything():
     assert f"{rows.derive_row_blinding(*base):064x}" == GOLDEN_BLINDING
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 2**16), min_size=1, max_size=4))
 def test_aggregate_verifies_and_changes_do_not(weights):
     made = [make() for _ in weights]

@@ -94,7 +94,7 @@ def test_other_key_or_data_is_refused():
         stream.encrypt_bytes(b"", bytes(16), AAD)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_reading_anywhere(data):
     reader = stream.StreamReader(BytesIO(SEALED), KEY, AAD)

@@ -119,7 +119,7 @@ def test_every_flipped_header_byte_is_found():
             verify_verification_file(bytes(changed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(HEADER_END + 32, len(DATA) - 1), st.integers(0, 7))
 def test_flipped_section_bits_are_found(position, bit):
     changed = bytearray(DATA)

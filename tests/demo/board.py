@@ -33,6 +33,10 @@ class Board:
         self._start = time.monotonic()
         self._rows: dict[str, str] = {}
         self._phase = ""
+        self.last = ""
+        """What happened last, in words."""
+        self.changes = 0
+        """How often something has happened."""
         self._live: Live | None = None
 
     @property
@@ -43,12 +47,14 @@ class Board:
     def phase(self, text: str) -> None:
         """Begin a part of the demonstration."""
         self._phase = text
+        self._note(text)
         self.console.print(f"[bold]{self.seconds:6.1f} s  {_clean(text)}[/bold]", soft_wrap=True)
         self._redraw()
 
     def tell(self, who: str, text: str) -> None:
         """Say that something happened."""
         self._rows[who] = text
+        self._note(f"{who} {text}")
         line = f"{self.seconds:6.1f} s  {_clean(who):10}  {_clean(text)}"
         self.console.print(line, soft_wrap=True)
         self._redraw()
@@ -56,7 +62,16 @@ class Board:
     def show(self, who: str, text: str) -> None:
         """Change what somebody is doing, without a line of its own."""
         self._rows[who] = text
+        self._note(f"{who} {text}")
         self._redraw()
+
+    def remind(self, text: str) -> None:
+        """Say what still goes on; nothing has happened."""
+        self.console.print(f"{self.seconds:6.1f} s  ...         {escape(text)}", soft_wrap=True)
+
+    def _note(self, happened: str) -> None:
+        self.last = happened
+        self.changes += 1
 
     def _redraw(self) -> None:
         if self._live is not None:

@@ -29,7 +29,7 @@ class Clockwork:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self.pending = "nothing was looked at yet"
+        self.pending = "its opening"
         """What the task waits for, in words."""
         self.advances = 0
 

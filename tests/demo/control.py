@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import trio
 
+from tests.support.guards import GUARD_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,7 +27,9 @@ class Control:
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://walrusd",
-            timeout=60.0,
+            timeout=GUARD_S,
+            # A connection kept open is closed by the daemon in the end, maybe while we send.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     async def close(self) -> None:

@@ -22,6 +22,8 @@ from tests.demo.observer import Observer
 from tests.demo.phases import Phases
 from tests.demo.report import Report, SubmissionLine
 from tests.demo.world import World
+from tests.support.guards import GUARD_S
+from tests.support.patience import patiently
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import EndReason, SubmissionState
@@ -57,7 +59,7 @@ class Books:
 async def read_books(world: World, observer: Observer) -> Books:
     """Read the balances of every account that the devnet prefunded, and its supply."""
     addresses = [account["address"] for account in world.network["accounts"]]
-    balances = {address: await observer.client.balance(address) for address in addresses}
+    balances = {address: await observer.balance(address) for address in addresses}
     return Books(dict(balances), Supply.from_json(await world.admin("/supply")))
 
 
@@ -96,6 +98,7 @@ async def _verify_aggregate(scene: Scene) -> bool:
     """Let an honest contributor's daemon verify the aggregate, with challenges it draws."""
     honest = [d for d in scene.world.with_role(Role.CONTRIBUTOR) if not d.actor.cheats]
     checker = honest[0]
+    scene.board.tell(checker.name, "verifies the aggregate")
     try:
         answer = await checker.control.ctl("task", "aggregate", scene.task)
     except RefusedError as error:
@@ -110,6 +113,7 @@ async def _verify_aggregate_as_anyone(scene: Scene, accepted: int) -> bool:
     """Verify it once more without a daemon, from what chain and Walrus show to everybody."""
     network = scene.world.directory / "network.json"
     network.write_text(json.dumps(scene.world.network))
+    scene.board.tell("anyone", "verifies the aggregate without a daemon")
     try:
         found = await run_ctl("verify", "aggregate", scene.task, "--network", str(network))
     except RefusedError as error:
@@ -122,6 +126,7 @@ async def _verify_aggregate_as_anyone(scene: Scene, accepted: int) -> bool:
 async def _wait_for_claims(scene: Scene) -> None:
     """Return once nothing is owed to anybody and no transaction has come for a while."""
     publisher = scene.world.daemons[PUBLISHER]
+    scene.board.tell("everybody", "collects what is theirs")
     await publisher.wait_ready()
     quiet, height = 0.0, -1
     while quiet < QUIET_S:
@@ -129,7 +134,7 @@ async def _wait_for_claims(scene: Scene) -> None:
         owed = task.credits or any(submission.credits for submission in submissions)
         left = task.pool + task.bond + task.tips
         model = (await publisher.control.call("task.show", task=scene.task))["model"]
-        now = (await scene.observer.client.service_info()).checkpoint
+        now = await scene.observer.height()
         quiet = 0.0 if owed or left or model is None or now != height else quiet + 0.3
         height = now
         await trio.sleep(0.3)
@@ -143,9 +148,10 @@ async def _verify_file(scene: Scene) -> bool:
         return False
     commitment = accepted[0].commitment
     name = format_blob_id(BlobId(commitment.file_blob))
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=GUARD_S) as client:
         answer = await client.get(f"{scene.world.network['walrus_url']}/v1/blobs/{name}")
     answer.raise_for_status()
+    scene.board.tell("offline", "verifies a verification file")
     path = scene.world.directory / "verification-file"
     path.write_bytes(answer.content)
     try:
@@ -169,6 +175,7 @@ async def _measure(scene: Scene) -> tuple[float, float]:
     rows = workdir / "held-out.bin"
     rows.write_bytes(scene.cast.held_out)
     shown = await scene.world.daemons[PUBLISHER].control.ctl("task", "show", scene.task)
+    scene.board.tell("offline", "measures the accuracy before and after")
     backend = ChildTraining()
     first = await backend.run(InitJob(str(plan), str(workdir / "init")), _ignore)
     if first["state_root_0"] != shown["state_root_0"]:
@@ -188,11 +195,16 @@ async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:
 async def _count(scene: Scene, report: Report, before: Books) -> None:
     """Fill in who got what, and whether it all adds up."""
     world, observer = scene.world, scene.observer
-    market = await observer.reader.market()
+    scene.board.tell("offline", "counts every Mist")
+    market = await patiently(observer.reader.market)
     task, submissions = await observer.task(scene.task)
-    transactions = await observer.transactions()
-    after = await read_books(world, observer)
-    burned = await observer.client.balance(BURN)
+    while True:
+        height = await observer.height()
+        transactions = await observer.transactions()
+        after = await read_books(world, observer)
+        burned = await observer.balance(BURN)
+        if await observer.height() == height:
+            break  # no transaction came between two of these reads
     report.discrepancies = find_discrepancies(
         transactions,
         tip=market.params.tip,

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from tests.demo.audit import Transaction
+from tests.support.patience import patiently
 from walrusd.chain.bcs import Layout
 from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.events import Cursor, Follower
@@ -35,6 +37,9 @@ class Observer:
 
     async def task(self, task: str) -> tuple[ob.Task, list[ob.Submission]]:
         """Return a task and its submissions as they are now."""
+        return await patiently(lambda: self._task(task))
+
+    async def _task(self, task: str) -> tuple[ob.Task, list[ob.Submission]]:
         self.reader.forget(task)
         found = await self.reader.task(task)
         ids = [entry.submission for entry in found.entries]
@@ -45,9 +50,20 @@ class Observer:
 
     async def seats(self) -> int:
         """Return how many seats the verifier pool has."""
+        return await patiently(self._seats)
+
+    async def _seats(self) -> int:
         pool = await self.reader.pool_id()
         self.reader.forget(pool)
         return len((await self.reader.pool()).seats)
+
+    async def height(self) -> int:
+        """Return the newest checkpoint's number."""
+        return int((await patiently(self.client.service_info)).checkpoint)
+
+    async def balance(self, address: str) -> int:
+        """Return what an address has, in Mist."""
+        return int(await patiently(lambda: self.client.balance(address)))
 
     async def follow(self, tell: Tell) -> None:
         """Tell every event of the market, from the first one on, until cancelled."""
@@ -60,15 +76,13 @@ class Observer:
 
     async def transactions(self) -> list[Transaction]:
         """Return every transaction after genesis, oldest first."""
-        last = (await self.client.service_info()).checkpoint
         found: list[Transaction] = []
-        for number in range(1, last + 1):
-            reply = await self.client.endpoints.ask(
-                GET_CHECKPOINT,
-                pb.GetCheckpointRequest(
-                    sequence_number=number, read_mask=FieldMask(["transactions"])
-                ),
-                seconds=20.0,
+        for number in range(1, await self.height() + 1):
+            request = pb.GetCheckpointRequest(
+                sequence_number=number, read_mask=FieldMask(["transactions"])
+            )
+            reply = await patiently(
+                partial(self.client.endpoints.ask, GET_CHECKPOINT, request, seconds=20.0)
             )
             for raw in need(reply.checkpoint, "checkpoint").transactions:
                 executed = read_transaction(raw)

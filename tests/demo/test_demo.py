@@ -9,6 +9,7 @@ import pytest
 from tests.demo.cast import CONTRIBUTORS, VERIFIERS, choose_cast
 from tests.demo.control import ROOT
 from tests.demo.task import SEGMENT_STEPS, SEGMENTS
+from tests.support.guards import PLAY_S
 
 SEED = 4
 
@@ -20,7 +21,7 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=295,
+        timeout=PLAY_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
@@ -45,6 +46,5 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(tmp_path):
     for curve in report["loss_curves"].values():
         assert len(curve) == SEGMENTS * SEGMENT_STEPS
         assert curve[-1] < 0.6 < curve[0]
-    assert report["seconds"]["total"] < 300
     assert (tmp_path / "demo" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert cheat in done.stdout

@@ -6,6 +6,7 @@ import json
 import random
 
 import pytest
+import trio
 from rich.console import Console
 
 from tests.demo.board import Board
@@ -20,11 +21,14 @@ from tests.demo.cast import (
     split_rows,
 )
 from tests.demo.config import compose_document
+from tests.demo.patience import Patience
 from tests.demo.phases import Phases
 from tests.demo.plots import draw_text, write_png
 from tests.demo.report import Report, SubmissionLine, describe_totals, make_table
 from tests.demo.task import make_plan, make_terms
+from tests.demo.world import BrokenWorldError
 from walrusd.core.detection import compute_detection
+from walrusd.runtime.groups import first_leaf
 from walrusd.services.terms import read_terms
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Role
@@ -183,6 +187,28 @@ def test_off_a_terminal_progress_is_plain_lines():
     lines = board.console.file.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[1].endswith("staked 2 SUI [really]" + "!" * 40)
+
+
+async def test_silence_is_explained_and_in_the_end_given_up(autojump_clock):
+    board = Board(Console(file=io.StringIO(), width=200))
+    board.tell("anna", "verifies the aggregate")
+    patience = Patience(board, lambda: f"last: {board.last}", stalled_s=90)
+
+    async def work():
+        for _ in range(30):
+            await trio.sleep(60)
+            board.show("anna", "trains")
+
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 - either of the two may end it
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(patience.watch)
+            nursery.start_soon(work)
+    assert isinstance(first_leaf(caught.value), BrokenWorldError)
+    assert "nothing has happened for 90 s; last: anna trains" in str(first_leaf(caught.value))
+    assert trio.current_time() == pytest.approx(30 * 60 + 90, abs=2)
+    lines = board.console.file.getvalue().splitlines()
+    assert "for 20 s: last: anna verifies the aggregate" in lines[1]
+    assert "for 40 s: last: anna verifies the aggregate" in lines[2]
 
 
 def test_phases_add_up():

@@ -72,7 +72,6 @@ class Killer:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_the_task_survives_three_deaths(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     killer = Killer()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +20,11 @@ import trio
 from tests.demo.cast import ACCOUNTS, Actor, Cast
 from tests.demo.config import make_daemon
 from tests.demo.control import ROOT, Control
+from tests.support.guards import GUARD_S
 from walrusd.settings.model import Role
 
-START_S = 90.0
-"""How long a daemon may take to become ready; fourteen start at once on two cores."""
-
-STOP_S = 8.0
+STOP_S = 60.0
+"""How long processes may take to end before they are killed."""
 
 
 class BrokenWorldError(Exception):
@@ -64,7 +63,7 @@ class Daemon:
         self.process.wait()
         self.process = None
 
-    async def wait_ready(self, seconds: float = START_S) -> None:
+    async def wait_ready(self, seconds: float = GUARD_S) -> None:
         """Return once every service runs.
 
         Raises:
@@ -111,7 +110,7 @@ class World:
 
     async def admin(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask the devnet's controls; with a body it is a POST."""
-        async with httpx.AsyncClient(base_url=self.network["admin_url"], timeout=30) as client:
+        async with httpx.AsyncClient(base_url=self.network["admin_url"], timeout=GUARD_S) as client:
             answer = await (client.get(path) if body is None else client.post(path, json=body))
         answer.raise_for_status()
         return answer.json()
@@ -205,20 +204,25 @@ async def open_world(directory: Path, cast: Cast) -> AsyncIterator[World]:
 
 async def _read_network(devnet: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert devnet.stdout is not None
-    with trio.move_on_after(START_S):
+    with trio.move_on_after(GUARD_S):
         line = await trio.to_thread.run_sync(devnet.stdout.readline, abandon_on_cancel=True)
         try:
             network: dict[str, Any] = json.loads(line)
         except ValueError:
             raise BrokenWorldError("the devnet printed no network; see its log") from None
         return network
-    raise BrokenWorldError(f"the devnet is not ready after {START_S:.0f} s")
+    raise BrokenWorldError(f"the devnet is not ready after {GUARD_S:.0f} s")
 
 
-async def start_daemons(world: World) -> None:
-    """Start every daemon and return once all are ready."""
+async def start_daemons(world: World, on_ready: Callable[[Daemon], None]) -> None:
+    """Start every daemon and return once all are ready; ``on_ready`` hears of each."""
+
+    async def wait_ready(daemon: Daemon) -> None:
+        await daemon.wait_ready()
+        on_ready(daemon)
+
     for daemon in world.daemons.values():
         daemon.start()
     async with trio.open_nursery() as nursery:
         for daemon in world.daemons.values():
-            nursery.start_soon(daemon.wait_ready)
+            nursery.start_soon(wait_ready, daemon)

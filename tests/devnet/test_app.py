@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import walrusd
+from tests.support.databases import close_after_test
+from tests.support.guards import GUARD_S
 from walrusd.chain.signer import Signer
 from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Account, derive_accounts
@@ -29,7 +31,7 @@ def call(url, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=GUARD_S) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -89,7 +91,7 @@ class TestAdmin:
         assert answer["error"]
 
     def test_walrus_is_there(self, devnet):
-        with urllib.request.urlopen(devnet.walrus_url + "/status", timeout=10) as answer:
+        with urllib.request.urlopen(devnet.walrus_url + "/status", timeout=GUARD_S) as answer:
             assert answer.status == 200
 
 
@@ -125,7 +127,7 @@ class TestProcess:
     def test_interrupt_ends_it_cleanly(self, tmp_path):
         with run_devnet(tmp_path) as running:
             running.process.send_signal(signal.SIGINT)
-            assert running.process.wait(10) == 0
+            assert running.process.wait(GUARD_S) == 0
 
     def test_another_seed_is_refused_with_a_hint(self, tmp_path):
         open_chain(tmp_path / "sui.sqlite", seed=1).store.close()
@@ -134,7 +136,7 @@ class TestProcess:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=GUARD_S,
         )
         assert ended.returncode == 1
         assert "was not made with seed 2" in ended.stderr
@@ -156,6 +158,7 @@ class TestOpening:
 
     def test_our_bytecode_can_be_published_again(self):
         ledger = open_chain(None, seed=1)
+        close_after_test(ledger.store)
         publisher = derive_accounts(ledger.seed, 1)[0]
         built = json.loads(
             (Path(walrusd.__file__).parent / "move/bytecode/package.json").read_text()

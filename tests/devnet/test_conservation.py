@@ -1,9 +1,10 @@
 """Random transactions of three people never make or lose a Mist, and survive restart exactly."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.databases import close_after_test
 from walrusd.devnet.failures import TransactionRejectedError
 from walrusd.devnet.faucet import MAX_AMOUNT, send_from_faucet
 from walrusd.devnet.ledger import Ledger
@@ -57,7 +58,7 @@ def take(ledger, step):
 
 
 @given(st.lists(steps, max_size=15))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_every_mist_is_accounted_for(taken):
     ledger = open_ledger()
     for step in taken:
@@ -121,7 +122,7 @@ def test_what_was_executed_and_not_sealed_is_sealed_at_reopening(tmp_path):
 
 def test_an_empty_store_is_no_chain():
     with pytest.raises(ValueError, match="no chain"):
-        Ledger(Store(None), [DEMO], Wall())
+        Ledger(close_after_test(Store(None)), [DEMO], Wall())
 
 
 class TestFaucet:

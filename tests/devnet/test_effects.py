@@ -160,7 +160,7 @@ class TestTransactions:
         assert names == ["SplitCoins", "MoveCall", "MoveCall", "TransferObjects", "MoveCall"]
 
     @given(st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_changed_bytes_are_refused_or_canonical(self, data):
         ledger = open_ledger()
         tx = Tx(ledger)

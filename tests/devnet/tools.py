@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass, field
 
+from tests.support.databases import close_after_test
 from walrusd.chain.bcs import encode_length
 from walrusd.devnet import ptb
 from walrusd.devnet.accounts import Account, Seed, derive_accounts
@@ -34,7 +35,8 @@ class Wall:
 
 
 def open_ledger(path=None, *, wall=None, seal_at_once=True, contract=DEMO) -> Ledger:
-    store = Store(path)
+    """Open a ledger for as long as the test runs."""
+    store = close_after_test(Store(path))
     if store.last_checkpoint() is None:
         start_chain(store, SEED, contract, accounts=3, now_ms=START_MS)
     return Ledger(store, [contract], wall or Wall(), seal_at_once=seal_at_once)

@@ -8,6 +8,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.walrus import create_walrus_app
 
 SHARDS = 10
@@ -38,7 +39,11 @@ async def serving(app):
         (url,) = await nursery.start(
             lambda **kw: serve(app, config, shutdown_trigger=stop.wait, **kw)
         )
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        # A connection kept open is closed by the server in the end, maybe while we send.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            base_url=url, trust_env=False, timeout=GUARD_S, limits=limits
+        ) as client:
             yield client
         stop.set()
 

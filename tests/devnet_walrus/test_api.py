@@ -6,6 +6,7 @@ import os
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.walrus import create_walrus_app
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import format_blob_id, parse_blob_id
@@ -134,7 +135,7 @@ async def test_aborted_store_leaves_nothing(client):
 
     with trio.move_on_after(0.2):
         await client.put("/v1/blobs", content=stalled(), headers={"content-length": "50000"})
-    with trio.fail_after(5):
+    with trio.fail_after(GUARD_S):
         while list(client.store.spool.iterdir()):  # noqa: ASYNC110  (the file system has no events)
             await trio.sleep(0.01)
     assert client.store.count_objects() == 0

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.app import DevnetOptions, serve_devnet
 from walrusd.devnet.walrus import MAX_BODY
 from walrusd.initialize import read_network
@@ -17,7 +18,7 @@ MIB = 1 << 20
 
 def announce(url: str, size: int) -> int:
     """Return what a publisher says of an upload of ``size`` bytes, before it is sent."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=GUARD_S)
     try:
         connection.putrequest("PUT", "/v1/blobs")
         connection.putheader("content-length", str(size))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.guards import PLAY_S
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "testnet.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh( \w+)?\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -30,7 +32,7 @@ sleep() {
 
 
 def run_commands(
-    blocks: list[str], directory: Path, timeout_s: float, **variables: str
+    blocks: list[str], directory: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run blocks of the guide in one shell; ``ADMIN`` is the devnet's own controls."""
     bash = shutil.which("bash")
@@ -46,6 +48,6 @@ def run_commands(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=PLAY_S,
         check=False,
     )

@@ -75,17 +75,16 @@ def test_the_chain_of_another_network_is_told_apart(tmp_path: Path) -> None:
     (block,) = (text for text in TESTED if "contract chain-id" in text)
     with run_devnet(tmp_path / "devnet", "--seed", "21") as devnet:
         names = substitute(tmp_path, devnet.info)
-        done = run_commands([block], tmp_path, 60, **names)
+        done = run_commands([block], tmp_path, **names)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f'chain_id = "{devnet.info.chain_id}"\n'
         profile = tmp_path / "config" / "networks" / "substitute.toml"
         profile.write_text(profile.read_text().replace(devnet.info.chain_id, "1" * 32))
-        done = run_commands([block], tmp_path, 60, **names)
+        done = run_commands([block], tmp_path, **names)
         assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_guide_leads_to_a_settled_task(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -93,7 +92,7 @@ def test_the_guide_leads_to_a_settled_task(tmp_path: Path) -> None:
     with run_devnet(tmp_path / "devnet", "--seed", "21") as devnet:
         info = devnet.info
         names = substitute(work, info)
-        done = run_commands(TESTED, work, 560, ADMIN=info.admin_url, **names)
+        done = run_commands(TESTED, work, ADMIN=info.admin_url, **names)
         logs = "\n".join(f"{p}: {p.read_text()[-1500:]}" for p in sorted(work.glob("*/log")))
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
         published = load_profile(work / "config" / "networks" / "run1.toml")

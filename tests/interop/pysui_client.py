@@ -72,12 +72,11 @@ async def register(client, me, stake):
 
 
 async def wait_sealed(client, digest):
-    for _ in range(100):
+    while True:  # whoever runs this program ends it if it waits for ever
         found = await client.execute(command=cmd.GetTransaction(digest=digest))
         if found.result_data is not None:
             return found.result_data.checkpoint is not None
         await asyncio.sleep(0.1)
-    return False
 
 
 async def look(client, me, seen):

@@ -30,6 +30,10 @@ const caught = async (action) => {
 const post = async (path, body) =>
   (await fetch(admin + path, { method: 'POST', body: JSON.stringify(body) })).json();
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// Whoever runs this program ends it if it waits for ever.
+const waitFor = (digest) => client.waitForTransaction({ digest, timeout: 3_600_000, pollSchedule: [50, 100, 200] });
+
 // --- objects ---
 const many = await client.getObjects({ objectIds: [market, '0x123', '0x6'], include: { content: true } });
 seen.objects = many.objects.map((item) => (item instanceof Error ? item.constructor.name : item.type.split('::').slice(1).join('::')));
@@ -122,9 +126,12 @@ async function registerOnce() {
   const done = await client.signAndExecuteTransaction({ transaction: tx, signer: keypair, include: { effects: true } });
   return done.Transaction;
 }
+// However long the two calls take, the node has not heard of a checkpoint between them.
+await post('/endpoints', { frozen: true });
 const executed = await registerOnce();
 seen.early = await caught(() => client.getTransaction({ digest: executed.digest }));
-const waited = await client.waitForTransaction({ digest: executed.digest, timeout: 10_000, pollSchedule: [50, 100, 200] });
+await post('/endpoints', { frozen: false });
+const waited = await waitFor(executed.digest);
 seen.waited = waited.$kind;
 seen.owned = (await client.listOwnedObjects({ owner: me, type: `${pkg}::node::VerifierCap` })).objects.length;
 seen.never = await caught(() => client.getTransaction({ digest: '1'.repeat(32) }));
@@ -180,6 +187,7 @@ seen.badCursor = await caught(() => client.listEvents({ filter, limit: 2, after:
 // --- subscribe ---
 const abort = new AbortController();
 const heard = [];
+let registering;
 const listening = (async () => {
   const call = client.subscriptionService.subscribeEvents({ readMask: { paths: ['event_type'] } }, { abort: abort.signal });
   try {
@@ -187,7 +195,7 @@ const listening = (async () => {
     for await (const frame of call.responses) {
       if (!started) {
         started = true;
-        registerOnce();
+        registering = registerOnce();
       }
       if (frame.event) {
         heard.push(frame.event.eventType);
@@ -202,7 +210,7 @@ await listening;
 seen.heard = heard;
 
 // --- errors of the network ---
-await new Promise((resolve) => setTimeout(resolve, 600));
+await waitFor((await registering).digest);
 const coins = (await client.listCoins({ owner: me })).objects;
 const stale = new Transaction();
 stale.transferObjects([stale.splitCoins(stale.gas, [1])[0]], recipient);
@@ -222,8 +230,9 @@ cheap.setGasPrice(1);
 cheap.setGasPayment([pay]);
 seen.cheap = await caught(() => client.signAndExecuteTransaction({ transaction: cheap, signer: keypair }));
 await post('/epoch/advance', { gas_price: 1_300 });
-await new Promise((resolve) => setTimeout(resolve, 600));
-seen.price = (await client.getReferenceGasPrice()).referenceGasPrice;
+while ((seen.price = (await client.getReferenceGasPrice()).referenceGasPrice) !== '1300') {
+  await pause(100);
+}
 const after_epoch = await registerOnce();
 seen.afterEpoch = after_epoch.effects.status.success;
 await post('/endpoints', { without: ['ListEvents'] });

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.launch import run_devnet
 from walrusd.units import MIST_PER_SUI
 
@@ -37,7 +38,7 @@ def seen(tmp_path_factory):
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=GUARD_S,
         )
         assert result.returncode == 0, result.stderr
         yield {"info": info, "user": user, "recipient": recipient, **json.loads(result.stdout)}

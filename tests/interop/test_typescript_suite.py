@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guards import GUARD_S
 from walrusd.devnet.launch import run_devnet
 from walrusd.units import MIST_PER_SUI
 
@@ -43,7 +44,7 @@ def seen(tmp_path_factory):
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=GUARD_S,
         )
         assert result.returncode == 0, result.stderr
         yield {"info": info, **json.loads(result.stdout)}

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.guards import PLAY_S
+
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "walrusd" / "move"
 BYTECODE = PACKAGE / "bytecode" / "package.json"
 SHIM = HERE / "shim"
-KILL_AFTER_S = 600
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _RESULT = re.compile(r"\[ (PASS|FAIL|TIMEOUT) +\] \w+::(\w+::\w+)")
 
@@ -33,7 +34,7 @@ def run_builder(command: str, package: Path = PACKAGE, *extras: Path) -> dict[st
         [node, str(HERE / "build.mjs"), command, str(package), *map(str, extras)],
         capture_output=True,
         text=True,
-        timeout=KILL_AFTER_S,
+        timeout=PLAY_S,
         check=False,
     )
     if not done.stdout:

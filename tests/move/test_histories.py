@@ -46,7 +46,6 @@ def drive_histories(count: int, drive: int = 0) -> dict[str, str]:
         max_examples=4 * count,  # many of them take the same steps
         phases=[Phase.generate],
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(
@@ -73,7 +72,6 @@ def drive_histories(count: int, drive: int = 0) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(1_200)
 def test_histories_agree_to_the_byte():
     replay_histories(0, QUICK)
 
@@ -83,7 +81,6 @@ def replay_driven(count: int, drive: int = 0) -> Replayed:
     return check(replay((name, partial(texts.get, name)) for name in texts), count)
 
 
-@pytest.mark.timeout(1_200)
 def test_histories_that_hypothesis_drives_agree_to_the_byte():
     report = replay_driven(DRIVEN)
     assert len(report.calls) > 25, "the histories reached too little of the contract"
@@ -91,14 +88,12 @@ def test_histories_that_hypothesis_drives_agree_to_the_byte():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("drive", range(1, DRIVES + 1))
 def test_many_more_histories_that_hypothesis_drives_agree_to_the_byte(drive):
     replay_driven(MANY_DRIVEN, drive)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_many_more_histories_agree_to_the_byte(chunk):
     replay_histories(QUICK + chunk * CHUNK, CHUNK)

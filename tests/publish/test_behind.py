@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ import trio
 from click.testing import CliRunner
 
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
+from tests.support.guards import GUARD_S
+from walrusd.chain import own_writes
 from walrusd.chain import publish as chain_publish
 from walrusd.contract_commands import contract as contract_command
 from walrusd.errors import ContractNotPublished
@@ -39,7 +42,7 @@ def settings(tmp_path: Path, devnet) -> Settings:
 
 
 async def control(devnet, path: str, **body: object) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=GUARD_S) as http:
         (await http.post(devnet.admin_url + path, json=body)).raise_for_status()
 
 
@@ -53,6 +56,9 @@ class Looks:
         self, monkeypatch: pytest.MonkeyPatch, devnet, *, patience: int = 2, trap: bool = False
     ) -> None:
         self.seen: list[bool] = []
+        # The nodes' time is counted in looks.
+        monkeypatch.setattr(contract_check, "PATIENCE_S", GUARD_S)
+        monkeypatch.setattr(own_writes, "PATIENCE_S", GUARD_S)
         ask = chain_publish._ask_for_package
 
         async def looking(client, package_id):
@@ -161,3 +167,24 @@ async def test_two_nodes_that_lag_lead_to_a_contract_that_verifies(
     await trio.to_thread.run_sync(run_verify, path)
     await upgrade_contract(settings, load_profile(path).contract, new, BUDGET, same=True)
     await trio.to_thread.run_sync(run_verify, new)
+
+
+async def test_a_machine_that_is_slow_to_look_looks_again(monkeypatch, autojump_clock) -> None:
+    looks: list[float] = []
+
+    async def look(_reader, _ids):
+        looks.append(trio.current_time())
+        await trio.sleep(10 * contract_check.PATIENCE_S)
+        raise ContractNotPublished("not yet")
+
+    async def leave_stale():
+        await trio.lowlevel.checkpoint()
+        return False
+
+    monkeypatch.setattr(contract_check, "_verify", look)
+    reader = SimpleNamespace(
+        client=SimpleNamespace(endpoints=SimpleNamespace(leave_stale=leave_stale))
+    )
+    with Raises(ContractNotPublished, "not yet"):
+        await contract_check.verify_contract(reader, None)
+    assert len(looks) == 2

@@ -17,6 +17,7 @@ from tests.publish.places import (
     tamper,
 )
 from tests.services.world import InlineTraining
+from tests.support.guards import GUARD_S
 from walrusd.app import open_tools
 from walrusd.chain.bytecode import load_bytecode
 from walrusd.chain.client import open_client
@@ -213,7 +214,7 @@ async def test_without_funds_nothing_is_published(tmp_path: Path, devnet) -> Non
 
 async def test_funds_that_cannot_pay_for_storage_are_too_little(tmp_path: Path, devnet) -> None:
     poor = make_settings(tmp_path / "poor", devnet)
-    async with open_admin(poor, BUDGET) as admin, httpx.AsyncClient() as http:
+    async with open_admin(poor, BUDGET) as admin, httpx.AsyncClient(timeout=GUARD_S) as http:
         body = {"address": admin.sender.address, "amount": MIST_PER_SUI // 10}
         (await http.post(devnet.admin_url + "/faucet", json=body)).raise_for_status()
     with Raises(InsufficientBalance, "needed"):

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.publish.places import BUDGET, address_of, make_settings, open_devnet
+from tests.support.guards import GUARD_S
 from walrusd.chain.client import open_client
 from walrusd.chain.outbox import SqliteOutbox
 from walrusd.chain.publish import UPGRADE_CAP_TYPE
@@ -58,7 +59,7 @@ async def run_until_killed(work) -> None:
 
 
 async def count_transactions(info) -> int:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=GUARD_S) as http:
         return (await http.get(info.admin_url + "/status")).json()["transactions"]
 
 

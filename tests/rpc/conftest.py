@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.errors import BlobCorrupt, ContentMismatch, InsufficientBalance, StorageUnreachable
 from walrusd.rpc.app import make_rpc_app
 from walrusd.rpc.listen import open_control_socket, serve_rpc
@@ -53,7 +54,7 @@ class RecordingApi:
         return answer
 
     async def wait_for_calls(self, count: int) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(GUARD_S):
             while len(self.calls) < count:
                 self._called = trio.Event()
                 await self._called.wait()
@@ -70,7 +71,11 @@ class Daemon:
         self.ready: tuple[bool, dict[str, Any]] = (True, {})
         self.stop = trio.Event()
         self.client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket_path)), base_url="http://walrusd"
+            transport=httpx.AsyncHTTPTransport(uds=str(socket_path)),
+            base_url="http://walrusd",
+            timeout=GUARD_S,
+            # A connection kept open is closed by the server in the end, maybe while we send.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     async def serve(self, *, task_status) -> None:
@@ -90,7 +95,7 @@ class Daemon:
             yield stream
 
     async def post(self, content: Any) -> httpx.Response:
-        with trio.fail_after(10):
+        with trio.fail_after(GUARD_S):
             if isinstance(content, bytes):
                 return await self.client.post("/", content=content)
             return await self.client.post("/", json=content)

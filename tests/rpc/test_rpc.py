@@ -7,6 +7,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.guards import GUARD_S
 from walrusd.rpc.dispatch import dispatch
 from walrusd.rpc.schema import MAX_BATCH, MAX_BODY_BYTES, METHODS
 
@@ -137,7 +138,7 @@ async def test_a_large_request_without_declared_length_is_cut_off(daemon) -> Non
 
 async def receive_all(stream: trio.SocketStream) -> bytes:
     answer = b""
-    with trio.fail_after(10):
+    with trio.fail_after(GUARD_S):
         async for chunk in stream:
             answer += chunk
     return answer

@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.support.guards import GUARD_S
 from walrusd.errors import ConfigError, DoubleAction
 from walrusd.rpc.events import encode_event
 from walrusd.rpc.listen import open_control_socket, take_passed_socket
@@ -43,7 +44,7 @@ async def test_what_is_not_offered(daemon, method: str, path: str) -> None:
 @asynccontextmanager
 async def listening(daemon):
     """Yield a connection on which ``/events`` has begun."""
-    with trio.fail_after(10):
+    with trio.fail_after(GUARD_S):
         async with daemon.connect() as stream:
             await stream.send_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n")
             head = await receive_until(stream, b": walrusd events\n\n\r\n")
@@ -73,7 +74,7 @@ async def test_events_are_streamed(daemon) -> None:
 async def test_a_listener_that_leaves_is_forgotten(daemon) -> None:
     async with listening(daemon):
         assert len(daemon.broadcast._subscriptions) == 1
-    with trio.fail_after(5):
+    with trio.fail_after(GUARD_S):
         while daemon.broadcast._subscriptions:
             daemon.broadcast.publish("tick")
             await trio.sleep(0.01)

@@ -1,20 +1,22 @@
 """A child process does its job, or says why not, and never outlives its purpose."""
 
 import os
+import shutil
 import socket
+import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.errors import MalformedData, TrainingFailed
 from walrusd.runtime.child import Limits, compute_isolation_prefix, error_from_json, run_child
 
 PRELUDE = "import sys, json, os, signal, time\njob = json.load(sys.stdin)\n"
 SAY = "say = lambda m: print(json.dumps(m), flush=True)\n"
-CONNECTED = Limits(network=True, nice=0)
+CONNECTED = Limits(network=True, nice=0, grace_s=GUARD_S)
 
 
 def program(body: str) -> list[str]:
@@ -29,7 +31,7 @@ def is_running(pid: int) -> bool:
 
 async def wait_until_ended(pid: int) -> None:
     """Wait for a killed process: its pipes close before the kernel has taken it down."""
-    with trio.fail_after(10):
+    with trio.fail_after(GUARD_S):
         while is_running(pid):  # noqa: ASYNC110 - the kernel is waited for
             await trio.sleep(0.01)
 
@@ -39,7 +41,7 @@ async def ignore(_line) -> None:
 
 
 async def run(body: str, job=None, on_line=ignore, **kwargs):
-    with trio.fail_after(20):
+    with trio.fail_after(GUARD_S):
         return await run_child(
             program(body), job or {}, on_line=on_line, limits=kwargs.pop("limits", CONNECTED),
             **kwargs,
@@ -115,7 +117,7 @@ async def test_an_error_while_handling_a_line_ends_the_child(tmp_path: Path) -> 
         raise LookupError(line["pid"])
 
     with pytest.raises(LookupError) as caught:
-        await run("say({'pid': os.getpid()}); time.sleep(60)", on_line=refuse)
+        await run("say({'pid': os.getpid()}); time.sleep(3600)", on_line=refuse)
     with pytest.raises(ProcessLookupError):
         os.kill(caught.value.args[0], 0)
 
@@ -124,7 +126,7 @@ async def test_cancelled_a_child_may_save_its_work(tmp_path: Path) -> None:
     body = (
         "def save(*_):\n"
         "    open(job['path'], 'w').write('saved'); sys.exit(0)\n"
-        "signal.signal(signal.SIGTERM, save)\nsay({'ready': 1})\ntime.sleep(60)"
+        "signal.signal(signal.SIGTERM, save)\nsay({'ready': 1})\ntime.sleep(3600)"
     )
     path = tmp_path / "checkpoint"
     with trio.CancelScope() as scope:
@@ -140,9 +142,8 @@ async def test_cancelled_a_child_may_save_its_work(tmp_path: Path) -> None:
 async def test_cancelled_a_child_that_does_not_listen_is_killed() -> None:
     pids = []
     body = (
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN); say({'pid': os.getpid()})\ntime.sleep(60)"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); say({'pid': os.getpid()})\ntime.sleep(3600)"
     )
-    began = time.monotonic()
     with trio.CancelScope() as scope:
 
         async def on_line(line) -> None:
@@ -150,7 +151,6 @@ async def test_cancelled_a_child_that_does_not_listen_is_killed() -> None:
             scope.cancel()
 
         await run(body, None, on_line, limits=Limits(network=True, grace_s=0.1))
-    assert time.monotonic() - began < 10
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
 
@@ -158,12 +158,10 @@ async def test_cancelled_a_child_that_does_not_listen_is_killed() -> None:
 async def test_a_grandchild_that_keeps_the_pipes_open_is_swept_up() -> None:
     body = (
         "pid = os.fork()\n"
-        "if pid == 0:\n    time.sleep(60); os._exit(0)\n"
+        "if pid == 0:\n    time.sleep(3600); os._exit(0)\n"
         "say({'result': {'pid': pid}})"
     )
-    began = time.monotonic()
     result = await run(body)
-    assert time.monotonic() - began < 10
     await wait_until_ended(result["pid"])
 
 
@@ -204,7 +202,7 @@ async def test_the_child_has_network_only_when_told(network: bool) -> None:
         pytest.skip("this machine permits no network namespaces")
     body = (
         "import socket\n"
-        "try:\n    socket.create_connection(('127.0.0.1', job['port']), 5); got = True\n"
+        "try:\n    socket.create_connection(('127.0.0.1', job['port'])); got = True\n"
         "except OSError:\n    got = False\n"
         "say({'result': {'connected': got, 'uid': os.getuid()}})"
     )
@@ -214,14 +212,29 @@ async def test_the_child_has_network_only_when_told(network: bool) -> None:
     assert result == {"connected": network, "uid": os.getuid()}
 
 
+@pytest.mark.parametrize("error", [OSError("fork"), subprocess.TimeoutExpired("unshare", 60)])
+async def test_a_probe_that_fails_is_tried_again(monkeypatch, error: Exception) -> None:
+    compute_isolation_prefix.cache_clear()
+
+    def fail(*_arguments, **_keywords):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "which", lambda _name: "/usr/bin/unshare")
+        patch.setattr(subprocess, "run", fail)
+        with pytest.raises(TrainingFailed, match=f"not to be found out: {type(error).__name__}"):
+            await run("say({'result': {}})", limits=Limits())
+    assert await run("say({'result': {}})", limits=Limits()) == {}
+
+
 async def test_the_stop_signal_reaches_an_isolated_child() -> None:
     if not compute_isolation_prefix():
         pytest.skip("this machine permits no network namespaces")
-    body = "say({'pid': os.getpid()}); time.sleep(60)"
+    body = "say({'pid': os.getpid()}); time.sleep(3600)"
     with trio.CancelScope() as scope:
 
         async def on_line(_line) -> None:
             scope.cancel()
 
-        await run(body, None, on_line, limits=Limits(grace_s=5))
+        await run(body, None, on_line, limits=Limits(grace_s=GUARD_S))
     assert scope.cancelled_caught

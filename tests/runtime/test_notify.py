@@ -6,6 +6,7 @@ import socket
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.runtime.clock import SystemClock, TrioClock
 from walrusd.runtime.notify import Canary, Notifier
 
@@ -26,7 +27,7 @@ def test_notices_reach_the_socket(tmp_path, abstract: bool) -> None:
     address = f"@walrusd-test-{os.getpid()}" if abstract else str(tmp_path / "n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0" + address[1:] if abstract else address)
-        server.settimeout(5)
+        server.settimeout(GUARD_S)
         notifier = Notifier.from_environment({"NOTIFY_SOCKET": address})
         notifier.ready()
         notifier.status("two\nlines\x1b[1A")

@@ -2,7 +2,7 @@
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from walrusd.errors import ChainUnreachable, ConfigError
@@ -155,6 +155,8 @@ async def test_cancelling_ends_it(autojump_clock) -> None:
         nursery.cancel_scope.cancel()
 
 
+@example(failures=1, jitter=1 - 2**-53)
+@example(failures=7, jitter=1 - 2**-53)
 @given(failures=st.integers(1, 10_000), jitter=st.floats(0, 1, exclude_max=True))
 def test_pauses_are_bounded(failures: int, jitter: float) -> None:
     backoff = Backoff()

@@ -3,6 +3,7 @@
 import json
 
 from tests.services.world import DIGITS, SCHEMA, make_plan, wait_for
+from tests.support.guards import PLAY_S
 from walrusd.aggregate_check import check_aggregate_of, read_places
 from walrusd.checklist import Checklist
 
@@ -44,7 +45,7 @@ async def approve_keys(owner, count: int) -> None:
         await owner.api.keys_approve(request["request"])
 
 
-async def wait_phase(peer, task: str, phase: str, seconds: float = 120.0) -> dict:
+async def wait_phase(peer, task: str, phase: str, seconds: float = PLAY_S) -> dict:
     """Wait until a task is in a phase, and return it as shown."""
 
     async def reached():

@@ -36,7 +36,6 @@ def show(method: str, result: dict, width: int | None, *, full: bool = False) ->
     return out.getvalue()
 
 
-@pytest.mark.timeout(200)
 async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
     async with open_world(tmp_path / "world") as world:
         owner = await world.start("owner", Role.DATASET_OWNER, poll_s=0.5)

@@ -59,7 +59,6 @@ def save_model(folder: Path, **changes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 async def test_adapters_on_somebodys_model_are_trained_and_aggregated(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_bytes((Path(__file__).parents[2] / "LICENSE").read_bytes()[:4000])
@@ -85,7 +84,7 @@ async def test_adapters_on_somebodys_model_are_trained_and_aggregated(tmp_path: 
             }
         )
         await approve_keys(owner, 3)
-        shown = await wait_phase(publisher, published["task"], "aggregated", 120)
+        shown = await wait_phase(publisher, published["task"], "aggregated")
         assert {sub["state"] for sub in shown["submissions"]} == {"accepted"}
         assert (await peers[0].api.task_aggregate(published["task"]))["verified"]
 
@@ -99,7 +98,6 @@ async def test_adapters_on_somebodys_model_are_trained_and_aggregated(tmp_path: 
         assert np.any(weights["block00.attention.query.lora_b"])
 
 
-@pytest.mark.timeout(60)
 async def test_a_folder_that_cannot_be_trained_is_refused_before_anything_is_paid(
     tmp_path: Path,
 ) -> None:

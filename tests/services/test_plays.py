@@ -16,6 +16,7 @@ from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records
 from tests.services.spec import Play
 from tests.services.world import InlineTraining, make_plan
+from tests.support.clocks import virtual_time
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
@@ -30,7 +31,7 @@ from walrusd.training.jobs import ReplayJob, TrainJob
 from walrusd.training.trace import Assignment, Trace, compute_record
 from walrusd.training.workdir import write_trace
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+pytestmark = virtual_time
 
 
 class Forging(InlineTraining):

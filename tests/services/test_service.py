@@ -8,6 +8,7 @@ import trio
 from structlog.testing import capture_logs
 
 from tests.services.bench import SUBMISSION, Network, failures
+from tests.support.guards import GUARD_S
 from walrusd.errors import (
     BadRequest,
     ChainUnreachable,
@@ -117,7 +118,7 @@ async def test_an_invariant_broken_anywhere_ends_the_daemon(service, background)
     """Through the supervisor, which restarts a service after every other failure."""
     scripts = service.background if background else service.script
     scripts[SUBMISSION] = _nested(AssertionError("broken"))
-    with pytest.raises(ExceptionGroup) as caught, trio.fail_after(10):
+    with pytest.raises(ExceptionGroup) as caught, trio.fail_after(GUARD_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(Supervisor(TrioClock(0)).keep_running, service)
     assert isinstance(most_significant(caught.value), AssertionError)

@@ -15,6 +15,7 @@ import trio
 import trio.testing
 
 from tests.services.world import InlineTraining, World
+from tests.support.guards import GUARD_S
 from walrusd.app import run_daemon
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.errors import (
@@ -156,7 +157,7 @@ class Asking:
 
     def __init__(self, path: Path) -> None:
         transport = httpx.AsyncHTTPTransport(uds=str(path))
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://d", timeout=20)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://d", timeout=GUARD_S)
 
     async def call(self, method: str):
         try:
@@ -166,7 +167,7 @@ class Asking:
         return answer.json()
 
     async def until(self, is_there) -> dict:
-        with trio.fail_after(60):
+        with trio.fail_after(GUARD_S):
             while True:
                 answer = await self.call("status")
                 if answer is not None and is_there(answer["result"]):
@@ -205,7 +206,7 @@ async def test_a_daemon_waits_for_its_network(short, systemd, nursery) -> None:
             "jsonrpc": "2.0", "id": 1, "result": {"tasks": []},
         }  # fmt: skip
         os.kill(os.getpid(), signal.SIGTERM)
-        with trio.fail_after(60):
+        with trio.fail_after(GUARD_S):
             await ended.wait()
     assert not settings.daemon.socket.exists()
     assert systemd.heard("STATUS=running")
@@ -230,7 +231,7 @@ async def test_another_network_ends_the_start(short, nursery) -> None:
     other = dataclasses.replace(
         settings.sui, chain_id="4btiuiMPvEENsttpZC7CZ53DruC3MAgfznDbASZ7DR6S"
     )
-    with pytest.raises(BaseExceptionGroup) as caught, trio.fail_after(60):
+    with pytest.raises(BaseExceptionGroup) as caught, trio.fail_after(GUARD_S):
         await run_daemon(dataclasses.replace(settings, sui=other), InlineTraining)
     found = most_significant(caught.value)
     assert isinstance(found, WrongNetwork)

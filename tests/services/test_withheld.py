@@ -10,6 +10,7 @@ from tests.services.bench import PUBLISHER, SUBMISSION, decisions, failures
 from tests.services.spec import Daemon, Play
 from tests.services.test_judging import UNUSABLE, Bench, Broken
 from tests.services.test_plays import Bribed, Forging
+from tests.support.clocks import virtual_time
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, EndReason, SubmissionState
@@ -256,7 +257,7 @@ async def test_jurors_pass_the_key_of_an_audit_on_to_each_other(bench: Bench, po
 
 
 @pytest.fixture
-def play(tmp_path: Path, autojump_clock):
+def play(tmp_path: Path):
     with ExitStack() as stack:
         yield Play(tmp_path, stack, audit_bps=10_000)
 
@@ -267,6 +268,7 @@ def keep_the_key(*daemons: Daemon) -> None:
         daemon.drop("resealer")
 
 
+@virtual_time
 async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(play: Play) -> None:
     play.contributor.use(Forging())
     await play.open()
@@ -292,6 +294,7 @@ async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(
 
 
 @pytest.mark.slow
+@virtual_time
 async def test_a_contributor_that_was_killed_seals_to_the_jury_when_it_is_back(play: Play) -> None:
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.AUDITED)
@@ -312,6 +315,7 @@ async def test_a_contributor_that_was_killed_seals_to_the_jury_when_it_is_back(p
 
 
 @pytest.mark.slow
+@virtual_time
 async def test_one_honest_seat_gives_the_jury_its_key(play: Play) -> None:
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.SEATED)

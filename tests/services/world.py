@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusd.app import BuildServices, build_services, open_tools, run_services
 from walrusd.chain.signer import Signer
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
@@ -192,7 +193,7 @@ class World:
         ended.set()
 
     async def admin(self, path: str, **body: Any) -> dict[str, Any]:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=GUARD_S) as client:
             url = self.info.admin_url + path
             answer = await (client.post(url, json=body) if body else client.get(url))
             answer.raise_for_status()
@@ -233,7 +234,7 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
 
 
 async def wait_for(
-    condition: Callable[[], Any], seconds: float = 60.0, *, every_s: float = 0.1
+    condition: Callable[[], Any], seconds: float = GUARD_S, *, every_s: float = 0.1
 ) -> Any:
     """Poll an async condition until it gives something true; fail loudly if it never does."""
     with trio.fail_after(seconds):

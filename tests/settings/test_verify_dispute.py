@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.settings.test_verify_segment import make_files
+from tests.support.guards import GUARD_S
 from walrusd.training.transcript import Value, canonicalise, compute_value_digest
 from walrusd.training.transcript_codec import transcript_from_bytes, transcript_to_bytes
 from walrusd.verify_commands import verify
@@ -24,7 +25,7 @@ def run(*arguments):
 def run_client(*arguments):
     """Run it as people do."""
     command = [sys.executable, "-m", "walrusctl", "verify", *(str(a) for a in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=GUARD_S)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.golden.plans import make_mlp
+from tests.support.guards import GUARD_S
 from walrusd.__main__ import cli
 from walrusd.checklist import PROVES
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening
@@ -244,7 +245,7 @@ def test_what_is_no_file_is_said(work, tmp_path):
 
 def test_the_list_reads_well_through_walrusctl(work):
     command = [sys.executable, "-m", "walrusctl", "verify", str(work / "work.wvf")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GUARD_S)
     assert done.returncode == 0, done.stderr
     assert "passed       trace: the checkpoints of the training" in done.stdout
     assert "not checked  replay: this work was done" in done.stdout

@@ -10,6 +10,7 @@ import pytest
 
 from tests.golden.plans import MODELS, make_document
 from tests.golden.run import make_rows
+from tests.support.guards import GUARD_S
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto import pedersen, rows
 from walrusd.crypto.chunks import compute_update_root
@@ -101,7 +102,11 @@ def check(
     command += ["--segment", segment, "--plan", files / plan, "--start", files / start]
     command += ["--rows", files / rows_file, "--committee", committee, "--json", *options]
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, timeout=100
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=GUARD_S,
     )
     return done.returncode, json.loads(done.stdout)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.databases import close_after_test
+from tests.support.guards import GUARD_S
 from walrusd.devnet.walrus import Faults, create_walrus_app
 from walrusd.storage.http import RetryPolicy
 from walrusd.storage.walrus import WalrusStore
@@ -14,7 +16,14 @@ from walrusd.storage.walrus import WalrusStore
 SHARDS = 10
 """Small networks encode in well under a millisecond."""
 
-QUICK = RetryPolicy(base_delay=0.001, max_delay=0.002, read_timeout=5, put_timeout=5)
+QUICK = RetryPolicy(
+    base_delay=0.001,
+    max_delay=0.002,
+    connect_timeout=GUARD_S,
+    read_timeout=GUARD_S,
+    put_timeout=GUARD_S,
+)
+"""Tries again soon, and leaves a slow machine its time: where it is up, the clock is moved."""
 
 
 class Endpoints:
@@ -39,6 +48,7 @@ class Endpoints:
             **options,
         )
         self._apps[name] = app
+        close_after_test(app.state.store)
         self.store = app.state.store
         return f"http://{name}"
 

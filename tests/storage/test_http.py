@@ -2,42 +2,40 @@
 
 import gzip
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 
 import pytest
 import trio
 
+from tests.support.clocks import movable_time, pass_time_in_silence
 from walrusd.storage.classify import Outcome, classify_answer
 from walrusd.storage.exchange import EndpointFailure
 from walrusd.storage.http import EndpointPool
 
 from .conftest import QUICK
 
-HURRIED = replace(QUICK, read_timeout=0.1, connect_timeout=1)
 PACKED = gzip.compress(bytes(100_000))
 
 
 @asynccontextmanager
 async def speaking(*parts):
-    """A server that answers every request with ``parts`` (bytes, or seconds of silence)."""
+    """A server that answers every request with parts: bytes, or silence in time-outs of ours."""
 
     async def handle(stream):
-        with trio.move_on_after(5):
-            try:
-                await stream.receive_some()
-                for part in parts:
-                    if isinstance(part, bytes):
-                        await stream.send_all(part)
-                    else:
-                        await trio.sleep(part)
-            except trio.BrokenResourceError:
-                return
+        try:
+            await stream.receive_some()
+            for part in parts:
+                if isinstance(part, bytes):
+                    await stream.send_all(part)
+                else:
+                    await pass_time_in_silence(part * QUICK.read_timeout)
+        except trio.BrokenResourceError:
+            return
 
     async with trio.open_nursery() as nursery:
         (listener,) = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
         port = listener.socket.getsockname()[1]
-        pool = EndpointPool([f"http://127.0.0.1:{port}"], HURRIED)
+        pool = EndpointPool([f"http://127.0.0.1:{port}"], QUICK)
         yield pool
         await pool.aclose()
         nursery.cancel_scope.cancel()
@@ -51,6 +49,7 @@ async def ask(pool, max_bytes=1000):
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
+@movable_time
 @pytest.mark.parametrize(
     ("parts", "outcome"),
     [
@@ -60,7 +59,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         ([HEAD + b"content-length: 10\r\n\r\nhalf", 5], Outcome.INTERRUPTED),
         ([5], Outcome.INTERRUPTED),
         ([HEAD + b"content-length: 1001\r\n\r\n", 5], Outcome.OVERSIZE),
-        ([HEAD + b"\r\n" + bytes(900), 0.01, bytes(900), 5], Outcome.OVERSIZE),
+        ([HEAD + b"\r\n" + bytes(900), 0.1, bytes(900), 5], Outcome.OVERSIZE),
         ([HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n"], Outcome.INTERRUPTED),
         ([b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n\r\n"], Outcome.BAD_REQUEST),
         ([b"HTTP/1.1 500 No\r\ncontent-length: 10\r\n\r\nhalf", 5], Outcome.UNAVAILABLE),
@@ -68,29 +67,30 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     ],
 )
 async def test_broken_answers(parts, outcome):
-    with trio.fail_after(4):
-        async with speaking(*parts) as pool:
-            with pytest.raises(EndpointFailure) as caught:
-                await ask(pool)
+    async with speaking(*parts) as pool:
+        with pytest.raises(EndpointFailure) as caught:
+            await ask(pool)
     assert caught.value.outcome is outcome
 
 
+@movable_time
 async def test_endless_trickle_ends():
-    with trio.fail_after(4):
-        async with speaking(HEAD + b"\r\n", *([b"x", 0.05] * 90)) as pool:
-            with pytest.raises(EndpointFailure) as caught:
-                await ask(pool)
+    async with speaking(HEAD + b"\r\n", *([b"x", 0.5] * 90)) as pool:
+        with pytest.raises(EndpointFailure) as caught:
+            await ask(pool)
     assert caught.value.outcome is Outcome.INTERRUPTED
 
 
+@movable_time
 async def test_compressed_bodies_stay_as_they_are():
     head = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(PACKED)
     async with speaking(head + PACKED) as pool:
         assert (await ask(pool)).body == PACKED
 
 
+@movable_time
 async def test_abandoned_answer_leaves_the_endpoint_usable():
-    async with speaking(HEAD + b"content-length: 4\r\n\r\nab", 0.01, b"cd") as pool:
+    async with speaking(HEAD + b"content-length: 4\r\n\r\nab", 0.1, b"cd") as pool:
         (endpoint,) = pool.ranked()
         async with pool.stream(endpoint, "GET", "/", max_bytes=10) as (status, chunks):
             assert status == 200

@@ -3,11 +3,11 @@
 import json
 import os
 import sqlite3
-from dataclasses import replace
 
 import pytest
 import trio
 
+from tests.support.clocks import movable_time, pass_time_once
 from walrusd.errors import MalformedData, StorageUnreachable, StoreRefused
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.ledger import StoredBlob, UploadLedger
@@ -80,12 +80,13 @@ async def test_lost_receipt_is_found_by_asking(endpoints, open_store):
     assert endpoints.store.count_objects() == 1
 
 
-async def test_timeout_is_followed_by_asking(endpoints, open_store):
-    endpoints.faults["one"].store_delay = 60
-    policy = replace(QUICK, put_timeout=0.05)
-    async with open_store(publishers=["one"], nodes=["one"], policy=policy) as store:
-        with trio.fail_after(10):
-            blob = await store.put(DATA)
+@movable_time
+async def test_timeout_is_followed_by_asking(endpoints, open_store, nursery):
+    endpoints.faults["one"].store_delay = 1e9
+    async with open_store(publishers=["one"], nodes=["one"]) as store:
+        # It is stored, and no answer comes.
+        nursery.start_soon(pass_time_once, endpoints.store.count_objects, QUICK.put_timeout + 1)
+        blob = await store.put(DATA)
     assert blob.end_epoch == 6
     assert endpoints.store.count_objects() == 1
 
@@ -99,10 +100,14 @@ async def test_lost_receipt_without_nodes_goes_back_to_the_same_publisher(endpoi
 
 
 async def test_crash_during_upload_is_remembered(endpoints, open_store, connection):
-    endpoints.faults["one"].store_delay = 60
+    endpoints.faults["one"].store_delay = 1e9
     async with open_store(publishers=["one"], nodes=["one"]) as store:
-        with trio.move_on_after(0.2):
-            await store.put(DATA)
+        with trio.CancelScope() as crash:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(store.put, DATA)
+                while not endpoints.store.count_objects():  # noqa: ASYNC110 - a server's state
+                    await trio.sleep(0.005)
+                crash.cancel()
     endpoints.faults["one"].store_delay = 0
     async with open_store(publishers=["one"], nodes=["one"]) as store:
         blob = await store.put(DATA)

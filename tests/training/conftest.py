@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 
 import walrusd
 from tests.training import oracle as numpy_oracle
@@ -19,10 +18,6 @@ from walrusd.training.state import initial_state, serialize_state
 from walrusd.training.trace import Assignment
 from walrusd.training.trainer import SegmentResult, train
 from walrusd.training.weights import init_weights
-
-# The machine of a test run may be busy: a slow example is no failure.
-settings.register_profile("training", deadline=None)
-settings.load_profile("training")
 
 HERE = Path(__file__).parent
 

@@ -11,6 +11,7 @@ import torch
 
 import walrusd
 from tests.adversaries.results import read_records, read_states
+from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.training.aborts import AbortCode
 from walrusd.training.child import run_line
@@ -44,7 +45,7 @@ CAPABILITIES = ("default", "avx2", "avx512")
 
 def finish(process, job):
     """Return the exit code and the lines, as (key, value) pairs."""
-    out, err = process.communicate(job_to_json(job) + "\n", timeout=120)
+    out, err = process.communicate(job_to_json(job) + "\n", timeout=GUARD_S)
     assert not err, err
     lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
     return process.returncode, lines
@@ -88,8 +89,8 @@ def train_job(files, **changes):
 
 @pytest.fixture
 def long_files(files, document):
-    """A plan that runs for some seconds in many segments."""
-    plan = read_plan(document(steps=20_000, segments=1000, segment_steps=20))
+    """A plan that is far from its end when somebody stops it, however late."""
+    plan = read_plan(document(steps=200_000, segments=10_000, segment_steps=20))
     (files / "plan.json").write_bytes(plan.to_bytes())
     return files
 
@@ -245,7 +246,7 @@ def test_a_vanished_parent_ends_the_child(child, long_files):
     process = child()
     start_until_segment(process, train_job(long_files))
     process.stdout.close()
-    assert process.wait(timeout=30) == 4
+    assert process.wait(timeout=GUARD_S) == 4
     assert process.stderr.read() == ""
     process.stderr.close()
     process.stdin.close()

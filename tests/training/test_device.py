@@ -140,7 +140,6 @@ def test_the_environment_names_the_device(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("products", ["float64", "int8"])
 def test_whole_runs_are_the_same_on_a_gpu(products):
     if not torch.cuda.is_available():

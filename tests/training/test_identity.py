@@ -13,9 +13,9 @@ import pytest
 
 from tests.golden.plans import MODELS
 from tests.golden.run import read_golden
+from tests.support.guards import PLAY_S
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 1500
 
 TORCH_ALONE = {"WALRUSD_NATIVE": "0"}
 """Where the compiled kernels are on, products do not reach MKL, and little reaches ATen."""
@@ -60,7 +60,7 @@ def run_cell(cell: str, *options: str) -> dict[str, dict[str, object]]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=PLAY_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -88,7 +88,6 @@ def test_short_runs_are_the_same_in_another_environment(cell):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(TIMEOUT + 60)
 @pytest.mark.parametrize("cell", CELLS)
 def test_whole_runs_are_the_same_in_every_environment(cell):
     check_cell(cell)

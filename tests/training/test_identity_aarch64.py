@@ -100,14 +100,12 @@ def check_run(model: str, done: subprocess.CompletedProcess[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("model", MODELS)
 def test_whole_runs_are_the_same_on_aarch64(model, machine):
     check_run(model, machine.run("-m", "tests.golden.run", model))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("model", MODELS)
 def test_whole_runs_are_the_same_with_kernels_for_aarch64(model, machine, tmp_path):
     arm = compile_kernels(machine, tmp_path)
@@ -117,7 +115,6 @@ def test_whole_runs_are_the_same_with_kernels_for_aarch64(model, machine, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("flags", [(), ("-ffp-contract=fast",)], ids=["as built", "fused"])
 def test_the_selftest_finds_out_kernels_with_fused_multiply_adds(
     flags: Sequence[str], machine, tmp_path

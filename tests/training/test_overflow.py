@@ -174,9 +174,7 @@ def run_in_every_way(plan, weights, rows=None):
     return ends[0]
 
 
-@pytest.mark.parametrize(
-    "examples", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
-)
+@pytest.mark.parametrize("examples", [6, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("model", PLANS)
 def test_runs_that_explode_end_alike_in_every_way(model, profile, examples):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.support.guards import GUARD_S
 from walrusctl.__main__ import main
 from walrusd.errors import NotAllowed
 from walrusd.rpc.app import make_rpc_app
@@ -132,11 +133,11 @@ async def daemon(nursery):
         await serve_rpc(app, control, task_status=task_status)
 
     async def ctl(*arguments: str) -> SimpleNamespace:
-        with trio.fail_after(20):
+        with trio.fail_after(GUARD_S):
             return await trio.to_thread.run_sync(run_main, *arguments, "--socket", str(socket))
 
     async def wait_for_watcher() -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(GUARD_S):
             while not broadcast._subscriptions:  # noqa: ASYNC110  # the real thing has no hook
                 await trio.sleep(0.01)
 

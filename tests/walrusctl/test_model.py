@@ -11,6 +11,7 @@ import transformers
 from safetensors.numpy import load_file
 
 from tests.golden.plans import make_gpt
+from tests.support.guards import GUARD_S
 from walrusd.training.plan import parse_plan
 from walrusd.training.weights import compute_state_root_0, weights_from_bytes
 
@@ -28,7 +29,7 @@ LORA = {"rank": 2, "alpha": "4", "targets": ["*.query"]}
 
 def call(*arguments):
     command = [sys.executable, "-m", "walrusctl", "model", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GUARD_S)
     return done.returncode, json.loads(done.stdout)
 
 

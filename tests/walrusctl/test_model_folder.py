@@ -124,7 +124,9 @@ ODD_JSON = st.recursive(
     max_leaves=5,
 )
 # The folder is made anew by each example in its files, so one directory serves them all.
-relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @relaxed

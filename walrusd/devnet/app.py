@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import hypercorn
 import hypercorn.trio
 import trio
+from starlette.applications import Starlette
 
 from walrusd.chain.grpc import Handler, serve_connection
 from walrusd.devnet.accounts import derive_accounts
@@ -163,6 +164,17 @@ async def _serve(
         epoch=lambda: ledger.epoch + _FIRST_WALRUS_EPOCH,
         max_body=options.walrus_max_body,
     )
+    # Cancelled, hypercorn does not wait for the application's own shutdown.
+    with closing(walrus_app.state.store):
+        await _serve_until_cancelled(options, ledger, walrus_app, task_status)
+
+
+async def _serve_until_cancelled(
+    options: DevnetOptions,
+    ledger: Ledger,
+    walrus_app: Starlette,
+    task_status: "trio.TaskStatus[DevnetInfo]",
+) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as http, trio.open_nursery() as nursery:
         try:

@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -69,28 +70,35 @@ def open_chain(
     """
     contract = contract or load_contract()
     store = Store(path)
-    saved = store.meta("seed")
-    if saved is None:
-        fresh = Seed(secrets.token_bytes(32)) if seed is None else Seed.from_number(seed)
-        count = DEFAULT_ACCOUNTS if accounts is None else accounts
-        if count < 1:
-            raise ConfigError("a devnet needs at least one account")
-        start_chain(store, fresh, contract, accounts=count, now_ms=wall_ms())
-        saved = fresh.raw
-    elif seed is not None and saved != Seed.from_number(seed).raw:
-        store.close()
+    with ExitStack() as on_error:
+        on_error.callback(store.close)
+        saved = store.meta("seed")
+        if saved is None:
+            fresh = Seed(secrets.token_bytes(32)) if seed is None else Seed.from_number(seed)
+            count = DEFAULT_ACCOUNTS if accounts is None else accounts
+            if count < 1:
+                raise ConfigError("a devnet needs at least one account")
+            start_chain(store, fresh, contract, accounts=count, now_ms=wall_ms())
+        else:
+            _check_found(store, saved, path, seed, accounts)
+        ledger = Ledger(store, (contract, *further), wall_ms, seal_at_once=seal_at_once)
+        on_error.pop_all()
+    return ledger
+
+
+def _check_found(
+    store: Store, saved: bytes, path: Path | None, seed: int | None, accounts: int | None
+) -> None:
+    if seed is not None and saved != Seed.from_number(seed).raw:
         raise ConfigError(
             f"the chain in {path} was not made with seed {seed}",
             hint="leave --seed out, or use another --dir",
         )
-    elif accounts is not None and read_account_count(store) != accounts:
-        count = read_account_count(store)
-        store.close()
+    if accounts is not None and (count := read_account_count(store)) != accounts:
         raise ConfigError(
             f"the chain in {path} has {count} accounts, not {accounts}",
             hint="leave --accounts out, or use another --dir",
         )
-    return Ledger(store, (contract, *further), wall_ms, seal_at_once=seal_at_once)
 
 
 def read_account_count(store: Store) -> int:

@@ -1,5 +1,6 @@
 """Makes sure, before anything is spent, that the contract on chain is the one we were built for."""
 
+import math
 from dataclasses import dataclass
 
 import trio
@@ -45,11 +46,13 @@ async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedCon
         ObjectNotFound: if there is no such market of this package.
         WrongNetwork: if package or market belong to another network or package.
     """
-    give_up = trio.current_time() + PATIENCE_S
+    give_up = math.inf
     while True:
         try:
             return await _verify(reader, ids)
         except (ContractNotPublished, ObjectNotFound):
+            # From the first answer on: a slow machine may have waited long for that.
+            give_up = min(give_up, trio.current_time() + PATIENCE_S)
             left = await reader.client.endpoints.leave_stale()
             if not left and trio.current_time() >= give_up:
                 raise

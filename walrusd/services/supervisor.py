@@ -6,6 +6,7 @@ retried: an invariant is broken, so nothing this process believes can be trusted
 is the remedy.
 """
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,10 +51,14 @@ class Backoff:
     healthy_after_s: float = 300.0
 
     def compute_pause(self, failures: int, jitter: float) -> float:
-        """Return the seconds to wait after the ``failures``-th failure; ``jitter`` is in [0, 1)."""
+        """Return the seconds to wait after the ``failures``-th failure; ``jitter`` is in [0, 1).
+
+        They are more than half of the full pause, and at most all of it.
+        """
         # An exponent past 64 would overflow; the ceiling is reached long before.
         full = min(self.ceiling_s, self.first_s * self.factor ** min(failures - 1, 64))
-        return full * (1 - jitter / 2)
+        # The largest jitter would round to the half itself, which is not in the upper half.
+        return max(full * (1 - jitter / 2), math.nextafter(full / 2, full))
 
 
 @dataclass(slots=True)

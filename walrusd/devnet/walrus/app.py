@@ -35,7 +35,9 @@ def create_walrus_app(
     """Return a Walrus publisher, aggregator and storage node in one, keeping its state on disk.
 
     ``epoch`` gives the current Walrus epoch. The app runs on trio only (hypercorn's trio worker).
-    ``app.state.store`` is the ``BlobStore``, ``app.state.faults`` the ``Faults`` in force.
+    ``app.state.store`` is the ``BlobStore``, ``app.state.faults`` the ``Faults`` in force. The
+    app's shutdown closes the store; who may be cancelled before it, or runs the app without its
+    lifespan, closes it too.
 
     Raises:
         ValueError: if ``directory`` holds a network with another number of shards.
@@ -46,8 +48,10 @@ def create_walrus_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        store.close()
+        try:
+            yield
+        finally:
+            store.close()
 
     # A node's routes are deeper than the aggregator's {blob_id}, so the order does not matter.
     routes = [

@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,17 @@ class BlobStore:
         self._db = sqlite3.connect(
             directory / "index.sqlite3", check_same_thread=False, isolation_level=None
         )
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
-        row = self._db.execute("SELECT shards FROM network").fetchone()
-        if row is None:
-            self._db.execute("INSERT INTO network VALUES (?)", (shards,))
-        elif row[0] != shards:
-            self._db.close()
-            raise ValueError(f"{directory} holds a network of {row[0]} shards, not {shards}")
+        with ExitStack() as on_error:
+            on_error.callback(self.close)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+            row = self._db.execute("SELECT shards FROM network").fetchone()
+            if row is None:
+                self._db.execute("INSERT INTO network VALUES (?)", (shards,))
+            elif row[0] != shards:
+                raise ValueError(f"{directory} holds a network of {row[0]} shards, not {shards}")
+            on_error.pop_all()
 
     def close(self) -> None:
         """Close the index."""
