@@ -1,6 +1,5 @@
 """The daemon as its owner commands it: the implementation behind every RPC method."""
 
-import json
 from typing import Any
 
 import trio
@@ -227,7 +226,7 @@ class DaemonApi:
         """Return datasets whose title or description contains every word."""
         words = text.lower().split()
         found = await self.datasets.all()
-        texts = [json.dumps([d["title"], d.get("description")]).lower() for d in found]
+        texts = [f"{d['title']}\n{d.get('description') or ''}".lower() for d in found]
         return {
             "datasets": [
                 d for d, t in zip(found, texts, strict=True) if all(word in t for word in words)
