@@ -22,6 +22,8 @@ MAX_TEXT, MAX_FULL_TEXT = 2_000, 65_536
 """The most characters of one text, as a rule and with ``--full``; ``--json`` has all."""
 MAX_NUMBERS = 8
 """The most numbers of one list, without ``--full``."""
+MAX_CODE, CODE_START = 66, 16
+"""A text without spaces that is longer than an id, and how much of it an event shows."""
 
 Columns = tuple[tuple[str, str], ...]
 
@@ -324,6 +326,19 @@ _UNITS: dict[str, Callable[[int], str]] = {
 def render_event(event: dict[str, Any], *, full: bool) -> str:
     """Return an event as one line of text."""
     rest = {key: value for key, value in event.items() if key != "type"}
+    if not full:
+        rest = _cut_codes(rest)
     facts = "  ".join(f"{label(k)}={show_value(k, v, full=full)}" for k, v in rest.items())
     kind = show_text(str(event.get("type", "?")), full=full)
     return f"{datetime.now(UTC).astimezone():%H:%M:%S}  {kind:12}  {facts}"
+
+
+def _cut_codes(value: Any) -> Any:
+    """Return a value with the beginnings of texts that only programs read: envelopes, proofs."""
+    if isinstance(value, dict):
+        return {key: _cut_codes(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut_codes(item) for item in value]
+    if isinstance(value, str) and len(value) > MAX_CODE and not any(map(str.isspace, value)):
+        return f"{value[:CODE_START]}…"
+    return value

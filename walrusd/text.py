@@ -23,6 +23,9 @@ _INVISIBLE = frozenset(
         range(0xE0100, 0xE01F0),
     )
 )
+# The vowels and final consonants of Korean syllables in parts: letters without a width of their
+# own, which pile up as marks do.
+_JOINED = frozenset(chain(range(0x1161, 0x1200), range(0xD7B0, 0xD7FC)))
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -61,9 +64,9 @@ def _escape(text: str, keep: str) -> str:
         if char in keep:
             shown.append(char)
             marks = MAX_MARKS
-        elif category in {"Mn", "Me"}:
+        elif category in {"Mn", "Me"} or ord(char) in _JOINED:
             marks += 1
-            is_shown = marks <= MAX_MARKS and ord(char) not in _INVISIBLE
+            is_shown = marks <= MAX_MARKS and char.isprintable() and ord(char) not in _INVISIBLE
             shown.append(char if is_shown else _name(char))
         elif category == "Zs":
             shown.append(" ")

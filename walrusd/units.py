@@ -43,10 +43,10 @@ def normalize_address(text: str) -> Address:
     return Address("0x" + digits.zfill(64))
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, *, short_digits: int = SHORT_DIGITS) -> Address:
     """Return the canonical form of an address or object id that a person wrote into a file.
 
-    One in full, or Sui's short form of up to ``SHORT_DIGITS`` digits, such as ``0x2``. Anything
+    One in full, or Sui's short form of up to ``short_digits`` digits, such as ``0x2``. Anything
     between is most likely the beginning of an id, and filled up with zeros it would be another.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_address(text: str) -> Address:
     """
     address = normalize_address(text)
     digits = len(text.removeprefix("0x"))
-    if SHORT_DIGITS < digits < 64:
+    if short_digits < digits < 64:
         raise ValueError(f"{text!r} has {digits} of the 64 digits of an id")
     return address
 

@@ -39,6 +39,7 @@ def test_a_request_for_a_task_that_takes_contributors_is_open() -> None:
         ({"places_left": 0}, "the task is full"),
         ({"approves": False}, "does not train on this version"),
         ({"has_joined": True, "has_ended": True}, "work on the task has ended"),
+        ({"has_joined": True, "uses_another": True}, "joined the task with another dataset"),
     ],
 )
 def test_a_dead_request_says_why(change, reason: str) -> None:
@@ -61,7 +62,7 @@ def test_who_works_may_ask_again(phase: TaskPhase) -> None:
         AskedTask,
         phase=st.sampled_from(TaskPhase), phase_ms=st.integers(0, 2**64 - 1),
         join_ms=st.integers(0, 2**64 - 1), places_left=st.integers(-1, 2), approves=st.booleans(),
-        has_joined=st.booleans(), has_ended=st.booleans(),
+        has_joined=st.booleans(), has_ended=st.booleans(), uses_another=st.booleans(),
     ),
     st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1),
 )  # fmt: skip
@@ -70,6 +71,7 @@ def test_an_open_request_could_join_or_works(task, expires, now) -> None:
     if reason is None:
         assert now < expires
         assert task.approves
+        assert not (task.has_joined and task.uses_another)
         can_join = (
             task.phase == TaskPhase.JOINING
             and now < task.phase_ms + task.join_ms

@@ -117,6 +117,20 @@ def test_a_subject_is_of_any_kind_or_a_name(ids: Ids, tools) -> None:
         assert ids.read_subject(name) == name
 
 
+@pytest.mark.parametrize(
+    "text", ["", " ", "0x", ONE + "0", ONE[2:] + "0", "0xe9 544e", "0xe9544e\u200b", "0xe9…e7…09",
+             "seat…3", "0Xg000"],
+)  # fmt: skip
+def test_a_mistyped_id_is_not_taken_for_a_name_that_nothing_is_known_of(ids: Ids, text) -> None:
+    with pytest.raises(BadRequest, match="not a Sui address"):
+        ids.read_subject(text)
+
+
+def test_an_unknown_end_is_named_without_a_beginning(ids: Ids) -> None:
+    with pytest.raises(UnknownId, match="no task known here ends with e73098"):
+        ids.read("…e73098", "task")
+
+
 def test_the_ids_in_a_task_to_publish_are_completed(ids: Ids) -> None:
     given = {"title": "x", "parent": "0xe9555", "datasets": [{"dataset": shorten(DATASET)}, 5]}
     assert ids.complete(given) == {

@@ -1,6 +1,7 @@
 """What a person writes: terms, schemas, tables. Every mistake is named."""
 
 import math
+import os
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_a_bad_table_is_refused_with_its_row(tmp_path: Path, text: bytes, messag
     path = tmp_path / "t.csv"
     path.write_bytes(text)
     with pytest.raises(BadRequest, match=message):
+        read_table(path, read_schema(SCHEMA))
+
+
+def test_what_is_no_file_is_said_to_be_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path, message in (
+        (tmp_path, "there is no file .*, but a folder"),
+        (tmp_path / "pipe.csv", "there is no file .*, but a device or a pipe"),
+        (Path("/dev/zero"), "there is no file /dev/zero, but a device or a pipe"),
+        (tmp_path / "none.csv", r"there is no file \S*none\.csv$"),
+        (tmp_path / ("a" * 5000 + ".csv"), "cannot be read: File name too long"),
+    ):
+        with pytest.raises(BadRequest, match=message):
+            read_table(path, read_schema(SCHEMA))
+
+
+def test_a_table_without_a_row_is_said_to_have_none(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,label\n")
+    with pytest.raises(BadRequest, match="there is no row in it"):
         read_table(path, read_schema(SCHEMA))
 
 

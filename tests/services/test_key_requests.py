@@ -79,11 +79,23 @@ def _name_another_dataset(market) -> None:
     market.net.task.datasets = [ob.DatasetRef(normalize_address("0x98"), 1)]
 
 
+def _join_with_another_dataset(market) -> None:
+    market.net.task.datasets.append(ob.DatasetRef(normalize_address("0x98"), 1))
+    market.net.join(REQUESTER).dataset = normalize_address("0x98")
+
+
+def _join_with_another_version(market) -> None:
+    market.net.task.datasets.append(ob.DatasetRef(DATASET, 2))
+    market.net.join(REQUESTER).dataset_version = 2
+
+
 DEAD = [
     (_void, "void since"), (_settle, "settled since"), (_aggregate, "aggregated since"),
     (_close_joining, "training since .* has not joined"),
     (_let_joining_lapse, "joining is over since .* has not joined"), (_fill, "full"),
     (_end_the_work, "work on the task has ended"), (_expire, "expired on"),
+    (_join_with_another_dataset, "with another dataset"),
+    (_join_with_another_version, "with another dataset"),
     (_name_no_such_task, "does not exist"), (_name_another_dataset, "does not train on"),
 ]  # fmt: skip
 

@@ -107,6 +107,14 @@ def test_an_unknown_key_is_refused_with_a_guess(text: str, key: str, hint: str) 
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize("section", ["policy]\ndeny_publishers", "dataset_owner]\nauto_approve"])
+@pytest.mark.parametrize("text", ["0xe954", "e954"])
+def test_four_digits_are_not_filled_up_to_somebody_elses_address(section, text) -> None:
+    with pytest.raises(ConfigError, match=text) as caught:
+        parse(MINIMAL + f'[{section} = ["{text}"]')
+    assert "4 of the 64 digits of an id" in caught.value.hint
+
+
 @pytest.mark.parametrize("text", [
     MINIMAL + '[policy]\ndeny_publishers = ["0xe9544e"]',
     MINIMAL + '[dataset_owner]\nauto_approve = ["0xe9544e"]',

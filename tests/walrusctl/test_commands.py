@@ -203,6 +203,17 @@ async def test_watch_shows_events_until_the_daemon_stops(daemon, as_json: bool) 
         assert "task=0xababab…ababab  step=1" in lines[0]
 
 
+def test_an_event_shows_the_beginning_of_what_only_programs_read() -> None:
+    code = "AWY7qJOd81nRpdn7fXo2" * 5
+    event = {"type": "KeyGranted", "event": {"request": TASK, "envelope": code, "more": [code]}}
+    for full in (False, True):
+        line = render_event(event, full=full)
+        assert "AWY7qJOd81nRpdn7" in line
+        assert (code in line) is full
+    said = "A reason of many words. " * 5
+    assert said in render_event({"type": "x", "event": {"reason": said}}, full=False)
+
+
 def test_values_as_people_read_them() -> None:
     assert show_value("x", 1, full=False) == "1"
     assert show_value("x", True, full=False) == "yes"

@@ -16,6 +16,8 @@ class AskedTask:
 
     ``approves``: it trains on the version of the dataset that was asked for. ``has_joined`` and
     ``has_ended``: the requester is one of its contributors; and that work has ended.
+    ``uses_another``: that work is done with another dataset, or another version, than the one that
+    was asked for.
     """
 
     phase: TaskPhase
@@ -25,6 +27,7 @@ class AskedTask:
     approves: bool
     has_joined: bool
     has_ended: bool
+    uses_another: bool = False
 
 
 def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
@@ -40,6 +43,8 @@ def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) 
         return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
     if not task.approves:
         return "the task does not train on this version of the dataset"
+    if task.has_joined and task.uses_another:
+        return "the requester has joined the task with another dataset, and can join it only once"
     if task.has_joined:
         # Who has lost its own key may have to ask again while it works.
         return "the requester's work on the task has ended" if task.has_ended else None

@@ -1,6 +1,5 @@
 """The daemon as its owner commands it: the implementation behind every RPC method."""
 
-import json
 from typing import Any
 
 import trio
@@ -151,7 +150,13 @@ class DaemonApi:
     async def task_join(self, task: str) -> Result:
         """Stake on a task even if the policy declines; limits of balance still hold."""
         self._need(Role.CONTRIBUTOR)
-        return await self._override(task, "join")
+        found = await self._task(task)
+        if any(entry.contributor == self._tools.address for entry in found.entries):
+            raise NotAllowed("the stake on this task is bound already")
+        if found.phase != TaskPhase.JOINING:
+            phase = TaskPhase(found.phase).name.lower()
+            raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
+        return await self._override(found.id, "join")
 
     async def task_leave(self, task: str) -> Result:
         """Do not stake on a task. A stake that is bound already stays bound."""
@@ -227,7 +232,7 @@ class DaemonApi:
         """Return datasets whose title or description contains every word."""
         words = text.lower().split()
         found = await self.datasets.all()
-        texts = [json.dumps([d["title"], d.get("description")]).lower() for d in found]
+        texts = [f"{d['title']}\n{d.get('description') or ''}".lower() for d in found]
         return {
             "datasets": [
                 d for d, t in zip(found, texts, strict=True) if all(word in t for word in words)

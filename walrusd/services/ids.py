@@ -50,6 +50,14 @@ def is_short(text: str) -> bool:
     return parts is not None and SHORTEST <= sum(map(len, parts)) < FULL
 
 
+def _is_name(text: str) -> bool:
+    """Return whether a text is meant as a name, such as ``seat:3``, and not as an id."""
+    digits = text.strip().lower()
+    if digits.startswith("0x") or any(dots in digits for dots in _DOTS):
+        return False
+    return not set(digits) <= _HEXADECIMAL
+
+
 def match_id(text: str, kind: str, find: Find) -> Address:
     """Return the id that a person gave, among the known ones if it is not in full.
 
@@ -70,7 +78,8 @@ def match_id(text: str, kind: str, find: Find) -> Address:
     if len(head + tail) < SHORTEST:
         raise BadRequest(f"{text!r} is too short for the beginning of an id", hint=hint)
     matches = sorted(set(find("0x" + head, tail)))
-    shown = f"begins with 0x{head}" + (f" and ends with {tail}" if tail else "")
+    parts_shown = [f"begins with 0x{head}"] * bool(head) + [f"ends with {tail}"] * bool(tail)
+    shown = " and ".join(parts_shown)
     if not matches:
         raise UnknownId(f"no {kind} known here {shown}", hint="give the id in full, or list again")
     if len(matches) > 1:
@@ -112,7 +121,7 @@ class Ids:
         Raises:
             BadRequest, UnknownId, AmbiguousId: as :func:`match_id`.
         """
-        return text if split_id(text) is None else match_id(text, "subject", self._find_any)
+        return text if _is_name(text) else match_id(text, "subject", self._find_any)
 
     def complete(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of a task, with the ids that are shortened there in full.

@@ -224,4 +224,6 @@ def _describe(
         approves=ob.DatasetRef(request.dataset, request.number) in task.datasets,
         has_joined=entry is not None,
         has_ended=work is not None and SubmissionState(work.state) in TERMINAL,
+        uses_another=work is not None
+        and (work.dataset, work.dataset_version) != (request.dataset, request.number),
     )

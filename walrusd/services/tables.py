@@ -80,7 +80,7 @@ class Table:
         except OSError as error:
             raise _make_unreadable(self.path, error) from error
         if empty:
-            raise _make_uneven(self.path, self.schema)
+            raise _make_uneven(self.path, self.schema, ": there is no row in it")
 
     def copy_to(self, target: Path) -> bytes:
         """Write the rows to a file of mode 0600, which stays only if whole; return its SHA-256.
@@ -112,8 +112,7 @@ def open_table(path: Path, schema: DataSchema | None, *, raw: bool | None = None
     Raises:
         BadRequest: naming what does not fit, as far as the file's name, length and header say.
     """
-    if not path.is_file():
-        raise BadRequest(f"there is no file {path}", hint="the path is read by the daemon")
+    _check_is_file(path)
     suffix = path.suffix.lower()
     if raw is None:
         raw = suffix == ".bin"
@@ -139,7 +138,22 @@ def open_table(path: Path, schema: DataSchema | None, *, raw: bool | None = None
         raise BadRequest(f"CSV holds tables, not rows of kind {schema.kind}", hint=RAW_HINT)
     if isinstance(schema, TokenSchema):
         return Table(path, schema, lambda: _cut_text(path, schema))
-    raise BadRequest(f"text holds tokens, not rows of kind {schema.kind}", hint=RAW_HINT)
+    raise BadRequest(
+        f"text holds tokens, not rows of kind {schema.kind}",
+        hint=f"a table with commas is a .csv; {RAW_HINT}",
+    )
+
+
+def _check_is_file(path: Path) -> None:
+    """Check that a path names a file that ends: neither a folder nor a device nor a pipe."""
+    try:
+        if path.is_file():
+            return
+        found = ", but a folder" if path.is_dir() else ", but a device or a pipe"
+        complaint = f"there is no file {path}" + (found if path.exists() else "")
+    except OSError as error:
+        raise _make_unreadable(path, error) from error
+    raise BadRequest(complaint, hint="the path is read by the daemon")
 
 
 def looks_like_text(path: Path) -> bool:
@@ -188,8 +202,9 @@ def _make_unreadable(path: Path, error: OSError) -> BadRequest:
     )
 
 
-def _make_uneven(path: Path, schema: DataSchema) -> BadRequest:
-    return BadRequest(f"{path.name} is not a whole number of rows of {schema.row_bytes} bytes")
+def _make_uneven(path: Path, schema: DataSchema, why: str = "") -> BadRequest:
+    width = schema.row_bytes
+    return BadRequest(f"{path.name} is not a whole number of rows of {width} bytes{why}")
 
 
 def _read_rows(path: Path, schema: DataSchema, start: int, stop: int) -> Iterator[bytes]:

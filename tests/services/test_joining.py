@@ -1,0 +1,39 @@
+"""What an owner says of a task is refused where nothing could come of it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.services.bench import TASK, Network, decisions
+from walrusd.core.lifecycle import TaskPhase
+from walrusd.errors import NotAllowed
+from walrusd.services.api import DaemonApi
+from walrusd.services.supervisor import Supervisor
+
+
+async def test_an_owner_joins_a_task_that_takes_contributors(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "contributor") as tools:
+        api = DaemonApi(tools, Supervisor(net.clock))
+        assert (await api.task_join(TASK))["override"] == "join"
+
+
+@pytest.mark.parametrize("phase", [p for p in TaskPhase if p != TaskPhase.JOINING])
+async def test_an_owner_cannot_join_a_task_whose_joining_is_over(tmp_path: Path, phase) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "contributor") as tools:
+        net.task.phase = phase
+        api = DaemonApi(tools, Supervisor(net.clock))
+        with pytest.raises(
+            NotAllowed, match=f"no contributors any more, it is {phase.name.lower()}"
+        ):
+            await api.task_join(TASK)
+        assert not decisions(tools, TASK)
+
+
+async def test_an_owner_cannot_join_twice(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "contributor") as tools:
+        net.join(tools.address)
+        with pytest.raises(NotAllowed, match="bound already"):
+            await DaemonApi(tools, Supervisor(net.clock)).task_join(TASK)
