@@ -242,7 +242,7 @@ class Publisher:
 
 
 _HINTS = {
-    Outcome.AUTH_REJECTED: "this publisher wants a token; use another",
+    Outcome.AUTH_REJECTED: "this publisher wants a token or a payment; use another",
 }
 
 
