@@ -4,13 +4,16 @@ Nothing is staked before everything that the work takes is at hand and proven: t
 weights with the task's state root, and the dataset. What is found out later costs a penalty.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property, partial
 
 import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.refusals import NOT_EXECUTED
+from walrusd.core.disk import DiskShape
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
 from walrusd.core.sizes import Storage
@@ -38,6 +41,14 @@ BALANCE_AGE_S = 1.0
 TASKS_AT_ONCE = 100
 """After so many tasks the other services get their turn."""
 
+PLANS_AT_ONCE = 8
+"""A stranger's task may name a blob that nobody has, or that comes drop by drop."""
+
+NO_FILES = DiskShape(0, 0, 0, 0, 0)
+
+MODELS_AT_ONCE = 2
+"""Each lies in memory several times over while it is checked."""
+
 
 @dataclass
 class _Declined:
@@ -46,6 +57,15 @@ class _Declined:
     task: str
     reason: str
     decision: Decision
+
+
+class _Part(StrEnum):
+    """What of a task comes from Walrus and is fetched while other tasks are looked at."""
+
+    PLAN = ":plan"
+    PARENT = ":parent"
+    WEIGHTS = ":weights"
+    ROWS = ":rows"
 
 
 class _Look:
@@ -85,11 +105,17 @@ class Staker(Service):
         self._requests = OwnRequests(tools)
         self._held: tuple[float, Mist] | None = None
         self._told: dict[str, list[str] | None] = {}
+        self._fetched: dict[tuple[str, _Part], bool] = {}
+        self._turns = {
+            part: trio.CapacityLimiter(PLANS_AT_ONCE if part == _Part.PLAN else MODELS_AT_ONCE)
+            for part in _Part
+        }
 
     async def reconcile(self) -> None:
         """Look at every task that still takes contributors, one after the other.
 
-        In turn, because each decision depends on what the ones before it have bound.
+        In turn, because each decision depends on what the ones before it have bound. What one of
+        them makes us fetch keeps no other waiting.
         """
         tasks = await read_tasks(self.tools)
         overrides = self.tools.records.items("stake_override")
@@ -101,6 +127,8 @@ class Staker(Service):
             if task.phase == TaskPhase.JOINING and not has_joined(task, self.tools.address)
         ]
         self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
+        names = {task.id for task in open_to_us}
+        self._fetched = {key: found for key, found in self._fetched.items() if key[0] in names}
         try:
             for number, task in enumerate(open_to_us, start=1):
 
@@ -128,7 +156,9 @@ class Staker(Service):
         tasks = await read_tasks(self.tools)
         look = _Look(tasks, self._bound.read(tasks))
         # A person is told what this machine lacks, whatever else speaks against the task.
-        return await self._judge(task, look, held, storage=storage, thorough=True)
+        decision = await self._judge(task, look, held, storage=storage, thorough=True)
+        assert decision is not None, "only what is fetched ahead leaves a decision open"
+        return decision
 
     async def measure(self, task: ob.Task) -> Storage:
         """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
@@ -143,13 +173,15 @@ class Staker(Service):
         override: str | None = None,
         storage: Storage | str | None = None,
         thorough: bool = False,
-    ) -> Decision:
+        ahead: bool = False,
+    ) -> Decision | None:
         """Apply the policy, what is cheap to find out first.
 
         This machine, the sizes of what must be stored, and then the parent's aggregate are looked
         at only if nothing else speaks against the task, or nothing that binds where the owner says
         "join": the aggregate may be large, and naming it costs a stranger nothing. If ``thorough``,
-        this machine is looked at in any case.
+        this machine is looked at in any case. If ``ahead``, what must be fetched is fetched in the
+        background, and there is no decision until it is there.
         """
 
         def goes(decision: Decision) -> bool:
@@ -159,14 +191,80 @@ class Staker(Service):
         decision = decide_with(storage=storage)
         if not goes(decision) and not thorough:
             return decision
+        if ahead:
+            if self._readiness is not None:
+                # Where nothing can be read a plan cannot be had either: that is to be told first.
+                machine = await self._readiness.judge_task(NO_FILES)
+                decision = decide_with(machine=machine, storage=storage)
+                if not goes(decision):
+                    return decision
+            if not await self._fetch(task, _Part.PLAN, partial(self._fetch_plan, task)):
+                return None
         machine = await self._judge_machine(task, look)
         decision = decide_with(machine=machine, storage=storage)
         if goes(decision) and storage is None:
             storage = await self.measure(task)
             decision = decide_with(machine=machine, storage=storage)
-        if goes(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = decide_with(machine=machine, storage=storage, parent_ok=False)
-        return decision
+        if not goes(decision) or task.parent == NO_PARENT:
+            return decision
+        if ahead:
+            holds = await self._fetch(task, _Part.PARENT, partial(self._parent_holds, task))
+            if holds is None:
+                return None
+            if not holds:
+                self._fetched.pop((task.id, _Part.PARENT))  # it may be recorded later
+        else:
+            holds = await self._parent_holds(task)
+        return decide_with(machine=machine, storage=storage, parent_ok=holds)
+
+    async def _fetch(
+        self, task: ob.Task, part: _Part, work: Callable[[], Awaitable[bool]]
+    ) -> bool | None:
+        """Do ``work`` for a task in the background; return what it gave, None until it is done.
+
+        A failure is noted, and tried again, for this part of this task alone.
+        """
+        key = task.id, part
+
+        async def fetch() -> None:
+            async with self._turns[part]:
+                self._fetched[key] = await work()
+            self.tools.bell.ring()
+
+        if key not in self._fetched:
+            await self.undertake(task.id, fetch, part=part)
+        return self._fetched.get(key)
+
+    async def _has_weights(self, task: ob.Task) -> bool:
+        """Return whether a task's weights are here and proven; if not, they are fetched."""
+
+        async def ready() -> bool:
+            await self._fetcher.ready_weights(task)
+            return True
+
+        if not await self._fetch(task, _Part.WEIGHTS, ready):
+            return False
+        return await ready()  # they may have gone since
+
+    async def _has_rows(
+        self, task: ob.Task, version: ob.DatasetVersion, dek: bytes, plan: Plan
+    ) -> bool:
+        """Return whether a dataset's rows are here and proven; if not, they are fetched."""
+
+        async def ready() -> bool:
+            await self._fetcher.ready_rows(version, dek, plan)
+            return True
+
+        if not await self._fetch(task, _Part.ROWS, ready):
+            return False
+        return await ready()
+
+    async def _fetch_plan(self, task: ob.Task) -> bool:
+        """Read the plan, for everything that is measured by it."""
+        await self._fetcher.plan_of(task)
+        await self._shapes.find(task)
+        await self.measure(task)
+        return True
 
     async def _judge_machine(self, task: ob.Task, look: _Look) -> tuple[RuleVerdict, ...]:
         """Return the verdicts on this machine, with the disk that other tasks will still take."""
@@ -244,7 +342,9 @@ class Staker(Service):
     async def _consider(self, task: ob.Task, look: _Look) -> None:
         override = look.overrides.get(task.id)
         held = await self._read_balance()
-        decision = await self._judge(task, look, held, override=override)
+        decision = await self._judge(task, look, held, override=override, ahead=True)
+        if decision is None:
+            return
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
@@ -292,13 +392,14 @@ class Staker(Service):
         request = await self._requests.find(task.id, ref.dataset, ref.number)
         if request is not None and request.state != RequestState.GRANTED:
             if request.state == RequestState.REQUESTED:
-                await self._fetcher.ready_weights(task)
+                await self._has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)
         _manifest, plan = await self._fetcher.plan_of(task)
         version = read_version(dataset, ref.number)
         check_dataset_for_plan(plan, version)
-        await self._fetcher.ready_weights(task)
+        if not await self._has_weights(task):
+            return
         if request is None:
             await tools.contract.request_key(
                 ref.dataset,
@@ -312,7 +413,8 @@ class Staker(Service):
             tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
         else:
             dek = await open_granted_key(tools, request)
-            await self._fetcher.ready_rows(version, dek, plan)
+            if not await self._has_rows(task, version, dek, plan):
+                return
             try:
                 await self._stake(task, request)
             finally:
