@@ -229,7 +229,8 @@ class Staker(Service):
         async def fetch() -> None:
             async with self._turns[part]:
                 self._fetched[key] = await work()
-            self.tools.bell.ring()
+            if not self._turns[part].statistics().tasks_waiting:
+                self.tools.bell.ring()  # once for many; the next look comes soon anyway
 
         if key not in self._fetched:
             await self.undertake(task.id, fetch, part=part)
