@@ -41,8 +41,10 @@ class Endpoint:
     client: httpx.AsyncClient
     failures: int = 0
     quarantined_until: float = -1.0
-    size_limit: int | None = None
-    """Smallest body that it refused as too large."""
+    refused_size: int = 0
+    refused_until: float = -1.0
+    """The smallest body that it refused as too large, and until when that is taken for its limit:
+    whoever runs it may raise the limit."""
     latency: float = 0.3
     """Seconds an answer takes, smoothed."""
 
@@ -50,6 +52,15 @@ class Endpoint:
         """Remember that a request took ``seconds``."""
         self.failures = 0
         self.latency = 0.7 * self.latency + 0.3 * seconds
+
+    def record_too_large(self, size: int, seconds: float) -> None:
+        """Send no body of ``size`` bytes or more for ``seconds``."""
+        self.refused_size = size if self.takes(size) else min(size, self.refused_size)
+        self.refused_until = trio.current_time() + seconds
+
+    def takes(self, size: int) -> bool:
+        """Return whether a body of ``size`` bytes may be small enough, by what is known."""
+        return size < self.refused_size or trio.current_time() >= self.refused_until
 
     def record_wait(self, seconds: float) -> None:
         """Remember that it kept a caller waiting for ``seconds``, who then gave up."""

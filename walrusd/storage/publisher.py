@@ -154,7 +154,7 @@ class Publisher:
     async def _attempt(self, upload: "_Upload", endpoint: Endpoint) -> StoredBlob | None:
         """Send the blob once; None if that did not store it, with the reason in ``upload``."""
         encoding = upload.encoding
-        if endpoint.size_limit is not None and encoding.size >= endpoint.size_limit:
+        if not endpoint.takes(encoding.size):
             upload.refuse(endpoint, BlobOverLimit("too large for this publisher"))
             return None
         self._ledger.note_start(
@@ -196,7 +196,7 @@ class Publisher:
             upload.story.append(str(failure))
             return None
         if failure.outcome is Outcome.TOO_LARGE:
-            endpoint.size_limit = upload.encoding.size
+            endpoint.record_too_large(upload.encoding.size, self._publishers.policy.quarantine)
             upload.refuse(endpoint, BlobOverLimit(str(failure)))
         else:
             upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
