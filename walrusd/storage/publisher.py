@@ -64,12 +64,14 @@ class Publisher:
         epochs: int = DEFAULT_EPOCHS,
         permanent: bool = True,
         min_end_epoch: int | None = None,
+        try_anyway: bool = False,
     ) -> StoredBlob:
         """Store ``source`` for ``epochs`` epochs from the current one on.
 
         With ``min_end_epoch`` a permanent blob that the ledger knows to live that long is not sent
         again. Deletable blobs (``permanent=False``) cannot be told from other people's, so only
-        permanent ones are found again after an interrupted upload.
+        permanent ones are found again after an interrupted upload. With ``try_anyway`` the
+        publishers themselves are asked whether they take more than the settings say.
 
         Raises:
             StoreRefused: if a publisher refuses, answers nonsense, or cannot pay.
@@ -84,7 +86,10 @@ class Publisher:
             raise StoreRefused("a blob is stored for at least one epoch", hint="use epochs ≥ 1")
         if isinstance(source, Path):
             source = await FileSpan.of(source)
-        self._check_size(len(source) if isinstance(source, bytes) else source.length)
+        size = len(source) if isinstance(source, bytes) else source.length
+        check_blob_size(size, self._shards)
+        if not try_anyway:
+            self._check_size(size)
         encoding = await compute_encoding(source, self._shards)
         async with self._alone(encoding.blob_id):
             known = self._ledger.find(encoding.blob_id)
@@ -100,7 +105,6 @@ class Publisher:
             return await self._store(upload)
 
     def _check_size(self, size: int) -> None:
-        check_blob_size(size, self._shards)
         if size > self._max_blob:
             raise BlobOverLimit(
                 f"a blob of {size:,} bytes is larger than the {self._max_blob:,} that the "
