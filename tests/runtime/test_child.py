@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -225,3 +226,15 @@ async def test_the_stop_signal_reaches_an_isolated_child() -> None:
 
         await run(body, None, on_line, limits=Limits(grace_s=5))
     assert scope.cancelled_caught
+
+
+async def test_a_machine_too_busy_to_start_a_process_is_asked_again(monkeypatch):
+    def time_out(argv, **_options):
+        raise subprocess.TimeoutExpired(argv, 5)
+
+    compute_isolation_prefix.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", time_out)
+        with pytest.raises(TrainingFailed, match="could be started in 5 s"):
+            await run_child([sys.executable, "-c", ""], {}, on_line=None)
+    assert isinstance(compute_isolation_prefix(), tuple)

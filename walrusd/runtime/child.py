@@ -303,6 +303,9 @@ def compute_isolation_prefix() -> tuple[str, ...]:
 
     Tried once, with ``true``: whether user and network namespaces may be made depends on the
     kernel, on systemd's ``RestrictNamespaces=``, and on containers.
+
+    Raises:
+        TrainingFailed: if the machine is too busy to tell; asked again, it may not be.
     """
     unshare = shutil.which("unshare")
     if unshare is None or sys.platform != "linux":
@@ -310,7 +313,12 @@ def compute_isolation_prefix() -> tuple[str, ...]:
     for options in (("--net",), ("--user", "--map-current-user", "--net")):
         prefix = (unshare, *options, "--")
         # The program is what `which` found; 5 s bound a hung one. It runs once, at the first job.
-        tried = subprocess.run([*prefix, "true"], capture_output=True, timeout=5, check=False)  # noqa: S603
+        try:
+            tried = subprocess.run([*prefix, "true"], capture_output=True, timeout=5, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired as exc:
+            raise TrainingFailed(
+                "no child process could be started in 5 s", hint="this machine is very busy"
+            ) from exc
         if tried.returncode == 0:
             return prefix
     log.warning("child_network_not_isolated", hint="unshare is not permitted here")
