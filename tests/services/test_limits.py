@@ -16,11 +16,14 @@ from walrusd.crypto.vfile import read_verification_file
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.api import DaemonApi
+from walrusd.services.committer import Committer
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.limits import compute_file_limit, compute_opening_limit
+from walrusd.services.opener import Opener
 from walrusd.services.publisher import Publisher
 from walrusd.services.staker import Staker
 from walrusd.services.supervisor import Supervisor
+from walrusd.services.trainer import Trainer
 from walrusd.training.plan import read_plan
 from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
 from walrusd.units import normalize_address
@@ -234,3 +237,27 @@ async def test_real_parts_take_what_was_computed(tmp_path: Path) -> None:
         assert compute_file_limit(play.terms, plan, manifest) - len(file) >= 0
         assert len(file) > compute_file_limit(play.terms, plan, manifest) - LOSS_DEFINITION_BYTES
         assert read_verification_file(file).header.quantisation.entries == plan.weight_count
+
+
+async def test_what_is_staked_on_already_is_sent_whatever_the_settings_say(tmp_path: Path) -> None:
+    """Whoever staked before the limit was known, or lowered it since, still has to deliver."""
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        sent: list[dict] = []
+        put = tools.store.put
+
+        async def note(data, **options):
+            sent.append(options)
+            return await put(data, **options)
+
+        tools.store.put = note
+        net.join(tools.address)
+        net.grant(tools.address, tools.keys.encryption_key)
+        fetcher = Fetcher(tools)
+        await Trainer(tools, fetcher).look()
+        await Committer(tools, fetcher).look()
+        net.submission.commitment = tools.contract.arguments("commit")[0][2]
+        net.seat(tools.address, tools.keys.encryption_key)
+        await Opener(tools, fetcher).look()
+        assert tools.contract.calls("open")
+    assert [options["try_anyway"] for options in sent] == [True, True]

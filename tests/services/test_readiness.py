@@ -340,6 +340,16 @@ async def test_room_is_not_promised_twice(tmp_path: Path, monkeypatch) -> None:
         assert [v.rule for v in decision.verdicts if not v.ok] == ["disk"]
 
 
+async def test_a_lack_of_room_is_told_once_while_other_tasks_write(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """What they will still take grows less by itself; that is no news."""
+    with Network().daemon(tmp_path, "c", _Machine()) as tools:
+        _full_disk(tools, _Machine(), monkeypatch)
+        faults = {probes.find_disk_fault(tools, 10**9, reserved=n * 10**8) for n in (1, 2, 3)}
+        assert len(faults) == 1
+
+
 @pytest.mark.parametrize(
     ("size", "text"), [(5, "5 bytes"), (1_000_001, "1.1 MB"), (3 * 10**9, "3.0 GB")]
 )

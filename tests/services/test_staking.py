@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +21,11 @@ from tests.services.bench import (
     decisions,
     failures,
 )
+from tests.services.world import wait_for
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
+from walrusd.core.manifest import parse_task_manifest
 from walrusd.errors import MoveAborted, TransactionUncertain
 from walrusd.services import anchors, bound
 from walrusd.services.aggregates import AggregateChecker
@@ -337,3 +341,79 @@ async def test_another_tasks_root_is_not_taken_for_checked(tmp_path: Path, loads
         await _staker(tools, fetcher).look()
         assert list(failures(tools, TASK)) == ["proof.invalid"]
         assert not tools.contract.calls("join")
+
+
+# --- a task that keeps us waiting ----------------------------------------------------------------
+
+
+def _silence(tools: Tools, blob: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every read of one blob hang."""
+    for name in ("get", "get_file"):
+        read = getattr(tools.store, name)
+
+        async def hang(blob_id: int, *given: Any, read: Any = read, **named: Any) -> Any:
+            if blob_id == blob:
+                await trio.sleep_forever()
+            return await read(blob_id, *given, **named)
+
+        monkeypatch.setattr(tools.store, name, hang)
+
+
+async def _run_until(tools: Tools, is_done: Callable[[], bool]) -> None:
+    """Run the service until something holds."""
+
+    async def done() -> bool:
+        return is_done()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_staker(tools).run)
+        await wait_for(done, every_s=0.01)
+        nursery.cancel_scope.cancel()
+
+
+def _spoil_manifest(net: Network, tools: Tools, task: ob.Task, _patch: Any) -> int:
+    task.manifest_digest, task.manifest_blob = bytes(32), 77
+    return 77
+
+
+def _spoil_weights(net: Network, tools: Tools, task: ob.Task, _patch: Any) -> int:
+    manifest = parse_task_manifest(net.blobs[task.manifest_blob], task.manifest_digest)
+    changed = dataclasses.replace(manifest, weights_blob=78, weights_digest=bytes(32))
+    task.manifest_blob = tools.store.keep(changed.to_bytes())
+    task.manifest_digest = changed.digest()
+    return 78
+
+
+def _spoil_parent(net: Network, tools: Tools, task: ob.Task, patch: Any) -> int:
+    task.parent = normalize_address("0x55")
+    parent = dataclasses.replace(net.task, id=task.parent, phase=TaskPhase.AGGREGATED)
+    parent.aggregate = ob.Aggregate(bytes(32), bytes(32), 79)
+    net.objects[task.parent] = parent
+    return 79
+
+
+@pytest.mark.parametrize("spoil", [_spoil_manifest, _spoil_weights, _spoil_parent])
+async def test_a_task_that_keeps_us_waiting_delays_no_other(
+    tmp_path: Path, monkeypatch, spoil
+) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_open_tasks=9, max_stake_per_day=99 * STAKE) as tools:
+        names = _add_tasks(net, tools, 4)
+        _grant_all(net, tools, names)
+        bad, *good = sorted(names)
+        _silence(tools, spoil(net, tools, net.objects[bad], monkeypatch), monkeypatch)
+        at_stake = _let_join(net, tools, {name: ["shown"] for name in names})
+        await _run_until(tools, lambda: sorted(at_stake) == good)
+
+
+async def test_many_tasks_without_a_plan_leave_room_for_a_good_one(tmp_path: Path) -> None:
+    """Each of them fails by itself, and the look goes on meanwhile."""
+    net = Network()
+    with net.daemon(tmp_path, "c", max_open_tasks=99, max_stake_per_day=99 * STAKE) as tools:
+        names = _add_tasks(net, tools, 30)
+        _grant_all(net, tools, names)
+        for name in names[:-1]:
+            net.objects[name].manifest_digest, net.objects[name].manifest_blob = bytes(32), 77
+        at_stake = _let_join(net, tools, {names[-1]: ["shown"]})
+        await _run_until(tools, lambda: at_stake == names[-1:])
+        assert failures(tools, names[0])

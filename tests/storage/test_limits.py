@@ -52,6 +52,26 @@ async def test_a_single_blob_over_the_publishers_limit_is_not_sent(endpoints, op
     assert not endpoints.count("PUT")
 
 
+async def test_what_is_owed_is_sent_to_a_publisher_that_takes_it(endpoints, open_store):
+    """Settings may be older than a stake, or tighter than they need be: a stake is not lost so."""
+    endpoints.add("large")
+    endpoints.add("small", max_body=1000)
+    data = bytes(2000)
+    async with open_store(
+        publishers=["large"], max_blob=1000, chunk_size=1000, leaf_size=1000
+    ) as s:
+        with pytest.raises(BlobOverLimit, match=r"walrus\.max_blob_bytes"):
+            await s.put(data)
+        await s.put(data, try_anyway=True)
+        with pytest.raises(BlobOverLimit, match="does not fit 10 shards"):
+            await s.put(bytes(2 * MIB), try_anyway=True)
+    async with open_store(
+        publishers=["small"], max_blob=1000, chunk_size=1000, leaf_size=1000
+    ) as s:
+        with pytest.raises(BlobOverLimit, match="413"):
+            await s.put(data, try_anyway=True)
+
+
 async def test_a_blob_over_the_networks_limit_is_named_as_such(endpoints, open_store):
     endpoints.add("one")
     async with open_store(publishers=["one"]) as store:

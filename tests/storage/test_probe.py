@@ -22,12 +22,23 @@ class _Nothing(httpx.AsyncByteStream):
         yield b""
 
 
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self):
+        yield self._body
+
+
 def _answer(status: int) -> httpx.Response:
     return httpx.Response(status, stream=_Nothing())
 
 
-def _answering(status: int):
-    return lambda _request: _answer(status)
+def _answering(status: int, body: bytes = b""):
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, stream=_Body(body)) if body else _answer(status)
+
+    return answer
 
 
 def _refusing_connections(request: httpx.Request) -> httpx.Response:
@@ -48,6 +59,39 @@ async def test_a_publisher_that_refuses_is_named(status: int) -> None:
     trouble = await find_silence(_pool(_answering(status)), STORE)
     assert trouble is not None
     assert trouble.startswith("http://host0: ")
+
+
+WALRUS_REFUSAL = b"Failed to deserialize query string: unknown field `probe`"
+PAGE = b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>"
+
+
+async def test_walruss_own_refusal_is_good() -> None:
+    assert await find_silence(_pool(_answering(400, WALRUS_REFUSAL)), STORE) is None
+    assert await find_silence(_pool(_answering(400, b"Invalid URL: not a blob id")), READ) is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 402, 407, 410])
+@pytest.mark.parametrize("question", [STORE, READ])
+async def test_whoever_redirects_or_wants_to_be_paid_serves_nobody(question, status: int) -> None:
+    trouble = await find_silence(_pool(_answering(status)), question)
+    assert trouble is not None
+    assert ("redirects" in trouble) == (status < 400)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("question", [STORE, READ])
+async def test_a_web_page_is_of_no_walrus_service(question, status: int) -> None:
+    assert await find_silence(_pool(_answering(status, PAGE)), question) is not None
+
+
+async def test_a_publisher_that_wants_a_token_would_not_serve_us() -> None:
+    body = b"Header of type `authorization` was missing"
+    trouble = await find_silence(_pool(_answering(400, body)), STORE)
+    assert trouble == "http://host0: authorization rejected"
+
+
+async def test_a_publisher_that_takes_not_even_nothing_is_named() -> None:
+    assert await find_silence(_pool(_answering(413)), STORE) is not None
 
 
 @pytest.mark.parametrize("question", [STORE, READ])

@@ -7,9 +7,10 @@ import sqlite3
 import pytest
 import trio
 
-from tests.support.clocks import movable_time, pass_time_once
+from tests.support.clocks import movable_time, pass_time_in_silence, pass_time_once
 from walrusd.errors import MalformedData, StorageUnreachable, StoreRefused
 from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.http import EndpointPool
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.receipt import parse_receipt, parse_status
 from walrusd.units import BlobId, ObjectId
@@ -167,6 +168,29 @@ async def test_size_limit_is_learned(endpoints, open_store):
                 await store.put(DATA)
         assert endpoints.count("PUT") == 1
         await store.put(DATA[:999])
+
+
+@movable_time
+async def test_a_size_limit_may_be_raised(endpoints, open_store):
+    """A refusal is remembered for a while, not until the daemon is started again."""
+    endpoints.faults["one"].store_statuses = [413]
+    async with open_store(publishers=["one"]) as store:
+        with pytest.raises(StoreRefused, match="413"):
+            await store.put(DATA)
+        await pass_time_in_silence(QUICK.quarantine)
+        await store.put(DATA)
+
+
+async def test_the_smallest_refused_size_counts(autojump_clock):
+    pool = EndpointPool(["http://one"], QUICK)
+    (endpoint,) = pool.ranked()
+    endpoint.record_too_large(10, 60.0)
+    endpoint.record_too_large(20, 60.0)
+    assert endpoint.takes(9)
+    assert not endpoint.takes(10)
+    await trio.sleep(60.0)
+    assert endpoint.takes(20)
+    await pool.aclose()
 
 
 async def test_nonsense_epochs(open_store):

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -210,6 +211,31 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
 
     code, lines = run(train_job(files, seed=b"t" * 32))
     assert (code, lines[-1][1]["code"]) == (3, "config.invalid")
+
+
+@pytest.mark.parametrize("name", ["segment-000002.json", "state-000002.bin"])
+def test_a_checkpoint_that_the_disk_does_not_give_back_is_made_again(run, files, monkeypatch, name):
+    whole = run(train_job(files))[1][-1][1]
+    read = Path.read_bytes
+
+    def fail(path):
+        if path.name == name:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    code, lines = run(train_job(files))
+    assert code == 0
+    assert [value["segment"] for key, value in lines if key == "segment"] == [2, 3]
+    assert lines[-1][1] == whole
+
+
+def test_a_record_that_is_nested_without_end_is_damaged(run, files):
+    whole = run(train_job(files))[1][-1][1]
+    (files / "work" / "segment-000003.json").write_bytes(b"[" * 200_000)
+    code, lines = run(train_job(files))
+    assert code == 0
+    assert lines[-1][1] == whole
 
 
 def start_until_segment(process, job):

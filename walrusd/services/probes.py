@@ -92,10 +92,11 @@ async def find_device_fault(tools: Tools) -> Fault | None:
     return None
 
 
-def find_disk_fault(tools: Tools, need: int) -> Fault | None:
+def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | None:
     """Return a fault if ``need`` bytes are not free where the daemon keeps its files.
 
-    Its reason names no number that changes by itself, so that it is told once.
+    ``reserved`` are the bytes that tasks in progress will still take beside them. The reason names
+    no number that changes by itself, so that it is told once.
     """
     directory = tools.data_dir
     hint = f"free space in {directory}, or move daemon.data_dir to a larger disk"
@@ -104,9 +105,11 @@ def find_disk_fault(tools: Tools, need: int) -> Fault | None:
     except OSError as error:
         reason = f"{directory} cannot be used: {error.strerror or error}"
         return Fault(Ability.DISK, reason, "check daemon.data_dir and its owner")
-    if free >= need:
+    if free >= need + reserved:
         return None
-    return Fault(Ability.DISK, f"{format_size(need)} are needed in {directory}, less is free", hint)
+    beside = " beside what tasks in progress will still take" if reserved else ""
+    reason = f"{format_size(need)} are needed in {directory}{beside}, less is free"
+    return Fault(Ability.DISK, reason, hint)
 
 
 def format_size(size: int) -> str:

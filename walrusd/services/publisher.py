@@ -256,7 +256,8 @@ class Publisher(Service):
         vector, openings = summed
         parts = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
         aggregate = Aggregate(vector, openings, parts)
-        stored = await tools.store.put(aggregate.to_bytes(), epochs=tools.settings.walrus.epochs)
+        epochs = tools.settings.walrus.epochs
+        stored = await tools.store.put(aggregate.to_bytes(), epochs=epochs, try_anyway=True)
         with tools.database.transaction():
             begun = tools.protection.begin(f"aggregate:{task.id}", aggregate.root)
             if begun is Begun.FRESH:

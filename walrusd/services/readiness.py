@@ -103,7 +103,7 @@ class Readiness:
             return ()
         needs = NEEDS[Role.CONTRIBUTOR]
         faults = {fault.ability: fault for fault in await self.find_faults(needs)}
-        short = find_disk_fault(self._tools, compute_disk_need(shape) + reserved)
+        short = find_disk_fault(self._tools, compute_disk_need(shape), reserved=reserved)
         if short is not None:
             faults.setdefault(Ability.DISK, short)
         return tuple(_judge(ability, faults.get(ability)) for ability in needs)

@@ -5,33 +5,31 @@ weights with the task's state root, and the dataset. What is found out later cos
 """
 
 from dataclasses import dataclass
-from functools import cached_property, partial
 
 import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
-from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
+from walrusd.core.policy import Decision
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.errors import MalformedData, ObjectNotFound
+from walrusd.errors import MalformedData
 from walrusd.services.aggregates import AggregateChecker
+from walrusd.services.assessor import Assessor, Snapshot
+from walrusd.services.background import Background
 from walrusd.services.bound import Bound, BoundReader, has_joined
-from walrusd.services.disk import DiskShapes, compute_reserved
 from walrusd.services.facts import read_tasks, read_version
 from walrusd.services.fetcher import Fetcher
 from walrusd.services.grants import OwnRequests, open_granted_key
 from walrusd.services.readiness import Readiness
 from walrusd.services.service import Service
-from walrusd.services.storage_meter import StorageMeter
 from walrusd.services.tools import Tools
 from walrusd.state.protection import Begun
 from walrusd.training.plan import Plan, check_plan_for_rows
 from walrusd.units import Mist
 
 REQUEST_LIFETIME_MS = 7 * 24 * 3600 * 1000
-NO_PARENT = "0x" + "0" * 64
 BALANCE_AGE_S = 1.0
 """How long one answer serves a look at many tasks; another service may spend meanwhile."""
 
@@ -48,18 +46,13 @@ class _Declined:
     decision: Decision
 
 
-class _Look:
-    """What one look reads once: all tasks, what is bound, and what the owner has said."""
+class _Look(Snapshot):
+    """What one look reads once, with what the owner has said, and what it declines."""
 
-    def __init__(
-        self, tasks: list[ob.Task], bound: Bound, overrides: dict[str, str] | None = None
-    ) -> None:
-        self.tasks = tasks
-        self.bound = bound
-        self.overrides = overrides or {}
+    def __init__(self, tasks: list[ob.Task], bound: Bound, overrides: dict[str, str]) -> None:
+        super().__init__(tasks, bound)
+        self.overrides = overrides
         self.declined: list[_Declined] = []
-        self.reserved: tuple[frozenset[str], int] | None = None
-        """Tasks in progress, and the bytes of disk that they will still take."""
 
 
 class Staker(Service):
@@ -77,10 +70,8 @@ class Staker(Service):
         """Take the collaborators; without ``readiness`` the machine is not looked at."""
         super().__init__(tools)
         self._fetcher = fetcher
-        self._checker = checker
-        self._readiness = readiness
-        self._meter = StorageMeter(tools, fetcher)
-        self._shapes = DiskShapes(tools, fetcher)
+        self._background = Background(self, fetcher)
+        self._assessor = Assessor(tools, fetcher, checker, readiness, self._background)
         self._bound = BoundReader(tools)
         self._requests = OwnRequests(tools)
         self._held: tuple[float, Mist] | None = None
@@ -89,7 +80,8 @@ class Staker(Service):
     async def reconcile(self) -> None:
         """Look at every task that still takes contributors, one after the other.
 
-        In turn, because each decision depends on what the ones before it have bound.
+        In turn, because each decision depends on what the ones before it have bound. What one of
+        them makes us fetch keeps no other waiting.
         """
         tasks = await read_tasks(self.tools)
         overrides = self.tools.records.items("stake_override")
@@ -101,6 +93,7 @@ class Staker(Service):
             if task.phase == TaskPhase.JOINING and not has_joined(task, self.tools.address)
         ]
         self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
+        self._background.keep_only({task.id for task in open_to_us})
         try:
             for number, task in enumerate(open_to_us, start=1):
 
@@ -126,90 +119,12 @@ class Staker(Service):
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
         tasks = await read_tasks(self.tools)
-        look = _Look(tasks, self._bound.read(tasks))
-        # A person is told what this machine lacks, whatever else speaks against the task.
-        return await self._judge(task, look, held, storage=storage, thorough=True)
+        snapshot = Snapshot(tasks, self._bound.read(tasks))
+        return await self._assessor.assess(task, snapshot, held, storage=storage)
 
     async def measure(self, task: ob.Task) -> Storage:
         """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
-        return await self._meter.measure(task, choose_dataset(task, self._rules.allow_datasets))
-
-    async def _judge(
-        self,
-        task: ob.Task,
-        look: _Look,
-        held: Mist,
-        *,
-        override: str | None = None,
-        storage: Storage | str | None = None,
-        thorough: bool = False,
-    ) -> Decision:
-        """Apply the policy, what is cheap to find out first.
-
-        This machine, the sizes of what must be stored, and then the parent's aggregate are looked
-        at only if nothing else speaks against the task, or nothing that binds where the owner says
-        "join": the aggregate may be large, and naming it costs a stranger nothing. If ``thorough``,
-        this machine is looked at in any case.
-        """
-
-        def goes(decision: Decision) -> bool:
-            return decision.join or (override == "join" and not decision.binding_refusals)
-
-        decide_with = partial(self._decide, task, look.bound, held)
-        decision = decide_with(storage=storage)
-        if not goes(decision) and not thorough:
-            return decision
-        machine = await self._judge_machine(task, look)
-        decision = decide_with(machine=machine, storage=storage)
-        if goes(decision) and storage is None:
-            storage = await self.measure(task)
-            decision = decide_with(machine=machine, storage=storage)
-        if goes(decision) and task.parent != NO_PARENT and not await self._parent_holds(task):
-            decision = decide_with(machine=machine, storage=storage, parent_ok=False)
-        return decision
-
-    async def _judge_machine(self, task: ob.Task, look: _Look) -> tuple[RuleVerdict, ...]:
-        """Return the verdicts on this machine, with the disk that other tasks will still take."""
-        if self._readiness is None:
-            return ()
-        others = frozenset(look.bound.open_tasks - {task.id})
-        if look.reserved is None or look.reserved[0] != others:
-            in_progress = [other for other in look.tasks if other.id in others]
-            look.reserved = others, compute_reserved(self.tools, in_progress)
-        shape = await self._shapes.find(task)
-        return await self._readiness.judge_task(shape, reserved=look.reserved[1])
-
-    def _decide(
-        self,
-        task: ob.Task,
-        bound: Bound,
-        held: Mist,
-        *,
-        machine: tuple[RuleVerdict, ...] = (),
-        storage: Storage | str | None = None,
-        parent_ok: bool = True,
-    ) -> Decision:
-        terms = task.terms
-        offer = Offer(
-            task=task.id,
-            publisher=task.publisher,
-            reward=terms.reward,
-            stake=terms.stake,
-            state_bytes=terms.state_bytes,
-            segment_work=terms.segment_work,
-            datasets=tuple(d.dataset for d in task.datasets),
-            places_left=terms.max_submissions - len(task.entries),
-            parent_ok=parent_ok,
-            storage=storage,
-        )
-        standing = Standing(
-            address=self.tools.address,
-            balance=held,
-            staked_today=bound.staked_besides(task.id),
-            open_tasks=bound.open_besides(task.id),
-            machine=machine,
-        )
-        return decide(self._rules, offer, standing)
+        return await self._assessor.measure(task)
 
     async def _read_balance(self) -> Mist:
         """Return what we hold; one answer serves all tasks of a look, until something is sent."""
@@ -218,33 +133,12 @@ class Staker(Service):
             self._held = now, await self.tools.contract.balance(self.tools.address)
         return self._held[1]
 
-    async def _parent_holds(self, task: ob.Task) -> bool:
-        try:
-            return await self._checker.holds(await self.tools.contract.task(task.parent))
-        except ObjectNotFound:
-            return False
-
-    @cached_property
-    def _rules(self) -> PolicyRules:
-        policy = self.tools.settings.policy
-        return PolicyRules(
-            enabled=policy.enabled,
-            max_stake_per_task=policy.max_stake_per_task,
-            max_stake_per_day=policy.max_stake_per_day,
-            min_reward=policy.min_reward,
-            min_balance=policy.min_balance,
-            max_open_tasks=policy.max_open_tasks,
-            max_state_bytes=policy.max_state_bytes,
-            max_segment_work=policy.max_segment_work,
-            allow_publishers=frozenset(policy.allow_publishers),
-            deny_publishers=frozenset(policy.deny_publishers),
-            allow_datasets=frozenset(policy.allow_datasets),
-        )
-
     async def _consider(self, task: ob.Task, look: _Look) -> None:
         override = look.overrides.get(task.id)
         held = await self._read_balance()
-        decision = await self._judge(task, look, held, override=override)
+        decision = await self._assessor.assess_ahead(task, look, held, override=override)
+        if decision is None:
+            return
         go, reason = decision.join, decision.reason
         if override is not None:
             refusals = decision.binding_refusals
@@ -292,13 +186,14 @@ class Staker(Service):
         request = await self._requests.find(task.id, ref.dataset, ref.number)
         if request is not None and request.state != RequestState.GRANTED:
             if request.state == RequestState.REQUESTED:
-                await self._fetcher.ready_weights(task)
+                await self._background.has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)
         _manifest, plan = await self._fetcher.plan_of(task)
         version = read_version(dataset, ref.number)
         check_dataset_for_plan(plan, version)
-        await self._fetcher.ready_weights(task)
+        if not await self._background.has_weights(task):
+            return
         if request is None:
             await tools.contract.request_key(
                 ref.dataset,
@@ -312,7 +207,8 @@ class Staker(Service):
             tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
         else:
             dek = await open_granted_key(tools, request)
-            await self._fetcher.ready_rows(version, dek, plan)
+            if not await self._background.has_rows(task, version, dek, plan):
+                return
             try:
                 await self._stake(task, request)
             finally:
@@ -345,12 +241,6 @@ class Staker(Service):
                 tools.records.delete("stakes", task.id)
             raise
         tools.protection.done(action)
-
-
-def choose_dataset(task: ob.Task, allowed: frozenset[str]) -> ob.DatasetRef:
-    """Return the dataset to work on: the first that the policy allows, or else the first."""
-    usable = [ref for ref in task.datasets if not allowed or ref.dataset in allowed]
-    return (usable or task.datasets)[0]
 
 
 def check_dataset_for_plan(plan: Plan, version: ob.DatasetVersion) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
+from walrusd.services.assessor import NO_PARENT
 from walrusd.services.files import read_file
-from walrusd.services.staker import NO_PARENT
 from walrusd.services.written import check_written
 from walrusd.units import parse_address
 

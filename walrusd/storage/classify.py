@@ -40,9 +40,14 @@ _PASSING = {
 
 _AUTH_DOMAIN = "auth.publisher.walrus.space"
 
+_NO_TOKEN = b"header of type `authorization`"
+"""What a publisher that wants a token says to who has none, with 400 and in plain text."""
+
 _BY_STATUS = {
     401: Outcome.AUTH_REJECTED,
+    402: Outcome.AUTH_REJECTED,
     403: Outcome.AUTH_REJECTED,
+    407: Outcome.AUTH_REJECTED,
     404: Outcome.NOT_FOUND,
     405: Outcome.UNSUPPORTED,
     408: Outcome.UNAVAILABLE,
@@ -66,6 +71,8 @@ def classify_answer(status: int, body: bytes) -> Outcome:
         return Outcome.TOO_LARGE
     if status in _BY_STATUS:
         return _BY_STATUS[status]
+    if status == 400 and _NO_TOKEN in body[:200].lower():
+        return Outcome.AUTH_REJECTED
     return Outcome.UNAVAILABLE if status >= 500 else Outcome.BAD_REQUEST
 
 
@@ -75,6 +82,11 @@ def gives_reason(body: bytes) -> bool:
     A 404 that is not may come from any web server: it says nothing about a blob.
     """
     return bool(_find_detail(body))
+
+
+def is_page(body: bytes) -> bool:
+    """Return whether a refusal is a web page: of a proxy, or of another service altogether."""
+    return body.lstrip()[:1] == b"<"
 
 
 def describe_answer(status: int, body: bytes) -> str:

@@ -7,7 +7,13 @@ from types import TracebackType
 import httpx
 import trio
 
-from walrusd.storage.classify import Outcome, classify_answer, describe_answer, gives_reason
+from walrusd.storage.classify import (
+    Outcome,
+    classify_answer,
+    describe_answer,
+    gives_reason,
+    is_page,
+)
 
 ERROR_BODY_LIMIT = 64 << 10
 
@@ -16,13 +22,15 @@ class EndpointFailure(Exception):
     """One request to one endpoint did not work. Never leaves ``walrusd.storage``.
 
     ``vague``: the refusal is not in Walrus's own words, so it may not be a Walrus service.
+    ``status`` is that of a refusal, and ``page`` whether it is a web page, which no Walrus service
+    sends.
     """
 
-    def __init__(
-        self, outcome: Outcome, endpoint: str, detail: str, *, vague: bool = False
-    ) -> None:
+    def __init__(self, outcome: Outcome, endpoint: str, detail: str) -> None:
         super().__init__(f"{endpoint}: {detail}")
-        self.outcome, self.vague = outcome, vague
+        self.outcome = outcome
+        self.vague = self.page = False
+        self.status: int | None = None
 
 
 @dataclass
@@ -33,8 +41,10 @@ class Endpoint:
     client: httpx.AsyncClient
     failures: int = 0
     quarantined_until: float = -1.0
-    size_limit: int | None = None
-    """Smallest body that it refused as too large."""
+    refused_size: int = 0
+    refused_until: float = -1.0
+    """The smallest body that it refused as too large, and until when that is taken for its limit:
+    whoever runs it may raise the limit."""
     latency: float = 0.3
     """Seconds an answer takes, smoothed."""
 
@@ -42,6 +52,15 @@ class Endpoint:
         """Remember that a request took ``seconds``."""
         self.failures = 0
         self.latency = 0.7 * self.latency + 0.3 * seconds
+
+    def record_too_large(self, size: int, seconds: float) -> None:
+        """Send no body of ``size`` bytes or more for ``seconds``."""
+        self.refused_size = size if self.takes(size) else min(size, self.refused_size)
+        self.refused_until = trio.current_time() + seconds
+
+    def takes(self, size: int) -> bool:
+        """Return whether a body of ``size`` bytes may be small enough, by what is known."""
+        return size < self.refused_size or trio.current_time() >= self.refused_until
 
     def record_wait(self, seconds: float) -> None:
         """Remember that it kept a caller waiting for ``seconds``, who then gave up."""
@@ -105,11 +124,13 @@ class Exchange:
     async def _check_answer(self, response: httpx.Response) -> None:
         if response.status_code not in (200, 206):
             body = await self._read_error(self._chunks)
-            raise self._fail(
+            failure = self._fail(
                 classify_answer(response.status_code, body),
                 describe_answer(response.status_code, body),
-                vague=not gives_reason(body),
             )
+            failure.vague, failure.page = not gives_reason(body), is_page(body)
+            failure.status = response.status_code
+            raise failure
         announced = response.headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced) > self._max_bytes:
             raise self._fail(
@@ -155,10 +176,10 @@ class Exchange:
         outcome = Outcome.UNREACHABLE if unsent else Outcome.INTERRUPTED
         return self._fail(outcome, f"{type(error).__name__} {error}".rstrip())
 
-    def _fail(self, outcome: Outcome, detail: str, *, vague: bool = False) -> EndpointFailure:
+    def _fail(self, outcome: Outcome, detail: str) -> EndpointFailure:
         if outcome.may_pass:
             self._endpoint.failures += 1
-        return EndpointFailure(outcome, self._endpoint.url, detail, vague=vague)
+        return EndpointFailure(outcome, self._endpoint.url, detail)
 
 
 async def _unwind(chunks: AsyncIterator[bytes]) -> None:

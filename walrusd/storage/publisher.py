@@ -64,12 +64,14 @@ class Publisher:
         epochs: int = DEFAULT_EPOCHS,
         permanent: bool = True,
         min_end_epoch: int | None = None,
+        try_anyway: bool = False,
     ) -> StoredBlob:
         """Store ``source`` for ``epochs`` epochs from the current one on.
 
         With ``min_end_epoch`` a permanent blob that the ledger knows to live that long is not sent
         again. Deletable blobs (``permanent=False``) cannot be told from other people's, so only
-        permanent ones are found again after an interrupted upload.
+        permanent ones are found again after an interrupted upload. With ``try_anyway`` the
+        publishers themselves are asked whether they take more than the settings say.
 
         Raises:
             StoreRefused: if a publisher refuses, answers nonsense, or cannot pay.
@@ -84,7 +86,10 @@ class Publisher:
             raise StoreRefused("a blob is stored for at least one epoch", hint="use epochs ≥ 1")
         if isinstance(source, Path):
             source = await FileSpan.of(source)
-        self._check_size(len(source) if isinstance(source, bytes) else source.length)
+        size = len(source) if isinstance(source, bytes) else source.length
+        check_blob_size(size, self._shards)
+        if not try_anyway:
+            self._check_size(size)
         encoding = await compute_encoding(source, self._shards)
         async with self._alone(encoding.blob_id):
             known = self._ledger.find(encoding.blob_id)
@@ -100,7 +105,6 @@ class Publisher:
             return await self._store(upload)
 
     def _check_size(self, size: int) -> None:
-        check_blob_size(size, self._shards)
         if size > self._max_blob:
             raise BlobOverLimit(
                 f"a blob of {size:,} bytes is larger than the {self._max_blob:,} that the "
@@ -154,7 +158,7 @@ class Publisher:
     async def _attempt(self, upload: "_Upload", endpoint: Endpoint) -> StoredBlob | None:
         """Send the blob once; None if that did not store it, with the reason in ``upload``."""
         encoding = upload.encoding
-        if endpoint.size_limit is not None and encoding.size >= endpoint.size_limit:
+        if not endpoint.takes(encoding.size):
             upload.refuse(endpoint, BlobOverLimit("too large for this publisher"))
             return None
         self._ledger.note_start(
@@ -196,7 +200,7 @@ class Publisher:
             upload.story.append(str(failure))
             return None
         if failure.outcome is Outcome.TOO_LARGE:
-            endpoint.size_limit = upload.encoding.size
+            endpoint.record_too_large(upload.encoding.size, self._publishers.policy.quarantine)
             upload.refuse(endpoint, BlobOverLimit(str(failure)))
         else:
             upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
@@ -242,7 +246,7 @@ class Publisher:
 
 
 _HINTS = {
-    Outcome.AUTH_REJECTED: "this publisher wants a token; use another",
+    Outcome.AUTH_REJECTED: "this publisher wants a token or a payment; use another",
 }
 
 

@@ -152,10 +152,15 @@ class WalrusStore:
         epochs: int = DEFAULT_EPOCHS,
         permanent: bool = True,
         min_end_epoch: int | None = None,
+        try_anyway: bool = False,
     ) -> StoredBlob:
         """Store one blob. Arguments and errors as ``Publisher.put_blob``."""
         stored = await self._publisher.put_blob(
-            data, epochs=epochs, permanent=permanent, min_end_epoch=min_end_epoch
+            data,
+            epochs=epochs,
+            permanent=permanent,
+            min_end_epoch=min_end_epoch,
+            try_anyway=try_anyway,
         )
         self._note_recent(stored.blob_id)
         if isinstance(data, bytes):

@@ -143,7 +143,7 @@ class Checkpoints:
         self._add(record, result.state_bytes)
 
     def _load(self, segment: int) -> tuple[SegmentRecord, bytes] | None:
-        """Return a kept segment, or nothing if it is missing or damaged."""
+        """Return a kept segment, or nothing if it is missing or damaged, or cannot be read."""
         try:
             document = json.loads(self._record_path(segment).read_bytes())
             state = self.state_path(segment).read_bytes()
@@ -152,7 +152,7 @@ class Checkpoints:
             # Earlier versions wrote no digest. The roots prove themselves, the losses do not.
             digest = document.get("digest")
             damaged = digest is not None and digest != _digest_record(document["record"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, MalformedData):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, MalformedData):
             return None
         if binding != self._binding:
             raise ConfigError(
