@@ -246,10 +246,10 @@ async def run_daemon(
             )
         )
         canary = Canary(notifier)
-        async with trio.open_nursery() as nursery:
-            stop = trio.Event()
-            await nursery.start(_set_on_signal, stop, notifier)
-            nursery.start_soon(_drain, stop, broadcast, nursery.cancel_scope)
+        # Signals are taken until everything else has ended: meanwhile the default would kill us.
+        stop, hurry = trio.Event(), trio.Event()
+        async with _heeding_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, stop, hurry, broadcast, nursery.cancel_scope)
             await nursery.start(canary.run)
 
             async def work() -> None:
@@ -299,31 +299,51 @@ def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
     return metrics
 
 
+@asynccontextmanager
+async def _heeding_signals(
+    stop: trio.Event, hurry: trio.Event, notifier: Notifier
+) -> AsyncIterator[None]:
+    """Set the events on signals that ask us to end, until the block has ended."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_set_on_signal, stop, hurry, notifier)
+        yield
+        nursery.cancel_scope.cancel()
+
+
 async def _set_on_signal(
     stop: trio.Event,
+    hurry: trio.Event,
     notifier: Notifier,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set ``stop`` on the first signal that asks us to end; a lost terminal does not."""
+    """Set ``stop`` on the first signal that asks us to end, ``hurry`` on the next.
+
+    A lost terminal does not ask for it.
+    """
     with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
             if number == signal.SIGHUP:
                 log.warning("signal_ignored", signal=name, reason=NO_RELOAD)
-                continue
-            log.info("stopping", signal=name)
-            notifier.stopping()
-            stop.set()
-            return
+            elif stop.is_set():
+                log.info("stopping_at_once", signal=name)
+                hurry.set()
+            else:
+                log.info("stopping", signal=name)
+                notifier.stopping()
+                stop.set()
 
 
-async def _drain(stop: trio.Event, broadcast: Broadcast, scope: trio.CancelScope) -> None:
+async def _drain(
+    stop: trio.Event, hurry: trio.Event, broadcast: Broadcast, scope: trio.CancelScope
+) -> None:
     """Let open event streams end; whatever still runs after the grace is cut off."""
     await stop.wait()
     broadcast.close()
-    await trio.sleep(DRAIN_S)
+    with trio.move_on_after(DRAIN_S):
+        await hurry.wait()
     scope.cancel()
 
 

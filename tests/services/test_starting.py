@@ -224,6 +224,51 @@ async def test_a_waiting_daemon_stops_when_it_is_told(short, nursery, number) ->
     assert not settings.daemon.socket.exists()
 
 
+class Lingering:
+    """A service that takes its time to end, as a training step does."""
+
+    name = "lingering"
+
+    def __init__(self) -> None:
+        self.running, self.ending, self.released = trio.Event(), trio.Event(), trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        self.running.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.ending.set()
+            with trio.CancelScope(shield=True):
+                await self.released.wait()
+
+
+async def test_more_signals_do_not_cut_the_end_short(short, nursery) -> None:
+    numbers = [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+    settings = await make_settings(short, nursery, Role.DATASET_OWNER)
+    await nursery.start(serve_devnet, options_of(settings, short))
+    service = Lingering()
+    unheeded: list[int] = []
+    before = [signal.signal(number, lambda *got: unheeded.append(got[0])) for number in numbers]
+    try:
+        async with trio.open_nursery() as inner:
+            inner.start_soon(run_daemon, settings, InlineTraining, lambda _tools, _api: [service])
+            await service.running.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await service.ending.wait()
+            for number in numbers:
+                os.kill(os.getpid(), number)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            assert settings.daemon.socket.exists()
+            service.released.set()
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert unheeded == []
+    assert not settings.daemon.socket.exists()
+    nursery.cancel_scope.cancel()
+
+
 async def test_another_network_ends_the_start(short, nursery) -> None:
     settings = await make_settings(short, nursery, Role.DATASET_OWNER)
     await nursery.start(serve_devnet, options_of(settings, short))
