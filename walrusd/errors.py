@@ -77,6 +77,13 @@ class KeystoreLocked(OurFault):
     code = "keys.locked"
 
 
+class KeystoreDamaged(OurFault):
+    """Raised when the keystore's file is none, or was cut."""
+
+    code = "keys.damaged"
+    default_hint = "restore the keystore from your backup"
+
+
 class SeatKeyLost(OurFault):
     """Raised when the keystore is not the one that the verifier's seat was registered with."""
 
