@@ -368,3 +368,6 @@ def main(
     configure_logs(settings.daemon.log_level, settings.daemon.log_format)
     run = partial(run_daemon, accept_new_database=accept_new_database)
     trio.run(run, settings, make_training, build)
+    # All is done: a signal while the interpreter ends must not look like a failure.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -326,3 +328,23 @@ def test_an_error_from_inside_nurseries_is_readable(capsys) -> None:
 
     with pytest.raises(ExceptionGroup):
         mixed()
+
+
+def test_a_closing_terminal_does_not_end_a_daemon_that_is_being_loaded(monkeypatch) -> None:
+    ran: list[Path] = []
+    unheeded: list[int] = []
+
+    class Loading(ModuleType):
+        """Takes its time, in which the terminal is closed."""
+
+        def __getattr__(self, _name: str):
+            os.kill(os.getpid(), signal.SIGHUP)
+            return lambda config, **_options: ran.append(config)
+
+    monkeypatch.setitem(sys.modules, "walrusd.app", Loading("walrusd.app"))
+    before = signal.signal(signal.SIGHUP, lambda *got: unheeded.append(got[0]))
+    try:
+        done = walrusd("run", "--config", "some.toml")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (done.exit_code, ran, unheeded) == (0, [Path("some.toml")], [])
