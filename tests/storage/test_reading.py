@@ -177,6 +177,18 @@ async def test_endpoints_must_agree_that_a_blob_is_too_large(endpoints, open_sto
         assert not caught.value.fields["agreed"]
 
 
+async def test_a_longer_answer_than_the_proven_size_is_the_endpoints_fault(
+    endpoints, open_store, stored, tmp_path
+):
+    endpoints.faults["bad"].long_reads = 99
+    async with open_store(["bad"], nodes=["good"]) as store:
+        # Were it taken for a blob that is too large, its owner would seem to withhold it.
+        with pytest.raises(BlobCorrupt, match="bad"):
+            await store.get(stored, 9999)
+        with pytest.raises(BlobCorrupt, match="bad"):
+            await store.download(stored, tmp_path / "out", 9999)
+
+
 async def test_blocked_here_is_read_there(endpoints, open_store, stored):
     endpoints.faults["bad"].read_statuses = [451]
     async with open_store(["bad", "good"]) as store:
