@@ -13,7 +13,14 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from starlette.types import ASGIApp
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import (
+    ConfigError,
+    DiskBroken,
+    DiskFull,
+    DoubleAction,
+    TooManyOpenFiles,
+    explain_os_error,
+)
 
 SOCKET_MODE = 0o660
 BACKLOG = 64
@@ -35,6 +42,7 @@ def open_control_socket(
     Raises:
         DoubleAction: if another daemon listens there.
         ConfigError: if the path is too long, is not a socket, or cannot be made.
+        DiskFull, DiskBroken, TooManyOpenFiles: if this machine has no room for it now.
     """
     passed = take_passed_socket(os.environ if environ is None else environ)
     if passed is not None:
@@ -54,6 +62,9 @@ def open_control_socket(
         sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
+        fault = explain_os_error(exc)
+        if isinstance(fault, DiskFull | DiskBroken | TooManyOpenFiles):
+            raise fault from exc  # passes, so starting again helps
         raise ConfigError(
             f"cannot make the control socket {path}: {exc.strerror}",
             hint="check daemon.socket and the owner of its directory",

@@ -14,7 +14,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from walrusd.errors import ConfigError, DatabaseLost, DoubleAction, explain_os_error
+from walrusd.errors import (
+    ConfigError,
+    DatabaseLost,
+    DoubleAction,
+    LocalFault,
+    explain_os_error,
+)
 from walrusd.runtime.new_file import new_file
 from walrusd.state.database import Database
 from walrusd.units import Address
@@ -70,12 +76,15 @@ class Protection:
         Raises:
             DoubleAction: if another process holds it.
             ConfigError: if the lock file cannot be made.
-            LocalFault: if it cannot be written.
+            LocalFault: if it cannot be written, or the disk is full or broken.
         """
         path = _lock_path(data_dir, identity)
         try:
             lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
+            fault = explain_os_error(exc)
+            if type(fault) is not LocalFault:
+                raise fault from exc
             raise ConfigError(
                 f"cannot create the lock file {path}: {exc.strerror}",
                 hint="check daemon.data_dir and its owner",
