@@ -345,6 +345,29 @@ async def test_a_call_during_a_bad_start_is_refused(autojump_clock) -> None:
     assert trio.current_time() == before
 
 
+async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on(
+    autojump_clock,
+) -> None:
+    health: dict = {"name": "chain_watcher", "last_error": {}}
+    starting = Starting()
+    starting.list_services = lambda: [health]
+    starting.enter("catching up with the chain")
+    early = StartingApi(None, "0x1", starting)
+
+    async def get_in_trouble() -> None:
+        await trio.sleep(3)
+        health["last_error"] = HistoryPruned("checkpoints 0 to 6 are forgotten").to_json()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(get_in_trouble)
+        with pytest.raises(DaemonStarting, match="checkpoints 0 to 6 are forgotten"):
+            await early.task_list()
+    assert trio.current_time() < 5
+    told = starting.to_json()
+    assert told["last_error"]["code"] == "chain.history_pruned"
+    assert "forgotten" in told["state"]
+
+
 async def test_settings_are_compared_with_the_market(short, nursery) -> None:
     settings = await make_settings(short, nursery, Role.VERIFIER)
     with pytest.raises(ChainUnreachable):

@@ -23,6 +23,9 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 CALL_PATIENCE_S = 30.0
 """How long a call waits for a start that goes well."""
+LOOK_S = 0.5
+"""How often a waiting call looks whether the start still goes well."""
+
 WAITING = "waiting for the chain"
 
 
@@ -62,9 +65,15 @@ class Starting:
         """Return after the next change."""
         await self._changed.wait()
 
+    def find_error(self) -> dict[str, Any]:
+        """Return why the start does not go on: the step's error, or a service's; empty if it does."""
+        errors = (service["last_error"] for service in self.list_services())
+        return self.last_error or next(filter(None, errors), {})
+
     def describe(self) -> str:
         """Return a line for people."""
-        reason = f" ({self.last_error['message']})" if self.last_error else ""
+        error = self.find_error()
+        reason = f" ({error['message']})" if error else ""
         return f"starting: {self.doing}{reason}"
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +81,7 @@ class Starting:
         return {
             "state": self.describe(),
             "failures": self.failures,
-            "last_error": self.last_error,
+            "last_error": self.find_error(),
         }
 
 
@@ -142,8 +151,9 @@ class StartingApi:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(**arguments: Any) -> Any:
             with trio.move_on_after(CALL_PATIENCE_S):
-                while self._api is None and not self._starting.last_error:
-                    await self._starting.wait_change()
+                while self._api is None and not self._starting.find_error():
+                    with trio.move_on_after(LOOK_S):  # services do not tell of their troubles
+                        await self._starting.wait_change()
             if self._api is None:
                 raise DaemonStarting(f"walrusd is {self._starting.describe()}")
             return await getattr(self._api, name)(**arguments)
