@@ -284,7 +284,10 @@ async def test_another_network_ends_the_start(short, nursery) -> None:
     nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("loss", [Path.unlink, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "loss",
+    [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"S")],
+)
 async def test_a_lost_database_is_refused_until_its_owner_accepts_it(short, nursery, loss) -> None:
     settings = await make_settings(short, nursery, Role.DATASET_OWNER)
     asking = Asking(settings.daemon.socket)
@@ -348,7 +351,7 @@ async def test_a_call_during_a_bad_start_is_refused(autojump_clock) -> None:
 async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on(
     autojump_clock,
 ) -> None:
-    health: dict = {"name": "chain_watcher", "last_error": {}}
+    health: dict = {"name": "chain_watcher", "state": "running", "last_error": {}}
     starting = Starting()
     starting.list_services = lambda: [health]
     starting.enter("catching up with the chain")
@@ -356,7 +359,8 @@ async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on
 
     async def get_in_trouble() -> None:
         await trio.sleep(3)
-        health["last_error"] = HistoryPruned("checkpoints 0 to 6 are forgotten").to_json()
+        error = HistoryPruned("checkpoints 0 to 6 are forgotten").to_json()
+        health.update(state="backing_off", last_error=error)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(get_in_trouble)
@@ -366,6 +370,8 @@ async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on
     told = starting.to_json()
     assert told["last_error"]["code"] == "chain.history_pruned"
     assert "forgotten" in told["state"]
+    health["state"] = "running"  # it tries again, and may succeed
+    assert starting.to_json()["last_error"] == {}
 
 
 async def test_settings_are_compared_with_the_market(short, nursery) -> None:

@@ -6,7 +6,7 @@ A stake may be at risk, so an outage at boot is never final; only what its owner
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import trio
@@ -66,9 +66,11 @@ class Starting:
         await self._changed.wait()
 
     def find_error(self) -> dict[str, Any]:
-        """Return why the start does not go on: the step's error, or a service's; empty if it does."""
-        errors = (service["last_error"] for service in self.list_services())
-        return self.last_error or next(filter(None, errors), {})
+        """Return what keeps the start from going on: the error of the step, or of a service."""
+        for service in self.list_services():
+            if not self.last_error and service["state"] == "backing_off":
+                return cast("dict[str, Any]", service["last_error"])
+        return self.last_error
 
     def describe(self) -> str:
         """Return a line for people."""

@@ -35,8 +35,9 @@ def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
     Raises:
         DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
     """
+    # A file of a single byte is a new database to SQLite too.
     if _lock_path(data_dir, identity).exists() and not (
-        database.exists() and database.stat().st_size
+        database.exists() and database.stat().st_size > 1
     ):
         raise DatabaseLost(
             f"{identity} has worked in {data_dir} before, but {database.name} is gone or empty"
