@@ -1,5 +1,6 @@
 """Reading through services that fail, lie, or are not there."""
 
+import errno
 import os
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from walrusd.errors import (
     StorageUnreachable,
 )
 from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.cache import BlobCache
 from walrusd.storage.geometry import Geometry
 from walrusd.storage.http import EndpointPool
 from walrusd.storage.reader import Reader
@@ -210,6 +212,22 @@ async def test_cached_blob_needs_no_network(endpoints, open_store, stored):
         endpoints.requests.clear()
         assert await store.get(stored, 5000) == DATA
     assert endpoints.requests == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+async def test_a_cache_that_the_disk_refuses_is_done_without(
+    open_store, stored, monkeypatch, number
+):
+    def fail(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(BlobCache, "get", fail)
+    monkeypatch.setattr(BlobCache, "put", fail)
+    async with open_store(["good"], ["good"]) as store:
+        assert await store.get(stored, 5000) == DATA
+        # Stored and paid: it must not look as if it were not.
+        blob = await store.put(b"new")
+        assert await store.get(blob.blob_id, 5000) == b"new"
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host:80", "http://", "http://a:b", ""])
