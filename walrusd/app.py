@@ -46,7 +46,13 @@ from walrusd.services.readiness import ReadinessWatch
 from walrusd.services.registrar import Registrar, check_stake
 from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
-from walrusd.services.starting import WAITING, Starting, StartingApi, outlast
+from walrusd.services.starting import (
+    WAITING,
+    Starting,
+    StartingApi,
+    check_not_behind,
+    outlast,
+)
 from walrusd.services.supervisor import Service, Supervisor
 from walrusd.services.tools import Tools, TrainingBackend
 from walrusd.services.trainer import Trainer
@@ -130,6 +136,7 @@ async def open_tools(
         clock = ChainClock(client, bell, settings.timing.poll_s)
 
         async def meet_network() -> None:
+            await check_not_behind(client, read_cursor(KeyValue(database)).checkpoint)
             verified = await verify_contract(contract, ids)
             if complaint := check_stake(settings, verified.market):
                 log.warning("setting_too_low", reason=complaint)
@@ -161,6 +168,12 @@ async def open_tools(
             clock,
             client,
         )
+
+
+def read_cursor(records: KeyValue) -> Cursor:
+    """Return how far the chain's events have been read."""
+    saved = records.get("chain", "cursor")
+    return Cursor() if saved is None else Cursor.from_json(saved)
 
 
 def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
@@ -199,8 +212,7 @@ async def run_services(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run everything but the control interface; started once all services are usable."""
-    saved = tools.records.get("chain", "cursor")
-    cursor = Cursor() if saved is None else Cursor.from_json(saved)
+    cursor = read_cursor(tools.records)
     settings = tools.settings
     versions = settings.sui.require_contract().versions
     follower = Follower(client, versions, cursor, poll=settings.timing.poll_s)

@@ -612,7 +612,8 @@ class DaemonUnreachable(OurFault):
 def needs_owner(error: WalrusdError) -> bool:
     """Return whether starting again is of no use before the owner has changed something.
 
-    A node that refuses a read may be overloaded or out of order; what it says of our contract or
-    of the network is meant.
+    A node that refuses a read may be overloaded or out of order, and a proxy without one says that
+    it lacks the method; what a node says of our contract or of the network is meant.
     """
-    return isinstance(error, OurFault | DatabaseCorrupt) and type(error) is not ChainRefused
+    is_refusal = type(error) in {ChainRefused, MethodMissing}
+    return isinstance(error, OurFault | DatabaseCorrupt) and not is_refusal

@@ -16,6 +16,7 @@ import trio.testing
 
 from tests.services.world import InlineTraining, World
 from walrusd.app import run_daemon
+from walrusd.chain.cursor import Cursor
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.errors import (
     ChainRefused,
@@ -29,6 +30,7 @@ from walrusd.errors import (
     DoubleAction,
     HistoryPruned,
     MalformedData,
+    MethodMissing,
     PackageNotFound,
     TransactionUncertain,
     WalrusdError,
@@ -39,12 +41,15 @@ from walrusd.runtime.groups import most_significant
 from walrusd.services.network_check import check_on_network
 from walrusd.services.starting import LONGEST_PAUSE_S, Starting, StartingApi, outlast
 from walrusd.settings.model import Role, Settings
+from walrusd.state.database import DATABASE_NAME, Database
+from walrusd.state.stores import KeyValue
 
 # --- what is waited out --------------------------------------------------------------------------
 
 PASSING = [
     ChainUnreachable("down"),
     ChainRefused("busy"),
+    MethodMissing("a proxy whose node is down"),
     TransactionUncertain("?"),
     HistoryPruned("gone"),
     MalformedData("a node talks nonsense"),
@@ -372,6 +377,26 @@ async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on
     assert "forgotten" in told["state"]
     health["state"] = "running"  # it tries again, and may succeed
     assert starting.to_json()["last_error"] == {}
+
+
+async def test_a_node_that_is_still_catching_up_is_waited_for(short, nursery) -> None:
+    settings = await make_settings(short, nursery, Role.DATASET_OWNER)
+    asking = Asking(settings.daemon.socket)
+    net: DevnetInfo = await nursery.start(serve_devnet, options_of(settings, short))
+    # It was away together with us, and knows neither the contract nor what we have read of it.
+    data_dir = settings.daemon.data_dir
+    data_dir.mkdir(parents=True)
+    with Database.open(data_dir / DATABASE_NAME) as database:
+        KeyValue(database).put("chain", "cursor", Cursor(checkpoint=3).to_json())
+    unborn = dataclasses.replace(settings.sui, package_id="0x" + "77" * 32)
+    async with asking.http, trio.open_nursery() as inner:
+        inner.start_soon(run_daemon, dataclasses.replace(settings, sui=unborn), InlineTraining)
+        status = await asking.until(lambda result: result["last_error"])
+        assert status["last_error"]["code"] == "chain.unreachable"
+        assert "3 was read before" in status["last_error"]["message"]
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert net.chain_id == settings.sui.chain_id
+    nursery.cancel_scope.cancel()
 
 
 async def test_settings_are_compared_with_the_market(short, nursery) -> None:

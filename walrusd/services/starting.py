@@ -12,7 +12,8 @@ import structlog
 import trio
 
 import walrusd
-from walrusd.errors import DaemonStarting, WalrusdError, needs_owner
+from walrusd.chain.client import SuiClient
+from walrusd.errors import ChainUnreachable, DaemonStarting, WalrusdError, needs_owner
 from walrusd.runtime.groups import collapsed
 from walrusd.settings.model import Settings
 from walrusd.units import Address
@@ -115,6 +116,24 @@ async def outlast(step: Callable[[], Awaitable[None]], starting: Starting) -> No
         else:
             starting.failures, starting.last_error = 0, {}
             return
+
+
+async def check_not_behind(client: SuiClient, seen: int) -> None:
+    """Check that the node has come as far as we have read before, up to the checkpoint ``seen``.
+
+    One that is still catching up would say that the contract does not exist.
+
+    Raises:
+        ChainUnreachable: if it is behind; another one is asked next.
+    """
+    info = await client.service_info()
+    if info.checkpoint < seen:
+        node = client.endpoints.current
+        client.endpoints.leave(node, "is behind")
+        raise ChainUnreachable(
+            f"{node.name} is at checkpoint {info.checkpoint}, and {seen} was read before",
+            hint="it is catching up, or its network was begun anew",
+        )
 
 
 class StartingApi:
