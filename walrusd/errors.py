@@ -519,6 +519,12 @@ def explain_os_error(error: OSError) -> LocalFault:
     return kind(f"{error.strerror or type(error).__name__}{where}")
 
 
+def explain_or(error: OSError, otherwise: WalrusdError) -> WalrusdError:
+    """Return what is the matter with this machine, such as a full disk, else ``otherwise``."""
+    fault = explain_os_error(error)
+    return otherwise if type(fault) is LocalFault else fault
+
+
 class DatabaseLocked(LocalFault):
     """Raised when another process holds the daemon's database in a write."""
 

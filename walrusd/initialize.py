@@ -18,7 +18,7 @@ import tomli
 
 from walrusd.chain.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
-from walrusd.errors import ConfigError
+from walrusd.errors import ConfigError, explain_or
 from walrusd.settings.keystore import read_keystore
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Settings
@@ -183,9 +183,10 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
                 f"{exc.filename2 or exc.filename} exists already; nothing was changed",
                 hint="name another --dir; keys are never overwritten",
             ) from exc
-        raise ConfigError(
-            f"cannot write below {directory}: {exc.strerror}", hint="check its owner and space"
-        ) from exc
+        refusal = ConfigError(
+            f"cannot write below {directory}: {exc.strerror}", hint="check its owner"
+        )
+        raise explain_or(exc, refusal) from exc
 
 
 def _write_new(path: Path, content: bytes) -> None:

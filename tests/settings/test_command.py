@@ -1,5 +1,6 @@
 """The walrusd command: init makes everything or nothing; errors are typed and readable."""
 
+import errno
 import json
 import os
 import signal
@@ -348,3 +349,14 @@ def test_a_closing_terminal_does_not_end_a_daemon_that_is_being_loaded(monkeypat
     finally:
         signal.signal(signal.SIGHUP, before)
     assert (done.exit_code, ran, unheeded) == (0, [Path("some.toml")], [])
+
+
+def test_init_on_a_full_disk_says_so_and_leaves_nothing(tmp_path, network, monkeypatch) -> None:
+    def fail(*_arguments) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    done = walrusd("init", "--dir", str(tmp_path / "a"), "--network", network, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.output)["error"]["code"] == "local.disk_full"
+    assert not (tmp_path / "a").exists()

@@ -18,7 +18,7 @@ from walrusd.errors import (
     ConfigError,
     DatabaseLost,
     DoubleAction,
-    LocalFault,
+    explain_or,
     explain_os_error,
 )
 from walrusd.runtime.new_file import new_file
@@ -83,13 +83,11 @@ class Protection:
         try:
             lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            fault = explain_os_error(exc)
-            if type(fault) is not LocalFault:
-                raise fault from exc
-            raise ConfigError(
+            refusal = ConfigError(
                 f"cannot create the lock file {path}: {exc.strerror}",
                 hint="check daemon.data_dir and its owner",
-            ) from exc
+            )
+            raise explain_or(exc, refusal) from exc
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
