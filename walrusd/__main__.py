@@ -17,6 +17,7 @@ from walrusd.command_line import (
     EXIT_FAILED,
     EXIT_NEEDS_OWNER,
     config_option,
+    fill_closed_streams,
     json_option,
     run_command,
     say,
@@ -202,6 +203,7 @@ cli.add_command(verify)
 
 def main() -> None:
     """Run the command line."""
+    fill_closed_streams()
     # Worker processes are started with ``-m``; a random.py where we happen to stand is not theirs.
     os.environ["PYTHONSAFEPATH"] = "1"
     run_command(cli, None, None)

@@ -360,3 +360,24 @@ def test_init_on_a_full_disk_says_so_and_leaves_nothing(tmp_path, network, monke
     assert done.exit_code == 1
     assert json.loads(done.output)["error"]["code"] == "local.disk_full"
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leaves_its_number_to_no_file(tmp_path: Path, closed: str) -> None:
+    found = tmp_path / "found"
+    script = (
+        "import os, sys\n"
+        "from walrusd.command_line import fill_closed_streams\n"
+        "fill_closed_streams()\n"
+        f"number = os.open({str(found)!r}, os.O_CREAT | os.O_WRONLY)\n"
+        "print('out'), print('err', file=sys.stderr), sys.stdin\n"
+        "os.write(number, str(number).encode())\n"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, script],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    assert int(found.read_text()) > 2
