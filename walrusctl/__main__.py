@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers. With
 and errors are JSON on standard output, an error as ``{"error": {"code", "message", "hint", …}}``.
 """
 
+import errno
 import io
 import os
 import sys
@@ -14,7 +15,7 @@ from types import TracebackType
 import click
 
 from walrusctl.commands import contract, daemon, dataset, keys, local, node, task
-from walrusctl.session import EXIT_USAGE, fail
+from walrusctl.session import EXIT_FAILED, EXIT_USAGE, fail
 from walrusd.text import make_printable
 
 EPILOG = """\b
@@ -37,6 +38,9 @@ for command in (
     cli.add_command(command)
 
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     if arguments is None:
@@ -56,6 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:
+        raise  # whoever read us has left
+    except OSError as exc:
+        # Where we write to is full or gone. What is left to write must not fail once more.
+        code = "local.disk_full" if exc.errno in _NO_ROOM else "local.file"
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail({"code": code, "message": exc.strerror or str(exc)}, EXIT_FAILED, as_json=False)
     sys.exit(status if isinstance(status, int) else 0)
 
 

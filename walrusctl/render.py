@@ -156,6 +156,8 @@ def show_waiting() -> AbstractContextManager[Any]:
 
 def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
     """Print a method's result."""
+    if sys.stdout is None:
+        return  # closed by whoever started us
     console = make_console()
     lists = {key: value for key, value in result.items() if is_table(key, value)}
     plain = {

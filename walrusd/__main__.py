@@ -6,6 +6,7 @@ when it runs, so that ``--help`` and ``config`` do not wait for torch.
 """
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from walrusd.command_line import (
     EXIT_FAILED,
     EXIT_NEEDS_OWNER,
     config_option,
+    fill_closed_streams,
     json_option,
     run_command,
     say,
@@ -45,6 +47,8 @@ def cli() -> None:
 @with_status(lambda error: EXIT_NEEDS_OWNER if needs_owner(error) else EXIT_FAILED)
 def run(config: Path, *, accept_new_database: bool) -> None:
     """Run the daemon until SIGTERM."""
+    # The imports take seconds, in which a closing terminal would end us; see walrusd.app.
+    signal.signal(signal.SIGHUP, lambda *_details: None)
     from walrusd.app import main as run_daemon  # noqa: PLC0415  # pulls in torch and pysui
 
     run_daemon(config, accept_new_database=accept_new_database)
@@ -199,6 +203,7 @@ cli.add_command(verify)
 
 def main() -> None:
     """Run the command line."""
+    fill_closed_streams()
     # Worker processes are started with ``-m``; a random.py where we happen to stand is not theirs.
     os.environ["PYTHONSAFEPATH"] = "1"
     run_command(cli, None, None)

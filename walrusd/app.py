@@ -46,7 +46,13 @@ from walrusd.services.readiness import ReadinessWatch
 from walrusd.services.registrar import Registrar, check_stake
 from walrusd.services.resealer import Resealer
 from walrusd.services.settler import Settler
-from walrusd.services.starting import WAITING, Starting, StartingApi, outlast
+from walrusd.services.starting import (
+    WAITING,
+    Starting,
+    StartingApi,
+    check_not_behind,
+    outlast,
+)
 from walrusd.services.supervisor import Service, Supervisor
 from walrusd.services.tools import Tools, TrainingBackend
 from walrusd.services.trainer import Trainer
@@ -130,6 +136,7 @@ async def open_tools(
         clock = ChainClock(client, bell, settings.timing.poll_s)
 
         async def meet_network() -> None:
+            await check_not_behind(client, read_cursor(KeyValue(database)).checkpoint)
             verified = await verify_contract(contract, ids)
             if complaint := check_stake(settings, verified.market):
                 log.warning("setting_too_low", reason=complaint)
@@ -161,6 +168,12 @@ async def open_tools(
             clock,
             client,
         )
+
+
+def read_cursor(records: KeyValue) -> Cursor:
+    """Return how far the chain's events have been read."""
+    saved = records.get("chain", "cursor")
+    return Cursor() if saved is None else Cursor.from_json(saved)
 
 
 def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
@@ -199,8 +212,7 @@ async def run_services(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run everything but the control interface; started once all services are usable."""
-    saved = tools.records.get("chain", "cursor")
-    cursor = Cursor() if saved is None else Cursor.from_json(saved)
+    cursor = read_cursor(tools.records)
     settings = tools.settings
     versions = settings.sui.require_contract().versions
     follower = Follower(client, versions, cursor, poll=settings.timing.poll_s)
@@ -246,10 +258,10 @@ async def run_daemon(
             )
         )
         canary = Canary(notifier)
-        async with trio.open_nursery() as nursery:
-            stop = trio.Event()
-            await nursery.start(_set_on_signal, stop, notifier)
-            nursery.start_soon(_drain, stop, broadcast, nursery.cancel_scope)
+        # Signals are taken until everything else has ended: meanwhile the default would kill us.
+        stop, hurry = trio.Event(), trio.Event()
+        async with _heeding_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, stop, hurry, broadcast, nursery.cancel_scope)
             await nursery.start(canary.run)
 
             async def work() -> None:
@@ -299,31 +311,51 @@ def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
     return metrics
 
 
+@asynccontextmanager
+async def _heeding_signals(
+    stop: trio.Event, hurry: trio.Event, notifier: Notifier
+) -> AsyncIterator[None]:
+    """Set the events on signals that ask us to end, until the block has ended."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_set_on_signal, stop, hurry, notifier)
+        yield
+        nursery.cancel_scope.cancel()
+
+
 async def _set_on_signal(
     stop: trio.Event,
+    hurry: trio.Event,
     notifier: Notifier,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set ``stop`` on the first signal that asks us to end; a lost terminal does not."""
+    """Set ``stop`` on the first signal that asks us to end, ``hurry`` on the next.
+
+    A lost terminal does not ask for it.
+    """
     with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
             if number == signal.SIGHUP:
                 log.warning("signal_ignored", signal=name, reason=NO_RELOAD)
-                continue
-            log.info("stopping", signal=name)
-            notifier.stopping()
-            stop.set()
-            return
+            elif stop.is_set():
+                log.info("stopping_at_once", signal=name)
+                hurry.set()
+            else:
+                log.info("stopping", signal=name)
+                notifier.stopping()
+                stop.set()
 
 
-async def _drain(stop: trio.Event, broadcast: Broadcast, scope: trio.CancelScope) -> None:
+async def _drain(
+    stop: trio.Event, hurry: trio.Event, broadcast: Broadcast, scope: trio.CancelScope
+) -> None:
     """Let open event streams end; whatever still runs after the grace is cut off."""
     await stop.wait()
     broadcast.close()
-    await trio.sleep(DRAIN_S)
+    with trio.move_on_after(DRAIN_S):
+        await hurry.wait()
     scope.cancel()
 
 
@@ -348,3 +380,6 @@ def main(
     configure_logs(settings.daemon.log_level, settings.daemon.log_format)
     run = partial(run_daemon, accept_new_database=accept_new_database)
     trio.run(run, settings, make_training, build)
+    # All is done: a signal while the interpreter ends must not look like a failure.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -6,6 +6,7 @@ nodes are strangers' texts, and must not act on a terminal.
 
 import io
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -90,6 +91,21 @@ def say(line: str, *, err: bool = False) -> None:
 def say_json(value: Any) -> None:
     """Print a value for programs: ASCII alone, with everything else escaped."""
     click.echo(json.dumps(value))
+
+
+def fill_closed_streams() -> None:
+    """Open what was closed of standard input, output and error as /dev/null.
+
+    The next file opened would get its number, such as the database, and what some library prints
+    would be written into it.
+    """
+    for number, name, mode in (0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def run_command(command: click.Command, arguments: Sequence[str] | None, name: str | None) -> None:

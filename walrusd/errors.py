@@ -77,6 +77,13 @@ class KeystoreLocked(OurFault):
     code = "keys.locked"
 
 
+class KeystoreDamaged(OurFault):
+    """Raised when the keystore's file is none, or was cut."""
+
+    code = "keys.damaged"
+    default_hint = "restore the keystore from your backup"
+
+
 class SeatKeyLost(OurFault):
     """Raised when the keystore is not the one that the verifier's seat was registered with."""
 
@@ -512,6 +519,12 @@ def explain_os_error(error: OSError) -> LocalFault:
     return kind(f"{error.strerror or type(error).__name__}{where}")
 
 
+def explain_or(error: OSError, otherwise: WalrusdError) -> WalrusdError:
+    """Return what is the matter with this machine, such as a full disk, else ``otherwise``."""
+    fault = explain_os_error(error)
+    return otherwise if type(fault) is LocalFault else fault
+
+
 class DatabaseLocked(LocalFault):
     """Raised when another process holds the daemon's database in a write."""
 
@@ -605,7 +618,8 @@ class DaemonUnreachable(OurFault):
 def needs_owner(error: WalrusdError) -> bool:
     """Return whether starting again is of no use before the owner has changed something.
 
-    A node that refuses a read may be overloaded or out of order; what it says of our contract or
-    of the network is meant.
+    A node that refuses a read may be overloaded or out of order, and a proxy without one says that
+    it lacks the method; what a node says of our contract or of the network is meant.
     """
-    return isinstance(error, OurFault | DatabaseCorrupt) and type(error) is not ChainRefused
+    is_refusal = type(error) in {ChainRefused, MethodMissing}
+    return isinstance(error, OurFault | DatabaseCorrupt) and not is_refusal

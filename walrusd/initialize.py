@@ -17,13 +17,14 @@ from typing import Any
 import tomli
 
 from walrusd.chain.signer import Signer, decode_private_key
-from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keystore
-from walrusd.errors import ConfigError
+from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
+from walrusd.errors import ConfigError, explain_or
+from walrusd.settings.keystore import read_keystore
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Settings
 from walrusd.settings.profile import load_profile
 from walrusd.settings.render import render_settings
-from walrusd.settings.secrets import KEK_BYTES, read_kek, read_secret_file
+from walrusd.settings.secrets import KEK_BYTES
 from walrusd.units import Address
 
 CONFIG_NAME = "walrusd.toml"
@@ -91,11 +92,9 @@ def read_address(settings: Settings) -> Address:
     """Open the keystore as the daemon would, and return the address it acts with.
 
     Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as their names say.
     """
-    kek = RawKek(read_kek(settings.keys))
-    bundle = open_keystore(read_secret_file(settings.keys.keystore, "the keystore"), kek)
-    return Signer(bundle.sui_seed).address
+    return Signer(read_keystore(settings.keys).sui_seed).address
 
 
 def read_network(name_or_path: str) -> Document:
@@ -184,9 +183,10 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
                 f"{exc.filename2 or exc.filename} exists already; nothing was changed",
                 hint="name another --dir; keys are never overwritten",
             ) from exc
-        raise ConfigError(
-            f"cannot write below {directory}: {exc.strerror}", hint="check its owner and space"
-        ) from exc
+        refusal = ConfigError(
+            f"cannot write below {directory}: {exc.strerror}", hint="check its owner"
+        )
+        raise explain_or(exc, refusal) from exc
 
 
 def _write_new(path: Path, content: bytes) -> None:

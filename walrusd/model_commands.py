@@ -1,6 +1,7 @@
 """``walrusd model``: bring in a model in the layout of Hugging Face, and give one back. Offline."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +77,19 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a folder; one that cannot be written whole does not stay.
+    """Write the files of a folder; none stays if one cannot be written whole.
 
     Raises:
         LocalFault: if the disk refuses.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            with new_file(out / name, mode=0o666) as file:
+        with ExitStack() as stack:
+            for name, data in files.items():
+                # Open until all are written, so that a failure removes all of them.
+                file = stack.enter_context(new_file(out / name, mode=0o666))
                 file.write(data)
+                file.flush()
     except OSError as error:
         raise explain_os_error(error) from error
 

@@ -406,7 +406,8 @@ async def test_an_archive_of_another_chain_is_refused(autojump_clock, named):
     assert "sui.archive_urls" in error.hint
 
 
-async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autojump_clock):
+@pytest.mark.parametrize("archive", ["there", "down"])
+async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autojump_clock, archive):
     net = Net()
     connection = sqlite3.connect(":memory:")
     async with net.client() as client:
@@ -429,7 +430,20 @@ async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autoj
             net.ledger.advance_epoch()
         net.deposit(1)
         net.prune(net.ledger.tip.sequence)
+        # Nor do its validators answer with the effects of what they know.
+        faults.rules = [FaultRule(FaultKind.FAIL, "ExecuteTransaction")]
         again = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=60)
+        if archive == "down":
+            # Nobody can tell now, but nothing else has to wait for that.
+            net.sui.nodes[1].faults.rules = [FaultRule(FaultKind.FAIL, "GetTransaction")]
+            assert await again.recover() == []
+            with pytest.raises(TransactionUncertain, match="forgotten"):
+                await again.submit_once("rent", pay)
+            faults.rules = []
+            assert (await again.submit_once("food", pay, budget=20_000_000)).success
+            net.sui.nodes[1].faults.rules = []
+            faults.rules = [FaultRule(FaultKind.FAIL, "ExecuteTransaction")]
+            again = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=60)
         (settled,) = await again.recover()
         assert settled.success
         assert await again.submit_once("rent", pay) == settled

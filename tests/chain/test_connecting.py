@@ -345,3 +345,11 @@ def test_inner_times_are_shorter_than_outer_ones():
     # Storage: connecting, waiting for a byte, storing.
     policy = RetryPolicy()
     assert policy.connect_timeout < policy.read_timeout < policy.put_timeout
+
+
+async def test_the_reason_why_nobody_could_be_connected_to_is_told() -> None:
+    # Port 9 of loopback: nothing listens there.
+    async with open_channel("http://127.0.0.1:9") as channel:
+        with pytest.raises(GRPCError, match=r"(?i)connection refused") as caught:
+            await channel.unary(ECHO, Raw(b""), seconds=5)
+    assert "exception" not in caught.value.message

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.bench import Network
+from walrusd import model_commands
 from walrusd.errors import (
     DiskBroken,
     DiskFull,
@@ -15,7 +16,9 @@ from walrusd.errors import (
     ReadOnly,
     TooManyOpenFiles,
     explain_os_error,
+    needs_owner,
 )
+from walrusd.rpc.listen import open_control_socket
 from walrusd.runtime.new_file import new_file
 from walrusd.services.datasets import Datasets
 from walrusd.services.fetcher import Fetcher
@@ -147,3 +150,28 @@ def test_a_real_full_file_system(tmp_path: Path) -> None:
 def test_a_lock_file_that_cannot_be_written_is_typed(tmp_path: Path, full_disk) -> None:
     with Database.open(tmp_path / "db") as database, pytest.raises(DiskFull):
         Protection.open(database, tmp_path, normalize_address("0x1"))
+
+
+def test_a_full_disk_at_the_start_is_not_taken_for_a_configuration(tmp_path, monkeypatch) -> None:
+    """The daemon is started again after it, and not after a wrong configuration."""
+    with Database.open(tmp_path / "db") as database:
+        monkeypatch.setattr(os, "open", fail)
+        with pytest.raises(DiskFull) as lock:
+            Protection.open(database, tmp_path, normalize_address("0x1"))
+    monkeypatch.setattr(Path, "chmod", fail)
+    with pytest.raises(DiskFull) as control:
+        open_control_socket(tmp_path / "s", {})
+    for caught in lock, control:
+        assert not needs_owner(caught.value)
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    def open_new(path: Path, **options):
+        return fail() if path.name == "second" else new_file(path, **options)
+
+    monkeypatch.setattr(model_commands, "new_file", open_new)
+    with pytest.raises(DiskFull):
+        model_commands._write(tmp_path / "out", {"first": b"1", "second": b"2"})
+    assert left(tmp_path) == []
+    model_commands._write(tmp_path / "out", {"first": b"1", "third": b"3"})
+    assert left(tmp_path) == ["first", "third"]

@@ -17,6 +17,7 @@ import trio.testing
 from tests.services.world import InlineTraining, World
 from tests.support.guards import GUARD_S
 from walrusd.app import run_daemon
+from walrusd.chain.cursor import Cursor
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.errors import (
     ChainRefused,
@@ -30,6 +31,7 @@ from walrusd.errors import (
     DoubleAction,
     HistoryPruned,
     MalformedData,
+    MethodMissing,
     PackageNotFound,
     TransactionUncertain,
     WalrusdError,
@@ -40,12 +42,15 @@ from walrusd.runtime.groups import most_significant
 from walrusd.services.network_check import check_on_network
 from walrusd.services.starting import LONGEST_PAUSE_S, Starting, StartingApi, outlast
 from walrusd.settings.model import Role, Settings
+from walrusd.state.database import DATABASE_NAME, Database
+from walrusd.state.stores import KeyValue
 
 # --- what is waited out --------------------------------------------------------------------------
 
 PASSING = [
     ChainUnreachable("down"),
     ChainRefused("busy"),
+    MethodMissing("a proxy whose node is down"),
     TransactionUncertain("?"),
     HistoryPruned("gone"),
     MalformedData("a node talks nonsense"),
@@ -225,6 +230,51 @@ async def test_a_waiting_daemon_stops_when_it_is_told(short, nursery, number) ->
     assert not settings.daemon.socket.exists()
 
 
+class Lingering:
+    """A service that takes its time to end, as a training step does."""
+
+    name = "lingering"
+
+    def __init__(self) -> None:
+        self.running, self.ending, self.released = trio.Event(), trio.Event(), trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        self.running.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.ending.set()
+            with trio.CancelScope(shield=True):
+                await self.released.wait()
+
+
+async def test_more_signals_do_not_cut_the_end_short(short, nursery) -> None:
+    numbers = [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+    settings = await make_settings(short, nursery, Role.DATASET_OWNER)
+    await nursery.start(serve_devnet, options_of(settings, short))
+    service = Lingering()
+    unheeded: list[int] = []
+    before = [signal.signal(number, lambda *got: unheeded.append(got[0])) for number in numbers]
+    try:
+        async with trio.open_nursery() as inner:
+            inner.start_soon(run_daemon, settings, InlineTraining, lambda _tools, _api: [service])
+            await service.running.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await service.ending.wait()
+            for number in numbers:
+                os.kill(os.getpid(), number)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            assert settings.daemon.socket.exists()
+            service.released.set()
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert unheeded == []
+    assert not settings.daemon.socket.exists()
+    nursery.cancel_scope.cancel()
+
+
 async def test_another_network_ends_the_start(short, nursery) -> None:
     settings = await make_settings(short, nursery, Role.DATASET_OWNER)
     await nursery.start(serve_devnet, options_of(settings, short))
@@ -240,7 +290,10 @@ async def test_another_network_ends_the_start(short, nursery) -> None:
     nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("loss", [Path.unlink, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "loss",
+    [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"S")],
+)
 async def test_a_lost_database_is_refused_until_its_owner_accepts_it(short, nursery, loss) -> None:
     settings = await make_settings(short, nursery, Role.DATASET_OWNER)
     asking = Asking(settings.daemon.socket)
@@ -299,6 +352,52 @@ async def test_a_call_during_a_bad_start_is_refused(autojump_clock) -> None:
     with pytest.raises(DaemonStarting, match="no node answers"):
         await early.task_list()
     assert trio.current_time() == before
+
+
+async def test_a_service_in_trouble_is_the_reason_of_a_start_that_does_not_go_on(
+    autojump_clock,
+) -> None:
+    health: dict = {"name": "chain_watcher", "state": "running", "last_error": {}}
+    starting = Starting()
+    starting.list_services = lambda: [health]
+    starting.enter("catching up with the chain")
+    early = StartingApi(None, "0x1", starting)
+
+    async def get_in_trouble() -> None:
+        await trio.sleep(3)
+        error = HistoryPruned("checkpoints 0 to 6 are forgotten").to_json()
+        health.update(state="backing_off", last_error=error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(get_in_trouble)
+        with pytest.raises(DaemonStarting, match="checkpoints 0 to 6 are forgotten"):
+            await early.task_list()
+    assert trio.current_time() < 5
+    told = starting.to_json()
+    assert told["last_error"]["code"] == "chain.history_pruned"
+    assert "forgotten" in told["state"]
+    health["state"] = "running"  # it tries again, and may succeed
+    assert starting.to_json()["last_error"] == {}
+
+
+async def test_a_node_that_is_still_catching_up_is_waited_for(short, nursery) -> None:
+    settings = await make_settings(short, nursery, Role.DATASET_OWNER)
+    asking = Asking(settings.daemon.socket)
+    net: DevnetInfo = await nursery.start(serve_devnet, options_of(settings, short))
+    # It was away together with us, and knows neither the contract nor what we have read of it.
+    data_dir = settings.daemon.data_dir
+    data_dir.mkdir(parents=True)
+    with Database.open(data_dir / DATABASE_NAME) as database:
+        KeyValue(database).put("chain", "cursor", Cursor(checkpoint=3).to_json())
+    unborn = dataclasses.replace(settings.sui, package_id="0x" + "77" * 32)
+    async with asking.http, trio.open_nursery() as inner:
+        inner.start_soon(run_daemon, dataclasses.replace(settings, sui=unborn), InlineTraining)
+        status = await asking.until(lambda result: result["last_error"])
+        assert status["last_error"]["code"] == "chain.unreachable"
+        assert "3 was read before" in status["last_error"]["message"]
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert net.chain_id == settings.sui.chain_id
+    nursery.cancel_scope.cancel()
 
 
 async def test_settings_are_compared_with_the_market(short, nursery) -> None:

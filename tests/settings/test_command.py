@@ -1,10 +1,13 @@
 """The walrusd command: init makes everything or nothing; errors are typed and readable."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -326,3 +329,55 @@ def test_an_error_from_inside_nurseries_is_readable(capsys) -> None:
 
     with pytest.raises(ExceptionGroup):
         mixed()
+
+
+def test_a_closing_terminal_does_not_end_a_daemon_that_is_being_loaded(monkeypatch) -> None:
+    ran: list[Path] = []
+    unheeded: list[int] = []
+
+    class Loading(ModuleType):
+        """Takes its time, in which the terminal is closed."""
+
+        def __getattr__(self, _name: str):
+            os.kill(os.getpid(), signal.SIGHUP)
+            return lambda config, **_options: ran.append(config)
+
+    monkeypatch.setitem(sys.modules, "walrusd.app", Loading("walrusd.app"))
+    before = signal.signal(signal.SIGHUP, lambda *got: unheeded.append(got[0]))
+    try:
+        done = walrusd("run", "--config", "some.toml")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (done.exit_code, ran, unheeded) == (0, [Path("some.toml")], [])
+
+
+def test_init_on_a_full_disk_says_so_and_leaves_nothing(tmp_path, network, monkeypatch) -> None:
+    def fail(*_arguments) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    done = walrusd("init", "--dir", str(tmp_path / "a"), "--network", network, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.output)["error"]["code"] == "local.disk_full"
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leaves_its_number_to_no_file(tmp_path: Path, closed: str) -> None:
+    found = tmp_path / "found"
+    script = (
+        "import os, sys\n"
+        "from walrusd.command_line import fill_closed_streams\n"
+        "fill_closed_streams()\n"
+        f"number = os.open({str(found)!r}, os.O_CREAT | os.O_WRONLY)\n"
+        "print('out'), print('err', file=sys.stderr), sys.stdin\n"
+        "os.write(number, str(number).encode())\n"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, script],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    assert int(found.read_text()) > 2

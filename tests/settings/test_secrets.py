@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from walrusd.errors import ConfigError, KeyFileMissing, KeyFileMode
+from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
+from walrusd.errors import (
+    ConfigError,
+    KeyFileMissing,
+    KeyFileMode,
+    KeystoreDamaged,
+    KeystoreLocked,
+    needs_owner,
+)
 from walrusd.settings import KeysSettings, read_kek, read_secret_file
+from walrusd.settings.keystore import read_keystore
 
 
 def keys(kek_file: Path | None) -> KeysSettings:
@@ -58,3 +67,18 @@ def test_the_credential_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "walrusd-kek").chmod(0o444)
     with pytest.raises(KeyFileMode):
         read_kek(keys(None))
+
+
+def test_a_damaged_keystore_is_its_owners_business(tmp_path: Path) -> None:
+    settings = KeysSettings(tmp_path / "keystore", write(tmp_path / "kek", 0o600))
+    sealed = seal_keystore(KeyBundle.generate(), RawKek(b"k" * 32))
+    for length in range(len(sealed)):
+        write(settings.keystore, 0o600, sealed[:length])
+        with pytest.raises((KeystoreDamaged, KeystoreLocked)) as caught:
+            read_keystore(settings)
+        # No peer's fault, and starting again does not help: the daemon must not try for ever.
+        assert needs_owner(caught.value)
+        assert caught.value.hint
+    write(settings.keystore, 0o600, b"")
+    with pytest.raises(KeystoreDamaged, match="too short"):
+        read_keystore(settings)

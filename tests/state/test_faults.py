@@ -218,3 +218,17 @@ def test_entries_that_an_earlier_crash_left_without_a_sender_get_one(database, m
 
     monkeypatch.setattr("walrusd.chain.outbox.parse_transaction", lambda _tx: Sent)
     assert SqliteOutbox(database.connection).pending("0xb")
+
+
+@pytest.mark.parametrize("rot", [b'"x\xff"', b'{"half', b"\x00\x00\x00\x00"])
+def test_a_rotten_value_is_typed(path: Path, rot: bytes) -> None:
+    """SQLite's look at the pages shows only what breaks its own structure."""
+    with Database.open(path) as database:
+        KeyValue(database).put("a", "b", "value")
+        database.connection.execute("UPDATE key_value SET value = CAST(? AS TEXT)", (rot,))
+    with Database.open(path) as database:
+        store = KeyValue(database)
+        for read in (lambda: store.get("a", "b"), lambda: store.items("a")):
+            with pytest.raises(DatabaseCorrupt) as caught:
+                read()
+            assert caught.value.hint

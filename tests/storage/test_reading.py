@@ -1,5 +1,6 @@
 """Reading through services that fail, lie, or are not there."""
 
+import errno
 import os
 
 import pytest
@@ -13,6 +14,7 @@ from walrusd.errors import (
     StorageUnreachable,
 )
 from walrusd.storage.blobid import format_blob_id
+from walrusd.storage.cache import BlobCache
 from walrusd.storage.geometry import Geometry
 from walrusd.storage.http import EndpointPool
 from walrusd.storage.reader import Reader
@@ -176,6 +178,18 @@ async def test_endpoints_must_agree_that_a_blob_is_too_large(endpoints, open_sto
         assert not caught.value.fields["agreed"]
 
 
+async def test_a_longer_answer_than_the_proven_size_is_the_endpoints_fault(
+    endpoints, open_store, stored, tmp_path
+):
+    endpoints.faults["bad"].long_reads = 99
+    async with open_store(["bad"], nodes=["good"]) as store:
+        # Were it taken for a blob that is too large, its owner would seem to withhold it.
+        with pytest.raises(BlobCorrupt, match="bad"):
+            await store.get(stored, 9999)
+        with pytest.raises(BlobCorrupt, match="bad"):
+            await store.download(stored, tmp_path / "out", 9999)
+
+
 async def test_blocked_here_is_read_there(endpoints, open_store, stored):
     endpoints.faults["bad"].read_statuses = [451]
     async with open_store(["bad", "good"]) as store:
@@ -203,6 +217,22 @@ async def test_cached_blob_needs_no_network(endpoints, open_store, stored):
         endpoints.requests.clear()
         assert await store.get(stored, 5000) == DATA
     assert endpoints.requests == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+async def test_a_cache_that_the_disk_refuses_is_done_without(
+    open_store, stored, monkeypatch, number
+):
+    def fail(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(BlobCache, "get", fail)
+    monkeypatch.setattr(BlobCache, "put", fail)
+    async with open_store(["good"], ["good"]) as store:
+        assert await store.get(stored, 5000) == DATA
+        # Stored and paid: it must not look as if it were not.
+        blob = await store.put(b"new")
+        assert await store.get(blob.blob_id, 5000) == b"new"
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host:80", "http://", "http://a:b", ""])

@@ -56,3 +56,24 @@ def test_offline_commands_pass_on_arguments_streams_and_status(tmp_path) -> None
     assert done.returncode == 1
     assert '"code": "config.invalid"' in done.stdout
     assert ctl("init").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("redirected", "status", "told"),
+    [(">/dev/full", 1, "error local.disk_full: No space left on device\n"), (">&-", 0, "")],
+)
+def test_an_output_that_takes_nothing_is_no_bug(redirected, status, told) -> None:
+    script = (
+        "from walrusctl.__main__ import cli, main\n"
+        "from walrusctl.render import render_result\n"
+        "@cli.command()\n"
+        "def probe(): render_result('status', {'version': '1'}, full=False)\n"
+        "main(['probe'])\n"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {redirected}', sys.executable, script],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (status, told)

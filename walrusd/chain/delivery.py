@@ -176,6 +176,10 @@ class Delivery:
             return await self._client.archives.get_transaction(digest)
         except ObjectNotFound:
             return None  # an archive may be behind, so this proves nothing
+        except _SILENT as error:
+            # What it could tell is missing, as without an archive: nothing else may wait for it.
+            log.info("no archive tells what became of %s: %s", digest, error)
+            return None
 
     @staticmethod
     async def _may_be_pruned(node: SuiClient, sent: SentTransaction) -> bool:

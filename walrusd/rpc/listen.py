@@ -13,7 +13,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from starlette.types import ASGIApp
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import ConfigError, DoubleAction, explain_or
 
 SOCKET_MODE = 0o660
 BACKLOG = 64
@@ -35,6 +35,7 @@ def open_control_socket(
     Raises:
         DoubleAction: if another daemon listens there.
         ConfigError: if the path is too long, is not a socket, or cannot be made.
+        LocalFault: if this machine has no room for it now.
     """
     passed = take_passed_socket(os.environ if environ is None else environ)
     if passed is not None:
@@ -54,10 +55,11 @@ def open_control_socket(
         sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
-        raise ConfigError(
+        refusal = ConfigError(
             f"cannot make the control socket {path}: {exc.strerror}",
             hint="check daemon.socket and the owner of its directory",
-        ) from exc
+        )
+        raise explain_or(exc, refusal) from exc
     except BaseException:
         sock.close()
         raise

@@ -8,7 +8,15 @@ import walrusd
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.sizes import Storage
-from walrusd.errors import BadRequest, NotAllowed, ObjectNotFound, PeerFault, WorldFault
+from walrusd.errors import (
+    BadRequest,
+    ChainRefused,
+    NotAllowed,
+    ObjectNotFound,
+    PeerFault,
+    WorldFault,
+    WrongNetwork,
+)
 from walrusd.services.aggregates import AggregateChecker
 from walrusd.services.costs import read_costs
 from walrusd.services.datasets import Datasets
@@ -84,10 +92,10 @@ class DaemonApi:
         }
 
     async def _balance(self) -> int | None:
-        """Return the balance, or None while no node answers: the rest of the status still helps."""
+        """Return the balance, or None while no node tells: the rest of the status still helps."""
         try:
             return await self._tools.contract.balance(self._tools.address)
-        except WorldFault:
+        except (WorldFault, ChainRefused, WrongNetwork):
             return None
 
     async def why(self, subject: str) -> Result:

@@ -27,12 +27,11 @@ from walrusd.chain.reads import MarketReader
 from walrusd.chain.signer import Signer
 from walrusd.chain.transactions import Sender
 from walrusd.core.aborts import SENTENCES
-from walrusd.crypto.keystore import RawKek, open_keystore
 from walrusd.errors import ConfigError, NotAllowed
 from walrusd.services.contract_check import verify_contract
+from walrusd.settings.keystore import read_keystore
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
-from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.protection import Protection, check_not_lost
 from walrusd.units import MIST_PER_SUI, Mist
@@ -65,14 +64,12 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
     """Open the keys and the network as the daemon would; the two cannot run at once.
 
     Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked: if the keystore does not open.
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: if the keystore does not open.
         DatabaseLost: if the key has been used here with a database that is gone.
         DoubleAction: if the daemon, or another of these commands, runs with this key.
         ChainUnreachable, WrongNetwork: if the network is not there, or not the right one.
     """
-    kek = RawKek(read_kek(settings.keys))
-    keys = open_keystore(read_secret_file(settings.keys.keystore, "keystore"), kek)
-    signer = Signer(keys.sui_seed)
+    signer = Signer(read_keystore(settings.keys).sui_seed)
     data_dir = settings.daemon.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_not_lost(data_dir / DATABASE_NAME, data_dir, signer.address)

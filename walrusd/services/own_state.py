@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import structlog
 
 from walrusd.chain.signer import Signer
-from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore
+from walrusd.crypto.keystore import KeyBundle
 from walrusd.errors import DatabaseLost
+from walrusd.settings.keystore import read_keystore
 from walrusd.settings.model import Settings
-from walrusd.settings.secrets import read_kek, read_secret_file
 from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.protection import Protection, check_not_lost
 
@@ -21,10 +21,9 @@ def read_keys(settings: Settings) -> KeyBundle:
     """Open the keystore that the settings name.
 
     Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked: as their names say.
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as their names say.
     """
-    kek = read_kek(settings.keys)
-    return open_keystore(read_secret_file(settings.keys.keystore, "keystore"), RawKek(kek))
+    return read_keystore(settings.keys)
 
 
 @dataclass(frozen=True)

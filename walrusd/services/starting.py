@@ -6,13 +6,14 @@ A stake may be at risk, so an outage at boot is never final; only what its owner
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import trio
 
 import walrusd
-from walrusd.errors import DaemonStarting, WalrusdError, needs_owner
+from walrusd.chain.client import SuiClient
+from walrusd.errors import ChainUnreachable, DaemonStarting, WalrusdError, needs_owner
 from walrusd.runtime.groups import collapsed
 from walrusd.settings.model import Settings
 from walrusd.units import Address
@@ -23,6 +24,9 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 CALL_PATIENCE_S = 30.0
 """How long a call waits for a start that goes well."""
+LOOK_S = 0.5
+"""How often a waiting call looks whether the start still goes well."""
+
 WAITING = "waiting for the chain"
 
 
@@ -62,9 +66,17 @@ class Starting:
         """Return after the next change."""
         await self._changed.wait()
 
+    def find_error(self) -> dict[str, Any]:
+        """Return what keeps the start from going on: the error of the step, or of a service."""
+        for service in self.list_services():
+            if not self.last_error and service["state"] == "backing_off":
+                return cast("dict[str, Any]", service["last_error"])
+        return self.last_error
+
     def describe(self) -> str:
         """Return a line for people."""
-        reason = f" ({self.last_error['message']})" if self.last_error else ""
+        error = self.find_error()
+        reason = f" ({error['message']})" if error else ""
         return f"starting: {self.doing}{reason}"
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +84,7 @@ class Starting:
         return {
             "state": self.describe(),
             "failures": self.failures,
-            "last_error": self.last_error,
+            "last_error": self.find_error(),
         }
 
 
@@ -104,6 +116,24 @@ async def outlast(step: Callable[[], Awaitable[None]], starting: Starting) -> No
         else:
             starting.failures, starting.last_error = 0, {}
             return
+
+
+async def check_not_behind(client: SuiClient, seen: int) -> None:
+    """Check that the node has come as far as we have read before, up to the checkpoint ``seen``.
+
+    One that is still catching up would say that the contract does not exist.
+
+    Raises:
+        ChainUnreachable: if it is behind; another one is asked next.
+    """
+    info = await client.service_info()
+    if info.checkpoint < seen:
+        node = client.endpoints.current
+        client.endpoints.leave(node, "is behind")
+        raise ChainUnreachable(
+            f"{node.name} is at checkpoint {info.checkpoint}, and {seen} was read before",
+            hint="it is catching up, or its network was begun anew",
+        )
 
 
 class StartingApi:
@@ -142,8 +172,9 @@ class StartingApi:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(**arguments: Any) -> Any:
             with trio.move_on_after(CALL_PATIENCE_S):
-                while self._api is None and not self._starting.last_error:
-                    await self._starting.wait_change()
+                while self._api is None and not self._starting.find_error():
+                    with trio.move_on_after(LOOK_S):  # services do not tell of their troubles
+                        await self._starting.wait_change()
             if self._api is None:
                 raise DaemonStarting(f"walrusd is {self._starting.describe()}")
             return await getattr(self._api, name)(**arguments)

@@ -5,7 +5,7 @@ import re
 import secrets
 from pathlib import Path
 
-from walrusd.errors import ConfigError, WrongNetwork
+from walrusd.errors import ConfigError, WrongNetwork, explain_or
 from walrusd.settings.load import load_settings, parse_settings
 from walrusd.settings.profile import NetworkProfile, contract_keys
 
@@ -60,4 +60,4 @@ def _replace(path: Path, text: str) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as exc:
-        raise ConfigError(f"cannot write {path}: {exc.strerror}") from exc
+        raise explain_or(exc, ConfigError(f"cannot write {path}: {exc.strerror}")) from exc

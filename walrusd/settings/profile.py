@@ -15,7 +15,7 @@ from typing import Any
 
 import tomli
 
-from walrusd.errors import ConfigError, ContractNotPublished
+from walrusd.errors import ConfigError, ContractNotPublished, explain_or
 from walrusd.settings.load import MAX_BLOB
 from walrusd.settings.model import DEFAULT_MAX_BLOB, MIB, ContractIds
 from walrusd.settings.reader import TableReader, unknown_key
@@ -230,7 +230,8 @@ def check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise ConfigError(f"cannot make the directory {path.parent}: {exc.strerror}") from exc
+        refusal = ConfigError(f"cannot make the directory {path.parent}: {exc.strerror}")
+        raise explain_or(exc, refusal) from exc
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"cannot write to {path.parent}", hint="choose another --dir")
 
@@ -253,4 +254,4 @@ def write_profile(path: Path, profile: NetworkProfile) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as exc:
-        raise ConfigError(f"cannot write {path}: {exc.strerror}") from exc
+        raise explain_or(exc, ConfigError(f"cannot write {path}: {exc.strerror}")) from exc

@@ -12,6 +12,7 @@ A transaction must not contain an ``await``: there is one connection, and anothe
 would land in it. That is checked (:class:`AssertionError`), not hoped for.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,9 @@ def explain_sqlite_error(error: sqlite3.Error) -> LocalFault | None:
     """Return the typed error for what the machine did to the database, else None."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return None
+        # The module's own complaint; what was written here was text.
+        is_spoilt = str(error).startswith("Could not decode")
+        return DatabaseCorrupt("the database is damaged: not text") if is_spoilt else None
     found = _FAULTS.get(code) or _FAULTS.get(code & 0xFF)
     if found is None:
         return None
@@ -71,6 +74,8 @@ def explain_sqlite_error(error: sqlite3.Error) -> LocalFault | None:
 def _typed() -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DatabaseCorrupt("the database is damaged: not text") from error
     except sqlite3.Error as error:
         fault = explain_sqlite_error(error)
         if fault is None:
@@ -113,6 +118,18 @@ class _Connection(sqlite3.Connection):
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
         return self.cursor().executemany(sql, parameters)  # type: ignore[no-any-return]  # see cursor()
+
+
+def parse_json(text: str) -> Any:
+    """Return a value that was written to the database as JSON.
+
+    Raises:
+        DatabaseCorrupt: if it is not JSON any more. No look at the pages shows that.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DatabaseCorrupt(f"the database is damaged: {error}") from error
 
 
 class Database:

@@ -10,7 +10,7 @@ from typing import Any
 
 from walrusd.runtime.clock import Clock
 from walrusd.runtime.redact import redact
-from walrusd.state.database import LAST_CHARACTER, Database
+from walrusd.state.database import LAST_CHARACTER, Database, parse_json
 from walrusd.units import Millis
 
 SHORTEST_PREFIX = 6
@@ -129,5 +129,5 @@ def _entry(row: Any) -> JournalEntry:
         kind=row["kind"],
         decision=row["decision"],
         reason=row["reason"],
-        fields=json.loads(row["fields"]),
+        fields=parse_json(row["fields"]),
     )

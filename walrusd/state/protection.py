@@ -14,7 +14,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from walrusd.errors import ConfigError, DatabaseLost, DoubleAction, explain_os_error
+from walrusd.errors import (
+    ConfigError,
+    DatabaseLost,
+    DoubleAction,
+    explain_or,
+    explain_os_error,
+)
 from walrusd.runtime.new_file import new_file
 from walrusd.state.database import Database
 from walrusd.units import Address
@@ -29,8 +35,9 @@ def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
     Raises:
         DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
     """
+    # A file of a single byte is a new database to SQLite too.
     if _lock_path(data_dir, identity).exists() and not (
-        database.exists() and database.stat().st_size
+        database.exists() and database.stat().st_size > 1
     ):
         raise DatabaseLost(
             f"{identity} has worked in {data_dir} before, but {database.name} is gone or empty"
@@ -70,16 +77,17 @@ class Protection:
         Raises:
             DoubleAction: if another process holds it.
             ConfigError: if the lock file cannot be made.
-            LocalFault: if it cannot be written.
+            LocalFault: if it cannot be written, or the disk is full or broken.
         """
         path = _lock_path(data_dir, identity)
         try:
             lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise ConfigError(
+            refusal = ConfigError(
                 f"cannot create the lock file {path}: {exc.strerror}",
                 hint="check daemon.data_dir and its owner",
-            ) from exc
+            )
+            raise explain_or(exc, refusal) from exc
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from walrusd.state.database import Database
+from walrusd.state.database import Database, parse_json
 
 
 class KeyValue:
@@ -21,7 +21,7 @@ class KeyValue:
         rows = self._database.read(
             "SELECT value FROM key_value WHERE namespace = ? AND key = ?", (namespace, key)
         )
-        return json.loads(rows[0]["value"]) if rows else None
+        return parse_json(rows[0]["value"]) if rows else None
 
     def put(self, namespace: str, key: str, value: Any) -> None:
         """Set a value."""
@@ -44,7 +44,7 @@ class KeyValue:
         rows = self._database.read(
             "SELECT key, value FROM key_value WHERE namespace = ? ORDER BY key", (namespace,)
         )
-        return {row["key"]: json.loads(row["value"]) for row in rows}
+        return {row["key"]: parse_json(row["value"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Work:
         )
         if not rows:
             return None
-        state: dict[str, Any] = json.loads(rows[0]["state"])
+        state: dict[str, Any] = parse_json(rows[0]["state"])
         return state
 
     def items(self, service: str) -> list[WorkItem]:
@@ -87,7 +87,7 @@ class Work:
         rows = self._database.read(
             "SELECT key, state FROM work WHERE service = ? ORDER BY added", (service,)
         )
-        return [WorkItem(service, row["key"], json.loads(row["state"])) for row in rows]
+        return [WorkItem(service, row["key"], parse_json(row["state"])) for row in rows]
 
     def delete(self, service: str, key: str) -> None:
         """Remove an item, if it is there."""

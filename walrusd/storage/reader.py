@@ -56,12 +56,20 @@ class Reader:
 
         async def attempt(endpoint: Endpoint) -> bytes:
             path = f"/v1/blobs/{format_blob_id(blob_id)}"
-            allowed = verifier.geometry.size if verifier else max_bytes
-            reply = await self._aggregators.request(endpoint, "GET", path, max_bytes=allowed)
-            if verifier is not None:
-                await _verify_whole(verifier, reply.body)
-            else:
+            if verifier is None:
+                reply = await self._aggregators.request(endpoint, "GET", path, max_bytes=max_bytes)
                 await self._verify_by_encoding(blob_id, reply.body)
+                return reply.body
+            size = verifier.geometry.size
+            try:
+                reply = await self._aggregators.request(endpoint, "GET", path, max_bytes=size)
+            except EndpointFailure as failure:
+                if failure.outcome is Outcome.OVERSIZE:
+                    # The blob's size is proven: so this shows that the endpoint is wrong, not that
+                    # the blob is too large.
+                    raise BlobCorrupt(f"more than the blob's {size} bytes") from failure
+                raise
+            await _verify_whole(verifier, reply.body)
             return reply.body
 
         return await self._ask(blob_id, attempt)

@@ -1,6 +1,7 @@
 """Walrus as the rest of the daemon sees it: put and get blobs and files, verified and cached."""
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from walrusd.storage.publisher import DEFAULT_EPOCHS, Publisher
 from walrusd.storage.reader import Reader
 from walrusd.storage.rows import cut_by_leaves
 from walrusd.units import Address, BlobId
+
+log = logging.getLogger(__name__)
 
 CACHE_CAPACITY = 4 << 30
 PROPAGATION_SECONDS = 60.0
@@ -173,7 +176,7 @@ class WalrusStore:
         Raises:
             BlobTooLarge, BlobCorrupt, BlobNotFound, StorageUnreachable: as ``Reader.read_blob``.
         """
-        cached = await trio.to_thread.run_sync(self._cache.get, blob_id, limiter=self._cache_turn)
+        cached = await self._recall(blob_id)
         if cached is not None and len(cached) <= max_bytes:
             return cached
         data = await self._reader.read_blob(blob_id, max_bytes=max_bytes)
@@ -287,8 +290,19 @@ class WalrusStore:
         )
         return manifest
 
+    async def _recall(self, blob_id: BlobId) -> bytes | None:
+        try:
+            return await trio.to_thread.run_sync(self._cache.get, blob_id, limiter=self._cache_turn)
+        except OSError as error:
+            log.warning("cannot read the cached blob %s: %s", format_blob_id(blob_id), error)
+            return None
+
     async def _remember(self, blob_id: BlobId, data: bytes) -> None:
-        await trio.to_thread.run_sync(self._cache.put, blob_id, data, limiter=self._cache_turn)
+        """Keep a blob at hand, if that is possible: it is stored, or was read, in any case."""
+        try:
+            await trio.to_thread.run_sync(self._cache.put, blob_id, data, limiter=self._cache_turn)
+        except OSError as error:
+            log.warning("cannot keep the blob %s at hand: %s", format_blob_id(blob_id), error)
 
     def _note_recent(self, blob_id: BlobId) -> None:
         now = trio.current_time()

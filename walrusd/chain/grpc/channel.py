@@ -17,6 +17,7 @@ from walrusd.chain.grpc.connection import Connection, KeepAlive
 from walrusd.chain.grpc.endpoint import Connect, Endpoint, dialler
 from walrusd.chain.grpc.stream import ClientStream, Method, Reply, Request, expire_at
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status, encode_timeout
+from walrusd.runtime.groups import first_leaf
 
 _STREAMED_REPLIES = (Cardinality.UNARY_STREAM, Cardinality.STREAM_STREAM)
 CONNECT_TIMEOUT = 8.0
@@ -98,8 +99,8 @@ class Channel:
         try:
             return await self._connect()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            # trio hides the reason of a failed TLS handshake in the cause.
-            reason = error.__cause__ or error
+            # trio hides the reasons, of a handshake as of attempts at several addresses.
+            reason = first_leaf(error.__cause__ or error)
             raise GRPCError(
                 Status.UNAVAILABLE, f"cannot connect to {self.endpoint.authority}: {reason}"
             ) from error
