@@ -120,11 +120,16 @@ class MeddledBazaar(RecordingBazaar):
         super().__init__(**kwargs)
 
     def call(self, target: str, sender: str, *args: Any) -> Any:
-        if self.is_meddled and self.chance.random() < MEDDLING:
+        is_meddled = self.is_meddled and self.chance.random() < MEDDLING
+        if is_meddled and not self._is_spent(args):
             self._meddle(target, sender, list(args))
-        if any(has_object_id(a) and a.id not in self.objects and a.id != "0x0" for a in args):
-            return None  # it was spent: by the wrong form, or the verifier withdrew its cap
+        if self._is_spent(args):
+            return None
         return super().call(target, sender, *args)
+
+    def _is_spent(self, args: tuple[Any, ...]) -> bool:
+        """Return whether an object is gone: the wrong form took it, or a cap was withdrawn."""
+        return any(has_object_id(a) and a.id not in self.objects and a.id != "0x0" for a in args)
 
     def _meddle(self, target: str, sender: str, args: list[Any]) -> None:
         chance, now = self.chance, self.now

@@ -21,7 +21,7 @@ from tests.services.world import make_plan
 from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.refusals import is_certainly_unexecuted
+from walrusd.chain.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
@@ -140,7 +140,7 @@ class BrandNew(WalrusdError):
 @pytest.mark.parametrize("cls", [*CLASSES, BrandNew, OSError])
 async def test_an_error_counts_as_uncertain_unless_it_is_listed(tmp_path: Path, cls) -> None:
     certain = issubclass(cls, MoveAborted | TransactionFailed | InsufficientBalance)
-    assert is_certainly_unexecuted(cls("x")) == certain
+    assert issubclass(cls, NOT_EXECUTED) == certain
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)

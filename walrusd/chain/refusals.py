@@ -73,11 +73,6 @@ def classify(error: WalrusdError) -> Refusal:
     return Refusal.OTHER
 
 
-def is_certainly_unexecuted(error: BaseException) -> bool:
-    """Return whether an error of a call proves that it was not and will not be executed."""
-    return isinstance(error, NOT_EXECUTED)
-
-
 def explain(error: WalrusdError) -> WalrusdError:
     """Return the error to show for a refusal that stands."""
     refusal = classify(error)
