@@ -216,7 +216,7 @@ class PartAbsent(WorldFault):
     """Raised when no endpoint has a part of a submission: never stored, or not to be had now."""
 
     code = "opening.absent"
-    default_hint = "it is looked for again; check walrus.aggregators"
+    default_hint = "walrusd will retry; check walrus.aggregators"
 
 
 # --- training ---------------------------------------------------------------------------------
