@@ -6,7 +6,6 @@ ready collaborators.
 """
 
 import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -32,6 +31,7 @@ from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.logs import configure_logs
 from walrusd.runtime.metrics import Metrics
 from walrusd.runtime.notify import Canary, Notifier
+from walrusd.runtime.signals import heeding_signals, ignore_hangup, ignore_stop_signals
 from walrusd.services.api import DaemonApi
 from walrusd.services.bell import Bell
 from walrusd.services.chain_clock import ChainClock
@@ -71,9 +71,6 @@ log = structlog.get_logger(__name__)
 
 DRAIN_S = 5.0
 """Longer than the control interface waits for its requests."""
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-NO_RELOAD = "the configuration is read at the start only; restart walrusd to apply a new one"
 
 __all__ = ["main", "open_state", "open_tools", "read_keys", "run_daemon", "run_services"]
 
@@ -260,7 +257,7 @@ async def run_daemon(
         canary = Canary(notifier)
         # Signals are taken until everything else has ended: meanwhile the default would kill us.
         stop, hurry = trio.Event(), trio.Event()
-        async with _heeding_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
+        async with heeding_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
             nursery.start_soon(_drain, stop, hurry, broadcast, nursery.cancel_scope)
             await nursery.start(canary.run)
 
@@ -311,43 +308,6 @@ def _measure(tools: Tools, supervisor: Supervisor, canary: Canary) -> Metrics:
     return metrics
 
 
-@asynccontextmanager
-async def _heeding_signals(
-    stop: trio.Event, hurry: trio.Event, notifier: Notifier
-) -> AsyncIterator[None]:
-    """Set the events on signals that ask us to end, until the block has ended."""
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_set_on_signal, stop, hurry, notifier)
-        yield
-        nursery.cancel_scope.cancel()
-
-
-async def _set_on_signal(
-    stop: trio.Event,
-    hurry: trio.Event,
-    notifier: Notifier,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Set ``stop`` on the first signal that asks us to end, ``hurry`` on the next.
-
-    A lost terminal does not ask for it.
-    """
-    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
-        task_status.started()
-        async for number in signals:
-            name = signal.Signals(number).name
-            if number == signal.SIGHUP:
-                log.warning("signal_ignored", signal=name, reason=NO_RELOAD)
-            elif stop.is_set():
-                log.info("stopping_at_once", signal=name)
-                hurry.set()
-            else:
-                log.info("stopping", signal=name)
-                notifier.stopping()
-                stop.set()
-
-
 async def _drain(
     stop: trio.Event, hurry: trio.Event, broadcast: Broadcast, scope: trio.CancelScope
 ) -> None:
@@ -372,14 +332,11 @@ def main(
         WalrusdError: if it cannot start.
     """
     os.umask(0o077)
-    # Until the event loop has its own handler; its default would end us without a word.
-    signal.signal(signal.SIGHUP, lambda *_details: None)
+    ignore_hangup()
     settings = load_settings(config)
     if not settings.daemon.roles:
         raise ConfigError(f"{config}: daemon.roles is empty, so there is nothing to do")
     configure_logs(settings.daemon.log_level, settings.daemon.log_format)
     run = partial(run_daemon, accept_new_database=accept_new_database)
     trio.run(run, settings, make_training, build)
-    # All is done: a signal while the interpreter ends must not look like a failure.
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    ignore_stop_signals()

@@ -1,0 +1,63 @@
+"""Which signals end the daemon, from the first second of its start to the last of its end."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+
+from walrusd.runtime.notify import Notifier
+
+log = structlog.get_logger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+NO_RELOAD = "the configuration is read at the start only; restart walrusd to apply a new one"
+
+
+def ignore_hangup() -> None:
+    """Survive a lost terminal until the event loop has its own handler."""
+    signal.signal(signal.SIGHUP, lambda *_details: None)
+
+
+def ignore_stop_signals() -> None:
+    """Let no signal make an end look like a failure once all is done."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@asynccontextmanager
+async def heeding_signals(
+    stop: trio.Event, hurry: trio.Event, notifier: Notifier
+) -> AsyncIterator[None]:
+    """Set the events on signals that ask us to end, until the block has ended."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_set_on_signal, stop, hurry, notifier)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _set_on_signal(
+    stop: trio.Event,
+    hurry: trio.Event,
+    notifier: Notifier,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Set ``stop`` on the first signal that asks us to end, ``hurry`` on the next.
+
+    A lost terminal does not ask for it.
+    """
+    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            name = signal.Signals(number).name
+            if number == signal.SIGHUP:
+                log.warning("signal_ignored", signal=name, reason=NO_RELOAD)
+            elif stop.is_set():
+                log.info("stopping_at_once", signal=name)
+                hurry.set()
+            else:
+                log.info("stopping", signal=name)
+                notifier.stopping()
+                stop.set()
