@@ -25,3 +25,9 @@ sqlite3.connect = connect_owned()
 def _close_what_is_open() -> Iterator[None]:
     yield
     at_end_of_test.close()
+
+
+@pytest.fixture(autouse=True)
+def _leave_children_their_imports() -> None:
+    """Commands that run in this process set it for theirs; later tests start ``-m tests.…``."""
+    os.environ.pop("PYTHONSAFEPATH", None)
