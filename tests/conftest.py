@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.databases import at_end_of_test, connect_owned
-from walrusd.training.threads import WAITING
+from walrusd.training.run.threads import WAITING
 
 # Before torch is imported: waiting threads would take the processor from those that compute.
 os.environ.update(WAITING)

@@ -1,35 +1,75 @@
-"""The dependency direction of the design, read from the sources."""
+"""The layout: which room imports which, how large a room is, and that there are no circles."""
 
 import ast
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 25
 
-# A package may import itself, the packages listed, and the foundation.
-FOUNDATION = {"errors", "events", "text", "units"}
+FOUNDATION = {"errors", "files", "text", "units"}
+"""Modules that everybody imports; they import nothing of ours but each other."""
+
+_DECIDING = {"core", "crypto"}
+_MACHINE = _DECIDING | {"settings", "runtime"}
+_ADAPTERS = _MACHINE | {"training", "chain", "storage", "state"}
+_ENGINE = _ADAPTERS | {"engine", "workers"}
+_MARKET = _ENGINE | {"market"}
+_ROLES = _MARKET | {"examination"}
+
+# What the modules of a room import beside their own room and the foundation.
 ALLOWED: dict[str, set[str]] = {
     "crypto": set(),
     "core": {"crypto"},
-    "training": {"core", "crypto"},
-    "settings": {"core", "crypto"},
-    "runtime": {"core", "crypto", "settings"},
-    "chain": {"core", "crypto", "settings", "runtime"},
-    "storage": {"core", "crypto", "settings", "runtime"},
-    "state": {"core", "crypto", "settings", "runtime"},
-    "services": {
-        "core",
-        "crypto",
-        "training",
-        "settings",
-        "runtime",
-        "chain",
-        "storage",
-        "state",
-    },
-    "rpc": {"core", "crypto", "settings", "runtime", "state", "services"},
-    "devnet": {"core", "crypto", "chain", "storage", "runtime"},
+    "training": _DECIDING,
+    "settings": _DECIDING,
+    "runtime": _DECIDING | {"settings"},
+    "chain": _MACHINE,
+    "storage": _MACHINE,
+    "state": _MACHINE,
+    "engine": _ADAPTERS,
+    "workers": _ADAPTERS | {"engine"},
+    "market": _ENGINE,
+    "examination": _MARKET,
+    "services": _ROLES,
+    "control": _ROLES | {"services"},
+    "rpc": _MACHINE | {"state"},
+    "verify": _MARKET,
+    "admin": _MARKET | {"services"},
+    "cli": _MARKET | {"verify", "admin"},
+    "devnet": _DECIDING | {"runtime", "chain", "storage"},
+    "app": _ROLES | {"services", "control", "rpc"},
+    "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
+}
+
+# The folders of a room, lower first. A folder imports those below it, never one beside it.
+ORDER: dict[str, list[set[str]]] = {
+    "crypto": [{""}, {"pedersen", "paillier"}, {"vfile"}],
+    "training": [
+        {"plan"},
+        {"native"},
+        {"numerics"},
+        {"operators"},
+        {"q8r"},
+        {"layers"},
+        {"run"},
+        {"selftest", "dispute", "formats"},
+        {"process"},
+    ],
+    "chain": [
+        {"values"},
+        {"layouts", "grpc"},
+        {"nodes"},
+        {"follow", "send"},
+        {"packages", "calls"},
+    ],
+    "services": [
+        {"contributor", "committee", "jury", "publisher", "data_owner", "upkeep"},
+    ],
+    "devnet": [{"move"}, {"ledger", "contract"}, {"rpc", "walrus"}, {""}],
 }
 
 # Third-party clients and who alone imports them.
@@ -46,6 +86,9 @@ ADAPTERS: dict[str, set[str]] = {
 
 NO_IO = {"core", "crypto", "training"}
 IO_MODULES = {"trio", "httpx", "socket", "sqlite3", "subprocess", "asyncio"}
+
+LARGE = {"walrusd/devnet/contract"}
+"""The contract's twin has a module for each module of the contract."""
 
 
 def _imports(path: Path) -> set[str]:
@@ -64,29 +107,98 @@ def _modules(top: str) -> list[Path]:
     return sorted((ROOT / top).rglob("*.py"))
 
 
-def _package(path: Path) -> str:
-    parts = path.relative_to(ROOT / "walrusd").parts
-    return parts[0] if len(parts) > 1 else ""
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", _modules("walrusd"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_packages_import_only_downwards(path: Path) -> None:
-    package = _package(path)
-    if not package:
-        return  # errors, units, events and the composition root have their own tests
-    for name in _imports(path):
-        if name.startswith("walrusd."):
-            target = name.split(".")[1]
-            allowed = ALLOWED[package] | FOUNDATION | {package}
-            assert target in allowed, f"{path} imports {name}"
+PATHS = {_name(path): path for path in _modules("walrusd")}
+FOLDERS = {name for name, path in PATHS.items() if path.name == "__init__.py"}
 
 
-def test_the_foundation_imports_nothing_of_ours() -> None:
-    for name in FOUNDATION:
-        path = ROOT / "walrusd" / f"{name}.py"
-        if path.exists():
-            ours = {i for i in _imports(path) if i.startswith("walrusd.")}
-            assert {i.split(".")[1] for i in ours} <= FOUNDATION
+def _targets(path: Path) -> set[str]:
+    """Return the modules of ours that a module imports; not a package it imports a module from."""
+    names = {name for name in _imports(path) if name in PATHS} - {"walrusd", _name(path)}
+    return {
+        name
+        for name in names
+        if name not in FOLDERS or not any(other.startswith(name + ".") for other in names)
+    }
+
+
+GRAPH = {name: _targets(path) for name, path in PATHS.items() if name != "walrusd"}
+
+
+def _folder(name: str) -> str:
+    """Return the folder of a module; a module at the top stands for itself."""
+    if name in FOLDERS or name.count(".") == 1:
+        return name
+    return name.rpartition(".")[0]
+
+
+def _find_circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the members of one circle, or nothing."""
+    done: set[str] = set()
+    for start in sorted(graph):
+        path = [start]
+        walks: list[Iterator[str]] = [iter(sorted(graph[start]))]
+        while walks and start not in done:
+            following = next(walks[-1], None)
+            if following is None:
+                done.add(path.pop())
+                walks.pop()
+            elif following in path:
+                return [*path[path.index(following) :], following]
+            elif following not in done:
+                path.append(following)
+                walks.append(iter(sorted(graph.get(following, ()))))
+    return []
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH))
+def test_rooms_import_only_downwards(name: str) -> None:
+    room = name.split(".")[1]
+    allowed = FOUNDATION if room in FOUNDATION else ALLOWED[room] | FOUNDATION | {room}
+    for target in GRAPH[name]:
+        assert target.split(".")[1] in allowed, f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("room", sorted(ORDER))
+def test_folders_of_a_room_import_only_downwards(room: str) -> None:
+    levels = {folder: level for level, row in enumerate(ORDER[room]) for folder in row}
+    for name, targets in GRAPH.items():
+        if name.split(".")[1] != room:
+            continue
+        here = _folder(name).split(".")[2:3] or [""]
+        for target in targets:
+            there = _folder(target).split(".")[2:3] or [""]
+            if target.split(".")[1] == room and here != there:
+                assert levels[there[0]] < levels[here[0]], f"{name} imports {target}"
+
+
+def test_there_is_no_circle_of_files() -> None:
+    assert _find_circle(GRAPH) == []
+
+
+def test_there_is_no_circle_of_folders() -> None:
+    folders: dict[str, set[str]] = {}
+    for name, targets in GRAPH.items():
+        here = _folder(name)
+        folders.setdefault(here, set()).update({_folder(t) for t in targets} - {here})
+    assert _find_circle(folders) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert _find_circle({"a": ["b"], "b": ["c"], "c": []}) == []
+    circle = _find_circle({"a": ["b"], "b": ["c"], "c": ["b"]})
+    assert list(pairwise(circle)) == [("b", "c"), ("c", "b")]
+
+
+def test_folders_are_small_enough_to_be_read_at_a_glance() -> None:
+    for folder in {path.parent for top in ("walrusd", "walrusctl") for path in _modules(top)}:
+        modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+        relative = folder.relative_to(ROOT).as_posix()
+        assert len(modules) <= LIMIT or relative in LARGE, f"{relative}: {len(modules)} modules"
 
 
 @pytest.mark.parametrize("client", sorted(ADAPTERS))
@@ -100,9 +212,9 @@ def test_each_third_party_client_has_its_adapter(client: str) -> None:
         assert client not in tops, f"{relative} imports {client}"
 
 
-@pytest.mark.parametrize("package", sorted(NO_IO))
-def test_decision_code_does_no_io(package: str) -> None:
-    for path in _modules(f"walrusd/{package}"):
+@pytest.mark.parametrize("room", sorted(NO_IO))
+def test_decision_code_does_no_io(room: str) -> None:
+    for path in _modules(f"walrusd/{room}"):
         tops = {name.split(".")[0] for name in _imports(path)}
         if path.name == "child.py":
             continue  # the training process: the one place in training that reads and writes

@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 import walrusd
-from walrusd.command_line import (
+from walrusd.cli.contract import contract
+from walrusd.cli.model import model
+from walrusd.cli.options import (
     EXIT_FAILED,
     EXIT_NEEDS_OWNER,
     config_option,
@@ -25,10 +27,8 @@ from walrusd.command_line import (
     typed_errors,
     with_status,
 )
-from walrusd.contract_commands import contract
+from walrusd.cli.verify import verify
 from walrusd.errors import ConfigError, needs_owner
-from walrusd.model_commands import model
-from walrusd.verify_commands import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +88,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @typed_errors
 def init(directory: Path, *, as_json: bool, **options: Any) -> None:
     """Make configuration and keys of a new daemon in DIR; nothing is overwritten."""
-    from walrusd.initialize import apply_overrides, initialize  # noqa: PLC0415  # pysui is slow
+    from walrusd.cli.init import apply_overrides, initialize  # noqa: PLC0415  # pysui is slow
 
     key_file = options.pop("key_file")
     overrides = options.pop("overrides")
@@ -114,7 +114,7 @@ def _compose_document(
     **values: Any,
 ) -> dict[str, dict[str, Any]]:
     """Return the configuration tables that the options say; options win over the network file."""
-    from walrusd.initialize import read_network  # noqa: PLC0415  # pysui is slow
+    from walrusd.settings.network import read_network  # noqa: PLC0415  # pysui is slow
 
     document = {"sui": {}, "walrus": {}} if network is None else read_network(network)
     document["daemon"] = {"data_dir": "state", "socket": "control.sock", "roles": list(roles)}
@@ -173,7 +173,7 @@ def config_check(config: Path, *, network: bool, as_json: bool) -> None:
 
     Nothing is asked of the network without --network, and nothing is ever sent.
     """
-    from walrusd.initialize import read_address  # noqa: PLC0415  # pysui is slow
+    from walrusd.cli.init import read_address  # noqa: PLC0415  # pysui is slow
     from walrusd.settings import load_settings  # noqa: PLC0415  # see the module
 
     settings = load_settings(config)
@@ -187,7 +187,7 @@ def config_check(config: Path, *, network: bool, as_json: bool) -> None:
     if network:
         import trio  # noqa: PLC0415  # only here
 
-        from walrusd.services.network_check import check_on_network  # noqa: PLC0415  # pysui
+        from walrusd.admin.network_check import check_on_network  # noqa: PLC0415  # pysui
 
         trio.run(check_on_network, settings)
     if as_json:

@@ -16,14 +16,31 @@ import structlog
 import trio
 from starlette.types import ASGIApp
 
-from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.contract import ContractClient
-from walrusd.chain.events import Cursor, Follower
-from walrusd.chain.failures import AbortSentences
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.transactions import Sender
+from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.follow.follower import Cursor, Follower
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.send.failures import AbortSentences
+from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.chain.send.transactions import Sender
+from walrusd.control.api import DaemonApi
 from walrusd.core.aborts import SENTENCES
+from walrusd.engine.chain_clock import ChainClock
+from walrusd.engine.chain_watcher import ChainWatcher
+from walrusd.engine.context import Tools, TrainingBackend
+from walrusd.engine.local_state import State, open_state, read_keys
+from walrusd.engine.readiness import ReadinessWatch
+from walrusd.engine.starting import (
+    WAITING,
+    Starting,
+    StartingApi,
+    check_not_behind,
+    outlast,
+)
+from walrusd.engine.supervisor import Service, Supervisor
+from walrusd.engine.training_backend import ChildTraining
+from walrusd.engine.wakeup import Bell
 from walrusd.errors import ConfigError
+from walrusd.market.contract_check import verify_contract
 from walrusd.rpc.api import Api
 from walrusd.rpc.app import Front, make_rpc_app
 from walrusd.rpc.listen import control_socket, serve_rpc
@@ -32,32 +49,15 @@ from walrusd.runtime.logs import configure_logs
 from walrusd.runtime.metrics import Metrics
 from walrusd.runtime.notify import Canary, Notifier
 from walrusd.runtime.signals import heeding_signals, ignore_hangup, ignore_stop_signals
-from walrusd.services.api import DaemonApi
-from walrusd.services.bell import Bell
-from walrusd.services.chain_clock import ChainClock
-from walrusd.services.chain_watcher import ChainWatcher
-from walrusd.services.committer import Committer
-from walrusd.services.contract_check import verify_contract
-from walrusd.services.cranker import Cranker
-from walrusd.services.juror import Juror
-from walrusd.services.opener import Opener
-from walrusd.services.own_state import State, open_state, read_keys
-from walrusd.services.readiness import ReadinessWatch
-from walrusd.services.registrar import Registrar, check_stake
-from walrusd.services.resealer import Resealer
-from walrusd.services.settler import Settler
-from walrusd.services.starting import (
-    WAITING,
-    Starting,
-    StartingApi,
-    check_not_behind,
-    outlast,
-)
-from walrusd.services.supervisor import Service, Supervisor
-from walrusd.services.tools import Tools, TrainingBackend
-from walrusd.services.trainer import Trainer
-from walrusd.services.training_backend import ChildTraining
-from walrusd.services.verifier import Verifier
+from walrusd.services.committee.registrar import Registrar, check_stake
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
+from walrusd.services.jury.juror import Juror
+from walrusd.services.upkeep.claims import Settler
+from walrusd.services.upkeep.cranks import Cranker
+from walrusd.services.upkeep.key_sharing import Resealer
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Role, Settings
 from walrusd.state.chain_log import ChainLog

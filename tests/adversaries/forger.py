@@ -13,10 +13,10 @@ import trio
 
 from tests.adversaries.forgery import forge
 from walrusd.app import main as run_daemon
+from walrusd.engine.context import OnLine
+from walrusd.engine.training_backend import ChildTraining
 from walrusd.errors import WalrusdError
-from walrusd.services.tools import OnLine
-from walrusd.services.training_backend import ChildTraining
-from walrusd.training.jobs import Job, TrainJob
+from walrusd.training.run.jobs import Job, TrainJob
 
 PAUSE_S = 0.2
 """Between two forged segments, so that the cheat does not finish suspiciously soon."""

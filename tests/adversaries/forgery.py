@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 
 from tests.adversaries.results import write_run
-from walrusd.training.jobs import TrainJob
-from walrusd.training.plan import Plan, parse_plan
-from walrusd.training.state import (
+from walrusd.training.plan.plan import Plan, parse_plan
+from walrusd.training.plan.strict import round_to_float32
+from walrusd.training.run.jobs import TrainJob
+from walrusd.training.run.state import (
     State,
     Tensors,
     compute_state_root,
     initial_state,
     serialize_state,
 )
-from walrusd.training.strict import round_to_float32
-from walrusd.training.trace import Assignment, SegmentRecord, compute_record
-from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-from walrusd.training.weights import weights_from_bytes, weights_to_bytes
+from walrusd.training.run.trace import Assignment, SegmentRecord, compute_record
+from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
+from walrusd.training.run.weights import weights_from_bytes, weights_to_bytes
 
 DRIFT = 0.01
 """How far a weight wanders in a segment; small enough for any plan's value bits."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from walrusd.training.costs import compute_step_costs
-from walrusd.training.trace import SegmentRecord, Trace
-from walrusd.training.workdir import write_costs, write_trace
+from walrusd.training.process.workdir import write_costs, write_trace
+from walrusd.training.run.costs import compute_step_costs
+from walrusd.training.run.trace import SegmentRecord, Trace
 
 
 def write_record(workdir: Path, record: SegmentRecord) -> None:

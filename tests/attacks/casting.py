@@ -10,14 +10,14 @@ from typing import Any
 
 from tests.attacks.plug import meddle, substitute
 from walrusd.chain.layouts import objects as ob
-from walrusd.services.api import DaemonApi
-from walrusd.services.facts import Case
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.juror import Juror
-from walrusd.services.resealer import Need, Resealer
-from walrusd.services.supervisor import Service
-from walrusd.services.tools import Tools
-from walrusd.services.verifier import Verifier
+from walrusd.control.api import DaemonApi
+from walrusd.engine.context import Tools
+from walrusd.engine.supervisor import Service
+from walrusd.market.case import Case
+from walrusd.market.fetch import Fetcher
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.jury.juror import Juror
+from walrusd.services.upkeep.key_sharing import Need, Resealer
 
 SeatAct = Callable[["CastVerifier", Case, int], Awaitable[bool]]
 """What a seat does instead of its duty; True if it then does its duty too."""

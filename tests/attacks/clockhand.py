@@ -5,10 +5,10 @@ from typing import Protocol
 
 import trio
 
-from tests.services.world import Peer, World
+from tests.support.market.world import Peer, World
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import DisputePhase, SubmissionState, TaskPhase
-from walrusd.services.service import Service
+from walrusd.engine.service import Service
 
 LOOK_S = 0.4
 SURE_AFTER = 6

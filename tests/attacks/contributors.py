@@ -11,21 +11,21 @@ from tests.attacks.plug import meddle, substitute
 from walrusd.app import BuildServices
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.opening import OpenedRow, Opening
-from walrusd.crypto import pedersen
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_writer import build_verification_file
-from walrusd.services.committer import Committer, cost_function, trace_leaves
-from walrusd.services.cranker import Cranker
-from walrusd.services.derive import derive_cost_blinding, derive_cost_key
-from walrusd.services.facts import Case
-from walrusd.services.files import read_file
-from walrusd.services.opener import Opener
-from walrusd.services.replayer import quantisation_of
-from walrusd.services.resealer import Resealer
-from walrusd.services.results import read_update
-from walrusd.services.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.crypto.pedersen import pedersen
+from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.crypto.vfile.writer import build_verification_file
+from walrusd.examination.replayer import quantisation_of
+from walrusd.market.case import Case
+from walrusd.market.files import read_file
+from walrusd.market.results import read_update
+from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
+from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.upkeep.cranks import Cranker
+from walrusd.services.upkeep.key_sharing import Resealer
 from walrusd.units import BlobId, address_bytes
 
 # --- openings -----------------------------------------------------------------------------------

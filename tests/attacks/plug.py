@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from walrusd.app import BuildServices, build_services
-from walrusd.services.api import DaemonApi
-from walrusd.services.supervisor import Service
-from walrusd.services.tools import Tools
+from walrusd.control.api import DaemonApi
+from walrusd.engine.context import Tools
+from walrusd.engine.supervisor import Service
 
 
 class Meddler:

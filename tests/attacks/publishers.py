@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 
 from tests.attacks.plug import meddle
-from tests.services.world import Peer
+from tests.support.market.world import Peer
 from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.ptb import Ptb
+from walrusd.chain.send.ptb import Ptb
+from walrusd.control.api import DaemonApi
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
+from walrusd.engine.context import Tools
+from walrusd.engine.supervisor import Service
 from walrusd.errors import MoveAborted
-from walrusd.services.aggregates import read_accepted
-from walrusd.services.aggregator import Aggregator
-from walrusd.services.api import DaemonApi
-from walrusd.services.datasets import Datasets
-from walrusd.services.keykeeper import Keykeeper
-from walrusd.services.publisher import Publisher
-from walrusd.services.supervisor import Service
-from walrusd.services.tools import Tools
+from walrusd.market.aggregate import read_accepted
+from walrusd.services.data_owner.key_grantor import Keykeeper
+from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.publisher.aggregator import Aggregator
+from walrusd.services.publisher.publisher import Publisher
 from walrusd.units import address_bytes
 
 

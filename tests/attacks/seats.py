@@ -16,11 +16,11 @@ from walrusd.core.protocol import (
 )
 from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
-from walrusd.services.committer import trace_leaves
-from walrusd.services.derive import derive_jury_salt
-from walrusd.services.facts import Case
-from walrusd.services.holdings import find_opening_key
-from walrusd.services.replayer import Replayed
+from walrusd.examination.replayer import Replayed
+from walrusd.market.case import Case
+from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.secrets import derive_jury_salt
+from walrusd.services.contributor.committer import trace_leaves
 from walrusd.units import address_bytes
 
 Value = tuple[bytes, bytes]

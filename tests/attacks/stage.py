@@ -15,7 +15,8 @@ from tests.attacks.clockhand import ClockHand
 from tests.attacks.table import ATTACKS
 from tests.demo.audit import BURN, Supply, Transaction, find_discrepancies
 from tests.demo.observer import Observer, open_observer
-from tests.services.world import (
+from tests.support.guards import PLAY_S
+from tests.support.market.world import (
     DIGITS,
     SCHEMA,
     InlineTraining,
@@ -25,13 +26,12 @@ from tests.services.world import (
     open_world,
     wait_for,
 )
-from tests.support.guards import PLAY_S
 from tests.support.patience import patiently
 from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
-from walrusd.services.tools import TrainingBackend
+from walrusd.engine.context import TrainingBackend
 from walrusd.settings.model import Role
 from walrusd.units import Mist
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
-from tests.services.world import make_plan
+from tests.support.market.world import make_plan
 from walrusd.chain.layouts import events as ev
 
 

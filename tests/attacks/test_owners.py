@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import publishers as pu
 from tests.attacks.stage import Stage, open_stage
-from tests.services.world import wait_for
+from tests.support.market.world import wait_for
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import TaskPhase
 

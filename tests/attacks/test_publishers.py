@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import publishers as pu
 from tests.attacks.stage import Stage, open_stage
-from tests.services.world import make_plan, wait_for
+from tests.support.market.world import make_plan, wait_for
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.errors import VerificationFailed
 

@@ -13,25 +13,25 @@ import trio
 
 from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records, read_states, write_record, write_run
-from tests.services.world import InlineTraining, make_plan
+from tests.support.market.world import InlineTraining, make_plan
 from walrusd.core.protocol import compute_abort_chain, compute_leaf
-from walrusd.services.tools import OnLine, TrainingBackend
-from walrusd.training.aborts import ABORTED_STATE, AbortCode
-from walrusd.training.data import DatasetRows, RowSource
-from walrusd.training.jobs import Job, TrainJob, state_name
-from walrusd.training.plan import Plan, parse_plan, read_plan
-from walrusd.training.state import (
+from walrusd.engine.context import OnLine, TrainingBackend
+from walrusd.training.plan.plan import Plan, parse_plan, read_plan
+from walrusd.training.process.workdir import open_rows, write_trace
+from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
+from walrusd.training.run.data import DatasetRows, RowSource
+from walrusd.training.run.jobs import Job, TrainJob, state_name
+from walrusd.training.run.state import (
     State,
     compute_state_root,
     deserialize_state,
     initial_state,
     serialize_state,
 )
-from walrusd.training.trace import Assignment, SegmentRecord, Trace, compute_record
-from walrusd.training.trainer import SegmentResult, run_segment
-from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-from walrusd.training.weights import weights_from_bytes, weights_to_bytes
-from walrusd.training.workdir import open_rows, write_trace
+from walrusd.training.run.trace import Assignment, SegmentRecord, Trace, compute_record
+from walrusd.training.run.trainer import SegmentResult, run_segment
+from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
+from walrusd.training.run.weights import weights_from_bytes, weights_to_bytes
 
 
 class SkipTraining(InlineTraining):

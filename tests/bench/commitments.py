@@ -3,8 +3,8 @@
 import numpy as np
 
 from tests.bench.measure import Measurement, time_in_turns
-from walrusd.crypto.g1 import GENERATORS, ROW_LENGTH, compute_msm, random_scalar
-from walrusd.crypto.rows import commit_rows, compute_row_count, verify_rows
+from walrusd.crypto.pedersen.g1 import GENERATORS, ROW_LENGTH, compute_msm, random_scalar
+from walrusd.crypto.pedersen.rows import commit_rows, compute_row_count, verify_rows
 from walrusd.runtime.generators import load_generators
 
 ENTRIES = 1_000_000

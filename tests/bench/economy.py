@@ -16,11 +16,11 @@ from rich.table import Table
 
 from tests.bench.agents import ACCUSER, CONTRIBUTOR, Behaviour, Game, Plot, Submission
 from tests.golden.plans import make_mlp
+from walrusd.admin.contract import DEFAULT_PARAMS
 from walrusd.core.economics import Rules, compute_tolerated_share
-from walrusd.services.contract_admin import DEFAULT_PARAMS
-from walrusd.services.economy import make_rules
-from walrusd.services.terms import read_terms
-from walrusd.training.plan import read_plan
+from walrusd.services.publisher.estimate import make_rules
+from walrusd.services.publisher.terms import read_terms
+from walrusd.training.plan.plan import read_plan
 from walrusd.units import MIST_PER_SUI
 
 POOL = 60

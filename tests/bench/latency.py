@@ -28,20 +28,20 @@ from tests.demo.control import Control
 from tests.demo.task import SCHEMA
 from tests.demo.world import short_directory, spawn, stop_all
 from tests.support.guards import GUARD_S
-from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.contract import ContractClient
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import Method
 from walrusd.chain.layouts.events import KeyGranted, KeyRequested, TaskOpened
 from walrusd.chain.layouts.objects import DatasetRef
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender
-from walrusd.chain.types import ChainEvent
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender
+from walrusd.chain.values.types import ChainEvent
+from walrusd.cli.init import initialize
 from walrusd.core.lifecycle import KeyScope
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.devnet.launch import run_devnet
-from walrusd.initialize import initialize
 from walrusd.units import MIST_PER_SUI
 
 SEAL_MS = 250

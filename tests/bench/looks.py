@@ -17,14 +17,14 @@ from typing import Any
 import trio
 
 from tests.bench.measure import Measurement
-from tests.services.bench import DATASET, MARKET, NOW, PACKAGE, SUBMISSION, TASK, Network
+from tests.support.market.bench import DATASET, MARKET, NOW, PACKAGE, SUBMISSION, TASK, Network
+from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts import events as ev
-from walrusd.chain.reads import MarketReader
-from walrusd.chain.types import ObjectData, Owner, OwnerKind
-from walrusd.services.aggregates import AggregateChecker
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.staker import Staker
-from walrusd.services.tools import Tools
+from walrusd.chain.values.types import ObjectData, Owner, OwnerKind
+from walrusd.engine.context import Tools
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.fetch import Fetcher
+from walrusd.services.contributor.staker import Staker
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
 FEW, MANY = 100, 1_000

@@ -20,13 +20,13 @@ from torch.nn import functional
 from tests.bench.measure import Measurement
 from tests.golden.data import cut_rows, read_digits, read_text
 from tests.training.reference_models import Reference
-from walrusd.training.data import DatasetRows
-from walrusd.training.plan import Plan, read_plan
-from walrusd.training.random import batch_rows
-from walrusd.training.state import Tensors, deserialize_state, initial_state, serialize_state
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import SegmentResult, decode_batch, run_segment
-from walrusd.training.weights import init_weights
+from walrusd.training.numerics.random import batch_rows
+from walrusd.training.plan.plan import Plan, read_plan
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.state import Tensors, deserialize_state, initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import SegmentResult, decode_batch, run_segment
+from walrusd.training.run.weights import init_weights
 
 PROFILES = ("exact-q20/1", "exact-q8r/1")
 """The columns of the table beside float32."""

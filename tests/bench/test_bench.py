@@ -17,7 +17,7 @@ from tests.bench.quality import (
     train_ordinarily,
 )
 from tests.bench.verification import measure_attestation
-from walrusd.training.weights import init_weights
+from walrusd.training.run.weights import init_weights
 
 
 def test_a_ratio_compares_with_the_baseline():

@@ -13,20 +13,20 @@ import torch
 
 from tests.bench.measure import Measurement, time_in_turns
 from tests.bench.models import MODELS, SEED, make_ordinary, make_plan, make_rows
-from walrusd.training import arith
-from walrusd.training.data import DatasetRows
-from walrusd.training.memory import keep_freed_memory
 from walrusd.training.native import kernels, library, lines, shaped
-from walrusd.training.plan import EXACT_Q8R, Plan
-from walrusd.training.state import (
+from walrusd.training.numerics import arith
+from walrusd.training.plan.plan import EXACT_Q8R, Plan
+from walrusd.training.process.memory import keep_freed_memory
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.state import (
     compute_state_root,
     deserialize_state,
     initial_state,
     serialize_state,
 )
-from walrusd.training.trace import Assignment, WorkChain
-from walrusd.training.trainer import run_segment
-from walrusd.training.weights import init_weights
+from walrusd.training.run.trace import Assignment, WorkChain
+from walrusd.training.run.trainer import run_segment
+from walrusd.training.run.weights import init_weights
 
 SEGMENT_STEPS = 100
 """Steps of a segment, among which the cost of its ends is shared."""

@@ -7,9 +7,9 @@ import torch
 
 from tests.bench.models import make_ordinary, make_plan, make_rows
 from tests.bench.training import make_exact
-from walrusd.training.memory import keep_freed_memory
-from walrusd.training.plan import EXACT_Q8R, EXACT_Q20
-from walrusd.training.selftest import selftest
+from walrusd.training.plan.plan import EXACT_Q8R, EXACT_Q20
+from walrusd.training.process.memory import keep_freed_memory
+from walrusd.training.selftest.selftest import selftest
 
 STEPS = 3
 

@@ -10,12 +10,12 @@ from typing import Any
 import trio
 
 from tests.bench.measure import Measurement, time_in_turns, time_in_turns_async
-from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender
-from walrusd.chain.types import CLOCK_ID, SUI_COIN_TYPE
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender
+from walrusd.chain.values.types import CLOCK_ID, SUI_COIN_TYPE
 
 BUDGET = 20_000_000
 PRICE = 1_000

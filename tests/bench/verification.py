@@ -19,25 +19,25 @@ import trio
 from tests.bench.measure import Measurement, time_in_turns
 from tests.bench.models import BASE, CLASSES, MODELS, VOCABULARY
 from tests.bench.training import make_ends, make_folds
-from tests.services.bench import SUBMISSION, Network
-from tests.services.world import InlineTraining, check_machine
+from tests.support.market.bench import SUBMISSION, Network
+from tests.support.market.world import InlineTraining, check_machine
 from walrusd.chain.calls.committee import CommitteeCalls
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.types import ObjectRef, SharedRef
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.values.types import ObjectRef, SharedRef
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.protocol import compute_slot_tree
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.merkle import Tree
+from walrusd.engine.context import OnLine, Tools
+from walrusd.market.fetch import Fetcher
 from walrusd.runtime.generators import load_generators
-from walrusd.services.committer import Committer
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.opener import Opener
-from walrusd.services.tools import OnLine, Tools
-from walrusd.services.trainer import Trainer
-from walrusd.services.verifier import Verifier
-from walrusd.training.jobs import Job, ReplayJob
-from walrusd.training.plan import EXACT_Q20, Plan, read_plan
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
+from walrusd.training.plan.plan import EXACT_Q20, Plan, read_plan
+from walrusd.training.run.jobs import Job, ReplayJob
 
 SEGMENTS, COMMITTEE, PER_SEAT = 16, 3, 2
 SEGMENT_STEPS = {"convnet": 2, "gpt": 8}

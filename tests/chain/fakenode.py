@@ -13,11 +13,11 @@ import trio.testing
 from pysui.sui.sui_bcs import bcs
 from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 
-from walrusd.chain import methods as api
-from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.endpoints import SERVICE_INFO
 from walrusd.chain.grpc import GRPCError, Handler, Method, Status, serve_connection
-from walrusd.chain.types import (
+from walrusd.chain.nodes import methods as api
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.endpoints import SERVICE_INFO
+from walrusd.chain.values.types import (
     RANDOM_ID,
     SUI_COIN_TYPE,
     SUI_TYPE,

@@ -8,10 +8,10 @@ import trio
 import trio.testing
 
 from tests.devnet.tools import START_MS, open_ledger
-from walrusd.chain.client import SuiClient, open_client
 from walrusd.chain.grpc import Handler, KeepAlive, serve_connection
-from walrusd.devnet.endpoints import SuiEndpoints
-from walrusd.devnet.faults import FaultKind, FaultRule
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.devnet.rpc.endpoints import SuiEndpoints
+from walrusd.devnet.rpc.faults import FaultKind, FaultRule
 
 SEAL_S = 0.25
 LAGS = (0.0, 0.4, 1.5)

@@ -11,16 +11,16 @@ import trio.testing
 
 from tests.devnet.demo_package import DEPENDENCIES, MODULES
 from tests.devnet.tools import GAS, Tx, accounts, find, open_ledger
-from walrusd.chain.client import open_client
-from walrusd.chain.endpoints import SERVICE_INFO
-from walrusd.chain.events import PAGE, Cursor, Follower
+from walrusd.chain.follow.follower import PAGE, Cursor, Follower
 from walrusd.chain.grpc import Handler, serve_connection
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender, SqliteOutbox
-from walrusd.devnet import ptb
-from walrusd.devnet.endpoints import SuiEndpoints
-from walrusd.devnet.faults import FaultKind, FaultRule
-from walrusd.devnet.ledger_genesis import compute_package_id
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.endpoints import SERVICE_INFO
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move import ptb
+from walrusd.devnet.rpc.endpoints import SuiEndpoints
+from walrusd.devnet.rpc.faults import FaultKind, FaultRule
 from walrusd.errors import HistoryPruned, TransactionUncertain, WrongNetwork
 
 BOB, CAROL = accounts()[1:]

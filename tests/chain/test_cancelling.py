@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender, SqliteOutbox
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.errors import ChainRefused, ChainUnreachable
 
 from .fakenode import GAS, FakeNode, network

@@ -6,9 +6,9 @@ import base58
 import pytest
 import trio
 
-from walrusd.chain.client import open_client
 from walrusd.chain.grpc import BadRequest, FieldViolation, GRPCError, Status
-from walrusd.chain.types import (
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.values.types import (
     Abort,
     Change,
     ChangedObject,

@@ -12,8 +12,6 @@ import trio
 import trio.abc
 import trio.testing
 
-from walrusd.chain import client as sui_client
-from walrusd.chain import endpoints as sui_endpoints
 from walrusd.chain.grpc import (
     Endpoint,
     GRPCError,
@@ -24,6 +22,8 @@ from walrusd.chain.grpc import (
     serve_connection,
 )
 from walrusd.chain.grpc.endpoint import dialler
+from walrusd.chain.nodes import client as sui_client
+from walrusd.chain.nodes import endpoints as sui_endpoints
 from walrusd.storage.http import RetryPolicy
 
 from .fakenode import FakeNode

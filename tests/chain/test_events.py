@@ -7,7 +7,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.errors import ChainRefused
 

@@ -5,12 +5,12 @@ import sqlite3
 import pytest
 import trio
 
-from walrusd.chain import methods
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.chain.signer import Signer
-from walrusd.chain.statuses import another_may_do, is_trouble
-from walrusd.chain.transactions import Sender, SqliteOutbox
+from walrusd.chain.nodes import methods
+from walrusd.chain.nodes.statuses import another_may_do, is_trouble
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.errors import ChainUnreachable, MethodMissing, TransactionUncertain
 
 from .fakenode import GAS, PKG, FakeNode, network

@@ -9,13 +9,14 @@ import trio
 
 from tests.devnet.demo_package import DEPENDENCIES, MODULES
 from tests.devnet.tools import Tx, accounts, find
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.calls.reads import MAX_AGE_S, SETTLING_S, MarketReader
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.layouts.objects import AdminCap
-from walrusd.chain.own_writes import PATIENCE_S, OwnWrites
-from walrusd.chain.reads import MAX_AGE_S, SETTLING_S, MarketReader
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import MAX_CANCELLED, Sender, SqliteOutbox
-from walrusd.chain.types import (
+from walrusd.chain.nodes.own_writes import PATIENCE_S, OwnWrites
+from walrusd.chain.nodes.wire import read_chain_event, read_coin_balance
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import MAX_CANCELLED, Sender, SqliteOutbox
+from walrusd.chain.values.types import (
     Change,
     ChangedObject,
     ExecutedTransaction,
@@ -25,9 +26,8 @@ from walrusd.chain.types import (
     OwnerKind,
     SharedRef,
 )
-from walrusd.chain.wire import read_chain_event, read_coin_balance
-from walrusd.devnet import ptb
-from walrusd.devnet.ledger_genesis import compute_package_id
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move import ptb
 from walrusd.errors import (
     ChainUnreachable,
     ObjectNotFound,

@@ -7,14 +7,14 @@ import pytest
 import trio
 import trio.testing
 
-from walrusd.chain.client import open_client
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import serve_connection
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender, SqliteOutbox
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.devnet.app import describe_chain
 from walrusd.devnet.opening import open_chain
-from walrusd.devnet.sui_services import build_services
+from walrusd.devnet.rpc.sui_services import build_services
 from walrusd.errors import TransactionFailed
 
 

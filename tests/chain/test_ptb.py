@@ -10,13 +10,13 @@ from pysui.sui.sui_common.async_txn import AsyncSuiTransaction
 from pysui.sui.sui_common.txn_pure import PureInput
 from pysui.sui.sui_common.txn_transaction_builder import ProgrammableTransactionBuilder
 
-from walrusd.chain.inputs import MAX_PURE
-from walrusd.chain.outbox import parse_transaction
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.signer import Signer
-from walrusd.chain.types import ObjectRef, SharedRef, compute_transaction_digest
-from walrusd.chain.typetags import normalize_type, parse_type_tag
-from walrusd.devnet import ptb as devnet_ptb
+from walrusd.chain.send.inputs import MAX_PURE
+from walrusd.chain.send.outbox import parse_transaction
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.values.types import ObjectRef, SharedRef, compute_transaction_digest
+from walrusd.chain.values.typetags import normalize_type, parse_type_tag
+from walrusd.devnet.move import ptb as devnet_ptb
 
 ME = Signer(bytes(range(32))).address
 PKG = "0x" + "77" * 32

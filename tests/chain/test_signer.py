@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysui.sui.sui_crypto import SuiKeyPair, keypair_from_keystring
 
-from walrusd.chain.signer import Signer
-from walrusd.chain.types import derive_object_id
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.values.types import derive_object_id
 from walrusd.errors import ConfigError
 
 seeds = st.binary(min_size=32, max_size=32)

@@ -6,13 +6,13 @@ import pytest
 import trio
 
 from walrusd.chain.calls.base import Caller
-from walrusd.chain.failures import AbortSentences
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.chain.outbox import OutboxEntry, Outcome, SqliteOutbox, parse_transaction
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender
-from walrusd.chain.types import compute_transaction_digest
+from walrusd.chain.send.failures import AbortSentences
+from walrusd.chain.send.outbox import OutboxEntry, Outcome, SqliteOutbox, parse_transaction
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender
+from walrusd.chain.values.types import compute_transaction_digest
 from walrusd.errors import (
     ChainRefused,
     InsufficientBalance,

@@ -7,15 +7,15 @@ import pytest
 import trio
 
 from tests.devnet.tools import GAS, Tx, accounts, balance_of, coins_of, find
-from walrusd.chain.events import Cursor, Follower
-from walrusd.chain.failures import AbortSentences
-from walrusd.chain.refusals import Refusal, classify, explain
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender, SqliteOutbox
-from walrusd.chain.types import ObjectRef, SharedRef
-from walrusd.devnet.failures import EquivocatedError
-from walrusd.devnet.faults import FaultKind, FaultRule
-from walrusd.devnet.ledger_genesis import compute_package_id
+from walrusd.chain.follow.follower import Cursor, Follower
+from walrusd.chain.send.failures import AbortSentences
+from walrusd.chain.send.refusals import Refusal, classify, explain
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
+from walrusd.chain.values.types import ObjectRef, SharedRef
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move.failures import EquivocatedError
+from walrusd.devnet.rpc.faults import FaultKind, FaultRule
 from walrusd.errors import (
     ChainRefused,
     HistoryPruned,

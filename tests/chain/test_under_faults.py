@@ -7,13 +7,13 @@ import pytest
 import trio
 
 from tests.devnet.tools import GAS, Tx, accounts, coins_of, find
-from walrusd.chain.events import Cursor, Follower
-from walrusd.chain.signer import Signer
-from walrusd.chain.transactions import Sender, SqliteOutbox
-from walrusd.chain.types import SharedRef
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.devnet.move_types import SUI_COIN
+from walrusd.chain.follow.follower import Cursor, Follower
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.send.transactions import Sender, SqliteOutbox
+from walrusd.chain.values.types import SharedRef
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move.failures import TransactionRejectedError
+from walrusd.devnet.move.types import SUI_COIN
 from walrusd.errors import MoveAborted, WalrusdError
 
 from .storm import Storm

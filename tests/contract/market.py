@@ -20,7 +20,7 @@ from walrusd.core.protocol import (
     compute_deal_seed,
     compute_jury_commitment,
 )
-from walrusd.crypto.g1 import encode_scalar
+from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.units import address_bytes
 
 from .work import BLINDING, COST, Replay, Work

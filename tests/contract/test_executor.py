@@ -1,14 +1,14 @@
 """The specification through the devnet's own executor: one transaction opens a task."""
 
 from walrusd.chain.layouts.objects import PublisherCap, Task
-from walrusd.devnet import ptb
 from walrusd.devnet.contract import FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE
-from walrusd.devnet.executor import Execution
-from walrusd.devnet.move_env import Clock, Fate
-from walrusd.devnet.move_types import SUI_COIN, encode_pure
-from walrusd.devnet.packages import Package, Packages
-from walrusd.devnet.ptb import Argument, ArgumentKind, MoveCall, TransferObjects
-from walrusd.devnet.values import HandleValue, PureValue, StructValue
+from walrusd.devnet.move import ptb
+from walrusd.devnet.move.env import Clock, Fate
+from walrusd.devnet.move.executor import Execution
+from walrusd.devnet.move.packages import Package, Packages
+from walrusd.devnet.move.ptb import Argument, ArgumentKind, MoveCall, TransferObjects
+from walrusd.devnet.move.types import SUI_COIN, encode_pure
+from walrusd.devnet.move.values import HandleValue, PureValue, StructValue
 
 from .market import TERMS, Bazaar, required
 from .world import PACKAGE, address, digest

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from walrusd.chain.layouts.objects import Terms
 from walrusd.devnet.contract import DEVNET_PARAMS, terms
 from walrusd.devnet.contract.constants import MAX_AMOUNT
-from walrusd.devnet.move_env import MAX_U64, MoveAbort
+from walrusd.devnet.move.env import MAX_U64, MoveAbort
 
 from .market import TERMS, TIP, Bazaar, required, terms_with
 from .world import World, aborts

@@ -11,7 +11,7 @@ from walrusd.core.protocol import (
     compute_work_digest,
 )
 from walrusd.crypto.merkle import Tree
-from walrusd.crypto.pedersen import commit, prove_opening
+from walrusd.crypto.pedersen.pedersen import commit, prove_opening
 from walrusd.units import address_bytes
 
 from .world import CHAIN_ID, PACKAGE, digest

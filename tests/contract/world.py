@@ -13,7 +13,7 @@ import pytest
 from walrusd.chain.layouts.objects import Market, MarketParams, VerifierPool
 from walrusd.core.aborts import abort_named
 from walrusd.devnet.contract import DEVNET_PARAMS, FUNCTIONS, Genesis, genesis
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     RANDOM,
     Clock,
     ClockKind,
@@ -27,8 +27,8 @@ from walrusd.devnet.move_env import (
     Random,
     RandomKind,
 )
-from walrusd.devnet.move_types import decode_pure, encode_pure
-from walrusd.devnet.packages import compute_held_sui, has_id
+from walrusd.devnet.move.packages import compute_held_sui, has_id
+from walrusd.devnet.move.types import decode_pure, encode_pure
 from walrusd.units import address_from_bytes, normalize_address
 
 from .watch import read_phases, watch

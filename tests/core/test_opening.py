@@ -15,10 +15,10 @@ from walrusd.core.opening import (
     verify_rows_cover,
 )
 from walrusd.core.protocol import compute_trace_root
-from walrusd.crypto import pedersen
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.dataset_rows import RowTree
-from walrusd.crypto.g1 import encode_scalar
+from walrusd.crypto.pedersen import pedersen
+from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import (
     CommitmentMismatch,

@@ -21,9 +21,9 @@ from walrusd.core.sizes import (
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.stream import encrypt_bytes
-from walrusd.crypto.vfile import MAX_SMALL_SECTION
-from walrusd.crypto.vfile_header import FileSubject, Quantisation
-from walrusd.crypto.vfile_writer import build_verification_file
+from walrusd.crypto.vfile.header import FileSubject, Quantisation
+from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION
+from walrusd.crypto.vfile.writer import build_verification_file
 
 KEY = bytes(32)
 HASH = bytes(32)

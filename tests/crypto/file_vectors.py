@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 
 from tests.crypto import paillier_vectors
-from walrusd.crypto import pedersen, rows
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
-from walrusd.crypto.g1 import encode_point
 from walrusd.crypto.merkle import compute_root
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import compute_ciphertext_root, prove_knowledge
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_blocks import PaillierBlock, PedersenBlock
-from walrusd.crypto.vfile_header import FileSubject, Quantisation
-from walrusd.crypto.vfile_writer import build_verification_file
+from walrusd.crypto.pedersen import pedersen, rows
+from walrusd.crypto.pedersen.g1 import encode_point
+from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock
+from walrusd.crypto.vfile.header import FileSubject, Quantisation
+from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.crypto.vfile.writer import build_verification_file
 
 DIRECTORY = Path(__file__).parents[1] / "vectors"
 PATH = DIRECTORY / "verification-file.json"

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walrusd.crypto import g1
-from walrusd.crypto.g1 import GENERATORS, G, H, Q, decode_point, decode_scalar, encode_point
+from walrusd.crypto.pedersen import g1
+from walrusd.crypto.pedersen.g1 import (
+    GENERATORS,
+    G,
+    H,
+    Q,
+    decode_point,
+    decode_scalar,
+    encode_point,
+)
 from walrusd.crypto.tags import Tag
 from walrusd.errors import MalformedData
 

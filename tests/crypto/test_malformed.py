@@ -14,12 +14,10 @@ from tests.crypto.mutation import mutate
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.manifest import PaillierOffer, TaskManifest, parse_task_manifest
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening
-from walrusd.crypto import pedersen
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.cost import CostFunction, parse_cost_function
 from walrusd.crypto.dataset_rows import RowProof
 from walrusd.crypto.envelope import check_public_key, derive_public_key, open_key, seal_key
-from walrusd.crypto.g1 import decode_point, decode_scalar, encode_point, encode_scalar
 from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keystore
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.keys import read_public_key
@@ -31,9 +29,11 @@ from walrusd.crypto.paillier.proofs import (
     verify_knowledge,
     verify_opening,
 )
+from walrusd.crypto.pedersen import pedersen
+from walrusd.crypto.pedersen.g1 import decode_point, decode_scalar, encode_point, encode_scalar
 from walrusd.crypto.stream import decrypt_bytes, encrypt_bytes
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_checks import list_checks
+from walrusd.crypto.vfile.checks import list_checks
+from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.errors import (
     CommitmentMismatch,
     DecryptionFailed,

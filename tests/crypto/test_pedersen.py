@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walrusd.crypto import g1, pedersen
-from walrusd.crypto.g1 import IDENTITY_BYTES, G, H, Q, encode_point, encode_scalar
+from walrusd.crypto.pedersen import g1, pedersen
+from walrusd.crypto.pedersen.g1 import IDENTITY_BYTES, G, H, Q, encode_point, encode_scalar
 from walrusd.errors import MalformedData, PedersenProofInvalid, VerificationFailed
 
 CONTEXT = pedersen.compute_pok_context(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walrusd.crypto import merkle, rows
-from walrusd.crypto.folding import fold_rows, fold_wide
-from walrusd.crypto.g1 import (
+from walrusd.crypto import merkle
+from walrusd.crypto.pedersen import rows
+from walrusd.crypto.pedersen.folding import fold_rows, fold_wide
+from walrusd.crypto.pedersen.g1 import (
     IDENTITY_BYTES,
     H,
     Q,

@@ -8,21 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from walrusd.core.protocol import TraceContext
-from walrusd.crypto import pedersen, rows, vfile_checks
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.merkle import compute_root
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_blocks import PedersenBlock
-from walrusd.crypto.vfile_checks import (
+from walrusd.crypto.pedersen import pedersen, rows
+from walrusd.crypto.vfile import checks
+from walrusd.crypto.vfile.blocks import PedersenBlock
+from walrusd.crypto.vfile.checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
     verify_verification_file,
 )
-from walrusd.crypto.vfile_header import FileSubject, Quantisation
-from walrusd.crypto.vfile_writer import build_verification_file
+from walrusd.crypto.vfile.header import FileSubject, Quantisation
+from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.errors import DecryptionFailed, MalformedData, PeerFault, VerificationFailed
 
 N = 8
@@ -296,4 +297,4 @@ def test_loss_root_needs_the_key():
 
 def test_sections_have_the_bytes_of_the_file():
     assert b"".join(FILE.section(section) for section in FILE.sections) == DATA[HEADER_END + 32 :]
-    assert vfile_checks.Check("x", ok=True).detail == ""
+    assert checks.Check("x", ok=True).detail == ""

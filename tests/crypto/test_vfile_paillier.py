@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests.crypto import paillier_vectors
-from walrusd.crypto import pedersen
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
@@ -16,17 +15,18 @@ from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import compute_ciphertext_root, prove_knowledge
+from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_blocks import PaillierBlock, Section
-from walrusd.crypto.vfile_checks import (
+from walrusd.crypto.vfile.blocks import PaillierBlock, Section
+from walrusd.crypto.vfile.checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
     verify_verification_file,
 )
-from walrusd.crypto.vfile_header import FileSubject, Quantisation
-from walrusd.crypto.vfile_writer import build_verification_file
+from walrusd.crypto.vfile.header import FileSubject, Quantisation
+from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.errors import MalformedData, PaillierKeyRefused, PeerFault, VerificationFailed
 
 KEY = paillier_vectors.load_key(2048)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tests.crypto.file_vectors import COST_KEY, LEAVES, LOSSES, SUBJECT
 from walrusd.crypto import merkle
-from walrusd.crypto.g1 import G, encode_point
-from walrusd.crypto.vfile import open_verification_file
-from walrusd.crypto.vfile_blocks import PedersenBlock, Section
-from walrusd.crypto.vfile_checks import list_checks
-from walrusd.crypto.vfile_header import Quantisation
-from walrusd.crypto.vfile_writer import write_verification_file
+from walrusd.crypto.pedersen.g1 import G, encode_point
+from walrusd.crypto.vfile.blocks import PedersenBlock, Section
+from walrusd.crypto.vfile.checks import list_checks
+from walrusd.crypto.vfile.header import Quantisation
+from walrusd.crypto.vfile.vfile import open_verification_file
+from walrusd.crypto.vfile.writer import write_verification_file
 from walrusd.errors import MalformedSection
 from walrusd.runtime.sources import source_of
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts.objects import Terms
+from walrusd.chain.values.bcs import Layout
 from walrusd.core.economics import compute_required_funds
 from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome
 

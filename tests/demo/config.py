@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.demo import task
 from tests.demo.cast import Actor
-from walrusd.initialize import Initialized, initialize
+from walrusd.cli.init import Initialized, initialize
 from walrusd.settings.model import DEFAULT_MAX_BLOB, Role
 
 SHARDS = 100

@@ -4,9 +4,9 @@ import pytest
 
 from tests.demo.cast import choose_cast
 from tests.demo.task import make_plan
-from walrusd.training.jobs import RowsFile, TrainJob
-from walrusd.training.plan import read_plan
-from walrusd.training.weights import init_weights, weights_to_bytes
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.jobs import RowsFile, TrainJob
+from walrusd.training.run.weights import init_weights, weights_to_bytes
 
 
 @pytest.fixture(scope="session")

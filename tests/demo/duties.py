@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import compute_submission_crank, compute_task_crank
 from walrusd.core.lifecycle import TERMINAL, DisputePhase, SubmissionState, TaskPhase
-from walrusd.services.facts import is_audit, submission_facts, task_facts
+from walrusd.market.case import is_audit, submission_facts, task_facts
 
 ANYONE = ""
 """A crank's duty is nobody's in particular."""

@@ -27,11 +27,11 @@ from tests.support.patience import patiently
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import EndReason, SubmissionState
-from walrusd.services.training_backend import ChildTraining
+from walrusd.engine.training_backend import ChildTraining
 from walrusd.settings.model import Role
 from walrusd.storage.blobid import format_blob_id
-from walrusd.training.jobs import EvaluateJob, InitJob, Limits, RowsFile
-from walrusd.training.plan import read_plan
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.jobs import EvaluateJob, InitJob, Limits, RowsFile
 from walrusd.units import BlobId
 
 QUIET_S = 1.5

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from tests.demo.board import Board
-from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events as ev
+from walrusd.chain.values.bcs import Layout
 from walrusd.core.lifecycle import ChallengeOutcome, EndReason, SubmissionState
 from walrusd.units import format_sui
 

@@ -10,15 +10,15 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from tests.demo.audit import Transaction
 from tests.support.patience import patiently
-from walrusd.chain.bcs import Layout
-from walrusd.chain.client import SuiClient, open_client
-from walrusd.chain.events import Cursor, Follower
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import Method
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.layouts.events import EVENTS
-from walrusd.chain.reads import MarketReader
-from walrusd.chain.types import ChainEvent, Event
-from walrusd.chain.wire import need, read_transaction
+from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.wire import need, read_transaction
+from walrusd.chain.values.bcs import Layout
+from walrusd.chain.values.types import ChainEvent, Event
 
 GET_CHECKPOINT = Method(
     "/sui.rpc.v2.LedgerService/GetCheckpoint", pb.GetCheckpointRequest, pb.GetCheckpointResponse

@@ -14,8 +14,8 @@ from tests.demo.audit import (
     compute_burned,
     find_discrepancies,
 )
-from walrusd.devnet.move_env import Coin
-from walrusd.devnet.packages import compute_held_sui
+from walrusd.devnet.move.env import Coin
+from walrusd.devnet.move.packages import compute_held_sui
 
 PEOPLE = [*CONTRIBUTORS, *VERIFIERS, "publisher", "owner", "crank", "accuser"]
 GAS = 7

@@ -29,10 +29,10 @@ from tests.demo.task import make_plan, make_terms
 from tests.demo.world import BrokenWorldError
 from walrusd.core.detection import compute_detection
 from walrusd.runtime.groups import first_leaf
-from walrusd.services.terms import read_terms
+from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Role
-from walrusd.training.plan import check_plan_for_rows, read_plan
+from walrusd.training.plan.plan import check_plan_for_rows, read_plan
 
 NETWORK = {
     "sui_url": "http://127.0.0.1:1",

@@ -14,22 +14,22 @@ from tests.adversaries.results import read_records, read_states
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
 from walrusd.crypto.dataset_rows import RowTree
 from walrusd.errors import BadRequest, MalformedData
-from walrusd.services.committer import cost_function, trace_leaves
-from walrusd.services.replayer import Replayed
-from walrusd.services.results import load_trace
-from walrusd.training.child import run_train
-from walrusd.training.data import DatasetRows
-from walrusd.training.jobs import InitJob
-from walrusd.training.replay import replay_segment
-from walrusd.training.state import (
+from walrusd.examination.replayer import Replayed
+from walrusd.market.results import load_trace
+from walrusd.services.contributor.committer import cost_function, trace_leaves
+from walrusd.training.process.child import run_train
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.jobs import InitJob
+from walrusd.training.run.replay import replay_segment
+from walrusd.training.run.state import (
     compute_state_root,
     deserialize_state,
     initial_state,
     serialize_state,
 )
-from walrusd.training.trace import Assignment, SegmentRecord, Trace
-from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-from walrusd.training.weights import init_weights, weights_from_bytes
+from walrusd.training.run.trace import Assignment, SegmentRecord, Trace
+from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
+from walrusd.training.run.weights import init_weights, weights_from_bytes
 
 DEK = bytes(range(32, 64))
 
@@ -152,7 +152,7 @@ async def test_the_backend_forges_training_and_nothing_else(job, monkeypatch):
         passed_on.append(other)
         raise BadRequest("as the honest backend says")
 
-    monkeypatch.setattr("walrusd.services.training_backend.ChildTraining.run", run)
+    monkeypatch.setattr("walrusd.engine.training_backend.ChildTraining.run", run)
     with pytest.raises(BadRequest):
         await backend.run(InitJob("plan", "work"), on_line)
     assert passed_on == [InitJob("plan", "work")]

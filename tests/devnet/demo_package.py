@@ -1,9 +1,9 @@
 """A small Move package in Python: a shared box of money, enough to meet every ledger rule."""
 
-from walrusd.chain.bcs import U64, Addr, Balance, Bytes, Layout, Uid
-from walrusd.devnet import move_env as env
-from walrusd.devnet.move_env import Coin, MoveAbort, MoveContext
-from walrusd.devnet.packages import Contract, compute_package_digest
+from walrusd.chain.values.bcs import U64, Addr, Balance, Bytes, Layout, Uid
+from walrusd.devnet.move import env
+from walrusd.devnet.move.env import Coin, MoveAbort, MoveContext
+from walrusd.devnet.move.packages import Contract, compute_package_digest
 
 
 class Box(Layout, module="box"):

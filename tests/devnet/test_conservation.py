@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.databases import close_after_test
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.faucet import MAX_AMOUNT, send_from_faucet
-from walrusd.devnet.ledger import Ledger
-from walrusd.devnet.store import Store
+from walrusd.devnet.ledger.faucet import MAX_AMOUNT, send_from_faucet
+from walrusd.devnet.ledger.ledger import Ledger
+from walrusd.devnet.ledger.store import Store
+from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.units import MIST_PER_SUI
 
 from .demo_package import DEMO, Box

@@ -4,11 +4,11 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import pytest
 
 from walrusd.chain.grpc import Status
-from walrusd.devnet.dynamic_fields import compute_table_id, derive_field_id
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.move_types import FRAMEWORK
-from walrusd.devnet.objects import OwnerKind, owned_by_object
-from walrusd.devnet.replica import Replica
+from walrusd.devnet.ledger.dynamic_fields import compute_table_id, derive_field_id
+from walrusd.devnet.move.failures import TransactionRejectedError
+from walrusd.devnet.move.objects import OwnerKind, owned_by_object
+from walrusd.devnet.move.types import FRAMEWORK
+from walrusd.devnet.rpc.replica import Replica
 
 from .test_services import open_node
 from .tools import GAS, Tx, accounts, open_ledger

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 from pysui.sui.sui_bcs import bcs_txne
 from pysui.sui.sui_grpc.suimsgs.sui.rpc import v2 as pb
 
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.types import ObjectRef, SharedRef
-from walrusd.devnet import ptb
-from walrusd.devnet.bcs import Reader
-from walrusd.devnet.failures import ArgumentFailure, FailureKind
-from walrusd.devnet.ledger_checks import CLOCK_ID
-from walrusd.devnet.move_types import (
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.values.types import ObjectRef, SharedRef
+from walrusd.devnet.ledger.checks import CLOCK_ID
+from walrusd.devnet.move import ptb
+from walrusd.devnet.move.bcs import Reader
+from walrusd.devnet.move.failures import ArgumentFailure, FailureKind
+from walrusd.devnet.move.objects import to_base58
+from walrusd.devnet.move.types import (
     SUI_COIN,
     decode_pure,
     decode_type_tag,
@@ -20,7 +21,6 @@ from walrusd.devnet.move_types import (
     encode_type_tag,
     normalize_type,
 )
-from walrusd.devnet.objects import to_base58
 from walrusd.errors import MalformedData
 
 from .tools import GAS, Tx, accounts, find, nested, open_ledger

@@ -3,10 +3,10 @@
 import pytest
 from pysui.sui.sui_bcs import bcs_txne
 
-from walrusd.devnet import ptb
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.devnet.move_env import ContractDefectError
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move import ptb
+from walrusd.devnet.move.env import ContractDefectError
+from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.units import MIST_PER_SUI
 
 from .demo_package import DEPENDENCIES, MODULES, Box, Key

@@ -9,12 +9,12 @@ import trio.testing
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.grpc import GRPCError, Method, Status, open_channel, serve_connection
-from walrusd.devnet.ledger_genesis import compute_package_id
-from walrusd.devnet.move_types import SUI, SUI_COIN
-from walrusd.devnet.objects import to_base58
-from walrusd.devnet.replica import Replica
-from walrusd.devnet.sui_events import EventService
-from walrusd.devnet.sui_services import build_services
+from walrusd.devnet.ledger.genesis import compute_package_id
+from walrusd.devnet.move.objects import to_base58
+from walrusd.devnet.move.types import SUI, SUI_COIN
+from walrusd.devnet.rpc.replica import Replica
+from walrusd.devnet.rpc.sui_events import EventService
+from walrusd.devnet.rpc.sui_services import build_services
 from walrusd.units import MIST_PER_SUI
 
 from .tools import GAS, Tx, accounts, coins_of, find, open_ledger

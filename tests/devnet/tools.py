@@ -4,16 +4,16 @@ import struct
 from dataclasses import dataclass, field
 
 from tests.support.databases import close_after_test
-from walrusd.chain.bcs import encode_length
-from walrusd.devnet import ptb
-from walrusd.devnet.accounts import Account, Seed, derive_accounts
-from walrusd.devnet.ledger import Ledger
-from walrusd.devnet.ledger_checks import CLOCK_ID, RANDOM_ID
-from walrusd.devnet.ledger_genesis import compute_package_id, start_chain
-from walrusd.devnet.move_types import SUI_COIN
-from walrusd.devnet.objects import LedgerObject, OwnerKind
-from walrusd.devnet.ptb import Argument, ArgumentKind
-from walrusd.devnet.store import Store
+from walrusd.chain.values.bcs import encode_length
+from walrusd.devnet.ledger.accounts import Account, Seed, derive_accounts
+from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
+from walrusd.devnet.ledger.genesis import compute_package_id, start_chain
+from walrusd.devnet.ledger.ledger import Ledger
+from walrusd.devnet.ledger.store import Store
+from walrusd.devnet.move import ptb
+from walrusd.devnet.move.objects import LedgerObject, OwnerKind
+from walrusd.devnet.move.ptb import Argument, ArgumentKind
+from walrusd.devnet.move.types import SUI_COIN
 from walrusd.units import address_bytes
 
 from .demo_package import DEMO

@@ -10,8 +10,8 @@ import trio
 from tests.support.guards import GUARD_S
 from walrusd.devnet.app import DevnetOptions, serve_devnet
 from walrusd.devnet.walrus import MAX_BODY
-from walrusd.initialize import read_network
 from walrusd.settings.load import settings_from_document
+from walrusd.settings.network import read_network
 
 MIB = 1 << 20
 

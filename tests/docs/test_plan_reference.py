@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from walrusd.errors import PlanRefused
-from walrusd.training import plan as plan_module
-from walrusd.training.aborts import ABORTS, compute_abort_code
-from walrusd.training.builders import MAX_CONTEXT, read_gpt
-from walrusd.training.dataspec import MAX_PIXELS, read_data_schema
-from walrusd.training.layerlist import KINDS, MAX_DEPTH, LayerListSpec, read_layer_list
-from walrusd.training.layerspec import compute_output_shape
-from walrusd.training.modelspec import MAX_TENSORS, MAX_WEIGHTS, read_model_spec
-from walrusd.training.optimspec import read_clipping, read_optimizer
-from walrusd.training.plan import MAX_ACTIVATIONS, read_plan
-from walrusd.training.schedule import read_schedule
-from walrusd.training.strict import Fields
+from walrusd.training.plan import plan as plan_module
+from walrusd.training.plan.builders import MAX_CONTEXT, read_gpt
+from walrusd.training.plan.dataspec import MAX_PIXELS, read_data_schema
+from walrusd.training.plan.layerlist import KINDS, MAX_DEPTH, LayerListSpec, read_layer_list
+from walrusd.training.plan.layerspec import compute_output_shape
+from walrusd.training.plan.modelspec import MAX_TENSORS, MAX_WEIGHTS, read_model_spec
+from walrusd.training.plan.optimspec import read_clipping, read_optimizer
+from walrusd.training.plan.plan import MAX_ACTIVATIONS, read_plan
+from walrusd.training.plan.schedule import read_schedule
+from walrusd.training.plan.strict import Fields
+from walrusd.training.run.aborts import ABORTS, compute_abort_code
 
 NAME = "text of 1…64 characters"
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from tests.services.world import make_plan
+from tests.support.market.world import make_plan
 from walrusd.chain.layouts.objects import Terms
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
-from walrusd.services.task_request import PARAMETERS
-from walrusd.services.terms import read_terms
+from walrusd.services.publisher.task_request import PARAMETERS
+from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.amounts import parse_amount
-from walrusd.training.plan import read_plan
+from walrusd.training.plan.plan import read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "task.md").read_text()

@@ -13,9 +13,9 @@ import trio
 from tests.docs.guide import BLOCKS, GUIDE, ROOT, TESTED, UNTESTED, UPGRADE, run_commands
 from walrusd.__main__ import cli as walrusd
 from walrusd.app import read_keys
-from walrusd.chain.client import open_client
-from walrusd.chain.reads import MarketReader
-from walrusd.chain.signer import Signer
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.send.signer import Signer
 from walrusd.devnet.app import DevnetInfo
 from walrusd.devnet.launch import run_devnet
 from walrusd.settings.load import load_settings

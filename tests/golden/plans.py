@@ -3,9 +3,9 @@
 from typing import Any
 
 from tests.golden.data import read_text
-from walrusd.training.plan import read_plan
-from walrusd.training.state import compute_base_root
-from walrusd.training.weights import init_weights, select_frozen
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.state import compute_base_root
+from walrusd.training.run.weights import init_weights, select_frozen
 
 SEGMENTS = 17
 SEGMENT_STEPS = 12

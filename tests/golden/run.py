@@ -18,12 +18,12 @@ import torch
 
 from tests.golden.data import read_rows
 from tests.golden.plans import MODELS, make_document
-from walrusd.training.data import DatasetRows
-from walrusd.training.plan import Plan, read_plan
-from walrusd.training.state import compute_state_root, initial_state, serialize_state
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import SegmentResult, run_segment
-from walrusd.training.weights import check_weights, init_weights, select_frozen
+from walrusd.training.plan.plan import Plan, read_plan
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.state import compute_state_root, initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import SegmentResult, run_segment
+from walrusd.training.run.weights import check_weights, init_weights, select_frozen
 
 HERE = Path(__file__).parent
 CONTEXT = b"c" * 32

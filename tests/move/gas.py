@@ -10,11 +10,11 @@ import random
 from functools import cache
 from typing import NamedTuple
 
-from walrusd.chain.bytecode import load_bytecode
 from walrusd.chain.layouts.objects import KeyRequest, Submission
-from walrusd.chain.modules import read_module
+from walrusd.chain.packages.bytecode import load_bytecode
+from walrusd.chain.packages.modules import read_module
 from walrusd.devnet.contract import DEVNET_PARAMS
-from walrusd.devnet.move_env import Coin, Mode
+from walrusd.devnet.move.env import Coin, Mode
 
 from .builder import HERE
 from .gas_limits import write_limits

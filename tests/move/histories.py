@@ -20,9 +20,9 @@ from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
-from walrusd.crypto import pedersen
+from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     ClockKind,
     Coin,
     CoinKind,

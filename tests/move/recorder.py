@@ -7,8 +7,8 @@ from typing import Any
 from tests.contract.market import Bazaar
 from tests.contract.watch import list_moves
 from tests.contract.world import PACKAGE, address, has_object_id
-from walrusd.chain.bcs import Layout
-from walrusd.devnet.move_env import (
+from walrusd.chain.values.bcs import Layout
+from walrusd.devnet.move.env import (
     ClockKind,
     Coin,
     CoinKind,
@@ -19,7 +19,7 @@ from walrusd.devnet.move_env import (
     RandomGenerator,
     RandomKind,
 )
-from walrusd.devnet.move_types import encode_pure
+from walrusd.devnet.move.types import encode_pure
 
 SEED = bytes(range(32))
 FIRST = 1

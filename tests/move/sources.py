@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from walrusd.chain.bcs import BalanceCodec, Codec, Optional, StructCodec, Vector
+from walrusd.chain.values.bcs import BalanceCodec, Codec, Optional, StructCodec, Vector
 
 from .builder import PACKAGE
 

@@ -7,7 +7,7 @@ import copy
 import re
 
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move_env import MoveAbort, PureKind
+from walrusd.devnet.move.env import MoveAbort, PureKind
 
 from . import gas
 from .builder import PACKAGE

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from walrusd.chain.bytecode import load_bytecode
+from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move_env import Mode
+from walrusd.devnet.move.env import Mode
 
 from . import gas, gas_limits, gas_prices
 from .recorder import Argument, Step

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events, objects
+from walrusd.chain.values.bcs import Layout
 from walrusd.core import aborts, lifecycle
 from walrusd.crypto.tags import Tag
 

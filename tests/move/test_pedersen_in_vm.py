@@ -8,8 +8,8 @@ import functools
 
 import pytest
 
-from walrusd.chain.bcs import U64, ByteVector, codec_of
-from walrusd.crypto import g1, pedersen
+from walrusd.chain.values.bcs import U64, ByteVector, codec_of
+from walrusd.crypto.pedersen import g1, pedersen
 
 from .builder import HERE, SHIM, run_builder
 from .bytecode import place_all

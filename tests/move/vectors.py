@@ -9,7 +9,8 @@ import hashlib
 import re
 from typing import Any
 
-from walrusd.chain.bcs import (
+from walrusd.chain.layouts import events, objects
+from walrusd.chain.values.bcs import (
     AddressCodec,
     Boolean,
     ByteVector,
@@ -20,7 +21,6 @@ from walrusd.chain.bcs import (
     Unsigned,
     Vector,
 )
-from walrusd.chain.layouts import events, objects
 from walrusd.core import dealing, protocol
 from walrusd.crypto import merkle
 from walrusd.crypto.tags import Tag, hash_tagged

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.contract import work
 from tests.contract.world import digest
-from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import events
+from walrusd.chain.values.bcs import Layout
 
 from . import oracle, vectors
 from .builder import HERE, run_unit_tests

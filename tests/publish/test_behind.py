@@ -11,17 +11,17 @@ from click.testing import CliRunner
 
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.guards import GUARD_S
-from walrusd.chain import own_writes
-from walrusd.chain import publish as chain_publish
-from walrusd.contract_commands import contract as contract_command
-from walrusd.errors import ContractNotPublished
-from walrusd.services import contract_check
-from walrusd.services.contract_admin import (
+from walrusd.admin.contract import (
     DEFAULT_PARAMS,
     publish_contract,
     upgrade_contract,
     verify_published,
 )
+from walrusd.chain.nodes import own_writes
+from walrusd.chain.packages import publish as chain_publish
+from walrusd.cli.contract import contract as contract_command
+from walrusd.errors import ContractNotPublished
+from walrusd.market import contract_check
 from walrusd.settings.model import Settings
 from walrusd.settings.profile import load_profile, write_profile
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from tests.move.bytecode import place_all
 from tests.publish.places import flip_instruction
-from walrusd.chain.bytecode import (
+from walrusd.chain.packages.bytecode import (
     BUILT,
     INTERFACE_VERSION,
     PublishedPackage,
     load_bytecode,
     verify_package,
 )
-from walrusd.chain.modules import ZERO_ADDRESS, read_module
+from walrusd.chain.packages.modules import ZERO_ADDRESS, read_module
 from walrusd.devnet.contract.constants import VERSION
 from walrusd.errors import ContractMismatch, MalformedData
 

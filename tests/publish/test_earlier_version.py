@@ -12,28 +12,28 @@ import trio
 from tests.docs.guide import UPGRADE, run_commands
 from tests.publish.earlier import build_earlier
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
-from tests.services.world import InlineTraining
-from walrusd.app import open_tools
-from walrusd.chain.bytecode import Bytecode, load_bytecode
-from walrusd.chain.client import open_client
-from walrusd.chain.contract import ContractClient
-from walrusd.chain.layouts.events import DatasetListed
-from walrusd.chain.layouts.objects import DatasetVersion
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.publish import read_package
-from walrusd.chain.reads import MarketReader
-from walrusd.chain.signer import Signer, decode_private_key
-from walrusd.chain.transactions import Sender
-from walrusd.devnet.opening import open_chain
-from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
-from walrusd.services import contract_admin
-from walrusd.services.contract_admin import (
+from tests.support.market.world import InlineTraining
+from walrusd.admin import contract as admin_contract
+from walrusd.admin.contract import (
     DEFAULT_PARAMS,
     publish_contract,
     upgrade_contract,
     verify_published,
 )
-from walrusd.services.contract_migration import migrate_contract
+from walrusd.admin.migration import migrate_contract
+from walrusd.app import open_tools
+from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.chain.layouts.events import DatasetListed
+from walrusd.chain.layouts.objects import DatasetVersion
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.packages.bytecode import Bytecode, load_bytecode
+from walrusd.chain.packages.publish import read_package
+from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.chain.send.signer import Signer, decode_private_key
+from walrusd.chain.send.transactions import Sender
+from walrusd.devnet.opening import open_chain
+from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
 from walrusd.settings.adopt import adopt_contract
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Settings
@@ -72,7 +72,7 @@ async def published(tmp_path: Path, devnet, earlier, monkeypatch):
     path = tmp_path / "old.toml"
     bytecode = Bytecode(earlier.modules, earlier.dependencies, earlier.digest)
     with monkeypatch.context() as patch:
-        patch.setattr(contract_admin, "load_bytecode", lambda: bytecode)
+        patch.setattr(admin_contract, "load_bytecode", lambda: bytecode)
         await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
     return settings, path
 

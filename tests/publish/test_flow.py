@@ -16,16 +16,24 @@ from tests.publish.places import (
     open_devnet,
     tamper,
 )
-from tests.services.world import InlineTraining
 from tests.support.guards import GUARD_S
+from tests.support.market.world import InlineTraining
+from walrusd.admin.contract import (
+    DEFAULT_PARAMS,
+    open_admin,
+    publish_contract,
+    read_chain_id,
+    upgrade_contract,
+    verify_published,
+)
 from walrusd.app import open_tools
-from walrusd.chain.bytecode import load_bytecode
-from walrusd.chain.client import open_client
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.publish import UPGRADE_CAP_TYPE, read_package
-from walrusd.devnet.objects import compute_storage_cost
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.packages.bytecode import load_bytecode
+from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE, read_package
+from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.devnet.move.objects import compute_storage_cost
+from walrusd.devnet.move.package_objects import encode_package
 from walrusd.devnet.opening import load_contract
-from walrusd.devnet.package_objects import encode_package
 from walrusd.errors import (
     ChainUnreachable,
     ConfigError,
@@ -38,15 +46,7 @@ from walrusd.errors import (
     ObjectNotFound,
     WrongNetwork,
 )
-from walrusd.services import contract_check
-from walrusd.services.contract_admin import (
-    DEFAULT_PARAMS,
-    open_admin,
-    publish_contract,
-    read_chain_id,
-    upgrade_contract,
-    verify_published,
-)
+from walrusd.market import contract_check
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import load_profile
 from walrusd.state.database import Database

@@ -7,11 +7,11 @@ import pytest
 
 from tests.publish.places import BUDGET, address_of, make_settings, open_devnet
 from tests.support.guards import GUARD_S
-from walrusd.chain.client import open_client
-from walrusd.chain.outbox import SqliteOutbox
-from walrusd.chain.publish import UPGRADE_CAP_TYPE
-from walrusd.services import contract_admin
-from walrusd.services.contract_admin import DEFAULT_PARAMS, publish_contract, upgrade_contract
+from walrusd.admin import contract
+from walrusd.admin.contract import DEFAULT_PARAMS, publish_contract, upgrade_contract
+from walrusd.chain.nodes.client import open_client
+from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE
+from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.settings.profile import load_profile
 
 PUBLISH_STEPS = ["save", "mark", "save", "mark", "write"]
@@ -28,7 +28,7 @@ class Bomb:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
         self.steps: list[str] = []
         self.at = at
-        save, mark, write = SqliteOutbox.save, SqliteOutbox.mark, contract_admin.write_profile
+        save, mark, write = SqliteOutbox.save, SqliteOutbox.mark, contract.write_profile
 
         def saving(outbox, *arguments):
             save(outbox, *arguments)
@@ -44,7 +44,7 @@ class Bomb:
 
         monkeypatch.setattr(SqliteOutbox, "save", saving)
         monkeypatch.setattr(SqliteOutbox, "mark", marking)
-        monkeypatch.setattr(contract_admin, "write_profile", writing)
+        monkeypatch.setattr(contract, "write_profile", writing)
 
     def step(self, name: str) -> None:
         self.steps.append(name)

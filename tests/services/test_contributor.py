@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.bench import DEK, SUBMISSION, Network, decisions, failures
+from tests.support.market.bench import DEK, SUBMISSION, Network, decisions, failures
 from walrusd.core.lifecycle import CostRule, SubmissionState
-from walrusd.crypto.pedersen import verify_opening
+from walrusd.crypto.pedersen.pedersen import verify_opening
+from walrusd.engine.progress import make_on_line
 from walrusd.errors import ChainUnreachable
-from walrusd.services.committer import Committer
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.holdings import UNUSABLE_ENVELOPE
-from walrusd.services.opener import Opener
-from walrusd.services.progress import make_on_line
-from walrusd.services.trainer import Trainer
+from walrusd.market.fetch import Fetcher
+from walrusd.market.opening_keys import UNUSABLE_ENVELOPE
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
 
 KEY = bytes([3]) * 32
 

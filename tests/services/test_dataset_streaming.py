@@ -8,11 +8,11 @@ import pytest
 
 from walrusd.crypto.dataset_rows import RowTree, verify_row
 from walrusd.errors import BadRequest, MalformedData
-from walrusd.services import tables
-from walrusd.services.files import decrypt_file, encrypt_file
-from walrusd.services.heavy import compute_file_row_root, prove_file_rows
-from walrusd.services.tables import open_table, read_schema
-from walrusd.training.container import make_container_header
+from walrusd.market import import_rows
+from walrusd.market.files import decrypt_file, encrypt_file
+from walrusd.market.import_rows import open_table, read_schema
+from walrusd.training.formats.container import make_container_header
+from walrusd.workers.pool import compute_file_row_root, prove_file_rows
 
 DEK = bytes(range(32))
 SIZE = 64 << 20
@@ -101,8 +101,8 @@ def test_narrow_rows_take_no_memory_each(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 11])
 def test_what_is_read_in_pieces_is_the_whole(tmp_path, count, monkeypatch):
-    monkeypatch.setattr(tables, "PIECE_BYTES", 37)
-    monkeypatch.setattr(tables, "CELLS_AT_ONCE", 20)
+    monkeypatch.setattr(import_rows, "PIECE_BYTES", 37)
+    monkeypatch.setattr(import_rows, "CELLS_AT_ONCE", 20)
     rows = [bytes([n * 16 + k for k in range(15)] + [n % 2]) for n in range(count)]
     data = b"".join(rows)
     raw, csv, box = (tmp_path / name for name in ("t.bin", "t.csv", "t.safetensors"))
@@ -123,7 +123,7 @@ def test_what_is_read_in_pieces_is_the_whole(tmp_path, count, monkeypatch):
 
 @pytest.mark.parametrize("length", [0, 4, 5, 36, 37, 38, 200])
 def test_text_is_cut_as_if_it_were_read_at_once(tmp_path, length, monkeypatch):
-    monkeypatch.setattr(tables, "PIECE_BYTES", 7)
+    monkeypatch.setattr(import_rows, "PIECE_BYTES", 7)
     schema = read_schema({"kind": "tokens", "length": 4, "vocabulary": 256})
     text = bytes(range(length))
     path = tmp_path / "t.txt"

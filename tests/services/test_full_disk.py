@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.bench import Network
-from walrusd import model_commands
+from tests.support.market.bench import Network
+from walrusd.cli import model
 from walrusd.errors import (
     DiskBroken,
     DiskFull,
@@ -18,12 +18,12 @@ from walrusd.errors import (
     explain_os_error,
     needs_owner,
 )
+from walrusd.files import new_file
+from walrusd.market.fetch import Fetcher
+from walrusd.market.files import encrypt_file, write_privately
+from walrusd.market.import_rows import open_table, read_schema
 from walrusd.rpc.listen import open_control_socket
-from walrusd.runtime.new_file import new_file
-from walrusd.services.datasets import Datasets
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.files import encrypt_file, write_privately
-from walrusd.services.tables import open_table, read_schema
+from walrusd.services.data_owner.listings import Datasets
 from walrusd.state.database import Database
 from walrusd.state.protection import Protection, write_export
 from walrusd.storage.files import PartFile
@@ -169,9 +169,9 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch) ->
     def open_new(path: Path, **options):
         return fail() if path.name == "second" else new_file(path, **options)
 
-    monkeypatch.setattr(model_commands, "new_file", open_new)
+    monkeypatch.setattr(model, "new_file", open_new)
     with pytest.raises(DiskFull):
-        model_commands._write(tmp_path / "out", {"first": b"1", "second": b"2"})
+        model._write(tmp_path / "out", {"first": b"1", "second": b"2"})
     assert left(tmp_path) == []
-    model_commands._write(tmp_path / "out", {"first": b"1", "third": b"3"})
+    model._write(tmp_path / "out", {"first": b"1", "third": b"3"})
     assert left(tmp_path) == ["first", "third"]

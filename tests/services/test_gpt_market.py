@@ -8,8 +8,8 @@ import torch
 import transformers
 from safetensors.numpy import load_file
 
-from tests.services.plays import TERMS, approve_keys, wait_phase
-from tests.services.world import open_world, wait_for
+from tests.support.market.plays import TERMS, approve_keys, wait_phase
+from tests.support.market.world import open_world, wait_for
 from walrusd.errors import BadRequest, ModelRefused
 from walrusd.settings.model import Role
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.world import make_plan
+from tests.support.market.world import make_plan
+from walrusd.control.api import read_id
 from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
-from walrusd.services.api import read_id
-from walrusd.services.economy import make_rules
-from walrusd.services.tables import looks_like_text, open_table, read_schema
-from walrusd.services.terms import read_terms
-from walrusd.training.container import make_container_header
-from walrusd.training.plan import read_plan
+from walrusd.market.import_rows import looks_like_text, open_table, read_schema
+from walrusd.services.publisher.estimate import make_rules
+from walrusd.services.publisher.terms import read_terms
+from walrusd.training.formats.container import make_container_header
+from walrusd.training.plan.plan import read_plan
 
 PLAN = read_plan(make_plan())
 

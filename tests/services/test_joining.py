@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.bench import TASK, Network, decisions
+from tests.support.market.bench import TASK, Network, decisions
+from walrusd.control.api import DaemonApi
 from walrusd.core.lifecycle import TaskPhase
+from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import NotAllowed
-from walrusd.services.api import DaemonApi
-from walrusd.services.supervisor import Supervisor
 
 
 async def test_an_owner_joins_a_task_that_takes_contributors(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.services.bench import DATASET, DEK, OWNER, REQUEST, TASK, Network, decisions
+from tests.support.market.bench import DATASET, DEK, OWNER, REQUEST, TASK, Network, decisions
 from walrusd.chain.layouts import objects as ob
+from walrusd.control.api import DaemonApi
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
+from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import NotAllowed
-from walrusd.services import keykeeper as module
-from walrusd.services.api import DaemonApi
-from walrusd.services.supervisor import Supervisor
+from walrusd.services.data_owner import key_grantor as module
 from walrusd.settings.model import DatasetOwnerSettings
 from walrusd.units import normalize_address
 

@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 
 from tests.adversaries.results import read_records, read_states
-from tests.services.bench import SUBMISSION, Network, failures
-from tests.services.test_judging import Bench, bench  # noqa: F401 - a fixture
-from tests.services.world import make_plan
+from tests.examination.test_judging import Bench, bench  # noqa: F401 - a fixture
+from tests.support.market.bench import SUBMISSION, Network, failures
+from tests.support.market.world import make_plan
+from walrusd.control.costs import show_losses
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.crypto.vfile import read_verification_file
-from walrusd.crypto.vfile_checks import open_cost
+from walrusd.crypto.vfile.checks import open_cost
+from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.engine.training_backend import ChildTraining
+from walrusd.market.case import read_cases
+from walrusd.market.fetch import Fetcher
+from walrusd.market.results import find_trained, load_costs, load_trace
+from walrusd.market.secrets import derive_cost_key
 from walrusd.runtime import child
-from walrusd.services.committer import Committer
-from walrusd.services.costs import show_losses
-from walrusd.services.derive import derive_cost_key
-from walrusd.services.facts import read_cases
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.opener import Opener
-from walrusd.services.results import find_trained, load_costs, load_trace
-from walrusd.services.trainer import Trainer
-from walrusd.services.training_backend import ChildTraining
-from walrusd.services.verifier import Verifier
-from walrusd.training.jobs import ReplayJob, RowsFile, SegmentStart, state_name
-from walrusd.training.plan import read_plan
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart, state_name
 from walrusd.units import address_bytes
 
 SIZES = {

@@ -6,8 +6,15 @@ import pytest
 import trio
 
 from tests.adversaries.forger import ForgingTraining
-from tests.services.plays import TERMS, approve_keys, check_by_anyone, open_task, wait_phase
-from tests.services.world import DIGITS, SCHEMA, InlineTraining, make_plan, open_world, wait_for
+from tests.support.market.plays import TERMS, approve_keys, check_by_anyone, open_task, wait_phase
+from tests.support.market.world import (
+    DIGITS,
+    SCHEMA,
+    InlineTraining,
+    make_plan,
+    open_world,
+    wait_for,
+)
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role

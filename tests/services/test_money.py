@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.services.bench import (
+from tests.support.market.bench import (
     DATASET,
     NOW,
     PUBLISHER,
@@ -17,11 +17,11 @@ from tests.services.bench import (
     decisions,
     failures,
 )
-from tests.services.world import make_plan
+from tests.support.market.world import make_plan
 from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.refusals import NOT_EXECUTED
+from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
@@ -33,14 +33,14 @@ from walrusd.errors import (
     TransactionUncertain,
     WalrusdError,
 )
-from walrusd.services.aggregates import AggregateChecker
-from walrusd.services.cranker import Cranker
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.keykeeper import Keykeeper
-from walrusd.services.publisher import Publisher
-from walrusd.services.registrar import check_stake, register_seat
-from walrusd.services.settler import FORGET_AFTER_MS, Settler
-from walrusd.services.staker import Staker
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.fetch import Fetcher
+from walrusd.services.committee.registrar import check_stake, register_seat
+from walrusd.services.contributor.staker import Staker
+from walrusd.services.data_owner.key_grantor import Keykeeper
+from walrusd.services.publisher.publisher import Publisher
+from walrusd.services.upkeep.claims import FORGET_AFTER_MS, Settler
+from walrusd.services.upkeep.cranks import Cranker
 from walrusd.settings.model import Role, VerifierSettings
 from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address

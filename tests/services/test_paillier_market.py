@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.services.plays import approve_keys, check_by_anyone, open_task, wait_phase
-from tests.services.world import open_world, wait_for
+from tests.support.market.plays import approve_keys, check_by_anyone, open_task, wait_phase
+from tests.support.market.world import open_world, wait_for
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
-from walrusd.crypto.vfile_blocks import PaillierBlock
+from walrusd.crypto.vfile.blocks import PaillierBlock
 from walrusd.errors import BadRequest, PaillierProofInvalid
-from walrusd.services.aggregates import read_accepted
-from walrusd.services.schemes import check_aggregate, compute_decryption_context
+from walrusd.market.aggregate import read_accepted
+from walrusd.market.schemes import check_aggregate, compute_decryption_context
 from walrusd.settings.model import Role
 
 

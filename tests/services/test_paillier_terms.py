@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from tests.crypto import paillier_vectors
-from tests.services.world import make_plan
+from tests.support.market.world import make_plan
 from walrusd.core.lifecycle import Scheme, WeightsRule
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.errors import MalformedData, PaillierKeyRefused, SlotOverflow
-from walrusd.services.fetcher import Fetcher
-from walrusd.training.plan import read_plan
+from walrusd.market.fetch import Fetcher
+from walrusd.training.plan.plan import read_plan
 
 KEY = paillier_vectors.load_key(2048)
 PLAN = read_plan(make_plan())

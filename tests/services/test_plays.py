@@ -14,22 +14,23 @@ import pytest
 
 from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records
-from tests.services.spec import Play
-from tests.services.world import InlineTraining, make_plan
 from tests.support.clocks import virtual_time
+from tests.support.market.spec import Play
+from tests.support.market.world import InlineTraining, make_plan
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
-from walrusd.services import committer, opener, schemes
-from walrusd.services.committer import Committer
-from walrusd.services.findings import Findings
-from walrusd.services.opener import Opener
-from walrusd.services.replayer import Replayed
-from walrusd.services.verifier import Verifier
-from walrusd.training.aborts import ABORTED_STATE, AbortCode
-from walrusd.training.jobs import ReplayJob, TrainJob
-from walrusd.training.trace import Assignment, Trace, compute_record
-from walrusd.training.workdir import write_trace
+from walrusd.examination.findings import Findings
+from walrusd.examination.replayer import Replayed
+from walrusd.market import schemes
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.contributor import committer, opener
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.training.process.workdir import write_trace
+from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
+from walrusd.training.run.jobs import ReplayJob, TrainJob
+from walrusd.training.run.trace import Assignment, Trace, compute_record
 
 pytestmark = virtual_time
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.services.plays import approve_keys, open_task, wait_phase
-from tests.services.world import open_world, wait_for
+from tests.support.market.plays import approve_keys, open_task, wait_phase
+from tests.support.market.world import open_world, wait_for
 from walrusd.settings.model import Role
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from walrusd.services.api import DaemonApi
+from walrusd.control.api import DaemonApi
 
 LISTED = [
     {"dataset": "1", "title": "Größen", "description": "数据集 of sizes"},

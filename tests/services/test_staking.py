@@ -11,7 +11,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.services.bench import (
+from tests.support.market.bench import (
     DATASET,
     NOW,
     REQUEST,
@@ -21,18 +21,19 @@ from tests.services.bench import (
     decisions,
     failures,
 )
-from tests.services.world import wait_for
+from tests.support.market.world import wait_for
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.manifest import parse_task_manifest
+from walrusd.engine.context import Tools
 from walrusd.errors import MoveAborted, TransactionUncertain
-from walrusd.services import anchors, bound
-from walrusd.services.aggregates import AggregateChecker
-from walrusd.services.checked import read_stamp
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.staker import Staker
-from walrusd.services.tools import Tools
+from walrusd.market import anchors
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.checked import read_stamp
+from walrusd.market.fetch import Fetcher
+from walrusd.services.contributor import bound
+from walrusd.services.contributor.staker import Staker
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
 STAKE = 2 * MIST_PER_SUI
@@ -289,7 +290,7 @@ def loads(monkeypatch) -> list[Path]:
         found.append(path)
         return load(plan, task, path)
 
-    monkeypatch.setattr("walrusd.services.fetcher.load_weights", note)
+    monkeypatch.setattr("walrusd.market.fetch.load_weights", note)
     return found
 
 

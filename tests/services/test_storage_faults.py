@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.bench import SUBMISSION, TASK, Network, failures
-from tests.services.test_judging import Bench
+from tests.examination.test_judging import Bench
+from tests.support.market.bench import SUBMISSION, TASK, Network, failures
 from walrusd.chain.layouts import objects as ob
 from walrusd.errors import (
     BlobCorrupt,
@@ -19,12 +19,12 @@ from walrusd.errors import (
     VerificationFailed,
     WalrusdError,
 )
-from walrusd.services.aggregates import AggregateChecker
-from walrusd.services.cranker import Cranker
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.juror import Juror
-from walrusd.services.resealer import Resealer
-from walrusd.services.verifier import Verifier
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.fetch import Fetcher
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.jury.juror import Juror
+from walrusd.services.upkeep.cranks import Cranker
+from walrusd.services.upkeep.key_sharing import Resealer
 
 ENDPOINT_FAULTS = [
     BlobCorrupt("other bytes"),

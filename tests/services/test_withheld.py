@@ -6,23 +6,23 @@ from pathlib import Path
 import pytest
 
 from tests.adversaries.results import read_records
-from tests.services.bench import PUBLISHER, SUBMISSION, decisions, failures
-from tests.services.spec import Daemon, Play
-from tests.services.test_judging import UNUSABLE, Bench, Broken
+from tests.examination.test_judging import UNUSABLE, Bench, Broken
 from tests.services.test_plays import Bribed, Forging
 from tests.support.clocks import virtual_time
+from tests.support.market.bench import PUBLISHER, SUBMISSION, decisions, failures
+from tests.support.market.spec import Daemon, Play
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, EndReason, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.engine.context import Tools
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
-from walrusd.services.derive import derive_abstention
-from walrusd.services.fetcher import Fetcher
-from walrusd.services.judge import Judge
-from walrusd.services.juror import Juror, compute_reserve_ms, compute_wait_ms
-from walrusd.services.resealer import Resealer
-from walrusd.services.tools import Tools
+from walrusd.market.fetch import Fetcher
+from walrusd.market.secrets import derive_abstention
+from walrusd.services.jury.ballot import Judge
+from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
+from walrusd.services.upkeep.key_sharing import Resealer
 from walrusd.units import normalize_address
 
 NOBODY = normalize_address("0x0")

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from walrusd.__main__ import cli
-from walrusd.command_line import EXIT_NEEDS_OWNER
+from walrusd.cli.options import EXIT_NEEDS_OWNER
 from walrusd.rpc.schema import DEFAULT_SOCKET, METHODS
 from walrusd.settings import Role, load_settings, render_settings
 from walrusd.settings.secrets import CREDENTIAL_NAME

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from walrusd.chain.outbox import OutboxEntry, SqliteOutbox
+from walrusd.chain.send.outbox import OutboxEntry, SqliteOutbox
 from walrusd.errors import DatabaseCorrupt, DatabaseLocked, DiskBroken, DiskFull, ReadOnly
 from walrusd.state import Database, KeyValue
 from walrusd.state import database as module
@@ -200,12 +200,12 @@ def test_a_migration_that_is_cut_off_is_made_again(database: Database, monkeypat
     def crash(_tx: bytes) -> Sent:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("walrusd.chain.outbox.parse_transaction", crash)
+    monkeypatch.setattr("walrusd.chain.send.outbox.parse_transaction", crash)
     with pytest.raises(KeyboardInterrupt):
         SqliteOutbox(connection)
     columns = [row[1] for row in connection.execute("PRAGMA table_info(outbox)")]
     assert "sender" not in columns
-    monkeypatch.setattr("walrusd.chain.outbox.parse_transaction", lambda _tx: Sent)
+    monkeypatch.setattr("walrusd.chain.send.outbox.parse_transaction", lambda _tx: Sent)
     assert [e.sender for e in SqliteOutbox(connection).pending("0xa")] == ["0xa"]
 
 
@@ -216,7 +216,7 @@ def test_entries_that_an_earlier_crash_left_without_a_sender_get_one(database, m
     class Sent:
         sender = "0xb"
 
-    monkeypatch.setattr("walrusd.chain.outbox.parse_transaction", lambda _tx: Sent)
+    monkeypatch.setattr("walrusd.chain.send.outbox.parse_transaction", lambda _tx: Sent)
     assert SqliteOutbox(database.connection).pending("0xb")
 
 

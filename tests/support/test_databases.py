@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from tests.support.databases import at_end_of_test, close_after_test
-from walrusd.devnet.store import Store
+from walrusd.devnet.ledger.store import Store
 from walrusd.devnet.walrus.store import BlobStore
 from walrusd.errors import ConfigError
 from walrusd.state.database import Database

@@ -11,13 +11,13 @@ import torch
 
 import walrusd
 from tests.training import oracle as numpy_oracle
-from walrusd.training.data import DatasetRows
-from walrusd.training.plan import read_plan
-from walrusd.training.random import compute_stream
-from walrusd.training.state import initial_state, serialize_state
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import SegmentResult, train
-from walrusd.training.weights import init_weights
+from walrusd.training.numerics.random import compute_stream
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import SegmentResult, train
+from walrusd.training.run.weights import init_weights
 
 HERE = Path(__file__).parent
 
@@ -111,7 +111,7 @@ def child():
 
     def start(**environment):
         return subprocess.Popen(
-            [sys.executable, "-m", "walrusd.training.child"],
+            [sys.executable, "-m", "walrusd.training.process.child"],
             env={**base, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from walrusd.training.builders import ConvnetSpec, GptSpec, MlpSpec
-from walrusd.training.modelspec import ModelSpec
+from walrusd.training.plan.builders import ConvnetSpec, GptSpec, MlpSpec
+from walrusd.training.plan.modelspec import ModelSpec
 
 
 class Reference:

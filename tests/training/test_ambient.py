@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.services.training_backend import ChildTraining
-from walrusd.training.golden import GOLDEN
-from walrusd.training.jobs import SelftestJob
-from walrusd.training.rope import compute_rope_tables
-from walrusd.training.schedule import MAX_STEPS, ScheduleSpec
+from walrusd.engine.training_backend import ChildTraining
+from walrusd.training.layers.rope import compute_rope_tables
+from walrusd.training.plan.schedule import MAX_STEPS, ScheduleSpec
+from walrusd.training.run.jobs import SelftestJob
+from walrusd.training.selftest.golden import GOLDEN
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import DeviceRefused, NonFiniteValue, ProductBoundExceeded
-from walrusd.training import arith, functions, losses, selftest
-from walrusd.training.arith import Operand
-from walrusd.training.golden import GOLDEN
+from walrusd.training.numerics import arith, functions
+from walrusd.training.numerics.arith import Operand
+from walrusd.training.operators import losses
+from walrusd.training.selftest import selftest
+from walrusd.training.selftest.golden import GOLDEN
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

@@ -14,9 +14,11 @@ import walrusd
 from tests.adversaries.results import read_records, read_states
 from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
-from walrusd.training.aborts import AbortCode
-from walrusd.training.child import run_line
-from walrusd.training.jobs import (
+from walrusd.training.numerics.random import compute_segment_rows
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.process.child import run_line
+from walrusd.training.run.aborts import AbortCode
+from walrusd.training.run.jobs import (
     AggregateJob,
     EvaluateJob,
     InitJob,
@@ -31,10 +33,8 @@ from walrusd.training.jobs import (
     job_to_json,
     state_name,
 )
-from walrusd.training.plan import read_plan
-from walrusd.training.random import compute_segment_rows
-from walrusd.training.update import update_from_bytes
-from walrusd.training.weights import init_weights, weights_from_bytes, weights_to_bytes
+from walrusd.training.run.update import update_from_bytes
+from walrusd.training.run.weights import init_weights, weights_from_bytes, weights_to_bytes
 
 
 def segments_of(lines):
@@ -402,7 +402,8 @@ def test_unknown_codes_become_a_training_failure():
 
 
 def test_the_daemon_side_needs_no_torch():
-    modules = ["jobs", "plan", "data", "random", "state", "weights", "update", "trace"]
+    run = ["jobs", "data", "state", "weights", "update", "trace"]
+    modules = ["plan.plan", "numerics.random", *(f"run.{name}" for name in run)]
     program = (
         "import sys\n"
         + "".join(f"import walrusd.training.{name}\n" for name in modules)

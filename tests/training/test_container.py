@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from walrusd.errors import MalformedData, PlanRefused
-from walrusd.training.container import (
+from walrusd.training.formats.container import (
     METADATA_KEY,
     make_container_header,
     read_container_header,
 )
-from walrusd.training.data import check_rows, decode_rows
-from walrusd.training.dataspec import parse_data_schema
+from walrusd.training.plan.dataspec import parse_data_schema
+from walrusd.training.run.data import check_rows, decode_rows
 
 SCHEMAS = [
     {"kind": "tabular-u8", "features": 3, "scale_log2": -1, "classes": 4},

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import MalformedData
-from walrusd.training.data import DatasetRows, PackedRows, decode_rows
-from walrusd.training.random import batch_rows, compute_segment_rows, compute_uniform
+from walrusd.training.numerics.random import batch_rows, compute_segment_rows, compute_uniform
+from walrusd.training.run.data import DatasetRows, PackedRows, decode_rows
 
 SEED = b"s" * 32
 

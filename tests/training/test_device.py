@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from tests.golden import run as golden
 from tests.golden.plans import MODELS
 from walrusd.errors import DeviceRefused, NonFiniteValue
-from walrusd.training import arith, device, digits, lines, selftest
-from walrusd.training.arith import Operand
+from walrusd.training.layers.profiles import PROFILES
 from walrusd.training.native import library
-from walrusd.training.profiles import PROFILES
+from walrusd.training.numerics import arith, device, int8_split
+from walrusd.training.numerics.arith import Operand
+from walrusd.training.q8r import lines
+from walrusd.training.selftest import selftest
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 1 << 20
@@ -36,7 +38,7 @@ def as_on_a_gpu(request, monkeypatch):
 @given(st.lists(st.integers(-LARGEST, LARGEST), min_size=1, max_size=30))
 def test_digits_are_small_and_make_up_the_number(numbers):
     values = torch.tensor([[*numbers, LARGEST, -LARGEST]], dtype=torch.float64)
-    found = digits.split(values.mul(0.25), torch.tensor(0.25, dtype=torch.float64))
+    found = int8_split.split(values.mul(0.25), torch.tensor(0.25, dtype=torch.float64))
     assert [digit.dtype for digit in found] == [torch.int8] * 3
     assert max(int(digit.int().abs().max()) for digit in found) <= 64
     whole = sum(digit.double().mul(2.0 ** (7 * place)) for place, digit in enumerate(found))
@@ -55,7 +57,7 @@ def test_products_by_digits_are_exact(shape):
 
     a, b = draw(rows, length), draw(length, columns)
     one = torch.tensor(1.0, dtype=torch.float64)
-    found = digits.multiply(a.double(), one, b.double().mul(0.5), one.mul(0.5))
+    found = int8_split.multiply(a.double(), one, b.double().mul(0.5), one.mul(0.5))
     assert torch.equal(found, (a @ b).double().mul(0.5))
 
 
@@ -66,7 +68,7 @@ def test_products_by_digits_are_exact_at_the_limit():
     less[0, 0] -= 1.0
     one = torch.tensor(1.0, dtype=torch.float64)
     for operand, exact in ((full, 2**53), (less, 2**53 - 2**20)):
-        assert int(digits.multiply(operand, one, full.t(), one).item()) == exact
+        assert int(int8_split.multiply(operand, one, full.t(), one).item()) == exact
 
 
 def test_the_way_of_a_gpu_gives_the_golden_bits(as_on_a_gpu):
@@ -75,8 +77,8 @@ def test_the_way_of_a_gpu_gives_the_golden_bits(as_on_a_gpu):
 
 def test_products_take_the_way_that_is_asked_for(as_on_a_gpu, monkeypatch):
     calls = []
-    honest = digits.multiply
-    monkeypatch.setattr(digits, "multiply", lambda *args: calls.append(1) or honest(*args))
+    honest = int8_split.multiply
+    monkeypatch.setattr(int8_split, "multiply", lambda *args: calls.append(1) or honest(*args))
     operand = arith.quantise(torch.rand(20, 20))
     product = arith.mm(operand, operand)
     assert bool(calls) == (as_on_a_gpu == "int8")

@@ -9,9 +9,7 @@ from tests.golden.data import read_rows
 from tests.golden.plans import make_document
 from walrusd.core.protocol import TraceContext
 from walrusd.errors import ForeignTranscript, NonFiniteValue
-from walrusd.training import trainer
-from walrusd.training.data import DatasetRows
-from walrusd.training.dispute import (
+from walrusd.training.dispute.dispute import (
     Right,
     check_comparable,
     choose_log,
@@ -19,15 +17,17 @@ from walrusd.training.dispute import (
     find_step,
     judge_step,
 )
-from walrusd.training.linear import Map
-from walrusd.training.plan import read_plan
-from walrusd.training.prepared import Gradients
-from walrusd.training.recording import Wanted, Work, keep_up_to, transcribe
-from walrusd.training.state import initial_state, serialize_state
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import Run, run_segment
-from walrusd.training.transcript import Ending, StepLog, unpack_floats
-from walrusd.training.weights import init_weights, select_frozen
+from walrusd.training.dispute.recording import Wanted, Work, keep_up_to, transcribe
+from walrusd.training.dispute.transcript import Ending, StepLog, unpack_floats
+from walrusd.training.layers.linear import Map
+from walrusd.training.layers.prepared import Gradients
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run import trainer
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import Run, run_segment
+from walrusd.training.run.weights import init_weights, select_frozen
 
 SEGMENT = {"segments": 10, "segment_steps": 4, "steps": 40}
 STEP = 3

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tests.golden import run as golden
 from tests.golden.plans import MODELS
 from tests.training.oracle.run import Run
-from walrusd.training.plan import read_plan
+from walrusd.training.plan.plan import read_plan
 
 
 def start(model: str) -> tuple[Run, dict]:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import ModelRefused
-from walrusd.training import huggingface, huggingface_config
-from walrusd.training.model import build_model
-from walrusd.training.modelspec import ModelSpec, read_model_spec
-from walrusd.training.strict import Fields
+from walrusd.training.formats import huggingface, huggingface_config
+from walrusd.training.layers.model import build_model
+from walrusd.training.plan.modelspec import ModelSpec, read_model_spec
+from walrusd.training.plan.strict import Fields
 
 GPT2 = {
     "vocab_size": 61,

@@ -28,7 +28,7 @@ SELFTEST = """
 import logging
 logging.basicConfig()
 from walrusd.training.native import library
-from walrusd.training.selftest import selftest
+from walrusd.training.selftest.selftest import selftest
 assert library.get_library() is not None
 selftest()
 print(library.find_kernel("norm") is not None)

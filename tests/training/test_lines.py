@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.training.oracle import lines as oracle
 from walrusd.errors import NonFiniteValue, ProductBoundExceeded
-from walrusd.training import line_attention, line_convolution, lines
-from walrusd.training.lines import Lines
 from walrusd.training.native import library
 from walrusd.training.native import lines as kernels
+from walrusd.training.q8r import line_attention, line_convolution, lines
+from walrusd.training.q8r.lines import Lines
 
 FINITE = st.floats(width=32, min_value=-(2.0**100), max_value=2.0**100)
 AVX512, AVX2, NO_VECTORS = 2, 1, 0

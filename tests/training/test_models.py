@@ -10,20 +10,21 @@ from torch.nn import functional
 from tests.golden.plans import make_convnet, make_gpt, make_llama, make_mlp
 from tests.training.reference_models import Reference
 from walrusd.errors import MalformedData, NonFiniteValue, PlanRefused
-from walrusd.training import clipping, optim, rope
-from walrusd.training.data import DatasetRows
-from walrusd.training.model import build_model
-from walrusd.training.modelspec import read_model_spec
-from walrusd.training.optimspec import AdamWSpec
-from walrusd.training.plan import parse_plan, read_plan
-from walrusd.training.prepared import MicroBatch
-from walrusd.training.replay import evaluate
-from walrusd.training.schedule import ScheduleSpec
-from walrusd.training.state import initial_state, serialize_state
-from walrusd.training.strict import Fields
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import SegmentResult, run_segment
-from walrusd.training.weights import (
+from walrusd.training.layers import rope
+from walrusd.training.layers.model import build_model
+from walrusd.training.layers.prepared import MicroBatch
+from walrusd.training.plan.modelspec import read_model_spec
+from walrusd.training.plan.optimspec import AdamWSpec
+from walrusd.training.plan.plan import parse_plan, read_plan
+from walrusd.training.plan.schedule import ScheduleSpec
+from walrusd.training.plan.strict import Fields
+from walrusd.training.run import clipping, optim
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.replay import evaluate
+from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import SegmentResult, run_segment
+from walrusd.training.run.weights import (
     check_weights,
     init_weights,
     select_frozen,

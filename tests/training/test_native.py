@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith, attention, convolution, elementwise, losses, norms
-from walrusd.training.arith import Operand
 from walrusd.training.native import kernels, library
+from walrusd.training.numerics import arith
+from walrusd.training.numerics.arith import Operand
+from walrusd.training.operators import attention, convolution, elementwise, losses, norms
 
 pytestmark = pytest.mark.skipif(
     library.get_library() is None, reason="the compiled kernels were not built here"

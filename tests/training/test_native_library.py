@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from walrusd.errors import DeviceRefused
-from walrusd.training import arith, selftest
 from walrusd.training.native import library
+from walrusd.training.numerics import arith
+from walrusd.training.selftest import selftest
 
 BUILT = library.find_library(Path(library.__file__).parent)
 needs_library = pytest.mark.skipif(BUILT is None, reason="the compiled kernels were not built here")
@@ -180,7 +181,8 @@ def test_a_machine_that_is_wrong_without_kernels_is_refused(monkeypatch):
 
 @needs_library
 def test_two_processes_agree_with_and_without_kernels():
-    code = "from walrusd.training.selftest import selftest; print(sorted(selftest().items()))"
+    module = "walrusd.training.selftest.selftest"
+    code = f"from {module} import selftest; print(sorted(selftest().items()))"
     found = {
         subprocess.run(
             [sys.executable, "-c", code],

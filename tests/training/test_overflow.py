@@ -11,19 +11,22 @@ from hypothesis import strategies as st
 from tests.golden.plans import ADAMW, BASE
 from tests.golden.run import CONTEXT, SEED
 from walrusd.errors import NonFiniteValue
-from walrusd.training import arith, clipping, elementwise, functions, line_attention, norms
-from walrusd.training.aborts import AbortCode
-from walrusd.training.attention import causal_attention
-from walrusd.training.data import DatasetRows
 from walrusd.training.native import library
-from walrusd.training.optim import AdamW
-from walrusd.training.optimspec import AdamWSpec
-from walrusd.training.plan import read_plan
-from walrusd.training.random import batch_rows
-from walrusd.training.state import initial_state, serialize_state
-from walrusd.training.trace import Assignment
-from walrusd.training.trainer import SegmentAbort, SegmentResult, attempt_segment
-from walrusd.training.weights import init_weights, select_frozen
+from walrusd.training.numerics import arith, functions
+from walrusd.training.numerics.random import batch_rows
+from walrusd.training.operators import elementwise, norms
+from walrusd.training.operators.attention import causal_attention
+from walrusd.training.plan.optimspec import AdamWSpec
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.q8r import line_attention
+from walrusd.training.run import clipping
+from walrusd.training.run.aborts import AbortCode
+from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.optim import AdamW
+from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.trainer import SegmentAbort, SegmentResult, attempt_segment
+from walrusd.training.run.weights import init_weights, select_frozen
 
 STEPS = 3
 COMMON = BASE | {

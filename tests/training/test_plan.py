@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import PlanRefused
-from walrusd.training.plan import check_plan_for_rows, parse_plan, read_plan
-from walrusd.training.strict import format_hex_float
+from walrusd.training.plan.plan import check_plan_for_rows, parse_plan, read_plan
+from walrusd.training.plan.strict import format_hex_float
 
 
 def test_canonical_bytes_round_trip(plan):

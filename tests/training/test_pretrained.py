@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from tests.golden.plans import make_gpt
 from tests.training.test_huggingface import CASES, make
+from walrusd.cli.model import model as model_command
 from walrusd.errors import ModelRefused
-from walrusd.model_commands import model as model_command
-from walrusd.training.model import build_model
-from walrusd.training.plan import read_plan
-from walrusd.training.pretrained import adopt_pretrained, export_pretrained
-from walrusd.training.weights import select_frozen, weights_to_bytes
+from walrusd.training.formats.pretrained import adopt_pretrained, export_pretrained
+from walrusd.training.layers.model import build_model
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.weights import select_frozen, weights_to_bytes
 
 
 def adopt(kind, changes, targets):

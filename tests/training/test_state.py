@@ -9,15 +9,15 @@ from safetensors.numpy import save
 
 from walrusd.crypto import merkle
 from walrusd.errors import MalformedData, NonFiniteValue
-from walrusd.training.plan import read_plan
-from walrusd.training.state import (
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.state import (
     State,
     compute_state_root,
     deserialize_state,
     initial_state,
     serialize_state,
 )
-from walrusd.training.weights import (
+from walrusd.training.run.weights import (
     compute_state_root_0,
     init_weights,
     weights_from_bytes,

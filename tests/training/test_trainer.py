@@ -9,27 +9,27 @@ import pytest
 from walrusd.core import protocol
 from walrusd.crypto import merkle
 from walrusd.errors import BlobCorrupt, MalformedData, NonFiniteValue, PlanRefused
-from walrusd.training.aborts import ABORTED_STATE, SENTENCES, AbortCode, compute_abort_code
-from walrusd.training.data import DatasetRows, PackedRows, decode_rows
-from walrusd.training.plan import read_plan
-from walrusd.training.random import batch_rows, compute_segment_rows
-from walrusd.training.replay import evaluate, replay_segment
-from walrusd.training.state import (
+from walrusd.training.numerics.random import batch_rows, compute_segment_rows
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.aborts import ABORTED_STATE, SENTENCES, AbortCode, compute_abort_code
+from walrusd.training.run.data import DatasetRows, PackedRows, decode_rows
+from walrusd.training.run.replay import evaluate, replay_segment
+from walrusd.training.run.state import (
     compute_state_root,
     deserialize_state,
     initial_state,
     serialize_state,
 )
-from walrusd.training.trace import Assignment, SegmentRecord, Trace, TraceRoots
-from walrusd.training.trainer import (
+from walrusd.training.run.trace import Assignment, SegmentRecord, Trace, TraceRoots
+from walrusd.training.run.trainer import (
     Progress,
     SegmentAbort,
     SegmentResult,
     attempt_segment,
     train,
 )
-from walrusd.training.update import compute_cost, compute_update, update_to_bytes
-from walrusd.training.weights import init_weights
+from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
+from walrusd.training.run.weights import init_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "training.json"
 

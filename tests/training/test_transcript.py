@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from walrusd.core.protocol import TraceContext, compute_chain_step
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.errors import MalformedTranscript
-from walrusd.training.transcript import (
+from walrusd.training.dispute.transcript import (
     Ending,
     Operation,
     StepLog,
@@ -23,7 +23,7 @@ from walrusd.training.transcript import (
     pack_floats,
     unpack_floats,
 )
-from walrusd.training.transcript_codec import (
+from walrusd.training.dispute.transcript_codec import (
     MAGIC,
     transcript_from_bytes,
     transcript_to_bytes,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
-from walrusd.training.costs import (
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.costs import (
     SegmentCosts,
     compute_segment_costs,
     compute_step_costs,
@@ -15,9 +16,8 @@ from walrusd.training.costs import (
     costs_to_bytes,
     digest_step_costs,
 )
-from walrusd.training.plan import read_plan
-from walrusd.training.state import deserialize_state
-from walrusd.training.update import (
+from walrusd.training.run.state import deserialize_state
+from walrusd.training.run.update import (
     apply_aggregate,
     compute_cost,
     compute_step_cost,
@@ -27,7 +27,7 @@ from walrusd.training.update import (
     update_from_bytes,
     update_to_bytes,
 )
-from walrusd.training.weights import init_weights
+from walrusd.training.run.weights import init_weights
 
 
 def shifted(plan, value):

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.opening import compute_opening_bound
 from walrusd.crypto.cbor import encode_canonical
-from walrusd.crypto.g1 import POINT_BYTES, ROW_LENGTH, SCALAR_BYTES
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
 from walrusd.crypto.paillier.packing import Packing
-from walrusd.crypto.pedersen import PROOF_BYTES
-from walrusd.crypto.rows import compute_row_count
+from walrusd.crypto.pedersen.g1 import POINT_BYTES, ROW_LENGTH, SCALAR_BYTES
+from walrusd.crypto.pedersen.pedersen import PROOF_BYTES
+from walrusd.crypto.pedersen.rows import compute_row_count
 from walrusd.crypto.stream import compute_ciphertext_size
-from walrusd.crypto.vfile import MAX_SMALL_SECTION, PREAMBLE
-from walrusd.crypto.vfile_blocks import (
+from walrusd.crypto.vfile.blocks import (
     PaillierBlock,
     PedersenBlock,
     SchemeBlock,
     scheme_of,
     sections_of,
 )
-from walrusd.crypto.vfile_fields import HASH_BYTES
-from walrusd.crypto.vfile_header import FileHeader, FileSubject, Quantisation, header_to_map
+from walrusd.crypto.vfile.fields import HASH_BYTES
+from walrusd.crypto.vfile.header import FileHeader, FileSubject, Quantisation, header_to_map
+from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION, PREAMBLE
 
 LOSS_DEFINITION_BYTES = 1024
 """Granted to what names the loss; what is in use takes a tenth of it."""

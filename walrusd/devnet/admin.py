@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from walrusd.devnet.endpoints import SuiEndpoints
-from walrusd.devnet.failures import TransactionRejectedError
-from walrusd.devnet.faucet import send_from_faucet
-from walrusd.devnet.ledger import Ledger
+from walrusd.devnet.ledger.faucet import send_from_faucet
+from walrusd.devnet.ledger.ledger import Ledger
+from walrusd.devnet.move.failures import TransactionRejectedError
+from walrusd.devnet.rpc.endpoints import SuiEndpoints
 from walrusd.units import MIST_PER_SUI, Mist
 
 _DEFAULT_FAUCET = 10 * MIST_PER_SUI

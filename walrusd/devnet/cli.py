@@ -9,7 +9,7 @@ import click
 import trio
 
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.devnet.endpoints import NodeOptions
+from walrusd.devnet.rpc.endpoints import NodeOptions
 from walrusd.devnet.walrus import MAX_BODY
 from walrusd.errors import ConfigError, WalrusdError
 from walrusd.text import make_printable

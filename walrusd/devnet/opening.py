@@ -11,11 +11,11 @@ from pathlib import Path
 
 import walrusd
 from walrusd.devnet import contract as specification
-from walrusd.devnet.accounts import Seed
-from walrusd.devnet.ledger import Ledger
-from walrusd.devnet.ledger_genesis import start_chain
-from walrusd.devnet.packages import Contract
-from walrusd.devnet.store import Store
+from walrusd.devnet.ledger.accounts import Seed
+from walrusd.devnet.ledger.genesis import start_chain
+from walrusd.devnet.ledger.ledger import Ledger
+from walrusd.devnet.ledger.store import Store
+from walrusd.devnet.move.packages import Contract
 from walrusd.errors import ConfigError
 
 DEFAULT_ACCOUNTS = 16

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import resources
 
-from walrusd.crypto.g1 import GENERATORS
+from walrusd.crypto.pedersen.g1 import GENERATORS
 
 
 @cache

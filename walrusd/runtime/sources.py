@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from walrusd.crypto.vfile import Source
+from walrusd.crypto.vfile.vfile import Source
 
 
 def source_of(path: Path) -> Source:

@@ -21,7 +21,7 @@ from walrusd.errors import (
     explain_or,
     explain_os_error,
 )
-from walrusd.runtime.new_file import new_file
+from walrusd.files import new_file
 from walrusd.state.database import Database
 from walrusd.units import Address
 

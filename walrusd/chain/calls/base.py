@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import trio
 
-from walrusd.chain.client import SuiClient
+from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.ptb import Argument, Ptb
-from walrusd.chain.reads import MarketReader
-from walrusd.chain.transactions import Sender
-from walrusd.chain.types import ExecutedTransaction, ObjectRef, SharedRef
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.send.ptb import Argument, Ptb
+from walrusd.chain.send.transactions import Sender
+from walrusd.chain.values.types import ExecutedTransaction, ObjectRef, SharedRef
 from walrusd.errors import NotAllowed, WalrusdError
 from walrusd.units import Address
 

@@ -1,8 +1,8 @@
 """Calls of a verifier on its seat."""
 
 from walrusd.chain.calls.base import Caller
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.types import ExecutedTransaction
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.values.types import ExecutedTransaction
 
 
 class NodeCalls(Caller):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from walrusd.chain.calls.base import Caller, frozen
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.ptb import Ptb
-from walrusd.chain.types import ExecutedTransaction
+from walrusd.chain.send.ptb import Ptb
+from walrusd.chain.values.types import ExecutedTransaction
 
 
 class SubmissionCalls(Caller):

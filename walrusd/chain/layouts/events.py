@@ -1,7 +1,7 @@
 """The contract's events: one per transition, past tense, all of Move module ``events``."""
 
-from walrusd.chain.bcs import U8, U64, U256, Addr, Bytes, Id, Layout
 from walrusd.chain.layouts.objects import DatasetRef, Terms
+from walrusd.chain.values.bcs import U8, U64, U256, Addr, Bytes, Id, Layout
 
 
 class MarketCreated(Layout, module="events"):

@@ -1,6 +1,6 @@
 """The contract's objects, field by field, in BCS order (the Move structs have the same order)."""
 
-from walrusd.chain.bcs import U8, U64, U256, Addr, Balance, Bool, Bytes, Id, Layout, Uid
+from walrusd.chain.values.bcs import U8, U64, U256, Addr, Balance, Bool, Bytes, Id, Layout, Uid
 
 
 class MarketParams(Layout, module="market"):

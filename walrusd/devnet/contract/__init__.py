@@ -6,10 +6,10 @@ devnet binds ``FUNCTIONS`` and ``LAYOUTS`` to a package id; tests call the funct
 
 from typing import NamedTuple
 
-from walrusd.chain.bcs import Layout
 from walrusd.chain.layouts import objects
 from walrusd.chain.layouts.events import EVENTS
 from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, VerifierPool
+from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.contract import (
     attestation,
     audit,
@@ -30,7 +30,7 @@ from walrusd.devnet.contract import (
     voting,
 )
 from walrusd.devnet.contract.market import init
-from walrusd.devnet.move_env import ContractFunction, MoveContext
+from walrusd.devnet.move.env import ContractFunction, MoveContext
 from walrusd.units import MIST_PER_SUI
 
 __all__ = [

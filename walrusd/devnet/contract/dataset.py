@@ -22,7 +22,7 @@ from walrusd.devnet.contract.constants import (
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_versions, migrate
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     ADDRESS,
     BYTES,
     CLOCK,

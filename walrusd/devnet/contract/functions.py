@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from walrusd.core.aborts import abort_named
-from walrusd.devnet.move_env import ContractFunction, MoveAbort, ParamKind
+from walrusd.devnet.move.env import ContractFunction, MoveAbort, ParamKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -27,7 +27,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     CLOCK,
     RANDOM,
     Clock,

@@ -10,7 +10,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     ADDRESS,
     BYTES,
     CLOCK,

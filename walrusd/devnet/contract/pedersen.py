@@ -1,11 +1,11 @@
 """Module ``pedersen``: the cost commitment, with the aborts a Move program would give."""
 
 from walrusd.core.aborts import abort_named
-from walrusd.crypto import pedersen
-from walrusd.crypto.g1 import IDENTITY_BYTES, decode_scalar
+from walrusd.crypto.pedersen import pedersen
+from walrusd.crypto.pedersen.g1 import IDENTITY_BYTES, decode_scalar
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.functions import require
-from walrusd.devnet.move_env import MoveAbort
+from walrusd.devnet.move.env import MoveAbort
 from walrusd.errors import MalformedData, VerificationFailed
 
 _INVALID_INPUT = 1

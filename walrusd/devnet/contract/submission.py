@@ -22,7 +22,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_not_paused, check_versions, migrate
 from walrusd.devnet.contract.task import check_phase
 from walrusd.devnet.contract.terms import compute_escrow
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     CLOCK,
     COIN,
     Clock,

@@ -26,7 +26,7 @@ from walrusd.devnet.contract.credit import credit, take_credit
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_not_paused, check_pool, check_versions, migrate
 from walrusd.devnet.contract.node import check_key
-from walrusd.devnet.move_env import (
+from walrusd.devnet.move.env import (
     ADDRESS,
     BYTES,
     CLOCK,

@@ -14,7 +14,7 @@ from walrusd.devnet.contract.constants import (
     SILENCE_FEES,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.move_env import MAX_U64, U8, U64, MoveContext, ref, value
+from walrusd.devnet.move.env import MAX_U64, U8, U64, MoveContext, ref, value
 
 MODULE = Module("terms")
 

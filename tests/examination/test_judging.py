@@ -1,0 +1,575 @@
+"""Verifiers and jurors: whom they accuse, and what they do when they cannot know."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.adversaries.forgery import forge
+from tests.adversaries.results import read_records
+from tests.support.market.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
+from tests.support.market.world import InlineTraining
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.opening import parse_opening
+from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.errors import TrainingFailed
+from walrusd.market.case import Case
+from walrusd.market.fetch import Fetcher
+from walrusd.market.opening_keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
+from walrusd.market.secrets import derive_abstention, derive_opening_key
+from walrusd.services.committee.verifier import Verifier
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
+from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
+from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.training.run.jobs import ReplayJob, TrainJob
+from walrusd.units import address_bytes
+
+
+class Forging(InlineTraining):
+    """Stakes without training."""
+
+    async def run(self, job, on_line):
+        if not isinstance(job, TrainJob):
+            return await super().run(job, on_line)
+        return dict(forge(job))["result"]
+
+
+class Shaky(InlineTraining):
+    """A machine whose memory flips a bit in its first replay."""
+
+    replays = 0
+
+    async def run(self, job, on_line):
+        result = await super().run(job, on_line)
+        if isinstance(job, ReplayJob):
+            self.replays += 1
+            if self.replays == 1:
+                result["segments"][0]["state_root"] = "00" * 32
+        return result
+
+
+class Broken(InlineTraining):
+    """A machine on which no replay ends."""
+
+    async def run(self, job, on_line):
+        raise TrainingFailed("out of memory")
+
+
+class Bench:
+    """A contributor's opened work, and a verifier."""
+
+    def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
+        self.net = Network()
+        self._path, self._stack = tmp_path, stack
+
+    def daemon(self, name: str, training=None):
+        return self._stack.enter_context(self.net.daemon(self._path, name, training))
+
+    async def open_work(self, training=None, edit=None):
+        net = self.net
+        self.contributor = contributor = self.daemon("contributor", training)
+        self.verifier = verifier = self.daemon("verifier")
+        net.join(contributor.address)
+        net.grant(contributor.address, contributor.keys.encryption_key)
+        fetcher = Fetcher(contributor)
+        await Trainer(contributor, fetcher).look()
+        await Committer(contributor, fetcher).look()
+        net.submission.commitment = contributor.contract.arguments("commit")[0][2]
+        net.seat(verifier.address, verifier.keys.encryption_key)
+        await Opener(contributor, fetcher).look()
+        net.submission.opening = contributor.contract.arguments("open")[0][2]
+        net.submission.state = SubmissionState.OPENED
+        if edit is not None:
+            self._replace_opening(edit)
+
+    def _replace_opening(self, edit) -> None:
+        """Let the contributor have sealed another opening than an honest one."""
+        name, opened = address_bytes(SUBMISSION), self.net.submission.opening
+        key = derive_opening_key(self.contributor.keys, name)
+        aad = stream_aad(
+            StreamKind.OPENING, bytes(32), address_bytes(self.net.market.package), name
+        )
+        honest = parse_opening(decrypt_bytes(self.net.blobs[opened.blob], key, aad))
+        sealed = encrypt_bytes(edit(honest).to_bytes(), key, aad)
+        opened.blob = self.net.store.keep(sealed)
+        opened.digest = hash_tagged(Tag.OPENING, sealed)
+
+    def case(self, tools):
+        return Case(self.net.market, self.net.task, self.net.submission)
+
+    def key(self) -> bytes:
+        return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
+
+    def summon(
+        self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
+    ) -> ob.Dispute:
+        key = derive_public_key(tools.keys.encryption_key)
+        juror = ob.Juror(3, tools.address, key, b"", b"", b"")
+        if index is None:
+            index = 2 if kind == ChallengeKind.SEGMENT else 0
+        return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
+
+    async def reveal(self, tools, dispute: ob.Dispute) -> tuple[bytes, bytes]:
+        """Let a juror reveal what it has committed to, and return the value."""
+        dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
+        dispute.phase = DisputePhase.REVEALING
+        await Juror(tools, Fetcher(tools)).look()
+        revealed = tools.contract.calls("jury_reveal")[-1]
+        return revealed["chain"], revealed["state_root"]
+
+    def reseal(self, tools) -> None:
+        key = derive_public_key(tools.keys.encryption_key)
+        envelope = make_envelope(self.case(tools), tools.address, key, self.key())
+        self.net.resealed(self.verifier.address, tools.address, envelope, tools)
+
+
+@pytest.fixture
+def bench(tmp_path: Path):
+    with ExitStack() as stack:
+        yield Bench(tmp_path, stack)
+
+
+# --- verifiers --------------------------------------------------------------------------------
+
+
+async def test_honest_work_is_attested_segment_by_segment(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    await service.look()
+    assert [c["position"] for c in tools.contract.calls("attest")] == [0, 1, 2, 3]
+    assert not tools.contract.calls("challenge")
+    await service.look()
+    assert decisions(tools, SUBMISSION).count("attested") == 4
+    assert not list((tools.work_dir / "replay" / "verifier").iterdir())
+
+
+async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    for _look in range(2):
+        await service.look()
+    first, second = tools.contract.calls("challenge")
+    assert first == second
+    assert first["index"] == min(bench.net.segments())
+    assert bench.net.segments()[first["place"]] == first["index"]
+    assert not tools.contract.calls("attest")
+    assert decisions(tools, SUBMISSION).count("challenged") == 1
+
+
+def _without_a_row(opening):
+    return replace(opening, rows=opening.rows[1:])
+
+
+def _with_rows_twice(opening):
+    return replace(opening, rows=(opening.rows[0], *opening.rows))
+
+
+def _without_a_state(opening):
+    return replace(opening, states={4: opening.states[4]})
+
+
+def _with_another_state(opening):
+    return replace(opening, states={**opening.states, 0: opening.states[1]})
+
+
+def _with_another_row(opening):
+    other = replace(opening.rows[0], data=opening.rows[1].data)
+    return replace(opening, rows=(other, *opening.rows[1:]))
+
+
+def _with_another_update(opening):
+    return replace(opening, update=bytes(len(opening.update)))
+
+
+def _with_another_cost_key(opening):
+    return replace(opening, cost=replace(opening.cost, key=bytes(32)))
+
+
+def _with_another_cost(opening):
+    return replace(opening, cost=replace(opening.cost, final=opening.cost.final + 1))
+
+
+def _with_another_blinding(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=bytes(32)))
+
+
+def _with_no_scalar(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=b"\xff" * 32))
+
+
+def _without_an_opening(opening):
+    return replace(opening, openings=(*opening.openings, bytes(32)))
+
+
+UNUSABLE = [
+    _without_a_row,
+    _with_rows_twice,
+    _without_a_state,
+    _with_another_state,
+    _with_another_row,
+    _with_another_update,
+    _with_another_cost_key,
+    _with_another_cost,
+    _with_another_blinding,
+    _with_no_scalar,
+    _without_an_opening,
+]
+
+
+@pytest.mark.parametrize("edit", UNUSABLE)
+async def test_an_opening_of_no_use_is_reported_and_then_claimed_unavailable(bench, edit) -> None:
+    await bench.open_work(edit=edit)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert tools.contract.calls("report") == [{"seat": 0}]
+    assert len(tools.contract.sent) == 1
+    bench.net.submission.reopened = True
+    await Verifier(tools, Fetcher(tools)).look()
+    (claim,) = tools.contract.calls("challenge")
+    assert (claim["kind"], claim["index"], claim["place"]) == (ChallengeKind.UNAVAILABLE, 0, 0)
+    assert (claim["leaf"], claim["path"]) == (b"", [])
+    assert not tools.contract.calls("attest")
+    told = [d for d in decisions(tools, SUBMISSION) if d != "replaying"]
+    assert told == ["reported", "challenged"]
+
+
+@pytest.mark.parametrize("edit", UNUSABLE)
+async def test_a_jury_finds_the_same_opening_unavailable(bench: Bench, edit) -> None:
+    await bench.open_work(edit=edit)
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent  # it may still become readable
+    bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
+
+
+async def test_a_jury_that_reads_the_opening_finds_it_available(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
+
+
+async def test_a_juror_that_reads_the_opening_seals_its_key_to_the_seat_that_cannot(bench) -> None:
+    await bench.open_work()
+    tools, seat = bench.daemon("juror"), bench.verifier
+    bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    bench.net.submission.opening.envelopes = [UNUSABLE_ENVELOPE]
+    assert find_opening_key(seat, bench.case(seat)) is None
+    await Juror(tools, Fetcher(tools)).look()
+    ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
+    assert recipient == seat.address
+    bench.net.resealed(tools.address, recipient, envelope, seat)
+    assert find_opening_key(seat, bench.case(seat)) == bench.key()
+
+
+async def test_a_seat_whose_key_is_useless_keeps_no_juror_from_its_word(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(tools)
+    bench.net.submission.committee[0].key = bytes(32)
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.calls("reseal")
+    assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
+
+
+async def test_a_jury_without_any_key_finds_the_opening_unavailable_late(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms) - 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
+
+
+async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
+    dispute.jurors[0].key = bytes(32)
+    bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
+    await Juror(tools, Fetcher(tools)).look()
+    value = await bench.reveal(tools, dispute)
+    assert value == derive_abstention(tools.keys, dispute.challenge)
+    assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
+
+
+@pytest.mark.parametrize(
+    ("training", "code"), [(Shaky, "local.second_look"), (Broken, "training.failed")]
+)
+async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str) -> None:
+    await bench.open_work()
+    tools = replace(bench.verifier, training=training())
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == [code]
+    assert tools.work.get("replayed", SUBMISSION) is None
+
+
+async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    first, *others = sorted(bench.net.segments())
+    bench.net.submission.judged = [ob.Judged(1, first)]
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert [c["index"] for c in tools.contract.calls("challenge")] == [others[0]]
+    bench.net.submission.judged += [ob.Judged(1, i) for i in others]
+    tools.contract.sent.clear()
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["proof.invalid"]
+
+
+async def test_what_is_missing_does_not_hide_what_is_forged(bench: Bench) -> None:
+    await bench.open_work(Forging(), edit=_without_a_row)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert [name for name, _a, _k in tools.contract.sent] == ["challenge"]
+
+
+async def test_another_blob_than_the_announced_one_is_reported(bench: Bench) -> None:
+    await bench.open_work()
+    blob = bench.net.submission.opening.blob
+    bench.net.blobs[blob] = bench.net.blobs[blob][:-1] + b"\x00"
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert [name for name, _a, _k in tools.contract.sent] == ["report"]
+
+
+def _lost(net: Network) -> None:
+    del net.blobs[net.submission.opening.blob]
+
+
+def _beyond_all_measure(net: Network) -> None:
+    net.blobs[net.submission.opening.blob] = bytes(50 << 20)
+
+
+def _lost_file(net: Network) -> None:
+    del net.blobs[net.submission.commitment.file_blob]
+
+
+@pytest.mark.parametrize("spoil", [_lost, _beyond_all_measure, _lost_file])
+async def test_what_is_not_there_is_waited_for_before_it_is_reported(
+    bench, spoil, autojump_clock
+) -> None:
+    await bench.open_work()
+    tools = bench.verifier
+    spoil(bench.net)
+    service = Verifier(tools, Fetcher(tools))
+    await service.look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["opening.absent"]
+    manifest = bench.net.blobs.pop(bench.net.task.manifest_blob)
+    for _hour in range(6):
+        bench.net.clock.ms += 3600_000
+        await trio.sleep(3600)
+        await service.look()
+    assert not tools.contract.sent  # nothing else can be read either: it is our network
+    bench.net.blobs[bench.net.task.manifest_blob] = manifest
+    await trio.sleep(3600)
+    await service.look()
+    assert tools.contract.calls("report") == [{"seat": 0}]
+
+
+async def test_a_seat_without_the_key_reports_it_at_once(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert tools.contract.calls("report") == [{"seat": 0}]
+
+
+async def test_a_seat_waits_for_other_holders_before_it_claims_unavailability(
+    bench, autojump_clock
+) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
+    bench.net.submission.reopened = True
+    tools = bench.verifier
+    service = Verifier(tools, Fetcher(tools))
+    bench.net.clock.ms += 5 * bench.net.terms.verify_ms // 8 - 1
+    await service.look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await trio.sleep(300)
+    await service.look()
+    assert [c["kind"] for c in tools.contract.calls("challenge")] == [ChallengeKind.UNAVAILABLE]
+
+
+async def test_a_lost_keystore_is_nobody_elses_fault(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.submission.opening.envelopes = [b"\x01junk"]
+    bench.net.submission.committee[0].key = bytes(32)
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
+
+
+async def test_a_verification_file_that_was_lost_is_stored_again(bench, autojump_clock) -> None:
+    await bench.open_work()
+    net, contributor = bench.net, bench.contributor
+    lost = net.submission.commitment.file_blob
+    _lost_file(net)
+    service = Verifier(bench.verifier, Fetcher(bench.verifier))
+    for _hour in range(6):
+        net.clock.ms += 3600_000
+        await trio.sleep(3600)
+        await service.look()
+    assert bench.verifier.contract.calls("report") == [{"seat": 0}]
+    net.submission.reopened, net.submission.state = True, SubmissionState.SEATED
+    await Opener(contributor, Fetcher(contributor)).look()
+    assert lost in net.blobs
+    assert "damaged" not in decisions(contributor, SUBMISSION)
+    net.submission.opening = contributor.contract.arguments("open")[-1][2]
+    net.submission.state = SubmissionState.OPENED
+    await Verifier(bench.verifier, Fetcher(bench.verifier)).look()
+    assert len(bench.verifier.contract.calls("attest")) == len(net.segments())
+
+
+async def test_a_damaged_copy_of_the_file_is_told_of(bench: Bench) -> None:
+    await bench.open_work()
+    contributor = bench.contributor
+    (contributor.work_dir / SUBMISSION / "verification-file.wvf").write_bytes(b"x")
+    bench.net.submission.reopened, bench.net.submission.state = True, SubmissionState.SEATED
+    await Opener(contributor, Fetcher(contributor)).look()
+    assert "damaged" in decisions(contributor, SUBMISSION)
+    assert len(contributor.contract.calls("open")) == 2
+
+
+# --- jurors -------------------------------------------------------------------------------------
+
+
+async def test_a_juror_commits_to_what_it_replays_and_reveals_it(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools)
+    service = Juror(tools, Fetcher(tools))
+    await service.look()
+    assert not tools.contract.sent  # nobody has sealed it the key yet
+    bench.reseal(tools)
+    await service.look()
+    (committed,) = tools.contract.calls("jury_commit")
+    dispute.jurors[0].commitment = committed["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    await service.look()
+    (revealed,) = tools.contract.calls("jury_reveal")
+    record = read_records(bench.contributor.work.get("trained", SUBMISSION))[1]
+    assert revealed["chain"] == record.chain
+    assert revealed["state_root"] == record.state_root
+
+
+async def test_a_juror_that_lost_its_state_reveals_the_same_value(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    dispute = bench.summon(tools)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[0]["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    tools.work.delete("jury", dispute.challenge.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    assert len(tools.contract.calls("jury_reveal")) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_juror_without_a_value_abstains_rather_than_be_silent(bench, lost: bool) -> None:
+    await bench.open_work()
+    tools, other = bench.daemon("juror"), bench.daemon("other")
+    dispute = bench.summon(tools)
+    window = bench.net.terms.jury_commit_ms
+    bench.net.clock.ms += window - compute_reserve_ms(window) - 1
+    await Juror(tools, Fetcher(tools)).look()
+    assert not tools.contract.sent
+    bench.net.clock.ms += 1
+    await Juror(tools, Fetcher(tools)).look()
+    (committed,) = tools.contract.calls("jury_commit")
+    dispute.jurors[0].commitment = committed["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    if lost:
+        tools.work.delete("jury", dispute.challenge.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    (revealed,) = tools.contract.calls("jury_reveal")
+    assert revealed["chain"] != derive_abstention(other.keys, dispute.challenge)[0]
+
+
+async def test_an_abstention_stands_even_if_the_replay_ends_later(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    bench.summon(tools)
+    bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
+    await Juror(tools, Fetcher(tools)).look()
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).look()
+    commitments = {call["commitment"] for call in tools.contract.calls("jury_commit")}
+    assert len(commitments) == 1
+
+
+async def test_garbage_envelopes_do_not_hide_the_key(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.daemon("juror")
+    bench.summon(tools)
+    bench.reseal(tools)
+    wrong = make_envelope(
+        bench.case(tools), tools.address, derive_public_key(tools.keys.encryption_key), bytes(32)
+    )
+    for sender, garbage in ((bench.contributor.address, wrong), (PUBLISHER, b"\x01junk")):
+        bench.net.resealed(sender, tools.address, garbage, tools)
+    await Juror(tools, Fetcher(tools)).look()
+    assert len(tools.contract.calls("jury_commit")) == 1
+
+
+async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    juror = bench.daemon("juror")
+    useless = ob.Juror(4, "0x" + "6" * 64, bytes(32), b"", b"", b"")
+    dispute = bench.summon(juror, useless)
+    dispute.jurors.reverse()  # the useless one first
+    tools = bench.verifier
+    bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
+    service = Resealer(tools)
+    await service.look()
+    ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
+    assert recipient == juror.address
+    bench.net.resealed(tools.address, juror.address, envelope, tools, juror)
+    await service.look()
+    assert len(tools.contract.arguments("reseal")) == 1
+    await Juror(juror, Fetcher(juror)).look()
+    assert len(juror.contract.calls("jury_commit")) == 1
+    assert dispute.jurors[0].verifier == "0x" + "6" * 64
+
+
+async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench: Bench) -> None:
+    await bench.open_work(Forging())
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).look()
+    (challenge,) = tools.contract.calls("challenge")
+    juror = ob.Juror(3, "0x" + "6" * 64, derive_public_key(bytes([9]) * 32), b"\x01", b"", b"")
+    dispute = bench.net.dispute(tools.address, challenge["index"], [juror])
+    dispute.accuser_commitment = challenge["commitment"]
+    dispute.phase = DisputePhase.REVEALING
+    name = compute_challenge_id(address_bytes(SUBMISSION), 1, challenge["index"], round_=0)
+    tools.work.delete("jury", name.hex())
+    await Juror(tools, Fetcher(tools)).look()
+    assert [c["challenge"] for c in tools.contract.calls("accuser_reveal")] == [name]
+    assert bench.net.task.id == TASK

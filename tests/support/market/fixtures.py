@@ -1,0 +1,34 @@
+"""Fixtures of the services' tests."""
+
+from functools import cache
+
+import anyio.to_process
+import pytest
+import trio
+
+from walrusd.training.process import child
+
+_check_machine_once = cache(child.selftest)
+
+
+@pytest.fixture(autouse=True)
+def check_the_machine_once(monkeypatch) -> None:
+    """Save the selftest of every job but the first: all of them run on this machine."""
+    monkeypatch.setattr(child, "selftest", _check_machine_once)
+
+
+@pytest.fixture
+def real_workers() -> None:
+    """Asked for by a test that is about worker processes: it gets them."""
+
+
+@pytest.fixture(autouse=True)
+def heavy_work_in_a_thread(request, monkeypatch) -> None:
+    """Save a worker process (a second each) in all tests but those of the whole market."""
+    if request.module.__name__.endswith("test_market") or "real_workers" in request.fixturenames:
+        return
+
+    async def run_sync(function, *arguments, cancellable=False):
+        return await trio.to_thread.run_sync(function, *arguments)
+
+    monkeypatch.setattr(anyio.to_process, "run_sync", run_sync)

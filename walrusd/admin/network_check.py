@@ -1,0 +1,28 @@
+"""Compare a configuration with the market that it names, without keys and without a daemon."""
+
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.chain.nodes.client import open_client
+from walrusd.errors import ConfigError
+from walrusd.market.contract_check import verify_contract
+from walrusd.runtime.groups import collapsed
+from walrusd.services.committee.registrar import check_stake
+from walrusd.settings.model import Settings
+
+
+async def check_on_network(settings: Settings) -> None:
+    """Check that the market is there, fits this walrusd, and takes what the settings offer.
+
+    Raises:
+        ConfigError: if it would refuse the verifier's seat.
+        ChainUnreachable: if no endpoint answers.
+        WrongNetwork, ContractMismatch, ContractNotPublished: as ``verify_contract``.
+    """
+    ids = settings.sui.require_contract()
+    with collapsed():
+        async with open_client(settings.sui.urls, chain_id=settings.sui.chain_id) as client:
+            verified = await verify_contract(MarketReader(client, ids.package, ids.market), ids)
+            if complaint := check_stake(settings, verified.market):
+                raise ConfigError(
+                    f"{settings.path}: {complaint}",
+                    hint="raise verifier.stake, or leave verifier.auto_register off",
+                )

@@ -1,0 +1,1 @@
+"""Full nodes: which to ask, what they answer, when to ask another."""

@@ -1,0 +1,1 @@
+"""The contract as a package: compiled modules, publication, upgrades."""

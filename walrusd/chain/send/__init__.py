@@ -1,0 +1,1 @@
+"""A transaction from its inputs to its effects, sent at most once."""

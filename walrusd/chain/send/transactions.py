@@ -1,0 +1,232 @@
+"""Sends transactions of one address, one at a time, each exactly once.
+
+A transaction is journalled before it is sent. When its fate is in doubt the identical bytes are
+sent again, which is safe: a digest is executed at most once. Nothing else is signed meanwhile,
+because a second transaction with the same gas coin could lock the coin until the epoch ends. Every
+transaction expires with the next epoch, which bounds the doubt.
+"""
+
+import logging
+import random
+
+import trio
+
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.send.delivery import Delivery, Parked
+from walrusd.chain.send.drafting import Build, Draft, Drafter, Plan
+from walrusd.chain.send.failures import AbortSentences, explain_failure
+from walrusd.chain.send.outbox import (
+    Outbox,
+    OutboxEntry,
+    Outcome,
+    SqliteOutbox,
+)
+from walrusd.chain.send.parking import Parking
+from walrusd.chain.send.refusals import Refusal, classify, explain
+from walrusd.chain.send.signer import Signer
+from walrusd.chain.values.types import ExecutedTransaction, compute_transaction_digest
+from walrusd.errors import ChainRefused, ObjectNotFound
+from walrusd.units import Address, Mist
+
+__all__ = ["Outbox", "OutboxEntry", "Outcome", "Sender", "SqliteOutbox"]
+
+log = logging.getLogger(__name__)
+
+MAX_CANCELLED = 4
+"""How often a transaction is signed anew that the validators gave up; each costs a little gas."""
+
+MAX_LOCKED = 16
+"""How many locked coins a transaction tries to go around."""
+
+
+class Sender:
+    """Signs and sends for one address. Several tasks may submit; they take turns."""
+
+    def __init__(
+        self,
+        client: SuiClient,
+        signer: Signer,
+        outbox: Outbox,
+        *,
+        aborts: AbortSentences | None = None,
+        max_budget: Mist = Mist(500_000_000),  # noqa: B008 - an int
+        patience: float = 120.0,
+    ) -> None:
+        """Take what it needs; nothing is asked of the network yet.
+
+        Args:
+            client: the network.
+            signer: the key; no other process may use it.
+            outbox: where signed transactions are kept.
+            aborts: what the abort codes of our contract mean.
+            max_budget: the most gas that any transaction may cost, in Mist.
+            patience: seconds after which a doubt is reported; it remains in the outbox.
+        """
+        self._client, self._signer, self._outbox = client, signer, outbox
+        self._delivery = Delivery(client, outbox, patience=patience)
+        self._aborts = aborts or AbortSentences()
+        self._turn = trio.Lock()
+        self._parking = Parking()
+        self._drafter = Drafter(client, signer.address, self._parking, self._aborts, max_budget)
+
+    @property
+    def address(self) -> Address:
+        """Return the address that signs and pays."""
+        return self._signer.address
+
+    def know_random_version(self, version: int) -> None:
+        """Take the initial version of ``0x8`` as known, which saves looking it up."""
+        self._drafter.random_version = version
+
+    async def submit(
+        self, build: Build, *, label: str, budget: int | None = None
+    ) -> ExecutedTransaction:
+        """Build, sign and execute a transaction; return it once it has succeeded.
+
+        Args:
+            build: fills the builder; may be called again if an object was stale.
+            label: what it is for, in the journal.
+            budget: the most gas to pay, in Mist; found by simulation if None.
+
+        Raises:
+            MoveAborted: if the contract aborts it; fields module, function, abort_code, digest,
+                and executed, which is false if the simulation already showed it.
+            TransactionFailed: if it is executed without effect for another reason.
+            InsufficientBalance: if the address holds too little SUI.
+            ChainRefused: if it is not valid and will not be executed.
+            TransactionUncertain: if its fate is unknown; ``recover`` or the next call finds out.
+        """
+        async with self._turn:
+            await self._settle_pending()
+            return await self._submit(build, label, None, budget)
+
+    async def submit_once(
+        self, key: str, build: Build, *, label: str | None = None, budget: int | None = None
+    ) -> ExecutedTransaction:
+        """Do as ``submit``, unless ``key`` has already succeeded: then return that transaction."""
+        async with self._turn:
+            await self._settle_pending()
+            prior = self._outbox.succeeded(key, self.address)
+            if prior is not None:
+                return prior
+            return await self._submit(build, label or key, key, budget)
+
+    async def find_succeeded(self, key: str) -> ExecutedTransaction | None:
+        """Return the transaction that succeeded under ``key``, once no fate is in doubt.
+
+        Raises:
+            TransactionUncertain: if one still is.
+        """
+        async with self._turn:
+            await self._settle_pending()
+            return self._outbox.succeeded(key, self.address)
+
+    async def recover(self) -> list[ExecutedTransaction]:
+        """Settle what an earlier run left in doubt; return what turned out to be executed.
+
+        Raises:
+            TransactionUncertain: if a fate cannot be found out yet.
+        """
+        async with self._turn:
+            return await self._settle_pending()
+
+    async def wait_visible(self, digest: str, *, seconds: float = 60.0) -> ExecutedTransaction:
+        """Return the transaction once reads and events include it; see ``SuiClient``."""
+        return await self._client.wait_visible(digest, seconds=seconds)
+
+    async def balance(self) -> Mist:
+        """Return what the address holds, in Mist."""
+        return await self._client.balance(self.address)
+
+    # --- one transaction --------------------------------------------------------------------
+
+    async def _submit(
+        self, build: Build, label: str, key: str | None, budget: int | None
+    ) -> ExecutedTransaction:
+        self._parking.check_key(key)
+        plan = Plan(build, label, key, budget)
+        while True:
+            try:
+                draft, executed = await self._try(plan)
+            except (ChainRefused, ObjectNotFound) as error:
+                await self._look_again(plan, error)
+                continue
+            self._drafter.settle(draft, executed)
+            if executed.success:
+                return executed
+            # The contract may have needed more than the simulation showed: the state moved on.
+            if budget is None and "INSUFFICIENT_GAS" in executed.error and plan.raise_factor():
+                log.info("%s needed more gas than expected", label)
+                continue
+            if "EXECUTION_CANCELED" in executed.error and plan.cancelled < MAX_CANCELLED:
+                # Too many wanted the same object, or there was no randomness yet: not our fault.
+                log.info("%s was given up by the validators: %s", label, executed.error)
+                await trio.sleep(2**plan.cancelled * random.uniform(0.25, 0.75))  # noqa: S311 - jitter
+                plan.cancelled += 1
+                continue
+            raise explain_failure(executed, self._aborts, executed=True)
+
+    async def _look_again(self, plan: Plan, error: ChainRefused | ObjectNotFound) -> None:
+        """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
+
+        Raises:
+            WalrusdError: if another try cannot help.
+        """
+        refusal = classify(error)
+        plan.refusals += 1
+        # Whatever comes of the waits below: what we knew was wrong.
+        self._drafter.forget()
+        now = trio.current_time()
+        ours = any(coin.ref.id in error.message for coin in plan.coins)
+        patient = ours and refusal is Refusal.STALE and now < plan.give_up
+        if refusal is Refusal.LOCKED and ours and plan.refusals <= MAX_LOCKED:
+            until = (await self._client.epoch()).number + 1
+            for coin in plan.coins:
+                if coin.ref.id in error.message:
+                    self._parking.lock(coin.ref.id, until)
+        elif not patient and plan.refusals > 1:
+            raise explain(error) from error
+        log.info("%s was refused: %s", plan.label, error)
+        if plan.refusals > 1:
+            # What we read may trail what the validators know.
+            await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))
+
+    async def _try(self, plan: Plan) -> tuple[Draft, ExecutedTransaction]:
+        draft = await self._drafter.draft(plan)
+        entry = OutboxEntry(
+            digest=compute_transaction_digest(draft.tx_bytes),
+            tx_bytes=draft.tx_bytes,
+            signature=self._signer.sign_transaction(draft.tx_bytes),
+            label=plan.label,
+            key=plan.key,
+            sender=self.address,
+        )
+        self._outbox.save(entry)
+        try:
+            executed = await self._delivery.send(entry)
+        except Parked as parked:
+            self._drafter.forget()
+            raise self._parking.add(entry, parked) from parked
+        self._drafter.note_executed(executed.digest)
+        return draft, executed
+
+    # --- what an earlier run left -------------------------------------------------------
+
+    async def _settle_pending(self) -> list[ExecutedTransaction]:
+        settled = []
+        for entry in self._outbox.pending(self.address):
+            due = self._parking.due_epoch(entry.digest)
+            if due is None or (due and (await self._drafter.epoch()).number < due):
+                continue
+            try:
+                settled.append(await self._delivery.send(entry, doubt=True))
+                self._drafter.note_executed(entry.digest)
+            except ChainRefused as error:
+                log.warning("%s", error)
+            except Parked as parked:
+                log.warning("%s", self._parking.add(entry, parked))
+                self._drafter.forget()
+                continue
+            self._parking.discard(entry.digest)
+            self._drafter.forget()
+        return settled

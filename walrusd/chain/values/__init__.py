@@ -1,0 +1,1 @@
+"""The values of Sui: addresses, digests, type tags, BCS."""

@@ -1,0 +1,1 @@
+"""The command line of ``walrusd``: one module a group of commands."""

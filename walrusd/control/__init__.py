@@ -1,0 +1,1 @@
+"""What the owner may ask of a running daemon, and what it answers."""

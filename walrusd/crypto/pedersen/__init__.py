@@ -1,0 +1,1 @@
+"""Vector Pedersen commitments over BLS12-381 G1."""

@@ -1,0 +1,1 @@
+"""The ledger: objects, transactions, effects, checkpoints, epochs."""

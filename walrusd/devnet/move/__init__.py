@@ -1,0 +1,1 @@
+"""Move: packages, types, values, programmable transactions."""

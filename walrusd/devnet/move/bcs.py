@@ -1,0 +1,80 @@
+"""BCS by hand, for what has no layout table: transactions, effects, object and event envelopes.
+
+The devnet decodes transactions with this and clients encode them with another implementation:
+each checks the other.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from walrusd.chain.values.bcs import Reader as BaseReader
+from walrusd.chain.values.bcs import encode_length
+from walrusd.errors import MalformedData
+from walrusd.units import address_bytes, address_from_bytes
+
+T = TypeVar("T")
+
+
+class Reader(BaseReader):
+    """Reads one value after another; every non-canonical byte is ``MalformedData``."""
+
+    def uint(self, width: int) -> int:
+        """Read an unsigned little-endian integer of ``width`` bytes."""
+        return int.from_bytes(self.take(width), "little")
+
+    def boolean(self) -> bool:
+        """Read one byte, 0 or 1."""
+        byte = self.uint(1)
+        if byte > 1:
+            raise MalformedData(f"{byte} is not a bool")
+        return byte == 1
+
+    def address(self) -> str:
+        """Read 32 bytes as ``0x…``."""
+        return address_from_bytes(self.take(32))
+
+    def blob(self) -> bytes:
+        """Read ``vector<u8>``."""
+        return self.take(self.length())
+
+    def text(self) -> str:
+        """Read a UTF-8 string."""
+        raw = self.blob()
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as e:
+            raise MalformedData("a string is not UTF-8") from e
+
+    def sequence(self, item: Callable[["Reader"], T]) -> list[T]:
+        """Read a vector of what ``item`` reads."""
+        return [item(self) for _ in range(self.length())]
+
+
+def write_u64(number: int) -> bytes:
+    """Return 8 bytes, little-endian."""
+    return number.to_bytes(8, "little")
+
+
+def write_blob(raw: bytes) -> bytes:
+    """Return ``vector<u8>``."""
+    return encode_length(len(raw)) + raw
+
+
+def write_text(text: str) -> bytes:
+    """Return a UTF-8 string."""
+    return write_blob(text.encode())
+
+
+def write_address(address: str) -> bytes:
+    """Return the 32 bytes of an address."""
+    return address_bytes(address)
+
+
+def write_sequence(items: list[bytes]) -> bytes:
+    """Return a vector of already encoded items."""
+    return encode_length(len(items)) + b"".join(items)
+
+
+def write_option(item: bytes | None) -> bytes:
+    """Return an option of an already encoded item."""
+    return b"\0" if item is None else b"\1" + item

@@ -1,0 +1,69 @@
+"""The time on the chain, which is what deadlines are measured in."""
+
+import time
+from collections import deque
+
+import trio
+
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.engine.wakeup import Bell
+from walrusd.errors import WalrusdError
+from walrusd.units import Millis
+
+JUMP_MS = 1000
+READINGS = 3
+"""How many of the last readings are kept; the one that is furthest counts.
+
+One address may stand for several nodes, and one that lags would make us late. A chain that really
+stands still is believed after as many readings.
+"""
+
+
+class ChainClock:
+    """This machine's clock, corrected by what a node last said.
+
+    Between two readings time runs on the monotonic clock, so that a wall clock set back by hand
+    makes nobody late.
+    """
+
+    name = "chain_clock"
+
+    def __init__(self, client: SuiClient, bell: Bell, period_s: float) -> None:
+        self._client = client
+        self._bell = bell
+        self._period_s = period_s
+        # Each is the chain's time and when it was read; until the first, our own time.
+        self._readings: deque[tuple[int, float]] = deque(maxlen=READINGS)
+        self._readings.append((time.time_ns() // 1_000_000, time.monotonic()))
+        self._is_read = False
+
+    def now_ms(self) -> Millis:
+        """Return the chain's time, in milliseconds since the Unix epoch."""
+        now = time.monotonic()
+        return Millis(max(ms + round((now - at) * 1000) for ms, at in self._readings))
+
+    async def read(self) -> None:
+        """Ask a node for the time of its newest checkpoint.
+
+        Raises:
+            ChainUnreachable, WrongNetwork: as every request.
+        """
+        info = await self._client.service_info()
+        before = self.now_ms()
+        if not self._is_read:
+            self._readings.clear()
+            self._is_read = True
+        self._readings.append((info.timestamp_ms, time.monotonic()))
+        if abs(self.now_ms() - before) > JUMP_MS:
+            self._bell.ring()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Read the time again and again; the first reading must succeed."""
+        await self.read()
+        task_status.started()
+        while True:
+            await trio.sleep(self._period_s)
+            try:
+                await self.read()
+            except WalrusdError:
+                continue  # the followers of events say more about it; until then time runs on

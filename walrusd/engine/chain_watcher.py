@@ -1,0 +1,105 @@
+"""Follow the market's events and ring the bell.
+
+Events and the cursor are saved in one transaction, so each event has its effect exactly once. The
+effects are small on purpose: an event is remembered, the objects it names become known, cached
+copies of them are dropped. What to do about it, the services decide from the objects themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+import trio
+
+from walrusd.chain.follow.follower import Cursor, Follower
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.values.bcs import Layout
+from walrusd.chain.values.types import ChainEvent
+from walrusd.engine.context import Tools
+from walrusd.errors import MalformedData
+from walrusd.state.chain_log import LoggedEvent
+
+_SUBJECTS = ("submission", "request", "task", "dataset", "object", "pool", "market")
+
+
+def subject_of(event: Layout) -> str:
+    """Return the id of the object an event is most of all about."""
+    for name in _SUBJECTS:
+        if (value := getattr(event, name, None)) is not None:
+            return str(value)
+    raise MalformedData(f"event {type(event).__name__} names no object")
+
+
+class ChainWatcher:
+    """The service that reads events. It is the only writer of the chain log."""
+
+    name = "chain_watcher"
+
+    def __init__(self, tools: Tools, follower: Follower) -> None:
+        self._tools = tools
+        self._follower = follower
+        self._log = structlog.get_logger(service=self.name)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Follow until cancelled."""
+        task_status.started()
+        await self._follower.run(self._handle)
+
+    async def _handle(self, batch: Sequence[ChainEvent], cursor: Cursor) -> None:
+        tools = self._tools
+        fresh: list[tuple[LoggedEvent, Layout]] = []
+        with tools.database.transaction():
+            for raw in batch:
+                remembered = self._remember(raw)
+                if remembered is not None:
+                    fresh.append(remembered)
+            tools.records.put("chain", "cursor", cursor.to_json())
+        for logged, event in fresh:
+            for name in _SUBJECTS:
+                if (value := getattr(event, name, None)) is not None:
+                    tools.contract.forget(str(value))
+            tools.broadcast.publish(
+                logged.name,
+                subject=logged.subject,
+                checkpoint=logged.checkpoint,
+                event=event.to_json(),
+            )
+        if fresh:
+            tools.bell.ring()
+
+    def _remember(self, raw: ChainEvent) -> tuple[LoggedEvent, Layout] | None:
+        name = raw.type.rsplit("::", 1)[-1]
+        layout = ev.EVENTS.get(name)
+        if layout is None or raw.type != self._tools.contract.type_name(layout):
+            # A newer package version may emit what this daemon does not know.
+            self._log.info("unknown_event", type=raw.type)
+            return None
+        event = layout.from_bcs(raw.contents)
+        logged = LoggedEvent(
+            checkpoint=raw.checkpoint,
+            transaction=raw.transaction_index,
+            position=raw.event_index,
+            digest=raw.transaction,
+            name=name,
+            subject=subject_of(event),
+            body=raw.contents,
+        )
+        if not self._tools.chain_log.append(logged):
+            return None
+        self._note_objects(event)
+        return logged, event
+
+    def _note_objects(self, event: Any) -> None:
+        note, me = self._tools.chain_log.note, self._tools.address
+        match event:
+            case ev.TaskOpened():
+                note("task", event.task)
+            case ev.SubmissionJoined():
+                note("submission", event.submission, event.task)
+            case ev.DatasetListed():
+                note("dataset", event.dataset)
+            case ev.KeyRequested() if me in {event.owner, event.requester}:
+                # Others' requests are no business of ours, and anybody can make thousands.
+                note("request", event.request, event.dataset)
+            case _:
+                pass

@@ -1,0 +1,101 @@
+"""What every service is given: the adapters and the state, made once by the composition root."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.crypto.keystore import KeyBundle
+from walrusd.engine.wakeup import Bell
+from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.clock import Clock
+from walrusd.settings.model import Settings
+from walrusd.state.chain_log import ChainLog
+from walrusd.state.database import Database
+from walrusd.state.journal import Journal
+from walrusd.state.protection import Protection
+from walrusd.state.stores import KeyValue, Work
+from walrusd.storage.walrus import WalrusStore
+from walrusd.training.run.jobs import Job
+from walrusd.training.run.threads import count_threads
+from walrusd.units import Address
+
+OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
+"""Called with each line of a job: its kind (``progress``, ``segment``) and its payload."""
+
+
+ListTroubles = Callable[[], list[dict[str, Any]]]
+
+
+class TrainingBackend(Protocol):
+    """Whatever runs training jobs: a child process in a daemon, something else in a test."""
+
+    async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Run one job and return its result; that of a replay has what every segment gave.
+
+        Raises:
+            TrainingFailed: if the job ended without a result.
+            WalrusdError: whatever typed error the job ended with.
+        """
+        ...
+
+
+class Reading(Protocol):
+    """What it takes to read the market and its blobs, with no part in it: no key, no state."""
+
+    @property
+    def contract(self) -> MarketReader:
+        """The market's objects."""
+        ...
+
+    @property
+    def store(self) -> WalrusStore:
+        """The blobs."""
+        ...
+
+    @property
+    def data_dir(self) -> Path:
+        """Where files are kept while they are needed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The services' collaborators."""
+
+    settings: Settings
+    address: Address
+    keys: KeyBundle
+    database: Database
+    journal: Journal
+    work: Work
+    records: KeyValue
+    chain_log: ChainLog
+    protection: Protection
+    contract: ContractClient
+    store: WalrusStore
+    clock: Clock
+    bell: Bell
+    training: TrainingBackend
+    broadcast: Broadcast
+    troubles: dict[str, ListTroubles] = field(default_factory=dict)
+    """By the name of a service, what lists the subjects with which it has failed."""
+
+    async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Run a job with as many threads as the owner allows. Errors as ``TrainingBackend.run``."""
+        threads = count_threads(self.settings.daemon.threads)
+        limits = dataclasses.replace(job.limits, threads=threads)
+        return await self.training.run(dataclasses.replace(job, limits=limits), on_line)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the daemon keeps its files."""
+        return self.settings.daemon.data_dir
+
+    @property
+    def work_dir(self) -> Path:
+        """Where jobs keep their files."""
+        return self.settings.daemon.data_dir / "work"

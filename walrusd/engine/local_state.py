@@ -1,0 +1,64 @@
+"""What a daemon has on its own machine: keys, database, and the lock of its identity."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from walrusd.chain.send.signer import Signer
+from walrusd.crypto.keystore import KeyBundle
+from walrusd.errors import DatabaseLost
+from walrusd.settings.keystore import read_keystore
+from walrusd.settings.model import Settings
+from walrusd.state.database import DATABASE_NAME, Database
+from walrusd.state.protection import Protection, check_not_lost
+
+log = structlog.get_logger(__name__)
+
+
+def read_keys(settings: Settings) -> KeyBundle:
+    """Open the keystore that the settings name.
+
+    Raises:
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as their names say.
+    """
+    return read_keystore(settings.keys)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a daemon has on this machine, before it asks anything of the network."""
+
+    keys: KeyBundle
+    signer: Signer
+    database: Database
+    protection: Protection
+
+
+@contextmanager
+def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iterator[State]:
+    """Open keys and database, and take the identity's lock.
+
+    Raises:
+        DatabaseLost: if the identity has worked here with a database that is gone, unless the
+            owner accepts a new one.
+        WalrusdError: if keys or database cannot be used, or another daemon holds the lock.
+    """
+    settings.sui.require_contract()
+    keys = read_keys(settings)
+    signer = Signer(keys.sui_seed)
+    data_dir = settings.daemon.data_dir
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data_dir / DATABASE_NAME
+    try:
+        check_not_lost(path, data_dir, signer.address)
+    except DatabaseLost as lost:
+        if not accept_new_database:
+            raise
+        log.warning("new_database_accepted", reason=lost.message)
+    with (
+        Database.open(path) as database,
+        Protection.open(database, data_dir, signer.address) as protection,
+    ):
+        yield State(keys, signer, database, protection)

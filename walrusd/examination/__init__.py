@@ -1,0 +1,1 @@
+"""A submission looked at: replayed, compared with what was committed, and judged."""

@@ -1,0 +1,122 @@
+"""Check a published aggregate without seeing a single update: anyone can."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.aggregate import Aggregate, parse_aggregate
+from walrusd.core.lifecycle import SubmissionState
+from walrusd.crypto.pedersen.rows import compute_row_count
+from walrusd.engine.context import Reading, Tools
+from walrusd.errors import PeerFault, VerificationFailed
+from walrusd.market.fetch import Fetcher
+from walrusd.market.schemes import check_aggregate, compute_decryption_context
+from walrusd.training.plan.plan import Plan
+from walrusd.units import BlobId, address_bytes
+
+NO_PARENT = "0x" + "0" * 64
+"""The parent of a task that starts from a model of its own."""
+
+REFUTED = "refuted_aggregates"
+"""The records of aggregates that were proven wrong, with what is wrong with each."""
+
+
+@dataclass(frozen=True)
+class VerifiedAggregate:
+    """An aggregate that the commitments of the accepted submissions open to."""
+
+    aggregate: Aggregate
+    submissions: tuple[str, ...]
+    total_weight: int
+
+
+async def read_accepted(tools: Reading, task: ob.Task) -> list[ob.Submission]:
+    """Return a task's accepted submissions, in the order of joining."""
+    found = [await tools.contract.submission(entry.submission) for entry in task.entries]
+    return [sub for sub in found if sub.state == SubmissionState.ACCEPTED]
+
+
+async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate:
+    """Return the aggregate that a task's publisher recorded, checked against its roots.
+
+    Raises:
+        VerificationFailed: if there is none, or it is another one than was recorded.
+        MalformedData: if the blob is no aggregate.
+    """
+    if task.aggregate is None:
+        raise VerificationFailed(f"task {task.id} has no aggregate")
+    bound = 9 * plan.weight_count + 40 * compute_row_count(plan.weight_count) + 64 * 64
+    data = await tools.store.get(BlobId(task.aggregate.blob), bound + (1 << 16))
+    aggregate = await trio.to_thread.run_sync(
+        partial(
+            parse_aggregate,
+            data,
+            root=task.aggregate.root,
+            openings_root=task.aggregate.blindings_root,
+        )
+    )
+    if len(aggregate.vector) != 8 * plan.weight_count:
+        raise VerificationFailed("the aggregate does not have the length of the plan's update")
+    return aggregate
+
+
+def check_parts(aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> list[int]:
+    """Check that an aggregate is made of exactly the accepted submissions; return their weights.
+
+    Raises:
+        VerificationFailed: if it is made of others, or with other weights.
+    """
+    expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
+    if aggregate.parts != expected:
+        raise VerificationFailed("the aggregate is not made of the accepted submissions")
+    return [weight for _name, weight in expected]
+
+
+class AggregateChecker:
+    """Verifies aggregates against what was committed, with challenges drawn on this machine."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        self._tools = tools
+        self._fetcher = fetcher
+
+    async def verify(self, task: ob.Task) -> VerifiedAggregate:
+        """Check the aggregate that a task's publisher recorded.
+
+        Raises:
+            VerificationFailed: if there is none, or it is not the weighted sum of exactly the
+                accepted submissions.
+        """
+        _manifest, plan = await self._fetcher.plan_of(task)
+        aggregate = await read_aggregate(self._tools, task, plan)
+        accepted = await read_accepted(self._tools, task)
+        weights = check_parts(aggregate, accepted)
+        files = [await self._fetcher.file_of(task, sub) for sub in accepted]
+        context = compute_decryption_context(await self._tools.contract.market(), task)
+        threads = self._tools.settings.daemon.threads
+        await check_aggregate(context, aggregate, weights, files, threads=threads)
+        return VerifiedAggregate(aggregate, tuple(sub.id for sub in accepted), sum(weights))
+
+    async def holds(self, task: ob.Task) -> bool:
+        """Return whether a task's aggregate verifies. What was found out once is remembered.
+
+        Raises:
+            WorldFault: if it could not be found out now.
+        """
+        records = self._tools.records
+        # Earlier versions also wrote False here for what an endpoint had spoilt: look again.
+        if records.get("aggregates", task.id) is True:
+            return True
+        if records.get(REFUTED, task.id) is not None:
+            return False
+        if task.aggregate is None:
+            return False  # not recorded yet
+        try:
+            await self.verify(task)
+        except PeerFault as fault:
+            records.put(REFUTED, task.id, {"code": fault.code, "message": fault.message})
+            return False
+        records.put("aggregates", task.id, value=True)
+        return True

@@ -1,0 +1,91 @@
+"""Makes sure, before anything is spent, that the contract on chain is the one we were built for."""
+
+import math
+from dataclasses import dataclass
+
+import trio
+
+from walrusd.chain.calls.reads import MarketReader
+from walrusd.chain.layouts.objects import Market
+from walrusd.chain.packages.bytecode import (
+    INTERFACE_VERSION,
+    VerifiedPackage,
+    load_bytecode,
+    verify_package,
+)
+from walrusd.chain.packages.publish import read_package
+from walrusd.chain.values.types import decode_digest
+from walrusd.errors import (
+    ContractMismatch,
+    ContractNotPublished,
+    ObjectNotFound,
+    WrongNetwork,
+)
+from walrusd.settings.model import ContractIds
+
+PATIENCE_S = 4.0
+"""Seconds in which a node may not show a contract yet that was published just now.
+
+We know of no transaction of ours that we could wait for: another process, or another person, made
+the contract.
+"""
+
+_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True)
+class VerifiedContract:
+    """A package and a market of it that fit this walrusd, on a network that is the right one."""
+
+    package: VerifiedPackage
+    market: Market
+    chain_id: str
+
+
+async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
+    """Compare the contract on chain with the committed build, and the market with the network.
+
+    Raises:
+        ContractNotPublished: if there is no such package.
+        ContractMismatch: if its code is another, or its market is for other versions.
+        ObjectNotFound: if there is no such market of this package.
+        WrongNetwork: if package or market belong to another network or package.
+    """
+    give_up = math.inf
+    while True:
+        try:
+            return await _verify(reader, ids)
+        except (ContractNotPublished, ObjectNotFound):
+            # From the first answer on: a slow machine may have waited long for that.
+            give_up = min(give_up, trio.current_time() + PATIENCE_S)
+            left = await reader.client.endpoints.leave_stale()
+            if not left and trio.current_time() >= give_up:
+                raise
+        await trio.sleep(_PAUSE_S)
+
+
+async def _verify(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
+    client = reader.client
+    package = await read_package(client, ids.latest)
+    if package.original_id != ids.package:
+        raise WrongNetwork(
+            f"package {ids.latest} is a version of {package.original_id}, not of {ids.package}",
+            hint="correct sui.package_id or sui.upgraded_package_id in the configuration",
+        )
+    verified = verify_package(load_bytecode(), package)
+    market = await reader.market()
+    if market.package != ids.package:
+        raise WrongNetwork(
+            f"market {market.id} belongs to package {market.package}",
+            hint="correct sui.package_id or sui.market_id in the configuration",
+        )
+    info = await client.service_info()
+    if market.chain_id != decode_digest(info.chain_id):
+        raise WrongNetwork(f"market {market.id} was made for another chain than {info.chain_id}")
+    if market.version != INTERFACE_VERSION or INTERFACE_VERSION not in market.allowed_versions:
+        raise ContractMismatch(
+            f"market {market.id} has version {market.version} and allows"
+            f" {market.allowed_versions}; this walrusd speaks version {INTERFACE_VERSION}",
+            market=market.id,
+        )
+    return VerifiedContract(verified, market, info.chain_id)

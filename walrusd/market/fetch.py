@@ -1,0 +1,356 @@
+"""Get what the chain only names: manifests, plans, weights, datasets, files, openings.
+
+Everything is checked against its anchor before it is used, also when it lies on our own disk: a
+flipped bit there would make honest work look forged. No read takes more than an honest peer needs.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import trio
+
+from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
+from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
+from walrusd.core.opening import Opening, parse_opening
+from walrusd.crypto.stream import (
+    StreamKind,
+    compute_ciphertext_size,
+    decrypt_bytes,
+    stream_aad,
+    verify_key_check,
+)
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
+from walrusd.engine.context import Reading
+from walrusd.errors import (
+    BlobNotFound,
+    BlobTooLarge,
+    ContentMismatch,
+    MalformedData,
+    PartAbsent,
+    PeerFault,
+    VerificationFailed,
+    WorldFault,
+)
+from walrusd.market.anchors import (
+    check_labels,
+    check_plan_of_task,
+    compute_case_opening_bound,
+    load_weights,
+)
+from walrusd.market.case import Case
+from walrusd.market.checked import CheckedFiles, read_stamp
+from walrusd.market.files import decrypt_file, rows_path, write_privately
+from walrusd.market.limits import compute_file_limit, compute_weights_limit
+from walrusd.market.schemes import check_file_scheme, compute_key_context, read_task_scheme
+from walrusd.runtime.sources import source_of
+from walrusd.training.plan.plan import Plan, parse_plan
+from walrusd.training.run.state import Tensors
+from walrusd.units import BlobId, address_bytes
+from walrusd.workers.paillier import check_key
+from walrusd.workers.pool import check_file, compute_file_row_root, run_heavy
+
+PLANS_KEPT, PATHS_KEPT = 64, 4096
+HEADER_ALLOWANCE = 1 << 17
+"""Bytes granted to headers and encodings beside the payload."""
+
+
+def _weights_claim(task: Task) -> str:
+    return f"weights:{task.plan_digest.hex()}:{task.state_root_0.hex()}"
+
+
+@contextmanager
+def _naming_absence() -> Iterator[None]:
+    """Say of a blob that no endpoint has, or that is too large to be one, that it is absent.
+
+    Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
+    """
+    try:
+        yield
+    except BlobNotFound as error:
+        raise PartAbsent(error.message) from error
+    except BlobTooLarge as error:
+        if error.fields.get("agreed", True):
+            raise PartAbsent(error.message) from error
+        raise
+
+
+class Fetcher:
+    """Reads of Walrus on behalf of all services."""
+
+    def __init__(self, tools: Reading) -> None:
+        self._tools = tools
+        self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
+        self._turns: dict[Path, tuple[trio.Lock, int]] = {}
+        self._checked = CheckedFiles()
+        self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
+
+    def _dir(self, name: str) -> Path:
+        path = self._tools.data_dir / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    @asynccontextmanager
+    async def _turn_on(self, path: Path) -> AsyncIterator[None]:
+        """Let one task at a time make a file; the next one finds it made."""
+        lock, users = self._turns.get(path, (trio.Lock(), 0))
+        self._turns[path] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._turns.pop(path)
+            if users > 1:
+                self._turns[path] = lock, users - 1
+
+    async def plan_of(self, task: Task) -> tuple[TaskManifest, Plan]:
+        """Return a task's manifest and plan.
+
+        Raises:
+            MalformedData, PlanRefused: if they are not what the task's digests name, or the plan
+                is another or a bigger one than the task's terms say.
+            PaillierKeyRefused: if updates would be encrypted to a key that does not bind.
+        """
+        if task.manifest_digest not in self._plans:
+            data = await self._tools.store.get(BlobId(task.manifest_blob), MAX_MANIFEST_BYTES)
+            manifest = parse_task_manifest(data, task.manifest_digest)
+            plan = parse_plan(manifest.plan.encode("ascii"))
+            await self._check_key(manifest)
+            self._plans[task.manifest_digest] = manifest, plan
+            if len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
+        manifest, plan = self._plans[task.manifest_digest]
+        check_plan_of_task(task, plan)
+        read_task_scheme(task, manifest, plan)
+        return manifest, plan
+
+    async def _check_key(self, manifest: TaskManifest) -> None:
+        """Check the key in a manifest, whatever the scheme: another task may name the same one."""
+        if manifest.paillier is not None:
+            context = compute_key_context(await self._tools.contract.market())
+            await run_heavy(check_key, manifest.paillier.modulus, manifest.paillier.proof, context)
+
+    async def plan_file(self, task: Task) -> Path:
+        """Return the path of the plan's canonical bytes."""
+        _manifest, plan = await self.plan_of(task)
+        path, data = self._dir("plans") / f"{task.plan_digest.hex()}.json", plan.to_bytes()
+        if not path.exists() or path.read_bytes() != data:
+            write_privately(path, data)
+        return path
+
+    async def weights_of(self, task: Task) -> Path:
+        """Return the path of a task's initial weights (safetensors), their bytes just checked.
+
+        Errors as ``initial_weights``.
+        """
+        path, _weights = await self.initial_weights(task)
+        return path
+
+    async def ready_weights(self, task: Task) -> Path:
+        """Return the path of a task's initial weights, which are read only if they are new.
+
+        For whoever needs to know that they are there and are the task's, not to compute with
+        them. Errors as ``initial_weights``.
+        """
+        path = await self.weights_path(task)
+        if self._checked.holds(path, _weights_claim(task)):
+            return path
+        return await self.weights_of(task)
+
+    async def weights_path(self, task: Task) -> Path:
+        """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
+        path = self._weight_paths.get(task.manifest_digest)
+        if path is None:
+            manifest, _plan = await self.plan_of(task)
+            path = self._weights_path(manifest)
+            self._weight_paths[task.manifest_digest] = path
+            if len(self._weight_paths) > PATHS_KEPT:
+                self._weight_paths.popitem(last=False)
+        return path
+
+    def _weights_path(self, manifest: TaskManifest) -> Path:
+        return self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
+
+    async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
+        """Return a task's initial weights, and the file that holds them.
+
+        Raises:
+            MalformedData, NonFiniteValue: if they are not weights of the task's model.
+            VerificationFailed: if they do not have the initial state root that the task names.
+        """
+        manifest, plan = await self.plan_of(task)
+        path = self._weights_path(manifest)
+        async with self._turn_on(path):
+            if path.exists():
+                try:
+                    return path, await self._load_weights(plan, task, path)
+                except PeerFault:
+                    path.unlink()  # perhaps only our copy is damaged
+            await self._tools.store.get_file(
+                BlobId(manifest.weights_blob),
+                manifest.weights_digest,
+                path,
+                max_bytes=compute_weights_limit(plan),
+            )
+            return path, await self._load_weights(plan, task, path)
+
+    async def _load_weights(self, plan: Plan, task: Task, path: Path) -> Tensors:
+        stamp = read_stamp(path)
+        weights = await trio.to_thread.run_sync(load_weights, plan, task, path)
+        self._checked.note(path, _weights_claim(task), stamp)
+        return weights
+
+    async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
+        """Return the path of the decrypted rows of a submission's dataset. Errors as the next."""
+        dataset = await self._tools.contract.dataset(submission.dataset)
+        version = dataset.versions[submission.dataset_version - 1]
+        return await self.rows_of(version, dek)
+
+    async def rows_of(self, version: DatasetVersion, dek: bytes) -> Path:
+        """Return the path of the decrypted rows of a dataset's version, mode 0600.
+
+        Raises:
+            DecryptionFailed: if ``dek`` is not the key that the listing commits to.
+            VerificationFailed: if the rows are not the listed ones.
+        """
+        verify_key_check(dek, version.row_root, version.key_check)
+        path = rows_path(self._tools, version.row_root)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with self._turn_on(path):
+            if not path.exists() or not await self._are_rows_of(version, dek, path):
+                await self._fetch_rows(version, dek, path)
+            return path
+
+    @staticmethod
+    async def _are_rows_of(version: DatasetVersion, dek: bytes, path: Path) -> bool:
+        try:
+            found = await run_heavy(compute_file_row_root, dek, str(path), version.row_bytes)
+        except MalformedData:
+            return False
+        return found == (version.row_root, version.rows)
+
+    async def ready_rows(self, version: DatasetVersion, dek: bytes, plan: Plan) -> Path:
+        """Return the path of rows that a plan can train on, which are read only if they are new.
+
+        Raises:
+            DecryptionFailed, VerificationFailed: as ``rows_of``.
+            MalformedData: if a row does not fit the plan's schema.
+        """
+        verify_key_check(dek, version.row_root, version.key_check)
+        path, claim = rows_path(self._tools, version.row_root), f"rows:{plan.digest().hex()}"
+        if not self._checked.holds(path, claim):
+            path = await self.rows_of(version, dek)
+            stamp = read_stamp(path)
+            await trio.to_thread.run_sync(check_labels, path, plan.dataset)
+            self._checked.note(path, claim, stamp)
+        return path
+
+    async def _fetch_rows(self, version: DatasetVersion, dek: bytes, path: Path) -> None:
+        sealed, partial = path.with_suffix(".sealed"), path.with_suffix(".partial")
+        await self._tools.store.get_file(
+            BlobId(version.blob),
+            version.manifest_digest,
+            sealed,
+            max_bytes=compute_ciphertext_size(version.rows * version.row_bytes),
+        )
+        try:
+            aad = await self.dataset_aad(version.row_root)
+            await trio.to_thread.run_sync(decrypt_file, sealed, partial, dek, aad)
+            if not await self._are_rows_of(version, dek, partial):
+                raise VerificationFailed("the dataset's rows do not have the listed row root")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+            sealed.unlink(missing_ok=True)
+
+    async def dataset_aad(self, row_root: bytes) -> bytes:
+        """Return the associated data of a dataset's stream; its object is named by its row root."""
+        market = await self._tools.contract.market()
+        return stream_aad(
+            StreamKind.DATASET, market.chain_id, address_bytes(market.package), row_root
+        )
+
+    async def file_of(self, task: Task, submission: Submission) -> VerificationFile:
+        """Return a submission's verification file, checked in itself and against the chain.
+
+        It stays among our files, to be read in pieces, until the submission is forgotten.
+
+        Raises:
+            VerificationFailed: if a check of ``vfile_checks`` fails, or a root in the file is not
+                the committed one.
+            PartAbsent: if no endpoint has the blob.
+        """
+        commitment = submission.commitment
+        assert commitment is not None
+        manifest, plan = await self.plan_of(task)
+        scheme = read_task_scheme(task, manifest, plan)
+        bound = compute_file_limit(task.terms, plan, manifest)
+        path = self._dir("work") / submission.id / "committed.wvf"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        async with self._turn_on(path):
+            if path.exists():
+                try:
+                    await run_heavy(check_file, path, commitment.file_digest)
+                except PeerFault:
+                    path.unlink()  # perhaps only our copy is damaged
+            if not path.exists():
+                with _naming_absence():
+                    await self._tools.store.download(
+                        BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
+                    )
+                await run_heavy(check_file, path, commitment.file_digest)
+            file = await trio.to_thread.run_sync(open_verification_file, source_of(path))
+        header = file.header
+        found = (header.trace_root, header.update_root, header.scheme.root, header.scheme.count)
+        if found != (
+            commitment.trace_root,
+            commitment.update_root,
+            commitment.scheme_root,
+            commitment.scheme_rows,
+        ):
+            raise VerificationFailed("the verification file holds other roots than the chain")
+        check_file_scheme(file, scheme)
+        return file
+
+    async def _get_part(self, blob: BlobId, bound: int) -> bytes:
+        """Return a blob of a submission. The store has checked that the bytes are its own."""
+        with _naming_absence():
+            return await self._tools.store.get(blob, bound)
+
+    async def can_read(self, task: Task) -> bool:
+        """Say whether blobs reach us at all: the task's manifest does, straight from the network.
+
+        Tells a missing part of a submission from a network of ours that is down.
+        """
+        directory = self._dir("probes")
+        path = directory / f"{task.id}.manifest"
+        try:
+            await self._tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
+        except WorldFault:
+            return False
+        finally:
+            path.unlink(missing_ok=True)
+        return True
+
+    async def opening_of(self, case: Case, key: bytes) -> Opening:
+        """Return a submission's opening, decrypted with ``key``.
+
+        Raises:
+            DecryptionFailed: if ``key`` is not the committed one.
+            ContentMismatch, MalformedData: if the blob is not the announced one, or no opening.
+            PartAbsent: if no endpoint has the blob, or none smaller than an opening may be.
+        """
+        submission, opened = case.submission, case.submission.opening
+        assert opened is not None
+        name = address_bytes(submission.id)
+        verify_key_check(key, name, opened.key_check)
+        _manifest, plan = await self.plan_of(case.task)
+        bound = compute_case_opening_bound(case, plan)
+        sealed = await self._get_part(BlobId(opened.blob), bound)
+        if hash_tagged(Tag.OPENING, sealed) != opened.digest:
+            raise ContentMismatch("the opening does not have the announced digest")
+        market = case.market
+        aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
+        return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))

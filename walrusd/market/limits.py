@@ -1,0 +1,164 @@
+"""Whether the parts of a task can be stored here: asked before it is opened, and before a stake."""
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import Scheme
+from walrusd.core.manifest import MAX_MANIFEST_BYTES, PaillierOffer, TaskManifest
+from walrusd.core.sizes import (
+    Part,
+    SchemeShape,
+    Storage,
+    WorkShape,
+    compute_file_size,
+    compute_opening_size,
+    compute_sum_size,
+    list_contributed,
+)
+from walrusd.crypto.paillier.keys import MIN_BITS
+from walrusd.crypto.paillier.modulus_proof import ROUNDS
+from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
+from walrusd.market.schemes import compute_slot_bits
+from walrusd.settings.model import WalrusSettings
+from walrusd.storage.geometry import compute_max_blob_size
+from walrusd.storage.manifest import (
+    MAX_MANIFEST,
+    choose_sizes,
+    compute_leaf_size,
+    compute_manifest_size,
+)
+from walrusd.training.plan.plan import Plan
+
+MAX_SEGMENT_LOSSES = 1 << 22
+"""One a micro-batch. Whoever trains or replays a segment holds all of its losses in memory."""
+
+WEIGHTS_HEAD_BYTES = 1 << 17
+"""Granted to the header of a file of weights."""
+
+
+def check_run_length(plan: Plan) -> None:
+    """Check that a segment's losses can be held; of how many steps a run may have, sizes tell.
+
+    Raises:
+        PlanRefused: if a segment has too many micro-batches.
+    """
+    count = plan.segment_steps * len(plan.micro_batches)
+    if count > MAX_SEGMENT_LOSSES:
+        raise PlanRefused(
+            f"a segment has {count:,} micro-batches, and {MAX_SEGMENT_LOSSES:,} can be held",
+            hint="use more segments, with fewer steps in each",
+            key="segment_steps",
+        )
+
+
+def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeShape:
+    """Return the shape of an update; ``modulus_bits`` of the key count in the Paillier scheme.
+
+    Raises:
+        SlotOverflow: if sums of encrypted updates could overflow.
+    """
+    if terms.scheme != Scheme.PAILLIER:
+        return SchemeShape(plan.weight_count)
+    return SchemeShape(plan.weight_count, modulus_bits, compute_slot_bits(terms, plan))
+
+
+def make_work_shape(terms: ob.Terms, plan: Plan, dataset_rows: int, modulus_bits: int) -> WorkShape:
+    """Return what decides the sizes. Raises as ``make_scheme_shape``."""
+    return WorkShape(
+        scheme=make_scheme_shape(terms, plan, modulus_bits),
+        state_bytes=plan.state_bytes,
+        segments=plan.segments,
+        steps=plan.steps,
+        segment_rows=plan.segment_steps * plan.batch,
+        row_bytes=plan.dataset.row_bytes,
+        dataset_rows=dataset_rows,
+        committee=terms.committee,
+        segments_per_seat=terms.segments_per_seat,
+        max_submissions=terms.max_submissions,
+    )
+
+
+def read_modulus_bits(manifest: TaskManifest) -> int:
+    """Return the length of the key in a task's manifest; 0 without one."""
+    if manifest.paillier is None:
+        return 0
+    return int.from_bytes(manifest.paillier.modulus, "big").bit_length()
+
+
+def make_storage(parts: tuple[Part, ...], walrus: WalrusSettings) -> Storage:
+    """Return parts beside what one blob may have by a daemon's settings."""
+    return Storage(parts, compute_max_blob_size(walrus.shards), walrus.max_blob_bytes)
+
+
+def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSettings) -> Storage:
+    """Return everything that a task makes anybody store, its own manifest included."""
+    width = shape.scheme.modulus_bytes
+    offer = PaillierOffer(bytes(width), bytes(ROUNDS * width), bytes(32)) if width else None
+    widest = (1 << 256) - 1
+    manifest = TaskManifest(title, plan.to_bytes().decode("ascii"), widest, bytes(32), offer)
+    weights = compute_weights_limit(plan)
+    chunk, limit = (
+        walrus.chunk_bytes,
+        min(compute_max_blob_size(walrus.shards), walrus.max_blob_bytes),
+    )
+    sizes = choose_sizes(chunk, compute_leaf_size(chunk), limit)
+    parts = (
+        *list_contributed(shape),
+        Part("sum", compute_sum_size(shape)),
+        Part("manifest", len(manifest.to_bytes()), MAX_MANIFEST_BYTES),
+        Part("list of the weights' chunks", compute_manifest_size(weights, *sizes), MAX_MANIFEST),
+    )
+    return make_storage(parts, walrus)
+
+
+def compute_weights_limit(plan: Plan) -> int:
+    """Return how many bytes a task's file of weights has at most; readers take no more."""
+    return 4 * plan.model.size + WEIGHTS_HEAD_BYTES
+
+
+def check_weights_size(plan: Plan, size: int) -> None:
+    """Check that everybody will take a file of initial weights.
+
+    Raises:
+        BadRequest: if its header is too long.
+    """
+    limit = compute_weights_limit(plan)
+    if size > limit:
+        raise BadRequest(
+            f"the file of weights has {size:,} bytes, readers take at most {limit:,} for this plan",
+            hint="its header is very long: write it without metadata",
+        )
+
+
+def check_storage(storage: Storage) -> None:
+    """Check that everything can be stored.
+
+    Raises:
+        BlobOverLimit: naming every part that cannot, with the numbers and what would help.
+    """
+    if storage.too_large:
+        raise BlobOverLimit(storage.refusal, hint=storage.advice, parts=show_parts(storage))
+
+
+def show_parts(storage: Storage) -> list[dict[str, object]]:
+    """Return parts and limits as the control interface shows them."""
+    return [
+        {
+            "part": part.name,
+            "size_bytes": part.size,
+            "limit_bytes": storage.limit_of(part),
+            "fits": part not in storage.too_large,
+        }
+        for part in storage.parts
+    ]
+
+
+def compute_file_limit(terms: ob.Terms, plan: Plan, manifest: TaskManifest) -> int:
+    """Return how many bytes the verification file of a task has at most."""
+    return compute_file_size(make_work_shape(terms, plan, 1, read_modulus_bits(manifest)))
+
+
+def compute_opening_limit(terms: ob.Terms, plan: Plan, dataset_rows: int) -> int:
+    """Return how many bytes an opening of a task has at most; readers take no more.
+
+    The length of a key does not matter to an opening.
+    """
+    return compute_opening_size(make_work_shape(terms, plan, dataset_rows, MIN_BITS))

@@ -1,0 +1,116 @@
+"""Openings that we hold the key of, however it reached us, and passing the key on."""
+
+from walrusd.chain.layouts import events as ev
+from walrusd.crypto.envelope import (
+    check_public_key,
+    derive_public_key,
+    open_key,
+    opening_key_info,
+    seal_key,
+)
+from walrusd.crypto.stream import verify_key_check
+from walrusd.engine.context import Tools
+from walrusd.errors import DecryptionFailed, MalformedData, SeatKeyLost, VerificationFailed
+from walrusd.market.case import Case
+from walrusd.market.secrets import derive_opening_key
+from walrusd.units import address_bytes
+
+UNUSABLE_ENVELOPE = b"\x00"
+"""For a seat whose encryption key cannot receive anything: no method has the number 0."""
+
+
+def make_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
+    """Seal an opening's key to a recipient of the case.
+
+    Raises:
+        MalformedData: if the recipient's encryption key is unusable.
+    """
+    return seal_key(public_key, key, _info(case, recipient))
+
+
+def make_seat_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
+    """Seal an opening's key to a seat; one with an unusable key gets an unusable envelope.
+
+    The contract cannot tell good keys from bad ones. If we refused to open because of one bad
+    seat, we would lose our stake for a stranger's mistake.
+    """
+    try:
+        check_public_key(public_key)
+    except MalformedData:
+        return UNUSABLE_ENVELOPE
+    return make_envelope(case, recipient, public_key, key)
+
+
+def _info(case: Case, recipient: str) -> bytes:
+    return opening_key_info(
+        case.market.chain_id,
+        address_bytes(case.market.package),
+        address_bytes(case.submission.id),
+        address_bytes(recipient),
+    )
+
+
+def resealed_to(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
+    """Return the newest envelope of each sender posted for a recipient after the opening."""
+    found = [
+        ev.KeyResealed.from_bcs(logged.body)
+        for logged in tools.chain_log.events("KeyResealed", submission)
+    ]
+    return {event.sender: event.envelope for event in found if event.recipient == recipient}
+
+
+def find_opening_key(tools: Tools, case: Case) -> bytes | None:
+    """Return the key of a submission's opening, or None if nobody has sealed it to us.
+
+    Anybody with a part in the case may post envelopes, also to annoy us. So each is tried, and
+    the one that counts is the one whose key has the check value on the chain.
+    """
+    submission, me = case.submission, tools.address
+    if submission.opening is None:
+        return None
+    if submission.contributor == me:
+        return derive_opening_key(tools.keys, address_bytes(submission.id))
+    seats = zip(submission.committee, submission.opening.envelopes, strict=False)
+    envelopes = [envelope for seat, envelope in seats if seat.verifier == me]
+    for envelope in [*envelopes, *resealed_to(tools, submission.id, me).values()]:
+        key = _try_envelope(tools, case, envelope)
+        if key is not None:
+            return key
+    return None
+
+
+def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:
+    assert case.submission.opening is not None
+    try:
+        key = open_key(tools.keys.encryption_key, envelope, _info(case, tools.address))
+        name = address_bytes(case.submission.id)
+        verify_key_check(key, name, case.submission.opening.key_check)
+    except (DecryptionFailed, MalformedData, VerificationFailed):
+        return None
+    return key
+
+
+async def reseal_to(
+    tools: Tools, case: Case, recipient: str, public_key: bytes, key: bytes
+) -> None:
+    """Seal an opening's key to one more recipient, unless we have done so.
+
+    What others have posted does not count: it may be garbage, and we cannot tell.
+
+    Raises:
+        MalformedData: if the recipient's encryption key is unusable.
+    """
+    if tools.address in resealed_to(tools, case.submission.id, recipient):
+        return
+    envelope = make_envelope(case, recipient, public_key, key)
+    await tools.contract.reseal(case.submission.id, recipient, envelope)
+
+
+def check_seat_key(tools: Tools, registered: bytes) -> None:
+    """Check that envelopes for our seat could be opened at all.
+
+    Raises:
+        SeatKeyLost: if our keystore is not the one that registered the seat.
+    """
+    if derive_public_key(tools.keys.encryption_key) != registered:
+        raise SeatKeyLost("the keystore does not hold the key of our seat")

@@ -1,0 +1,219 @@
+"""The two verification schemes, as the services use them: commit, open, aggregate, check.
+
+Which one a task takes is a term of it; everything else of the market is the same for both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.aggregate import Aggregate
+from walrusd.core.lifecycle import Scheme, WeightsRule
+from walrusd.core.manifest import TaskManifest
+from walrusd.core.opening import Opening
+from walrusd.crypto.paillier.keys import read_public_key
+from walrusd.crypto.paillier.packing import choose_slot_bits
+from walrusd.crypto.paillier.vectors import MAX_WEIGHT, derive_encryption_seed
+from walrusd.crypto.pedersen.g1 import ROW_LENGTH
+from walrusd.crypto.pedersen.rows import (
+    compute_row_count,
+    compute_scheme_root,
+    derive_row_blindings,
+)
+from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
+from walrusd.crypto.vfile.vfile import Source, VerificationFile
+from walrusd.engine.context import Tools
+from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.market.case import Case
+from walrusd.runtime.sources import source_of
+from walrusd.training.plan.plan import Plan
+from walrusd.units import address_bytes
+from walrusd.workers import paillier, pool
+from walrusd.workers.encrypting import encrypt_update
+from walrusd.workers.paillier import Encryption
+from walrusd.workers.pieces import Report, say_nothing
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.summing import check_decrypted_sum
+
+Committed = tuple[SchemeBlock, Source]
+"""A header block, and what opens the section that it is about."""
+
+
+@dataclass(frozen=True)
+class CostProof:
+    """The commitment of the cost and its proof, which both schemes carry."""
+
+    context: bytes
+    commitment: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True)
+class TaskScheme:
+    """What terms, manifest and plan say of a task's scheme. No ``encryption``: Pedersen's."""
+
+    entries: int
+    encryption: Encryption | None = None
+    modulus_proof: bytes = b""
+
+
+def compute_slot_bits(terms: ob.Terms, plan: Plan) -> int:
+    """Return the width of a slot: the same for every contribution, as their sum is one.
+
+    Raises:
+        SlotOverflow: if the weights that the terms allow could overflow the widest slot.
+    """
+    weight = 1 if terms.weights_rule == WeightsRule.EQUAL else MAX_WEIGHT
+    return choose_slot_bits(plan.update.value_bits, terms.max_submissions * weight)
+
+
+def read_task_scheme(task: ob.Task, manifest: TaskManifest, plan: Plan) -> TaskScheme:
+    """Return the scheme of a task.
+
+    Raises:
+        MalformedData: if a task of the Paillier scheme has no key.
+        PaillierKeyRefused: if the key has no acceptable size.
+        SlotOverflow: if weighted sums could overflow.
+    """
+    if task.terms.scheme == Scheme.PEDERSEN:
+        return TaskScheme(plan.weight_count)
+    if manifest.paillier is None:
+        raise MalformedData("a task of the Paillier scheme has no key in its manifest")
+    read_public_key(manifest.paillier.modulus)
+    encryption = Encryption(manifest.paillier.modulus, compute_slot_bits(task.terms, plan))
+    return TaskScheme(plan.weight_count, encryption, manifest.paillier.proof)
+
+
+def check_file_scheme(file: VerificationFile, scheme: TaskScheme) -> None:
+    """Check that a file is of its task's scheme, and encrypted to its task's key.
+
+    Raises:
+        VerificationFailed: if it is not.
+    """
+    block = file.header.scheme
+    if isinstance(block, PedersenBlock) != (scheme.encryption is None):
+        raise VerificationFailed("the verification file is of another scheme than the task")
+    if isinstance(block, PaillierBlock) and _encryption_of(block) != scheme.encryption:
+        raise VerificationFailed("the update is encrypted to another key, or packed otherwise")
+
+
+def _encryption_of(block: PaillierBlock) -> Encryption:
+    return Encryption(block.modulus, block.slot_bits)
+
+
+async def derive_openings(
+    tools: Tools, case: Case, scheme: TaskScheme, update_root: bytes
+) -> list[bytes]:
+    """Return what opens our commitment: a blinding a row, or the seed of the encryption."""
+    secret = tools.keys.contributor_secret
+    task, contributor = address_bytes(case.task.id), address_bytes(case.submission.contributor)
+    if scheme.encryption is None:
+        rows = compute_row_count(scheme.entries)
+        blindings = await run_heavy(
+            derive_row_blindings, secret, task, contributor, update_root, rows
+        )
+        return [blinding.to_bytes(32, "big") for blinding in blindings]
+    return [derive_encryption_seed(secret, scheme.encryption.key, task, contributor, update_root)]
+
+
+async def commit_update(
+    tools: Tools,
+    submission: str,
+    scheme: TaskScheme,
+    update: bytes,
+    *,
+    openings: Sequence[bytes],
+    cost: CostProof,
+) -> Committed:
+    """Return the scheme's part of the verification file of a trained update."""
+    encryption = scheme.encryption
+    if encryption is None:
+        blindings = [int.from_bytes(blinding, "big") for blinding in openings]
+        points = await run_heavy(pool.commit_update, update, blindings)
+        block: SchemeBlock = PedersenBlock(
+            ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
+        )
+        return block, partial(BytesIO, b"".join(points))
+    path = tools.work_dir / submission / "ciphertexts.bin"
+    await encrypt_update(tools, submission, encryption, update, seed=openings[0], path=path)
+    root, count, knowledge = await run_heavy(
+        paillier.prove_encrypted_update,
+        encryption,
+        update,
+        str(path),
+        openings[0],
+        cost.context,
+    )
+    block = PaillierBlock(
+        modulus=encryption.modulus,
+        modulus_proof=scheme.modulus_proof,
+        slot_bits=encryption.slot_bits,
+        count=count,
+        root=root,
+        knowledge_proof=knowledge,
+        cost_commitment=cost.commitment,
+        cost_proof=cost.proof,
+    )
+    return block, source_of(path)
+
+
+async def check_opened_update(file: VerificationFile, opening: Opening) -> None:
+    """Check that the file's commitments or ciphertexts open to an opened update.
+
+    Raises:
+        VerificationFailed: if they do not.
+        MalformedData: if one is malformed, or the number of openings is wrong.
+    """
+    await run_heavy(pool.check_opened, file, opening.update, opening.openings)
+
+
+async def check_aggregate(
+    context: bytes,
+    aggregate: Aggregate,
+    weights: Sequence[int],
+    files: Sequence[VerificationFile],
+    *,
+    report: Report = say_nothing,
+    threads: int = 0,
+) -> None:
+    """Check a published sum against the files of its parts.
+
+    ``context`` is what the publisher's proof of decryption is made for.
+
+    Raises:
+        VerificationFailed: if it is another sum.
+        MalformedData: if its openings are not of the scheme.
+    """
+    block = files[0].header.scheme
+    if isinstance(block, PedersenBlock):
+        await run_heavy(
+            pool.check_aggregate_rows,
+            aggregate.vector,
+            list(weights),
+            list(files),
+            aggregate.openings,
+        )
+        return
+    if len(aggregate.openings) != 1:
+        raise MalformedData("an encrypted aggregate is opened by one proof")
+    await check_decrypted_sum(
+        _encryption_of(block),
+        aggregate.vector,
+        list(zip(files, weights, strict=True)),
+        proof=aggregate.openings[0],
+        context=context,
+        report=report,
+        threads=threads,
+    )
+
+
+def compute_key_context(market: ob.Market) -> bytes:
+    """Return what a task's modulus proof is made for: ``chain id ‖ package``."""
+    return market.chain_id + address_bytes(market.package)
+
+
+def compute_decryption_context(market: ob.Market, task: ob.Task) -> bytes:
+    """Return what a proof of decryption is made for: ``chain id ‖ package ‖ task``."""
+    return market.chain_id + address_bytes(market.package) + address_bytes(task.id)

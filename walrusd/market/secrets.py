@@ -1,0 +1,55 @@
+"""Secrets of one submission, derived from the contributor's seed so that a retry finds the same.
+
+Each is HKDF of the keystore's contributor seed; nothing has to be saved before it is used, and a
+crash between two steps cannot leave a commitment whose opening is lost.
+"""
+
+from walrusd.crypto.kdf import derive_key
+from walrusd.crypto.keystore import KeyBundle
+from walrusd.crypto.pedersen.g1 import Q
+from walrusd.crypto.tags import Tag
+
+
+def derive_cost_blinding(keys: KeyBundle, submission: bytes, cost: int) -> int:
+    """Return the blinding of the cost commitment, a non-zero scalar."""
+    raw = derive_key(
+        keys.contributor_secret,
+        submission,
+        Tag.COST_BLINDING.text + cost.to_bytes(8, "little"),
+        64,
+    )
+    return int.from_bytes(raw, "big") % (Q - 1) + 1
+
+
+def derive_cost_key(keys: KeyBundle, submission: bytes) -> bytes:
+    """Return the AES key of the cost section."""
+    return derive_key(keys.contributor_secret, submission, Tag.COST_KEY.text)
+
+
+def derive_opening_key(keys: KeyBundle, submission: bytes) -> bytes:
+    """Return the key ``K`` that the opening is sealed under."""
+    return derive_key(keys.contributor_secret, submission, Tag.OPENING_SECRET.text)
+
+
+def derive_jury_salt(keys: KeyBundle, challenge: bytes) -> bytes:
+    """Return the salt of our commitment in one challenge."""
+    return derive_key(keys.contributor_secret, challenge, Tag.JURY_SALT.text)
+
+
+def derive_abstention(keys: KeyBundle, challenge: bytes) -> tuple[bytes, bytes]:
+    """Return the work chain and state root that stand for "no value" in one challenge.
+
+    Secret until revealed and ours alone, so abstentions never make up a majority.
+    """
+    raw = derive_key(keys.contributor_secret, challenge, Tag.JURY_SALT.text + b"/abstain", 64)
+    return raw[:32], raw[32:]
+
+
+def derive_paillier_seed(keys: KeyBundle, key_id: bytes) -> bytes:
+    """Return the seed of the Paillier key of a task of ours; its manifest carries ``key_id``."""
+    return derive_key(keys.contributor_secret, key_id, Tag.PAILLIER_SECRET.text)
+
+
+def derive_dataset_key(keys: KeyBundle, key_id: bytes) -> bytes:
+    """Return the key of a dataset of ours; its public description carries ``key_id``."""
+    return derive_key(keys.contributor_secret, key_id, Tag.DATASET_SECRET.text)

@@ -1,0 +1,1 @@
+"""Stake, train, commit, open."""

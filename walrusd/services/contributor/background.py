@@ -1,0 +1,90 @@
+"""Fetch what tasks take from Walrus in the background, so that one keeps no other waiting.
+
+A stranger's task may name a blob that nobody has, or that comes drop by drop.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from enum import StrEnum
+
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.engine.service import Service
+from walrusd.market.fetch import Fetcher
+from walrusd.training.plan.plan import Plan
+
+PLANS_AT_ONCE = 8
+
+MODELS_AT_ONCE = 2
+"""Each lies in memory several times over while it is checked."""
+
+
+class Part(StrEnum):
+    """What of a task is fetched by itself, and fails by itself."""
+
+    PLAN = ":plan"
+    PARENT = ":parent"
+    WEIGHTS = ":weights"
+    ROWS = ":rows"
+
+
+class Background:
+    """The fetches of a service: each is undertaken once, and what it gave is kept."""
+
+    def __init__(self, service: Service, fetcher: Fetcher) -> None:
+        self._service = service
+        self._fetcher = fetcher
+        self._found: dict[tuple[str, Part], bool] = {}
+        self._turns = {
+            part: trio.CapacityLimiter(PLANS_AT_ONCE if part == Part.PLAN else MODELS_AT_ONCE)
+            for part in Part
+        }
+
+    def keep_only(self, tasks: Collection[str]) -> None:
+        """Forget what was found of other tasks."""
+        self._found = {key: found for key, found in self._found.items() if key[0] in tasks}
+
+    async def get(self, task: str, part: Part, work: Callable[[], Awaitable[bool]]) -> bool | None:
+        """Do ``work`` for a task in the background; return what it gave, None until it is done.
+
+        A failure is noted, and tried again, for this part of this task alone.
+        """
+        key = task, part
+
+        async def fetch() -> None:
+            async with self._turns[part]:
+                self._found[key] = await work()
+            if not self._turns[part].statistics().tasks_waiting:
+                self._service.tools.bell.ring()  # once for many; the next look comes soon anyway
+
+        if key not in self._found:
+            await self._service.undertake(task, fetch, part=part)
+        return self._found.get(key)
+
+    def forget(self, task: str, part: Part) -> None:
+        """Let a part be fetched anew when it is next asked for."""
+        self._found.pop((task, part), None)
+
+    async def has_weights(self, task: ob.Task) -> bool:
+        """Return whether a task's weights are here and proven; if not, they are fetched."""
+
+        async def ready() -> bool:
+            await self._fetcher.ready_weights(task)
+            return True
+
+        if not await self.get(task.id, Part.WEIGHTS, ready):
+            return False
+        return await ready()  # they may have gone since
+
+    async def has_rows(
+        self, task: ob.Task, version: ob.DatasetVersion, dek: bytes, plan: Plan
+    ) -> bool:
+        """Return whether a dataset's rows are here and proven; if not, they are fetched."""
+
+        async def ready() -> bool:
+            await self._fetcher.ready_rows(version, dek, plan)
+            return True
+
+        if not await self.get(task.id, Part.ROWS, ready):
+            return False
+        return await ready()

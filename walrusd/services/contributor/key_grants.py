@@ -1,0 +1,107 @@
+"""Key requests of ours, and the dataset keys that were granted on them."""
+
+from collections.abc import Sequence
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import RequestState
+from walrusd.crypto.envelope import dataset_key_info, open_key
+from walrusd.engine.context import Tools
+from walrusd.errors import ObjectNotFound
+from walrusd.market.case import Case
+from walrusd.units import address_bytes
+
+Purpose = tuple[str, str, int]
+"""What a request is for: a task, a dataset, and the number of its version."""
+
+
+async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
+    """Return the dataset key of a granted request of ours.
+
+    Raises:
+        DecryptionFailed: if the owner sealed it wrongly; nothing is staked on such a grant.
+    """
+    market = await tools.contract.market()
+    info = dataset_key_info(
+        market.chain_id,
+        address_bytes(market.package),
+        address_bytes(request.dataset),
+        request.number,
+        address_bytes(request.owner),
+        address_bytes(request.requester),
+    )
+    return open_key(tools.keys.encryption_key, request.envelope, info)
+
+
+async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
+    """Return the dataset key that was granted to us for a task.
+
+    Raises:
+        ObjectNotFound: if no granted request of ours is known.
+        DecryptionFailed: if the grant does not open.
+    """
+    submission = case.submission
+    request = await find_request(
+        tools, case.task.id, submission.dataset, submission.dataset_version
+    )
+    if request is None or request.state != RequestState.GRANTED:
+        raise ObjectNotFound(
+            f"no granted key request of ours for task {case.task.id} is known",
+            hint="after a loss of local state, wait until the chain's events are read again",
+        )
+    return await open_granted_key(tools, request)
+
+
+async def find_request(tools: Tools, task: str, dataset: str, number: int) -> ob.KeyRequest | None:
+    """Return our request for a version of a dataset and a task: a granted one before others."""
+    known = tools.chain_log.known("request", parent=dataset, with_ended=True)
+    found = await tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
+    ours = [
+        request
+        for request in found.values()
+        if request.requester == tools.address and (request.task, request.number) == (task, number)
+    ]
+    return _choose(ours)
+
+
+def _choose(ours: Sequence[ob.KeyRequest]) -> ob.KeyRequest | None:
+    granted = [request for request in ours if request.state == RequestState.GRANTED]
+    return next(iter([*granted, *reversed(ours)]), None)
+
+
+class OwnRequests:
+    """Our key requests by what they ask for, listed once a look however many tasks ask.
+
+    What a request is for never changes, so it is remembered; its state is read each time.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._purposes: dict[str, Purpose | None] = {}
+        self._index: dict[Purpose, list[str]] | None = None
+
+    def begin_look(self) -> None:
+        """List the requests again when one is next asked for."""
+        self._index = None
+
+    async def find(self, task: str, dataset: str, number: int) -> ob.KeyRequest | None:
+        """Return our request as ``find_request`` does."""
+        if self._index is None:
+            self._index = await self._list()
+        ids = self._index.get((task, dataset, number), [])
+        found = await self._tools.contract.read_many(ob.KeyRequest, ids)
+        return _choose(list(found.values()))
+
+    async def _list(self) -> dict[Purpose, list[str]]:
+        tools = self._tools
+        ids = [known.id for known in tools.chain_log.known("request", with_ended=True)]
+        new = [i for i in ids if i not in self._purposes]
+        for name, request in (await tools.contract.read_many(ob.KeyRequest, new)).items():
+            ours = request.requester == tools.address
+            purpose = (request.task, request.dataset, request.number)
+            self._purposes[name] = purpose if ours else None
+        index: dict[Purpose, list[str]] = {}
+        for name in ids:
+            purpose_or_none = self._purposes.get(name)
+            if purpose_or_none is not None:
+                index.setdefault(purpose_or_none, []).append(name)
+        return index

@@ -1,0 +1,177 @@
+"""Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
+
+from typing import Any
+
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.core.opening import OpenedCost, Opening
+from walrusd.crypto.pedersen.g1 import encode_scalar
+from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.engine.context import Tools
+from walrusd.engine.service import Service
+from walrusd.examination.replayer import compute_needed_rows
+from walrusd.market.case import Case, read_cases
+from walrusd.market.fetch import Fetcher
+from walrusd.market.opening_keys import make_seat_envelope
+from walrusd.market.results import (
+    find_trained,
+    load_trace,
+    read_result,
+    read_state,
+    read_update,
+    verification_file_path,
+)
+from walrusd.market.schemes import derive_openings, read_task_scheme
+from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
+from walrusd.services.contributor.key_grants import submission_dataset_key
+from walrusd.units import address_bytes
+from walrusd.workers.pool import prove_file_rows, run_heavy
+
+
+class Opener(Service):
+    """Answers the beacon: hands the seated committee what it needs to replay."""
+
+    name = "opener"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+
+    async def reconcile(self) -> None:
+        """Open every seated submission of ours, also late, and again if a seat has reported it."""
+        for case in await read_cases(self.tools):
+            submission = case.submission
+            if submission.contributor != self.tools.address:
+                continue
+            if submission.state == SubmissionState.SEATED:
+
+                async def open_(case: Case = case) -> None:
+                    await self._open(case)
+
+                await self.undertake(submission.id, open_)
+
+    async def _open(self, case: Case) -> None:
+        tools, submission = self.tools, case.submission
+        item = tools.work.get("open", submission.id)
+        if item is None or item.get("again", False) != submission.reopened:
+            trained = find_trained(tools, submission.id)
+            if trained is None:
+                return  # lost; the trainer does the work again and rings
+            item = await self._prepare(case, trained)
+            with tools.database.transaction():
+                tools.work.put("open", submission.id, item)
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "reopening" if submission.reopened else "opening",
+                    "a seat reported that it cannot use the opening"
+                    if submission.reopened
+                    else "the committee is seated",
+                    segments=case.dealt_segments(),
+                    verifiers=[seat.verifier for seat in submission.committee],
+                )
+        name, shown = address_bytes(submission.id), None
+        if case.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None:
+            shown = make_opened_cost(tools, submission.id, int(item["cost"]))
+        key = derive_opening_key(tools.keys, name)
+        await tools.contract.open(
+            case.task.id,
+            submission.id,
+            ob.Opening(
+                blob=int(item["blob"]),
+                digest=bytes.fromhex(item["digest"]),
+                key_check=compute_key_check(key, name),
+                envelopes=[
+                    make_seat_envelope(case, seat.verifier, seat.key, key)
+                    for seat in submission.committee
+                ],
+                cost=None if shown is None else shown.final,
+            ),
+            blinding=b"" if shown is None else shown.blinding,
+            again=submission.reopened,
+        )
+
+    async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        """Seal and store the opening. The salt is fresh, so the blob is a work item."""
+        tools, name = self.tools, address_bytes(case.submission.id)
+        if case.submission.reopened:
+            await self._store_file_again(case)
+        opening = await self._build(case, trained)
+        package = address_bytes(case.market.package)
+        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
+        key = derive_opening_key(tools.keys, name)
+        sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
+        epochs = tools.settings.walrus.epochs
+        stored = await tools.store.put(sealed, epochs=epochs, try_anyway=True)
+        return {
+            "blob": str(stored.blob_id),
+            "digest": hash_tagged(Tag.OPENING, sealed).hex(),
+            "cost": trained.get("cost", 0),
+            "again": case.submission.reopened,
+        }
+
+    async def _store_file_again(self, case: Case) -> None:
+        """Store the verification file once more: that it was lost may be what a seat complained of.
+
+        The same bytes are the same blob. They cannot be made again, as their encryption is salted.
+        """
+        tools, commitment = self.tools, case.submission.commitment
+        path = verification_file_path(tools, case.submission.id)
+        if case.submission.abort is not None or not await trio.Path(path).is_file():
+            return
+        assert commitment is not None, "a seated submission has committed"
+        epochs = tools.settings.walrus.epochs
+        stored = await tools.store.put(path, epochs=epochs, try_anyway=True)
+        if stored.blob_id != commitment.file_blob:
+            tools.journal.record(
+                case.submission.id,
+                self.name,
+                "damaged",
+                "our copy of the verification file is not what we committed to any more",
+                path=str(path),
+            )
+
+    async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
+        tools, submission = self.tools, case.submission
+        manifest, plan = await self._fetcher.plan_of(case.task)
+        segments = case.dealt_segments()
+        boundaries = {segment - 1 for segment in segments}
+        indices = sorted(compute_needed_rows(case, plan, segments))
+        dek = await submission_dataset_key(tools, case)
+        path = await self._fetcher.dataset_of(submission, dek)
+        rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
+        update, openings, cost = b"", list[bytes](), None
+        if submission.abort is None:
+            assert submission.commitment is not None
+            boundaries.add(plan.segments)
+            update = await read_update(tools, case, plan, trained)
+            scheme = read_task_scheme(case.task, manifest, plan)
+            root = submission.commitment.update_root
+            openings = await derive_openings(tools, case, scheme, root)
+            cost = make_opened_cost(tools, submission.id, trained["cost"])
+        roots = await read_result(tools, case, trained, load_trace)
+        return Opening(
+            state_roots=roots.state_roots,
+            slot_roots=roots.slot_roots,
+            states={
+                boundary: await read_state(tools, case, plan, trained, boundary, roots=roots)
+                for boundary in sorted(boundaries)
+            },
+            update=update,
+            openings=tuple(openings),
+            cost=cost,
+            rows=tuple(rows),
+        )
+
+
+def make_opened_cost(tools: Tools, submission: str, final: int) -> OpenedCost:
+    """Return what opens the cost of a submission of ours, whose last segment gave ``final``."""
+    name = address_bytes(submission)
+    return OpenedCost(
+        key=derive_cost_key(tools.keys, name),
+        final=final,
+        blinding=encode_scalar(derive_cost_blinding(tools.keys, name, final)),
+    )

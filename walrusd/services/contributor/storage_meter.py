@@ -1,0 +1,48 @@
+"""What contributing to a task makes us store, measured once for each task."""
+
+from collections import OrderedDict
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.sizes import Storage, list_contributed
+from walrusd.engine.context import Tools
+from walrusd.market.case import read_version
+from walrusd.market.fetch import Fetcher
+from walrusd.market.limits import (
+    check_run_length,
+    make_storage,
+    make_work_shape,
+    read_modulus_bits,
+)
+
+KEPT = 4096
+"""Tasks whose numbers are remembered: terms, plans and versions of datasets never change."""
+
+
+class StorageMeter:
+    """Measures the parts of tasks for a contributor."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        self._tools = tools
+        self._fetcher = fetcher
+        self._known: OrderedDict[str, Storage] = OrderedDict()
+
+    async def measure(self, task: ob.Task, ref: ob.DatasetRef) -> Storage:
+        """Return the parts of work for ``task`` on one of its datasets.
+
+        Raises:
+            MalformedData, PlanRefused, PaillierKeyRefused: if the task's manifest is not in order,
+                or the dataset has no such version.
+            ObjectNotFound: if there is no such dataset.
+            StorageUnreachable, BlobNotFound: if the manifest cannot be read now.
+        """
+        name = f"{task.id}:{ref.dataset}:{ref.number}"
+        if name not in self._known:
+            manifest, plan = await self._fetcher.plan_of(task)
+            check_run_length(plan)
+            version = read_version(await self._tools.contract.dataset(ref.dataset), ref.number)
+            bits = read_modulus_bits(manifest)
+            shape = make_work_shape(task.terms, plan, version.rows, bits)
+            self._known[name] = make_storage(list_contributed(shape), self._tools.settings.walrus)
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known[name]

@@ -1,0 +1,124 @@
+"""Train what we have staked on. The arithmetic runs in a child process; this waits for it.
+
+The result is a work item for the committer and the opener. It may be lost, with the database or
+with the files it names; then the work is done again, which gives the same bits.
+"""
+
+from typing import Any
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.engine.context import Tools
+from walrusd.engine.progress import clear_progress, make_on_line
+from walrusd.engine.service import Service
+from walrusd.errors import DeviceRefused, TrainingFailed
+from walrusd.market.case import Case, read_cases
+from walrusd.market.fetch import Fetcher
+from walrusd.market.results import find_trained
+from walrusd.services.contributor.key_grants import submission_dataset_key
+from walrusd.training.run.jobs import RowsFile, TrainJob
+
+NEEDED_AFTERWARDS = frozenset({SubmissionState.COMMITTED, SubmissionState.SEATED})
+
+
+class Trainer(Service):
+    """Runs training jobs and leaves their results as work items."""
+
+    name = "trainer"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+
+    async def reconcile(self) -> None:
+        """Train every submission of ours whose result is needed and not there."""
+        for case in await read_cases(self.tools):
+            if case.submission.contributor == self.tools.address and self._is_needed(case):
+
+                async def train(case: Case = case) -> None:
+                    await self._train(case)
+
+                await self.undertake(case.submission.id, train)
+
+    def _is_needed(self, case: Case) -> bool:
+        to_commit = (
+            case.submission.state == SubmissionState.JOINED
+            and case.task.phase == TaskPhase.TRAINING
+        )
+        needed = to_commit or case.submission.state in NEEDED_AFTERWARDS
+        return needed and find_trained(self.tools, case.submission.id) is None
+
+    async def _train(self, case: Case) -> None:
+        tools, submission = self.tools, case.submission
+        _manifest, plan = await self._fetcher.plan_of(case.task)
+        dek = await submission_dataset_key(tools, case)
+        rows = await self._fetcher.dataset_of(submission, dek)
+        workdir = tools.work_dir / submission.id
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        job = TrainJob(
+            plan=str(await self._fetcher.plan_file(case.task)),
+            workdir=str(workdir),
+            weights=str(await self._fetcher.weights_of(case.task)),
+            rows=RowsFile(str(rows)),
+            ctx=case.ctx,
+            seed=case.seed,
+            committee=case.task.terms.committee,
+        )
+        lost = submission.commitment is not None
+        reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
+        tools.journal.record_once(submission.id, self.name, "training", reason)
+        on_line = make_on_line(tools, "training", submission.id)
+        result = await tools.run_job(job, on_line)
+        if "abort" in result:
+            # From the last checkpoint on, so this costs a segment at most.
+            check_same_abort(result, await tools.run_job(job, on_line))
+        check_same_as_committed(submission, result)
+        with tools.database.transaction():
+            tools.work.put("trained", submission.id, result)
+            clear_progress(tools, submission.id)
+            if "abort" in result:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "aborted",
+                    "the plan cannot be carried out, as every replay of its last segment will show",
+                    trace_root=result["trace_root"],
+                    **result["abort"],
+                )
+            else:
+                tools.journal.record(
+                    submission.id,
+                    self.name,
+                    "trained",
+                    f"all {plan.segments} segments are done",
+                    loss=result["loss"],
+                    trace_root=result["trace_root"],
+                )
+        tools.bell.ring()
+
+
+def check_same_abort(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Check that a plan ends in the same place twice before we say so on the chain.
+
+    Raises:
+        TrainingFailed: if it does not: then it is this machine that errs.
+    """
+    if first["trace_root"] != second["trace_root"] or first["abort"] != second.get("abort"):
+        raise TrainingFailed(
+            "the plan could not be carried out, but the second try ended otherwise",
+            hint="check this machine's memory; the plan is not blamed on such grounds",
+        )
+
+
+def check_same_as_committed(submission: ob.Submission, result: dict[str, Any]) -> None:
+    """Check that work done again is the work that was committed, if it was.
+
+    Raises:
+        DeviceRefused: if it is not: opening it would be refused by everybody.
+    """
+    commitment = submission.commitment
+    if commitment is not None and commitment.trace_root.hex() != result["trace_root"]:
+        raise DeviceRefused(
+            "training again did not give the committed trace",
+            hint="this machine computes otherwise than the one that committed; use that one",
+        )

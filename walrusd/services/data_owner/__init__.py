@@ -1,0 +1,1 @@
+"""List datasets, grant or deny their keys."""

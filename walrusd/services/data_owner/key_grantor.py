@@ -1,0 +1,229 @@
+"""Answer requests for our datasets' keys. Nothing is released without the owner's word."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.send.refusals import NOT_EXECUTED
+from walrusd.chain.values.types import ExecutedTransaction
+from walrusd.core.key_requests import AskedTask, find_why_closed
+from walrusd.core.lifecycle import TERMINAL, RequestState, SubmissionState, TaskPhase
+from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
+from walrusd.crypto.stream import verify_key_check
+from walrusd.engine.service import Service
+from walrusd.errors import MalformedData, NotAllowed
+from walrusd.market.secrets import derive_dataset_key
+from walrusd.market.written import check_written
+from walrusd.state.protection import Begun
+from walrusd.units import BlobId, Millis, address_bytes
+
+MAX_DESCRIPTION_BYTES = 1 << 16
+MAX_REASON_BYTES = 256
+FORGET_AFTER_MS = 24 * 3600 * 1000
+
+
+class Keykeeper(Service):
+    """Grants automatically to whom the owner listed; everybody else waits for an answer.
+
+    A key that could not be used any more is granted to nobody, whoever asks for it.
+    """
+
+    name = "keykeeper"
+
+    async def reconcile(self) -> None:
+        """Grant what the owner approved beforehand."""
+        for request in await self.requests():
+            self._forget_if_ended(request)
+        for request in await self.pending():
+            if request.requester in self.tools.settings.dataset_owner.auto_approve:
+
+                async def approve(request: ob.KeyRequest = request) -> None:
+                    await self.approve(request.id, "the requester is on the owner's list")
+
+                await self.attempt(request.id, approve)
+
+    def _forget_if_ended(self, request: ob.KeyRequest) -> None:
+        """Stop looking at what nobody can answer any more."""
+        if request.expires_ms + FORGET_AFTER_MS < self.tools.clock.now_ms():
+            self.tools.chain_log.mark_ended(request.id)
+
+    async def requests(self, *, with_ended: bool = False) -> list[ob.KeyRequest]:
+        """Return known requests to us and by us; ended ones if asked for."""
+        known = self.tools.chain_log.known("request", with_ended=with_ended)
+        found = await self.tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
+        return [r for r in found.values() if self.tools.address in {r.owner, r.requester}]
+
+    async def pending(self) -> list[ob.KeyRequest]:
+        """Return the requests that wait for our answer, and for which an answer is of use."""
+        unanswered = [
+            request
+            for request in await self.requests()
+            if request.owner == self.tools.address and request.state == RequestState.REQUESTED
+        ]
+        closed = await self.find_closed(unanswered)
+        return [request for request in unanswered if request.id not in closed]
+
+    async def find_closed(self, requests: Sequence[ob.KeyRequest]) -> dict[str, str]:
+        """Return why requests that nobody has answered lead to nothing any more, by their ids."""
+        contract, now = self.tools.contract, self.tools.clock.now_ms()
+        asked = [r for r in requests if r.state == RequestState.REQUESTED]
+        tasks = await contract.read_many(
+            ob.Task, dict.fromkeys(r.task for r in asked if _names_task(r))
+        )
+        entries = [
+            entry.submission
+            for request in asked
+            if (entry := _entry(tasks.get(request.task), request)) is not None
+        ]
+        works = await contract.read_many(ob.Submission, entries)
+        closed: dict[str, str] = {}
+        for request in asked:
+            found = tasks.get(request.task)
+            task = None if found is None else _describe(found, request, works)
+            if not _names_task(request):
+                task = _NO_TASK
+            why = find_why_closed(task, Millis(request.expires_ms), now)
+            if why is not None:
+                closed[request.id] = why
+        return closed
+
+    async def approve(self, request_id: str, reason: str) -> dict[str, str]:
+        """Seal the dataset's key to the requester and post the grant.
+
+        Raises:
+            NotAllowed: if the request is not to us, is answered already, or leads to nothing.
+            MalformedData: if the requester's encryption key is unusable.
+        """
+        tools = self.tools
+        request = await self._ours(request_id)
+        await self._check_open(request)
+        check_public_key(request.key)
+        dataset = await tools.contract.dataset(request.dataset)
+        version = dataset.versions[request.number - 1]
+        dek = derive_dataset_key(tools.keys, await self._key_id(dataset))
+        # A grant of a wrong key would cost the contributor its time: check before sealing.
+        verify_key_check(dek, version.row_root, version.key_check)
+        market = await tools.contract.market()
+        info = dataset_key_info(
+            market.chain_id,
+            address_bytes(market.package),
+            address_bytes(request.dataset),
+            request.number,
+            address_bytes(request.owner),
+            address_bytes(request.requester),
+        )
+        envelope = seal_key(request.key, dek, info)
+        # Reading all that took a while: a key that is out cannot be taken back.
+        await self._check_open(request)
+
+        async def grant() -> ExecutedTransaction:
+            return await tools.contract.grant_key(request_id, envelope)
+
+        return await self._answer(request, "grant", reason, grant)
+
+    async def deny(self, request_id: str, reason: str) -> dict[str, str]:
+        """Post a refusal.
+
+        Raises:
+            NotAllowed: if the request is not to us, or is answered already.
+            BadRequest: if the reason is too long.
+        """
+        check_written(reason, "a reason", MAX_REASON_BYTES)
+        tools = self.tools
+        request = await self._ours(request_id)
+
+        async def refuse() -> ExecutedTransaction:
+            return await tools.contract.deny_key(request_id, reason)
+
+        return await self._answer(request, "deny", reason, refuse)
+
+    async def _answer(
+        self,
+        request: ob.KeyRequest,
+        answer: str,
+        reason: str,
+        send: Callable[[], Awaitable[ExecutedTransaction]],
+    ) -> dict[str, str]:
+        tools, action = self.tools, f"answer:{request.id}"
+        with tools.database.transaction():
+            if tools.protection.begin(action, answer.encode()) is Begun.FRESH:
+                decision = {"grant": "granted", "deny": "denied"}[answer]
+                tools.journal.record(
+                    request.id, self.name, decision, reason, requester=request.requester
+                )
+        try:
+            executed = await send()
+        except NOT_EXECUTED:
+            # Certainly not answered, so the owner may still answer otherwise.
+            tools.protection.forget(action)
+            raise
+        tools.protection.done(action)
+        return {"request": request.id, "digest": executed.digest}
+
+    async def _ours(self, request_id: str) -> ob.KeyRequest:
+        self.tools.contract.forget(request_id)
+        request = await self.tools.contract.request(request_id)
+        if request.owner != self.tools.address:
+            raise NotAllowed("the request is for another owner's dataset")
+        if request.state != RequestState.REQUESTED:
+            state = RequestState(request.state).name.lower()
+            raise NotAllowed(f"the request was answered before: {state}")
+        return request
+
+    async def _check_open(self, request: ob.KeyRequest) -> None:
+        """Check, with the task as it is now, that a grant would be of use."""
+        self.tools.contract.forget(request.task)
+        why = (await self.find_closed([request])).get(request.id)
+        if why is not None:
+            raise NotAllowed(
+                f"the key of request {request.id} is not granted: {why}",
+                hint="it is of no use to the requester any more; nothing needs to be done",
+                closed=why,
+            )
+
+    async def _key_id(self, dataset: ob.Dataset) -> bytes:
+        """Return what our key is derived from: public, and part of the dataset's description."""
+        data = await self.tools.store.get(BlobId(dataset.description_blob), MAX_DESCRIPTION_BYTES)
+        try:
+            return bytes.fromhex(json.loads(data)["key_id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise MalformedData(
+                f"the description of dataset {dataset.id} does not name its key",
+                hint="it was not listed by this version of walrusd",
+            ) from error
+
+
+# A request that names no task is between its owner and the requester: it stays open.
+_NO_TASK = AskedTask(
+    TaskPhase.JOINING, Millis(0), Millis(1 << 64), 1, approves=True, has_joined=False,
+    has_ended=False,
+)  # fmt: skip
+
+
+def _names_task(request: ob.KeyRequest) -> bool:
+    """Return whether a request names a task at all: zero stands for none."""
+    return int(request.task, 16) != 0
+
+
+def _entry(task: ob.Task | None, request: ob.KeyRequest) -> ob.Entry | None:
+    """Return the requester's entry among a task's contributors, if it has joined."""
+    entries = () if task is None else task.entries
+    return next((entry for entry in entries if entry.contributor == request.requester), None)
+
+
+def _describe(
+    task: ob.Task, request: ob.KeyRequest, works: Mapping[str, ob.Submission]
+) -> AskedTask:
+    entry = _entry(task, request)
+    work = None if entry is None else works.get(entry.submission)
+    return AskedTask(
+        phase=TaskPhase(task.phase),
+        phase_ms=Millis(task.phase_ms),
+        join_ms=Millis(task.terms.join_ms),
+        places_left=task.terms.max_submissions - len(task.entries),
+        approves=ob.DatasetRef(request.dataset, request.number) in task.datasets,
+        has_joined=entry is not None,
+        has_ended=work is not None and SubmissionState(work.state) in TERMINAL,
+        uses_another=work is not None
+        and (work.dataset, work.dataset_version) != (request.dataset, request.number),
+    )

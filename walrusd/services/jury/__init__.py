@@ -1,0 +1,1 @@
+"""Decide what a committee and a contributor cannot agree on."""

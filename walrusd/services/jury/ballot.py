@@ -1,0 +1,185 @@
+"""Find what a juror is asked about, from the opening's bytes on.
+
+A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. That an
+opening cannot be had is a fault only where the one who withholds it would gain by it: in a claim of
+that kind, and in an audit, whose jury has nobody else to get the key from.
+"""
+
+from contextlib import suppress
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.faults import Charge, charge_of, may_find_withheld
+from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
+from walrusd.engine.context import Tools
+from walrusd.errors import (
+    FraudFound,
+    MalformedData,
+    OpeningUnusable,
+    PartAbsent,
+    VerificationFailed,
+)
+from walrusd.examination.evidence import make_verdict
+from walrusd.examination.examiner import Inspector
+from walrusd.examination.replayer import Replayed
+from walrusd.market.case import Case
+from walrusd.market.event_text import is_nobody
+from walrusd.market.fetch import Fetcher
+from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
+from walrusd.market.secrets import derive_abstention, derive_jury_salt
+from walrusd.units import address_bytes
+
+
+def charge_of_dispute(dispute: ob.Dispute) -> Charge:
+    """Return what a jury is asked."""
+    return Charge(ChallengeKind(dispute.kind), dispute.index)
+
+
+def may_be_withheld(dispute: ob.Dispute) -> bool:
+    """Say whether a jury may find that the opening cannot be had."""
+    return may_find_withheld(
+        ChallengeKind(dispute.kind), has_accuser=not is_nobody(dispute.accuser)
+    )
+
+
+class Judge:
+    """Finds values, keeps what was said, and finds it again if local state was lost."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, whose files lie apart."""
+        self._tools = tools
+        self._fetcher = fetcher
+        self._inspector = Inspector(tools, fetcher, user)
+        self._read: set[bytes] = set()
+
+    # --- values ---------------------------------------------------------------------------------
+
+    async def find(self, case: Case, dispute: ob.Dispute) -> Replayed | None:
+        """Return our value; None if we do not hold the opening's key and it takes one.
+
+        Raises:
+            OpeningUnusable: if the opening does not show it.
+            PartAbsent: if the opening or the verification file is not there.
+        """
+        charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
+        if key is None and charge.kind != ChallengeKind.FILE:
+            return None
+        async with self._inspector.replayer.turn:
+            if charge.kind == ChallengeKind.SEGMENT:
+                assert key is not None
+                verified = await self._inspector.open(case, key)
+                return (await self._inspector.replay(case, verified, [charge.index]))[charge.index]
+            if charge.kind == ChallengeKind.UNAVAILABLE:
+                assert key is not None
+                verified = await self._inspector.open(case, key)
+                await self._inspector.check_complete(case, verified)
+                await self._let_accuser_read(case, dispute, key)
+                return make_verdict(charge.index, VERDICT_SOUND)
+            try:
+                await self._inspector.check_charge(case, charge, key)
+            except FraudFound as error:
+                if charge_of(error) != charge:
+                    raise  # what we are asked about cannot be told for another fraud
+                return make_verdict(charge.index, VERDICT_FAULT)
+            return make_verdict(charge.index, VERDICT_SOUND)
+
+    async def look_once_more(
+        self, case: Case, dispute: ob.Dispute, registered: bytes
+    ) -> Replayed | None:
+        """Return our value about an opening that was waited for long enough, a fault if it is none.
+
+        None if a segment can be replayed: what a replay then says, or that this machine cannot do
+        it, is not for this method. ``registered`` is the encryption key that our seat has.
+
+        Raises:
+            PartAbsent: if other blobs cannot be read either: that is our network.
+            SeatKeyLost: if we could not have opened any envelope.
+        """
+        check_seat_key(self._tools, registered)
+        fault = make_verdict(dispute.index, VERDICT_FAULT)
+        try:
+            if dispute.kind != ChallengeKind.SEGMENT:
+                return await self.find(case, dispute) or fault
+            return None if await self._can_replay(case, dispute) else fault
+        except OpeningUnusable:
+            return fault
+        except PartAbsent:
+            if not await self._fetcher.can_read(case.task):
+                raise
+            return fault
+
+    async def _can_replay(self, case: Case, dispute: ob.Dispute) -> bool:
+        """Say whether we hold the key; the opening must have all that the replay reads."""
+        key = find_opening_key(self._tools, case)
+        if key is None:
+            return False
+        if dispute.challenge not in self._read:
+            async with self._inspector.replayer.turn:
+                verified = await self._inspector.open(case, key)
+                await self._inspector.check_inputs(case, verified, [dispute.index])
+            self._read.add(dispute.challenge)
+        return True
+
+    async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
+        """Seal the key to a seat that says it cannot read what we can.
+
+        A contributor that serves jurors and not its committee would make honest seats look silent.
+        """
+        seat = case.seat_of(dispute.accuser)
+        if seat is not None:
+            public_key = case.submission.committee[seat].key
+            with suppress(MalformedData):  # nothing can be sealed to it: its own fault
+                await reseal_to(self._tools, case, dispute.accuser, public_key, key)
+
+    # --- what was said --------------------------------------------------------------------------
+
+    def saved(self, challenge: bytes, index: int) -> Replayed | None:
+        """Return the value that we have committed to, if it was not lost."""
+        item = self._tools.work.get("jury", challenge.hex())
+        return None if item is None else Replayed.from_json(index, item)
+
+    def save(self, challenge: bytes, value: Replayed) -> None:
+        """Keep the value that we commit to."""
+        self._tools.work.put("jury", challenge.hex(), value.to_json())
+
+    def abstention(self, dispute: ob.Dispute) -> Replayed:
+        """Return the value that nobody else can have."""
+        chain, root = derive_abstention(self._tools.keys, dispute.challenge)
+        return Replayed(dispute.index, chain, root, None)
+
+    def compute_commitment(self, challenge: bytes, value: Replayed) -> bytes:
+        """Return what a value is committed to with."""
+        return compute_jury_commitment(
+            challenge,
+            address_bytes(self._tools.address),
+            value.chain,
+            value.state_root,
+            derive_jury_salt(self._tools.keys, challenge),
+        )
+
+    async def recall(
+        self, case: Case, dispute: ob.Dispute, challenge: bytes, commitment: bytes
+    ) -> Replayed:
+        """Return the value that we have committed to, found again if local state was lost.
+
+        Raises:
+            VerificationFailed: if no value of ours fits the commitment.
+        """
+        chain, root = derive_abstention(self._tools.keys, challenge)
+        candidates = [
+            self.saved(challenge, dispute.index),
+            Replayed(dispute.index, chain, root, None),
+            make_verdict(dispute.index, VERDICT_FAULT),
+            make_verdict(dispute.index, VERDICT_SOUND),
+        ]
+        for value in candidates:
+            if value is not None and self.compute_commitment(challenge, value) == commitment:
+                return value
+        value = await self.find(case, dispute)
+        if value is not None and self.compute_commitment(challenge, value) == commitment:
+            self.save(challenge, value)
+            return value
+        raise VerificationFailed(
+            "our commitment before the jury cannot be opened with any value of ours",
+            hint="local state was lost and the replay gives no such value",
+        )

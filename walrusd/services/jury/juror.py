@@ -1,0 +1,204 @@
+"""Sit on juries, and see our own challenges through.
+
+A juror looks at what is challenged without knowing anybody else's value, commits to what it found,
+and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
+whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
+nor acquits.
+"""
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
+from walrusd.engine.context import Tools
+from walrusd.engine.service import Service
+from walrusd.examination.replayer import Replayed, sweep_replays
+from walrusd.market.case import Case, read_cases
+from walrusd.market.fetch import Fetcher
+from walrusd.market.secrets import derive_jury_salt
+from walrusd.services.jury.ballot import Judge, charge_of_dispute, may_be_withheld
+from walrusd.state.protection import Begun
+from walrusd.units import address_bytes
+
+SHORTEST_RESERVE_MS = 10_000
+
+
+def compute_reserve_ms(window_ms: int) -> int:
+    """Return how long before the end of the commit window a juror without a value abstains."""
+    return max(window_ms // 10, min(SHORTEST_RESERVE_MS, window_ms // 4))
+
+
+def compute_wait_ms(window_ms: int) -> int:
+    """Return how long a juror waits for an opening before it says that there is none.
+
+    Three quarters of the window, but long enough before abstaining to look once more.
+    """
+    return min(3 * window_ms // 4, window_ms - 2 * compute_reserve_ms(window_ms))
+
+
+class Juror(Service):
+    """Serves jury seats, and reveals as the accuser."""
+
+    name = "juror"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._judge = Judge(tools, fetcher, self.name)
+
+    async def start(self) -> None:
+        """Remove what a killed run has left."""
+        sweep_replays(self.tools.work_dir, self.name)
+
+    async def reconcile(self) -> None:
+        """Look at every dispute that we have a part in."""
+        for case in await read_cases(self.tools):
+            dispute = case.submission.dispute
+            if case.submission.state == SubmissionState.DISPUTED and dispute is not None:
+                await self._serve(case, dispute)
+
+    async def _serve(self, case: Case, dispute: ob.Dispute) -> None:
+        """Take up every duty apart: what fails or takes long must not delay a reveal."""
+        me, subject = self.tools.address, case.submission.id
+        challenge = dispute.challenge.hex()
+        if dispute.accuser == me and not dispute.accuser_chain and self._revealing(case, dispute):
+
+            async def reveal_as_accuser() -> None:
+                await self._reveal_as_accuser(case, dispute)
+
+            await self.undertake(subject, reveal_as_accuser, part=f":accuser:{challenge}")
+        for number, juror in enumerate(dispute.jurors):
+            if juror.verifier == me:
+                await self._serve_seat(case, dispute, number, juror)
+
+    def _revealing(self, case: Case, dispute: ob.Dispute) -> bool:
+        """Say whether the reveal window is open; the first reveal after the deadline opens it."""
+        end = dispute.phase_ms + case.task.terms.jury_commit_ms
+        return dispute.phase == DisputePhase.REVEALING or (
+            dispute.phase == DisputePhase.COMMITTING and self.tools.clock.now_ms() >= end
+        )
+
+    # --- our seat -------------------------------------------------------------------------------
+
+    async def _serve_seat(
+        self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror
+    ) -> None:
+        subject, part = case.submission.id, f":{dispute.challenge.hex()}:{number}"
+
+        async def commit() -> None:
+            await self._commit(case, dispute, number)
+
+        async def miss() -> None:
+            await self._miss(case, dispute, number)
+
+        async def abstain() -> None:
+            await self._abstain(case, dispute, number)
+
+        async def reveal() -> None:
+            await self._reveal(case, dispute, number, juror)
+
+        if not juror.commitment and dispute.phase == DisputePhase.COMMITTING:
+            await self.undertake(subject, commit, part=f":commit{part}")
+            window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
+            if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
+                # Apart from the tries so far, whose next one may come too late.
+                await self.undertake(subject, miss, part=f":miss{part}")
+            if waited >= window - compute_reserve_ms(window):
+                await self.undertake(subject, abstain, part=f":abstain{part}")
+        elif juror.commitment and not juror.chain and self._revealing(case, dispute):
+            await self.undertake(subject, reveal, part=f":reveal{part}")
+
+    def _waited_ms(self, dispute: ob.Dispute) -> int:
+        return self.tools.clock.now_ms() - dispute.phase_ms
+
+    async def _commit(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+        value = self._judge.saved(dispute.challenge, dispute.index)
+        if value is None:
+            value = await self._judge.find(case, dispute)
+            if value is None:
+                return  # nobody has sealed it to us yet; the bell rings when somebody does
+        await self._say(case, dispute, number, value)
+
+    async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+        """Look for the opening a last time, and say that it is not available if so it is."""
+        value = self._judge.saved(dispute.challenge, dispute.index)
+        if value is None:
+            key = dispute.jurors[number].key
+            value = await self._judge.look_once_more(case, dispute, key)
+            if value is None:
+                return  # it can be replayed, so that is what decides
+        await self._say(case, dispute, number, value)
+
+    async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+        value = self._judge.saved(dispute.challenge, dispute.index)
+        if value is not None:
+            await self._say(case, dispute, number, value)
+            return
+        await self._send_commitment(
+            case,
+            dispute,
+            number,
+            self._judge.abstention(dispute),
+            "abstained: it could not be told in time, and silence costs stake",
+        )
+
+    async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
+        # Meanwhile we may have abstained; what is said is said.
+        value = self._judge.saved(dispute.challenge, dispute.index) or value
+        charge = charge_of_dispute(dispute)
+        reason = f"looked at {charge} as a juror"
+        if charge.kind == ChallengeKind.SEGMENT:
+            reason = f"replayed segment {charge.index} as a juror"
+            if value.chain == VERDICT_FAULT:
+                reason = f"the opening was kept from the audit of segment {charge.index}"
+        await self._send_commitment(case, dispute, number, value, reason)
+
+    async def _send_commitment(
+        self, case: Case, dispute: ob.Dispute, number: int, value: Replayed, reason: str
+    ) -> None:
+        tools, challenge = self.tools, dispute.challenge
+        commitment = self._judge.compute_commitment(challenge, value)
+        with tools.database.transaction():
+            begun = tools.protection.begin(f"jury:{challenge.hex()}", commitment)
+            self._judge.save(challenge, value)
+            if begun is Begun.FRESH:
+                tools.journal.record(
+                    case.submission.id,
+                    self.name,
+                    "committed",
+                    reason,
+                    charge=str(charge_of_dispute(dispute)),
+                )
+        await tools.contract.jury_commit(
+            case.task.id,
+            case.submission.id,
+            juror=number,
+            challenge=challenge,
+            commitment=commitment,
+        )
+
+    async def _reveal(self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror) -> None:
+        value = await self._judge.recall(case, dispute, dispute.challenge, juror.commitment)
+        await self.tools.contract.jury_reveal(
+            case.task.id,
+            case.submission.id,
+            juror=number,
+            challenge=dispute.challenge,
+            chain=value.chain,
+            state_root=value.state_root,
+            salt=derive_jury_salt(self.tools.keys, dispute.challenge),
+        )
+
+    async def _reveal_as_accuser(self, case: Case, dispute: ob.Dispute) -> None:
+        submission = address_bytes(case.submission.id)
+        # The accuser committed once, in round 0; a second jury changes nothing about that.
+        name = compute_challenge_id(
+            submission, ChallengeKind(dispute.kind), dispute.index, round_=0
+        )
+        value = await self._judge.recall(case, dispute, name, dispute.accuser_commitment)
+        await self.tools.contract.accuser_reveal(
+            case.task.id,
+            case.submission.id,
+            challenge=name,
+            chain=value.chain,
+            state_root=value.state_root,
+            salt=derive_jury_salt(self.tools.keys, name),
+        )

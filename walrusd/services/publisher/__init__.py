@@ -1,0 +1,1 @@
+"""Open tasks, publish their sums."""

@@ -1,0 +1,113 @@
+"""Add up what was accepted: in the open with Pedersen, under encryption with Paillier."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import structlog
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import Scheme
+from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.pedersen.rows import RunningSum
+from walrusd.engine.context import Tools
+from walrusd.engine.progress import clear_progress
+from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.examination.replayer import Replayer, quantisation_of
+from walrusd.market.case import Case
+from walrusd.market.fetch import Fetcher
+from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.schemes import (
+    check_opened_update,
+    compute_decryption_context,
+    read_task_scheme,
+)
+from walrusd.market.secrets import derive_paillier_seed
+from walrusd.workers.summing import decrypt_files
+
+Summed = tuple[bytes, tuple[bytes, ...]]
+"""The weighted sum, int64 little-endian, and what opens it."""
+
+
+class Aggregator:
+    """Makes the sum of a settled task, and what proves it to everybody."""
+
+    def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, for logs and files."""
+        self._tools = tools
+        self._fetcher = fetcher
+        self._replayer = Replayer(tools, fetcher, user)
+        self._log = structlog.get_logger(__name__).bind(service=user)
+
+    async def sum(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed | None:
+        """Return the weighted sum and its openings; None if a key is still missing.
+
+        Raises:
+            VerificationFailed: if an accepted update is not the committed one.
+        """
+        if not accepted:
+            return None
+        try:
+            if task.terms.scheme == Scheme.PAILLIER:
+                return await self._sum_encrypted(task, accepted)
+            return await self._sum_opened(task, accepted)
+        finally:
+            clear_progress(self._tools, task.id)
+
+    async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
+        """Multiply the ciphertexts of the files and decrypt the product: nobody need open."""
+        tools = self._tools
+        manifest, plan = await self._fetcher.plan_of(task)
+        scheme = read_task_scheme(task, manifest, plan)
+        if scheme.encryption is None or manifest.paillier is None:
+            raise MalformedData("the task has no Paillier key")
+        files = [await self._fetcher.file_of(task, sub) for sub in accepted]
+        vector, proof = await decrypt_files(
+            derive_paillier_seed(tools.keys, manifest.paillier.key_id),
+            scheme.encryption,
+            quantisation_of(plan),
+            [(file, sub.weight) for file, sub in zip(files, accepted, strict=True)],
+            context=compute_decryption_context(await tools.contract.market(), task),
+            report=partial(self._report, task),
+            threads=tools.settings.daemon.threads,
+        )
+        return vector, (proof,)
+
+    async def _sum_opened(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed | None:
+        tools = self._tools
+        market = await tools.contract.market()
+        cases = [Case(market, task, sub) for sub in accepted]
+        keys = [find_opening_key(tools, case) for case in cases]
+        missing = [c.submission.id for c, key in zip(cases, keys, strict=True) if key is None]
+        if missing:
+            self._log.info("waiting_for_keys", task=task.id, submissions=missing)
+            return None
+        total = RunningSum()
+        for number, (case, key) in enumerate(zip(cases, keys, strict=True)):
+            assert key is not None
+            update, blindings = await self._open_update(case, key)
+            # Only one update is held at a time, beside the sum.
+            await trio.to_thread.run_sync(total.add, update, case.submission.weight, blindings)
+            self._report(task, number + 1, len(cases))
+        openings = tuple(blinding.to_bytes(32, "big") for blinding in total.blindings)
+        return total.vector.astype("<i8", copy=False).tobytes(), openings
+
+    def _report(self, task: ob.Task, done: int, pieces: int) -> None:
+        """Tell whoever listens how far the sum of a task is."""
+        told = {"done": done, "pieces": pieces}
+        self._tools.broadcast.publish("aggregate", task=task.id, line="progress", **told)
+        self._tools.records.put("progress", task.id, {"aggregating": told})
+
+    async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
+        """Return one accepted update and its row blindings, checked against its commitments."""
+        assert case.submission.commitment is not None
+        verified = await self._replayer.open(case, key)
+        opening = verified.opening
+        root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
+        if root != case.submission.commitment.update_root:
+            raise VerificationFailed("an accepted update does not have its committed root")
+        await check_opened_update(await self._fetcher.file_of(case.task, case.submission), opening)
+        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
+        return update, [int.from_bytes(blinding, "big") for blinding in opening.openings]

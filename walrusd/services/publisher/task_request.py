@@ -1,0 +1,107 @@
+"""What a publisher asks for, apart from plan and terms: names, datasets, parent."""
+
+import hashlib
+import json
+from typing import Any
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
+from walrusd.errors import BadRequest
+from walrusd.market.aggregate import NO_PARENT
+from walrusd.market.files import read_file
+from walrusd.market.written import check_written
+from walrusd.units import parse_address
+
+PARAMETERS = frozenset(
+    {"title", "plan", "terms", "datasets", "parent", "weights_path", "paillier_bits", "again"}
+)
+MAX_TITLE_BYTES = 128
+MAX_DATASETS = 8
+"""As many as the contract takes."""
+
+
+def check_names(params: dict[str, Any]) -> None:
+    """Refuse parameters that nobody reads: most likely they are misspelt.
+
+    Raises:
+        BadRequest: naming them.
+    """
+    unknown = sorted(set(params) - PARAMETERS)
+    if unknown:
+        raise BadRequest(
+            f"a task has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(PARAMETERS))}"
+        )
+
+
+def read_title(params: dict[str, Any]) -> str:
+    """Return the title. Raises BadRequest if it is no text of the right length."""
+    title = params.get("title") or "untitled"
+    if not isinstance(title, str):
+        raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
+    check_written(title, "title", MAX_TITLE_BYTES, least=1)
+    return title
+
+
+def read_parent(params: dict[str, Any]) -> str:
+    """Return the id of the parent task, zero for none. Raises BadRequest if it is no id."""
+    parent = params.get("parent")
+    try:
+        return NO_PARENT if parent is None else parse_address(parent)
+    except (ValueError, AttributeError) as error:
+        raise BadRequest("parent is the object id of a task") from error
+
+
+def read_datasets(value: Any) -> list[ob.DatasetRef]:
+    """Return the approved datasets. Raises BadRequest if the list is malformed."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
+        raise BadRequest(f"datasets is a list of {{dataset, version}}, 1 to {MAX_DATASETS} of them")
+    found = []
+    for item in value:
+        try:
+            dataset, number = parse_address(item["dataset"]), item.get("version", 1)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadRequest("each dataset is {dataset: id, version: number}") from error
+        if type(number) is not int or not 1 <= number < 1 << 64:
+            raise BadRequest("the version of a dataset is a number from 1 on")
+        found.append(ob.DatasetRef(dataset, number))
+    return found
+
+
+async def read_given_weights(params: dict[str, Any]) -> bytes | None:
+    """Return the weights file that the owner names, or None if the plan's seed makes the weights.
+
+    Raises:
+        BadRequest: if it cannot be read.
+    """
+    path = params.get("weights_path")
+    if path is None:
+        return None
+    if not isinstance(path, str):
+        raise BadRequest("weights_path is the path of a safetensors file")
+    try:
+        return await read_file(path)
+    except OSError as error:
+        raise BadRequest(
+            f"the weights file {path} cannot be read: {error.strerror}",
+            hint="the path is read by the daemon",
+        ) from error
+
+
+def read_key_bits(params: dict[str, Any]) -> int:
+    """Return the length of a Paillier task's modulus. Raises BadRequest if it is not possible."""
+    bits = params.get("paillier_bits", DEFAULT_BITS)
+    if type(bits) is not int or not MIN_BITS <= bits <= MAX_BITS or bits % 16:
+        raise BadRequest(
+            f"paillier_bits is a multiple of 16 from {MIN_BITS} to {MAX_BITS}",
+            hint=f"{DEFAULT_BITS} is the default",
+        )
+    return bits
+
+
+def digest_request(params: dict[str, Any], weights: bytes | None) -> str:
+    """Return what names a request: a digest, as logs show it and plans may be long.
+
+    The given weights count, so that the same path with another content is another task.
+    """
+    content = hashlib.sha256(weights or b"").hexdigest()
+    return hashlib.sha256(json.dumps([params, content], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,115 @@
+"""A task's terms from what a publisher wrote: names, amounts, durations, and sane defaults."""
+
+from typing import Any, TypeVar
+
+from walrusd.chain.layouts.objects import Terms
+from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.errors import BadRequest, ConfigError
+from walrusd.settings.amounts import parse_amount
+from walrusd.training.plan.plan import Plan
+
+_HOUR = 3_600_000
+_LONGEST_S = 10 * 366 * 24 * 3600
+_AMOUNTS = {
+    "reward": "1 SUI",
+    "verifier_fee": "0.05 SUI",
+    "juror_fee": "0.05 SUI",
+    "stake": "2 SUI",
+    "lapse_penalty": "0.2 SUI",
+    "verifier_stake": "10 SUI",
+    "accuser_bond": "0.5 SUI",
+    "publisher_bond": "1 SUI",
+}
+_NUMBERS = {
+    "max_submissions": 8,
+    "k_min": 3,
+    "committee": 3,
+    "segments_per_seat": 2,
+    "jury": 5,
+    "audit_bps": 3000,
+}
+_WINDOWS = {
+    "join": _HOUR,
+    "train": 24 * _HOUR,
+    "open": 6 * _HOUR,
+    "grace": 24 * _HOUR,
+    "verify": 24 * _HOUR,
+    "jury_commit": 6 * _HOUR,
+    "jury_reveal": 6 * _HOUR,
+}
+_SCHEMES = {"pedersen": Scheme.PEDERSEN, "paillier": Scheme.PAILLIER}
+_RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}
+_COSTS = {"private": CostRule.PRIVATE, "public": CostRule.PUBLIC}
+_Named = TypeVar("_Named", Scheme, WeightsRule, CostRule)
+
+
+def read_terms(document: Any, plan: Plan) -> Terms:
+    """Return the terms of a task for ``plan``.
+
+    ``document`` may set any of the amounts ("1.5 SUI" or Mist), numbers, and windows
+    ("join": seconds); the rest has defaults. State size, work and segments follow from the plan.
+
+    Raises:
+        BadRequest: naming the key that is unknown or wrong, or if a segment is more work than the
+            contract can count.
+    """
+    work = plan.segment_work()
+    if work >= 1 << 64:
+        raise BadRequest(
+            f"a segment of this plan takes {work} multiply-adds, and a task counts to {2**64 - 1}",
+            hint="use more segments, with fewer steps in each",
+        )
+    given = {} if document is None else document
+    if not isinstance(given, dict):
+        raise BadRequest("terms is an object")
+    known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights", "scheme", "cost"}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise BadRequest(
+            f"terms has no {', '.join(unknown)}", hint=f"known are {', '.join(sorted(known))}"
+        )
+    windows = {f"{name}_ms": _read_window(given, name) for name in _WINDOWS}
+    return Terms(
+        scheme=_read_choice(given, "scheme", _SCHEMES),
+        weights_rule=_read_choice(given, "weights", _RULES),
+        cost_rule=_read_choice(given, "cost", _COSTS),
+        **{name: _read_amount(given, name) for name in _AMOUNTS},
+        **{name: _read_number(given, name) for name in _NUMBERS},
+        segments=plan.segments,
+        state_bytes=plan.state_bytes,
+        segment_work=work,
+        **windows,
+    )
+
+
+def _read_choice(given: dict[str, Any], name: str, choices: dict[str, _Named]) -> _Named:
+    """Return what a name stands for; the first of ``choices`` is the default."""
+    chosen = given.get(name, next(iter(choices)))
+    if not isinstance(chosen, str) or chosen not in choices:
+        raise BadRequest(f"terms.{name} is one of {', '.join(choices)}")
+    return choices[chosen]
+
+
+def _read_amount(given: dict[str, Any], name: str) -> int:
+    try:
+        return parse_amount(given.get(name, _AMOUNTS[name]))
+    except (ConfigError, ValueError) as error:
+        raise BadRequest(f"terms.{name} is an amount such as 1.5 SUI: {error}") from error
+
+
+def _read_number(given: dict[str, Any], name: str) -> int:
+    value = given.get(name, _NUMBERS[name])
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise BadRequest(f"terms.{name} is a whole number")
+    return value
+
+
+def _read_window(given: dict[str, Any], name: str) -> int:
+    if name not in given:
+        return _WINDOWS[name]
+    value = given[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadRequest(f"terms.{name} is a number of seconds")
+    if not 0.001 <= value <= _LONGEST_S:  # also false for what is no number
+        raise BadRequest(f"terms.{name} lies between a millisecond and ten years, in seconds")
+    return round(value * 1000)

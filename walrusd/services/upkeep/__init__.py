@@ -1,0 +1,1 @@
+"""What anybody may do so that no task stands still: draws, deadlines, claims."""

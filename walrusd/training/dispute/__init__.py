@@ -1,0 +1,1 @@
+"""A step of training taken apart, to be judged operation by operation."""

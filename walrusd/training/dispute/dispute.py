@@ -1,0 +1,274 @@
+"""Who is right: narrow two transcripts to a step and an operation, and compute that step.
+
+Cheap for a third party: the steps of the segment up to the one in dispute are computed, or that
+step alone if a transcript carries the state before it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from walrusd.errors import ForeignTranscript
+from walrusd.training.dispute.recording import Wanted, Work, record_steps
+from walrusd.training.dispute.transcript import (
+    Ending,
+    Operation,
+    StepLog,
+    StepRecord,
+    Transcript,
+    Value,
+)
+from walrusd.training.run.state import State, compute_state_root, deserialize_state
+from walrusd.training.run.trace import WorkChain
+
+STEP_PARTS = ("losses", "folds", "chain", "state_root")
+
+
+class Right(StrEnum):
+    """Whose account is what the work gives."""
+
+    A = "A"
+    B = "B"
+    NEITHER = "neither"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class StepDifference:
+    """The first step at which two transcripts differ, and in which parts of it."""
+
+    step: int
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OperationDifference:
+    """The first operation that two logs tell differently.
+
+    ``part`` is ``operation`` if the lists of operations differ, ``inputs`` if the inputs do (what
+    goes in was not what had come out before), else ``outputs``; ``values`` are the names of the
+    inputs or outputs that differ.
+    """
+
+    index: int
+    part: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Account:
+    """One party's account beside what is computed.
+
+    ``step`` says if the step is told as computed. The other two are None without a log of the
+    step: if the operation in dispute is told as computed, and the first one that is not.
+    """
+
+    step: bool
+    operation: bool | None
+    first_wrong: str | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What computing gives for the step in dispute.
+
+    ``diverges`` is the step before it at which the account that both agree on leaves what is
+    computed, if it does; then nothing more is computed. ``target`` is the index of the operation
+    in dispute in ``log``, whose ``values`` hold the bytes of what goes in and comes out.
+    """
+
+    right: Right
+    a: Account
+    b: Account
+    record: StepRecord | Ending
+    log: StepLog | None
+    target: int | None
+    computed_steps: int
+    diverges: int | None = None
+
+
+def check_comparable(a: Transcript, b: Transcript) -> None:
+    """Check that two transcripts are about the same work from the same state.
+
+    Raises:
+        ForeignTranscript: if they are not.
+    """
+    for what in ("subject", "segment", "first", "start_root"):
+        if getattr(a, what) != getattr(b, what):
+            raise ForeignTranscript(
+                f"the transcripts differ in {what.replace('_', ' ')}",
+                hint="compare transcripts of the same segment of the same submission, from the "
+                "same state; if they start from different states, compare the segment before",
+            )
+
+
+def find_step(a: Transcript, b: Transcript) -> StepDifference | None:
+    """Return the first step at which two comparable transcripts differ; None if nowhere."""
+    for step in range(a.first, a.first + max(len(a.steps), len(b.steps)) + 1):
+        left, right = a.at(step), b.at(step)
+        if left == right:
+            continue
+        if isinstance(left, StepRecord) and isinstance(right, StepRecord):
+            differ = tuple(p for p in STEP_PARTS if getattr(left, p) != getattr(right, p))
+            return StepDifference(step, differ)
+        return StepDifference(step, ("ending",))
+    return None
+
+
+def compare_operations(a: StepLog, b: StepLog) -> OperationDifference | None:
+    """Return the first operation that two logs of one step tell differently."""
+    for index in range(max(len(a.operations), len(b.operations))):
+        left, right = get_operation(a, index), get_operation(b, index)
+        if left == right:
+            continue
+        if left is None or right is None or _outline(left) != _outline(right):
+            return OperationDifference(index, "operation", ())
+        for part in ("inputs", "outputs"):
+            ours: dict[str, Value] = getattr(left, part)
+            theirs: dict[str, Value] = getattr(right, part)
+            differ = tuple(name for name in ours if ours[name] != theirs[name])
+            if differ:
+                return OperationDifference(index, part, differ)
+        return OperationDifference(index, "operation", ())  # the same values in another order
+    return None
+
+
+def get_operation(log: StepLog | None, index: int) -> Operation | None:
+    """Return an operation of a log, or None if it has no such."""
+    if log is None or index >= len(log.operations):
+        return None
+    return log.operations[index]
+
+
+def _outline(operation: Operation) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    return operation.name, tuple(operation.inputs), tuple(operation.outputs)
+
+
+def choose_log(transcript: Transcript, step: int) -> StepLog | None:
+    """Return a transcript's log if it is of ``step``."""
+    log = transcript.log
+    return log if log is not None and log.step == step else None
+
+
+def judge_step(
+    work: Work, start_state: bytes, a: Transcript, b: Transcript, step: int
+) -> Judgement:
+    """Compute ``step``, at which two comparable transcripts first differ, and say who is right.
+
+    ``start_state`` is the state that the segment starts from.
+
+    Raises:
+        ForeignTranscript: if plan, start state or number of steps are not of the transcripts.
+        PlanRefused: if the rows are too few.
+        MalformedData: if the start state is malformed.
+    """
+    _check_inputs(work, start_state, a, step)
+    carried = _find_carried_state(work, a, b, step)
+    if carried is None:
+        state, first = deserialize_state(work.assignment.plan, start_state), a.first
+    else:
+        state, first = carried, step
+    found = _compute(work, a, state, range(first, step + 1), Wanted(step, with_state=True))
+    record = found.records[-1]
+    number = first + len(found.records) - 1
+    count = len(found.records)
+    if number < step or found.log is None:
+        nothing = Account(False, None, None)
+        return Judgement(
+            Right.NEITHER, nothing, nothing, record, None, None, count, diverges=number
+        )
+    logs = choose_log(a, step), choose_log(b, step)
+    target = _find_target(logs, found.log)
+    log = found.log
+    if target is not None:
+        # Which values matter is known only now: the step is computed again to keep those.
+        operation = log.operations[target]
+        parts = (operation.inputs, operation.outputs)
+        wanted = frozenset(value.digest for part in parts for value in part.values())
+        assert log.state is not None
+        state = deserialize_state(work.assignment.plan, log.state, at_boundary=False)
+        again = Wanted(step, lambda value: value.digest in wanted)
+        log = _compute(work, a, state, range(step, step + 1), again).log or log
+    accounts = [
+        _give_account(transcript.at(step) == record, told, log, target)
+        for transcript, told in zip((a, b), logs, strict=True)
+    ]
+    right = {(True, False): Right.A, (False, True): Right.B}.get(
+        (accounts[0].step, accounts[1].step), Right.NEITHER
+    )
+    return Judgement(right, accounts[0], accounts[1], record, log, target, count)
+
+
+def _check_inputs(work: Work, start_state: bytes, a: Transcript, step: int) -> None:
+    plan = work.assignment.plan
+    if plan.digest() != a.subject.plan_digest:
+        raise ForeignTranscript("the plan is not that of the transcripts")
+    if not 1 <= a.segment <= plan.segments or plan.segment_range(a.segment).start != a.first:
+        raise ForeignTranscript("the transcripts do not begin where a segment of the plan does")
+    if step not in plan.segment_range(a.segment):
+        raise ForeignTranscript("a transcript has more steps than a segment of the plan")
+    if compute_state_root(plan, start_state) != a.start_root:
+        raise ForeignTranscript("the start state is not that of the transcripts")
+
+
+def _find_carried_state(work: Work, a: Transcript, b: Transcript, step: int) -> State | None:
+    """Return the state before ``step`` if a transcript carries it with the root both agree on."""
+    plan = work.assignment.plan
+    for transcript in (a, b):
+        log = choose_log(transcript, step)
+        if log is None or log.state is None:
+            continue
+        if compute_state_root(plan, log.state) == a.state_root_before(step):
+            state = deserialize_state(plan, log.state, at_boundary=False)
+            if state.step == step - 1:
+                return state
+    return None
+
+
+@dataclass
+class _Computed:
+    records: list[StepRecord | Ending]
+    log: StepLog | None = None
+
+
+def _compute(work: Work, a: Transcript, state: State, steps: range, wanted: Wanted) -> _Computed:
+    """Compute steps up to the wanted one, or to the first that the agreed account has wrong."""
+    chain = WorkChain(a.subject.digest(), a.segment, a.start_root)
+    chain.value = a.chain_before(steps.start)
+    found = _Computed([])
+    for event in record_steps(work, state, chain, steps, wanted):
+        if isinstance(event, StepLog):
+            found.log = event
+            break
+        found.records.append(event)
+        step = steps.start + len(found.records) - 1
+        if step < wanted.step and event != a.at(step):
+            break
+    return found
+
+
+def _find_target(logs: tuple[StepLog | None, StepLog | None], computed: StepLog) -> int | None:
+    """Return the operation in dispute, or the first that the only log there is has wrong."""
+    given = [log for log in logs if log is not None]
+    pair = given if len(given) == 2 else [*given, computed]
+    if len(pair) < 2:
+        return None
+    difference = compare_operations(pair[0], pair[1])
+    if difference is None or difference.index >= len(computed.operations):
+        return None
+    return difference.index
+
+
+def _give_account(
+    step: bool, told: StepLog | None, computed: StepLog, target: int | None
+) -> Account:
+    if told is None:
+        return Account(step, None, None)
+    wrong = compare_operations(told, computed)
+    name = None
+    if wrong is not None:
+        operation = get_operation(computed, wrong.index) or get_operation(told, wrong.index)
+        name = None if operation is None else operation.name
+    if target is None:
+        return Account(step, None, name)
+    same = get_operation(told, target) == computed.operations[target]
+    return Account(step, same, name)

@@ -1,0 +1,67 @@
+"""What layers are given: weights with their quantised matrices, a micro-batch, a gradient sink."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from walrusd.training.layers.profiles import GridOperand, Profile
+from walrusd.training.numerics.random import draw_kept
+
+Named = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All weights of one step, and their quantised matrices, shared by its micro-batches."""
+
+    weights: Mapping[str, Tensor]
+    operands: Mapping[str, GridOperand]
+    profile: Profile
+
+
+def quantise_matrices(weights: Named, profile: Profile) -> dict[str, GridOperand]:
+    """Return the operands of all tensors of two axes.
+
+    Raises:
+        NonFiniteValue: if a weight is NaN or infinite.
+    """
+    matrices = {name: tensor for name, tensor in weights.items() if tensor.dim() > 1}
+    return {name: profile.quantise(tensor) for name, tensor in matrices.items()}
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Which micro-batch of which step runs; without a ``seed`` nothing is dropped."""
+
+    step: int = 0
+    number: int = 0
+    seed: bytes | None = None
+
+    def draw_mask(self, name: str, like: Tensor, threshold: int) -> Tensor | None:
+        """Return what dropout ``name`` keeps, in the shape of ``like``; None outside training."""
+        if self.seed is None:
+            return None
+        stream = f"dropout/{self.number}/{name}"
+        kept = draw_kept(self.seed, self.step, stream, tuple(like.shape), threshold)
+        return torch.from_numpy(kept).to(like.device)
+
+
+class Gradients:
+    """Gradients by tensor name, of the trained tensors alone; those of one name are added."""
+
+    def __init__(self, trained: frozenset[str]) -> None:
+        self._trained = trained
+        self.named: Named = {}
+
+    def wants(self, name: str) -> bool:
+        """Say whether a tensor is trained."""
+        return name in self._trained
+
+    def add(self, name: str, gradient: Tensor) -> None:
+        """Add a gradient if its tensor is trained: ``RN32`` of each sum, in the order of calls."""
+        if name not in self._trained:
+            return
+        held = self.named.get(name)
+        self.named[name] = gradient if held is None else held.add_(gradient)

@@ -1,0 +1,1 @@
+"""Forward and backward passes with specified bits, as functions of tensors."""

@@ -1,0 +1,1 @@
+"""The training process: jobs in, lines out, files between."""

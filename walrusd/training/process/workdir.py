@@ -1,0 +1,183 @@
+"""Files of the training child: rows mapped into memory, states and records kept atomically.
+
+A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
+each by write, fsync and rename, so that a killed child continues from the last whole segment. At
+the end it writes ``trace.bin`` and ``costs.bin``: what is asked of all segments at once, without
+the losses. Only ``child.py`` uses this module; nothing else in this package touches files.
+"""
+
+import dataclasses
+import hashlib
+import json
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from walrusd.crypto.tags import u64
+from walrusd.errors import BadRequest, ConfigError, MalformedData
+from walrusd.training.plan.plan import Plan
+from walrusd.training.run.costs import (
+    StepCosts,
+    compute_step_costs,
+    costs_to_bytes,
+    digest_step_costs,
+)
+from walrusd.training.run.data import DatasetRows, PackedRows, RowSource
+from walrusd.training.run.jobs import RowsFile, state_name
+from walrusd.training.run.state import compute_state_root
+from walrusd.training.run.trace import Assignment, SegmentRecord, Trace
+from walrusd.training.run.trainer import SegmentResult
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even after a power cut."""
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)  # a full disk must not stay full of this
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
+    """Map a rows file into memory.
+
+    Raises:
+        MalformedData: if it is empty or does not fit the plan's schema.
+        BadRequest: if only one of ``indices`` and ``count`` is given.
+    """
+    with Path(rows.path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise MalformedData("the rows file is empty")
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if (rows.indices is None) != (rows.count is None):
+        raise BadRequest("packed rows need both indices and count")
+    if rows.indices is None or rows.count is None:
+        return DatasetRows(plan.dataset, data)
+    raw = Path(rows.indices).read_bytes()
+    if len(raw) % 8:
+        raise MalformedData("row numbers are not whole u64")
+    return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
+
+
+def write_trace(workdir: Path, trace: Trace) -> dict[str, Any]:
+    """Write the roots of a trace; return the part of a result that says where they are."""
+    path = workdir / "trace.bin"
+    write_atomically(path, trace.roots.to_bytes())
+    return {
+        "trace_root": trace.root.hex(),
+        "state_root_0": trace.state_root_0.hex(),
+        "segments": len(trace.records),
+        "states": str(workdir),
+        "trace": str(path),
+    }
+
+
+def write_costs(workdir: Path, costs: StepCosts) -> dict[str, Any]:
+    """Write the cost of every step; return the part of a result that says where they are."""
+    path = workdir / "costs.bin"
+    write_atomically(path, costs_to_bytes(costs))
+    return {"costs": str(path), "costs_digest": digest_step_costs(costs).hex()}
+
+
+def _digest_record(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+class Checkpoints:
+    """The states and records of a run in its working directory.
+
+    ``records`` are those of the finished segments without their losses; ``last`` has its losses.
+    """
+
+    def __init__(self, assignment: Assignment, workdir: Path, state_0: bytes) -> None:
+        self._plan = assignment.plan
+        self._workdir = workdir
+        self.root_0 = compute_state_root(self._plan, state_0)
+        self._binding = hashlib.sha256(
+            self._plan.digest()
+            + assignment.ctx
+            + assignment.seed
+            + u64(assignment.committee)
+            + self.root_0
+        ).hexdigest()
+        self.state = state_0
+        self.last: SegmentRecord | None = None
+        self.records: list[SegmentRecord] = []
+        self._costs: list[StepCosts] = []
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self.state_path(0), state_0)
+
+    def state_path(self, segment: int) -> Path:
+        """Return where the state at the end of ``segment`` lies; 0 is the start."""
+        return self._workdir / state_name(segment)
+
+    @property
+    def costs(self) -> StepCosts:
+        """The cost of every step done."""
+        return np.concatenate(self._costs)
+
+    def _add(self, record: SegmentRecord, state: bytes) -> None:
+        self.records.append(dataclasses.replace(record, losses=()))
+        self._costs.append(compute_step_costs(record.losses))
+        self.last, self.state = record, state
+
+    def _record_path(self, segment: int) -> Path:
+        return self._workdir / f"segment-{segment:06d}.json"
+
+    def save(self, result: SegmentResult) -> None:
+        """Keep a finished segment, state first."""
+        record = result.record
+        write_atomically(self.state_path(record.segment), result.state_bytes)
+        told = record.to_json()
+        document = {"binding": self._binding, "record": told, "digest": _digest_record(told)}
+        write_atomically(self._record_path(record.segment), json.dumps(document).encode())
+        self._add(record, result.state_bytes)
+
+    def _load(self, segment: int) -> tuple[SegmentRecord, bytes] | None:
+        """Return a kept segment, or nothing if it is missing or damaged, or cannot be read."""
+        try:
+            document = json.loads(self._record_path(segment).read_bytes())
+            state = self.state_path(segment).read_bytes()
+            record = SegmentRecord.from_json(document["record"])
+            binding = document["binding"]
+            # Earlier versions wrote no digest. The roots prove themselves, the losses do not.
+            digest = document.get("digest")
+            damaged = digest is not None and digest != _digest_record(document["record"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, MalformedData):
+            return None
+        if binding != self._binding:
+            raise ConfigError(
+                f"{self._workdir} holds checkpoints of another run",
+                hint="give every run its own working directory",
+            )
+        whole = record.segment == segment and len(record.losses) == self._plan.segment_steps
+        if damaged or not whole or compute_state_root(self._plan, state) != record.state_root:
+            return None
+        return record, state
+
+    def resume(self) -> int:
+        """Read back the segments kept without a gap; return the segment to go on with.
+
+        Raises:
+            ConfigError: if the directory holds checkpoints of another run.
+        """
+        for segment in range(1, self._plan.segments + 1):
+            kept = self._load(segment)
+            if kept is None:
+                return segment
+            self._add(*kept)
+        return self._plan.segments + 1

@@ -1,0 +1,1 @@
+"""The profile q8r: operators that round each line to eight bits."""

@@ -1,0 +1,1 @@
+"""A run: steps, states, trace, update."""

@@ -1,0 +1,88 @@
+"""Replay of a segment, and evaluation of weights."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from walrusd.errors import MalformedData
+from walrusd.training.layers.model import build_model
+from walrusd.training.plan.plan import Plan
+from walrusd.training.run.data import RowSource
+from walrusd.training.run.state import Tensors
+from walrusd.training.run.trace import Assignment, SegmentRecord
+from walrusd.training.run.trainer import SegmentResult, decode_batch, run_segment
+from walrusd.training.run.weights import check_weights
+
+EVALUATION_PLACES = 1024
+
+ReplayedSegment = SegmentRecord
+"""What a replay gives. A segment is confirmed exactly if this equals the contributor's record."""
+
+
+def replay_segment(
+    assignment: Assignment,
+    rows: RowSource,
+    start_state: bytes,
+    segment: int,
+    frozen: Tensors | None = None,
+) -> ReplayedSegment:
+    """Do the work of ``segment`` again and return its record; arguments as of ``run_segment``.
+
+    Raises:
+        PlanRefused, MalformedData, NonFiniteValue, ProductBoundExceeded: as ``run_segment``; a
+            replay that ends so is a finding too, named by the error's code, segment and step.
+    """
+    for event in run_segment(assignment, rows, start_state, segment, frozen):
+        if isinstance(event, SegmentResult):
+            return event.record
+    raise AssertionError("run_segment ends with a SegmentResult")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Places (rows, or tokens of rows) predicted correctly and in all, rows, the mean loss.
+
+    With the mean squared error nothing is classified, and ``correct`` is 0.
+    """
+
+    correct: int
+    places: int
+    rows: int
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """The share of places predicted correctly."""
+        return self.correct / self.places
+
+
+def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
+    """Run all ``rows`` through the model in pieces, exactly; ties go to the smaller class.
+
+    ``weights`` holds the frozen tensors too.
+
+    Raises:
+        MalformedData: if there are no rows, a row is bad, or the weights do not fit the plan.
+        NonFiniteValue: if a value is NaN or infinite.
+    """
+    check_weights(plan, weights)
+    if rows.count < 1:
+        raise MalformedData("there are no rows to evaluate")
+    model = build_model(plan.model, plan.loss, profile=plan.profile)
+    prepared = model.prepare({name: torch.from_numpy(value) for name, value in weights.items()})
+    piece = max(1, EVALUATION_PLACES // math.prod(plan.model.output_shape[:-1]))
+    correct = places = 0
+    total = 0.0
+    for start in range(0, rows.count, piece):
+        indices = np.arange(start, min(start + piece, rows.count), dtype=np.int64)
+        inputs, targets = decode_batch(plan, rows.rows(indices))
+        outputs = model.outputs(prepared, inputs)
+        losses, _gradient = model.losses(outputs, targets, len(indices))
+        total += sum(losses.tolist())
+        places += losses.numel()
+        if plan.loss != "mse":
+            found = outputs.reshape(-1, outputs.shape[-1]).numpy().argmax(1)
+            correct += int((found == targets.reshape(-1).numpy()).sum())
+    return Evaluation(correct, places, rows.count, total / places)

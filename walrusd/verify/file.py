@@ -1,0 +1,198 @@
+"""Check a verification file with all that a third party may have: keys, model, dataset."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from walrusd.core.opening import Opening, parse_opening, verify_opened_cost, verify_opening
+from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
+from walrusd.crypto.dataset_rows import verify_row
+from walrusd.crypto.stream import StreamKind, compute_key_check, decrypt_bytes, stream_aad
+from walrusd.crypto.vfile.checks import list_checks, open_cost, verify_file_update
+from walrusd.crypto.vfile.header import FileSubject
+from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
+from walrusd.errors import BadRequest, DecryptionFailed, PeerFault, VerificationFailed
+from walrusd.runtime.generators import load_generators
+from walrusd.runtime.sources import source_of
+from walrusd.verify.checklist import FAILED, PASSED, Checklist
+from walrusd.verify.given import Found, Given
+
+NO_KEY = "give its key with --key"
+
+
+def check_file(given: Given, checks: Checklist) -> dict[str, Any]:
+    """Make every check that ``given`` allows; return the facts that a report shows.
+
+    Raises:
+        BadRequest: if a file cannot be read, or what is given does not fit together.
+        MalformedHeader, MalformedSection, MalformedCbor: if it is no verification file.
+    """
+    given.on_step("reading the file")
+    try:
+        file = _open(given.file)
+    except PeerFault as fault:
+        checks.add("layout", FAILED, f"{fault.message} [{fault.code}]")
+        raise
+    checks.add("layout", PASSED)
+    for name, check in list_checks(file, expected_digest=given.digest):
+        given.on_step(name)
+        checks.run(name, check)
+        if name == "digest" and given.digest is None:
+            checks.skip("anchor", "give --digest with the value that the chain records")
+    opening = _check_opening(given, file, checks)
+    cost = _check_cost(given, file, opening, checks)
+    found = Found(file, opening, cost)
+    # Without torch all that came before works, and faster.
+    from walrusd.verify.replay import check_work  # noqa: PLC0415
+
+    check_work(given, found, checks)
+    return _facts(given, file, cost)
+
+
+def _open(path: Path) -> VerificationFile:
+    try:
+        return open_verification_file(source_of(path))
+    except OSError as error:
+        raise BadRequest(f"cannot read {path}: {error.strerror}") from error
+
+
+def _facts(given: Given, file: VerificationFile, cost: CostFunction | None) -> dict[str, Any]:
+    subject, block = file.header.subject, file.header.scheme
+    facts: dict[str, Any] = {
+        "file": str(given.file),
+        "anchored": given.digest is not None,
+        "digest": file.digest.hex(),
+        "scheme": type(block).__name__.removesuffix("Block").lower(),
+        "task": "0x" + subject.task.hex(),
+        "submission": "0x" + subject.submission.hex(),
+        "contributor": "0x" + subject.contributor.hex(),
+        "entries": file.header.quantisation.entries,
+    }
+    if cost is not None and cost.trajectory.size:
+        scale = float(1 << FIXED_POINT_BITS)
+        facts["cost"] = {
+            "definition": cost.definition,
+            "steps": int(cost.trajectory.size),
+            "first": int(cost.trajectory[0]) / scale,
+            "last": int(cost.trajectory[-1]) / scale,
+        }
+    return facts
+
+
+def opening_aad(subject: FileSubject) -> bytes:
+    """Return the associated data of a submission's sealed opening."""
+    return stream_aad(StreamKind.OPENING, subject.chain_id, subject.package, subject.submission)
+
+
+def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
+    try:
+        sealed = path.read_bytes()
+    except OSError as error:
+        raise BadRequest(f"cannot read {path}: {error.strerror}") from error
+    for key in given.keys:
+        try:
+            payload = decrypt_bytes(sealed, key, opening_aad(file.header.subject))
+        except DecryptionFailed:
+            continue
+        return parse_opening(payload)
+    raise DecryptionFailed("no key that was given opens the opening of this submission")
+
+
+def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
+    names = ("opening", "update", "update opened", "final cost", "opened rows")
+    if given.opening is None or not given.keys:
+        why = NO_KEY if given.opening is not None else "give --opening with the sealed opening"
+        for name in names:
+            checks.skip(name, why)
+        return None
+    given.on_step("opening")
+    found: list[Opening] = []
+    path = given.opening
+
+    def unseal() -> None:
+        opening = _unseal(given, file, path)
+        _verify_trace(file, opening)
+        found.append(opening)
+
+    if not checks.run("opening", unseal):
+        for name in names[1:]:
+            checks.skip(name, "the opening does not hold")
+        return None
+    opening = found[0]
+    root = compute_chunk_root(opening.update)
+    checks.add(
+        "update",
+        PASSED if root == file.header.update_root else FAILED,
+        "" if root == file.header.update_root else "the opened update has another root",
+    )
+    given.on_step("update opened")
+    load_generators()
+    update = np.frombuffer(opening.update, "<i4").astype(np.int32)
+    checks.run("update opened", lambda: verify_file_update(file, update, opening.openings))
+    checks.run("final cost", lambda: _verify_final_cost(file, opening))
+    _check_opened_rows(given, file, opening, checks)
+    return opening
+
+
+def _verify_trace(file: VerificationFile, opening: Opening) -> None:
+    """Check the leaves alone: rows have a check of their own."""
+    header = file.header
+    verify_opening(
+        replace(opening, rows=()),
+        segments=len(file.trace_leaves) - 1,
+        trace_root=header.trace_root,
+        row_root=header.subject.dataset_root,
+        row_count=1,
+    )
+
+
+def _verify_final_cost(file: VerificationFile, opening: Opening) -> str:
+    if opening.cost is None:
+        raise VerificationFailed("the opening is of a training without an end: it has no cost")
+    verify_opened_cost(opening.cost, file.header.scheme.cost_commitment)
+    return f"a loss of {opening.cost.final / (1 << FIXED_POINT_BITS):.6g}"
+
+
+def _check_opened_rows(
+    given: Given, file: VerificationFile, opening: Opening, checks: Checklist
+) -> None:
+    if given.rows is None:
+        checks.skip("opened rows", "give --rows with the number of rows that the chain records")
+        return
+    root, count = file.header.subject.dataset_root, given.rows
+
+    def verify() -> str:
+        for row in opening.rows:
+            verify_row(root, count, row.proof, row.data)
+        return f"{len(opening.rows)} rows"
+
+    checks.run("opened rows", verify)
+
+
+def _check_cost(
+    given: Given, file: VerificationFile, opening: Opening | None, checks: Checklist
+) -> CostFunction | None:
+    opened = None if opening is None else opening.cost
+    keys = [*given.keys, *([] if opened is None else [opened.key])]
+    if not keys:
+        checks.skip("cost function", NO_KEY)
+        return None
+    given.on_step("cost function")
+    found: list[CostFunction] = []
+    subject = file.header.subject
+
+    def read() -> str:
+        for key in keys:
+            if compute_key_check(key, subject.submission) == file.header.key_check:
+                found.append(open_cost(file, key))
+                return f"{found[0].trajectory.size} steps"
+        raise DecryptionFailed("no key that was given opens the cost function")
+
+    if given.opening is not None and opening is None:
+        # Its key may have been in the opening; that the others do not fit would say nothing.
+        checks.skip("cost function", "the opening, which holds its key, was not opened")
+        return None
+    return found[0] if checks.run("cost function", read) else None

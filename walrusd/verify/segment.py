@@ -1,0 +1,153 @@
+"""Replay one segment from files: plan, state, rows, and the submission's verification file.
+
+A replay may also be written down, as a transcript that can be compared with another's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from walrusd.core.protocol import TraceContext, compute_leaf_zero
+from walrusd.crypto.vfile.checks import inspect_verification_file
+from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
+from walrusd.errors import BadRequest, MalformedData, PeerFault
+from walrusd.training.dispute.recording import MAX_KEPT_BYTES, Wanted, Work, transcribe
+from walrusd.training.dispute.transcript import unpack_floats
+from walrusd.training.dispute.transcript_codec import transcript_to_bytes
+from walrusd.training.plan.plan import Plan, parse_plan
+from walrusd.training.process.child import apply_limits
+from walrusd.training.run.jobs import Limits
+from walrusd.training.run.replay import replay_segment
+from walrusd.training.run.state import Tensors, compute_state_root
+from walrusd.training.run.trace import Assignment, compute_record
+from walrusd.training.run.weights import select_frozen, weights_from_bytes
+from walrusd.training.selftest.selftest import selftest
+from walrusd.verify.replay import open_rows
+
+
+@dataclass(frozen=True)
+class SegmentFiles:
+    """What a replay reads. ``rows`` is a path, as it may be larger than memory."""
+
+    file: bytes
+    plan: bytes
+    start: bytes
+    rows: Path
+    weights: bytes | None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A transcript of the replay is given to ``write``, with the log of the wanted step."""
+
+    write: Callable[[bytes], None]
+    wanted: Wanted | None
+
+
+def check_segment(
+    files: SegmentFiles,
+    segment: int,
+    committee: int,
+    threads: int,
+    writing: Writing | None = None,
+) -> dict[str, Any]:
+    """Do the work of ``segment`` again and return what was checked.
+
+    Raises:
+        BadRequest: if the plan has no such segment or step, or a file cannot be read.
+        MalformedData, PlanRefused: if a file is not what it should be.
+        DeviceRefused: if this machine does not give the golden bits.
+    """
+    apply_limits(Limits(threads=threads))
+    selftest()
+    plan = parse_plan(files.plan)
+    if segment > plan.segments:
+        raise BadRequest(f"the plan has {plan.segments} segments, not {segment}")
+    steps = plan.segment_range(segment)
+    if writing is not None and writing.wanted is not None and writing.wanted.step not in steps:
+        raise BadRequest(f"segment {segment} has the steps {steps.start} to {steps.stop - 1}")
+    file = read_verification_file(files.file)
+    bad = [check.name for check in inspect_verification_file(file) if not check.ok]
+    checks = [_check("verification file", not bad, ", ".join(bad))]
+    named = plan.digest() == file.header.subject.plan_digest
+    checks.append(_check("plan", named, "" if named else "not the plan that the file names"))
+    checks += _check_start(file, plan, files.start, segment)
+    found, detail = "", ""
+    if all(check["ok"] for check in checks):
+        try:
+            found = _replay(file, plan, files, segment, committee, writing=writing)
+        except PeerFault as error:
+            detail = f"the replay ended in an error: {error.message}"
+        else:
+            if found != file.trace_leaves[segment].hex():
+                detail = "the work done again gives another leaf"
+        checks.append(_check("replay", not detail, detail))
+    return {
+        "valid": all(check["ok"] for check in checks),
+        "segment": segment,
+        "steps": plan.segment_steps,
+        "leaf": file.trace_leaves[segment].hex(),
+        "replayed_leaf": found,
+        "checks": checks,
+    }
+
+
+def _check(name: str, ok: bool, detail: str = "") -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail}
+
+
+def _check_start(
+    file: VerificationFile, plan: Plan, start: bytes, segment: int
+) -> list[dict[str, Any]]:
+    """Check what can be: leaf 0 is a function of the state; later leaves hide it behind a root.
+
+    A wrong start state of a later segment is found by the replay, whose leaf depends on it.
+    """
+    if len(file.trace_leaves) != plan.segments + 1:
+        raise MalformedData("the verification file has not one leaf a segment")
+    if segment > 1:
+        return []
+    ok = compute_leaf_zero(compute_state_root(plan, start)) == file.trace_leaves[0]
+    return [_check("start state", ok, "" if ok else "not the state that the trace starts from")]
+
+
+def _replay(
+    file: VerificationFile,
+    plan: Plan,
+    files: SegmentFiles,
+    segment: int,
+    committee: int,
+    *,
+    writing: Writing | None,
+) -> str:
+    subject = file.header.subject
+    assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
+    rows, frozen = open_rows(plan, files.rows), read_frozen(plan, files.weights)
+    if writing is None:
+        return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
+    context = TraceContext(**{f.name: getattr(subject, f.name) for f in fields(TraceContext)})
+    work = Work(assignment, context, rows, frozen)
+    wanted = writing.wanted
+    if wanted is not None and plan.state_bytes > MAX_KEPT_BYTES:
+        wanted = replace(wanted, with_state=False)
+    made = transcribe(work, files.start, segment, wanted)
+    writing.write(transcript_to_bytes(made))
+    if made.ending is not None:
+        return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
+    last = made.steps[-1]
+    losses = [unpack_floats(record.losses) for record in made.steps]
+    return compute_record(assignment, segment, last.chain, last.state_root, losses).leaf.hex()
+
+
+def read_frozen(plan: Plan, weights: bytes | None) -> Tensors:
+    """Return the frozen tensors of a plan with adapters, from the task's weights; else nothing.
+
+    Raises:
+        BadRequest: if they are needed and not given.
+    """
+    if not plan.model.frozen_tensors():
+        return {}
+    if weights is None:
+        raise BadRequest("a plan with adapters needs --weights")
+    return select_frozen(plan, weights_from_bytes(plan, weights))

@@ -1,0 +1,1 @@
+"""Computations that take long, in processes of their own."""
