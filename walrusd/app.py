@@ -26,7 +26,6 @@ from walrusd.control.api import DaemonApi
 from walrusd.core.aborts import SENTENCES
 from walrusd.engine.chain_clock import ChainClock
 from walrusd.engine.chain_watcher import ChainWatcher
-from walrusd.engine.context import Tools, TrainingBackend
 from walrusd.engine.local_state import State, open_state, read_keys
 from walrusd.engine.readiness import ReadinessWatch
 from walrusd.engine.starting import (
@@ -37,8 +36,9 @@ from walrusd.engine.starting import (
     outlast,
 )
 from walrusd.engine.supervisor import Service, Supervisor
+from walrusd.engine.tools import Tools, TrainingBackend
 from walrusd.engine.training_backend import ChildTraining
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import ConfigError
 from walrusd.market.contract_check import verify_contract
 from walrusd.rpc.api import Api
@@ -129,8 +129,8 @@ async def open_tools(
                 max_blob=settings.walrus.max_blob_bytes,
             )
         )
-        bell = Bell()
-        clock = ChainClock(client, bell, settings.timing.poll_s)
+        wakeup = WakeUp()
+        clock = ChainClock(client, wakeup, settings.timing.poll_s)
 
         async def meet_network() -> None:
             await check_not_behind(client, read_cursor(KeyValue(database)).checkpoint)
@@ -158,7 +158,7 @@ async def open_tools(
                 contract=contract,
                 store=store,
                 clock=clock,
-                bell=bell,
+                wakeup=wakeup,
                 training=make_training(),
                 broadcast=broadcast or Broadcast(),
             ),
@@ -177,7 +177,7 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
     """Return the services of this daemon's roles, in the order of their starts."""
     services: list[Service] = [ReadinessWatch(tools, api.readiness)]
     if tools.settings.has_role(Role.DATASET_OWNER):
-        services.append(api.keykeeper)
+        services.append(api.key_grantor)
     if tools.settings.has_role(Role.PUBLISHER):
         services.append(api.publisher)
     if tools.settings.has_role(Role.CONTRIBUTOR):

@@ -13,7 +13,7 @@ import trio
 
 from tests.adversaries.forgery import forge
 from walrusd.app import main as run_daemon
-from walrusd.engine.context import OnLine
+from walrusd.engine.tools import OnLine
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.errors import WalrusdError
 from walrusd.training.run.jobs import Job, TrainJob

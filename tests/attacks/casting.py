@@ -11,8 +11,8 @@ from typing import Any
 from tests.attacks.plug import meddle, substitute
 from walrusd.chain.layouts import objects as ob
 from walrusd.control.api import DaemonApi
-from walrusd.engine.context import Tools
 from walrusd.engine.supervisor import Service
+from walrusd.engine.tools import Tools
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier

@@ -6,8 +6,8 @@ from typing import Any
 
 from walrusd.app import BuildServices, build_services
 from walrusd.control.api import DaemonApi
-from walrusd.engine.context import Tools
 from walrusd.engine.supervisor import Service
+from walrusd.engine.tools import Tools
 
 
 class Meddler:

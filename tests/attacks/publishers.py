@@ -17,11 +17,11 @@ from walrusd.control.api import DaemonApi
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
-from walrusd.engine.context import Tools
 from walrusd.engine.supervisor import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
-from walrusd.services.data_owner.key_grantor import Keykeeper
+from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.data_owner.listings import Datasets
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.publisher import Publisher
@@ -106,7 +106,7 @@ def lie_about_keys() -> BuildServices:
             )
             return await honest(request_id, seal_key(request.key, bytes(32), info))
 
-        api.keykeeper = Keykeeper(meddle(tools, "grant_key", lie))
+        api.key_grantor = KeyGrantor(meddle(tools, "grant_key", lie))
         return build_services(tools, api)
 
     return build

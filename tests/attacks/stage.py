@@ -31,7 +31,7 @@ from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
-from walrusd.engine.context import TrainingBackend
+from walrusd.engine.tools import TrainingBackend
 from walrusd.settings.model import Role
 from walrusd.units import Mist
 

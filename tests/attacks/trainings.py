@@ -15,7 +15,7 @@ from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records, read_states, write_record, write_run
 from tests.support.market.world import InlineTraining, make_plan
 from walrusd.core.protocol import compute_abort_chain, compute_leaf
-from walrusd.engine.context import OnLine, TrainingBackend
+from walrusd.engine.tools import OnLine, TrainingBackend
 from walrusd.training.plan.plan import Plan, parse_plan, read_plan
 from walrusd.training.process.workdir import open_rows, write_trace
 from walrusd.training.run.aborts import ABORTED_STATE, AbortCode

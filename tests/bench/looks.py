@@ -21,7 +21,7 @@ from tests.support.market.bench import DATASET, MARKET, NOW, PACKAGE, SUBMISSION
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.types import ObjectData, Owner, OwnerKind
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor.staker import Staker
@@ -85,7 +85,7 @@ async def _spend(staker: Staker, looks: int) -> float:
     """Return the CPU seconds of some looks."""
     before = time.process_time()
     for _look in range(looks):
-        await staker.look()
+        await staker.run_once()
     return time.process_time() - before
 
 

@@ -29,7 +29,7 @@ from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.protocol import compute_slot_tree
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.context import OnLine, Tools
+from walrusd.engine.tools import OnLine, Tools
 from walrusd.market.fetch import Fetcher
 from walrusd.runtime.generators import load_generators
 from walrusd.services.committee.verifier import Verifier
@@ -139,9 +139,9 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
         net.join(contributor.address)
         net.grant(contributor.address, contributor.keys.encryption_key)
         fetcher = Fetcher(contributor)
-        trained = await spend(Trainer(contributor, fetcher).look)
+        trained = await spend(Trainer(contributor, fetcher).run_once)
         assert contributor.work.get("trained", SUBMISSION) is not None
-        committed = await spend(Committer(contributor, fetcher).look)
+        committed = await spend(Committer(contributor, fetcher).run_once)
         net.submission.commitment = contributor.contract.arguments("commit")[0][2]
         replays = TimedReplays()
         seats = [
@@ -149,12 +149,12 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
             for number in range(COMMITTEE)
         ]
         seat_all(net, seats)
-        opened = await spend(Opener(contributor, fetcher).look)
+        opened = await spend(Opener(contributor, fetcher).run_once)
         net.submission.opening = contributor.contract.arguments("open")[0][2]
         net.submission.state = SubmissionState.OPENED
         looked = 0.0
         for tools in seats:
-            looked += await spend(Verifier(tools, Fetcher(tools)).look)
+            looked += await spend(Verifier(tools, Fetcher(tools)).run_once)
             assert len(tools.contract.calls("attest")) == PER_SEAT
     folds, ends = time_in_turns([make_folds(plan), make_ends(plan)], rounds=9)
     traced = (plan.steps * folds + SEGMENTS * ends) / 1000

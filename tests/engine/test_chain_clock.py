@@ -6,7 +6,7 @@ import pytest
 
 from walrusd.engine import chain_clock
 from walrusd.engine.chain_clock import READINGS, ChainClock
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.wakeup import WakeUp
 
 
 class Nodes:
@@ -36,34 +36,34 @@ async def read(clock, nodes, *times):
 
 
 async def test_the_first_reading_replaces_our_own_time_and_then_time_runs(seconds):
-    nodes, bell = Nodes(), Bell()
-    clock = ChainClock(nodes, bell, 1.0)
+    nodes, wakeup = Nodes(), WakeUp()
+    clock = ChainClock(nodes, wakeup, 1.0)
     assert clock.now_ms() == 5 * 10**9
     assert await read(clock, nodes, 1_000_000) == 1_000_000
-    assert bell.rings == 1
+    assert wakeup.count == 1
     seconds[0] += 2.5
     assert clock.now_ms() == 1_002_500
     assert await read(clock, nodes, 1_002_600) == 1_002_600
-    assert bell.rings == 1
+    assert wakeup.count == 1
 
 
 async def test_a_node_that_lags_makes_nobody_late(seconds):
-    nodes, bell = Nodes(), Bell()
-    clock = ChainClock(nodes, bell, 1.0)
+    nodes, wakeup = Nodes(), WakeUp()
+    clock = ChainClock(nodes, wakeup, 1.0)
     await read(clock, nodes, 1_000_000)
     assert await read(clock, nodes, 940_000) == 1_000_000
     assert await read(clock, nodes, 1_000_100, 940_000) == 1_000_100
-    assert bell.rings == 1
+    assert wakeup.count == 1
     assert await read(clock, nodes, 2_000_000) == 2_000_000  # somebody moved the devnet's clock
-    assert bell.rings == 2
+    assert wakeup.count == 2
 
 
 async def test_a_chain_that_stands_still_is_believed_in_the_end(seconds):
-    nodes, bell = Nodes(), Bell()
-    clock = ChainClock(nodes, bell, 1.0)
+    nodes, wakeup = Nodes(), WakeUp()
+    clock = ChainClock(nodes, wakeup, 1.0)
     await read(clock, nodes, 1_000_000)
     seconds[0] += 600
     for n in range(READINGS):
         now = await read(clock, nodes, 1_000_000)
         assert (now == 1_600_000) == (n < READINGS - 1)
-    assert bell.rings == 2
+    assert wakeup.count == 2

@@ -15,9 +15,9 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import FLOOR_BYTES, DiskShape, compute_disk_need
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.engine import probes
-from walrusd.engine.context import Tools
 from walrusd.engine.probes import Ability, format_size
 from walrusd.engine.readiness import LIFETIMES, NEEDS, Readiness, ReadinessWatch, list_needs
+from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.errors import DeviceRefused, MachineUnfit, TrainingFailed
 from walrusd.market.aggregate import AggregateChecker
@@ -126,7 +126,7 @@ async def test_nothing_is_staked_until_the_machine_can_do_it(
         with monkeypatch.context() as patch:
             spoil(tools, machine, patch)
             for _look in range(2):
-                await staker.look()
+                await staker.run_once()
             assert not tools.contract.sent
             assert decisions(tools, TASK) == ["decline"]
             assert reason in tools.records.get("decisions", TASK)[1]
@@ -135,7 +135,7 @@ async def test_nothing_is_staked_until_the_machine_can_do_it(
             assert not list(failures(tools, TASK))  # nobody else is to blame
         machine.error, machine.hangs = None, False
         await trio.sleep(61)
-        await staker.look()
+        await staker.run_once()
         assert len(tools.contract.calls("join")) == 1
 
 
@@ -143,7 +143,7 @@ async def test_a_task_that_is_declined_anyway_costs_no_probe(tmp_path: Path) -> 
     net, machine = Network(), _Machine()
     with net.daemon(tmp_path, "c", training=machine, min_reward=10**18) as tools:
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         assert machine.selftests == 0
         machine.error = DeviceRefused("there is no such GPU")
         decision = await staker.estimate(net.task)  # a person is told all the same
@@ -161,11 +161,11 @@ async def test_a_machine_that_works_is_not_tested_for_every_task(
             tools.chain_log.note("task", task.id)
         staker = _staker(tools)
         for _look in range(3):
-            await staker.look()
+            await staker.run_once()
         assert len(tools.contract.calls("request_key")) == 6 * 3
         assert machine.selftests == 1
         await trio.sleep(LIFETIMES[Ability.DEVICE].good_s)
-        await staker.look()
+        await staker.run_once()
         assert machine.selftests == 2
 
 
@@ -177,7 +177,7 @@ async def test_what_failed_is_told_once_and_looked_at_again(tmp_path: Path, auto
             readiness = Readiness(tools)
             watch = ReadinessWatch(tools, readiness)
             for _look in range(3):
-                await watch.look()
+                await watch.run_once()
             (fault,) = readiness.faults
             assert fault.to_json() == {
                 "what": "device",
@@ -189,7 +189,7 @@ async def test_what_failed_is_told_once_and_looked_at_again(tmp_path: Path, auto
     with net.daemon(tmp_path, "c", training=machine) as tools:
         machine.error = None
         readiness = Readiness(tools)
-        await ReadinessWatch(tools, readiness).look()
+        await ReadinessWatch(tools, readiness).run_once()
         assert readiness.faults == []
         assert decisions(tools, tools.address) == ["cannot", "can"]
 
@@ -254,14 +254,14 @@ async def test_no_seat_is_staked_on_a_machine_that_cannot_replay(
         registrar = Registrar(tools, Readiness(tools))
         with monkeypatch.context() as patch:
             spoil(tools, machine, patch)
-            await registrar.look()
+            await registrar.run_once()
             with pytest.raises(MachineUnfit, match=reason):
                 await Readiness(tools).check_seat()
         assert not tools.contract.calls("register_seat")
         assert list(failures(tools, tools.address)) == ["daemon.unfit"]
         machine.error = None
         await trio.sleep(61)
-        await registrar.look()
+        await registrar.run_once()
         assert len(tools.contract.calls("register_seat")) == 1
 
 
@@ -368,7 +368,7 @@ async def test_the_real_child_finds_out_that_a_device_is_missing(
     with net.daemon(tmp_path, "c", training=ChildTraining()) as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         readiness = Readiness(tools)
-        await _staker(tools, readiness).look()
+        await _staker(tools, readiness).run_once()
         assert not tools.contract.sent
         (fault,) = readiness.faults
         assert fault.ability is Ability.DEVICE

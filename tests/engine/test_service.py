@@ -75,7 +75,7 @@ async def test_a_failure_is_journalled_once_and_others_go_on(service, error, cod
 
     service.script = {SUBMISSION: _raising(error, calls), "other": fine}
     for _look in range(3):
-        await service.look()
+        await service.run_once()
     assert len(done) == 3
     assert len(calls) == 1  # the pause has not passed
     assert list(failures(service.tools, SUBMISSION)) == [code]
@@ -84,7 +84,7 @@ async def test_a_failure_is_journalled_once_and_others_go_on(service, error, cod
 async def test_a_broken_invariant_is_not_swallowed(service) -> None:
     service.script = {SUBMISSION: _raising(AssertionError("broken"), [])}
     with pytest.raises(AssertionError):
-        await service.look()
+        await service.run_once()
 
 
 async def _in_nurseries(error: Exception) -> None:
@@ -110,7 +110,7 @@ def _nested(error: Exception):
 async def test_an_invariant_broken_in_a_nursery_is_not_swallowed(service) -> None:
     service.script = {SUBMISSION: _nested(AssertionError("broken"))}
     with pytest.raises(AssertionError):
-        await service.look()
+        await service.run_once()
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -134,7 +134,7 @@ async def test_an_invariant_broken_anywhere_ends_the_daemon(service, background)
 )
 async def test_an_error_in_a_nursery_keeps_its_code(service, error, code) -> None:
     service.script = {SUBMISSION: _nested(error)}
-    await service.look()
+    await service.run_once()
     assert list(failures(service.tools, SUBMISSION)) == [code]
 
 
@@ -147,7 +147,7 @@ async def test_an_invariant_broken_in_one_of_many_pieces_is_not_swallowed(servic
 
     service.script = {SUBMISSION: action}
     with pytest.raises(AssertionError):
-        await service.look()
+        await service.run_once()
 
 
 async def test_pauses_double_to_a_ceiling(service, autojump_clock) -> None:
@@ -207,7 +207,7 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
     error = MoveAborted("EStakeTooSmall", hint="raise verifier.stake")
     service.script = {SUBMISSION: _raising(error, [])}
     for _look in range(3):
-        await service.look()
+        await service.run_once()
         await trio.sleep(2)
     (trouble,) = tools.troubles["scripted"]()
     since, following = trouble.pop("since_ms"), trouble.pop("next_ms")
@@ -223,7 +223,7 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
     status = await DaemonApi(tools, Supervisor(TrioClock(0))).status()
     assert [each["subject"] for each in status["troubles"]] == [SUBMISSION]
     service.script = {}
-    await service.look()
+    await service.run_once()
     assert tools.troubles["scripted"]() == []
 
 

@@ -18,7 +18,7 @@ from tests.support.market.world import InlineTraining
 from walrusd.cli.verify import verify
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.engine import training_backend
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
@@ -71,12 +71,12 @@ async def test_every_service_asks_for_as_many_threads_as_are_set(
     tools, training = with_threads(bench.contributor, setting)
     tools.work.delete("trained", net.submission.id)
     net.submission.state = SubmissionState.SEATED
-    await Trainer(tools, Fetcher(tools)).look()
+    await Trainer(tools, Fetcher(tools)).run_once()
     net.submission.state = SubmissionState.OPENED
     assert training.asked == {TrainJob: expected}
 
     tools, training = with_threads(bench.verifier, setting)
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert training.asked == {ReplayJob: expected}
 
     with net.daemon(tmp_path, "publisher") as opened:
@@ -159,5 +159,5 @@ def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
                 counts.add(name)
             if node.attr == "training" and isinstance(node.value, ast.Name | ast.Attribute):
                 runs.add(name)
-    assert runs == {"engine/context.py"}
+    assert runs == {"engine/tools.py"}
     assert counts == {"training/run/threads.py"}

@@ -45,7 +45,7 @@ async def test_an_event_has_its_effect_once(tools) -> None:
     for _time in range(2):
         await watcher._handle([_raw(event)], Cursor())
     assert len(tools.chain_log.events("SubmissionJoined")) == 1
-    assert tools.bell.rings == 1
+    assert tools.wakeup.count == 1
     assert [k.parent for k in tools.chain_log.known("submission") if k.id == OTHER] == [TASK]
 
 
@@ -56,7 +56,7 @@ async def test_unknown_and_foreign_events_are_passed_over(tools) -> None:
     unknown = _raw(event)
     unknown = ChainEvent(**{**vars(unknown), "type": f"{PACKAGE}::events::SomethingNew"})
     await watcher._handle([foreign, unknown], Cursor())
-    assert tools.bell.rings == 0
+    assert tools.wakeup.count == 0
     assert tools.chain_log.events("SubmissionJoined") == []
     assert tools.records.get("chain", "cursor") is not None
 

@@ -80,11 +80,11 @@ class Bench:
         net.join(contributor.address)
         net.grant(contributor.address, contributor.keys.encryption_key)
         fetcher = Fetcher(contributor)
-        await Trainer(contributor, fetcher).look()
-        await Committer(contributor, fetcher).look()
+        await Trainer(contributor, fetcher).run_once()
+        await Committer(contributor, fetcher).run_once()
         net.submission.commitment = contributor.contract.arguments("commit")[0][2]
         net.seat(verifier.address, verifier.keys.encryption_key)
-        await Opener(contributor, fetcher).look()
+        await Opener(contributor, fetcher).run_once()
         net.submission.opening = contributor.contract.arguments("open")[0][2]
         net.submission.state = SubmissionState.OPENED
         if edit is not None:
@@ -121,7 +121,7 @@ class Bench:
         """Let a juror reveal what it has committed to, and return the value."""
         dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
         dispute.phase = DisputePhase.REVEALING
-        await Juror(tools, Fetcher(tools)).look()
+        await Juror(tools, Fetcher(tools)).run_once()
         revealed = tools.contract.calls("jury_reveal")[-1]
         return revealed["chain"], revealed["state_root"]
 
@@ -144,10 +144,10 @@ async def test_honest_work_is_attested_segment_by_segment(bench: Bench) -> None:
     await bench.open_work()
     tools = bench.verifier
     service = Verifier(tools, Fetcher(tools))
-    await service.look()
+    await service.run_once()
     assert [c["position"] for c in tools.contract.calls("attest")] == [0, 1, 2, 3]
     assert not tools.contract.calls("challenge")
-    await service.look()
+    await service.run_once()
     assert decisions(tools, SUBMISSION).count("attested") == 4
     assert not list((tools.work_dir / "replay" / "verifier").iterdir())
 
@@ -157,7 +157,7 @@ async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -
     tools = bench.verifier
     service = Verifier(tools, Fetcher(tools))
     for _look in range(2):
-        await service.look()
+        await service.run_once()
     first, second = tools.contract.calls("challenge")
     assert first == second
     assert first["index"] == min(bench.net.segments())
@@ -230,11 +230,11 @@ UNUSABLE = [
 async def test_an_opening_of_no_use_is_reported_and_then_claimed_unavailable(bench, edit) -> None:
     await bench.open_work(edit=edit)
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert tools.contract.calls("report") == [{"seat": 0}]
     assert len(tools.contract.sent) == 1
     bench.net.submission.reopened = True
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     (claim,) = tools.contract.calls("challenge")
     assert (claim["kind"], claim["index"], claim["place"]) == (ChallengeKind.UNAVAILABLE, 0, 0)
     assert (claim["leaf"], claim["path"]) == (b"", [])
@@ -249,10 +249,10 @@ async def test_a_jury_finds_the_same_opening_unavailable(bench: Bench, edit) -> 
     tools = bench.daemon("juror")
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent  # it may still become readable
     bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
 
 
@@ -261,7 +261,7 @@ async def test_a_jury_that_reads_the_opening_finds_it_available(bench: Bench) ->
     tools = bench.daemon("juror")
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
 
 
@@ -272,7 +272,7 @@ async def test_a_juror_that_reads_the_opening_seals_its_key_to_the_seat_that_can
     bench.reseal(tools)
     bench.net.submission.opening.envelopes = [UNUSABLE_ENVELOPE]
     assert find_opening_key(seat, bench.case(seat)) is None
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == seat.address
     bench.net.resealed(tools.address, recipient, envelope, seat)
@@ -285,7 +285,7 @@ async def test_a_seat_whose_key_is_useless_keeps_no_juror_from_its_word(bench: B
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     bench.reseal(tools)
     bench.net.submission.committee[0].key = bytes(32)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.calls("reseal")
     assert await bench.reveal(tools, dispute) == (VERDICT_SOUND, bytes(32))
 
@@ -295,10 +295,10 @@ async def test_a_jury_without_any_key_finds_the_opening_unavailable_late(bench: 
     tools = bench.daemon("juror")
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms) - 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     bench.net.clock.ms += 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == (VERDICT_FAULT, bytes(32))
 
 
@@ -308,7 +308,7 @@ async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -
     dispute = bench.summon(tools, kind=ChallengeKind.UNAVAILABLE)
     dispute.jurors[0].key = bytes(32)
     bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     value = await bench.reveal(tools, dispute)
     assert value == derive_abstention(tools.keys, dispute.challenge)
     assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
@@ -320,7 +320,7 @@ async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -
 async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str) -> None:
     await bench.open_work()
     tools = replace(bench.verifier, training=training())
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == [code]
     assert tools.work.get("replayed", SUBMISSION) is None
@@ -331,11 +331,11 @@ async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench
     first, *others = sorted(bench.net.segments())
     bench.net.submission.judged = [ob.Judged(1, first)]
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert [c["index"] for c in tools.contract.calls("challenge")] == [others[0]]
     bench.net.submission.judged += [ob.Judged(1, i) for i in others]
     tools.contract.sent.clear()
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == ["proof.invalid"]
 
@@ -343,7 +343,7 @@ async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench
 async def test_what_is_missing_does_not_hide_what_is_forged(bench: Bench) -> None:
     await bench.open_work(Forging(), edit=_without_a_row)
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert [name for name, _a, _k in tools.contract.sent] == ["challenge"]
 
 
@@ -352,7 +352,7 @@ async def test_another_blob_than_the_announced_one_is_reported(bench: Bench) -> 
     blob = bench.net.submission.opening.blob
     bench.net.blobs[blob] = bench.net.blobs[blob][:-1] + b"\x00"
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert [name for name, _a, _k in tools.contract.sent] == ["report"]
 
 
@@ -376,18 +376,18 @@ async def test_what_is_not_there_is_waited_for_before_it_is_reported(
     tools = bench.verifier
     spoil(bench.net)
     service = Verifier(tools, Fetcher(tools))
-    await service.look()
+    await service.run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == ["opening.absent"]
     manifest = bench.net.blobs.pop(bench.net.task.manifest_blob)
     for _hour in range(6):
         bench.net.clock.ms += 3600_000
         await trio.sleep(3600)
-        await service.look()
+        await service.run_once()
     assert not tools.contract.sent  # nothing else can be read either: it is our network
     bench.net.blobs[bench.net.task.manifest_blob] = manifest
     await trio.sleep(3600)
-    await service.look()
+    await service.run_once()
     assert tools.contract.calls("report") == [{"seat": 0}]
 
 
@@ -395,7 +395,7 @@ async def test_a_seat_without_the_key_reports_it_at_once(bench: Bench) -> None:
     await bench.open_work()
     bench.net.submission.opening.envelopes = [b"\x01junk"]
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert tools.contract.calls("report") == [{"seat": 0}]
 
 
@@ -408,11 +408,11 @@ async def test_a_seat_waits_for_other_holders_before_it_claims_unavailability(
     tools = bench.verifier
     service = Verifier(tools, Fetcher(tools))
     bench.net.clock.ms += 5 * bench.net.terms.verify_ms // 8 - 1
-    await service.look()
+    await service.run_once()
     assert not tools.contract.sent
     bench.net.clock.ms += 1
     await trio.sleep(300)
-    await service.look()
+    await service.run_once()
     assert [c["kind"] for c in tools.contract.calls("challenge")] == [ChallengeKind.UNAVAILABLE]
 
 
@@ -421,7 +421,7 @@ async def test_a_lost_keystore_is_nobody_elses_fault(bench: Bench) -> None:
     bench.net.submission.opening.envelopes = [b"\x01junk"]
     bench.net.submission.committee[0].key = bytes(32)
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
 
@@ -435,15 +435,15 @@ async def test_a_verification_file_that_was_lost_is_stored_again(bench, autojump
     for _hour in range(6):
         net.clock.ms += 3600_000
         await trio.sleep(3600)
-        await service.look()
+        await service.run_once()
     assert bench.verifier.contract.calls("report") == [{"seat": 0}]
     net.submission.reopened, net.submission.state = True, SubmissionState.SEATED
-    await Opener(contributor, Fetcher(contributor)).look()
+    await Opener(contributor, Fetcher(contributor)).run_once()
     assert lost in net.blobs
     assert "damaged" not in decisions(contributor, SUBMISSION)
     net.submission.opening = contributor.contract.arguments("open")[-1][2]
     net.submission.state = SubmissionState.OPENED
-    await Verifier(bench.verifier, Fetcher(bench.verifier)).look()
+    await Verifier(bench.verifier, Fetcher(bench.verifier)).run_once()
     assert len(bench.verifier.contract.calls("attest")) == len(net.segments())
 
 
@@ -452,7 +452,7 @@ async def test_a_damaged_copy_of_the_file_is_told_of(bench: Bench) -> None:
     contributor = bench.contributor
     (contributor.work_dir / SUBMISSION / "verification-file.wvf").write_bytes(b"x")
     bench.net.submission.reopened, bench.net.submission.state = True, SubmissionState.SEATED
-    await Opener(contributor, Fetcher(contributor)).look()
+    await Opener(contributor, Fetcher(contributor)).run_once()
     assert "damaged" in decisions(contributor, SUBMISSION)
     assert len(contributor.contract.calls("open")) == 2
 
@@ -465,14 +465,14 @@ async def test_a_juror_commits_to_what_it_replays_and_reveals_it(bench: Bench) -
     tools = bench.daemon("juror")
     dispute = bench.summon(tools)
     service = Juror(tools, Fetcher(tools))
-    await service.look()
+    await service.run_once()
     assert not tools.contract.sent  # nobody has sealed it the key yet
     bench.reseal(tools)
-    await service.look()
+    await service.run_once()
     (committed,) = tools.contract.calls("jury_commit")
     dispute.jurors[0].commitment = committed["commitment"]
     dispute.phase = DisputePhase.REVEALING
-    await service.look()
+    await service.run_once()
     (revealed,) = tools.contract.calls("jury_reveal")
     record = read_records(bench.contributor.work.get("trained", SUBMISSION))[1]
     assert revealed["chain"] == record.chain
@@ -484,11 +484,11 @@ async def test_a_juror_that_lost_its_state_reveals_the_same_value(bench: Bench) 
     tools = bench.daemon("juror")
     dispute = bench.summon(tools)
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[0]["commitment"]
     dispute.phase = DisputePhase.REVEALING
     tools.work.delete("jury", dispute.challenge.hex())
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert len(tools.contract.calls("jury_reveal")) == 1
 
 
@@ -499,16 +499,16 @@ async def test_a_juror_without_a_value_abstains_rather_than_be_silent(bench, los
     dispute = bench.summon(tools)
     window = bench.net.terms.jury_commit_ms
     bench.net.clock.ms += window - compute_reserve_ms(window) - 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     bench.net.clock.ms += 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     (committed,) = tools.contract.calls("jury_commit")
     dispute.jurors[0].commitment = committed["commitment"]
     dispute.phase = DisputePhase.REVEALING
     if lost:
         tools.work.delete("jury", dispute.challenge.hex())
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     (revealed,) = tools.contract.calls("jury_reveal")
     assert revealed["chain"] != derive_abstention(other.keys, dispute.challenge)[0]
 
@@ -518,9 +518,9 @@ async def test_an_abstention_stands_even_if_the_replay_ends_later(bench: Bench) 
     tools = bench.daemon("juror")
     bench.summon(tools)
     bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     commitments = {call["commitment"] for call in tools.contract.calls("jury_commit")}
     assert len(commitments) == 1
 
@@ -535,7 +535,7 @@ async def test_garbage_envelopes_do_not_hide_the_key(bench: Bench) -> None:
     )
     for sender, garbage in ((bench.contributor.address, wrong), (PUBLISHER, b"\x01junk")):
         bench.net.resealed(sender, tools.address, garbage, tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert len(tools.contract.calls("jury_commit")) == 1
 
 
@@ -548,13 +548,13 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
     tools = bench.verifier
     bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
     service = Resealer(tools)
-    await service.look()
+    await service.run_once()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == juror.address
     bench.net.resealed(tools.address, juror.address, envelope, tools, juror)
-    await service.look()
+    await service.run_once()
     assert len(tools.contract.arguments("reseal")) == 1
-    await Juror(juror, Fetcher(juror)).look()
+    await Juror(juror, Fetcher(juror)).run_once()
     assert len(juror.contract.calls("jury_commit")) == 1
     assert dispute.jurors[0].verifier == "0x" + "6" * 64
 
@@ -562,7 +562,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
 async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench: Bench) -> None:
     await bench.open_work(Forging())
     tools = bench.verifier
-    await Verifier(tools, Fetcher(tools)).look()
+    await Verifier(tools, Fetcher(tools)).run_once()
     (challenge,) = tools.contract.calls("challenge")
     juror = ob.Juror(3, "0x" + "6" * 64, derive_public_key(bytes([9]) * 32), b"\x01", b"", b"")
     dispute = bench.net.dispute(tools.address, challenge["index"], [juror])
@@ -570,6 +570,6 @@ async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench
     dispute.phase = DisputePhase.REVEALING
     name = compute_challenge_id(address_bytes(SUBMISSION), 1, challenge["index"], round_=0)
     tools.work.delete("jury", name.hex())
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert [c["challenge"] for c in tools.contract.calls("accuser_reveal")] == [name]
     assert bench.net.task.id == TASK

@@ -59,7 +59,7 @@ async def test_a_contributor_does_not_even_ask_for_the_key(tmp_path: Path, wide:
         assert "The opening needs 13,2" in refused.sentence
         assert "at most 10,485,760" in refused.sentence
         assert decision.binding_refusals == (refused.sentence,)
-        await make_staker(tools).look()
+        await make_staker(tools).run_once()
         assert decisions(tools, TASK) == ["decline"]
         assert not tools.contract.sent
 
@@ -69,7 +69,7 @@ async def test_the_owners_word_does_not_override_it(tmp_path: Path, wide: Networ
     with wide.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         wide.grant(tools.address, tools.keys.encryption_key)
         tools.records.put("stake_override", TASK, "join")
-        await make_staker(tools).look()
+        await make_staker(tools).run_once()
         del wide.objects[REQUEST]
         assert not tools.contract.sent
         assert "The opening needs" in tools.records.get("decisions", TASK)[1]
@@ -80,7 +80,7 @@ async def test_the_owners_word_does_not_override_a_parent_that_fails(tmp_path: P
     net.task.parent = normalize_address("0x77")
     with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         tools.records.put("stake_override", TASK, "join")
-        await make_staker(tools).look()
+        await make_staker(tools).run_once()
         assert not tools.contract.sent
         assert "parent task does not verify" in tools.records.get("decisions", TASK)[1]
 
@@ -213,7 +213,7 @@ async def test_a_run_that_is_too_long_is_not_joined(tmp_path: Path, what: str) -
         richer = with_walrus(tools, max_blob_bytes=1 << 30)
         net.grant(tools.address, tools.keys.encryption_key)
         tools.records.put("stake_override", TASK, "join")
-        await make_staker(richer).look()
+        await make_staker(richer).run_once()
         shown = await DaemonApi(richer, Supervisor(tools.clock)).task_estimate(TASK)
         assert not shown["join"]
         assert reason in shown["reason"]
@@ -254,10 +254,10 @@ async def test_what_is_staked_on_already_is_sent_whatever_the_settings_say(tmp_p
         net.join(tools.address)
         net.grant(tools.address, tools.keys.encryption_key)
         fetcher = Fetcher(tools)
-        await Trainer(tools, fetcher).look()
-        await Committer(tools, fetcher).look()
+        await Trainer(tools, fetcher).run_once()
+        await Committer(tools, fetcher).run_once()
         net.submission.commitment = tools.contract.arguments("commit")[0][2]
         net.seat(tools.address, tools.keys.encryption_key)
-        await Opener(tools, fetcher).look()
+        await Opener(tools, fetcher).run_once()
         assert tools.contract.calls("open")
     assert [options["try_anyway"] for options in sent] == [True, True]

@@ -23,8 +23,8 @@ async def _train_and_commit(net: Network, tools) -> None:
         net.join(tools.address)
         net.grant(tools.address, tools.keys.encryption_key)
     fetcher = Fetcher(tools)
-    await Trainer(tools, fetcher).look()
-    await Committer(tools, fetcher).look()
+    await Trainer(tools, fetcher).run_once()
+    await Committer(tools, fetcher).run_once()
     (arguments,) = tools.contract.arguments("commit")
     net.submission.commitment = arguments[2]
     net.submission.state = SubmissionState.COMMITTED
@@ -35,14 +35,14 @@ async def test_a_commit_is_repeated_with_identical_values(tmp_path: Path) -> Non
     with net.daemon(tmp_path, "c") as tools:
         net.join(tools.address)
         net.grant(tools.address, tools.keys.encryption_key)
-        await Trainer(tools, Fetcher(tools)).look()
+        await Trainer(tools, Fetcher(tools)).run_once()
         tools.contract.fail["commit"] = [ChainUnreachable("down")]
-        await Committer(tools, Fetcher(tools)).look()
+        await Committer(tools, Fetcher(tools)).run_once()
         assert not tools.contract.sent
         saved = tools.work.get("commit", SUBMISSION)
     with net.daemon(tmp_path, "c") as tools:
         for _restart in range(2):
-            await Committer(tools, Fetcher(tools)).look()
+            await Committer(tools, Fetcher(tools)).run_once()
         first, second = tools.contract.sent
         assert first == second
         assert first[2]["cost_proof"].hex() == saved["cost_proof"]
@@ -58,12 +58,12 @@ async def test_lost_state_is_made_again_with_the_same_bits(tmp_path: Path) -> No
         leftover.rename(tmp_path / f"lost-{leftover.name}")
     net.seat("0x" + "5" * 64, KEY)
     with net.daemon(tmp_path, "c") as tools:
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert not tools.contract.sent
-        await Trainer(tools, Fetcher(tools)).look()
+        await Trainer(tools, Fetcher(tools)).run_once()
         again = tools.work.get("trained", SUBMISSION)
         assert again["trace_root"] == before["trace_root"]
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert tools.contract.calls("open")
         assert "training" in decisions(tools, SUBMISSION)
 
@@ -78,11 +78,11 @@ async def test_a_damaged_file_is_noticed_and_trained_again(tmp_path: Path, damag
         data = bytearray(path.read_bytes())
         data[11] ^= 1
         path.write_bytes(data)
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert not tools.contract.calls("open")
         assert list(failures(tools, SUBMISSION)) == ["local.file"]
-        await Trainer(tools, Fetcher(tools)).look()
-        await Opener(tools, Fetcher(tools)).look()
+        await Trainer(tools, Fetcher(tools)).run_once()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert tools.contract.calls("open")
 
 
@@ -106,7 +106,7 @@ async def test_another_trace_than_the_committed_one_is_not_opened(tmp_path: Path
         await _train_and_commit(net, tools)
         tools.work.delete("trained", SUBMISSION)
         net.submission.commitment.trace_root = bytes(32)
-        await Trainer(tools, Fetcher(tools)).look()
+        await Trainer(tools, Fetcher(tools)).run_once()
         assert tools.work.get("trained", SUBMISSION) is None
         assert list(failures(tools, SUBMISSION)) == ["training.device_refused"]
 
@@ -116,7 +116,7 @@ async def test_a_seat_with_a_useless_key_does_not_keep_us_from_opening(tmp_path:
     with net.daemon(tmp_path, "c") as tools:
         await _train_and_commit(net, tools)
         net.seat("0x" + "5" * 64, None)
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         ((_task, _submission, opening),) = tools.contract.arguments("open")
         assert opening.envelopes == [UNUSABLE_ENVELOPE]
 
@@ -128,7 +128,7 @@ async def test_the_cost_is_told_to_the_chain_if_the_task_says_so(tmp_path: Path,
     with net.daemon(tmp_path, "c") as tools:
         await _train_and_commit(net, tools)
         net.seat("0x" + "5" * 64, None)
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         ((_task, _submission, opening),) = tools.contract.arguments("open")
         (options,) = tools.contract.calls("open")
         if rule == CostRule.PRIVATE:
@@ -143,7 +143,7 @@ async def test_a_missing_grant_is_a_typed_failure(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         net.join(tools.address)
-        await Trainer(tools, Fetcher(tools)).look()
+        await Trainer(tools, Fetcher(tools)).run_once()
         assert list(failures(tools, SUBMISSION)) == ["chain.not_found"]
 
 

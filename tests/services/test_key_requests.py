@@ -113,7 +113,7 @@ async def test_a_living_request_is_shown_with_what_it_is_for_and_granted(market)
 
 
 async def test_the_owners_list_grants_a_living_request(market) -> None:
-    await market.api.keykeeper.look()
+    await market.api.key_grantor.run_once()
     assert len(market.tools.contract.arguments("grant_key")) == 1
 
 
@@ -127,7 +127,7 @@ async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: st
     with pytest.raises(NotAllowed, match=f"is not granted: .*{why}") as caught:
         await market.api.keys_approve(REQUEST)
     assert caught.value.hint
-    await market.api.keykeeper.look()
+    await market.api.key_grantor.run_once()
     assert not market.tools.contract.sent
     assert not decisions(market.tools, REQUEST)
     await market.api.keys_deny(REQUEST, "too late")
@@ -142,7 +142,7 @@ async def test_a_request_that_dies_on_the_way_is_not_granted(
         kill(market)
         return b""
 
-    monkeypatch.setattr(module.Keykeeper, "_key_id", die)
+    monkeypatch.setattr(module.KeyGrantor, "_key_id", die)
     with pytest.raises(NotAllowed, match=f"is not granted: .*{why}"):
         await market.api.keys_approve(REQUEST)
     assert not market.tools.contract.sent

@@ -55,14 +55,14 @@ async def train(net: Network, tools) -> dict:
     """Train, and return the result as the work item has it."""
     if SUBMISSION not in net.objects:
         join(net, tools)
-    await Trainer(tools, Fetcher(tools)).look()
+    await Trainer(tools, Fetcher(tools)).run_once()
     found = find_trained(tools, SUBMISSION)
     assert found is not None
     return found
 
 
 async def commit(net: Network, tools) -> None:
-    await Committer(tools, Fetcher(tools)).look()
+    await Committer(tools, Fetcher(tools)).run_once()
     net.submission.commitment = tools.contract.arguments("commit")[0][2]
 
 
@@ -141,10 +141,10 @@ async def test_no_work_item_grows_with_the_plan(tmp_path: Path) -> None:
             trained = await train(net, tools)
             await commit(net, tools)
             net.seat(seat.address, seat.keys.encryption_key)
-            await Opener(tools, Fetcher(tools)).look()
+            await Opener(tools, Fetcher(tools)).run_once()
             net.submission.opening = tools.contract.arguments("open")[0][2]
             net.submission.state = SubmissionState.OPENED
-            await Verifier(seat, Fetcher(seat)).look()
+            await Verifier(seat, Fetcher(seat)).run_once()
             assert len(seat.contract.calls("attest")) == 1
             replayed = seat.work.get("replayed", SUBMISSION)
             sizes.append((len(json.dumps(trained)), len(json.dumps(replayed))))
@@ -168,12 +168,12 @@ async def test_no_damaged_file_is_committed(tmp_path: Path, name: str, damage: s
             path.unlink()
         else:
             path.write_bytes(data[:-1] if damage == "cut" else bytes([data[0] ^ 1]) + data[1:])
-        await Committer(tools, Fetcher(tools)).look()
+        await Committer(tools, Fetcher(tools)).run_once()
         assert not tools.contract.sent
         assert list(failures(tools, SUBMISSION)) == ["local.file"]
         assert await train(net, tools) == trained
         assert path.read_bytes() == data
-        await Committer(tools, Fetcher(tools)).look()
+        await Committer(tools, Fetcher(tools)).run_once()
         assert tools.contract.calls("commit")
 
 
@@ -223,7 +223,7 @@ async def test_a_result_of_an_earlier_version_is_made_anew_from_its_checkpoints(
         trained = await train(net, tools)
         states, stamps = read_states(trained), _stamps(trained)
         write_as_before(tools, trained)
-        await Committer(tools, Fetcher(tools)).look()
+        await Committer(tools, Fetcher(tools)).run_once()
         assert not tools.contract.sent
         assert await train(net, tools) == trained
         assert read_states(trained) == states
@@ -232,10 +232,10 @@ async def test_a_result_of_an_earlier_version_is_made_anew_from_its_checkpoints(
         net.submission.state = SubmissionState.COMMITTED
         write_as_before(tools, trained)
         net.seat("0x" + "5" * 64, bytes([3]) * 32)
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert not tools.contract.calls("open")
         assert await train(net, tools) == trained
-        await Opener(tools, Fetcher(tools)).look()
+        await Opener(tools, Fetcher(tools)).run_once()
         assert tools.contract.calls("open")
 
 
@@ -270,7 +270,7 @@ async def test_replays_of_an_earlier_version_are_used(bench: Bench) -> None:  # 
         async def run(self, job, on_line):
             raise AssertionError("it was replayed before")
 
-    await Verifier(replace(tools, training=NoReplay()), Fetcher(tools)).look()
+    await Verifier(replace(tools, training=NoReplay()), Fetcher(tools)).run_once()
     assert len(tools.contract.calls("attest")) == len(bench.net.segments())
 
 

@@ -37,7 +37,7 @@ from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.registrar import check_stake, register_seat
 from walrusd.services.contributor.staker import Staker
-from walrusd.services.data_owner.key_grantor import Keykeeper
+from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.services.upkeep.claims import FORGET_AFTER_MS, Settler
 from walrusd.services.upkeep.cranks import Cranker
@@ -66,13 +66,13 @@ def _abort() -> MoveAborted:
 async def test_the_key_is_asked_for_and_then_the_stake_bound(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert tools.contract.calls("request_key")[0]["task"] == TASK
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert tools.contract.calls("join")[0]["request"] == REQUEST
         assert decisions(tools, TASK) == ["join", "key_requested", "staked"]
-        await _staker(tools).look()  # the chain does not show it yet
+        await _staker(tools).run_once()  # the chain does not show it yet
         assert decisions(tools, TASK).count("staked") == 1
 
 
@@ -109,7 +109,7 @@ async def test_nothing_is_staked_on_what_cannot_be_trained(tmp_path: Path, spoil
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         spoil(net)
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert not tools.contract.calls("join")
         assert len(list(failures(tools, TASK))) == 1
 
@@ -120,7 +120,7 @@ async def test_only_a_certain_failure_frees_the_amount(tmp_path: Path, error, bo
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         tools.contract.fail["join"] = [error]
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert len(tools.records.items("stakes")) == bound
 
 
@@ -145,7 +145,7 @@ async def test_an_error_counts_as_uncertain_unless_it_is_listed(tmp_path: Path, 
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         tools.contract.fail["join"] = [cls("x")]
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         kept = tools.protection.begin(f"join:{TASK}", _join_payload(net)) is not Begun.FRESH
         assert (len(tools.records.items("stakes")) == 1) == kept == (not certain)
 
@@ -163,7 +163,7 @@ async def test_only_a_certain_failure_frees_an_answer(tmp_path: Path, cls) -> No
         net.objects[REQUEST].owner = tools.address
         tools.contract.fail["deny_key"] = [cls("x")]
         with pytest.raises(cls):
-            await Keykeeper(tools).deny(REQUEST, "no")
+            await KeyGrantor(tools).deny(REQUEST, "no")
         begun = tools.protection.begin(f"answer:{REQUEST}", b"deny")
         assert (begun is Begun.FRESH) == certain
 
@@ -186,12 +186,12 @@ async def test_the_owners_word_overrides_limits_but_not_sense(tmp_path: Path) ->
     net = Network()
     with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         tools.records.put("stake_override", TASK, "join")
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert tools.contract.calls("request_key")
         tools.contract.sent.clear()
         tools.contract.balances[tools.address] = 1
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert not tools.contract.sent
         assert "would leave less" in tools.records.get("decisions", TASK)[1]
 
@@ -212,7 +212,7 @@ async def test_a_look_at_many_tasks_asks_for_the_balance_once(tmp_path: Path, mo
             net.objects[task.id] = task
             tools.chain_log.note("task", task.id)
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         assert decisions(tools, normalize_address("0x94")) == ["decline"]
         assert asked == [tools.address]
 
@@ -221,7 +221,7 @@ async def test_a_denied_request_is_not_asked_again(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key, RequestState.DENIED)
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert not tools.contract.sent
 
 
@@ -234,9 +234,9 @@ async def test_equal_tips_are_each_claimed(tmp_path: Path) -> None:
         service = Settler(tools)
         for _tip in range(2):
             net.task.credits = [ob.Credit(tools.address, 5)]
-            await service.look()
+            await service.run_once()
             net.task.credits = []
-            await service.look()
+            await service.run_once()
         assert len(tools.contract.arguments("claim_task")) == 2
 
 
@@ -247,7 +247,7 @@ async def test_a_publishers_useless_key_does_not_cost_us_the_reward(tmp_path: Pa
         net.submission.opening = ob.Opening(1, b"", b"", [], 0)
         net.submission.credits = [ob.Credit(tools.address, 7)]
         net.task.publisher_key = bytes(32)
-        await Settler(tools).look()
+        await Settler(tools).run_once()
         assert tools.contract.arguments("claim") == [(SUBMISSION,)]
         assert list(failures(tools, SUBMISSION)) == ["envelope.key"]
 
@@ -260,13 +260,13 @@ async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
         workdir = tools.work_dir / SUBMISSION
         workdir.mkdir(parents=True)
         tools.work.put("trained", SUBMISSION, {})
-        await Settler(tools).look()
+        await Settler(tools).run_once()
         assert workdir.exists()
         net.clock.ms += FORGET_AFTER_MS + 1
-        await Settler(tools).look()
+        await Settler(tools).run_once()
         assert not workdir.exists()
         assert tools.work.get("trained", SUBMISSION) is None
-        await Settler(tools).look()
+        await Settler(tools).run_once()
         assert tools.chain_log.known("task") == []
 
 
@@ -279,12 +279,12 @@ async def test_strangers_wait_for_a_grace_from_when_they_saw_it(tmp_path, autoju
         net.task.entries = [ob.Entry(tools.address, SUBMISSION)]
         net.clock.ms += net.terms.join_ms + 10**9  # due long ago, seen only now
         service = Cranker(tools, Fetcher(tools))
-        await service.look()
+        await service.run_once()
         await trio.sleep(29)
-        await service.look()
+        await service.run_once()
         assert not tools.contract.sent
         await trio.sleep(1.1)
-        await service.look()
+        await service.run_once()
         assert tools.contract.arguments("close_joining") == [(TASK,)]
 
 
@@ -296,7 +296,7 @@ async def test_a_lost_race_is_no_failure_and_no_hot_loop(tmp_path, autojump_cloc
         tools.contract.fail["close_joining"] = [_abort(), _abort()]
         service = Cranker(tools, Fetcher(tools))
         for _look in range(3):
-            await service.look()
+            await service.run_once()
         assert len(tools.contract.fail["close_joining"]) == 1
         assert decisions(tools, TASK) == []
 
@@ -328,7 +328,7 @@ async def test_unspent_funds_come_back_while_keys_are_missing(tmp_path: Path) ->
     net = Network()
     with net.daemon(tmp_path, "p") as tools:
         _accepted(net, tools)
-        await _publisher(tools).look()
+        await _publisher(tools).run_once()
         assert tools.contract.arguments("reclaim") == [(TASK,)]
         assert not tools.contract.calls("record_aggregate")
         assert list(failures(tools, TASK)) == []

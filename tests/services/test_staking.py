@@ -26,7 +26,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.manifest import parse_task_manifest
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted, TransactionUncertain
 from walrusd.market import anchors
 from walrusd.market.aggregate import AggregateChecker
@@ -126,11 +126,11 @@ async def test_no_limit_is_exceeded_whatever_becomes_of_the_joins(
         at_stake = _let_join(net, tools, dict(zip(names, outcomes, strict=True)))
         staker = _staker(tools, _Ready(tools))
         for _look in range(looks):
-            await staker.look()
+            await staker.run_once()
             staker._troubles.clear()  # as if each pause were over
             assert len(at_stake) <= min(per_day, at_once)
         restarted = _staker(tools, _Ready(tools))
-        await restarted.look()
+        await restarted.run_once()
         assert len(at_stake) <= min(per_day, at_once)
 
 
@@ -142,7 +142,7 @@ async def test_the_limits_are_used_up_in_one_look(tmp_path: Path) -> None:
         script: dict[str, list[str]] = {name: [] for name in names}
         script[names[0]] = ["refused"]
         at_stake = _let_join(net, tools, script)
-        await _staker(tools, _Ready(tools)).look()
+        await _staker(tools, _Ready(tools)).run_once()
         assert at_stake == names[1:3]
         assert "2 tasks are in progress" in tools.records.get("decisions", names[3])[1]
 
@@ -155,7 +155,7 @@ async def test_the_owners_word_counts_for_the_next_decision(tmp_path: Path) -> N
         at_stake = _let_join(net, tools, {name: [] for name in names})
         tools.records.put("stake_override", names[1], "join")
         tools.records.put("stake_override", names[0], "leave")
-        await _staker(tools, _Ready(tools)).look()
+        await _staker(tools, _Ready(tools)).run_once()
         assert at_stake == [names[1]]
         assert "With 2 SUI staked today" in tools.records.get("decisions", names[2])[1]
 
@@ -167,11 +167,11 @@ async def test_an_uncertain_join_counts_until_joining_closes_without_us(tmp_path
         _grant_all(net, tools, names)
         at_stake = _let_join(net, tools, {names[0]: ["uncertain"], names[1]: []})
         staker = _staker(tools, _Ready(tools))
-        await staker.look()
-        await staker.look()
+        await staker.run_once()
+        await staker.run_once()
         assert at_stake == names[:1]
         net.objects[names[0]].phase = TaskPhase.TRAINING
-        await staker.look()
+        await staker.run_once()
         assert at_stake == names
 
 
@@ -180,7 +180,7 @@ async def test_the_owners_word_does_not_hide_a_bad_parent(tmp_path: Path) -> Non
     with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         net.task.parent = normalize_address("0x77")  # is not there
         tools.records.put("stake_override", TASK, "join")
-        await _staker(tools).look()
+        await _staker(tools).run_once()
         assert not tools.contract.sent
         assert "parent task does not verify" in tools.records.get("decisions", TASK)[1]
 
@@ -235,12 +235,12 @@ async def test_a_look_reads_each_task_once_and_decodes_nothing_of_strangers(
             net.emit(joined, SUBMISSION, tools)
         counts = _count_reads(monkeypatch, tools)
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         assert counts["Task"] == count
         assert counts["decoded"] == 0
         assert decisions(tools, _task_id(count - 1)) == ["decline"]
         counts.clear()
-        await staker.look()
+        await staker.run_once()
         assert counts["Task"] == count
         assert counts["query"] < 10
         assert counts["transaction"] == 0
@@ -257,7 +257,7 @@ async def test_our_own_joins_are_decoded_once(tmp_path: Path, monkeypatch) -> No
         counts = _count_reads(monkeypatch, tools)
         staker = _staker(tools)
         for _look in range(3):
-            await staker.look()
+            await staker.run_once()
         assert counts["decoded"] == 1
         assert (await staker.estimate(net.task)).join
 
@@ -271,9 +271,9 @@ async def test_many_requests_are_each_read_for_their_own_task(tmp_path: Path, mo
             if isinstance(value, ob.KeyRequest):
                 value.state = RequestState.REQUESTED
         staker = _staker(tools, _Ready(tools))
-        await staker.look()
+        await staker.run_once()
         counts = _count_reads(monkeypatch, tools)
-        await staker.look()
+        await staker.run_once()
         assert counts["KeyRequest"] == len(names)
 
 
@@ -298,16 +298,16 @@ async def test_the_weights_are_read_once_while_a_key_is_awaited(tmp_path: Path, 
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
         for _look in range(3):
-            await staker.look()
+            await staker.run_once()
         assert len(loads) == 1
     with net.daemon(tmp_path, "c") as tools:
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         net.objects[REQUEST].state = RequestState.GRANTED
-        await staker.look()
+        await staker.run_once()
         assert len(tools.contract.calls("join")) == 1
         assert len(loads) == 1
 
@@ -317,16 +317,16 @@ async def test_weights_that_changed_on_disk_are_checked_again(tmp_path: Path, lo
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
         staker = _staker(tools)
-        await staker.look()
+        await staker.run_once()
         (path,) = set(loads)
         good, before = path.read_bytes(), read_stamp(path)
         while read_stamp(path) == before:  # the kernel's clock ticks coarsely
             path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-        await staker.look()
+        await staker.run_once()
         assert len(loads) == 3  # the damaged copy, and the one fetched in its place
         assert path.read_bytes() == good
         path.unlink()
-        await staker.look()
+        await staker.run_once()
         assert len(loads) == 4
         assert path.exists()
         assert not list(failures(tools, TASK))
@@ -339,7 +339,7 @@ async def test_another_tasks_root_is_not_taken_for_checked(tmp_path: Path, loads
         await fetcher.ready_weights(net.task)
         net.task.state_root_0 = bytes(32)
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools, fetcher).look()
+        await _staker(tools, fetcher).run_once()
         assert list(failures(tools, TASK)) == ["proof.invalid"]
         assert not tools.contract.calls("join")
 

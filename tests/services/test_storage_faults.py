@@ -109,8 +109,8 @@ async def test_no_service_acts_on_what_an_endpoint_spoils(tmp_path, fault, what)
         tools = bench.verifier
         setattr(bench.net.store, what, _failing(fault))
         for service in (Verifier, Juror, Cranker):
-            await service(tools, Fetcher(tools)).look()
-        await Resealer(tools).look()
+            await service(tools, Fetcher(tools)).run_once()
+        await Resealer(tools).run_once()
         assert not tools.contract.sent
         assert not tools.work.items("confirmed")
         assert list(failures(tools, SUBMISSION))

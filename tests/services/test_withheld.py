@@ -16,7 +16,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, EndReason, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
 from walrusd.market.fetch import Fetcher
 from walrusd.market.secrets import derive_abstention
@@ -52,7 +52,7 @@ async def abstained(bench: Bench, tools: Tools, dispute: ob.Dispute) -> bool:
     """Let the window end, and say whether the juror abstained."""
     window = bench.net.terms.jury_commit_ms
     bench.net.clock.ms = dispute.phase_ms + window - compute_reserve_ms(window)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     value = await bench.reveal(tools, dispute)
     return value == derive_abstention(tools.keys, dispute.challenge)
 
@@ -69,10 +69,10 @@ async def test_an_audit_whose_key_is_withheld_is_a_fault_late(bench: Bench, garb
     )
     wait(bench)
     bench.net.clock.ms -= 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     bench.net.clock.ms += 1
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     told = [e for e in tools.journal.why(SUBMISSION) if e.decision == "committed"]
     assert [e.reason for e in told] == ["the opening was kept from the audit of segment 2"]
     tools.work.delete("jury", dispute.challenge.hex())  # state may be lost before the reveal
@@ -87,10 +87,10 @@ async def test_an_audit_of_an_opening_of_no_use_is_a_fault(bench: Bench, edit, s
     tools = bench.daemon("juror")
     dispute = audit(bench, tools, segment=segment)
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.calls("jury_commit")
     wait(bench)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == FAULT
 
 
@@ -102,7 +102,7 @@ async def test_another_blob_than_the_announced_one_is_a_fault(bench: Bench) -> N
     dispute = audit(bench, tools)
     bench.reseal(tools)
     wait(bench)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == FAULT
 
 
@@ -114,10 +114,10 @@ async def test_a_blob_that_nobody_has_is_a_fault_only_if_others_can_be_read(benc
     dispute = audit(bench, tools)
     bench.reseal(tools)
     wait(bench)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.calls("jury_commit")
     bench.net.blobs[bench.net.task.manifest_blob] = manifest
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert await bench.reveal(tools, dispute) == FAULT
 
 
@@ -127,7 +127,7 @@ async def test_a_key_that_comes_in_time_is_replayed_with(bench: Bench) -> None:
     dispute = audit(bench, tools)
     wait(bench)
     bench.reseal(tools)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     record = read_records(bench.contributor.work.get("trained", SUBMISSION))[1]
     chain, _root = await bench.reveal(tools, dispute)
     assert chain == record.chain
@@ -141,7 +141,7 @@ async def test_a_machine_that_cannot_replay_abstains(bench: Bench) -> None:
     wait(bench)
     service = Juror(tools, Fetcher(tools))
     for _look in range(2):
-        await service.look()
+        await service.run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == ["training.failed"]
     assert await abstained(bench, tools, dispute)
@@ -159,7 +159,7 @@ async def test_a_network_that_is_down_makes_no_fault(bench: Bench, monkeypatch, 
         raise error
 
     monkeypatch.setattr(type(tools.store), "get", fail)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert await abstained(bench, tools, dispute)
 
@@ -176,7 +176,7 @@ async def test_a_disk_that_is_full_makes_no_fault(bench: Bench, monkeypatch) -> 
 
     monkeypatch.setattr(Judge, "_can_replay", fail)
     monkeypatch.setattr(Judge, "find", fail)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert await abstained(bench, tools, dispute)
 
@@ -187,7 +187,7 @@ async def test_a_juror_whose_keystore_is_another_abstains_in_an_audit(bench: Ben
     dispute = audit(bench, tools)
     dispute.jurors[0].key = bytes(32)
     wait(bench)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == ["keys.seat"]
     assert await abstained(bench, tools, dispute)
@@ -198,7 +198,7 @@ async def test_the_jury_of_an_accuser_abstains_without_a_key(bench: Bench) -> No
     tools = bench.daemon("juror")
     dispute = bench.summon(tools)
     wait(bench)
-    await Juror(tools, Fetcher(tools)).look()
+    await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert await abstained(bench, tools, dispute)
 
@@ -212,16 +212,16 @@ async def test_a_contributor_seals_to_an_audits_jury_at_once_and_again_after_a_c
     dispute = audit(bench, juror)
     tools = bench.contributor
     tools.contract.fail["reseal"] = [ChainUnreachable("killed before it was sent")]
-    await Resealer(tools).look()
+    await Resealer(tools).run_once()
     assert not tools.contract.arguments("reseal")
     # A process that was killed has nothing but what lies on the disk: no trouble, no key.
-    await Resealer(tools).look()
+    await Resealer(tools).run_once()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == juror.address
     bench.net.resealed(tools.address, recipient, envelope, tools, juror)
-    await Resealer(tools).look()
+    await Resealer(tools).run_once()
     assert len(tools.contract.arguments("reseal")) == 1
-    await Juror(juror, Fetcher(juror)).look()
+    await Juror(juror, Fetcher(juror)).run_once()
     assert await bench.reveal(juror, dispute) != FAULT
 
 
@@ -239,14 +239,14 @@ async def test_jurors_pass_the_key_of_an_audit_on_to_each_other(bench: Bench, po
     due = window // 2 if posted else min(round(settled), window // 4)
     assert due < compute_wait_ms(window)
     wait(bench, due - 1)
-    await Resealer(juror).look()
+    await Resealer(juror).run_once()
     assert not juror.contract.arguments("reseal")
     bench.net.clock.ms += 1
-    await Resealer(juror).look()
+    await Resealer(juror).run_once()
     ((_submission, recipient, envelope),) = juror.contract.arguments("reseal")
     assert recipient == other.address
     bench.net.resealed(juror.address, recipient, envelope, other)
-    await Juror(other, Fetcher(other)).look()
+    await Juror(other, Fetcher(other)).run_once()
     assert len(other.contract.calls("jury_commit")) == 1
     assert dispute.phase == DisputePhase.COMMITTING
     assert dispute.kind == ChallengeKind.SEGMENT

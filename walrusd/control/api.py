@@ -12,9 +12,9 @@ from walrusd.control.purposes import read_purposes
 from walrusd.control.views import show_decision, show_request, show_submission, show_task
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.sizes import Storage
-from walrusd.engine.context import Tools
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.supervisor import Supervisor
+from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
     ChainRefused,
@@ -31,7 +31,7 @@ from walrusd.market.ids import Ids, read_id
 from walrusd.market.limits import show_parts
 from walrusd.services.committee.registrar import register_seat
 from walrusd.services.contributor.staker import Staker
-from walrusd.services.data_owner.key_grantor import Keykeeper
+from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.data_owner.listings import Datasets
 from walrusd.services.publisher.estimate import make_rules, show_economics
 from walrusd.services.publisher.publisher import Publisher
@@ -56,7 +56,7 @@ class DaemonApi:
         self.readiness = Readiness(tools)
         self.staker = Staker(tools, self.fetcher, self.checker, self.readiness)
         self.publisher = Publisher(tools, self.fetcher, self.checker)
-        self.keykeeper = Keykeeper(tools)
+        self.key_grantor = KeyGrantor(tools)
         self.datasets = Datasets(tools, self.fetcher)
         self.explainer = Explainer(tools)
 
@@ -182,7 +182,7 @@ class DaemonApi:
         with self._tools.database.transaction():
             self._tools.records.put("stake_override", found.id, verdict)
             self._tools.journal.record(found.id, "owner", verdict, "the owner said so")
-        self._tools.bell.ring()
+        self._tools.wakeup.wake()
         return {"task": found.id, "override": verdict}
 
     async def task_aggregate(self, task: str) -> Result:
@@ -249,15 +249,15 @@ class DaemonApi:
 
     async def keys_pending(self) -> Result:
         """Return key requests that wait for this owner."""
-        return await self._show_requests(await self.keykeeper.pending())
+        return await self._show_requests(await self.key_grantor.pending())
 
     async def keys_list(self) -> Result:
         """Return all key requests to and by this daemon."""
-        return await self._show_requests(await self.keykeeper.requests(with_ended=True))
+        return await self._show_requests(await self.key_grantor.requests(with_ended=True))
 
     async def _show_requests(self, requests: list[ob.KeyRequest]) -> Result:
         """Return requests with what they are about, and why a dead one is dead."""
-        closed = await self.keykeeper.find_closed(requests)
+        closed = await self.key_grantor.find_closed(requests)
         about = await read_purposes(self._tools, requests)
         return {
             "requests": [
@@ -274,7 +274,7 @@ class DaemonApi:
         """Grant a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.approve(
+            **await self.key_grantor.approve(
                 self._ids.read(request, "request"), "the owner approved it"
             ),
             "state": RequestState.GRANTED.name.lower(),
@@ -284,7 +284,7 @@ class DaemonApi:
         """Refuse a key request."""
         self._need(Role.DATASET_OWNER)
         return {
-            **await self.keykeeper.deny(self._ids.read(request, "request"), reason),
+            **await self.key_grantor.deny(self._ids.read(request, "request"), reason),
             "state": RequestState.DENIED.name.lower(),
         }
 

@@ -18,7 +18,7 @@ from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.opening import OpenedCost, verify_opened_cost
 from walrusd.crypto.cost import FIXED_POINT_BITS
 from walrusd.crypto.vfile.checks import open_cost
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import PeerFault
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher

@@ -10,7 +10,7 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import BadRequest
 from walrusd.market.event_text import tell_event
 from walrusd.market.payouts import explain_payouts

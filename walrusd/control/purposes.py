@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, parse_task_manifest
-from walrusd.engine.context import Reading
+from walrusd.engine.tools import Reading
 from walrusd.errors import PeerFault, WorldFault
 from walrusd.units import BlobId
 

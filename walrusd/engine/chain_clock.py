@@ -6,7 +6,7 @@ from collections import deque
 import trio
 
 from walrusd.chain.nodes.client import SuiClient
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import WalrusdError
 from walrusd.units import Millis
 
@@ -28,9 +28,9 @@ class ChainClock:
 
     name = "chain_clock"
 
-    def __init__(self, client: SuiClient, bell: Bell, period_s: float) -> None:
+    def __init__(self, client: SuiClient, wakeup: WakeUp, period_s: float) -> None:
         self._client = client
-        self._bell = bell
+        self._wakeup = wakeup
         self._period_s = period_s
         # Each is the chain's time and when it was read; until the first, our own time.
         self._readings: deque[tuple[int, float]] = deque(maxlen=READINGS)
@@ -55,7 +55,7 @@ class ChainClock:
             self._is_read = True
         self._readings.append((info.timestamp_ms, time.monotonic()))
         if abs(self.now_ms() - before) > JUMP_MS:
-            self._bell.ring()
+            self._wakeup.wake()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Read the time again and again; the first reading must succeed."""

@@ -1,4 +1,4 @@
-"""Follow the market's events and ring the bell.
+"""Follow the market's events and wake the services.
 
 Events and the cursor are saved in one transaction, so each event has its effect exactly once. The
 effects are small on purpose: an event is remembered, the objects it names become known, cached
@@ -15,7 +15,7 @@ from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
 from walrusd.chain.values.types import ChainEvent
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
 from walrusd.state.chain_log import LoggedEvent
 
@@ -65,7 +65,7 @@ class ChainWatcher:
                 event=event.to_json(),
             )
         if fresh:
-            tools.bell.ring()
+            tools.wakeup.wake()
 
     def _remember(self, raw: ChainEvent) -> tuple[LoggedEvent, Layout] | None:
         name = raw.type.rsplit("::", 1)[-1]

@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 from walrusd.core.disk import FLOOR_BYTES
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
 from walrusd.training.run.jobs import SelftestJob
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from walrusd.engine.context import OnLine, Tools
+from walrusd.engine.tools import OnLine, Tools
 
 SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
 """A finished segment also has its work chain: whoever knows that could attest without a replay."""

@@ -14,7 +14,6 @@ import trio
 
 from walrusd.core.disk import DiskShape, compute_disk_need, compute_seat_need
 from walrusd.core.policy import RuleVerdict
-from walrusd.engine.context import Tools
 from walrusd.engine.probes import (
     Ability,
     Fault,
@@ -23,6 +22,7 @@ from walrusd.engine.probes import (
     make_probes,
 )
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import MachineUnfit
 from walrusd.settings.model import Role, Settings
 

@@ -1,8 +1,8 @@
-"""What all reconciling services share: look, act on each subject, wait for the bell.
+"""What all services share: reconcile, act on each subject, wait to be woken.
 
-A service keeps no plan of its own between looks. It reads the chain's state, decides what is to
-be done next for each subject, and does it idempotently; so a crash at any point is followed by
-the same look and the same decision.
+A service keeps no plan of its own between two reconciliations. It reads the chain's state, decides
+what is to be done next for each subject, and does it idempotently; so a crash at any point is
+followed by the same decision.
 """
 
 import random
@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 import trio
 
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import OurFault, PeerFault, WalrusdError, WorldFault, explain_os_error
 from walrusd.runtime.groups import collapsed
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_PEER_PAUSE_S = 300.0
-"""What a peer has anchored does not get better by itself; looking again may be dear."""
+"""What a peer has anchored does not get better by itself; checking again may be expensive."""
 
 LONGEST_OUR_PAUSE_S = 300.0
 """What follows from our configuration, keys or funds stays until somebody changes them."""
@@ -47,7 +47,7 @@ class _Trouble:
 
 
 class Service:
-    """Base of the services. Subclasses say what they are called and what one look does."""
+    """Base of the services. Subclasses say what they are called, and reconcile."""
 
     name = "service"
 
@@ -56,7 +56,7 @@ class Service:
         self.log = structlog.get_logger(service=self.name)
         self._troubles: dict[str, _Trouble] = {}
         self._busy: set[str] = set()
-        self._looked_at: set[str] = set()
+        self._visited: set[str] = set()
         self._nursery: trio.Nursery | None = None
         tools.troubles[self.name] = self.list_troubles
 
@@ -64,11 +64,11 @@ class Service:
         """Check what must hold before the daemon is ready. The first start must succeed."""
 
     async def reconcile(self) -> None:
-        """Look once at everything this service is responsible for."""
+        """Bring everything this service is responsible for one step on."""
         raise NotImplementedError  # abstract
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Look whenever the bell rings, and every ``poll_s`` seconds at least."""
+        """Reconcile whenever something changed, and every ``poll_s`` seconds at least."""
         await self.start()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -76,18 +76,18 @@ class Service:
             self._busy.clear()
             task_status.started()
             while True:
-                rings = self.tools.bell.rings
-                await self.look()
-                await self.tools.bell.wait(rings, self._compute_pause())
+                woken = self.tools.wakeup.count
+                await self.run_once()
+                await self.tools.wakeup.wait(woken, self._compute_pause())
 
-    async def look(self) -> None:
-        """Look once; what fails for all subjects, such as an unreachable chain, is waited out."""
-        self._looked_at = {self.name}
+    async def run_once(self) -> None:
+        """Reconcile once; what fails for all subjects, as an unreachable chain, is waited out."""
+        self._visited = {self.name}
         if await self.attempt(self.name, self.reconcile):
             self._troubles = {
                 key: trouble
                 for key, trouble in self._troubles.items()
-                if key in self._looked_at or key in self._busy
+                if key in self._visited or key in self._busy
             }
 
     def _compute_pause(self) -> float:
@@ -104,7 +104,7 @@ class Service:
         done for one subject and may fail separately.
         """
         key = subject + part
-        self._looked_at.add(key)
+        self._visited.add(key)
         trouble = self._troubles.get(key)
         if key in self._busy or (trouble is not None and trio.current_time() < trouble.retry_at):
             return False
@@ -134,13 +134,13 @@ class Service:
     async def undertake(self, subject: str, action: Action, *, part: str = "") -> None:
         """Do as :meth:`attempt`, in the background of a running service: for what takes long.
 
-        The service goes on looking; a subject that is still busy is passed over. A service that
+        The service goes on reconciling; a subject that is still busy is passed over. A service that
         is not running waits for the end.
         """
         if self._nursery is None:
             await self.attempt(subject, action, part=part)
             return
-        self._looked_at.add(subject + part)
+        self._visited.add(subject + part)
 
         async def do() -> None:
             await self.attempt(subject, action, part=part)

@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from walrusd.engine.context import OnLine
+from walrusd.engine.tools import OnLine
 from walrusd.runtime.child import Limits as ChildLimits
 from walrusd.runtime.child import run_child
 from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob, job_to_json

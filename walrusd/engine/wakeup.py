@@ -1,29 +1,29 @@
-"""One bell for all services: something on the chain changed, look again."""
+"""One wake-up for all services: something on the chain changed, reconcile again."""
 
 import trio
 
 
-class Bell:
-    """Counts its rings, so that a ring between two looks is never missed."""
+class WakeUp:
+    """Counts its calls, so that one between two reconciliations is never missed."""
 
     def __init__(self) -> None:
-        self._rings = 0
+        self._count = 0
         self._event = trio.Event()
 
     @property
-    def rings(self) -> int:
-        """How often it rang; pass this to :meth:`wait` after the next look."""
-        return self._rings
+    def count(self) -> int:
+        """How often everybody was woken; pass this to :meth:`wait` after reconciling."""
+        return self._count
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake everybody."""
-        self._rings += 1
+        self._count += 1
         self._event.set()
         self._event = trio.Event()
 
     async def wait(self, since: int, seconds: float) -> None:
-        """Return once there was a ring after ``since``, or after ``seconds``."""
-        if self._rings != since:
+        """Return once somebody was woken after ``since``, or after ``seconds``."""
+        if self._count != since:
             await trio.lowlevel.checkpoint()
             return
         with trio.move_on_after(seconds):

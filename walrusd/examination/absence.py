@@ -4,7 +4,7 @@ A node of Walrus that is down, or our own network, must not look like a contribu
 """
 
 from walrusd.core.faults import is_patience_over
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import OpeningUnusable, PartAbsent
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher

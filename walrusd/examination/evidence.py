@@ -10,7 +10,7 @@ from walrusd.core.protocol import (
     compute_jury_commitment,
 )
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
 from walrusd.examination.replayer import Replayed
 from walrusd.market.case import Case, read_cases

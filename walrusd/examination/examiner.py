@@ -14,7 +14,7 @@ from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
 from walrusd.crypto.vfile.blocks import PaillierBlock
 from walrusd.crypto.vfile.vfile import VerificationFile
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import (
     FraudFound,
     MalformedData,
@@ -36,7 +36,7 @@ from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import find_wrong_ciphertext, find_wrong_row
 
 
-class Inspector:
+class Examiner:
     """The checks. Whoever looks at an opening holds ``replayer.turn``: it lies in memory."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:

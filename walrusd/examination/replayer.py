@@ -19,8 +19,8 @@ from walrusd.core.opening import (
 )
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.crypto.vfile.header import Quantisation
-from walrusd.engine.context import Tools
 from walrusd.engine.progress import clear_progress, make_on_line
+from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher

@@ -10,7 +10,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.crypto.pedersen.rows import compute_row_count
-from walrusd.engine.context import Reading, Tools
+from walrusd.engine.tools import Reading, Tools
 from walrusd.errors import PeerFault, VerificationFailed
 from walrusd.market.fetch import Fetcher
 from walrusd.market.schemes import check_aggregate, compute_decryption_context

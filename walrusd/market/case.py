@@ -13,7 +13,7 @@ from walrusd.core.protocol import (
     compute_seed,
 )
 from walrusd.crypto.vfile.header import FileSubject
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
 from walrusd.units import address_bytes
 

@@ -23,7 +23,7 @@ from walrusd.crypto.stream import (
 )
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
-from walrusd.engine.context import Reading
+from walrusd.engine.tools import Reading
 from walrusd.errors import (
     BlobNotFound,
     BlobTooLarge,

@@ -6,7 +6,7 @@ from pathlib import Path
 import trio
 
 from walrusd.crypto.stream import decrypt_stream, encrypt_stream
-from walrusd.engine.context import Reading
+from walrusd.engine.tools import Reading
 from walrusd.files import new_file
 from walrusd.training.process.workdir import write_atomically
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from walrusd.chain.layouts import events as ev
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import AmbiguousId, BadRequest, UnknownId
 from walrusd.units import Address
 

@@ -1,7 +1,7 @@
 """The leaves of a submission's trace, from whatever of it can be read here."""
 
 from walrusd.core.protocol import compute_trace_root
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, PartAbsent, PeerFault, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher

@@ -9,7 +9,7 @@ from walrusd.crypto.envelope import (
     seal_key,
 )
 from walrusd.crypto.stream import verify_key_check
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import DecryptionFailed, MalformedData, SeatKeyLost, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.secrets import derive_opening_key

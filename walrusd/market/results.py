@@ -11,7 +11,7 @@ import trio
 
 from walrusd.core.protocol import compute_trace_root
 from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, MalformedData
 from walrusd.market.case import Case
 from walrusd.market.files import read_file
@@ -158,7 +158,7 @@ def _lose(tools: Tools, case: Case, path: str) -> LocalFault:
             "a file of the training result is missing or damaged",
             file=Path(path).name,
         )
-    tools.bell.ring()
+    tools.wakeup.wake()
     return LocalFault(
         f"{Path(path).name} of submission {case.submission.id} is missing or damaged",
         hint="the work is done again, from the last whole checkpoint",

@@ -24,7 +24,7 @@ from walrusd.crypto.pedersen.rows import (
 )
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.vfile import Source, VerificationFile
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.runtime.sources import source_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import trio
 
-from walrusd.engine.context import Tools
 from walrusd.engine.progress import clear_progress
+from walrusd.engine.tools import Tools
 from walrusd.workers.paillier import Encryption, encrypt_piece
 from walrusd.workers.pieces import run_pieces
 from walrusd.workers.pool import run_heavy

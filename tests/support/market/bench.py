@@ -34,8 +34,8 @@ from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
-from walrusd.engine.context import Tools
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.tools import Tools
+from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import BlobNotFound, BlobTooLarge, ObjectNotFound
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.services.publisher.terms import read_terms
@@ -384,7 +384,7 @@ class Network:
                 contract=MemoryChain(address, self.objects),
                 store=self.store,
                 clock=self.clock,
-                bell=Bell(),
+                wakeup=WakeUp(),
                 training=training or InlineTraining(),
                 broadcast=Broadcast(),
             )

@@ -34,9 +34,9 @@ from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.devnet.move.env import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.tools import Tools
+from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import MoveAborted, ObjectNotFound
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
@@ -347,7 +347,7 @@ class Play:
             contract=SpecChain(self, name),
             store=self.store,
             clock=self,
-            bell=Bell(),
+            wakeup=WakeUp(),
             training=training or InlineTraining(),
             broadcast=Broadcast(),
         )
@@ -452,7 +452,7 @@ class Play:
     async def _look(self, done: Callable[[], bool]) -> bool:
         for daemon in list(self.daemons.values()):
             for service in daemon.services:
-                await service.look()
+                await service.run_once()
                 if done():
                     return True
         return False

@@ -24,8 +24,8 @@ from walrusd.chain.send.signer import Signer
 from walrusd.control.api import DaemonApi
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.engine.context import OnLine, Tools, TrainingBackend
 from walrusd.engine.supervisor import Service, Supervisor
+from walrusd.engine.tools import OnLine, Tools, TrainingBackend
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,

@@ -4,9 +4,9 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.engine.context import Tools
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.settings.model import Role, Settings
 from walrusd.units import format_sui

@@ -19,12 +19,12 @@ from walrusd.core.lifecycle import ChallengeKind, SubmissionState
 from walrusd.core.opening import VerifiedOpening
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
 from walrusd.examination.absence import Patience
 from walrusd.examination.evidence import Accuser
-from walrusd.examination.examiner import Inspector
+from walrusd.examination.examiner import Examiner
 from walrusd.examination.findings import Findings
 from walrusd.examination.replayer import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
@@ -39,7 +39,7 @@ class Verifier(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._inspector = Inspector(tools, fetcher, self.name)
+        self._examiner = Examiner(tools, fetcher, self.name)
         self._accuser = Accuser(tools, self.name)
         self._patience = Patience(tools, fetcher)
 
@@ -64,7 +64,7 @@ class Verifier(Service):
         missing = [k for k in range(len(segments)) if not done >> k & 1]
         if not missing:
             return
-        async with self._inspector.replayer.turn:
+        async with self._examiner.replayer.turn:
             look = await self._look_at(case, seat, segments)
             verdict = self._decide(case, look)
             self._check_timely(case, seat, verdict)
@@ -94,11 +94,11 @@ class Verifier(Service):
         """
         look = _Look()
         with look.findings.collecting():
-            key = self._inspector.find_key(case, case.submission.committee[seat].key)
-            look.verified = await self._inspector.open(case, key)
+            key = self._examiner.find_key(case, case.submission.committee[seat].key)
+            look.verified = await self._examiner.open(case, key)
         if look.verified is not None:
             look.replayed = await self._replay_once(case, look, segments)
-            await self._inspector.inspect(case, look.verified, look.replayed, look.findings)
+            await self._examiner.inspect(case, look.verified, look.replayed, look.findings)
         findings = look.findings
         if findings.absent is not None and not findings.frauds and findings.unusable is None:
             findings.unusable = await self._patience.lose(case, findings.absent)
@@ -118,7 +118,7 @@ class Verifier(Service):
             usable: list[int] = []
             for segment in sorted(set(segments)):
                 with look.findings.collecting():
-                    await self._inspector.check_inputs(case, look.verified, [segment])
+                    await self._examiner.check_inputs(case, look.verified, [segment])
                     usable.append(segment)
             if not usable:
                 return {}
@@ -129,7 +129,7 @@ class Verifier(Service):
                 "the opening is for our seat",
                 segments=usable,
             )
-            found = await self._inspector.replay(case, look.verified, usable)
+            found = await self._examiner.replay(case, look.verified, usable)
             saved = {str(i): replayed.to_json() for i, replayed in found.items()}
             if look.findings.unusable is None:
                 tools.work.put("replayed", submission.id, saved)
@@ -179,7 +179,7 @@ class Verifier(Service):
             return
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
             assert look.verified is not None
-            again = await self._inspector.replay(case, look.verified, [charge.index])
+            again = await self._examiner.replay(case, look.verified, [charge.index])
             same = again[charge.index] == look.replayed[charge.index]
         else:
             second = self._decide(case, await self._look_at(case, seat, segments))

@@ -6,8 +6,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape
 from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
 from walrusd.core.sizes import Storage
-from walrusd.engine.context import Tools
 from walrusd.engine.readiness import Readiness
+from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.aggregate import NO_PARENT, AggregateChecker
 from walrusd.market.fetch import Fetcher

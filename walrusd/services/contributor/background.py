@@ -55,7 +55,7 @@ class Background:
             async with self._turns[part]:
                 self._found[key] = await work()
             if not self._turns[part].statistics().tasks_waiting:
-                self._service.tools.bell.ring()  # once for many; the next look comes soon anyway
+                self._service.tools.wakeup.wake()  # once for many; the next look comes soon anyway
 
         if key not in self._found:
             await self._service.undertake(task, fetch, part=part)

@@ -11,7 +11,7 @@ from typing import Any
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TaskPhase
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.state.chain_log import BEFORE_ALL
 
 DAY_MS = 24 * 3600 * 1000

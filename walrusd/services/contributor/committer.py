@@ -15,8 +15,8 @@ from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape, compute_state_files
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
 from walrusd.market.fetch import Fetcher
 from walrusd.market.files import rows_path

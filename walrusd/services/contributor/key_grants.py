@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState
 from walrusd.crypto.envelope import dataset_key_info, open_key
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.case import Case
 from walrusd.units import address_bytes

@@ -10,8 +10,8 @@ from walrusd.core.opening import OpenedCost, Opening
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.examination.replayer import compute_needed_rows
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -59,7 +59,7 @@ class Opener(Service):
         if item is None or item.get("again", False) != submission.reopened:
             trained = find_trained(tools, submission.id)
             if trained is None:
-                return  # lost; the trainer does the work again and rings
+                return  # lost; the trainer does the work again and wakes us
             item = await self._prepare(case, trained)
             with tools.database.transaction():
                 tools.work.put("open", submission.id, item)

@@ -14,9 +14,9 @@ from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
 from walrusd.core.policy import Decision
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.engine.context import Tools
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version

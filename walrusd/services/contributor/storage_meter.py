@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.sizes import Storage, list_contributed
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.market.case import read_version
 from walrusd.market.fetch import Fetcher
 from walrusd.market.limits import (

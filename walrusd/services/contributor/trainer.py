@@ -8,9 +8,9 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState, TaskPhase
-from walrusd.engine.context import Tools
 from walrusd.engine.progress import clear_progress, make_on_line
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -94,7 +94,7 @@ class Trainer(Service):
                     loss=result["loss"],
                     trace_root=result["trace_root"],
                 )
-        tools.bell.ring()
+        tools.wakeup.wake()
 
 
 def check_same_abort(first: dict[str, Any], second: dict[str, Any]) -> None:

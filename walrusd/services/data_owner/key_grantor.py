@@ -22,13 +22,13 @@ MAX_REASON_BYTES = 256
 FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
-class Keykeeper(Service):
+class KeyGrantor(Service):
     """Grants automatically to whom the owner listed; everybody else waits for an answer.
 
     A key that could not be used any more is granted to nobody, whoever asks for it.
     """
 
-    name = "keykeeper"
+    name = "key_grantor"
 
     async def reconcile(self) -> None:
         """Grant what the owner approved beforehand."""

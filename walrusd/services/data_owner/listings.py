@@ -13,7 +13,7 @@ import trio
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.stream import compute_key_check
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, WalrusdError
 from walrusd.market.fetch import Fetcher
 from walrusd.market.files import encrypt_file

@@ -11,7 +11,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
-from walrusd.engine.context import Tools
+from walrusd.engine.tools import Tools
 from walrusd.errors import (
     FraudFound,
     MalformedData,
@@ -20,7 +20,7 @@ from walrusd.errors import (
     VerificationFailed,
 )
 from walrusd.examination.evidence import make_verdict
-from walrusd.examination.examiner import Inspector
+from walrusd.examination.examiner import Examiner
 from walrusd.examination.replayer import Replayed
 from walrusd.market.case import Case
 from walrusd.market.event_text import is_nobody
@@ -49,7 +49,7 @@ class Judge:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
         self._fetcher = fetcher
-        self._inspector = Inspector(tools, fetcher, user)
+        self._examiner = Examiner(tools, fetcher, user)
         self._read: set[bytes] = set()
 
     # --- values ---------------------------------------------------------------------------------
@@ -64,19 +64,19 @@ class Judge:
         charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
         if key is None and charge.kind != ChallengeKind.FILE:
             return None
-        async with self._inspector.replayer.turn:
+        async with self._examiner.replayer.turn:
             if charge.kind == ChallengeKind.SEGMENT:
                 assert key is not None
-                verified = await self._inspector.open(case, key)
-                return (await self._inspector.replay(case, verified, [charge.index]))[charge.index]
+                verified = await self._examiner.open(case, key)
+                return (await self._examiner.replay(case, verified, [charge.index]))[charge.index]
             if charge.kind == ChallengeKind.UNAVAILABLE:
                 assert key is not None
-                verified = await self._inspector.open(case, key)
-                await self._inspector.check_complete(case, verified)
+                verified = await self._examiner.open(case, key)
+                await self._examiner.check_complete(case, verified)
                 await self._let_accuser_read(case, dispute, key)
                 return make_verdict(charge.index, VERDICT_SOUND)
             try:
-                await self._inspector.check_charge(case, charge, key)
+                await self._examiner.check_charge(case, charge, key)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # what we are asked about cannot be told for another fraud
@@ -114,9 +114,9 @@ class Judge:
         if key is None:
             return False
         if dispute.challenge not in self._read:
-            async with self._inspector.replayer.turn:
-                verified = await self._inspector.open(case, key)
-                await self._inspector.check_inputs(case, verified, [dispute.index])
+            async with self._examiner.replayer.turn:
+                verified = await self._examiner.open(case, key)
+                await self._examiner.check_inputs(case, verified, [dispute.index])
             self._read.add(dispute.challenge)
         return True
 

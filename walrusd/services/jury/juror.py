@@ -9,8 +9,8 @@ nor acquits.
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.examination.replayer import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -114,7 +114,7 @@ class Juror(Service):
         if value is None:
             value = await self._judge.find(case, dispute)
             if value is None:
-                return  # nobody has sealed it to us yet; the bell rings when somebody does
+                return  # nobody has sealed it to us yet; we are woken when somebody does
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:

@@ -12,8 +12,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.pedersen.rows import RunningSum
-from walrusd.engine.context import Tools
 from walrusd.engine.progress import clear_progress
+from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.examination.replayer import Replayer, quantisation_of
 from walrusd.market.case import Case

@@ -14,8 +14,8 @@ from walrusd.core.lifecycle import Scheme, TaskPhase
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.terms_review import review_terms
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
     InsufficientBalance,

@@ -4,8 +4,8 @@ import shutil
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases, read_tasks
 from walrusd.market.files import rows_path
 from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to

@@ -9,8 +9,8 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.case import (
     Case,
@@ -145,7 +145,7 @@ class Cranker(Service):
     def _note_turned(self, subject: str, due: Crank) -> None:
         self._aborts.pop((subject, due), None)
         self.tools.journal.record(subject, self.name, due.value, "it was due")
-        self.tools.bell.ring()
+        self.tools.wakeup.wake()
 
     def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
         """Wait for what the winner did to be seen.

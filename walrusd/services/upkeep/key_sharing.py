@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SeatStatus, SubmissionState
-from walrusd.engine.context import Tools
 from walrusd.engine.service import Service
+from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
 

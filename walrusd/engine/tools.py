@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.crypto.keystore import KeyBundle
-from walrusd.engine.wakeup import Bell
+from walrusd.engine.wakeup import WakeUp
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.clock import Clock
 from walrusd.settings.model import Settings
@@ -78,7 +78,7 @@ class Tools:
     contract: ContractClient
     store: WalrusStore
     clock: Clock
-    bell: Bell
+    wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
     troubles: dict[str, ListTroubles] = field(default_factory=dict)
