@@ -16,11 +16,10 @@ from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.crypto.vfile.writer import build_verification_file
-from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case
 from walrusd.market.files import read_file
 from walrusd.market.results import read_update
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.schemes import CostProof, commit_update, derive_openings, quantisation_of
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
@@ -135,7 +134,8 @@ class BentCommitter(Committer):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         honest = await read_update(tools, case, plan, trained)
         update = self.bend_vector(honest)
         update_root = root_of(update)
@@ -148,7 +148,6 @@ class BentCommitter(Committer):
             commitment=pedersen.commit(trained["cost"], blinding),
             proof=pedersen.prove_opening(context, trained["cost"], blinding),
         )
-        scheme = read_task_scheme(case.task, manifest, plan)
         # Blindings that the opener, which knows the honest root only, will derive again.
         openings = await derive_openings(tools, case, scheme, root_of(honest))
         block, committed = await commit_update(

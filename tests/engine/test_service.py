@@ -22,7 +22,7 @@ from walrusd.errors import (
 )
 from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pieces import run_pieces, say_nothing
+from walrusd.workers.pool import run_pieces, say_nothing
 
 
 class Scripted(Service):

@@ -20,7 +20,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
 from walrusd.market.fetch import Fetcher
 from walrusd.market.secrets import derive_abstention
-from walrusd.services.jury.ballot import Judge
+from walrusd.services.jury.ballot import Ballot
 from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
 from walrusd.services.upkeep.key_sharing import Resealer
 from walrusd.units import normalize_address
@@ -174,8 +174,8 @@ async def test_a_disk_that_is_full_makes_no_fault(bench: Bench, monkeypatch) -> 
     async def fail(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Judge, "_can_replay", fail)
-    monkeypatch.setattr(Judge, "find", fail)
+    monkeypatch.setattr(Ballot, "_can_replay", fail)
+    monkeypatch.setattr(Ballot, "find", fail)
     await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert await abstained(bench, tools, dispute)

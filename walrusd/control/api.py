@@ -132,10 +132,10 @@ class DaemonApi:
     async def _show_plan(self, task: ob.Task) -> Result:
         """Return what the task's manifest says; a broken or unreachable one hides nothing else."""
         try:
-            manifest, plan = await self.fetcher.plan_of(task)
+            verified = await self.fetcher.plan_of(task)
         except (PeerFault, WorldFault) as error:
             return {"title": None, "plan": None, "plan_error": error.message}
-        return {"title": manifest.title, "plan": plan.to_json()}
+        return {"title": verified.manifest.title, "plan": verified.plan.to_json()}
 
     async def task_estimate(self, task: str) -> Result:
         """Return the policy's arithmetic for a task, and its yes or no with reasons."""

@@ -77,8 +77,8 @@ async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case, most: int) ->
     if opened is None:
         mine = submission.contributor == tools.address
         return {"why": NEVER_OPENED if mine else NOT_OURS}
-    file = await fetcher.file_of(case.task, submission)
-    function = await trio.to_thread.run_sync(partial(open_cost, file, opened.key))
+    verified = await fetcher.file_of(case.task, submission)
+    function = await trio.to_thread.run_sync(partial(open_cost, verified.file, opened.key))
     verify_opened_cost(opened, submission.commitment.cost_commitment)
     return {
         "definition": function.definition,

@@ -89,7 +89,7 @@ class AggregateChecker:
             VerificationFailed: if there is none, or it is not the weighted sum of exactly the
                 accepted submissions.
         """
-        _manifest, plan = await self._fetcher.plan_of(task)
+        plan = (await self._fetcher.plan_of(task)).plan
         aggregate = await read_aggregate(self._tools, task, plan)
         accepted = await read_accepted(self._tools, task)
         weights = check_parts(aggregate, accepted)

@@ -1,5 +1,6 @@
 """What follows from a task and a submission on the chain: seeds, contexts, dealt segments."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from walrusd.chain.layouts import objects as ob
@@ -15,6 +16,8 @@ from walrusd.core.protocol import (
 from walrusd.crypto.vfile.header import FileSubject
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
+from walrusd.training.numerics.random import compute_segment_rows
+from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 
 
@@ -87,6 +90,18 @@ class Case:
     def dealt_segments(self) -> list[int]:
         """Return all segments dealt to any seat, ascending."""
         return sorted(set(self.dealt_places()))
+
+    def compute_needed_rows(self, plan: Plan, segments: Iterable[int]) -> set[int]:
+        """Return the rows of the dataset that a replay of ``segments`` reads.
+
+        If the plan does not fit the dataset no step reads any; the first row stands for them, as a
+        replay takes a file of rows that is not empty.
+        """
+        count = self.submission.dataset_rows
+        if 2 * plan.batch > count:
+            return {0}
+        found = (compute_segment_rows(plan, self.seed, segment, count) for segment in segments)
+        return {int(row) for rows in found for row in rows}
 
     def seat_of(self, address: str) -> int | None:
         """Return the committee seat of an address, if it has one."""

@@ -17,7 +17,6 @@ from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.results import (
@@ -28,13 +27,20 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.schemes import (
+    CostProof,
+    commit_update,
+    derive_openings,
+    quantisation_of,
+)
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
-from walrusd.workers.pool import prove_cost, run_heavy, write_file
+from walrusd.workers.files import write_file
+from walrusd.workers.pedersen import prove_cost
+from walrusd.workers.pool import run_heavy
 
 
 class Committer(Service):
@@ -116,7 +122,8 @@ class Committer(Service):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         update = await read_update(tools, case, plan, trained)
         update_root = await trio.to_thread.run_sync(compute_chunk_root, update)
         leaves = await read_result(tools, case, trained, trace_leaves)
@@ -127,7 +134,6 @@ class Committer(Service):
         blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
         commitment, proof = await run_heavy(prove_cost, context, trained["cost"], blinding)
         cost = CostProof(context, commitment, proof)
-        scheme = read_task_scheme(case.task, manifest, plan)
         openings = await derive_openings(tools, case, scheme, update_root)
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost

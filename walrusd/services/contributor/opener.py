@@ -12,7 +12,6 @@ from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, 
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import compute_needed_rows
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import make_seat_envelope
@@ -24,11 +23,12 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import derive_openings, read_task_scheme
+from walrusd.market.schemes import derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.units import address_bytes
-from walrusd.workers.pool import prove_file_rows, run_heavy
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.rows import prove_file_rows
 
 
 class Opener(Service):
@@ -136,10 +136,11 @@ class Opener(Service):
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         segments = case.dealt_segments()
         boundaries = {segment - 1 for segment in segments}
-        indices = sorted(compute_needed_rows(case, plan, segments))
+        indices = sorted(case.compute_needed_rows(plan, segments))
         dek = await submission_dataset_key(tools, case)
         path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
@@ -148,7 +149,6 @@ class Opener(Service):
             assert submission.commitment is not None
             boundaries.add(plan.segments)
             update = await read_update(tools, case, plan, trained)
-            scheme = read_task_scheme(case.task, manifest, plan)
             root = submission.commitment.update_root
             openings = await derive_openings(tools, case, scheme, root)
             cost = make_opened_cost(tools, submission.id, trained["cost"])

@@ -18,9 +18,9 @@ from walrusd.engine.readiness import Readiness
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker
-from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
+from walrusd.market.verified import check_dataset_for_plan
 from walrusd.services.contributor.assessor import Assessor, Snapshot
 from walrusd.services.contributor.background import Background
 from walrusd.services.contributor.bound import Bound, BoundReader, has_joined
@@ -188,7 +188,7 @@ class Staker(Service):
                 await self._background.has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)
-        _manifest, plan = await self._fetcher.plan_of(task)
+        plan = (await self._fetcher.plan_of(task)).plan
         version = read_version(dataset, ref.number)
         check_dataset_for_plan(plan, version)
         if not await self._background.has_weights(task):

@@ -50,7 +50,7 @@ class Trainer(Service):
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
-        _manifest, plan = await self._fetcher.plan_of(case.task)
+        plan = (await self._fetcher.plan_of(case.task)).plan
         dek = await submission_dataset_key(tools, case)
         rows = await self._fetcher.dataset_of(submission, dek)
         workdir = tools.work_dir / submission.id

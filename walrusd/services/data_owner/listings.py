@@ -23,7 +23,8 @@ from walrusd.market.written import check_written
 from walrusd.runtime.groups import collapsed
 from walrusd.services.data_owner.key_grantor import MAX_DESCRIPTION_BYTES
 from walrusd.units import BlobId
-from walrusd.workers.pool import compute_file_row_root, run_heavy
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.rows import compute_file_row_root
 
 MAX_TITLE_BYTES = 128
 DESCRIPTIONS_AT_ONCE = 8

@@ -7,6 +7,8 @@ that kind, and in an audit, whose jury has nobody else to get the key from.
 
 from contextlib import suppress
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
@@ -19,9 +21,15 @@ from walrusd.errors import (
     PartAbsent,
     VerificationFailed,
 )
-from walrusd.examination.evidence import make_verdict
-from walrusd.examination.examiner import Examiner
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.checks import check_inputs
+from walrusd.examination.examine import (
+    check_complete,
+    examine_charge,
+    read_opening,
+    read_plan,
+    replay_segment,
+)
+from walrusd.examination.replay import Replayed, Replayer, make_verdict
 from walrusd.market.case import Case
 from walrusd.market.event_text import is_nobody
 from walrusd.market.fetch import Fetcher
@@ -42,14 +50,14 @@ def may_be_withheld(dispute: ob.Dispute) -> bool:
     )
 
 
-class Judge:
+class Ballot:
     """Finds values, keeps what was said, and finds it again if local state was lost."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
         self._fetcher = fetcher
-        self._examiner = Examiner(tools, fetcher, user)
+        self._replayer = Replayer(tools, fetcher, user)
         self._read: set[bytes] = set()
 
     # --- values ---------------------------------------------------------------------------------
@@ -64,19 +72,19 @@ class Judge:
         charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
         if key is None and charge.kind != ChallengeKind.FILE:
             return None
-        async with self._examiner.replayer.turn:
-            if charge.kind == ChallengeKind.SEGMENT:
-                assert key is not None
-                verified = await self._examiner.open(case, key)
-                return (await self._examiner.replay(case, verified, [charge.index]))[charge.index]
-            if charge.kind == ChallengeKind.UNAVAILABLE:
-                assert key is not None
-                verified = await self._examiner.open(case, key)
-                await self._examiner.check_complete(case, verified)
+        async with self._replayer.turn:
+            if key is not None and charge.kind == ChallengeKind.SEGMENT:
+                plan = await read_plan(case, self._fetcher)
+                opening = await read_opening(case, key, self._fetcher)
+                return await replay_segment(
+                    case, plan, opening, charge.index, self._replayer.replay
+                )
+            if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
+                await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
                 return make_verdict(charge.index, VERDICT_SOUND)
             try:
-                await self._examiner.check_charge(case, charge, key)
+                await examine_charge(case, charge, key, self._fetcher, self._replayer.replay)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # what we are asked about cannot be told for another fraud
@@ -109,14 +117,15 @@ class Judge:
             return fault
 
     async def _can_replay(self, case: Case, dispute: ob.Dispute) -> bool:
-        """Say whether we hold the key; the opening must have all that the replay reads."""
+        """Return whether we hold the key; the opening must have all that the replay reads."""
         key = find_opening_key(self._tools, case)
         if key is None:
             return False
         if dispute.challenge not in self._read:
-            async with self._examiner.replayer.turn:
-                verified = await self._examiner.open(case, key)
-                await self._examiner.check_inputs(case, verified, [dispute.index])
+            async with self._replayer.turn:
+                plan = await read_plan(case, self._fetcher)
+                opening = await read_opening(case, key, self._fetcher)
+                await trio.to_thread.run_sync(check_inputs, case, plan, opening, [dispute.index])
             self._read.add(dispute.challenge)
         return True
 

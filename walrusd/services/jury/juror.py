@@ -11,11 +11,11 @@ from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import Replayed, sweep_replays
+from walrusd.examination.replay import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.secrets import derive_jury_salt
-from walrusd.services.jury.ballot import Judge, charge_of_dispute, may_be_withheld
+from walrusd.services.jury.ballot import Ballot, charge_of_dispute, may_be_withheld
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
 
@@ -42,7 +42,7 @@ class Juror(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._judge = Judge(tools, fetcher, self.name)
+        self._ballot = Ballot(tools, fetcher, self.name)
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
@@ -110,25 +110,25 @@ class Juror(Service):
         return self.tools.clock.now_ms() - dispute.phase_ms
 
     async def _commit(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
-            value = await self._judge.find(case, dispute)
+            value = await self._ballot.find(case, dispute)
             if value is None:
                 return  # nobody has sealed it to us yet; we are woken when somebody does
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         """Look for the opening a last time, and say that it is not available if so it is."""
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
-            value = await self._judge.look_once_more(case, dispute, key)
+            value = await self._ballot.look_once_more(case, dispute, key)
             if value is None:
                 return  # it can be replayed, so that is what decides
         await self._say(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is not None:
             await self._say(case, dispute, number, value)
             return
@@ -136,13 +136,13 @@ class Juror(Service):
             case,
             dispute,
             number,
-            self._judge.abstention(dispute),
+            self._ballot.abstention(dispute),
             "abstained: it could not be told in time, and silence costs stake",
         )
 
     async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
         # Meanwhile we may have abstained; what is said is said.
-        value = self._judge.saved(dispute.challenge, dispute.index) or value
+        value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"looked at {charge} as a juror"
         if charge.kind == ChallengeKind.SEGMENT:
@@ -155,10 +155,10 @@ class Juror(Service):
         self, case: Case, dispute: ob.Dispute, number: int, value: Replayed, reason: str
     ) -> None:
         tools, challenge = self.tools, dispute.challenge
-        commitment = self._judge.compute_commitment(challenge, value)
+        commitment = self._ballot.compute_commitment(challenge, value)
         with tools.database.transaction():
             begun = tools.protection.begin(f"jury:{challenge.hex()}", commitment)
-            self._judge.save(challenge, value)
+            self._ballot.save(challenge, value)
             if begun is Begun.FRESH:
                 tools.journal.record(
                     case.submission.id,
@@ -176,7 +176,7 @@ class Juror(Service):
         )
 
     async def _reveal(self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror) -> None:
-        value = await self._judge.recall(case, dispute, dispute.challenge, juror.commitment)
+        value = await self._ballot.recall(case, dispute, dispute.challenge, juror.commitment)
         await self.tools.contract.jury_reveal(
             case.task.id,
             case.submission.id,
@@ -193,7 +193,7 @@ class Juror(Service):
         name = compute_challenge_id(
             submission, ChallengeKind(dispute.kind), dispute.index, round_=0
         )
-        value = await self._judge.recall(case, dispute, name, dispute.accuser_commitment)
+        value = await self._ballot.recall(case, dispute, name, dispute.accuser_commitment)
         await self.tools.contract.accuser_reveal(
             case.task.id,
             case.submission.id,

@@ -24,7 +24,6 @@ from walrusd.errors import (
     PlanRefused,
 )
 from walrusd.market.aggregate import AggregateChecker, read_accepted
-from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
 from walrusd.market.files import write_privately
@@ -38,6 +37,7 @@ from walrusd.market.limits import (
 )
 from walrusd.market.schemes import compute_key_context, compute_slot_bits
 from walrusd.market.secrets import derive_paillier_seed
+from walrusd.market.verified import check_dataset_for_plan
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder

@@ -12,16 +12,11 @@ from walrusd.core.protocol import (
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.replay import Replayed, make_verdict
 from walrusd.market.case import Case, read_cases
 from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
-
-
-def make_verdict(index: int, chain: bytes) -> Replayed:
-    """Return the value that stands for an answer about anything but a segment."""
-    return Replayed(index, chain, bytes(32), None)
 
 
 class Accuser:
