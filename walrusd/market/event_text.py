@@ -14,6 +14,7 @@ from walrusd.core.lifecycle import (
     SubmissionState,
 )
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND
+from walrusd.market.case import is_audit
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import format_sui
 
@@ -38,11 +39,6 @@ OUTCOMES = {
 }
 
 
-def is_nobody(address: str) -> bool:
-    """Say whether an address is 0x0, which stands for an audit's lot."""
-    return int(address, 16) == 0
-
-
 class Names:
     """Writes addresses: ours is "we"."""
 
@@ -63,7 +59,7 @@ class Names:
 
 
 def _tell_challenge(e: Any, n: Names) -> str:
-    if is_nobody(e.accuser):
+    if is_audit(e.accuser):
         return f"The lot fell on segment {e.index}: a jury replays it."
     charge = Charge(ChallengeKind(e.kind), e.index)
     return f"{n.begin(e.accuser)} challenged it with {charge} and a bond of {format_sui(e.bond)}."

@@ -10,14 +10,11 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.lifecycle import is_over, takes_contributors
 from walrusd.engine.tools import Tools
 from walrusd.state.chain_log import BEFORE_ALL
 
 DAY_MS = 24 * 3600 * 1000
-IN_PROGRESS = frozenset(
-    {TaskPhase.JOINING, TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING}
-)
 
 
 def has_joined(task: ob.Task, address: str) -> bool:
@@ -98,10 +95,8 @@ class BoundReader:
         found = {
             task.id
             for task in tasks
-            if task.phase in IN_PROGRESS
-            and (
-                has_joined(task, address) or (task.phase == TaskPhase.JOINING and task.id in tried)
-            )
+            if not is_over(task.phase)
+            and (has_joined(task, address) or (takes_contributors(task.phase) and task.id in tried))
         }
         unseen = tried - {task.id for task in tasks}
         if unseen:

@@ -10,7 +10,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
-from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
+from walrusd.core.lifecycle import KeyScope, is_granted, is_unanswered, takes_contributors
 from walrusd.core.policy import Decision
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
@@ -89,7 +89,7 @@ class Staker(Service):
         open_to_us = [
             task
             for task in tasks
-            if task.phase == TaskPhase.JOINING and not has_joined(task, self.tools.address)
+            if takes_contributors(task.phase) and not has_joined(task, self.tools.address)
         ]
         self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
         self._background.keep_only({task.id for task in open_to_us})
@@ -183,8 +183,8 @@ class Staker(Service):
         """Take the next step towards joining: check the plan, ask for the key, stake."""
         tools = self.tools
         request = await self._requests.find(task.id, ref.dataset, ref.number)
-        if request is not None and request.state != RequestState.GRANTED:
-            if request.state == RequestState.REQUESTED:
+        if request is not None and not is_granted(request.state):
+            if is_unanswered(request.state):
                 await self._background.has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)

@@ -22,8 +22,7 @@ from walrusd.errors import (
 from walrusd.examination.evidence import make_verdict
 from walrusd.examination.examiner import Examiner
 from walrusd.examination.replayer import Replayed
-from walrusd.market.case import Case
-from walrusd.market.event_text import is_nobody
+from walrusd.market.case import Case, is_audit
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
@@ -37,9 +36,7 @@ def charge_of_dispute(dispute: ob.Dispute) -> Charge:
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
     """Say whether a jury may find that the opening cannot be had."""
-    return may_find_withheld(
-        ChallengeKind(dispute.kind), has_accuser=not is_nobody(dispute.accuser)
-    )
+    return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Judge:

@@ -9,8 +9,9 @@ import trio
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
+from walrusd.core.duties import Duty, Party
 from walrusd.core.economics import compute_required_funds
-from walrusd.core.lifecycle import Scheme, TaskPhase
+from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.terms_review import review_terms
 from walrusd.crypto.envelope import derive_public_key
@@ -25,7 +26,7 @@ from walrusd.errors import (
 )
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.anchors import check_dataset_for_plan
-from walrusd.market.case import read_tasks, read_version
+from walrusd.market.case import list_duties_about, read_tasks, read_version
 from walrusd.market.fetch import Fetcher
 from walrusd.market.files import write_privately
 from walrusd.market.limits import (
@@ -235,16 +236,16 @@ class Publisher(Service):
             await self.undertake(task.id, finish)
 
     async def _finish(self, task: ob.Task) -> None:
-        done = {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}
-        if task.phase in done and task.pool + task.bond + task.tips > 0:
+        due = list_duties_about(task, Party.PUBLISHER)
+        if Duty.RECLAIM in due:
             # Before the aggregate: that may wait for a key which never comes.
             await self.tools.contract.reclaim(task.id)
             self.tools.journal.record(
                 task.id, self.name, "reclaimed", "the task has ended, this was not spent"
             )
-        if task.phase == TaskPhase.SETTLED and task.accepted >= task.terms.k_min:
+        if Duty.AGGREGATE in due:
             await self._aggregate(task)
-        elif task.phase == TaskPhase.AGGREGATED:
+        elif Duty.APPLY in due:
             await self._apply(task)
 
     async def _aggregate(self, task: ob.Task) -> None:
