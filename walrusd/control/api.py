@@ -32,10 +32,10 @@ from walrusd.market.limits import show_parts
 from walrusd.services.committee.registrar import register_seat
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.data_owner.key_grantor import KeyGrantor
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.estimate import make_rules, show_economics
 from walrusd.services.publisher.publisher import Publisher
-from walrusd.services.upkeep.claims import credit_of
+from walrusd.services.upkeep.claimer import credit_of
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.model import Role
 
@@ -57,7 +57,7 @@ class DaemonApi:
         self.staker = Staker(tools, self.fetcher, self.checker, self.readiness)
         self.publisher = Publisher(tools, self.fetcher, self.checker)
         self.key_grantor = KeyGrantor(tools)
-        self.datasets = Datasets(tools, self.fetcher)
+        self.datasets = Listings(tools, self.fetcher)
         self.explainer = Explainer(tools)
 
     def _need(self, role: Role) -> None:

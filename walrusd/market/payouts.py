@@ -51,7 +51,7 @@ def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
         for logged in log.about(submission, others=("SeatPenalized",))
     ]
     terms = _find_terms(log, about)
-    return [] if terms is None else compute_outcomes(about, terms, me)
+    return [] if terms is None else describe_payouts(about, terms, me)
 
 
 def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
@@ -63,7 +63,7 @@ def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
     return None
 
 
-def compute_outcomes(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
+def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
     """Return sentences about what ``me`` got, missed and lost, in no other order than by role."""
     end = next((e for e in events if isinstance(e, ev.SubmissionEnded)), None)
     juries = _read_juries(events)

@@ -13,8 +13,8 @@ from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.engine.service import Service
 from walrusd.errors import MalformedData, NotAllowed
+from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
-from walrusd.market.written import check_written
 from walrusd.state.protection import Begun
 from walrusd.units import BlobId, Millis, address_bytes
 
@@ -130,7 +130,7 @@ class KeyGrantor(Service):
             NotAllowed: if the request is not to us, or is answered already.
             BadRequest: if the reason is too long.
         """
-        check_written(reason, "a reason", MAX_REASON_BYTES)
+        check_public_text(reason, "a reason", MAX_REASON_BYTES)
         tools = self.tools
         request = await self._ours(request_id)
 

@@ -24,7 +24,7 @@ from walrusd.examination.examiner import Examiner
 from walrusd.examination.replayer import Replayed
 from walrusd.market.case import Case, is_audit
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
+from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
 from walrusd.units import address_bytes
 
@@ -126,7 +126,7 @@ class Judge:
         if seat is not None:
             public_key = case.submission.committee[seat].key
             with suppress(MalformedData):  # nothing can be sealed to it: its own fault
-                await reseal_to(self._tools, case, dispute.accuser, public_key, key)
+                await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
     # --- what was said --------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ def has_joined(task: ob.Task, address: str) -> bool:
 
 
 @dataclass
-class Bound:
+class Exposure:
     """Amounts in Mist by task, of those staked in the last 24 hours; and tasks in progress."""
 
     stakes: dict[str, int] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Bound:
             self.open_tasks.add(task)
 
 
-class BoundReader:
+class ExposureReader:
     """Reads what is bound: by the chain's word, and by our own records of what is under way.
 
     The chain counts also after a loss of local state.
@@ -64,7 +64,7 @@ class BoundReader:
         self._joins: dict[str, ev.SubmissionJoined] = {}
         self._read_up_to = BEFORE_ALL
 
-    def read(self, tasks: Sequence[ob.Task]) -> Bound:
+    def read(self, tasks: Sequence[ob.Task]) -> Exposure:
         """Return what is bound, given the tasks of a look."""
         tools = self._tools
         since = tools.clock.now_ms() - DAY_MS
@@ -72,7 +72,7 @@ class BoundReader:
         self._read_joins(since)
         stakes = {task: r["amount"] for task, r in records.items() if r["at_ms"] >= since}
         stakes |= {task: join.stake for task, join in self._joins.items()}
-        return Bound(stakes, self._find_open(tasks, {*records, *self._joins}))
+        return Exposure(stakes, self._find_open(tasks, {*records, *self._joins}))
 
     def _read_joins(self, since: int) -> None:
         """Decode the events of ours that are new; those older than a day count no more."""

@@ -14,7 +14,7 @@ from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
-from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
+from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Need:
     has_envelope: bool = False
 
 
-class Resealer(Service):
+class KeySharer(Service):
     """Looks for whoever needs a key that we hold."""
 
-    name = "resealer"
+    name = "key_sharer"
 
     async def reconcile(self) -> None:
         """Seal every key that is needed and ours to pass on."""
@@ -48,7 +48,7 @@ class Resealer(Service):
 
     def _is_our_turn(self, case: Case, need: Need) -> bool:
         tools, dispute = self.tools, case.submission.dispute
-        posted = resealed_to(tools, case.submission.id, need.recipient)
+        posted = find_shared_envelopes(tools, case.submission.id, need.recipient)
         if tools.address in posted:
             return False
         if case.submission.contributor == tools.address:
@@ -64,7 +64,7 @@ class Resealer(Service):
     async def _pass_on(self, case: Case, need: Need) -> None:
         key = find_opening_key(self.tools, case)
         if key is not None:
-            await reseal_to(self.tools, case, need.recipient, need.key, key)
+            await share_opening_key(self.tools, case, need.recipient, need.key, key)
 
 
 def is_party(case: Case, address: str) -> bool:

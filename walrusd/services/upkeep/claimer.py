@@ -9,7 +9,7 @@ from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.files import rows_path
-from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
+from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
@@ -22,10 +22,10 @@ def credit_of(entries: list[ob.Credit], owner: str) -> int:
     return sum(credit.amount for credit in entries if credit.owner == owner)
 
 
-class Settler(Service):
+class Claimer(Service):
     """Delivers and claims. Objects that owe us nothing any more are forgotten after a day."""
 
-    name = "settler"
+    name = "claimer"
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
@@ -106,7 +106,7 @@ class Settler(Service):
         is_seat = case.seat_of(tools.address) is not None
         if not is_seat or Duty.DELIVER_KEY not in case.list_duties(Party.SEAT, now_ms):
             return False
-        posted = resealed_to(tools, submission.id, task.publisher)
+        posted = find_shared_envelopes(tools, submission.id, task.publisher)
         graces = 1
         if posted:
             others = set(posted) - {submission.contributor}
@@ -118,11 +118,11 @@ class Settler(Service):
 
     async def _deliver(self, case: Case) -> None:
         tools, task = self.tools, case.task
-        if tools.address in resealed_to(tools, case.submission.id, task.publisher):
+        if tools.address in find_shared_envelopes(tools, case.submission.id, task.publisher):
             return
         key = find_opening_key(tools, case)
         if key is not None:
-            await reseal_to(tools, case, task.publisher, task.publisher_key, key)
+            await share_opening_key(tools, case, task.publisher, task.publisher_key, key)
 
     def _is_done(self, task: ob.Task) -> bool:
         """Say whether nothing more will happen to a task, as far as we are concerned."""
