@@ -55,9 +55,9 @@ from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror
-from walrusd.services.upkeep.claims import Settler
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.claimer import Claimer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Role, Settings
 from walrusd.state.chain_log import ChainLog
@@ -194,8 +194,8 @@ def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
             Juror(tools, api.fetcher),
         ]
     if tools.settings.has_role(Role.CONTRIBUTOR) or tools.settings.has_role(Role.VERIFIER):
-        services.append(Resealer(tools))
-    return [*services, Cranker(tools, api.fetcher), Settler(tools)]
+        services.append(KeySharer(tools))
+    return [*services, Cranker(tools, api.fetcher), Claimer(tools)]
 
 
 async def run_services(

@@ -17,7 +17,7 @@ from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.jury.juror import Juror
-from walrusd.services.upkeep.key_sharing import Need, Resealer
+from walrusd.services.upkeep.key_sharer import KeySharer, Need
 
 SeatAct = Callable[["CastVerifier", Case, int], Awaitable[bool]]
 """What a seat does instead of its duty; True if it then does its duty too."""
@@ -52,7 +52,7 @@ class Casting:
             {
                 Verifier: lambda tools, api: CastVerifier(tools, api.fetcher, self),
                 Juror: lambda tools, api: CastJuror(tools, api.fetcher, self),
-                Resealer: lambda tools, _api: CastResealer(tools, self),
+                KeySharer: lambda tools, _api: CastKeySharer(tools, self),
             }
         )(tools, api)
 
@@ -99,7 +99,7 @@ class CastJuror(Juror):
         await super()._serve_seat(case, dispute, number, juror)
 
 
-class CastResealer(Resealer):
+class CastKeySharer(KeySharer):
     """Passes keys on, but for those of a contributor that has bribed its seat."""
 
     def __init__(self, tools: Tools, casting: Casting) -> None:

@@ -23,8 +23,8 @@ from walrusd.market.schemes import CostProof, commit_update, derive_openings, qu
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.units import BlobId, address_bytes
 
 # --- openings -----------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ class NoAudit(Cranker):
             await super()._start_audit(case)
 
 
-class KeyKeeper(Resealer):
+class KeyKeeper(KeySharer):
     """Passes no key on."""
 
     async def reconcile(self) -> None:
@@ -346,7 +346,7 @@ class KeyKeeper(Resealer):
 
 def keep_key() -> BuildServices:
     """Return a contributor that lets no juror have the opening's key."""
-    return substitute({Resealer: lambda tools, _api: KeyKeeper(tools)})
+    return substitute({KeySharer: lambda tools, _api: KeyKeeper(tools)})
 
 
 def shun_audit() -> BuildServices:

@@ -22,7 +22,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
 from walrusd.services.data_owner.key_grantor import KeyGrantor
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.units import address_bytes
@@ -119,7 +119,7 @@ def list_nothing() -> BuildServices:
         return await honest(version=replace(version, blob=1 << 200), **named)
 
     def build(tools: Tools, api: DaemonApi) -> list[Service]:
-        api.datasets = Datasets(meddle(tools, "list_dataset", lie), api.fetcher)
+        api.datasets = Listings(meddle(tools, "list_dataset", lie), api.fetcher)
         return build_services(tools, api)
 
     return build

@@ -103,5 +103,5 @@ def _reveals(dispute: ob.Dispute) -> Iterator[Duty]:
     for juror in dispute.jurors:
         if juror.commitment and not juror.chain:
             yield Duty(juror.verifier, "reveal")
-    if not is_audit(dispute) and not dispute.accuser_chain:
+    if not is_audit(dispute.accuser) and not dispute.accuser_chain:
         yield Duty(dispute.accuser, "reveal")

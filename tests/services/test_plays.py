@@ -289,7 +289,7 @@ class Selective(Opener):
 async def test_others_help_a_seat_with_a_bad_envelope(make_play) -> None:
     play = make_play()
     play.contributor.put(Selective(play.contributor.tools, play.contributor.fetcher))
-    play.contributor.drop("resealer")
+    play.contributor.drop("key_sharer")
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)

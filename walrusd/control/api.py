@@ -10,7 +10,7 @@ from walrusd.control.costs import read_costs
 from walrusd.control.history import Explainer
 from walrusd.control.purposes import read_purposes
 from walrusd.control.views import show_decision, show_request, show_submission, show_task
-from walrusd.core.lifecycle import RequestState, TaskPhase
+from walrusd.core.lifecycle import RequestState, TaskPhase, is_aggregated, takes_contributors
 from walrusd.core.sizes import Storage
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.supervisor import Supervisor
@@ -32,10 +32,10 @@ from walrusd.market.limits import show_parts
 from walrusd.services.committee.registrar import register_seat
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.data_owner.key_grantor import KeyGrantor
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.estimate import make_rules, show_economics
 from walrusd.services.publisher.publisher import Publisher
-from walrusd.services.upkeep.claims import credit_of
+from walrusd.services.upkeep.claimer import credit_of
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.model import Role
 
@@ -57,7 +57,7 @@ class DaemonApi:
         self.staker = Staker(tools, self.fetcher, self.checker, self.readiness)
         self.publisher = Publisher(tools, self.fetcher, self.checker)
         self.key_grantor = KeyGrantor(tools)
-        self.datasets = Datasets(tools, self.fetcher)
+        self.datasets = Listings(tools, self.fetcher)
         self.explainer = Explainer(tools)
 
     def _need(self, role: Role) -> None:
@@ -161,7 +161,7 @@ class DaemonApi:
         found = await self._task(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
             raise NotAllowed("the stake on this task is bound already")
-        if found.phase != TaskPhase.JOINING:
+        if not takes_contributors(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
         return await self._override(found.id, "join")
@@ -188,7 +188,7 @@ class DaemonApi:
     async def task_aggregate(self, task: str) -> Result:
         """Verify the published aggregate of a task on this machine."""
         found = await self._task(task)
-        if found.phase != TaskPhase.AGGREGATED:
+        if not is_aggregated(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task has no aggregate, it is {phase}")
         verified = await self.checker.verify(found)

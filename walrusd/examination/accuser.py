@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from walrusd.core.faults import Charge
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
     VERDICT_FAULT,
     compute_challenge_id,
@@ -112,7 +112,7 @@ class Accuser:
         bound = [
             case.submission.id
             for case in await read_cases(tools)
-            if case.submission.state == SubmissionState.DISPUTED
+            if is_disputed(case.submission.state)
             and case.submission.dispute is not None
             and case.submission.dispute.accuser == tools.address
             and case.submission.id != submission

@@ -7,8 +7,9 @@ used is reported; only if the one made again is no better is it claimed to be un
 
 from collections.abc import Sequence
 
+from walrusd.core.duties import Duty, Party
 from walrusd.core.faults import Charge, Move, Verdict, charge_of, may_complain
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
@@ -44,7 +45,8 @@ class Verifier(Service):
         """Serve every opened submission whose committee we sit on."""
         for case in await read_cases(self.tools):
             seat = case.seat_of(self.tools.address)
-            if seat is not None and case.submission.state == SubmissionState.OPENED:
+            due = case.list_duties(Party.SEAT, self.tools.clock.now_ms())
+            if seat is not None and Duty.EXAMINE in due:
 
                 async def serve(case: Case = case, seat: int = seat) -> None:
                     await self._serve(case, seat)

@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.duties import Duty, Party
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
@@ -55,10 +55,7 @@ class Committer(Service):
     async def reconcile(self) -> None:
         """Commit every trained submission."""
         for case in await read_cases(self.tools):
-            if (
-                case.submission.state != SubmissionState.JOINED
-                or case.task.phase != TaskPhase.TRAINING
-            ):
+            if Duty.COMMIT not in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
                 continue
             trained = find_trained(self.tools, case.submission.id)
             if trained is not None:

@@ -5,7 +5,8 @@ from typing import Any
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import CostRule
 from walrusd.core.opening import OpenedCost, Opening
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
@@ -46,7 +47,7 @@ class Opener(Service):
             submission = case.submission
             if submission.contributor != self.tools.address:
                 continue
-            if submission.state == SubmissionState.SEATED:
+            if Duty.OPEN in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
 
                 async def open_(case: Case = case) -> None:
                     await self._open(case)

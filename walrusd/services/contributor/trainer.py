@@ -7,7 +7,7 @@ with the files it names; then the work is done again, which gives the same bits.
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.duties import Duty, Party
 from walrusd.engine.progress import clear_progress, make_on_line
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
@@ -17,8 +17,6 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.results import find_trained
 from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.training.run.jobs import RowsFile, TrainJob
-
-NEEDED_AFTERWARDS = frozenset({SubmissionState.COMMITTED, SubmissionState.SEATED})
 
 
 class Trainer(Service):
@@ -41,12 +39,9 @@ class Trainer(Service):
                 await self.undertake(case.submission.id, train)
 
     def _is_needed(self, case: Case) -> bool:
-        to_commit = (
-            case.submission.state == SubmissionState.JOINED
-            and case.task.phase == TaskPhase.TRAINING
-        )
-        needed = to_commit or case.submission.state in NEEDED_AFTERWARDS
-        return needed and find_trained(self.tools, case.submission.id) is None
+        due = case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms())
+        is_needed = Duty.TRAIN in due or Duty.KEEP_RESULT in due
+        return is_needed and find_trained(self.tools, case.submission.id) is None
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission

@@ -30,10 +30,9 @@ from walrusd.examination.examine import (
     replay_segment,
 )
 from walrusd.examination.replay import Replayed, Replayer, make_verdict
-from walrusd.market.case import Case
-from walrusd.market.event_text import is_nobody
+from walrusd.market.case import Case, is_audit
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
+from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
 from walrusd.units import address_bytes
 
@@ -45,9 +44,7 @@ def charge_of_dispute(dispute: ob.Dispute) -> Charge:
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
     """Say whether a jury may find that the opening cannot be had."""
-    return may_find_withheld(
-        ChallengeKind(dispute.kind), has_accuser=not is_nobody(dispute.accuser)
-    )
+    return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Ballot:
@@ -138,7 +135,7 @@ class Ballot:
         if seat is not None:
             public_key = case.submission.committee[seat].key
             with suppress(MalformedData):  # nothing can be sealed to it: its own fault
-                await reseal_to(self._tools, case, dispute.accuser, public_key, key)
+                await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
     # --- what was said --------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ nor acquits.
 """
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
@@ -52,14 +53,15 @@ class Juror(Service):
         """Look at every dispute that we have a part in."""
         for case in await read_cases(self.tools):
             dispute = case.submission.dispute
-            if case.submission.state == SubmissionState.DISPUTED and dispute is not None:
+            if is_disputed(case.submission.state) and dispute is not None:
                 await self._serve(case, dispute)
 
     async def _serve(self, case: Case, dispute: ob.Dispute) -> None:
         """Take up every duty apart: what fails or takes long must not delay a reveal."""
         me, subject = self.tools.address, case.submission.id
         challenge = dispute.challenge.hex()
-        if dispute.accuser == me and not dispute.accuser_chain and self._revealing(case, dispute):
+        due = case.list_duties(Party.ACCUSER, self.tools.clock.now_ms())
+        if dispute.accuser == me and not dispute.accuser_chain and Duty.REVEAL in due:
 
             async def reveal_as_accuser() -> None:
                 await self._reveal_as_accuser(case, dispute)
@@ -68,13 +70,6 @@ class Juror(Service):
         for number, juror in enumerate(dispute.jurors):
             if juror.verifier == me:
                 await self._serve_seat(case, dispute, number, juror)
-
-    def _revealing(self, case: Case, dispute: ob.Dispute) -> bool:
-        """Say whether the reveal window is open; the first reveal after the deadline opens it."""
-        end = dispute.phase_ms + case.task.terms.jury_commit_ms
-        return dispute.phase == DisputePhase.REVEALING or (
-            dispute.phase == DisputePhase.COMMITTING and self.tools.clock.now_ms() >= end
-        )
 
     # --- our seat -------------------------------------------------------------------------------
 
@@ -95,7 +90,8 @@ class Juror(Service):
         async def reveal() -> None:
             await self._reveal(case, dispute, number, juror)
 
-        if not juror.commitment and dispute.phase == DisputePhase.COMMITTING:
+        due = case.list_duties(Party.JUROR, self.tools.clock.now_ms())
+        if not juror.commitment and Duty.VOTE in due:
             await self.undertake(subject, commit, part=f":commit{part}")
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
@@ -103,7 +99,7 @@ class Juror(Service):
                 await self.undertake(subject, miss, part=f":miss{part}")
             if waited >= window - compute_reserve_ms(window):
                 await self.undertake(subject, abstain, part=f":abstain{part}")
-        elif juror.commitment and not juror.chain and self._revealing(case, dispute):
+        elif juror.commitment and not juror.chain and Duty.REVEAL in due:
             await self.undertake(subject, reveal, part=f":reveal{part}")
 
     def _waited_ms(self, dispute: ob.Dispute) -> int:

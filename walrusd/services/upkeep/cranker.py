@@ -7,7 +7,12 @@ transaction is paid for. Losing the race is harmless: the contract aborts the se
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
+from walrusd.core.cranks import (
+    Crank,
+    compute_submission_crank,
+    compute_task_crank,
+    is_about_dispute,
+)
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
@@ -162,10 +167,10 @@ class Cranker(Service):
 
 def _first_in_line(case: Case, due: Crank) -> str:
     """Return who turns a submission's crank first."""
-    if due in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
+    if is_about_dispute(due):
         dispute = case.submission.dispute
         assert dispute is not None
-        return case.submission.contributor if is_audit(dispute) else dispute.accuser
+        return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser
     if due is Crank.SETTLE and not case.submission.opening:
         return case.task.publisher  # a contributor is not the one to end its own failure
     return case.submission.contributor
