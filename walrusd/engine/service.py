@@ -6,7 +6,8 @@ followed by the same decision.
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ LONGEST_OUR_PAUSE_S = 300.0
 ALIKE = 6
 """After so many failures alike in a row it is taken for lasting."""
 
-Action = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[object]]
 
 
 @dataclass
@@ -46,8 +47,24 @@ class _Trouble:
     alike: int
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What a service is to do for one subject now, as ``Service.attempt`` takes it.
+
+    ``in_background``: it takes long, so the service goes on reconciling meanwhile.
+    """
+
+    subject: str
+    action: Action
+    part: str = ""
+    in_background: bool = False
+
+
+Attempts = AsyncGenerator[Attempt, None]
+
+
 class Service:
-    """Base of the services. Subclasses say what they are called, and reconcile."""
+    """Base of the services. Subclasses have a name, and list what is due; this class does it."""
 
     name = "service"
 
@@ -63,9 +80,16 @@ class Service:
     async def start(self) -> None:
         """Check what must hold before the daemon is ready. The first start must succeed."""
 
+    def list_due(self) -> Attempts:
+        """Yield what is to be done now. Each is done, or begun, before the next is asked for."""
+        raise NotImplementedError  # abstract
+
     async def reconcile(self) -> None:
         """Bring everything this service is responsible for one step on."""
-        raise NotImplementedError  # abstract
+        async with aclosing(self.list_due()) as attempts:
+            async for each in attempts:
+                do = self.undertake if each.in_background else self.attempt
+                await do(each.subject, each.action, part=each.part)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Reconcile whenever something changed, and every ``poll_s`` seconds at least."""

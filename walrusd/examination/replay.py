@@ -140,6 +140,44 @@ class Replayer:
         return found
 
 
+class SeatReplays:
+    """The replays of a seat: what was dealt to it is replayed once, also if there is a restart."""
+
+    def __init__(self, tools: Tools, replayer: Replayer, service: str) -> None:
+        """Take the collaborators; ``service`` is named in the journal."""
+        self._tools = tools
+        self._replayer = replayer
+        self._service = service
+
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays; none before all of them were made."""
+        saved = self._tools.work.get("replayed", case.submission.id) or {}
+        return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Replay as ``Replayer`` does, and keep the values if they are all that was dealt to us."""
+        tools, submission = self._tools, case.submission
+        tools.journal.record_once(
+            submission.id,
+            self._service,
+            "replaying",
+            "the opening is for our seat",
+            segments=list(segments),
+        )
+        found = await self._replayer.replay(case, verified, segments)
+        seat = case.seat_of(tools.address)
+        if seat is not None and set(found) == set(case.segments_of(seat)):
+            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
+            tools.work.put("replayed", submission.id, saved)
+        return found
+
+    def forget(self, case: Case) -> None:
+        """Forget the values: they cannot be relied on."""
+        self._tools.work.delete("replayed", case.submission.id)
+
+
 def replays_dir(work_dir: Path, user: str) -> Path:
     """Return where the replays of a service keep their files."""
     return work_dir / "replay" / user

@@ -5,21 +5,20 @@ opening's bytes on, and only the same finding twice leads to a challenge. An ope
 used is reported; only if the one made again is no better is it claimed to be unavailable.
 """
 
-from collections.abc import Sequence
+from functools import partial
 
 from walrusd.core.duties import Duty, Party
 from walrusd.core.faults import Charge, Move, Verdict, charge_of, may_complain
 from walrusd.core.lifecycle import ChallengeKind
-from walrusd.core.opening import VerifiedOpening
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
 from walrusd.examination.examine import Examination, examine, read_plan, replay_segment
-from walrusd.examination.replay import Replayed, Replayer, sweep_replays
+from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import check_seat_key, find_opening_key
@@ -35,23 +34,21 @@ class Verifier(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._replayer = Replayer(tools, fetcher, self.name)
+        self._replays = SeatReplays(tools, self._replayer, self.name)
         self._accuser = Accuser(tools, self.name)
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
         sweep_replays(self.tools.work_dir, self.name)
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Serve every opened submission whose committee we sit on."""
         for case in await read_cases(self.tools):
             seat = case.seat_of(self.tools.address)
             due = case.list_duties(Party.SEAT, self.tools.clock.now_ms())
             if seat is not None and Duty.EXAMINE in due:
-
-                async def serve(case: Case = case, seat: int = seat) -> None:
-                    await self._serve(case, seat)
-
-                await self.undertake(case.submission.id, serve)
+                serve = partial(self._serve, case, seat)
+                yield Attempt(case.submission.id, serve, in_background=True)
 
     async def _serve(self, case: Case, seat: int) -> None:
         segments = case.segments_of(seat)
@@ -91,30 +88,10 @@ class Verifier(Service):
         key = find_opening_key(self.tools, case)
         if key is None:
             check_seat_key(self.tools, case.submission.committee[seat].key)
-        saved = self.tools.work.get("replayed", case.submission.id) or {}
-        known = {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
-        found = await examine(case, segments, key, self._fetcher, self._replay, known=known)
+        known = self._replays.recall(case)
+        found = await examine(case, segments, key, self._fetcher, self._replays.replay, known=known)
         if found.absent is not None and not found.frauds and found.unusable is None:
             found.unusable = await judge_absence(self.tools, self._fetcher, case, found.absent)
-        return found
-
-    async def _replay(
-        self, case: Case, opening: VerifiedOpening, segments: Sequence[int]
-    ) -> dict[int, Replayed]:
-        """Replay what our seat was dealt, and keep the values if none is missing."""
-        tools, submission = self.tools, case.submission
-        tools.journal.record_once(
-            submission.id,
-            self.name,
-            "replaying",
-            "the opening is for our seat",
-            segments=list(segments),
-        )
-        found = await self._replayer.replay(case, opening, segments)
-        seat = case.seat_of(tools.address)
-        if seat is not None and set(found) == set(case.segments_of(seat)):
-            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
-            tools.work.put("replayed", submission.id, saved)
         return found
 
     def _check_timely(self, case: Case, seat: int, verdict: Verdict) -> None:
@@ -164,7 +141,7 @@ class Verifier(Service):
                 or (isinstance(second.error, FraudFound) and charge_of(second.error) == charge)
             )
         if not same:
-            tools.work.delete("replayed", submission.id)
+            self._replays.forget(case)
             raise SecondLookDiffers(f"a second look did not show again: {verdict.error.message}")
         tools.work.put("confirmed", action, {})
 

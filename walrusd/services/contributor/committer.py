@@ -15,7 +15,7 @@ from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -52,21 +52,17 @@ class Committer(Service):
         super().__init__(tools)
         self._fetcher = fetcher
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Commit every trained submission."""
         for case in await read_cases(self.tools):
             if Duty.COMMIT not in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
                 continue
             trained = find_trained(self.tools, case.submission.id)
             if trained is not None:
-
-                async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
-                    if "abort" in trained:
-                        await self._commit_abort(case, trained)
-                    else:
-                        await self._commit(case, trained)
-
-                await self.undertake(case.submission.id, commit)
+                commit = self._commit_abort if "abort" in trained else self._commit
+                yield Attempt(
+                    case.submission.id, partial(commit, case, trained), in_background=True
+                )
 
     async def _commit(self, case: Case, trained: dict[str, Any]) -> None:
         tools, submission = self.tools, case.submission

@@ -1,5 +1,6 @@
 """Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
 
+from functools import partial
 from typing import Any
 
 import trio
@@ -11,7 +12,7 @@ from walrusd.core.opening import OpenedCost, Opening
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -41,18 +42,14 @@ class Opener(Service):
         super().__init__(tools)
         self._fetcher = fetcher
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Open every seated submission of ours, also late, and again if a seat has reported it."""
         for case in await read_cases(self.tools):
             submission = case.submission
             if submission.contributor != self.tools.address:
                 continue
             if Duty.OPEN in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
-
-                async def open_(case: Case = case) -> None:
-                    await self._open(case)
-
-                await self.undertake(submission.id, open_)
+                yield Attempt(submission.id, partial(self._open, case), in_background=True)
 
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
@@ -11,7 +12,7 @@ from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.errors import MalformedData, NotAllowed
 from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
@@ -31,17 +32,14 @@ class KeyGrantor(Service):
 
     name = "key_grantor"
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Grant what the owner approved beforehand."""
         for request in await self.requests():
             self._forget_if_ended(request)
         for request in await self.pending():
             if request.requester in self.tools.settings.dataset_owner.auto_approve:
-
-                async def approve(request: ob.KeyRequest = request) -> None:
-                    await self.approve(request.id, "the requester is on the owner's list")
-
-                await self.attempt(request.id, approve)
+                reason = "the requester is on the owner's list"
+                yield Attempt(request.id, partial(self.approve, request.id, reason))
 
     def _forget_if_ended(self, request: ob.KeyRequest) -> None:
         """Stop looking at what nobody can answer any more."""

@@ -6,11 +6,14 @@ whatever reason, abstains: it commits to a value that nobody else can have, whic
 nor acquits.
 """
 
+from collections.abc import Iterator
+from functools import partial
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
-from walrusd.engine.service import Service
+from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.examination.replay import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
@@ -49,58 +52,46 @@ class Juror(Service):
         """Remove what a killed run has left."""
         sweep_replays(self.tools.work_dir, self.name)
 
-    async def reconcile(self) -> None:
-        """Look at every dispute that we have a part in."""
+    async def list_due(self) -> Attempts:
+        """Serve every dispute that we have a part in."""
         for case in await read_cases(self.tools):
             dispute = case.submission.dispute
             if is_disputed(case.submission.state) and dispute is not None:
-                await self._serve(case, dispute)
+                for due in self._list_due_about(case, dispute):
+                    yield due
 
-    async def _serve(self, case: Case, dispute: ob.Dispute) -> None:
-        """Take up every duty apart: what fails or takes long must not delay a reveal."""
+    def _list_due_about(self, case: Case, dispute: ob.Dispute) -> Iterator[Attempt]:
+        """Yield every duty apart: what fails or takes long must not delay a reveal."""
         me, subject = self.tools.address, case.submission.id
         challenge = dispute.challenge.hex()
         due = case.list_duties(Party.ACCUSER, self.tools.clock.now_ms())
         if dispute.accuser == me and not dispute.accuser_chain and Duty.REVEAL in due:
-
-            async def reveal_as_accuser() -> None:
-                await self._reveal_as_accuser(case, dispute)
-
-            await self.undertake(subject, reveal_as_accuser, part=f":accuser:{challenge}")
+            reveal = partial(self._reveal_as_accuser, case, dispute)
+            yield Attempt(subject, reveal, f":accuser:{challenge}", in_background=True)
         for number, juror in enumerate(dispute.jurors):
             if juror.verifier == me:
-                await self._serve_seat(case, dispute, number, juror)
+                yield from self._list_due_of_seat(case, dispute, number, juror)
 
     # --- our seat -------------------------------------------------------------------------------
 
-    async def _serve_seat(
+    def _list_due_of_seat(
         self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror
-    ) -> None:
-        subject, part = case.submission.id, f":{dispute.challenge.hex()}:{number}"
-
-        async def commit() -> None:
-            await self._commit(case, dispute, number)
-
-        async def miss() -> None:
-            await self._miss(case, dispute, number)
-
-        async def abstain() -> None:
-            await self._abstain(case, dispute, number)
-
-        async def reveal() -> None:
-            await self._reveal(case, dispute, number, juror)
+    ) -> Iterator[Attempt]:
+        def attempt(what: str, action: Action) -> Attempt:
+            part = f":{what}:{dispute.challenge.hex()}:{number}"
+            return Attempt(case.submission.id, action, part, in_background=True)
 
         due = case.list_duties(Party.JUROR, self.tools.clock.now_ms())
         if not juror.commitment and Duty.VOTE in due:
-            await self.undertake(subject, commit, part=f":commit{part}")
+            yield attempt("commit", partial(self._commit, case, dispute, number))
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
                 # Apart from the tries so far, whose next one may come too late.
-                await self.undertake(subject, miss, part=f":miss{part}")
+                yield attempt("miss", partial(self._miss, case, dispute, number))
             if waited >= window - compute_reserve_ms(window):
-                await self.undertake(subject, abstain, part=f":abstain{part}")
+                yield attempt("abstain", partial(self._abstain, case, dispute, number))
         elif juror.commitment and not juror.chain and Duty.REVEAL in due:
-            await self.undertake(subject, reveal, part=f":reveal{part}")
+            yield attempt("reveal", partial(self._reveal, case, dispute, number, juror))
 
     def _waited_ms(self, dispute: ob.Dispute) -> int:
         return self.tools.clock.now_ms() - dispute.phase_ms

@@ -1,11 +1,12 @@
 """The publisher's service: open tasks on request, aggregate, take back what is left."""
 
+from functools import partial
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.case import list_duties_about, read_tasks
@@ -34,16 +35,11 @@ class Publisher(Service):
         """Open a task. Parameters and errors as for :meth:`Publication.publish`."""
         return await self._publication.publish(params)
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Aggregate what has settled; take back what was not spent."""
         for task in await read_tasks(self.tools):
-            if task.publisher != self.tools.address:
-                continue
-
-            async def finish(task: ob.Task = task) -> None:
-                await self._finish(task)
-
-            await self.undertake(task.id, finish)
+            if task.publisher == self.tools.address:
+                yield Attempt(task.id, partial(self._finish, task), in_background=True)
 
     async def _finish(self, task: ob.Task) -> None:
         due = list_duties_about(task, Party.PUBLISHER)

@@ -1,11 +1,13 @@
 """After a verdict: hand accepted work to its publisher, collect what is ours, tidy up."""
 
 import shutil
+from collections.abc import Iterator
+from functools import partial
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_aggregated
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.files import rows_path
@@ -30,41 +32,30 @@ class Claimer(Service):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
 
-    async def reconcile(self) -> None:
-        """Look at every submission and task that may owe us, or that we may owe."""
+    async def list_due(self) -> Attempts:
+        """Claim what submissions and tasks owe us, and deliver what we owe."""
         cases = await read_cases(self.tools)
         used = {c.submission.dataset_root for c in cases if not is_final(c.submission.state)}
         for case in cases:
             if is_final(case.submission.state):
-                await self._settle(case, used)
+                for due in self._list_due_about(case, used):
+                    yield due
         waiting = {case.task.id for case in cases}
         for task in await read_tasks(self.tools):
             if credit_of(task.credits, self.tools.address):
-
-                async def claim(task: ob.Task = task) -> None:
-                    await self.tools.contract.claim_task(task.id)
-
-                await self.attempt(task.id, claim)
+                yield Attempt(task.id, partial(self.tools.contract.claim_task, task.id))
             elif task.id not in waiting and self._is_done(task):
                 self.tools.chain_log.mark_ended(task.id)
 
-    async def _settle(self, case: Case, used: set[bytes]) -> None:
-        """Take up each duty apart: a delivery that cannot be made must not cost us our money."""
+    def _list_due_about(self, case: Case, used: set[bytes]) -> Iterator[Attempt]:
+        """Yield each duty apart: a delivery that cannot be made must not cost us our money."""
         tools, submission = self.tools, case.submission
         self._note_end(case)
         amount = credit_of(submission.credits, tools.address)
         if amount:
-
-            async def claim() -> None:
-                await self._claim(case, amount)
-
-            await self.attempt(submission.id, claim)
+            yield Attempt(submission.id, partial(self._claim, case, amount))
         if self._must_deliver(case):
-
-            async def deliver() -> None:
-                await self._deliver(case)
-
-            await self.attempt(submission.id, deliver, part=":deliver")
+            yield Attempt(submission.id, partial(self._deliver, case), part=":deliver")
         if not amount and tools.clock.now_ms() > submission.window_ms + FORGET_AFTER_MS:
             forget_submission(tools, case)
             if submission.dataset_root not in used:

@@ -7,11 +7,12 @@ key already for half the window: it may be garbage, which only the recipient can
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from walrusd.chain.layouts import events as ev
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
@@ -33,18 +34,15 @@ class KeySharer(Service):
 
     name = "key_sharer"
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Seal every key that is needed and ours to pass on."""
         for case in await read_cases(self.tools):
             if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
             for need in list_needs(self.tools, case):
                 if need.recipient != self.tools.address and self._is_our_turn(case, need):
-
-                    async def pass_on(case: Case = case, need: Need = need) -> None:
-                        await self._pass_on(case, need)
-
-                    await self.attempt(case.submission.id, pass_on, part=f":{need.recipient}")
+                    pass_on = partial(self._pass_on, case, need)
+                    yield Attempt(case.submission.id, pass_on, part=f":{need.recipient}")
 
     def _is_our_turn(self, case: Case, need: Need) -> bool:
         tools, dispute = self.tools, case.submission.dispute
