@@ -19,7 +19,7 @@ from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.market.case import Case
 from walrusd.market.files import read_file
 from walrusd.market.results import read_update
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, quantisation_of
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
@@ -155,7 +155,7 @@ class BentCommitter(Committer):
         )
         data = build_verification_file(
             case.subject,
-            quantisation_of(plan),
+            verified.quantisation,
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,

@@ -20,7 +20,7 @@ from walrusd.crypto.vfile.checks import VerifiedFile, open_cost
 from walrusd.errors import OpeningUnusable, VerificationFailed
 from walrusd.examination.replay import Replayed
 from walrusd.market.case import Case
-from walrusd.market.schemes import quantisation_of
+from walrusd.market.verified import VerifiedPlan
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import digest_step_costs
 from walrusd.training.run.state import Tensors, compute_state_root, deserialize_state
@@ -29,7 +29,7 @@ from walrusd.units import address_bytes
 
 
 def check_inputs(
-    case: Case, plan: Plan, verified: VerifiedOpening, segments: Sequence[int]
+    case: Case, plan: VerifiedPlan, verified: VerifiedOpening, segments: Sequence[int]
 ) -> None:
     """Check that the opening holds all that a replay of ``segments`` reads.
 
@@ -38,9 +38,9 @@ def check_inputs(
     """
     with looking_at(Part.OPENING):
         for segment in segments:
-            read_state(plan, verified, segment - 1)
-        needed = case.compute_needed_rows(plan, segments)
-        verify_rows_cover(verified.opening, needed, plan.dataset.row_bytes)
+            read_state(plan.plan, verified, segment - 1)
+        needed = case.compute_needed_rows(plan.plan, segments)
+        verify_rows_cover(verified.opening, needed, plan.plan.dataset.row_bytes)
 
 
 def read_state(plan: Plan, verified: VerifiedOpening, boundary: int) -> bytes:
@@ -70,7 +70,7 @@ def check_segment(case: Case, verified: VerifiedOpening, replayed: Replayed) -> 
         )
 
 
-def check_file(case: Case, plan: Plan, verified: VerifiedFile) -> None:
+def check_file(case: Case, plan: VerifiedPlan, verified: VerifiedFile) -> None:
     """Check that a verified file is about the submission, and quantised as the plan says.
 
     Raises:
@@ -81,13 +81,15 @@ def check_file(case: Case, plan: Plan, verified: VerifiedFile) -> None:
     with looking_at(Part.FILE):
         if header.subject != case.subject:
             raise VerificationFailed("the verification file is about something else")
-        if header.quantisation != quantisation_of(plan):
+        if header.quantisation != plan.quantisation:
             raise VerificationFailed("the verification file is quantised otherwise than planned")
         if header.scheme.cost_commitment != commitment.cost_commitment:
             raise VerificationFailed("the verification file holds another cost commitment")
 
 
-def check_update(case: Case, plan: Plan, weights: Tensors, verified: VerifiedOpening) -> None:
+def check_update(
+    case: Case, plan: VerifiedPlan, weights: Tensors, verified: VerifiedOpening
+) -> None:
     """Check that the opened final state gives the committed update, and the opened one.
 
     ``weights`` are the task's initial ones. Blocks.
@@ -99,9 +101,9 @@ def check_update(case: Case, plan: Plan, weights: Tensors, verified: VerifiedOpe
     commitment = case.submission.commitment
     assert commitment is not None
     with looking_at(Part.OPENING):
-        state = read_state(plan, verified, plan.segments)
+        state = read_state(plan.plan, verified, plan.plan.segments)
     with looking_at(Part.UPDATE):
-        update = compute_update(plan, weights, deserialize_state(plan, state).weights)
+        update = compute_update(plan.plan, weights, deserialize_state(plan.plan, state).weights)
         if compute_update_root(update) != commitment.update_root:
             raise VerificationFailed("the update is not the difference of the final weights")
     if update_to_bytes(update) != verified.opening.update:

@@ -2,13 +2,13 @@
 
 ``examine`` looks at everything, for verifiers; ``examine_charge`` at what a jury is asked about.
 Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
-honest jury finds. What has to be fetched or replayed comes through ``Parts`` and ``Replay``; what
+honest jury finds. What has to be fetched or replayed comes through ``Parts`` and ``Replays``; what
 the findings mean is decided by ``core.faults.decide_verdict``.
 
 An opening is held in memory while it is examined: callers let one examination run at a time.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,6 @@ from walrusd.examination.replay import Replayed
 from walrusd.market.case import Case
 from walrusd.market.schemes import check_opened_update, find_wrong_row
 from walrusd.market.verified import VerifiedPlan
-from walrusd.training.plan.plan import Plan
 from walrusd.training.run.state import Tensors
 
 
@@ -69,8 +68,18 @@ class Parts(Protocol):
         ...
 
 
-Replay = Callable[[Case, VerifiedOpening, Sequence[int]], Awaitable[dict[int, Replayed]]]
-"""Replays segments whose inputs have been checked, and returns the value of each."""
+class Replays(Protocol):
+    """What replays segments, and may know earlier replays."""
+
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays, which need not be made again."""
+        ...
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Return the value of every segment; their inputs have been checked."""
+        ...
 
 
 @dataclass
@@ -104,19 +113,12 @@ class Examination:
 
 
 async def examine(
-    case: Case,
-    segments: Sequence[int],
-    key: bytes | None,
-    parts: Parts,
-    replay: Replay,
-    *,
-    known: Mapping[int, Replayed] | None = None,
+    case: Case, segments: Sequence[int], key: bytes | None, parts: Parts, replays: Replays
 ) -> Examination:
     """Examine all that a seat can, the segments dealt to it above all.
 
-    ``key`` is the opening's, if an envelope for the seat holds it; ``known`` are the values of
-    earlier replays, which need not be made again. What keeps us from looking further becomes a
-    finding too; infrastructure faults are raised.
+    ``key`` is the opening's, if an envelope for the seat holds it. What keeps us from looking
+    further becomes a finding too; infrastructure faults are raised.
     """
     found = Examination()
 
@@ -130,7 +132,7 @@ async def examine(
         return found
 
     # The work: an opening that lacks something for one segment does not hide what others show.
-    found.replayed = dict(known or {})
+    found.replayed = replays.recall(case)
     if not found.replayed:
         usable = []
         for segment in sorted(set(segments)):
@@ -139,7 +141,7 @@ async def examine(
                 usable.append(segment)
         if usable:
             with looking_at(Part.OPENING):
-                found.replayed = await replay(case, opening, usable)
+                found.replayed = await replays.replay(case, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
             checks.check_segment(case, opening, found.replayed[segment])
@@ -165,7 +167,7 @@ async def examine(
 
 
 async def examine_charge(
-    case: Case, charge: Charge, key: bytes | None, parts: Parts, replay: Replay
+    case: Case, charge: Charge, key: bytes | None, parts: Parts, replays: Replays
 ) -> None:
     """Examine one thing that a jury may be asked, from the opening's bytes on.
 
@@ -191,14 +193,14 @@ async def examine_charge(
             await check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
         case ChallengeKind.COST:
             file = await _read_file_as_given(case, plan, parts)
-            last = await replay_segment(case, plan, opening, case.segment_count, replay)
+            last = await replay_segment(case, plan, opening, case.segment_count, replays)
             checks.check_cost(case, opening, file, last)
         case _:
             raise ValueError(f"{charge.kind} is no charge of fraud that surrounds a replay")
 
 
 async def replay_segment(
-    case: Case, plan: Plan, opening: VerifiedOpening, segment: int, replay: Replay
+    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, segment: int, replays: Replays
 ) -> Replayed:
     """Replay a segment, its inputs checked first.
 
@@ -207,7 +209,7 @@ async def replay_segment(
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
     with looking_at(Part.OPENING):
-        return (await replay(case, opening, [segment]))[segment]
+        return (await replays.replay(case, opening, [segment]))[segment]
 
 
 async def check_complete(case: Case, key: bytes, parts: Parts) -> None:
@@ -234,16 +236,16 @@ async def check_complete(case: Case, key: bytes, parts: Parts) -> None:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-async def read_plan(case: Case, parts: Parts) -> Plan:
+async def read_plan(case: Case, parts: Parts) -> VerifiedPlan:
     """Return the plan, the task's weights at hand: what they lack is no fault of the submission.
 
     Raises:
         OpeningUnusable: if they are not what the task names; nobody could have done the work.
     """
     with looking_at(Part.TASK):
-        verified = await parts.plan_of(case.task)
+        plan = await parts.plan_of(case.task)
         await parts.ready_weights(case.task)
-    return verified.plan
+    return plan
 
 
 async def read_opening(case: Case, key: bytes, parts: Parts) -> VerifiedOpening:
@@ -257,7 +259,7 @@ async def read_opening(case: Case, key: bytes, parts: Parts) -> VerifiedOpening:
         return await parts.verified_opening_of(case, key)
 
 
-async def read_file(case: Case, plan: Plan, parts: Parts) -> VerifiedFile:
+async def read_file(case: Case, plan: VerifiedPlan, parts: Parts) -> VerifiedFile:
     """Return the verification file, checked in itself and against chain and plan.
 
     Raises:
@@ -270,7 +272,7 @@ async def read_file(case: Case, plan: Plan, parts: Parts) -> VerifiedFile:
     return file
 
 
-async def _read_file_as_given(case: Case, plan: Plan, parts: Parts) -> VerifiedFile:
+async def _read_file_as_given(case: Case, plan: VerifiedPlan, parts: Parts) -> VerifiedFile:
     """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
     try:
         return await read_file(case, plan, parts)
@@ -278,7 +280,9 @@ async def _read_file_as_given(case: Case, plan: Plan, parts: Parts) -> VerifiedF
         raise OpeningUnusable(error.message) from error
 
 
-async def check_update(case: Case, plan: Plan, opening: VerifiedOpening, parts: Parts) -> None:
+async def check_update(
+    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: Parts
+) -> None:
     """Check the update against the final state and the task's weights.
 
     Raises:

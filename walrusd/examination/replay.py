@@ -103,6 +103,10 @@ class Replayer:
         self._user = user
         self.turn = trio.CapacityLimiter(1)
 
+    def recall(self, _case: Case) -> dict[int, Replayed]:
+        """Return nothing: it remembers no replays."""
+        return {}
+
     async def replay(
         self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:

@@ -25,7 +25,6 @@ from walrusd.crypto.pedersen.rows import (
 )
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.checks import VerifiedFile
-from walrusd.crypto.vfile.header import Quantisation
 from walrusd.crypto.vfile.vfile import Source
 from walrusd.engine.progress import clear_progress
 from walrusd.engine.tools import Tools
@@ -85,11 +84,6 @@ def read_task_scheme(task: ob.Task, manifest: TaskManifest, plan: Plan) -> TaskS
     read_public_key(manifest.paillier.modulus)
     encryption = Encryption(manifest.paillier.modulus, compute_slot_bits(task.terms, plan))
     return TaskScheme(plan.weight_count, encryption, manifest.paillier.proof)
-
-
-def quantisation_of(plan: Plan) -> Quantisation:
-    """Return the quantisation that a plan prescribes."""
-    return Quantisation(plan.update.scale_bits, plan.update.value_bits, plan.weight_count)
 
 
 def check_file_scheme(file: VerifiedFile, scheme: TaskScheme) -> None:

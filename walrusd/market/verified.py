@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from walrusd.chain.layouts.objects import Commitment, DatasetVersion, Task
 from walrusd.core.manifest import TaskManifest
 from walrusd.crypto.vfile.checks import VerifiedFile
+from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.schemes import TaskScheme, check_file_scheme, read_task_scheme
 from walrusd.training.plan.plan import Plan, check_plan_for_rows
@@ -18,11 +19,12 @@ from walrusd.training.run.weights import compute_state_root_0, weights_from_byte
 
 @dataclass(frozen=True)
 class VerifiedPlan:
-    """A task's manifest and plan, which the task's digests name, and the scheme they give."""
+    """A task's manifest and plan, which the task's digests name, and what follows from them."""
 
     manifest: TaskManifest
     plan: Plan
     scheme: TaskScheme
+    quantisation: Quantisation
 
 
 def verify_plan(task: Task, manifest: TaskManifest, plan: Plan) -> VerifiedPlan:
@@ -41,7 +43,9 @@ def verify_plan(task: Task, manifest: TaskManifest, plan: Plan) -> VerifiedPlan:
         raise MalformedData(f"the plan has {plan.segments} segments, the task {terms.segments}")
     if plan.state_bytes > terms.state_bytes or plan.segment_work() > terms.segment_work:
         raise MalformedData("the plan takes more memory or work than the task's terms declare")
-    return VerifiedPlan(manifest, plan, read_task_scheme(task, manifest, plan))
+    update = plan.update
+    quantisation = Quantisation(update.scale_bits, update.value_bits, plan.weight_count)
+    return VerifiedPlan(manifest, plan, read_task_scheme(task, manifest, plan), quantisation)
 
 
 def verify_weights(plan: Plan, task: Task, data: bytes) -> Tensors:

@@ -88,8 +88,7 @@ class Verifier(Service):
         key = find_opening_key(self.tools, case)
         if key is None:
             check_seat_key(self.tools, case.submission.committee[seat].key)
-        known = self._replays.recall(case)
-        found = await examine(case, segments, key, self._fetcher, self._replays.replay, known=known)
+        found = await examine(case, segments, key, self._fetcher, self._replays)
         if found.absent is not None and not found.frauds and found.unusable is None:
             found.unusable = await judge_absence(self.tools, self._fetcher, case, found.absent)
         return found
@@ -130,9 +129,7 @@ class Verifier(Service):
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
             assert found.opening is not None
             plan = await read_plan(case, self._fetcher)
-            again = await replay_segment(
-                case, plan, found.opening, charge.index, self._replayer.replay
-            )
+            again = await replay_segment(case, plan, found.opening, charge.index, self._replayer)
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)

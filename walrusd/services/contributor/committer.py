@@ -31,7 +31,6 @@ from walrusd.market.schemes import (
     CostProof,
     commit_update,
     derive_openings,
-    quantisation_of,
 )
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
@@ -136,7 +135,7 @@ class Committer(Service):
             write_file,
             path,
             case.subject,
-            quantisation_of(plan),
+            verified.quantisation,
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,

@@ -73,15 +73,13 @@ class Ballot:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
                 plan = await read_plan(case, self._fetcher)
                 opening = await read_opening(case, key, self._fetcher)
-                return await replay_segment(
-                    case, plan, opening, charge.index, self._replayer.replay
-                )
+                return await replay_segment(case, plan, opening, charge.index, self._replayer)
             if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
                 await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
                 return make_verdict(charge.index, VERDICT_SOUND)
             try:
-                await examine_charge(case, charge, key, self._fetcher, self._replayer.replay)
+                await examine_charge(case, charge, key, self._fetcher, self._replayer)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # what we are asked about cannot be told for another fraud

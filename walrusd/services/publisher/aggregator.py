@@ -21,7 +21,6 @@ from walrusd.market.opening_keys import find_opening_key
 from walrusd.market.schemes import (
     check_opened_update,
     compute_decryption_context,
-    quantisation_of,
 )
 from walrusd.market.secrets import derive_paillier_seed
 from walrusd.workers.paillier import decrypt_files
@@ -65,7 +64,7 @@ class Aggregator:
         vector, proof = await decrypt_files(
             derive_paillier_seed(tools.keys, manifest.paillier.key_id),
             scheme.encryption,
-            quantisation_of(verified.plan),
+            verified.quantisation,
             [(file, sub.weight) for file, sub in zip(files, accepted, strict=True)],
             context=compute_decryption_context(await tools.contract.market(), task),
             report=partial(self._report, task),
