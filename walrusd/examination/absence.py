@@ -3,16 +3,16 @@
 A node of Walrus that is down, or our own network, must not look like a contributor that withholds.
 """
 
+from walrusd.chain.layouts.objects import Task
 from walrusd.core.faults import is_patience_over
+from walrusd.core.manifest import MAX_MANIFEST_BYTES
 from walrusd.engine.tools import Tools
-from walrusd.errors import OpeningUnusable, PartAbsent
+from walrusd.errors import OpeningUnusable, PartAbsent, WorldFault
 from walrusd.market.case import Case
-from walrusd.market.fetch import Fetcher
+from walrusd.units import BlobId
 
 
-async def judge_absence(
-    tools: Tools, fetcher: Fetcher, case: Case, absent: PartAbsent
-) -> OpeningUnusable:
+async def judge_absence(tools: Tools, case: Case, absent: PartAbsent) -> OpeningUnusable:
     """Count a part's absence, and return what it has come to mean.
 
     Raises:
@@ -30,8 +30,24 @@ async def judge_absence(
         verify_ms=case.task.terms.verify_ms,
         now_ms=tools.clock.now_ms(),
     )
-    if not is_over or not await fetcher.can_read(case.task):
+    if not is_over or not await can_read(tools, case.task):
         raise absent
     unusable = OpeningUnusable(f"{absent.message}, while other blobs can be read")
     unusable.__cause__ = absent
     return unusable
+
+
+async def can_read(tools: Tools, task: Task) -> bool:
+    """Return whether blobs reach us at all: the task's manifest, straight from the network.
+
+    Tells a missing part of a submission from a network of ours that is down.
+    """
+    path = tools.data_dir / "probes" / f"{task.id}.manifest"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        await tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
+    except WorldFault:
+        return False
+    finally:
+        path.unlink(missing_ok=True)
+    return True

@@ -45,27 +45,13 @@ from walrusd.training.run.state import Tensors
 
 
 class Parts(Protocol):
-    """Where the parts come from that the chain only names; each is verified against it."""
+    """Where the parts come from that the chain only names, verified; ``market.fetch.Fetcher``."""
 
-    async def plan_of(self, task: Task) -> VerifiedPlan:
-        """Return a task's plan."""
-        ...
-
-    async def ready_weights(self, task: Task) -> Path:
-        """Return where a task's initial weights lie, once they do."""
-        ...
-
-    async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
-        """Return a task's initial weights."""
-        ...
-
-    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening:
-        """Return the opening that ``key`` decrypts."""
-        ...
-
-    async def file_of(self, task: Task, submission: Submission) -> VerifiedFile:
-        """Return the verification file."""
-        ...
+    async def plan_of(self, task: Task) -> VerifiedPlan: ...
+    async def ready_weights(self, task: Task) -> Path: ...
+    async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
+    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
+    async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
 
 
 class Replays(Protocol):

@@ -21,6 +21,7 @@ from walrusd.core.protocol import (
     compute_deal_seed,
     compute_seed,
 )
+from walrusd.crypto.stream import StreamKind, stream_aad
 from walrusd.crypto.vfile.header import FileSubject
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
@@ -62,6 +63,12 @@ class Case:
             dataset_version=sub.dataset_version,
             dataset_root=sub.dataset_root,
         )
+
+    @property
+    def opening_aad(self) -> bytes:
+        """The associated data of the opening's stream."""
+        package, name = address_bytes(self.market.package), address_bytes(self.submission.id)
+        return stream_aad(StreamKind.OPENING, self.market.chain_id, package, name)
 
     @property
     def ctx(self) -> bytes:

@@ -8,14 +8,13 @@ import mmap
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import trio
 
 from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
-from walrusd.core.opening import Opening, VerifiedOpening, parse_opening, verify_opening
+from walrusd.core.opening import Opening, VerifiedOpening, parse_opening
 from walrusd.crypto.stream import (
     StreamKind,
     compute_ciphertext_size,
@@ -34,7 +33,6 @@ from walrusd.errors import (
     PartAbsent,
     PeerFault,
     VerificationFailed,
-    WorldFault,
 )
 from walrusd.market.case import Case
 from walrusd.market.checked import CheckedFiles, read_stamp
@@ -49,6 +47,7 @@ from walrusd.market.verified import (
     VerifiedPlan,
     verify_committed_file,
     verify_plan,
+    verify_submission_opening,
     verify_weights,
 )
 from walrusd.training.plan.plan import Plan, parse_plan
@@ -294,21 +293,6 @@ class Fetcher:
                 verified = await run_heavy(verify_file_at, path, commitment.file_digest)
         return verify_committed_file(verified, commitment, named.scheme)
 
-    async def can_read(self, task: Task) -> bool:
-        """Return whether blobs reach us at all: the task's manifest, straight from the network.
-
-        Tells a missing part of a submission from a network of ours that is down.
-        """
-        directory = self._dir("probes")
-        path = directory / f"{task.id}.manifest"
-        try:
-            await self._tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
-        except WorldFault:
-            return False
-        finally:
-            path.unlink(missing_ok=True)
-        return True
-
     async def opening_of(self, case: Case, key: bytes) -> Opening:
         """Return a submission's opening, decrypted with ``key`` and not verified yet.
 
@@ -327,8 +311,7 @@ class Fetcher:
             sealed = await self._tools.store.get(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
             raise ContentMismatch("the opening does not have the announced digest")
-        market = case.market
-        aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
+        aad = case.opening_aad
         return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
 
     async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening:
@@ -338,18 +321,8 @@ class Fetcher:
             VerificationFailed: if a root does not match.
             DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
         """
-        commitment = case.submission.commitment
-        assert commitment is not None
         opening = await self.opening_of(case, key)
-        verify = partial(
-            verify_opening,
-            opening,
-            segments=case.segment_count,
-            trace_root=commitment.trace_root,
-            row_root=case.submission.dataset_root,
-            row_count=case.submission.dataset_rows,
-        )
-        return await trio.to_thread.run_sync(verify)
+        return await trio.to_thread.run_sync(verify_submission_opening, case, opening)
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:

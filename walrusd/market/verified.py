@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from walrusd.chain.layouts.objects import Commitment, DatasetVersion, Task
 from walrusd.core.manifest import TaskManifest
+from walrusd.core.opening import Opening, VerifiedOpening, verify_opening
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.market.case import Case
 from walrusd.market.schemes import TaskScheme, check_file_scheme, read_task_scheme
 from walrusd.training.plan.plan import Plan, check_plan_for_rows
 from walrusd.training.run.state import Tensors
@@ -80,6 +82,23 @@ def verify_committed_file(
         raise VerificationFailed("the verification file holds other roots than the chain")
     check_file_scheme(file, scheme)
     return file
+
+
+def verify_submission_opening(case: Case, opening: Opening) -> VerifiedOpening:
+    """Verify an opening against the roots that a submission has on the chain.
+
+    Raises:
+        VerificationFailed: if a root does not match.
+    """
+    commitment = case.submission.commitment
+    assert commitment is not None
+    return verify_opening(
+        opening,
+        segments=case.segment_count,
+        trace_root=commitment.trace_root,
+        row_root=case.submission.dataset_root,
+        row_count=case.submission.dataset_rows,
+    )
 
 
 def check_dataset_for_plan(plan: Plan, version: DatasetVersion) -> None:

@@ -90,7 +90,7 @@ class Verifier(Service):
             check_seat_key(self.tools, case.submission.committee[seat].key)
         found = await examine(case, segments, key, self._fetcher, self._replays)
         if found.absent is not None and not found.frauds and found.unusable is None:
-            found.unusable = await judge_absence(self.tools, self._fetcher, case, found.absent)
+            found.unusable = await judge_absence(self.tools, case, found.absent)
         return found
 
     def _check_timely(self, case: Case, seat: int, verdict: Verdict) -> None:

@@ -10,7 +10,7 @@ from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
 from walrusd.core.opening import OpenedCost, Opening
 from walrusd.crypto.pedersen.g1 import encode_scalar
-from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -98,10 +98,10 @@ class Opener(Service):
         if case.submission.reopened:
             await self._store_file_again(case)
         opening = await self._build(case, trained)
-        package = address_bytes(case.market.package)
-        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
-        key = derive_opening_key(tools.keys, name)
-        sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
+        key, aad = derive_opening_key(tools.keys, name), case.opening_aad
+        sealed = await trio.to_thread.run_sync(
+            lambda: encrypt_bytes(opening.to_bytes(), key, case.opening_aad)
+        )
         epochs = tools.settings.walrus.epochs
         stored = await tools.store.put(sealed, epochs=epochs, try_anyway=True)
         return {

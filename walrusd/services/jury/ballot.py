@@ -21,6 +21,7 @@ from walrusd.errors import (
     PartAbsent,
     VerificationFailed,
 )
+from walrusd.examination.absence import can_read
 from walrusd.examination.checks import check_inputs
 from walrusd.examination.examine import (
     check_complete,
@@ -107,7 +108,7 @@ class Ballot:
         except OpeningUnusable:
             return fault
         except PartAbsent:
-            if not await self._fetcher.can_read(case.task):
+            if not await can_read(self._tools, case.task):
                 raise
             return fault
 
