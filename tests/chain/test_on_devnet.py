@@ -13,7 +13,7 @@ from walrusd.chain.nodes.client import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.devnet.app import describe_chain
-from walrusd.devnet.opening import open_chain
+from walrusd.devnet.chain_file import open_chain
 from walrusd.devnet.rpc.sui_services import build_services
 from walrusd.errors import TransactionFailed
 

@@ -32,7 +32,7 @@ from walrusd.chain.packages.publish import read_package
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.chain.send.transactions import Sender
-from walrusd.devnet.opening import open_chain
+from walrusd.devnet.chain_file import open_chain
 from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
 from walrusd.settings.adopt import adopt_contract
 from walrusd.settings.load import load_settings

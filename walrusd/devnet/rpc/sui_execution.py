@@ -9,11 +9,11 @@ from walrusd.devnet.move import ptb
 from walrusd.devnet.move.env import ContractDefectError
 from walrusd.devnet.move.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.move.types import SUI_COIN
-from walrusd.devnet.rpc.masks import apply_mask
+from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.requests import refuse_field
+from walrusd.devnet.rpc.request_fields import refuse_field
 from walrusd.devnet.rpc.sui_reads import Reads
-from walrusd.devnet.rpc.unresolved import Request, resolve_request
+from walrusd.devnet.rpc.transaction_requests import TransactionRequest, resolve_request
 
 _DEFAULT_EXECUTED = ("effects.status", "checkpoint")
 _SAFE_OVERHEAD = 1_000
@@ -71,7 +71,7 @@ class ExecutionService:
         )
         return apply_mask(reply, request.read_mask)
 
-    def _choose_gas(self, wanted: Request) -> ptb.TransactionData:
+    def _choose_gas(self, wanted: TransactionRequest) -> ptb.TransactionData:
         """Pick a budget (what a first run needs, and some more) and the largest coins."""
         budget = wanted.budget
         if not budget:
@@ -105,7 +105,7 @@ def _signed_bytes(request: pb.ExecuteTransactionRequest) -> bytes:
     return bytes(message.bcs.value)
 
 
-def _as_given(wanted: Request) -> ptb.TransactionData:
+def _as_given(wanted: TransactionRequest) -> ptb.TransactionData:
     return wanted.with_gas(wanted.payment, wanted.budget or MAX_GAS_BUDGET)
 
 

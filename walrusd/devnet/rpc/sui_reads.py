@@ -13,9 +13,9 @@ from walrusd.devnet.move.descriptors import describe_function, describe_package
 from walrusd.devnet.move.objects import owned_by_object, to_base58
 from walrusd.devnet.move.packages import Package
 from walrusd.devnet.move.types import COIN, SUI
-from walrusd.devnet.rpc.masks import apply_mask
+from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.requests import (
+from walrusd.devnet.rpc.request_fields import (
     parse_address,
     parse_digest,
     parse_page,
