@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.follow.follower import Cursor, Follower
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.failures import AbortSentences
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.transactions import Sender

@@ -9,7 +9,7 @@ import trio.testing
 
 from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import serve_connection
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.devnet.app import describe_chain

@@ -14,7 +14,7 @@ from tests.docs.guide import BLOCKS, GUIDE, ROOT, TESTED, UNTESTED, UPGRADE, run
 from walrusd.__main__ import cli as walrusd
 from walrusd.app import read_keys
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.devnet.app import DevnetInfo
 from walrusd.devnet.launch import run_devnet

@@ -26,7 +26,7 @@ from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.events import DatasetListed
 from walrusd.chain.layouts.objects import DatasetVersion
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode
 from walrusd.chain.packages.publish import read_package
 from walrusd.chain.send.outbox import SqliteOutbox

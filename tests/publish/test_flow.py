@@ -27,7 +27,7 @@ from walrusd.admin.contract import (
     verify_published,
 )
 from walrusd.app import open_tools
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE, read_package
 from walrusd.chain.send.outbox import SqliteOutbox

@@ -13,7 +13,8 @@ from typing import Any
 
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.objects import MarketParams
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode, verify_package
 from walrusd.chain.packages.publish import (
     create_market,

@@ -1,7 +1,7 @@
 """Compare a configuration with the market that it names, without keys and without a daemon."""
 
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.errors import ConfigError
 from walrusd.market.contract_check import verify_contract
 from walrusd.runtime.groups import collapsed

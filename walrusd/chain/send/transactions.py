@@ -24,7 +24,8 @@ from walrusd.chain.send.outbox import (
 from walrusd.chain.send.parked import ParkedTransactions
 from walrusd.chain.send.refusals import Refusal, classify, explain
 from walrusd.chain.send.signer import Signer
-from walrusd.chain.values.types import ExecutedTransaction, compute_transaction_digest
+from walrusd.chain.values.digests import compute_transaction_digest
+from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.errors import ChainRefused, ObjectNotFound
 from walrusd.units import Address, Mist
 

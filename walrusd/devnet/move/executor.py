@@ -4,7 +4,7 @@ Pure and synchronous: it is given resolved inputs and a ``MoveContext`` and retu
 every object. Versions, gas and storage are the ledger's business.
 """
 
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.calls import EmittedEvent, call_function
 from walrusd.devnet.move.env import (
