@@ -15,7 +15,7 @@ from walrusd.chain.layouts.objects import SHARED_OBJECTS
 from walrusd.chain.values.codecs import encode_length
 from walrusd.core.aborts import ABORTS
 from walrusd.devnet.contract import DEVNET_PARAMS
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.signatures import (
     ClockKind,
     CoinKind,
     ContractFunction,

@@ -32,7 +32,7 @@ from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools

@@ -27,15 +27,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    CLOCK,
-    RANDOM,
-    Clock,
-    MoveContext,
-    Random,
-    mut,
-    ref,
-)
+from walrusd.devnet.move.context import Clock, MoveContext, Random
+from walrusd.devnet.move.signatures import CLOCK, RANDOM, mut, ref
 
 MODULE = Module("jury")
 

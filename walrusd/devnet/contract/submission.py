@@ -22,15 +22,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_not_paused, check_versions, migrate
 from walrusd.devnet.contract.task import check_phase
 from walrusd.devnet.contract.terms import compute_escrow
-from walrusd.devnet.move.env import (
-    CLOCK,
-    COIN,
-    Clock,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-)
+from walrusd.devnet.move.context import Clock, Coin, MoveContext
+from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
 
 MODULE = Module("submission")
 

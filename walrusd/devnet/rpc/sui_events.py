@@ -8,7 +8,7 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.devnet.ledger.records import place_event
+from walrusd.devnet.ledger.executed import place_event
 from walrusd.devnet.ledger.store import Checkpoint, StoredEvent
 from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica

@@ -6,13 +6,13 @@ from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet.ledger.checks import MAX_GAS_BUDGET, MAX_GAS_COINS
 from walrusd.devnet.ledger.run import Run
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ContractDefectError
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.move.types import SUI_COIN
 from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.devnet.rpc.request_fields import refuse_field
-from walrusd.devnet.rpc.sui_reads import Reads
+from walrusd.devnet.rpc.sui_ledger import LedgerReads
 from walrusd.devnet.rpc.transaction_requests import TransactionRequest, resolve_request
 
 _DEFAULT_EXECUTED = ("effects.status", "checkpoint")
@@ -22,7 +22,7 @@ _SAFE_OVERHEAD = 1_000
 class ExecutionService:
     """Runs transactions on the ledger, and simulates them on what its node has seen."""
 
-    def __init__(self, replica: Replica, reads: Reads) -> None:
+    def __init__(self, replica: Replica, reads: LedgerReads) -> None:
         self.ledger = replica.ledger
         self.replica = replica
         self.reads = reads

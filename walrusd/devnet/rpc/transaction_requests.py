@@ -9,9 +9,9 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
 from walrusd.devnet.ledger.checks import decode_transaction
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.devnet.move.objects import OwnerKind
+from walrusd.devnet.move.signatures import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move.types import encode_pure, normalize_type
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.units import address_from_bytes, normalize_address
