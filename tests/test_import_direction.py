@@ -43,7 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "admin": _MARKET | {"services"},
     "cli": _MARKET | {"verify", "admin"},
     "devnet": _DECIDING | {"runtime", "chain", "storage"},
-    "app": _ROLES | {"services", "control", "rpc"},
+    "compose": _ROLES | {"services", "control"},
+    "app": _ENGINE | {"compose", "rpc"},
     "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
 }
 
