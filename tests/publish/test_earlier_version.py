@@ -21,7 +21,6 @@ from walrusd.admin.contract import (
     verify_published,
 )
 from walrusd.admin.migration import migrate_contract
-from walrusd.app import open_tools
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.events import DatasetListed
@@ -32,6 +31,7 @@ from walrusd.chain.packages.publish import read_package
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.chain.send.transactions import Sender
+from walrusd.compose import open_tools
 from walrusd.devnet.chain_file import open_chain
 from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
 from walrusd.settings.adopt import adopt_contract

@@ -7,8 +7,7 @@ import trio
 
 from walrusd.crypto.stream import decrypt_stream, encrypt_stream
 from walrusd.engine.tools import Reading
-from walrusd.files import new_file
-from walrusd.training.process.workdir import write_atomically
+from walrusd.files import new_file, write_atomically
 
 
 def rows_path(tools: Reading, row_root: bytes) -> Path:
