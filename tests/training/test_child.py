@@ -203,7 +203,7 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
     work = files / "work"
     (work / "segment-000003.json").unlink()
     (work / "state-000002.bin").write_bytes(b"torn")
-    (work / "state-000003.bin.partial").write_bytes(b"half")
+    (work / ".state-000003.bin.0.part").write_bytes(b"half")
     code, lines = run(train_job(files))
     assert code == 0
     assert [value["segment"] for key, value in lines if key == "segment"] == [2, 3]

@@ -10,6 +10,7 @@ import click
 
 from walrusd.cli.options import FILE, json_option, say, say_json, typed_errors
 from walrusd.errors import BadRequest, VerificationFailed
+from walrusd.files import write_atomically
 from walrusd.text import make_printable
 from walrusd.verify.checklist import Checklist, describe_lines
 
@@ -320,9 +321,6 @@ def _read_key(path: Path) -> bytes:
 
 
 def _write(path: Path, raw: bytes) -> None:
-    """Write a file whole or not at all."""
-    from walrusd.training.process.workdir import write_atomically  # noqa: PLC0415  # torch
-
     try:
         write_atomically(path, raw)
     except OSError as error:

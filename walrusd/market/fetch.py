@@ -34,6 +34,7 @@ from walrusd.errors import (
     VerificationFailed,
     WorldFault,
 )
+from walrusd.files import write_atomically
 from walrusd.market.anchors import (
     check_labels,
     check_plan_of_task,
@@ -42,7 +43,7 @@ from walrusd.market.anchors import (
 )
 from walrusd.market.case import Case
 from walrusd.market.checked import CheckedFiles, read_stamp
-from walrusd.market.files import decrypt_file, rows_path, write_privately
+from walrusd.market.dataset_files import decrypt_file, rows_path
 from walrusd.market.limits import compute_file_limit, compute_weights_limit
 from walrusd.market.schemes import check_file_scheme, compute_key_context, read_task_scheme
 from walrusd.runtime.sources import source_of
@@ -137,7 +138,7 @@ class Fetcher:
         _manifest, plan = await self.plan_of(task)
         path, data = self._dir("plans") / f"{task.plan_digest.hex()}.json", plan.to_bytes()
         if not path.exists() or path.read_bytes() != data:
-            write_privately(path, data)
+            write_atomically(path, data)
         return path
 
     async def weights_of(self, task: Task) -> Path:

@@ -20,8 +20,8 @@ import trio
 from walrusd.errors import BlobCorrupt, EncoderFailed, FileCut
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import Geometry, check_blob_size
+from walrusd.storage.spans import FileSpan
 from walrusd.units import BlobId
 
 PROCESS_THRESHOLD = 8 << 20

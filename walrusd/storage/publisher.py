@@ -24,11 +24,11 @@ from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import Encoding, compute_encoding
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import check_blob_size
 from walrusd.storage.http import EndpointPool
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.receipt import MAX_RECEIPT, BlobStatus, parse_receipt, parse_status
+from walrusd.storage.spans import FileSpan
 from walrusd.units import Address, BlobId
 
 DEFAULT_EPOCHS = 5

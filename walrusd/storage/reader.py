@@ -13,10 +13,11 @@ from walrusd.storage.classify import Outcome
 from walrusd.storage.codec import RowVerifier, compute_blob_id, verify_rows
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
-from walrusd.storage.files import FileSpan, PartFile
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import EndpointPool
+from walrusd.storage.part_file import PartFile
 from walrusd.storage.rows import PIECE_SIZE, Piece, cut_by_rows
+from walrusd.storage.spans import FileSpan
 from walrusd.units import BlobId
 
 T = TypeVar("T")

@@ -16,7 +16,6 @@ from walrusd.errors import BlobOverLimit, BlobTooLarge, ContentMismatch
 from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.cache import BlobCache
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import EndpointPool, RetryPolicy, TransportFactory
 from walrusd.storage.ledger import StoredBlob, UploadLedger
@@ -38,6 +37,7 @@ from walrusd.storage.probe import READ, STORE, find_silence
 from walrusd.storage.publisher import DEFAULT_EPOCHS, Publisher
 from walrusd.storage.reader import Reader
 from walrusd.storage.rows import cut_by_leaves
+from walrusd.storage.spans import FileSpan
 from walrusd.units import Address, BlobId
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ against 11 ms from a process (measured). Arguments and results are plain bytes a
 generators are made once per worker and kept.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,11 +81,8 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
     Arguments and errors as ``write_verification_file``, without the target.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with new_file(path) as target:
-        digest = write_verification_file(target, *arguments, **contents)
-        target.flush()
-        os.fsync(target.fileno())
-    return digest
+    with new_file(path, durable=True) as target:
+        return write_verification_file(target, *arguments, **contents)
 
 
 def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes, int]:

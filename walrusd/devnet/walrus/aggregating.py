@@ -17,8 +17,8 @@ from walrusd.devnet.walrus.queries import BadQuery, check_read_query, parse_span
 from walrusd.devnet.walrus.store import BlobObject
 from walrusd.errors import MalformedData
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id, parse_blob_id
-from walrusd.storage.files import FileChunks, FileSpan
 from walrusd.storage.quilt import Patch, format_patch_id, read_patch
+from walrusd.storage.spans import FileChunks, FileSpan
 from walrusd.units import BlobId
 
 _TAG_HEADERS = {

@@ -23,11 +23,11 @@ from walrusd.errors import (
     ObjectNotFound,
     PlanRefused,
 )
+from walrusd.files import write_atomically
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import write_privately
 from walrusd.market.limits import (
     check_run_length,
     check_storage,
@@ -217,7 +217,7 @@ class Publisher(Service):
         workdir = self.tools.work_dir / "init" / plan.digest().hex()
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
-        write_privately(plan_path, plan.to_bytes())
+        write_atomically(plan_path, plan.to_bytes())
         made = await self.tools.run_job(InitJob(str(plan_path), str(workdir)), _ignore)
         return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
@@ -285,7 +285,7 @@ class Publisher(Service):
         workdir = tools.work_dir / "aggregate" / task.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
-        write_privately(sum_path, verified.aggregate.vector)
+        write_atomically(sum_path, verified.aggregate.vector)
         result = await tools.run_job(
             AggregateJob(
                 plan=str(await self._fetcher.plan_file(task)),

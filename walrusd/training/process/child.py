@@ -24,13 +24,13 @@ from walrusd.errors import (
     WalrusdError,
     explain_os_error,
 )
+from walrusd.files import write_atomically
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.memory import keep_freed_memory
 from walrusd.training.process.reporter import Reporter, Stopped, emit
 from walrusd.training.process.workdir import (
     Checkpoints,
     open_rows,
-    write_atomically,
     write_costs,
     write_trace,
 )
