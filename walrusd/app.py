@@ -26,7 +26,7 @@ from walrusd.control.api import DaemonApi
 from walrusd.core.aborts import SENTENCES
 from walrusd.engine.chain_clock import ChainClock
 from walrusd.engine.chain_watcher import ChainWatcher
-from walrusd.engine.local_state import State, open_state, read_keys
+from walrusd.engine.local_state import LocalState, open_state, read_keys
 from walrusd.engine.readiness import ReadinessWatch
 from walrusd.engine.starting import (
     WAITING,
@@ -35,7 +35,7 @@ from walrusd.engine.starting import (
     check_not_behind,
     outlast,
 )
-from walrusd.engine.supervisor import Service, Supervisor
+from walrusd.engine.supervisor import Supervised, Supervisor
 from walrusd.engine.tools import Tools, TrainingBackend
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.engine.wakeup import WakeUp
@@ -75,7 +75,7 @@ DRAIN_S = 5.0
 __all__ = ["main", "open_state", "open_tools", "read_keys", "run_daemon", "run_services"]
 
 MakeTraining = Callable[[], TrainingBackend]
-BuildServices = Callable[[Tools, DaemonApi], list[Service]]
+BuildServices = Callable[[Tools, DaemonApi], list[Supervised]]
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ async def open_tools(
     settings: Settings,
     make_training: MakeTraining,
     *,
-    state: State | None = None,
+    state: LocalState | None = None,
     broadcast: Broadcast | None = None,
     starting: Starting | None = None,
 ) -> AsyncIterator[tuple[Tools, ChainClock, SuiClient]]:
@@ -173,9 +173,9 @@ def read_cursor(records: KeyValue) -> Cursor:
     return Cursor() if saved is None else Cursor.from_json(saved)
 
 
-def build_services(tools: Tools, api: DaemonApi) -> list[Service]:
+def build_services(tools: Tools, api: DaemonApi) -> list[Supervised]:
     """Return the services of this daemon's roles, in the order of their starts."""
-    services: list[Service] = [ReadinessWatch(tools, api.readiness)]
+    services: list[Supervised] = [ReadinessWatch(tools, api.readiness)]
     if tools.settings.has_role(Role.DATASET_OWNER):
         services.append(api.key_grantor)
     if tools.settings.has_role(Role.PUBLISHER):

@@ -11,7 +11,7 @@ from typing import Any
 from tests.attacks.plug import meddle, substitute
 from walrusd.chain.layouts import objects as ob
 from walrusd.control.api import DaemonApi
-from walrusd.engine.supervisor import Service
+from walrusd.engine.supervisor import Supervised
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
@@ -46,7 +46,7 @@ class Casting:
         """Note that somebody plays a part in a submission."""
         self.culprits.setdefault(case.submission.id, set()).add(address)
 
-    def build(self, tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(self, tools: Tools, api: DaemonApi) -> list[Supervised]:
         """Return an ordinary verifier's services, whose seats and juries take up parts."""
         return substitute(
             {

@@ -6,7 +6,7 @@ from typing import Any
 
 from walrusd.app import BuildServices, build_services
 from walrusd.control.api import DaemonApi
-from walrusd.engine.supervisor import Service
+from walrusd.engine.supervisor import Supervised
 from walrusd.engine.tools import Tools
 
 
@@ -33,13 +33,13 @@ def meddle(tools: Tools, method: str, how: Callable[..., Awaitable[Any]]) -> Too
     return replace(tools, contract=Meddler(tools.contract, method, how))  # type: ignore[arg-type]  # stands in for one
 
 
-Make = Callable[[Tools, DaemonApi], Service]
+Make = Callable[[Tools, DaemonApi], Supervised]
 
 
 def substitute(parts: dict[type, Make]) -> BuildServices:
     """Return what builds a daemon's usual services with some of them replaced."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
         usual = build_services(tools, api)
         assert parts.keys() <= {type(service) for service in usual}, "nothing to replace"
         return [parts[type(s)](tools, api) if type(s) in parts else s for s in usual]

@@ -17,7 +17,7 @@ from walrusd.control.api import DaemonApi
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
-from walrusd.engine.supervisor import Service
+from walrusd.engine.supervisor import Supervised
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
@@ -31,7 +31,7 @@ from walrusd.units import address_bytes
 def publish_by(make: Callable[[Tools, DaemonApi], Publisher]) -> BuildServices:
     """Return what builds a daemon whose owner publishes through another service."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
         api.publisher = make(tools, api)
         return build_services(tools, api)
 
@@ -92,7 +92,7 @@ async def declare_small(honest: Any, terms: ob.Terms, **named: Any) -> Any:
 def lie_about_keys() -> BuildServices:
     """Return an owner that seals another key than the dataset's."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
         async def lie(honest: Any, request_id: str, envelope: bytes) -> Any:
             request = await tools.contract.request(request_id)
             market = await tools.contract.market()
@@ -118,7 +118,7 @@ def list_nothing() -> BuildServices:
     async def lie(honest: Any, *, version: ob.DatasetVersion, **named: Any) -> Any:
         return await honest(version=replace(version, blob=1 << 200), **named)
 
-    def build(tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
         api.datasets = Datasets(meddle(tools, "list_dataset", lie), api.fetcher)
         return build_services(tools, api)
 

@@ -37,7 +37,7 @@ async def run_heavy(
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)
 
 
-def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
+def commit_update_rows(update: bytes, blindings: list[int]) -> list[bytes]:
     """Return the row commitments of an int32 little-endian update."""
     load_generators()
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
@@ -70,7 +70,7 @@ def check_aggregate_rows(
     rows.verify_aggregate(vector, weights, [file.row_commitments for file in files], blindings)
 
 
-def check_file(path: Path, digest: bytes) -> None:
+def verify_file_at(path: Path, digest: bytes) -> None:
     """Check a verification file. Raises as ``vfile_checks.verify_file``."""
     verify_file(open_verification_file(source_of(path)), expected_digest=digest)
 

@@ -24,7 +24,7 @@ from walrusd.chain.send.signer import Signer
 from walrusd.control.api import DaemonApi
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.engine.supervisor import Service, Supervisor
+from walrusd.engine.supervisor import Supervised, Supervisor
 from walrusd.engine.tools import OnLine, Tools, TrainingBackend
 from walrusd.settings.model import (
     DaemonSettings,
@@ -86,7 +86,7 @@ class Peer:
     api: DaemonApi
     scope: trio.CancelScope
     ended: trio.Event
-    services: list[Service]
+    services: list[Supervised]
 
     @property
     def address(self) -> str:

@@ -6,7 +6,7 @@ from walrusd.devnet.ledger.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger.dynamic_fields import build_account_table
 from walrusd.devnet.ledger.records import describe_run
-from walrusd.devnet.ledger.run import Change, GasUsed, Run
+from walrusd.devnet.ledger.run import GasUsed, ObjectChange, TransactionRun
 from walrusd.devnet.ledger.store import Batch, Checkpoint, Store
 from walrusd.devnet.move.calls import EmittedEvent
 from walrusd.devnet.move.env import Coin, ContractDefectError, Fate, MoveContext
@@ -67,9 +67,9 @@ def start_chain(
             objects.append(_coin(context, holder.address, share))
     objects.append(_coin(context, derive_faucet(seed).address, FAUCET_SUI * MIST_PER_SUI))
     objects.sort(key=lambda obj: obj.id)
-    run = Run(
+    run = TransactionRun(
         version=_FIRST_VERSION,
-        changes=[Change(obj.id, None, obj, "created") for obj in objects],
+        changes=[ObjectChange(obj.id, None, obj, "created") for obj in objects],
         gas=GasUsed(0, 0, 0, 0),
         failure=None,
         events=[EmittedEvent(package_id, e.MODULE, e) for e in context.events],

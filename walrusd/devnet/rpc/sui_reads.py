@@ -16,11 +16,11 @@ from walrusd.devnet.move.types import COIN, SUI
 from walrusd.devnet.rpc.masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.devnet.rpc.requests import (
-    parse_address,
     parse_digest,
     parse_page,
     parse_type,
     refuse_field,
+    require_address,
 )
 
 _MAX_BATCH = 1000
@@ -132,7 +132,7 @@ class Reads:
         )
 
     def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
-        oid = parse_address(request.object_id, "object_id")
+        oid = require_address(request.object_id, "object_id")
         obj = self.node.get_object(oid, request.version)
         if obj is None:
             at = "" if request.version is None else f" with version {request.version}"
@@ -205,7 +205,7 @@ class Reads:
         self, request: pb.ListOwnedObjectsRequest
     ) -> pb.ListOwnedObjectsResponse:
         """List what an address owns, in pages ordered by object id."""
-        owner = parse_address(request.owner, "owner")
+        owner = require_address(request.owner, "owner")
         wanted = parse_type(request.object_type, "object_type") if request.object_type else None
         after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
         objects = [o for o in self.node.list_owned(owner, wanted) if o.id > after]
@@ -232,19 +232,19 @@ class Reads:
     async def get_balance(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
         """Add up the coins of one type."""
         wanted = parse_type(request.coin_type or SUI, "coin_type")
-        total = self._balances(parse_address(request.owner, "owner")).get(wanted, 0)
+        total = self._balances(require_address(request.owner, "owner")).get(wanted, 0)
         return pb.GetBalanceResponse(balance=_balance(wanted, total))
 
     async def list_balances(self, request: pb.ListBalancesRequest) -> pb.ListBalancesResponse:
         """Add up the coins of every type."""
-        totals = self._balances(parse_address(request.owner, "owner"))
+        totals = self._balances(require_address(request.owner, "owner"))
         return pb.ListBalancesResponse(balances=[_balance(t, n) for t, n in totals.items()])
 
     async def list_dynamic_fields(
         self, request: pb.ListDynamicFieldsRequest
     ) -> pb.ListDynamicFieldsResponse:
         """List the dynamic fields of an object, in pages ordered by field id."""
-        parent = parse_address(request.parent, "parent")
+        parent = require_address(request.parent, "parent")
         after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
         fields = [f for f in self.node.list_held(owned_by_object(parent)) if f.id > after]
         default = ("parent", "field_id")
@@ -268,7 +268,7 @@ class Reads:
     # --- MovePackageService -------------------------------------------------------------------
 
     def _package(self, text: str | None) -> Package:
-        package = self.node.packages.by_id.get(parse_address(text, "package_id"))
+        package = self.node.packages.by_id.get(require_address(text, "package_id"))
         if package is None:
             raise GRPCError(Status.NOT_FOUND, f"Package {text} not found")
         return package

@@ -14,6 +14,7 @@ from walrusd.core.lifecycle import Scheme, TaskPhase
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.terms_review import review_terms
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
@@ -36,7 +37,7 @@ from walrusd.market.limits import (
     measure_published,
     show_parts,
 )
-from walrusd.market.schemes import compute_key_context, compute_slot_bits
+from walrusd.market.schemes import compute_slot_bits
 from walrusd.market.secrets import derive_paillier_seed
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
@@ -187,7 +188,8 @@ class Publisher(Service):
         compute_slot_bits(terms, plan)
         key_id = hashlib.sha256(once.encode()).digest()
         seed = derive_paillier_seed(self.tools.keys, key_id)
-        context = compute_key_context(await self.tools.contract.market())
+        market = await self.tools.contract.market()
+        context = compute_modulus_context(market.chain_id, address_bytes(market.package))
         modulus, proof = await run_heavy(make_key, seed, bits, context)
         return PaillierOffer(modulus, proof, key_id)
 
