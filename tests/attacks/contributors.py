@@ -18,7 +18,6 @@ from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case
-from walrusd.market.files import read_file
 from walrusd.market.results import read_update
 from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
@@ -204,7 +203,7 @@ class OtherUpdateOpener(Opener):
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         assert case.submission.commitment is not None
-        honest = root_of(await read_file(trained["update"]))
+        honest = root_of(await trio.Path(trained["update"]).read_bytes())
         commitment = replace(case.submission.commitment, update_root=honest)
         known = replace(case, submission=replace(case.submission, commitment=commitment))
         opening = await super()._build(known, trained)

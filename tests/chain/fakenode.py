@@ -13,7 +13,7 @@ import trio.testing
 from pysui.sui.sui_bcs import bcs
 from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 
-from walrusd.chain.grpc import GRPCError, Handler, Method, Status, serve_connection
+from walrusd.chain.grpc import GRPCError, GrpcMethod, Handler, Status, serve_connection
 from walrusd.chain.nodes import methods as api
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.connect import open_client
@@ -75,7 +75,7 @@ class FakeNode:
         self.faults.setdefault(name, []).extend(faults)
 
     def table(self) -> dict[str, Handler]:
-        def route(method: Method, answer, *, streaming=False):
+        def route(method: GrpcMethod, answer, *, streaming=False):
             name = method.route.rsplit("/", 1)[1]
 
             async def unary(request):

@@ -13,9 +13,9 @@ import trio.abc
 import trio.testing
 
 from walrusd.chain.grpc import (
-    Endpoint,
     GRPCError,
     KeepAlive,
+    NodeUrl,
     Status,
     channel,
     open_channel,
@@ -312,7 +312,7 @@ async def test_a_listener_that_never_speaks_is_given_up_and_closed(monkeypatch, 
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, mute, 0)
         url = f"{scheme}://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-        async with open_channel(url, connect=dialler(Endpoint.parse(url), _no_checks())) as ours:
+        async with open_channel(url, connect=dialler(NodeUrl.parse(url), _no_checks())) as ours:
             with pytest.raises(GRPCError) as caught:
                 await ours.unary(ECHO, Raw(), seconds=60)
             assert caught.value.status is Status.UNAVAILABLE

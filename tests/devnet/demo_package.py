@@ -3,7 +3,7 @@
 from walrusd.chain.values.bcs import U64, Addr, Balance, Bytes, Layout, Uid
 from walrusd.devnet.move import signatures as sig
 from walrusd.devnet.move.aborts import MoveAbort
-from walrusd.devnet.move.context import Clock, Coin, MoveContext, Random
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext, Random
 from walrusd.devnet.move.packages import Contract, compute_package_digest
 
 
@@ -54,7 +54,7 @@ def create(ctx: MoveContext, note: bytes) -> Key:
     return Key(ctx.fresh_id(), box.id)
 
 
-def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: Clock) -> None:
+def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: ClockObject) -> None:
     amount = ctx.take_coin(coin)
     if amount == 0:
         raise MoveAbort("box", 1, "deposit")

@@ -65,7 +65,7 @@ class Limits:
 
 
 @dataclass
-class _Outcome:
+class _Output:
     """What the child has said so far."""
 
     result: dict[str, Any] | None = None
@@ -95,7 +95,7 @@ async def run_child(
             without a result.
     """
     limits = limits or Limits()
-    outcome = _Outcome()
+    outcome = _Output()
     payload = json.dumps(job, allow_nan=False).encode() + b"\n"
     try:
         with collapsed():
@@ -116,7 +116,7 @@ async def run_child(
     return _conclude(argv, process.returncode, outcome)
 
 
-def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Outcome) -> dict[str, Any]:
+def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Output) -> dict[str, Any]:
     if outcome.error is not None:
         raise outcome.error
     if outcome.result is not None and returncode == 0:
@@ -219,13 +219,13 @@ async def _feed(process: trio.Process, payload: bytes) -> None:
         return
 
 
-async def _read_stderr(process: trio.Process, outcome: _Outcome) -> None:
+async def _read_stderr(process: trio.Process, outcome: _Output) -> None:
     assert process.stderr is not None
     async for chunk in process.stderr:
         outcome.stderr = (outcome.stderr + chunk)[-STDERR_TAIL_BYTES:]
 
 
-async def _read_lines(process: trio.Process, outcome: _Outcome, on_line: OnLine) -> None:
+async def _read_lines(process: trio.Process, outcome: _Output, on_line: OnLine) -> None:
     assert process.stdout is not None
     pending = b""
     async for chunk in process.stdout:

@@ -34,7 +34,7 @@ _STALE_S = 15.0
 """Seconds for which a coin may look older to the nodes we read from than to the validators."""
 
 
-class Plan:
+class SendingPlan:
     """One submission, over all its tries."""
 
     def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
@@ -79,7 +79,7 @@ class Drafter:
         self._random_sought = False
         self._last_digest: str | None = None
 
-    async def draft(self, plan: Plan) -> Draft:
+    async def draft(self, plan: SendingPlan) -> Draft:
         """Return the transaction of a plan, as the network is now known.
 
         Raises:
@@ -128,7 +128,7 @@ class Drafter:
             expiration_epoch=epoch.number + 1,
         )
 
-    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: Plan) -> int:
+    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: SendingPlan) -> int:
         """Return a generous budget: what is not used is not paid.
 
         Raises:

@@ -13,14 +13,9 @@ import trio
 
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.delivery import Delivery, Parked
-from walrusd.chain.send.drafting import Build, Draft, Drafter, Plan
+from walrusd.chain.send.drafting import Build, Draft, Drafter, SendingPlan
 from walrusd.chain.send.failures import AbortSentences, explain_failure
-from walrusd.chain.send.outbox import (
-    Outbox,
-    OutboxEntry,
-    Outcome,
-    SqliteOutbox,
-)
+from walrusd.chain.send.outbox import Outbox, OutboxEntry, SendingOutcome, SqliteOutbox
 from walrusd.chain.send.parked import ParkedTransactions
 from walrusd.chain.send.refusals import Refusal, classify, explain
 from walrusd.chain.send.signer import Signer
@@ -29,7 +24,7 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.errors import ChainRefused, ObjectNotFound
 from walrusd.units import Address, Mist
 
-__all__ = ["Outbox", "OutboxEntry", "Outcome", "Sender", "SqliteOutbox"]
+__all__ = ["Outbox", "OutboxEntry", "Sender", "SendingOutcome", "SqliteOutbox"]
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +140,7 @@ class Sender:
         self, build: Build, label: str, key: str | None, budget: int | None
     ) -> ExecutedTransaction:
         self._parked.check_key(key)
-        plan = Plan(build, label, key, budget)
+        plan = SendingPlan(build, label, key, budget)
         while True:
             try:
                 draft, executed = await self._try(plan)
@@ -167,7 +162,7 @@ class Sender:
                 continue
             raise explain_failure(executed, self._aborts, executed=True)
 
-    async def _look_again(self, plan: Plan, error: ChainRefused | ObjectNotFound) -> None:
+    async def _look_again(self, plan: SendingPlan, error: ChainRefused | ObjectNotFound) -> None:
         """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
 
         Raises:
@@ -192,7 +187,7 @@ class Sender:
             # What we read may trail what the validators know.
             await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))
 
-    async def _try(self, plan: Plan) -> tuple[Draft, ExecutedTransaction]:
+    async def _try(self, plan: SendingPlan) -> tuple[Draft, ExecutedTransaction]:
         draft = await self._drafter.draft(plan)
         entry = OutboxEntry(
             digest=compute_transaction_digest(draft.tx_bytes),

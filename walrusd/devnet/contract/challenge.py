@@ -10,7 +10,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.context import Clock, Coin, MoveContext
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
 from walrusd.devnet.move.signatures import BYTES, CLOCK, COIN, U8, U64, mut, ref, vector
 
 MODULE = Module("jury")
@@ -44,7 +44,7 @@ def challenge(
     path: list[bytes],
     commitment: bytes,
     bond: Coin,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Accuse one part of a submission; ``commitment`` hides the accuser's own finding.
 

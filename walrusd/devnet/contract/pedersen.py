@@ -31,7 +31,7 @@ def check_opening(commitment: bytes, cost: int, blinding: bytes) -> None:
     """Refuse unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian."""
     require(len(blinding) == DIGEST, "pedersen.EBadPoint")
     try:
-        pedersen.verify_opening(commitment, cost, decode_scalar(blinding))
+        pedersen.verify_commitment(commitment, cost, decode_scalar(blinding))
     except MalformedData as e:
         raise MoveAbort("0x2::group_ops", _INVALID_INPUT, "from_bytes") from e
     except VerificationFailed as e:

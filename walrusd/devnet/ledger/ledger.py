@@ -9,11 +9,11 @@ from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import CLOCK_ID
 from walrusd.devnet.ledger.current_objects import CurrentObjects
 from walrusd.devnet.ledger.epochs import Epochs
-from walrusd.devnet.ledger.history import History
+from walrusd.devnet.ledger.history import UndoLog
 from walrusd.devnet.ledger.locks import Locks
 from walrusd.devnet.ledger.messages import to_datetime
-from walrusd.devnet.ledger.run import Run
-from walrusd.devnet.ledger.runner import Runner, State
+from walrusd.devnet.ledger.run import TransactionRun
+from walrusd.devnet.ledger.runner import LedgerState, Runner
 from walrusd.devnet.ledger.store import Batch, Checkpoint, Store, StoredTransaction
 from walrusd.devnet.ledger.supply import Supply
 from walrusd.devnet.move import ptb
@@ -67,7 +67,7 @@ class Ledger:
         self._offset_ms = self._number("clock_offset_ms")
         self._last_ms = tip.timestamp_ms
         self.epochs = Epochs(store)
-        self.history = History()
+        self.history = UndoLog()
         self.locks = Locks(store.meta("locks"))
         self.runner = Runner(self.seed)
         self.gas_collected = self._number("gas_collected")
@@ -213,12 +213,12 @@ class Ledger:
         self.store.commit(Batch(meta={"locks": self.locks.to_bytes()}))
 
     def simulate(
-        self, data: ptb.TransactionData, state: State | None = None
-    ) -> tuple[pb.ExecutedTransaction, Run]:
+        self, data: ptb.TransactionData, state: LedgerState | None = None
+    ) -> tuple[pb.ExecutedTransaction, TransactionRun]:
         """Run a transaction without effect on ``state``, what a node has seen; see ``Runner``."""
         return self.runner.simulate(data, state or self)
 
-    def _apply(self, run: Run, executed: pb.ExecutedTransaction, digest: bytes) -> None:
+    def _apply(self, run: TransactionRun, executed: pb.ExecutedTransaction, digest: bytes) -> None:
         collected = self.gas_collected + run.gas.net
         events = [] if executed.events is None else executed.events.events
         batch = Batch(

@@ -6,7 +6,7 @@ from typing import Any
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.aborts import ContractDefectError
-from walrusd.devnet.move.context import Clock, Coin, Fate, MoveContext, Random
+from walrusd.devnet.move.context import ClockObject, Coin, Fate, MoveContext, Random
 from walrusd.devnet.move.failures import ArgumentFailure as Arg
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind, fail_argument
 from walrusd.devnet.move.packages import Packages, has_id
@@ -106,7 +106,7 @@ class _Call:
             return self.slots.read_pure(argument, number, kind.move_type)
         if isinstance(kind, (ClockKind, RandomKind)):
             found = self.slots.read(argument, number)
-            wanted = Clock if isinstance(kind, ClockKind) else Random
+            wanted = ClockObject if isinstance(kind, ClockKind) else Random
             if not isinstance(found, HandleValue) or not isinstance(found.handle, wanted):
                 raise fail_argument(number, Arg.TYPE_MISMATCH)
             return found.handle

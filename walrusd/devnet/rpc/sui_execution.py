@@ -4,7 +4,7 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet.ledger.checks import MAX_GAS_BUDGET, MAX_GAS_COINS
-from walrusd.devnet.ledger.run import Run
+from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.failures import EquivocatedError, TransactionRejectedError
@@ -109,7 +109,7 @@ def _as_given(wanted: TransactionRequest) -> ptb.TransactionData:
     return wanted.with_gas(wanted.payment, wanted.budget or MAX_GAS_BUDGET)
 
 
-def _outputs(run: Run) -> list[pb.CommandResult]:
+def _outputs(run: TransactionRun) -> list[pb.CommandResult]:
     return [
         pb.CommandResult(
             return_values=[

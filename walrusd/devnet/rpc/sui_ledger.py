@@ -12,11 +12,7 @@ from walrusd.devnet.move.descriptors import describe_package
 from walrusd.devnet.move.objects import to_base58
 from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.request_fields import (
-    parse_address,
-    parse_digest,
-    refuse_field,
-)
+from walrusd.devnet.rpc.request_fields import parse_digest, refuse_field, require_address
 
 _MAX_BATCH = 1000
 
@@ -124,7 +120,7 @@ class LedgerReads:
         )
 
     def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
-        oid = parse_address(request.object_id, "object_id")
+        oid = require_address(request.object_id, "object_id")
         obj = self.node.get_object(oid, request.version)
         if obj is None:
             at = "" if request.version is None else f" with version {request.version}"

@@ -26,7 +26,7 @@ class SuiServices:
     table: dict[str, Handler]
 
 
-def build_services(
+def build_sui_services(
     ledger: Ledger, *, heartbeat: float = 5.0, node: Replica | None = None
 ) -> SuiServices:
     """Return the services of sui.rpc.v2 on one node; one that sees everything at once if None."""

@@ -11,7 +11,7 @@ from walrusd.devnet.move.packages import Package
 from walrusd.devnet.move.types import COIN, SUI
 from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.request_fields import parse_address, parse_page, parse_type
+from walrusd.devnet.rpc.request_fields import parse_page, parse_type, require_address
 
 _PAGE, _MAX_PAGE = 50, 1000
 
@@ -27,7 +27,7 @@ class StateReads:
         self, request: pb.ListOwnedObjectsRequest
     ) -> pb.ListOwnedObjectsResponse:
         """List what an address owns, in pages ordered by object id."""
-        owner = parse_address(request.owner, "owner")
+        owner = require_address(request.owner, "owner")
         wanted = parse_type(request.object_type, "object_type") if request.object_type else None
         after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
         objects = [o for o in self.node.list_owned(owner, wanted) if o.id > after]
@@ -54,19 +54,19 @@ class StateReads:
     async def get_balance(self, request: pb.GetBalanceRequest) -> pb.GetBalanceResponse:
         """Add up the coins of one type."""
         wanted = parse_type(request.coin_type or SUI, "coin_type")
-        total = self._balances(parse_address(request.owner, "owner")).get(wanted, 0)
+        total = self._balances(require_address(request.owner, "owner")).get(wanted, 0)
         return pb.GetBalanceResponse(balance=_balance(wanted, total))
 
     async def list_balances(self, request: pb.ListBalancesRequest) -> pb.ListBalancesResponse:
         """Add up the coins of every type."""
-        totals = self._balances(parse_address(request.owner, "owner"))
+        totals = self._balances(require_address(request.owner, "owner"))
         return pb.ListBalancesResponse(balances=[_balance(t, n) for t, n in totals.items()])
 
     async def list_dynamic_fields(
         self, request: pb.ListDynamicFieldsRequest
     ) -> pb.ListDynamicFieldsResponse:
         """List the dynamic fields of an object, in pages ordered by field id."""
-        parent = parse_address(request.parent, "parent")
+        parent = require_address(request.parent, "parent")
         after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
         fields = [f for f in self.node.list_held(owned_by_object(parent)) if f.id > after]
         default = ("parent", "field_id")
@@ -90,7 +90,7 @@ class StateReads:
     # --- MovePackageService -------------------------------------------------------------------
 
     def _package(self, text: str | None) -> Package:
-        package = self.node.packages.by_id.get(parse_address(text, "package_id"))
+        package = self.node.packages.by_id.get(require_address(text, "package_id"))
         if package is None:
             raise GRPCError(Status.NOT_FOUND, f"Package {text} not found")
         return package

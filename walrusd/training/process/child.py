@@ -41,7 +41,7 @@ from walrusd.training.run.jobs import (
     EvaluateJob,
     InitJob,
     Job,
-    Limits,
+    JobLimits,
     ReplayJob,
     TrainJob,
     job_from_json,
@@ -237,7 +237,7 @@ def describe_result(job: Job, result: dict[str, Any]) -> dict[str, Any]:
     return {"segments": len(result["segments"])} if isinstance(job, ReplayJob) else result
 
 
-def apply_limits(limits: Limits) -> None:
+def apply_limits(limits: JobLimits) -> None:
     """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
     torch.set_num_threads(count_threads(limits.threads))
     keep_freed_memory()
