@@ -14,7 +14,7 @@ from walrusd.core.lifecycle import (
     SubmissionState,
     TaskPhase,
 )
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 from .entitled import list_cranks
 from .market import CONTRIBUTORS, FAULT, NOBODY_ID, SOUND, Bazaar, terms_with

@@ -10,7 +10,7 @@ import trio
 
 from tests.crypto import paillier_vectors
 from walrusd.crypto.paillier.packing import Packing
-from walrusd.crypto.paillier.proofs import verify_opening
+from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
@@ -80,7 +80,7 @@ async def test_an_update_is_encrypted_in_pieces_with_progress(tmp_path):
         ENCRYPTION, update.tobytes(), seed=SEED, path=path,
         report=lambda *found: told.append(found), threads=2,
     )  # fmt: skip
-    verify_opening(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
+    verify_encryption(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
     assert path.stat().st_mode & 0o777 == 0o600
     assert told == [(1, 2), (2, 2)]
 
@@ -174,7 +174,7 @@ async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
         await encrypt_update(
             ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=say_nothing, threads=1
         )
-        points = await run_heavy(pedersen.commit_update, update.tobytes(), blindings)
+        points = await run_heavy(pedersen.commit_update_rows, update.tobytes(), blindings)
         assert len(points) == len(blindings)
         await run_heavy(pedersen.prove_cost, b"c" * 96, 5, 7)
 

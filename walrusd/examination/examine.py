@@ -2,8 +2,8 @@
 
 ``examine`` looks at everything, for verifiers; ``examine_charge`` at what a jury is asked about.
 Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
-honest jury finds. What has to be fetched or replayed comes through ``Parts`` and ``Replays``; what
-the findings mean is decided by ``core.faults.decide_verdict``.
+honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
+``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.
 
 An opening is held in memory while it is examined: callers let one examination run at a time.
 """
@@ -20,7 +20,7 @@ from walrusd.chain.layouts.objects import Submission, Task
 from walrusd.core.faults import (
     NO_KEY,
     Charge,
-    Part,
+    CheckedPart,
     Verdict,
     decide_verdict,
     looking_at,
@@ -44,7 +44,7 @@ from walrusd.market.verified import VerifiedPlan
 from walrusd.training.run.state import Tensors
 
 
-class Parts(Protocol):
+class SubmissionParts(Protocol):
     """Where the parts come from that the chain only names, verified; ``market.fetch.Fetcher``."""
 
     async def plan_of(self, task: Task) -> VerifiedPlan: ...
@@ -99,7 +99,7 @@ class Examination:
 
 
 async def examine(
-    case: Case, segments: Sequence[int], key: bytes | None, parts: Parts, replays: Replays
+    case: Case, segments: Sequence[int], key: bytes | None, parts: SubmissionParts, replays: Replays
 ) -> Examination:
     """Examine all that a seat can, the segments dealt to it above all.
 
@@ -112,7 +112,7 @@ async def examine(
     with found.collecting():
         if key is None:
             raise OpeningUnusable("no envelope for our seat holds the opening's key", cause=NO_KEY)
-        plan = await read_plan(case, parts)
+        plan = await read_task_plan(case, parts)
         opening = found.opening = await read_opening(case, key, parts)
     if found.opening is None:
         return found
@@ -126,11 +126,11 @@ async def examine(
                 await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
                 usable.append(segment)
         if usable:
-            with looking_at(Part.OPENING):
+            with looking_at(CheckedPart.OPENING):
                 found.replayed = await replays.replay(case, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
-            checks.check_segment(case, opening, found.replayed[segment])
+            checks.check_replayed(case, opening, found.replayed[segment])
     if found.frauds or case.submission.abort is not None:
         return found  # an abort claim commits to nothing else
 
@@ -140,11 +140,11 @@ async def examine(
     with found.collecting():
         file = await read_file(case, plan, parts)
     with found.collecting():
-        await check_update(case, plan, opening, parts)
+        await _check_update(case, plan, opening, parts)
         is_committed = True
     if file is not None and is_committed:
         with found.collecting():
-            await check_rows(opening, file)
+            await _check_rows(opening, file)
     if file is not None:
         with found.collecting():
             last = found.replayed.get(case.segment_count)
@@ -153,7 +153,7 @@ async def examine(
 
 
 async def examine_charge(
-    case: Case, charge: Charge, key: bytes | None, parts: Parts, replays: Replays
+    case: Case, charge: Charge, key: bytes | None, parts: SubmissionParts, replays: Replays
 ) -> None:
     """Examine one thing that a jury may be asked, from the opening's bytes on.
 
@@ -164,7 +164,7 @@ async def examine_charge(
         FraudFound: if the charge is true. If it is not, nothing is raised.
         OpeningUnusable, PartAbsent: if it cannot be told.
     """
-    plan = await read_plan(case, parts)
+    plan = await read_task_plan(case, parts)
     if charge.kind == ChallengeKind.FILE:
         await read_file(case, plan, parts)
         return
@@ -173,19 +173,19 @@ async def examine_charge(
     opening = await read_opening(case, key, parts)
     match charge.kind:
         case ChallengeKind.UPDATE:
-            await check_update(case, plan, opening, parts)
+            await _check_update(case, plan, opening, parts)
         case ChallengeKind.ROWS:
-            await check_update(case, plan, opening, parts)
-            await check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
+            await _check_update(case, plan, opening, parts)
+            await _check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
         case ChallengeKind.COST:
             file = await _read_file_as_given(case, plan, parts)
-            last = await replay_segment(case, plan, opening, case.segment_count, replays)
+            last = await replay_opened(case, plan, opening, case.segment_count, replays)
             checks.check_cost(case, opening, file, last)
         case _:
             raise ValueError(f"{charge.kind} is no charge of fraud that surrounds a replay")
 
 
-async def replay_segment(
+async def replay_opened(
     case: Case, plan: VerifiedPlan, opening: VerifiedOpening, segment: int, replays: Replays
 ) -> Replayed:
     """Replay a segment, its inputs checked first.
@@ -194,18 +194,18 @@ async def replay_segment(
         OpeningUnusable: if the opening lacks what the replay reads.
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
-    with looking_at(Part.OPENING):
+    with looking_at(CheckedPart.OPENING):
         return (await replays.replay(case, opening, [segment]))[segment]
 
 
-async def check_complete(case: Case, key: bytes, parts: Parts) -> None:
+async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
     """Check that the opening is all that the committee needs; that it is true is not asked.
 
     Raises:
         OpeningUnusable: if something is missing or is not the committed thing.
         PartAbsent: if the opening or the verification file is not there.
     """
-    plan = await read_plan(case, parts)
+    plan = await read_task_plan(case, parts)
     opening = await read_opening(case, key, parts)
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
     if case.submission.abort is not None:
@@ -214,7 +214,7 @@ async def check_complete(case: Case, key: bytes, parts: Parts) -> None:
         file = await read_file(case, plan, parts)
         checks.check_opened_cost(case, opening, file)
         checks.check_openings(opening, file)
-        await check_update(case, plan, opening, parts)
+        await _check_update(case, plan, opening, parts)
     except FraudFound:
         return  # there to be read, which is all that is asked
 
@@ -222,43 +222,45 @@ async def check_complete(case: Case, key: bytes, parts: Parts) -> None:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-async def read_plan(case: Case, parts: Parts) -> VerifiedPlan:
+async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
     """Return the plan, the task's weights at hand: what they lack is no fault of the submission.
 
     Raises:
         OpeningUnusable: if they are not what the task names; nobody could have done the work.
     """
-    with looking_at(Part.TASK):
+    with looking_at(CheckedPart.TASK):
         plan = await parts.plan_of(case.task)
         await parts.ready_weights(case.task)
     return plan
 
 
-async def read_opening(case: Case, key: bytes, parts: Parts) -> VerifiedOpening:
+async def read_opening(case: Case, key: bytes, parts: SubmissionParts) -> VerifiedOpening:
     """Return the opening, its leaves and rows checked against the chain.
 
     Raises:
         OpeningUnusable: if it is not the announced one, or proves something else.
         PartAbsent: if it is not there.
     """
-    with looking_at(Part.OPENING):
+    with looking_at(CheckedPart.OPENING):
         return await parts.verified_opening_of(case, key)
 
 
-async def read_file(case: Case, plan: VerifiedPlan, parts: Parts) -> VerifiedFile:
+async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:
     """Return the verification file, checked in itself and against chain and plan.
 
     Raises:
         FraudFound: if it does not hold, or is about something else.
         PartAbsent: if it is not there.
     """
-    with looking_at(Part.FILE):
+    with looking_at(CheckedPart.FILE):
         file = await parts.file_of(case.task, case.submission)
     checks.check_file(case, plan, file)
     return file
 
 
-async def _read_file_as_given(case: Case, plan: VerifiedPlan, parts: Parts) -> VerifiedFile:
+async def _read_file_as_given(
+    case: Case, plan: VerifiedPlan, parts: SubmissionParts
+) -> VerifiedFile:
     """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
     try:
         return await read_file(case, plan, parts)
@@ -266,8 +268,8 @@ async def _read_file_as_given(case: Case, plan: VerifiedPlan, parts: Parts) -> V
         raise OpeningUnusable(error.message) from error
 
 
-async def check_update(
-    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: Parts
+async def _check_update(
+    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: SubmissionParts
 ) -> None:
     """Check the update against the final state and the task's weights.
 
@@ -275,12 +277,14 @@ async def check_update(
         FraudFound: if the final state gives another update.
         OpeningUnusable: if the state is missing or wrong, or the opened update another one.
     """
-    with looking_at(Part.TASK):
+    with looking_at(CheckedPart.TASK):
         _path, weights = await parts.initial_weights(case.task)
     await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
 
 
-async def check_rows(opening: VerifiedOpening, file: VerifiedFile, only: int | None = None) -> None:
+async def _check_rows(
+    opening: VerifiedOpening, file: VerifiedFile, only: int | None = None
+) -> None:
     """Check that the file's commitments or ciphertexts open to the opened update.
 
     Raises:
@@ -300,4 +304,5 @@ async def check_rows(opening: VerifiedOpening, file: VerifiedFile, only: int | N
     else:
         wrong = await find_wrong_row(file, opening.opening, only)
     if wrong is not None:
-        raise make_fraud(Part.ROWS, wrong, f"row {wrong} of the update is not the committed one")
+        message = f"row {wrong} of the update is not the committed one"
+        raise make_fraud(CheckedPart.ROWS, wrong, message)

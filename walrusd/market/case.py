@@ -14,6 +14,7 @@ from walrusd.core.duties import (
     list_submission_duties,
     list_task_duties,
 )
+from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
     TraceContext,
@@ -226,11 +227,6 @@ def list_duties_about(task: ob.Task, party: Party) -> Duties:
         unspent=task.pool + task.bond + task.tips,
     )
     return list_task_duties(party, standing)
-
-
-def is_audit(accuser: str) -> bool:
-    """Return whether a dispute with this accuser is an audit, which nobody has to bring: 0x0."""
-    return int(accuser, 16) == 0
 
 
 def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:

@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.faults import Charge
+from walrusd.core.faults import Charge, is_audit
 from walrusd.core.lifecycle import (
     ChallengeKind,
     ChallengeOutcome,
@@ -14,7 +14,6 @@ from walrusd.core.lifecycle import (
     SubmissionState,
 )
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND
-from walrusd.market.case import is_audit
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import format_sui
 

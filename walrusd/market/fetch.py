@@ -24,6 +24,7 @@ from walrusd.crypto.stream import (
 )
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.checks import VerifiedFile
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.tools import Reading
 from walrusd.errors import (
     BlobNotFound,
@@ -34,15 +35,15 @@ from walrusd.errors import (
     PeerFault,
     VerificationFailed,
 )
+from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.market.checked import CheckedFiles, read_stamp
-from walrusd.market.files import decrypt_file, rows_path, write_privately
+from walrusd.market.dataset_files import decrypt_file, rows_path
 from walrusd.market.limits import (
     compute_file_limit,
     compute_opening_limit,
     compute_weights_limit,
 )
-from walrusd.market.schemes import compute_key_context
 from walrusd.market.verified import (
     VerifiedPlan,
     verify_committed_file,
@@ -55,7 +56,7 @@ from walrusd.training.run.data import check_rows
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
 from walrusd.workers.files import verify_file_at
-from walrusd.workers.paillier import check_key
+from walrusd.workers.paillier import check_modulus
 from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import compute_file_row_root
 
@@ -119,15 +120,18 @@ class Fetcher:
     async def _check_key(self, manifest: TaskManifest) -> None:
         """Check the key in a manifest, whatever the scheme: another task may name the same one."""
         if manifest.paillier is not None:
-            context = compute_key_context(await self._tools.contract.market())
-            await run_heavy(check_key, manifest.paillier.modulus, manifest.paillier.proof, context)
+            market = await self._tools.contract.market()
+            context = compute_modulus_context(market.chain_id, address_bytes(market.package))
+            await run_heavy(
+                check_modulus, manifest.paillier.modulus, manifest.paillier.proof, context
+            )
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
         data = (await self.plan_of(task)).plan.to_bytes()
         path = self._dir("plans") / f"{task.plan_digest.hex()}.json"
         if not path.exists() or path.read_bytes() != data:
-            write_privately(path, data)
+            write_atomically(path, data)
         return path
 
     async def weights_of(self, task: Task) -> Path:

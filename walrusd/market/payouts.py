@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts.objects import Terms
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.faults import Charge
+from walrusd.core.faults import Charge, is_audit
 from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome, EndReason, SubmissionState
-from walrusd.market.case import is_audit
 from walrusd.market.event_text import REASONS
 from walrusd.state.chain_log import ChainLog
 from walrusd.units import format_sui

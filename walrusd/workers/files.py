@@ -1,6 +1,5 @@
 """Verification files, written and checked in worker processes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,8 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
     Arguments and errors as ``write_verification_file``, without the target.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with new_file(path) as target:
-        digest = write_verification_file(target, *arguments, **contents)
-        target.flush()
-        os.fsync(target.fileno())
-    return digest
+    with new_file(path, durable=True) as target:
+        return write_verification_file(target, *arguments, **contents)
 
 
 def verify_file_at(path: Path, digest: bytes) -> VerifiedFile:

@@ -34,6 +34,7 @@ from walrusd.crypto.vfile.blocks import Section
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import PaillierKeyRefused
+from walrusd.files import new_file
 from walrusd.workers.pool import Report, run_heavy, run_pieces
 
 ENCRYPTED_PIECE = 512
@@ -76,7 +77,7 @@ def make_key(seed: bytes, bits: int, context: bytes) -> tuple[bytes, bytes]:
     return key.public.to_bytes(), prove_modulus(key, context)
 
 
-def check_key(modulus: bytes, proof: bytes, context: bytes) -> None:
+def check_modulus(modulus: bytes, proof: bytes, context: bytes) -> None:
     """Check a modulus and its proof. Raises as ``verify_modulus``."""
     verify_modulus(read_public_key(modulus), proof, context)
 
@@ -207,17 +208,11 @@ async def encrypt_update(
     async def encrypt(number: int) -> None:
         piece = update[number * size : (number + 1) * size]
         data = await run_heavy(encrypt_piece, encryption, piece, seed, number * ENCRYPTED_PIECE)
-        await trio.to_thread.run_sync(_write_at, descriptor, data, number * width)
+        await trio.to_thread.run_sync(_write_at, file.fileno(), data, number * width)
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
+    with new_file(path) as file:
         await run_pieces(-(-len(update) // size), encrypt, report, threads)
-    except BaseException:
-        os.unlink(path)  # noqa: PTH108  # at once, as it also follows a cancellation
-        raise
-    finally:
-        os.close(descriptor)
 
 
 def _write_at(descriptor: int, data: bytes, offset: int) -> None:

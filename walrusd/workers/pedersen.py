@@ -14,7 +14,7 @@ from walrusd.errors import PeerFault
 from walrusd.runtime.generators import load_generators
 
 
-def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
+def commit_update_rows(update: bytes, blindings: list[int]) -> list[bytes]:
     """Return the row commitments of an int32 little-endian update."""
     load_generators()
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
@@ -41,7 +41,7 @@ def check_aggregate_rows(
     rows.verify_aggregate(vector, weights, [each.file.row_commitments for each in files], blindings)
 
 
-def find_wrong_row(
+def find_wrong_commitment(
     update: bytes, blindings: Sequence[int], commitments: Sequence[bytes], only: int | None = None
 ) -> int | None:
     """Return the first row whose Pedersen commitment opens to something else, or None.

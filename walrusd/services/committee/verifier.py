@@ -17,7 +17,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
-from walrusd.examination.examine import Examination, examine, read_plan, replay_segment
+from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
 from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
@@ -128,8 +128,8 @@ class Verifier(Service):
             return
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
             assert found.opening is not None
-            plan = await read_plan(case, self._fetcher)
-            again = await replay_segment(case, plan, found.opening, charge.index, self._replayer)
+            plan = await read_task_plan(case, self._fetcher)
+            again = await replay_opened(case, plan, found.opening, charge.index, self._replayer)
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)

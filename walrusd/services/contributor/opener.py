@@ -99,9 +99,7 @@ class Opener(Service):
             await self._store_file_again(case)
         opening = await self._build(case, trained)
         key, aad = derive_opening_key(tools.keys, name), case.opening_aad
-        sealed = await trio.to_thread.run_sync(
-            lambda: encrypt_bytes(opening.to_bytes(), key, case.opening_aad)
-        )
+        sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
         epochs = tools.settings.walrus.epochs
         stored = await tools.store.put(sealed, epochs=epochs, try_anyway=True)
         return {

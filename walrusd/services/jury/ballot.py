@@ -10,7 +10,7 @@ from contextlib import suppress
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.faults import Charge, charge_of, may_find_withheld
+from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
 from walrusd.engine.tools import Tools
@@ -27,11 +27,11 @@ from walrusd.examination.examine import (
     check_complete,
     examine_charge,
     read_opening,
-    read_plan,
-    replay_segment,
+    read_task_plan,
+    replay_opened,
 )
 from walrusd.examination.replay import Replayed, Replayer, make_verdict
-from walrusd.market.case import Case, is_audit
+from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
@@ -72,9 +72,9 @@ class Ballot:
             return None
         async with self._replayer.turn:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
-                plan = await read_plan(case, self._fetcher)
+                plan = await read_task_plan(case, self._fetcher)
                 opening = await read_opening(case, key, self._fetcher)
-                return await replay_segment(case, plan, opening, charge.index, self._replayer)
+                return await replay_opened(case, plan, opening, charge.index, self._replayer)
             if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
                 await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
@@ -119,7 +119,7 @@ class Ballot:
             return False
         if dispute.challenge not in self._read:
             async with self._replayer.turn:
-                plan = await read_plan(case, self._fetcher)
+                plan = await read_task_plan(case, self._fetcher)
                 opening = await read_opening(case, key, self._fetcher)
                 await trio.to_thread.run_sync(check_inputs, case, plan, opening, [dispute.index])
             self._read.add(dispute.challenge)

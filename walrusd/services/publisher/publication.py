@@ -14,6 +14,7 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.terms_review import Weakness, review_terms
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
@@ -22,8 +23,8 @@ from walrusd.errors import (
     ObjectNotFound,
     PlanRefused,
 )
+from walrusd.files import write_atomically
 from walrusd.market.case import read_version
-from walrusd.market.files import write_privately
 from walrusd.market.limits import (
     check_run_length,
     check_storage,
@@ -32,7 +33,7 @@ from walrusd.market.limits import (
     measure_published,
     show_parts,
 )
-from walrusd.market.schemes import compute_key_context, compute_slot_bits
+from walrusd.market.schemes import compute_slot_bits
 from walrusd.market.secrets import derive_paillier_seed
 from walrusd.market.verified import check_dataset_for_plan
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
@@ -41,7 +42,7 @@ from walrusd.services.publisher.task_request import TaskRequest, check_names, re
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
-from walrusd.units import BlobId, Mist, format_sui
+from walrusd.units import BlobId, Mist, address_bytes, format_sui
 from walrusd.workers.paillier import make_key
 from walrusd.workers.pool import run_heavy
 
@@ -165,7 +166,8 @@ class Publication:
         compute_slot_bits(request.terms, request.plan)
         key_id = hashlib.sha256(request.once.encode()).digest()
         seed = derive_paillier_seed(self._tools.keys, key_id)
-        context = compute_key_context(await self._tools.contract.market())
+        market = await self._tools.contract.market()
+        context = compute_modulus_context(market.chain_id, address_bytes(market.package))
         modulus, proof = await run_heavy(make_key, seed, request.key_bits, context)
         return PaillierOffer(modulus, proof, key_id)
 
@@ -191,7 +193,7 @@ class Publication:
         workdir = self._tools.work_dir / "init" / plan.digest().hex()
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
-        write_privately(plan_path, plan.to_bytes())
+        write_atomically(plan_path, plan.to_bytes())
         made = await self._tools.run_job(InitJob(str(plan_path), str(workdir)), ignore_progress)
         return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 

@@ -8,10 +8,10 @@ from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
+from walrusd.files import write_atomically
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.case import list_duties_about, read_tasks
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import write_privately
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.publication import Publication, ignore_progress
 from walrusd.state.protection import Begun
@@ -92,7 +92,7 @@ class Publisher(Service):
         workdir = tools.work_dir / "aggregate" / task.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
-        write_privately(sum_path, verified.aggregate.vector)
+        write_atomically(sum_path, verified.aggregate.vector)
         result = await tools.run_job(
             AggregateJob(
                 plan=str(await self._fetcher.plan_file(task)),

@@ -10,7 +10,7 @@ from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_ag
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
-from walrusd.market.files import rows_path
+from walrusd.market.dataset_files import rows_path
 from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 

@@ -15,13 +15,13 @@ from walrusd.core.cranks import (
     compute_task_crank,
     is_about_dispute,
 )
+from walrusd.core.faults import is_audit
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.case import (
     Case,
-    is_audit,
     read_cases,
     read_tasks,
     submission_facts,

@@ -39,7 +39,7 @@ class KeySharer(Service):
         for case in await read_cases(self.tools):
             if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
-            for need in list_needs(self.tools, case):
+            for need in list_key_needs(self.tools, case):
                 if need.recipient != self.tools.address and self._is_our_turn(case, need):
                     pass_on = partial(self._pass_on, case, need)
                     yield Attempt(case.submission.id, pass_on, part=f":{need.recipient}")
@@ -73,7 +73,7 @@ def is_party(case: Case, address: str) -> bool:
     return address in {submission.contributor, *seats, *judging}
 
 
-def list_needs(tools: Tools, case: Case) -> Iterator[Need]:
+def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
     """Return who needs the key of a submission's opening now."""
     submission, terms = case.submission, case.task.terms
     dispute, now_ms = submission.dispute, tools.clock.now_ms()
