@@ -18,7 +18,7 @@ FOUNDATION = {"errors", "files", "text", "units"}
 _DECIDING = {"core", "crypto"}
 _MACHINE = _DECIDING | {"settings", "runtime"}
 _ADAPTERS = _MACHINE | {"training", "chain", "storage", "state"}
-_ENGINE = _ADAPTERS | {"engine", "workers"}
+_ENGINE = _ADAPTERS | {"workers", "engine"}
 _MARKET = _ENGINE | {"market"}
 _ROLES = _MARKET | {"examination"}
 
@@ -32,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "chain": _MACHINE,
     "storage": _MACHINE,
     "state": _MACHINE,
+    "workers": _DECIDING | {"runtime", "training"},
     "engine": _ADAPTERS,
-    "workers": _ADAPTERS | {"engine"},
     "market": _ENGINE,
     "examination": _MARKET,
     "services": _ROLES,

@@ -27,24 +27,6 @@ PACKING = Packing(KEY.public.n, 40)
 SEED = b"s" * 32
 
 
-class Listener:
-    """What ``encrypt_update`` needs of a daemon: settings, somewhere to tell, somewhere to keep."""
-
-    def __init__(self, threads=2):
-        self.told, self.kept = [], {}
-        self.settings = self.daemon = self.broadcast = self.records = self
-        self.threads = threads
-
-    def publish(self, kind, **told):
-        self.told.append((kind, told))
-
-    def put(self, kind, name, value):
-        self.kept[kind, name] = value
-
-    def delete(self, kind, name):
-        self.kept.pop((kind, name), None)
-
-
 class Ciphertexts:
     """A file of which only the ciphertexts are read."""
 
@@ -58,6 +40,12 @@ class Ciphertexts:
 
 def make_update(entries, seed=1):
     return np.random.default_rng(seed).integers(-(2**23), 2**23, entries).astype("<i4")
+
+
+async def encrypt(update, path, report, threads=2):
+    await encrypt_update(
+        ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=report, threads=threads
+    )
 
 
 def process_id():
@@ -88,26 +76,24 @@ async def test_pieces_are_reported_and_the_first_error_ends_them():
 
 async def test_an_update_is_encrypted_in_pieces_with_progress(tmp_path):
     entries = PACKING.slots * PIECE_CIPHERTEXTS + 5
-    update, listener, path = make_update(entries), Listener(), tmp_path / "a" / "ciphertexts"
-    await encrypt_update(listener, "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
+    update, path = make_update(entries), tmp_path / "a" / "ciphertexts"
+    told = []
+    await encrypt(update, path, lambda *done: told.append(done))
     verify_opening(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [(told["done"], told["pieces"]) for _kind, told in listener.told] == [(1, 2), (2, 2)]
-    assert not listener.kept
+    assert told == [(1, 2), (2, 2)]
 
 
 # anyio kills a worker that works for nobody, and leaves its handles to the collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_encryption_ends_when_it_is_cancelled(tmp_path, real_workers):
     update = make_update(PACKING.slots * PIECE_CIPHERTEXTS * 400)
-    listener = Listener()
+    told = []
     with trio.move_on_after(0.2) as scope:
-        await encrypt_update(
-            listener, "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=tmp_path / "c"
-        )
+        await encrypt(update, tmp_path / "c", lambda *done: told.append(done))
     assert scope.cancelled_caught
-    assert len(listener.told) < 400
-    assert not listener.kept
+    assert len(told) < 400
+    assert not list(tmp_path.iterdir())
     gc.collect()
 
 
@@ -181,7 +167,7 @@ async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
 
     async def in_workers():
         path = tmp_path / "c"
-        await encrypt_update(Listener(1), "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
+        await encrypt(update, path, say_nothing, threads=1)
         points = await run_heavy(pool.commit_update, update.tobytes(), blindings)
         assert len(points) == len(blindings)
         await run_heavy(pool.prove_cost, b"c" * 96, 5, 7)

@@ -24,6 +24,7 @@ from walrusd.crypto.pedersen.rows import (
 )
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.vfile import Source, VerificationFile
+from walrusd.engine.progress import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
@@ -137,7 +138,17 @@ async def commit_update(
         )
         return block, partial(BytesIO, b"".join(points))
     path = tools.work_dir / submission / "ciphertexts.bin"
-    await encrypt_update(tools, submission, encryption, update, seed=openings[0], path=path)
+    try:
+        await encrypt_update(
+            encryption,
+            update,
+            seed=openings[0],
+            path=path,
+            report=make_encryption_report(tools, submission, len(update) // 4),
+            threads=tools.settings.daemon.threads,
+        )
+    finally:
+        clear_progress(tools, submission)
     root, count, knowledge = await run_heavy(
         paillier.prove_encrypted_update,
         encryption,

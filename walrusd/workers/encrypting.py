@@ -5,28 +5,28 @@ from pathlib import Path
 
 import trio
 
-from walrusd.engine.progress import clear_progress
-from walrusd.engine.tools import Tools
 from walrusd.workers.paillier import Encryption, encrypt_piece
-from walrusd.workers.pieces import run_pieces
+from walrusd.workers.pieces import Report, run_pieces
 from walrusd.workers.pool import run_heavy
 
 PIECE_CIPHERTEXTS = 512
-"""About a second of work at 3072 bits: how often progress is told, and what a cancel waits for."""
+"""About a second of work at 3072 bits: how often progress is reported, and what a cancel waits
+for."""
 
 
 async def encrypt_update(
-    tools: Tools,
-    submission: str,
     encryption: Encryption,
     update: bytes,
     *,
     seed: bytes,
     path: Path,
+    report: Report,
+    threads: int,
 ) -> None:
-    """Write the ciphertexts of an update, int32 little-endian, to ``path``. Progress is broadcast.
+    """Write the ciphertexts of an update, int32 little-endian, to ``path``.
 
-    Cancelling kills the workers. An update of 10⁶ entries takes about 20 s of one processor.
+    ``threads`` pieces at once; 0 is one per core. Cancelling kills the workers and removes the
+    file. An update of 10⁶ entries takes about 20 s of one processor.
     """
     size = 4 * encryption.packing.slots * PIECE_CIPHERTEXTS
     width = encryption.key.ciphertext_bytes * PIECE_CIPHERTEXTS
@@ -38,21 +38,15 @@ async def encrypt_update(
         data = await run_heavy(encrypt_piece, encryption, piece, seed, start)
         await trio.to_thread.run_sync(_write_at, descriptor, data, number * width)
 
-    def report(done: int, pieces: int) -> None:
-        told = {"done": done, "pieces": pieces, "entries": len(update) // 4}
-        tools.broadcast.publish("encrypt", submission=submission, line="progress", **told)
-        tools.records.put("progress", submission, {"encrypting": told})
-
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        await run_pieces(pieces, encrypt, report, tools.settings.daemon.threads)
+        await run_pieces(pieces, encrypt, report, threads)
     except BaseException:
         os.unlink(path)  # noqa: PTH108  # at once, as it also follows a cancellation
         raise
     finally:
         os.close(descriptor)
-        clear_progress(tools, submission)
 
 
 def _write_at(descriptor: int, data: bytes, offset: int) -> None:
