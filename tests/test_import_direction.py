@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": _MARKET | {"verify", "admin"},
     "devnet": _DECIDING | {"runtime", "chain", "storage"},
     "compose": _ROLES | {"services", "control"},
-    "app": _ENGINE | {"compose", "rpc"},
+    "app": _ENGINE | {"compose", "control", "rpc"},
     "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
 }
 

@@ -1,4 +1,4 @@
-"""Tasks: publishing them, what they would bring us, joining them, and what came of them."""
+"""Tasks: publish, estimate, join, and check or show the results."""
 
 from typing import Any
 
