@@ -1,4 +1,4 @@
-"""Long work in pieces: as many at once as there are processors, with progress, to be cancelled."""
+"""Long work in pieces: as many at once as there are processors, with progress, cancellable."""
 
 from collections.abc import Awaitable, Callable
 
@@ -21,7 +21,7 @@ async def run_pieces(
 ) -> None:
     """Do pieces ``0 … pieces−1`` with ``work``, ``threads`` at once; 0 is one per core.
 
-    The first typed error ends the rest and is raised as it is. Cancelling ends them all.
+    The first typed error ends the other pieces and is raised. Cancelling ends them all.
     """
     limiter = trio.CapacityLimiter(count_threads(threads))
     failures: list[WalrusdError] = []

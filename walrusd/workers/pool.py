@@ -1,4 +1,4 @@
-"""Heavy cryptography, run in worker processes so that the event loop never waits for it.
+"""Expensive cryptography in worker processes, so that the event loop never waits for it.
 
 Arkworks and big-integer arithmetic hold the interpreter lock: 260 ms of loop delay from a thread
 against 11 ms from a process (measured). Arguments and results are plain bytes and integers; the

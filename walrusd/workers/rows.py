@@ -1,7 +1,7 @@
-"""Which row of an update is not what was committed: what a challenge of kind ROWS names.
+"""Find the row of an update that differs from its commitment, for a challenge of kind ROWS.
 
-All rows are checked at once first (``schemes.check_opened_update``), which is cheap; only then is
-the row looked for. Runs in worker processes: bytes and integers in, integers out.
+All rows are checked at once first (``schemes.check_opened_update``), which is cheap; the row is
+searched for only if that fails. Runs in worker processes: bytes and integers in, integers out.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def find_wrong_row(
 ) -> int | None:
     """Return the first row whose Pedersen commitment opens to something else, or None.
 
-    ``only`` looks at one row alone.
+    ``only`` restricts the search to one row.
     """
     load_generators()
     vector = np.frombuffer(update, "<i4").astype(np.int32)
