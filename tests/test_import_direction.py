@@ -215,6 +215,55 @@ def test_each_third_party_client_has_its_adapter(client: str) -> None:
         assert client not in tops, f"{relative} imports {client}"
 
 
+SHARED = {"walrusd.market.fetch", "walrusd.market.aggregate", "walrusd.engine.readiness"}
+"""Where classes are defined that several services share, beside the services themselves."""
+
+
+def _find_built(path: Path) -> set[str]:
+    """Return the services and shared classes that a module makes instances of."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    origins = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for alias in node.names
+    }
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return {
+        f"{origins[name]}.{name}"
+        for name in called & origins.keys()
+        if (name[0].isupper() and origins[name] in SHARED)
+        or name in SERVICES.get(origins[name], ())
+    }
+
+
+def _find_services() -> dict[str, set[str]]:
+    """Return the subclasses of ``Service`` in each module of ours."""
+    found: dict[str, set[str]] = {}
+    for name, path in PATHS.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            bases = {ast.unparse(base) for base in getattr(node, "bases", ())}
+            if isinstance(node, ast.ClassDef) and "Service" in bases:
+                found.setdefault(name, set()).add(node.name)
+    return found
+
+
+SERVICES = _find_services()
+
+
+def test_only_the_composition_root_builds_services_and_what_they_share() -> None:
+    assert "Staker" in SERVICES["walrusd.services.contributor.staker"]
+    built = {name: _find_built(path) for name, path in PATHS.items()}
+    assert len(built.pop("walrusd.compose")) >= 12
+    # It reads public data on its own, without a daemon.
+    assert built.pop("walrusd.verify.aggregate") == {"walrusd.market.fetch.Fetcher"}
+    assert {name: found for name, found in built.items() if found} == {}
+
+
 def _find_ways(start: str) -> dict[str, list[str]]:
     """Return each module that ``start`` imports, directly or not, with one way to it.
 

@@ -87,18 +87,18 @@ class Service:
             with collapsed():
                 await action()
         except WalrusdError as error:
-            self._note(subject, key, error)
+            self._note_failure(subject, key, error)
             return False
         except OSError as error:
             # A full disk or a missing file: the fault of this machine, not of the subject.
-            self._note(subject, key, explain_os_error(error))
+            self._note_failure(subject, key, explain_os_error(error))
             return False
         except AssertionError:
             raise
         except Exception as error:
             # The boundary of a subject: a bug met with one must not starve the others.
             self.log.exception("attempt_broke", subject=subject)
-            self._note(subject, key, WalrusdError(f"unexpected {type(error).__name__}"))
+            self._note_failure(subject, key, WalrusdError(f"unexpected {type(error).__name__}"))
             return False
         finally:
             self._busy.discard(key)
@@ -127,7 +127,7 @@ class Service:
         now, now_ms = trio.current_time(), self.tools.clock.now_ms()
         return [each.to_json(self.name, now, now_ms) for each in self._troubles.values()]
 
-    def _note(self, subject: str, key: str, error: WalrusdError) -> None:
+    def _note_failure(self, subject: str, key: str, error: WalrusdError) -> None:
         trouble = self._troubles[key] = follow_failure(
             self._troubles.get(key),
             subject,
