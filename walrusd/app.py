@@ -26,7 +26,7 @@ from walrusd.compose import (
 )
 from walrusd.control.starting_api import StartingApi
 from walrusd.engine.chain_watcher import ChainWatcher, read_cursor
-from walrusd.engine.local_state import State, open_state
+from walrusd.engine.local_state import LocalState, open_state
 from walrusd.engine.starting import WAITING, Starting
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.training_backend import ChildTraining
@@ -156,7 +156,7 @@ class ControlInterface:
     """What answers the control interface: while the daemon starts, and afterwards."""
 
     def __init__(
-        self, settings: Settings, state: State, starting: Starting, broadcast: Broadcast
+        self, settings: Settings, state: LocalState, starting: Starting, broadcast: Broadcast
     ) -> None:
         self._early = StartingApi(settings, state.signer.address, starting)
         self.front = Front(

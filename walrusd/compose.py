@@ -27,7 +27,7 @@ from walrusd.core.aborts import SENTENCES
 from walrusd.engine.adapters import make_sender, open_chain, open_store
 from walrusd.engine.chain_clock import ChainClock
 from walrusd.engine.chain_watcher import read_cursor
-from walrusd.engine.local_state import State, open_state
+from walrusd.engine.local_state import LocalState, open_state
 from walrusd.engine.readiness import Readiness, ReadinessWatch
 from walrusd.engine.service import Service
 from walrusd.engine.starting import Starting, check_not_behind, wait_out
@@ -76,7 +76,7 @@ async def open_tools(
     settings: Settings,
     make_training: MakeTraining,
     *,
-    state: State | None = None,
+    state: LocalState | None = None,
     broadcast: Broadcast | None = None,
     starting: Starting | None = None,
 ) -> AsyncIterator[Opened]:

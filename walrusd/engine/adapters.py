@@ -6,7 +6,7 @@ from walrusd.chain.nodes.client import SuiClient, open_client
 from walrusd.chain.send.failures import AbortSentences
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.transactions import Sender
-from walrusd.engine.local_state import State
+from walrusd.engine.local_state import LocalState
 from walrusd.settings.model import Settings, SuiSettings
 from walrusd.storage.manifest import compute_leaf_size
 from walrusd.storage.walrus import WalrusStore
@@ -20,7 +20,7 @@ def open_chain(sui: SuiSettings) -> AbstractAsyncContextManager[SuiClient]:
 
 def make_sender(
     client: SuiClient,
-    state: State,
+    state: LocalState,
     *,
     aborts: AbortSentences,
     max_budget: Mist,
@@ -34,7 +34,7 @@ def make_sender(
     return Sender(client, state.signer, outbox, aborts=aborts, max_budget=max_budget)
 
 
-def open_store(settings: Settings, state: State) -> AbstractAsyncContextManager[WalrusStore]:
+def open_store(settings: Settings, state: LocalState) -> AbstractAsyncContextManager[WalrusStore]:
     """Open the blobs of Walrus, with the data directory as their cache."""
     walrus = settings.walrus
     return WalrusStore(

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class State:
+class LocalState:
     """What a daemon has before it asks anything of the network."""
 
     keys: KeyBundle
@@ -28,7 +28,7 @@ class State:
 
 
 @contextmanager
-def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iterator[State]:
+def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iterator[LocalState]:
     """Open keys and database, and take the identity's lock.
 
     Raises:
@@ -53,4 +53,4 @@ def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iter
         Database.open(path) as database,
         Protection.open(database, data_dir, signer.address) as protection,
     ):
-        yield State(keys, signer, database, protection)
+        yield LocalState(keys, signer, database, protection)
