@@ -30,7 +30,7 @@ from walrusd.engine.chain_watcher import read_cursor
 from walrusd.engine.local_state import LocalState, open_state
 from walrusd.engine.readiness import Readiness, ReadinessWatch
 from walrusd.engine.service import Service
-from walrusd.engine.starting import Starting, check_not_behind, outlast
+from walrusd.engine.starting import Starting, check_not_behind, wait_out
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools, TrainingBackend
 from walrusd.engine.wakeup import WakeUp
@@ -83,7 +83,7 @@ async def open_tools(
     """Open everything the services need, and close it in reverse.
 
     Nothing is signed before the contract on chain has proved to be the one we were built for.
-    With ``starting`` an outage is waited out; without, it is raised.
+    With ``starting`` an outage is waited out; without it, it is raised.
 
     Raises:
         ContractNotPublished: if the settings name no contract.
@@ -119,7 +119,7 @@ async def open_tools(
         if starting is None:
             await meet_network()
         else:
-            await outlast(meet_network, starting)
+            await wait_out(meet_network, starting)
         tools = Tools(
             settings=settings,
             address=signer.address,

@@ -47,6 +47,12 @@ def make_update(entries, seed=1):
     return np.random.default_rng(seed).integers(-(2**23), 2**23, entries).astype("<i4")
 
 
+async def encrypt(update, path, report, threads=2):
+    await encrypt_update(
+        ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=report, threads=threads
+    )
+
+
 def process_id():
     return os.getpid()
 

@@ -1,4 +1,4 @@
-"""Listings: listing our own, finding others."""
+"""Datasets: list our own, and find others."""
 
 from typing import Any
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
@@ -26,7 +25,7 @@ from walrusd.crypto.pedersen.rows import (
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.vfile import Source
-from walrusd.engine.progress import clear_progress
+from walrusd.engine.progress import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
@@ -137,7 +136,17 @@ async def commit_update(
         )
         return block, partial(BytesIO, b"".join(points))
     path = tools.work_dir / submission / "ciphertexts.bin"
-    await _encrypt_update(tools, submission, encryption, update, seed=openings[0], path=path)
+    try:
+        await paillier.encrypt_update(
+            encryption,
+            update,
+            seed=openings[0],
+            path=path,
+            report=make_encryption_report(tools, submission, len(update) // 4),
+            threads=tools.settings.daemon.threads,
+        )
+    finally:
+        clear_progress(tools, submission)
     root, count, knowledge = await run_heavy(
         paillier.prove_encrypted_update,
         encryption,
@@ -157,25 +166,6 @@ async def commit_update(
         cost_proof=cost.proof,
     )
     return block, source_of(path)
-
-
-async def _encrypt_update(
-    tools: Tools, submission: str, encryption: Encryption, update: bytes, *, seed: bytes, path: Path
-) -> None:
-    """Write the ciphertexts of an update to ``path``. Progress is broadcast."""
-
-    def report(done: int, pieces: int) -> None:
-        told = {"done": done, "pieces": pieces, "entries": len(update) // 4}
-        tools.broadcast.publish("encrypt", submission=submission, line="progress", **told)
-        tools.records.put("progress", submission, {"encrypting": told})
-
-    threads = tools.settings.daemon.threads
-    try:
-        await paillier.encrypt_update(
-            encryption, update, seed=seed, path=path, report=report, threads=threads
-        )
-    finally:
-        clear_progress(tools, submission)
 
 
 async def check_opened_update(file: VerifiedFile, opening: Opening) -> None:
