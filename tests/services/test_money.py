@@ -360,7 +360,7 @@ async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> N
         ({"datasets": [{"dataset": "zz"}]}, "each dataset is"),
         ({"datasets": [{"dataset": DATASET, "version": 0}]}, "a number from 1"),
         ({"datasets": [{"dataset": DATASET, "version": 7}]}, "has no version 7"),
-        ({"datasets": [{"dataset": TASK}]}, "does not do for this plan"),
+        ({"datasets": [{"dataset": TASK}]}, "cannot be used with this plan"),
         ({"parent": "zz"}, "parent is"),
         ({"parent": 5}, "parent is"),
         ({"title": "t" * 129}, "title is"),

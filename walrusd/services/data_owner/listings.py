@@ -1,4 +1,4 @@
-"""List datasets: encrypt, store, describe in public, anchor on the chain."""
+"""List datasets: encrypt and store them, describe them in public, anchor them on the chain."""
 
 import hashlib
 import json
@@ -28,16 +28,16 @@ from walrusd.workers.pool import compute_file_row_root, run_heavy
 MAX_TITLE_BYTES = 128
 DESCRIPTIONS_AT_ONCE = 8
 DESCRIPTIONS_S = 15.0
-"""How long a listing of all datasets may wait for strangers' descriptions."""
+"""How long showing all datasets may wait for strangers' descriptions."""
 _LOOKS_LIKE_TEXT = {
     "rule": "raw",
-    "sentence": "The file was taken as raw rows, but it reads like text.",
-    "advice": "If it is a table, list it again as .csv, under another title.",
+    "sentence": "The file was listed as raw rows, but it looks like text.",
+    "advice": "If it is a table, list it again as .csv under another title.",
 }
 
 
 class Listings:
-    """The dataset owner's listing, and everybody's reading of listings."""
+    """Lists our datasets, and shows all datasets."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
@@ -59,7 +59,7 @@ class Listings:
         come back as a warning.
 
         Raises:
-            BadRequest: if the file, the schema or the title will not do; nothing is stored then.
+            BadRequest: if file, schema or title are invalid; nothing is stored then.
         """
         tools = self._tools
         asked = None if schema is None else read_schema(schema)
@@ -69,7 +69,7 @@ class Listings:
         is_text = bool(raw) and await trio.to_thread.run_sync(looks_like_text, Path(path))
         layout = table.schema
         about = json.dumps([title, description, layout.to_json()]).encode()
-        # In turn: each starts by removing what a killed one left, which is plaintext.
+        # One at a time: each first removes the plaintext that a killed one left.
         async with self._turn:
             shutil.rmtree(tools.work_dir / "listing", ignore_errors=True)
             workdir = tools.work_dir / "listing"
@@ -153,11 +153,11 @@ class Listings:
         }
 
     async def describe(self, dataset: ob.Dataset) -> dict[str, Any]:
-        """Return a listing with its public description, as far as that can be read."""
+        """Return a listing with its public description, or why that cannot be read."""
         return {**self._show(dataset), **await self._read_description(dataset)}
 
     async def _read_description(self, dataset: ob.Dataset) -> dict[str, Any]:
-        """Return what of a stranger's description has the right form."""
+        """Return the valid part of a stranger's description."""
         try:
             data = await self._tools.store.get(
                 BlobId(dataset.description_blob), MAX_DESCRIPTION_BYTES
