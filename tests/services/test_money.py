@@ -358,7 +358,7 @@ async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> N
         ({"datsets": []}, "a task has no datsets"),
         ({"datasets": []}, "datasets is a list"),
         ({"datasets": [{"dataset": "zz"}]}, "each dataset is"),
-        ({"datasets": [{"dataset": DATASET, "version": 0}]}, "a number from 1"),
+        ({"datasets": [{"dataset": DATASET, "version": 0}]}, "a whole number, 1 or more"),
         ({"datasets": [{"dataset": DATASET, "version": 7}]}, "has no version 7"),
         ({"datasets": [{"dataset": TASK}]}, "cannot be used with this plan"),
         ({"parent": "zz"}, "parent is"),

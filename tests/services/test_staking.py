@@ -32,7 +32,7 @@ from walrusd.market import anchors
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.checked import read_stamp
 from walrusd.market.fetch import Fetcher
-from walrusd.services.contributor import bound
+from walrusd.services.contributor import exposure
 from walrusd.services.contributor.staker import Staker
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
@@ -216,7 +216,7 @@ def _count_reads(monkeypatch: pytest.MonkeyPatch, tools: Tools) -> Counter[str]:
     monkeypatch.setattr(tools.contract, "_read", read_object)
     monkeypatch.setattr(tools.database, "read", count_query)
     monkeypatch.setattr(tools.database, "transaction", count_transaction)
-    monkeypatch.setattr(bound.ev.SubmissionJoined, "from_bcs", count_decoding)
+    monkeypatch.setattr(exposure.ev.SubmissionJoined, "from_bcs", count_decoding)
     return counts
 
 
