@@ -134,7 +134,7 @@ def deal_places(task: ob.Task, submission: ob.Submission) -> list[int]:
 def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None:
     """Return the segment that a jury must judge before a submission can be settled.
 
-    None before the audit is drawn, if the lot fell on nothing, or if a verdict stands.
+    None before the audit is drawn, if it sampled no segment, or if a verdict on it stands.
     """
     if not submission.audit_beacon:
         return None
