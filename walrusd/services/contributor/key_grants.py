@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
-from walrusd.crypto.envelope import dataset_key_info, open_key
+from walrusd.crypto.envelope import open_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.case import Case
-from walrusd.units import address_bytes
+from walrusd.market.dataset_keys import make_grant_info
 
 Purpose = tuple[str, str, int]
 """What a request is for: a task, a dataset, and the number of its version."""
@@ -20,15 +20,7 @@ async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
     Raises:
         DecryptionFailed: if the owner encrypted it wrongly; nothing is staked on such a grant.
     """
-    market = await tools.contract.market()
-    info = dataset_key_info(
-        market.chain_id,
-        address_bytes(market.package),
-        address_bytes(request.dataset),
-        request.number,
-        address_bytes(request.owner),
-        address_bytes(request.requester),
-    )
+    info = make_grant_info(await tools.contract.market(), request)
     return open_key(tools.keys.encryption_key, request.envelope, info)
 
 

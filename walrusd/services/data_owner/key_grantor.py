@@ -9,14 +9,15 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.duties import Duty, Party, list_request_duties
 from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
-from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
+from walrusd.crypto.envelope import check_public_key, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.engine.service import Service
 from walrusd.errors import MalformedData, NotAllowed
+from walrusd.market.dataset_keys import make_grant_info
 from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
 from walrusd.state.protection import Begun
-from walrusd.units import BlobId, Millis, address_bytes
+from walrusd.units import BlobId, Millis
 
 MAX_DESCRIPTION_BYTES = 1 << 16
 MAX_REASON_BYTES = 256
@@ -105,15 +106,7 @@ class KeyGrantor(Service):
         dek = derive_dataset_key(tools.keys, await self._key_id(dataset))
         # A grant of a wrong key would cost the contributor time: check before encrypting.
         verify_key_check(dek, version.row_root, version.key_check)
-        market = await tools.contract.market()
-        info = dataset_key_info(
-            market.chain_id,
-            address_bytes(market.package),
-            address_bytes(request.dataset),
-            request.number,
-            address_bytes(request.owner),
-            address_bytes(request.requester),
-        )
+        info = make_grant_info(await tools.contract.market(), request)
         envelope = seal_key(request.key, dek, info)
         # Check again after all these reads: a released key cannot be taken back.
         await self._check_open(request)
