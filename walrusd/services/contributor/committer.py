@@ -52,8 +52,10 @@ class Committer(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Commit every trained submission."""
+        """Commit every trained submission of ours."""
         for case in await read_cases(self.tools):
+            if case.submission.contributor != self.tools.address:
+                continue
             if Duty.COMMIT not in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
                 continue
             trained = find_trained(self.tools, case.submission.id)
