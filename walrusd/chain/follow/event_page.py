@@ -1,10 +1,9 @@
 """One page of events, and where to go on after it."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.chain.follow.history import Source
 from walrusd.chain.nodes.wire import read_chain_event
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.chain.values.types import ChainEvent
 from walrusd.errors import ChainUnreachable
 

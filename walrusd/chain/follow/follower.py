@@ -9,9 +9,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.chain.follow.event_page import EventPage
@@ -19,6 +17,7 @@ from walrusd.chain.follow.history import History, Source
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.endpoints import Endpoints
 from walrusd.chain.nodes.wire import EVENT_FIELDS
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import ChainEvent
 from walrusd.errors import ChainRefused, ChainUnreachable, MethodMissing, WrongNetwork
 from walrusd.units import normalize_address
@@ -213,7 +212,7 @@ class Follower:
     def _request(self, source: Source) -> pb.ListEventsRequest:
         token = self.cursor.token
         return pb.ListEventsRequest(
-            read_mask=FieldMask(EVENT_FIELDS),
+            read_mask=protobuf.FieldMask(EVENT_FIELDS),
             filter=self._filter,
             start_checkpoint=source.start if token is None else None,
             end_checkpoint=source.end,
@@ -233,7 +232,7 @@ class Follower:
         delay = 0.5
         while True:
             request = pb.SubscribeEventsRequest(
-                read_mask=FieldMask(["checkpoint"]), filter=self._filter
+                read_mask=protobuf.FieldMask(["checkpoint"]), filter=self._filter
             )
             try:
                 async with self._client.subscribe_events(request) as stream:

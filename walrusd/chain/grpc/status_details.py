@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import betterproto2
 from grpclib.const import Status
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import Any as AnyMessage
-from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
+
+from walrusd.chain.values.pysui_parts import protobuf, rpc
 
 TRAILER = "grpc-status-details-bin"
 _PREFIX = "type.googleapis.com/google.rpc."
@@ -51,10 +51,10 @@ _KNOWN: dict[str, type[Detail]] = {_PREFIX + c.__name__: c for c in (BadRequest,
 def encode_details(status: Status, message: str, details: Sequence[Detail]) -> str:
     """Return the value of the trailer: base64 without padding, as the protocol writes it."""
     packed = [
-        AnyMessage(type_url=_PREFIX + type(d).__name__, value=d.SerializeToString())
+        protobuf.Any(type_url=_PREFIX + type(d).__name__, value=d.SerializeToString())
         for d in details
     ]
-    raw = RpcStatus(code=status.value, message=message, details=packed).SerializeToString()
+    raw = rpc.Status(code=status.value, message=message, details=packed).SerializeToString()
     return base64.b64encode(raw).decode().rstrip("=")
 
 
@@ -62,7 +62,7 @@ def decode_details(text: str) -> list[Detail]:
     """Return the details that we know; a trailer that cannot be read says nothing."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4))
-        packed = RpcStatus.FromString(raw).details
+        packed = rpc.Status.FromString(raw).details
         return [
             _KNOWN[item.type_url].FromString(item.value)
             for item in packed

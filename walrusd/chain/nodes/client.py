@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.grpc import Status
 from walrusd.chain.nodes import methods
@@ -21,6 +19,7 @@ from walrusd.chain.nodes.wire import (
     read_service_info,
     read_transaction,
 )
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import (
     SUI_TYPE,
     EpochInfo,
@@ -87,7 +86,7 @@ class SuiClient:
 
     async def epoch(self) -> EpochInfo:
         """Return the current epoch."""
-        request = pb.GetEpochRequest(read_mask=FieldMask(["epoch", "reference_gas_price"]))
+        request = pb.GetEpochRequest(read_mask=protobuf.FieldMask(["epoch", "reference_gas_price"]))
         reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         epoch = need(reply.epoch, "epoch")
         return EpochInfo(
@@ -100,7 +99,9 @@ class SuiClient:
         Raises:
             ObjectNotFound: if the node does not know the epoch (any more).
         """
-        request = pb.GetEpochRequest(epoch=epoch, read_mask=FieldMask(["first_checkpoint"]))
+        request = pb.GetEpochRequest(
+            epoch=epoch, read_mask=protobuf.FieldMask(["first_checkpoint"])
+        )
         reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         first: int | None = need(reply.epoch, "epoch").first_checkpoint
         if first is None:  # a node describes an epoch that it does not know by its number alone
@@ -115,7 +116,7 @@ class SuiClient:
         """
         wanted = normalize_address(object_id)
         request = pb.GetObjectRequest(
-            object_id=wanted, version=version, read_mask=FieldMask(OBJECT_FIELDS)
+            object_id=wanted, version=version, read_mask=protobuf.FieldMask(OBJECT_FIELDS)
         )
 
         async def ask() -> ObjectData | ObjectNotFound:
@@ -142,7 +143,7 @@ class SuiClient:
         for start in range(0, len(wanted), _BATCH):
             request = pb.BatchGetObjectsRequest(
                 requests=[pb.GetObjectRequest(object_id=i) for i in wanted[start : start + _BATCH]],
-                read_mask=FieldMask(OBJECT_FIELDS),
+                read_mask=protobuf.FieldMask(OBJECT_FIELDS),
             )
             reply = await self.endpoints.ask(
                 methods.BATCH_GET_OBJECTS, request, seconds=self._seconds
@@ -173,7 +174,7 @@ class SuiClient:
                 object_type=object_type,
                 page_size=1000,
                 page_token=token,
-                read_mask=FieldMask(OBJECT_FIELDS),
+                read_mask=protobuf.FieldMask(OBJECT_FIELDS),
             )
             reply = await self.endpoints.ask(methods.LIST_OWNED, request, seconds=self._seconds)
             found += map(read_object, reply.objects)
@@ -193,7 +194,9 @@ class SuiClient:
         Raises:
             ObjectNotFound: if the node does not (yet, or any more) have it.
         """
-        request = pb.GetTransactionRequest(digest=digest, read_mask=FieldMask(TRANSACTION_FIELDS))
+        request = pb.GetTransactionRequest(
+            digest=digest, read_mask=protobuf.FieldMask(TRANSACTION_FIELDS)
+        )
         reply = await self.endpoints.ask(methods.GET_TRANSACTION, request, seconds=self._seconds)
         return read_transaction(need(reply.transaction, "transaction"))
 
@@ -260,7 +263,7 @@ class SuiClient:
             transaction=pb.Transaction(bcs=pb.Bcs(value=tx_bytes)),
             checks=pb.SimulateTransactionRequestTransactionChecks.ENABLED,
             do_gas_selection=False,
-            read_mask=FieldMask(
+            read_mask=protobuf.FieldMask(
                 [f"transaction.{name}" for name in TRANSACTION_FIELDS] + ["suggested_gas_price"]
             ),
         )
@@ -279,7 +282,7 @@ class SuiClient:
         request = pb.ExecuteTransactionRequest(
             transaction=pb.Transaction(bcs=pb.Bcs(value=tx_bytes)),
             signatures=[pb.UserSignature(bcs=pb.Bcs(value=signature))],
-            read_mask=FieldMask(TRANSACTION_FIELDS),
+            read_mask=protobuf.FieldMask(TRANSACTION_FIELDS),
         )
         try:
             reply = await self.endpoints.ask_once(

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeVar
 
 import base58
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import Channel, GRPCError, GrpcMethod
@@ -16,6 +15,7 @@ from walrusd.chain.grpc.wire import Message
 from walrusd.chain.nodes.node import Node, Tries
 from walrusd.chain.nodes.node_stream import NodeStream
 from walrusd.chain.nodes.statuses import another_may_do, is_trouble, lacks_method, translate
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.errors import WrongNetwork
 
 __all__ = ["SERVICE_INFO", "Endpoints", "Node", "NodeStream", "matches_chain", "translate"]

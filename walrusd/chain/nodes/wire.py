@@ -2,8 +2,7 @@
 
 from typing import TypeVar
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.chain.values.types import (
     Abort,
     ChainEvent,

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
-
 from walrusd.chain.layouts.objects import AdminCap, MarketParams
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.methods import GET_OBJECT, GET_PACKAGE
@@ -16,6 +13,7 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.bcs import U8, U64, Id, Layout, Uid
 from walrusd.chain.values.digests import decode_digest
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import ExecutedTransaction, ObjectData
 from walrusd.errors import ChainUnreachable, ContractNotPublished, NotAllowed, ObjectNotFound
 from walrusd.units import Address, ObjectId, normalize_address
@@ -107,7 +105,9 @@ async def _ask_for_package(client: SuiClient, package_id: str) -> pb.Package | N
         package = need(reply.package, "package")
         if not (package.linkage and all(module.contents for module in package.modules)):
             # A node may describe a package here and show its code only as an object.
-            request = pb.GetObjectRequest(object_id=package_id, read_mask=FieldMask(["package"]))
+            request = pb.GetObjectRequest(
+                object_id=package_id, read_mask=protobuf.FieldMask(["package"])
+            )
             found = await client.endpoints.ask(GET_OBJECT, request, seconds=_SECONDS)
             package = need(need(found.object, "object").package, "object.package")
     except ObjectNotFound:

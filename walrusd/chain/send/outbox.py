@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from pysui.sui.sui_bcs import bcs
-
 from walrusd.chain.values import typetags as _typetags  # noqa: F401 - corrects pysui before it reads
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.chain.values.types import ExecutedTransaction, ObjectRef
 from walrusd.runtime.savepoint import joining
 from walrusd.units import Address, ObjectId, normalize_address

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pysui.sui.sui_bcs import bcs
-
 from walrusd.chain.send.inputs import GAS, Arg, Argument, Inputs, Result
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.chain.values.types import ObjectRef, SharedRef
 from walrusd.chain.values.typetags import parse_type_tag
 from walrusd.units import address_bytes, normalize_address

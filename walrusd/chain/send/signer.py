@@ -4,10 +4,9 @@ import hashlib
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pysui.abstracts.client_keypair import SignatureScheme
-from pysui.sui.sui_crypto import SuiKeyPair
 
 from walrusd.chain.values.codecs import encode_length
+from walrusd.chain.values.pysui_parts import SignatureScheme, SuiKeyPair
 from walrusd.errors import ConfigError
 from walrusd.units import Address, address_from_bytes
 

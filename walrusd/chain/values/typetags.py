@@ -6,8 +6,7 @@ of tags, which puts a length byte on the wire that no node expects: the entry is
 before anything is written or read.
 """
 
-from pysui.sui.sui_bcs import bcs
-
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.units import normalize_address
 
 bcs.TypeTag.update_value_at(bcs.TypeTag.get_index("Vector"), bcs.TypeTag)

@@ -5,8 +5,8 @@ import hashlib
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pysui.sui.sui_crypto import keypair_from_keystring
 
+from walrusd.chain.values.pysui_parts import keypair_from_keystring
 from walrusd.devnet.move.objects import blake2b256
 from walrusd.units import address_from_bytes
 

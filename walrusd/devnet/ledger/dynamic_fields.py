@@ -6,8 +6,7 @@ The contract has none. So that readers of dynamic fields find some here too, gen
 
 from collections.abc import Sequence
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.messages import object_message
 from walrusd.devnet.move import bcs

@@ -1,7 +1,6 @@
 """A run as the ``ExecutedTransaction`` that nodes show, and its events in their place."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.effects import build_effects
 from walrusd.devnet.ledger.messages import balance_changes, encode_events, event_message
 from walrusd.devnet.ledger.run import TransactionRun

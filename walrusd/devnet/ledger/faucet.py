@@ -1,7 +1,6 @@
 """The faucet: an account that holds most of the supply and signs ordinary transactions."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import derive_faucet
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.move import ptb

@@ -1,7 +1,6 @@
 """The first checkpoint: system objects, the package and its objects, coins for everybody."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger.dynamic_fields import build_account_table

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import CLOCK_ID
 from walrusd.devnet.ledger.current_objects import CurrentObjects

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger import checks
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import Resolved

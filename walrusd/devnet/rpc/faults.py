@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Handler, HangUpError, Status
 from walrusd.chain.grpc.wire import Message
+from walrusd.chain.values.pysui_parts import pb
 
 
 class FaultKind(StrEnum):

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.checks import CLOCK_ID
 from walrusd.devnet.ledger.ledger import Ledger, Listener
 from walrusd.devnet.ledger.store import Checkpoint, StoredTransaction

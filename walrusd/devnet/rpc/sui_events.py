@@ -4,10 +4,10 @@ import struct
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.executed import place_event
 from walrusd.devnet.ledger.store import Checkpoint, StoredEvent
 from walrusd.devnet.rpc.field_masks import apply_mask

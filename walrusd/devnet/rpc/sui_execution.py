@@ -1,8 +1,7 @@
 """ExecuteTransaction and SimulateTransaction."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.checks import MAX_GAS_BUDGET, MAX_GAS_COINS
 from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import ptb

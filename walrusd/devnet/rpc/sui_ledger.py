@@ -1,11 +1,8 @@
 """LedgerService of sui.rpc.v2 besides its events: epochs, checkpoints, objects, transactions."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
-from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
-
 import walrusd
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb, protobuf, rpc
 from walrusd.devnet.ledger.messages import object_message, to_datetime
 from walrusd.devnet.ledger.store import Checkpoint
 from walrusd.devnet.move.descriptors import describe_package
@@ -87,7 +84,7 @@ class LedgerReads:
         )
         return pb.GetCheckpointResponse(checkpoint=shown)
 
-    def _checkpoint(self, c: Checkpoint, mask: FieldMask | None) -> pb.Checkpoint:
+    def _checkpoint(self, c: Checkpoint, mask: protobuf.FieldMask | None) -> pb.Checkpoint:
         store = self.ledger.store
         paths = [] if mask is None else mask.paths
         wanted = any(p == "*" or p.startswith(("transactions", "contents")) for p in paths)
@@ -119,7 +116,7 @@ class LedgerReads:
             transactions=transactions,
         )
 
-    def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
+    def _object(self, request: pb.GetObjectRequest, mask: protobuf.FieldMask | None) -> pb.Object:
         oid = require_address(request.object_id, "object_id")
         obj = self.node.get_object(oid, request.version)
         if obj is None:
@@ -171,14 +168,18 @@ class LedgerReads:
                 out.append(pb.GetTransactionResult(error=_in_place(e)))
         return pb.BatchGetTransactionsResponse(transactions=out)
 
-    def _transaction(self, digest: str | None, mask: FieldMask | None) -> pb.ExecutedTransaction:
+    def _transaction(
+        self, digest: str | None, mask: protobuf.FieldMask | None
+    ) -> pb.ExecutedTransaction:
         found = self.node.get_transaction(parse_digest(digest))
         if found is None:
             raise GRPCError(Status.NOT_FOUND, f"Transaction {digest} not found")
         self.add_objects(found, mask)
         return apply_mask(found, mask, ("digest",))
 
-    def add_objects(self, executed: pb.ExecutedTransaction, mask: FieldMask | None) -> None:
+    def add_objects(
+        self, executed: pb.ExecutedTransaction, mask: protobuf.FieldMask | None
+    ) -> None:
         """Add the object set, if the mask asks for it."""
         paths = [] if mask is None else mask.paths
         if any(p in {"*", "objects"} or p.startswith("objects.") for p in paths):
@@ -188,5 +189,5 @@ class LedgerReads:
             )
 
 
-def _in_place(error: GRPCError) -> RpcStatus:
-    return RpcStatus(code=error.status.value, message=error.message or "")
+def _in_place(error: GRPCError) -> rpc.Status:
+    return rpc.Status(code=error.status.value, message=error.message or "")

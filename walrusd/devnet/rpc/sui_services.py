@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import Handler
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.rpc.faults import Faults
 from walrusd.devnet.rpc.replica import Replica

@@ -1,8 +1,7 @@
 """StateService and MovePackageService of sui.rpc.v2: owned objects, coins, fields, packages."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.dynamic_fields import field_message
 from walrusd.devnet.ledger.messages import object_message
 from walrusd.devnet.move.descriptors import describe_function, describe_package

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import base58
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.devnet.ledger.checks import decode_transaction
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.failures import TransactionRejectedError
@@ -148,7 +147,7 @@ class _Resolver:
         digest = _digest(item.digest) if item.digest else obj.digest_bytes
         return ptb.OwnedInput(ptb.ObjectRef(oid, item.version or obj.version, digest))
 
-    def _literal(self, number: int, literal: Value) -> bytes:
+    def _literal(self, number: int, literal: protobuf.Value) -> bytes:
         for kind in self.kinds.get(number, ()):
             if isinstance(kind, PureKind):
                 try:
@@ -160,7 +159,7 @@ class _Resolver:
         raise TransactionRejectedError(f"the type of input {number} cannot be inferred")
 
 
-def _json(value: Value) -> Any:
+def _json(value: protobuf.Value) -> Any:
     if value.bool_value is not None:
         return value.bool_value
     if value.number_value is not None:
