@@ -1,8 +1,8 @@
-"""The tables of ``walrusctl``: columns, headings, and what an empty one says."""
+"""The tables of ``walrusctl``: columns, headings, and the text for an empty one."""
 
 Columns = tuple[tuple[str, str], ...]
 
-# What a list shows, by the key it comes under: (key of the item, heading).
+# The columns of each list, by its key in the result: (key of the item, heading).
 LISTS: dict[str, Columns] = {
     "tasks": (
         ("task", "task"),
@@ -103,9 +103,9 @@ PROSE = {
     *("title", "description", "reason", "fields", "last_error", "sentence", "advice", "why"),
     *("closed", "losses", "definition"),
 }
-"""What may be wrapped. Everything else is read, and copied, whole."""
+"""Columns that may be wrapped; the others are copied, so they are not."""
 PARAGRAPHS = {"description"}
-"""Texts whose own line breaks are kept, where one thing is shown."""
+"""Texts of a single object whose own line breaks are kept."""
 EMPTY = {
     "tasks": "no tasks",
     "datasets": "no datasets",

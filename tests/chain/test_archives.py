@@ -359,7 +359,7 @@ def silent(net):
     ("trouble", "words"),
     [
         (down, "nobody listens"),
-        (floor, "node-1:80 has forgotten checkpoints 0 to 2"),
+        (floor, "node-1:80 has pruned checkpoints 0 to 2"),
         (without_events, "does not offer ListEvents"),
         (stopped, "the archive ends at checkpoint 8, but the nodes begin at 15"),
         (silent, "no answer in time"),
@@ -381,7 +381,7 @@ async def test_an_archive_that_does_not_help_is_an_error_with_its_setting(
     while isinstance(error, BaseExceptionGroup):
         (error,) = error.exceptions
     assert "sui.archive_urls" in error.hint
-    assert "node-0:80 has forgotten checkpoints" in error.message
+    assert "node-0:80 has pruned checkpoints" in error.message
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -424,7 +424,7 @@ async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autoj
         with pytest.raises(TransactionUncertain):
             await sender.submit_once("rent", pay, budget=20_000_000)
         faults.rules = []
-        # Away for long: the epochs are over, and the node has forgotten.
+        # Away for long: the epochs are over, and the node has pruned them.
         for _ in range(3):
             net.ledger.seal()
             net.ledger.advance_epoch()
@@ -437,7 +437,7 @@ async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autoj
             # Nobody can tell now, but nothing else has to wait for that.
             net.sui.nodes[1].faults.rules = [FaultRule(FaultKind.FAIL, "GetTransaction")]
             assert await again.recover() == []
-            with pytest.raises(TransactionUncertain, match="forgotten"):
+            with pytest.raises(TransactionUncertain, match="pruned"):
                 await again.submit_once("rent", pay)
             faults.rules = []
             assert (await again.submit_once("food", pay, budget=20_000_000)).success

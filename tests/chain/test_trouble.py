@@ -101,7 +101,7 @@ async def equivocate(storm, sender, key):
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(compete)
-        with pytest.raises(TransactionUncertain, match="waits") as caught:
+        with pytest.raises(TransactionUncertain, match="undecided") as caught:
             await sender.submit_once(key, pay(1_000), budget=BUDGET)
     for node in storm.sui.nodes:
         node.faults.rules = []
@@ -310,7 +310,7 @@ async def test_a_doubt_that_no_node_remembers_waits_for_one_that_does(autojump_c
         again = Sender(sender._client, Signer(ALICE.secret), sender._outbox, patience=60)
         assert await again.recover() == []
         assert sender._outbox.pending() == [entry]  # it is not taken for undone
-        with pytest.raises(TransactionUncertain, match="forgotten"):
+        with pytest.raises(TransactionUncertain, match="pruned"):
             await again.submit_once("rent", pay(1_000), budget=BUDGET)
 
 

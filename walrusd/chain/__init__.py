@@ -2,6 +2,6 @@
 
 import logging
 
-# pysui talks at import and logs a traceback for every error that we translate ourselves. This
-# must happen before the first import of pysui.
+# pysui logs at import, and a traceback for every error that we translate ourselves. Silence it
+# before its first import.
 logging.getLogger("pysui").setLevel(logging.CRITICAL)

@@ -1,7 +1,7 @@
-"""Files: a span to send, and a file that appears whole or not at all.
+"""Files: a span to send, and a file that is written atomically.
 
-Every write goes to a neighbour named ``.NAME.TAG.part``, is flushed to the disk, and then renamed:
-a crash at any moment leaves the old file, or none, and perhaps a part to resume from.
+Data is written to ``.NAME.TAG.part`` in the same directory, flushed to the disk, and renamed: a
+crash leaves the old file, or none, and perhaps a part to resume from.
 """
 
 import errno
@@ -29,7 +29,7 @@ class FileSpan:
 
     @classmethod
     async def of(cls, path: Path) -> Self:
-        """Return the span that is the whole of ``path`` as it is now."""
+        """Return the span of the whole file ``path`` as it is now."""
         return cls(path, 0, await trio.to_thread.run_sync(os.path.getsize, path))
 
     def read(self) -> bytes:
@@ -51,7 +51,7 @@ class FileSpan:
 
 
 class FileChunks:
-    """Reads a span piece by piece. Holds nothing open, so it may be abandoned at any point."""
+    """Reads a span piece by piece. It keeps no file open, so it may be abandoned at any point."""
 
     def __init__(self, span: FileSpan) -> None:
         self._span = span
@@ -94,7 +94,7 @@ class PartFile:
             raise
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return what is there now; untouched places read as zeros."""
+        """Return the current content; ranges not written yet read as zeros."""
         return os.pread(self._fd, length, offset)
 
     def write(self, offset: int, data: bytes) -> None:
@@ -106,19 +106,19 @@ class PartFile:
                 view, offset = view[written:], offset + written
         except OSError as error:
             if error.errno in _NO_ROOM:
-                # What is there could be resumed, but it is also what fills the disk.
+                # The part could be resumed, but it may be what fills the disk.
                 self.part.unlink(missing_ok=True)
             raise
 
     def finish(self) -> None:
-        """Flush, close, and give the file its name."""
+        """Flush, close, and rename the part to ``path``."""
         os.fsync(self._fd)
         self.close()
         self.part.replace(self.path)
         sync_directory(self.path.parent)
 
     def close(self) -> None:
-        """Close, and leave the part for a later resumption."""
+        """Close, and keep the part to be resumed later."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -130,7 +130,7 @@ class PartFile:
 
 
 def write_atomically(path: Path, *parts: bytes) -> None:
-    """Write ``parts`` to ``path``, which then exists whole or not at all (blocking)."""
+    """Write ``parts`` to ``path``, atomically (blocking)."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
@@ -146,7 +146,7 @@ def write_atomically(path: Path, *parts: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Flush a directory, so that a rename in it survives a power cut."""
+    """Flush a directory, so that a rename in it is durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

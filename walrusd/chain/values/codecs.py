@@ -11,11 +11,11 @@ from walrusd.errors import MalformedData
 from walrusd.units import address_bytes, address_from_bytes
 
 MAX_SEQUENCE = 1 << 20
-"""No vector in our layouts is longer; a larger length is an attack on memory."""
+"""The most elements of a vector; a larger length would only serve to exhaust memory."""
 
 
 class Reader:
-    """A cursor over bytes that refuses to run past the end."""
+    """A cursor over bytes that raises ``MalformedData`` at the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -25,7 +25,7 @@ class Reader:
         """Return the next ``size`` bytes."""
         end = self._at + size
         if end > len(self._data):
-            raise MalformedData(f"BCS value ends {end - len(self._data)} bytes too early")
+            raise MalformedData(f"BCS value is {end - len(self._data)} bytes too short")
         chunk = bytes(self._data[self._at : end])
         self._at = end
         return chunk
@@ -107,7 +107,7 @@ class Unsigned(Codec):
 
 @dataclass(frozen=True)
 class BalanceCodec(Unsigned):
-    """``Balance<SUI>``: its u64 value. A type of its own, so that money held can be counted."""
+    """``Balance<SUI>``: its u64 value. Its own type, so that the supply check finds it."""
 
     width: int = 8
 

@@ -141,7 +141,7 @@ def _encode_failure(failure: ExecutionFailure, package: str) -> bytes:
             tag
             + bcs.write_address(address)
             + bcs.write_text(module)
-            + bytes(4)  # function and instruction numbers: there is no bytecode to point at
+            + bytes(4)  # function and instruction numbers: there is no bytecode
             + bcs.write_option(bcs.write_text(failure.abort.function))
             + bcs.write_u64(failure.abort.code)
         )

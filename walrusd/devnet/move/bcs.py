@@ -1,7 +1,6 @@
-"""BCS by hand, for what has no layout table: transactions, effects, object and event envelopes.
+"""BCS without a layout table: transactions, effects, object and event envelopes.
 
-The devnet decodes transactions with this and clients encode them with another implementation:
-each checks the other.
+Clients encode transactions with another implementation, so each tests the other.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ T = TypeVar("T")
 
 
 class Reader(BaseReader):
-    """Reads one value after another; every non-canonical byte is ``MalformedData``."""
+    """Reads one value after another; raises ``MalformedData`` for every non-canonical byte."""
 
     def uint(self, width: int) -> int:
         """Read an unsigned little-endian integer of ``width`` bytes."""

@@ -1,4 +1,4 @@
-"""Reads the fields of requests, and refuses a request for one field as Sui's nodes do."""
+"""Parses fields of requests; refuses a malformed field as Sui's nodes do."""
 
 import base58
 
@@ -45,7 +45,7 @@ def parse_digest(text: str | None, field: str = "digest") -> bytes:
 
 
 def parse_page(token: bytes | None, size: int | None, most: int, usual: int) -> tuple[str, int]:
-    """Return where a page begins (after this key; empty for the first) and how long it may be."""
+    """Return the key after which a page begins (empty for the first) and its most entries."""
     if token:
         try:
             after = token.decode("ascii")
