@@ -1,4 +1,4 @@
-"""An endpoint that lacks a method is left for one that offers it, whatever the call."""
+"""Any call moves from an endpoint that lacks its method to one that offers it."""
 
 import sqlite3
 
@@ -94,7 +94,7 @@ async def test_listing_goes_to_a_node_that_offers_it(autojump_clock):
 
 
 async def test_nodes_that_lack_different_methods_complete_each_other(autojump_clock, caplog):
-    """They are not left again and again: what a node lacks is remembered for a while."""
+    """What a node lacks is remembered for a while, so the client does not switch each time."""
     first, second = make(methods.SUBSCRIBE_EVENTS, methods.EXECUTE, methods.GET_EPOCH)
     lacking = Stripped(methods.LIST_EVENTS, coins=second.coins, owner=second.owner)
     first.emit(1)
@@ -160,7 +160,7 @@ async def test_a_node_that_learns_a_method_is_asked_for_it_again(autojump_clock)
 
 
 async def test_a_late_refusal_of_a_stream_moves_on_too(autojump_clock):
-    """The stream is handed out before the node says that it does not offer it."""
+    """The stream is returned before the node reports that it lacks the method."""
 
     async def late(request):
         await trio.sleep(20)

@@ -1,4 +1,4 @@
-"""A child process does its job, or says why not, and never outlives its purpose."""
+"""A child process does its job or reports an error, and never outlives its parent's call."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def program(body: str) -> list[str]:
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process runs; a zombie waiting for its parent does not."""
+    """Return whether a process runs; a zombie does not."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] not in "ZX"
 

@@ -1,4 +1,4 @@
-"""Every command reaches its method; results and errors are for people or for programs."""
+"""Every command calls its method; results and errors are printed for people or programs."""
 
 import gc
 import json

@@ -18,6 +18,8 @@ def _run_walrusd(*arguments: str) -> None:
 
 
 def offline(name: str, summary: str) -> click.Command:
+    """Return a command that runs ``walrusd`` with the same name and arguments."""
+
     @click.command(name, help=summary, add_help_option=False, context_settings=_PASS_ON)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:

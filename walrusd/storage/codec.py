@@ -42,6 +42,8 @@ class Encoding:
 async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Encoding:
     """Encode a blob for ``shards`` shards and return its id and metadata.
 
+    Cancelling kills an encoder process; of a smaller blob, it waits for the thread.
+
     Raises:
         BlobOverLimit: if the blob is too large for the network.
         FileCut: if the file is too short.

@@ -26,7 +26,11 @@ class RedStuffError(ValueError):
 
 
 def encode_metadata(data: bytes, shards: int) -> bytes:
-    """Return ``BlobMetadataWithId``: the 32-byte blob id and the BCS metadata."""
+    """Return ``BlobMetadataWithId``: the 32-byte blob id and the BCS metadata.
+
+    Raises:
+        RedStuffError: if the encoder fails.
+    """
     try:
         encoded = redstuff_encode(data, shards)
     except ValueError as error:
@@ -35,7 +39,11 @@ def encode_metadata(data: bytes, shards: int) -> bytes:
 
 
 def encode_slivers(data: bytes, shards: int) -> Mapping[int, tuple[bytes, bytes]]:
-    """Return the BCS ``(primary, secondary)`` slivers by sliver-pair index."""
+    """Return the BCS ``(primary, secondary)`` slivers by sliver-pair index.
+
+    Raises:
+        RedStuffError: if the encoder fails.
+    """
     try:
         encoded = redstuff_encode(data, shards)
     except ValueError as error:
@@ -59,7 +67,11 @@ class MetadataHandle:
         self.shards = shards
 
     def verify_primary(self, sliver: bytes) -> None:
-        """Check one BCS primary sliver against the metadata."""
+        """Check one BCS primary sliver against the metadata.
+
+        Raises:
+            RedStuffError: if it does not match.
+        """
         try:
             redstuff_verify_sliver(sliver, self._handle, "primary")
         except ValueError as error:

@@ -3,6 +3,10 @@
 ``once`` names an action ("open_task:…"). The Sender journals it: repeating an action after a crash
 returns the first transaction instead of sending a second. Objects that a transaction touched are
 read again afterwards, as soon as the node shows the transaction.
+
+Every call raises as ``Sender.submit_once`` does, and ``ObjectUnreadable``, ``ObjectNotFound`` or
+``NotAllowed`` for an object or a capability that it needs. A call that is cancelled may have been
+executed; calling it again settles that first.
 """
 
 from walrusd.chain.calls.audit import AuditCalls

@@ -39,7 +39,11 @@ class Ptb(Inputs):
         return self.split(self.gas, *amounts)
 
     def split(self, coin: Argument, *amounts: int) -> list[Arg]:
-        """Return new coins of ``amounts``, taken from ``coin``."""
+        """Return new coins of ``amounts``, taken from ``coin``.
+
+        Raises:
+            ValueError: if ``amounts`` is empty.
+        """
         if not amounts:
             raise ValueError("no amounts to split off")
         source = self._arg(coin)

@@ -22,7 +22,11 @@ class Reader:
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        """Return the next ``size`` bytes."""
+        """Return the next ``size`` bytes.
+
+        Raises:
+            MalformedData: if fewer are left.
+        """
         end = self._at + size
         if end > len(self._data):
             raise MalformedData(f"BCS value is {end - len(self._data)} bytes too short")
@@ -31,7 +35,11 @@ class Reader:
         return chunk
 
     def length(self) -> int:
-        """Return a ULEB128 length, which must be minimal."""
+        """Return a ULEB128 length, which must be minimal.
+
+        Raises:
+            MalformedData: if it is not minimal, or more than ``MAX_SEQUENCE``.
+        """
         value = shift = 0
         while True:
             byte = self.take(1)[0]
@@ -48,7 +56,11 @@ class Reader:
         return value
 
     def finish(self) -> None:
-        """Check that every byte was read."""
+        """Check that every byte was read.
+
+        Raises:
+            MalformedData: if some are left.
+        """
         if self._at != len(self._data):
             raise MalformedData(f"{len(self._data) - self._at} bytes follow a BCS value")
 
@@ -64,7 +76,10 @@ def encode_length(value: int) -> bytes:
 
 
 class Codec:
-    """How one Move type is written, read, and shown."""
+    """How one Move type is written, read, and shown.
+
+    ``decode`` raises ``MalformedData`` for bytes that are not canonical.
+    """
 
     move_type: str = ""
 

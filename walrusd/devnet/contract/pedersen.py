@@ -16,6 +16,9 @@ def check_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
     """Abort unless the committer proves that it can open the commitment.
 
     ``commitment`` has 48 bytes and ``proof`` 112; the caller has checked that.
+
+    Raises:
+        MoveAbort: if it does not hold, or bytes are not a group element or scalar.
     """
     require(commitment != IDENTITY_BYTES, "pedersen.EBadPoint")
     try:
@@ -28,7 +31,11 @@ def check_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
 
 
 def check_opening(commitment: bytes, cost: int, blinding: bytes) -> None:
-    """Abort unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian."""
+    """Abort unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian.
+
+    Raises:
+        MoveAbort: if it does not hold, or bytes are not a group element or scalar.
+    """
     require(len(blinding) == DIGEST, "pedersen.EBadPoint")
     try:
         pedersen.verify_opening(commitment, cost, decode_scalar(blinding))

@@ -214,7 +214,11 @@ def verify_gas(data: ptb.TransactionData, resolved: Resolved, reference_price: i
 
 
 def verify_expiration(data: ptb.TransactionData, epoch: int) -> None:
-    """Check that the transaction may still run in ``epoch``."""
+    """Check that the transaction may still run in ``epoch``.
+
+    Raises:
+        TransactionRejectedError: if it has expired.
+    """
     if data.expiration is not None and epoch > data.expiration:
         raise TransactionRejectedError(
             f"Transaction Expired: its last epoch was {data.expiration}, this is epoch {epoch}"

@@ -1,4 +1,7 @@
-"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests."""
+"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests.
+
+Source: ``TransactionEffectsV2`` of sui-types.
+"""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,11 @@ class Reader(BaseReader):
         return int.from_bytes(self.take(width), "little")
 
     def boolean(self) -> bool:
-        """Read one byte, 0 or 1."""
+        """Read one byte, 0 or 1.
+
+        Raises:
+            MalformedData: if it is another byte.
+        """
         byte = self.uint(1)
         if byte > 1:
             raise MalformedData(f"{byte} is not a bool")
@@ -37,7 +41,11 @@ class Reader(BaseReader):
         return self.take(self.length())
 
     def text(self) -> str:
-        """Read a UTF-8 string."""
+        """Read a UTF-8 string.
+
+        Raises:
+            MalformedData: if it is not UTF-8.
+        """
         raw = self.blob()
         try:
             return raw.decode()

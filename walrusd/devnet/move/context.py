@@ -117,7 +117,11 @@ class MoveContext:
         self.events.append(event)
 
     def new_generator(self) -> RandomGenerator:
-        """``random::new_generator``: uses up one fresh id, as the framework does."""
+        """``random::new_generator``: uses up one fresh id, as the framework does.
+
+        Raises:
+            ContractDefectError: if the function does not take ``Random``.
+        """
         if not self.random_allowed:
             raise ContractDefectError("randomness is used by a function that does not take Random")
         return RandomGenerator(
@@ -166,7 +170,11 @@ class MoveContext:
         return coin.balance
 
     def new_coin(self, amount: int) -> Coin:
-        """``coin::from_balance``: a coin of ``amount`` Mist, to be returned or transferred."""
+        """``coin::from_balance``: a coin of ``amount`` Mist, to be returned or transferred.
+
+        Raises:
+            ContractDefectError: if the amount is not a u64.
+        """
         if not 0 <= amount <= MAX_U64:
             raise ContractDefectError(f"a coin of {amount} Mist cannot exist")
         self.coins_made += amount

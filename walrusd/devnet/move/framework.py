@@ -71,7 +71,11 @@ def bind_framework() -> Package:
 def authorize_upgrade(
     _ctx: MoveContext, cap: UpgradeCap, policy: int, digest: bytes
 ) -> UpgradeTicket:
-    """Issue a ticket; the capability issues no other until its receipt is returned."""
+    """Issue a ticket; the capability issues no other until its receipt is returned.
+
+    Raises:
+        MoveAbort: if a ticket is already issued, or the policy is too permissive.
+    """
     if cap.package == _NO_PACKAGE:
         raise MoveAbort("0x2::package", _ALREADY_AUTHORIZED, "authorize_upgrade")
     if policy < cap.policy:
@@ -81,7 +85,11 @@ def authorize_upgrade(
 
 
 def commit_upgrade(_ctx: MoveContext, cap: UpgradeCap, receipt: UpgradeReceipt) -> None:
-    """Take the receipt: the capability now belongs to the new version."""
+    """Take the receipt: the capability now belongs to the new version.
+
+    Raises:
+        MoveAbort: if the receipt is another capability's, or no upgrade was authorized.
+    """
     if receipt.cap != cap.id:
         raise MoveAbort("0x2::package", _WRONG_CAP, "commit_upgrade")
     if cap.package != _NO_PACKAGE:

@@ -60,7 +60,10 @@ def read_output(value: Value) -> Output:
 
 @dataclass
 class Slots:
-    """The values a command may use; an entry is None once its value was moved out."""
+    """The values a command may use; an entry is None once its value was moved out.
+
+    Every method raises ``ExecutionFailure`` for argument ``number`` if its use is not allowed.
+    """
 
     gas: StructValue | None
     inputs: list[Value | None]

@@ -80,6 +80,8 @@ class EventService:
         node: its view of the chain.
         heartbeat: seconds without events after which a subscription gets a progress frame.
         scan_limit: events scanned per ListEvents call before it ends with SCAN_LIMIT.
+
+    Both RPCs raise ``GRPCError`` for a filter or cursor that they do not support.
     """
 
     def __init__(self, node: Replica, *, heartbeat: float = 5.0, scan_limit: int = 10_000) -> None:

@@ -20,7 +20,10 @@ _SAFE_OVERHEAD = 1_000
 
 
 class ExecutionService:
-    """Runs transactions on the ledger, and simulates them on what its node has seen."""
+    """Runs transactions on the ledger, and simulates them on its node's view of the chain.
+
+    All methods raise ``GRPCError`` for a transaction that Sui would refuse.
+    """
 
     def __init__(self, replica: Replica, reads: LedgerReads) -> None:
         self.ledger = replica.ledger

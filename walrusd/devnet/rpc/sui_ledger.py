@@ -22,7 +22,10 @@ _MAX_BATCH = 1000
 
 
 class LedgerReads:
-    """Answers from a node's view of the chain. Each method answers one RPC and changes nothing."""
+    """Answers from a node's view of the chain. Each method answers one RPC and changes nothing.
+
+    All raise ``GRPCError``: NOT_FOUND, or INVALID_ARGUMENT for a malformed field.
+    """
 
     def __init__(self, node: Replica) -> None:
         self.node = node
