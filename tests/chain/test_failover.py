@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.chain.nodes import methods
-from walrusd.chain.nodes.statuses import another_may_do, is_trouble
+from walrusd.chain.nodes.statuses import another_may_succeed, is_trouble
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.errors import ChainUnreachable, MethodMissing, TransactionUncertain
@@ -175,7 +175,7 @@ async def test_a_late_refusal_of_a_stream_moves_on_too(autojump_clock):
 
 
 def test_one_predicate():
-    moves_on = {status for status in Status if another_may_do(status)}
+    moves_on = {status for status in Status if another_may_succeed(status)}
     assert moves_on - {status for status in Status if is_trouble(status)} == {Status.UNIMPLEMENTED}
     assert Status.INVALID_ARGUMENT not in moves_on
     assert Status.NOT_FOUND not in moves_on

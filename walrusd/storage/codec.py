@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trio
 
-from walrusd.errors import BlobCorrupt, EncoderFailed, FileCut
+from walrusd.errors import BlobCorrupt, EncoderFailed, FileTruncated
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
 from walrusd.storage.files import FileSpan
@@ -46,7 +46,7 @@ async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Enco
 
     Raises:
         BlobOverLimit: if the blob is too large for the network.
-        FileCut: if the file is too short.
+        FileTruncated: if the file is too short.
         OSError: if the file cannot be read.
         EncoderFailed: if the encoder failed, or its process died.
     """
@@ -65,7 +65,7 @@ async def compute_blob_id(source: bytes | Path | FileSpan, shards: int) -> BlobI
     """Return the blob id that Walrus gives ``source`` on a network of ``shards`` shards.
 
     Raises:
-        BlobOverLimit, FileCut, OSError, EncoderFailed: as ``compute_encoding``.
+        BlobOverLimit, FileTruncated, OSError, EncoderFailed: as ``compute_encoding``.
     """
     return (await compute_encoding(source, shards)).blob_id
 
@@ -89,7 +89,7 @@ async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
         command, stdin=given, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
     )
     if done.returncode == redstuff.SHORT_INPUT:
-        raise FileCut("the file became shorter while it was being encoded")
+        raise FileTruncated("the file became shorter while it was being encoded")
     if done.returncode != 0 or len(done.stdout) <= redstuff.BLOB_ID_LENGTH:
         raise EncoderFailed(f"the blob encoder ended with status {done.returncode}")
     return done.stdout

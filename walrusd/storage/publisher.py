@@ -80,7 +80,7 @@ class Publisher:
                 sent if that is known before.
             StorageUnreachable: if no publisher answers; the upload can be tried again.
             EncoderFailed: if the blob could not be encoded; it can be tried again.
-            FileCut: if the file became shorter during the upload.
+            FileTruncated: if the file became shorter during the upload.
             OSError: if the file cannot be read.
         """
         if epochs < 1:

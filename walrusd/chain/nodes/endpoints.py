@@ -15,7 +15,7 @@ from walrusd.chain.grpc import Channel, GRPCError, Method
 from walrusd.chain.grpc.wire import Message
 from walrusd.chain.nodes.node import Node, Tries
 from walrusd.chain.nodes.node_stream import NodeStream
-from walrusd.chain.nodes.statuses import another_may_do, is_trouble, lacks_method, translate
+from walrusd.chain.nodes.statuses import another_may_succeed, is_trouble, lacks_method, translate
 from walrusd.errors import WrongNetwork
 
 __all__ = ["SERVICE_INFO", "Endpoints", "Node", "NodeStream", "matches_chain", "translate"]
@@ -211,10 +211,10 @@ class Endpoints:
                     calling = route
                     return await use(node)
                 except WrongNetwork as error:
-                    tries.note_stranger(node, error)
+                    tries.note_wrong_network(node, error)
                     self.fail(node)
                 except GRPCError as error:
-                    if not another_may_do(error.status):
+                    if not another_may_succeed(error.status):
                         raise translate(error, node.name, calling) from error
                     tries.note_failure(node, error, calling)
                     self._note(node, error, calling)

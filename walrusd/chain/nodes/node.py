@@ -41,17 +41,17 @@ class Tries:
 
     def __init__(self) -> None:
         self._failed: dict[Node, tuple[GRPCError, str]] = {}
-        self._stranger: WrongNetwork | None = None
+        self._wrong_network: WrongNetwork | None = None
 
     def note_failure(self, node: Node, error: GRPCError, route: str) -> None:
         """Record that a node failed, or lacks the method."""
         self._failed.pop(node, None)
         self._failed[node] = (error, route)
 
-    def note_stranger(self, node: Node, error: WrongNetwork) -> None:
+    def note_wrong_network(self, node: Node, error: WrongNetwork) -> None:
         """Record that a node serves another chain."""
         self._failed.pop(node, None)
-        self._stranger = error
+        self._wrong_network = error
 
     def all_lack_method(self, nodes: Sequence[Node]) -> bool:
         """Return whether every node lacks the method, so that retrying is useless."""
@@ -62,8 +62,8 @@ class Tries:
     def verdict(self) -> WalrusdError:
         """Return the error to raise once no node is left to ask."""
         if not self._failed:
-            assert self._stranger is not None
-            return self._stranger
+            assert self._wrong_network is not None
+            return self._wrong_network
         # A failed node may offer the method later; it is missing only if no node failed otherwise.
         troubled = [item for item in self._failed.items() if is_trouble(item[1][0].status)]
         node, (cause, route) = (troubled or list(self._failed.items()))[-1]
@@ -71,7 +71,7 @@ class Tries:
         if isinstance(error, MethodMissing) and len(self._failed) > 1:
             names = ", ".join(other.name for other in self._failed)
             error.message = f"none of {names} offers {error.fields['method']}: {cause.message}"
-        if self._stranger is not None:
-            error.hint = f"{self._stranger.message}; {self._stranger.hint}"
+        if self._wrong_network is not None:
+            error.hint = f"{self._wrong_network.message}; {self._wrong_network.hint}"
         error.__cause__ = cause
         return error

@@ -33,7 +33,7 @@ def lacks_method(status: Status) -> bool:
     return status is Status.UNIMPLEMENTED
 
 
-def another_may_do(status: Status) -> bool:
+def another_may_succeed(status: Status) -> bool:
     """Return whether another node may succeed where this one did not."""
     return is_trouble(status) or lacks_method(status)
 

@@ -223,12 +223,12 @@ class EventService:
         self, request: pb.SubscribeEventsRequest
     ) -> AsyncGenerator[pb.SubscribeEventsResponse, None]:
         """Yield matching events from now on, and progress frames; never ends."""
-        bell = trio.Event()
+        woken = trio.Event()
 
-        def ring(_: Checkpoint) -> None:
-            bell.set()
+        def wake(_: Checkpoint) -> None:
+            woken.set()
 
-        self.node.listeners.append(ring)
+        self.node.listeners.append(wake)
         self.subscribers += 1
         try:
             seen = self.node.tip
@@ -237,8 +237,8 @@ class EventService:
             while True:
                 due = min(beat, self.node.next_arrival())
                 with trio.move_on_at(due):
-                    await bell.wait()
-                bell = trio.Event()
+                    await woken.wait()
+                woken = trio.Event()
                 tip = self.node.tip
                 for stored in self._between(seen, tip):
                     event = place_event(stored)
@@ -254,7 +254,7 @@ class EventService:
                     yield _progress(tip)
                 seen = tip
         finally:
-            self.node.listeners.remove(ring)
+            self.node.listeners.remove(wake)
             self.subscribers -= 1
 
     def _between(self, seen: Checkpoint, tip: Checkpoint) -> list[StoredEvent]:
