@@ -72,7 +72,8 @@ class Delivery:
     async def send(self, entry: OutboxEntry, *, doubt: bool = False) -> ExecutedTransaction:
         """Send ``entry`` until its fate is known, and record it in the outbox.
 
-        Cancelled, the entry stays pending; a later call sends the same bytes again.
+        With ``doubt``, an earlier attempt may have executed it. Cancelled, the entry stays pending,
+        and a later call sends the same bytes again.
 
         Raises:
             ChainRefused: if it was not and will not be executed.

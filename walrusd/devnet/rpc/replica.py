@@ -185,4 +185,11 @@ class Replica:
 
     def list_changed_objects(self, executed: pb.ExecutedTransaction) -> list[LedgerObject]:
         """Return the input and output versions of what a transaction changed."""
-        return self.ledger.list_changed_objects(executed)
+        out = []
+        changes = [] if executed.effects is None else executed.effects.changed_objects
+        for change in changes:
+            for version in (change.input_version, change.output_version):
+                if version is not None and change.object_id is not None:
+                    obj = self.ledger.store.object_version(change.object_id, version)
+                    out += [] if obj is None else [obj]
+        return out
