@@ -7,7 +7,7 @@ from typing import Self
 
 import trio
 
-from walrusd.errors import FileCut
+from walrusd.errors import FileTruncated
 
 READ_SIZE = 1 << 20
 
@@ -29,13 +29,13 @@ class FileSpan:
         """Return the bytes (blocking).
 
         Raises:
-            FileCut: if the file has become shorter.
+            FileTruncated: if the file has become shorter.
         """
         with self.path.open("rb") as file:
             file.seek(self.offset)
             data = file.read(self.length)
         if len(data) != self.length:
-            raise FileCut(f"{self.path} is shorter than it was")
+            raise FileTruncated(f"{self.path} is shorter than it was")
         return data
 
     def chunks(self) -> "FileChunks":
@@ -57,7 +57,7 @@ class FileChunks:
         """Return the next bytes.
 
         Raises:
-            FileCut: if the file has become shorter.
+            FileTruncated: if the file has become shorter.
         """
         if self.left == 0:
             raise StopAsyncIteration
