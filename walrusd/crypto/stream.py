@@ -17,6 +17,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from walrusd.crypto.fileobjects import read_up_to, write_all
 from walrusd.crypto.kdf import KEY_BYTES, derive_key
 from walrusd.crypto.tags import Tag
 from walrusd.errors import DecryptionFailed
@@ -276,26 +277,8 @@ def _open_segment(aead: AESGCM, prefix: bytes, index: int, last: bool, sealed: b
         ) from error
 
 
-def read_up_to(source: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
-    first = source.read(count)
-    if len(first) == count or not first:
-        return first
-    pieces = bytearray(first)
-    while len(pieces) < count and (piece := source.read(count - len(pieces))):
-        pieces += piece
-    return bytes(pieces)
-
-
 def _read_exactly(source: BinaryIO, count: int) -> bytes:
     data = read_up_to(source, count)
     if len(data) != count:
         raise DecryptionFailed("the encrypted file is shorter than it says")
     return data
-
-
-def write_all(target: BinaryIO, data: bytes) -> None:
-    """Write ``data``; raw file objects may take less at once."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[target.write(rest) :]

@@ -20,8 +20,8 @@ from io import BytesIO
 from typing import BinaryIO
 
 from walrusd.crypto.cbor import decode_canonical
+from walrusd.crypto.fileobjects import read_up_to
 from walrusd.crypto.pedersen.g1 import POINT_BYTES
-from walrusd.crypto.stream import read_up_to
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.blocks import (
     SCHEME_PAILLIER,

@@ -13,7 +13,8 @@ from walrusd.crypto import merkle
 from walrusd.crypto.cbor import encode_canonical
 from walrusd.crypto.chunks import ChunkHasher
 from walrusd.crypto.cost import CostFunction, compute_loss_root
-from walrusd.crypto.stream import compute_key_check, encrypt_bytes, read_up_to, write_all
+from walrusd.crypto.fileobjects import read_up_to, write_all
+from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.blocks import SchemeBlock, scheme_of, sections_of
 from walrusd.crypto.vfile.header import (
