@@ -36,8 +36,8 @@ from walrusd.training.run.state import (
     deserialize_state,
     serialize_state,
 )
+from walrusd.training.run.step import Run
 from walrusd.training.run.trace import Assignment, WorkChain
-from walrusd.training.run.trainer import Run
 
 MAX_KEPT_BYTES = 1 << 28
 """Values beyond are left out of a log, so that transcripts stay readable."""

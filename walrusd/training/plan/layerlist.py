@@ -24,8 +24,8 @@ from walrusd.training.plan.layerspec import (
     ResidualSpec,
     Shape,
     compute_he_bound,
-    compute_output_shape,
 )
+from walrusd.training.plan.shapes import compute_output_shape
 from walrusd.training.plan.strict import Fields, format_hex_float
 
 MAX_LAYERS = 1024

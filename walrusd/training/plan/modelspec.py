@@ -19,11 +19,10 @@ from walrusd.training.plan.layerspec import (
     LayerSpec,
     Shape,
     TensorSpec,
-    compute_multiply_adds,
     list_linears,
-    run_shapes,
 )
 from walrusd.training.plan.lora import LoraSpec, read_lora
+from walrusd.training.plan.shapes import compute_multiply_adds, run_shapes
 from walrusd.training.plan.strict import Fields
 
 Family = MlpSpec | ConvnetSpec | GptSpec | LayerListSpec
