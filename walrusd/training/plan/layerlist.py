@@ -1,7 +1,7 @@
 """Models written out layer by layer: ``{"kind": "layers", "input": […], "layers": [{…}, …]}``.
 
-Each layer names its kind under ``layer`` and what the kind needs; the shapes that go in follow
-from the layers before. ``residual`` nests a list.
+Each layer gives its kind as ``layer`` and the keys of that kind (SPEC §0); input shapes follow from
+the layers before. ``residual`` nests a list.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class LayerListSpec:
-    """A model given as its layers."""
+    """A model given as its layers; ``shape`` is that of one row's inputs."""
 
     kind: ClassVar[str] = "layers"
     shape: Shape
@@ -136,7 +136,7 @@ def read_layer_list(fields: Fields) -> LayerListSpec:
     """Read the JSON form.
 
     Raises:
-        PlanRefused: naming the key that is wrong, or the layer that does not fit the one before.
+        PlanRefused: if a key is wrong or a layer does not fit the one before, naming the key.
     """
     shape = fields.integers("input", 1, MAX_WIDTH, range(1, 4))
     return LayerListSpec(shape, _read_layers(fields, shape, 0))

@@ -15,9 +15,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One tensor: its name, its shape, and how it begins.
+    """One tensor: its name, its shape, and its initial values.
 
-    Uniform in ``[−bound, bound)`` if ``bound`` is positive, else everywhere ``constant``.
+    They are uniform in ``[−bound, bound)`` if ``bound`` is positive, else all ``constant``.
     """
 
     name: str
@@ -32,7 +32,7 @@ class TensorSpec:
 
 
 def compute_he_bound(inputs: int) -> float:
-    """Return ``RN32(RN64(√(6/inputs)))``: uniform weights before a ReLU (He et al., 2015).
+    """Return ``RN32(RN64(√(6/inputs)))``, the bound of uniform weights (He et al., 2015).
 
     Python's ``math.sqrt`` is the IEEE operation, correctly rounded everywhere.
     """
@@ -43,7 +43,7 @@ def compute_he_bound(inputs: int) -> float:
 class LinearSpec:
     """``y = x·Wᵀ + b`` on the last axis; ``W`` is ``(outputs, inputs)``.
 
-    ``tied`` names another layer's matrix of that shape to use instead of one of its own.
+    ``tied`` names another layer's matrix of that shape to use in place of an own one.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Conv2dSpec:
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """Rows of a table by token number."""
+    """Rows of a table ``(rows, width)`` by token number: ``(t,) -> (t, width)``."""
 
     name: str
     rows: int
@@ -109,7 +109,7 @@ class EmbeddingSpec:
 
 @dataclass(frozen=True)
 class PositionsSpec:
-    """A learned vector added to each place of a sequence."""
+    """A learned vector added to each place of a sequence ``(length, width)``."""
 
     name: str
     length: int
@@ -220,7 +220,7 @@ class PoolSpec:
 
 @dataclass(frozen=True)
 class FlattenSpec:
-    """All axes of a row as one."""
+    """All axes of a row as one, in C order."""
 
     def tensors(self) -> list[TensorSpec]:
         """Return nothing."""
@@ -229,7 +229,7 @@ class FlattenSpec:
 
 @dataclass(frozen=True)
 class ResidualSpec:
-    """``x + f(x)``, ``f`` being a row of layers that keeps the shape."""
+    """``x + f(x)``, ``f`` being a sequence of layers that keeps the shape."""
 
     layers: "tuple[LayerSpec, ...]"
 

@@ -1,4 +1,4 @@
-"""A model as a plan declares it: a family or a list of layers, perhaps with adapters. No torch."""
+"""A model as a plan declares it: a family or a list of layers, possibly with adapters. No torch."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -33,7 +33,7 @@ MAX_WEIGHTS = 1 << 36
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A family of models and, with LoRA, what of it is trained."""
+    """A model of a family and, with LoRA, the adapters, which alone are trained then."""
 
     family: Family
     lora: LoraSpec | None = None

@@ -42,7 +42,7 @@ MAX_BATCH = 65_536
 MAX_SEGMENTS = 65_536
 MAX_SEGMENT_STEPS = 1_000_000
 MAX_ACTIVATIONS = 1 << 31
-"""Elements that the outputs of all layers of one micro-batch have together."""
+"""Elements in the outputs of all layers of one micro-batch together."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Plan:
         return self.schedule.rate(self.optimizer.lr, step, self.steps)
 
     def segment_work(self) -> int:
-        """Return the multiply–adds of one segment; backward costs twice the forward pass."""
+        """Return the multiply–adds of one segment; the backward pass counts twice the forward."""
         return 3 * self.model.multiply_adds() * self.batch * self.segment_steps
 
     def segment_range(self, segment: int) -> range:
@@ -163,8 +163,8 @@ def _read_update(fields: Fields) -> UpdateSpec:
 def read_plan(document: Any) -> Plan:
     """Check a plan that a person may have written, and return it.
 
-    Keys may come in any order and ``lr`` and ``momentum`` may be decimal text; the digest is
-    that of the canonical form.
+    Keys may come in any order and numbers may be decimal text; the digest is that of the canonical
+    form.
 
     Raises:
         PlanRefused: naming the key and what is expected there.
@@ -266,12 +266,12 @@ def parse_plan(data: bytes) -> Plan:
 
 
 def compute_plan_digest(plan: Plan) -> bytes:
-    """Return the 32 bytes that stand on the chain for ``plan``."""
+    """Return the 32 bytes that the chain stores for ``plan``."""
     return plan.digest()
 
 
 def check_plan_for_rows(plan: Plan, rows: int) -> None:
-    """Check that a dataset of ``rows`` rows leaves something to order.
+    """Check that a dataset of ``rows`` rows has at least two batches, so that order matters.
 
     Raises:
         PlanRefused: if the batch is larger than half the rows.

@@ -57,7 +57,7 @@ def compute_output_shape(  # noqa: PLR0911 - one a kind
 
 
 def run_shapes(layers: tuple[LayerSpec, ...], shape: Shape) -> list[Shape]:
-    """Return the shapes before, between and after layers, up to an empty one at a misfit."""
+    """Return the shapes before, between and after layers, ending with an empty one at a misfit."""
     shapes = [shape]
     for layer in layers:
         shapes.append(compute_output_shape(layer, shapes[-1]))

@@ -1,10 +1,14 @@
-"""The training child: ``python -m walrusd.training.process.child``.
+"""The training process: ``python -m walrusd.training.process.child``.
 
 One job on stdin, JSON lines on stdout.
 
-The jobs and the lines are described in ``jobs.py``. This file, ``reporter.py`` and ``workdir.py``
-are the only ones of the package that do I/O. Every job but ``init`` and ``aggregate`` runs the
-selftest first: on a machine with other bits honest work would look forged.
+``run/jobs.py`` describes the jobs and the lines. This file, ``reporter.py`` and ``workdir.py`` are
+the only ones of ``training`` that do I/O. Every job except ``init`` and ``aggregate`` runs the
+selftest first: on a machine with other bits, honest work would look forged.
+
+Jobs raise the typed errors of the functions that they call; ``run_line`` reports them to the
+parent. ``MalformedData`` and ``PlanRefused`` stand for a bad file or plan, ``NonFiniteValue`` and
+``UpdateOverflow`` for a value out of range, ``DeviceRefused`` for this machine.
 """
 
 import os
@@ -86,12 +90,20 @@ def _read_frozen(plan: Plan, weights: Tensors | None) -> Tensors:
     if not plan.model.frozen_tensors():
         return {}
     if weights is None:
-        raise BadRequest("a plan with adapters needs the base weights to be replayed")
+        raise BadRequest(
+            "the job has no weights, but its plan has adapters", hint="give the task's weights"
+        )
     return select_frozen(plan, weights)
 
 
 def run_train(job: TrainJob) -> dict[str, Any]:
-    """Train, or go on training; see ``TrainJob`` for the result."""
+    """Train, or resume training; see ``TrainJob`` for the result.
+
+    Raises:
+        Stopped: after SIGTERM.
+        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+        ConfigError: if ``workdir`` holds checkpoints of another run.
+    """
     plan = _read_plan(job.plan)
     weights = _read_weights(plan, job.weights)
     rows = open_rows(plan, job.rows)
@@ -128,13 +140,13 @@ def run_train(job: TrainJob) -> dict[str, Any]:
 
 
 def _describe_segment(record: SegmentRecord) -> dict[str, Any]:
-    """Return the line of a segment; of one that cannot be carried out there is no loss."""
+    """Return the line of a segment; ``loss`` is None if it aborts."""
     means = [sum(step) / len(step) for step in record.losses]
     return {**record.summarize(), "loss": sum(means) / len(means) if means else None}
 
 
 def _conclude_abort(workdir: Path, checkpoints: Checkpoints, abort: SegmentAbort) -> dict[str, Any]:
-    """Return what a plan gives that cannot be carried out: the trace that ends where it ends."""
+    """Return the result of a plan that cannot be carried out: the trace up to the abort."""
     trace = Trace(checkpoints.root_0, [*checkpoints.records, abort.record])
     return {**write_trace(workdir, trace), "abort": _describe_abort(abort)}
 
@@ -149,7 +161,13 @@ def _describe_abort(abort: SegmentAbort) -> dict[str, Any]:
 
 
 def run_replay(job: ReplayJob) -> dict[str, Any]:
-    """Replay segments; return ``{segments}`` with the payloads of their lines."""
+    """Replay segments; return ``{segments}`` with the payloads of their lines.
+
+    Raises:
+        Stopped: after SIGTERM.
+        BadRequest: if a plan with adapters comes without weights.
+        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+    """
     plan = _read_plan(job.plan)
     rows = open_rows(plan, job.rows)
     weights = None if job.weights is None else _read_weights(plan, job.weights)
@@ -173,7 +191,11 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
 
 
 def run_evaluate(job: EvaluateJob) -> dict[str, Any]:
-    """Classify rows; see ``EvaluateJob`` for the result."""
+    """Run rows through the model; see ``EvaluateJob`` for the result.
+
+    Raises:
+        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+    """
     plan = _read_plan(job.plan)
     found = evaluate(plan, _read_weights(plan, job.weights), open_rows(plan, job.rows))
     return {
@@ -194,13 +216,23 @@ def _write_weights(plan: Plan, workdir: str, weights: Tensors) -> dict[str, Any]
 
 
 def run_init(job: InitJob) -> dict[str, Any]:
-    """Make initial weights; see ``InitJob`` for the result."""
+    """Make initial weights; see ``InitJob`` for the result.
+
+    Raises:
+        PlanRefused: if the plan is wrong.
+        MalformedData: if the plan has adapters for another base than its own initial weights.
+    """
     plan = _read_plan(job.plan)
     return _write_weights(plan, job.workdir, init_weights(plan))
 
 
 def run_aggregate(job: AggregateJob) -> dict[str, Any]:
-    """Apply an aggregate; see ``AggregateJob`` for the result."""
+    """Apply an aggregate; see ``AggregateJob`` for the result.
+
+    Raises:
+        MalformedData: if the weighted sum or the weights do not fit the plan.
+        PlanRefused, UpdateOverflow, NonFiniteValue: as ``parse_plan`` and ``apply_aggregate``.
+    """
     plan = _read_plan(job.plan)
     raw = Path(job.weighted_sum).read_bytes()
     if len(raw) % 8:
@@ -212,7 +244,12 @@ def run_aggregate(job: AggregateJob) -> dict[str, Any]:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """Run any job and return its result."""
+    """Run any job, after the selftest where it computes, and return its result.
+
+    Raises:
+        DeviceRefused: as ``selftest``.
+        WalrusdError: as the job's own function.
+    """
     if isinstance(job, InitJob):
         return run_init(job)
     if isinstance(job, AggregateJob):
@@ -233,12 +270,12 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def describe_result(job: Job, result: dict[str, Any]) -> dict[str, Any]:
-    """Return what is left to say at the end: what a replay found has gone out line by line."""
+    """Return the last line's payload: a replay has already reported its segments one by one."""
     return {"segments": len(result["segments"])} if isinstance(job, ReplayJob) else result
 
 
 def apply_limits(limits: Limits) -> None:
-    """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
+    """Set threads and resource limits, and forbid core dumps: memory holds plaintext rows."""
     torch.set_num_threads(count_threads(limits.threads))
     keep_freed_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -249,7 +286,7 @@ def apply_limits(limits: Limits) -> None:
 
 
 def _translate(error: MemoryError | RuntimeError | OSError) -> WalrusdError:
-    """Return the typed error for what libraries raise when the machine fails them.
+    """Return the typed error for a library's error when memory, a disk or a file fails.
 
     Raises:
         RuntimeError: the error itself, if it is not about memory: a mistake in this program.
@@ -257,7 +294,7 @@ def _translate(error: MemoryError | RuntimeError | OSError) -> WalrusdError:
     if isinstance(error, OSError):
         fault = explain_os_error(error)
         if type(fault) is not LocalFault:
-            return fault  # the disk is full, say: worth another hint
+            return fault  # a full disk, for instance, has a hint of its own
         return TrainingFailed(f"a file of the job cannot be used: {error}")
     if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
         raise error
@@ -285,11 +322,11 @@ def run_line(line: str) -> int:
 
 
 def main() -> int:
-    """Read the job and run it. A parent that went away ends the child without a word."""
+    """Read the job and run it; return the exit code. If the parent has gone, end silently."""
     try:
         return run_line(sys.stdin.readline())
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
+        # Python would report the broken pipe again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_STOPPED
 

@@ -15,10 +15,12 @@ from walrusd.training.run.state import State, Tensors
 
 
 def _to_torch(tensors: Tensors, device: torch.device) -> Named:
+    """Return copies on ``device``."""
     return {name: torch.from_numpy(tensor.copy()).to(device) for name, tensor in tensors.items()}
 
 
 def _share(tensors: Tensors, device: torch.device) -> Named:
+    """Return tensors on ``device`` that share their memory with the arrays where they can."""
     return {name: torch.from_numpy(tensor).to(device) for name, tensor in tensors.items()}
 
 
@@ -29,7 +31,11 @@ def _to_numpy(named: Named) -> Tensors:
 class Run:
     """Weights and optimizer state as torch tensors on the device, stepped in place.
 
-    Whoever watches a step overrides the parts that it is made of.
+    A watched run overrides the parts of a step.
+
+    Raises:
+        DeviceRefused: as ``find_device``.
+        NonFiniteValue: if a frozen weight is NaN or infinite.
     """
 
     def __init__(
@@ -41,18 +47,24 @@ class Run:
         self._device = find_device()
         held = _to_torch(frozen or {}, self._device)
         self._model = build_model(plan.model, plan.loss, held, plan.profile)
-        # What ``deserialize_state`` made belongs to this run, and is stepped where it lies.
+        # The arrays of the start state belong to this run: steps change them in place.
         self._weights = _share(start.weights, self._device)
         slots = [_share(slot, self._device) for slot in start.slots]
         self._optimizer = build_optimizer(plan.optimizer, slots, list(start.powers))
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
-        """Do one step; return the micro-batch losses and the gradient folds in name order.
+        """Do step ``step``, from 1; return the micro-batch losses and the gradient folds.
 
-        The folds are of the whole batch's gradient, before it is clipped.
+        Both are float32 values: a loss per micro-batch, and in name order a fold per tensor, of the
+        whole batch's gradient before it is clipped.
+
+        Raises:
+            MalformedData: if a row is bad.
+            NonFiniteValue: if a value became NaN or infinite.
+            ProductBoundExceeded: if a product is too long to be exact.
         """
         losses, total = self._compute_gradients(step)
-        folds = self._compute_folds(total)
+        folds = self._compute_folds(total)  # (tensors,)
         if self._plan.clipping is not None:
             self._clip(total, self._plan.clipping.limit)
         self._optimize(total, self._choose_rate(step))
@@ -65,13 +77,13 @@ class Run:
     def _compute_gradients(self, step: int) -> tuple[tuple[float, ...], Named]:
         """Return the losses of the micro-batches, and their gradients added in order."""
         plan = self._plan
-        indices = batch_rows(self._seed, step, plan.batch, self._rows.count)
+        indices = batch_rows(self._seed, step, plan.batch, self._rows.count)  # (batch,), int64
         prepared = self._model.prepare(self._weights)
         total: Named = {}
         losses = []
         offset = 0
         for number, size in enumerate(plan.micro_batches):
-            chosen = indices[offset : offset + size]
+            chosen = indices[offset : offset + size]  # (b,)
             offset += size
             part = MicroBatch(step, number, self._seed)
             inputs, targets = self._read_batch(part, chosen)
@@ -81,7 +93,7 @@ class Run:
         return tuple(losses), total
 
     def _read_batch(self, _part: MicroBatch, chosen: Indices) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the inputs and targets of the chosen rows."""
+        """Return the inputs and targets, ``(b, …)`` each, of the chosen rows."""
         inputs, targets = decode_batch(self._plan, self._rows.rows(chosen))
         return inputs.to(self._device), targets.to(self._device)
 
@@ -115,16 +127,17 @@ class Run:
         self._optimizer.step(self._weights, total, rate)
 
     def state(self, step: int) -> State:
+        """Return the state after ``step``, sharing its memory with the run on the CPU."""
         slots = tuple(_to_numpy(slot) for slot in self._optimizer.slots)
         return State(_to_numpy(self._weights), slots, step, tuple(self._optimizer.powers))
 
 
 def decode_batch(plan: Plan, data: bytes) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return inputs in the shape of the model's, and targets, of the rows in ``data``.
+    """Return inputs ``(b, …)`` in the shape of the model's, and targets, of the rows in ``data``.
 
     Raises:
-        MalformedData: if the bytes are not whole rows of the plan's schema.
+        MalformedData: as ``decode_rows``.
     """
     inputs, targets = decode_rows(plan.dataset, data)
-    shaped = torch.from_numpy(inputs).view(len(inputs), *plan.model.input_shape)
+    shaped = torch.from_numpy(inputs).view(len(inputs), *plan.model.input_shape)  # (b, …)
     return shaped, torch.from_numpy(targets)

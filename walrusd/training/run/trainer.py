@@ -1,4 +1,4 @@
-"""Training, segment by segment. A verifier's replay runs the very same code."""
+"""Training, segment by segment. A verifier's replay runs the same code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ class SegmentResult:
 
 @dataclass(frozen=True)
 class SegmentAbort:
-    """A segment that cannot be carried out: at which step, why, and the record that says so.
+    """A segment that cannot be carried out: at which step, why, and the record to commit to.
 
-    ``step`` is the first step that could not be done; one after the last is the end of the run,
-    where the update and the cost are computed.
+    ``step`` is the first step that failed; one after the last step is the end of the run, where the
+    update and the cost are computed.
     """
 
     record: SegmentRecord
@@ -56,7 +56,7 @@ class SegmentAbort:
 
     @property
     def code(self) -> AbortCode:
-        """The number that stands for the error."""
+        """The error's number on the chain."""
         return compute_abort_code(self.error)
 
 
@@ -74,8 +74,12 @@ def attempt_segment(
 
     ``start_state`` holds the canonical state bytes at the end of segment ``segment − 1``, and
     ``start_root`` their root if the caller has computed it; ``frozen`` the base weights of a plan
-    with adapters, which have been checked against it. With ``weights``, the task's initial ones,
-    the last segment ends in an abort too if its cost or its update cannot be written.
+    with adapters, already checked against it. With ``weights``, the task's initial ones, the last
+    segment also aborts if its cost or its update does not fit its bits.
+
+    Raises:
+        ValueError: if the plan has no such segment.
+        DeviceRefused: as ``find_device``.
     """
     plan = assignment.plan
     steps = plan.segment_range(segment)
@@ -131,14 +135,15 @@ def run_segment(
 ) -> Iterator[Progress | SegmentResult]:
     """Run one segment: yield ``Progress`` for each step, then one ``SegmentResult``.
 
-    Arguments as of ``attempt_segment``.
+    Arguments as for ``attempt_segment``. The first four errors carry ``segment`` and ``step`` in
+    their fields.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.
-        MalformedData: if the start state is malformed or belongs elsewhere, or a row is bad.
+        MalformedData: if the start state is malformed or of another step, or a row is bad.
         NonFiniteValue: if a value became NaN or infinite.
         ProductBoundExceeded: if a product is too long to be exact.
-            Each carries ``segment`` and ``step`` in its fields.
+        DeviceRefused: as ``find_device``.
     """
     for event in attempt_segment(
         assignment, rows, start_state, segment, frozen, start_root=start_root
@@ -157,9 +162,9 @@ def train(
     *,
     weights: Tensors | None = None,
 ) -> Iterator[Progress | SegmentResult | SegmentAbort]:
-    """Run segments ``start_segment … S``, each from the state the one before ended in.
+    """Run segments ``start_segment … S``, each from the end state of the one before.
 
-    Arguments as of ``attempt_segment``. A ``SegmentAbort`` is the last event: nobody can go on.
+    Arguments and errors as for ``attempt_segment``. A ``SegmentAbort`` is the last event.
     """
     state_bytes, root = start_state, None
     for segment in range(start_segment, assignment.plan.segments + 1):
