@@ -246,5 +246,5 @@ def test_tensors_that_do_not_fit_are_refused_by_name():
     short = huggingface_config.read_config(config, context=10)
     table = huggingface.import_tensors(short, tensors)["positions.weight"]
     assert np.array_equal(table, tensors["transformer.wpe.weight"][:10])
-    with pytest.raises(ModelRefused, match="24 places"):
+    with pytest.raises(ModelRefused, match="24 tokens"):
         huggingface_config.read_config(config, context=25)

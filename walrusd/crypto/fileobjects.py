@@ -1,10 +1,10 @@
-"""Whole reads and writes of binary file objects, which may do less than asked at once."""
+"""Whole reads and writes of binary file objects: raw ones may do less than asked at once."""
 
 from typing import BinaryIO
 
 
 def read_up_to(source: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
+    """Return ``count`` bytes, or fewer only at the end of the file."""
     first = source.read(count)
     if len(first) == count or not first:
         return first
@@ -15,7 +15,7 @@ def read_up_to(source: BinaryIO, count: int) -> bytes:
 
 
 def write_all(target: BinaryIO, data: bytes) -> None:
-    """Write ``data``; raw file objects may take less at once."""
+    """Write all of ``data``."""
     rest = memoryview(data)
     while rest:
         rest = rest[target.write(rest) :]
