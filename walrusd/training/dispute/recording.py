@@ -63,7 +63,7 @@ class WatchedRun(Run):
         self._model.use_layers([*layers, self._loss])
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
-        """Do one step, recorded from reading its state on.
+        """Do one step and record every operation, from the reading of the state on.
 
         Raises:
             MalformedData, NonFiniteValue, ProductBoundExceeded: as ``Run.step``.

@@ -134,7 +134,7 @@ class Model:
         return loss, sink.named
 
 
-def build_layer(  # noqa: PLR0911 - one a kind
+def build_layer(  # noqa: PLR0911 - one per kind
     spec: LayerSpec, lora: LoraSpec | None
 ) -> Layer:
     """Return the layer that ``spec`` declares."""

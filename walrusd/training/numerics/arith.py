@@ -1,7 +1,7 @@
 """Exact arithmetic, profile ``exact-q20/1``: the rules every bit of training follows (SPEC §1, §2).
 
 Each function is exact, or a sum whose order is fixed or irrelevant; functions of single elements
-stand in ``functions.py``. RN32 and RN64 round to nearest, ties to even, with gradual underflow.
+are in ``functions.py``. RN32 and RN64 round to nearest, ties to even, with gradual underflow.
 Nothing here fuses a multiplication with an addition, divides by a Python number, or
 calls a library function whose last bit depends on the machine.
 
@@ -236,7 +236,7 @@ def sum_rows(x: Operand) -> Tensor:
 
 
 def fold(x: Tensor) -> Tensor:
-    """Return the sum over the last axis, which goes, in the order of the binary fold.
+    """Return the sum over the last axis, ``(…, n) -> (…)``, in the order of the binary fold.
 
     With ``h`` the largest power of two below ``n``: ``s[i] = RN32(x[i] + x[i+h])`` where ``i+h``
     exists, else ``x[i]``; again on the first ``h`` until one is left.
@@ -260,7 +260,7 @@ def fold_each(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def fold_rows(x: Tensor) -> Tensor:
-    """Return the sum over the first axis, which goes, in the order of the binary fold."""
+    """Return the sum over the first axis, ``(n, …) -> (…)``, in the order of the binary fold."""
     found = kernels.fold_rows(x)
     if found is not None:
         return found
@@ -274,5 +274,5 @@ def fold_rows(x: Tensor) -> Tensor:
 
 
 def mean(x: Tensor) -> Tensor:
-    """Return ``RN32(fold(x)·RN32(1/n))`` over the last axis of ``n`` elements, which goes."""
+    """Return ``RN32(fold(x)·RN32(1/n))`` over the last axis, ``(…, n) -> (…)``."""
     return fold(x).mul(round_to_float32(1.0 / x.shape[-1]))

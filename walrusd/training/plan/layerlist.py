@@ -75,7 +75,7 @@ class LayerListSpec:
         }
 
 
-def _layer_to_json(layer: LayerSpec) -> dict[str, Any]:  # noqa: PLR0911 - one a kind
+def _layer_to_json(layer: LayerSpec) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
     match layer:
         case LinearSpec():
             return {
@@ -157,7 +157,7 @@ def _read_layers(fields: Fields, shape: Shape, depth: int) -> tuple[LayerSpec, .
     return tuple(layers)
 
 
-def _read_layer(  # noqa: PLR0911 - one a kind
+def _read_layer(  # noqa: PLR0911 - one per kind
     fields: Fields, shape: Shape, depth: int
 ) -> LayerSpec:
     kind = fields.choice("layer", *KINDS)

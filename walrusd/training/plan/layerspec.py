@@ -1,7 +1,7 @@
 """Declarative layers: what a model is made of, and the tensors of each. No torch.
 
 Shapes are of one row, without the batch: ``(features,)``, ``(channels, height, width)``, token
-numbers ``(T,)``, or ``(T, width)``.
+numbers ``(t,)``, or ``(t, width)``.
 """
 
 import math
@@ -209,7 +209,7 @@ class GatedSpec:
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """The average of windows of ``size × size``."""
+    """The averages of windows of ``size × size``, which do not overlap."""
 
     size: int
 

@@ -33,7 +33,7 @@ MAX_WEIGHTS = 1 << 36
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model of a family and, with LoRA, the adapters, which alone are trained then."""
+    """A model of a family. With LoRA, only the adapters are trained."""
 
     family: Family
     lora: LoraSpec | None = None
@@ -129,7 +129,7 @@ def _check(model: ModelSpec, fields: Fields) -> None:
         most = f"{MAX_TENSORS} tensors and {MAX_WEIGHTS} weights"
         raise fields.refuse("kind", f"a model of at most {most}")
     if len(set(names)) != len(names):
-        raise fields.refuse("layers", "layers with names of their own")
+        raise fields.refuse("layers", "layers with distinct names")
     if not model.output_shape:
         misfit = len(model.shapes) - 2
         raise fields.refuse("layers", f"such that layer {misfit} takes {model.shapes[-2]}")

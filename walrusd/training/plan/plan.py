@@ -1,6 +1,6 @@
 """The plan: everything that fixes a training run bit for bit, except the data and the seed.
 
-Its bytes are canonical JSON without floats; its digest stands on the chain. No torch here: the
+Its bytes are canonical JSON without floats; its digest is stored on the chain. No torch here: the
 daemon reads plans, and must stay small.
 """
 
@@ -198,7 +198,9 @@ def read_plan(document: Any) -> Plan:
     _check_data(plan, fields)
     shapes = plan.model.shapes
     if max(micro_batches) * sum(math.prod(shape) for shape in shapes) > MAX_ACTIVATIONS:
-        raise fields.refuse("micro_batches", "smaller for this model: its layers' outputs are huge")
+        raise fields.refuse(
+            "micro_batches", f"smaller: the layers' outputs have over {MAX_ACTIVATIONS} elements"
+        )
     fields.finish()
     return plan
 
@@ -232,7 +234,7 @@ def _check_data(plan: Plan, fields: Fields) -> None:
     if outputs[-1] != wanted:
         raise fields.refuse(f"dataset.{key}", f"the model's outputs, {outputs[-1]}")
     if outputs[:-1] != (inputs if schema.kind == "tokens" else ()):
-        raise fields.refuse("model", "one output a row, or one a token")
+        raise fields.refuse("model", "a model with one output per row, or one per token")
 
 
 def _outputs_of(schema: DataSchema) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from walrusd.training.plan.layerspec import (
 )
 
 
-def compute_output_shape(  # noqa: PLR0911 - one a kind
+def compute_output_shape(  # noqa: PLR0911 - one per kind
     layer: LayerSpec, shape: Shape
 ) -> Shape:
     """Return the shape of a layer's output, or the empty shape if the input does not fit."""

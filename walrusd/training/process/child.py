@@ -236,7 +236,7 @@ def run_aggregate(job: AggregateJob) -> dict[str, Any]:
     plan = _read_plan(job.plan)
     raw = Path(job.weighted_sum).read_bytes()
     if len(raw) % 8:
-        raise MalformedData("the weighted sum is not whole int64")
+        raise MalformedData(f"the weighted sum has {len(raw)} bytes, not a multiple of 8")
     weighted_sum = np.frombuffer(raw, "<i8").astype(np.int64)
     start = _read_weights(plan, job.weights)
     end = apply_aggregate(plan, start, weighted_sum, job.total_weight)

@@ -69,7 +69,7 @@ def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
         return DatasetRows(plan.dataset, data)
     raw = Path(rows.indices).read_bytes()
     if len(raw) % 8:
-        raise MalformedData("row numbers are not whole u64")
+        raise MalformedData(f"the row numbers have {len(raw)} bytes, not a multiple of 8")
     return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
 
 

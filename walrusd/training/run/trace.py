@@ -93,7 +93,7 @@ class SegmentRecord:
                 ),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise MalformedData("not the record of a segment") from error
+            raise MalformedData("the value is not the record of a segment") from error
         leaf = protocol.compute_leaf(record.segment, record.state_root, record.slot_root)
         if leaf != record.leaf:
             raise MalformedData(f"the leaf of segment {record.segment} does not fit its roots")
@@ -139,7 +139,7 @@ class TraceRoots:
             MalformedData: if the bytes are not the roots of whole segments.
         """
         if len(data) % 64 != 32:
-            raise MalformedData("not the roots of a trace")
+            raise MalformedData("the bytes are not the roots of a trace")
         roots = [data[i : i + 32] for i in range(0, len(data), 32)]
         return cls((roots[0], *roots[1::2]), tuple(roots[2::2]))
 

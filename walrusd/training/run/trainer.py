@@ -135,8 +135,8 @@ def run_segment(
 ) -> Iterator[Progress | SegmentResult]:
     """Run one segment: yield ``Progress`` for each step, then one ``SegmentResult``.
 
-    Arguments as for ``attempt_segment``. The first four errors carry ``segment`` and ``step`` in
-    their fields.
+    Arguments as for ``attempt_segment``. Errors of the work carry ``segment`` and ``step`` in their
+    fields.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.

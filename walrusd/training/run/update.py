@@ -114,19 +114,19 @@ def apply_aggregate(
             f"the weighted sum has {weighted_sum.size} entries for {plan.weight_count} weights"
         )
     if total_weight < 1:
-        raise MalformedData("the total weight of an aggregate is at least 1")
+        raise MalformedData(f"the total weight of an aggregate is {total_weight}, not at least 1")
     # np.abs of the smallest int64 is negative, so both ends are compared instead.
     if (
         int(weighted_sum.max()) > EXACT_INTEGER
         or int(weighted_sum.min()) < -EXACT_INTEGER
         or total_weight > EXACT_INTEGER
     ):
-        raise UpdateOverflow("an aggregate beyond 2^53 is not exact in float64")
+        raise UpdateOverflow("the aggregate exceeds 2^53, beyond which float64 is not exact")
     divisor = np.float64(total_weight) * np.float64(1 << plan.update.scale_bits)
     change = weighted_sum.astype(np.float64) / divisor
     wide = flatten_weights(plan, start).astype(np.float64) + change
     if np.abs(wide).max() > float(np.finfo(np.float32).max):
-        raise NonFiniteValue("the aggregate takes a weight beyond float32")
+        raise NonFiniteValue("with the aggregate a weight is beyond float32")
     return unflatten_weights(plan, wide.astype(np.float32) + np.float32(0.0))
 
 
@@ -142,7 +142,7 @@ def compute_cost(losses: Iterable[float]) -> int:
     """
     values = list(losses)
     if not values:
-        raise MalformedData("a cost is the mean of at least one loss")
+        raise MalformedData("there is no loss, of which the cost is the mean")
     if not all(0.0 <= value < float("inf") for value in values):
         raise NonFiniteValue("a loss is negative or not finite")
     # Denominators are powers of two: the largest is common to all, so the sum is one of integers.
