@@ -3,7 +3,7 @@
 A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
 each by write, fsync and rename, so that a killed process resumes after the last finished segment.
 At the end it writes ``trace.bin`` and ``costs.bin``, which summarise all segments without their
-losses. Only ``child.py`` uses this module; nothing else in ``training`` touches files.
+losses. Nothing in ``training`` outside of ``process`` touches files.
 """
 
 import dataclasses
