@@ -82,7 +82,7 @@ def honest(case):
 
 @pytest.fixture
 def at_step(monkeypatch):
-    """Let a forgery act in one step only: ``at_step(n)`` is true there."""
+    """Limit a forgery to one step: ``at_step(n)`` is true in step ``n`` alone."""
     now = [0]
     real = Run.step
 
@@ -96,7 +96,7 @@ def at_step(monkeypatch):
 
 @pytest.fixture
 def forge(monkeypatch, at_step):
-    """Return ``forge(kind, step)``: from then on whoever works cheats in that way."""
+    """Return ``forge(kind, step)``, which makes all later work cheat in that way."""
 
     def rate(step):
         real = Run._choose_rate

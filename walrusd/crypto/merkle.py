@@ -83,7 +83,7 @@ def compute_root_of_items(pieces: Iterable[bytes], width: int) -> bytes:
     builder = RootBuilder()
     for piece in pieces:
         if len(piece) % width:
-            raise ValueError(f"a piece of {len(piece)} bytes has no items of {width} bytes")
+            raise ValueError(f"a piece of {len(piece)} bytes does not hold items of {width} bytes")
         view = memoryview(piece)
         for start in range(0, len(piece), width):
             builder.append(view[start : start + width])

@@ -1,7 +1,7 @@
 """Files encrypted with AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
 
 ``file = 0x28 ‖ salt(32) ‖ prefix(7) ‖ segment_0 ‖ segment_1 …``; the file's own key is
-``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is sealed under the nonce
+``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is encrypted under the nonce
 ``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. An encrypted segment has 1 MiB, the first 40
 bytes less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag
 (Hoang, Reyhanitabar, Rogaway and Vizár, 2015).

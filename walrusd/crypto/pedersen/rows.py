@@ -193,7 +193,7 @@ class RunningSum:
             self._total = np.zeros(update.shape, np.int64)
             self._blindings = [0] * len(blindings)
         if update.shape != self._total.shape or len(blindings) != len(self._blindings):
-            raise ValueError("the updates of an aggregate have one length")
+            raise ValueError("the updates of an aggregate differ in length")
         self._bound = bound
         self._total += update.astype(np.int64) * np.int64(weight)
         self._blindings = sum_blindings([self._blindings, blindings], [1, weight])
@@ -255,7 +255,7 @@ def verify_aggregate(
         CommitmentMismatch: if it is another sum.
     """
     if len(weights) != len(commitments) or not weights:
-        raise MalformedData(f"{len(weights)} weights for {len(commitments)} contributions")
+        raise MalformedData(f"there are {len(weights)} weights for {len(commitments)} updates")
     matrix = _as_rows(aggregate, np.int64, row_length)
     if int(matrix.max()) >> WIDE_BITS or -int(matrix.min()) >> WIDE_BITS:
         raise MalformedData("an entry of the aggregate does not fit 62 bits")
