@@ -258,7 +258,7 @@ def chain(backs):
 
 
 def rope_tables(length, size, base):
-    """Return cosines and sines of place times base^(-2i/size): real numbers, then float64, float32."""
+    """Return cosines and sines of place times base^(-2i/size): real, float64, float32."""
     half = size // 2
     cosine, sine = np.empty((length, half), F32), np.empty((length, half), F32)
     with mpmath.workdps(50):
