@@ -1,7 +1,8 @@
-"""What docstrings owe a caller: each public one exists, and names the errors raised in its body."""
+"""What docstrings owe a caller: they exist, name the errors of a body, and explain shapes."""
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,22 @@ def test_docstrings_name_the_typed_errors_of_their_body() -> None:
         if not _names_it(docstring, error)
     ]
     assert not silent, "\n".join(["``Raises`` lacks:", *silent])
+
+
+SHAPED = ("operators", "q8r", "layers", "native", "run", "dispute")
+"""The rooms of training whose lines carry shapes, such as ``# (b, h, t, d)``."""
+
+
+def test_the_letters_of_shapes_are_explained_once() -> None:
+    operators = ast.parse((ROOT / "training" / "operators" / "__init__.py").read_text("utf-8"))
+    lines = re.findall(r"^    (\w(?:, \w)*)  ", ast.get_docstring(operators) or "", re.MULTILINE)
+    explained = {letter for line in lines for letter in line.split(", ")}
+    assert {"b", "h", "t", "d"} <= explained
+    for room in SHAPED:
+        for path in sorted((ROOT / "training" / room).rglob("*.py")):
+            for shape in re.findall(r"# (\(.*\))", path.read_text("utf-8")):
+                unknown = set(re.findall(r"(?<!\w)[a-zA-Z](?!\w)", shape)) - explained
+                assert not unknown, f"{path}: {shape} has letters without an explanation"
 
 
 def test_the_check_sees_what_is_missing() -> None:

@@ -103,7 +103,10 @@ class Linear:
 
 
 class Attention:
-    """Causal self-attention, ``(b, t, w) -> (b, t, w)``. The input's maps share its grid."""
+    """Causal self-attention, ``(b, t, w) -> (b, t, w)``.
+
+    Query, key and value are maps of one quantised input.
+    """
 
     def __init__(self, spec: AttentionSpec, lora: LoraSpec | None) -> None:
         self._spec = spec

@@ -13,7 +13,8 @@ Comments at the line give the shape of what it computes, here and in ``layers``,
     r     rank of an adapter
     c     channels of an image, or classes
     H, W  height and width of an image; ``H', W'`` after a convolution or a pooling
-    k     side of a kernel
+    k     side of a kernel; in a product ``(m, k) × (k, n)`` the axis that is summed over
+    n     columns of a product
     s     side of a pooling window
     v     entries of the vocabulary
 
