@@ -10,7 +10,7 @@ import trio
 
 from tests.crypto import paillier_vectors
 from walrusd.crypto.paillier.packing import Packing
-from walrusd.crypto.paillier.proofs import verify_opening
+from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
@@ -90,7 +90,7 @@ async def test_an_update_is_encrypted_in_pieces_with_progress(tmp_path):
     entries = PACKING.slots * PIECE_CIPHERTEXTS + 5
     update, listener, path = make_update(entries), Listener(), tmp_path / "a" / "ciphertexts"
     await encrypt_update(listener, "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
-    verify_opening(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
+    verify_encryption(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [(told["done"], told["pieces"]) for _kind, told in listener.told] == [(1, 2), (2, 2)]
     assert not listener.kept
@@ -182,7 +182,7 @@ async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
     async def in_workers():
         path = tmp_path / "c"
         await encrypt_update(Listener(1), "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
-        points = await run_heavy(pool.commit_update, update.tobytes(), blindings)
+        points = await run_heavy(pool.commit_update_rows, update.tobytes(), blindings)
         assert len(points) == len(blindings)
         await run_heavy(pool.prove_cost, b"c" * 96, 5, 7)
 

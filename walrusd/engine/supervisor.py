@@ -23,12 +23,12 @@ from walrusd.units import Millis
 log = structlog.get_logger(__name__)
 
 
-class Service(Protocol):
-    """Something that runs until it is cancelled."""
+class Supervised(Protocol):
+    """Something that runs until it is cancelled: a service, the chain's clock, its watcher."""
 
     @property
     def name(self) -> str:
-        """Say what it is called in logs and in ``walrusctl status``."""
+        """Its name in logs and in ``walrusctl status``."""
         ...
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -109,7 +109,7 @@ class Supervisor:
         return all(health.state == "running" for health in self._healths.values())
 
     async def keep_running(
-        self, service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, service: Supervised, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run ``service`` until cancelled; ``nursery.start`` this and it is usable on return.
 
@@ -139,7 +139,7 @@ class Supervisor:
             await trio.sleep(self._backoff.compute_pause(health.failures, self._jitter()))
             health.restarts += 1
 
-    async def _run_once(self, service: Service, health: Health, started: "_Once") -> None:
+    async def _run_once(self, service: Supervised, health: Health, started: "_Once") -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(service.run)
             self._enter(health, "running")

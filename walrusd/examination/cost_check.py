@@ -1,6 +1,6 @@
 """Look at the cost of a submission: that it opens as committed, and that a replay gives it."""
 
-from walrusd.core.faults import Part, looking_at
+from walrusd.core.faults import CheckedPart, looking_at
 from walrusd.core.opening import OpenedCost, Opening, VerifiedOpening, verify_opened_cost
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.checks import open_cost
@@ -20,7 +20,7 @@ def check_opened_cost(case: Case, opening: Opening, file: VerificationFile) -> O
     Raises:
         OpeningUnusable: if they are not.
     """
-    with looking_at(Part.OPENING):
+    with looking_at(CheckedPart.OPENING):
         if opening.cost is None:
             raise VerificationFailed("the opening does not open the cost")
         name = address_bytes(case.submission.id)
@@ -39,7 +39,7 @@ def check_cost(
         OpeningUnusable: if it is not opened as it was committed.
     """
     opened = check_opened_cost(case, verified.opening, file)
-    with looking_at(Part.COST):
+    with looking_at(CheckedPart.COST):
         costs = open_cost(file, opened.key).trajectory
         if last is None:
             return

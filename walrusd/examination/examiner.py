@@ -9,7 +9,7 @@ from functools import partial
 
 import trio
 
-from walrusd.core.faults import NO_KEY, Charge, Part, looking_at, make_fraud
+from walrusd.core.faults import NO_KEY, Charge, CheckedPart, looking_at, make_fraud
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
 from walrusd.crypto.vfile.blocks import PaillierBlock
@@ -68,7 +68,7 @@ class Examiner:
             PartAbsent: if it is not there.
         """
         await self._read_task(case)
-        with looking_at(Part.OPENING):
+        with looking_at(CheckedPart.OPENING):
             return await self.replayer.open(case, key)
 
     async def replay(
@@ -80,7 +80,7 @@ class Examiner:
             OpeningUnusable: if the opening lacks what the replay reads.
         """
         await self._read_task(case)
-        with looking_at(Part.OPENING):
+        with looking_at(CheckedPart.OPENING):
             return await self.replayer.replay(case, verified.opening, sorted(set(segments)))
 
     async def check_inputs(
@@ -92,20 +92,20 @@ class Examiner:
             OpeningUnusable: if it does not.
         """
         plan = await self._read_task(case)
-        with looking_at(Part.OPENING):
+        with looking_at(CheckedPart.OPENING):
             await trio.to_thread.run_sync(
                 check_inputs, case, plan, verified.opening, list(segments)
             )
 
     async def _read_task(self, case: Case) -> Plan:
         """Return the plan, with the task's weights at hand: what lacks is no fault of the case."""
-        with looking_at(Part.TASK):
+        with looking_at(CheckedPart.TASK):
             _manifest, plan = await self._fetcher.plan_of(case.task)
             await self._fetcher.ready_weights(case.task)
         return plan
 
     async def _read_weights(self, case: Case) -> Tensors:
-        with looking_at(Part.TASK):
+        with looking_at(CheckedPart.TASK):
             _path, weights = await self._fetcher.initial_weights(case.task)
         return weights
 
@@ -206,7 +206,9 @@ class Examiner:
         i = replayed.segment
         if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
             raise make_fraud(
-                Part.SEGMENT, i, f"the replay of segment {i} gives another leaf than committed"
+                CheckedPart.SEGMENT,
+                i,
+                f"the replay of segment {i} gives another leaf than committed",
             )
 
     async def check_file(self, case: Case) -> VerificationFile:
@@ -219,7 +221,7 @@ class Examiner:
         plan = await self._read_task(case)
         commitment = case.submission.commitment
         assert commitment is not None
-        with looking_at(Part.FILE):
+        with looking_at(CheckedPart.FILE):
             file = await self._fetcher.file_of(case.task, case.submission)
             if file.header.subject != case.subject:
                 raise VerificationFailed("the verification file is about something else")
@@ -265,7 +267,7 @@ class Examiner:
             wrong = await self._find_wrong_row(verified, file, only)
         if wrong is not None:
             raise make_fraud(
-                Part.ROWS, wrong, f"row {wrong} of the update is not the committed one"
+                CheckedPart.ROWS, wrong, f"row {wrong} of the update is not the committed one"
             )
 
     async def _find_wrong_row(

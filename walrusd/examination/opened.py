@@ -1,6 +1,6 @@
 """The update in an opening: that it is the one of the final state, and can be opened."""
 
-from walrusd.core.faults import Part, looking_at
+from walrusd.core.faults import CheckedPart, looking_at
 from walrusd.core.opening import VerifiedOpening
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.vfile.blocks import PaillierBlock
@@ -19,9 +19,9 @@ def compute_committed_update(
     """Return the update that the opened final state gives. Errors as ``check_update``."""
     commitment, opening = case.submission.commitment, verified.opening
     assert commitment is not None
-    with looking_at(Part.OPENING):
+    with looking_at(CheckedPart.OPENING):
         state = state_at(plan, opening, plan.segments)
-    with looking_at(Part.UPDATE):
+    with looking_at(CheckedPart.UPDATE):
         end = deserialize_state(plan, state)
         update = compute_update(plan, weights, end.weights)
         if compute_update_root(update) != commitment.update_root:

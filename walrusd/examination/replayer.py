@@ -22,9 +22,9 @@ from walrusd.crypto.vfile.header import Quantisation
 from walrusd.engine.progress import clear_progress, make_on_line
 from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed, VerificationFailed
+from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import write_privately
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import SegmentCosts, compute_segment_costs
@@ -209,13 +209,13 @@ def state_at(plan: Plan, opening: Opening, boundary: int) -> bytes:
 
 def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
     path = workdir / f"state-{segment - 1}.bin"
-    write_privately(path, opening.states[segment - 1])
+    write_atomically(path, opening.states[segment - 1])
     return SegmentStart(segment, str(path))
 
 
 def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
     data, indices = workdir / "rows.bin", workdir / "rows.idx"
-    write_privately(data, b"".join(row.data for row in opening.rows))
+    write_atomically(data, b"".join(row.data for row in opening.rows))
     numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8")
-    write_privately(indices, numbers.tobytes())
+    write_atomically(indices, numbers.tobytes())
     return RowsFile(str(data), str(indices), count)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import DisputeFacts, SubmissionFacts, TaskFacts
 from walrusd.core.dealing import compute_seat_segments
+from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import ChallengeKind, SubmissionState
 from walrusd.core.protocol import (
     TraceContext,
@@ -176,11 +177,6 @@ def task_facts(task: ob.Task) -> TaskFacts:
     )
 
 
-def is_audit(dispute: ob.Dispute) -> bool:
-    """Say whether the lot, and no accuser, brought a case before its jury."""
-    return int(dispute.accuser, 16) == 0
-
-
 def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:
     """Return what decides a submission's cranks."""
     dispute = None
@@ -190,7 +186,7 @@ def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFact
             phase=found.phase,
             phase_ms=found.phase_ms,
             all_revealed=bool(found.jurors)
-            and (is_audit(found) or bool(found.accuser_chain))
+            and (is_audit(found.accuser) or bool(found.accuser_chain))
             and all(juror.chain for juror in found.jurors),
         )
     is_audited = submission.state == SubmissionState.AUDITED

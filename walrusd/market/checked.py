@@ -10,7 +10,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
-from walrusd.market.files import write_privately
+from walrusd.files import write_atomically
 
 Stamp = tuple[int, int, int, int]
 """A file's inode, size, and times of its last write and change."""
@@ -56,7 +56,7 @@ class CheckedFiles:
         claims = sorted({*_read_claims(path, stamp), claim})
         record = {"stamp": stamp, "claims": claims}
         with suppress(OSError):
-            write_privately(_record_path(path), json.dumps(record).encode())
+            write_atomically(_record_path(path), json.dumps(record).encode())
 
     def _keep(self, path: Path, claim: str, stamp: Stamp) -> None:
         self._passed[path, claim] = stamp

@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.faults import Charge
+from walrusd.core.faults import Charge, is_audit
 from walrusd.core.lifecycle import (
     ChallengeKind,
     ChallengeOutcome,
@@ -38,11 +38,6 @@ OUTCOMES = {
 }
 
 
-def is_nobody(address: str) -> bool:
-    """Say whether an address is 0x0, which stands for an audit's lot."""
-    return int(address, 16) == 0
-
-
 class Names:
     """Writes addresses: ours is "we"."""
 
@@ -63,7 +58,7 @@ class Names:
 
 
 def _tell_challenge(e: Any, n: Names) -> str:
-    if is_nobody(e.accuser):
+    if is_audit(e.accuser):
         return f"The lot fell on segment {e.index}: a jury replays it."
     charge = Charge(ChallengeKind(e.kind), e.index)
     return f"{n.begin(e.accuser)} challenged it with {charge} and a bond of {format_sui(e.bond)}."

@@ -22,6 +22,7 @@ from walrusd.crypto.stream import (
     verify_key_check,
 )
 from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
 from walrusd.engine.tools import Reading
 from walrusd.errors import (
@@ -34,6 +35,7 @@ from walrusd.errors import (
     VerificationFailed,
     WorldFault,
 )
+from walrusd.files import write_atomically
 from walrusd.market.anchors import (
     check_labels,
     check_plan_of_task,
@@ -42,15 +44,15 @@ from walrusd.market.anchors import (
 )
 from walrusd.market.case import Case
 from walrusd.market.checked import CheckedFiles, read_stamp
-from walrusd.market.files import decrypt_file, rows_path, write_privately
+from walrusd.market.dataset_files import decrypt_file, rows_path
 from walrusd.market.limits import compute_file_limit, compute_weights_limit
-from walrusd.market.schemes import check_file_scheme, compute_key_context, read_task_scheme
+from walrusd.market.schemes import check_file_scheme, read_task_scheme
 from walrusd.runtime.sources import source_of
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
-from walrusd.workers.paillier import check_key
-from walrusd.workers.pool import check_file, compute_file_row_root, run_heavy
+from walrusd.workers.paillier import check_modulus
+from walrusd.workers.pool import compute_file_row_root, run_heavy, verify_file_at
 
 PLANS_KEPT, PATHS_KEPT = 64, 4096
 HEADER_ALLOWANCE = 1 << 17
@@ -129,15 +131,18 @@ class Fetcher:
     async def _check_key(self, manifest: TaskManifest) -> None:
         """Check the key in a manifest, whatever the scheme: another task may name the same one."""
         if manifest.paillier is not None:
-            context = compute_key_context(await self._tools.contract.market())
-            await run_heavy(check_key, manifest.paillier.modulus, manifest.paillier.proof, context)
+            market = await self._tools.contract.market()
+            context = compute_modulus_context(market.chain_id, address_bytes(market.package))
+            await run_heavy(
+                check_modulus, manifest.paillier.modulus, manifest.paillier.proof, context
+            )
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
         _manifest, plan = await self.plan_of(task)
         path, data = self._dir("plans") / f"{task.plan_digest.hex()}.json", plan.to_bytes()
         if not path.exists() or path.read_bytes() != data:
-            write_privately(path, data)
+            write_atomically(path, data)
         return path
 
     async def weights_of(self, task: Task) -> Path:
@@ -292,7 +297,7 @@ class Fetcher:
         async with self._turn_on(path):
             if path.exists():
                 try:
-                    await run_heavy(check_file, path, commitment.file_digest)
+                    await run_heavy(verify_file_at, path, commitment.file_digest)
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
             if not path.exists():
@@ -300,7 +305,7 @@ class Fetcher:
                     await self._tools.store.download(
                         BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
                     )
-                await run_heavy(check_file, path, commitment.file_digest)
+                await run_heavy(verify_file_at, path, commitment.file_digest)
             file = await trio.to_thread.run_sync(open_verification_file, source_of(path))
         header = file.header
         found = (header.trace_root, header.update_root, header.scheme.root, header.scheme.count)

@@ -131,7 +131,7 @@ async def commit_update(
     encryption = scheme.encryption
     if encryption is None:
         blindings = [int.from_bytes(blinding, "big") for blinding in openings]
-        points = await run_heavy(pool.commit_update, update, blindings)
+        points = await run_heavy(pool.commit_update_rows, update, blindings)
         block: SchemeBlock = PedersenBlock(
             ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
         )
@@ -207,11 +207,6 @@ async def check_aggregate(
         report=report,
         threads=threads,
     )
-
-
-def compute_key_context(market: ob.Market) -> bytes:
-    """Return what a task's modulus proof is made for: ``chain id ‖ package``."""
-    return market.chain_id + address_bytes(market.package)
 
 
 def compute_decryption_context(market: ob.Market, task: ob.Task) -> bytes:

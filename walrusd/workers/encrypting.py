@@ -7,6 +7,7 @@ import trio
 
 from walrusd.engine.progress import clear_progress
 from walrusd.engine.tools import Tools
+from walrusd.files import new_file
 from walrusd.workers.paillier import Encryption, encrypt_piece
 from walrusd.workers.pieces import run_pieces
 from walrusd.workers.pool import run_heavy
@@ -36,7 +37,7 @@ async def encrypt_update(
         piece = update[number * size : (number + 1) * size]
         start = number * PIECE_CIPHERTEXTS
         data = await run_heavy(encrypt_piece, encryption, piece, seed, start)
-        await trio.to_thread.run_sync(_write_at, descriptor, data, number * width)
+        await trio.to_thread.run_sync(_write_at, file.fileno(), data, number * width)
 
     def report(done: int, pieces: int) -> None:
         told = {"done": done, "pieces": pieces, "entries": len(update) // 4}
@@ -44,14 +45,10 @@ async def encrypt_update(
         tools.records.put("progress", submission, {"encrypting": told})
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        await run_pieces(pieces, encrypt, report, tools.settings.daemon.threads)
-    except BaseException:
-        os.unlink(path)  # noqa: PTH108  # at once, as it also follows a cancellation
-        raise
+        with new_file(path) as file:
+            await run_pieces(pieces, encrypt, report, tools.settings.daemon.threads)
     finally:
-        os.close(descriptor)
         clear_progress(tools, submission)
 
 

@@ -63,7 +63,7 @@ def make_key(seed: bytes, bits: int, context: bytes) -> tuple[bytes, bytes]:
     return key.public.to_bytes(), prove_modulus(key, context)
 
 
-def check_key(modulus: bytes, proof: bytes, context: bytes) -> None:
+def check_modulus(modulus: bytes, proof: bytes, context: bytes) -> None:
     """Check a modulus and its proof. Raises as ``verify_modulus``."""
     verify_modulus(read_public_key(modulus), proof, context)
 

@@ -5,7 +5,6 @@ against 11 ms from a process (measured). Arguments and results are plain bytes a
 generators are made once per worker and kept.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +37,7 @@ async def run_heavy(
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)
 
 
-def commit_update(update: bytes, blindings: list[int]) -> list[bytes]:
+def commit_update_rows(update: bytes, blindings: list[int]) -> list[bytes]:
     """Return the row commitments of an int32 little-endian update."""
     load_generators()
     return rows.commit_rows(np.frombuffer(update, "<i4").astype(np.int32), blindings)
@@ -71,7 +70,7 @@ def check_aggregate_rows(
     rows.verify_aggregate(vector, weights, [file.row_commitments for file in files], blindings)
 
 
-def check_file(path: Path, digest: bytes) -> None:
+def verify_file_at(path: Path, digest: bytes) -> None:
     """Check a verification file. Raises as ``vfile_checks.verify_file``."""
     verify_file(open_verification_file(source_of(path)), expected_digest=digest)
 
@@ -82,11 +81,8 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
     Arguments and errors as ``write_verification_file``, without the target.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with new_file(path) as target:
-        digest = write_verification_file(target, *arguments, **contents)
-        target.flush()
-        os.fsync(target.fileno())
-    return digest
+    with new_file(path, durable=True) as target:
+        return write_verification_file(target, *arguments, **contents)
 
 
 def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes, int]:

@@ -11,7 +11,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.aggregate import NO_PARENT, AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.services.contributor.background import Background, Part
+from walrusd.services.contributor.background import Background, FetchedPart
 from walrusd.services.contributor.bound import Bound
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
 from walrusd.services.contributor.storage_meter import StorageMeter
@@ -104,7 +104,9 @@ class Assessor:
             decision = decide_with(machine=await self._readiness.judge_task(NO_FILES))
         if not goes(decision):
             return decision
-        if not await self._background.get(task.id, Part.PLAN, partial(self._fetch_plan, task)):
+        if not await self._background.get(
+            task.id, FetchedPart.PLAN, partial(self._fetch_plan, task)
+        ):
             return None
         decide_with = partial(
             decide_with,
@@ -114,11 +116,13 @@ class Assessor:
         decision = decide_with()
         if not goes(decision) or task.parent == NO_PARENT:
             return decision
-        holds = await self._background.get(task.id, Part.PARENT, partial(self._parent_holds, task))
+        holds = await self._background.get(
+            task.id, FetchedPart.PARENT, partial(self._parent_holds, task)
+        )
         if holds is None:
             return None
         if not holds:
-            self._background.forget(task.id, Part.PARENT)  # it may be recorded later
+            self._background.forget(task.id, FetchedPart.PARENT)  # it may be recorded later
         return decide_with(parent_ok=holds)
 
     async def _fetch_plan(self, task: ob.Task) -> bool:

@@ -9,8 +9,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape, compute_state_files
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
+from walrusd.market.dataset_files import rows_path
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import rows_path
 from walrusd.market.limits import compute_opening_limit
 
 SHAPES_KEPT = 4096

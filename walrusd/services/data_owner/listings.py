@@ -15,8 +15,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.stream import compute_key_check
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, WalrusdError
+from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import encrypt_file
 from walrusd.market.import_rows import looks_like_text, open_table, read_schema
 from walrusd.market.secrets import derive_dataset_key
 from walrusd.market.written import check_written

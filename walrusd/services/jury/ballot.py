@@ -8,7 +8,7 @@ that kind, and in an audit, whose jury has nobody else to get the key from.
 from contextlib import suppress
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.faults import Charge, charge_of, may_find_withheld
+from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
 from walrusd.engine.tools import Tools
@@ -23,7 +23,6 @@ from walrusd.examination.evidence import make_verdict
 from walrusd.examination.examiner import Examiner
 from walrusd.examination.replayer import Replayed
 from walrusd.market.case import Case
-from walrusd.market.event_text import is_nobody
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
@@ -37,9 +36,7 @@ def charge_of_dispute(dispute: ob.Dispute) -> Charge:
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
     """Say whether a jury may find that the opening cannot be had."""
-    return may_find_withheld(
-        ChallengeKind(dispute.kind), has_accuser=not is_nobody(dispute.accuser)
-    )
+    return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Judge:

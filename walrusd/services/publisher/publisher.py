@@ -14,6 +14,7 @@ from walrusd.core.lifecycle import Scheme, TaskPhase
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.terms_review import review_terms
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
@@ -23,11 +24,11 @@ from walrusd.errors import (
     ObjectNotFound,
     PlanRefused,
 )
+from walrusd.files import write_atomically
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import write_privately
 from walrusd.market.limits import (
     check_run_length,
     check_storage,
@@ -36,7 +37,7 @@ from walrusd.market.limits import (
     measure_published,
     show_parts,
 )
-from walrusd.market.schemes import compute_key_context, compute_slot_bits
+from walrusd.market.schemes import compute_slot_bits
 from walrusd.market.secrets import derive_paillier_seed
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
@@ -187,7 +188,8 @@ class Publisher(Service):
         compute_slot_bits(terms, plan)
         key_id = hashlib.sha256(once.encode()).digest()
         seed = derive_paillier_seed(self.tools.keys, key_id)
-        context = compute_key_context(await self.tools.contract.market())
+        market = await self.tools.contract.market()
+        context = compute_modulus_context(market.chain_id, address_bytes(market.package))
         modulus, proof = await run_heavy(make_key, seed, bits, context)
         return PaillierOffer(modulus, proof, key_id)
 
@@ -217,7 +219,7 @@ class Publisher(Service):
         workdir = self.tools.work_dir / "init" / plan.digest().hex()
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan_path = workdir / "plan.json"
-        write_privately(plan_path, plan.to_bytes())
+        write_atomically(plan_path, plan.to_bytes())
         made = await self.tools.run_job(InitJob(str(plan_path), str(workdir)), _ignore)
         return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
@@ -285,7 +287,7 @@ class Publisher(Service):
         workdir = tools.work_dir / "aggregate" / task.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
-        write_privately(sum_path, verified.aggregate.vector)
+        write_atomically(sum_path, verified.aggregate.vector)
         result = await tools.run_job(
             AggregateJob(
                 plan=str(await self._fetcher.plan_file(task)),

@@ -4,11 +4,12 @@ import hashlib
 import json
 from typing import Any
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.market.aggregate import NO_PARENT
-from walrusd.market.files import read_file
 from walrusd.market.written import check_written
 from walrusd.units import parse_address
 
@@ -79,7 +80,7 @@ async def read_given_weights(params: dict[str, Any]) -> bytes | None:
     if not isinstance(path, str):
         raise BadRequest("weights_path is the path of a safetensors file")
     try:
-        return await read_file(path)
+        return await trio.Path(path).read_bytes()
     except OSError as error:
         raise BadRequest(
             f"the weights file {path} cannot be read: {error.strerror}",

@@ -7,7 +7,7 @@ from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases, read_tasks
-from walrusd.market.files import rows_path
+from walrusd.market.dataset_files import rows_path
 from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
 from walrusd.market.payouts import explain_payouts
 

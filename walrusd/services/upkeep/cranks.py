@@ -8,13 +8,13 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
+from walrusd.core.faults import is_audit
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.case import (
     Case,
-    is_audit,
     read_cases,
     read_tasks,
     submission_facts,
@@ -165,7 +165,7 @@ def _first_in_line(case: Case, due: Crank) -> str:
     if due in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
         dispute = case.submission.dispute
         assert dispute is not None
-        return case.submission.contributor if is_audit(dispute) else dispute.accuser
+        return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser
     if due is Crank.SETTLE and not case.submission.opening:
         return case.task.publisher  # a contributor is not the one to end its own failure
     return case.submission.contributor

@@ -37,7 +37,7 @@ class Resealer(Service):
         for case in await read_cases(self.tools):
             if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
-            for need in list_needs(self.tools, case):
+            for need in list_key_needs(self.tools, case):
                 if need.recipient != self.tools.address and self._is_our_turn(case, need):
 
                     async def pass_on(case: Case = case, need: Need = need) -> None:
@@ -74,7 +74,7 @@ def is_party(case: Case, address: str) -> bool:
     return address in {submission.contributor, *seats, *judging}
 
 
-def list_needs(tools: Tools, case: Case) -> Iterator[Need]:
+def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
     """Return who needs the key of a submission's opening now."""
     submission, terms = case.submission, case.task.terms
     dispute = submission.dispute

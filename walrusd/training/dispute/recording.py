@@ -183,7 +183,7 @@ def keep_up_to(limit: int) -> Callable[[Value], bool]:
 
 
 @dataclass(frozen=True)
-class Work:
+class SegmentWork:
     """What a segment is computed from. ``subject`` names whose work it is."""
 
     assignment: Assignment
@@ -193,7 +193,7 @@ class Work:
 
 
 def record_steps(
-    work: Work, start: State, chain: WorkChain, steps: range, wanted: Wanted | None = None
+    work: SegmentWork, start: State, chain: WorkChain, steps: range, wanted: Wanted | None = None
 ) -> Iterator[StepRecord | Ending | StepLog]:
     """Yield the record of each of ``steps``, and the log of the wanted step after its record.
 
@@ -241,7 +241,7 @@ def record_steps(
 
 
 def transcribe(
-    work: Work, start_state: bytes, segment: int, wanted: Wanted | None = None
+    work: SegmentWork, start_state: bytes, segment: int, wanted: Wanted | None = None
 ) -> Transcript:
     """Compute ``segment`` from its start state and return the transcript.
 

@@ -47,7 +47,7 @@ def _round_up(count: int) -> int:
     return -(-count // _MULTIPLE) * _MULTIPLE
 
 
-def multiply(left: Tensor, left_unit: Tensor, right: Tensor, right_unit: Tensor) -> Tensor:
+def multiply_exactly(left: Tensor, left_unit: Tensor, right: Tensor, right_unit: Tensor) -> Tensor:
     """Return the exact product, float64 ``(m, n)``, of multiples of the two units.
 
     ``left`` is ``(m, k)``, ``right`` ``(k, n)``, both float64 with ``k`` at most ``LONGEST``; the

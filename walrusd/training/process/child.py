@@ -14,11 +14,11 @@ from walrusd.errors import LocalFault, TrainingFailed, WalrusdError, explain_os_
 from walrusd.training.process.execution import describe_result, run_job
 from walrusd.training.process.memory import keep_freed_memory
 from walrusd.training.process.reporter import Stopped, emit
-from walrusd.training.run.jobs import EXIT_ERROR, EXIT_STOPPED, Limits, job_from_json
+from walrusd.training.run.jobs import EXIT_ERROR, EXIT_STOPPED, JobLimits, job_from_json
 from walrusd.training.run.threads import count_threads
 
 
-def apply_limits(limits: Limits) -> None:
+def apply_limits(limits: JobLimits) -> None:
     """Set threads and resource limits, and forbid core dumps: memory holds plaintext rows."""
     torch.set_num_threads(count_threads(limits.threads))
     keep_freed_memory()

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from walrusd.errors import BadRequest, MalformedData
+from walrusd.files import write_atomically
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.reporter import Reporter, emit
 from walrusd.training.process.workdir import (
     Checkpoints,
     open_rows,
-    write_atomically,
     write_costs,
     write_trace,
 )

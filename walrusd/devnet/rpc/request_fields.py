@@ -15,7 +15,7 @@ def refuse_field(field: str, why: str, *, reason: str = "FIELD_INVALID") -> GRPC
     return GRPCError(Status.INVALID_ARGUMENT, message, details)
 
 
-def parse_address(text: str | None, field: str) -> str:
+def require_address(text: str | None, field: str) -> str:
     """Return a canonical address or id, or refuse the request."""
     if not text:
         raise refuse_field(field, "missing field", reason="FIELD_MISSING")

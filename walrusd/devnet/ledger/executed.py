@@ -1,33 +1,16 @@
-"""What the ledger remembers and shows: transactions, events in their place, the supply."""
-
-from dataclasses import dataclass
+"""A run as the ``ExecutedTransaction`` that nodes show, and its events in their place."""
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet.ledger.effects import build_effects
 from walrusd.devnet.ledger.messages import balance_changes, encode_events, event_message
-from walrusd.devnet.ledger.run import Run
+from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.ledger.store import StoredEvent
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.objects import blake2b256, to_base58
 
 
-@dataclass
-class Supply:
-    """Where every Mist is. ``minted`` is fixed at genesis."""
-
-    minted: int
-    in_coins: int
-    in_objects: int
-    gas_collected: int
-
-    @property
-    def is_conserved(self) -> bool:
-        """Whether nothing was lost and nothing made."""
-        return self.minted == self.in_coins + self.in_objects + self.gas_collected
-
-
-def failed_package(run: Run, data: ptb.TransactionData) -> str:
+def failed_package(run: TransactionRun, data: ptb.TransactionData) -> str:
     """Return the package of the command that failed, for the location of an abort."""
     if run.failure is None or run.failure.command is None:
         return ""
@@ -36,7 +19,7 @@ def failed_package(run: Run, data: ptb.TransactionData) -> str:
 
 
 def describe_run(
-    run: Run, transaction: pb.Transaction, digest: bytes, epoch: int, package: str
+    run: TransactionRun, transaction: pb.Transaction, digest: bytes, epoch: int, package: str
 ) -> pb.ExecutedTransaction:
     """Return a run as an ``ExecutedTransaction`` without signatures, objects and place."""
     sender = transaction.sender or "0x0"
