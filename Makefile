@@ -85,7 +85,7 @@ test-all: lint tests/node_modules/.installed $(AARCH64)
 	@$(BIN)/python -m pytest
 
 # Per cent of lines and branches that the quick tests of the packages themselves must reach.
-LEAST := core=92 crypto=97 state=90
+LEAST := core=92 crypto=97 state=90 training=95
 ROOMS := $(foreach least,$(LEAST),$(firstword $(subst =, ,$(least))))
 
 coverage: $(VENV)/.test
