@@ -37,8 +37,10 @@ tools:
 node-tools:
 	@command -v npm >/dev/null || { echo "npm is missing: the tests need node 20 and npm (make demo and make test-python do not)" >&2; exit 1; }
 
-$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[chi]*) | tools
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(BIN)/python: | tools
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[chi]*) | $(BIN)/python
 	@echo "installing walrusd into $(VENV)"
 	@$(INSTALL) -e '.[demo]'
 	@touch $@
@@ -48,8 +50,7 @@ $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) -e '.[demo,test]'
 	@touch $@
 
-$(VENV)/.docs $(VENV)/.dist: $(VENV)/.%: pyproject.toml constraints.txt | tools
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/.docs $(VENV)/.dist: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@$(INSTALL) $(call TOOLS,$*)
 	@touch $@
 
