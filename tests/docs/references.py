@@ -12,7 +12,8 @@ CODE = ROOT / "walrusd"
 AT_THE_ROOT = ("walrusd/", "walrusctl/", "tests/", "docs/", "config/", "systemd/")
 ROOT_FILES = ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE")
 _FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|move|md|toml|c|h|json|mjs|service)")
-_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+/?|[\w.-]+/")
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]*[a-z][\w.-]*)+/?|[\w.-]+/")
+"""A part after a slash has a letter: ``exact-q20/1`` is no path."""
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
