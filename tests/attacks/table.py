@@ -246,8 +246,8 @@ _TABLE = [
     Attack(
         "withheld-audit",
         Culprit.RING,
-        "as before, stores the file, but contributor and seats all withhold the opening's key from the "
-        "audit's jury",
+        "as before, stores the file, but contributor and seats all withhold the opening's key from "
+        "the audit's jury",
         "training backend, resealer and verifiers",
         "jurors that no envelope gives the key by three quarters of their window say so",
         "tests/attacks/test_audits.py::test_an_audit_without_a_key_counts_as_lost",
