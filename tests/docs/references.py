@@ -1,4 +1,4 @@
-"""Reads Markdown of docs/: what it points at in the tree, and its own anchors."""
+"""Reads pages of docs/: what they name in the tree."""
 
 import ast
 import re
@@ -15,7 +15,6 @@ _FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|move|md|toml|c|h|json|mjs|servi
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]*[a-z][\w.-]*)+/?|[\w.-]+/")
 """A part after a slash has a letter: ``exact-q20/1`` is no path."""
 _SPAN = re.compile(r"`([^`\n]+)`")
-_LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -73,17 +72,6 @@ def _defined(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
                 yield prefix + name
 
 
-def make_anchor(heading: str) -> str:
-    """Return the anchor that GitHub gives a heading."""
-    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return kept.replace(" ", "-")
-
-
 def list_headings(text: str) -> list[str]:
     """Return the headings of a text without fences."""
     return _HEADING.findall(text)
-
-
-def list_links(text: str) -> list[str]:
-    """Return the targets of a text's links that stay within the repository."""
-    return [link for link in _LINK.findall(text) if "://" not in link]

@@ -1,4 +1,4 @@
-"""What docs/architecture.md and the decisions say of the tree is so."""
+"""What docs/architecture.md and the pages beside it say of the tree is so."""
 
 import dataclasses
 import re
