@@ -55,10 +55,12 @@ def test_mypy_ignores_no_library() -> None:
     assert "overrides" not in CONFIG["tool"]["mypy"]
 
 
-def test_help_lists_every_target() -> None:
+def test_help_and_the_page_for_contributors_list_every_target() -> None:
     targets = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
     shown = set(re.findall(r'@echo "make ([\w-]+)', MAKEFILE))
     assert shown == targets - INTERNAL
+    page = (ROOT / "docs" / "contributing.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `make ([\w-]+)`", page, re.MULTILINE)) == shown
     rules = set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
     assert rules == targets
 
