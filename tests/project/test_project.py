@@ -68,8 +68,8 @@ def test_help_and_the_page_for_contributors_list_every_target() -> None:
 def test_the_packages_that_decide_have_limits_of_coverage() -> None:
     (limits,) = re.findall(r"^LEAST := (.*)$", MAKEFILE, re.MULTILINE)
     least = {room: int(limit) for room, limit in (pair.split("=") for pair in limits.split())}
-    assert {"core", "crypto", "state"} <= set(least)
-    assert min(least.values()) >= 90
+    assert min(least[room] for room in ("core", "crypto", "state", "training")) >= 90
+    assert min(least.values()) >= 80
     for room in least:
         assert (ROOT / "walrusd" / room).is_dir()
         assert (ROOT / "tests" / room).is_dir()

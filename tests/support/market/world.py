@@ -19,6 +19,7 @@ import httpx
 import trio
 
 from tests.support.guards import GUARD_S
+from tests.support.patience import patiently
 from walrusd.app import BuildServices, build_services, open_tools, run_services
 from walrusd.chain.send.signer import Signer
 from walrusd.control.api import DaemonApi
@@ -236,10 +237,13 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
 async def wait_for(
     condition: Callable[[], Any], seconds: float = GUARD_S, *, every_s: float = 0.1
 ) -> Any:
-    """Poll an async condition until it gives something true; fail loudly if it never does."""
+    """Poll an async condition until it gives something true; fail loudly if it never does.
+
+    A busy machine may answer a read of the chain too late: it is repeated.
+    """
     with trio.fail_after(seconds):
         while True:
-            found = await condition()
+            found = await patiently(condition)
             if found:
                 return found
             await trio.sleep(every_s)
