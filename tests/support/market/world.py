@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import trio
 
+from tests.support import patience
 from tests.support.guards import GUARD_S
-from tests.support.patience import patiently
 from walrusd.app import BuildServices, build_services, open_tools, run_services
 from walrusd.chain.send.signer import Signer
 from walrusd.control.api import DaemonApi
@@ -243,7 +243,7 @@ async def wait_for(
     """
     with trio.fail_after(seconds):
         while True:
-            found = await patiently(condition)
+            found = await patience.patiently(condition)
             if found:
                 return found
             await trio.sleep(every_s)
