@@ -67,11 +67,26 @@ def test_stored_primes_that_make_no_key_are_refused():
 # --- strangers -------------------------------------------------------------------------------
 
 
-def test_phe_decrypts_ours():
+def textbook_decrypt(key, ciphertext):
+    """``L(c^λ mod n²)·μ mod n`` with ``λ = φ(n)``, ``μ = λ⁻¹`` and ``L(u) = (u − 1)/n``."""
+    n, order = key.public.n, key.order
+    return (pow(ciphertext, order, n * n) - 1) // n * pow(order, -1, n) % n
+
+
+def test_decryption_is_that_of_the_paper():
+    """Decryption is phe's, so the paper's formula is what it is compared with."""
     plaintexts = [0, 1, PUBLIC.n - 1, PUBLIC.n // 3]
-    numbers = vectors.decode_ciphertexts(PUBLIC, vectors.encrypt(PUBLIC, plaintexts, SEED))
-    private = KEY.to_phe()
-    assert [private.raw_decrypt(int(number)) for number in numbers] == plaintexts
+    data = vectors.encrypt(PUBLIC, plaintexts, SEED)
+    numbers = [int(number) for number in vectors.decode_ciphertexts(PUBLIC, data)]
+    assert [textbook_decrypt(KEY, number) for number in numbers] == plaintexts
+    assert vectors.decrypt(KEY, data) == plaintexts
+
+
+def test_phe_decrypts_with_nothing_but_the_primes():
+    """An outsider who is given the primes needs phe and none of our code."""
+    numbers = vectors.decode_ciphertexts(PUBLIC, vectors.encrypt(PUBLIC, [7, PUBLIC.n - 7], SEED))
+    private = phe.PaillierPrivateKey(phe.PaillierPublicKey(PUBLIC.n), KEY.p, KEY.q)
+    assert [private.raw_decrypt(int(number)) for number in numbers] == [7, PUBLIC.n - 7]
 
 
 def test_ours_is_the_textbook_ciphertext_of_phe():

@@ -24,7 +24,7 @@ from jsonrpcserver.dispatcher import (
 from jsonrpcserver.main import default_validator
 from jsonrpcserver.response import to_serializable
 from jsonrpcserver.sentinels import NOCONTEXT
-from oslash.either import Left
+from oslash.either import Right
 
 from walrusd.errors import BadRequest, WalrusdError
 from walrusd.rpc.schema import INVALID_REQUEST, MAX_BATCH, METHOD_NOT_FOUND, PARSE_ERROR
@@ -45,7 +45,7 @@ async def dispatch(raw: bytes, handlers: Mapping[str, Handler]) -> bytes:
     Cancelled: the handlers are cancelled.
     """
     parsed = deserialize_request(_deserialize, raw).bind(partial(validate_request, _validate))
-    if isinstance(parsed, Left):
+    if not isinstance(parsed, Right):
         return json.dumps(_with_data(to_serializable(parsed))).encode()
     payload = parsed._value  # noqa: SLF001  # oslash has no public accessor
     is_batch = isinstance(payload, list)

@@ -7,10 +7,12 @@ import stat
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from hypercorn.typing import Framework
 from starlette.types import ASGIApp
 
 from walrusd.errors import ConfigError, DoubleAction, explain_or
@@ -130,10 +132,11 @@ async def serve_rpc(
     config.graceful_timeout = GRACEFUL_S
     config.include_server_header = False
     stop = trio.Event() if stop is None else stop
+    framework = cast("Framework", app)  # hypercorn's types are narrower than those of ASGI
     async with trio.open_nursery() as nursery:
 
         async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
-            await serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
+            await serve(framework, config, shutdown_trigger=stop.wait, task_status=task_status)
 
         await nursery.start(run)
         task_status.started()

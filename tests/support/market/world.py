@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import trio
 
+from tests.support import patience
 from tests.support.guards import GUARD_S
 from walrusd.app import run_services
 from walrusd.chain.send.signer import Signer
@@ -242,10 +243,13 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
 async def wait_for(
     condition: Callable[[], Any], seconds: float = GUARD_S, *, every_s: float = 0.1
 ) -> Any:
-    """Poll an async condition until it gives something true; fail loudly if it never does."""
+    """Poll an async condition until it gives something true; fail loudly if it never does.
+
+    A busy machine may answer a read of the chain too late: it is repeated.
+    """
     with trio.fail_after(seconds):
         while True:
-            found = await condition()
+            found = await patience.patiently(condition)
             if found:
                 return found
             await trio.sleep(every_s)

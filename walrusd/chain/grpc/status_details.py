@@ -19,7 +19,7 @@ _PREFIX = "type.googleapis.com/google.rpc."
 
 
 @dataclass(eq=False, repr=False)
-class FieldViolation(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class FieldViolation(betterproto2.Message):
     """One field of a request that is wrong."""
 
     field: str = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -28,7 +28,7 @@ class FieldViolation(betterproto2.Message):  # type: ignore[misc]  # an untyped 
 
 
 @dataclass(eq=False, repr=False)
-class BadRequest(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class BadRequest(betterproto2.Message):
     """Every field that is wrong."""
 
     field_violations: list[FieldViolation] = betterproto2.field(  # noqa: RUF009 - a field descriptor
@@ -37,7 +37,7 @@ class BadRequest(betterproto2.Message):  # type: ignore[misc]  # an untyped libr
 
 
 @dataclass(eq=False, repr=False)
-class ErrorInfo(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class ErrorInfo(betterproto2.Message):
     """A reason that programs can compare, such as ``FIELD_INVALID`` of the domain ``sui.rpc``."""
 
     reason: str = betterproto2.field(1, betterproto2.TYPE_STRING)

@@ -159,23 +159,13 @@ def _zip_pieces(vectors: Sequence[Iterable[bytes]]) -> Iterator[list[bytes]]:
 def decrypt(key: PrivateKey, data: bytes) -> list[int]:
     """Return the plaintexts of ciphertexts, residues modulo ``n``.
 
-    Paillier (1999), section 7: computed modulo ``p²`` and ``q²``, a quarter of the work each, and
-    joined by the Chinese remainder theorem.
+    Decrypted by ``phe``, which works modulo ``p²`` and ``q²`` (Paillier 1999, section 7): ours are
+    textbook ciphertexts, and its tested code is as fast as code of our own. About 8 ms each at 3072
+    bits.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
     """
-    p, q, n = mpz(key.p), mpz(key.q), key.public.modulus
-    inverse_p = gmpy2.invert(p, q)
     numbers = decode_ciphertexts(key.public, data)
-    parts = []
-    for prime in (p, q):
-        square = prime * prime
-        # L((1+n)^(prime−1) mod prime²) = (prime−1)·n/prime mod prime, whose inverse is the factor.
-        factor = gmpy2.invert((powmod(1 + n, prime - 1, square) - 1) // prime, prime)
-        powers = gmpy2.powmod_base_list([number % square for number in numbers], prime - 1, square)
-        parts.append([(power - 1) // prime * factor % prime for power in powers])
-    return [
-        int(low + (high - low) * inverse_p % q * p)
-        for low, high in zip(parts[0], parts[1], strict=True)
-    ]
+    private = key.to_phe()
+    return [private.raw_decrypt(int(number)) for number in numbers]

@@ -245,10 +245,11 @@ def _status_message(failure: ExecutionFailure | None, package: str) -> pb.Execut
         error.command_argument_error = pb.CommandArgumentError(
             argument=number,
             kind=pb.CommandArgumentErrorCommandArgumentErrorKind(int(kind)),
-            index_error=pb.IndexError(index=first, subresult=second),
+            # mypy reads the field's annotation as the builtin of the same name
+            index_error=pb.IndexError(index=first, subresult=second),  # type: ignore[arg-type]
         )
     elif failure.kind is FailureKind.UNUSED_VALUE_WITHOUT_DROP:
-        error.index_error = pb.IndexError(index=first, subresult=second)
+        error.index_error = pb.IndexError(index=first, subresult=second)  # type: ignore[assignment]  # see above
     elif failure.upgrade is not None:
         error.package_upgrade_error = pb.PackageUpgradeError(
             kind=pb.PackageUpgradeErrorPackageUpgradeErrorKind(int(failure.upgrade[0]))
