@@ -10,14 +10,13 @@ from typing import Any
 
 from tests.attacks.plug import meddle, substitute
 from walrusd.chain.layouts import objects as ob
-from walrusd.control.api import DaemonApi
-from walrusd.engine.supervisor import Service
+from walrusd.compose import Parts
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.jury.juror import Juror
-from walrusd.services.upkeep.key_sharing import Need, Resealer
+from walrusd.services.upkeep.key_sharer import KeySharer, Need
 
 SeatAct = Callable[["CastVerifier", Case, int], Awaitable[bool]]
 """What a seat does instead of its duty; True if it then does its duty too."""
@@ -46,15 +45,15 @@ class Casting:
         """Note that somebody plays a part in a submission."""
         self.culprits.setdefault(case.submission.id, set()).add(address)
 
-    def build(self, tools: Tools, api: DaemonApi) -> list[Service]:
+    def build(self, tools: Tools) -> Parts:
         """Return an ordinary verifier's services, whose seats and juries take up parts."""
         return substitute(
             {
-                Verifier: lambda tools, api: CastVerifier(tools, api.fetcher, self),
-                Juror: lambda tools, api: CastJuror(tools, api.fetcher, self),
-                Resealer: lambda tools, _api: CastResealer(tools, self),
+                Verifier: lambda tools, parts: CastVerifier(tools, parts.fetcher, self),
+                Juror: lambda tools, parts: CastJuror(tools, parts.fetcher, self),
+                KeySharer: lambda tools, _parts: CastKeySharer(tools, self),
             }
-        )(tools, api)
+        )(tools)
 
     async def overhear(self, attest: Any, task: str, submission: str, **named: Any) -> Any:
         """Send an attestation, and note its digest once it is on the chain."""
@@ -99,7 +98,7 @@ class CastJuror(Juror):
         await super()._serve_seat(case, dispute, number, juror)
 
 
-class CastResealer(Resealer):
+class CastKeySharer(KeySharer):
     """Passes keys on, but for those of a contributor that has bribed its seat."""
 
     def __init__(self, tools: Tools, casting: Casting) -> None:

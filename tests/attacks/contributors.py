@@ -8,24 +8,22 @@ import numpy as np
 import trio
 
 from tests.attacks.plug import meddle, substitute
-from walrusd.app import BuildServices
 from walrusd.chain.layouts import objects as ob
+from walrusd.compose import BuildParts
 from walrusd.core.opening import OpenedRow, Opening
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.crypto.vfile.writer import build_verification_file
-from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case
-from walrusd.market.files import read_file
 from walrusd.market.results import read_update
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.units import BlobId, address_bytes
 
 # --- openings -----------------------------------------------------------------------------------
@@ -47,24 +45,26 @@ class LateOpener(Opener):
             await super()._open(case)
 
 
-def withhold() -> BuildServices:
+def withhold() -> BuildParts:
     """Return a contributor that never opens."""
-    return substitute({Opener: lambda tools, api: Withholder(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: Withholder(tools, parts.fetcher)})
 
 
-def open_late() -> BuildServices:
+def open_late() -> BuildParts:
     """Return a contributor that opens late."""
-    return substitute({Opener: lambda tools, api: LateOpener(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: LateOpener(tools, parts.fetcher)})
 
 
-def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildServices:
+def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildParts:
     """Return a contributor that gives its seats other envelopes than they need."""
 
     async def how(honest: Any, task: str, submission: str, opening: ob.Opening, **named: Any):
         bent = replace(opening, envelopes=bend(opening.envelopes))
         return await honest(task, submission, bent, **named)
 
-    return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+    return substitute(
+        {Opener: lambda tools, parts: Opener(meddle(tools, "open", how), parts.fetcher)}
+    )
 
 
 def spoil(envelope: bytes) -> bytes:
@@ -72,14 +72,14 @@ def spoil(envelope: bytes) -> bytes:
     return envelope[:-1] + bytes([envelope[-1] ^ 1])
 
 
-def open_with(bend: Callable[[Opening], Opening]) -> BuildServices:
+def open_with(bend: Callable[[Opening], Opening]) -> BuildParts:
     """Return a contributor that seals another opening than an honest one."""
 
     class Bent(Opener):
         async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
             return bend(await super()._build(case, trained))
 
-    return substitute({Opener: lambda tools, api: Bent(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: Bent(tools, parts.fetcher)})
 
 
 def break_path(opening: Opening) -> Opening:
@@ -117,9 +117,9 @@ class NeverCommitter(Committer):
         return
 
 
-def never_commit() -> BuildServices:
+def never_commit() -> BuildParts:
     """Return a contributor that never commits."""
-    return substitute({Committer: lambda tools, api: NeverCommitter(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: NeverCommitter(tools, parts.fetcher)})
 
 
 class BentCommitter(Committer):
@@ -135,7 +135,8 @@ class BentCommitter(Committer):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         honest = await read_update(tools, case, plan, trained)
         update = self.bend_vector(honest)
         update_root = root_of(update)
@@ -148,7 +149,6 @@ class BentCommitter(Committer):
             commitment=pedersen.commit(trained["cost"], blinding),
             proof=pedersen.prove_opening(context, trained["cost"], blinding),
         )
-        scheme = read_task_scheme(case.task, manifest, plan)
         # Blindings that the opener, which knows the honest root only, will derive again.
         openings = await derive_openings(tools, case, scheme, root_of(honest))
         block, committed = await commit_update(
@@ -156,7 +156,7 @@ class BentCommitter(Committer):
         )
         data = build_verification_file(
             case.subject,
-            quantisation_of(plan),
+            verified.quantisation,
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,
@@ -202,7 +202,7 @@ class OtherUpdateOpener(Opener):
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         assert case.submission.commitment is not None
-        honest = root_of(await read_file(trained["update"]))
+        honest = root_of(await trio.Path(trained["update"]).read_bytes())
         commitment = replace(case.submission.commitment, update_root=honest)
         known = replace(case, submission=replace(case.submission, commitment=commitment))
         opening = await super()._build(known, trained)
@@ -244,19 +244,19 @@ class Overheard:
         return done
 
 
-def overheard(commit: Overheard, opening: Overheard) -> BuildServices:
+def overheard(commit: Overheard, opening: Overheard) -> BuildParts:
     """Return an honest contributor, to whom others listen."""
     return substitute(
         {
-            Committer: lambda tools, api: Committer(
-                meddle(tools, "commit", commit.note), api.fetcher
+            Committer: lambda tools, parts: Committer(
+                meddle(tools, "commit", commit.note), parts.fetcher
             ),
-            Opener: lambda tools, api: Opener(meddle(tools, "open", opening.note), api.fetcher),
+            Opener: lambda tools, parts: Opener(meddle(tools, "open", opening.note), parts.fetcher),
         }
     )
 
 
-def copy_commitment(source: Overheard) -> BuildServices:
+def copy_commitment(source: Overheard) -> BuildParts:
     """Return a contributor that commits to what another has committed to, proof and all."""
 
     async def how(honest: Any, task: str, submission: str, *_mine: Any, **_named: Any) -> Any:
@@ -266,7 +266,7 @@ def copy_commitment(source: Overheard) -> BuildServices:
     return _commit_through(how)
 
 
-def copy_file(source: Overheard) -> BuildServices:
+def copy_file(source: Overheard) -> BuildParts:
     """Return a contributor that anchors another's verification file as its own."""
 
     async def how(
@@ -280,13 +280,13 @@ def copy_file(source: Overheard) -> BuildServices:
     return _commit_through(how)
 
 
-def _commit_through(how: Any) -> BuildServices:
+def _commit_through(how: Any) -> BuildParts:
     return substitute(
-        {Committer: lambda tools, api: Committer(meddle(tools, "commit", how), api.fetcher)}
+        {Committer: lambda tools, parts: Committer(meddle(tools, "commit", how), parts.fetcher)}
     )
 
 
-def copy_opening(source: Overheard) -> BuildServices:
+def copy_opening(source: Overheard) -> BuildParts:
     """Return a contributor that opens with another's sealed blob."""
 
     async def how(
@@ -297,27 +297,29 @@ def copy_opening(source: Overheard) -> BuildServices:
         bent = replace(opening, blob=theirs.blob, digest=theirs.digest)
         return await honest(task, submission, bent, **named)
 
-    return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+    return substitute(
+        {Opener: lambda tools, parts: Opener(meddle(tools, "open", how), parts.fetcher)}
+    )
 
 
-def forge_update() -> BuildServices:
+def forge_update() -> BuildParts:
     """Return a contributor whose update is not what its weights give."""
     return substitute(
         {
-            Committer: lambda tools, api: OtherUpdate(tools, api.fetcher),
-            Opener: lambda tools, api: OtherUpdateOpener(tools, api.fetcher),
+            Committer: lambda tools, parts: OtherUpdate(tools, parts.fetcher),
+            Opener: lambda tools, parts: OtherUpdateOpener(tools, parts.fetcher),
         }
     )
 
 
-def forge_row() -> BuildServices:
+def forge_row() -> BuildParts:
     """Return a contributor whose row commitments open to something else."""
-    return substitute({Committer: lambda tools, api: ForgedRow(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: ForgedRow(tools, parts.fetcher)})
 
 
-def forge_file() -> BuildServices:
+def forge_file() -> BuildParts:
     """Return a contributor whose verification file is none."""
-    return substitute({Committer: lambda tools, api: ForgedFile(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: ForgedFile(tools, parts.fetcher)})
 
 
 # --- audits -------------------------------------------------------------------------------------
@@ -338,23 +340,23 @@ class NoAudit(Cranker):
             await super()._start_audit(case)
 
 
-class KeyKeeper(Resealer):
+class KeyKeeper(KeySharer):
     """Passes no key on."""
 
     async def reconcile(self) -> None:
         return
 
 
-def keep_key() -> BuildServices:
+def keep_key() -> BuildParts:
     """Return a contributor that lets no juror have the opening's key."""
-    return substitute({Resealer: lambda tools, _api: KeyKeeper(tools)})
+    return substitute({KeySharer: lambda tools, _parts: KeyKeeper(tools)})
 
 
-def shun_audit() -> BuildServices:
+def shun_audit() -> BuildParts:
     """Return a contributor that lets nobody have the leaf which an audit needs."""
     return substitute(
         {
-            Committer: lambda tools, api: NoFile(tools, api.fetcher),
-            Cranker: lambda tools, api: NoAudit(tools, api.fetcher),
+            Committer: lambda tools, parts: NoFile(tools, parts.fetcher),
+            Cranker: lambda tools, parts: NoAudit(tools, parts.fetcher),
         }
     )

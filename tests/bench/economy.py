@@ -60,7 +60,7 @@ SEATS: dict[str, tuple[tuple[Behaviour, ...], Plot]] = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MeanGains:
     """Means over many plays, in SUI. ``gain`` is beyond what honest conduct brings the same people.
 
     ``margin`` is two standard errors of the gain; ``honest_loss`` what others lose.
@@ -109,14 +109,14 @@ def _honest_profits(rules: Rules, cheat: str, share: float, rounds: int, seed: i
     return _profits(play(rules, Plot(helped=cheat == CONTRIBUTOR), share, rounds, seed), cheat)
 
 
-def measure(rules: Rules, plot: Plot, share: float, rounds: int, seed: int) -> Outcome:
+def measure(rules: Rules, plot: Plot, share: float, rounds: int, seed: int) -> MeanGains:
     """Return what a strategy brings a coalition that has so many of the seats."""
     cheat = ACCUSER if plot.accused else CONTRIBUTOR
     found = play(rules, plot, share, rounds, seed)
     profits = _profits(found, cheat)
     honest = _honest_profits(rules, cheat, share, rounds, seed)
     variance = (statistics.pvariance(profits) + statistics.pvariance(honest)) / rounds
-    return Outcome(
+    return MeanGains(
         statistics.fmean(profits) - statistics.fmean(honest),
         2 * variance**0.5,
         statistics.fmean(each.end == "rejected" for each in found),
@@ -126,7 +126,7 @@ def measure(rules: Rules, plot: Plot, share: float, rounds: int, seed: int) -> O
 
 def compare(
     rules: Rules, shares: Sequence[float], rounds: int, seed: int
-) -> dict[str, dict[float, Outcome]]:
+) -> dict[str, dict[float, MeanGains]]:
     """Return the outcome of every strategy for every share."""
     return {
         name: {share: measure(rules, plot, share, rounds, seed) for share in shares}

@@ -30,10 +30,11 @@ from tests.demo.world import short_directory, spawn, stop_all
 from tests.support.guards import GUARD_S
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.follow.follower import Cursor, Follower
-from walrusd.chain.grpc import Method
+from walrusd.chain.grpc import GrpcMethod
 from walrusd.chain.layouts.events import KeyGranted, KeyRequested, TaskOpened
 from walrusd.chain.layouts.objects import DatasetRef
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender
@@ -55,7 +56,7 @@ NOBODY = "0x0"
 TERMS = terms_with(
     reward=MIST_PER_SUI // 1_000, verifier_fee=1_000_000, publisher_bond=0, max_submissions=3
 )
-_GET_CHECKPOINT = Method(
+_GET_CHECKPOINT = GrpcMethod(
     "/sui.rpc.v2.LedgerService/GetCheckpoint",
     pb.GetCheckpointRequest,
     pb.GetCheckpointResponse,

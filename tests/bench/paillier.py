@@ -6,7 +6,7 @@ from tests.bench.measure import Measurement, time_in_turns
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.keys import DEFAULT_BITS, generate_private_key
 from walrusd.crypto.paillier.packing import Packing
-from walrusd.crypto.paillier.proofs import verify_opening
+from walrusd.crypto.paillier.proofs import verify_encryption
 
 VALUE_BITS = 24
 SLOT_BITS = 40
@@ -33,7 +33,7 @@ def measure_paillier(rounds: int) -> list[Measurement]:
     encrypt, check, phe_encrypt = time_in_turns(
         [
             lambda: vectors.encrypt(public, plaintexts, seed),
-            lambda: verify_opening(public, data, plaintexts, seed),
+            lambda: verify_encryption(public, data, plaintexts, seed),
             lambda: [naive.encrypt(float(value)) for value in update[:NAIVE_VALUES]],
         ],
         rounds,

@@ -21,7 +21,7 @@ from tests.bench.economy import (
 )
 from walrusd.core.economics import (
     compute_accusation_gain,
-    compute_outcomes,
+    compute_detection_chances,
     compute_tolerated_share,
     compute_verifier_income,
 )
@@ -66,7 +66,7 @@ def test_an_honest_seat_meets_a_forgery_as_often_as_the_formula_says(forged, sha
     found = play(RULES, Plot(forged=forged), share, rounds, 3)
     met = sum(each.met for each in found) / rounds
     # Substitutes may meet what the first committee did not: only ever more.
-    expected = float(compute_outcomes(RULES, forged, Fraction(share)).by_committee)
+    expected = float(compute_detection_chances(RULES, forged, Fraction(share)).by_committee)
     tolerance = 4 * (expected * (1 - expected) / rounds) ** 0.5 + 0.05
     assert abs(met - expected) <= tolerance
 
@@ -76,7 +76,7 @@ def test_when_every_seat_is_bribed_the_audit_catches_at_the_stated_rate():
     everybody = (Behaviour.CREDULOUS,) * RULES.committee
     found = play(RULES, Plot(forged=RULES.segments), 0.0, rounds, 5, everybody)
     rejected = sum(each.end == "rejected" for each in found) / rounds
-    expected = float(compute_outcomes(RULES, RULES.segments, Fraction(1)).caught)
+    expected = float(compute_detection_chances(RULES, RULES.segments, Fraction(1)).caught)
     assert expected == 0.3
     assert abs(rejected - expected) <= 4 * (expected * (1 - expected) / rounds) ** 0.5
 

@@ -13,9 +13,9 @@ import trio.abc
 import trio.testing
 
 from walrusd.chain.grpc import (
-    Endpoint,
     GRPCError,
     KeepAlive,
+    NodeUrl,
     Status,
     channel,
     open_channel,
@@ -24,6 +24,7 @@ from walrusd.chain.grpc import (
 from walrusd.chain.grpc.endpoint import dialler
 from walrusd.chain.nodes import client as sui_client
 from walrusd.chain.nodes import endpoints as sui_endpoints
+from walrusd.chain.nodes.connect import open_client
 from walrusd.storage.http import RetryPolicy
 
 from .fakenode import FakeNode
@@ -197,9 +198,7 @@ async def test_one_url_is_well_again_within_two_calls(autojump_clock):
     node = FakeNode()
     async with trio.open_nursery() as nursery:
         server = Server(nursery, ["silent"], node.table())
-        async with sui_client.open_client(
-            ["http://node"], connect=lambda _: server.connect
-        ) as client:
+        async with open_client(["http://node"], connect=lambda _: server.connect) as client:
             assert (await client.epoch()).number == 5  # within one call: its second round
             assert trio.current_time() < 10
         nursery.cancel_scope.cancel()
@@ -313,7 +312,7 @@ async def test_a_listener_that_never_speaks_is_given_up_and_closed(monkeypatch, 
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, mute, 0)
         url = f"{scheme}://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-        async with open_channel(url, connect=dialler(Endpoint.parse(url), _no_checks())) as ours:
+        async with open_channel(url, connect=dialler(NodeUrl.parse(url), _no_checks())) as ours:
             with pytest.raises(GRPCError) as caught:
                 await ours.unary(ECHO, Raw(), seconds=60)
             assert caught.value.status is Status.UNAVAILABLE

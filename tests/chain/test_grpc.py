@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from walrusd.chain.grpc import (
     Cardinality,
-    Endpoint,
     GRPCError,
     KeepAlive,
+    NodeUrl,
     Status,
     open_channel,
     serve_connection,
@@ -558,7 +558,7 @@ async def test_it_works_over_tls_and_refuses_unknown_certificates(tmp_path):
     ],
 )
 def test_endpoints(url, expected):
-    endpoint = Endpoint.parse(url)
+    endpoint = NodeUrl.parse(url)
     assert (endpoint.host, endpoint.port, endpoint.tls) == expected
 
 
@@ -567,7 +567,7 @@ def test_endpoints(url, expected):
 )
 def test_other_urls_are_refused_without_telling_secrets(url):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is checked below
-        Endpoint.parse(url)
+        NodeUrl.parse(url)
     assert "geheim" not in str(caught.value)
 
 

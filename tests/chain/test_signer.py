@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pysui.sui.sui_crypto import SuiKeyPair, keypair_from_keystring
 
 from walrusd.chain.send.signer import Signer
-from walrusd.chain.values.types import derive_object_id
+from walrusd.chain.values.digests import derive_object_id
 from walrusd.errors import ConfigError
 
 seeds = st.binary(min_size=32, max_size=32)

@@ -8,11 +8,11 @@ import trio
 from walrusd.chain.calls.base import Caller
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.chain.send.failures import AbortSentences
-from walrusd.chain.send.outbox import OutboxEntry, Outcome, SqliteOutbox, parse_transaction
+from walrusd.chain.send.outbox import OutboxEntry, SendingOutcome, SqliteOutbox, parse_transaction
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender
-from walrusd.chain.values.types import compute_transaction_digest
+from walrusd.chain.values.digests import compute_transaction_digest
 from walrusd.errors import (
     ChainRefused,
     InsufficientBalance,
@@ -344,7 +344,7 @@ def test_two_open_entries_cannot_share_a_key(outbox):
     outbox.save(entry(1, "k"))
     with pytest.raises(sqlite3.IntegrityError):
         outbox.save(entry(2, "k"))
-    outbox.mark(entry(1).digest, Outcome.DROPPED)
+    outbox.mark(entry(1).digest, SendingOutcome.DROPPED)
     outbox.save(entry(2, "k"))
     assert outbox.pending() == [entry(2, "k")]
     assert outbox.succeeded("k", "0xa") is None

@@ -12,9 +12,9 @@ import trio.testing
 from walrusd.chain.grpc import (
     Channel,
     GRPCError,
+    GrpcMethod,
     Handler,
     KeepAlive,
-    Method,
     open_channel,
     serve_connection,
 )
@@ -31,8 +31,8 @@ class Raw(bytes):
         return cls(data)
 
 
-def method(name: str) -> Method[Raw, Raw]:
-    return Method(f"/test.Service/{name}", Raw, Raw)
+def method(name: str) -> GrpcMethod[Raw, Raw]:
+    return GrpcMethod(f"/test.Service/{name}", Raw, Raw)
 
 
 def handler(answer, *, streaming: bool = False) -> Handler:

@@ -104,15 +104,15 @@ nodes = ["http://127.0.0.1:5", "http://127.0.0.1:6"]
 def test_an_interrupted_init_leaves_nothing_behind(
     tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = init._write_new, []
+    write, calls = init.write_atomically, []
 
-    def interrupted(path: Path, content: bytes) -> None:
+    def interrupted(path: Path, content: bytes, **options: bool) -> None:
         calls.append(path)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        write(path, content)
+        write(path, content, **options)
 
-    monkeypatch.setattr(init, "_write_new", interrupted)
+    monkeypatch.setattr(init, "write_atomically", interrupted)
     home = tmp_path / "alice"
     assert walrusd("init", "--dir", str(home), "--network", network).exit_code != 0
     assert not home.exists()

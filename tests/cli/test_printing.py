@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tests.walrusctl.strangers import EVIL, assert_harmless
 from walrusd.__main__ import main, typed_errors
 from walrusd.cli.options import EXIT_NEEDS_OWNER, run_command
-from walrusd.cli.verify import Progress, _report
+from walrusd.cli.verify import ProgressLine, _report
 from walrusd.devnet.cli import devnet
 from walrusd.errors import ChainUnreachable
 from walrusd.verify.checklist import FAILED, PROVES, Checklist, Item, describe_lines
@@ -117,7 +117,7 @@ def test_a_detail_cannot_add_a_line_to_a_checklist(capsys) -> None:
     lines = describe_lines(Item(name, FAILED, f"x\npassed  {name}: {EVIL}", subject=EVIL))
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
-    checks = Checklist(lambda item: Progress().print(*describe_lines(item)))
+    checks = Checklist(lambda item: ProgressLine().print(*describe_lines(item)))
     checks.add(name, "passed", EVIL, subject=EVIL)
     _report({"file": EVIL, EVIL: EVIL}, checks, as_json=False)
     assert_harmless(capsys.readouterr().out)
@@ -137,12 +137,12 @@ def test_a_dispute_is_told_escaped(capsys) -> None:
     }  # fmt: skip
     lines = list(format_dispute(report))
     assert all(line.isprintable() for line in lines)
-    Progress().print(*lines)
+    ProgressLine().print(*lines)
     assert_harmless(capsys.readouterr().out)
 
 
 def test_progress_stays_on_its_line(monkeypatch, capsys) -> None:
-    progress = Progress()
+    progress = ProgressLine()
     progress._watched = True
     monkeypatch.setenv("COLUMNS", "40")
     progress.show(EVIL)

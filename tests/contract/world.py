@@ -13,24 +13,14 @@ import pytest
 from walrusd.chain.layouts.objects import Market, MarketParams, VerifierPool
 from walrusd.core.aborts import abort_named
 from walrusd.devnet.contract import DEVNET_PARAMS, FUNCTIONS, Genesis, genesis
-from walrusd.devnet.move.env import (
-    RANDOM,
-    Clock,
-    ClockKind,
-    Coin,
-    CoinKind,
-    Fate,
-    Mode,
-    MoveAbort,
-    MoveContext,
-    PureKind,
-    Random,
-    RandomKind,
-)
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import ClockObject, Coin, Fate, MoveContext, Random
 from walrusd.devnet.move.packages import compute_held_sui, has_id
+from walrusd.devnet.move.signatures import RANDOM, ClockKind, CoinKind, Mode, PureKind, RandomKind
 from walrusd.devnet.move.types import decode_pure, encode_pure
 from walrusd.units import address_from_bytes, normalize_address
 
+from .entitled import check_entitled
 from .watch import read_phases, watch
 
 FUNCTION = {f"{f.module}::{f.name}": f for f in FUNCTIONS}
@@ -104,7 +94,7 @@ class World:
         pairs, values = [], []
         for kind in function.params:
             if isinstance(kind, ClockKind):
-                values.append(Clock(self.now))
+                values.append(ClockObject(self.now))
             elif isinstance(kind, RandomKind):
                 values.append(Random())
             elif isinstance(kind, PureKind):
@@ -121,6 +111,7 @@ class World:
         before = self.phases()
         result = function.impl(ctx, *values)
         returned = [] if result is None else [result]
+        check_entitled(self, target, [original for _mode, original, _copy in pairs])
         self.commit_call(ctx, pairs, returned)
         for event in ctx.events:
             assert type(event).from_bcs(event.to_bcs()) == event

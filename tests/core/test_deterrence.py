@@ -14,11 +14,11 @@ from walrusd.core.economics import (
     compute_challenge_income,
     compute_contributor_income,
     compute_coverage,
+    compute_detection_chances,
     compute_deterring_stake,
     compute_gain,
     compute_juror_income,
     compute_jury_rate,
-    compute_outcomes,
     compute_tolerated_share,
     compute_verifier_income,
     list_forgeries,
@@ -70,7 +70,7 @@ def test_outcomes_equal_counting(segments, committee, per_seat, bribed, data) ->
     rules = replace(
         RULES, segments=segments, committee=committee, segments_per_seat=per_seat, audit_bps=2_500
     )
-    found = compute_outcomes(rules, forged, bribed)
+    found = compute_detection_chances(rules, forged, bribed)
     by_committee, by_audit = count_outcomes(rules, forged, bribed)
     assert abs(found.by_committee - by_committee) < Fraction(1, 1 << 120)
     # An audited place may be one of two that hold the same segment: exact without overlap.
@@ -80,7 +80,7 @@ def test_outcomes_equal_counting(segments, committee, per_seat, bribed, data) ->
 
 def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
     assert compute_coverage(RULES) == Fraction(6, 64)
-    found = compute_outcomes(RULES, 1, Fraction(0))
+    found = compute_detection_chances(RULES, 1, Fraction(0))
     assert found.by_committee == Fraction(6, 64)
     assert found.by_audit == 0
     assert compute_coverage(replace(RULES, segments=4)) == 1
@@ -88,14 +88,14 @@ def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
 
 def test_when_every_seat_is_bribed_the_audit_finds_its_share() -> None:
     for forged in (1, 32, 64):
-        found = compute_outcomes(RULES, forged, Fraction(1))
+        found = compute_detection_chances(RULES, forged, Fraction(1))
         assert (found.by_committee, found.by_audit) == (0, Fraction(3 * forged, 640))
         assert found.withheld == found.by_audit
 
 
 def test_a_captured_jury_finds_for_the_forger() -> None:
-    free = compute_outcomes(RULES, 64, Fraction(1, 2))
-    half = compute_outcomes(RULES, 64, Fraction(1, 2), Fraction(1, 2))
+    free = compute_detection_chances(RULES, 64, Fraction(1, 2))
+    half = compute_detection_chances(RULES, 64, Fraction(1, 2), Fraction(1, 2))
     # Where no seat is honest one juror in each of two juries is enough: 31 of 32 have one.
     kept = free.withheld * (1 - Fraction(31, 32) ** 2)
     assert half.withheld == kept
@@ -115,7 +115,7 @@ def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
 @given(shares, shares)
 def test_withholding_is_what_a_ring_without_honest_seats_does(bribed, jurors) -> None:
     """It loses no seat's stake by it, and is let off no more rarely."""
-    found = compute_outcomes(RULES, 64, bribed, jurors)
+    found = compute_detection_chances(RULES, 64, bribed, jurors)
     everybody = bribed**RULES.committee * RULES.audit
     assert found.withheld == everybody * (1 - compute_escape(RULES.jury, jurors))
     assert compute_escape(RULES.jury, jurors) >= compute_capture(RULES.jury, jurors)
@@ -131,7 +131,7 @@ def test_what_deters_whoever_bribes_everybody_is_the_stake_alone() -> None:
         for verifier_stake in (0, 10_000, 1_000_000):
             rules = replace(RULES, audit_bps=audit_bps, verifier_stake=verifier_stake)
             for forged in list_forgeries(rules):
-                outcomes = compute_outcomes(rules, forged, Fraction(1))
+                outcomes = compute_detection_chances(rules, forged, Fraction(1))
                 assert (compute_gain(rules, forged, outcomes) < 0) is deters
 
 
@@ -143,7 +143,7 @@ def test_a_jury_is_divided_by_one_colluder_in_each_round() -> None:
 @given(st.integers(1, 64), shares, st.integers(0, 5_000))
 def test_the_deterring_stake_is_the_first_that_deters(forged, bribed, verifier_stake) -> None:
     rules = replace(RULES, verifier_stake=verifier_stake)
-    outcomes = compute_outcomes(rules, forged, bribed)
+    outcomes = compute_detection_chances(rules, forged, bribed)
     stake = compute_deterring_stake(rules, forged, outcomes)
     assert compute_gain(replace(rules, stake=stake), forged, outcomes) < 0
     if stake:
@@ -152,13 +152,15 @@ def test_the_deterring_stake_is_the_first_that_deters(forged, bribed, verifier_s
 
 def test_without_audit_nothing_deters_who_bribes_everybody() -> None:
     rules = replace(RULES, audit_bps=0)
-    assert compute_deterring_stake(rules, 1, compute_outcomes(rules, 1, Fraction(1))) is None
+    assert (
+        compute_deterring_stake(rules, 1, compute_detection_chances(rules, 1, Fraction(1))) is None
+    )
 
 
 @given(st.integers(1, 64), shares)
 def test_no_forgery_between_the_ends_pays_more(forged, bribed) -> None:
     def gain(count: int) -> Fraction:
-        return compute_gain(RULES, count, compute_outcomes(RULES, count, bribed))
+        return compute_gain(RULES, count, compute_detection_chances(RULES, count, bribed))
 
     assert gain(forged) <= max(gain(count) for count in list_forgeries(RULES))
 
@@ -168,10 +170,13 @@ def test_incomes_are_fees_less_the_cost_of_replays() -> None:
     assert compute_verifier_income(RULES) == 50 - 25
     assert compute_juror_income(RULES) == 50 - Fraction(800, 64)
     assert compute_jury_rate(RULES) == Fraction(3, 10)
-    assert compute_contributor_income(RULES, 0, compute_outcomes(RULES, 0, Fraction(0))) == 200
-    lazy = compute_outcomes(RULES, 64, Fraction(0))
+    assert (
+        compute_contributor_income(RULES, 0, compute_detection_chances(RULES, 0, Fraction(0)))
+        == 200
+    )
+    lazy = compute_detection_chances(RULES, 64, Fraction(0))
     assert compute_contributor_income(RULES, 64, lazy) == 200 + 800 - 3_000
-    side = compute_gain(RULES, 1, compute_outcomes(RULES, 1, Fraction(0)), side_gain=6_400)
+    side = compute_gain(RULES, 1, compute_detection_chances(RULES, 1, Fraction(0)), side_gain=6_400)
     assert side == Fraction(800, 64) + Fraction(58, 64) * 6_400 - Fraction(6, 64) * 3_000
 
 
@@ -196,6 +201,6 @@ def test_the_largest_terms_are_looked_at_quickly_and_exactly() -> None:
     large = replace(RULES, segments=1 << 20, committee=16, segments_per_seat=64, jury=15)
     small = replace(RULES, segments=100, committee=16, segments_per_seat=64)
     for rules in (large, small):
-        found = compute_outcomes(rules, 1, Fraction(1, 3))
+        found = compute_detection_chances(rules, 1, Fraction(1, 3))
         assert 0 < found.caught < 1
         assert found.caught.denominator.bit_length() < 512

@@ -8,9 +8,9 @@ from walrusd import errors
 from walrusd.core.faults import (
     NO_KEY,
     Charge,
+    CheckedPart,
     Ground,
     Move,
-    Part,
     charge_of,
     compute_ground,
     decide_verdict,
@@ -40,17 +40,17 @@ CLASSES = [
     if isinstance(cls, type) and issubclass(cls, WalrusdError) and "code" in vars(cls)
 ]
 FRAUDS = {
-    Part.SEGMENT: ChallengeKind.SEGMENT,
-    Part.UPDATE: ChallengeKind.UPDATE,
-    Part.ROWS: ChallengeKind.ROWS,
-    Part.COST: ChallengeKind.COST,
-    Part.FILE: ChallengeKind.FILE,
+    CheckedPart.SEGMENT: ChallengeKind.SEGMENT,
+    CheckedPart.UPDATE: ChallengeKind.UPDATE,
+    CheckedPart.ROWS: ChallengeKind.ROWS,
+    CheckedPart.COST: ChallengeKind.COST,
+    CheckedPart.FILE: ChallengeKind.FILE,
 }
 
 
-@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("part", CheckedPart)
 @pytest.mark.parametrize("cls", CLASSES)
-def test_only_a_peers_fault_speaks_against_anybody(part: Part, cls) -> None:
+def test_only_a_peers_fault_speaks_against_anybody(part: CheckedPart, cls) -> None:
     error = cls("x", kind=1, index=1)
     ground = compute_ground(part, error)
     if issubclass(cls, OurFault | WorldFault):
@@ -60,27 +60,31 @@ def test_only_a_peers_fault_speaks_against_anybody(part: Part, cls) -> None:
 
 
 @pytest.mark.parametrize("part", FRAUDS)
-def test_a_peers_fault_in_a_part_is_the_charge_of_that_part(part: Part) -> None:
+def test_a_peers_fault_in_a_part_is_the_charge_of_that_part(part: CheckedPart) -> None:
     with pytest.raises(FraudFound) as caught, looking_at(part, 7):
         raise MalformedData("bad")
     assert charge_of(caught.value) == Charge(FRAUDS[part], 7)
 
 
 def test_what_is_found_further_in_keeps_its_meaning() -> None:
-    with pytest.raises(OpeningUnusable), looking_at(Part.FILE):
+    with pytest.raises(OpeningUnusable), looking_at(CheckedPart.FILE):
         raise OpeningUnusable("cut")
-    with pytest.raises(FraudFound) as caught, looking_at(Part.OPENING), looking_at(Part.ROWS, 3):
+    with (
+        pytest.raises(FraudFound) as caught,
+        looking_at(CheckedPart.OPENING),
+        looking_at(CheckedPart.ROWS, 3),
+    ):
         raise MalformedData("bad")
     assert str(charge_of(caught.value)) == "ROWS(3)"
-    with pytest.raises(BlobCorrupt), looking_at(Part.TASK):
+    with pytest.raises(BlobCorrupt), looking_at(CheckedPart.TASK):
         raise BlobCorrupt("an endpoint lies")
-    with pytest.raises(OpeningUnusable), looking_at(Part.TASK):
+    with pytest.raises(OpeningUnusable), looking_at(CheckedPart.TASK):
         raise MalformedData("the plan is none")
 
 
-@pytest.mark.parametrize("part", Part)
+@pytest.mark.parametrize("part", CheckedPart)
 @pytest.mark.parametrize("error", [BlobCorrupt, BlobTooLarge, BlobNotFound, ObjectUnreadable])
-def test_what_an_endpoint_has_spoilt_speaks_against_nobody(part: Part, error) -> None:
+def test_what_an_endpoint_has_spoilt_speaks_against_nobody(part: CheckedPart, error) -> None:
     with pytest.raises(error), looking_at(part):
         raise error("an endpoint errs", agreed=True)
 

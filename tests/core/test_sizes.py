@@ -9,9 +9,9 @@ from walrusd.core.aggregate import Aggregate
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, compute_opening_bound
 from walrusd.core.sizes import (
     LOSS_DEFINITION_BYTES,
-    Part,
     SchemeShape,
     Storage,
+    StoredPart,
     WorkShape,
     compute_file_size,
     compute_opening_size,
@@ -169,7 +169,7 @@ def test_adapters_of_gpt2_make_an_opening_of_nineteen_megabytes() -> None:
 
 
 def test_a_publishers_limit_is_told_from_the_networks() -> None:
-    storage = Storage((Part("sum", 10), Part("opening", 2000)), 2000, 1000)
+    storage = Storage((StoredPart("sum", 10), StoredPart("opening", 2000)), 2000, 1000)
     assert "The opening needs 2,000 bytes; the publishers take at most 1,000" in storage.refusal
     assert storage.advice.endswith("raise walrus.max_blob_bytes")
 
@@ -201,5 +201,5 @@ def test_sections_have_one_item_for_as_many_weights_as_fit(scheme, count, sectio
 
 def test_names_of_every_part_have_advice() -> None:
     names = ("opening", "verification file", "cost function", "sum", "manifest")
-    parts = tuple(Part(name, 2) for name in (*names, "list of the weights' chunks"))
+    parts = tuple(StoredPart(name, 2) for name in (*names, "list of the weights' chunks"))
     assert Storage(parts, 1, 1).advice.count(";") >= len(parts) - 1

@@ -74,7 +74,7 @@ def test_we_agree_with_the_vectors(scheme):
     verify_file_update(verified.file, update, openings)
     assert open_cost(verified.file, key).trajectory.tolist() == said["losses"]
     commitment = verified.file.header.scheme.cost_commitment
-    pedersen.verify_opening(commitment, said["cost"], int(said["cost_blinding"], 16))
+    pedersen.verify_commitment(commitment, said["cost"], int(said["cost_blinding"], 16))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

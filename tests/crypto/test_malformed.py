@@ -26,8 +26,8 @@ from walrusd.crypto.paillier.proofs import (
     prove_decryption,
     prove_knowledge,
     verify_decryption,
+    verify_encryption,
     verify_knowledge,
-    verify_opening,
 )
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import decode_point, decode_scalar, encode_point, encode_scalar
@@ -87,7 +87,7 @@ def check_anew(data: bytes) -> None:
 
 
 def check_opened_commitment(raw: bytes) -> None:
-    pedersen.verify_opening(raw, 5, 7)
+    pedersen.verify_commitment(raw, 5, 7)
 
 
 def check_scalar(raw: bytes) -> bytes:
@@ -194,7 +194,7 @@ def targets() -> dict[str, Target]:
         ),
         "opened ciphertexts": Target(
             ciphertexts,
-            lambda raw: verify_opening(public, raw, plaintexts, seed),
+            lambda raw: verify_encryption(public, raw, plaintexts, seed),
             (MalformedData, PaillierProofInvalid),
             4,
         ),

@@ -13,8 +13,8 @@ from walrusd.crypto.paillier.proofs import (
     prove_decryption,
     prove_knowledge,
     verify_decryption,
+    verify_encryption,
     verify_knowledge,
-    verify_opening,
 )
 from walrusd.errors import (
     MalformedCiphertext,
@@ -125,26 +125,26 @@ def test_malformed_knowledge_proofs_are_refused():
 
 
 def test_an_opening_holds():
-    verify_opening(PUBLIC, DATA, PLAINTEXTS, SEED)
+    verify_encryption(PUBLIC, DATA, PLAINTEXTS, SEED)
 
 
 @pytest.mark.parametrize("place", range(len(PLAINTEXTS)))
 def test_an_opening_fails_for_any_single_ciphertext(place):
     with pytest.raises(PaillierProofInvalid):
-        verify_opening(PUBLIC, nudge(DATA, place, ONE_MORE), PLAINTEXTS, SEED)
+        verify_encryption(PUBLIC, nudge(DATA, place, ONE_MORE), PLAINTEXTS, SEED)
     with pytest.raises(PaillierProofInvalid):
-        verify_opening(PUBLIC, nudge(DATA, place, OTHER_BLINDING), PLAINTEXTS, SEED)
+        verify_encryption(PUBLIC, nudge(DATA, place, OTHER_BLINDING), PLAINTEXTS, SEED)
 
 
 def test_an_opening_fails_for_another_update_or_seed():
     other = UPDATE.copy()
     other[17] -= 1
     with pytest.raises(PaillierProofInvalid):
-        verify_opening(PUBLIC, DATA, PACKING.pack(other), SEED)
+        verify_encryption(PUBLIC, DATA, PACKING.pack(other), SEED)
     with pytest.raises(PaillierProofInvalid):
-        verify_opening(PUBLIC, DATA, PLAINTEXTS, b"\6" * 32)
+        verify_encryption(PUBLIC, DATA, PLAINTEXTS, b"\6" * 32)
     with pytest.raises(MalformedData):
-        verify_opening(PUBLIC, DATA, PLAINTEXTS[:-1], SEED)
+        verify_encryption(PUBLIC, DATA, PLAINTEXTS[:-1], SEED)
 
 
 # --- decryption ------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_the_checks_read_ciphertexts_strictly():
     bad = DATA[:-WIDTH] + bytes(WIDTH)
     proof = prove_knowledge(PUBLIC, DATA, PLAINTEXTS, SEED, CONTEXT)
     with pytest.raises(MalformedCiphertext):
-        verify_opening(PUBLIC, bad, PLAINTEXTS, SEED)
+        verify_encryption(PUBLIC, bad, PLAINTEXTS, SEED)
     with pytest.raises(MalformedCiphertext):
         verify_knowledge(PUBLIC, bad, proof, CONTEXT)
     with pytest.raises(MalformedCiphertext):

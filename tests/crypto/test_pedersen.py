@@ -40,7 +40,7 @@ def test_proof_holds_here_and_on_chain(cost, blinding):
     proof = pedersen.prove_opening(CONTEXT, cost, blinding)
     assert len(proof) == pedersen.PROOF_BYTES == 112
     pedersen.verify_proof(CONTEXT, commitment, proof)
-    pedersen.verify_opening(commitment, cost, blinding)
+    pedersen.verify_commitment(commitment, cost, blinding)
     assert chain_verify(CONTEXT, commitment, proof)
 
 
@@ -93,7 +93,7 @@ def test_identity_commitment_is_refused():
     with pytest.raises(MalformedData, match="identity"):
         pedersen.verify_proof(CONTEXT, IDENTITY_BYTES, proof)
     with pytest.raises(MalformedData, match="identity"):
-        pedersen.verify_opening(IDENTITY_BYTES, 0, 0)
+        pedersen.verify_commitment(IDENTITY_BYTES, 0, 0)
 
 
 def test_identity_nonce_is_like_any_other():
@@ -107,7 +107,7 @@ def test_wrong_openings():
     commitment = pedersen.commit(5, 7)
     for cost, blinding in ((5, 8), (6, 7), (7, 5)):
         with pytest.raises(VerificationFailed):
-            pedersen.verify_opening(commitment, cost, blinding)
+            pedersen.verify_commitment(commitment, cost, blinding)
     assert pedersen.commit(5, 7 + Q) == commitment
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from walrusd.crypto import merkle
 from walrusd.crypto.pedersen import rows
-from walrusd.crypto.pedersen.folding import fold_rows, fold_wide
+from walrusd.crypto.pedersen.folding import combine_rows, fold_wide
 from walrusd.crypto.pedersen.g1 import (
     IDENTITY_BYTES,
     H,
@@ -44,7 +44,7 @@ def test_folding_is_exact(data):
     expected = [
         sum(c * row[i] for c, row in zip(coefficients, matrix, strict=True)) for i in range(width)
     ]
-    assert fold_rows(np.array(matrix, np.int64), coefficients).tolist() == expected
+    assert combine_rows(np.array(matrix, np.int64), coefficients).tolist() == expected
     wide = [[x * 2**30 for x in row] for row in matrix]
     if max(abs(x) for row in wide for x in row) < 2**62:
         found = fold_wide(np.array(wide, np.int64), coefficients).tolist()
@@ -58,21 +58,21 @@ def test_folding_is_exact_at_the_bound(value, limb):
     coefficient = sum(limb << (13 * i) for i in range(9)) % 2**128
     matrix = np.full((2500, 2), value, np.int64)
     matrix[1::2, 1] = -value
-    assert fold_rows(matrix, [coefficient] * 2500).tolist() == [2500 * coefficient * value, 0]
+    assert combine_rows(matrix, [coefficient] * 2500).tolist() == [2500 * coefficient * value, 0]
 
 
 @pytest.mark.parametrize("bits", range(140))
 def test_every_width_of_coefficient_folds(bits):
     coefficients = [2**bits - 1, 2**bits, -(2**bits), 1 - 2**bits]
     for coefficient in coefficients:
-        assert fold_rows(np.array([[-3]]), [coefficient]).tolist() == [-3 * coefficient]
+        assert combine_rows(np.array([[-3]]), [coefficient]).tolist() == [-3 * coefficient]
 
 
 def test_folding_refuses_what_it_cannot_do_exactly():
     with pytest.raises(ValueError, match="too large"):
-        fold_rows(np.array([[2**31 + 1]]), [1])
+        combine_rows(np.array([[2**31 + 1]]), [1])
     with pytest.raises(ValueError, match="coefficients"):
-        fold_rows(np.array([[1]]), [1, 2])
+        combine_rows(np.array([[1]]), [1, 2])
 
 
 def test_commitment_is_its_definition():

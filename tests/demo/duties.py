@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.cranks import compute_submission_crank, compute_task_crank
+from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import TERMINAL, DisputePhase, SubmissionState, TaskPhase
-from walrusd.market.case import is_audit, submission_facts, task_facts
+from walrusd.market.case import submission_facts, task_facts
 
 ANYONE = ""
 """A crank's duty is nobody's in particular."""
@@ -103,5 +104,5 @@ def _reveals(dispute: ob.Dispute) -> Iterator[Duty]:
     for juror in dispute.jurors:
         if juror.commitment and not juror.chain:
             yield Duty(juror.verifier, "reveal")
-    if not is_audit(dispute) and not dispute.accuser_chain:
+    if not is_audit(dispute.accuser) and not dispute.accuser_chain:
         yield Duty(dispute.accuser, "reveal")

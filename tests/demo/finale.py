@@ -31,7 +31,7 @@ from walrusd.engine.training_backend import ChildTraining
 from walrusd.settings.model import Role
 from walrusd.storage.blobid import format_blob_id
 from walrusd.training.plan.plan import read_plan
-from walrusd.training.run.jobs import EvaluateJob, InitJob, Limits, RowsFile
+from walrusd.training.run.jobs import EvaluateJob, InitJob, JobLimits, RowsFile
 from walrusd.units import BlobId
 
 QUIET_S = 1.5
@@ -182,7 +182,7 @@ async def _measure(scene: Scene) -> tuple[float, float]:
         raise AssertionError("the task did not start from the plan's own weights")
 
     async def measure(weights: str) -> float:
-        job = EvaluateJob(str(plan), weights, RowsFile(str(rows)), Limits(threads=1))
+        job = EvaluateJob(str(plan), weights, RowsFile(str(rows)), JobLimits(threads=1))
         return float((await backend.run(job, _ignore))["accuracy"])
 
     return await measure(first["weights"]), await measure(shown["model"]["weights"])

@@ -15,10 +15,10 @@ import walrusd
 from tests.support.databases import close_after_test
 from tests.support.guards import GUARD_S
 from walrusd.chain.send.signer import Signer
+from walrusd.devnet.chain_file import open_chain
 from walrusd.devnet.launch import run_devnet
 from walrusd.devnet.ledger.accounts import Account, derive_accounts
 from walrusd.devnet.move import ptb
-from walrusd.devnet.opening import open_chain
 from walrusd.errors import ConfigError, DevnetFailed
 from walrusd.units import MIST_PER_SUI
 

@@ -8,13 +8,13 @@ import trio
 import trio.testing
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
-from walrusd.chain.grpc import GRPCError, Method, Status, open_channel, serve_connection
+from walrusd.chain.grpc import GRPCError, GrpcMethod, Status, open_channel, serve_connection
 from walrusd.devnet.ledger.genesis import compute_package_id
 from walrusd.devnet.move.objects import to_base58
 from walrusd.devnet.move.types import SUI, SUI_COIN
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.devnet.rpc.sui_events import EventService
-from walrusd.devnet.rpc.sui_services import build_services
+from walrusd.devnet.rpc.sui_services import build_sui_services
 from walrusd.units import MIST_PER_SUI
 
 from .tools import GAS, Tx, accounts, coins_of, find, open_ledger
@@ -24,7 +24,7 @@ REASONS = pb.QueryEndReason
 
 
 def method(service, name, request, reply):
-    return Method(f"/sui.rpc.v2.{service}/{name}", request, reply)
+    return GrpcMethod(f"/sui.rpc.v2.{service}/{name}", request, reply)
 
 
 LIST_EVENTS = method("LedgerService", "ListEvents", pb.ListEventsRequest, pb.ListEventsResponse)
@@ -59,7 +59,7 @@ class Node:
 @asynccontextmanager
 async def open_node(**options):
     ledger = open_ledger(**options)
-    services = build_services(ledger, heartbeat=5.0)
+    services = build_sui_services(ledger, heartbeat=5.0)
     async with trio.open_nursery() as nursery:
 
         async def dial():

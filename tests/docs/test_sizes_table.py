@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from walrusd.core.sizes import (
-    Part,
     SchemeShape,
     Storage,
+    StoredPart,
     WorkShape,
     compute_sum_size,
     list_contributed,
@@ -36,7 +36,7 @@ def fits(weights: int, numbers: int, dealt: tuple[int, int], limit: int) -> bool
         segments_per_seat=dealt[1],
         max_submissions=8,
     )
-    parts = (*list_contributed(shape), Part("sum", compute_sum_size(shape)))
+    parts = (*list_contributed(shape), StoredPart("sum", compute_sum_size(shape)))
     return not Storage(parts, limit, limit).too_large
 
 

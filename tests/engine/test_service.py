@@ -9,9 +9,12 @@ from structlog.testing import capture_logs
 
 from tests.support.guards import GUARD_S
 from tests.support.market.bench import SUBMISSION, Network, failures
-from walrusd.control.api import DaemonApi
-from walrusd.engine.service import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S, Service
+from walrusd.control.daemon_commands import DaemonCommands
+from walrusd.control.history import History
+from walrusd.engine.readiness import Readiness
+from walrusd.engine.service import Service
 from walrusd.engine.supervisor import Supervisor
+from walrusd.engine.troubles import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S
 from walrusd.errors import (
     BadRequest,
     ChainUnreachable,
@@ -20,9 +23,10 @@ from walrusd.errors import (
     MalformedData,
     MoveAborted,
 )
+from walrusd.market.ids import Ids
 from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pieces import run_pieces, say_nothing
+from walrusd.workers.pool import run_pieces, say_nothing
 
 
 class Scripted(Service):
@@ -209,7 +213,7 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
     for _look in range(3):
         await service.run_once()
         await trio.sleep(2)
-    (trouble,) = tools.troubles["scripted"]()
+    (trouble,) = service.list_troubles()
     since, following = trouble.pop("since_ms"), trouble.pop("next_ms")
     assert trouble == {
         "subject": SUBMISSION,
@@ -220,11 +224,14 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
         "failures": 3,
     }
     assert since <= tools.clock.now_ms() <= following
-    status = await DaemonApi(tools, Supervisor(TrioClock(0))).status()
+    commands = DaemonCommands(
+        tools, Supervisor(TrioClock(0)), Ids(tools), History(tools), Readiness(tools), [service]
+    )
+    status = await commands.status()
     assert [each["subject"] for each in status["troubles"]] == [SUBMISSION]
     service.script = {}
     await service.run_once()
-    assert tools.troubles["scripted"]() == []
+    assert service.list_troubles() == []
 
 
 async def test_an_attempt_is_journalled_once_until_something_changes(service) -> None:

@@ -73,7 +73,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_check(path: Path, monkeypatch)
     def refuse(_path: Path, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("walrusd.market.checked.write_privately", refuse)
+    monkeypatch.setattr("walrusd.market.checked.write_atomically", refuse)
     checked = CheckedFiles()
     checked.note(path, "another root", read_stamp(path))
     assert checked.holds(path, "another root")

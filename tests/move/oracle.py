@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import base58
 
 from tests.contract.world import PACKAGE, SHARED
-from walrusd.chain.values.bcs import Layout, encode_length
-from walrusd.devnet.move.env import Mode
+from walrusd.chain.values.bcs import Layout
+from walrusd.chain.values.codecs import encode_length
+from walrusd.devnet.move.signatures import Mode
 from walrusd.units import address_bytes, normalize_address
 
 from .builder import HERE, SHIM, run_builder
@@ -32,7 +33,7 @@ CLOCK_ID = normalize_address("0x6")
 _ABORT = re.compile(r'sub_status: Some\((\d+)\), message: Some\("(0x[0-9a-f]+)::(\w+)::')
 
 
-class Outcome(NamedTuple):
+class SandboxResult(NamedTuple):
     """``abort`` is the module's address and name, and the code; ``error`` the sandbox's text."""
 
     abort: tuple[str, int] | None
@@ -152,7 +153,7 @@ def _build_plain(tx: Transaction, terms: Layout) -> dict[str, Any]:
     return tx.call("terms::new_terms", values)
 
 
-def run(tx: Transaction, step: Step, folder: Path, modules: tuple[bytes, ...]) -> Outcome:
+def run(tx: Transaction, step: Step, folder: Path, modules: tuple[bytes, ...]) -> SandboxResult:
     import sui_sandbox  # noqa: PLC0415  # x86-64 Linux only; whoever calls has looked
 
     digest = struct.pack("<Q", step.number + 1).ljust(32, b"\0")
@@ -185,9 +186,9 @@ def run(tx: Transaction, step: Step, folder: Path, modules: tuple[bytes, ...]) -
     path.write_text(json.dumps(state))
     report = sui_sandbox.replay(state_file=str(path), vm_only=True, compare=False, verbose=False)
     if report["local_success"]:
-        return Outcome(None, "", report)
+        return SandboxResult(None, "", report)
     error = str(report.get("local_error"))
-    return Outcome(_parse_abort(error), error, report)
+    return SandboxResult(_parse_abort(error), error, report)
 
 
 def _parse_abort(error: str) -> tuple[str, int] | None:

@@ -13,8 +13,8 @@ from walrusd.chain.packages.modules import read_module
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
+from walrusd.devnet.chain_file import open_chain
 from walrusd.devnet.move.packages import Contract
-from walrusd.devnet.opening import open_chain
 from walrusd.runtime.groups import first_leaf
 from walrusd.settings.model import (
     DaemonSettings,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from walrusd.chain.grpc import Endpoint
-from walrusd.chain.values.types import decode_digest
+from walrusd.chain.grpc import NodeUrl
+from walrusd.chain.values.digests import decode_digest
 from walrusd.errors import ConfigError, ContractNotPublished, UnknownConfigKey, WrongNetwork
 from walrusd.settings import load_profile, load_settings, render_profile, write_profile
 from walrusd.settings.adopt import adopt_contract
@@ -71,7 +71,7 @@ def test_shipped_profiles_have_endpoints_and_no_contract(name, tmp_path, monkeyp
         assert all(url.startswith("https://") for url in (*profile.urls, *profile.aggregators))
         assert profile.archive_urls
         for url in (*profile.urls, *profile.archive_urls):
-            assert Endpoint.parse(url).tls
+            assert NodeUrl.parse(url).tls
     else:
         assert profile.chain_id is None, "every start of it makes a new chain"
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.market.bench import DEK, SUBMISSION, Network, decisions, failures
 from walrusd.core.lifecycle import CostRule, SubmissionState
-from walrusd.crypto.pedersen.pedersen import verify_opening
+from walrusd.crypto.pedersen.pedersen import verify_commitment
 from walrusd.engine.progress import make_on_line
 from walrusd.errors import ChainUnreachable
 from walrusd.market.fetch import Fetcher
@@ -136,7 +136,7 @@ async def test_the_cost_is_told_to_the_chain_if_the_task_says_so(tmp_path: Path,
         else:
             assert opening.cost == tools.work.get("trained", SUBMISSION)["cost"]
             commitment = net.submission.commitment.cost_commitment
-            verify_opening(commitment, opening.cost, int.from_bytes(options["blinding"], "big"))
+            verify_commitment(commitment, opening.cost, int.from_bytes(options["blinding"], "big"))
 
 
 async def test_a_missing_grant_is_a_typed_failure(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from walrusd.crypto.dataset_rows import RowTree, verify_row
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.market import import_rows
-from walrusd.market.files import decrypt_file, encrypt_file
+from walrusd.market.dataset_files import decrypt_file, encrypt_file
 from walrusd.market.import_rows import open_table, read_schema
 from walrusd.training.formats.container import make_container_header
-from walrusd.workers.pool import compute_file_row_root, prove_file_rows
+from walrusd.workers.rows import compute_file_row_root, prove_file_rows
 
 DEK = bytes(range(32))
 SIZE = 64 << 20

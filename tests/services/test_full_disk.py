@@ -18,16 +18,15 @@ from walrusd.errors import (
     explain_os_error,
     needs_owner,
 )
-from walrusd.files import new_file
+from walrusd.files import new_file, write_atomically
+from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import encrypt_file, write_privately
 from walrusd.market.import_rows import open_table, read_schema
 from walrusd.rpc.listen import open_control_socket
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.state.database import Database
 from walrusd.state.protection import Protection, write_export
-from walrusd.storage.files import PartFile
-from walrusd.storage.files import write_atomically as store_atomically
+from walrusd.storage.part_file import PartFile
 from walrusd.units import normalize_address
 
 
@@ -69,8 +68,7 @@ def test_no_file_stays_that_could_not_be_finished(tmp_path: Path, full_disk) -> 
     plain.write_bytes(b"x" * 1000)
     target = tmp_path / "out"
     attempts = [
-        lambda: write_privately(target, b"data"),
-        lambda: store_atomically(target, b"data"),
+        lambda: write_atomically(target, b"data"),
         lambda: encrypt_file(plain, target, bytes(32), b""),
         lambda: PartFile(target, "tag", 100).write(0, b"data"),
     ]
@@ -78,20 +76,6 @@ def test_no_file_stays_that_could_not_be_finished(tmp_path: Path, full_disk) -> 
         with pytest.raises(OSError, match="No space"):
             attempt()
         assert left(tmp_path) == ["plain"]
-
-
-def test_a_file_that_breaks_off_is_removed(tmp_path: Path) -> None:
-    def break_off() -> None:
-        with new_file(tmp_path / "x") as file:
-            file.write(b"half")
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        break_off()
-    with new_file(tmp_path / "y") as file:
-        file.write(b"whole")
-    assert left(tmp_path) == ["y"]
-    assert (tmp_path / "y").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_export_of_the_guard_leaves_no_half(tmp_path: Path, full_disk) -> None:
@@ -118,7 +102,7 @@ async def test_a_listing_on_a_full_disk_leaves_no_plaintext(tmp_path, monkeypatc
     source = tmp_path / "rows.csv"
     source.write_text("1,2\n3,4\n")
     with Network().daemon(tmp_path, "owner") as tools:
-        datasets = Datasets(tools, Fetcher(tools))
+        datasets = Listings(tools, Fetcher(tools))
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space"):
             await datasets.add(str(source), "t", "", {"features": 1, "classes": 100})

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.market.world import make_plan
-from walrusd.control.api import read_id
 from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
+from walrusd.market.ids import read_id
 from walrusd.market.import_rows import looks_like_text, open_table, read_schema
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.terms import read_terms

@@ -11,8 +11,8 @@ from walrusd.errors import BlobCorrupt, OurFault
 from walrusd.storage import codec
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.codec import RowVerifier, compute_blob_id, compute_encoding
-from walrusd.storage.files import FileSpan
 from walrusd.storage.redstuff import encode_metadata
+from walrusd.storage.spans import FileSpan
 
 SHARDS = 10
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.storage.geometry import Geometry, compute_max_blob_size, compute_storage_cost
+from walrusd.storage.geometry import Geometry, compute_max_blob_size, compute_storage_price
 
 
 def test_network_of_a_thousand_shards():
@@ -35,7 +35,7 @@ def test_encoded_size(size, encoded, units):
 
 def test_cost():
     geometry = Geometry(17, 1000)
-    cost = compute_storage_cost(geometry, epochs=5, storage_price=100_000, write_price=20_000)
+    cost = compute_storage_price(geometry, epochs=5, storage_price=100_000, write_price=20_000)
     assert cost == 63 * (5 * 100_000 + 20_000)
 
 

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from tests.support.clocks import movable_time, pass_time_in_silence
-from walrusd.storage.classify import Outcome, classify_answer
+from walrusd.storage.classify import AnswerKind, classify_answer
 from walrusd.storage.exchange import EndpointFailure
 from walrusd.storage.http import EndpointPool
 
@@ -53,17 +53,17 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 @pytest.mark.parametrize(
     ("parts", "outcome"),
     [
-        ([], Outcome.INTERRUPTED),
-        ([b"garbage\r\n\r\n"], Outcome.INTERRUPTED),
-        ([HEAD + b"content-length: 10\r\n\r\nhalf"], Outcome.INTERRUPTED),
-        ([HEAD + b"content-length: 10\r\n\r\nhalf", 5], Outcome.INTERRUPTED),
-        ([5], Outcome.INTERRUPTED),
-        ([HEAD + b"content-length: 1001\r\n\r\n", 5], Outcome.OVERSIZE),
-        ([HEAD + b"\r\n" + bytes(900), 0.1, bytes(900), 5], Outcome.OVERSIZE),
-        ([HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n"], Outcome.INTERRUPTED),
-        ([b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n\r\n"], Outcome.BAD_REQUEST),
-        ([b"HTTP/1.1 500 No\r\ncontent-length: 10\r\n\r\nhalf", 5], Outcome.UNAVAILABLE),
-        ([b"HTTP/1.1 404 No\r\n\r\n" + bytes(200_000), 5], Outcome.NOT_FOUND),
+        ([], AnswerKind.INTERRUPTED),
+        ([b"garbage\r\n\r\n"], AnswerKind.INTERRUPTED),
+        ([HEAD + b"content-length: 10\r\n\r\nhalf"], AnswerKind.INTERRUPTED),
+        ([HEAD + b"content-length: 10\r\n\r\nhalf", 5], AnswerKind.INTERRUPTED),
+        ([5], AnswerKind.INTERRUPTED),
+        ([HEAD + b"content-length: 1001\r\n\r\n", 5], AnswerKind.OVERSIZE),
+        ([HEAD + b"\r\n" + bytes(900), 0.1, bytes(900), 5], AnswerKind.OVERSIZE),
+        ([HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n"], AnswerKind.INTERRUPTED),
+        ([b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n\r\n"], AnswerKind.BAD_REQUEST),
+        ([b"HTTP/1.1 500 No\r\ncontent-length: 10\r\n\r\nhalf", 5], AnswerKind.UNAVAILABLE),
+        ([b"HTTP/1.1 404 No\r\n\r\n" + bytes(200_000), 5], AnswerKind.NOT_FOUND),
     ],
 )
 async def test_broken_answers(parts, outcome):
@@ -78,7 +78,7 @@ async def test_endless_trickle_ends():
     async with speaking(HEAD + b"\r\n", *([b"x", 0.5] * 90)) as pool:
         with pytest.raises(EndpointFailure) as caught:
             await ask(pool)
-    assert caught.value.outcome is Outcome.INTERRUPTED
+    assert caught.value.outcome is AnswerKind.INTERRUPTED
 
 
 @movable_time
@@ -108,24 +108,24 @@ def error(domain: str, reason: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
-        (200, b"", Outcome.OK),
-        (206, b"", Outcome.OK),
-        (400, b"text", Outcome.BAD_REQUEST),
-        (416, b"", Outcome.BAD_REQUEST),
-        (401, b"", Outcome.AUTH_REJECTED),
-        (403, error("daemon.walrus.space", "BLOB_TOO_LARGE"), Outcome.TOO_LARGE),
-        (403, b"forbidden", Outcome.AUTH_REJECTED),
-        (404, b"", Outcome.NOT_FOUND),
-        (413, b"length limit exceeded", Outcome.TOO_LARGE),
-        (429, b"slow down", Outcome.OVERLOADED),
-        (429, error("auth.publisher.walrus.space", "TOKEN_ALREADY_USED"), Outcome.AUTH_REJECTED),
-        (451, b"", Outcome.BLOCKED),
-        (500, b"", Outcome.UNAVAILABLE),
-        (503, error("daemon.walrus.space", "BLOB_UNAVAILABLE"), Outcome.UNAVAILABLE),
-        (504, error("daemon.walrus.space", "INSUFFICIENT_CONFIRMATIONS"), Outcome.UNAVAILABLE),
-        (504, error("auth.publisher.walrus.space", "EXPIRED_SIGNATURE"), Outcome.AUTH_REJECTED),
-        (500, b'{"error": []}', Outcome.UNAVAILABLE),
-        (500, b"[" * 100_000, Outcome.UNAVAILABLE),
+        (200, b"", AnswerKind.OK),
+        (206, b"", AnswerKind.OK),
+        (400, b"text", AnswerKind.BAD_REQUEST),
+        (416, b"", AnswerKind.BAD_REQUEST),
+        (401, b"", AnswerKind.AUTH_REJECTED),
+        (403, error("daemon.walrus.space", "BLOB_TOO_LARGE"), AnswerKind.TOO_LARGE),
+        (403, b"forbidden", AnswerKind.AUTH_REJECTED),
+        (404, b"", AnswerKind.NOT_FOUND),
+        (413, b"length limit exceeded", AnswerKind.TOO_LARGE),
+        (429, b"slow down", AnswerKind.OVERLOADED),
+        (429, error("auth.publisher.walrus.space", "TOKEN_ALREADY_USED"), AnswerKind.AUTH_REJECTED),
+        (451, b"", AnswerKind.BLOCKED),
+        (500, b"", AnswerKind.UNAVAILABLE),
+        (503, error("daemon.walrus.space", "BLOB_UNAVAILABLE"), AnswerKind.UNAVAILABLE),
+        (504, error("daemon.walrus.space", "INSUFFICIENT_CONFIRMATIONS"), AnswerKind.UNAVAILABLE),
+        (504, error("auth.publisher.walrus.space", "EXPIRED_SIGNATURE"), AnswerKind.AUTH_REJECTED),
+        (500, b'{"error": []}', AnswerKind.UNAVAILABLE),
+        (500, b"[" * 100_000, AnswerKind.UNAVAILABLE),
     ],
 )
 def test_table_of_answers(status, body, outcome):

@@ -17,7 +17,7 @@ from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.cache import BlobCache
 from walrusd.storage.geometry import Geometry
 from walrusd.storage.http import EndpointPool
-from walrusd.storage.reader import Reader
+from walrusd.storage.reader import BlobReader
 from walrusd.units import BlobId
 
 from .conftest import QUICK, SHARDS
@@ -246,7 +246,7 @@ async def test_download_resumes_what_was_verified(endpoints, stored, tmp_path):
     part.write_bytes(DATA[:2500] + bytes(2500))
     pool = EndpointPool(["http://good"], QUICK, endpoints.transport)
     row = Geometry(5000, SHARDS).row_size
-    await Reader(pool, pool, SHARDS, piece_size=1).download(
+    await BlobReader(pool, pool, SHARDS, piece_size=1).download(
         stored, tmp_path / "out", max_bytes=5000
     )
     await pool.aclose()

@@ -14,6 +14,7 @@ import walrusd
 from tests.adversaries.results import read_records, read_states
 from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
+from walrusd.runtime.child import error_from_json
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.process.child import run_line
@@ -22,13 +23,12 @@ from walrusd.training.run.jobs import (
     AggregateJob,
     EvaluateJob,
     InitJob,
-    Limits,
+    JobLimits,
     ReplayJob,
     RowsFile,
     SegmentStart,
     SelftestJob,
     TrainJob,
-    error_from_json,
     job_from_json,
     job_to_json,
     state_name,
@@ -109,7 +109,7 @@ def test_the_same_bits_whatever_the_threads_and_instructions(
 ):
     if not supported(capability):
         pytest.skip(f"this processor has no {capability}: NOT TESTED HERE")
-    job = train_job(files, limits=Limits(threads=threads))
+    job = train_job(files, limits=JobLimits(threads=threads))
     code, lines = finish(child(ATEN_CPU_CAPABILITY=capability), job)
     assert code == 0, lines
     result = lines[-1][1]
@@ -119,7 +119,7 @@ def test_the_same_bits_whatever_the_threads_and_instructions(
 
 
 def test_selftest_says_where_it_ran(run):
-    code, lines = run(SelftestJob(limits=Limits(threads=2)))
+    code, lines = run(SelftestJob(limits=JobLimits(threads=2)))
     assert (code, [key for key, _ in lines]) == (0, ["result"])
     assert lines[0][1]["capability"] == torch.backends.cpu.get_cpu_capability()
     assert lines[0][1]["threads"] == 2
@@ -203,7 +203,7 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
     work = files / "work"
     (work / "segment-000003.json").unlink()
     (work / "state-000002.bin").write_bytes(b"torn")
-    (work / "state-000003.bin.partial").write_bytes(b"half")
+    (work / ".state-000003.bin.0.part").write_bytes(b"half")
     code, lines = run(train_job(files))
     assert code == 0
     assert [value["segment"] for key, value in lines if key == "segment"] == [2, 3]
@@ -359,7 +359,7 @@ def test_losses_too_large_for_a_cost_do_no_harm_before_the_last_segment(run, tmp
 
 
 def test_no_threads_are_one_per_core(run):
-    job = SelftestJob(limits=Limits(threads=0))
+    job = SelftestJob(limits=JobLimits(threads=0))
     assert run(job)[1][0][1]["threads"] == len(os.sched_getaffinity(0))
 
 
@@ -370,7 +370,7 @@ def test_missing_files_and_memory_are_the_worlds_fault(run, files):
 
 
 def test_jobs_round_trip(files):
-    job = train_job(files, limits=Limits(2, 1 << 33, 60))
+    job = train_job(files, limits=JobLimits(2, 1 << 33, 60))
     assert job_from_json(job_to_json(job)) == job
     assert os.linesep not in job_to_json(job)
 

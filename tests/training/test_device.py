@@ -57,7 +57,7 @@ def test_products_by_digits_are_exact(shape):
 
     a, b = draw(rows, length), draw(length, columns)
     one = torch.tensor(1.0, dtype=torch.float64)
-    found = int8_split.multiply(a.double(), one, b.double().mul(0.5), one.mul(0.5))
+    found = int8_split.multiply_exactly(a.double(), one, b.double().mul(0.5), one.mul(0.5))
     assert torch.equal(found, (a @ b).double().mul(0.5))
 
 
@@ -68,7 +68,7 @@ def test_products_by_digits_are_exact_at_the_limit():
     less[0, 0] -= 1.0
     one = torch.tensor(1.0, dtype=torch.float64)
     for operand, exact in ((full, 2**53), (less, 2**53 - 2**20)):
-        assert int(int8_split.multiply(operand, one, full.t(), one).item()) == exact
+        assert int(int8_split.multiply_exactly(operand, one, full.t(), one).item()) == exact
 
 
 def test_the_way_of_a_gpu_gives_the_golden_bits(as_on_a_gpu):
@@ -77,8 +77,10 @@ def test_the_way_of_a_gpu_gives_the_golden_bits(as_on_a_gpu):
 
 def test_products_take_the_way_that_is_asked_for(as_on_a_gpu, monkeypatch):
     calls = []
-    honest = int8_split.multiply
-    monkeypatch.setattr(int8_split, "multiply", lambda *args: calls.append(1) or honest(*args))
+    honest = int8_split.multiply_exactly
+    monkeypatch.setattr(
+        int8_split, "multiply_exactly", lambda *args: calls.append(1) or honest(*args)
+    )
     operand = arith.quantise(torch.rand(20, 20))
     product = arith.mm(operand, operand)
     assert bool(calls) == (as_on_a_gpu == "int8")

@@ -17,7 +17,7 @@ from walrusd.training.dispute.dispute import (
     find_step,
     judge_step,
 )
-from walrusd.training.dispute.recording import Wanted, Work, keep_up_to, transcribe
+from walrusd.training.dispute.recording import SegmentWork, Wanted, keep_up_to, transcribe
 from walrusd.training.dispute.transcript import Ending, StepLog, unpack_floats
 from walrusd.training.layers.linear import Map
 from walrusd.training.layers.prepared import Gradients
@@ -50,7 +50,7 @@ class Case:
         self.start = serialize_state(self.plan, initial_state(self.plan, weights))
         rows = DatasetRows(self.plan.dataset, raw)
         assignment = Assignment(self.plan, self.subject.digest(), self.subject.seed, 3)
-        self.work = Work(assignment, self.subject, rows, select_frozen(self.plan, weights))
+        self.work = SegmentWork(assignment, self.subject, rows, select_frozen(self.plan, weights))
 
     def tell(self, step=STEP, *, values=True, state=True):
         keep = keep_up_to((1 << 26) if values else 0)

@@ -9,7 +9,7 @@ from tests.support.market.world import DIGITS, make_plan
 from walrusd.errors import BadRequest, MalformedData, VerificationFailed
 from walrusd.training.formats.container import make_container_header
 from walrusd.training.plan.plan import read_plan
-from walrusd.verify.replay import open_rows
+from walrusd.verify.replay import open_given_rows
 
 PLAN = read_plan(make_plan())
 WIDTH = PLAN.dataset.row_bytes
@@ -17,7 +17,7 @@ ROWS = DIGITS.read_bytes()[: 9 * WIDTH]
 
 
 def read(path: Path) -> bytes:
-    rows = open_rows(PLAN, path)
+    rows = open_given_rows(PLAN, path)
     return bytes(rows.rows(np.arange(rows.count)))
 
 
@@ -33,7 +33,7 @@ def test_a_container_is_one_in_letters_of_any_case(tmp_path: Path, name: str) ->
     assert read(tmp_path / name) == ROWS
     (tmp_path / name).write_bytes(make_container_header(PLAN.dataset, 8) + ROWS)
     with pytest.raises(VerificationFailed, match="not of the plan's schema"):
-        open_rows(PLAN, tmp_path / name)
+        open_given_rows(PLAN, tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.CSV"])
@@ -43,19 +43,19 @@ def test_a_table_is_read_as_it_is_listed(tmp_path: Path, name: str) -> None:
     assert read(tmp_path / name) == ROWS
     (tmp_path / name).write_text("1,2\n")
     with pytest.raises(BadRequest, match="2 columns, not 65"):
-        open_rows(PLAN, tmp_path / name)
+        open_given_rows(PLAN, tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.txt", "t"])
 def test_text_is_no_rows(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"1\t2\t3\n" * WIDTH)
     with pytest.raises(BadRequest, match="reads like text"):
-        open_rows(PLAN, tmp_path / name)
+        open_given_rows(PLAN, tmp_path / name)
 
 
 def test_what_is_not_whole_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(ROWS[:-1])
     with pytest.raises(MalformedData):
-        open_rows(PLAN, tmp_path / "t")
+        open_given_rows(PLAN, tmp_path / "t")
     with pytest.raises(BadRequest, match="cannot read"):
-        open_rows(PLAN, tmp_path / "none")
+        open_given_rows(PLAN, tmp_path / "none")

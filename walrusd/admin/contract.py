@@ -1,19 +1,19 @@
 """Publishing, verifying and upgrading the contract with the daemon's key, without the daemon.
 
-Every step is journalled by the sender under a name of its own: after a kill, or an answer that
-was lost, the same command goes on where it stopped and pays for nothing twice. A profile is the
-last thing written.
+The sender journals every step under its own name: after a kill or a lost answer the same command
+goes on where it stopped and pays for nothing twice. The profile is written last.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.objects import MarketParams
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode, verify_package
 from walrusd.chain.packages.publish import (
     create_market,
@@ -24,16 +24,14 @@ from walrusd.chain.packages.publish import (
 )
 from walrusd.chain.send.failures import AbortSentences
 from walrusd.chain.send.outbox import SqliteOutbox
-from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender
 from walrusd.core.aborts import SENTENCES
+from walrusd.engine.adapters import make_sender, open_chain
+from walrusd.engine.local_state import open_state
 from walrusd.errors import ConfigError, NotAllowed
 from walrusd.market.contract_check import verify_contract
-from walrusd.settings.keystore import read_keystore
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
-from walrusd.state.database import DATABASE_NAME, Database
-from walrusd.state.protection import Protection, check_not_lost
 from walrusd.units import MIST_PER_SUI, Mist
 
 DAY_MS = 24 * 3_600_000
@@ -50,7 +48,7 @@ DEFAULT_PARAMS = MarketParams(
 
 @dataclass(frozen=True)
 class Admin:
-    """The network, and the one who pays."""
+    """The network, and the sender that signs and pays."""
 
     client: SuiClient
     sender: Sender
@@ -61,40 +59,22 @@ class Admin:
 
 @asynccontextmanager
 async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admin]:
-    """Open the keys and the network as the daemon would; the two cannot run at once.
+    """Open the keys and the network as the daemon does; not while it runs with the same key.
 
     Raises:
         KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: if the keystore does not open.
         DatabaseLost: if the key has been used here with a database that is gone.
         DoubleAction: if the daemon, or another of these commands, runs with this key.
-        ChainUnreachable, WrongNetwork: if the network is not there, or not the right one.
+        ChainUnreachable, WrongNetwork: if the network cannot be reached, or is another one.
     """
-    signer = Signer(read_keystore(settings.keys).sui_seed)
-    data_dir = settings.daemon.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_not_lost(data_dir / DATABASE_NAME, data_dir, signer.address)
-    async with AsyncExitStack() as stack:
-        database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
-        stack.enter_context(Protection.open(database, data_dir, signer.address))
-        client = await stack.enter_async_context(
-            open_client(
-                settings.sui.urls,
-                chain_id=settings.sui.chain_id,
-                archive_urls=settings.sui.archive_urls,
-            )
-        )
-        chain_id = (await client.service_info()).chain_id
-        outbox = SqliteOutbox(database.connection)
-        aborts = AbortSentences(sentences=SENTENCES)
-        sender = Sender(
-            client,
-            signer,
-            outbox,
-            aborts=aborts,
-            max_budget=max_budget,
-        )
-        await sender.recover()
-        yield Admin(client, sender, outbox, aborts, chain_id)
+    with open_state(settings) as state:
+        async with open_chain(settings.sui) as client:
+            chain_id = (await client.service_info()).chain_id
+            outbox = SqliteOutbox(state.database.connection)
+            aborts = AbortSentences(sentences=SENTENCES)
+            sender = make_sender(client, state, aborts=aborts, max_budget=max_budget, outbox=outbox)
+            await sender.recover()
+            yield Admin(client, sender, outbox, aborts, chain_id)
 
 
 async def publish_contract(
@@ -103,9 +83,9 @@ async def publish_contract(
     """Publish the committed bytecode, create its market, and write the profile ``path``.
 
     Raises:
-        ConfigError: if the profile is there already; nothing was paid then.
+        ConfigError: if the profile exists already; nothing was paid then.
         InsufficientBalance: if the key's address cannot pay.
-        ContractMismatch: if the chain shows other code than was sent; no market is made for it.
+        ContractMismatch: if the chain has other code than was sent; no market is created then.
     """
     check_writable(path)
     bytecode = load_bytecode()
@@ -185,10 +165,10 @@ async def upgrade_contract(
 ) -> dict[str, Any]:
     """Upgrade the package of a profile to the committed bytecode, and write a new profile.
 
-    ``same`` allows an upgrade to the bytecode that the chain has already.
+    ``same`` allows an upgrade to the bytecode that is on chain already.
 
     Raises:
-        ConfigError: if the new profile is there already; nothing was paid then.
+        ConfigError: if the new profile exists already; nothing was paid then.
         NotAllowed: if the key does not own the upgrade capability, or there is nothing to do.
         MoveAborted, TransactionFailed: if the chain refuses the upgrade.
     """

@@ -1,11 +1,9 @@
 """Make a new daemon's directory: configuration, sealed keystore, and the key that opens it.
 
-Everything is prepared and checked in memory first; then each file is written under another name
-and linked to its own, which fails if that exists. So nothing is ever overwritten, and when
-something goes wrong, what was written is taken away again.
+Everything is prepared and checked in memory first; then each file is written atomically. No file
+is ever overwritten, and if something goes wrong, what was written is removed again.
 """
 
-import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +15,7 @@ import tomli
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.errors import ConfigError, explain_or
+from walrusd.files import write_atomically
 from walrusd.settings.keystore import read_keystore
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Settings
@@ -122,7 +121,7 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, content in files.items():
-            _write_new(path, content)
+            write_atomically(path, content, overwrite=False)
             written.append(path)
     except BaseException as exc:
         for path in written:
@@ -142,17 +141,3 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
             f"cannot write below {directory}: {exc.strerror}", hint="check its owner"
         )
         raise explain_or(exc, refusal) from exc
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 whole, or not at all, and never over another."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(partial)
-    finally:
-        partial.unlink()

@@ -10,6 +10,7 @@ import click
 
 from walrusd.cli.options import FILE, json_option, say, say_json, typed_errors
 from walrusd.errors import BadRequest, VerificationFailed
+from walrusd.files import write_atomically
 from walrusd.text import make_printable
 from walrusd.verify.checklist import Checklist, describe_lines
 
@@ -77,14 +78,14 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
     have allows more checks; the list says what each one proves, and what it would take to make
     those that were not made.
     """
-    from walrusd.verify.file import check_file  # noqa: PLC0415  # numpy, curves
+    from walrusd.verify.file import check_everything  # noqa: PLC0415  # numpy, curves
     from walrusd.verify.given import Given  # noqa: PLC0415  # numpy, curves
 
-    progress = Progress()
+    progress = ProgressLine()
     checks = Checklist(lambda item: None if as_json else progress.print(*describe_lines(item)))
     keys = tuple(_read_key(path) for path in given.pop("key_files"))
     expected = None if digest is None else _hex("--digest", digest)
-    facts = check_file(
+    facts = check_everything(
         Given(file=file, digest=expected, keys=keys, on_step=progress.show, **given), checks
     )
     progress.clear()
@@ -147,7 +148,7 @@ def verify_aggregate(
 
     from walrusd.verify.aggregate import check_aggregate_of, read_places  # noqa: PLC0415  # pysui
 
-    progress = Progress()
+    progress = ProgressLine()
     checks = Checklist(lambda item: None if as_json else progress.print(*describe_lines(item)))
     places = read_places(network, config)
     facts = trio.run(check_aggregate_of, places, task, checks, progress.show, threads)
@@ -217,7 +218,7 @@ def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:
         say(line)
 
 
-class Progress:
+class ProgressLine:
     """What is being done, in one line that is overwritten; nothing if nobody watches."""
 
     def __init__(self) -> None:
@@ -252,9 +253,9 @@ def verify_selftest(*, threads: int, as_json: bool) -> None:
     WALRUSD_DEVICE and WALRUSD_PRODUCTS choose the device, as for the daemon.
     """
     from walrusd.training.process.child import apply_limits, run_job  # noqa: PLC0415  # torch
-    from walrusd.training.run.jobs import Limits, SelftestJob  # noqa: PLC0415  # with the former
+    from walrusd.training.run.jobs import JobLimits, SelftestJob  # noqa: PLC0415  # with the former
 
-    apply_limits(Limits(threads=threads))
+    apply_limits(JobLimits(threads=threads))
     found = run_job(SelftestJob())
     if as_json:
         say_json(found)
@@ -321,8 +322,6 @@ def _read_key(path: Path) -> bytes:
 
 def _write(path: Path, raw: bytes) -> None:
     """Write a file whole or not at all."""
-    from walrusd.training.process.workdir import write_atomically  # noqa: PLC0415  # torch
-
     try:
         write_atomically(path, raw)
     except OSError as error:

@@ -6,7 +6,7 @@ The Move constants carry the same sentences; a test holds both together.
 from typing import NamedTuple
 
 
-class Abort(NamedTuple):
+class ContractAbort(NamedTuple):
     """One abort code."""
 
     module: str
@@ -152,8 +152,8 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
     ],
 }
 
-ABORTS: dict[tuple[str, int], Abort] = {
-    (module, code): Abort(module, name, code, sentence)
+ABORTS: dict[tuple[str, int], ContractAbort] = {
+    (module, code): ContractAbort(module, name, code, sentence)
     for module, rows in _TABLE.items()
     for code, (name, sentence) in enumerate(rows)
 }
@@ -165,6 +165,6 @@ SENTENCES = {key: f"{abort.name}: {abort.sentence}" for key, abort in ABORTS.ite
 _BY_NAME = {(abort.module, abort.name): abort for abort in ABORTS.values()}
 
 
-def abort_named(module: str, name: str) -> Abort:
+def abort_named(module: str, name: str) -> ContractAbort:
     """Return the abort ``name`` of ``module``; a ``KeyError`` is a mistake in our own code."""
     return _BY_NAME[module, name]

@@ -103,7 +103,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class DetectionChances:
     """How a forged submission ends: caught by an honest seat, by the audit, or not.
 
     ``bought_fees`` are the Mist that colluding jurors can expect for finding for the forger.
@@ -139,9 +139,9 @@ def compute_bought_fees(rules: Rules, share: Fraction) -> Fraction:
     return rules.juror_fee * sum((count * chance for count, chance in chances), Fraction(0))
 
 
-def compute_outcomes(
+def compute_detection_chances(
     rules: Rules, forged: int, bribed: Fraction, jurors: Fraction = Fraction(0)
-) -> Outcomes:
+) -> DetectionChances:
     """Return how ``forged`` segments fare if a seat looks away with chance ``bribed``.
 
     Exact, but for detections, which are rounded down to 128 bits.
@@ -174,7 +174,7 @@ def compute_outcomes(
     free = 1 - compute_capture(rules.jury, jurors)
     fees = (by_committee + by_audit + withheld) * compute_bought_fees(rules, jurors)
     withheld *= 1 - compute_escape(rules.jury, jurors)
-    return Outcomes(by_committee * free, by_audit * free + withheld, fees, withheld)
+    return DetectionChances(by_committee * free, by_audit * free + withheld, fees, withheld)
 
 
 def list_forgeries(rules: Rules) -> tuple[int, ...]:
@@ -186,7 +186,9 @@ def list_forgeries(rules: Rules) -> tuple[int, ...]:
     return tuple(sorted({1, max(1, rules.segments // 2), rules.segments}))
 
 
-def compute_gain(rules: Rules, forged: int, outcomes: Outcomes, side_gain: int = 0) -> Fraction:
+def compute_gain(
+    rules: Rules, forged: int, outcomes: DetectionChances, side_gain: int = 0
+) -> Fraction:
     """Return what forging brings a contributor and the seats it bribed, beyond honest work.
 
     Saved: ``C·k/S``; earned: the fees of colluding jurors. Lost when caught: reward and stake, and
@@ -201,7 +203,7 @@ def compute_gain(rules: Rules, forged: int, outcomes: Outcomes, side_gain: int =
     return saved + earned - lost - found * rules.verifier_stake
 
 
-def compute_deterring_stake(rules: Rules, forged: int, outcomes: Outcomes) -> Mist | None:
+def compute_deterring_stake(rules: Rules, forged: int, outcomes: DetectionChances) -> Mist | None:
     """Return the smallest stake at which forging does not pay; None if none is large enough."""
     if not outcomes.caught:
         return None
@@ -209,7 +211,7 @@ def compute_deterring_stake(rules: Rules, forged: int, outcomes: Outcomes) -> Mi
     return Mist(max(0, (gain / outcomes.caught).__floor__() + 1))
 
 
-def compute_contributor_income(rules: Rules, forged: int, outcomes: Outcomes) -> Fraction:
+def compute_contributor_income(rules: Rules, forged: int, outcomes: DetectionChances) -> Fraction:
     """Return what a contributor may expect that forges so many segments; 0 is honest work."""
     honest = rules.reward - rules.work_cost
     return honest if forged == 0 else honest + compute_gain(rules, forged, outcomes)
@@ -258,7 +260,7 @@ def compute_tolerated_share(rules: Rules) -> Fraction:
     for step in range(SHARE_STEPS + 1):
         share = Fraction(step, SHARE_STEPS)
         gains = [
-            compute_gain(rules, forged, compute_outcomes(rules, forged, share, share))
+            compute_gain(rules, forged, compute_detection_chances(rules, forged, share, share))
             for forged in list_forgeries(rules)
         ]
         gains.append(compute_accusation_gain(rules, share))

@@ -54,7 +54,12 @@ class Charge:
         return f"{self.kind.name}({self.index})" if numbered else self.kind.name
 
 
-class Part(Enum):
+def is_audit(accuser: str) -> bool:
+    """Return whether the audit draw, for which 0x0 stands, brought a case before its jury."""
+    return int(accuser, 16) == 0
+
+
+class CheckedPart(Enum):
     """What was being looked at when an error arose."""
 
     TASK = "task"
@@ -67,16 +72,16 @@ class Part(Enum):
 
 
 _KINDS = {
-    Part.SEGMENT: ChallengeKind.SEGMENT,
-    Part.UPDATE: ChallengeKind.UPDATE,
-    Part.ROWS: ChallengeKind.ROWS,
-    Part.COST: ChallengeKind.COST,
-    Part.FILE: ChallengeKind.FILE,
+    CheckedPart.SEGMENT: ChallengeKind.SEGMENT,
+    CheckedPart.UPDATE: ChallengeKind.UPDATE,
+    CheckedPart.ROWS: ChallengeKind.ROWS,
+    CheckedPart.COST: ChallengeKind.COST,
+    CheckedPart.FILE: ChallengeKind.FILE,
 }
 """What a peer's fault in a part proves. The others prove nothing about the work."""
 
 
-def compute_ground(part: Part, error: WalrusdError) -> Ground:
+def compute_ground(part: CheckedPart, error: WalrusdError) -> Ground:
     """Return what an error means that arose while ``part`` was looked at.
 
     Only a peer's fault ever speaks against somebody; bytes that an endpoint has spoilt are none.
@@ -95,7 +100,7 @@ def compute_ground(part: Part, error: WalrusdError) -> Ground:
 
 
 @contextmanager
-def looking_at(part: Part, index: int = 0) -> Iterator[None]:
+def looking_at(part: CheckedPart, index: int = 0) -> Iterator[None]:
     """Turn a peer's fault into what it means; let every other error pass.
 
     Raises:
@@ -115,7 +120,7 @@ def looking_at(part: Part, index: int = 0) -> Iterator[None]:
                 raise
 
 
-def make_fraud(part: Part, index: int, message: str) -> FraudFound:
+def make_fraud(part: CheckedPart, index: int, message: str) -> FraudFound:
     """Return the error that says that a part proves a fraud."""
     return FraudFound(message, kind=int(_KINDS[part]), index=index)
 

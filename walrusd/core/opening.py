@@ -14,7 +14,7 @@ from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_trace
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.dataset_rows import RowProof, verify_row
 from walrusd.crypto.pedersen.g1 import decode_scalar
-from walrusd.crypto.pedersen.pedersen import verify_opening as verify_pedersen_opening
+from walrusd.crypto.pedersen.pedersen import verify_commitment as verify_pedersen_opening
 from walrusd.crypto.stream import compute_ciphertext_size
 from walrusd.errors import MalformedData, VerificationFailed
 

@@ -117,7 +117,7 @@ class WorkShape:
 
 
 @dataclass(frozen=True)
-class Part:
+class StoredPart:
     """One blob of a task. ``most`` is what readers take of it, whatever the network does."""
 
     name: str
@@ -129,16 +129,16 @@ class Part:
 class Storage:
     """The parts of a task beside what the network and the publishers take in one blob, in bytes."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StoredPart, ...]
     network: int
     publishers: int
 
     @property
-    def too_large(self) -> tuple[Part, ...]:
+    def too_large(self) -> tuple[StoredPart, ...]:
         """The parts that cannot be stored, or would not be read."""
         return tuple(part for part in self.parts if part.size > self.limit_of(part))
 
-    def limit_of(self, part: Part) -> int:
+    def limit_of(self, part: StoredPart) -> int:
         """Return how many bytes a part may have."""
         limit = min(self.network, self.publishers)
         return limit if part.most is None else min(limit, part.most)
@@ -157,7 +157,7 @@ class Storage:
             found.append("or use a publisher that takes more and raise walrus.max_blob_bytes")
         return "; ".join(found)
 
-    def _describe(self, part: Part) -> str:
+    def _describe(self, part: StoredPart) -> str:
         if part.size > self.network:
             who = f"this network takes at most {self.network:,} in one blob"
         elif part.size > self.publishers:
@@ -226,10 +226,10 @@ def compute_sum_size(shape: WorkShape) -> int:
     return heads + vector + openings + _SUM_PART_BYTES * shape.max_submissions
 
 
-def list_contributed(shape: WorkShape) -> tuple[Part, ...]:
+def list_contributed(shape: WorkShape) -> tuple[StoredPart, ...]:
     """Return the parts that a contributor stores."""
     return (
-        Part("opening", compute_opening_size(shape)),
-        Part("verification file", compute_file_size(shape)),
-        Part("cost function", compute_cost_size(shape.steps), MAX_SMALL_SECTION),
+        StoredPart("opening", compute_opening_size(shape)),
+        StoredPart("verification file", compute_file_size(shape)),
+        StoredPart("cost function", compute_cost_size(shape.steps), MAX_SMALL_SECTION),
     )

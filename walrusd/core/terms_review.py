@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from walrusd.core.economics import (
-    Outcomes,
+    DetectionChances,
     Rules,
     compute_accusation_gain,
     compute_challenge_income,
+    compute_detection_chances,
     compute_deterring_stake,
     compute_gain,
     compute_juror_income,
-    compute_outcomes,
     compute_verifier_income,
     list_forgeries,
 )
@@ -57,7 +57,9 @@ def review_terms(rules: Rules) -> tuple[Weakness, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _find_worst(rules: Rules, meet: Callable[[int], Outcomes]) -> tuple[int, Outcomes, Fraction]:
+def _find_worst(
+    rules: Rules, meet: Callable[[int], DetectionChances]
+) -> tuple[int, DetectionChances, Fraction]:
     """Return the forgery that pays best, how it fares, and what it brings."""
     tried = [(k, meet(k)) for k in list_forgeries(rules)]
     gains = [(compute_gain(rules, k, outcomes), k, outcomes) for k, outcomes in tried]
@@ -65,7 +67,7 @@ def _find_worst(rules: Rules, meet: Callable[[int], Outcomes]) -> tuple[int, Out
     return forged, outcomes, gain
 
 
-def _find_stake(rules: Rules, meet: Callable[[int], Outcomes]) -> int | None:
+def _find_stake(rules: Rules, meet: Callable[[int], DetectionChances]) -> int | None:
     """Return the stake that deters every forgery; None if there is none."""
     stakes = [compute_deterring_stake(rules, k, meet(k)) for k in list_forgeries(rules)]
     known = [stake for stake in stakes if stake is not None]
@@ -73,8 +75,8 @@ def _find_stake(rules: Rules, meet: Callable[[int], Outcomes]) -> int | None:
 
 
 def _review_forging(rules: Rules) -> Weakness | None:
-    def meet(forged: int) -> Outcomes:
-        return compute_outcomes(rules, forged, Fraction(0))
+    def meet(forged: int) -> DetectionChances:
+        return compute_detection_chances(rules, forged, Fraction(0))
 
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
@@ -89,8 +91,8 @@ def _review_forging(rules: Rules) -> Weakness | None:
 
 
 def _review_bribery(rules: Rules) -> Weakness | None:
-    def meet(forged: int) -> Outcomes:
-        return compute_outcomes(rules, forged, Fraction(1))
+    def meet(forged: int) -> DetectionChances:
+        return compute_detection_chances(rules, forged, Fraction(1))
 
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
@@ -111,8 +113,8 @@ def _review_bribery(rules: Rules) -> Weakness | None:
 
 
 def _review_collusion(rules: Rules) -> Weakness | None:
-    def meet(forged: int) -> Outcomes:
-        return compute_outcomes(rules, forged, ASSUMED_SHARE, ASSUMED_SHARE)
+    def meet(forged: int) -> DetectionChances:
+        return compute_detection_chances(rules, forged, ASSUMED_SHARE, ASSUMED_SHARE)
 
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:

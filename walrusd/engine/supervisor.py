@@ -1,9 +1,9 @@
 """Keep a set of services running: each restarts alone, with a growing pause, until told to stop.
 
-A wrong configuration at the first start ends the daemon at once, where systemd and its owner see
+A wrong configuration at the first start ends the daemon at once, where systemd and the owner see
 it. Faults of the world, and all later failures, are retried. An ``AssertionError`` is never
-retried: an invariant is broken, so nothing this process believes can be trusted, and a fresh one
-is the remedy.
+retried: an invariant is broken, so the state of this process cannot be trusted, and it has to be
+started again.
 """
 
 import math
@@ -23,12 +23,12 @@ from walrusd.units import Millis
 log = structlog.get_logger(__name__)
 
 
-class Service(Protocol):
-    """Something that runs until it is cancelled."""
+class Supervised(Protocol):
+    """Something that runs until it is cancelled: a service, the chain's clock, its watcher."""
 
     @property
     def name(self) -> str:
-        """Say what it is called in logs and in ``walrusctl status``."""
+        """Its name in logs and in ``walrusctl status``."""
         ...
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -63,7 +63,7 @@ class Backoff:
 
 @dataclass(slots=True)
 class Health:
-    """What is known of one service; read by ``status`` and ``/readyz``."""
+    """The state of one service, for ``status`` and ``/readyz``."""
 
     name: str
     state: str = "starting"
@@ -85,7 +85,7 @@ class Health:
 
 
 class Supervisor:
-    """Runs services and knows how each of them is."""
+    """Runs services and keeps the health of each."""
 
     def __init__(
         self,
@@ -109,12 +109,12 @@ class Supervisor:
         return all(health.state == "running" for health in self._healths.values())
 
     async def keep_running(
-        self, service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, service: Supervised, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run ``service`` until cancelled; ``nursery.start`` this and it is usable on return.
 
         Raises:
-            Exception: what the first start failed with, but for faults of the world.
+            Exception: the failure of the first start, unless it is a fault of the world.
             AssertionError: whenever the service breaks an invariant.
         """
         health = self._healths[service.name] = Health(service.name)
@@ -139,7 +139,7 @@ class Supervisor:
             await trio.sleep(self._backoff.compute_pause(health.failures, self._jitter()))
             health.restarts += 1
 
-    async def _run_once(self, service: Service, health: Health, started: "_Once") -> None:
+    async def _run_once(self, service: Supervised, health: Health, started: "_Once") -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(service.run)
             self._enter(health, "running")
@@ -165,7 +165,7 @@ class Supervisor:
 
 
 class ServiceReturned(RuntimeError):
-    """Raised when a service ends of itself."""
+    """Raised when a service returns, which none may."""
 
 
 class _Once:

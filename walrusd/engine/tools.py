@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,9 +27,6 @@ OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Called with each line of a job: its kind (``progress``, ``segment``) and its payload."""
 
 
-ListTroubles = Callable[[], list[dict[str, Any]]]
-
-
 class TrainingBackend(Protocol):
     """Whatever runs training jobs: a child process in a daemon, something else in a test."""
 
@@ -44,7 +41,7 @@ class TrainingBackend(Protocol):
 
 
 class Reading(Protocol):
-    """What it takes to read the market and its blobs, with no part in it: no key, no state."""
+    """What reading the market and its blobs needs: neither key nor state."""
 
     @property
     def contract(self) -> MarketReader:
@@ -58,7 +55,7 @@ class Reading(Protocol):
 
     @property
     def data_dir(self) -> Path:
-        """Where files are kept while they are needed."""
+        """Where downloaded files are kept."""
         ...
 
 
@@ -81,11 +78,9 @@ class Tools:
     wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
-    troubles: dict[str, ListTroubles] = field(default_factory=dict)
-    """By the name of a service, what lists the subjects with which it has failed."""
 
     async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run a job with as many threads as the owner allows. Errors as ``TrainingBackend.run``."""
+        """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
         threads = count_threads(self.settings.daemon.threads)
         limits = dataclasses.replace(job.limits, threads=threads)
         return await self.training.run(dataclasses.replace(job, limits=limits), on_line)

@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.faults import Charge
+from walrusd.core.faults import Charge, is_audit
 from walrusd.core.lifecycle import (
     ChallengeKind,
     ChallengeOutcome,
@@ -30,17 +30,12 @@ REASONS = {
     EndReason.PLAN_ABORTED: "the committee confirmed that the plan cannot be carried out",
     EndReason.AUDIT_CONFIRMED: "a jury found a forged segment in an audit",
 }
-OUTCOMES = {
+VERDICTS = {
     ChallengeOutcome.CONFIRMED: "The jury found a fault.",
     ChallengeOutcome.REFUTED: "The jury found nothing wrong.",
     ChallengeOutcome.REDRAWN: "The jury had no majority; a second one is drawn.",
     ChallengeOutcome.UNDECIDED: "The second jury had no majority either.",
 }
-
-
-def is_nobody(address: str) -> bool:
-    """Say whether an address is 0x0, which stands for an audit's lot."""
-    return int(address, 16) == 0
 
 
 class Names:
@@ -63,7 +58,7 @@ class Names:
 
 
 def _tell_challenge(e: Any, n: Names) -> str:
-    if is_nobody(e.accuser):
+    if is_audit(e.accuser):
         return f"The lot fell on segment {e.index}: a jury replays it."
     charge = Charge(ChallengeKind(e.kind), e.index)
     return f"{n.begin(e.accuser)} challenged it with {charge} and a bond of {format_sui(e.bond)}."
@@ -120,8 +115,8 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
     ev.JuryDrawn: lambda _e, _n: "The beacon of the jury is drawn.",
     ev.JurySeated: lambda e, n: f"The beacon gave it a jury of {len(e.jurors)}.{n.seats(e.jurors)}",
     ev.JurorCommitted: lambda e, n: f"{n.begin(e.juror)} committed to a value.",
-    ev.JurorRevealed: lambda e, n: f"{n.begin(e.juror)} revealed {tell_value(e)}.",
-    ev.ChallengeResolved: lambda e, _n: OUTCOMES[ChallengeOutcome(e.outcome)],
+    ev.JurorRevealed: lambda e, n: f"{n.begin(e.juror)} revealed {describe_value(e)}.",
+    ev.ChallengeResolved: lambda e, _n: VERDICTS[ChallengeOutcome(e.outcome)],
     ev.KeyResealed: lambda e, n: (
         f"{n.begin(e.sender)} sealed the opening's key to {n.who(e.recipient)}."
     ),
@@ -143,12 +138,12 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
 }
 
 
-def tell_event(event: Layout, me: str) -> str:
+def describe_event(event: Layout, me: str) -> str:
     """Return the sentence of an event; ``me`` is called "we"."""
     return _SENTENCES[type(event)](event, Names(me))
 
 
-def tell_value(event: ev.JurorRevealed) -> str:
+def describe_value(event: ev.JurorRevealed) -> str:
     """Return what a revealed value means, without knowing what was asked."""
     if event.state_root == bytes(32) and event.chain == VERDICT_FAULT:
         return "that there is a fault, or that the opening cannot be had"

@@ -4,9 +4,9 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, PaillierOffer, TaskManifest
 from walrusd.core.sizes import (
-    Part,
     SchemeShape,
     Storage,
+    StoredPart,
     WorkShape,
     compute_file_size,
     compute_opening_size,
@@ -83,7 +83,7 @@ def read_modulus_bits(manifest: TaskManifest) -> int:
     return int.from_bytes(manifest.paillier.modulus, "big").bit_length()
 
 
-def make_storage(parts: tuple[Part, ...], walrus: WalrusSettings) -> Storage:
+def make_storage(parts: tuple[StoredPart, ...], walrus: WalrusSettings) -> Storage:
     """Return parts beside what one blob may have by a daemon's settings."""
     return Storage(parts, compute_max_blob_size(walrus.shards), walrus.max_blob_bytes)
 
@@ -102,9 +102,11 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
     sizes = choose_sizes(chunk, compute_leaf_size(chunk), limit)
     parts = (
         *list_contributed(shape),
-        Part("sum", compute_sum_size(shape)),
-        Part("manifest", len(manifest.to_bytes()), MAX_MANIFEST_BYTES),
-        Part("list of the weights' chunks", compute_manifest_size(weights, *sizes), MAX_MANIFEST),
+        StoredPart("sum", compute_sum_size(shape)),
+        StoredPart("manifest", len(manifest.to_bytes()), MAX_MANIFEST_BYTES),
+        StoredPart(
+            "list of the weights' chunks", compute_manifest_size(weights, *sizes), MAX_MANIFEST
+        ),
     )
     return make_storage(parts, walrus)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts.objects import Terms
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.faults import Charge
+from walrusd.core.faults import Charge, is_audit
 from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome, EndReason, SubmissionState
-from walrusd.market.event_text import REASONS, is_nobody
+from walrusd.market.event_text import REASONS
 from walrusd.state.chain_log import ChainLog
 from walrusd.units import format_sui
 
@@ -50,7 +50,7 @@ def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
         for logged in log.about(submission, others=("SeatPenalized",))
     ]
     terms = _find_terms(log, about)
-    return [] if terms is None else compute_outcomes(about, terms, me)
+    return [] if terms is None else describe_payouts(about, terms, me)
 
 
 def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
@@ -62,7 +62,7 @@ def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
     return None
 
 
-def compute_outcomes(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
+def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
     """Return sentences about what ``me`` got, missed and lost, in no other order than by role."""
     end = next((e for e in events if isinstance(e, ev.SubmissionEnded)), None)
     juries = _read_juries(events)
@@ -100,7 +100,7 @@ def _read_juries(events: Sequence[Layout]) -> list[Jury]:
 def _tell_jury(jury: Jury, terms: Terms, me: str) -> Iterator[str]:
     if jury.outcome is None:
         return
-    case = f"the audit of segment {jury.charge.index}" if is_nobody(jury.accuser) else jury.charge
+    case = f"the audit of segment {jury.charge.index}" if is_audit(jury.accuser) else jury.charge
     majority = jury.majority
     if me in jury.jurors:
         fee = format_sui(terms.juror_fee)

@@ -14,7 +14,6 @@ from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, MalformedData
 from walrusd.market.case import Case
-from walrusd.market.files import read_file
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import StepCosts, costs_from_bytes, digest_step_costs
 from walrusd.training.run.jobs import state_name
@@ -142,7 +141,7 @@ def verification_file_path(tools: Tools, submission: str) -> Path:
 
 async def _read(tools: Tools, case: Case, path: str) -> bytes:
     try:
-        return await read_file(path)
+        return await trio.Path(path).read_bytes()
     except OSError as error:
         raise _lose(tools, case, path) from error
 

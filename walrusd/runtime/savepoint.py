@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 
-class Connection(Protocol):
+class SavepointConnection(Protocol):
     """The part of a database connection that is needed here."""
 
     @property
@@ -19,7 +19,7 @@ class Connection(Protocol):
 
 
 @contextmanager
-def joining(connection: Connection) -> Iterator[None]:
+def joining(connection: SavepointConnection) -> Iterator[None]:
     """Commit what the block does if it ends normally, undo it if it raises.
 
     Inside an open transaction the block becomes a part of it: the caller's commit decides.

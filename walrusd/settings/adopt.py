@@ -1,11 +1,10 @@
 """Enter a profile's contract into an existing configuration file, touching nothing else."""
 
-import os
 import re
-import secrets
 from pathlib import Path
 
 from walrusd.errors import ConfigError, WrongNetwork, explain_or
+from walrusd.files import write_atomically
 from walrusd.settings.load import load_settings, parse_settings
 from walrusd.settings.profile import NetworkProfile, contract_keys
 
@@ -15,7 +14,7 @@ _NEXT = re.compile(r"^\[", re.MULTILINE)
 
 
 def adopt_contract(config: Path, profile: NetworkProfile) -> None:
-    """Make ``config`` name the contract of ``profile``; the file is replaced in one step.
+    """Make ``config`` name the contract of ``profile``; the file is replaced atomically.
 
     Raises:
         ContractNotPublished: if the profile names no contract.
@@ -47,17 +46,7 @@ def adopt_contract(config: Path, profile: NetworkProfile) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        mode = path.stat().st_mode & 0o777
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomically(path, text.encode(), mode=path.stat().st_mode & 0o777)
     except OSError as exc:
         raise explain_or(exc, ConfigError(f"cannot write {path}: {exc.strerror}")) from exc

@@ -7,7 +7,6 @@ networks; they have no contract until somebody publishes one.
 
 import json
 import os
-import secrets
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import tomli
 
 from walrusd.errors import ConfigError, ContractNotPublished, explain_or
+from walrusd.files import write_atomically
 from walrusd.settings.load import MAX_BLOB
 from walrusd.settings.model import DEFAULT_MAX_BLOB, MIB, ContractIds
 from walrusd.settings.reader import TableReader, unknown_key
@@ -237,21 +237,14 @@ def check_writable(path: Path) -> None:
 
 
 def write_profile(path: Path, profile: NetworkProfile) -> None:
-    """Write a profile whole, or not at all, and never over another file.
+    """Write a profile atomically, and never over another file.
 
     Raises:
         ConfigError: if the file is there already, or the disk refuses.
     """
     check_writable(path)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    text = render_profile(profile)
     try:
-        try:
-            with partial.open("x", encoding="utf-8") as file:
-                file.write(render_profile(profile))
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(partial)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomically(path, text.encode(), mode=0o666, overwrite=False)
     except OSError as exc:
         raise explain_or(exc, ConfigError(f"cannot write {path}: {exc.strerror}")) from exc

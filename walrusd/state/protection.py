@@ -21,7 +21,7 @@ from walrusd.errors import (
     explain_or,
     explain_os_error,
 )
-from walrusd.files import new_file
+from walrusd.files import write_atomically
 from walrusd.state.database import Database
 from walrusd.units import Address
 
@@ -235,10 +235,5 @@ def _parse_export(document: dict[str, Any], identity: Address) -> list[tuple[str
 
 
 def write_export(path: Path, protection: Protection) -> None:
-    """Write an export to a new file of mode 0600, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with new_file(partial) as file:
-        file.write(json.dumps(protection.export(), indent=1).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
+    """Write an export atomically to a file of mode 0600."""
+    write_atomically(path, json.dumps(protection.export(), indent=1).encode())

@@ -8,8 +8,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from walrusd.files import open_atomically, remove_parts
 from walrusd.storage.blobid import format_blob_id
-from walrusd.storage.files import write_atomically
 from walrusd.units import BlobId
 
 _DIGEST_LENGTH = 32
@@ -20,8 +20,7 @@ class BlobCache:
 
     def __init__(self, directory: Path, capacity: int) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for stale in directory.glob(".*.part"):
-            stale.unlink(missing_ok=True)
+        remove_parts(directory)
         self._directory = directory
         self._capacity = capacity
 
@@ -50,7 +49,9 @@ class BlobCache:
             return
         path = self._path(blob_id)
         self._make_room(needed, keep=path)
-        write_atomically(path, hashlib.sha256(data).digest(), data)
+        with open_atomically(path) as file:
+            file.write(hashlib.sha256(data).digest())
+            file.write(data)
 
     def _path(self, blob_id: BlobId) -> Path:
         return self._directory / format_blob_id(blob_id)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 
-class Outcome(Enum):
+class AnswerKind(Enum):
     """One row of the table; the comments are the policy."""
 
     OK = "ok"
@@ -32,10 +32,10 @@ class Outcome(Enum):
 
 
 _PASSING = {
-    Outcome.OVERLOADED,
-    Outcome.UNAVAILABLE,
-    Outcome.UNREACHABLE,
-    Outcome.INTERRUPTED,
+    AnswerKind.OVERLOADED,
+    AnswerKind.UNAVAILABLE,
+    AnswerKind.UNREACHABLE,
+    AnswerKind.INTERRUPTED,
 }
 
 _AUTH_DOMAIN = "auth.publisher.walrus.space"
@@ -44,36 +44,36 @@ _NO_TOKEN = b"header of type `authorization`"
 """What a publisher that wants a token says to who has none, with 400 and in plain text."""
 
 _BY_STATUS = {
-    401: Outcome.AUTH_REJECTED,
-    402: Outcome.AUTH_REJECTED,
-    403: Outcome.AUTH_REJECTED,
-    407: Outcome.AUTH_REJECTED,
-    404: Outcome.NOT_FOUND,
-    405: Outcome.UNSUPPORTED,
-    408: Outcome.UNAVAILABLE,
-    413: Outcome.TOO_LARGE,
-    425: Outcome.UNAVAILABLE,
-    429: Outcome.OVERLOADED,
-    451: Outcome.BLOCKED,
-    501: Outcome.UNSUPPORTED,
+    401: AnswerKind.AUTH_REJECTED,
+    402: AnswerKind.AUTH_REJECTED,
+    403: AnswerKind.AUTH_REJECTED,
+    407: AnswerKind.AUTH_REJECTED,
+    404: AnswerKind.NOT_FOUND,
+    405: AnswerKind.UNSUPPORTED,
+    408: AnswerKind.UNAVAILABLE,
+    413: AnswerKind.TOO_LARGE,
+    425: AnswerKind.UNAVAILABLE,
+    429: AnswerKind.OVERLOADED,
+    451: AnswerKind.BLOCKED,
+    501: AnswerKind.UNSUPPORTED,
 }
 
 
-def classify_answer(status: int, body: bytes) -> Outcome:
+def classify_answer(status: int, body: bytes) -> AnswerKind:
     """Return the outcome that HTTP ``status`` with ``body`` stands for."""
     if status in (200, 206):
-        return Outcome.OK
+        return AnswerKind.OK
     # An expired token is a 504 and a spent one a 429: look at the domain before the number.
     detail = _find_detail(body)
     if detail.get("domain") == _AUTH_DOMAIN:
-        return Outcome.AUTH_REJECTED
+        return AnswerKind.AUTH_REJECTED
     if detail.get("reason") == "BLOB_TOO_LARGE":
-        return Outcome.TOO_LARGE
+        return AnswerKind.TOO_LARGE
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status == 400 and _NO_TOKEN in body[:200].lower():
-        return Outcome.AUTH_REJECTED
-    return Outcome.UNAVAILABLE if status >= 500 else Outcome.BAD_REQUEST
+        return AnswerKind.AUTH_REJECTED
+    return AnswerKind.UNAVAILABLE if status >= 500 else AnswerKind.BAD_REQUEST
 
 
 def gives_reason(body: bytes) -> bool:

@@ -20,8 +20,8 @@ import trio
 from walrusd.errors import BlobCorrupt, EncoderFailed, FileCut
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import Geometry, check_blob_size
+from walrusd.storage.spans import FileSpan
 from walrusd.units import BlobId
 
 PROCESS_THRESHOLD = 8 << 20
@@ -137,7 +137,7 @@ class RowVerifier:
         return _uleb(len(row)) + row + size.to_bytes(2, "little") + index.to_bytes(2, "little")
 
 
-async def verify_rows(verifier: RowVerifier, first: int, data: bytes) -> None:
+async def verify_rows_in_thread(verifier: RowVerifier, first: int, data: bytes) -> None:
     """Run ``verifier.verify_rows`` in a thread."""
     await trio.to_thread.run_sync(verifier.verify_rows, first, data, limiter=_threads)
 

@@ -8,7 +8,7 @@ import httpx
 import trio
 
 from walrusd.storage.classify import (
-    Outcome,
+    AnswerKind,
     classify_answer,
     describe_answer,
     gives_reason,
@@ -26,7 +26,7 @@ class EndpointFailure(Exception):
     sends.
     """
 
-    def __init__(self, outcome: Outcome, endpoint: str, detail: str) -> None:
+    def __init__(self, outcome: AnswerKind, endpoint: str, detail: str) -> None:
         super().__init__(f"{endpoint}: {detail}")
         self.outcome = outcome
         self.vague = self.page = False
@@ -134,7 +134,7 @@ class Exchange:
         announced = response.headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced) > self._max_bytes:
             raise self._fail(
-                Outcome.OVERSIZE, f"announces {announced} bytes, {self._max_bytes} are allowed"
+                AnswerKind.OVERSIZE, f"announces {announced} bytes, {self._max_bytes} are allowed"
             )
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -154,7 +154,7 @@ class Exchange:
             total += len(chunk)
             if total > self._max_bytes:
                 raise self._fail(
-                    Outcome.OVERSIZE, f"sent more than the {self._max_bytes} bytes allowed"
+                    AnswerKind.OVERSIZE, f"sent more than the {self._max_bytes} bytes allowed"
                 )
             yield chunk
 
@@ -173,10 +173,10 @@ class Exchange:
 
     def _translate(self, error: Exception) -> EndpointFailure:
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        outcome = Outcome.UNREACHABLE if unsent else Outcome.INTERRUPTED
+        outcome = AnswerKind.UNREACHABLE if unsent else AnswerKind.INTERRUPTED
         return self._fail(outcome, f"{type(error).__name__} {error}".rstrip())
 
-    def _fail(self, outcome: Outcome, detail: str) -> EndpointFailure:
+    def _fail(self, outcome: AnswerKind, detail: str) -> EndpointFailure:
         if outcome.may_pass:
             self._endpoint.failures += 1
         return EndpointFailure(outcome, self._endpoint.url, detail)

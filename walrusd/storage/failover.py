@@ -12,7 +12,7 @@ from walrusd.errors import (
     StorageUnreachable,
     WalrusdError,
 )
-from walrusd.storage.classify import Outcome
+from walrusd.storage.classify import AnswerKind
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.http import EndpointPool
 
@@ -55,7 +55,7 @@ async def ask_in_turn(
                 tally.note_corrupt(endpoint, error)
             except EndpointFailure as failure:
                 again = failure.outcome.may_pass or (
-                    may_appear and failure.outcome is Outcome.NOT_FOUND
+                    may_appear and failure.outcome is AnswerKind.NOT_FOUND
                 )
                 tally.note_failure(endpoint, failure, again=again)
         if tally.all_given_up(pool) or round_ + 1 == limit:
@@ -89,14 +89,14 @@ class _Tally:
         return all(endpoint.url in self.given_up for endpoint in pool.ranked())
 
     @property
-    def _outcomes(self) -> set[Outcome]:
+    def _outcomes(self) -> set[AnswerKind]:
         return {e.outcome for e in self._last.values() if isinstance(e, EndpointFailure)}
 
     @property
     def somebody_lacks_it(self) -> bool:
         return any(
             isinstance(error, EndpointFailure)
-            and error.outcome is Outcome.NOT_FOUND
+            and error.outcome is AnswerKind.NOT_FOUND
             and not error.vague
             for error in self._last.values()
         )
@@ -104,15 +104,15 @@ class _Tally:
     @property
     def nobody_has_it(self) -> bool:
         """Whether every endpoint says so; then even a 404 of any web server is believed."""
-        return self._outcomes == {Outcome.NOT_FOUND}
+        return self._outcomes == {AnswerKind.NOT_FOUND}
 
     def verdict(self) -> WalrusdError:
         story = "; ".join(f"{url}: {_shorten(error, url)}" for url, error in self._last.items())
         message = f"{self._what}: {story or 'no endpoint is configured'}"
         if any(isinstance(error, BlobCorrupt) for error in self._last.values()):
             return BlobCorrupt(message, hint="add another aggregator, or report this blob")
-        if Outcome.OVERSIZE in self._outcomes:
-            return BlobTooLarge(message, agreed=self._outcomes == {Outcome.OVERSIZE})
+        if AnswerKind.OVERSIZE in self._outcomes:
+            return BlobTooLarge(message, agreed=self._outcomes == {AnswerKind.OVERSIZE})
         if self.somebody_lacks_it:
             return BlobNotFound(message, hint="it was never stored, has expired, or is too new")
         if self.nobody_has_it:

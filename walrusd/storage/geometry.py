@@ -115,7 +115,7 @@ def check_blob_size(size: int, shards: int) -> None:
         )
 
 
-def compute_storage_cost(
+def compute_storage_price(
     geometry: Geometry, *, epochs: int, storage_price: int, write_price: int
 ) -> int:
     """Return the price in FROST: ``units · (storage_price·epochs + write_price)``.

@@ -10,7 +10,7 @@ import trio
 
 from walrusd.errors import ConfigError
 from walrusd.storage.exchange import Endpoint, Exchange
-from walrusd.storage.files import FileSpan
+from walrusd.storage.spans import FileSpan
 
 SLOWEST_RATE = 64 << 10
 """Bytes per second below which an answer is given up."""

@@ -136,7 +136,7 @@ def compute_sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def verify_file(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
+def verify_content(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
     """Check the digests of chunks and file; ``read(offset, length)`` gives the file's bytes.
 
     The leaves alone fix every byte. This catches a manifest that contradicts itself.

@@ -11,7 +11,7 @@ a payment, or speaks of itself in a page, and whatever we send would meet the sa
 
 from dataclasses import dataclass
 
-from walrusd.storage.classify import Outcome
+from walrusd.storage.classify import AnswerKind
 from walrusd.storage.exchange import EndpointFailure
 from walrusd.storage.http import EndpointPool
 
@@ -27,20 +27,22 @@ class Question:
     method: str
     path: str
     parameters: dict[str, str]
-    good: frozenset[Outcome]
+    good: frozenset[AnswerKind]
 
 
 STORE = Question(
     "PUT",
     "/v1/blobs",
     {"epochs": "0", "probe": "true"},
-    frozenset({Outcome.BAD_REQUEST, Outcome.OVERLOADED}),
+    frozenset({AnswerKind.BAD_REQUEST, AnswerKind.OVERLOADED}),
 )
 READ = Question(
     "GET",
     "/v1/blobs/probe",
     {},
-    frozenset({Outcome.BAD_REQUEST, Outcome.NOT_FOUND, Outcome.OVERLOADED, Outcome.BLOCKED}),
+    frozenset(
+        {AnswerKind.BAD_REQUEST, AnswerKind.NOT_FOUND, AnswerKind.OVERLOADED, AnswerKind.BLOCKED}
+    ),
 )
 
 
@@ -68,8 +70,8 @@ async def find_silence(pool: EndpointPool, question: Question) -> str | None:
 
 def _is_of_another(failure: EndpointFailure) -> bool:
     """Return whether a refusal comes from no Walrus service, though its status is known there."""
-    wrong = failure.outcome is Outcome.BAD_REQUEST and failure.status != BAD_QUESTION
-    return wrong or (failure.page and failure.outcome is not Outcome.OVERLOADED)
+    wrong = failure.outcome is AnswerKind.BAD_REQUEST and failure.status != BAD_QUESTION
+    return wrong or (failure.page and failure.outcome is not AnswerKind.OVERLOADED)
 
 
 def _describe(failure: EndpointFailure) -> str:

@@ -20,15 +20,15 @@ from walrusd.errors import (
 )
 from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
-from walrusd.storage.classify import Outcome
+from walrusd.storage.classify import AnswerKind
 from walrusd.storage.codec import Encoding, compute_encoding
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import check_blob_size
 from walrusd.storage.http import EndpointPool
 from walrusd.storage.ledger import StoredBlob, UploadLedger
 from walrusd.storage.receipt import MAX_RECEIPT, BlobStatus, parse_receipt, parse_status
+from walrusd.storage.spans import FileSpan
 from walrusd.units import Address, BlobId
 
 DEFAULT_EPOCHS = 5
@@ -36,7 +36,7 @@ PUT_ROUNDS = 3
 STATUS_CHECKS = 3
 
 
-class Publisher:
+class BlobPublisher:
     """Stores through ``publishers``; new objects go to ``owner``, who can then renew them."""
 
     def __init__(
@@ -126,7 +126,9 @@ class Publisher:
             try:
                 return parse_status(reply.body)
             except MalformedData as error:
-                raise EndpointFailure(Outcome.BAD_REQUEST, endpoint.url, error.message) from error
+                raise EndpointFailure(
+                    AnswerKind.BAD_REQUEST, endpoint.url, error.message
+                ) from error
 
         return await ask_in_turn(self._nodes, attempt, what="blob status", rounds=2)
 
@@ -193,13 +195,13 @@ class Publisher:
     async def _judge(
         self, upload: "_Upload", endpoint: Endpoint, failure: EndpointFailure
     ) -> StoredBlob | None:
-        if failure.outcome in (Outcome.INTERRUPTED, Outcome.UNAVAILABLE):
+        if failure.outcome in (AnswerKind.INTERRUPTED, AnswerKind.UNAVAILABLE):
             upload.doubt(endpoint, failure)
             return await self._look_again(upload)
         if failure.outcome.may_pass:
             upload.story.append(str(failure))
             return None
-        if failure.outcome is Outcome.TOO_LARGE:
+        if failure.outcome is AnswerKind.TOO_LARGE:
             endpoint.record_too_large(upload.encoding.size, self._publishers.policy.quarantine)
             upload.refuse(endpoint, BlobOverLimit(str(failure)))
         else:
@@ -246,7 +248,7 @@ class Publisher:
 
 
 _HINTS = {
-    Outcome.AUTH_REJECTED: "this publisher wants a token or a payment; use another",
+    AnswerKind.AUTH_REJECTED: "this publisher wants a token or a payment; use another",
 }
 
 

@@ -9,14 +9,15 @@ import trio
 from walrusd.errors import BlobCorrupt, BlobTooLarge, WalrusdError
 from walrusd.runtime.groups import collapsed
 from walrusd.storage.blobid import format_blob_id
-from walrusd.storage.classify import Outcome
-from walrusd.storage.codec import RowVerifier, compute_blob_id, verify_rows
+from walrusd.storage.classify import AnswerKind
+from walrusd.storage.codec import RowVerifier, compute_blob_id, verify_rows_in_thread
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.failover import ask_in_turn
-from walrusd.storage.files import FileSpan, PartFile
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import EndpointPool
+from walrusd.storage.part_file import PartFile
 from walrusd.storage.rows import PIECE_SIZE, Piece, cut_by_rows
+from walrusd.storage.spans import FileSpan
 from walrusd.units import BlobId
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ METADATA_OVERHEAD = 64
 """Bytes of ``BlobMetadataWithId`` besides two 33-byte hashes per shard, rounded up."""
 
 
-class Reader:
+class BlobReader:
     """Reads through ``aggregators``; ``nodes`` serve the metadata that makes checking cheap."""
 
     def __init__(
@@ -64,7 +65,7 @@ class Reader:
             try:
                 reply = await self._aggregators.request(endpoint, "GET", path, max_bytes=size)
             except EndpointFailure as failure:
-                if failure.outcome is Outcome.OVERSIZE:
+                if failure.outcome is AnswerKind.OVERSIZE:
                     # The blob's size is proven: so this shows that the endpoint is wrong, not that
                     # the blob is too large.
                     raise BlobCorrupt(f"more than the blob's {size} bytes") from failure
@@ -164,11 +165,13 @@ class Reader:
                     max_bytes=piece.length,
                 )
             except EndpointFailure as failure:
-                if failure.outcome is Outcome.OVERSIZE:
+                if failure.outcome is AnswerKind.OVERSIZE:
                     raise BlobCorrupt("the answer is longer than the range") from failure
                 raise
             if len(reply.body) != piece.length:
-                raise EndpointFailure(Outcome.INTERRUPTED, endpoint.url, "the answer is too short")
+                raise EndpointFailure(
+                    AnswerKind.INTERRUPTED, endpoint.url, "the answer is too short"
+                )
             await trio.to_thread.run_sync(piece.verify, reply.body, limiter=self._checks)
             return reply.body
 
@@ -241,4 +244,4 @@ async def _verify_whole(verifier: RowVerifier, data: bytes) -> None:
     if len(data) != verifier.geometry.size:
         raise BlobCorrupt(f"{len(data)} bytes, but the blob has {verifier.geometry.size}")
     if data:
-        await verify_rows(verifier, 0, data)
+        await verify_rows_in_thread(verifier, 0, data)

@@ -16,7 +16,6 @@ from walrusd.errors import BlobOverLimit, BlobTooLarge, ContentMismatch
 from walrusd.settings.model import DEFAULT_MAX_BLOB
 from walrusd.storage.blobid import format_blob_id
 from walrusd.storage.cache import BlobCache
-from walrusd.storage.files import FileSpan
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.http import EndpointPool, RetryPolicy, TransportFactory
 from walrusd.storage.ledger import StoredBlob, UploadLedger
@@ -32,12 +31,13 @@ from walrusd.storage.manifest import (
     compute_manifest_size,
     compute_sha256,
     parse_manifest,
-    verify_file,
+    verify_content,
 )
 from walrusd.storage.probe import READ, STORE, find_silence
-from walrusd.storage.publisher import DEFAULT_EPOCHS, Publisher
-from walrusd.storage.reader import Reader
+from walrusd.storage.publisher import DEFAULT_EPOCHS, BlobPublisher
+from walrusd.storage.reader import BlobReader
 from walrusd.storage.rows import cut_by_leaves
+from walrusd.storage.spans import FileSpan
 from walrusd.units import Address, BlobId
 
 log = logging.getLogger(__name__)
@@ -115,9 +115,9 @@ class WalrusStore:
         ]
         aggregator_pool, publisher_pool, node_pool = self._pools
         self._recent: dict[BlobId, float] = {}
-        self._reader = Reader(aggregator_pool, node_pool, shards, self._is_recent)
+        self._reader = BlobReader(aggregator_pool, node_pool, shards, self._is_recent)
         ledger = UploadLedger(connection)
-        self._publisher = Publisher(
+        self._publisher = BlobPublisher(
             publisher_pool, node_pool, shards, ledger, owner, max_blob=max_blob
         )
         self._cache = BlobCache(cache_dir, cache_capacity)
@@ -157,7 +157,7 @@ class WalrusStore:
         min_end_epoch: int | None = None,
         try_anyway: bool = False,
     ) -> StoredBlob:
-        """Store one blob. Arguments and errors as ``Publisher.put_blob``."""
+        """Store one blob. Arguments and errors as ``BlobPublisher.put_blob``."""
         stored = await self._publisher.put_blob(
             data,
             epochs=epochs,
@@ -174,7 +174,8 @@ class WalrusStore:
         """Return one verified blob, from the cache if it is there.
 
         Raises:
-            BlobTooLarge, BlobCorrupt, BlobNotFound, StorageUnreachable: as ``Reader.read_blob``.
+            BlobTooLarge, BlobCorrupt, BlobNotFound, StorageUnreachable: as
+                ``BlobReader.read_blob``.
         """
         cached = await self._recall(blob_id)
         if cached is not None and len(cached) <= max_bytes:
@@ -184,7 +185,7 @@ class WalrusStore:
         return data
 
     async def download(self, blob_id: BlobId, path: Path, max_bytes: int) -> None:
-        """Write one verified blob to ``path``. Errors as ``Reader.download``."""
+        """Write one verified blob to ``path``. Errors as ``BlobReader.download``."""
         await self._reader.download(blob_id, path, max_bytes=max_bytes)
 
     async def put_file(
@@ -200,7 +201,7 @@ class WalrusStore:
 
         Raises:
             BlobOverLimit: if the manifest would be too large; then nothing is stored.
-            StoreRefused, StorageUnreachable, OurFault, OSError: as ``Publisher.put_blob``.
+            StoreRefused, StorageUnreachable, OurFault, OSError: as ``BlobPublisher.put_blob``.
         """
         span = await FileSpan.of(path)
         self._check_manifest_size(span.length)
@@ -286,7 +287,7 @@ class WalrusStore:
             path,
             expected_digest.hex()[:16],
             manifest.size,
-            final_check=partial(verify_file, manifest),
+            final_check=partial(verify_content, manifest),
         )
         return manifest
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from walrusd.errors import MalformedTranscript
 from walrusd.training.dispute.dispute import (
-    Account,
     Judgement,
     OperationDifference,
+    PartyAccount,
     check_comparable,
     choose_log,
     compare_operations,
@@ -18,7 +18,7 @@ from walrusd.training.dispute.dispute import (
     get_operation,
     judge_step,
 )
-from walrusd.training.dispute.recording import Work
+from walrusd.training.dispute.recording import SegmentWork
 from walrusd.training.dispute.transcript import (
     Array,
     Ending,
@@ -32,10 +32,10 @@ from walrusd.training.dispute.transcript import (
 from walrusd.training.dispute.transcript_codec import transcript_from_bytes
 from walrusd.training.plan.plan import parse_plan
 from walrusd.training.process.child import apply_limits
-from walrusd.training.run.jobs import Limits
+from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.trace import Assignment
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.replay import open_rows
+from walrusd.verify.replay import open_given_rows
 from walrusd.verify.segment import read_frozen
 
 SHOWN_ELEMENTS = 4
@@ -114,12 +114,12 @@ def check_dispute(
 
 
 def _judge(files: WorkFiles, threads: int, a: Transcript, b: Transcript, step: int) -> Judgement:
-    apply_limits(Limits(threads=threads))
+    apply_limits(JobLimits(threads=threads))
     selftest()
     plan = parse_plan(files.plan)
     assignment = Assignment(plan, a.subject.digest(), a.subject.seed, committee=1)
-    rows, frozen = open_rows(plan, files.rows), read_frozen(plan, files.weights)
-    return judge_step(Work(assignment, a.subject, rows, frozen), files.start, a, b, step)
+    rows, frozen = open_given_rows(plan, files.rows), read_frozen(plan, files.weights)
+    return judge_step(SegmentWork(assignment, a.subject, rows, frozen), files.start, a, b, step)
 
 
 def _show_judgement(judgement: Judgement) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _show_judgement(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _show_account(account: Account) -> dict[str, Any]:
+def _show_account(account: PartyAccount) -> dict[str, Any]:
     return {
         "step_right": account.step,
         "operation_right": account.operation,

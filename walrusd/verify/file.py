@@ -23,7 +23,7 @@ from walrusd.verify.given import Found, Given
 NO_KEY = "give its key with --key"
 
 
-def check_file(given: Given, checks: Checklist) -> dict[str, Any]:
+def check_everything(given: Given, checks: Checklist) -> dict[str, Any]:
     """Make every check that ``given`` allows; return the facts that a report shows.
 
     Raises:

@@ -16,7 +16,7 @@ from walrusd.training.plan.dataspec import TokenSchema
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.child import apply_limits
 from walrusd.training.run.data import DatasetRows, PackedRows, RowSource
-from walrusd.training.run.jobs import Limits
+from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.state import (
     Tensors,
     compute_state_root,
@@ -144,7 +144,7 @@ def _opened_state(plan: Plan, found: Found, boundary: int) -> bytes:
     return state
 
 
-def open_rows(plan: Plan, path: Path) -> DatasetRows:
+def open_given_rows(plan: Plan, path: Path) -> DatasetRows:
     """Map a file of rows, or a container of the plan's schema; read a table or a text.
 
     The rows are compared with what is committed, so a file of any other name is taken as bare rows.
@@ -184,7 +184,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
     path, root = given.dataset, found.file.header.subject.dataset_root
 
     def verify() -> str:
-        rows.append(open_rows(plan, path))
+        rows.append(open_given_rows(plan, path))
         if not any(compute_row_root(key, _each_row(plan, rows[0])) == root for key in given.keys):
             raise VerificationFailed("with no key that was given are these the listed rows")
         return f"{rows[0].count} rows"
@@ -194,7 +194,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
         return rows[0] if checks.run("dataset", verify) else None
     checks.skip("dataset", "the salts of the listed root take the dataset's key: give --key")
     try:
-        return open_rows(plan, path)
+        return open_given_rows(plan, path)
     except PeerFault as fault:
         raise BadRequest(f"{path}: {fault.message}") from fault
 
@@ -226,7 +226,7 @@ def _replay(given: Given, found: Found, material: _Material, checks: Checklist) 
         checks.skip("replay", "a plan with adapters needs --model")
         return
     given.on_step("testing this machine's arithmetic")
-    apply_limits(Limits(threads=given.threads))
+    apply_limits(JobLimits(threads=given.threads))
     selftest()
     replay = _Replay(given, found, material)
     for segment in given.segments or replay.default_segments():

@@ -12,18 +12,18 @@ from walrusd.core.protocol import TraceContext, compute_leaf_zero
 from walrusd.crypto.vfile.checks import inspect_verification_file
 from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
 from walrusd.errors import BadRequest, MalformedData, PeerFault
-from walrusd.training.dispute.recording import MAX_KEPT_BYTES, Wanted, Work, transcribe
+from walrusd.training.dispute.recording import MAX_KEPT_BYTES, SegmentWork, Wanted, transcribe
 from walrusd.training.dispute.transcript import unpack_floats
 from walrusd.training.dispute.transcript_codec import transcript_to_bytes
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.child import apply_limits
-from walrusd.training.run.jobs import Limits
+from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.replay import replay_segment
 from walrusd.training.run.state import Tensors, compute_state_root
 from walrusd.training.run.trace import Assignment, compute_record
 from walrusd.training.run.weights import select_frozen, weights_from_bytes
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.replay import open_rows
+from walrusd.verify.replay import open_given_rows
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def check_segment(
         MalformedData, PlanRefused: if a file is not what it should be.
         DeviceRefused: if this machine does not give the golden bits.
     """
-    apply_limits(Limits(threads=threads))
+    apply_limits(JobLimits(threads=threads))
     selftest()
     plan = parse_plan(files.plan)
     if segment > plan.segments:
@@ -123,11 +123,11 @@ def _replay(
 ) -> str:
     subject = file.header.subject
     assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
-    rows, frozen = open_rows(plan, files.rows), read_frozen(plan, files.weights)
+    rows, frozen = open_given_rows(plan, files.rows), read_frozen(plan, files.weights)
     if writing is None:
         return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
     context = TraceContext(**{f.name: getattr(subject, f.name) for f in fields(TraceContext)})
-    work = Work(assignment, context, rows, frozen)
+    work = SegmentWork(assignment, context, rows, frozen)
     wanted = writing.wanted
     if wanted is not None and plan.state_bytes > MAX_KEPT_BYTES:
         wanted = replace(wanted, with_state=False)

@@ -24,7 +24,7 @@ from walrusd.chain.follow.follower import Cursor
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ChainEvent
-from walrusd.control.history import Explainer
+from walrusd.control.history import History
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import KeyScope, SubmissionState
 from walrusd.core.manifest import TaskManifest
@@ -32,7 +32,7 @@ from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
@@ -47,9 +47,9 @@ from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror
 from walrusd.services.publisher.terms import read_terms
-from walrusd.services.upkeep.claims import Settler
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.claimer import Claimer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
@@ -263,7 +263,7 @@ class Daemon:
         """Make the services anew, as after a restart."""
         tools = self.tools
         self.fetcher = fetcher = Fetcher(tools)
-        self.services = [Resealer(tools), Cranker(tools, fetcher), Settler(tools)]
+        self.services = [KeySharer(tools), Cranker(tools, fetcher), Claimer(tools)]
         if self._role is Role.CONTRIBUTOR:
             more = [Trainer(tools, fetcher), Committer(tools, fetcher), Opener(tools, fetcher)]
         else:
@@ -276,7 +276,7 @@ class Daemon:
         self.make_services()
 
     def why(self, subject: str) -> dict[str, Any]:
-        return Explainer(self.tools).explain(subject)
+        return History(self.tools).explain(subject)
 
     def put(self, service: Service) -> None:
         """Let another service do what the one of its name did."""

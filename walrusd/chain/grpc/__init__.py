@@ -7,10 +7,10 @@ virtual clock.
 
 from walrusd.chain.grpc.channel import Channel, channel_to, open_channel
 from walrusd.chain.grpc.connection import KeepAlive
-from walrusd.chain.grpc.details import BadRequest, ErrorInfo, FieldViolation
-from walrusd.chain.grpc.endpoint import Connect, Endpoint
+from walrusd.chain.grpc.endpoint import Connect, NodeUrl
 from walrusd.chain.grpc.server import Handler, HangUpError, serve_connection
-from walrusd.chain.grpc.stream import ClientStream, Method
+from walrusd.chain.grpc.status_details import BadRequest, ErrorInfo, FieldViolation
+from walrusd.chain.grpc.stream import ClientStream, GrpcMethod
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status
 
 __all__ = [
@@ -19,14 +19,14 @@ __all__ = [
     "Channel",
     "ClientStream",
     "Connect",
-    "Endpoint",
     "ErrorInfo",
     "FieldViolation",
     "GRPCError",
+    "GrpcMethod",
     "Handler",
     "HangUpError",
     "KeepAlive",
-    "Method",
+    "NodeUrl",
     "Status",
     "channel_to",
     "open_channel",

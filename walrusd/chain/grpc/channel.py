@@ -14,8 +14,8 @@ import h2.exceptions
 import trio
 
 from walrusd.chain.grpc.connection import Connection, KeepAlive
-from walrusd.chain.grpc.endpoint import Connect, Endpoint, dialler
-from walrusd.chain.grpc.stream import ClientStream, Method, Reply, Request, expire_at
+from walrusd.chain.grpc.endpoint import Connect, NodeUrl, dialler
+from walrusd.chain.grpc.stream import ClientStream, GrpcMethod, Reply, Request, expire_at
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status, encode_timeout
 from walrusd.runtime.groups import first_leaf
 
@@ -41,7 +41,7 @@ class Channel:
     def __init__(
         self,
         connect: Connect,
-        endpoint: Endpoint,
+        endpoint: NodeUrl,
         nursery: trio.Nursery,
         *,
         metadata: Mapping[str, str] | None = None,
@@ -148,7 +148,7 @@ class Channel:
         stream = ClientStream(
             connection,
             stream_id,
-            Method(route, request_type, reply_type),
+            GrpcMethod(route, request_type, reply_type),
             until,
             unary=cardinality not in _STREAMED_REPLIES,
         )
@@ -187,7 +187,7 @@ class Channel:
 
     async def unary(
         self,
-        method: Method[Request, Reply],
+        method: GrpcMethod[Request, Reply],
         request: Request,
         *,
         seconds: float | None = 30.0,
@@ -215,7 +215,7 @@ class Channel:
     @asynccontextmanager
     async def stream(
         self,
-        method: Method[Request, Reply],
+        method: GrpcMethod[Request, Reply],
         request: Request,
         *,
         seconds: float | None = None,
@@ -248,7 +248,7 @@ def channel_to(
     keepalive: KeepAlive | None = None,
 ) -> Channel:
     """Return a channel whose connection lives in ``nursery``; see ``open_channel``."""
-    endpoint = Endpoint.parse(url)
+    endpoint = NodeUrl.parse(url)
     return Channel(
         connect or dialler(endpoint, tls),
         endpoint,

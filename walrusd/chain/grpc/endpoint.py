@@ -13,7 +13,7 @@ Connect = Callable[[], Awaitable[trio.abc.Stream]]
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class NodeUrl:
     """Where a node listens: ``http://`` is plaintext HTTP/2, ``https://`` is TLS."""
 
     host: str
@@ -49,7 +49,7 @@ def _without_userinfo(url: str) -> str:
     return f"{head.partition('://')[0]}://…@{tail}" if at else url
 
 
-def dialler(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Connect:
+def dialler(endpoint: NodeUrl, tls: ssl.SSLContext | None = None) -> Connect:
     """Return what connects to ``endpoint`` over TCP, and over TLS with ALPN ``h2`` if it asks."""
     context = None
     if endpoint.tls:

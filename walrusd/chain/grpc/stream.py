@@ -30,7 +30,7 @@ Reply = TypeVar("Reply", bound=Message)
 
 
 @dataclass(frozen=True)
-class Method(Generic[Request, Reply]):
+class GrpcMethod(Generic[Request, Reply]):
     """One remote procedure: ``/package.Service/Method`` and its message types."""
 
     route: str
@@ -56,7 +56,7 @@ class ClientStream(Generic[Request, Reply]):
         self,
         connection: Connection,
         stream_id: int,
-        method: Method[Request, Reply],
+        method: GrpcMethod[Request, Reply],
         until: float,
         *,
         unary: bool,

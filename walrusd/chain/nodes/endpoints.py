@@ -11,7 +11,7 @@ import base58
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
-from walrusd.chain.grpc import Channel, GRPCError, Method
+from walrusd.chain.grpc import Channel, GRPCError, GrpcMethod
 from walrusd.chain.grpc.wire import Message
 from walrusd.chain.nodes.node import Node, Tries
 from walrusd.chain.nodes.node_stream import NodeStream
@@ -26,7 +26,7 @@ Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 T = TypeVar("T")
 
-SERVICE_INFO = Method(
+SERVICE_INFO = GrpcMethod(
     "/sui.rpc.v2.LedgerService/GetServiceInfo", pb.GetServiceInfoRequest, pb.GetServiceInfoResponse
 )
 
@@ -132,7 +132,12 @@ class Endpoints:
         return node
 
     async def ask(
-        self, method: Method[Request, Reply], request: Request, *, seconds: float, rounds: int = 2
+        self,
+        method: GrpcMethod[Request, Reply],
+        request: Request,
+        *,
+        seconds: float,
+        rounds: int = 2,
     ) -> Reply:
         """Return the reply of the first node that gives one.
 
@@ -150,7 +155,7 @@ class Endpoints:
         return await self._try_each(use, method.route, rounds=rounds)
 
     async def ask_once(
-        self, method: Method[Request, Reply], request: Request, *, seconds: float
+        self, method: GrpcMethod[Request, Reply], request: Request, *, seconds: float
     ) -> Reply:
         """Return the reply of the first node that answers and offers the method.
 
@@ -271,7 +276,7 @@ class Endpoints:
 
     @asynccontextmanager
     async def stream(
-        self, method: Method[Request, Reply], request: Request, *, seconds: float | None
+        self, method: GrpcMethod[Request, Reply], request: Request, *, seconds: float | None
     ) -> AsyncIterator["NodeStream[Request, Reply]"]:
         """Open a stream at the first node that offers it; errors of iterating are translated too.
 

@@ -2,7 +2,7 @@
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.chain.grpc import Method
+from walrusd.chain.grpc import GrpcMethod
 
 _LEDGER = "/sui.rpc.v2.LedgerService/"
 _STATE = "/sui.rpc.v2.StateService/"
@@ -10,34 +10,34 @@ _PACKAGES = "/sui.rpc.v2.MovePackageService/"
 _SUBSCRIPTION = "/sui.rpc.v2.SubscriptionService/"
 _EXECUTION = "/sui.rpc.v2.TransactionExecutionService/"
 
-GET_EPOCH = Method(_LEDGER + "GetEpoch", pb.GetEpochRequest, pb.GetEpochResponse)
-GET_OBJECT = Method(_LEDGER + "GetObject", pb.GetObjectRequest, pb.GetObjectResponse)
-BATCH_GET_OBJECTS = Method(
+GET_EPOCH = GrpcMethod(_LEDGER + "GetEpoch", pb.GetEpochRequest, pb.GetEpochResponse)
+GET_OBJECT = GrpcMethod(_LEDGER + "GetObject", pb.GetObjectRequest, pb.GetObjectResponse)
+BATCH_GET_OBJECTS = GrpcMethod(
     _LEDGER + "BatchGetObjects", pb.BatchGetObjectsRequest, pb.BatchGetObjectsResponse
 )
-GET_TRANSACTION = Method(
+GET_TRANSACTION = GrpcMethod(
     _LEDGER + "GetTransaction", pb.GetTransactionRequest, pb.GetTransactionResponse
 )
-LIST_EVENTS = Method(_LEDGER + "ListEvents", pb.ListEventsRequest, pb.ListEventsResponse)
-SUBSCRIBE_EVENTS = Method(
+LIST_EVENTS = GrpcMethod(_LEDGER + "ListEvents", pb.ListEventsRequest, pb.ListEventsResponse)
+SUBSCRIBE_EVENTS = GrpcMethod(
     _SUBSCRIPTION + "SubscribeEvents",
     pb.SubscribeEventsRequest,
     pb.SubscribeEventsResponse,
 )
-LIST_OWNED = Method(
+LIST_OWNED = GrpcMethod(
     _STATE + "ListOwnedObjects", pb.ListOwnedObjectsRequest, pb.ListOwnedObjectsResponse
 )
-GET_BALANCE = Method(_STATE + "GetBalance", pb.GetBalanceRequest, pb.GetBalanceResponse)
-GET_FUNCTION = Method(_PACKAGES + "GetFunction", pb.GetFunctionRequest, pb.GetFunctionResponse)
-LIST_VERSIONS = Method(
+GET_BALANCE = GrpcMethod(_STATE + "GetBalance", pb.GetBalanceRequest, pb.GetBalanceResponse)
+GET_FUNCTION = GrpcMethod(_PACKAGES + "GetFunction", pb.GetFunctionRequest, pb.GetFunctionResponse)
+LIST_VERSIONS = GrpcMethod(
     _PACKAGES + "ListPackageVersions", pb.ListPackageVersionsRequest, pb.ListPackageVersionsResponse
 )
-EXECUTE = Method(
+EXECUTE = GrpcMethod(
     _EXECUTION + "ExecuteTransaction", pb.ExecuteTransactionRequest, pb.ExecuteTransactionResponse
 )
-SIMULATE = Method(
+SIMULATE = GrpcMethod(
     _EXECUTION + "SimulateTransaction",
     pb.SimulateTransactionRequest,
     pb.SimulateTransactionResponse,
 )
-GET_PACKAGE = Method(_PACKAGES + "GetPackage", pb.GetPackageRequest, pb.GetPackageResponse)
+GET_PACKAGE = GrpcMethod(_PACKAGES + "GetPackage", pb.GetPackageRequest, pb.GetPackageResponse)

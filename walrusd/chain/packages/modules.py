@@ -19,7 +19,7 @@ ZERO_ADDRESS = address_from_bytes(bytes(_ADDRESS_BYTES))
 
 
 @dataclass(frozen=True)
-class Module:
+class CompiledModule:
     """A compiled module; ``address_at`` is where its own address lies in ``code``."""
 
     name: str
@@ -31,14 +31,14 @@ class Module:
         """Return the address that the module stands at."""
         return address_from_bytes(self.code[self.address_at : self.address_at + _ADDRESS_BYTES])
 
-    def at(self, address: str) -> "Module":
+    def at(self, address: str) -> "CompiledModule":
         """Return the module as it is when it stands at ``address``."""
         end = self.address_at + _ADDRESS_BYTES
         code = self.code[: self.address_at] + address_bytes(address) + self.code[end:]
-        return Module(self.name, code, self.address_at)
+        return CompiledModule(self.name, code, self.address_at)
 
 
-def read_module(code: bytes) -> Module:
+def read_module(code: bytes) -> CompiledModule:
     """Return a module with its name and the place of its address.
 
     Raises:
@@ -50,7 +50,7 @@ def read_module(code: bytes) -> Module:
         raise MalformedData("not a compiled Move module: it ends early") from error
 
 
-def _read_module(code: bytes) -> Module:
+def _read_module(code: bytes) -> CompiledModule:
     if code[: len(MAGIC)] != MAGIC:
         raise MalformedData("not a compiled Move module: it does not begin with Move's magic")
     tables, end = _read_directory(code)
@@ -67,7 +67,7 @@ def _read_module(code: bytes) -> Module:
     start, length = tables[_ADDRESSES]
     if (address_index + 1) * _ADDRESS_BYTES > length or not name:
         raise MalformedData("not a compiled Move module: its own handle points nowhere")
-    return Module(name, code, start + address_index * _ADDRESS_BYTES)
+    return CompiledModule(name, code, start + address_index * _ADDRESS_BYTES)
 
 
 def _read_directory(code: bytes) -> tuple[dict[int, tuple[int, int]], int]:

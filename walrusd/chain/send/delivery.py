@@ -10,7 +10,7 @@ from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.outbox import (
     Outbox,
     OutboxEntry,
-    Outcome,
+    SendingOutcome,
     SentTransaction,
     parse_transaction,
 )
@@ -85,7 +85,7 @@ class Delivery:
                 executed = await self._client.execute(entry.tx_bytes, entry.signature)
             except (ChainRefused, ObjectNotFound) as error:
                 if not doubt:
-                    self._outbox.mark(entry.digest, Outcome.DROPPED)
+                    self._outbox.mark(entry.digest, SendingOutcome.DROPPED)
                     raise
                 reason: WalrusdError = error
             except TransactionUncertain as error:
@@ -102,7 +102,7 @@ class Delivery:
             elif fate is _Fate.OPEN and trio.current_time() - stale_since > _STALE_S:
                 over, why = _CERTAIN, reason.message
             if over >= _CERTAIN:
-                self._outbox.mark(entry.digest, Outcome.DROPPED)
+                self._outbox.mark(entry.digest, SendingOutcome.DROPPED)
                 raise ChainRefused(f"transaction {entry.digest} ({entry.label}) was dropped: {why}")
             if fate is _Fate.LOST:
                 raise Parked(why, until_epoch=None)
@@ -122,7 +122,7 @@ class Delivery:
             delay = min(2 * delay, 10.0)
 
     def _executed(self, entry: OutboxEntry, executed: ExecutedTransaction) -> ExecutedTransaction:
-        outcome = Outcome.SUCCEEDED if executed.success else Outcome.FAILED
+        outcome = SendingOutcome.SUCCEEDED if executed.success else SendingOutcome.FAILED
         self._outbox.mark(entry.digest, outcome, executed)
         self._client.own_writes.note(executed)
         return executed

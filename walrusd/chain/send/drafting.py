@@ -13,7 +13,7 @@ import trio
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.failures import AbortSentences, explain_failure
 from walrusd.chain.send.gas import Coin, Purse
-from walrusd.chain.send.parking import Parking
+from walrusd.chain.send.parked import ParkedTransactions
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.types import RANDOM_ID, SUI_COIN_TYPE, EpochInfo, ExecutedTransaction
 from walrusd.errors import InsufficientBalance, TransactionUncertain
@@ -34,7 +34,7 @@ _STALE_S = 15.0
 """Seconds for which a coin may look older to the nodes we read from than to the validators."""
 
 
-class Plan:
+class SendingPlan:
     """One submission, over all its tries."""
 
     def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
@@ -66,12 +66,12 @@ class Drafter:
         self,
         client: SuiClient,
         address: Address,
-        parking: Parking,
+        parked: ParkedTransactions,
         aborts: AbortSentences,
         max_budget: Mist,
     ) -> None:
         self._client, self._address = client, address
-        self._parking, self._aborts, self._max_budget = parking, aborts, max_budget
+        self._parked, self._aborts, self._max_budget = parked, aborts, max_budget
         self._purse: Purse | None = None
         self._epoch: tuple[float, EpochInfo] | None = None
         # The initial version of 0x8; looked up once unless somebody has set it.
@@ -79,7 +79,7 @@ class Drafter:
         self._random_sought = False
         self._last_digest: str | None = None
 
-    async def draft(self, plan: Plan) -> Draft:
+    async def draft(self, plan: SendingPlan) -> Draft:
         """Return the transaction of a plan, as the network is now known.
 
         Raises:
@@ -89,7 +89,7 @@ class Drafter:
         """
         ptb = Ptb(random_version=await self._seek_random())
         plan.build(ptb)
-        self._parking.check_inputs(ptb)
+        self._parked.check_inputs(ptb)
         epoch = await self.epoch()
         budget = plan.budget
         if budget is None:
@@ -128,7 +128,7 @@ class Drafter:
             expiration_epoch=epoch.number + 1,
         )
 
-    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: Plan) -> int:
+    async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: SendingPlan) -> int:
         """Return a generous budget: what is not used is not paid.
 
         Raises:
@@ -165,7 +165,7 @@ class Drafter:
                 except TransactionUncertain as error:
                     log.info("%s", error)
             owned = await self._client.list_owned(self._address, SUI_COIN_TYPE)
-            reserved = self._parking.reserved((await self.epoch()).number)
+            reserved = self._parked.reserved((await self.epoch()).number)
             free = [item for item in owned if item.id not in reserved]
             self._purse = Purse(self._address, map(Coin.read, free))
             # Not before: a look that was cancelled, or failed, has not seen it.
@@ -188,7 +188,7 @@ class Drafter:
         text = (
             f"{self._address} holds {format_sui(available)} in coins; {format_sui(needed)} needed"
         )
-        if self._parking:
+        if self._parked:
             text += " (coins that another transaction claims are not counted)"
         return InsufficientBalance(
             text,

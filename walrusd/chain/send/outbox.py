@@ -40,7 +40,7 @@ _INDEXES = (
 )
 
 
-class Outcome(StrEnum):
+class SendingOutcome(StrEnum):
     """What became of a transaction."""
 
     SUCCEEDED = "succeeded"
@@ -70,7 +70,7 @@ class Outbox(Protocol):
         ...
 
     def mark(
-        self, digest: str, outcome: Outcome, effects: ExecutedTransaction | None = None
+        self, digest: str, outcome: SendingOutcome, effects: ExecutedTransaction | None = None
     ) -> None:
         """Settle the entry ``digest``."""
         ...
@@ -131,7 +131,7 @@ class SqliteOutbox:
             )
 
     def mark(
-        self, digest: str, outcome: Outcome, effects: ExecutedTransaction | None = None
+        self, digest: str, outcome: SendingOutcome, effects: ExecutedTransaction | None = None
     ) -> None:
         """Settle the entry ``digest``."""
         text = None if effects is None else json.dumps(effects.to_json())

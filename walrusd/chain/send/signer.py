@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pysui.abstracts.client_keypair import SignatureScheme
 from pysui.sui.sui_crypto import SuiKeyPair
 
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.errors import ConfigError
 from walrusd.units import Address, address_from_bytes
 

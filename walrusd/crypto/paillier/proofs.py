@@ -162,7 +162,7 @@ def _compute_root_of(key: PublicKey, pieces: Iterable[bytes]) -> bytes:
     return merkle.compute_root_of_items(map(check, pieces), key.ciphertext_bytes)
 
 
-def verify_opening(key: PublicKey, data: bytes, plaintexts: Sequence[int], seed: bytes) -> None:
+def verify_encryption(key: PublicKey, data: bytes, plaintexts: Sequence[int], seed: bytes) -> None:
     """Check that ``data`` is the encryption of ``plaintexts`` from ``seed``, all at once.
 
     The checker draws its own ``e_j``: ``C* == (1+M*·n)·h_s^(Σ e_j·α_j)``. Some ten times cheaper

@@ -38,7 +38,7 @@ def _cut_limbs(coefficients: Sequence[int]) -> npt.NDArray[np.float64]:
     return limbs
 
 
-def fold_rows(
+def combine_rows(
     matrix: npt.NDArray[np.integer], coefficients: Sequence[int]
 ) -> npt.NDArray[np.object_]:
     """Return ``Σ_j coefficients_j · matrix_j`` as Python integers, shape (columns,).
@@ -68,12 +68,12 @@ def fold_rows(
 def fold_wide(
     matrix: npt.NDArray[np.integer], coefficients: Sequence[int]
 ) -> npt.NDArray[np.object_]:
-    """Return ``fold_rows`` of a matrix with entries below 2**62 in absolute value.
+    """Return ``combine_rows`` of a matrix with entries below 2**62 in absolute value.
 
     ``M = high · 2**31 + low`` with ``0 <= low < 2**31``; both halves fit the kernel.
     """
     high, low = matrix >> VALUE_BITS, matrix & ((1 << VALUE_BITS) - 1)
-    wide: npt.NDArray[np.object_] = fold_rows(low, coefficients) + (
-        fold_rows(high, coefficients) << VALUE_BITS
+    wide: npt.NDArray[np.object_] = combine_rows(low, coefficients) + (
+        combine_rows(high, coefficients) << VALUE_BITS
     )
     return wide

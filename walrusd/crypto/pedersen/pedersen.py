@@ -40,7 +40,7 @@ def commit(cost: int, blinding: int) -> bytes:
     return encode_point(multiply(G, cost) + multiply(H, blinding))
 
 
-def verify_opening(commitment: bytes, cost: int, blinding: int) -> None:
+def verify_commitment(commitment: bytes, cost: int, blinding: int) -> None:
     """Check that ``commitment`` opens to ``(cost, blinding)``.
 
     Raises:

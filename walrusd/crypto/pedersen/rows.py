@@ -16,7 +16,7 @@ from py_arkworks_bls12381 import G1Point
 
 from walrusd.crypto import merkle
 from walrusd.crypto.kdf import derive_key
-from walrusd.crypto.pedersen.folding import WIDE_BITS, fold_rows, fold_wide
+from walrusd.crypto.pedersen.folding import WIDE_BITS, combine_rows, fold_wide
 from walrusd.crypto.pedersen.g1 import (
     GENERATORS,
     ROW_LENGTH,
@@ -137,7 +137,7 @@ def verify_rows(
     challenges = _draw_challenges(len(matrix))
     combined = compute_msm(_decode_points(commitments, len(matrix)), challenges)
     blinding = _combine_blindings(challenges, blindings, len(matrix))
-    if combined != _commit_integers(fold_rows(matrix, challenges).tolist(), blinding):
+    if combined != _commit_integers(combine_rows(matrix, challenges).tolist(), blinding):
         raise CommitmentMismatch("the row commitments do not open to this update")
 
 

@@ -11,14 +11,14 @@ from walrusd.crypto.merkle import compute_root_of_items
 from walrusd.crypto.paillier.modulus_proof import verify_modulus
 from walrusd.crypto.paillier.proofs import (
     PIECE_CIPHERTEXTS,
+    verify_encryption,
     verify_knowledge_of,
-    verify_opening,
 )
 from walrusd.crypto.pedersen.g1 import POINT_BYTES, decode_point, decode_scalar
 from walrusd.crypto.pedersen.pedersen import compute_pok_context
 from walrusd.crypto.pedersen.rows import Update, compute_row_count, verify_rows
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, Section
-from walrusd.crypto.vfile.header import FileHeader, FileSubject
+from walrusd.crypto.vfile.header import FileHeader
 from walrusd.crypto.vfile.vfile import VerificationFile
 from walrusd.errors import MalformedData, VerificationFailed
 
@@ -27,9 +27,9 @@ NamedCheck = tuple[str, Callable[[], None]]
 _PIECE_ROWS = 8192
 
 
-def compute_modulus_context(subject: FileSubject) -> bytes:
+def compute_modulus_context(chain_id: bytes, package: bytes) -> bytes:
     """Return what a task's modulus proof is made for: ``chain id ‖ package``."""
-    return subject.chain_id + subject.package
+    return chain_id + package
 
 
 def compute_knowledge_context(header: FileHeader) -> bytes:
@@ -68,7 +68,7 @@ def verify_scheme_opening(
         return
     if len(openings) != 1:
         raise MalformedData(f"an encrypted update is opened by one seed, not {len(openings)}")
-    verify_opening(block.key, file.ciphertexts, block.packing.pack(update), openings[0])
+    verify_encryption(block.key, file.ciphertexts, block.packing.pack(update), openings[0])
 
 
 def _row_pieces(file: VerificationFile) -> Iterator[bytes]:
@@ -106,7 +106,8 @@ def _check_ciphertext_root(file: VerificationFile, block: PaillierBlock) -> None
 
 
 def _check_modulus(file: VerificationFile, block: PaillierBlock) -> None:
-    context = compute_modulus_context(file.header.subject)
+    subject = file.header.subject
+    context = compute_modulus_context(subject.chain_id, subject.package)
     verify_modulus(block.key, block.modulus_proof, context)
 
 

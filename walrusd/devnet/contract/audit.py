@@ -14,17 +14,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_escrow
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    BYTES,
-    CLOCK,
-    RANDOM,
-    Clock,
-    MoveContext,
-    Random,
-    mut,
-    ref,
-    vector,
-)
+from walrusd.devnet.move.context import ClockObject, MoveContext, Random
+from walrusd.devnet.move.signatures import BYTES, CLOCK, RANDOM, mut, ref, vector
 from walrusd.units import address_bytes
 
 MODULE = Module("audit")
@@ -37,7 +28,7 @@ def draw_audit(
     task: Task,
     submission: Submission,
     _random: Random,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix the beacon that says whether, and where, a jury looks at an attested submission."""
     check_versions(market, task, submission)
@@ -73,7 +64,7 @@ def audit(
     submission: Submission,
     leaf: bytes,
     path: list[bytes],
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Bring the segment of the lot before a jury; nobody accuses, nobody risks a bond."""
     check_versions(market, task, submission)

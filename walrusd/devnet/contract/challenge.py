@@ -10,19 +10,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    BYTES,
-    CLOCK,
-    COIN,
-    U8,
-    U64,
-    Clock,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-    vector,
-)
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import BYTES, CLOCK, COIN, U8, U64, mut, ref, vector
 
 MODULE = Module("jury")
 
@@ -55,7 +44,7 @@ def challenge(
     path: list[bytes],
     commitment: bytes,
     bond: Coin,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Accuse one part of a submission; ``commitment`` hides the accuser's own finding.
 

@@ -11,7 +11,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs, check_phase
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, U256, Clock, MoveContext, mut, ref, vector
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, U256, mut, ref, vector
 from walrusd.errors import VerificationFailed
 from walrusd.units import address_bytes
 
@@ -70,7 +71,7 @@ def commit(
     cost_proof: bytes,
     file_digest: bytes,
     file_blob: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix the work. Late is fine until the draw has landed."""
     check_versions(market, task, submission)
@@ -131,7 +132,7 @@ def commit_abort(
     code: int,
     trace_root: bytes,
     leaf_zero_path: list[bytes],
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Claim that the plan cannot be carried out beyond a segment; verified like any work."""
     check_versions(market, task, submission)

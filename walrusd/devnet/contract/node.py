@@ -32,19 +32,8 @@ from walrusd.devnet.contract.constants import (
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_pool, check_versions, migrate
-from walrusd.devnet.move.env import (
-    ADDRESS,
-    BYTES,
-    CLOCK,
-    COIN,
-    U64,
-    Clock,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-    value,
-)
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import ADDRESS, BYTES, CLOCK, COIN, U64, mut, ref, value
 
 MODULE = Module("node")
 
@@ -109,7 +98,7 @@ def register_seat(
     min_fee: int,
     max_state_bytes: int,
     max_segment_work: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> VerifierCap:
     """Stake a seat; it can be drawn for tasks that are opened later."""
     check_versions(market, pool)
@@ -139,7 +128,7 @@ def register_seat(
 
 @MODULE.public(ref(Market), mut(VerifierPool), ref(VerifierCap), CLOCK)
 def exit_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: Clock
+    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
 ) -> None:
     """Stop being drawn; the stake stays bonded for the unbonding period."""
     check_versions(market, pool)
@@ -154,7 +143,7 @@ def exit_seat(
 
 @MODULE.public(ref(Market), mut(VerifierPool), value(VerifierCap), CLOCK, returns=(COIN,))
 def withdraw_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: Clock
+    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
 ) -> Coin:
     """Take the stake of a seat that has exited, and give up its capability."""
     check_versions(market, pool)

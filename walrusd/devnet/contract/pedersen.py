@@ -5,7 +5,7 @@ from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import IDENTITY_BYTES, decode_scalar
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.functions import require
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.errors import MalformedData, VerificationFailed
 
 _INVALID_INPUT = 1
@@ -31,7 +31,7 @@ def check_opening(commitment: bytes, cost: int, blinding: bytes) -> None:
     """Refuse unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian."""
     require(len(blinding) == DIGEST, "pedersen.EBadPoint")
     try:
-        pedersen.verify_opening(commitment, cost, decode_scalar(blinding))
+        pedersen.verify_commitment(commitment, cost, decode_scalar(blinding))
     except MalformedData as e:
         raise MoveAbort("0x2::group_ops", _INVALID_INPUT, "from_bytes") from e
     except VerificationFailed as e:

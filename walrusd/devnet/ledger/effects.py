@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.chain.values.bcs import encode_length
-from walrusd.devnet.ledger.run import Change, GasUsed, Run
+from walrusd.chain.values.codecs import encode_length
+from walrusd.devnet.ledger.run import GasUsed, ObjectChange, TransactionRun
 from walrusd.devnet.move import bcs
 from walrusd.devnet.move.failures import ArgumentFailure, ExecutionFailure, FailureKind
 from walrusd.devnet.move.objects import (
@@ -55,7 +55,7 @@ def abort_location(module: str, package: str) -> tuple[str, str]:
 
 
 def build_effects(
-    run: Run, digest: bytes, epoch: int, events_digest: bytes | None, package: str
+    run: TransactionRun, digest: bytes, epoch: int, events_digest: bytes | None, package: str
 ) -> Effects:
     """Build the effects of a run; ``package`` is where an abort without an address happened."""
     dependencies = sorted(
@@ -113,7 +113,7 @@ def build_effects(
     return Effects(message, effects_digest)
 
 
-def _consensus_reads(run: Run) -> list[LedgerObject]:
+def _consensus_reads(run: TransactionRun) -> list[LedgerObject]:
     shared = [o for o in run.reading.values() if o.owner.kind is OwnerKind.SHARED]
     return sorted(shared, key=lambda o: o.id)
 
@@ -168,7 +168,7 @@ def _encode_version_digest(obj: LedgerObject) -> bytes:
     return bcs.write_u64(obj.version) + bcs.write_blob(obj.digest_bytes)
 
 
-def _encode_change(change: Change) -> bytes:
+def _encode_change(change: ObjectChange) -> bytes:
     before, after = change.before, change.after
     return (
         bcs.write_address(change.id)
@@ -194,7 +194,7 @@ def _encode_unchanged(obj: LedgerObject) -> bytes:
 # --- protobuf ------------------------------------------------------------------------------------
 
 
-def _change_message(change: Change) -> pb.ChangedObject:
+def _change_message(change: ObjectChange) -> pb.ChangedObject:
     before, after = change.before, change.after
     known = after or before
     out = pb.ChangedObject(

@@ -9,7 +9,7 @@ Before = Mapping[str, LedgerObject | None]
 """Objects as they were before a transaction; None for one that it made."""
 
 
-class History:
+class UndoLog:
     """The undo log of the ledger, as long as its slowest reader needs it."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import ListValue, NullValue, Struct, Value
 
 from walrusd.devnet.ledger.effects import owner_message
-from walrusd.devnet.ledger.run import Run
+from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import bcs, ptb
 from walrusd.devnet.move.calls import EmittedEvent
 from walrusd.devnet.move.objects import PACKAGE_TYPE, LedgerObject, OwnerKind, to_base58
@@ -94,7 +94,7 @@ def encode_events(events: list[pb.Event]) -> bytes:
     return bcs.write_sequence(out)
 
 
-def balance_changes(run: Run) -> list[pb.BalanceChange]:
+def balance_changes(run: TransactionRun) -> list[pb.BalanceChange]:
     """Return what each address gained or lost, by coin type."""
     deltas: dict[tuple[str, str], int] = {}
     for change in run.changes:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.ledger.checks import MIN_COMPUTATION_UNITS, Resolved
 from walrusd.devnet.move import ptb
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.calls import EmittedEvent
-from walrusd.devnet.move.env import Coin, ContractDefectError, Fate, MoveContext, Placement
+from walrusd.devnet.move.context import Coin, Fate, MoveContext, Placement
 from walrusd.devnet.move.executor import Execution
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind
 from walrusd.devnet.move.objects import (
@@ -43,7 +44,7 @@ class GasUsed:
 
 
 @dataclass(frozen=True)
-class Change:
+class ObjectChange:
     """One object before and after. ``operation`` is Sui's: ``none``, ``created``, ``deleted``."""
 
     id: str
@@ -53,11 +54,11 @@ class Change:
 
 
 @dataclass
-class Run:
+class TransactionRun:
     """The outcome of one transaction, not yet applied."""
 
     version: int
-    changes: list[Change]
+    changes: list[ObjectChange]
     gas: GasUsed
     failure: ExecutionFailure | None
     events: list[EmittedEvent]
@@ -75,7 +76,7 @@ class _Written:
 
 
 @dataclass
-class _Outcome:
+class _Effects:
     written: dict[str, _Written] = field(default_factory=dict)
     published: list[LedgerObject] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
@@ -84,7 +85,7 @@ class _Outcome:
 
 def run_transaction(
     packages: Packages, context: MoveContext, data: ptb.TransactionData, resolved: Resolved
-) -> Run:
+) -> TransactionRun:
     """Execute a checked transaction; nothing is applied.
 
     With no gas coins (a simulation without payment) a coin that exists nowhere pays.
@@ -123,7 +124,7 @@ def run_transaction(
         _gas_coin(outcome, gas_id).balance -= used.net
     else:
         outcome.written.pop(gas_id, None)
-    return Run(
+    return TransactionRun(
         version=version,
         changes=_list_changes(context, resolved, outcome, version, free=used.storage == 0),
         gas=used,
@@ -135,15 +136,15 @@ def run_transaction(
     )
 
 
-def _gas_coin(outcome: _Outcome, gas_id: str) -> Coin:
+def _gas_coin(outcome: _Effects, gas_id: str) -> Coin:
     coin = outcome.written[gas_id].value
     assert isinstance(coin, Coin)
     return coin
 
 
-def _collect(execution: Execution, version: int) -> _Outcome:
+def _collect(execution: Execution, version: int) -> _Effects:
     """Gather where every object lies after a run without failure."""
-    out = _Outcome(published=_packages(execution))
+    out = _Effects(published=_packages(execution))
     sources: dict[str, LedgerObject] = {}
     for found in execution.initial():
         if found.source is not None:
@@ -209,9 +210,9 @@ def _owner_of(placement: Placement, source: LedgerObject | None, version: int) -
     return owned_by(placement.owner)
 
 
-def _unchanged(resolved: Resolved) -> _Outcome:
+def _unchanged(resolved: Resolved) -> _Effects:
     """After a failure every changing input keeps its contents and gets a new version."""
-    out = _Outcome()
+    out = _Effects()
     sources = {v.source.id: v for v in resolved.values if isinstance(v, StructValue) and v.source}
     for oid, obj in resolved.changing.items():
         layout = type(sources[oid].value) if oid in sources else Coin
@@ -223,7 +224,7 @@ def _unchanged(resolved: Resolved) -> _Outcome:
     return out
 
 
-def _compute_gas(data: ptb.TransactionData, resolved: Resolved, outcome: _Outcome) -> GasUsed:
+def _compute_gas(data: ptb.TransactionData, resolved: Resolved, outcome: _Effects) -> GasUsed:
     """A constant for computation; Sui's price per byte for storage, 99 % of it refundable."""
     storage = sum(compute_storage_cost(w.value.to_bcs()) for w in outcome.written.values())
     storage += sum(package.storage_rebate for package in outcome.published)
@@ -233,10 +234,10 @@ def _compute_gas(data: ptb.TransactionData, resolved: Resolved, outcome: _Outcom
 
 
 def _list_changes(
-    context: MoveContext, resolved: Resolved, outcome: _Outcome, version: int, *, free: bool
-) -> list[Change]:
+    context: MoveContext, resolved: Resolved, outcome: _Effects, version: int, *, free: bool
+) -> list[ObjectChange]:
     made = context.compute_fresh_ids()
-    changes = [Change(package.id, None, package, "created") for package in outcome.published]
+    changes = [ObjectChange(package.id, None, package, "created") for package in outcome.published]
     for oid in sorted({*outcome.written, *outcome.deleted, *outcome.wrapped}):
         before = resolved.changing.get(oid)
         if oid in outcome.written:
@@ -255,10 +256,10 @@ def _list_changes(
             if free:
                 after = replace(after, storage_rebate=before.storage_rebate if before else 0)
             created = before is None and oid in made
-            changes.append(Change(oid, before, after, "created" if created else "none"))
+            changes.append(ObjectChange(oid, before, after, "created" if created else "none"))
         elif before is None and oid in made:
             continue
         else:
             deleted = oid in outcome.deleted
-            changes.append(Change(oid, before, None, "deleted" if deleted else "none"))
+            changes.append(ObjectChange(oid, before, None, "deleted" if deleted else "none"))
     return sorted(changes, key=lambda change: change.id)

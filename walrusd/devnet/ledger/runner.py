@@ -8,16 +8,16 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from walrusd.devnet.ledger import checks
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import Resolved
+from walrusd.devnet.ledger.executed import describe_run, failed_package
 from walrusd.devnet.ledger.messages import object_message, transaction_message
-from walrusd.devnet.ledger.records import describe_run, failed_package
-from walrusd.devnet.ledger.run import Run, run_transaction
+from walrusd.devnet.ledger.run import TransactionRun, run_transaction
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 from walrusd.devnet.move.objects import LedgerObject
 from walrusd.devnet.move.packages import Packages
 
 
-class State(Protocol):
+class LedgerState(Protocol):
     """What a transaction meets: the ledger, or what a full node has seen of it."""
 
     @property
@@ -51,7 +51,7 @@ class Runner:
     seed: Seed
 
     def admit(
-        self, raw: bytes, signatures: list[bytes], state: State
+        self, raw: bytes, signatures: list[bytes], state: LedgerState
     ) -> tuple[ptb.TransactionData, Resolved]:
         """Return a signed transaction that may run, and its objects.
 
@@ -63,7 +63,7 @@ class Runner:
         checks.verify_expiration(data, state.epoch)
         return data, self.resolve(data, state, paying=True)
 
-    def resolve(self, data: ptb.TransactionData, state: State, *, paying: bool) -> Resolved:
+    def resolve(self, data: ptb.TransactionData, state: LedgerState, *, paying: bool) -> Resolved:
         """Return the objects of a transaction.
 
         Raises:
@@ -76,8 +76,8 @@ class Runner:
         return resolved
 
     def run(
-        self, data: ptb.TransactionData, resolved: Resolved, digest: bytes, state: State
-    ) -> Run:
+        self, data: ptb.TransactionData, resolved: Resolved, digest: bytes, state: LedgerState
+    ) -> TransactionRun:
         """Run a checked transaction.
 
         Raises:
@@ -94,7 +94,12 @@ class Runner:
         return run_transaction(state.packages, context, data, resolved)
 
     def describe(
-        self, run: Run, data: ptb.TransactionData, raw: bytes, digest: bytes, state: State
+        self,
+        run: TransactionRun,
+        data: ptb.TransactionData,
+        raw: bytes,
+        digest: bytes,
+        state: LedgerState,
     ) -> pb.ExecutedTransaction:
         """Return a run as a node shows it, without its objects."""
         return describe_run(
@@ -106,8 +111,8 @@ class Runner:
         )
 
     def simulate(
-        self, data: ptb.TransactionData, state: State
-    ) -> tuple[pb.ExecutedTransaction, Run]:
+        self, data: ptb.TransactionData, state: LedgerState
+    ) -> tuple[pb.ExecutedTransaction, TransactionRun]:
         """Run a transaction without signatures and without effect.
 
         Without gas coins, a coin that exists nowhere pays.

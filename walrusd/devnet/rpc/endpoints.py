@@ -8,7 +8,7 @@ from typing import Any
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.rpc.faults import FaultRule
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.sui_services import SuiServices, build_services
+from walrusd.devnet.rpc.sui_services import SuiServices, build_sui_services
 
 _RULE_FIELDS = {f.name for f in fields(FaultRule)} - {"fired"}
 
@@ -40,7 +40,7 @@ class SuiEndpoints:
         self.nodes: list[SuiServices] = []
         for _ in range(count):
             node = Replica(ledger, lag=options.lag_ms / 1000, keep=options.keep)
-            self.nodes.append(build_services(ledger, node=node))
+            self.nodes.append(build_sui_services(ledger, node=node))
         for services in self.nodes:
             _set_unknown(services, options.without)
 

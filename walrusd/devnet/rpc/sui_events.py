@@ -8,11 +8,11 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.devnet.ledger.records import place_event
+from walrusd.devnet.ledger.executed import place_event
 from walrusd.devnet.ledger.store import Checkpoint, StoredEvent
-from walrusd.devnet.rpc.masks import apply_mask
+from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.requests import parse_address, parse_type, refuse_field
+from walrusd.devnet.rpc.request_fields import parse_type, refuse_field, require_address
 
 _LIMIT, _MAX_LIMIT = 50, 1_000
 _LAST = 0xFFFFFFFF
@@ -30,7 +30,7 @@ def _event_type(text: str) -> str:
     """Return a canonical type or module; ``0x2::coin`` names all types of a module."""
     if text.count("::") == 1:
         package, _, module = text.partition("::")
-        return f"{parse_address(package, 'event_type')}::{module}"
+        return f"{require_address(package, 'event_type')}::{module}"
     return parse_type(text, "event_type")
 
 
@@ -46,14 +46,14 @@ def matches(wanted: pb.EventFilter | None, event: pb.Event) -> bool:
 
 def _literal_holds(literal: pb.EventLiteral, event: pb.Event) -> bool:
     if literal.sender is not None:
-        return bool(parse_address(literal.sender.address, "sender") == event.sender)
+        return bool(require_address(literal.sender.address, "sender") == event.sender)
     if literal.emit_module is not None:
         package, _, module = (literal.emit_module.module or "").partition("::")
-        same = parse_address(package, "emit_module") == event.package_id
+        same = require_address(package, "emit_module") == event.package_id
         return same and module in ("", event.module)
     if literal.event_type is not None:
         text = literal.event_type.event_type or ""
-        wanted = _event_type(text) if "::" in text else parse_address(text, "event_type")
+        wanted = _event_type(text) if "::" in text else require_address(text, "event_type")
         have = str(event.event_type)
         return have == wanted or have.startswith((wanted + "::", wanted + "<"))
     raise GRPCError(Status.UNIMPLEMENTED, "the devnet does not know this event filter")

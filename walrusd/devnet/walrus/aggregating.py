@@ -17,8 +17,8 @@ from walrusd.devnet.walrus.queries import BadQuery, check_read_query, parse_span
 from walrusd.devnet.walrus.store import BlobObject
 from walrusd.errors import MalformedData
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id, parse_blob_id
-from walrusd.storage.files import FileChunks, FileSpan
 from walrusd.storage.quilt import Patch, format_patch_id, read_patch
+from walrusd.storage.spans import FileChunks, FileSpan
 from walrusd.units import BlobId
 
 _TAG_HEADERS = {
@@ -148,7 +148,9 @@ class Aggregating:
             return answers.refuse_text(400, str(error))
         if not consistent:
             message = "a consistency check cannot be both strict and skipped"
-            return answers.refuse(400, "INVALID_ARGUMENT", "INVALID_CONSISTENCY_CHECK", message)
+            return answers.make_refusal(
+                400, "INVALID_ARGUMENT", "INVALID_CONSISTENCY_CHECK", message
+            )
         if faults.read_delay:
             await trio.sleep(faults.read_delay)
         if code := faults.take_status(faults.read_statuses):
@@ -194,7 +196,7 @@ class Aggregating:
             return answers.blob_not_found()
         if patch is None:
             message = "no such patch in this quilt"
-            return answers.refuse(404, "NOT_FOUND", "QUILT_PATCH_NOT_FOUND", message)
+            return answers.make_refusal(404, "NOT_FOUND", "QUILT_PATCH_NOT_FOUND", message)
         store = self._network.store
         quilt = await trio.to_thread.run_sync(store.content_path(quilt_id).read_bytes)
         content = await trio.to_thread.run_sync(read_patch, quilt, patch, store.shards)

@@ -7,7 +7,7 @@ DAEMON_DOMAIN = "daemon.walrus.space"
 NODE_DOMAIN = "storage.walrus.space"
 
 
-def refuse(
+def make_refusal(
     code: int, status: str, reason: str, message: str, *, domain: str = DAEMON_DOMAIN
 ) -> Response:
     """Return an error with a reason that programs can go by."""
@@ -23,18 +23,20 @@ def refuse_text(code: int, message: str) -> Response:
 
 def blob_not_found() -> Response:
     """404 of an aggregator."""
-    return refuse(404, "NOT_FOUND", "BLOB_NOT_FOUND", "no blob with this id is stored")
+    return make_refusal(404, "NOT_FOUND", "BLOB_NOT_FOUND", "no blob with this id is stored")
 
 
 def node_not_found(what: str) -> Response:
     """404 of a storage node; ``what`` is METADATA or SLIVER."""
-    return refuse(404, "NOT_FOUND", f"{what}_NOT_FOUND", "not stored here", domain=NODE_DOMAIN)
+    return make_refusal(
+        404, "NOT_FOUND", f"{what}_NOT_FOUND", "not stored here", domain=NODE_DOMAIN
+    )
 
 
 def bad_range(code: int, message: str) -> Response:
     """416 for a Range header, 400 for a byte range in the query."""
     status = "RANGE_NOT_SATISFIABLE" if code == 416 else "INVALID_ARGUMENT"
-    return refuse(code, status, "INVALID_BYTE_RANGE", f"invalid byte range: {message}")
+    return make_refusal(code, status, "INVALID_BYTE_RANGE", f"invalid byte range: {message}")
 
 
 def injected(code: int) -> Response:
@@ -42,14 +44,14 @@ def injected(code: int) -> Response:
     if code == 429:
         return refuse_text(429, "too many requests; try again later")
     if code == 503:
-        return refuse(503, "UNAVAILABLE", "BLOB_UNAVAILABLE", "not retrievable just now")
+        return make_refusal(503, "UNAVAILABLE", "BLOB_UNAVAILABLE", "not retrievable just now")
     if code == 504:
-        return refuse(504, "DEADLINE_EXCEEDED", "INSUFFICIENT_CONFIRMATIONS", "too few nodes")
+        return make_refusal(504, "DEADLINE_EXCEEDED", "INSUFFICIENT_CONFIRMATIONS", "too few nodes")
     if code == 404:
         return blob_not_found()
     if code == 451:
-        return refuse(451, "FORBIDDEN", "FORBIDDEN_BLOB", "this blob is blocked here")
-    return refuse(code, "INTERNAL", "INTERNAL_ERROR", "something went wrong")
+        return make_refusal(451, "FORBIDDEN", "FORBIDDEN_BLOB", "this blob is blocked here")
+    return make_refusal(code, "INTERNAL", "INTERNAL_ERROR", "something went wrong")
 
 
 def read_headers(request: Request, etag: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from walrusd.devnet.walrus.aggregating import Aggregating
 from walrusd.devnet.walrus.faults import Faults
 from walrusd.devnet.walrus.network import Network
-from walrusd.devnet.walrus.node import Node
+from walrusd.devnet.walrus.node import StorageNode
 from walrusd.devnet.walrus.publishing import Publishing
 from walrusd.devnet.walrus.store import BlobStore
 
@@ -57,7 +57,7 @@ def create_walrus_app(
     routes = [
         Route("/status", _read_liveness),
         *Publishing(network).routes(),
-        *Node(network).routes(),
+        *StorageNode(network).routes(),
         *Aggregating(network).routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)

@@ -1,6 +1,5 @@
 """What all routes share, and the spooling of bodies to the disk."""
 
-import os
 import secrets
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from starlette.requests import Request
 
 from walrusd.devnet.walrus.faults import Faults
 from walrusd.devnet.walrus.store import BlobObject, BlobStore
+from walrusd.files import sync_file, write_atomically
 from walrusd.units import BlobId
 
 SPOOL_BUFFER = 1 << 20
@@ -56,8 +56,7 @@ class Network:
                         left -= len(chunk)
                         _check_left(left)
                         await file.write(chunk)
-                await file.flush()
-                await trio.to_thread.run_sync(os.fsync, file.fileno())
+                await trio.to_thread.run_sync(sync_file, file.wrapped)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -66,17 +65,10 @@ class Network:
     async def spool_bytes(self, data: bytes) -> Path:
         """Like ``spool``, for a blob made here."""
         path = self.store.spool / secrets.token_hex(16)
-        await trio.to_thread.run_sync(_write_flushed, path, data)
+        await trio.to_thread.run_sync(write_atomically, path, data)
         return path
 
 
 def _check_left(left: int) -> None:
     if left < 0:
         raise BodyTooLarge
-
-
-def _write_flushed(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -20,7 +20,7 @@ MAX_SLIVER_BLOB = 64 << 20
 SliverPairs = dict[int, tuple[bytes, bytes]]
 
 
-class Node:
+class StorageNode:
     """Handlers of one storage node that has every shard."""
 
     def __init__(self, network: Network) -> None:

@@ -66,7 +66,7 @@ class Publishing:
             )
         except MalformedData as error:
             message = f"the request is malformed: {error.message}"
-            return answers.refuse(400, "INVALID_ARGUMENT", "MALFORMED_REQUEST", message)
+            return answers.make_refusal(400, "INVALID_ARGUMENT", "MALFORMED_REQUEST", message)
         except _Refused as refusal:
             return refusal.response
         stored = [
@@ -89,16 +89,16 @@ class Publishing:
         if query.deletable and query.permanent:
             message = "a blob cannot be both deletable and permanent"
             raise _Refused(
-                answers.refuse(400, "INVALID_ARGUMENT", "INVALID_BLOB_PERSISTENCE", message)
+                answers.make_refusal(400, "INVALID_ARGUMENT", "INVALID_BLOB_PERSISTENCE", message)
             )
         if query.share and not query.permanent:
             message = "a shared blob is permanent"
             raise _Refused(
-                answers.refuse(400, "INVALID_ARGUMENT", "INVALID_BLOB_PERSISTENCE", message)
+                answers.make_refusal(400, "INVALID_ARGUMENT", "INVALID_BLOB_PERSISTENCE", message)
             )
         if not 1 <= query.epochs <= MAX_EPOCHS:
             message = f"blobs are stored for 1 to {MAX_EPOCHS} epochs"
-            raise _Refused(answers.refuse(500, "INTERNAL", "INTERNAL_ERROR", message))
+            raise _Refused(answers.make_refusal(500, "INTERNAL", "INTERNAL_ERROR", message))
         return query
 
     async def _spool(self, request: Request, limit: int) -> Path:

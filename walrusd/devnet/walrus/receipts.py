@@ -6,7 +6,7 @@ import base58
 
 from walrusd.devnet.walrus.store import BlobObject
 from walrusd.storage.blobid import format_blob_id
-from walrusd.storage.geometry import Geometry, compute_storage_cost
+from walrusd.storage.geometry import Geometry, compute_storage_price
 
 STORAGE_PRICE = 11_000
 """FROST per unit and epoch; the real price is voted by the nodes."""
@@ -39,7 +39,7 @@ def describe_new(blob: BlobObject, geometry: Geometry) -> dict[str, Any]:
                 "epochsAhead": epochs,
             }
         },
-        "cost": compute_storage_cost(
+        "cost": compute_storage_price(
             geometry, epochs=epochs, storage_price=STORAGE_PRICE, write_price=WRITE_PRICE
         ),
     }

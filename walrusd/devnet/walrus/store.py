@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from walrusd.files import move_durably, write_atomically
 from walrusd.storage.blobid import blob_id_bytes, blob_id_from_bytes, format_blob_id
 from walrusd.storage.codec import Encoding
-from walrusd.storage.files import sync_directory, write_atomically
 from walrusd.storage.geometry import Geometry
 from walrusd.storage.quilt import Patch
 from walrusd.units import BlobId
@@ -137,8 +137,7 @@ class BlobStore:
             spooled.unlink()
             return known, False
         write_atomically(self._metadata_path(blob_id), encoding.metadata)
-        spooled.replace(self.content_path(blob_id))
-        sync_directory(self._blobs)
+        move_durably(spooled, self.content_path(blob_id))
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             # Asked again under the lock: another request may have stored it meanwhile.

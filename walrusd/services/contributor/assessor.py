@@ -11,9 +11,9 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.aggregate import NO_PARENT, AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.services.contributor.background import Background, Part
-from walrusd.services.contributor.bound import Bound
+from walrusd.services.contributor.background import Background, FetchedPart
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
+from walrusd.services.contributor.exposure import Exposure
 from walrusd.services.contributor.storage_meter import StorageMeter
 from walrusd.units import Mist
 
@@ -23,9 +23,9 @@ NO_FILES = DiskShape(0, 0, 0, 0, 0)
 class Snapshot:
     """All tasks and what is bound, read once for decisions about many tasks."""
 
-    def __init__(self, tasks: list[ob.Task], bound: Bound) -> None:
+    def __init__(self, tasks: list[ob.Task], exposure: Exposure) -> None:
         self.tasks = tasks
-        self.bound = bound
+        self.exposure = exposure
         self.reserved: tuple[frozenset[str], int] | None = None
         """Tasks in progress, and the bytes of disk that they will still take."""
 
@@ -70,7 +70,7 @@ class Assessor:
         Raises:
             WalrusdError: as ``measure``.
         """
-        decide_with = partial(self._decide, task, snapshot.bound, held)
+        decide_with = partial(self._decide, task, snapshot.exposure, held)
         machine = await self._judge_machine(task, snapshot)
         decision = decide_with(machine=machine, storage=storage)
         if decision.join and storage is None:
@@ -97,14 +97,16 @@ class Assessor:
         def goes(decision: Decision) -> bool:
             return decision.join or (override == "join" and not decision.binding_refusals)
 
-        decide_with = partial(self._decide, task, snapshot.bound, held)
+        decide_with = partial(self._decide, task, snapshot.exposure, held)
         decision = decide_with()
         if goes(decision) and self._readiness is not None:
             # Where nothing can be read a plan cannot be had either: that is to be told first.
             decision = decide_with(machine=await self._readiness.judge_task(NO_FILES))
         if not goes(decision):
             return decision
-        if not await self._background.get(task.id, Part.PLAN, partial(self._fetch_plan, task)):
+        if not await self._background.get(
+            task.id, FetchedPart.PLAN, partial(self._fetch_plan, task)
+        ):
             return None
         decide_with = partial(
             decide_with,
@@ -114,11 +116,13 @@ class Assessor:
         decision = decide_with()
         if not goes(decision) or task.parent == NO_PARENT:
             return decision
-        holds = await self._background.get(task.id, Part.PARENT, partial(self._parent_holds, task))
+        holds = await self._background.get(
+            task.id, FetchedPart.PARENT, partial(self._parent_holds, task)
+        )
         if holds is None:
             return None
         if not holds:
-            self._background.forget(task.id, Part.PARENT)  # it may be recorded later
+            self._background.forget(task.id, FetchedPart.PARENT)  # it may be recorded later
         return decide_with(parent_ok=holds)
 
     async def _fetch_plan(self, task: ob.Task) -> bool:
@@ -132,7 +136,7 @@ class Assessor:
         """Return the verdicts on this machine, with the disk that other tasks will still take."""
         if self._readiness is None:
             return ()
-        others = frozenset(snapshot.bound.open_tasks - {task.id})
+        others = frozenset(snapshot.exposure.open_tasks - {task.id})
         if snapshot.reserved is None or snapshot.reserved[0] != others:
             in_progress = [other for other in snapshot.tasks if other.id in others]
             snapshot.reserved = others, compute_reserved(self._tools, in_progress)
@@ -142,7 +146,7 @@ class Assessor:
     def _decide(
         self,
         task: ob.Task,
-        bound: Bound,
+        exposure: Exposure,
         held: Mist,
         *,
         machine: tuple[RuleVerdict, ...] = (),
@@ -165,8 +169,8 @@ class Assessor:
         standing = Standing(
             address=self._tools.address,
             balance=held,
-            staked_today=bound.staked_besides(task.id),
-            open_tasks=bound.open_besides(task.id),
+            staked_today=exposure.staked_besides(task.id),
+            open_tasks=exposure.open_besides(task.id),
             machine=machine,
         )
         return decide(self._rules, offer, standing)

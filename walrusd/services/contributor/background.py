@@ -19,7 +19,7 @@ MODELS_AT_ONCE = 2
 """Each lies in memory several times over while it is checked."""
 
 
-class Part(StrEnum):
+class FetchedPart(StrEnum):
     """What of a task is fetched by itself, and fails by itself."""
 
     PLAN = ":plan"
@@ -34,17 +34,21 @@ class Background:
     def __init__(self, service: Service, fetcher: Fetcher) -> None:
         self._service = service
         self._fetcher = fetcher
-        self._found: dict[tuple[str, Part], bool] = {}
+        self._found: dict[tuple[str, FetchedPart], bool] = {}
         self._turns = {
-            part: trio.CapacityLimiter(PLANS_AT_ONCE if part == Part.PLAN else MODELS_AT_ONCE)
-            for part in Part
+            part: trio.CapacityLimiter(
+                PLANS_AT_ONCE if part == FetchedPart.PLAN else MODELS_AT_ONCE
+            )
+            for part in FetchedPart
         }
 
     def keep_only(self, tasks: Collection[str]) -> None:
         """Forget what was found of other tasks."""
         self._found = {key: found for key, found in self._found.items() if key[0] in tasks}
 
-    async def get(self, task: str, part: Part, work: Callable[[], Awaitable[bool]]) -> bool | None:
+    async def get(
+        self, task: str, part: FetchedPart, work: Callable[[], Awaitable[bool]]
+    ) -> bool | None:
         """Do ``work`` for a task in the background; return what it gave, None until it is done.
 
         A failure is noted, and tried again, for this part of this task alone.
@@ -61,7 +65,7 @@ class Background:
             await self._service.undertake(task, fetch, part=part)
         return self._found.get(key)
 
-    def forget(self, task: str, part: Part) -> None:
+    def forget(self, task: str, part: FetchedPart) -> None:
         """Let a part be fetched anew when it is next asked for."""
         self._found.pop((task, part), None)
 
@@ -72,7 +76,7 @@ class Background:
             await self._fetcher.ready_weights(task)
             return True
 
-        if not await self.get(task.id, Part.WEIGHTS, ready):
+        if not await self.get(task.id, FetchedPart.WEIGHTS, ready):
             return False
         return await ready()  # they may have gone since
 
@@ -85,6 +89,6 @@ class Background:
             await self._fetcher.ready_rows(version, dek, plan)
             return True
 
-        if not await self.get(task.id, Part.ROWS, ready):
+        if not await self.get(task.id, FetchedPart.ROWS, ready):
             return False
         return await ready()

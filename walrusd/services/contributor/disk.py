@@ -9,8 +9,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape, compute_state_files
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
+from walrusd.market.dataset_files import rows_path
 from walrusd.market.fetch import Fetcher
-from walrusd.market.files import rows_path
 from walrusd.market.limits import compute_opening_limit
 
 SHAPES_KEPT = 4096
@@ -48,7 +48,7 @@ class DiskShapes:
         rows, path_of_rows = await self._find_rows(task)
         dealt = min(terms.committee * terms.segments_per_seat, terms.segments)
         try:
-            _manifest, plan = await self._fetcher.plan_of(task)
+            plan = (await self._fetcher.plan_of(task)).plan
             path_of_model = await self._fetcher.weights_path(task)
         except WalrusdError:
             opening, model = (dealt + 1) * terms.state_bytes, terms.state_bytes

@@ -10,10 +10,10 @@ from walrusd.core.economics import (
     compute_challenge_income,
     compute_contributor_income,
     compute_coverage,
+    compute_detection_chances,
     compute_deterring_stake,
     compute_juror_income,
     compute_jury_rate,
-    compute_outcomes,
     compute_tolerated_share,
     compute_verifier_income,
     list_forgeries,
@@ -46,7 +46,7 @@ def show_economics(rules: Rules) -> dict[str, Any]:
         "coverage": float(compute_coverage(rules)),
         "work_cost_mist": _round(rules.work_cost),
         "contributor_income_mist": _round(
-            compute_contributor_income(rules, 0, compute_outcomes(rules, 0, Fraction(0)))
+            compute_contributor_income(rules, 0, compute_detection_chances(rules, 0, Fraction(0)))
         ),
         "verifier_income_mist": _round(compute_verifier_income(rules)),
         "juror_income_mist": _round(compute_juror_income(rules)),
@@ -60,8 +60,8 @@ def show_economics(rules: Rules) -> dict[str, Any]:
 
 
 def _show_forgery(rules: Rules, forged: int) -> dict[str, Any]:
-    honest = compute_outcomes(rules, forged, Fraction(0))
-    bribed = compute_outcomes(rules, forged, Fraction(1))
+    honest = compute_detection_chances(rules, forged, Fraction(0))
+    bribed = compute_detection_chances(rules, forged, Fraction(1))
     return {
         "forged_segments": forged,
         "detection": float(honest.caught),

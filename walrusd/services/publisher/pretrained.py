@@ -12,8 +12,8 @@ from typing import Any
 import trio
 
 from walrusd.errors import BadRequest, ModelRefused, TrainingFailed
-from walrusd.market.files import write_privately
-from walrusd.runtime.child import error_from_json
+from walrusd.files import write_atomically
+from walrusd.runtime.child_output import error_from_json
 from walrusd.training.formats.pretrained import KIND, is_pretrained
 from walrusd.training.plan.strict import canonical_json
 
@@ -37,7 +37,7 @@ async def adopt_folder(params: dict[str, Any], work_dir: Path) -> dict[str, Any]
     directory = work_dir / "import"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan_path = directory / "asked.json"
-    write_privately(plan_path, canonical_json(plan))
+    write_atomically(plan_path, canonical_json(plan))
     await _convert(folder, plan_path, directory)
     filled = json.loads((directory / "plan.json").read_bytes())
     return {**params, "plan": filled, "weights_path": str(directory / "weights.safetensors")}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from walrusd.errors import ForeignTranscript
-from walrusd.training.dispute.recording import Wanted, Work, record_steps
+from walrusd.training.dispute.recording import SegmentWork, Wanted, record_steps
 from walrusd.training.dispute.transcript import (
     Ending,
     Operation,
@@ -55,7 +55,7 @@ class OperationDifference:
 
 
 @dataclass(frozen=True)
-class Account:
+class PartyAccount:
     """One party's account beside what is computed.
 
     ``step`` says if the step is told as computed. The other two are None without a log of the
@@ -77,8 +77,8 @@ class Judgement:
     """
 
     right: Right
-    a: Account
-    b: Account
+    a: PartyAccount
+    b: PartyAccount
     record: StepRecord | Ending
     log: StepLog | None
     target: int | None
@@ -150,7 +150,7 @@ def choose_log(transcript: Transcript, step: int) -> StepLog | None:
 
 
 def judge_step(
-    work: Work, start_state: bytes, a: Transcript, b: Transcript, step: int
+    work: SegmentWork, start_state: bytes, a: Transcript, b: Transcript, step: int
 ) -> Judgement:
     """Compute ``step``, at which two comparable transcripts first differ, and say who is right.
 
@@ -172,7 +172,7 @@ def judge_step(
     number = first + len(found.records) - 1
     count = len(found.records)
     if number < step or found.log is None:
-        nothing = Account(False, None, None)
+        nothing = PartyAccount(False, None, None)
         return Judgement(
             Right.NEITHER, nothing, nothing, record, None, None, count, diverges=number
         )
@@ -198,7 +198,7 @@ def judge_step(
     return Judgement(right, accounts[0], accounts[1], record, log, target, count)
 
 
-def _check_inputs(work: Work, start_state: bytes, a: Transcript, step: int) -> None:
+def _check_inputs(work: SegmentWork, start_state: bytes, a: Transcript, step: int) -> None:
     plan = work.assignment.plan
     if plan.digest() != a.subject.plan_digest:
         raise ForeignTranscript("the plan is not that of the transcripts")
@@ -210,7 +210,7 @@ def _check_inputs(work: Work, start_state: bytes, a: Transcript, step: int) -> N
         raise ForeignTranscript("the start state is not that of the transcripts")
 
 
-def _find_carried_state(work: Work, a: Transcript, b: Transcript, step: int) -> State | None:
+def _find_carried_state(work: SegmentWork, a: Transcript, b: Transcript, step: int) -> State | None:
     """Return the state before ``step`` if a transcript carries it with the root both agree on."""
     plan = work.assignment.plan
     for transcript in (a, b):
@@ -230,7 +230,9 @@ class _Computed:
     log: StepLog | None = None
 
 
-def _compute(work: Work, a: Transcript, state: State, steps: range, wanted: Wanted) -> _Computed:
+def _compute(
+    work: SegmentWork, a: Transcript, state: State, steps: range, wanted: Wanted
+) -> _Computed:
     """Compute steps up to the wanted one, or to the first that the agreed account has wrong."""
     chain = WorkChain(a.subject.digest(), a.segment, a.start_root)
     chain.value = a.chain_before(steps.start)
@@ -260,15 +262,15 @@ def _find_target(logs: tuple[StepLog | None, StepLog | None], computed: StepLog)
 
 def _give_account(
     step: bool, told: StepLog | None, computed: StepLog, target: int | None
-) -> Account:
+) -> PartyAccount:
     if told is None:
-        return Account(step, None, None)
+        return PartyAccount(step, None, None)
     wrong = compare_operations(told, computed)
     name = None
     if wrong is not None:
         operation = get_operation(computed, wrong.index) or get_operation(told, wrong.index)
         name = None if operation is None else operation.name
     if target is None:
-        return Account(step, None, name)
+        return PartyAccount(step, None, name)
     same = get_operation(told, target) == computed.operations[target]
-    return Account(step, same, name)
+    return PartyAccount(step, same, name)

@@ -172,7 +172,7 @@ def keep_up_to(limit: int) -> Callable[[Value], bool]:
 
 
 @dataclass(frozen=True)
-class Work:
+class SegmentWork:
     """What a segment is computed from. ``subject`` says whose work it is."""
 
     assignment: Assignment
@@ -182,7 +182,7 @@ class Work:
 
 
 def record_steps(
-    work: Work, start: State, chain: WorkChain, steps: range, wanted: Wanted | None = None
+    work: SegmentWork, start: State, chain: WorkChain, steps: range, wanted: Wanted | None = None
 ) -> Iterator[StepRecord | Ending | StepLog]:
     """Yield a record for each step from ``start`` on, and the log of the wanted step after it.
 
@@ -225,7 +225,7 @@ def record_steps(
 
 
 def transcribe(
-    work: Work, start_state: bytes, segment: int, wanted: Wanted | None = None
+    work: SegmentWork, start_state: bytes, segment: int, wanted: Wanted | None = None
 ) -> Transcript:
     """Do the work of ``segment`` from its start state and return the transcript.
 

@@ -185,7 +185,7 @@ def _choose_product(a: Operand, b: Operand) -> Callable[[Tensor, Tensor], Tensor
         return torch.mm
     if not multiplies_by_int8(a.values.device):
         return torch.mm
-    return lambda left, right: int8_split.multiply(left, unit_a, right, unit_b)
+    return lambda left, right: int8_split.multiply_exactly(left, unit_a, right, unit_b)
 
 
 def bmm_wide(

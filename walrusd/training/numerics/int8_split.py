@@ -43,7 +43,7 @@ def _round_up(count: int) -> int:
     return -(-count // _MULTIPLE) * _MULTIPLE
 
 
-def multiply(left: Tensor, left_unit: Tensor, right: Tensor, right_unit: Tensor) -> Tensor:
+def multiply_exactly(left: Tensor, left_unit: Tensor, right: Tensor, right_unit: Tensor) -> Tensor:
     """Return the exact product, float64, of matrices whose values are multiples of their units.
 
     ``left`` is ``(rows, k)``, ``right`` ``(k, columns)``, float64, with ``k`` of ``LONGEST`` at

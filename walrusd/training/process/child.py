@@ -24,13 +24,13 @@ from walrusd.errors import (
     WalrusdError,
     explain_os_error,
 )
+from walrusd.files import write_atomically
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.memory import keep_freed_memory
 from walrusd.training.process.reporter import Reporter, Stopped, emit
 from walrusd.training.process.workdir import (
     Checkpoints,
     open_rows,
-    write_atomically,
     write_costs,
     write_trace,
 )
@@ -41,7 +41,7 @@ from walrusd.training.run.jobs import (
     EvaluateJob,
     InitJob,
     Job,
-    Limits,
+    JobLimits,
     ReplayJob,
     TrainJob,
     job_from_json,
@@ -237,7 +237,7 @@ def describe_result(job: Job, result: dict[str, Any]) -> dict[str, Any]:
     return {"segments": len(result["segments"])} if isinstance(job, ReplayJob) else result
 
 
-def apply_limits(limits: Limits) -> None:
+def apply_limits(limits: JobLimits) -> None:
     """Set threads and resource limits. No core dumps: memory holds plaintext rows."""
     torch.set_num_threads(count_threads(limits.threads))
     keep_freed_memory()

@@ -18,6 +18,7 @@ import numpy as np
 
 from walrusd.crypto.tags import u64
 from walrusd.errors import BadRequest, ConfigError, MalformedData
+from walrusd.files import write_atomically
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import (
     StepCosts,
@@ -30,26 +31,6 @@ from walrusd.training.run.jobs import RowsFile, state_name
 from walrusd.training.run.state import compute_state_root
 from walrusd.training.run.trace import Assignment, SegmentRecord, Trace
 from walrusd.training.run.trainer import SegmentResult
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut."""
-    partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)  # a full disk must not stay full of this
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def open_rows(plan: Plan, rows: RowsFile) -> RowSource:

@@ -6,7 +6,7 @@ with a single key:
 * ``progress``: ``{segment, step, steps, loss, rate, eta_seconds}``, a few times a second;
 * ``segment``: what ``SegmentRecord.summarize`` returns, with ``loss``, the mean for display;
 * ``result``: what the job kind documents; the exit code is 0;
-* ``error``: ``{code, message, hint, …}``, see ``error_from_json``; the exit code is 3;
+* ``error``: ``{code, message, hint, …}``; the exit code is 3;
 * ``stopped``: ``{segment, step}`` after SIGTERM, the last step done; the exit code is 4.
 
 A line has the same size whatever the plan: roots, digests, counters and paths. Losses and lists of
@@ -21,15 +21,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from walrusd import errors
-from walrusd.errors import BadRequest, TrainingFailed, WalrusdError
+from walrusd.errors import BadRequest
 
 EXIT_ERROR = 3
 EXIT_STOPPED = 4
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """Threads, and resource limits of the child; ``None`` leaves a limit as it is.
 
     ``threads`` 0 is one per core. ``memory_bytes`` bounds the address space, ``cpu_seconds`` the
@@ -85,7 +84,7 @@ class TrainJob:
     ctx: bytes
     seed: bytes
     committee: int
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class ReplayJob:
     committee: int
     segments: tuple[SegmentStart, ...]
     weights: str | None = None
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class EvaluateJob:
     plan: str
     weights: str
     rows: RowsFile
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class InitJob:
     kind: ClassVar[str] = "init"
     plan: str
     workdir: str
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class AggregateJob:
     weights: str
     weighted_sum: str
     total_weight: int
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ class SelftestJob:
     """Check the machine. Result: ``{capability, threads, torch, hashes}``."""
 
     kind: ClassVar[str] = "selftest"
-    limits: Limits = Limits()
+    limits: JobLimits = JobLimits()
 
 
 def state_name(boundary: int) -> str:
@@ -226,20 +225,3 @@ def job_from_json(line: str | bytes) -> Job:
         raise BadRequest("the job has no known kind", hint=f"one of {sorted(_KINDS)}")
     job: Job = _decode_object(_KINDS[kind], value, "job")
     return job
-
-
-def _error_classes() -> dict[str, type[WalrusdError]]:
-    classes = (value for value in vars(errors).values() if isinstance(value, type))
-    typed = (cls for cls in classes if issubclass(cls, WalrusdError))
-    # OurFault and its siblings only inherit a code; they name no error.
-    return {cls.code: cls for cls in typed if "code" in vars(cls)}
-
-
-def error_from_json(payload: Mapping[str, Any]) -> WalrusdError:
-    """Return the typed error that the child reported, with its fields.
-
-    A code that this daemon does not know becomes ``TrainingFailed``.
-    """
-    cls = _error_classes().get(str(payload.get("code")), TrainingFailed)
-    fields = {k: v for k, v in payload.items() if k not in ("code", "message", "hint")}
-    return cls(str(payload.get("message")), hint=str(payload.get("hint", "")), **fields)

@@ -1,0 +1,28 @@
+"""The files of a dataset: its plaintext rows and its encrypted stream, both of mode 0600."""
+
+from pathlib import Path
+
+from walrusd.crypto.stream import decrypt_stream, encrypt_stream
+from walrusd.engine.tools import Reading
+from walrusd.files import new_file
+
+
+def rows_path(tools: Reading, row_root: bytes) -> Path:
+    """Return where the decrypted rows of a dataset lie while they are needed."""
+    return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
+
+
+def encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:
+    """Encrypt a file into a stream."""
+    with plain.open("rb") as source, new_file(sealed, durable=True) as target:
+        encrypt_stream(source, target, key, aad)
+
+
+def decrypt_file(sealed: Path, plain: Path, key: bytes, aad: bytes) -> None:
+    """Decrypt a stream into a file.
+
+    Raises:
+        DecryptionFailed: if the key or the associated data are not those of the stream.
+    """
+    with sealed.open("rb") as source, new_file(plain, durable=True) as target:
+        decrypt_stream(source, target, key, aad)

@@ -1,0 +1,170 @@
+"""Turn the cranks that are due, so that no task waits for anybody's goodwill.
+
+Whoever has the most at stake goes first; the others follow after a grace, so that usually only one
+transaction is paid for. Losing the race is harmless: the contract aborts the second.
+"""
+
+from functools import partial
+
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.cranks import (
+    Crank,
+    compute_submission_crank,
+    compute_task_crank,
+    is_about_dispute,
+)
+from walrusd.core.faults import is_audit
+from walrusd.crypto.merkle import Tree
+from walrusd.engine.service import Attempt, Attempts, Service
+from walrusd.engine.tools import Tools
+from walrusd.errors import MoveAborted
+from walrusd.market.case import (
+    Case,
+    read_cases,
+    read_tasks,
+    submission_facts,
+    task_facts,
+)
+from walrusd.market.fetch import Fetcher
+from walrusd.market.leaves import read_leaves
+
+RACE_PAUSE_S = 5.0
+"""After a crank that aborted: somebody else was first, or our clock runs ahead of the chain's."""
+RACES = 4
+"""So many aborts in a row are no lost races any more: the crank itself is refused."""
+
+
+class Cranker(Service):
+    """Looks at every task and submission for a due crank."""
+
+    name = "cranker"
+
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+        self._seen: dict[tuple[str, Crank], float] = {}
+        self._not_before: dict[tuple[str, Crank], float] = {}
+        self._aborts: dict[tuple[str, Crank], int] = {}
+
+    async def list_due(self) -> Attempts:
+        """Turn what is due and ours to turn."""
+        now = self.tools.clock.now_ms()
+        still_due: set[tuple[str, Crank]] = set()
+        for task in await read_tasks(self.tools):
+            due = compute_task_crank(task_facts(task), now)
+            if due is not None:
+                still_due.add((task.id, due))
+            if due is not None and self._is_ours(task.id, due, task.publisher):
+                yield Attempt(task.id, partial(self._turn_task, task, due))
+        for case in await read_cases(self.tools):
+            task, submission = case.task, case.submission
+            facts = submission_facts(task, submission)
+            due = compute_submission_crank(task_facts(task), facts, now)
+            if due is not None:
+                still_due.add((case.submission.id, due))
+            if due is not None and self._is_ours(
+                case.submission.id, due, _first_in_line(case, due)
+            ):
+                yield Attempt(case.submission.id, partial(self._turn_submission, case, due))
+        self._seen = {key: at for key, at in self._seen.items() if key in still_due}
+        self._not_before = {k: at for k, at in self._not_before.items() if k in still_due}
+        self._aborts = {k: count for k, count in self._aborts.items() if k in still_due}
+
+    def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
+        """Say whether to turn it now. The grace counts from when we first saw it due.
+
+        Not from when it became due by the chain's clock: everybody who was asleep, or whose clock
+        jumped, would then wake up past the grace and race.
+        """
+        seen = self._seen.setdefault((subject, due), trio.current_time())
+        grace = self.tools.settings.timing.crank_grace_s
+        now = trio.current_time()
+        if now < self._not_before.get((subject, due), 0.0):
+            return False
+        return first == self.tools.address or now >= seen + grace
+
+    async def _turn_task(self, task: ob.Task, due: Crank) -> None:
+        contract = self.tools.contract
+        try:
+            if due is Crank.CLOSE_JOINING:
+                await contract.close_joining(task.id)
+            else:
+                await contract.draw(task.id)
+        except MoveAborted as error:
+            self._note_race(task.id, due, error)
+            return
+        self._note_turned(task.id, due)
+
+    async def _turn_submission(self, case: Case, due: Crank) -> None:
+        contract, task, submission = self.tools.contract, case.task.id, case.submission.id
+        try:
+            match due:
+                case Crank.SEAT:
+                    await contract.seat(task, submission)
+                case Crank.REPLACE:
+                    await contract.replace(task, submission)
+                case Crank.DRAW_AUDIT:
+                    await contract.draw_audit(task, submission)
+                case Crank.AUDIT:
+                    await self._start_audit(case)
+                case Crank.SETTLE:
+                    await contract.settle(task, submission)
+                case Crank.DRAW_JURY:
+                    assert case.submission.dispute is not None
+                    await contract.draw_jury(submission, case.submission.dispute.challenge)
+                case Crank.SEAT_JURY:
+                    await contract.seat_jury(task, submission)
+                case Crank.RESOLVE:
+                    await contract.resolve(task, submission)
+                case Crank.CLOSE_JOINING | Crank.DRAW:
+                    raise AssertionError(f"{due} is not a submission's crank")
+        except MoveAborted as error:
+            self._note_race(submission, due, error)
+            return
+        self._note_turned(submission, due)
+
+    async def _start_audit(self, case: Case) -> None:
+        """Bring the segment of the lot before a jury.
+
+        Raises:
+            VerificationFailed: if its leaf cannot be read here; then others must.
+        """
+        segment = case.find_audited_segment()
+        assert segment is not None, "an audit is due"
+        leaves = await read_leaves(self.tools, self._fetcher, case)
+        await self.tools.contract.audit(
+            case.task.id,
+            case.submission.id,
+            leaf=leaves[segment],
+            path=Tree(leaves).path(segment),
+        )
+
+    def _note_turned(self, subject: str, due: Crank) -> None:
+        self._aborts.pop((subject, due), None)
+        self.tools.journal.record(subject, self.name, due.value, "it was due")
+        self.tools.wakeup.wake()
+
+    def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
+        """Wait for what the winner did to be seen.
+
+        Raises:
+            MoveAborted: if it has aborted too often for that.
+        """
+        self._aborts[subject, due] = self._aborts.get((subject, due), 0) + 1
+        if self._aborts[subject, due] > RACES:
+            raise error
+        self.log.info("crank_lost_race", subject=subject, crank=due.value, error=str(error))
+        self._not_before[subject, due] = trio.current_time() + RACE_PAUSE_S
+
+
+def _first_in_line(case: Case, due: Crank) -> str:
+    """Return who turns a submission's crank first."""
+    if is_about_dispute(due):
+        dispute = case.submission.dispute
+        assert dispute is not None
+        return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser
+    if due is Crank.SETTLE and not case.submission.opening:
+        return case.task.publisher  # a contributor is not the one to end its own failure
+    return case.submission.contributor
