@@ -220,7 +220,7 @@ def test_a_container_brings_its_schema(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="its header says"):
         read_table(path, None)
     path.write_bytes(b"\xff" * 20)
-    with pytest.raises(BadRequest, match="no dataset container"):
+    with pytest.raises(BadRequest, match="not a dataset container"):
         read_table(path, None)
     raw = tmp_path / "t.bin"
     raw.write_bytes(rows)

@@ -1,12 +1,13 @@
-"""Files under AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
+"""Files encrypted with AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
 
 ``file = 0x28 ‖ salt(32) ‖ prefix(7) ‖ segment_0 ‖ segment_1 …``; the file's own key is
-``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is sealed under the nonce
-``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. A sealed segment has 1 MiB, the first 40 bytes
-less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag.
+``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is encrypted under the nonce
+``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. An encrypted segment has 1 MiB, the first 40
+bytes less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag
+(Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
 
-Output written before the last tag is authentic but may be cut short: write to a temporary file
-and rename it when ``decrypt_stream`` has returned.
+Output written before the last tag is verified is authentic but may be cut short: write to a
+temporary file and rename it when ``decrypt_stream`` has returned.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from walrusd.crypto.fileobjects import read_up_to, write_all
 from walrusd.crypto.kdf import KEY_BYTES, derive_key
 from walrusd.crypto.tags import Tag
 from walrusd.errors import DecryptionFailed
@@ -52,25 +54,25 @@ def stream_aad(kind: int, chain_id: bytes, package: bytes, object_id: bytes) -> 
 
 
 def compute_key_check(dek: bytes, salt: bytes) -> bytes:
-    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``: names a key without revealing it.
+    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``, 32 bytes: it commits to a key.
 
-    AES-GCM alone does not commit to its key; two keys could open one ciphertext.
+    AES-GCM alone does not commit to its key: a ciphertext can be made that two keys open.
     """
     return derive_key(dek, salt, Tag.KEYCOMMIT.text)
 
 
 def verify_key_check(dek: bytes, salt: bytes, expected: bytes) -> None:
-    """Check that ``dek`` is the key that ``expected`` names.
+    """Check that ``dek`` is the key that ``expected`` commits to.
 
     Raises:
         DecryptionFailed: if it is another key.
     """
     if len(dek) != KEY_BYTES or compute_key_check(dek, salt) != expected:
-        raise DecryptionFailed("this is not the key that was committed")
+        raise DecryptionFailed("the key is not the committed one")
 
 
 def compute_ciphertext_size(plaintext_size: int) -> int:
-    """Return the size of the file that holds ``plaintext_size`` bytes."""
+    """Return the size of the encrypted file for ``plaintext_size`` bytes, both in bytes."""
     return HEADER_BYTES + plaintext_size + TAG_BYTES * _count_segments(plaintext_size)
 
 
@@ -79,14 +81,13 @@ def _count_segments(plaintext_size: int) -> int:
 
 
 class StreamLayout:
-    """Where the segments of an encrypted file of ``ciphertext_size`` bytes lie."""
+    """The offsets of the segments of an encrypted file of ``ciphertext_size`` bytes.
+
+    Raises:
+        DecryptionFailed: if no encrypted file has that size.
+    """
 
     def __init__(self, ciphertext_size: int) -> None:
-        """Compute the layout.
-
-        Raises:
-            DecryptionFailed: if no encrypted file has that size.
-        """
         self.ciphertext_size = ciphertext_size
         self.segments = max(1, -(-ciphertext_size // SEGMENT_BYTES))
         self.plaintext_size = ciphertext_size - HEADER_BYTES - TAG_BYTES * self.segments
@@ -98,14 +99,18 @@ class StreamLayout:
             raise DecryptionFailed(f"no encrypted file has {ciphertext_size} bytes")
 
     def span(self, index: int) -> tuple[int, int]:
-        """Return ``(offset, length)`` in the file of sealed segment ``index``."""
+        """Return ``(offset, length)`` of encrypted segment ``index`` in the file, in bytes.
+
+        Raises:
+            IndexError: if there is no such segment.
+        """
         if not 0 <= index < self.segments:
             raise IndexError(index)
         start = max(HEADER_BYTES, index * SEGMENT_BYTES)
         return start, min((index + 1) * SEGMENT_BYTES, self.ciphertext_size) - start
 
     def plaintext_start(self, index: int) -> int:
-        """Return where in the plaintext segment ``index`` begins."""
+        """Return the offset of segment ``index`` in the plaintext."""
         return 0 if index == 0 else _FIRST_CAPACITY + (index - 1) * _CAPACITY
 
     def segment_at(self, offset: int) -> int:
@@ -116,36 +121,41 @@ class StreamLayout:
 
 
 class SegmentOpener:
-    """Opens single segments, in any order: for readers that fetch ranges of a file."""
+    """Decrypts single segments in any order, for readers that fetch ranges of a file.
+
+    ``header`` is the first 40 bytes of the file, ``ciphertext_size`` its whole size in bytes.
+
+    Raises:
+        DecryptionFailed: if the header or the size is not that of an encrypted file.
+        ValueError: if the key does not have 32 bytes.
+    """
 
     def __init__(self, header: bytes, ciphertext_size: int, key: bytes, aad: bytes) -> None:
-        """Take the first 40 bytes of a file and its whole size.
-
-        Raises:
-            DecryptionFailed: if the header or the size is not that of an encrypted file.
-        """
         self.layout = StreamLayout(ciphertext_size)
         self._aead, self._prefix = _open_header(header, key, aad)
 
     def open_segment(self, index: int, sealed: bytes) -> bytes:
-        """Return the plaintext of segment ``index`` from its sealed bytes.
+        """Return the plaintext of segment ``index`` from its encrypted bytes.
 
         Raises:
-            DecryptionFailed: if these are not the authentic bytes of that segment.
+            DecryptionFailed: if they are not the authentic bytes of that segment.
         """
         last = index == self.layout.segments - 1
         return _open_segment(self._aead, self._prefix, index, last, sealed)
 
 
 class StreamReader:
-    """Random access to the plaintext of an encrypted file object that can seek."""
+    """Random access to the plaintext of an encrypted file object that can seek.
+
+    Decrypting the last segment at once authenticates the length of the file.
+
+    Raises:
+        DecryptionFailed: if the file is damaged or cut short, or the key or the associated data do
+            not match.
+        ValueError: if the key does not have 32 bytes.
+    """
 
     def __init__(self, source: BinaryIO, key: bytes, aad: bytes) -> None:
-        """Read the header and authenticate the file's length through its last segment.
-
-        Raises:
-            DecryptionFailed: if the file is damaged or cut, or the key or the data do not match.
-        """
         self._source = source
         size = source.seek(0, os.SEEK_END)
         source.seek(0)
@@ -190,7 +200,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """Encrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        ValueError: if the key does not have 32 bytes.
+        ValueError: if the key does not have 32 bytes, or the plaintext is too long.
     """
     salt, prefix = os.urandom(_SALT_BYTES), os.urandom(HEADER_BYTES - 1 - _SALT_BYTES)
     aead = _derive_aead(key, salt, aad)
@@ -198,7 +208,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     written, index = HEADER_BYTES, 0
     segment = read_up_to(source, _FIRST_CAPACITY)
     while True:
-        # A segment is the last one if nothing follows it, which takes reading ahead.
+        # Reading ahead tells whether this segment is the last.
         following = read_up_to(source, _CAPACITY)
         if following and index + 1 == MAX_SEGMENTS:
             raise ValueError("the plaintext is too long for one stream")
@@ -214,8 +224,9 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """Decrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        DecryptionFailed: if the file is damaged, cut, or extended, or the key or the associated
-            data are not those it was made with.
+        DecryptionFailed: if the file is damaged, cut short, or extended, or the key or the
+            associated data are not those it was made with.
+        ValueError: if the key does not have 32 bytes.
     """
     aead, prefix = _open_header(read_up_to(source, HEADER_BYTES), key, aad)
     written, index = 0, 0
@@ -231,7 +242,11 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
 
 
 def encrypt_bytes(plaintext: bytes, key: bytes, aad: bytes) -> bytes:
-    """Return ``plaintext`` as an encrypted file."""
+    """Return ``plaintext`` as an encrypted file.
+
+    Raises:
+        ValueError: as ``encrypt_stream``.
+    """
     target = BytesIO()
     encrypt_stream(BytesIO(plaintext), target, key, aad)
     return target.getvalue()
@@ -241,7 +256,7 @@ def decrypt_bytes(ciphertext: bytes, key: bytes, aad: bytes) -> bytes:
     """Return the plaintext of an encrypted file.
 
     Raises:
-        DecryptionFailed: as ``decrypt_stream``.
+        DecryptionFailed, ValueError: as ``decrypt_stream``.
     """
     target = BytesIO()
     decrypt_stream(BytesIO(ciphertext), target, key, aad)
@@ -271,31 +286,13 @@ def _open_segment(aead: AESGCM, prefix: bytes, index: int, last: bool, sealed: b
         return aead.decrypt(_nonce(prefix, index, last), sealed, None)
     except InvalidTag as error:
         raise DecryptionFailed(
-            f"segment {index} of the encrypted file does not open",
+            f"segment {index} of the encrypted file cannot be decrypted",
             hint="the file is damaged or cut short, or the key is not the one it was made with",
         ) from error
-
-
-def read_up_to(source: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
-    first = source.read(count)
-    if len(first) == count or not first:
-        return first
-    pieces = bytearray(first)
-    while len(pieces) < count and (piece := source.read(count - len(pieces))):
-        pieces += piece
-    return bytes(pieces)
 
 
 def _read_exactly(source: BinaryIO, count: int) -> bytes:
     data = read_up_to(source, count)
     if len(data) != count:
-        raise DecryptionFailed("the encrypted file is shorter than it says")
+        raise DecryptionFailed("the encrypted file is cut short")
     return data
-
-
-def write_all(target: BinaryIO, data: bytes) -> None:
-    """Write ``data``; raw file objects may take less at once."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[target.write(rest) :]

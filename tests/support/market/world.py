@@ -39,7 +39,7 @@ from walrusd.settings.model import (
     VerifierSettings,
     WalrusSettings,
 )
-from walrusd.training.process.child import run_job, run_replay, run_train
+from walrusd.training.process.execution import run_job, run_replay, run_train
 from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.selftest.selftest import selftest
 from walrusd.units import MIST_PER_SUI, Mist

@@ -1,4 +1,4 @@
-"""Does a verification file hold? Every check by name, so that a person sees what was looked at.
+"""The checks of a verification file, each with a name, so that a person sees what was checked.
 
 Nothing here needs a network: what only the chain knows (the anchored digest) is an argument.
 """
@@ -24,7 +24,7 @@ from walrusd.errors import PeerFault, VerificationFailed
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. ``detail`` says what was wrong, and is empty otherwise."""
+    """The result of one check. ``detail`` says what is wrong, and is empty if nothing is."""
 
     name: str
     ok: bool
@@ -33,7 +33,7 @@ class Check:
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """A file that passed every check. ``anchored`` if its digest was compared with the chain's."""
+    """A file that passed every check; ``anchored`` if the chain's digest was among them."""
 
     file: VerificationFile
     checks: tuple[Check, ...]
@@ -41,7 +41,7 @@ class VerifiedFile:
 
 
 def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
-    """Return the cost function, having checked key and plaintext against the header.
+    """Decrypt the cost function, checking key and plaintext against the header.
 
     Raises:
         DecryptionFailed: if the key is not the committed one, or the section is damaged.
@@ -57,7 +57,9 @@ def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
 
 
 def verify_file_update(file: VerificationFile, update: Update, openings: Sequence[bytes]) -> None:
-    """Check an opened update against the file: its root, range, and every commitment.
+    """Check an opened update, int32 ``(d,)``, against the file: root, range, every commitment.
+
+    ``openings`` are as for ``verify_scheme_opening``.
 
     Raises:
         VerificationFailed: if the update is not the committed one.
@@ -67,7 +69,7 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
     bound = 1 << (quantisation.value_bits - 1)
     if update.size != quantisation.entries:
         raise VerificationFailed(
-            f"the update has {update.size} entries, the file says {quantisation.entries}"
+            f"the update has {update.size} entries, but the file states {quantisation.entries}"
         )
     if int(update.max()) >= bound or int(update.min()) < -bound:
         raise VerificationFailed(f"the update does not fit {quantisation.value_bits} bits")
@@ -79,7 +81,7 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
 def inspect_verification_file(
     file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
 ) -> tuple[Check, ...]:
-    """Run every check and return all results, good and bad."""
+    """Run every check and return all results, passed and failed."""
     checks = list_checks(file, expected_digest=expected_digest)
     if cost_key is not None:
         checks.append(("cost function", lambda: _check_cost(file, cost_key)))
@@ -109,8 +111,8 @@ def verify_file(
 ) -> VerifiedFile:
     """Run every check and return the file as verified.
 
-    Without ``expected_digest`` the file is consistent in itself, but the fields that no proof
-    covers (such as the dataset's id) are its maker's word.
+    Without ``expected_digest`` the file is consistent in itself, but its maker may have chosen the
+    fields that no proof covers, such as the dataset's id.
 
     Raises:
         VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
@@ -164,7 +166,7 @@ def _check_sections(file: VerificationFile) -> None:
 def _check_trace(file: VerificationFile) -> None:
     leaves = file.trace_leaves
     if len(leaves) < 2:
-        raise VerificationFailed("a trace has at least one segment")
+        raise VerificationFailed("the trace has no segment")
     if merkle.compute_root(leaves) != file.header.trace_root:
         raise VerificationFailed("the trace leaves do not give the trace root")
 
