@@ -6,41 +6,23 @@ used is reported; only if the one made again is no better is it claimed to be un
 """
 
 from functools import partial
-from walrusd.core.duties import Duty
-from walrusd.core.duties import Party
-from walrusd.core.faults import Charge
-from walrusd.core.faults import Move
-from walrusd.core.faults import Verdict
-from walrusd.core.faults import charge_of
-from walrusd.core.faults import may_complain
+
+from walrusd.core.duties import Duty, Party
+from walrusd.core.faults import Charge, Move, Verdict, charge_of, may_complain
 from walrusd.core.lifecycle import ChallengeKind
-from walrusd.core.protocol import compute_slot_tree
-from walrusd.core.protocol import compute_work_digest
+from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.service import Attempt
-from walrusd.engine.service import Attempts
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import FraudFound
-from walrusd.errors import OpeningUnusable
-from walrusd.errors import SecondLookDiffers
-from walrusd.errors import VerificationFailed
+from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
-from walrusd.examination.examine import Examination
-from walrusd.examination.examine import examine
-from walrusd.examination.examine import read_task_plan
-from walrusd.examination.examine import replay_opened
-from walrusd.examination.replay import Replayer
-from walrusd.examination.replay import SeatReplays
-from walrusd.examination.replay import sweep_replays
-from walrusd.market.case import Case
-from walrusd.market.case import read_cases
+from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
+from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
+from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key
-from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.opening_keys import check_seat_key, find_opening_key
 from walrusd.state.protection import Begun
-
 
 
 class Verifier(Service):

@@ -6,43 +6,36 @@ crash sends the same values; the proof of knowledge would otherwise differ.
 
 from functools import partial
 from typing import Any
+
+import trio
+
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.duties import Duty
-from walrusd.core.duties import Party
+from walrusd.core.duties import Duty, Party
 from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.crypto.cost import CostFunction
-from walrusd.crypto.cost import FIXED_POINT_BITS
+from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
-from walrusd.engine.service import Attempt
-from walrusd.engine.service import Attempts
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.market.case import Case
-from walrusd.market.case import read_cases
+from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.results import find_trained
-from walrusd.market.results import load_costs
-from walrusd.market.results import load_trace
-from walrusd.market.results import read_result
-from walrusd.market.results import read_update
-from walrusd.market.results import verification_file_path
-from walrusd.market.schemes import CostProof
-from walrusd.market.schemes import commit_update
-from walrusd.market.schemes import derive_openings
-from walrusd.market.secrets import derive_cost_blinding
-from walrusd.market.secrets import derive_cost_key
+from walrusd.market.results import (
+    find_trained,
+    load_costs,
+    load_trace,
+    read_result,
+    read_update,
+    verification_file_path,
+)
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
+from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
-from walrusd.training.run.aborts import AbortCode
-from walrusd.training.run.aborts import SENTENCES
+from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
 from walrusd.workers.files import write_file
 from walrusd.workers.pedersen import prove_cost
 from walrusd.workers.pool import run_heavy
-import trio
-
-
 
 
 class Committer(Service):
