@@ -83,7 +83,7 @@ async def test_paying_failing_and_following(autojump_clock):
         follower = Follower(client, [info.package_id], Cursor())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(follower.run, handle)
-            await follower.wait_covered((await client.service_info()).checkpoint)
+            await follower.wait_caught_up()
             nursery.cancel_scope.cancel()
         assert seen[0] == "MarketCreated"
     connection.close()

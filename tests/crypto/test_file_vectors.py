@@ -7,13 +7,13 @@ import pytest
 
 from tests.crypto import file_vectors
 from tests.crypto.strangers_reader import File, Paillier, to_curve
+from tests.support.verification_files import verify_verification_file
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import decode_point, decode_scalar
 from walrusd.crypto.vfile.checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
-    verify_verification_file,
 )
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.errors import PeerFault

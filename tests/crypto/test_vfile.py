@@ -7,6 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.verification_files import (
+    build_verification_file,
+    verify_verification_file,
+)
 from walrusd.core.protocol import TraceContext
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
@@ -19,11 +23,9 @@ from walrusd.crypto.vfile.checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
-    verify_verification_file,
 )
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.errors import DecryptionFailed, MalformedData, PeerFault, VerificationFailed
 
 N = 8

@@ -7,6 +7,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from tests.support.clocks import TrioClock
 from tests.support.guards import GUARD_S
 from tests.support.market.bench import SUBMISSION, Network, failures
 from walrusd.control.api import DaemonApi
@@ -20,7 +21,6 @@ from walrusd.errors import (
     MalformedData,
     MoveAborted,
 )
-from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import most_significant
 from walrusd.workers.pieces import run_pieces, say_nothing
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.containers import make_container_header
 from tests.support.market.plays import TERMS
 from tests.support.market.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
 from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
@@ -18,7 +19,6 @@ from walrusd.market.import_rows import read_schema
 from walrusd.rpc.methods import make_handlers
 from walrusd.settings.model import ContractIds, Role
 from walrusd.state.database import DATABASE_NAME
-from walrusd.training.formats.container import make_container_header
 from walrusd.verify.aggregate import Places, check_aggregate_of
 from walrusd.verify.checklist import Checklist
 

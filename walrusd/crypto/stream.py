@@ -78,114 +78,6 @@ def _count_segments(plaintext_size: int) -> int:
     return 1 + max(0, -(-(plaintext_size - _FIRST_CAPACITY) // _CAPACITY))
 
 
-class StreamLayout:
-    """Where the segments of an encrypted file of ``ciphertext_size`` bytes lie."""
-
-    def __init__(self, ciphertext_size: int) -> None:
-        """Compute the layout.
-
-        Raises:
-            DecryptionFailed: if no encrypted file has that size.
-        """
-        self.ciphertext_size = ciphertext_size
-        self.segments = max(1, -(-ciphertext_size // SEGMENT_BYTES))
-        self.plaintext_size = ciphertext_size - HEADER_BYTES - TAG_BYTES * self.segments
-        if (
-            self.plaintext_size < 0
-            or compute_ciphertext_size(self.plaintext_size) != ciphertext_size
-            or self.segments > MAX_SEGMENTS
-        ):
-            raise DecryptionFailed(f"no encrypted file has {ciphertext_size} bytes")
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Return ``(offset, length)`` in the file of sealed segment ``index``."""
-        if not 0 <= index < self.segments:
-            raise IndexError(index)
-        start = max(HEADER_BYTES, index * SEGMENT_BYTES)
-        return start, min((index + 1) * SEGMENT_BYTES, self.ciphertext_size) - start
-
-    def plaintext_start(self, index: int) -> int:
-        """Return where in the plaintext segment ``index`` begins."""
-        return 0 if index == 0 else _FIRST_CAPACITY + (index - 1) * _CAPACITY
-
-    def segment_at(self, offset: int) -> int:
-        """Return the segment that holds plaintext byte ``offset``."""
-        if offset < _FIRST_CAPACITY:
-            return 0
-        return 1 + (offset - _FIRST_CAPACITY) // _CAPACITY
-
-
-class SegmentOpener:
-    """Opens single segments, in any order: for readers that fetch ranges of a file."""
-
-    def __init__(self, header: bytes, ciphertext_size: int, key: bytes, aad: bytes) -> None:
-        """Take the first 40 bytes of a file and its whole size.
-
-        Raises:
-            DecryptionFailed: if the header or the size is not that of an encrypted file.
-        """
-        self.layout = StreamLayout(ciphertext_size)
-        self._aead, self._prefix = _open_header(header, key, aad)
-
-    def open_segment(self, index: int, sealed: bytes) -> bytes:
-        """Return the plaintext of segment ``index`` from its sealed bytes.
-
-        Raises:
-            DecryptionFailed: if these are not the authentic bytes of that segment.
-        """
-        last = index == self.layout.segments - 1
-        return _open_segment(self._aead, self._prefix, index, last, sealed)
-
-
-class StreamReader:
-    """Random access to the plaintext of an encrypted file object that can seek."""
-
-    def __init__(self, source: BinaryIO, key: bytes, aad: bytes) -> None:
-        """Read the header and authenticate the file's length through its last segment.
-
-        Raises:
-            DecryptionFailed: if the file is damaged or cut, or the key or the data do not match.
-        """
-        self._source = source
-        size = source.seek(0, os.SEEK_END)
-        source.seek(0)
-        self._opener = SegmentOpener(_read_exactly(source, HEADER_BYTES), size, key, aad)
-        self._layout = self._opener.layout
-        self._index, self._plaintext = -1, b""
-        self._load(self._layout.segments - 1)
-
-    @property
-    def size(self) -> int:
-        """The number of plaintext bytes."""
-        return self._layout.plaintext_size
-
-    def _load(self, index: int) -> bytes:
-        if index != self._index:
-            offset, length = self._layout.span(index)
-            self._source.seek(offset)
-            sealed = _read_exactly(self._source, length)
-            self._plaintext = self._opener.open_segment(index, sealed)
-            self._index = index
-        return self._plaintext
-
-    def read_at(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` plaintext bytes from ``offset``.
-
-        Raises:
-            ValueError: if they do not all lie within the plaintext.
-            DecryptionFailed: if a segment is damaged.
-        """
-        if offset < 0 or count < 0 or offset + count > self.size:
-            raise ValueError(f"bytes {offset}..{offset + count} are outside 0..{self.size}")
-        pieces = bytearray()
-        while len(pieces) < count:
-            position = offset + len(pieces)
-            index = self._layout.segment_at(position)
-            start = position - self._layout.plaintext_start(index)
-            pieces += self._load(index)[start : start + count - len(pieces)]
-        return bytes(pieces)
-
-
 def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -> int:
     """Encrypt ``source`` to its end into ``target``; return the number of bytes written.
 
@@ -285,13 +177,6 @@ def read_up_to(source: BinaryIO, count: int) -> bytes:
     while len(pieces) < count and (piece := source.read(count - len(pieces))):
         pieces += piece
     return bytes(pieces)
-
-
-def _read_exactly(source: BinaryIO, count: int) -> bytes:
-    data = read_up_to(source, count)
-    if len(data) != count:
-        raise DecryptionFailed("the encrypted file is shorter than it says")
-    return data
 
 
 def write_all(target: BinaryIO, data: bytes) -> None:

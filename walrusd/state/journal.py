@@ -115,11 +115,6 @@ class Journal:
         """Return the number of decisions ever made."""
         return int(self._database.read("SELECT count(*) AS n FROM journal")[0]["n"])
 
-    def recent(self, *, limit: int = 50) -> list[JournalEntry]:
-        """Return the newest ``limit`` entries about anything, oldest first."""
-        rows = self._database.read("SELECT * FROM journal ORDER BY id DESC LIMIT ?", (limit,))
-        return [_entry(row) for row in reversed(rows)]
-
 
 def _entry(row: Any) -> JournalEntry:
     return JournalEntry(

@@ -115,17 +115,6 @@ class Protection:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def protect(self, action_key: str) -> None:
-        """Claim an action that may be tried once only, whatever becomes of it.
-
-        Raises:
-            DoubleAction: if it was claimed before.
-        """
-        with self._database.transaction():
-            if self._find(action_key) is not None:
-                raise self._refusal(action_key)
-            self._write(action_key, _NO_PAYLOAD, done=True)
-
     def begin(self, key: str, payload: bytes) -> Begun:
         """Write down that ``payload`` is about to be done under ``key``, before doing it.
 

@@ -112,13 +112,8 @@ class Checklist:
         return f"All {len(made)} checks that could be made passed.{rest}"
 
 
-def describe_item(item: Item) -> str:
-    """Return a line for people, over two lines if there is a detail."""
-    return "\n".join(describe_lines(item))
-
-
 def describe_lines(item: Item) -> list[str]:
-    """Return the lines of ``describe_item``. A detail may quote a file, and cannot add a line."""
+    """Return a line for people, and one for a detail, which may quote a file and adds no other."""
     mark = {PASSED: "passed ", FAILED: "FAILED ", NOT_CHECKED: "not checked"}[item.status]
     name = f"{item.name} {item.subject}".rstrip()
     lines = [f"{mark:11}  {name}: {PROVES[item.name]}"]

@@ -87,13 +87,6 @@ class Follower:
         while not self._at_tip:
             await self._progress.wait()
 
-    async def wait_covered(self, checkpoint: int) -> None:
-        """Return once every event up to ``checkpoint`` has been handled; rings the bell."""
-        self._tip = max(self._tip, checkpoint)
-        self._ring()
-        while self.cursor.checkpoint < checkpoint:
-            await self._progress.wait()
-
     async def run(self, handle: Handle) -> None:
         """Call ``handle(events, cursor)`` for every batch, until cancelled.
 

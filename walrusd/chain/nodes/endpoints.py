@@ -87,10 +87,6 @@ class Endpoints:
         """Return the node that is asked first."""
         return self._nodes[self._at]
 
-    def pinned(self) -> "Endpoints":
-        """Return an ``Endpoints`` that asks the current node alone."""
-        return self.alone(self.current)
-
     def fail(self, node: Node) -> None:
         """Remember that ``node`` failed: the next one is asked from now on."""
         node.checked = False

@@ -8,7 +8,7 @@ probability 2**-128.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -207,19 +207,6 @@ class RunningSum:
     def blindings(self) -> list[int]:
         """The summed blindings, one a row."""
         return self._blindings
-
-
-def compute_aggregate(updates: Iterable[Update], weights: Sequence[int]) -> Aggregate:
-    """Return ``Σ w_k·V_k`` as int64, shape (d,); ``updates`` is read one at a time.
-
-    Raises:
-        UpdateOverflow, ValueError: as ``RunningSum.add``, or if numbers of updates and weights
-            differ.
-    """
-    total = RunningSum()
-    for update, weight in zip(updates, weights, strict=True):
-        total.add(update, weight)
-    return total.vector
 
 
 def sum_blindings(blindings: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:

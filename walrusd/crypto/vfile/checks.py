@@ -18,7 +18,7 @@ from walrusd.crypto.vfile.scheme_checks import (
     list_scheme_checks,
     verify_scheme_opening,
 )
-from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
+from walrusd.crypto.vfile.vfile import VerificationFile
 from walrusd.errors import PeerFault, VerificationFailed
 
 
@@ -124,19 +124,6 @@ def verify_file(
             checks=[{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
         )
     return VerifiedFile(file, checks, anchored=expected_digest is not None)
-
-
-def verify_verification_file(
-    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
-) -> VerifiedFile:
-    """Read a whole file and verify it as ``verify_file`` does.
-
-    Raises:
-        MalformedData: if the bytes are not a verification file.
-        VerificationFailed: if a check fails.
-    """
-    file = read_verification_file(data)
-    return verify_file(file, expected_digest=expected_digest, cost_key=cost_key)
 
 
 def _run(name: str, check: Callable[[], None]) -> Check:

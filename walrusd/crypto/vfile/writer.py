@@ -29,7 +29,6 @@ from walrusd.crypto.vfile.vfile import (
     PREAMBLE,
     VERSION,
     Source,
-    read_verification_file,
 )
 
 OnWritten = Callable[[int], None]
@@ -90,39 +89,6 @@ def write_verification_file(
             if on_written is not None:
                 on_written(written)
     return digest
-
-
-def build_verification_file(
-    subject: FileSubject,
-    quantisation: Quantisation,
-    *,
-    update_root: bytes,
-    trace_leaves: Sequence[bytes],
-    scheme: SchemeBlock,
-    committed: bytes,
-    cost: CostFunction,
-    cost_key: bytes,
-) -> bytes:
-    """Return a file whole, read back once. Arguments and errors as ``write_verification_file``.
-
-    Raises:
-        MalformedSection: if ``committed`` or the leaves are not whole items.
-    """
-    target = BytesIO()
-    write_verification_file(
-        target,
-        subject,
-        quantisation,
-        update_root=update_root,
-        trace_leaves=trace_leaves,
-        scheme=scheme,
-        committed=partial(BytesIO, committed),
-        cost=cost,
-        cost_key=cost_key,
-    )
-    data = target.getvalue()
-    read_verification_file(data)
-    return data
 
 
 def _read_pieces(body: Source) -> Iterator[bytes]:

@@ -265,11 +265,6 @@ def parse_plan(data: bytes) -> Plan:
     return plan
 
 
-def compute_plan_digest(plan: Plan) -> bytes:
-    """Return the 32 bytes that stand on the chain for ``plan``."""
-    return plan.digest()
-
-
 def check_plan_for_rows(plan: Plan, rows: int) -> None:
     """Check that a dataset of ``rows`` rows leaves something to order.
 
