@@ -85,7 +85,7 @@ def with_header(change):
 
 
 def failed_checks(data):
-    return [c.name for c in inspect_verification_file(read_verification_file(data)) if not c.ok]
+    return [c.name for c in inspect_verification_file(read_verification_file(data)).failures]
 
 
 def test_a_good_file_passes_every_check():

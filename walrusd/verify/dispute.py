@@ -35,7 +35,7 @@ from walrusd.training.process.child import apply_limits
 from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.trace import Assignment
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.replay import open_given_rows
+from walrusd.verify.rows import open_given_rows
 from walrusd.verify.segment import read_frozen
 
 SHOWN_ELEMENTS = 4

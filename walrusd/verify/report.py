@@ -1,13 +1,9 @@
-"""A list of checks for a reader who knows nothing else: what, what it proves, how it went."""
+"""What a reader who knows nothing else is told of a list of checks: what each proves, the end."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from walrusd.errors import PeerFault
+from walrusd.crypto.checklist import FAILED, NOT_CHECKED, PASSED, Checklist, Item
 from walrusd.text import make_printable
-
-PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not checked"
 
 PROVES = {
     # A file alone.
@@ -36,6 +32,9 @@ PROVES = {
     "dataset": "these rows are the listed dataset, to the last byte",
     "replay": "this work was done: done again here, it gives the committed checkpoint bit for bit",
     "losses": "the losses in the cost function are those of the replayed steps",
+    # The work of one segment, done again.
+    "verification file": "the file holds in itself: it says whose work this is, and what it gave",
+    "start state": "the trace starts from this state",
     # An aggregate.
     "contract": "the rules on the chain are the ones that this program was built from",
     "task": "the task is settled, and its publisher has recorded a sum",
@@ -48,71 +47,15 @@ PROVES = {
 """What each check proves, in words that presuppose the README alone."""
 
 
-@dataclass(frozen=True)
-class Item:
-    """One line of the list. ``detail`` says what was found, what was wrong, or why not checked."""
-
-    name: str
-    status: str
-    detail: str = ""
-    subject: str = ""
-    """What the check is of, where there are several: a segment, a submission."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form; ``ok`` is null for what was not checked."""
-        ok = None if self.status == NOT_CHECKED else self.status == PASSED
-        shown = {"name": self.name, "status": self.status, "ok": ok}
-        if self.subject:
-            shown["subject"] = self.subject
-        return {**shown, "proves": PROVES[self.name], "detail": self.detail}
+def item_to_json(item: Item) -> dict[str, Any]:
+    """Return the JSON form of a check; ``ok`` is null for what was not checked."""
+    shown = {"name": item.name, "status": item.status, "ok": item.ok}
+    if item.subject:
+        shown["subject"] = item.subject
+    return {**shown, "proves": PROVES[item.name], "detail": item.detail}
 
 
-class Checklist:
-    """The list as it grows; ``on_item`` sees each line when it is known."""
-
-    def __init__(self, on_item: Callable[[Item], None] = lambda _item: None) -> None:
-        self.items: list[Item] = []
-        self._on_item = on_item
-
-    def add(self, name: str, status: str, detail: str = "", *, subject: str = "") -> bool:
-        """Append a line; return whether the check passed."""
-        item = Item(name, status, detail, subject)
-        self.items.append(item)
-        self._on_item(item)
-        return status == PASSED
-
-    def run(self, name: str, check: Callable[[], object], *, subject: str = "") -> bool:
-        """Run a check that raises a PeerFault if it fails, or returns a text that it found."""
-        try:
-            found = check()
-        except PeerFault as fault:
-            return self.add(name, FAILED, f"{fault.message} [{fault.code}]", subject=subject)
-        return self.add(name, PASSED, found if isinstance(found, str) else "", subject=subject)
-
-    def skip(self, name: str, why: str, *, subject: str = "") -> None:
-        """Append a check that was not made."""
-        self.add(name, NOT_CHECKED, why, subject=subject)
-
-    @property
-    def failed(self) -> list[Item]:
-        """The checks that failed."""
-        return [item for item in self.items if item.status == FAILED]
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return all lines as JSON."""
-        return [item.to_json() for item in self.items]
-
-    def conclude(self) -> str:
-        """Return one sentence for the end of the list."""
-        made = [item for item in self.items if item.status != NOT_CHECKED]
-        left = len(self.items) - len(made)
-        if self.failed:
-            return f"{len(self.failed)} of {len(made)} checks FAILED: do not trust it."
-        rest = f" {left} more could not be made, for the reasons given." if left else ""
-        return f"All {len(made)} checks that could be made passed.{rest}"
-
-
-def describe_lines(item: Item) -> list[str]:
+def describe_item(item: Item) -> list[str]:
     """Return a line for people, and one for a detail, which may quote a file and adds no other."""
     mark = {PASSED: "passed ", FAILED: "FAILED ", NOT_CHECKED: "not checked"}[item.status]
     name = f"{item.name} {item.subject}".rstrip()
@@ -120,3 +63,13 @@ def describe_lines(item: Item) -> list[str]:
     if item.detail:
         lines.append(f"{'':13}{item.detail}")
     return [make_printable(line) for line in lines]
+
+
+def conclude(checks: Checklist) -> str:
+    """Return one sentence for the end of the list."""
+    made = [item for item in checks.items if item.status != NOT_CHECKED]
+    left = len(checks.items) - len(made)
+    if checks.failures:
+        return f"{len(checks.failures)} of {len(made)} checks FAILED: do not trust it."
+    rest = f" {left} more could not be made, for the reasons given." if left else ""
+    return f"All {len(made)} checks that could be made passed.{rest}"
