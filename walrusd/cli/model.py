@@ -1,4 +1,4 @@
-"""``walrusd model``: bring in a model in the layout of Hugging Face, and give one back. Offline."""
+"""``walrusd model``: import a model in the layout of Hugging Face, or export one. Offline."""
 
 import json
 from contextlib import ExitStack
@@ -75,7 +75,7 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a folder; none stays if one cannot be written whole.
+    """Write the files of a folder; none stays if one cannot be written.
 
     Raises:
         LocalFault: if the disk refuses.

@@ -14,7 +14,7 @@ from walrusd.verify.report import conclude, describe_item, item_to_json
 
 
 class ProgressLine:
-    """What is being done, in one line that is overwritten; nothing if nobody watches."""
+    """What is being done, in one line that is overwritten; shown on terminals only."""
 
     def __init__(self) -> None:
         self._watched = sys.stderr.isatty()
@@ -32,7 +32,7 @@ class ProgressLine:
             click.echo("\r\x1b[K", nl=False, err=True)
 
     def print(self, *lines: str) -> None:
-        """Print lines for good."""
+        """Print lines that stay."""
         self.clear()
         for line in lines:
             say(line)

@@ -13,8 +13,8 @@ from walrusd.cli.verify_work import verify_dispute, verify_segment
 
 DEFAULT = "file"
 KEY_HELP = (
-    "A file with a key: of the cost function, of the opening, or of the dataset. Which it is"
-    " is found by trying; may be repeated."
+    "A file with a key: of the cost function, of the opening, or of the dataset. May be repeated;"
+    " each key is tried for each purpose."
 )
 
 
@@ -60,9 +60,8 @@ def verify() -> None:
 def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) -> None:
     """Check a verification file, offline: no daemon, no chain.
 
-    The file alone shows that it is whole and that its proofs hold. Each further thing that you
-    have allows more checks; the list says what each one proves, and what it would take to make
-    those that were not made.
+    The file alone shows that it is intact and that its proofs hold. Each further input allows
+    more checks; the list says what each check proves, and what the missing ones would need.
     """
     from walrusd.verify.file import check_everything  # noqa: PLC0415  # numpy, curves
     from walrusd.verify.given import Given  # noqa: PLC0415  # numpy, curves
@@ -81,7 +80,7 @@ def verify_file(file: Path, digest: str | None, *, as_json: bool, **given: Any) 
 @verify.command("aggregate")
 @click.argument("task")
 @click.option("--network", metavar="NAME|FILE", help="The profile of a network with a contract.")
-@click.option("--config", type=FILE, help="Or the configuration of a daemon; its keys stay shut.")
+@click.option("--config", type=FILE, help="Or a daemon's configuration; its keys are not used.")
 @threads_option
 @json_option
 @typed_errors
@@ -95,7 +94,7 @@ def verify_aggregate(
 ) -> None:
     """Check the published sum of TASK from public data alone: the chain and Walrus.
 
-    Anyone can: it takes no key, no stake and no daemon. The single updates stay hidden.
+    This takes no key, no stake and no daemon. The individual updates stay hidden.
     """
     import trio  # noqa: PLC0415  # see the module
 

@@ -1,4 +1,4 @@
-"""``walrusd verify segment`` and ``verify dispute``: the work itself, done again and compared."""
+"""``walrusd verify segment`` and ``verify dispute``: replay and compare the work itself."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 @json_option
 @typed_errors
 def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
-    """Do the work of one segment again and compare it with what FILE commits to.
+    """Replay one segment and compare the result with what FILE commits to.
 
-    FILE is the submission's verification file: it says whose work it is, and with what seed.
+    FILE is the submission's verification file, which names the contributor and the seed.
     """
     from walrusd.verify.segment import SegmentFiles, check_segment  # noqa: PLC0415  # torch
 
@@ -56,7 +56,7 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
 
 
 def _read_writing(given: dict[str, Any]) -> "Writing | None":
-    """Return what the options say of a transcript."""
+    """Return which transcript the options ask for, if any."""
     from walrusd.training.dispute.recording import (  # noqa: PLC0415  # torch
         MAX_KEPT_BYTES,
         Wanted,
@@ -85,7 +85,7 @@ def _read_writing(given: dict[str, Any]) -> "Writing | None":
 @json_option
 @typed_errors
 def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:
-    """Find where two transcripts part, and say who is right.
+    """Find where two transcripts diverge, and who is right.
 
     A and B are transcripts of one segment (see `verify segment --transcript`). With plan, start
     state and rows, the step in dispute is computed.

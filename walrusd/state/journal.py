@@ -102,7 +102,7 @@ class Journal:
         return [_entry(row) for row in reversed(rows)]
 
     def find(self, head: str, tail: str = "") -> list[str]:
-        """Return the subjects that begin and end so."""
+        """Return the subjects that begin with ``head`` and end with ``tail``."""
         rows = self._database.read(
             "SELECT DISTINCT subject FROM journal WHERE substr(subject, 1, length(?1)) = ?1"
             " AND (?2 = '' OR substr(subject, -length(?2)) = ?2)"

@@ -33,7 +33,7 @@ def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
     """Check that the database of an identity that has worked in ``data_dir`` is still there.
 
     Raises:
-        DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
+        DatabaseLost: if it is gone or empty, and with it what must not be done twice.
     """
     # A file of a single byte is a new database to SQLite too.
     if _lock_path(data_dir, identity).exists() and not (
@@ -141,7 +141,7 @@ class Protection:
             self._write(key, found[0], done=True)
 
     def forget(self, key: str) -> None:
-        """Take back an action of which it is *certain* that it never happened.
+        """Take back an action that has *certainly* not happened, and never will.
 
         For example a transaction whose expiration has passed unexecuted. A done action stays.
         """
@@ -198,7 +198,7 @@ class Protection:
 
     def _refusal(self, key: str) -> DoubleAction:
         return DoubleAction(
-            f"{self._identity} has already acted on {key}, and not in this way",
+            f"{self._identity} has already acted on {key} in another way",
             hint="`walrusctl why` shows what was done; doing it again would lose the stake",
         )
 

@@ -1,4 +1,4 @@
-"""Check the published sum of a task from public data: for anyone, with no part in the market."""
+"""Check the published sum of a task from public data alone."""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -97,7 +97,7 @@ def read_places(network: str | None, config: Path | None) -> Places:
 
 @asynccontextmanager
 async def open_public(places: Places) -> AsyncIterator[Public]:
-    """Open chain and blobs for reading; files are kept in a directory that goes at the end."""
+    """Open chain and blobs for reading; files are kept in a temporary directory."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="walrusd-")))
         database = stack.enter_context(Database.open(directory / "ledger.sqlite"))
@@ -119,7 +119,7 @@ async def open_public(places: Places) -> AsyncIterator[Public]:
 async def check_aggregate_of(
     places: Places, task_id: str, checks: Checklist, on_step: OnStep, threads: int
 ) -> dict[str, Any]:
-    """Check everything about a task's published sum; return the facts that a report shows.
+    """Make every check of a task's published sum; return the facts that a report shows.
 
     Raises:
         BadRequest, ObjectNotFound: if there is no such task.

@@ -46,7 +46,7 @@ def check_everything(given: Given, checks: Checklist) -> dict[str, Any]:
     opening = _check_opening(given, file, checks)
     cost = _check_cost(given, file, opening, checks)
     found = Found(file, opening, cost)
-    # Without torch all that came before works, and faster.
+    # Imported late: the checks so far work without torch, and faster.
     from walrusd.verify.work import check_work  # noqa: PLC0415
 
     check_work(given, found, checks)
@@ -99,7 +99,7 @@ def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
         except DecryptionFailed:
             continue
         return parse_opening(payload)
-    raise DecryptionFailed("no key that was given opens the opening of this submission")
+    raise DecryptionFailed("none of the given keys opens the opening of this submission")
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
@@ -114,7 +114,7 @@ def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> O
     opening = checks.find("opening", lambda: _open_opening(given, file, path))
     if opening is None:
         for name in names[1:]:
-            checks.skipped(name, "the opening does not hold")
+            checks.skipped(name, "the check of the opening failed")
         return None
     if compute_chunk_root(opening.update) == file.header.update_root:
         checks.passed("update")
@@ -179,8 +179,8 @@ def _check_cost(
         checks.skipped("cost function", NO_KEY)
         return None
     if given.opening is not None and opening is None:
-        # Its key may have been in the opening; that the others do not fit would say nothing.
-        checks.skipped("cost function", "the opening, which holds its key, was not opened")
+        # Its key may be in the opening: that the given ones do not fit would prove nothing.
+        checks.skipped("cost function", "the opening, which may hold its key, was not opened")
         return None
     given.on_step("cost function")
     return checks.find(
@@ -195,4 +195,4 @@ def _read_cost(file: VerificationFile, keys: Sequence[bytes]) -> CostFunction:
     for key in keys:
         if compute_key_check(key, submission) == file.header.key_check:
             return open_cost(file, key)
-    raise DecryptionFailed("no key that was given opens the cost function")
+    raise DecryptionFailed("none of the given keys opens the cost function")

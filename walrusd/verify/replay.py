@@ -1,4 +1,4 @@
-"""Do segments of the work again, from plan, weights, rows and opened states."""
+"""Replay segments of the work, from plan, weights, rows and opened states."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def read_opened_state(plan: Plan, opening: Opening, boundary: int) -> bytes:
         raise VerificationFailed(f"the opening lacks the state at the end of segment {boundary}")
     state = opening.states[boundary]
     if compute_state_root(plan, state) != opening.state_roots[boundary]:
-        raise VerificationFailed(f"the opened state at the end of segment {boundary} is another")
+        raise VerificationFailed(f"the state opened at boundary {boundary} has another root")
     return state
 
 
@@ -73,7 +73,7 @@ class Replay:
         """Replay a segment, and all before it whose end was not opened.
 
         Raises:
-            VerificationFailed: if the leaf is another one, or the start cannot be had.
+            VerificationFailed: if the leaf is another one, or there is no state to start from.
             PlanRefused, MalformedData, NonFiniteValue: as ``run_segment``.
         """
         start = self._find_start(segment)
@@ -116,7 +116,7 @@ class Replay:
                 return SegmentRecord(
                     record.segment, record.state_root, record.chain, slots.root, leaf, record.losses
                 )
-        raise VerificationFailed("the work done again gives another checkpoint than committed")
+        raise VerificationFailed("the replay gives another checkpoint than the committed one")
 
     def check_losses(self, record: SegmentRecord) -> None:
         """Compare the replayed losses with those in the cost function, and with the final cost.
@@ -129,7 +129,7 @@ class Replay:
         steps = plan.segment_range(record.segment)
         told = self.found.cost.trajectory[steps.start - 1 : steps.stop - 1].tolist()
         if told != [compute_step_cost(step) for step in record.losses]:
-            raise VerificationFailed("the cost function tells other losses than the replay gives")
+            raise VerificationFailed("the losses in the cost function are not those of the replay")
         if record.segment == plan.segments and opening is not None and opening.cost is not None:
             final = compute_cost(loss for step in record.losses for loss in step)
             if final != opening.cost.final:

@@ -1,4 +1,4 @@
-"""What a reader who knows nothing else is told of a list of checks: what each proves, the end."""
+"""How a list of checks is shown to a stranger: what each check proves, and the conclusion."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from walrusd.text import make_printable
 PROVES = {
     # A file alone.
     "layout": "these bytes are a verification file of version 1 and nothing else",
-    "digest": "the header is whole: it has the digest that stands behind it",
+    "digest": "the header is intact: the digest that follows it is its own",
     "anchor": "this is the very file that the contributor fixed on the chain",
     "sections": "no byte of the contents was changed since the header was made",
     "trace": "the checkpoints of the training, one a segment, are those that were committed",
@@ -26,14 +26,14 @@ PROVES = {
     "update opened": "the commitments or encrypted blocks hold exactly the opened update",
     "opened rows": "the opened rows belong to the listed dataset",
     # With the model and the dataset.
-    "plan": "this is the plan that the work was done by",
+    "plan": "this is the plan that the work followed",
     "model": "the training started from these weights",
     "difference": "the update is what the training changed: end weights less start weights",
     "dataset": "these rows are the listed dataset, to the last byte",
-    "replay": "this work was done: done again here, it gives the committed checkpoint bit for bit",
+    "replay": "this work was done: replayed here, it gives the committed checkpoint bit for bit",
     "losses": "the losses in the cost function are those of the replayed steps",
-    # The work of one segment, done again.
-    "verification file": "the file holds in itself: it says whose work this is, and what it gave",
+    # The replay of one segment.
+    "verification file": "the submission's file passes every check that needs no key",
     "start state": "the trace starts from this state",
     # An aggregate.
     "contract": "the rules on the chain are the ones that this program was built from",
@@ -41,7 +41,7 @@ PROVES = {
     "terms": "the plan and the key are those that the task fixed when it was opened",
     "recorded sum": "the published sum is the one that was recorded on the chain",
     "parts": "the sum is made of the accepted submissions, all of them, with their weights",
-    "file": "the submission's verification file is the one on the chain, and holds in itself",
+    "file": "the submission's verification file is the one on the chain, and valid",
     "sum": "the published sum is the weighted sum of the committed updates, which stay hidden",
 }
 """What each check proves, in words that presuppose the README alone."""

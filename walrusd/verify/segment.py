@@ -1,6 +1,6 @@
 """Replay one segment from files: plan, state, rows, and the submission's verification file.
 
-A replay may also be written down, as a transcript that can be compared with another's.
+A replay may also write a transcript, to be compared with another's.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def check_segment(
     threads: int,
     writing: Writing | None = None,
 ) -> dict[str, Any]:
-    """Do the work of ``segment`` again; return the facts that a report shows.
+    """Replay ``segment``; return the facts that a report shows.
 
     Raises:
         BadRequest: if the plan has no such segment or step, or a file cannot be read.
@@ -88,7 +88,7 @@ def check_segment(
             if replayed == leaf:
                 checks.passed("replay")
             else:
-                checks.failed("replay", "the work done again gives another leaf")
+                checks.failed("replay", "the replay gives another leaf")
     return {
         "segment": segment,
         "steps": plan.segment_steps,

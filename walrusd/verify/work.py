@@ -1,4 +1,4 @@
-"""The checks that need the plan: model, difference, dataset, and the work done again."""
+"""The checks that need the plan: model, difference, dataset, replays."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ _NEED = {
 
 
 def check_work(given: Given, found: Found, checks: Checklist) -> None:
-    """Make the checks that need the plan; those that cannot be made are listed with the reason.
+    """Make the checks that need the plan; list those that cannot be made with the reason.
 
     Raises:
         BadRequest: if a file cannot be read or a segment does not exist.
@@ -48,7 +48,7 @@ def check_work(given: Given, found: Found, checks: Checklist) -> None:
     plan = checks.find("plan", lambda: _read_plan(path, found))
     if plan is None:
         for name in ("model", "difference", "dataset", "replay"):
-            checks.skipped(name, "the plan does not hold")
+            checks.skipped(name, "the check of the plan failed")
         return
     if any(segment > plan.segments for segment in given.segments):
         raise BadRequest(f"the plan has {plan.segments} segments, not {max(given.segments)}")
@@ -81,7 +81,7 @@ def _check_model(given: Given, found: Found, plan: Plan, checks: Checklist) -> T
     data = _read(given.model)
     weights = checks.find("model", lambda: _read_start(data, found, plan))
     if weights is None:
-        checks.skipped("difference", "the model does not hold")
+        checks.skipped("difference", "the check of the model failed")
     elif found.opening is None:
         checks.skipped("difference", _NEED["difference"])
     else:
@@ -127,7 +127,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
 def _read_listed_rows(plan: Plan, path: Path, root: bytes, keys: tuple[bytes, ...]) -> DatasetRows:
     rows = open_given_rows(plan, path)
     if not any(compute_row_root(key, iterate_rows(plan, rows)) == root for key in keys):
-        raise VerificationFailed("these are not the listed rows, with any key that was given")
+        raise VerificationFailed("none of the given keys makes these the listed rows")
     return rows
 
 
