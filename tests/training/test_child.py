@@ -12,6 +12,7 @@ import torch
 
 import walrusd
 from tests.adversaries.results import read_records, read_states
+from tests.support.disk import record_disk
 from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.runtime.child import error_from_json
@@ -210,6 +211,22 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
 
     code, lines = run(train_job(files, seed=b"t" * 32))
     assert (code, lines[-1][1]["code"]) == (3, "config.invalid")
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_counts(run, files, monkeypatch):
+    """State first: a segment's record names a state that is there."""
+    calls = record_disk(monkeypatch)
+    assert run(train_job(files))[0] == 0
+    for segment in (1, 2, 3):
+        first = calls.index(("fsync", f".state-{segment:06d}.bin.0.part"))
+        assert calls[first : first + 6] == [
+            ("fsync", f".state-{segment:06d}.bin.0.part"),
+            ("replace", f"state-{segment:06d}.bin"),
+            ("fsync", "work"),
+            ("fsync", f".segment-{segment:06d}.json.0.part"),
+            ("replace", f"segment-{segment:06d}.json"),
+            ("fsync", "work"),
+        ]
 
 
 @pytest.mark.parametrize("name", ["segment-000002.json", "state-000002.bin"])
