@@ -16,8 +16,8 @@ from walrusd.cli.report import ProgressLine, open_checklist, print_report
 from walrusd.crypto.checklist import FAILED, Item
 from walrusd.devnet.cli import devnet
 from walrusd.errors import ChainUnreachable
+from walrusd.verify.checklist_text import PROVES, describe_item
 from walrusd.verify.dispute_text import format_dispute
-from walrusd.verify.report import PROVES, describe_item
 
 TYPED = EVIL.replace("\ud800", "\udc9b")
 """As a command line has it: bytes that are no UTF-8 come as these surrogates."""

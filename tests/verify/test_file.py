@@ -38,8 +38,8 @@ from walrusd.training.run.trace import Assignment
 from walrusd.training.run.trainer import SegmentResult, train
 from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.run.weights import init_weights, weights_to_bytes
+from walrusd.verify.checklist_text import PROVES
 from walrusd.verify.file import opening_aad
-from walrusd.verify.report import PROVES
 
 DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
 COMMITTEE = 3

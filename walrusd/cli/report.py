@@ -10,7 +10,7 @@ from walrusd.cli.options import say, say_json
 from walrusd.crypto.checklist import Checklist
 from walrusd.errors import VerificationFailed
 from walrusd.text import make_printable
-from walrusd.verify.report import conclude, describe_item, item_to_json
+from walrusd.verify.checklist_text import conclude, describe_item, item_to_json
 
 
 class ProgressLine:
