@@ -11,7 +11,17 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs, check_phase
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, U256, Clock, MoveContext, mut, ref, vector
+from walrusd.devnet.move.env import (
+    BYTES,
+    CLOCK,
+    U64,
+    U256,
+    Clock,
+    MoveContext,
+    mut,
+    ref,
+    vector,
+)
 from walrusd.errors import VerificationFailed
 from walrusd.units import address_bytes
 
