@@ -50,7 +50,6 @@ SAME = {
     "main": _PROGRAM,
     "say": _PROGRAM,
     "BadRequest": "google.rpc's message, named so on the wire, and our error of that meaning",
-    "Clock": "Move's shared object, and what tells a daemon the time",
     "Faults": "what a test lets go wrong in one of the devnet's services",
 }
 """Names that several modules give to one meaning."""

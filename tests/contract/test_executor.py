@@ -3,7 +3,7 @@
 from walrusd.chain.layouts.objects import PublisherCap, Task
 from walrusd.devnet.contract import FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import Clock, Fate
+from walrusd.devnet.move.env import ClockObject, Fate
 from walrusd.devnet.move.executor import Execution
 from walrusd.devnet.move.packages import Package, Packages
 from walrusd.devnet.move.ptb import Argument, ArgumentKind, MoveCall, TransferObjects
@@ -41,7 +41,7 @@ def test_terms_and_task_in_one_transaction():
         pure("vector<address>", [m.dataset.id]),
         pure("vector<u64>", [1]),
         give(StructValue(SUI_COIN, coin)),
-        give(HandleValue(Clock(m.now))),
+        give(HandleValue(ClockObject(m.now))),
     ]
     commands: tuple[ptb.Command, ...] = (
         MoveCall(PACKAGE, "terms", "new_terms", (), tuple(make_terms)),

@@ -15,8 +15,8 @@ from walrusd.core.aborts import abort_named
 from walrusd.devnet.contract import DEVNET_PARAMS, FUNCTIONS, Genesis, genesis
 from walrusd.devnet.move.env import (
     RANDOM,
-    Clock,
     ClockKind,
+    ClockObject,
     Coin,
     CoinKind,
     Fate,
@@ -104,7 +104,7 @@ class World:
         pairs, values = [], []
         for kind in function.params:
             if isinstance(kind, ClockKind):
-                values.append(Clock(self.now))
+                values.append(ClockObject(self.now))
             elif isinstance(kind, RandomKind):
                 values.append(Random())
             elif isinstance(kind, PureKind):

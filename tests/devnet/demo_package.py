@@ -53,7 +53,7 @@ def create(ctx: MoveContext, note: bytes) -> Key:
     return Key(ctx.fresh_id(), box.id)
 
 
-def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: env.Clock) -> None:
+def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: env.ClockObject) -> None:
     amount = ctx.take_coin(coin)
     if amount == 0:
         raise MoveAbort("box", 1, "deposit")

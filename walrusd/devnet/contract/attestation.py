@@ -11,7 +11,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, Clock, MoveContext, mut, ref, vector
+from walrusd.devnet.move.env import BYTES, CLOCK, U64, ClockObject, MoveContext, mut, ref, vector
 from walrusd.errors import VerificationFailed
 
 MODULE = Module("attestation")
@@ -52,7 +52,7 @@ def attest(
     slot_path: list[bytes],
     state_root: bytes,
     trace_path: list[bytes],
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Vote valid on one dealt segment with a digest that only a replay yields."""
     check_versions(market, task, submission)
@@ -106,7 +106,7 @@ def report(
     submission: Submission,
     cap: VerifierCap,
     seat: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Say that the opening cannot be read, or is not what it must be: it is to be made again."""
     check_versions(market, task, submission)

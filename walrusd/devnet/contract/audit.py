@@ -18,7 +18,7 @@ from walrusd.devnet.move.env import (
     BYTES,
     CLOCK,
     RANDOM,
-    Clock,
+    ClockObject,
     MoveContext,
     Random,
     mut,
@@ -37,7 +37,7 @@ def draw_audit(
     task: Task,
     submission: Submission,
     _random: Random,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix the beacon that says whether, and where, a jury looks at an attested submission."""
     check_versions(market, task, submission)
@@ -73,7 +73,7 @@ def audit(
     submission: Submission,
     leaf: bytes,
     path: list[bytes],
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Bring the segment of the lot before a jury; nobody accuses, nobody risks a bond."""
     check_versions(market, task, submission)

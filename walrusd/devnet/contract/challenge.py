@@ -16,7 +16,7 @@ from walrusd.devnet.move.env import (
     COIN,
     U8,
     U64,
-    Clock,
+    ClockObject,
     Coin,
     MoveContext,
     mut,
@@ -55,7 +55,7 @@ def challenge(
     path: list[bytes],
     commitment: bytes,
     bond: Coin,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Accuse one part of a submission; ``commitment`` hides the accuser's own finding.
 

@@ -19,7 +19,7 @@ from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, Clock, MoveContext, mut, ref
+from walrusd.devnet.move.env import CLOCK, ClockObject, MoveContext, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("committee")
@@ -32,7 +32,7 @@ def seat(
     task: Task,
     pool: VerifierPool,
     submission: Submission,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Seat the committee that the task's beacon picks; too few verifiers: void."""
     check_versions(market, task, pool, submission)

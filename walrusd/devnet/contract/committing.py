@@ -16,7 +16,7 @@ from walrusd.devnet.move.env import (
     CLOCK,
     U64,
     U256,
-    Clock,
+    ClockObject,
     MoveContext,
     mut,
     ref,
@@ -80,7 +80,7 @@ def commit(
     cost_proof: bytes,
     file_digest: bytes,
     file_blob: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix the work. Late is fine until the draw has landed."""
     check_versions(market, task, submission)
@@ -141,7 +141,7 @@ def commit_abort(
     code: int,
     trace_root: bytes,
     leaf_zero_path: list[bytes],
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Claim that the plan cannot be carried out beyond a segment; verified like any work."""
     check_versions(market, task, submission)

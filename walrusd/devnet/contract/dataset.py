@@ -29,7 +29,7 @@ from walrusd.devnet.move.env import (
     U8,
     U64,
     U256,
-    Clock,
+    ClockObject,
     MoveContext,
     mut,
     ref,
@@ -121,7 +121,7 @@ def request_key(
     scope: int,
     task: str,
     lifetime_ms: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Ask for the key of one version, to be sealed to ``key``."""
     check_versions(market, dataset)
@@ -165,7 +165,7 @@ def request_key(
 
 @MODULE.public(ref(Market), mut(KeyRequest), BYTES, CLOCK)
 def grant_key(
-    ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, clock: Clock
+    ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, clock: ClockObject
 ) -> None:
     """Release the key, sealed to the requester; the request becomes the receipt."""
     check_versions(market, request)
@@ -192,7 +192,7 @@ def grant_key(
 
 @MODULE.public(ref(Market), mut(KeyRequest), BYTES, CLOCK)
 def deny_key(
-    ctx: MoveContext, market: Market, request: KeyRequest, reason: bytes, _clock: Clock
+    ctx: MoveContext, market: Market, request: KeyRequest, reason: bytes, _clock: ClockObject
 ) -> None:
     """Refuse a request, with a reason for the requester."""
     check_versions(market, request)
@@ -206,7 +206,7 @@ def deny_key(
 
 
 @MODULE.public(ref(Market), mut(KeyRequest), CLOCK)
-def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: Clock) -> None:
+def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: ClockObject) -> None:
     """Close a request that nobody answered; anyone may."""
     check_versions(market, request)
     require(request.state == RequestState.REQUESTED, "dataset.EWrongState")

@@ -30,7 +30,7 @@ from walrusd.devnet.contract.task import check_belongs
 from walrusd.devnet.move.env import (
     CLOCK,
     RANDOM,
-    Clock,
+    ClockObject,
     MoveContext,
     Random,
     mut,
@@ -57,7 +57,7 @@ def draw_jury(
     pool: VerifierPool,
     submission: Submission,
     _random: Random,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix the beacon of a jury and the pool it is drawn from."""
     check_versions(market, pool, submission)
@@ -106,7 +106,7 @@ def seat_jury(
     task: Task,
     pool: VerifierPool,
     submission: Submission,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Seat the jury that its beacon picks; too few verifiers: undecided."""
     check_versions(market, task, pool, submission)

@@ -38,7 +38,7 @@ from walrusd.devnet.move.env import (
     CLOCK,
     COIN,
     U64,
-    Clock,
+    ClockObject,
     Coin,
     MoveContext,
     mut,
@@ -109,7 +109,7 @@ def register_seat(
     min_fee: int,
     max_state_bytes: int,
     max_segment_work: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> VerifierCap:
     """Stake a seat; it can be drawn for tasks that are opened later."""
     check_versions(market, pool)
@@ -139,7 +139,7 @@ def register_seat(
 
 @MODULE.public(ref(Market), mut(VerifierPool), ref(VerifierCap), CLOCK)
 def exit_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: Clock
+    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
 ) -> None:
     """Stop being drawn; the stake stays bonded for the unbonding period."""
     check_versions(market, pool)
@@ -154,7 +154,7 @@ def exit_seat(
 
 @MODULE.public(ref(Market), mut(VerifierPool), value(VerifierCap), CLOCK, returns=(COIN,))
 def withdraw_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: Clock
+    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
 ) -> Coin:
     """Take the stake of a seat that has exited, and give up its capability."""
     check_versions(market, pool)

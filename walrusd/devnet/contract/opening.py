@@ -16,7 +16,7 @@ from walrusd.devnet.move.env import (
     CLOCK,
     U64,
     U256,
-    Clock,
+    ClockObject,
     MoveContext,
     mut,
     option,
@@ -55,7 +55,7 @@ def open(  # noqa: A001  # the Move function has this name
     envelopes: list[bytes],
     cost: int | None,
     blinding: bytes,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Open the work to the committee, again if a seat reported that it cannot read.
 

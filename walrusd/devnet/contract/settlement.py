@@ -11,7 +11,7 @@ from walrusd.devnet.contract.holdings import pay_from_escrow
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.substitutes import penalize_silent
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, COIN, Clock, Coin, MoveContext, mut, ref
+from walrusd.devnet.move.env import CLOCK, COIN, ClockObject, Coin, MoveContext, mut, ref
 
 MODULE = Module("settlement")
 
@@ -23,7 +23,7 @@ def settle(
     task: Task,
     pool: VerifierPool,
     submission: Submission,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """End a submission that is finished, or whose contributor or committee stayed away."""
     check_versions(market, task, pool, submission)

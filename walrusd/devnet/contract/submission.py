@@ -25,7 +25,7 @@ from walrusd.devnet.contract.terms import compute_escrow
 from walrusd.devnet.move.env import (
     CLOCK,
     COIN,
-    Clock,
+    ClockObject,
     Coin,
     MoveContext,
     mut,
@@ -62,7 +62,7 @@ def join(
     dataset: Dataset,
     request: KeyRequest,
     stake: Coin,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Stake on a task with a dataset whose key was granted for training and verification."""
     check_versions(market, task, dataset, request)

@@ -12,7 +12,7 @@ from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import penalize, unpin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, Clock, MoveContext, mut, ref
+from walrusd.devnet.move.env import CLOCK, ClockObject, MoveContext, mut, ref
 
 MODULE = Module("committee")
 
@@ -24,7 +24,7 @@ def replace(
     task: Task,
     pool: VerifierPool,
     submission: Submission,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Put the next seats that the beacon picks in the place of silent ones; too few: undecided."""
     check_versions(market, task, pool, submission)

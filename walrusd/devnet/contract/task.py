@@ -34,7 +34,7 @@ from walrusd.devnet.move.env import (
     RANDOM,
     U64,
     U256,
-    Clock,
+    ClockObject,
     Coin,
     MoveContext,
     Random,
@@ -85,7 +85,7 @@ def open_task(
     datasets: list[str],
     numbers: list[int],
     funds: Coin,
-    clock: Clock,
+    clock: ClockObject,
 ) -> PublisherCap:
     """Open a task with everything it may ever pay; contributors may join."""
     check_versions(market)
@@ -163,7 +163,7 @@ def _pay_tip(task: Task, caller: str) -> None:
 
 @MODULE.entry(ref(Market), mut(Task), RANDOM, CLOCK)
 def close_joining(
-    ctx: MoveContext, market: Market, task: Task, _random: Random, clock: Clock
+    ctx: MoveContext, market: Market, task: Task, _random: Random, clock: ClockObject
 ) -> None:
     """End joining and draw what every contributor's seed comes from; nobody joined: void."""
     check_versions(market, task)
@@ -193,7 +193,7 @@ def draw(
     pool: VerifierPool,
     task: Task,
     _random: Random,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """End training: fix the beacon of all committees and the pool they are drawn from."""
     check_versions(market, pool, task)
@@ -222,7 +222,7 @@ def record_aggregate(
     root: bytes,
     blindings_root: bytes,
     blob: int,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Publish the weighted sum of the accepted updates; anyone can check it, nothing is paid."""
     check_versions(market, task)

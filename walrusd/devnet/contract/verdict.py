@@ -36,7 +36,7 @@ from walrusd.devnet.contract.jury import dispute_in
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import penalize, unpin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, Clock, MoveContext, mut, ref
+from walrusd.devnet.move.env import CLOCK, ClockObject, MoveContext, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("jury")
@@ -57,7 +57,7 @@ def resolve(
     task: Task,
     pool: VerifierPool,
     submission: Submission,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Let the majority's value decide: about a segment, the leaf that it rebuilds."""
     check_versions(market, task, pool, submission)

@@ -17,7 +17,7 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.jury import dispute_in
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, Clock, MoveContext, mut, ref
+from walrusd.devnet.move.env import BYTES, CLOCK, U64, ClockObject, MoveContext, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("jury")
@@ -42,7 +42,7 @@ def jury_commit(
     cap: VerifierCap,
     juror: int,
     commitment: bytes,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Fix a juror's value without showing it."""
     check_versions(market, task, submission)
@@ -93,7 +93,7 @@ def jury_reveal(
     chain: bytes,
     state_root: bytes,
     salt: bytes,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Show a juror's value. Late is fine until the crank that punishes it has landed."""
     check_versions(market, task, submission)
@@ -122,7 +122,7 @@ def accuser_reveal(
     chain: bytes,
     state_root: bytes,
     salt: bytes,
-    clock: Clock,
+    clock: ClockObject,
 ) -> None:
     """Show the accuser's value, committed with the challenge (whatever the round is now)."""
     check_versions(market, task, submission)

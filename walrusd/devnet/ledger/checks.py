@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import Clock, Random
+from walrusd.devnet.move.env import ClockObject, Random
 from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.devnet.move.objects import LedgerObject, OwnerKind, blake2b256, to_base58
 from walrusd.devnet.move.packages import Packages
@@ -238,7 +238,7 @@ def _resolve_shared(
                 f"Immutable parameter expected: {item.id} can only be read"
             )
         out.reading[item.id] = obj
-        return HandleValue(Clock(now_ms) if item.id == CLOCK_ID else Random())
+        return HandleValue(ClockObject(now_ms) if item.id == CLOCK_ID else Random())
     (out.changing if item.mutable else out.reading)[item.id] = obj
     return _decode(obj, packages, mutable=item.mutable)
 

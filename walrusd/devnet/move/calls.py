@@ -7,8 +7,8 @@ from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.env import (
     RANDOM,
-    Clock,
     ClockKind,
+    ClockObject,
     Coin,
     CoinKind,
     ContractDefectError,
@@ -110,7 +110,7 @@ class _Call:
             return self.slots.read_pure(argument, number, kind.move_type)
         if isinstance(kind, (ClockKind, RandomKind)):
             found = self.slots.read(argument, number)
-            wanted = Clock if isinstance(kind, ClockKind) else Random
+            wanted = ClockObject if isinstance(kind, ClockKind) else Random
             if not isinstance(found, HandleValue) or not isinstance(found.handle, wanted):
                 raise fail_argument(number, Arg.TYPE_MISMATCH)
             return found.handle

@@ -49,7 +49,7 @@ class Coin(Layout, module="coin"):
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockObject:
     """The shared ``0x6`` object, by immutable reference."""
 
     timestamp_ms: int
