@@ -1,6 +1,8 @@
 """The layout: which room imports which, how large a room is, and that there are no circles."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -41,7 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "admin": _MARKET | {"services"},
     "cli": _MARKET | {"verify", "admin"},
     "devnet": _DECIDING | {"runtime", "chain", "storage"},
-    "app": _ROLES | {"services", "control", "rpc"},
+    "compose": _ROLES | {"services", "control"},
+    "app": _ENGINE | {"compose", "rpc"},
     "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
 }
 
@@ -210,6 +213,53 @@ def test_each_third_party_client_has_its_adapter(client: str) -> None:
             continue
         tops = {name.split(".")[0] for name in _imports(path)}
         assert client not in tops, f"{relative} imports {client}"
+
+
+def _find_ways(start: str) -> dict[str, list[str]]:
+    """Return each module that ``start`` imports, directly or not, with one way to it.
+
+    Imports inside functions count: they run in the same process.
+    """
+    ways = {start: [start]}
+    for name in (queue := [start]):
+        fresh = sorted(GRAPH[name] - ways.keys())
+        ways |= {target: [*ways[name], target] for target in fresh}
+        queue += fresh
+    return ways
+
+
+def test_nothing_that_the_daemon_imports_imports_torch() -> None:
+    ways = _find_ways("walrusd.app")
+    assert "walrusd.engine.supervisor" in ways
+    assert "walrusd.training.process.child" not in ways
+    for name, way in ways.items():
+        tops = {imported.split(".")[0] for imported in _imports(PATHS[name])}
+        assert "torch" not in tops, " -> ".join(way)
+
+
+IMPORT_THE_DAEMON = """
+import sys
+import walrusd.app
+heavy = {"torch", "transformers", "graphql", "walrusd.training.run.trainer"} & set(sys.modules)
+# Not ru_maxrss: that also counts the process that started this one, which is the test run.
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(int(peak) // 1024, *sorted(heavy))
+"""
+MEMORY_MB = 100
+"""What importing the daemon may take: 90 MB when this was written.
+
+CPython takes 8 of them, our own modules 17, numpy, cryptography and pysui most of the rest. The
+margin is for other versions of the libraries; torch alone would take 180.
+"""
+
+
+def test_importing_the_daemon_takes_little_memory() -> None:
+    for _ in range(2):  # compiling takes memory too, but only the first time
+        command = [sys.executable, "-c", IMPORT_THE_DAEMON]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    megabytes, *heavy = run.stdout.split()
+    assert not heavy
+    assert int(megabytes) < MEMORY_MB
 
 
 @pytest.mark.parametrize("room", sorted(NO_IO))

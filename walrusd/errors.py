@@ -1,13 +1,26 @@
-"""Every error a person or a peer can meet.
+"""Every error that a person or a program can meet.
 
     WalrusdError
     ├── OurFault      a mistake on this machine: configuration, keys, arguments, missing funds
-    ├── PeerFault     another party broke the protocol: malformed blob, forged trace, bad proof
-    └── WorldFault    nobody's fault: an endpoint is down, a lock is held, a disk is full
+    │   ├── ConfigError, KeyFileMissing, Keystore…, SeatKeyLost
+    │   ├── ModelRefused, DeviceRefused, MachineUnfit
+    │   ├── ChainRefused (MethodMissing, PackageNotFound), ObjectNotFound, WrongNetwork
+    │   ├── Contract…, InsufficientBalance, MoveAborted, TransactionFailed (PackageMismatch)
+    │   ├── StoreRefused (BlobOverLimit), FileCut
+    │   └── DoubleAction, DatabaseLost, NotAllowed, BadRequest (UnknownId, AmbiguousId)
+    ├── PeerFault     another party broke the protocol
+    │   ├── MalformedData: bytes without the layout they should have, a subclass for each format
+    │   ├── VerificationFailed: well-formed data that proves nothing, such as FraudFound
+    │   └── OpeningUnusable, PlanRefused, ContentMismatch, DecryptionFailed and others
+    └── WorldFault    an outside thing failed; trying again may help
+        ├── ChainUnreachable, ObjectUnreadable, HistoryPruned, TransactionUncertain
+        ├── StorageUnreachable, Blob…, PartAbsent, EncoderFailed
+        ├── TrainingFailed, SecondLookDiffers, DaemonStarting, DevnetFailed
+        └── LocalFault: disk, database and open files of this machine
 
-Only a ``PeerFault`` may ever lead to an accusation; a ``WorldFault`` is retried. Each class has a
-stable ``code``; each instance has a message (what was wrong) and a hint (what to do next).
-No message carries a secret.
+Only a ``PeerFault`` may lead to an accusation; walrusd retries after a ``WorldFault``. Each class
+has a stable ``code``; each instance has a message (what happened) and a hint (what to do next; by
+default that of its class). No message carries a secret.
 """
 
 import errno
@@ -40,7 +53,7 @@ class PeerFault(WalrusdError):
 
 
 class WorldFault(WalrusdError):
-    """An outside thing failed; trying again may help."""
+    """An endpoint, a disk or another outside thing failed; trying again may help."""
 
 
 # --- settings and keys ---------------------------------------------------------------------
@@ -50,6 +63,7 @@ class ConfigError(OurFault):
     """Raised when a configuration file cannot be read or says something impossible."""
 
     code = "config.invalid"
+    default_hint = "correct the configuration; config/walrusd.toml describes every setting"
 
 
 class UnknownConfigKey(ConfigError):
@@ -62,6 +76,7 @@ class KeyFileMissing(OurFault):
     """Raised when a key file that the configuration names does not exist."""
 
     code = "keys.missing"
+    default_hint = "check the path in the configuration, or restore the file from a backup"
 
 
 class KeyFileMode(OurFault):
@@ -75,10 +90,11 @@ class KeystoreLocked(OurFault):
     """Raised when the keystore cannot be opened with the key or passphrase given."""
 
     code = "keys.locked"
+    default_hint = "check the passphrase, or the key file that keys.kek_file names"
 
 
 class KeystoreDamaged(OurFault):
-    """Raised when the keystore's file is none, or was cut."""
+    """Raised when a file is not a keystore, or is truncated."""
 
     code = "keys.damaged"
     default_hint = "restore the keystore from your backup"
@@ -95,7 +111,7 @@ class SeatKeyLost(OurFault):
 
 
 class MalformedData(PeerFault):
-    """Raised when bytes do not have the layout they should have."""
+    """Raised when bytes do not have the expected layout."""
 
     code = "data.malformed"
 
@@ -113,19 +129,19 @@ class MalformedScalar(MalformedData):
 
 
 class MalformedCbor(MalformedData):
-    """Raised when bytes are not CBOR in the one canonical encoding that is taken."""
+    """Raised when bytes are not canonical CBOR (RFC 8949, section 4.2)."""
 
     code = "data.cbor"
 
 
 class MalformedHeader(MalformedData):
-    """Raised when the preamble or the header of a verification file is not that of version 1."""
+    """Raised when the preamble or header of a verification file is not a valid one of version 1."""
 
     code = "file.header"
 
 
 class MalformedSection(MalformedData):
-    """Raised when a section of a verification file is missing, cut, or has no whole items."""
+    """Raised when a section of a verification file is missing, cut, or ends within an item."""
 
     code = "file.section"
 
@@ -137,7 +153,7 @@ class MalformedCost(MalformedData):
 
 
 class MalformedEnvelope(MalformedData):
-    """Raised when bytes are not an envelope of a key."""
+    """Raised when bytes are not a key envelope."""
 
     code = "envelope.malformed"
 
@@ -155,13 +171,13 @@ class VerificationFailed(PeerFault):
 
 
 class PedersenProofInvalid(VerificationFailed):
-    """Raised when a proof of the opening of a commitment has no proof's length or does not hold."""
+    """Raised when a proof of a commitment's opening has the wrong length or does not hold."""
 
     code = "pedersen.proof"
 
 
 class CommitmentMismatch(VerificationFailed):
-    """Raised when a commitment opens to something else."""
+    """Raised when a commitment does not open to the value given."""
 
     code = "pedersen.opening"
 
@@ -179,7 +195,7 @@ class MalformedCiphertext(MalformedData):
 
 
 class SlotOverflow(MalformedData):
-    """Raised when a value or a weighted sum leaves the slots of a packed plaintext."""
+    """Raised when a value or a weighted sum does not fit the slots of a packed plaintext."""
 
     code = "paillier.slot_overflow"
 
@@ -191,29 +207,29 @@ class PaillierProofInvalid(VerificationFailed):
 
 
 class DecryptionFailed(PeerFault):
-    """Raised when authenticated decryption refuses a ciphertext."""
+    """Raised when authenticated decryption rejects a ciphertext."""
 
     code = "crypto.decryption"
 
 
 class FraudFound(VerificationFailed):
-    """Raised when a submission contradicts its own commitments, so that a jury can judge it.
+    """Raised when a submission contradicts its own commitments in a way that a jury can judge.
 
-    ``fields`` have the ``kind`` of the challenge and its ``index``.
+    ``fields`` holds the ``kind`` of the challenge and its ``index``.
     """
 
     code = "submission.fraud"
 
 
 class OpeningUnusable(PeerFault):
-    """Raised when an opening cannot be read, is incomplete, or is not the committed one."""
+    """Raised when an opening cannot be read, is incomplete, or is not what was committed to."""
 
     code = "opening.unusable"
     default_hint = "the seat reports it, and the contributor must open again"
 
 
 class PartAbsent(WorldFault):
-    """Raised when no endpoint has a part of a submission: never stored, or not to be had now."""
+    """Raised when no endpoint serves a part of a submission: never stored, or unavailable now."""
 
     code = "opening.absent"
     default_hint = "walrusd will retry; check walrus.aggregators"
@@ -226,16 +242,18 @@ class PlanRefused(PeerFault):
     """Raised when a training plan has an unknown key, an impossible value, or a forbidden one."""
 
     code = "plan.refused"
+    default_hint = "walrusd/training/SPEC.md specifies every field of a plan"
 
 
 class ModelRefused(OurFault):
     """Raised when a model in another program's layout cannot be trained exactly."""
 
     code = "model.refused"
+    default_hint = "use a model of the GPT-2 or Llama family, as docs/task.md says"
 
 
 class NonFiniteValue(PeerFault):
-    """Raised when training meets NaN or infinity."""
+    """Raised when training produces NaN or infinity."""
 
     code = "training.non_finite"
 
@@ -247,19 +265,20 @@ class UpdateOverflow(PeerFault):
 
 
 class ProductBoundExceeded(PeerFault):
-    """Raised when a matrix product is too long to be exact in its profile."""
+    """Raised when a matrix product has too many terms to be exact in its numeric profile."""
 
     code = "training.product_bound"
 
 
 class DeviceRefused(OurFault):
-    """Raised when this machine does not give the golden bits of an operation."""
+    """Raised when this machine does not compute an operation bit by bit as it is specified."""
 
     code = "training.device_refused"
+    default_hint = "train on another device: set WALRUSD_DEVICE, such as to cpu"
 
 
 class MalformedTranscript(MalformedData):
-    """Raised when a file is no transcript, or its parts do not follow from each other."""
+    """Raised when a file is not a transcript, or its parts do not follow from each other."""
 
     code = "transcript.malformed"
     default_hint = "docs/formats/transcript.md describes the format"
@@ -272,16 +291,17 @@ class ForeignTranscript(PeerFault):
 
 
 class MachineUnfit(OurFault):
-    """Raised when this machine cannot do the work that it was about to take on."""
+    """Raised when this machine cannot do the work that it was about to accept."""
 
     code = "daemon.unfit"
-    default_hint = "`walrusctl status` lists what it cannot do; it is looked at again by itself"
+    default_hint = "`walrusctl status` lists what is missing; walrusd checks again by itself"
 
 
 class TrainingFailed(WorldFault):
     """Raised when the training process ended without a result."""
 
     code = "training.failed"
+    default_hint = "walrusd will retry; check this machine's memory and walrusd's log"
 
 
 # --- chain ------------------------------------------------------------------------------------
@@ -298,6 +318,7 @@ class ChainRefused(OurFault):
     """Raised when a node refuses a request: bad argument, stale object, bad signature."""
 
     code = "chain.refused"
+    default_hint = "if it persists, check that sui.urls serve the network of sui.package_id"
 
 
 class MethodMissing(ChainRefused):
@@ -315,39 +336,41 @@ class PackageNotFound(ChainRefused):
 
 
 class ObjectUnreadable(WorldFault):
-    """Raised when an endpoint shows an object of the contract that has another layout.
+    """Raised when an endpoint returns an object of the contract with an unknown layout.
 
-    No peer can make one: the endpoint errs, or this daemon is older than the contract.
+    No peer can cause this: the endpoint is wrong, or this daemon is older than the contract.
     """
 
     code = "chain.unreadable"
-    default_hint = "this daemon may be older than the contract, or an endpoint of sui.urls errs"
+    default_hint = "if the contract was upgraded, update walrusd; else replace the node in sui.urls"
 
 
 class ObjectNotFound(OurFault):
     """Raised when an object does not exist on this network."""
 
     code = "chain.not_found"
+    default_hint = "check the id, and that sui.urls serve the network it is on"
 
 
 class WrongNetwork(OurFault):
     """Raised when an endpoint serves another chain than the configuration names."""
 
     code = "chain.wrong_network"
+    default_hint = "correct sui.urls or sui.chain_id in the configuration"
 
 
 class ContractNotPublished(OurFault):
-    """Raised when a configuration or profile names no contract, or one that is not there."""
+    """Raised when a configuration or profile names no contract, or one that does not exist."""
 
     code = "chain.no_contract"
-    default_hint = "publish one with `walrusctl contract publish`, or take over another's profile"
+    default_hint = "publish one with `walrusctl contract publish`, or use an existing one's profile"
 
 
 class ContractMismatch(OurFault):
     """Raised when the contract on chain is not the one this walrusd was built for."""
 
     code = "chain.wrong_contract"
-    default_hint = "use the walrusd release that fits the contract; nothing was spent"
+    default_hint = "use the walrusd release that matches the contract; nothing was spent"
 
 
 class InsufficientBalance(OurFault):
@@ -358,30 +381,32 @@ class InsufficientBalance(OurFault):
 
 
 class MoveAborted(OurFault):
-    """Raised when the contract aborted a transaction; carries the module and its code."""
+    """Raised when the contract aborted a transaction; ``fields`` holds the module and its code."""
 
     code = "chain.move_abort"
+    default_hint = "docs/contract.md lists the conditions of every call"
 
 
 class TransactionFailed(OurFault):
-    """Raised when a transaction was executed without effect for another reason than an abort."""
+    """Raised when a transaction failed for another reason than an abort; only gas was paid."""
 
     code = "chain.failed"
+    default_hint = "walrusd's log has the node's reason; it may be tried again"
 
 
 class PackageMismatch(TransactionFailed):
     """Raised when a package does not have the functions that this daemon calls."""
 
     code = "chain.package_mismatch"
-    default_hint = "walrusd and the contract at sui.package_id are of different versions"
+    default_hint = "walrusd and the contract at sui.package_id have different versions; update one"
 
 
 class HistoryPruned(WorldFault):
-    """Raised when no endpoint has the history that is still to be read."""
+    """Raised when no endpoint has the events that this daemon has not read yet."""
 
     code = "chain.history_pruned"
     default_hint = (
-        "name an archive in sui.archive_urls, or a node that keeps more history in sui.urls"
+        "add an archive to sui.archive_urls, or a node that keeps more history to sui.urls"
     )
 
 
@@ -389,6 +414,7 @@ class TransactionUncertain(WorldFault):
     """Raised when it is not yet known whether a transaction was executed."""
 
     code = "chain.uncertain"
+    default_hint = "walrusd finds out and will retry; do not repeat the action elsewhere"
 
 
 # --- storage ------------------------------------------------------------------------------------
@@ -402,15 +428,16 @@ class StorageUnreachable(WorldFault):
 
 
 class BlobNotFound(WorldFault):
-    """Raised when no endpoint has the blob: never stored, expired, or not yet spread."""
+    """Raised when no endpoint has the blob: never stored, expired, or not yet propagated."""
 
     code = "storage.not_found"
+    default_hint = "check walrus.aggregators; the blob may have expired"
 
 
 class BlobCorrupt(WorldFault):
-    """Raised when an endpoint sends other bytes than those of the blob that it was asked for.
+    """Raised when an endpoint sends bytes that do not match the blob id.
 
-    That is the endpoint's doing and says nothing about whoever stored the blob.
+    This is the endpoint's fault and says nothing about who stored the blob.
     """
 
     code = "storage.corrupt"
@@ -418,16 +445,17 @@ class BlobCorrupt(WorldFault):
 
 
 class BlobTooLarge(WorldFault):
-    """Raised when a blob has more bytes than the reader allows, as far as the endpoints tell.
+    """Raised when, according to the endpoints, a blob has more bytes than the reader allows.
 
-    The field ``agreed`` is false if not all endpoints say so.
+    The field ``agreed`` is false if the endpoints disagree.
     """
 
     code = "storage.too_large"
+    default_hint = "nothing was kept; its owner must store a smaller one"
 
 
 class ContentMismatch(PeerFault):
-    """Raised when a blob's bytes are its own, but not what was announced for it on the chain."""
+    """Raised when a blob matches its id but not the digest announced on the chain."""
 
     code = "storage.content"
 
@@ -436,17 +464,18 @@ class StoreRefused(OurFault):
     """Raised when a publisher refuses to store a blob."""
 
     code = "storage.refused"
+    default_hint = "see the publisher's reason, or use another in walrus.publishers"
 
 
 class BlobOverLimit(StoreRefused):
-    """Raised when what is to be stored has more bytes than one blob may have.
+    """Raised when data to be stored has more bytes than one blob may have.
 
-    ``fields`` have ``size`` and ``limit`` in bytes, as far as they are known.
+    ``fields`` holds ``size`` and ``limit`` in bytes, as far as they are known.
     """
 
     code = "storage.over_limit"
     default_hint = (
-        "use a publisher that takes more and raise walrus.max_blob_bytes, or store less at once"
+        "use a publisher that accepts more and raise walrus.max_blob_bytes, or store smaller blobs"
     )
 
 
@@ -454,14 +483,14 @@ class FileCut(OurFault):
     """Raised when a file became shorter while it was being stored."""
 
     code = "storage.file_cut"
-    default_hint = "store it again, and leave the file alone meanwhile"
+    default_hint = "store it again, and do not change the file during the upload"
 
 
 class EncoderFailed(WorldFault):
     """Raised when the blob encoder gives no result."""
 
     code = "storage.encoder"
-    default_hint = "is there memory for about six times the blob?"
+    default_hint = "free memory: encoding needs about six times the size of the blob"
 
 
 # --- this machine ---------------------------------------------------------------------------------
@@ -478,18 +507,18 @@ class DiskFull(LocalFault):
     """Raised when a disk or a quota of this machine is full."""
 
     code = "local.disk_full"
-    default_hint = "make room on the disk of daemon.data_dir; walrusd then goes on by itself"
+    default_hint = "free space on the disk of daemon.data_dir; walrusd then resumes by itself"
 
 
 class ReadOnly(LocalFault):
-    """Raised when a file of this daemon lies where nothing may be written."""
+    """Raised when a file of this daemon is on a read-only file system."""
 
     code = "local.read_only"
     default_hint = "mount the disk of daemon.data_dir writable, and check the owner of its files"
 
 
 class DiskBroken(LocalFault):
-    """Raised when a disk of this machine does not read or write."""
+    """Raised when a disk of this machine fails to read or write."""
 
     code = "local.io"
     default_hint = "check the system's log and the disk of daemon.data_dir"
@@ -499,7 +528,7 @@ class TooManyOpenFiles(LocalFault):
     """Raised when this process, or this machine, may open no more files."""
 
     code = "local.open_files"
-    default_hint = "raise the limit of open files, such as LimitNOFILE= of the unit"
+    default_hint = "raise the limit of open files, such as LimitNOFILE= in the systemd unit"
 
 
 _OS_FAULTS: dict[int, type[LocalFault]] = {
@@ -513,37 +542,37 @@ _OS_FAULTS: dict[int, type[LocalFault]] = {
 
 
 def explain_os_error(error: OSError) -> LocalFault:
-    """Return the typed error for a file or directory that cannot be used: the one place for it."""
+    """Return the typed error for a file or directory that cannot be used."""
     where = f" ({error.filename})" if error.filename else ""
     kind = _OS_FAULTS.get(error.errno or 0, LocalFault)
     return kind(f"{error.strerror or type(error).__name__}{where}")
 
 
 def explain_or(error: OSError, otherwise: WalrusdError) -> WalrusdError:
-    """Return what is the matter with this machine, such as a full disk, else ``otherwise``."""
+    """Return this machine's fault that ``error`` shows, such as a full disk, else ``otherwise``."""
     fault = explain_os_error(error)
     return otherwise if type(fault) is LocalFault else fault
 
 
 class DatabaseLocked(LocalFault):
-    """Raised when another process holds the daemon's database in a write."""
+    """Raised when another process holds a lock on the daemon's database."""
 
     code = "local.locked"
-    default_hint = "end whatever else has walrusd.sqlite open, such as a backup or a sqlite3 shell"
+    default_hint = "end what else has walrusd.sqlite open, such as a backup or a sqlite3 shell"
 
 
 class DatabaseCorrupt(LocalFault):
-    """Raised when the daemon's database is damaged on the disk."""
+    """Raised when the daemon's database is corrupt."""
 
     code = "local.corrupt"
     default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
 
 
 class SecondLookDiffers(WorldFault):
-    """Raised when what was found wrong with a peer's work is not found again."""
+    """Raised when a second check does not confirm what the first found wrong with a peer's work."""
 
     code = "local.second_look"
-    default_hint = "check this machine's memory and disk; nobody is accused on such grounds"
+    default_hint = "check this machine's memory and disk; walrusd accuses nobody on such a finding"
 
 
 # --- the devnet ----------------------------------------------------------------------------------
@@ -553,6 +582,7 @@ class DevnetFailed(WorldFault):
     """Raised when a devnet process ends before it is ready."""
 
     code = "devnet.failed"
+    default_hint = "its standard error has the reason"
 
 
 # --- the daemon --------------------------------------------------------------------------------
@@ -562,19 +592,20 @@ class DoubleAction(OurFault):
     """Raised when an identity is about to act twice, or a second daemon holds its lock."""
 
     code = "daemon.double_action"
+    default_hint = "run one daemon for each identity; `walrusctl why` shows what was done"
 
 
 class DaemonStarting(WorldFault):
-    """Raised when a daemon is asked for something that it cannot do before it is ready."""
+    """Raised when a request needs the daemon to be ready and it is still starting."""
 
     code = "daemon.starting"
-    default_hint = "`walrusctl status` shows what it waits for"
+    default_hint = "`walrusctl status` shows what it is waiting for"
 
 
 class DatabaseLost(OurFault):
-    """Raised when an identity has worked in a directory whose database is gone or empty.
+    """Raised when an identity has acted from a directory whose database is missing or empty.
 
-    With it is lost what may be done only once.
+    The database records the actions that may be taken only once.
     """
 
     code = "daemon.database_lost"
@@ -585,7 +616,7 @@ class DatabaseLost(OurFault):
 
 
 class NotAllowed(OurFault):
-    """Raised when the owner's policy, or a caller's role, forbids an action."""
+    """Raised when the policy or the state of the market forbids an action."""
 
     code = "daemon.not_allowed"
 
@@ -597,15 +628,17 @@ class BadRequest(OurFault):
 
 
 class UnknownId(BadRequest):
-    """Raised when nothing that is known here has an id that begins as given."""
+    """Raised when no object known to this daemon has an id that begins as given."""
 
     code = "rpc.unknown_id"
+    default_hint = "give the id in full"
 
 
 class AmbiguousId(BadRequest):
-    """Raised when several known ids begin as given; ``fields`` have them as ``candidates``."""
+    """Raised when several known ids begin as given; ``fields`` lists them as ``candidates``."""
 
     code = "rpc.ambiguous_id"
+    default_hint = "give more digits"
 
 
 class DaemonUnreachable(OurFault):
@@ -616,10 +649,11 @@ class DaemonUnreachable(OurFault):
 
 
 def needs_owner(error: WalrusdError) -> bool:
-    """Return whether starting again is of no use before the owner has changed something.
+    """Return whether a restart cannot help before the owner has changed something.
 
-    A node that refuses a read may be overloaded or out of order, and a proxy without one says that
-    it lacks the method; what a node says of our contract or of the network is meant.
+    A plain refusal by a node does not count: the node may be overloaded, and a proxy without a
+    node behind it answers that the method is missing. What a node says about the contract or the
+    network does count.
     """
     is_refusal = type(error) in {ChainRefused, MethodMissing}
     return isinstance(error, OurFault | DatabaseCorrupt) and not is_refusal

@@ -1,20 +1,20 @@
-"""Text of strangers, made fit for a terminal or a log.
+"""Untrusted text, made safe to print on a terminal or write to a log.
 
 Titles, descriptions, reasons and error texts come from people and programs that nobody vouches
-for. Written raw, a few control characters erase lines above, fill the clipboard, or turn the
-direction of reading. Whatever prints for people passes its text through here, last of all; so text
-from a new source is covered as well. JSON needs it not: it escapes the same characters itself.
+for. Printed raw, control characters can erase earlier lines, fill the clipboard, or reverse the
+reading direction. Everything that prints for people passes its text through here as the last
+step, so text from a new source is covered too. JSON escapes these characters by itself.
 
-Imports nothing but the standard library, so that the client starts quickly.
+Imports only the standard library, so that the client starts quickly.
 """
 
 import unicodedata
 from itertools import chain
 
 MAX_MARKS = 4
-"""Combining marks on one character that are shown; more of them pile up over other lines."""
+"""The most combining marks shown on one character; more would cover other lines."""
 
-# Shown as nothing at all, though Unicode calls them letters or marks (Default_Ignorable).
+# Invisible, though Unicode calls them letters or marks (Default_Ignorable_Code_Point).
 _INVISIBLE = frozenset(
     chain(
         (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0),
@@ -23,27 +23,26 @@ _INVISIBLE = frozenset(
         range(0xE0100, 0xE01F0),
     )
 )
-# The vowels and final consonants of Korean syllables in parts: letters without a width of their
-# own, which pile up as marks do.
+# Conjoining Hangul vowels and final consonants: letters of zero width, which stack like marks.
 _JOINED = frozenset(chain(range(0x1161, 0x1200), range(0xD7B0, 0xD7FC)))
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def make_printable(text: str, limit: int | None = None, *, lines: bool = False) -> str:
-    """Return ``text`` with everything escaped that does more than show one character.
+    """Return ``text`` with every character escaped that does more than show itself.
 
     Escaped, as in Python's string literals: control characters (ESC, DEL and C1 included), format
-    characters such as marks of direction and of zero width, separators of lines, lone surrogates,
-    private and unassigned characters, and combining marks beyond ``MAX_MARKS``. Every kind of
-    space is shown as a plain one.
+    characters such as direction marks and zero-width joiners, line separators, lone surrogates,
+    private-use and unassigned characters, and combining marks beyond ``MAX_MARKS``. Every kind of
+    space becomes a plain one.
 
     Args:
-        text: what somebody wrote.
-        limit: the most characters to return; what is cut ends in ``…``.
+        text: untrusted text.
+        limit: the most characters to return; a text that was cut ends in ``…``.
         lines: keep line breaks, and show tabs as spaces: for paragraphs and tracebacks.
     """
     if limit is not None and len(text) > limit:
-        # No character gets shorter, so what lies beyond the limit is never shown.
+        # Escaping never shortens, so characters beyond the limit are never shown.
         text, is_cut = text[:limit], True
     else:
         is_cut = False
@@ -58,7 +57,7 @@ def make_printable(text: str, limit: int | None = None, *, lines: bool = False) 
 
 def _escape(text: str, keep: str) -> str:
     shown: list[str] = []
-    marks = MAX_MARKS  # at the beginning there is nothing that a mark could belong to
+    marks = MAX_MARKS  # at the beginning there is no character that a mark could belong to
     for char in text:
         category = unicodedata.category(char)
         if char in keep:

@@ -46,8 +46,8 @@ def normalize_address(text: str) -> Address:
 def parse_address(text: str, *, short_digits: int = SHORT_DIGITS) -> Address:
     """Return the canonical form of an address or object id that a person wrote into a file.
 
-    One in full, or Sui's short form of up to ``short_digits`` digits, such as ``0x2``. Anything
-    between is most likely the beginning of an id, and filled up with zeros it would be another.
+    Accepts a full one, or Sui's short form of up to ``short_digits`` digits, such as ``0x2``.
+    Anything between is most likely a truncated id, and padding it with zeros would give another.
 
     Raises:
         ValueError: if ``text`` is neither.
@@ -80,8 +80,8 @@ def format_sui(amount: int) -> str:
 
 
 def format_instant(instant: int) -> str:
-    """Return an instant, in milliseconds, to the second and in UTC, as its readers are anywhere."""
+    """Return an instant in milliseconds as UTC text, to the second."""
     try:
         return datetime.fromtimestamp(instant // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
-        return f"{instant} ms"  # beyond the calendar: strangers choose such
+        return f"{instant} ms"  # beyond the calendar: the number may be a stranger's

@@ -10,8 +10,7 @@ from typing import Any
 
 from tests.attacks.plug import meddle, substitute
 from walrusd.chain.layouts import objects as ob
-from walrusd.control.api import DaemonApi
-from walrusd.engine.supervisor import Supervised
+from walrusd.compose import Parts
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
@@ -46,15 +45,15 @@ class Casting:
         """Note that somebody plays a part in a submission."""
         self.culprits.setdefault(case.submission.id, set()).add(address)
 
-    def build(self, tools: Tools, api: DaemonApi) -> list[Supervised]:
+    def build(self, tools: Tools) -> Parts:
         """Return an ordinary verifier's services, whose seats and juries take up parts."""
         return substitute(
             {
-                Verifier: lambda tools, api: CastVerifier(tools, api.fetcher, self),
-                Juror: lambda tools, api: CastJuror(tools, api.fetcher, self),
-                Resealer: lambda tools, _api: CastResealer(tools, self),
+                Verifier: lambda tools, parts: CastVerifier(tools, parts.fetcher, self),
+                Juror: lambda tools, parts: CastJuror(tools, parts.fetcher, self),
+                Resealer: lambda tools, _parts: CastResealer(tools, self),
             }
-        )(tools, api)
+        )(tools)
 
     async def overhear(self, attest: Any, task: str, submission: str, **named: Any) -> Any:
         """Send an attestation, and note its digest once it is on the chain."""

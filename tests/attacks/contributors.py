@@ -9,8 +9,8 @@ import trio
 
 from tests.attacks.plug import meddle, substitute
 from tests.support.verification_files import build_verification_file
-from walrusd.app import BuildServices
 from walrusd.chain.layouts import objects as ob
+from walrusd.compose import BuildParts
 from walrusd.core.opening import OpenedRow, Opening
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
@@ -46,24 +46,26 @@ class LateOpener(Opener):
             await super()._open(case)
 
 
-def withhold() -> BuildServices:
+def withhold() -> BuildParts:
     """Return a contributor that never opens."""
-    return substitute({Opener: lambda tools, api: Withholder(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: Withholder(tools, parts.fetcher)})
 
 
-def open_late() -> BuildServices:
+def open_late() -> BuildParts:
     """Return a contributor that opens late."""
-    return substitute({Opener: lambda tools, api: LateOpener(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: LateOpener(tools, parts.fetcher)})
 
 
-def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildServices:
+def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildParts:
     """Return a contributor that gives its seats other envelopes than they need."""
 
     async def how(honest: Any, task: str, submission: str, opening: ob.Opening, **named: Any):
         bent = replace(opening, envelopes=bend(opening.envelopes))
         return await honest(task, submission, bent, **named)
 
-    return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+    return substitute(
+        {Opener: lambda tools, parts: Opener(meddle(tools, "open", how), parts.fetcher)}
+    )
 
 
 def spoil(envelope: bytes) -> bytes:
@@ -71,14 +73,14 @@ def spoil(envelope: bytes) -> bytes:
     return envelope[:-1] + bytes([envelope[-1] ^ 1])
 
 
-def open_with(bend: Callable[[Opening], Opening]) -> BuildServices:
+def open_with(bend: Callable[[Opening], Opening]) -> BuildParts:
     """Return a contributor that seals another opening than an honest one."""
 
     class Bent(Opener):
         async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
             return bend(await super()._build(case, trained))
 
-    return substitute({Opener: lambda tools, api: Bent(tools, api.fetcher)})
+    return substitute({Opener: lambda tools, parts: Bent(tools, parts.fetcher)})
 
 
 def break_path(opening: Opening) -> Opening:
@@ -116,9 +118,9 @@ class NeverCommitter(Committer):
         return
 
 
-def never_commit() -> BuildServices:
+def never_commit() -> BuildParts:
     """Return a contributor that never commits."""
-    return substitute({Committer: lambda tools, api: NeverCommitter(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: NeverCommitter(tools, parts.fetcher)})
 
 
 class BentCommitter(Committer):
@@ -243,19 +245,19 @@ class Overheard:
         return done
 
 
-def overheard(commit: Overheard, opening: Overheard) -> BuildServices:
+def overheard(commit: Overheard, opening: Overheard) -> BuildParts:
     """Return an honest contributor, to whom others listen."""
     return substitute(
         {
-            Committer: lambda tools, api: Committer(
-                meddle(tools, "commit", commit.note), api.fetcher
+            Committer: lambda tools, parts: Committer(
+                meddle(tools, "commit", commit.note), parts.fetcher
             ),
-            Opener: lambda tools, api: Opener(meddle(tools, "open", opening.note), api.fetcher),
+            Opener: lambda tools, parts: Opener(meddle(tools, "open", opening.note), parts.fetcher),
         }
     )
 
 
-def copy_commitment(source: Overheard) -> BuildServices:
+def copy_commitment(source: Overheard) -> BuildParts:
     """Return a contributor that commits to what another has committed to, proof and all."""
 
     async def how(honest: Any, task: str, submission: str, *_mine: Any, **_named: Any) -> Any:
@@ -265,7 +267,7 @@ def copy_commitment(source: Overheard) -> BuildServices:
     return _commit_through(how)
 
 
-def copy_file(source: Overheard) -> BuildServices:
+def copy_file(source: Overheard) -> BuildParts:
     """Return a contributor that anchors another's verification file as its own."""
 
     async def how(
@@ -279,13 +281,13 @@ def copy_file(source: Overheard) -> BuildServices:
     return _commit_through(how)
 
 
-def _commit_through(how: Any) -> BuildServices:
+def _commit_through(how: Any) -> BuildParts:
     return substitute(
-        {Committer: lambda tools, api: Committer(meddle(tools, "commit", how), api.fetcher)}
+        {Committer: lambda tools, parts: Committer(meddle(tools, "commit", how), parts.fetcher)}
     )
 
 
-def copy_opening(source: Overheard) -> BuildServices:
+def copy_opening(source: Overheard) -> BuildParts:
     """Return a contributor that opens with another's sealed blob."""
 
     async def how(
@@ -296,27 +298,29 @@ def copy_opening(source: Overheard) -> BuildServices:
         bent = replace(opening, blob=theirs.blob, digest=theirs.digest)
         return await honest(task, submission, bent, **named)
 
-    return substitute({Opener: lambda tools, api: Opener(meddle(tools, "open", how), api.fetcher)})
+    return substitute(
+        {Opener: lambda tools, parts: Opener(meddle(tools, "open", how), parts.fetcher)}
+    )
 
 
-def forge_update() -> BuildServices:
+def forge_update() -> BuildParts:
     """Return a contributor whose update is not what its weights give."""
     return substitute(
         {
-            Committer: lambda tools, api: OtherUpdate(tools, api.fetcher),
-            Opener: lambda tools, api: OtherUpdateOpener(tools, api.fetcher),
+            Committer: lambda tools, parts: OtherUpdate(tools, parts.fetcher),
+            Opener: lambda tools, parts: OtherUpdateOpener(tools, parts.fetcher),
         }
     )
 
 
-def forge_row() -> BuildServices:
+def forge_row() -> BuildParts:
     """Return a contributor whose row commitments open to something else."""
-    return substitute({Committer: lambda tools, api: ForgedRow(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: ForgedRow(tools, parts.fetcher)})
 
 
-def forge_file() -> BuildServices:
+def forge_file() -> BuildParts:
     """Return a contributor whose verification file is none."""
-    return substitute({Committer: lambda tools, api: ForgedFile(tools, api.fetcher)})
+    return substitute({Committer: lambda tools, parts: ForgedFile(tools, parts.fetcher)})
 
 
 # --- audits -------------------------------------------------------------------------------------
@@ -344,16 +348,16 @@ class KeyKeeper(Resealer):
         return
 
 
-def keep_key() -> BuildServices:
+def keep_key() -> BuildParts:
     """Return a contributor that lets no juror have the opening's key."""
-    return substitute({Resealer: lambda tools, _api: KeyKeeper(tools)})
+    return substitute({Resealer: lambda tools, _parts: KeyKeeper(tools)})
 
 
-def shun_audit() -> BuildServices:
+def shun_audit() -> BuildParts:
     """Return a contributor that lets nobody have the leaf which an audit needs."""
     return substitute(
         {
-            Committer: lambda tools, api: NoFile(tools, api.fetcher),
-            Cranker: lambda tools, api: NoAudit(tools, api.fetcher),
+            Committer: lambda tools, parts: NoFile(tools, parts.fetcher),
+            Cranker: lambda tools, parts: NoAudit(tools, parts.fetcher),
         }
     )

@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from walrusd.app import BuildServices, build_services
-from walrusd.control.api import DaemonApi
-from walrusd.engine.supervisor import Supervised
+from walrusd.compose import BuildParts, Parts, build_parts
+from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 
 
@@ -33,15 +32,25 @@ def meddle(tools: Tools, method: str, how: Callable[..., Awaitable[Any]]) -> Too
     return replace(tools, contract=Meddler(tools.contract, method, how))  # type: ignore[arg-type]  # stands in for one
 
 
-Make = Callable[[Tools, DaemonApi], Supervised]
+Make = Callable[[Tools, Parts], Service]
 
 
-def substitute(parts: dict[type, Make]) -> BuildServices:
+def substitute(others: dict[type, Make]) -> BuildParts:
     """Return what builds a daemon's usual services with some of them replaced."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
-        usual = build_services(tools, api)
-        assert parts.keys() <= {type(service) for service in usual}, "nothing to replace"
-        return [parts[type(s)](tools, api) if type(s) in parts else s for s in usual]
+    def build(tools: Tools) -> Parts:
+        usual = build_parts(tools)
+        assert others.keys() <= {type(service) for service in usual.services}, "nothing to replace"
+        services = (
+            others[type(s)](tools, usual) if type(s) in others else s for s in usual.services
+        )
+        return replace(usual, services=tuple(services))
 
     return build
+
+
+def exchange(usual: Parts, **others: Any) -> Parts:
+    """Return parts with others in their place, also among the services that run."""
+    instead = {id(getattr(usual, name)): other for name, other in others.items()}
+    services = tuple(instead.get(id(service), service) for service in usual.services)
+    return replace(usual, services=services, **others)

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.attacks.plug import meddle
+from tests.attacks.plug import exchange, meddle
 from tests.support.market.world import Peer
-from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.ptb import Ptb
-from walrusd.control.api import DaemonApi
+from walrusd.compose import BuildParts, Parts, build_parts
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
-from walrusd.engine.supervisor import Supervised
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
@@ -28,12 +26,12 @@ from walrusd.services.publisher.publisher import Publisher
 from walrusd.units import address_bytes
 
 
-def publish_by(make: Callable[[Tools, DaemonApi], Publisher]) -> BuildServices:
+def publish_by(make: Callable[[Tools, Parts], Publisher]) -> BuildParts:
     """Return what builds a daemon whose owner publishes through another service."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
-        api.publisher = make(tools, api)
-        return build_services(tools, api)
+    def build(tools: Tools) -> Parts:
+        usual = build_parts(tools)
+        return exchange(usual, publisher=make(tools, usual))
 
     return build
 
@@ -89,10 +87,10 @@ async def declare_small(honest: Any, terms: ob.Terms, **named: Any) -> Any:
 # --- owners -------------------------------------------------------------------------------------
 
 
-def lie_about_keys() -> BuildServices:
+def lie_about_keys() -> BuildParts:
     """Return an owner that seals another key than the dataset's."""
 
-    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
+    def build(tools: Tools) -> Parts:
         async def lie(honest: Any, request_id: str, envelope: bytes) -> Any:
             request = await tools.contract.request(request_id)
             market = await tools.contract.market()
@@ -106,21 +104,22 @@ def lie_about_keys() -> BuildServices:
             )
             return await honest(request_id, seal_key(request.key, bytes(32), info))
 
-        api.key_grantor = KeyGrantor(meddle(tools, "grant_key", lie))
-        return build_services(tools, api)
+        grantor = KeyGrantor(meddle(tools, "grant_key", lie))
+        return exchange(build_parts(tools), key_grantor=grantor)
 
     return build
 
 
-def list_nothing() -> BuildServices:
+def list_nothing() -> BuildParts:
     """Return an owner that lists a dataset whose blob nobody has."""
 
     async def lie(honest: Any, *, version: ob.DatasetVersion, **named: Any) -> Any:
         return await honest(version=replace(version, blob=1 << 200), **named)
 
-    def build(tools: Tools, api: DaemonApi) -> list[Supervised]:
-        api.datasets = Datasets(meddle(tools, "list_dataset", lie), api.fetcher)
-        return build_services(tools, api)
+    def build(tools: Tools) -> Parts:
+        usual = build_parts(tools)
+        listings = Datasets(meddle(tools, "list_dataset", lie), usual.fetcher)
+        return exchange(usual, datasets=listings)
 
     return build
 
@@ -165,14 +164,16 @@ async def join_too_late(peer: Peer, task: str, dataset: str) -> None:
         await contract.join(task, dataset=dataset, request=event.request, stake=stake)
 
 
-PUBLISHERS: dict[str, BuildServices] = {
-    "wrong-aggregate": publish_by(lambda tools, api: WrongSum(tools, api.fetcher, api.checker)),
+PUBLISHERS: dict[str, BuildParts] = {
+    "wrong-aggregate": publish_by(
+        lambda tools, parts: WrongSum(tools, parts.fetcher, parts.checker)
+    ),
     "weights-that-decode": publish_by(
-        lambda tools, api: OneOfThem(tools, api.fetcher, api.checker)
+        lambda tools, parts: OneOfThem(tools, parts.fetcher, parts.checker)
     ),
     "hidden-size": publish_by(
-        lambda tools, api: Publisher(
-            meddle(tools, "open_task", declare_small), api.fetcher, api.checker
+        lambda tools, parts: Publisher(
+            meddle(tools, "open_task", declare_small), parts.fetcher, parts.checker
         )
     ),
 }

@@ -27,9 +27,9 @@ from tests.support.market.world import (
     wait_for,
 )
 from tests.support.patience import patiently
-from walrusd.app import BuildServices, build_services
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.compose import BuildParts, build_parts
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
 from walrusd.engine.tools import TrainingBackend
 from walrusd.settings.model import Role
@@ -71,10 +71,10 @@ class Stage:
         self.flows: dict[str, Flows] = {}
         self._before: tuple[dict[str, int], Supply]
 
-    async def begin(self, **parts: BuildServices) -> None:
+    async def begin(self, **parts: BuildParts) -> None:
         """Count the money, and start the owner and the publisher."""
         self._before = await self._read_books()
-        owner, publisher = (parts.get(who, build_services) for who in ("owner", "publisher"))
+        owner, publisher = (parts.get(who, build_parts) for who in ("owner", "publisher"))
         self.owner = await self.start("owner", Role.DATASET_OWNER, build=owner)
         self.publisher = await self.start("publisher", Role.PUBLISHER, build=publisher)
         listed = await self.owner.api.dataset_add(str(DIGITS), "digits", "digits", SCHEMA)
@@ -107,7 +107,7 @@ class Stage:
         name: str,
         *,
         training: Callable[[], TrainingBackend] = InlineTraining,
-        build: BuildServices = build_services,
+        build: BuildParts = build_parts,
         seats: dict[int, SeatAct] | None = None,
         jurors: dict[tuple[int, int], JurorAct] | None = None,
         also_verifies: bool = False,
@@ -340,7 +340,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    directory: Path, *, verifiers: int = 6, min_fee: int = 0, **parts: BuildServices
+    directory: Path, *, verifiers: int = 6, min_fee: int = 0, **parts: BuildParts
 ) -> AsyncIterator[Stage]:
     """Yield a market with a publisher, a dataset and honest verifiers, and nothing to do yet.
 

@@ -26,7 +26,7 @@ async def request_of(stage: Stage, task: str) -> str:
     """Wait for the key request for a task."""
 
     async def asked() -> str | None:
-        pending = await stage.owner.api.key_grantor.pending()
+        pending = await stage.owner.parts.key_grantor.pending()
         return next((request.id for request in pending if request.task == task), None)
 
     return str(await wait_for(asked))

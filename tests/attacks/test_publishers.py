@@ -16,7 +16,7 @@ async def decline_child(stage: Stage, parent: str) -> None:
     for peer in stage.contributors.values():
         found = await peer.tools.contract.task(parent)
         with pytest.raises(VerificationFailed):
-            await peer.api.checker.verify(found)
+            await peer.parts.checker.verify(found)
     child = await stage.open_task(parent=parent)
 
     async def declined() -> bool:

@@ -33,7 +33,8 @@ from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GrpcMethod
 from walrusd.chain.layouts.events import KeyGranted, KeyRequested, TaskOpened
 from walrusd.chain.layouts.objects import DatasetRef
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender

@@ -10,7 +10,8 @@ from typing import Any
 import trio
 
 from tests.bench.measure import Measurement, time_in_turns, time_in_turns_async
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.signer import Signer

@@ -15,15 +15,11 @@ from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
 
 from walrusd.chain.grpc import GRPCError, GrpcMethod, Handler, Status, serve_connection
 from walrusd.chain.nodes import methods as api
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.nodes.endpoints import SERVICE_INFO
-from walrusd.chain.values.types import (
-    RANDOM_ID,
-    SUI_COIN_TYPE,
-    SUI_TYPE,
-    ObjectRef,
-    compute_transaction_digest,
-)
+from walrusd.chain.values.digests import compute_transaction_digest
+from walrusd.chain.values.types import RANDOM_ID, SUI_COIN_TYPE, SUI_TYPE, ObjectRef
 
 CHAIN = base58.b58encode(hashlib.sha256(b"chain").digest()).decode()
 GAS = 1_000_000

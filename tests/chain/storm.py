@@ -9,7 +9,8 @@ import trio.testing
 
 from tests.devnet.tools import START_MS, open_ledger
 from walrusd.chain.grpc import Handler, KeepAlive, serve_connection
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.devnet.rpc.endpoints import SuiEndpoints
 from walrusd.devnet.rpc.faults import FaultKind, FaultRule
 

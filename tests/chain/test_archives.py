@@ -13,7 +13,7 @@ from tests.devnet.demo_package import DEPENDENCIES, MODULES
 from tests.devnet.tools import GAS, Tx, accounts, find, open_ledger
 from walrusd.chain.follow.follower import PAGE, Cursor, Follower
 from walrusd.chain.grpc import Handler, serve_connection
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.nodes.endpoints import SERVICE_INFO
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from walrusd.chain.grpc import BadRequest, FieldViolation, GRPCError, Status
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.values.types import (
     Abort,
     Change,

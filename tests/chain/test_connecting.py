@@ -24,6 +24,7 @@ from walrusd.chain.grpc import (
 from walrusd.chain.grpc.endpoint import dialler
 from walrusd.chain.nodes import client as sui_client
 from walrusd.chain.nodes import endpoints as sui_endpoints
+from walrusd.chain.nodes.connect import open_client
 from walrusd.storage.http import RetryPolicy
 
 from .fakenode import FakeNode
@@ -197,9 +198,7 @@ async def test_one_url_is_well_again_within_two_calls(autojump_clock):
     node = FakeNode()
     async with trio.open_nursery() as nursery:
         server = Server(nursery, ["silent"], node.table())
-        async with sui_client.open_client(
-            ["http://node"], connect=lambda _: server.connect
-        ) as client:
+        async with open_client(["http://node"], connect=lambda _: server.connect) as client:
             assert (await client.epoch()).number == 5  # within one call: its second round
             assert trio.current_time() < 10
         nursery.cancel_scope.cancel()

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from walrusd.chain.grpc import BadRequest, ErrorInfo, FieldViolation, GRPCError, HangUpError, Status
-from walrusd.chain.grpc.details import decode_details, encode_details
+from walrusd.chain.grpc.status_details import decode_details, encode_details
 
 from .wiretools import Raw, handler, method, switchboard
 

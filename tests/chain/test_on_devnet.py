@@ -9,18 +9,18 @@ import trio.testing
 
 from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import serve_connection
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.devnet.app import describe_chain
-from walrusd.devnet.opening import open_chain
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.devnet.rpc.sui_services import build_sui_services
 from walrusd.errors import TransactionFailed
 
 
 @asynccontextmanager
 async def devnet():
-    ledger = open_chain(None, seed=1, wall_ms=lambda: 1_800_000_000_000)
+    ledger = open_chain_file(None, seed=1, wall_ms=lambda: 1_800_000_000_000)
     table = build_sui_services(ledger).table
     info = describe_chain(ledger, "", "", "")
     async with trio.open_nursery() as nursery:

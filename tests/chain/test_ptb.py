@@ -14,7 +14,8 @@ from walrusd.chain.send.inputs import MAX_PURE
 from walrusd.chain.send.outbox import parse_transaction
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.signer import Signer
-from walrusd.chain.values.types import ObjectRef, SharedRef, compute_transaction_digest
+from walrusd.chain.values.digests import compute_transaction_digest
+from walrusd.chain.values.types import ObjectRef, SharedRef
 from walrusd.chain.values.typetags import normalize_type, parse_type_tag
 from walrusd.devnet.move import ptb as devnet_ptb
 

@@ -12,7 +12,7 @@ from walrusd.chain.send.outbox import OutboxEntry, SendingOutcome, SqliteOutbox,
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender
-from walrusd.chain.values.types import compute_transaction_digest
+from walrusd.chain.values.digests import compute_transaction_digest
 from walrusd.errors import (
     ChainRefused,
     InsufficientBalance,

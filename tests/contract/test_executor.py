@@ -3,7 +3,7 @@
 from walrusd.chain.layouts.objects import PublisherCap, Task
 from walrusd.devnet.contract import FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ClockObject, Fate
+from walrusd.devnet.move.context import ClockObject, Fate
 from walrusd.devnet.move.executor import Execution
 from walrusd.devnet.move.packages import Package, Packages
 from walrusd.devnet.move.ptb import Argument, ArgumentKind, MoveCall, TransferObjects

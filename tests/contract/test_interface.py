@@ -10,8 +10,9 @@ from walrusd.core.aborts import ABORTS
 from walrusd.devnet import contract
 from walrusd.devnet.contract import FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE
 from walrusd.devnet.contract.functions import require
-from walrusd.devnet.move.env import RANDOM, MoveAbort, RandomKind, StructKind
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.packages import Package
+from walrusd.devnet.move.signatures import RANDOM, RandomKind, StructKind
 
 NAMES = {f"{abort.module}.{abort.name}" for abort in ABORTS.values()}
 UNREACHABLE = {

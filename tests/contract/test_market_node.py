@@ -8,7 +8,7 @@ from walrusd.chain.layouts import events
 from walrusd.chain.layouts.objects import MarketParams, VerifierCap, VerifierPool
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.contract.constants import MAX_AMOUNT
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 
 from .market import CONTRIBUTORS, SUI, TERMS, Bazaar
 from .world import CHAIN_ID, PACKAGE, World, aborts, address

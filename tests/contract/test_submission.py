@@ -6,7 +6,7 @@ from walrusd.chain.layouts import events
 from walrusd.core.lifecycle import CostRule, KeyScope, SubmissionState, TaskPhase
 from walrusd.crypto.pedersen.g1 import IDENTITY_BYTES, Q, encode_scalar
 from walrusd.crypto.pedersen.pedersen import commit, prove_opening
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 from .market import CONTRIBUTORS, TERMS, TIP, Bazaar, terms_with
 from .work import BLINDING, COST, Work

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from walrusd.chain.layouts.objects import Terms
 from walrusd.devnet.contract import DEVNET_PARAMS, terms
 from walrusd.devnet.contract.constants import MAX_AMOUNT
-from walrusd.devnet.move.env import MAX_U64, MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import MAX_U64
 
 from .market import TERMS, TIP, Bazaar, required, terms_with
 from .world import World, aborts

@@ -13,7 +13,7 @@ from walrusd.core.lifecycle import (
     SubmissionState,
     TaskPhase,
 )
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 from .market import CONTRIBUTORS, FAULT, NOBODY_ID, SOUND, Bazaar, terms_with
 from .work import Replay

@@ -13,21 +13,10 @@ import pytest
 from walrusd.chain.layouts.objects import Market, MarketParams, VerifierPool
 from walrusd.core.aborts import abort_named
 from walrusd.devnet.contract import DEVNET_PARAMS, FUNCTIONS, Genesis, genesis
-from walrusd.devnet.move.env import (
-    RANDOM,
-    ClockKind,
-    ClockObject,
-    Coin,
-    CoinKind,
-    Fate,
-    Mode,
-    MoveAbort,
-    MoveContext,
-    PureKind,
-    Random,
-    RandomKind,
-)
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import ClockObject, Coin, Fate, MoveContext, Random
 from walrusd.devnet.move.packages import compute_held_sui, has_id
+from walrusd.devnet.move.signatures import RANDOM, ClockKind, CoinKind, Mode, PureKind, RandomKind
 from walrusd.devnet.move.types import decode_pure, encode_pure
 from walrusd.units import address_from_bytes, normalize_address
 

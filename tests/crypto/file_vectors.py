@@ -1,4 +1,4 @@
-"""The vectors of docs/formats/verification-file.md, and the one way to make them anew.
+"""The vectors of docs/formats/verification-file.md, and how to make them again.
 
 ``python -m tests.crypto.file_vectors`` writes ``tests/vectors/verification-file.json`` and the two
 files that it describes. Files hold fresh salts and nonces, so every run makes other ones. The

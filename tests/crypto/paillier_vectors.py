@@ -1,4 +1,4 @@
-"""The known answers of tests/vectors/paillier.json, and the one way to make them anew.
+"""The known answers of tests/vectors/paillier.json, and how to make them again.
 
 ``python -m tests.crypto.paillier_vectors`` writes the file. The primes in it are public.
 """
@@ -32,14 +32,14 @@ def load_key(bits: int) -> PrivateKey:
 
 
 def make_update(slot_bits: int) -> np.ndarray:
-    """Return entries with the largest ones that the slot is made for, of both signs."""
+    """Return entries that include the largest of a slot, of both signs."""
     largest = 2**24 if slot_bits == 40 else 2**31 - 1
     places = np.arange(ENTRIES, dtype=np.int64)
     return (places * places * 7919 % (2 * largest + 1) - largest).astype(np.int32)
 
 
 def compute(key: PrivateKey) -> dict[str, Any]:
-    """Return what the file says of a key."""
+    """Return what the file says about a key."""
     public = key.public
     answers: dict[str, Any] = {
         "primes": [hex(key.p), hex(key.q)],

@@ -1,4 +1,4 @@
-"""The published vectors: read by a stranger's code, and by ours."""
+"""The published vectors: read by independent code, and by ours."""
 
 import json
 

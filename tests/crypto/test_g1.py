@@ -115,5 +115,5 @@ def test_generator_cache_and_its_pinned_digest():
 
 
 def test_damaged_generator_cache_is_refused():
-    with pytest.raises(MalformedData, match="cache"):
+    with pytest.raises(MalformedData, match="generators is damaged"):
         g1.Generators().load_cache(bytes(4096 * 96))

@@ -1,4 +1,4 @@
-"""Whatever is not exactly right is refused with a code of its own: no crash, no acceptance."""
+"""Malformed bytes are refused with the right code: no crash, no acceptance."""
 
 import json
 import random

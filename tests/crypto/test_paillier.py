@@ -72,7 +72,7 @@ def test_phe_decrypts_ours():
 
 
 def test_ours_is_the_textbook_ciphertext_of_phe():
-    """With the same ``r = h^α mod n``, phe gives the very same integer."""
+    """With the same ``r = h^α mod n``, phe gives the same integer."""
     alpha = int.from_bytes(vectors.derive_exponents(PUBLIC, SEED, 0, 1)[0], "little")
     r = pow(int(PUBLIC.base), alpha, PUBLIC.n)
     ours = vectors.decode_ciphertexts(PUBLIC, vectors.encrypt(PUBLIC, [123456], SEED))[0]

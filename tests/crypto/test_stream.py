@@ -79,7 +79,7 @@ def test_other_key_or_data_is_refused():
 
 
 class Dribble(RawIOBase):
-    """A raw file that takes and gives a few bytes at a time, as sockets and pipes may."""
+    """A raw file that reads and writes a few bytes at a time, as sockets and pipes may."""
 
     def __init__(self, data=b""):
         self.buffer = BytesIO(data)

@@ -141,7 +141,7 @@ def test_cut_or_extended_files_are_refused(length):
 
 
 def test_rewritten_header_is_caught_by_the_anchor():
-    """Fields that no proof covers are found out by the digest on the chain alone."""
+    """Only the digest on the chain detects changes of fields that no proof covers."""
 
     def change(header):
         header[6][0] = b"\xee" * 32
@@ -244,7 +244,7 @@ def test_cost_key_is_committed():
     other = replace(FILE, header=replace(FILE.header, loss_root=bytes(32)))
     with pytest.raises(VerificationFailed):
         open_cost(other, COST_KEY)
-    # A section sealed for another submission does not open in this file.
+    # A section encrypted for another submission cannot be decrypted in this file.
     elsewhere = read_verification_file(build(subject=replace(SUBJECT, package=b"\xee" * 32)))
     with pytest.raises(DecryptionFailed):
         open_cost(replace(elsewhere, header=FILE.header), COST_KEY)

@@ -15,7 +15,8 @@ from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GrpcMethod
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.layouts.events import EVENTS
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.nodes.wire import need, read_transaction
 from walrusd.chain.values.bcs import Layout
 from walrusd.chain.values.types import ChainEvent, Event

@@ -14,7 +14,7 @@ from tests.demo.audit import (
     compute_burned,
     find_discrepancies,
 )
-from walrusd.devnet.move.env import Coin
+from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.packages import compute_held_sui
 
 PEOPLE = [*CONTRIBUTORS, *VERIFIERS, "publisher", "owner", "crank", "accuser"]

@@ -17,7 +17,7 @@ from walrusd.errors import BadRequest, MalformedData
 from walrusd.examination.replayer import Replayed
 from walrusd.market.results import load_trace
 from walrusd.services.contributor.committer import cost_function, trace_leaves
-from walrusd.training.process.child import run_train
+from walrusd.training.process.execution import run_train
 from walrusd.training.run.data import DatasetRows
 from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.replay import replay_segment

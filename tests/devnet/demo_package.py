@@ -1,8 +1,9 @@
 """A small Move package in Python: a shared box of money, enough to meet every ledger rule."""
 
 from walrusd.chain.values.bcs import U64, Addr, Balance, Bytes, Layout, Uid
-from walrusd.devnet.move import env
-from walrusd.devnet.move.env import Coin, MoveAbort, MoveContext
+from walrusd.devnet.move import signatures as sig
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext, Random
 from walrusd.devnet.move.packages import Contract, compute_package_digest
 
 
@@ -53,7 +54,7 @@ def create(ctx: MoveContext, note: bytes) -> Key:
     return Key(ctx.fresh_id(), box.id)
 
 
-def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: env.ClockObject) -> None:
+def deposit(ctx: MoveContext, box: Box, coin: Coin, clock: ClockObject) -> None:
     amount = ctx.take_coin(coin)
     if amount == 0:
         raise MoveAbort("box", 1, "deposit")
@@ -113,7 +114,7 @@ def give_lid(ctx: MoveContext, lid: Lid, to: str) -> None:
     ctx.transfer(lid, to)
 
 
-def toss(ctx: MoveContext, random: env.Random) -> None:
+def toss(ctx: MoveContext, random: Random) -> None:
     ctx.emit(Tossed(ctx.random_bytes(32)))
 
 
@@ -134,28 +135,28 @@ def meddle(ctx: MoveContext, box: Box) -> None:
 
 
 def _public(name, params, returns, impl):
-    return env.ContractFunction("box", name, params, returns, entry=False, impl=impl)
+    return sig.ContractFunction("box", name, params, returns, entry=False, impl=impl)
 
 
 FUNCTIONS = [
-    _public("create", [env.BYTES], [env.value(Key)], create),
-    _public("deposit", [env.mut(Box), env.COIN, env.CLOCK], [], deposit),
-    _public("withdraw", [env.mut(Box), env.ref(Key), env.U64], [env.COIN], withdraw),
-    _public("skim", [env.mut(Box), env.COIN_MUT, env.U64], [], skim),
-    _public("read", [env.ref(Box)], [env.U64, env.ADDRESS], read),
-    _public("smash", [env.value(Box)], [env.COIN], smash),
-    _public("ticket", [env.U64], [env.value(Ticket)], ticket),
-    _public("punch", [env.value(Ticket)], [env.U64], punch),
-    _public("swallow", [env.mut(Box), env.value(Key)], [], swallow),
-    _public("spit", [env.mut(Box)], [env.value(Key)], spit),
-    _public("freeze_key", [env.value(Key)], [], freeze_key),
-    _public("lid", [], [env.value(Lid)], lid),
-    _public("give_lid", [env.value(Lid), env.ADDRESS], [], give_lid),
-    env.ContractFunction("box", "toss", [env.RANDOM], [], entry=True, impl=toss),
-    _public("fill", [env.mut(Box), env.U64], [], fill),
-    _public("forge", [env.mut(Box)], [], forge),
-    _public("lose", [env.value(Key)], [], lose),
-    _public("meddle", [env.ref(Box)], [], meddle),
+    _public("create", [sig.BYTES], [sig.value(Key)], create),
+    _public("deposit", [sig.mut(Box), sig.COIN, sig.CLOCK], [], deposit),
+    _public("withdraw", [sig.mut(Box), sig.ref(Key), sig.U64], [sig.COIN], withdraw),
+    _public("skim", [sig.mut(Box), sig.COIN_MUT, sig.U64], [], skim),
+    _public("read", [sig.ref(Box)], [sig.U64, sig.ADDRESS], read),
+    _public("smash", [sig.value(Box)], [sig.COIN], smash),
+    _public("ticket", [sig.U64], [sig.value(Ticket)], ticket),
+    _public("punch", [sig.value(Ticket)], [sig.U64], punch),
+    _public("swallow", [sig.mut(Box), sig.value(Key)], [], swallow),
+    _public("spit", [sig.mut(Box)], [sig.value(Key)], spit),
+    _public("freeze_key", [sig.value(Key)], [], freeze_key),
+    _public("lid", [], [sig.value(Lid)], lid),
+    _public("give_lid", [sig.value(Lid), sig.ADDRESS], [], give_lid),
+    sig.ContractFunction("box", "toss", [sig.RANDOM], [], entry=True, impl=toss),
+    _public("fill", [sig.mut(Box), sig.U64], [], fill),
+    _public("forge", [sig.mut(Box)], [], forge),
+    _public("lose", [sig.value(Key)], [], lose),
+    _public("meddle", [sig.ref(Box)], [], meddle),
 ]
 
 

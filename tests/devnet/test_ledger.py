@@ -5,7 +5,7 @@ from pysui.sui.sui_bcs import bcs_txne
 
 from walrusd.devnet.ledger.genesis import compute_package_id
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ContractDefectError
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.units import MIST_PER_SUI
 

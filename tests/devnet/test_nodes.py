@@ -6,11 +6,11 @@ import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask, ListValue, Value
 
 from walrusd.chain.grpc import BadRequest, ErrorInfo, GRPCError, Status
+from walrusd.devnet.chain_file import load_contract
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.move.objects import to_base58
 from walrusd.devnet.move.types import FRAMEWORK, SUI_COIN
-from walrusd.devnet.opening import load_contract
 from walrusd.devnet.rpc.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.rpc.faults import FaultKind, FaultRule
 from walrusd.devnet.rpc.replica import Replica

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, field
 
 from tests.support.databases import close_after_test
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.devnet.ledger.accounts import Account, Seed, derive_accounts
 from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger.genesis import compute_package_id, start_chain

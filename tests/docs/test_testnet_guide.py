@@ -12,12 +12,12 @@ import trio
 
 from tests.docs.guide import BLOCKS, GUIDE, ROOT, TESTED, UNTESTED, UPGRADE, run_commands
 from walrusd.__main__ import cli as walrusd
-from walrusd.app import read_keys
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.devnet.app import DevnetInfo
 from walrusd.devnet.launch import run_devnet
+from walrusd.settings.keystore import read_keystore
 from walrusd.settings.load import load_settings
 from walrusd.settings.profile import NetworkProfile, load_profile, write_profile
 from walrusd.units import MIST_PER_SUI
@@ -116,7 +116,7 @@ async def look(
     async with open_client([info.sui_url]) as client:
         spent = {}
         for who in ("publisher", "contributor", "verifier"):
-            keys = read_keys(load_settings(work / who / "walrusd.toml"))
+            keys = read_keystore(load_settings(work / who / "walrusd.toml").keys)
             spent[who] = FAUCET_MIST - await client.balance(Signer(keys.sui_seed).address)
         pool = await MarketReader(client, ids.package, ids.market).pool()
         return spent, [seat.stake for seat in pool.seats]

@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from tests.support.clocks import TrioClock
 from tests.support.guards import GUARD_S
 from tests.support.market.bench import SUBMISSION, Network, failures
-from walrusd.control.api import DaemonApi
+from walrusd.control.daemon_commands import DaemonCommands
+from walrusd.control.history import History
+from walrusd.engine.readiness import Readiness
 from walrusd.engine.service import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S, Service
 from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import (
@@ -21,6 +23,7 @@ from walrusd.errors import (
     MalformedData,
     MoveAborted,
 )
+from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
 from walrusd.workers.pieces import run_pieces, say_nothing
 
@@ -209,7 +212,7 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
     for _look in range(3):
         await service.run_once()
         await trio.sleep(2)
-    (trouble,) = tools.troubles["scripted"]()
+    (trouble,) = service.list_troubles()
     since, following = trouble.pop("since_ms"), trouble.pop("next_ms")
     assert trouble == {
         "subject": SUBMISSION,
@@ -220,11 +223,14 @@ async def test_subjects_in_trouble_are_listed_until_they_are_not(service, autoju
         "failures": 3,
     }
     assert since <= tools.clock.now_ms() <= following
-    status = await DaemonApi(tools, Supervisor(TrioClock(0))).status()
+    commands = DaemonCommands(
+        tools, Supervisor(TrioClock(0)), Ids(tools), History(tools), Readiness(tools), [service]
+    )
+    status = await commands.status()
     assert [each["subject"] for each in status["troubles"]] == [SUBMISSION]
     service.script = {}
     await service.run_once()
-    assert tools.troubles["scripted"]() == []
+    assert service.list_troubles() == []
 
 
 async def test_an_attempt_is_journalled_once_until_something_changes(service) -> None:

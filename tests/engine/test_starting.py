@@ -19,6 +19,7 @@ from tests.support.market.world import InlineTraining, World
 from walrusd.admin.network_check import check_on_network
 from walrusd.app import run_daemon
 from walrusd.chain.follow.cursor import Cursor
+from walrusd.compose import build_parts
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.engine.starting import LONGEST_PAUSE_S, Starting, StartingApi, outlast
 from walrusd.errors import (
@@ -254,11 +255,15 @@ async def test_more_signals_do_not_cut_the_end_short(short, nursery) -> None:
     settings = await make_settings(short, nursery, Role.DATASET_OWNER)
     await nursery.start(serve_devnet, options_of(settings, short))
     service = Lingering()
+
+    def build(tools):
+        return dataclasses.replace(build_parts(tools), services=(service,))
+
     unheeded: list[int] = []
     before = [signal.signal(number, lambda *got: unheeded.append(got[0])) for number in numbers]
     try:
         async with trio.open_nursery() as inner:
-            inner.start_soon(run_daemon, settings, InlineTraining, lambda _tools, _api: [service])
+            inner.start_soon(run_daemon, settings, InlineTraining, build)
             await service.running.wait()
             os.kill(os.getpid(), signal.SIGTERM)
             await service.ending.wait()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusctl.render import shorten
+from walrusctl.values import shorten
 from walrusd.errors import AmbiguousId, BadRequest, UnknownId
 from walrusd.market.ids import Ids, is_short, match_id, read_id, split_id
 from walrusd.runtime.clock import Clock

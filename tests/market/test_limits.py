@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
-from tests.support.market.bench import DATASET, REQUEST, TASK, Network, decisions
+from tests.support.market.bench import DATASET, REQUEST, TASK, Network, decisions, make_api
 from tests.support.market.spec import Play
 from tests.support.market.world import make_plan
-from walrusd.control.api import DaemonApi
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.sizes import LOSS_DEFINITION_BYTES
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
@@ -87,7 +85,7 @@ async def test_the_owners_word_does_not_override_a_parent_that_fails(tmp_path: P
 
 async def test_an_estimate_shows_the_numbers(tmp_path: Path, wide: Network) -> None:
     with wide.daemon(tmp_path, "c", min_reward=10**18) as tools:
-        shown = await DaemonApi(tools, Supervisor(tools.clock)).task_estimate(TASK)
+        shown = await make_api(tools).task_estimate(TASK)
         parts = {part["part"]: part for part in shown["parts"]}
         assert parts["opening"]["limit_bytes"] == 10 << 20
         assert not parts["opening"]["fits"]
@@ -99,7 +97,7 @@ async def test_an_estimate_says_why_the_numbers_are_not_known(tmp_path: Path) ->
     net = Network()
     net.task.terms = dataclasses.replace(net.terms, state_bytes=8)
     with net.daemon(tmp_path, "c") as tools:
-        shown = await DaemonApi(tools, Supervisor(tools.clock)).task_estimate(TASK)
+        shown = await make_api(tools).task_estimate(TASK)
         assert not shown["join"]
         assert "not known: the plan takes more memory" in shown["reason"]
         assert shown["parts"] == []
@@ -214,7 +212,7 @@ async def test_a_run_that_is_too_long_is_not_joined(tmp_path: Path, what: str) -
         net.grant(tools.address, tools.keys.encryption_key)
         tools.records.put("stake_override", TASK, "join")
         await make_staker(richer).run_once()
-        shown = await DaemonApi(richer, Supervisor(tools.clock)).task_estimate(TASK)
+        shown = await make_api(richer).task_estimate(TASK)
         assert not shown["join"]
         assert reason in shown["reason"]
         assert not tools.contract.sent

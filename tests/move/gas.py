@@ -14,7 +14,8 @@ from walrusd.chain.layouts.objects import KeyRequest, Submission
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.chain.packages.modules import read_module
 from walrusd.devnet.contract import DEVNET_PARAMS
-from walrusd.devnet.move.env import Coin, Mode
+from walrusd.devnet.move.context import Coin
+from walrusd.devnet.move.signatures import Mode
 
 from .builder import HERE
 from .gas_limits import write_limits

@@ -22,14 +22,9 @@ from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
 from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
-from walrusd.devnet.move.env import (
-    ClockKind,
-    Coin,
-    CoinKind,
-    MoveAbort,
-    PureKind,
-    RandomKind,
-)
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import Coin
+from walrusd.devnet.move.signatures import ClockKind, CoinKind, PureKind, RandomKind
 from walrusd.errors import VerificationFailed
 
 from .recorder import Context, RecordingBazaar

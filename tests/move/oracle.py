@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import base58
 
 from tests.contract.world import PACKAGE, SHARED
-from walrusd.chain.values.bcs import Layout, encode_length
-from walrusd.devnet.move.env import Mode
+from walrusd.chain.values.bcs import Layout
+from walrusd.chain.values.codecs import encode_length
+from walrusd.devnet.move.signatures import Mode
 from walrusd.units import address_bytes, normalize_address
 
 from .builder import HERE, SHIM, run_builder

@@ -8,17 +8,9 @@ from tests.contract.market import Bazaar
 from tests.contract.watch import list_moves
 from tests.contract.world import PACKAGE, address, has_object_id
 from walrusd.chain.values.bcs import Layout
-from walrusd.devnet.move.env import (
-    ClockKind,
-    Coin,
-    CoinKind,
-    Mode,
-    MoveAbort,
-    MoveContext,
-    PureKind,
-    RandomGenerator,
-    RandomKind,
-)
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import Coin, MoveContext, RandomGenerator
+from walrusd.devnet.move.signatures import ClockKind, CoinKind, Mode, PureKind, RandomKind
 from walrusd.devnet.move.types import encode_pure
 
 SEED = bytes(range(32))

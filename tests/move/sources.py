@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from walrusd.chain.values.bcs import BalanceCodec, Codec, Optional, StructCodec, Vector
+from walrusd.chain.values.bcs import StructCodec
+from walrusd.chain.values.codecs import BalanceCodec, Codec, Optional, Vector
 
 from .builder import PACKAGE
 

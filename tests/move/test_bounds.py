@@ -7,7 +7,8 @@ import copy
 import re
 
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move.env import MoveAbort, PureKind
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.signatures import PureKind
 
 from . import gas
 from .builder import PACKAGE

@@ -15,9 +15,9 @@ import pytest
 from walrusd.chain.packages import publish
 from walrusd.chain.send import gas
 from walrusd.chain.values.types import ObjectData, Owner, OwnerKind
-from walrusd.devnet.move import env, framework, packages
-from walrusd.devnet.move.env import Mode, ParamKind, PureKind, StructKind
+from walrusd.devnet.move import context, framework, packages
 from walrusd.devnet.move.framework import bind_framework
+from walrusd.devnet.move.signatures import Mode, ParamKind, PureKind, StructKind
 
 from .builder import HERE
 from .bytecode import MAGIC, read_tables, read_uleb
@@ -36,7 +36,7 @@ BUILT_IN = {"vector"}
 LAYOUTS = {
     "walrusd/chain/packages/publish.py": [publish.UpgradeCap],
     "walrusd/devnet/move/framework.py": [framework.UpgradeTicket, framework.UpgradeReceipt],
-    "walrusd/devnet/move/env.py": [env.Coin],
+    "walrusd/devnet/move/context.py": [context.Coin],
     "walrusd/devnet/move/packages.py": [packages.UpgradeCap],
 }
 """Layouts of structs that the framework defines, by the file that has them."""
@@ -190,7 +190,7 @@ def test_no_other_layout_is_of_a_framework_struct():
 
 
 def test_a_coin_is_read_where_its_balance_lies():
-    coin = env.Coin("0x" + "c0" * 32, 0x0123_4567_89AB_CDEF)
+    coin = context.Coin("0x" + "c0" * 32, 0x0123_4567_89AB_CDEF)
     owner = Owner(OwnerKind.ADDRESS, "0x1")
     data = ObjectData(coin.id, 1, "digest", owner, "0x2::coin::Coin", coin.to_bcs())
     assert gas.Coin.read(data).balance == coin.balance

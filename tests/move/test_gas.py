@@ -6,7 +6,7 @@ import pytest
 
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move.env import Mode
+from walrusd.devnet.move.signatures import Mode
 
 from . import gas, gas_limits, gas_prices
 from .recorder import Argument, Step

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from walrusd.devnet.move.env import ContractDefectError
+from walrusd.devnet.move.aborts import ContractDefectError
 
 from .histories import stubbed_group, write_history
 from .mutants import MUTANTS, Mutant, apply

@@ -8,7 +8,8 @@ import functools
 
 import pytest
 
-from walrusd.chain.values.bcs import U64, ByteVector, codec_of
+from walrusd.chain.values.bcs import U64, codec_of
+from walrusd.chain.values.codecs import ByteVector
 from walrusd.crypto.pedersen import g1, pedersen
 
 from .builder import HERE, SHIM, run_builder

@@ -11,7 +11,7 @@ from tests.contract.world import address, digest
 from walrusd.chain.layouts.objects import Submission
 from walrusd.core.lifecycle import ChallengeKind, KeyScope
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 from .histories import stubbed_group
 from .recorder import RecordingBazaar

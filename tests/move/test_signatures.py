@@ -1,7 +1,7 @@
 """The executable specification declares the functions of the Move package, type for type."""
 
 from walrusd.devnet.contract import FUNCTIONS
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.signatures import (
     ClockKind,
     CoinKind,
     Mode,

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from walrusd.devnet.move.env import Mode
+from walrusd.devnet.move.signatures import Mode
 
 from . import histories, oracle
 

@@ -8,7 +8,7 @@ import pytest
 from tests.contract.world import SHARED
 from walrusd.chain.layouts.objects import KeyRequest, Market, Submission
 from walrusd.core.aborts import ABORTS
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 from . import oracle
 from .builder import PACKAGE

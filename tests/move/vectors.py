@@ -10,14 +10,13 @@ import re
 from typing import Any
 
 from walrusd.chain.layouts import events, objects
-from walrusd.chain.values.bcs import (
+from walrusd.chain.values.bcs import Layout, StructCodec
+from walrusd.chain.values.codecs import (
     AddressCodec,
     Boolean,
     ByteVector,
     Codec,
-    Layout,
     Optional,
-    StructCodec,
     Unsigned,
     Vector,
 )

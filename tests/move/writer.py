@@ -12,10 +12,10 @@ from typing import Any
 from tests.contract.world import CHAIN_ID, FUNCTION, PACKAGE, SHARED, address
 from walrusd.chain.layouts.events import EVENTS
 from walrusd.chain.layouts.objects import SHARED_OBJECTS
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.core.aborts import ABORTS
 from walrusd.devnet.contract import DEVNET_PARAMS
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.signatures import (
     ClockKind,
     CoinKind,
     ContractFunction,

@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.move.builder import PACKAGE, run_builder
 from tests.move.mutants import Mutant, apply
 from walrusd.chain.packages.bytecode import Bytecode, compute_package_digest
+from walrusd.devnet.chain_file import load_contract
 from walrusd.devnet.move.packages import Contract
-from walrusd.devnet.opening import load_contract
 
 RULES = Mutant("an earlier release", "constants", "VERSION = 1\n", "VERSION = 0\n")
 

@@ -21,18 +21,18 @@ from walrusd.admin.contract import (
     verify_published,
 )
 from walrusd.admin.migration import migrate_contract
-from walrusd.app import open_tools
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.events import DatasetListed
 from walrusd.chain.layouts.objects import DatasetVersion
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode
 from walrusd.chain.packages.publish import read_package
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.chain.send.transactions import Sender
-from walrusd.devnet.opening import open_chain
+from walrusd.compose import open_tools
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
 from walrusd.settings.adopt import adopt_contract
 from walrusd.settings.load import load_settings
@@ -174,7 +174,7 @@ async def test_the_guide_leads_through_an_upgrade_and_the_devnet_opens_again(
         closing(sqlite3.connect(copy)) as saved,
     ):
         live.backup(saved)
-    ledger = open_chain(copy, further=(earlier,))
+    ledger = open_chain_file(copy, further=(earlier,))
     bound = {
         p.version: p
         for p in ledger.packages.versions_of(ledger.packages.by_id[contract.package_id])

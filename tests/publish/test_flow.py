@@ -26,14 +26,14 @@ from walrusd.admin.contract import (
     upgrade_contract,
     verify_published,
 )
-from walrusd.app import open_tools
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE, read_package
 from walrusd.chain.send.outbox import SqliteOutbox
+from walrusd.compose import open_tools
+from walrusd.devnet.chain_file import load_contract
 from walrusd.devnet.move.objects import compute_storage_cost
 from walrusd.devnet.move.package_objects import encode_package
-from walrusd.devnet.opening import load_contract
 from walrusd.errors import (
     ChainUnreachable,
     ConfigError,

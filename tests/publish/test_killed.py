@@ -9,7 +9,7 @@ from tests.publish.places import BUDGET, address_of, make_settings, open_devnet
 from tests.support.guards import GUARD_S
 from walrusd.admin import contract
 from walrusd.admin.contract import DEFAULT_PARAMS, publish_contract, upgrade_contract
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.settings.profile import load_profile

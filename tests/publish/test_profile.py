@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from walrusd.chain.grpc import NodeUrl
-from walrusd.chain.values.types import decode_digest
+from walrusd.chain.values.digests import decode_digest
 from walrusd.errors import ConfigError, ContractNotPublished, UnknownConfigKey, WrongNetwork
 from walrusd.settings import load_profile, load_settings, render_profile, write_profile
 from walrusd.settings.adopt import adopt_contract

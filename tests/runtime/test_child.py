@@ -12,7 +12,9 @@ import trio
 
 from tests.support.guards import GUARD_S
 from walrusd.errors import MalformedData, TrainingFailed
-from walrusd.runtime.child import Limits, compute_isolation_prefix, error_from_json, run_child
+from walrusd.runtime.child import Limits, run_child
+from walrusd.runtime.child_output import error_from_json
+from walrusd.runtime.isolation import compute_isolation_prefix
 
 PRELUDE = "import sys, json, os, signal, time\njob = json.load(sys.stdin)\n"
 SAY = "say = lambda m: print(json.dumps(m), flush=True)\n"

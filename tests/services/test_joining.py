@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.market.bench import TASK, Network, decisions
-from walrusd.control.api import DaemonApi
+from tests.support.market.bench import TASK, Network, decisions, make_api
 from walrusd.core.lifecycle import TaskPhase
-from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import NotAllowed
 
 
 async def test_an_owner_joins_a_task_that_takes_contributors(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "contributor") as tools:
-        api = DaemonApi(tools, Supervisor(net.clock))
+        api = make_api(tools)
         assert (await api.task_join(TASK))["override"] == "join"
 
 
@@ -23,7 +21,7 @@ async def test_an_owner_cannot_join_a_task_whose_joining_is_over(tmp_path: Path,
     net = Network()
     with net.daemon(tmp_path, "contributor") as tools:
         net.task.phase = phase
-        api = DaemonApi(tools, Supervisor(net.clock))
+        api = make_api(tools)
         with pytest.raises(
             NotAllowed, match=f"no contributors any more, it is {phase.name.lower()}"
         ):
@@ -36,4 +34,4 @@ async def test_an_owner_cannot_join_twice(tmp_path: Path) -> None:
     with net.daemon(tmp_path, "contributor") as tools:
         net.join(tools.address)
         with pytest.raises(NotAllowed, match="bound already"):
-            await DaemonApi(tools, Supervisor(net.clock)).task_join(TASK)
+            await make_api(tools).task_join(TASK)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.market.bench import DATASET, DEK, OWNER, REQUEST, TASK, Network, decisions
 from walrusd.chain.layouts import objects as ob
-from walrusd.control.api import DaemonApi
+from walrusd.compose import build_api, build_parts
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.engine.supervisor import Supervisor
 from walrusd.errors import NotAllowed
@@ -34,8 +34,10 @@ def market(tmp_path: Path, monkeypatch):
         request.owner = dataset.owner = tools.address
         dataset.description_blob = net.store.keep(json.dumps({"key_id": "00"}).encode())
         monkeypatch.setattr(module, "derive_dataset_key", lambda *_: DEK)
-        api = DaemonApi(tools, Supervisor(net.clock))
-        yield SimpleNamespace(net=net, tools=tools, api=api, request=request)
+        parts = build_parts(tools)
+        api = build_api(tools, parts, Supervisor(net.clock))
+        grantor = parts.key_grantor
+        yield SimpleNamespace(net=net, tools=tools, api=api, grantor=grantor, request=request)
 
 
 def _void(market) -> None:
@@ -113,7 +115,7 @@ async def test_a_living_request_is_shown_with_what_it_is_for_and_granted(market)
 
 
 async def test_the_owners_list_grants_a_living_request(market) -> None:
-    await market.api.key_grantor.run_once()
+    await market.grantor.run_once()
     assert len(market.tools.contract.arguments("grant_key")) == 1
 
 
@@ -127,7 +129,7 @@ async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: st
     with pytest.raises(NotAllowed, match=f"is not granted: .*{why}") as caught:
         await market.api.keys_approve(REQUEST)
     assert caught.value.hint
-    await market.api.key_grantor.run_once()
+    await market.grantor.run_once()
     assert not market.tools.contract.sent
     assert not decisions(market.tools, REQUEST)
     await market.api.keys_deny(REQUEST, "too late")

@@ -21,7 +21,7 @@ from walrusd.market.case import read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.results import find_trained, load_costs, load_trace
 from walrusd.market.secrets import derive_cost_key
-from walrusd.runtime import child
+from walrusd.runtime import child_output
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
@@ -90,7 +90,7 @@ async def check_is_committed(tmp_path: Path, size: tuple[int, int, int]) -> None
 
 async def test_a_long_run_is_committed_through_short_lines(tmp_path, monkeypatch) -> None:
     """As those below, scaled down: so many losses and segments make no line longer."""
-    monkeypatch.setattr(child, "MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr(child_output, "MAX_LINE_BYTES", 2000)
     await check_is_committed(tmp_path, (20, 2, 12))
 
 
@@ -101,7 +101,7 @@ async def test_runs_of_full_length_are_committed(tmp_path: Path, size) -> None:
 
 
 async def test_a_replay_of_many_segments_goes_through_short_lines(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(child, "MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr(child_output, "MAX_LINE_BYTES", 2000)
     net = Network(plan=make_long_plan(20, 2, 12))
     with net.daemon(tmp_path, "c") as tools:
         trained = await train(net, tools)

@@ -311,7 +311,7 @@ async def test_a_crank_that_is_always_refused_is_told_of(tmp_path, autojump_cloc
         with trio.move_on_after(600):
             await service.run()
         assert list(failures(tools, TASK)) == ["chain.move_abort"]
-        assert [each["subject"] for each in tools.troubles["cranker"]()] == [TASK]
+        assert [each["subject"] for each in service.list_troubles()] == [TASK]
         assert len(tools.contract.fail["close_joining"]) > 80
 
 

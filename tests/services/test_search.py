@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from walrusd.control.api import DaemonApi
+from walrusd.control.dataset_commands import DatasetCommands
 
 LISTED = [
     {"dataset": "1", "title": "Größen", "description": "数据集 of sizes"},
@@ -20,6 +20,6 @@ async def test_words_are_found_as_they_are_written(text: str, found: str) -> Non
     async def all_datasets() -> list:
         return LISTED
 
-    api = SimpleNamespace(datasets=SimpleNamespace(all=all_datasets))
-    result = await DaemonApi.dataset_search(api, text)  # type: ignore[arg-type]  # what it uses
+    commands = SimpleNamespace(_datasets=SimpleNamespace(all=all_datasets))
+    result = await DatasetCommands.search(commands, text)  # type: ignore[arg-type]  # what it uses
     assert "".join(item["dataset"] for item in result["datasets"]) == found

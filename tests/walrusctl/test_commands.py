@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from walrusctl.render import render_event, shorten, show_value
+from walrusctl.render import render_event
+from walrusctl.values import shorten, show_value
 
 TASK = "0x" + "ab" * 32
 ALICE = "0x" + "a1" * 32

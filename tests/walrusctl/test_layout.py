@@ -11,7 +11,9 @@ from rich.cells import cell_len
 
 from tests.walrusctl.strangers import Screen
 from walrusctl.layout import GAP, Column, compute_widths, wrap
-from walrusctl.render import _LISTS, render_result, shorten
+from walrusctl.render import render_result
+from walrusctl.tables import LISTS
+from walrusctl.values import shorten
 
 WIDTHS = [1, 40, 80, 160, 400, None]
 IDS = ["0x" + f"{n:02x}" * 32 for n in range(1, 9)]
@@ -49,7 +51,7 @@ def test_every_id_and_every_column_is_there_and_whole(result, width, full) -> No
     found = re.findall(r"0x[0-9a-f…]+", shown)
     assert found
     assert all(len(text) == 66 if full else SHORT.fullmatch(text) for text in found)
-    for name, heading in _LISTS[key]:
+    for name, heading in LISTS[key]:
         if any(item.get(name) not in (None, False) for item in items):
             assert heading in shown
     assert "mine" not in shown, "a column that says nothing is left out"

@@ -20,7 +20,8 @@ from tests.walrusctl.strangers import (
 from walrusctl.__main__ import main
 from walrusctl.client import CallFailed, Client, Unreachable
 from walrusctl.layout import PrintableConsole
-from walrusctl.render import _LISTS, render_event, render_result
+from walrusctl.render import render_event, render_result
+from walrusctl.tables import LISTS
 from walrusd.rpc.schema import METHODS_BY_NAME
 
 WIDTHS = [40, 80, 160, None]
@@ -151,9 +152,9 @@ def test_a_mistake_of_ours_is_traced_escaped(monkeypatch, capsys) -> None:
     st.sampled_from(sorted(METHODS_BY_NAME)),
     st.dictionaries(TEXT, VALUES, max_size=3),
     st.dictionaries(
-        st.sampled_from(sorted(_LISTS)),
+        st.sampled_from(sorted(LISTS)),
         st.lists(st.dictionaries(st.sampled_from(
-            sorted({name for columns in _LISTS.values() for name, _ in columns})), VALUES,
+            sorted({name for columns in LISTS.values() for name, _ in columns})), VALUES,
             max_size=4), max_size=2), max_size=2),
     st.booleans(), st.sampled_from([1, 20, 40, 80, None]),
 )  # fmt: skip

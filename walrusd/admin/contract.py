@@ -6,14 +6,15 @@ last thing written.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts.objects import MarketParams
-from walrusd.chain.nodes.client import SuiClient, open_client
+from walrusd.chain.nodes.client import SuiClient
+from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode, verify_package
 from walrusd.chain.packages.publish import (
     create_market,
@@ -24,16 +25,14 @@ from walrusd.chain.packages.publish import (
 )
 from walrusd.chain.send.failures import AbortSentences
 from walrusd.chain.send.outbox import SqliteOutbox
-from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender
 from walrusd.core.aborts import SENTENCES
+from walrusd.engine.adapters import make_sender, open_chain
+from walrusd.engine.local_state import open_state
 from walrusd.errors import ConfigError, NotAllowed
 from walrusd.market.contract_check import verify_contract
-from walrusd.settings.keystore import read_keystore
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
-from walrusd.state.database import DATABASE_NAME, Database
-from walrusd.state.protection import Protection, check_not_lost
 from walrusd.units import MIST_PER_SUI, Mist
 
 DAY_MS = 24 * 3_600_000
@@ -69,32 +68,14 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
         DoubleAction: if the daemon, or another of these commands, runs with this key.
         ChainUnreachable, WrongNetwork: if the network is not there, or not the right one.
     """
-    signer = Signer(read_keystore(settings.keys).sui_seed)
-    data_dir = settings.daemon.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_not_lost(data_dir / DATABASE_NAME, data_dir, signer.address)
-    async with AsyncExitStack() as stack:
-        database = stack.enter_context(Database.open(data_dir / DATABASE_NAME))
-        stack.enter_context(Protection.open(database, data_dir, signer.address))
-        client = await stack.enter_async_context(
-            open_client(
-                settings.sui.urls,
-                chain_id=settings.sui.chain_id,
-                archive_urls=settings.sui.archive_urls,
-            )
-        )
-        chain_id = (await client.service_info()).chain_id
-        outbox = SqliteOutbox(database.connection)
-        aborts = AbortSentences(sentences=SENTENCES)
-        sender = Sender(
-            client,
-            signer,
-            outbox,
-            aborts=aborts,
-            max_budget=max_budget,
-        )
-        await sender.recover()
-        yield Admin(client, sender, outbox, aborts, chain_id)
+    with open_state(settings) as state:
+        async with open_chain(settings.sui) as client:
+            chain_id = (await client.service_info()).chain_id
+            outbox = SqliteOutbox(state.database.connection)
+            aborts = AbortSentences(sentences=SENTENCES)
+            sender = make_sender(client, state, aborts=aborts, max_budget=max_budget, outbox=outbox)
+            await sender.recover()
+            yield Admin(client, sender, outbox, aborts, chain_id)
 
 
 async def publish_contract(

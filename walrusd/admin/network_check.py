@@ -1,7 +1,7 @@
 """Compare a configuration with the market that it names, without keys and without a daemon."""
 
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.nodes.client import open_client
+from walrusd.engine.adapters import open_chain
 from walrusd.errors import ConfigError
 from walrusd.market.contract_check import verify_contract
 from walrusd.runtime.groups import collapsed
@@ -19,7 +19,7 @@ async def check_on_network(settings: Settings) -> None:
     """
     ids = settings.sui.require_contract()
     with collapsed():
-        async with open_client(settings.sui.urls, chain_id=settings.sui.chain_id) as client:
+        async with open_chain(settings.sui) as client:
             verified = await verify_contract(MarketReader(client, ids.package, ids.market), ids)
             if complaint := check_stake(settings, verified.market):
                 raise ConfigError(

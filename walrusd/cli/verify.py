@@ -117,7 +117,8 @@ def verify_selftest(*, threads: int, as_json: bool) -> None:
 
     WALRUSD_DEVICE and WALRUSD_PRODUCTS choose the device, as for the daemon.
     """
-    from walrusd.training.process.child import apply_limits, run_job  # noqa: PLC0415  # torch
+    from walrusd.training.process.child import apply_limits  # noqa: PLC0415  # imports torch
+    from walrusd.training.process.execution import run_job  # noqa: PLC0415  # imports torch
     from walrusd.training.run.jobs import JobLimits, SelftestJob  # noqa: PLC0415  # with the former
 
     apply_limits(JobLimits(threads=threads))

@@ -1,7 +1,7 @@
 """Why: what the daemon decided about something, and what the chain says happened to it.
 
-The journal and the events are told in one order, each event with its transaction, and in the end
-what all of it meant for us: every reward, missed reward and penalty.
+Decisions of the journal and events of the chain stand in one order, each event with its
+transaction. At the end: what all of it meant for us, every reward, missed reward and penalty.
 """
 
 from collections.abc import Sequence
@@ -24,23 +24,28 @@ _FACTS = {"segment", "seat", "position", "step", "code", "challenge", "pool_inde
 
 
 @dataclass(frozen=True)
-class Told:
-    """An event of the log, read."""
+class DecodedEvent:
+    """An event of the log with its decoded body."""
 
     logged: LoggedEvent
-    event: Layout
+    body: Layout
 
     @property
     def at_ms(self) -> int | None:
-        """When it happened, if the event says so."""
+        """When it happened, in milliseconds since the Unix epoch, if the event says so."""
         for name in ("at_ms", "opened_ms"):
-            if (value := getattr(self.event, name, None)) is not None:
+            if (value := getattr(self.body, name, None)) is not None:
                 return int(value)
         return None
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Its place in the order of the ledger."""
+        return self.logged.checkpoint, self.logged.transaction, self.logged.position
 
-class Explainer:
-    """Answers ``why``."""
+
+class History:
+    """Answers ``why`` from the journal and the log of events."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -54,53 +59,50 @@ class Explainer:
         Raises:
             BadRequest: if it names no seat.
         """
-        told = self._read_seat(subject) if self._is_seat(subject) else self._read_about(subject)
-        entries = [self._show_event(*pair) for pair in _with_times(told)]
+        is_seat = subject == SEAT or subject.startswith(f"{SEAT}:")
+        events = self._find_of_seat(subject) if is_seat else self._find_about(subject)
+        entries = [self._show(event, at_ms) for event, at_ms in _date(events)]
         # What we decided about our seat stands under our address: there may be no seat yet.
         about = self._tools.address if subject == SEAT else subject
         entries += [
             {**entry.to_json(), "transaction": None} for entry in self._tools.journal.why(about)
         ]
         entries.sort(key=lambda entry: entry["at_ms"])
-        return {"subject": subject, "entries": entries, "outcome": self._conclude(told)}
+        return {"subject": subject, "entries": entries, "outcome": self._conclude(events)}
 
-    # --- what there is to tell ------------------------------------------------------------------
+    # --- finding the events ---------------------------------------------------------------------
 
-    @staticmethod
-    def _is_seat(subject: str) -> bool:
-        return subject == SEAT or subject.startswith(f"{SEAT}:")
-
-    def _read_about(self, subject: str) -> list[Told]:
+    def _find_about(self, subject: str) -> list[DecodedEvent]:
         if len(subject) < SHORTEST_PREFIX:
             return []
         log = self._tools.chain_log
-        told = [_read(logged) for logged in log.about(subject, others=("SeatPenalized",))]
-        if any(isinstance(t.event, ev.TaskOpened) for t in told):
-            tasks = {t.event.task for t in told if isinstance(t.event, ev.TaskOpened)}
-            told += [
-                _read(logged)
-                for name in ("SubmissionJoined", "SubmissionEnded")
-                for task in sorted(tasks)
-                for logged in log.events_of_task(name, task)
-            ]
-        return sorted(told, key=_place)
+        events = [_decode(logged) for logged in log.about(subject, others=("SeatPenalized",))]
+        tasks = {event.body.task for event in events if isinstance(event.body, ev.TaskOpened)}
+        events += [
+            _decode(logged)
+            for name in ("SubmissionJoined", "SubmissionEnded")
+            for task in sorted(tasks)
+            for logged in log.events_of_task(name, task)
+        ]
+        return sorted(events, key=lambda event: event.place)
 
-    def _read_seat(self, subject: str) -> list[Told]:
-        """Return what names a seat of the pool, and what else its transactions did."""
+    def _find_of_seat(self, subject: str) -> list[DecodedEvent]:
+        """Return the events that name a seat of the pool."""
         log, number = self._tools.chain_log, self._read_number(subject)
         if number is None or number >= 1 << 64:
             return []
-        sieve = number.to_bytes(8, "little")
-        told = [
-            t
+        encoded = number.to_bytes(8, "little")
+        events = [
+            event
             for name in ev.EVENTS
             if name in _NAMING_SEATS
-            for t in map(_read, log.events_holding(name, sieve))
-            if number in _seats_of(t.event)
+            for event in map(_decode, log.events_holding(name, encoded))
+            if number in _seats_of(event.body)
         ]
-        return sorted(told, key=_place)
+        return sorted(events, key=lambda event: event.place)
 
     def _read_number(self, subject: str) -> int | None:
+        """Return the number of the seat that is asked for; None if it is ours and we have none."""
         _, _, text = subject.partition(":")
         if text:
             if not text.isdecimal():
@@ -109,47 +111,48 @@ class Explainer:
         ours = self._tools.chain_log.events_by("SeatRegistered", self._tools.address)
         return ev.SeatRegistered.from_bcs(ours[-1].body).index if ours else None
 
-    # --- how it is told -------------------------------------------------------------------------
+    # --- showing them ---------------------------------------------------------------------------
 
-    def _show_event(self, told: Told, at_ms: int) -> dict[str, Any]:
-        event, values = told.event, vars(told.event)
+    def _show(self, event: DecodedEvent, at_ms: int) -> dict[str, Any]:
+        values = vars(event.body)
         fields: dict[str, Any] = {f"{k}_mist": values[k] for k in _AMOUNTS if k in values}
         for name in sorted(_FACTS & set(values)):
             value = values[name]
             fields[name] = value.hex() if isinstance(value, bytes) else value
         sentence = (
-            self._tell_penalty(told)
-            if isinstance(event, ev.SeatPenalized)
-            else tell_event(event, self._tools.address)
+            self._explain_penalty(event, event.body)
+            if isinstance(event.body, ev.SeatPenalized)
+            else tell_event(event.body, self._tools.address)
         )
         return {
             "id": None,
             "at_ms": at_ms,
-            "subject": told.logged.subject,
+            "subject": event.logged.subject,
             "kind": "chain",
-            "decision": type(event).__name__,
+            "decision": type(event.body).__name__,
             "reason": sentence,
             "fields": fields,
-            "transaction": told.logged.digest,
+            "transaction": event.logged.digest,
         }
 
-    def _tell_penalty(self, told: Told) -> str:
-        """Say what a seat was penalised for: its transaction tells, by what came before it."""
-        assert isinstance(told.event, ev.SeatPenalized)
-        together = [_read(e) for e in self._tools.chain_log.in_transactions([told.logged.digest])]
-        ours = told.event.verifier == self._tools.address
-        who = "Our seat" if ours else f"The seat of {told.event.verifier}"
-        amount = format_sui(told.event.amount)
-        resolved = [t for t in together if isinstance(t.event, ev.ChallengeResolved)]
-        if resolved and _place(told) > _place(resolved[0]):
+    def _explain_penalty(self, event: DecodedEvent, penalty: ev.SeatPenalized) -> str:
+        """Return what a seat was penalised for: the other events of its transaction show it."""
+        together = [
+            _decode(e) for e in self._tools.chain_log.in_transactions([event.logged.digest])
+        ]
+        ours = penalty.verifier == self._tools.address
+        who = "Our seat" if ours else f"The seat of {penalty.verifier}"
+        amount = format_sui(penalty.amount)
+        resolved = [e for e in together if isinstance(e.body, ev.ChallengeResolved)]
+        if resolved and event.place > resolved[0].place:
             return f"{who} lost {amount}: it had attested the segment that a jury found forged."
         if resolved:
             return f"{who} lost {amount}: as a juror it did not reveal a value."
         return f"{who} lost {amount}: it did not attest all of its segments in time."
 
-    def _conclude(self, told: Sequence[Told]) -> list[str]:
+    def _conclude(self, events: Sequence[DecodedEvent]) -> list[str]:
         """Return what each submission among the events meant for us."""
-        names = dict.fromkeys(getattr(t.event, "submission", None) for t in told)
+        names = dict.fromkeys(getattr(event.body, "submission", None) for event in events)
         submissions = [name for name in names if name is not None]
         found: list[str] = []
         for name in submissions:
@@ -176,24 +179,20 @@ def _seats_of(event: Layout) -> list[int]:
             return [int(vars(event)["index"])]
 
 
-def _read(logged: LoggedEvent) -> Told:
-    return Told(logged, ev.EVENTS[logged.name].from_bcs(logged.body))
+def _decode(logged: LoggedEvent) -> DecodedEvent:
+    return DecodedEvent(logged, ev.EVENTS[logged.name].from_bcs(logged.body))
 
 
-def _place(told: Told) -> tuple[int, int, int]:
-    return told.logged.checkpoint, told.logged.transaction, told.logged.position
-
-
-def _with_times(told: Sequence[Told]) -> list[tuple[Told, int]]:
-    """Return when each event happened; one that does not say takes it from its neighbours.
+def _date(events: Sequence[DecodedEvent]) -> list[tuple[DecodedEvent, int]]:
+    """Return when each event happened; one without a time takes it from its neighbours.
 
     First from its own transaction, then from the one before it in the ledger.
     """
-    stated = {t.logged.digest: t.at_ms for t in told if t.at_ms is not None}
-    found: list[tuple[Told, int]] = []
+    stated = {event.logged.digest: event.at_ms for event in events if event.at_ms is not None}
+    dated: list[tuple[DecodedEvent, int]] = []
     latest = next(iter(stated.values()), 0)
-    for one in told:
-        at_ms = one.at_ms
-        latest = stated.get(one.logged.digest, latest) if at_ms is None else at_ms
-        found.append((one, latest))
-    return found
+    for event in events:
+        at_ms = event.at_ms
+        latest = stated.get(event.logged.digest, latest) if at_ms is None else at_ms
+        dated.append((event, latest))
+    return dated

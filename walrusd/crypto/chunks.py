@@ -1,4 +1,4 @@
-"""Merkle roots of long byte strings: leaves of 1 MiB, so that a piece can be proved alone.
+"""Merkle roots (RFC 6962) of long byte strings: leaves of 1 MiB, each provable alone.
 
 Used for the states of a training run, for updates, and for the sections of a file.
 """
@@ -16,7 +16,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class ChunkHasher:
-    """The root of bytes that come in pieces of any size; keeps 32 bytes per finished leaf."""
+    """Computes the root of bytes that come in pieces of any size; keeps 32 bytes per leaf."""
 
     def __init__(self) -> None:
         self._hashes: list[bytes] = []
@@ -42,19 +42,19 @@ class ChunkHasher:
         return [*self._hashes, self._state.digest()] if self._filled else list(self._hashes)
 
     def root(self) -> bytes:
-        """Return the root over everything appended so far."""
+        """Return the root, 32 bytes, over everything appended so far."""
         return merkle.compute_root_of_hashes(self.leaf_hashes())
 
 
 def compute_chunk_root(data: Buffer) -> bytes:
-    """Return the RFC 6962 root over the 1 MiB leaves of ``data``."""
+    """Return the root, 32 bytes, over the 1 MiB leaves of ``data``."""
     hasher = ChunkHasher()
     hasher.update(data)
     return hasher.root()
 
 
 def compute_update_root(update: npt.NDArray[np.int32]) -> bytes:
-    """Return the chunk root over an update's int32 entries, little-endian.
+    """Return the chunk root, 32 bytes, over an update's int32 entries ``(d,)``, little-endian.
 
     Raises:
         ValueError: if the update is not an int32 vector.

@@ -1,12 +1,13 @@
-"""Files under AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
+"""Files encrypted with AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
 
 ``file = 0x28 ‖ salt(32) ‖ prefix(7) ‖ segment_0 ‖ segment_1 …``; the file's own key is
-``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is sealed under the nonce
-``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. A sealed segment has 1 MiB, the first 40 bytes
-less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag.
+``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is encrypted under the nonce
+``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. An encrypted segment has 1 MiB, the first 40
+bytes less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag
+(Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
 
-Output written before the last tag is authentic but may be cut short: write to a temporary file
-and rename it when ``decrypt_stream`` has returned.
+Output written before the last tag is verified is authentic but may be cut short: write to a
+temporary file and rename it when ``decrypt_stream`` has returned.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from walrusd.crypto.fileobjects import read_up_to, write_all
 from walrusd.crypto.kdf import KEY_BYTES, derive_key
 from walrusd.crypto.tags import Tag
 from walrusd.errors import DecryptionFailed
@@ -52,25 +54,25 @@ def stream_aad(kind: int, chain_id: bytes, package: bytes, object_id: bytes) -> 
 
 
 def compute_key_check(dek: bytes, salt: bytes) -> bytes:
-    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``: names a key without revealing it.
+    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``, 32 bytes: it commits to a key.
 
-    AES-GCM alone does not commit to its key; two keys could open one ciphertext.
+    AES-GCM alone does not commit to its key: a ciphertext can be made that two keys open.
     """
     return derive_key(dek, salt, Tag.KEYCOMMIT.text)
 
 
 def verify_key_check(dek: bytes, salt: bytes, expected: bytes) -> None:
-    """Check that ``dek`` is the key that ``expected`` names.
+    """Check that ``dek`` is the key that ``expected`` commits to.
 
     Raises:
         DecryptionFailed: if it is another key.
     """
     if len(dek) != KEY_BYTES or compute_key_check(dek, salt) != expected:
-        raise DecryptionFailed("this is not the key that was committed")
+        raise DecryptionFailed("the key is not the committed one")
 
 
 def compute_ciphertext_size(plaintext_size: int) -> int:
-    """Return the size of the file that holds ``plaintext_size`` bytes."""
+    """Return the size of the encrypted file for ``plaintext_size`` bytes, both in bytes."""
     return HEADER_BYTES + plaintext_size + TAG_BYTES * _count_segments(plaintext_size)
 
 
@@ -82,7 +84,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """Encrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        ValueError: if the key does not have 32 bytes.
+        ValueError: if the key does not have 32 bytes, or the plaintext is too long.
     """
     salt, prefix = os.urandom(_SALT_BYTES), os.urandom(HEADER_BYTES - 1 - _SALT_BYTES)
     aead = _derive_aead(key, salt, aad)
@@ -90,7 +92,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     written, index = HEADER_BYTES, 0
     segment = read_up_to(source, _FIRST_CAPACITY)
     while True:
-        # A segment is the last one if nothing follows it, which takes reading ahead.
+        # Reading ahead tells whether this segment is the last.
         following = read_up_to(source, _CAPACITY)
         if following and index + 1 == MAX_SEGMENTS:
             raise ValueError("the plaintext is too long for one stream")
@@ -106,8 +108,9 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """Decrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        DecryptionFailed: if the file is damaged, cut, or extended, or the key or the associated
-            data are not those it was made with.
+        DecryptionFailed: if the file is damaged, cut short, or extended, or the key or the
+            associated data are not those it was made with.
+        ValueError: if the key does not have 32 bytes.
     """
     aead, prefix = _open_header(read_up_to(source, HEADER_BYTES), key, aad)
     written, index = 0, 0
@@ -123,7 +126,11 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
 
 
 def encrypt_bytes(plaintext: bytes, key: bytes, aad: bytes) -> bytes:
-    """Return ``plaintext`` as an encrypted file."""
+    """Return ``plaintext`` as an encrypted file.
+
+    Raises:
+        ValueError: as ``encrypt_stream``.
+    """
     target = BytesIO()
     encrypt_stream(BytesIO(plaintext), target, key, aad)
     return target.getvalue()
@@ -133,7 +140,7 @@ def decrypt_bytes(ciphertext: bytes, key: bytes, aad: bytes) -> bytes:
     """Return the plaintext of an encrypted file.
 
     Raises:
-        DecryptionFailed: as ``decrypt_stream``.
+        DecryptionFailed, ValueError: as ``decrypt_stream``.
     """
     target = BytesIO()
     decrypt_stream(BytesIO(ciphertext), target, key, aad)
@@ -163,24 +170,6 @@ def _open_segment(aead: AESGCM, prefix: bytes, index: int, last: bool, sealed: b
         return aead.decrypt(_nonce(prefix, index, last), sealed, None)
     except InvalidTag as error:
         raise DecryptionFailed(
-            f"segment {index} of the encrypted file does not open",
+            f"segment {index} of the encrypted file cannot be decrypted",
             hint="the file is damaged or cut short, or the key is not the one it was made with",
         ) from error
-
-
-def read_up_to(source: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
-    first = source.read(count)
-    if len(first) == count or not first:
-        return first
-    pieces = bytearray(first)
-    while len(pieces) < count and (piece := source.read(count - len(pieces))):
-        pieces += piece
-    return bytes(pieces)
-
-
-def write_all(target: BinaryIO, data: bytes) -> None:
-    """Write ``data``; raw file objects may take less at once."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[target.write(rest) :]

@@ -18,8 +18,15 @@ from walrusd.chain.values.types import ChainEvent
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
 from walrusd.state.chain_log import LoggedEvent
+from walrusd.state.stores import KeyValue
 
 _SUBJECTS = ("submission", "request", "task", "dataset", "object", "pool", "market")
+
+
+def read_cursor(records: KeyValue) -> Cursor:
+    """Return how far the chain's events have been read."""
+    saved = records.get("chain", "cursor")
+    return Cursor() if saved is None else Cursor.from_json(saved)
 
 
 def subject_of(event: Layout) -> str:

@@ -17,18 +17,9 @@ from walrusd.state.protection import Protection, check_not_lost
 log = structlog.get_logger(__name__)
 
 
-def read_keys(settings: Settings) -> KeyBundle:
-    """Open the keystore that the settings name.
-
-    Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as their names say.
-    """
-    return read_keystore(settings.keys)
-
-
 @dataclass(frozen=True)
 class LocalState:
-    """What a daemon has on this machine, before it asks anything of the network."""
+    """What a daemon has before it asks anything of the network."""
 
     keys: KeyBundle
     signer: Signer
@@ -41,12 +32,13 @@ def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iter
     """Open keys and database, and take the identity's lock.
 
     Raises:
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: if the keystore does not open.
         DatabaseLost: if the identity has worked here with a database that is gone, unless the
             owner accepts a new one.
-        WalrusdError: if keys or database cannot be used, or another daemon holds the lock.
+        DoubleAction: if the daemon, or a command of its administrator, runs with this key.
+        DatabaseCorrupt: if the database cannot be used.
     """
-    settings.sui.require_contract()
-    keys = read_keys(settings)
+    keys = read_keystore(settings.keys)
     signer = Signer(keys.sui_seed)
     data_dir = settings.daemon.data_dir
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

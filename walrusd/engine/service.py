@@ -58,7 +58,6 @@ class Service:
         self._busy: set[str] = set()
         self._visited: set[str] = set()
         self._nursery: trio.Nursery | None = None
-        tools.troubles[self.name] = self.list_troubles
 
     async def start(self) -> None:
         """Check what must hold before the daemon is ready. The first start must succeed."""

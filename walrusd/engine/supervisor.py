@@ -24,11 +24,11 @@ log = structlog.get_logger(__name__)
 
 
 class Supervised(Protocol):
-    """Something that runs until it is cancelled."""
+    """Something that runs until it is cancelled: a service, the chain's clock, its watcher."""
 
     @property
     def name(self) -> str:
-        """Say what it is called in logs and in ``walrusctl status``."""
+        """Its name in logs and in ``walrusctl status``."""
         ...
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,9 +25,6 @@ from walrusd.units import Address
 
 OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Called with each line of a job: its kind (``progress``, ``segment``) and its payload."""
-
-
-ListTroubles = Callable[[], list[dict[str, Any]]]
 
 
 class TrainingBackend(Protocol):
@@ -81,8 +78,6 @@ class Tools:
     wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
-    troubles: dict[str, ListTroubles] = field(default_factory=dict)
-    """By the name of a service, what lists the subjects with which it has failed."""
 
     async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
         """Run a job with as many threads as the owner allows. Errors as ``TrainingBackend.run``."""

@@ -14,7 +14,7 @@ from walrusd.chain.packages.bytecode import (
     verify_package,
 )
 from walrusd.chain.packages.publish import read_package
-from walrusd.chain.values.types import decode_digest
+from walrusd.chain.values.digests import decode_digest
 from walrusd.errors import (
     ContractMismatch,
     ContractNotPublished,

@@ -14,32 +14,26 @@ A child whose parent was killed finds out when it next prints a line (EPIPE).
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import structlog
 import trio
 
-from walrusd import errors
 from walrusd.errors import TrainingFailed, WalrusdError
+from walrusd.runtime import child_output
+from walrusd.runtime.child_output import GarbledOutput, LineTooLong, error_from_json, parse_line
 from walrusd.runtime.groups import collapsed
+from walrusd.runtime.isolation import compute_isolation_prefix
 
 log = structlog.get_logger(__name__)
 
-MAX_LINE_BYTES = 1 << 20
-"""A guard against a child gone wild. What grows with a job goes into files, or many lines."""
-
 STDERR_TAIL_BYTES = 4096
-PROBE_S = 60.0
-"""Seconds after which ``unshare true`` is taken to hang, on a machine however busy."""
 _PASSED_ENVIRONMENT = (
     "PATH",
     "LANG",
@@ -114,27 +108,12 @@ async def run_child(
                 nursery.start_soon(_sweep_after, process)
                 await _read_lines(process, outcome, on_line)
                 await process.wait()
-    except _Garbled as cause:
+    except GarbledOutput as cause:
         raise TrainingFailed(
             f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
             hint=cause.hint,
         ) from cause
     return _conclude(argv, process.returncode, outcome)
-
-
-class _Garbled(Exception):
-    """Raised when the child's output is not a stream of JSON objects."""
-
-    hint = "a library that prints must print to standard error"
-
-
-class _TooLong(_Garbled):
-    """Raised when a line has more bytes than any that walrusd's own children print."""
-
-    hint = "this is a bug in walrusd, or a library prints to standard output"
-
-    def __init__(self) -> None:
-        super().__init__(f"a line has more than {MAX_LINE_BYTES} bytes")
 
 
 def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Output) -> dict[str, Any]:
@@ -251,10 +230,12 @@ async def _read_lines(process: trio.Process, outcome: _Output, on_line: OnLine) 
     pending = b""
     async for chunk in process.stdout:
         *lines, pending = (pending + chunk).split(b"\n")
-        if len(pending) > MAX_LINE_BYTES or any(len(line) > MAX_LINE_BYTES for line in lines):
-            raise _TooLong
+        if len(pending) > child_output.MAX_LINE_BYTES or any(
+            len(line) > child_output.MAX_LINE_BYTES for line in lines
+        ):
+            raise LineTooLong
         for line in lines:
-            message = _parse(line)
+            message = parse_line(line)
             if "result" in message:
                 outcome.result = message["result"]
             elif "error" in message:
@@ -262,76 +243,7 @@ async def _read_lines(process: trio.Process, outcome: _Output, on_line: OnLine) 
             else:
                 await on_line(message)
     if pending:
-        raise _Garbled("the last line has no end")
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(line)
-    except ValueError as exc:
-        raise _Garbled("not JSON") from exc
-    if not isinstance(message, dict) or not isinstance(message.get("result", {}), dict):
-        raise _Garbled("not an object")
-    return message
-
-
-def error_from_json(document: Any) -> WalrusdError:
-    """Return the error that ``WalrusdError.to_json`` wrote; of an unknown code: TrainingFailed."""
-    if not isinstance(document, dict):
-        return TrainingFailed("the child process reported an error of unknown form")
-    fields = dict(document)
-    code, message = fields.pop("code", ""), str(fields.pop("message", "no message"))
-    hint = str(fields.pop("hint", ""))
-    safe = {key: value for key, value in fields.items() if key.isidentifier()}
-    return error_classes().get(code, TrainingFailed)(message, hint=hint, **safe)
-
-
-@cache
-def error_classes() -> dict[str, type[WalrusdError]]:
-    """Return the error classes by code."""
-    return {
-        kind.code: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type)
-        and issubclass(kind, WalrusdError)
-        and kind is not WalrusdError
-        and "code" in vars(kind)
-    }
-
-
-@cache
-def compute_isolation_prefix() -> tuple[str, ...]:
-    """Return the command that starts a program without network, or nothing where not permitted.
-
-    Tried once, with ``true``: whether user and network namespaces may be made depends on the
-    kernel, on systemd's ``RestrictNamespaces=``, and on containers.
-
-    Raises:
-        TrainingFailed: if that cannot be found out now; the next call tries again.
-    """
-    unshare = shutil.which("unshare")
-    if unshare is None or sys.platform != "linux":
-        return ()
-    for options in (("--net",), ("--user", "--map-current-user", "--net")):
-        prefix = (unshare, *options, "--")
-        try:
-            # The program is what `which` found. It runs once, at the first job.
-            tried = subprocess.run(  # noqa: S603
-                [*prefix, "true"], capture_output=True, timeout=PROBE_S, check=False
-            )
-        except PermissionError:
-            continue
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            # Not knowing is no permission to run with a network.
-            raise TrainingFailed(
-                f"whether {unshare} may isolate a child from the network was not to be found out:"
-                f" {type(exc).__name__}",
-                hint="the machine is overloaded or short of processes; walrusd will retry",
-            ) from exc
-        if tried.returncode == 0:
-            return prefix
-    log.warning("child_network_not_isolated", hint="unshare is not permitted here")
-    return ()
+        raise GarbledOutput("the last line has no end")
 
 
 def _name(argv: Sequence[str]) -> str:

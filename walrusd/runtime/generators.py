@@ -15,4 +15,5 @@ def load_generators() -> None:
     Raises:
         MalformedData: if the file is damaged.
     """
-    GENERATORS.load_cache(resources.files("walrusd.crypto").joinpath("generators.bin").read_bytes())
+    file = resources.files("walrusd.crypto.pedersen").joinpath("generators.bin")
+    GENERATORS.load_cache(file.read_bytes())

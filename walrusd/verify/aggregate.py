@@ -9,7 +9,7 @@ from typing import Any
 
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts import objects as ob
-from walrusd.chain.nodes.client import open_client
+from walrusd.chain.nodes.connect import open_client
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.checklist import Checklist

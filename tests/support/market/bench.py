@@ -20,6 +20,8 @@ from tests.support.row_tree import RowTree
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.compose import build_api, build_parts
+from walrusd.control.api import DaemonApi
 from walrusd.core.dealing import compute_seat_segments
 from walrusd.core.lifecycle import (
     ChallengeKind,
@@ -34,6 +36,7 @@ from walrusd.core.protocol import compute_deal_seed
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools
 from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import BlobNotFound, BlobTooLarge, ObjectNotFound
@@ -402,6 +405,11 @@ def _settings(home: Path, policy: dict[str, Any]) -> Settings:
         ),
         timing=TimingSettings(crank_grace_s=30.0, poll_s=2.0),
     )
+
+
+def make_api(tools: Tools) -> DaemonApi:
+    """Return what a daemon's owner commands, with its usual parts."""
+    return build_api(tools, build_parts(tools), Supervisor(tools.clock))
 
 
 def decisions(tools: Tools, subject: str) -> list[str]:

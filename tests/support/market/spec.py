@@ -25,14 +25,14 @@ from walrusd.chain.follow.follower import Cursor
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ChainEvent
-from walrusd.control.history import Explainer
+from walrusd.control.history import History
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import KeyScope, SubmissionState
 from walrusd.core.manifest import TaskManifest
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
@@ -276,7 +276,7 @@ class Daemon:
         self.make_services()
 
     def why(self, subject: str) -> dict[str, Any]:
-        return Explainer(self.tools).explain(subject)
+        return History(self.tools).explain(subject)
 
     def put(self, service: Service) -> None:
         """Let another service do what the one of its name did."""

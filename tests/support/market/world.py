@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ import httpx
 import trio
 
 from tests.support.guards import GUARD_S
-from walrusd.app import BuildServices, build_services, open_tools, run_services
+from walrusd.app import run_services
 from walrusd.chain.send.signer import Signer
+from walrusd.compose import BuildParts, Parts, build_api, build_parts, open_tools
 from walrusd.control.api import DaemonApi
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.engine.supervisor import Supervised, Supervisor
+from walrusd.engine.service import Service
+from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import OnLine, Tools, TrainingBackend
 from walrusd.settings.model import (
     DaemonSettings,
@@ -37,7 +39,7 @@ from walrusd.settings.model import (
     VerifierSettings,
     WalrusSettings,
 )
-from walrusd.training.process.child import run_job, run_replay, run_train
+from walrusd.training.process.execution import run_job, run_replay, run_train
 from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.selftest.selftest import selftest
 from walrusd.units import MIST_PER_SUI, Mist
@@ -84,13 +86,18 @@ class Peer:
     name: str
     tools: Tools
     api: DaemonApi
+    parts: Parts
     scope: trio.CancelScope
     ended: trio.Event
-    services: list[Supervised]
 
     @property
     def address(self) -> str:
         return self.tools.address
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Those that run."""
+        return self.parts.services
 
     async def die(self) -> None:
         """Cancel everything at once, wherever it is: as abrupt as one process allows."""
@@ -162,7 +169,7 @@ class World:
         name: str,
         *roles: Role,
         training: Callable[[], TrainingBackend] = InlineTraining,
-        build: BuildServices = build_services,
+        build: BuildParts = build_parts,
         **changes: Any,
     ) -> Peer:
         """Start a peer, or start it again on the state it left."""
@@ -176,20 +183,19 @@ class World:
         name: str,
         settings: Settings,
         training: Callable[[], TrainingBackend],
-        build: BuildServices,
+        build: BuildParts,
         *,
         task_status: trio.TaskStatus[Peer],
     ) -> None:
         ended = trio.Event()
         with trio.CancelScope() as scope:
-            async with open_tools(settings, training) as (tools, clock, client):
-                supervisor = Supervisor(clock)
-                api = DaemonApi(tools, supervisor)
-                services = build(tools, api)
+            async with open_tools(settings, training) as opened:
+                tools, supervisor = opened.tools, Supervisor(opened.clock)
+                parts = build(tools)
+                api = build_api(tools, parts, supervisor)
                 async with trio.open_nursery() as nursery:
-                    run = partial(run_services, build=lambda *_: services)
-                    await nursery.start(run, tools, api, supervisor, clock, client)
-                    task_status.started(Peer(name, tools, api, scope, ended, services))
+                    await nursery.start(run_services, opened, parts, supervisor)
+                    task_status.started(Peer(name, tools, api, parts, scope, ended))
         ended.set()
 
     async def admin(self, path: str, **body: Any) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.follow.cursor import Cursor
-from walrusd.chain.follow.history import History, Source
-from walrusd.chain.follow.page import Page
+from walrusd.chain.follow.event_page import EventPage
+from walrusd.chain.follow.history import HistoryChecker, Source
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.endpoints import Endpoints
 from walrusd.chain.nodes.wire import EVENT_FIELDS
@@ -78,7 +78,7 @@ class Follower:
         self._progress = trio.Event()
         self._at_tip = False
         self._packages = [normalize_address(package) for package in packages]
-        self._history = History(client, self._packages)
+        self._history = HistoryChecker(client, self._packages)
         self._from_archive = False
         self._moved = 0.0
 
@@ -154,12 +154,12 @@ class Follower:
         """Read to the end of the ledger."""
         more = True
         while more:
-            page = Page(self.cursor)
+            page = EventPage(self.cursor)
             failure: ChainUnreachable | ChainRefused | None = None
             source: Source | None = None
             try:
                 source = await self._find_source()
-                page = Page(self.cursor)
+                page = EventPage(self.cursor)
                 async with source.client.list_events(self._request(source)) as stream:
                     self._history.check_node(stream.node)
                     while (frame := await stream.receive()) is not None:
@@ -189,7 +189,7 @@ class Follower:
             log.info("reading events from checkpoint %s on from %s", source.start, where)
         return source
 
-    async def _advance(self, page: Page, handle: Handle) -> None:
+    async def _advance(self, page: EventPage, handle: Handle) -> None:
         if page.cursor == self.cursor:
             return
         if page.events or page.cursor.checkpoint - self._saved >= SAVE_EVERY:

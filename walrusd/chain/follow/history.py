@@ -38,7 +38,7 @@ class Source:
         return self.end is not None
 
 
-class History:
+class HistoryChecker:
     """Checks every node once before its list of events is trusted to have no gap.
 
     The nodes of ``client.endpoints`` come first. What all of them have forgotten is read from

@@ -7,9 +7,9 @@ virtual clock.
 
 from walrusd.chain.grpc.channel import Channel, channel_to, open_channel
 from walrusd.chain.grpc.connection import KeepAlive
-from walrusd.chain.grpc.details import BadRequest, ErrorInfo, FieldViolation
 from walrusd.chain.grpc.endpoint import Connect, NodeUrl
 from walrusd.chain.grpc.server import Handler, HangUpError, serve_connection
+from walrusd.chain.grpc.status_details import BadRequest, ErrorInfo, FieldViolation
 from walrusd.chain.grpc.stream import ClientStream, GrpcMethod
 from walrusd.chain.grpc.wire import Cardinality, GRPCError, Status
 

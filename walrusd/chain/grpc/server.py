@@ -10,8 +10,8 @@ import h2.exceptions
 import trio
 
 from walrusd.chain.grpc.connection import Connection, KeepAlive
-from walrusd.chain.grpc.details import Detail
 from walrusd.chain.grpc.inbox import close_inbox, open_inbox
+from walrusd.chain.grpc.status_details import Detail
 from walrusd.chain.grpc.wire import (
     Framer,
     GRPCError,

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError
 
-from walrusd.chain.grpc.details import TRAILER, Detail, decode_details, encode_details
+from walrusd.chain.grpc.status_details import TRAILER, Detail, decode_details, encode_details
 
 __all__ = [
     "MAX_MESSAGE",

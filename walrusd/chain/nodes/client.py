@@ -1,14 +1,13 @@
 """Typed reads and execution on a Sui network, over any of several full nodes."""
 
-import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
-from walrusd.chain.grpc import Connect, KeepAlive, Status, channel_to
+from walrusd.chain.grpc import Status
 from walrusd.chain.nodes import methods
 from walrusd.chain.nodes.endpoints import SERVICE_INFO, Endpoints, Node, NodeStream
 from walrusd.chain.nodes.own_writes import OwnWrites
@@ -31,7 +30,7 @@ from walrusd.chain.values.types import (
     ServiceInfo,
     Simulation,
 )
-from walrusd.errors import ChainUnreachable, ConfigError, ObjectNotFound, TransactionUncertain
+from walrusd.errors import ChainUnreachable, ObjectNotFound, TransactionUncertain
 from walrusd.units import Address, Mist, ObjectId, normalize_address
 
 _BATCH = 50
@@ -303,59 +302,3 @@ class SuiClient:
 
 def _versions(*found: ObjectData | ObjectNotFound) -> dict[str, int]:
     return {item.id: item.version for item in found if isinstance(item, ObjectData)}
-
-
-@asynccontextmanager
-async def open_client(
-    urls: Sequence[str],
-    *,
-    chain_id: str | None = None,
-    archive_urls: Sequence[str] = (),
-    connect: Callable[[str], Connect] | None = None,
-    tls: ssl.SSLContext | None = None,
-    metadata: Mapping[str, str] | None = None,
-    keepalive: KeepAlive | None = KeepAlive(),  # noqa: B008 - frozen
-) -> AsyncIterator[SuiClient]:
-    """Yield a client of the network that ``urls`` serve; nothing is connected before it is used.
-
-    Args:
-        urls: ``https://host[:port]`` (or ``http://``) of full nodes, the preferred one first.
-        chain_id: the base58 chain identifier, or its first four bytes in hex; None trusts the
-            first node that answers.
-        archive_urls: where to read the history that all of ``urls`` have forgotten, and nothing
-            else.
-        connect: gives for a URL what replaces TCP and TLS, for instance in-memory streams.
-        tls: certificate policy; the system's by default.
-        metadata: headers sent with every call, such as a provider's token.
-        keepalive: when to suspect a silent connection.
-
-    Raises:
-        ConfigError: if ``urls`` is empty or one of them is malformed.
-    """
-
-    def open_endpoints(
-        setting: str, urls: Sequence[str], chain_of: Endpoints | None = None
-    ) -> Endpoints:
-        try:
-            channels = [
-                channel_to(
-                    url,
-                    nursery,
-                    connect=None if connect is None else connect(url),
-                    tls=tls,
-                    metadata=metadata,
-                    keepalive=keepalive,
-                )
-                for url in urls
-            ]
-            return Endpoints(channels, chain_id=chain_id, setting=setting, chain_of=chain_of)
-        except ValueError as error:
-            raise ConfigError(f"{setting}: {error}") from error
-
-    async with trio.open_nursery() as nursery:
-        endpoints = open_endpoints("sui.urls", urls)
-        archives = None
-        if archive_urls:
-            archives = SuiClient(open_endpoints("sui.archive_urls", archive_urls, endpoints))
-        yield SuiClient(endpoints, archives=archives)
-        nursery.cancel_scope.cancel()

@@ -15,7 +15,8 @@ from walrusd.chain.packages.modules import read_module
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.bcs import U8, U64, Id, Layout, Uid
-from walrusd.chain.values.types import ExecutedTransaction, ObjectData, decode_digest
+from walrusd.chain.values.digests import decode_digest
+from walrusd.chain.values.types import ExecutedTransaction, ObjectData
 from walrusd.errors import ChainUnreachable, ContractNotPublished, NotAllowed, ObjectNotFound
 from walrusd.units import Address, ObjectId, normalize_address
 

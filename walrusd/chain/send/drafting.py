@@ -13,7 +13,7 @@ import trio
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.failures import AbortSentences, explain_failure
 from walrusd.chain.send.gas import Coin, Purse
-from walrusd.chain.send.parking import Parking
+from walrusd.chain.send.parked import ParkedTransactions
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.types import RANDOM_ID, SUI_COIN_TYPE, EpochInfo, ExecutedTransaction
 from walrusd.errors import InsufficientBalance, TransactionUncertain
@@ -66,12 +66,12 @@ class Drafter:
         self,
         client: SuiClient,
         address: Address,
-        parking: Parking,
+        parked: ParkedTransactions,
         aborts: AbortSentences,
         max_budget: Mist,
     ) -> None:
         self._client, self._address = client, address
-        self._parking, self._aborts, self._max_budget = parking, aborts, max_budget
+        self._parked, self._aborts, self._max_budget = parked, aborts, max_budget
         self._purse: Purse | None = None
         self._epoch: tuple[float, EpochInfo] | None = None
         # The initial version of 0x8; looked up once unless somebody has set it.
@@ -89,7 +89,7 @@ class Drafter:
         """
         ptb = Ptb(random_version=await self._seek_random())
         plan.build(ptb)
-        self._parking.check_inputs(ptb)
+        self._parked.check_inputs(ptb)
         epoch = await self.epoch()
         budget = plan.budget
         if budget is None:
@@ -165,7 +165,7 @@ class Drafter:
                 except TransactionUncertain as error:
                     log.info("%s", error)
             owned = await self._client.list_owned(self._address, SUI_COIN_TYPE)
-            reserved = self._parking.reserved((await self.epoch()).number)
+            reserved = self._parked.reserved((await self.epoch()).number)
             free = [item for item in owned if item.id not in reserved]
             self._purse = Purse(self._address, map(Coin.read, free))
             # Not before: a look that was cancelled, or failed, has not seen it.
@@ -188,7 +188,7 @@ class Drafter:
         text = (
             f"{self._address} holds {format_sui(available)} in coins; {format_sui(needed)} needed"
         )
-        if self._parking:
+        if self._parked:
             text += " (coins that another transaction claims are not counted)"
         return InsufficientBalance(
             text,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.chain.values.types import CLOCK_ID, RANDOM_ID, ObjectRef, SharedRef
 from walrusd.units import address_bytes
 

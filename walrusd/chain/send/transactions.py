@@ -15,16 +15,12 @@ from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.delivery import Delivery, Parked
 from walrusd.chain.send.drafting import Build, Draft, Drafter, SendingPlan
 from walrusd.chain.send.failures import AbortSentences, explain_failure
-from walrusd.chain.send.outbox import (
-    Outbox,
-    OutboxEntry,
-    SendingOutcome,
-    SqliteOutbox,
-)
-from walrusd.chain.send.parking import Parking
+from walrusd.chain.send.outbox import Outbox, OutboxEntry, SendingOutcome, SqliteOutbox
+from walrusd.chain.send.parked import ParkedTransactions
 from walrusd.chain.send.refusals import Refusal, classify, explain
 from walrusd.chain.send.signer import Signer
-from walrusd.chain.values.types import ExecutedTransaction, compute_transaction_digest
+from walrusd.chain.values.digests import compute_transaction_digest
+from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.errors import ChainRefused, ObjectNotFound
 from walrusd.units import Address, Mist
 
@@ -66,8 +62,8 @@ class Sender:
         self._delivery = Delivery(client, outbox, patience=patience)
         self._aborts = aborts or AbortSentences()
         self._turn = trio.Lock()
-        self._parking = Parking()
-        self._drafter = Drafter(client, signer.address, self._parking, self._aborts, max_budget)
+        self._parked = ParkedTransactions()
+        self._drafter = Drafter(client, signer.address, self._parked, self._aborts, max_budget)
 
     @property
     def address(self) -> Address:
@@ -143,7 +139,7 @@ class Sender:
     async def _submit(
         self, build: Build, label: str, key: str | None, budget: int | None
     ) -> ExecutedTransaction:
-        self._parking.check_key(key)
+        self._parked.check_key(key)
         plan = SendingPlan(build, label, key, budget)
         while True:
             try:
@@ -183,7 +179,7 @@ class Sender:
             until = (await self._client.epoch()).number + 1
             for coin in plan.coins:
                 if coin.ref.id in error.message:
-                    self._parking.lock(coin.ref.id, until)
+                    self._parked.lock(coin.ref.id, until)
         elif not patient and plan.refusals > 1:
             raise explain(error) from error
         log.info("%s was refused: %s", plan.label, error)
@@ -206,7 +202,7 @@ class Sender:
             executed = await self._delivery.send(entry)
         except Parked as parked:
             self._drafter.forget()
-            raise self._parking.add(entry, parked) from parked
+            raise self._parked.add(entry, parked) from parked
         self._drafter.note_executed(executed.digest)
         return draft, executed
 
@@ -215,7 +211,7 @@ class Sender:
     async def _settle_pending(self) -> list[ExecutedTransaction]:
         settled = []
         for entry in self._outbox.pending(self.address):
-            due = self._parking.due_epoch(entry.digest)
+            due = self._parked.due_epoch(entry.digest)
             if due is None or (due and (await self._drafter.epoch()).number < due):
                 continue
             try:
@@ -224,9 +220,9 @@ class Sender:
             except ChainRefused as error:
                 log.warning("%s", error)
             except Parked as parked:
-                log.warning("%s", self._parking.add(entry, parked))
+                log.warning("%s", self._parked.add(entry, parked))
                 self._drafter.forget()
                 continue
-            self._parking.discard(entry.digest)
+            self._parked.discard(entry.digest)
             self._drafter.forget()
         return settled

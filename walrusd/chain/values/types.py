@@ -4,44 +4,16 @@ Nothing of the wire library leaves the chain package: services see only these.
 """
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-import base58
-
-from walrusd.errors import MalformedData
 from walrusd.units import Address, Mist, ObjectId
 
 SUI_TYPE = "0x" + "2".zfill(64) + "::sui::SUI"
 SUI_COIN_TYPE = "0x" + "2".zfill(64) + f"::coin::Coin<{SUI_TYPE}>"
 CLOCK_ID = ObjectId("0x" + "6".zfill(64))
 RANDOM_ID = ObjectId("0x" + "8".zfill(64))
-
-
-def compute_transaction_digest(tx_bytes: bytes) -> str:
-    """Return the base58 digest of BCS-encoded transaction data.
-
-    Blake2b-256 over the type name as a salt and the bytes, as Sui hashes signable structures.
-    """
-    hashed = hashlib.blake2b(b"TransactionData::" + tx_bytes, digest_size=32).digest()
-    return str(base58.b58encode(hashed), "ascii")
-
-
-def decode_digest(text: str) -> bytes:
-    """Return the 32 bytes of a base58 digest, such as a chain identifier.
-
-    Raises:
-        MalformedData: if it is none.
-    """
-    try:
-        raw = bytes(base58.b58decode(text))
-    except ValueError as error:
-        raise MalformedData(f"not a base58 digest: {text!r}") from error
-    if len(raw) != 32:
-        raise MalformedData(f"a digest has 32 bytes, {text!r} has {len(raw)}")
-    return raw
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Does a verification file hold? Every check by name, so that a person sees what was looked at.
+"""The checks of a verification file, each with a name, so that a person sees what was checked.
 
 Nothing here needs a network: what only the chain knows (the anchored digest) is an argument.
 """
@@ -25,7 +25,7 @@ from walrusd.errors import VerificationFailed
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """A file that passed every check. ``anchored`` if its digest was compared with the chain's."""
+    """A file that passed every check; ``anchored`` if the chain's digest was among them."""
 
     file: VerificationFile
     checks: tuple[Item, ...]
@@ -33,7 +33,7 @@ class VerifiedFile:
 
 
 def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
-    """Return the cost function, having checked key and plaintext against the header.
+    """Decrypt the cost function, checking key and plaintext against the header.
 
     Raises:
         DecryptionFailed: if the key is not the committed one, or the section is damaged.
@@ -49,7 +49,9 @@ def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
 
 
 def verify_file_update(file: VerificationFile, update: Update, openings: Sequence[bytes]) -> None:
-    """Check an opened update against the file: its root, range, and every commitment.
+    """Check an opened update, int32 ``(d,)``, against the file: root, range, every commitment.
+
+    ``openings`` are as for ``verify_scheme_opening``.
 
     Raises:
         VerificationFailed: if the update is not the committed one.
@@ -59,7 +61,7 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
     bound = 1 << (quantisation.value_bits - 1)
     if update.size != quantisation.entries:
         raise VerificationFailed(
-            f"the update has {update.size} entries, the file says {quantisation.entries}"
+            f"the update has {update.size} entries, but the file states {quantisation.entries}"
         )
     if int(update.max()) >= bound or int(update.min()) < -bound:
         raise VerificationFailed(f"the update does not fit {quantisation.value_bits} bits")
@@ -103,8 +105,8 @@ def verify_file(
 ) -> VerifiedFile:
     """Run every check and return the file as verified.
 
-    Without ``expected_digest`` the file is consistent in itself, but the fields that no proof
-    covers (such as the dataset's id) are its maker's word.
+    Without ``expected_digest`` the file is consistent in itself, but its maker may have chosen the
+    fields that no proof covers, such as the dataset's id.
 
     Raises:
         VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
@@ -136,7 +138,7 @@ def _check_sections(file: VerificationFile) -> None:
 def _check_trace(file: VerificationFile) -> None:
     leaves = file.trace_leaves
     if len(leaves) < 2:
-        raise VerificationFailed("a trace has at least one segment")
+        raise VerificationFailed("the trace has no segment")
     if merkle.compute_root(leaves) != file.header.trace_root:
         raise VerificationFailed("the trace leaves do not give the trace root")
 

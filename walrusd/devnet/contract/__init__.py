@@ -30,7 +30,8 @@ from walrusd.devnet.contract import (
     voting,
 )
 from walrusd.devnet.contract.market import init
-from walrusd.devnet.move.env import ContractFunction, MoveContext
+from walrusd.devnet.move.context import MoveContext
+from walrusd.devnet.move.signatures import ContractFunction
 from walrusd.units import MIST_PER_SUI
 
 __all__ = [

@@ -11,7 +11,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, ClockObject, MoveContext, mut, ref, vector
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, mut, ref, vector
 from walrusd.errors import VerificationFailed
 
 MODULE = Module("attestation")

@@ -14,17 +14,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_escrow
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    BYTES,
-    CLOCK,
-    RANDOM,
-    ClockObject,
-    MoveContext,
-    Random,
-    mut,
-    ref,
-    vector,
-)
+from walrusd.devnet.move.context import ClockObject, MoveContext, Random
+from walrusd.devnet.move.signatures import BYTES, CLOCK, RANDOM, mut, ref, vector
 from walrusd.units import address_bytes
 
 MODULE = Module("audit")

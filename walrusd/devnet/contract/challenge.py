@@ -10,19 +10,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    BYTES,
-    CLOCK,
-    COIN,
-    U8,
-    U64,
-    ClockObject,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-    vector,
-)
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import BYTES, CLOCK, COIN, U8, U64, mut, ref, vector
 
 MODULE = Module("jury")
 

@@ -19,7 +19,8 @@ from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, ClockObject, MoveContext, mut, ref
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import CLOCK, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("committee")

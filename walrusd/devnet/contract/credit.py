@@ -2,7 +2,7 @@
 
 from walrusd.chain.layouts.objects import Credit
 from walrusd.devnet.contract.constants import BURN
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 
 
 def credit(entries: list[Credit], owner: str, amount: int) -> None:

@@ -22,18 +22,8 @@ from walrusd.devnet.contract.constants import (
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_versions, migrate
-from walrusd.devnet.move.env import (
-    ADDRESS,
-    BYTES,
-    CLOCK,
-    U8,
-    U64,
-    U256,
-    ClockObject,
-    MoveContext,
-    mut,
-    ref,
-)
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import ADDRESS, BYTES, CLOCK, U8, U64, U256, mut, ref
 
 MODULE = Module("dataset")
 

@@ -8,7 +8,7 @@ from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
 from walrusd.devnet.contract.constants import DIGEST, NOBODY
 from walrusd.devnet.contract.holdings import enter_state
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 from walrusd.units import address_bytes
 
 

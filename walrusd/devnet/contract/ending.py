@@ -7,7 +7,7 @@ from walrusd.devnet.contract.credit import burn
 from walrusd.devnet.contract.holdings import enter_state
 from walrusd.devnet.contract.node import unpin
 from walrusd.devnet.contract.payment import pay_end
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 
 
 def end(

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from walrusd.core.aborts import abort_named
-from walrusd.devnet.move.env import ContractFunction, MoveAbort, ParamKind
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.signatures import ContractFunction, ParamKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 

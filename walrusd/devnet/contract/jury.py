@@ -1,9 +1,6 @@
 """Module ``jury``, second part: drawing and seating a jury."""
 
-from walrusd.chain.layouts.events import (
-    JuryDrawn,
-    JurySeated,
-)
+from walrusd.chain.layouts.events import JuryDrawn, JurySeated
 from walrusd.chain.layouts.objects import (
     Dispute,
     Juror,
@@ -13,29 +10,16 @@ from walrusd.chain.layouts.objects import (
     Task,
     VerifierPool,
 )
-from walrusd.core.lifecycle import (
-    DisputePhase,
-    EndReason,
-    SubmissionState,
-)
-from walrusd.core.protocol import (
-    compute_juror_draw,
-)
+from walrusd.core.lifecycle import DisputePhase, EndReason, SubmissionState
+from walrusd.core.protocol import compute_juror_draw
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
-    CLOCK,
-    RANDOM,
-    ClockObject,
-    MoveContext,
-    Random,
-    mut,
-    ref,
-)
+from walrusd.devnet.move.context import ClockObject, MoveContext, Random
+from walrusd.devnet.move.signatures import CLOCK, RANDOM, mut, ref
 
 MODULE = Module("jury")
 

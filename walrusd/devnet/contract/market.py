@@ -5,7 +5,8 @@ from typing import Protocol
 from walrusd.chain.layouts.objects import AdminCap, Market, VerifierPool
 from walrusd.devnet.contract.constants import MAX_ALLOWED_VERSIONS, VERSION
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.move.env import BOOL, U64, MoveContext, mut, ref
+from walrusd.devnet.move.context import MoveContext
+from walrusd.devnet.move.signatures import BOOL, U64, mut, ref
 
 MODULE = Module("market")
 

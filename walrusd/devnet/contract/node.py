@@ -32,19 +32,8 @@ from walrusd.devnet.contract.constants import (
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_pool, check_versions, migrate
-from walrusd.devnet.move.env import (
-    ADDRESS,
-    BYTES,
-    CLOCK,
-    COIN,
-    U64,
-    ClockObject,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-    value,
-)
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import ADDRESS, BYTES, CLOCK, COIN, U64, mut, ref, value
 
 MODULE = Module("node")
 

@@ -10,14 +10,13 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import (
     ADDRESS,
     BYTES,
     CLOCK,
     U64,
     U256,
-    ClockObject,
-    MoveContext,
     mut,
     option,
     ref,

@@ -19,7 +19,7 @@ from walrusd.devnet.contract.holdings import (
     pay_from_stake,
 )
 from walrusd.devnet.contract.node import penalize
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 
 
 def pay_end(

@@ -5,7 +5,7 @@ from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import IDENTITY_BYTES, decode_scalar
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.functions import require
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.errors import MalformedData, VerificationFailed
 
 _INVALID_INPUT = 1

@@ -11,7 +11,8 @@ from walrusd.devnet.contract.holdings import pay_from_escrow
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.substitutes import penalize_silent
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, COIN, ClockObject, Coin, MoveContext, mut, ref
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
 
 MODULE = Module("settlement")
 

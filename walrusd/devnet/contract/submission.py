@@ -1,8 +1,6 @@
 """Module ``submission``, first part: a contributor joins."""
 
-from walrusd.chain.layouts.events import (
-    SubmissionJoined,
-)
+from walrusd.chain.layouts.events import SubmissionJoined
 from walrusd.chain.layouts.objects import (
     Dataset,
     DatasetRef,
@@ -14,23 +12,13 @@ from walrusd.chain.layouts.objects import (
     Task,
 )
 from walrusd.core.lifecycle import KeyScope, RequestState, SubmissionState, TaskPhase, WeightsRule
-from walrusd.devnet.contract.constants import (
-    MAX_WEIGHT,
-    VERSION,
-)
+from walrusd.devnet.contract.constants import MAX_WEIGHT, VERSION
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_not_paused, check_versions, migrate
 from walrusd.devnet.contract.task import check_phase
 from walrusd.devnet.contract.terms import compute_escrow
-from walrusd.devnet.move.env import (
-    CLOCK,
-    COIN,
-    ClockObject,
-    Coin,
-    MoveContext,
-    mut,
-    ref,
-)
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
+from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
 
 MODULE = Module("submission")
 

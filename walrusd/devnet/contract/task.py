@@ -26,7 +26,8 @@ from walrusd.devnet.contract.credit import credit, take_credit
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import check_not_paused, check_pool, check_versions, migrate
 from walrusd.devnet.contract.node import check_key
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.context import ClockObject, Coin, MoveContext, Random
+from walrusd.devnet.move.signatures import (
     ADDRESS,
     BYTES,
     CLOCK,
@@ -34,10 +35,6 @@ from walrusd.devnet.move.env import (
     RANDOM,
     U64,
     U256,
-    ClockObject,
-    Coin,
-    MoveContext,
-    Random,
     mut,
     ref,
     value,

@@ -14,7 +14,8 @@ from walrusd.devnet.contract.constants import (
     SILENCE_FEES,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.move.env import MAX_U64, U8, U64, MoveContext, ref, value
+from walrusd.devnet.move.context import MAX_U64, MoveContext
+from walrusd.devnet.move.signatures import U8, U64, ref, value
 
 MODULE = Module("terms")
 

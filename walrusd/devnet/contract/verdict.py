@@ -36,7 +36,8 @@ from walrusd.devnet.contract.jury import dispute_in
 from walrusd.devnet.contract.market import check_pool, check_versions
 from walrusd.devnet.contract.node import penalize, unpin
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import CLOCK, ClockObject, MoveContext, mut, ref
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import CLOCK, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("jury")

@@ -17,7 +17,8 @@ from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.jury import dispute_in
 from walrusd.devnet.contract.market import check_versions
 from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.env import BYTES, CLOCK, U64, ClockObject, MoveContext, mut, ref
+from walrusd.devnet.move.context import ClockObject, MoveContext
+from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("jury")

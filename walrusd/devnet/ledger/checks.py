@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ClockObject, Random
+from walrusd.devnet.move.context import ClockObject, Random
 from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.devnet.move.objects import LedgerObject, OwnerKind, blake2b256, to_base58
 from walrusd.devnet.move.packages import Packages

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.devnet.ledger.run import GasUsed, ObjectChange, TransactionRun
 from walrusd.devnet.move import bcs
 from walrusd.devnet.move.failures import ArgumentFailure, ExecutionFailure, FailureKind

@@ -5,18 +5,13 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from walrusd.devnet.ledger.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger.dynamic_fields import build_account_table
-from walrusd.devnet.ledger.records import describe_run
+from walrusd.devnet.ledger.executed import describe_run
 from walrusd.devnet.ledger.run import GasUsed, ObjectChange, TransactionRun
 from walrusd.devnet.ledger.store import Batch, Checkpoint, Store
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.calls import EmittedEvent
-from walrusd.devnet.move.env import Coin, ContractDefectError, Fate, MoveContext
-from walrusd.devnet.move.objects import (
-    IMMUTABLE,
-    LedgerObject,
-    Owner,
-    owned_by,
-    shared_since,
-)
+from walrusd.devnet.move.context import Coin, Fate, MoveContext
+from walrusd.devnet.move.objects import IMMUTABLE, LedgerObject, Owner, owned_by, shared_since
 from walrusd.devnet.move.package_objects import build_package_object
 from walrusd.devnet.move.packages import Contract, Packages, Published, compute_held_sui
 from walrusd.devnet.move.types import FRAMEWORK, SUI_COIN

@@ -7,14 +7,15 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import CLOCK_ID
+from walrusd.devnet.ledger.current_objects import CurrentObjects
 from walrusd.devnet.ledger.epochs import Epochs
 from walrusd.devnet.ledger.history import UndoLog
 from walrusd.devnet.ledger.locks import Locks
 from walrusd.devnet.ledger.messages import to_datetime
-from walrusd.devnet.ledger.records import Supply
 from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.ledger.runner import LedgerState, Runner
 from walrusd.devnet.ledger.store import Batch, Checkpoint, Store, StoredTransaction
+from walrusd.devnet.ledger.supply import Supply
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.failures import EquivocatedError
 from walrusd.devnet.move.framework import bind_framework
@@ -38,7 +39,7 @@ class Ledger:
     """State of one chain, written through to its store.
 
     Args:
-        store: holds a chain already (``start_chain`` in ``ledger_genesis`` makes one).
+        store: holds a chain already (``genesis.start_chain`` makes one).
         contracts: what the chain's packages do, and may be upgraded to; genesis made the first.
         wall_ms: real, or virtual, time in milliseconds since the epoch.
         seal_at_once: whether each transaction is a checkpoint of its own; otherwise
@@ -72,8 +73,7 @@ class Ledger:
         self.gas_collected = self._number("gas_collected")
         self.minted = self._number("minted")
         self._next = store.next_number()
-        self._objects: dict[str, LedgerObject] = {}
-        self._owned: dict[Owner, dict[str, LedgerObject]] = {}
+        self._objects = CurrentObjects()
         for obj in store.live_objects():
             self._put(obj)
         if self.has_unsealed:
@@ -131,17 +131,9 @@ class Ledger:
     # --- objects --------------------------------------------------------------------------------
 
     def _put(self, obj: LedgerObject) -> None:
-        self._drop(obj.id)
-        self._objects[obj.id] = obj
+        self._objects.put(obj)
         if obj.type == PACKAGE_TYPE and (contract := find_contract(self.packages, obj)):
             self.packages.add(contract.bind(obj.id, read_original_id(obj), obj.version))
-        if obj.owner.address:
-            self._owned.setdefault(obj.owner, {})[obj.id] = obj
-
-    def _drop(self, oid: str) -> None:
-        old = self._objects.pop(oid, None)
-        if old is not None and old.owner.address:
-            del self._owned[old.owner][oid]
 
     def get_object(self, oid: str, version: int | None = None) -> LedgerObject | None:
         """Return the current or a past version of an object (canonical id)."""
@@ -159,19 +151,16 @@ class Ledger:
 
     def list_held(self, owner: Owner, move_type: str | None = None) -> list[LedgerObject]:
         """Return what an address or an object owns; otherwise as ``list_owned``."""
-        return sorted(
-            (obj for obj in self._owned.get(owner, {}).values() if obj.has_type(move_type)),
-            key=lambda obj: obj.id,
-        )
+        return self._objects.held_by(owner, move_type)
 
     def list_objects(self) -> Iterable[LedgerObject]:
         """Return every current object."""
-        return self._objects.values()
+        return self._objects.list_all()
 
     def count_supply(self) -> Supply:
         """Count every Mist of the chain."""
         coins = held = 0
-        for obj in self._objects.values():
+        for obj in self._objects.list_all():
             if obj.sui_balance:
                 coins += obj.sui_balance
             else:
@@ -251,7 +240,7 @@ class Ledger:
         self._next = end
         self.gas_collected = collected
         for oid in batch.removed:
-            self._drop(oid)
+            self._objects.drop(oid)
         for obj in batch.written:
             self._put(obj)
         if self._seal_at_once:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.ledger.checks import MIN_COMPUTATION_UNITS, Resolved
 from walrusd.devnet.move import ptb
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.calls import EmittedEvent
-from walrusd.devnet.move.env import Coin, ContractDefectError, Fate, MoveContext, Placement
+from walrusd.devnet.move.context import Coin, Fate, MoveContext, Placement
 from walrusd.devnet.move.executor import Execution
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind
 from walrusd.devnet.move.objects import (

@@ -8,11 +8,11 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from walrusd.devnet.ledger import checks
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import Resolved
+from walrusd.devnet.ledger.executed import describe_run, failed_package
 from walrusd.devnet.ledger.messages import object_message, transaction_message
-from walrusd.devnet.ledger.records import describe_run, failed_package
 from walrusd.devnet.ledger.run import TransactionRun, run_transaction
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import MoveContext
+from walrusd.devnet.move.context import MoveContext
 from walrusd.devnet.move.objects import LedgerObject
 from walrusd.devnet.move.packages import Packages
 

@@ -7,8 +7,8 @@ each checks the other.
 from collections.abc import Callable
 from typing import TypeVar
 
-from walrusd.chain.values.bcs import Reader as BaseReader
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import Reader as BaseReader
+from walrusd.chain.values.codecs import encode_length
 from walrusd.errors import MalformedData
 from walrusd.units import address_bytes, address_from_bytes
 

@@ -5,26 +5,22 @@ from typing import Any
 
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import (
-    RANDOM,
-    ClockKind,
-    ClockObject,
-    Coin,
-    CoinKind,
-    ContractDefectError,
-    ContractFunction,
-    Fate,
-    Mode,
-    MoveContext,
-    ParamKind,
-    PureKind,
-    Random,
-    RandomKind,
-    StructKind,
-)
+from walrusd.devnet.move.aborts import ContractDefectError
+from walrusd.devnet.move.context import ClockObject, Coin, Fate, MoveContext, Random
 from walrusd.devnet.move.failures import ArgumentFailure as Arg
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind, fail_argument
 from walrusd.devnet.move.packages import Packages, has_id
+from walrusd.devnet.move.signatures import (
+    RANDOM,
+    ClockKind,
+    CoinKind,
+    ContractFunction,
+    Mode,
+    ParamKind,
+    PureKind,
+    RandomKind,
+    StructKind,
+)
 from walrusd.devnet.move.types import encode_pure
 from walrusd.devnet.move.values import HandleValue, PureValue, Slots, StructValue, Value
 

@@ -2,7 +2,10 @@
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
-from walrusd.devnet.move.env import (
+from walrusd.devnet.move.objects import LedgerObject
+from walrusd.devnet.move.package_objects import read_code, read_linkage
+from walrusd.devnet.move.packages import Package
+from walrusd.devnet.move.signatures import (
     ClockKind,
     CoinKind,
     ContractFunction,
@@ -11,9 +14,6 @@ from walrusd.devnet.move.env import (
     PureKind,
     RandomKind,
 )
-from walrusd.devnet.move.objects import LedgerObject
-from walrusd.devnet.move.package_objects import read_code, read_linkage
-from walrusd.devnet.move.packages import Package
 from walrusd.devnet.move.types import COIN, FRAMEWORK, SUI
 from walrusd.units import normalize_address
 

@@ -4,17 +4,11 @@ Pure and synchronous: it is given resolved inputs and a ``MoveContext`` and retu
 every object. Versions, gas and storage are the ledger's business.
 """
 
-from walrusd.chain.values.bcs import encode_length
+from walrusd.chain.values.codecs import encode_length
 from walrusd.devnet.move import ptb
+from walrusd.devnet.move.aborts import ContractDefectError, MoveAbort
 from walrusd.devnet.move.calls import EmittedEvent, call_function
-from walrusd.devnet.move.env import (
-    MAX_U64,
-    Coin,
-    ContractDefectError,
-    Fate,
-    MoveAbort,
-    MoveContext,
-)
+from walrusd.devnet.move.context import MAX_U64, Coin, Fate, MoveContext
 from walrusd.devnet.move.failures import ArgumentFailure as Arg
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind, fail_argument
 from walrusd.devnet.move.framework import UpgradeReceipt, UpgradeTicket, use_ticket

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from walrusd.devnet.move.env import MoveAbort
+from walrusd.devnet.move.aborts import MoveAbort
 
 
 class TransactionRejectedError(Exception):

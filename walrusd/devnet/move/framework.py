@@ -5,15 +5,8 @@ from typing import ClassVar
 from walrusd.chain.packages.bytecode import compute_package_digest
 from walrusd.chain.values.bcs import U8, Bytes, Id, Layout
 from walrusd.devnet.move import bcs, ptb
-from walrusd.devnet.move.env import (
-    BYTES,
-    ContractFunction,
-    MoveAbort,
-    MoveContext,
-    mut,
-    value,
-)
-from walrusd.devnet.move.env import U8 as U8_KIND
+from walrusd.devnet.move.aborts import MoveAbort
+from walrusd.devnet.move.context import MoveContext
 from walrusd.devnet.move.failures import ExecutionFailure, FailureKind, UpgradeFailure
 from walrusd.devnet.move.packages import (
     Contract,
@@ -22,6 +15,8 @@ from walrusd.devnet.move.packages import (
     Published,
     UpgradeCap,
 )
+from walrusd.devnet.move.signatures import BYTES, ContractFunction, mut, value
+from walrusd.devnet.move.signatures import U8 as U8_KIND
 from walrusd.devnet.move.types import FRAMEWORK
 from walrusd.units import address_from_bytes
 

@@ -5,18 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from walrusd.chain.packages.bytecode import compute_package_digest
-from walrusd.chain.values.bcs import (
-    U8,
-    U64,
-    BalanceCodec,
-    Id,
-    Layout,
-    Optional,
-    StructCodec,
-    Uid,
-    Vector,
-)
-from walrusd.devnet.move.env import Coin, ContractFunction, MoveContext
+from walrusd.chain.values.bcs import U8, U64, Id, Layout, StructCodec, Uid
+from walrusd.chain.values.codecs import BalanceCodec, Optional, Vector
+from walrusd.devnet.move.context import Coin, MoveContext
+from walrusd.devnet.move.signatures import ContractFunction
 from walrusd.devnet.move.types import FRAMEWORK, SUI_COIN
 from walrusd.errors import MalformedData
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ClockObject, Random
+from walrusd.devnet.move.context import ClockObject, Random
 from walrusd.devnet.move.failures import ArgumentFailure as Arg
 from walrusd.devnet.move.failures import fail_argument
 from walrusd.devnet.move.objects import LedgerObject, OwnerKind

@@ -8,11 +8,11 @@ import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
-from walrusd.devnet.ledger.records import place_event
+from walrusd.devnet.ledger.executed import place_event
 from walrusd.devnet.ledger.store import Checkpoint, StoredEvent
-from walrusd.devnet.rpc.masks import apply_mask
+from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.requests import parse_type, refuse_field, require_address
+from walrusd.devnet.rpc.request_fields import parse_type, refuse_field, require_address
 
 _LIMIT, _MAX_LIMIT = 50, 1_000
 _LAST = 0xFFFFFFFF

@@ -6,14 +6,14 @@ from walrusd.chain.grpc import GRPCError, Status
 from walrusd.devnet.ledger.checks import MAX_GAS_BUDGET, MAX_GAS_COINS
 from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import ContractDefectError
+from walrusd.devnet.move.aborts import ContractDefectError
 from walrusd.devnet.move.failures import EquivocatedError, TransactionRejectedError
 from walrusd.devnet.move.types import SUI_COIN
-from walrusd.devnet.rpc.masks import apply_mask
+from walrusd.devnet.rpc.field_masks import apply_mask
 from walrusd.devnet.rpc.replica import Replica
-from walrusd.devnet.rpc.requests import refuse_field
-from walrusd.devnet.rpc.sui_reads import Reads
-from walrusd.devnet.rpc.unresolved import Request, resolve_request
+from walrusd.devnet.rpc.request_fields import refuse_field
+from walrusd.devnet.rpc.sui_ledger import LedgerReads
+from walrusd.devnet.rpc.transaction_requests import TransactionRequest, resolve_request
 
 _DEFAULT_EXECUTED = ("effects.status", "checkpoint")
 _SAFE_OVERHEAD = 1_000
@@ -22,7 +22,7 @@ _SAFE_OVERHEAD = 1_000
 class ExecutionService:
     """Runs transactions on the ledger, and simulates them on what its node has seen."""
 
-    def __init__(self, replica: Replica, reads: Reads) -> None:
+    def __init__(self, replica: Replica, reads: LedgerReads) -> None:
         self.ledger = replica.ledger
         self.replica = replica
         self.reads = reads
@@ -71,7 +71,7 @@ class ExecutionService:
         )
         return apply_mask(reply, request.read_mask)
 
-    def _choose_gas(self, wanted: Request) -> ptb.TransactionData:
+    def _choose_gas(self, wanted: TransactionRequest) -> ptb.TransactionData:
         """Pick a budget (what a first run needs, and some more) and the largest coins."""
         budget = wanted.budget
         if not budget:
@@ -105,7 +105,7 @@ def _signed_bytes(request: pb.ExecuteTransactionRequest) -> bytes:
     return bytes(message.bcs.value)
 
 
-def _as_given(wanted: Request) -> ptb.TransactionData:
+def _as_given(wanted: TransactionRequest) -> ptb.TransactionData:
     return wanted.with_gas(wanted.payment, wanted.budget or MAX_GAS_BUDGET)
 
 

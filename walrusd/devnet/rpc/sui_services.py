@@ -10,7 +10,8 @@ from walrusd.devnet.rpc.faults import Faults
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.devnet.rpc.sui_events import EventService
 from walrusd.devnet.rpc.sui_execution import ExecutionService
-from walrusd.devnet.rpc.sui_reads import Reads
+from walrusd.devnet.rpc.sui_ledger import LedgerReads
+from walrusd.devnet.rpc.sui_state import StateReads
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class SuiServices:
 
     node: Replica
     faults: Faults
-    reads: Reads
+    reads: LedgerReads
     execution: ExecutionService
     events: EventService
     table: dict[str, Handler]
@@ -30,7 +31,7 @@ def build_sui_services(
 ) -> SuiServices:
     """Return the services of sui.rpc.v2 on one node; one that sees everything at once if None."""
     node = node or Replica(ledger)
-    reads = Reads(node)
+    reads, state = LedgerReads(node), StateReads(node)
     execution = ExecutionService(node, reads)
     events = EventService(node, heartbeat=heartbeat)
     faults = Faults(hold=execution.hold)
@@ -50,18 +51,18 @@ def build_sui_services(
             pb.ListEventsRequest, events.list_events, streaming=True
         ),
         "StateService/ListOwnedObjects": Handler(
-            pb.ListOwnedObjectsRequest, reads.list_owned_objects
+            pb.ListOwnedObjectsRequest, state.list_owned_objects
         ),
-        "StateService/GetBalance": Handler(pb.GetBalanceRequest, reads.get_balance),
-        "StateService/ListBalances": Handler(pb.ListBalancesRequest, reads.list_balances),
+        "StateService/GetBalance": Handler(pb.GetBalanceRequest, state.get_balance),
+        "StateService/ListBalances": Handler(pb.ListBalancesRequest, state.list_balances),
         "StateService/ListDynamicFields": Handler(
-            pb.ListDynamicFieldsRequest, reads.list_dynamic_fields
+            pb.ListDynamicFieldsRequest, state.list_dynamic_fields
         ),
-        "StateService/GetCoinInfo": Handler(pb.GetCoinInfoRequest, reads.get_coin_info),
-        "MovePackageService/GetFunction": Handler(pb.GetFunctionRequest, reads.get_function),
-        "MovePackageService/GetPackage": Handler(pb.GetPackageRequest, reads.get_package),
+        "StateService/GetCoinInfo": Handler(pb.GetCoinInfoRequest, state.get_coin_info),
+        "MovePackageService/GetFunction": Handler(pb.GetFunctionRequest, state.get_function),
+        "MovePackageService/GetPackage": Handler(pb.GetPackageRequest, state.get_package),
         "MovePackageService/ListPackageVersions": Handler(
-            pb.ListPackageVersionsRequest, reads.list_package_versions
+            pb.ListPackageVersionsRequest, state.list_package_versions
         ),
         "TransactionExecutionService/ExecuteTransaction": Handler(
             pb.ExecuteTransactionRequest, execution.execute_transaction

@@ -13,7 +13,7 @@ import trio
 
 from walrusd.errors import BadRequest, ModelRefused, TrainingFailed
 from walrusd.files import write_atomically
-from walrusd.runtime.child import error_from_json
+from walrusd.runtime.child_output import error_from_json
 from walrusd.training.formats.pretrained import KIND, is_pretrained
 from walrusd.training.plan.strict import canonical_json
 

@@ -9,7 +9,7 @@ from walrusd.chain.values.types import ChainEvent
 from walrusd.errors import ChainUnreachable
 
 
-class Page:
+class EventPage:
     """What one ListEvents call has given so far. Every frame carries a place to resume."""
 
     def __init__(self, cursor: Cursor) -> None:

@@ -11,7 +11,7 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.errors import TransactionUncertain
 
 
-class Parking:
+class ParkedTransactions:
     """What one sender has left aside."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask, Value
 
-from walrusd.devnet.rpc.requests import refuse_field
+from walrusd.devnet.rpc.request_fields import refuse_field
 
 M = TypeVar("M")
 _Tree = dict[str, Any]

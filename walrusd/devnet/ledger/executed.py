@@ -1,6 +1,4 @@
-"""What the ledger remembers and shows: transactions, events in their place, the supply."""
-
-from dataclasses import dataclass
+"""A run as the ``ExecutedTransaction`` that nodes show, and its events in their place."""
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 
@@ -10,21 +8,6 @@ from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.ledger.store import StoredEvent
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.objects import blake2b256, to_base58
-
-
-@dataclass
-class Supply:
-    """Where every Mist is. ``minted`` is fixed at genesis."""
-
-    minted: int
-    in_coins: int
-    in_objects: int
-    gas_collected: int
-
-    @property
-    def is_conserved(self) -> bool:
-        """Whether nothing was lost and nothing made."""
-        return self.minted == self.in_coins + self.in_objects + self.gas_collected
 
 
 def failed_package(run: TransactionRun, data: ptb.TransactionData) -> str:

@@ -9,9 +9,9 @@ from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
 from walrusd.devnet.ledger.checks import decode_transaction
 from walrusd.devnet.move import ptb
-from walrusd.devnet.move.env import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move.failures import TransactionRejectedError
 from walrusd.devnet.move.objects import OwnerKind
+from walrusd.devnet.move.signatures import CoinKind, Mode, ParamKind, PureKind, StructKind
 from walrusd.devnet.move.types import encode_pure, normalize_type
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.units import address_from_bytes, normalize_address
@@ -20,7 +20,7 @@ _NO_DIGEST = bytes(32)
 
 
 @dataclass(frozen=True)
-class Request:
+class TransactionRequest:
     """A transaction to simulate; ``budget`` is 0 if the node is to choose it."""
 
     programmable: ptb.Programmable
@@ -37,7 +37,7 @@ class Request:
         return ptb.TransactionData(self.programmable, self.sender, gas, self.expiration)
 
 
-def resolve_request(message: pb.Transaction, node: Replica) -> Request:
+def resolve_request(message: pb.Transaction, node: Replica) -> TransactionRequest:
     """Fill in what a client left open, by looking at what the node has seen.
 
     Raises:
@@ -46,7 +46,7 @@ def resolve_request(message: pb.Transaction, node: Replica) -> Request:
     if message.bcs is not None and message.bcs.value:
         data = decode_transaction(message.bcs.value)
         gas = data.gas
-        return Request(
+        return TransactionRequest(
             data.programmable,
             data.sender,
             gas.payment,
@@ -61,7 +61,7 @@ def resolve_request(message: pb.Transaction, node: Replica) -> Request:
     sender = _address(message.sender or address_from_bytes(bytes(32)))
     payment = message.gas_payment or pb.GasPayment()
     expiration = message.expiration
-    return Request(
+    return TransactionRequest(
         programmable=_Resolver(block, node).resolve(),
         sender=sender,
         payment=tuple(

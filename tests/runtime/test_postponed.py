@@ -1,0 +1,45 @@
+"""A package's ``__init__`` waits until an attribute is missing; nobody can tell otherwise."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from walrusd.runtime.postponed import postpone_init
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A package whose ``__init__`` says so when it is run."""
+    home = tmp_path / "slow_library"
+    home.mkdir()
+    (home / "__init__.py").write_text("import sys\nsys.slow_runs += 1\nNAME = 'slow'\n")
+    (home / "part.py").write_text("VALUE = 7\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "slow_runs", 0, raising=False)
+    yield "slow_library"
+    for name in ("slow_library", "slow_library.part"):
+        sys.modules.pop(name, None)
+
+
+def test_a_submodule_does_not_run_the_init(package: str) -> None:
+    postpone_init(package)
+    assert importlib.import_module(f"{package}.part").VALUE == 7
+    assert sys.slow_runs == 0  # type: ignore[attr-defined]  # the fixture's
+
+
+def test_an_attribute_runs_the_init_once(package: str) -> None:
+    postpone_init(package)
+    module = importlib.import_module(package)
+    assert (module.NAME, module.NAME) == ("slow", "slow")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = module.nothing
+    assert sys.slow_runs == 1  # type: ignore[attr-defined]  # the fixture's
+
+
+def test_a_package_in_use_is_left_alone(package: str) -> None:
+    module = importlib.import_module(package)
+    postpone_init(package)
+    assert sys.modules[package] is module
+    postpone_init("no_such_library")

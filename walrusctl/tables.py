@@ -1,0 +1,114 @@
+"""The tables of ``walrusctl``: columns, headings, and what an empty one says."""
+
+Columns = tuple[tuple[str, str], ...]
+
+# What a list shows, by the key it comes under: (key of the item, heading).
+LISTS: dict[str, Columns] = {
+    "tasks": (
+        ("task", "task"),
+        ("phase", "phase"),
+        ("mine", "mine"),
+        ("reward_mist", "reward"),
+        ("stake_mist", "stake"),
+        ("joined", "joined"),
+        ("max_submissions", "of"),
+        ("accepted", "accepted"),
+        ("publisher", "publisher"),
+    ),
+    "datasets": (
+        ("dataset", "dataset"),
+        ("title", "title"),
+        ("version", "version"),
+        ("rows", "rows"),
+        ("row_bytes", "row bytes"),
+        ("mine", "mine"),
+        ("owner", "owner"),
+    ),
+    "requests": (
+        ("request", "request"),
+        ("state", "state"),
+        ("title", "title"),
+        ("reward_mist", "reward"),
+        ("task", "task"),
+        ("scope", "scope"),
+        ("dataset", "dataset"),
+        ("requester", "requester"),
+        ("requested_ms", "requested"),
+        ("mine", "mine"),
+        ("closed", "closed"),
+    ),
+    "entries": (
+        ("at_ms", "when"),
+        ("kind", "about"),
+        ("decision", "decision"),
+        ("reason", "reason"),
+        ("fields", "facts"),
+        ("transaction", "transaction"),
+    ),
+    "cannot": (("what", "cannot"), ("reason", "why"), ("hint", "what to do")),
+    "services": (
+        ("name", "service"),
+        ("state", "state"),
+        ("since_ms", "since"),
+        ("restarts", "restarts"),
+        ("last_error", "last error"),
+    ),
+    "troubles": (
+        ("subject", "trouble with"),
+        ("service", "service"),
+        ("code", "code"),
+        ("message", "what is wrong"),
+        ("hint", "what to do"),
+        ("failures", "failures"),
+        ("since_ms", "since"),
+        ("next_ms", "next try"),
+    ),
+    "rules": (("rule", "rule"), ("ok", "ok"), ("sentence", "why")),
+    "deterrence": (
+        ("forged_segments", "forged segments"),
+        ("detection", "detected"),
+        ("audit_detection", "detected if bribed"),
+        ("income_mist", "income"),
+        ("bribed_income_mist", "income if bribed"),
+        ("break_even_stake_mist", "stake to deter"),
+        ("bribed_break_even_stake_mist", "stake if bribed"),
+    ),
+    "parts": (
+        ("part", "to be stored"),
+        ("size_bytes", "bytes"),
+        ("limit_bytes", "at most"),
+        ("fits", "fits"),
+    ),
+    "warnings": (("rule", "weak"), ("sentence", "why"), ("advice", "what to do")),
+    "submissions": (
+        ("submission", "submission"),
+        ("contributor", "contributor"),
+        ("state", "state"),
+        ("reason", "reason"),
+        ("weight", "weight"),
+        ("stake_mist", "stake"),
+        ("cost", "cost"),
+    ),
+    "costs": (
+        ("submission", "submission"),
+        ("contributor", "contributor"),
+        ("state", "state"),
+        ("final", "final"),
+        ("definition", "definition"),
+        ("why", "why"),
+        ("losses", "losses"),
+    ),
+}
+PROSE = {
+    *("title", "description", "reason", "fields", "last_error", "sentence", "advice", "why"),
+    *("closed", "losses", "definition"),
+}
+"""What may be wrapped. Everything else is read, and copied, whole."""
+PARAGRAPHS = {"description"}
+"""Texts whose own line breaks are kept, where one thing is shown."""
+EMPTY = {
+    "tasks": "no tasks",
+    "datasets": "no datasets",
+    "requests": "no key requests",
+    "entries": "no decisions about this id",
+}

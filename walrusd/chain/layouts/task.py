@@ -1,0 +1,107 @@
+"""A task with its terms, as the Move modules ``terms``, ``task`` and ``credit`` lay them out."""
+
+from walrusd.chain.values.bcs import U8, U64, U256, Addr, Balance, Bytes, Id, Layout, Uid
+
+
+class Terms(Layout, module="terms"):
+    """Everything a publisher fixes at opening. Amounts in Mist, windows in milliseconds."""
+
+    scheme: U8
+    weights_rule: U8
+    cost_rule: U8
+    reward: U64
+    verifier_fee: U64
+    juror_fee: U64
+    stake: U64
+    lapse_penalty: U64
+    verifier_stake: U64
+    accuser_bond: U64
+    publisher_bond: U64
+    max_submissions: U64
+    k_min: U64
+    committee: U64
+    segments_per_seat: U64
+    segments: U64
+    jury: U64
+    audit_bps: U64
+    state_bytes: U64
+    segment_work: U64
+    join_ms: U64
+    train_ms: U64
+    open_ms: U64
+    grace_ms: U64
+    verify_ms: U64
+    jury_commit_ms: U64
+    jury_reveal_ms: U64
+
+
+class DatasetRef(Layout, module="terms"):
+    """An approved version of a dataset."""
+
+    dataset: Id
+    number: U64
+
+
+class Entry(Layout, module="task"):
+    """Who joined, and where."""
+
+    contributor: Addr
+    submission: Id
+
+
+class Credit(Layout, module="credit"):
+    """An amount that its owner may claim."""
+
+    owner: Addr
+    amount: U64
+
+
+class Aggregate(Layout, module="task"):
+    """The published weighted sum: its root, the root of the summed blindings, and its blob."""
+
+    root: Bytes
+    blindings_root: Bytes
+    blob: U256
+
+
+class Task(Layout, module="task"):
+    """Shared. One per task."""
+
+    id: Uid
+    version: U64
+    publisher: Addr
+    publisher_key: Bytes
+    phase: U8
+    opened_ms: U64
+    phase_ms: U64
+    manifest_blob: U256
+    manifest_digest: Bytes
+    state_root_0: Bytes
+    plan_digest: Bytes
+    parent: Addr
+    datasets: list[DatasetRef]
+    terms: Terms
+    tip: U64
+    entries: list[Entry]
+    join_beacon: Bytes
+    beacon: Bytes
+    pool_len: U64
+    drawn_ms: U64
+    committed: U64
+    opened: U64
+    ended: U64
+    accepted: U64
+    accepted_weight: U64
+    aggregate: Aggregate | None
+    pool: Balance
+    bond: Balance
+    tips: Balance
+    credits: list[Credit]
+    credited: Balance
+
+
+class PublisherCap(Layout, module="task"):
+    """Owned by the publisher; lets it record the aggregate and take back what is left."""
+
+    id: Uid
+    task: Id

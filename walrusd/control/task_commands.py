@@ -1,0 +1,150 @@
+"""Tasks: publishing them, what they would bring us, joining them, and what came of them."""
+
+from typing import Any
+
+import trio
+
+from walrusd.chain.layouts import objects as ob
+from walrusd.control.costs import read_costs
+from walrusd.control.roles import check_role
+from walrusd.control.views import show_decision, show_submission, show_task
+from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.sizes import Storage
+from walrusd.engine.tools import Tools
+from walrusd.errors import NotAllowed, ObjectNotFound, PeerFault, WorldFault
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.case import read_tasks
+from walrusd.market.fetch import Fetcher
+from walrusd.market.ids import Ids
+from walrusd.market.limits import show_parts
+from walrusd.services.contributor.staker import Staker
+from walrusd.services.publisher.estimate import make_rules, show_economics
+from walrusd.services.publisher.publisher import Publisher
+from walrusd.settings.model import Role
+
+Result = dict[str, Any]
+
+
+class TaskCommands:
+    """The methods ``task.…``."""
+
+    def __init__(  # noqa: PLR0917 - collaborators, named where they are built
+        self,
+        tools: Tools,
+        ids: Ids,
+        fetcher: Fetcher,
+        checker: AggregateChecker,
+        staker: Staker,
+        publisher: Publisher,
+    ) -> None:
+        self._tools = tools
+        self._ids = ids
+        self._fetcher = fetcher
+        self._checker = checker
+        self._staker = staker
+        self._publisher = publisher
+
+    async def publish(self, params: dict[str, Any]) -> Result:
+        """Store model and plan, open a task."""
+        check_role(self._tools.settings, Role.PUBLISHER)
+        return await self._publisher.publish(self._ids.complete(params))
+
+    async def list_all(self) -> Result:
+        """Return every task that is still of interest."""
+        tasks = await read_tasks(self._tools)
+        return {"tasks": [show_task(task, self._tools.address) for task in tasks]}
+
+    async def show(self, task: str) -> Result:
+        """Return a task, its submissions, and this daemon's part in it."""
+        found = await self._task(task)
+        tools = self._tools
+        submissions = await tools.contract.read_many(
+            ob.Submission, [entry.submission for entry in found.entries]
+        )
+        return {
+            **show_task(found, tools.address),
+            **await self._show_plan(found),
+            "submissions": [show_submission(sub) for sub in submissions.values()],
+            "model": tools.records.get("models", found.id),
+            "decision": tools.records.get("decisions", found.id),
+        }
+
+    async def _show_plan(self, task: ob.Task) -> Result:
+        """Return what the task's manifest says; a broken or unreachable one hides nothing else."""
+        try:
+            manifest, plan = await self._fetcher.plan_of(task)
+        except (PeerFault, WorldFault) as error:
+            return {"title": None, "plan": None, "plan_error": error.message}
+        return {"title": manifest.title, "plan": plan.to_json()}
+
+    async def estimate(self, task: str) -> Result:
+        """Return the policy's arithmetic for a task, and its yes or no with reasons."""
+        found = await self._task(task)
+        market = await self._tools.contract.market()
+        rules = make_rules(found.terms, market.params.accuser_share_bps)
+        economics = await trio.to_thread.run_sync(show_economics, rules)
+        storage = await self._measure(found)
+        decision = await self._staker.estimate(found, storage=storage)
+        parts = [] if isinstance(storage, str) else show_parts(storage)
+        return {**show_decision(found, decision, economics), "parts": parts}
+
+    async def _measure(self, task: ob.Task) -> Storage | str:
+        """Return what contributing to a task makes us store, or why that is unknown."""
+        try:
+            return await self._staker.measure(task)
+        except (PeerFault, WorldFault, ObjectNotFound) as error:
+            return error.message
+
+    async def join(self, task: str) -> Result:
+        """Stake on a task even if the policy declines; limits of balance still hold."""
+        check_role(self._tools.settings, Role.CONTRIBUTOR)
+        found = await self._task(task)
+        if any(entry.contributor == self._tools.address for entry in found.entries):
+            raise NotAllowed("the stake on this task is bound already")
+        if found.phase != TaskPhase.JOINING:
+            phase = TaskPhase(found.phase).name.lower()
+            raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
+        return await self._override(found.id, "join")
+
+    async def leave(self, task: str) -> Result:
+        """Do not stake on a task. A stake that is bound already stays bound."""
+        check_role(self._tools.settings, Role.CONTRIBUTOR)
+        found = await self._task(task)
+        if any(entry.contributor == self._tools.address for entry in found.entries):
+            raise NotAllowed(
+                "the stake on this task is bound already",
+                hint=f"not committing costs {found.terms.lapse_penalty} Mist of it",
+            )
+        return await self._override(task, "leave")
+
+    async def _override(self, task: str, verdict: str) -> Result:
+        found = await self._task(task)
+        with self._tools.database.transaction():
+            self._tools.records.put("stake_override", found.id, verdict)
+            self._tools.journal.record(found.id, "owner", verdict, "the owner said so")
+        self._tools.wakeup.wake()
+        return {"task": found.id, "override": verdict}
+
+    async def check_aggregate(self, task: str) -> Result:
+        """Verify the published aggregate of a task on this machine."""
+        found = await self._task(task)
+        if found.phase != TaskPhase.AGGREGATED:
+            phase = TaskPhase(found.phase).name.lower()
+            raise NotAllowed(f"the task has no aggregate, it is {phase}")
+        verified = await self._checker.verify(found)
+        return {
+            "task": found.id,
+            "verified": True,
+            "root": verified.aggregate.root.hex(),
+            "submissions": list(verified.submissions),
+            "total_weight": verified.total_weight,
+            "model": self._tools.records.get("models", found.id),
+        }
+
+    async def show_costs(self, task: str) -> Result:
+        """Return what each submission's training cost, step by step where that is open to us."""
+        found = await self._task(task)
+        return {"task": found.id, "costs": await read_costs(self._tools, self._fetcher, found)}
+
+    async def _task(self, task: str) -> ob.Task:
+        return await self._tools.contract.task(self._ids.read(task, "task"))
