@@ -18,7 +18,7 @@ FOUNDATION = {"errors", "files", "text", "units"}
 _DECIDING = {"core", "crypto"}
 _MACHINE = _DECIDING | {"settings", "runtime"}
 _ADAPTERS = _MACHINE | {"training", "chain", "storage", "state"}
-_ENGINE = _ADAPTERS | {"engine", "workers"}
+_ENGINE = _ADAPTERS | {"workers", "engine"}
 _MARKET = _ENGINE | {"market"}
 _ROLES = _MARKET | {"examination"}
 
@@ -32,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "chain": _MACHINE,
     "storage": _MACHINE,
     "state": _MACHINE,
+    "workers": _DECIDING | {"runtime", "training"},
     "engine": _ADAPTERS,
-    "workers": _ADAPTERS | {"engine"},
     "market": _ENGINE,
     "examination": _MARKET,
     "services": _ROLES,
@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": _MARKET | {"verify", "admin"},
     "devnet": _DECIDING | {"runtime", "chain", "storage"},
     "compose": _ROLES | {"services", "control"},
-    "app": _ENGINE | {"compose", "rpc"},
+    "app": _ENGINE | {"compose", "control", "rpc"},
     "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
 }
 
@@ -213,6 +213,55 @@ def test_each_third_party_client_has_its_adapter(client: str) -> None:
             continue
         tops = {name.split(".")[0] for name in _imports(path)}
         assert client not in tops, f"{relative} imports {client}"
+
+
+SHARED = {"walrusd.market.fetch", "walrusd.market.aggregate", "walrusd.engine.readiness"}
+"""Where classes are defined that several services share, beside the services themselves."""
+
+
+def _find_built(path: Path) -> set[str]:
+    """Return the services and shared classes that a module makes instances of."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    origins = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        for alias in node.names
+    }
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return {
+        f"{origins[name]}.{name}"
+        for name in called & origins.keys()
+        if (name[0].isupper() and origins[name] in SHARED)
+        or name in SERVICES.get(origins[name], ())
+    }
+
+
+def _find_services() -> dict[str, set[str]]:
+    """Return the subclasses of ``Service`` in each module of ours."""
+    found: dict[str, set[str]] = {}
+    for name, path in PATHS.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            bases = {ast.unparse(base) for base in getattr(node, "bases", ())}
+            if isinstance(node, ast.ClassDef) and "Service" in bases:
+                found.setdefault(name, set()).add(node.name)
+    return found
+
+
+SERVICES = _find_services()
+
+
+def test_only_the_composition_root_builds_services_and_what_they_share() -> None:
+    assert "Staker" in SERVICES["walrusd.services.contributor.staker"]
+    built = {name: _find_built(path) for name, path in PATHS.items()}
+    assert len(built.pop("walrusd.compose")) >= 12
+    # It reads public data on its own, without a daemon.
+    assert built.pop("walrusd.verify.aggregate") == {"walrusd.market.fetch.Fetcher"}
+    assert {name: found for name, found in built.items() if found} == {}
 
 
 def _find_ways(start: str) -> dict[str, list[str]]:

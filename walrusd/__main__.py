@@ -2,7 +2,7 @@
 
 Exit status: 0 done, 1 a typed failure, 2 wrong usage; of ``run`` also 78 instead of 1, if starting
 it again is of no use before its owner has changed something. Each command imports what it needs
-when it runs, so that ``--help`` and ``config`` do not wait for torch.
+when it runs, so that ``--help`` and ``config`` do not wait for pysui or torch.
 """
 
 import os
@@ -47,9 +47,9 @@ def cli() -> None:
 @with_status(lambda error: EXIT_NEEDS_OWNER if needs_owner(error) else EXIT_FAILED)
 def run(config: Path, *, accept_new_database: bool) -> None:
     """Run the daemon until SIGTERM."""
-    # The imports take seconds, in which a closing terminal would end us; see walrusd.app.
+    # A terminal that closes during the imports would end us; see walrusd.app.
     signal.signal(signal.SIGHUP, lambda *_details: None)
-    from walrusd.app import main as run_daemon  # noqa: PLC0415  # pulls in torch and pysui
+    from walrusd.app import main as run_daemon  # noqa: PLC0415  # pysui is slow
 
     run_daemon(config, accept_new_database=accept_new_database)
 

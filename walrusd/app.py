@@ -24,9 +24,10 @@ from walrusd.compose import (
     build_parts,
     open_tools,
 )
+from walrusd.control.starting_api import StartingApi
 from walrusd.engine.chain_watcher import ChainWatcher, read_cursor
 from walrusd.engine.local_state import LocalState, open_state
-from walrusd.engine.starting import WAITING, Starting, StartingApi
+from walrusd.engine.starting import WAITING, Starting
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.errors import ConfigError
@@ -144,7 +145,7 @@ async def run_services(
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.keep_running, clock)
         await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
-        # Services decide on what is known; before the first catching up that would be old news.
+        # Services decide on the state that is known; before this it would be an old one.
         await follower.wait_caught_up()
         for service in parts.services:
             await nursery.start(supervisor.keep_running, service)
@@ -172,7 +173,7 @@ class ControlInterface:
         """Let the daemon's services answer from now on, also calls that wait already."""
         api = build_api(opened.tools, parts, supervisor)
         self.front.app = _make_app(opened, api, supervisor, canary)
-        self._early.pass_on(api)
+        self._early.hand_over_to(api)
 
 
 def _make_app(opened: Opened, api: Api, supervisor: Supervisor, canary: Canary) -> ASGIApp:

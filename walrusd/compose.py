@@ -30,7 +30,7 @@ from walrusd.engine.chain_watcher import read_cursor
 from walrusd.engine.local_state import LocalState, open_state
 from walrusd.engine.readiness import Readiness, ReadinessWatch
 from walrusd.engine.service import Service
-from walrusd.engine.starting import Starting, check_not_behind, outlast
+from walrusd.engine.starting import Starting, check_not_behind, wait_out
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools, TrainingBackend
 from walrusd.engine.wakeup import WakeUp
@@ -46,12 +46,12 @@ from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.data_owner.key_grantor import KeyGrantor
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.services.jury.juror import Juror
 from walrusd.services.publisher.publisher import Publisher
-from walrusd.services.upkeep.claims import Settler
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.claimer import Claimer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import Role, Settings
 from walrusd.state.chain_log import ChainLog
 from walrusd.state.journal import Journal
@@ -83,7 +83,7 @@ async def open_tools(
     """Open everything the services need, and close it in reverse.
 
     Nothing is signed before the contract on chain has proved to be the one we were built for.
-    With ``starting`` an outage is waited out; without, it is raised.
+    With ``starting`` an outage is waited out; without it, it is raised.
 
     Raises:
         ContractNotPublished: if the settings name no contract.
@@ -119,7 +119,7 @@ async def open_tools(
         if starting is None:
             await meet_network()
         else:
-            await outlast(meet_network, starting)
+            await wait_out(meet_network, starting)
         tools = Tools(
             settings=settings,
             address=signer.address,
@@ -154,7 +154,7 @@ class Parts:
     staker: Staker
     publisher: Publisher
     key_grantor: KeyGrantor
-    datasets: Datasets
+    datasets: Listings
     services: tuple[Service, ...]
     """In the order of their starts."""
 
@@ -191,8 +191,8 @@ def build_parts(tools: Tools) -> Parts:
             Juror(tools, fetcher),
         ]
     if settings.has_role(Role.CONTRIBUTOR) or settings.has_role(Role.VERIFIER):
-        services.append(Resealer(tools))
-    services += [Cranker(tools, fetcher), Settler(tools)]
+        services.append(KeySharer(tools))
+    services += [Cranker(tools, fetcher), Claimer(tools)]
 
     return Parts(
         fetcher=fetcher,
@@ -201,7 +201,7 @@ def build_parts(tools: Tools) -> Parts:
         staker=staker,
         publisher=publisher,
         key_grantor=key_grantor,
-        datasets=Datasets(tools, fetcher),
+        datasets=Listings(tools, fetcher),
         services=tuple(services),
     )
 

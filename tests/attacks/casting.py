@@ -16,7 +16,7 @@ from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.jury.juror import Juror
-from walrusd.services.upkeep.key_sharing import Need, Resealer
+from walrusd.services.upkeep.key_sharer import KeySharer, Need
 
 SeatAct = Callable[["CastVerifier", Case, int], Awaitable[bool]]
 """What a seat does instead of its duty; True if it then does its duty too."""
@@ -51,7 +51,7 @@ class Casting:
             {
                 Verifier: lambda tools, parts: CastVerifier(tools, parts.fetcher, self),
                 Juror: lambda tools, parts: CastJuror(tools, parts.fetcher, self),
-                Resealer: lambda tools, _parts: CastResealer(tools, self),
+                KeySharer: lambda tools, _parts: CastKeySharer(tools, self),
             }
         )(tools)
 
@@ -98,7 +98,7 @@ class CastJuror(Juror):
         await super()._serve_seat(case, dispute, number, juror)
 
 
-class CastResealer(Resealer):
+class CastKeySharer(KeySharer):
     """Passes keys on, but for those of a contributor that has bribed its seat."""
 
     def __init__(self, tools: Tools, casting: Casting) -> None:

@@ -16,15 +16,14 @@ from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case
 from walrusd.market.results import read_update
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.units import BlobId, address_bytes
 
 # --- openings -----------------------------------------------------------------------------------
@@ -136,7 +135,8 @@ class BentCommitter(Committer):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         honest = await read_update(tools, case, plan, trained)
         update = self.bend_vector(honest)
         update_root = root_of(update)
@@ -149,7 +149,6 @@ class BentCommitter(Committer):
             commitment=pedersen.commit(trained["cost"], blinding),
             proof=pedersen.prove_opening(context, trained["cost"], blinding),
         )
-        scheme = read_task_scheme(case.task, manifest, plan)
         # Blindings that the opener, which knows the honest root only, will derive again.
         openings = await derive_openings(tools, case, scheme, root_of(honest))
         block, committed = await commit_update(
@@ -157,7 +156,7 @@ class BentCommitter(Committer):
         )
         data = build_verification_file(
             case.subject,
-            quantisation_of(plan),
+            verified.quantisation,
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,
@@ -341,7 +340,7 @@ class NoAudit(Cranker):
             await super()._start_audit(case)
 
 
-class KeyKeeper(Resealer):
+class KeyKeeper(KeySharer):
     """Passes no key on."""
 
     async def reconcile(self) -> None:
@@ -350,7 +349,7 @@ class KeyKeeper(Resealer):
 
 def keep_key() -> BuildParts:
     """Return a contributor that lets no juror have the opening's key."""
-    return substitute({Resealer: lambda tools, _parts: KeyKeeper(tools)})
+    return substitute({KeySharer: lambda tools, _parts: KeyKeeper(tools)})
 
 
 def shun_audit() -> BuildParts:

@@ -20,7 +20,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
 from walrusd.services.data_owner.key_grantor import KeyGrantor
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.units import address_bytes
@@ -118,7 +118,7 @@ def list_nothing() -> BuildParts:
 
     def build(tools: Tools) -> Parts:
         usual = build_parts(tools)
-        listings = Datasets(meddle(tools, "list_dataset", lie), usual.fetcher)
+        listings = Listings(meddle(tools, "list_dataset", lie), usual.fetcher)
         return exchange(usual, datasets=listings)
 
     return build

@@ -16,7 +16,7 @@ from walrusd.core.protocol import (
 )
 from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.replay import Replayed
 from walrusd.market.case import Case
 from walrusd.market.opening_keys import find_opening_key
 from walrusd.market.secrets import derive_jury_salt

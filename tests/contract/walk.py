@@ -4,6 +4,7 @@ from collections import Counter
 
 from walrusd.chain.layouts.events import ChallengeResolved, SubmissionEnded
 from walrusd.chain.layouts.objects import Submission
+from walrusd.core.cranks import Crank
 from walrusd.core.lifecycle import (
     TERMINAL,
     ChallengeKind,
@@ -15,6 +16,7 @@ from walrusd.core.lifecycle import (
 )
 from walrusd.devnet.move.aborts import MoveAbort
 
+from .entitled import list_cranks
 from .market import CONTRIBUTORS, FAULT, NOBODY_ID, SOUND, Bazaar, terms_with
 from .work import Replay
 from .world import address, digest
@@ -54,14 +56,24 @@ class Walk:
     # Helpers.
 
     def attempt(self, operation, *args, **kwargs):
-        """Do something that the contract may refuse."""
+        """Do something that the contract may refuse, but never a crank that is due."""
+        due = self.list_due(operation.__name__, args)
         try:
             operation(*args, **kwargs)
         except MoveAbort as abort:
+            if operation.__name__ in due:
+                raise AssertionError(f"{operation.__name__} was due") from abort
             self.counts[f"refused {abort.module} {abort.code}"] += 1
             return False
         self.counts[f"did {operation.__name__}"] += 1
         return True
+
+    def list_due(self, name, args):
+        """Return the crank that is due on what an operation is about, by its name."""
+        if name in {crank.value for crank in Crank}:
+            due = list_cranks(self.m.task, args[0] if args else None, self.m.now)
+            return {crank.value for crank in due if crank is not None}
+        return set()
 
     def submission(self, n):
         found = self.m.of_type(Submission)

@@ -20,6 +20,7 @@ from walrusd.devnet.move.signatures import RANDOM, ClockKind, CoinKind, Mode, Pu
 from walrusd.devnet.move.types import decode_pure, encode_pure
 from walrusd.units import address_from_bytes, normalize_address
 
+from .entitled import check_entitled
 from .watch import read_phases, watch
 
 FUNCTION = {f"{f.module}::{f.name}": f for f in FUNCTIONS}
@@ -110,6 +111,7 @@ class World:
         before = self.phases()
         result = function.impl(ctx, *values)
         returned = [] if result is None else [result]
+        check_entitled(self, target, [original for _mode, original, _copy in pairs])
         self.commit_call(ctx, pairs, returned)
         for event in ctx.events:
             assert type(event).from_bcs(event.to_bcs()) == event

@@ -14,7 +14,7 @@ from tests.adversaries.results import read_records, read_states
 from tests.support.row_tree import RowTree
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
 from walrusd.errors import BadRequest, MalformedData
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.replay import Replayed
 from walrusd.market.results import load_trace
 from walrusd.services.contributor.committer import cost_function, trace_leaves
 from walrusd.training.process.execution import run_train

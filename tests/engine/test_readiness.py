@@ -164,7 +164,7 @@ async def test_a_machine_that_works_is_not_tested_for_every_task(
             await staker.run_once()
         assert len(tools.contract.calls("request_key")) == 6 * 3
         assert machine.selftests == 1
-        await trio.sleep(LIFETIMES[Ability.DEVICE].good_s)
+        await trio.sleep(LIFETIMES[Ability.DEVICE].passed_s)
         await staker.run_once()
         assert machine.selftests == 2
 
@@ -221,7 +221,7 @@ async def test_only_what_the_roles_take_is_looked_at(tmp_path: Path) -> None:
         settings = dataclasses.replace(opened.settings, daemon=daemon)
         tools = dataclasses.replace(opened, settings=settings)
         assert list_needs(tools.settings) == [Ability.DISK, Ability.STORING, Ability.READING]
-        await Readiness(tools).look_around()
+        await Readiness(tools).refresh()
         decision = await _staker(tools).estimate(net.task)
         assert machine.selftests == 0
         assert not {v.rule for v in decision.verdicts} & set(Ability)

@@ -13,8 +13,9 @@ from tests.support.market.bench import SUBMISSION, Network, failures
 from walrusd.control.daemon_commands import DaemonCommands
 from walrusd.control.history import History
 from walrusd.engine.readiness import Readiness
-from walrusd.engine.service import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S, Service
+from walrusd.engine.service import Service
 from walrusd.engine.supervisor import Supervisor
+from walrusd.engine.troubles import LONGEST_OUR_PAUSE_S, LONGEST_PAUSE_S
 from walrusd.errors import (
     BadRequest,
     ChainUnreachable,
@@ -25,7 +26,7 @@ from walrusd.errors import (
 )
 from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pieces import run_pieces, say_nothing
+from walrusd.workers.pool import run_pieces, say_nothing
 
 
 class Scripted(Service):

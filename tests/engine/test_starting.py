@@ -20,8 +20,9 @@ from walrusd.admin.network_check import check_on_network
 from walrusd.app import run_daemon
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.compose import build_parts
+from walrusd.control.starting_api import StartingApi
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.engine.starting import LONGEST_PAUSE_S, Starting, StartingApi, outlast
+from walrusd.engine.starting import LONGEST_PAUSE_S, Starting, wait_out
 from walrusd.errors import (
     ChainRefused,
     ChainUnreachable,
@@ -78,7 +79,7 @@ async def test_an_outage_is_waited_out_however_long(error, autojump_clock) -> No
         if len(tries) < 20:
             raise error
 
-    await outlast(step, starting)
+    await wait_out(step, starting)
     pauses = [b - a for a, b in pairwise(tries)]
     assert max(pauses) <= LONGEST_PAUSE_S + 0.1
     assert tries[-1] > 400  # not given up after a few
@@ -92,7 +93,7 @@ async def test_what_the_owner_must_change_ends_the_start_at_once(error, autojump
         raise error
 
     with pytest.raises(WalrusdError) as caught:
-        await outlast(step, Starting())
+        await wait_out(step, Starting())
     assert needs_owner(caught.value)
     assert trio.current_time() == 0
 
@@ -341,7 +342,7 @@ async def test_a_call_during_a_good_start_is_answered_at_its_end(autojump_clock,
     await trio.sleep(5)
     assert answers == []
     starting.enter("catching up")
-    early.pass_on(Real())
+    early.hand_over_to(Real())
     await trio.testing.wait_all_tasks_blocked()
     assert answers == ["tasks"]
 

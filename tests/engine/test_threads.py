@@ -26,7 +26,7 @@ from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.run.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.run.threads import count_threads
-from walrusd.workers.pieces import run_pieces, say_nothing
+from walrusd.workers.pool import run_pieces, say_nothing
 
 SOURCES = Path(walrusd.__file__).parent
 CORES = 3

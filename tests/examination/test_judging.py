@@ -28,7 +28,7 @@ from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.training.run.jobs import ReplayJob, TrainJob
 from walrusd.units import address_bytes
 
@@ -547,7 +547,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
     dispute.jurors.reverse()  # the useless one first
     tools = bench.verifier
     bench.net.resealed(bench.contributor.address, juror.address, b"\x01junk", tools)
-    service = Resealer(tools)
+    service = KeySharer(tools)
     await service.run_once()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == juror.address

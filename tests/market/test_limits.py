@@ -230,7 +230,8 @@ async def test_real_parts_take_what_was_computed(tmp_path: Path) -> None:
         bound = compute_opening_limit(play.terms, play.plan, submission.dataset_rows)
         # Some rows are read twice, and are in it once.
         assert 0 <= bound - opening < bound // 20
-        manifest, plan = await fetcher.plan_of(play.task)
+        verified = await fetcher.plan_of(play.task)
+        manifest, plan = verified.manifest, verified.plan
         file = play.blobs[submission.commitment.file_blob]
         assert compute_file_limit(play.terms, plan, manifest) - len(file) >= 0
         assert len(file) > compute_file_limit(play.terms, plan, manifest) - LOSS_DEFINITION_BYTES

@@ -13,7 +13,7 @@ from walrusd.errors import BadRequest, MalformedData
 from walrusd.market import import_rows
 from walrusd.market.dataset_files import decrypt_file, encrypt_file
 from walrusd.market.import_rows import open_table, read_schema
-from walrusd.workers.pool import compute_file_row_root, prove_file_rows
+from walrusd.workers.rows import compute_file_row_root, prove_file_rows
 
 DEK = bytes(range(32))
 SIZE = 64 << 20

@@ -23,7 +23,7 @@ from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
 from walrusd.market.import_rows import open_table, read_schema
 from walrusd.rpc.listen import open_control_socket
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.state.database import Database
 from walrusd.state.protection import Protection, write_export
 from walrusd.storage.part_file import PartFile
@@ -102,7 +102,7 @@ async def test_a_listing_on_a_full_disk_leaves_no_plaintext(tmp_path, monkeypatc
     source = tmp_path / "rows.csv"
     source.write_text("1,2\n3,4\n")
     with Network().daemon(tmp_path, "owner") as tools:
-        datasets = Datasets(tools, Fetcher(tools))
+        datasets = Listings(tools, Fetcher(tools))
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space"):
             await datasets.add(str(source), "t", "", {"features": 1, "classes": 100})

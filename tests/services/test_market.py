@@ -138,4 +138,4 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
             await peer.api.task_aggregate(published["task"])
         found = await peer.tools.contract.task(published["task"])
         with pytest.raises(VerificationFailed, match="has no aggregate"):
-            await peer.api.checker.verify(found)
+            await peer.parts.checker.verify(found)

@@ -39,8 +39,8 @@ from walrusd.services.committee.registrar import check_stake, register_seat
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.publisher.publisher import Publisher
-from walrusd.services.upkeep.claims import FORGET_AFTER_MS, Settler
-from walrusd.services.upkeep.cranks import Cranker
+from walrusd.services.upkeep.claimer import FORGET_AFTER_MS, Claimer
+from walrusd.services.upkeep.cranker import Cranker
 from walrusd.settings.model import Role, VerifierSettings
 from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address
@@ -231,7 +231,7 @@ async def test_a_denied_request_is_not_asked_again(tmp_path: Path) -> None:
 async def test_equal_tips_are_each_claimed(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
-        service = Settler(tools)
+        service = Claimer(tools)
         for _tip in range(2):
             net.task.credits = [ob.Credit(tools.address, 5)]
             await service.run_once()
@@ -247,7 +247,7 @@ async def test_a_publishers_useless_key_does_not_cost_us_the_reward(tmp_path: Pa
         net.submission.opening = ob.Opening(1, b"", b"", [], 0)
         net.submission.credits = [ob.Credit(tools.address, 7)]
         net.task.publisher_key = bytes(32)
-        await Settler(tools).run_once()
+        await Claimer(tools).run_once()
         assert tools.contract.arguments("claim") == [(SUBMISSION,)]
         assert list(failures(tools, SUBMISSION)) == ["envelope.key"]
 
@@ -260,13 +260,13 @@ async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
         workdir = tools.work_dir / SUBMISSION
         workdir.mkdir(parents=True)
         tools.work.put("trained", SUBMISSION, {})
-        await Settler(tools).run_once()
+        await Claimer(tools).run_once()
         assert workdir.exists()
         net.clock.ms += FORGET_AFTER_MS + 1
-        await Settler(tools).run_once()
+        await Claimer(tools).run_once()
         assert not workdir.exists()
         assert tools.work.get("trained", SUBMISSION) is None
-        await Settler(tools).run_once()
+        await Claimer(tools).run_once()
         assert tools.chain_log.known("task") == []
 
 

@@ -43,9 +43,9 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
 
         task = await peers[0].tools.contract.task(task_id)
         assert task.terms.scheme == Scheme.PAILLIER
-        verified = await peers[0].api.checker.verify(task)
+        verified = await peers[0].parts.checker.verify(task)
         accepted = await read_accepted(peers[0].tools, task)
-        files = [await peers[0].api.fetcher.file_of(task, sub) for sub in accepted]
+        files = [await peers[0].parts.fetcher.file_of(task, sub) for sub in accepted]
         assert all(isinstance(file.header.scheme, PaillierBlock) for file in files)
 
         # Nobody's word for it: a sum that is off by one is not proven.

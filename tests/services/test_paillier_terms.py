@@ -50,7 +50,8 @@ async def read(tmp_path, paillier, rule=WeightsRule.EQUAL, submissions=4):
     reading = SimpleNamespace(
         contract=SimpleNamespace(market=market), store=SimpleNamespace(get=get), data_dir=tmp_path
     )
-    return await Fetcher(reading).plan_of(task)
+    verified = await Fetcher(reading).plan_of(task)
+    return verified.manifest, verified.plan
 
 
 async def test_a_key_with_its_proof_is_taken(tmp_path):

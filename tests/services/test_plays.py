@@ -20,8 +20,8 @@ from tests.support.market.world import InlineTraining, make_plan
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
-from walrusd.examination.findings import Findings
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.examine import Examination
+from walrusd.examination.replay import Replayed
 from walrusd.market import schemes
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor import committer, opener
@@ -289,7 +289,7 @@ class Selective(Opener):
 async def test_others_help_a_seat_with_a_bad_envelope(make_play) -> None:
     play = make_play()
     play.contributor.put(Selective(play.contributor.tools, play.contributor.fetcher))
-    play.contributor.drop("resealer")
+    play.contributor.drop("key_sharer")
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
@@ -315,14 +315,13 @@ class Bribed(Verifier):
 
     records: ClassVar[list] = []
 
-    async def _look_at(self, case, seat, segments):
-        look = await super()._look_at(case, seat, [])
-        look.findings = Findings()
-        look.replayed = {
+    async def _examine(self, case, seat, segments):
+        found = await super()._examine(case, seat, [])
+        replayed = {
             record.segment: Replayed.from_json(record.segment, record.summarize())
             for record in self.records
         }
-        return look
+        return Examination(found.opening, replayed)
 
 
 async def test_an_audit_finds_what_bribed_seats_attest(make_play) -> None:

@@ -28,11 +28,11 @@ from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.manifest import parse_task_manifest
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted, TransactionUncertain
-from walrusd.market import anchors
+from walrusd.market import fetch
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.checked import read_stamp
 from walrusd.market.fetch import Fetcher
-from walrusd.services.contributor import bound
+from walrusd.services.contributor import exposure
 from walrusd.services.contributor.staker import Staker
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
@@ -216,7 +216,7 @@ def _count_reads(monkeypatch: pytest.MonkeyPatch, tools: Tools) -> Counter[str]:
     monkeypatch.setattr(tools.contract, "_read", read_object)
     monkeypatch.setattr(tools.database, "read", count_query)
     monkeypatch.setattr(tools.database, "transaction", count_transaction)
-    monkeypatch.setattr(bound.ev.SubmissionJoined, "from_bcs", count_decoding)
+    monkeypatch.setattr(exposure.ev.SubmissionJoined, "from_bcs", count_decoding)
     return counts
 
 
@@ -284,13 +284,13 @@ async def test_many_requests_are_each_read_for_their_own_task(tmp_path: Path, mo
 def loads(monkeypatch) -> list[Path]:
     """The model files that were read."""
     found: list[Path] = []
-    load = anchors.load_weights
+    load = fetch.load_weights
 
     def note(plan: Any, task: ob.Task, path: Path) -> Any:
         found.append(path)
         return load(plan, task, path)
 
-    monkeypatch.setattr("walrusd.market.fetch.load_weights", note)
+    monkeypatch.setattr(fetch, "load_weights", note)
     return found
 
 

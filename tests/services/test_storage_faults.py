@@ -23,8 +23,8 @@ from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.jury.juror import Juror
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 
 ENDPOINT_FAULTS = [
     BlobCorrupt("other bytes"),
@@ -110,7 +110,7 @@ async def test_no_service_acts_on_what_an_endpoint_spoils(tmp_path, fault, what)
         setattr(bench.net.store, what, _failing(fault))
         for service in (Verifier, Juror, Cranker):
             await service(tools, Fetcher(tools)).run_once()
-        await Resealer(tools).run_once()
+        await KeySharer(tools).run_once()
         assert not tools.contract.sent
         assert not tools.work.items("confirmed")
         assert list(failures(tools, SUBMISSION))

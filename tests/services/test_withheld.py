@@ -20,9 +20,9 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
 from walrusd.market.fetch import Fetcher
 from walrusd.market.secrets import derive_abstention
-from walrusd.services.jury.ballot import Judge
+from walrusd.services.jury.ballot import Ballot
 from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.units import normalize_address
 
 NOBODY = normalize_address("0x0")
@@ -174,8 +174,8 @@ async def test_a_disk_that_is_full_makes_no_fault(bench: Bench, monkeypatch) -> 
     async def fail(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Judge, "_can_replay", fail)
-    monkeypatch.setattr(Judge, "find", fail)
+    monkeypatch.setattr(Ballot, "_can_replay", fail)
+    monkeypatch.setattr(Ballot, "find", fail)
     await Juror(tools, Fetcher(tools)).run_once()
     assert not tools.contract.sent
     assert await abstained(bench, tools, dispute)
@@ -212,14 +212,14 @@ async def test_a_contributor_seals_to_an_audits_jury_at_once_and_again_after_a_c
     dispute = audit(bench, juror)
     tools = bench.contributor
     tools.contract.fail["reseal"] = [ChainUnreachable("killed before it was sent")]
-    await Resealer(tools).run_once()
+    await KeySharer(tools).run_once()
     assert not tools.contract.arguments("reseal")
     # A process that was killed has nothing but what lies on the disk: no trouble, no key.
-    await Resealer(tools).run_once()
+    await KeySharer(tools).run_once()
     ((_submission, recipient, envelope),) = tools.contract.arguments("reseal")
     assert recipient == juror.address
     bench.net.resealed(tools.address, recipient, envelope, tools, juror)
-    await Resealer(tools).run_once()
+    await KeySharer(tools).run_once()
     assert len(tools.contract.arguments("reseal")) == 1
     await Juror(juror, Fetcher(juror)).run_once()
     assert await bench.reveal(juror, dispute) != FAULT
@@ -239,10 +239,10 @@ async def test_jurors_pass_the_key_of_an_audit_on_to_each_other(bench: Bench, po
     due = window // 2 if posted else min(round(settled), window // 4)
     assert due < compute_wait_ms(window)
     wait(bench, due - 1)
-    await Resealer(juror).run_once()
+    await KeySharer(juror).run_once()
     assert not juror.contract.arguments("reseal")
     bench.net.clock.ms += 1
-    await Resealer(juror).run_once()
+    await KeySharer(juror).run_once()
     ((_submission, recipient, envelope),) = juror.contract.arguments("reseal")
     assert recipient == other.address
     bench.net.resealed(juror.address, recipient, envelope, other)
@@ -265,7 +265,7 @@ def play(tmp_path: Path):
 def keep_the_key(*daemons: Daemon) -> None:
     """Let daemons pass no key on."""
     for daemon in daemons:
-        daemon.drop("resealer")
+        daemon.drop("key_sharer")
 
 
 @virtual_time

@@ -14,12 +14,17 @@ from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
-from walrusd.workers import pool
-from walrusd.workers.encrypting import PIECE_CIPHERTEXTS, encrypt_update
-from walrusd.workers.paillier import Encryption, encrypt_piece
-from walrusd.workers.pieces import run_pieces, say_nothing
-from walrusd.workers.pool import run_heavy
-from walrusd.workers.summing import check_decrypted_sum, decrypt_files, sum_files
+from walrusd.workers import pedersen
+from walrusd.workers.paillier import (
+    ENCRYPTED_PIECE,
+    Encryption,
+    check_decrypted_sum,
+    decrypt_files,
+    encrypt_piece,
+    encrypt_update,
+    sum_files,
+)
+from walrusd.workers.pool import run_heavy, run_pieces, say_nothing
 
 KEY = paillier_vectors.load_key(2048)
 ENCRYPTION = Encryption(KEY.public.to_bytes(), 40)
@@ -27,29 +32,11 @@ PACKING = Packing(KEY.public.n, 40)
 SEED = b"s" * 32
 
 
-class Listener:
-    """What ``encrypt_update`` needs of a daemon: settings, somewhere to tell, somewhere to keep."""
-
-    def __init__(self, threads=2):
-        self.told, self.kept = [], {}
-        self.settings = self.daemon = self.broadcast = self.records = self
-        self.threads = threads
-
-    def publish(self, kind, **told):
-        self.told.append((kind, told))
-
-    def put(self, kind, name, value):
-        self.kept[kind, name] = value
-
-    def delete(self, kind, name):
-        self.kept.pop((kind, name), None)
-
-
 class Ciphertexts:
-    """A file of which only the ciphertexts are read."""
+    """A verified file of which only the ciphertexts are read."""
 
     def __init__(self, data):
-        self._data = data
+        self._data, self.file = data, self
 
     def pieces(self, _section, size, start, stop):
         data = self._data[start:stop]
@@ -58,6 +45,12 @@ class Ciphertexts:
 
 def make_update(entries, seed=1):
     return np.random.default_rng(seed).integers(-(2**23), 2**23, entries).astype("<i4")
+
+
+async def encrypt(update, path, report, threads=2):
+    await encrypt_update(
+        ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=report, threads=threads
+    )
 
 
 def process_id():
@@ -87,27 +80,30 @@ async def test_pieces_are_reported_and_the_first_error_ends_them():
 
 
 async def test_an_update_is_encrypted_in_pieces_with_progress(tmp_path):
-    entries = PACKING.slots * PIECE_CIPHERTEXTS + 5
-    update, listener, path = make_update(entries), Listener(), tmp_path / "a" / "ciphertexts"
-    await encrypt_update(listener, "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
+    entries = PACKING.slots * ENCRYPTED_PIECE + 5
+    update, told, path = make_update(entries), [], tmp_path / "a" / "ciphertexts"
+    await encrypt_update(
+        ENCRYPTION, update.tobytes(), seed=SEED, path=path,
+        report=lambda *found: told.append(found), threads=2,
+    )  # fmt: skip
     verify_encryption(KEY.public, path.read_bytes(), PACKING.pack(update), SEED)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [(told["done"], told["pieces"]) for _kind, told in listener.told] == [(1, 2), (2, 2)]
-    assert not listener.kept
+    assert told == [(1, 2), (2, 2)]
 
 
 # anyio kills a worker that works for nobody, and leaves its handles to the collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_encryption_ends_when_it_is_cancelled(tmp_path, real_workers):
-    update = make_update(PACKING.slots * PIECE_CIPHERTEXTS * 400)
-    listener = Listener()
+    update = make_update(PACKING.slots * ENCRYPTED_PIECE * 400)
+    told, path = [], tmp_path / "c"
     with trio.move_on_after(0.2) as scope:
         await encrypt_update(
-            listener, "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=tmp_path / "c"
-        )
+            ENCRYPTION, update.tobytes(), seed=SEED, path=path,
+            report=lambda *found: told.append(found), threads=2,
+        )  # fmt: skip
     assert scope.cancelled_caught
-    assert len(listener.told) < 400
-    assert not listener.kept
+    assert len(told) < 400
+    assert not path.exists()
     gc.collect()
 
 
@@ -126,7 +122,7 @@ def parts():
 def decrypting(parts, monkeypatch, key=KEY, value_bits=24):
     """Decrypt a sum with a key that comes out of no seed."""
     monkeypatch.setattr("walrusd.workers.paillier._private_key", lambda *_: key)
-    monkeypatch.setattr("walrusd.workers.summing.run_heavy", in_this_process)
+    monkeypatch.setattr("walrusd.workers.paillier.run_heavy", in_this_process)
     quantisation = Quantisation(20, value_bits, 2 * PACKING.slots + 3)
     return decrypt_files(
         SEED, ENCRYPTION, quantisation, parts, context=b"c", report=say_nothing, threads=1
@@ -176,15 +172,17 @@ async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
     Lateness is counted in this process's own processor time: what other programs on the machine do
     does not count, what its threads do while they hold the interpreter lock does.
     """
-    update = make_update(PACKING.slots * PIECE_CIPHERTEXTS)
+    update = make_update(PACKING.slots * ENCRYPTED_PIECE)
     blindings = list(range(1, 1 + rows.compute_row_count(update.size)))
 
     async def in_workers():
         path = tmp_path / "c"
-        await encrypt_update(Listener(1), "0x1", ENCRYPTION, update.tobytes(), seed=SEED, path=path)
-        points = await run_heavy(pool.commit_update_rows, update.tobytes(), blindings)
+        await encrypt_update(
+            ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=say_nothing, threads=1
+        )
+        points = await run_heavy(pedersen.commit_update_rows, update.tobytes(), blindings)
         assert len(points) == len(blindings)
-        await run_heavy(pool.prove_cost, b"c" * 96, 5, 7)
+        await run_heavy(pedersen.prove_cost, b"c" * 96, 5, 7)
 
     async def in_a_thread():
         await trio.to_thread.run_sync(pow, 3, 1 << 20_000, (1 << 4096) - 1)

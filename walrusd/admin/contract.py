@@ -1,8 +1,7 @@
 """Publishing, verifying and upgrading the contract with the daemon's key, without the daemon.
 
-Every step is journalled by the sender under a name of its own: after a kill, or an answer that
-was lost, the same command goes on where it stopped and pays for nothing twice. A profile is the
-last thing written.
+The sender journals every step under its own name: after a kill or a lost answer the same command
+goes on where it stopped and pays for nothing twice. The profile is written last.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -49,7 +48,7 @@ DEFAULT_PARAMS = MarketParams(
 
 @dataclass(frozen=True)
 class Admin:
-    """The network, and the one who pays."""
+    """The network, and the sender that signs and pays."""
 
     client: SuiClient
     sender: Sender
@@ -60,13 +59,13 @@ class Admin:
 
 @asynccontextmanager
 async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admin]:
-    """Open the keys and the network as the daemon would; the two cannot run at once.
+    """Open the keys and the network as the daemon does; not while it runs with the same key.
 
     Raises:
         KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: if the keystore does not open.
         DatabaseLost: if the key has been used here with a database that is gone.
         DoubleAction: if the daemon, or another of these commands, runs with this key.
-        ChainUnreachable, WrongNetwork: if the network is not there, or not the right one.
+        ChainUnreachable, WrongNetwork: if the network cannot be reached, or is another one.
     """
     with open_state(settings) as state:
         async with open_chain(settings.sui) as client:
@@ -84,9 +83,9 @@ async def publish_contract(
     """Publish the committed bytecode, create its market, and write the profile ``path``.
 
     Raises:
-        ConfigError: if the profile is there already; nothing was paid then.
+        ConfigError: if the profile exists already; nothing was paid then.
         InsufficientBalance: if the key's address cannot pay.
-        ContractMismatch: if the chain shows other code than was sent; no market is made for it.
+        ContractMismatch: if the chain has other code than was sent; no market is created then.
     """
     check_writable(path)
     bytecode = load_bytecode()
@@ -166,10 +165,10 @@ async def upgrade_contract(
 ) -> dict[str, Any]:
     """Upgrade the package of a profile to the committed bytecode, and write a new profile.
 
-    ``same`` allows an upgrade to the bytecode that the chain has already.
+    ``same`` allows an upgrade to the bytecode that is on chain already.
 
     Raises:
-        ConfigError: if the new profile is there already; nothing was paid then.
+        ConfigError: if the new profile exists already; nothing was paid then.
         NotAllowed: if the key does not own the upgrade capability, or there is nothing to do.
         MoveAborted, TransactionFailed: if the chain refuses the upgrade.
     """

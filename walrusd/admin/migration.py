@@ -31,7 +31,7 @@ _MIGRATIONS: dict[type[Layout], str] = {
     ob.KeyRequest: "dataset::migrate_request",
 }
 MAX_OBJECTS = 100
-"""How many objects one command takes; each is a call of one transaction."""
+"""The most objects of one command; each is one call of its transaction."""
 
 
 async def migrate_contract(
@@ -43,7 +43,7 @@ async def migrate_contract(
         ContractMismatch: if the profile's package is not the committed bytecode.
         NotAllowed: if the market is to be handed over and the key does not own the administrator's
             capability, or the market belongs to a later version.
-        BadRequest: if an object is none that can be handed over, or they are too many.
+        BadRequest: if an object cannot be handed over, or there are too many.
     """
     if len(objects) > MAX_OBJECTS:
         raise BadRequest(f"at most {MAX_OBJECTS} objects at once, not {len(objects)}")
@@ -95,7 +95,7 @@ async def _find_admin_cap(admin: Admin, profile: ContractProfile) -> ObjectRef:
 
 
 async def _find_older(reader: MarketReader, ids: Sequence[str]) -> dict[str, str]:
-    """Return the functions that hand over those objects that are of an earlier version."""
+    """Return each object of an earlier version with the function that hands it over."""
     kinds = {reader.type_name(layout): layout for layout in _MIGRATIONS}
     found = await reader.client.get_objects(ids)
     older: dict[str, str] = {}

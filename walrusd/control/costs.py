@@ -1,4 +1,4 @@
-"""What the work of a task cost, as far as its cost functions are open to us.
+"""The training loss of each submission of a task, as far as it is open to us.
 
 Where the task makes costs public, the contract has checked the final loss of a submission against
 its commitment. Elsewhere the final loss lies in the sealed opening, as does the key of the loss of
@@ -30,7 +30,7 @@ SCALE = float(1 << FIXED_POINT_BITS)
 SHOWN_LOSSES = 1 << 19
 """How many losses an answer has at most: about 10 MB of text. Longer runs are thinned."""
 
-NEVER_OPENED = "it was never opened, and the training's result is not here any more"
+NEVER_OPENED = "it was never opened, and the result of the training is no longer kept here"
 NOT_OURS = (
     "its key is not ours: it goes to the committee at the opening, and to the publisher after"
     " acceptance"
@@ -40,8 +40,8 @@ NOT_OURS = (
 async def read_costs(tools: Tools, fetcher: Fetcher, task: ob.Task) -> list[dict[str, Any]]:
     """Return the cost of each submission: ``final`` and ``losses``, each None if not open to us.
 
-    ``losses`` has the loss of every step, or of each ``every``-th of the ``steps`` where all of
-    them would be more than an answer should have.
+    ``losses`` has the loss of every step, or of every ``every``-th where ``steps`` are too many
+    for one answer.
 
     Raises:
         WorldFault: if the chain or Walrus cannot be reached.
@@ -77,8 +77,8 @@ async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case, most: int) ->
     if opened is None:
         mine = submission.contributor == tools.address
         return {"why": NEVER_OPENED if mine else NOT_OURS}
-    file = await fetcher.file_of(case.task, submission)
-    function = await trio.to_thread.run_sync(partial(open_cost, file, opened.key))
+    verified = await fetcher.file_of(case.task, submission)
+    function = await trio.to_thread.run_sync(partial(open_cost, verified.file, opened.key))
     verify_opened_cost(opened, submission.commitment.cost_commitment)
     return {
         "definition": function.definition,

@@ -1,4 +1,4 @@
-"""The daemon as a whole: how it is, and why it did what it did."""
+"""The daemon as a whole: its state, and the reasons of what it did."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +57,7 @@ class DaemonCommands:
         }
 
     async def _balance(self) -> int | None:
-        """Return the balance, or None while no node tells: the rest of the status still helps."""
+        """Return the balance; None while no node answers: the rest of the status still helps."""
         try:
             return await self._tools.contract.balance(self._tools.address)
         except (WorldFault, ChainRefused, WrongNetwork):

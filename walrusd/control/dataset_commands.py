@@ -1,11 +1,11 @@
-"""Datasets: listing our own, finding others."""
+"""Datasets: list our own, and find others."""
 
 from typing import Any
 
 from walrusd.control.roles import check_role
 from walrusd.engine.tools import Tools
 from walrusd.market.ids import Ids
-from walrusd.services.data_owner.listings import Datasets
+from walrusd.services.data_owner.listings import Listings
 from walrusd.settings.model import Role
 
 Result = dict[str, Any]
@@ -14,7 +14,7 @@ Result = dict[str, Any]
 class DatasetCommands:
     """The methods ``dataset.…``."""
 
-    def __init__(self, tools: Tools, ids: Ids, datasets: Datasets) -> None:
+    def __init__(self, tools: Tools, ids: Ids, datasets: Listings) -> None:
         self._tools = tools
         self._ids = ids
         self._datasets = datasets

@@ -12,7 +12,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
 from walrusd.engine.tools import Tools
 from walrusd.errors import BadRequest
-from walrusd.market.event_text import tell_event
+from walrusd.market.event_text import describe_event
 from walrusd.market.payouts import explain_payouts
 from walrusd.state.chain_log import LoggedEvent
 from walrusd.state.journal import SHORTEST_PREFIX
@@ -122,7 +122,7 @@ class History:
         sentence = (
             self._explain_penalty(event, event.body)
             if isinstance(event.body, ev.SeatPenalized)
-            else tell_event(event.body, self._tools.address)
+            else describe_event(event.body, self._tools.address)
         )
         return {
             "id": None,

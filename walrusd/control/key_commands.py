@@ -1,4 +1,4 @@
-"""Keys of datasets: who asks for one, and the owner's answer."""
+"""Requests for the keys of datasets, and the owner's answers."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import BadRequest
 from walrusd.market.case import read_tasks
 from walrusd.services.committee.registrar import register_seat
-from walrusd.services.upkeep.claims import credit_of
+from walrusd.services.upkeep.claimer import credit_of
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.model import Role
 

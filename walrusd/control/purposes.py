@@ -1,4 +1,4 @@
-"""What keys are asked for: which task, with what title and reward, and which dataset."""
+"""What keys are requested for: which task, its title and reward, and which dataset."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ TITLES_S = 5.0
 async def read_purposes(
     tools: Reading, requests: Sequence[ob.KeyRequest]
 ) -> dict[str, dict[str, Any]]:
-    """Return what each request is for, by its id; a title that cannot be had in time is None.
+    """Return what each request is for, by its id; a title that does not arrive in time is None.
 
     Raises:
         WorldFault: if the chain cannot be reached.

@@ -1,4 +1,4 @@
-"""Tasks: publishing them, what they would bring us, joining them, and what came of them."""
+"""Tasks: publish, estimate, join, and check or show the results."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.control.costs import read_costs
 from walrusd.control.roles import check_role
 from walrusd.control.views import show_decision, show_submission, show_task
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.lifecycle import TaskPhase, is_aggregated, takes_contributors
 from walrusd.core.sizes import Storage
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed, ObjectNotFound, PeerFault, WorldFault
@@ -50,13 +50,13 @@ class TaskCommands:
         return await self._publisher.publish(self._ids.complete(params))
 
     async def list_all(self) -> Result:
-        """Return every task that is still of interest."""
+        """Return the tasks that this daemon follows."""
         tasks = await read_tasks(self._tools)
         return {"tasks": [show_task(task, self._tools.address) for task in tasks]}
 
     async def show(self, task: str) -> Result:
         """Return a task, its submissions, and this daemon's part in it."""
-        found = await self._task(task)
+        found = await self._read(task)
         tools = self._tools
         submissions = await tools.contract.read_many(
             ob.Submission, [entry.submission for entry in found.entries]
@@ -72,14 +72,14 @@ class TaskCommands:
     async def _show_plan(self, task: ob.Task) -> Result:
         """Return what the task's manifest says; a broken or unreachable one hides nothing else."""
         try:
-            manifest, plan = await self._fetcher.plan_of(task)
+            verified = await self._fetcher.plan_of(task)
         except (PeerFault, WorldFault) as error:
             return {"title": None, "plan": None, "plan_error": error.message}
-        return {"title": manifest.title, "plan": plan.to_json()}
+        return {"title": verified.manifest.title, "plan": verified.plan.to_json()}
 
     async def estimate(self, task: str) -> Result:
         """Return the policy's arithmetic for a task, and its yes or no with reasons."""
-        found = await self._task(task)
+        found = await self._read(task)
         market = await self._tools.contract.market()
         rules = make_rules(found.terms, market.params.accuser_share_bps)
         economics = await trio.to_thread.run_sync(show_economics, rules)
@@ -98,37 +98,36 @@ class TaskCommands:
     async def join(self, task: str) -> Result:
         """Stake on a task even if the policy declines; limits of balance still hold."""
         check_role(self._tools.settings, Role.CONTRIBUTOR)
-        found = await self._task(task)
+        found = await self._read(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
             raise NotAllowed("the stake on this task is bound already")
-        if found.phase != TaskPhase.JOINING:
+        if not takes_contributors(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
-        return await self._override(found.id, "join")
+        return self._override(found, "join")
 
     async def leave(self, task: str) -> Result:
         """Do not stake on a task. A stake that is bound already stays bound."""
         check_role(self._tools.settings, Role.CONTRIBUTOR)
-        found = await self._task(task)
+        found = await self._read(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
             raise NotAllowed(
                 "the stake on this task is bound already",
                 hint=f"not committing costs {found.terms.lapse_penalty} Mist of it",
             )
-        return await self._override(task, "leave")
+        return self._override(found, "leave")
 
-    async def _override(self, task: str, verdict: str) -> Result:
-        found = await self._task(task)
+    def _override(self, task: ob.Task, verdict: str) -> Result:
         with self._tools.database.transaction():
-            self._tools.records.put("stake_override", found.id, verdict)
-            self._tools.journal.record(found.id, "owner", verdict, "the owner said so")
+            self._tools.records.put("stake_override", task.id, verdict)
+            self._tools.journal.record(task.id, "owner", verdict, "the owner said so")
         self._tools.wakeup.wake()
-        return {"task": found.id, "override": verdict}
+        return {"task": task.id, "override": verdict}
 
     async def check_aggregate(self, task: str) -> Result:
         """Verify the published aggregate of a task on this machine."""
-        found = await self._task(task)
-        if found.phase != TaskPhase.AGGREGATED:
+        found = await self._read(task)
+        if not is_aggregated(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task has no aggregate, it is {phase}")
         verified = await self._checker.verify(found)
@@ -143,8 +142,8 @@ class TaskCommands:
 
     async def show_costs(self, task: str) -> Result:
         """Return what each submission's training cost, step by step where that is open to us."""
-        found = await self._task(task)
+        found = await self._read(task)
         return {"task": found.id, "costs": await read_costs(self._tools, self._fetcher, found)}
 
-    async def _task(self, task: str) -> ob.Task:
+    async def _read(self, task: str) -> ob.Task:
         return await self._tools.contract.task(self._ids.read(task, "task"))

@@ -1,13 +1,20 @@
-"""Which permissionless steps are due on a task or a submission, and since when.
+"""Which cranks are due on a task or a submission: steps that anybody may take.
 
-Pure reading of on-chain state: the same rules as the contract's, so that nobody pays gas for a
-transaction that must abort. Anyone may turn a crank; whoever has the most at stake does it first.
+The rules are the contract's, so that nobody pays gas for a transaction that must abort. Whoever
+has the most at stake turns a crank first.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from walrusd.core.lifecycle import DisputePhase, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import (
+    TERMINAL,
+    DisputePhase,
+    SubmissionState,
+    TaskPhase,
+    is_disputed,
+)
 
 
 class Crank(Enum):
@@ -27,7 +34,7 @@ class Crank(Enum):
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What of a task decides its cranks; windows in milliseconds."""
+    """What of a task decides its cranks; ``…_ms`` are instants and windows in milliseconds."""
 
     phase: int
     phase_ms: int
@@ -46,7 +53,7 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class DisputeFacts:
-    """What of a dispute decides its cranks."""
+    """What of a dispute decides its cranks; ``phase_ms`` is when its phase began."""
 
     phase: int
     phase_ms: int
@@ -57,8 +64,9 @@ class DisputeFacts:
 class SubmissionFacts:
     """What of a submission decides its cranks.
 
-    ``replaced`` tells that silent seats were replaced once; ``audit_pending`` that the lot fell on
-    a segment about which no verdict stands.
+    ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``replaced``
+    tells that silent seats were replaced once; ``audit_pending`` that the audit sample is a segment
+    about which there is no verdict.
     """
 
     state: int
@@ -68,58 +76,114 @@ class SubmissionFacts:
     audit_pending: bool = False
 
 
+_TaskCondition = Callable[[TaskFacts, int], bool]
+_Condition = Callable[[TaskFacts, SubmissionFacts, int], bool]
+_DisputeCondition = Callable[[TaskFacts, DisputeFacts, int], bool]
+
+
+def _is_joining_over(task: TaskFacts, now_ms: int) -> bool:
+    return task.joined == task.max_submissions or now_ms >= task.phase_ms + task.join_ms
+
+
+def _is_training_over(task: TaskFacts, now_ms: int) -> bool:
+    return task.committed == task.joined or now_ms >= task.phase_ms + task.train_ms
+
+
+def _always(_task: TaskFacts, _facts: SubmissionFacts | DisputeFacts, _now_ms: int) -> bool:
+    return True
+
+
+def _is_drawn(task: TaskFacts, _submission: SubmissionFacts, _now_ms: int) -> bool:
+    return task.drawn
+
+
+def _is_grace_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    return now_ms >= submission.window_ms + task.open_ms + task.grace_ms
+
+
+def _may_be_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    return submission.audit_pending and not _is_grace_over(task, submission, now_ms)
+
+
+def _is_verifying_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    return now_ms >= submission.window_ms + task.verify_ms
+
+
+def _may_be_replaced(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    return not submission.replaced and _is_verifying_over(task, submission, now_ms)
+
+
+def _is_revealing_over(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> bool:
+    return dispute.all_revealed or now_ms >= dispute.phase_ms + task.jury_reveal_ms
+
+
+def _are_both_windows_over(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> bool:
+    end = dispute.phase_ms + task.jury_commit_ms + task.jury_reveal_ms
+    return dispute.all_revealed or now_ms >= end
+
+
+TASK_CRANKS: dict[TaskPhase, tuple[tuple[Crank, _TaskCondition], ...]] = {
+    TaskPhase.JOINING: ((Crank.CLOSE_JOINING, _is_joining_over),),
+    TaskPhase.TRAINING: ((Crank.DRAW, _is_training_over),),
+    # From here on the cranks are those of its submissions.
+    TaskPhase.OPENING: (),
+    TaskPhase.VERIFYING: (),
+    TaskPhase.SETTLED: (),
+    TaskPhase.AGGREGATED: (),
+    TaskPhase.VOID: (),
+}
+"""The cranks of each phase of a task; the first whose condition holds is due."""
+
+SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] = {
+    SubmissionState.JOINED: ((Crank.SETTLE, _is_drawn),),
+    SubmissionState.COMMITTED: ((Crank.SEAT, _is_drawn),),
+    SubmissionState.SEATED: ((Crank.SETTLE, _is_grace_over),),
+    SubmissionState.OPENED: (
+        (Crank.REPLACE, _may_be_replaced),
+        (Crank.SETTLE, _is_verifying_over),
+    ),
+    SubmissionState.ATTESTED: ((Crank.DRAW_AUDIT, _always),),
+    # An audit can still be turned after settling is due for its neglect, until that has landed.
+    SubmissionState.AUDITED: ((Crank.AUDIT, _may_be_audited), (Crank.SETTLE, _always)),
+    # The cranks of a dispute follow its own phase.
+    SubmissionState.DISPUTED: (),
+    **dict.fromkeys(TERMINAL, ()),
+}
+"""The cranks of each state of a submission; the first whose condition holds is due."""
+
+DISPUTE_CRANKS: dict[DisputePhase, tuple[tuple[Crank, _DisputeCondition], ...]] = {
+    DisputePhase.WAITING: ((Crank.DRAW_JURY, _always),),
+    DisputePhase.DRAWN: ((Crank.SEAT_JURY, _always),),
+    DisputePhase.COMMITTING: ((Crank.RESOLVE, _are_both_windows_over),),
+    DisputePhase.REVEALING: ((Crank.RESOLVE, _is_revealing_over),),
+}
+"""The cranks of each phase of a dispute."""
+
+
 def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
     """Return the crank that is due on a task, if any."""
-    if task.phase == TaskPhase.JOINING:
-        end = task.phase_ms + task.join_ms
-        if task.joined == task.max_submissions:
-            return Crank.CLOSE_JOINING
-        return Crank.CLOSE_JOINING if now_ms >= end else None
-    if task.phase == TaskPhase.TRAINING:
-        end = task.phase_ms + task.train_ms
-        if task.committed == task.joined:
-            return Crank.DRAW
-        return Crank.DRAW if now_ms >= end else None
-    return None
+    steps = TASK_CRANKS[TaskPhase(task.phase)]
+    return next((crank for crank, is_due in steps if is_due(task, now_ms)), None)
 
 
 def compute_submission_crank(
     task: TaskFacts, submission: SubmissionFacts, now_ms: int
 ) -> Crank | None:
-    """Return the crank that is due on a submission, if any.
-
-    An audit can still be turned after ``settle`` is due for its neglect, until that has landed.
-    """
-    state, since = submission.state, submission.window_ms
-    match state:
-        case SubmissionState.DISPUTED:
-            assert submission.dispute is not None
-            return _compute_dispute_crank(task, submission.dispute, now_ms)
-        case SubmissionState.ATTESTED:
-            return Crank.DRAW_AUDIT
-        case SubmissionState.AUDITED:
-            is_over = now_ms >= since + task.open_ms + task.grace_ms
-            return Crank.AUDIT if submission.audit_pending and not is_over else Crank.SETTLE
-        case SubmissionState.SEATED:
-            return Crank.SETTLE if now_ms >= since + task.open_ms + task.grace_ms else None
-        case SubmissionState.OPENED if now_ms >= since + task.verify_ms:
-            return Crank.SETTLE if submission.replaced else Crank.REPLACE
-        case SubmissionState.COMMITTED if task.drawn:
-            return Crank.SEAT
-        case SubmissionState.JOINED if task.drawn:
-            return Crank.SETTLE
-        case _:
-            return None
+    """Return the crank that is due on a submission, or on its dispute, if any."""
+    if is_disputed(submission.state):
+        dispute = submission.dispute
+        assert dispute is not None
+        steps = DISPUTE_CRANKS[DisputePhase(dispute.phase)]
+        return next((crank for crank, is_due in steps if is_due(task, dispute, now_ms)), None)
+    rules = SUBMISSION_CRANKS[SubmissionState(submission.state)]
+    return next((crank for crank, is_due in rules if is_due(task, submission, now_ms)), None)
 
 
-def _compute_dispute_crank(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> Crank | None:
-    if dispute.phase == DisputePhase.WAITING:
-        return Crank.DRAW_JURY
-    if dispute.phase == DisputePhase.DRAWN:
-        return Crank.SEAT_JURY
-    if dispute.all_revealed:
-        return Crank.RESOLVE
-    end = dispute.phase_ms + task.jury_reveal_ms
-    if dispute.phase == DisputePhase.COMMITTING:
-        end += task.jury_commit_ms
-    return Crank.RESOLVE if now_ms >= end else None
+def may_be_due(crank: Crank, state: int) -> bool:
+    """Return whether a crank may be due on a submission in a state."""
+    return any(crank is each for each, _is_due in SUBMISSION_CRANKS[SubmissionState(state)])
+
+
+def is_about_dispute(crank: Crank) -> bool:
+    """Return whether a crank is turned on a dispute, in which the accuser has most at stake."""
+    return any(crank is each for steps in DISPUTE_CRANKS.values() for each, _is_due in steps)

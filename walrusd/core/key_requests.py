@@ -6,7 +6,7 @@ while the task takes contributors; afterwards a grant would give the key away fo
 
 from dataclasses import dataclass
 
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.lifecycle import TaskPhase, is_over, takes_contributors
 from walrusd.units import Millis, format_instant
 
 
@@ -30,6 +30,18 @@ class AskedTask:
     uses_another: bool = False
 
 
+NO_TASK = AskedTask(
+    phase=TaskPhase.JOINING,
+    phase_ms=Millis(0),
+    join_ms=Millis(1 << 64),
+    places_left=1,
+    approves=True,
+    has_joined=False,
+    has_ended=False,
+)
+"""Stands for the task of a request that names none: it is between owner and requester."""
+
+
 def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
     """Return why a request cannot lead to anything any more, as a sentence; None if it can.
 
@@ -39,7 +51,7 @@ def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) 
         return f"the request has expired on {format_instant(expires_ms)}"
     if task is None:
         return "the task that it names does not exist"
-    if task.phase in {TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID}:
+    if is_over(task.phase):
         return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
     if not task.approves:
         return "the task does not train on this version of the dataset"
@@ -53,7 +65,7 @@ def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) 
 
 
 def _find_why_nobody_joins(task: AskedTask, now_ms: Millis) -> str | None:
-    if task.phase != TaskPhase.JOINING:
+    if not takes_contributors(task.phase):
         return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
     over_ms = task.phase_ms + task.join_ms
     if now_ms >= over_ms:

@@ -1,10 +1,14 @@
 """The states of tasks, submissions, disputes and key requests, and what may follow what.
 
-The numbers are the contract's (PROTOCOL section 1). A step of a table is what one call may do. The
-tests hold every call of the specification to them, and take each step in the Move VM.
+The numbers are the contract's (PROTOCOL section 1). A step of a ``…_NEXT`` table is what one call
+may do: the tests hold every call of the specification to the tables, and take each step in the
+Move VM. Nothing outside this folder compares states. The questions below answer from the tables;
+who has to act in which state stands in ``duties``, what anybody may do in ``cranks``.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TypeVar
 
 
 class TaskPhase(IntEnum):
@@ -48,17 +52,6 @@ class SubmissionState(IntEnum):
     VOID = 12
 
 
-TERMINAL = frozenset(
-    {
-        SubmissionState.ACCEPTED,
-        SubmissionState.REJECTED,
-        SubmissionState.LAPSED,
-        SubmissionState.ABORTED,
-        SubmissionState.UNDECIDED,
-        SubmissionState.VOID,
-    }
-)
-
 _S = SubmissionState
 SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED}),
@@ -69,8 +62,16 @@ SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED}),
     _S.AUDITED: frozenset({_S.ACCEPTED, _S.ABORTED, _S.DISPUTED, _S.REJECTED}),
     _S.DISPUTED: frozenset({_S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED, _S.UNDECIDED}),
-    **{state: frozenset() for state in TERMINAL},
+    _S.ACCEPTED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.LAPSED: frozenset(),
+    _S.ABORTED: frozenset(),
+    _S.UNDECIDED: frozenset(),
+    _S.VOID: frozenset(),
 }
+
+TERMINAL = frozenset(state for state, following in SUBMISSION_NEXT.items() if not following)
+"""The states in which a submission has ended."""
 
 
 class DisputePhase(IntEnum):
@@ -88,6 +89,32 @@ DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
     DisputePhase.COMMITTING: frozenset({DisputePhase.REVEALING, DisputePhase.WAITING}),
     # Back to WAITING: no majority, so another jury is drawn.
     DisputePhase.REVEALING: frozenset({DisputePhase.WAITING}),
+}
+
+
+class SeatStatus(IntEnum):
+    """Where a committee seat stands. A substitute takes the place of a silent seat."""
+
+    SEATED = 0
+    ATTESTED = 1
+
+
+class RequestState(IntEnum):
+    """The life of a key request."""
+
+    REQUESTED = 0
+    GRANTED = 1
+    DENIED = 2
+    EXPIRED = 3
+
+
+REQUEST_NEXT: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.REQUESTED: frozenset(
+        {RequestState.GRANTED, RequestState.DENIED, RequestState.EXPIRED}
+    ),
+    RequestState.GRANTED: frozenset(),
+    RequestState.DENIED: frozenset(),
+    RequestState.EXPIRED: frozenset(),
 }
 
 
@@ -111,13 +138,6 @@ class ChallengeOutcome(IntEnum):
     UNDECIDED = 4
 
 
-class SeatStatus(IntEnum):
-    """Where a committee seat stands. A substitute takes the place of a silent seat."""
-
-    SEATED = 0
-    ATTESTED = 1
-
-
 class EndReason(IntEnum):
     """Why a submission, or a task, ended as it did."""
 
@@ -132,25 +152,6 @@ class EndReason(IntEnum):
     NOBODY_JOINED = 9
     PLAN_ABORTED = 10
     AUDIT_CONFIRMED = 11
-
-
-class RequestState(IntEnum):
-    """The life of a key request."""
-
-    REQUESTED = 0
-    GRANTED = 1
-    DENIED = 2
-    EXPIRED = 3
-
-
-REQUEST_NEXT: dict[RequestState, frozenset[RequestState]] = {
-    RequestState.REQUESTED: frozenset(
-        {RequestState.GRANTED, RequestState.DENIED, RequestState.EXPIRED}
-    ),
-    RequestState.GRANTED: frozenset(),
-    RequestState.DENIED: frozenset(),
-    RequestState.EXPIRED: frozenset(),
-}
 
 
 class KeyScope(IntEnum):
@@ -179,3 +180,73 @@ class CostRule(IntEnum):
 
     PRIVATE = 0
     PUBLIC = 1
+
+
+_State = TypeVar("_State", bound=IntEnum)
+
+
+def compute_reachable(
+    following: Mapping[_State, frozenset[_State]],
+) -> dict[_State, frozenset[_State]]:
+    """Return what any number of steps, at least one, may lead to from each state of a table."""
+    reachable = dict(following)
+    for _ in following:
+        reachable = {
+            state: found.union(*(reachable[each] for each in found))
+            for state, found in reachable.items()
+        }
+    return reachable
+
+
+_TASK_REACHABLE = compute_reachable(TASK_NEXT)
+_REQUEST_REACHABLE = compute_reachable(REQUEST_NEXT)
+
+
+def takes_contributors(phase: int) -> bool:
+    """Return whether contributors may still join a task: its training has not begun."""
+    return TaskPhase.TRAINING in _TASK_REACHABLE[TaskPhase(phase)]
+
+
+def is_over(phase: int) -> bool:
+    """Return whether all work on a task has ended: nothing is left that could be settled."""
+    return TaskPhase.SETTLED not in _TASK_REACHABLE[TaskPhase(phase)]
+
+
+def may_be_aggregated(phase: int) -> bool:
+    """Return whether an aggregate may still be recorded for a task."""
+    return TaskPhase.AGGREGATED in _TASK_REACHABLE[TaskPhase(phase)]
+
+
+def is_aggregated(phase: int) -> bool:
+    """Return whether the aggregate of a task is recorded."""
+    return phase == TaskPhase.AGGREGATED
+
+
+def is_final(state: int) -> bool:
+    """Return whether a submission has ended: no state follows."""
+    return state in TERMINAL
+
+
+def is_accepted(state: int) -> bool:
+    """Return whether a submission ended as part of the aggregate."""
+    return state == SubmissionState.ACCEPTED
+
+
+def is_disputed(state: int) -> bool:
+    """Return whether a submission waits for the verdict of a jury."""
+    return state == SubmissionState.DISPUTED
+
+
+def has_attested(status: int) -> bool:
+    """Return whether a seat has attested all segments that were dealt to it."""
+    return status == SeatStatus.ATTESTED
+
+
+def is_unanswered(state: int) -> bool:
+    """Return whether a key request may still be granted."""
+    return RequestState.GRANTED in _REQUEST_REACHABLE[RequestState(state)]
+
+
+def is_granted(state: int) -> bool:
+    """Return whether a key request was granted."""
+    return state == RequestState.GRANTED

@@ -1,4 +1,4 @@
-"""The time on the chain, which is what deadlines are measured in."""
+"""The time on the chain, in which deadlines are stated."""
 
 import time
 from collections import deque
@@ -12,18 +12,17 @@ from walrusd.units import Millis
 
 JUMP_MS = 1000
 READINGS = 3
-"""How many of the last readings are kept; the one that is furthest counts.
+"""How many of the last readings are kept; the latest time among them counts.
 
-One address may stand for several nodes, and one that lags would make us late. A chain that really
+One address may stand for several nodes, and a lagging one would make us late. That the chain itself
 stands still is believed after as many readings.
 """
 
 
 class ChainClock:
-    """This machine's clock, corrected by what a node last said.
+    """The chain's time: that of the last readings, continued with this machine's monotonic clock.
 
-    Between two readings time runs on the monotonic clock, so that a wall clock set back by hand
-    makes nobody late.
+    A wall clock that is set back makes nobody late.
     """
 
     name = "chain_clock"
@@ -46,7 +45,7 @@ class ChainClock:
         """Ask a node for the time of its newest checkpoint.
 
         Raises:
-            ChainUnreachable, WrongNetwork: as every request.
+            ChainUnreachable, WrongNetwork: as for every request.
         """
         info = await self._client.service_info()
         before = self.now_ms()
@@ -58,7 +57,7 @@ class ChainClock:
             self._wakeup.wake()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Read the time again and again; the first reading must succeed."""
+        """Read the time every ``period_s`` seconds; the first reading must succeed."""
         await self.read()
         task_status.started()
         while True:
@@ -66,4 +65,4 @@ class ChainClock:
             try:
                 await self.read()
             except WalrusdError:
-                continue  # the followers of events say more about it; until then time runs on
+                continue  # the follower of events reports it; time runs on meanwhile

@@ -1,8 +1,8 @@
 """Follow the market's events and wake the services.
 
 Events and the cursor are saved in one transaction, so each event has its effect exactly once. The
-effects are small on purpose: an event is remembered, the objects it names become known, cached
-copies of them are dropped. What to do about it, the services decide from the objects themselves.
+effects are small: the event is logged, the objects it names become known, cached copies of them are
+dropped. What to do about it the services decide from the objects themselves.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def read_cursor(records: KeyValue) -> Cursor:
 
 
 def subject_of(event: Layout) -> str:
-    """Return the id of the object an event is most of all about."""
+    """Return the id of the object that an event is about."""
     for name in _SUBJECTS:
         if (value := getattr(event, name, None)) is not None:
             return str(value)
@@ -38,7 +38,7 @@ def subject_of(event: Layout) -> str:
 
 
 class ChainWatcher:
-    """The service that reads events. It is the only writer of the chain log."""
+    """Reads events; the only writer of the chain log."""
 
     name = "chain_watcher"
 
@@ -106,7 +106,7 @@ class ChainWatcher:
             case ev.DatasetListed():
                 note("dataset", event.dataset)
             case ev.KeyRequested() if me in {event.owner, event.requester}:
-                # Others' requests are no business of ours, and anybody can make thousands.
+                # Requests of others do not concern us, and anybody can make thousands.
                 note("request", event.request, event.dataset)
             case _:
                 pass

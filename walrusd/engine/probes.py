@@ -1,6 +1,6 @@
-"""What the daemon's own machine must be able to do, and how each of it is found out.
+"""What the daemon's machine must be able to do, and how each of it is checked.
 
-One probe for each outside thing. A probe never raises for what it finds: that is its answer.
+One probe for each outside thing. A probe does not raise what it finds: it returns a fault.
 """
 
 import shutil
@@ -17,13 +17,13 @@ from walrusd.errors import WalrusdError
 from walrusd.training.run.jobs import SelftestJob
 
 SELFTEST_LIMIT_S = 300.0
-"""It takes seconds; a machine that is very busy may take a minute to start the process."""
+"""The selftest takes seconds; a very busy machine may take a minute to start the process."""
 
 STORAGE_LIMIT_S = 20.0
 
 
 class Ability(StrEnum):
-    """What work takes of the machine; also the names of the policy's rules."""
+    """What work needs of the machine; also the names of the policy's rules."""
 
     DEVICE = "device"
     DISK = "disk"
@@ -58,11 +58,11 @@ def make_probes(tools: Tools) -> dict[Ability, Probe]:
 
     async def probe_storing() -> Fault | None:
         story = await _in_time(tools.store.find_publisher_trouble)
-        return _tell_silence(Ability.STORING, "publisher", story)
+        return _make_storage_fault(Ability.STORING, "publisher", story)
 
     async def probe_reading() -> Fault | None:
         story = await _in_time(tools.store.find_aggregator_trouble)
-        return _tell_silence(Ability.READING, "aggregator", story)
+        return _make_storage_fault(Ability.READING, "aggregator", story)
 
     return {
         Ability.DEVICE: probe_device,
@@ -73,7 +73,7 @@ def make_probes(tools: Tools) -> dict[Ability, Probe]:
 
 
 async def find_device_fault(tools: Tools) -> Fault | None:
-    """Let the training process start, find its device, and pass the selftest on it."""
+    """Run the selftest in a training process; return a fault if it does not pass in time."""
 
     async def ignore(_kind: str, _payload: dict[str, Any]) -> None:
         return None
@@ -95,8 +95,8 @@ async def find_device_fault(tools: Tools) -> Fault | None:
 def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | None:
     """Return a fault if ``need`` bytes are not free where the daemon keeps its files.
 
-    ``reserved`` are the bytes that tasks in progress will still take beside them. The reason names
-    no number that changes by itself, so that it is told once.
+    ``reserved`` are the bytes that tasks in progress will still take. The reason names no number
+    that changes by itself, so that a lasting fault is journalled once.
     """
     directory = tools.data_dir
     hint = f"free space in {directory}, or move daemon.data_dir to a larger disk"
@@ -113,7 +113,7 @@ def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | No
 
 
 def format_size(size: int) -> str:
-    """Return a number of bytes for people, rounded up to a tenth of its unit."""
+    """Return a number of bytes as text, rounded up to a tenth of its unit."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6)):
         if size >= scale:
             tenths = -(-size * 10 // scale)
@@ -128,7 +128,7 @@ async def _in_time(ask: Callable[[], Awaitable[str | None]]) -> str | None:
     return f"no answer in {STORAGE_LIMIT_S:.0f} s"
 
 
-def _tell_silence(ability: Ability, kind: str, story: str | None) -> Fault | None:
+def _make_storage_fault(ability: Ability, kind: str, story: str | None) -> Fault | None:
     if story is None:
         return None
     hint = f"check walrus.{kind}s in the configuration and the network"

@@ -1,5 +1,6 @@
-"""What of a running job may be told: how far it is, never what a vote is proved with."""
+"""How far a job is, for whoever listens and for ``status``: never what a vote is proved with."""
 
+from collections.abc import Callable
 from typing import Any
 
 from walrusd.engine.tools import OnLine, Tools
@@ -18,6 +19,19 @@ def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:
             tools.records.put("progress", submission, shown)
 
     return on_line
+
+
+def make_encryption_report(
+    tools: Tools, submission: str, entries: int
+) -> Callable[[int, int], None]:
+    """Return what passes on how many pieces of an update of ``entries`` numbers are encrypted."""
+
+    def report(done: int, pieces: int) -> None:
+        shown = {"done": done, "pieces": pieces, "entries": entries}
+        tools.broadcast.publish("encrypt", submission=submission, line="progress", **shown)
+        tools.records.put("progress", submission, {"encrypting": shown})
+
+    return report
 
 
 def clear_progress(tools: Tools, submission: str) -> None:

@@ -1,10 +1,10 @@
 """Whether this machine can do the work that its roles take, before money depends on it.
 
-A stake that is bound on work which cannot be done is lost. So the training process and its device,
-the disk, and the Walrus services are looked at when the daemon starts, in the background, and again
-before a stake is bound or a seat is taken. What was found is remembered for a while and shown by
-``status``; what failed is looked at again until it works. The daemon runs either way: its owner
-must be able to ask it what is wrong.
+A stake on work that this machine cannot do is lost. So the training process with its device, the
+disk, and the Walrus services are checked in the background when the daemon starts, and again before
+a stake is bound or a seat is taken. Results are kept for a while and shown by ``status``; what
+failed is checked again until it works. The daemon runs either way: its owner must be able to ask it
+what is wrong.
 """
 
 from collections.abc import Collection, Mapping
@@ -42,10 +42,10 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """For how many seconds an answer is good: one that it works, and one that it does not."""
+    """For how many seconds the result of a check is kept: of one passed, of one failed."""
 
-    good_s: float
-    bad_s: float
+    passed_s: float
+    failed_s: float
 
 
 LIFETIMES = {
@@ -57,41 +57,41 @@ LIFETIMES = {
 
 
 def list_needs(settings: Settings) -> list[Ability]:
-    """Return what the roles of a daemon take, each once."""
+    """Return what the roles of a daemon need, each once."""
     return [a for a in Ability if any(a in NEEDS[role] for role in settings.daemon.roles)]
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Result:
     fault: Fault | None
-    good_until: float
+    kept_until: float
 
 
 class Readiness:
-    """What is known of this machine. One of it serves all services and the control interface."""
+    """The checks of this machine; one instance serves all services and the control interface."""
 
     def __init__(self, tools: Tools, probes: Mapping[Ability, Probe] | None = None) -> None:
         self._tools = tools
         self._probes = make_probes(tools) if probes is None else probes
-        self._known: dict[Ability, _Known] = {}
+        self._known: dict[Ability, _Result] = {}
         self._turns = {ability: trio.Lock() for ability in Ability}
 
     @property
     def faults(self) -> list[Fault]:
-        """What this machine could not do when it was last looked at."""
+        """What this machine could not do when it was last checked."""
         return [known.fault for known in self._known.values() if known.fault is not None]
 
     async def find_faults(self, abilities: Collection[Ability]) -> list[Fault]:
-        """Return what this machine cannot do of ``abilities``, looking at what is not known."""
-        found = [await self._look_at(a) for a in Ability if a in abilities]
+        """Return what this machine cannot do of ``abilities``; checks what is not known."""
+        found = [await self._check(a) for a in Ability if a in abilities]
         return [fault for fault in found if fault is not None]
 
-    async def look_around(self) -> None:
-        """Look at what the roles take: all of it once, and again what failed and what is cheap."""
+    async def refresh(self) -> None:
+        """Check what the roles need: everything once, then what failed and what is cheap."""
         for ability in list_needs(self._tools.settings):
             known = self._known.get(ability)
             if known is None or known.fault is not None or ability is not Ability.DEVICE:
-                await self._look_at(ability)
+                await self._check(ability)
 
     async def judge_task(self, shape: DiskShape, *, reserved: int = 0) -> tuple[RuleVerdict, ...]:
         """Return the policy's verdicts on this machine for one task.
@@ -112,7 +112,7 @@ class Readiness:
         """Check that this machine can replay, before a verifier's seat is staked.
 
         Raises:
-            MachineUnfit: if it cannot: a seat that stays silent is penalised.
+            MachineUnfit: if it cannot; a seat that does not attest is penalised.
         """
         faults = await self.find_faults(NEEDS[Role.VERIFIER])
         need = compute_seat_need(self._tools.settings.verifier.max_state_bytes)
@@ -125,24 +125,24 @@ class Readiness:
                 hint=faults[0].hint,
             )
 
-    async def _look_at(self, ability: Ability) -> Fault | None:
+    async def _check(self, ability: Ability) -> Fault | None:
         if self._is_fresh(ability):
             return self._known[ability].fault
         async with self._turns[ability]:
             if not self._is_fresh(ability):
                 fault = await self._probes[ability]()
                 life = LIFETIMES[ability]
-                good_for = life.good_s if fault is None else life.bad_s
-                self._known[ability] = _Known(fault, trio.current_time() + good_for)
-                self._tell(ability, fault)
+                lasts_s = life.passed_s if fault is None else life.failed_s
+                self._known[ability] = _Result(fault, trio.current_time() + lasts_s)
+                self._record(ability, fault)
             return self._known[ability].fault
 
     def _is_fresh(self, ability: Ability) -> bool:
         known = self._known.get(ability)
-        return known is not None and trio.current_time() < known.good_until
+        return known is not None and trio.current_time() < known.kept_until
 
-    def _tell(self, ability: Ability, fault: Fault | None) -> None:
-        """Journal and log what changed, also since before a restart."""
+    def _record(self, ability: Ability, fault: Fault | None) -> None:
+        """Journal what has changed, also since before a restart."""
         tools, now = self._tools, None if fault is None else fault.reason
         if tools.records.get("readiness", ability) == now:
             return
@@ -172,7 +172,7 @@ def _judge(ability: Ability, fault: Fault | None) -> RuleVerdict:
 
 
 class ReadinessWatch(Service):
-    """Looks at the machine at start, and again at what failed. It never keeps others waiting."""
+    """Checks the machine at start, and again what failed. No other service waits for it."""
 
     name = "readiness"
 
@@ -182,8 +182,8 @@ class ReadinessWatch(Service):
         self._warned: set[Fault] = set()
 
     async def reconcile(self) -> None:
-        """Look around, and log what has changed."""
-        await self._readiness.look_around()
+        """Check the machine, and log what has changed."""
+        await self._readiness.refresh()
         faults = set(self._readiness.faults)
         for fault in sorted(faults - self._warned, key=lambda f: f.ability):
             self.log.warning("cannot", what=fault.ability, reason=fault.reason, hint=fault.hint)

@@ -1,9 +1,9 @@
 """Keep a set of services running: each restarts alone, with a growing pause, until told to stop.
 
-A wrong configuration at the first start ends the daemon at once, where systemd and its owner see
+A wrong configuration at the first start ends the daemon at once, where systemd and the owner see
 it. Faults of the world, and all later failures, are retried. An ``AssertionError`` is never
-retried: an invariant is broken, so nothing this process believes can be trusted, and a fresh one
-is the remedy.
+retried: an invariant is broken, so the state of this process cannot be trusted, and it has to be
+started again.
 """
 
 import math
@@ -63,7 +63,7 @@ class Backoff:
 
 @dataclass(slots=True)
 class Health:
-    """What is known of one service; read by ``status`` and ``/readyz``."""
+    """The state of one service, for ``status`` and ``/readyz``."""
 
     name: str
     state: str = "starting"
@@ -85,7 +85,7 @@ class Health:
 
 
 class Supervisor:
-    """Runs services and knows how each of them is."""
+    """Runs services and keeps the health of each."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Supervisor:
         """Run ``service`` until cancelled; ``nursery.start`` this and it is usable on return.
 
         Raises:
-            Exception: what the first start failed with, but for faults of the world.
+            Exception: the failure of the first start, unless it is a fault of the world.
             AssertionError: whenever the service breaks an invariant.
         """
         health = self._healths[service.name] = Health(service.name)
@@ -165,7 +165,7 @@ class Supervisor:
 
 
 class ServiceReturned(RuntimeError):
-    """Raised when a service ends of itself."""
+    """Raised when a service returns, which none may."""
 
 
 class _Once:

@@ -41,7 +41,7 @@ class TrainingBackend(Protocol):
 
 
 class Reading(Protocol):
-    """What it takes to read the market and its blobs, with no part in it: no key, no state."""
+    """What reading the market and its blobs needs: neither key nor state."""
 
     @property
     def contract(self) -> MarketReader:
@@ -55,7 +55,7 @@ class Reading(Protocol):
 
     @property
     def data_dir(self) -> Path:
-        """Where files are kept while they are needed."""
+        """Where downloaded files are kept."""
         ...
 
 
@@ -80,7 +80,7 @@ class Tools:
     broadcast: Broadcast
 
     async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run a job with as many threads as the owner allows. Errors as ``TrainingBackend.run``."""
+        """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
         threads = count_threads(self.settings.daemon.threads)
         limits = dataclasses.replace(job.limits, threads=threads)
         return await self.training.run(dataclasses.replace(job, limits=limits), on_line)

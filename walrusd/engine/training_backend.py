@@ -1,4 +1,4 @@
-"""Training in a child process: the only place where this daemon's work needs torch."""
+"""Training in a child process, the only one of the daemon that needs torch."""
 
 import json
 import sys
@@ -13,14 +13,14 @@ from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob, job
 from walrusd.training.run.threads import WAITING
 
 REPLAYS_AT_ONCE = 2
-"""One for our committee seats and one for juries: each of the two services replays in turn."""
+"""One for committee seats and one for juries: each of the two services replays one at a time."""
 
 
 class ChildTraining:
     """Runs jobs in ``python -m walrusd.training.process.child``, a few at a time.
 
-    Trainings take turns among themselves only. A replay has a window of its own, and missing it
-    costs stake, so it never waits for a training that may take hours.
+    Trainings wait for trainings only. A replay must end within its window, or stake is lost, so it
+    never waits for a training that may take hours.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class ChildTraining:
         self._others = trio.CapacityLimiter(1)
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run one job; others wait their turn. Errors as ``run_child``."""
+        """Run one job; others wait their turn. Raises as ``run_child``."""
         segments: list[dict[str, Any]] = []
 
         async def pass_on(line: dict[str, Any]) -> None:

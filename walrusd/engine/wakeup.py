@@ -4,7 +4,7 @@ import trio
 
 
 class WakeUp:
-    """Counts its calls, so that one between two reconciliations is never missed."""
+    """Counts wake-ups, so that one during a reconciliation is not missed."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -8,7 +8,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate, parse_aggregate
-from walrusd.core.lifecycle import SubmissionState
+from walrusd.core.lifecycle import is_accepted
 from walrusd.crypto.pedersen.rows import compute_row_count
 from walrusd.engine.tools import Reading, Tools
 from walrusd.errors import PeerFault, VerificationFailed
@@ -36,7 +36,7 @@ class VerifiedAggregate:
 async def read_accepted(tools: Reading, task: ob.Task) -> list[ob.Submission]:
     """Return a task's accepted submissions, in the order of joining."""
     found = [await tools.contract.submission(entry.submission) for entry in task.entries]
-    return [sub for sub in found if sub.state == SubmissionState.ACCEPTED]
+    return [sub for sub in found if is_accepted(sub.state)]
 
 
 async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate:
@@ -89,7 +89,7 @@ class AggregateChecker:
             VerificationFailed: if there is none, or it is not the weighted sum of exactly the
                 accepted submissions.
         """
-        _manifest, plan = await self._fetcher.plan_of(task)
+        plan = (await self._fetcher.plan_of(task)).plan
         aggregate = await read_aggregate(self._tools, task, plan)
         accepted = await read_accepted(self._tools, task)
         weights = check_parts(aggregate, accepted)

@@ -1,21 +1,33 @@
 """What follows from a task and a submission on the chain: seeds, contexts, dealt segments."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import DisputeFacts, SubmissionFacts, TaskFacts
+from walrusd.core.cranks import Crank, DisputeFacts, SubmissionFacts, TaskFacts, may_be_due
 from walrusd.core.dealing import compute_seat_segments
+from walrusd.core.duties import (
+    Duties,
+    Party,
+    SubmissionStanding,
+    TaskStanding,
+    list_submission_duties,
+    list_task_duties,
+)
 from walrusd.core.faults import is_audit
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
     TraceContext,
     compute_audit_lot,
     compute_deal_seed,
     compute_seed,
 )
+from walrusd.crypto.stream import StreamKind, stream_aad
 from walrusd.crypto.vfile.header import FileSubject
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData
+from walrusd.training.numerics.random import compute_segment_rows
+from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 
 
@@ -54,6 +66,12 @@ class Case:
         )
 
     @property
+    def opening_aad(self) -> bytes:
+        """The associated data of the opening's stream."""
+        package, name = address_bytes(self.market.package), address_bytes(self.submission.id)
+        return stream_aad(StreamKind.OPENING, self.market.chain_id, package, name)
+
+    @property
     def ctx(self) -> bytes:
         """The trace context; once committed, the chain holds the same value."""
         subject = self.subject
@@ -85,9 +103,32 @@ class Case:
         """Return the segment of a pending audit (``find_audited_segment`` below)."""
         return find_audited_segment(self.task, self.submission)
 
+    def list_duties(self, party: Party, now_ms: int) -> Duties:
+        """Return what a party has to do about the submission."""
+        dispute, vote_ms = self.submission.dispute, self.task.terms.jury_commit_ms
+        standing = SubmissionStanding(
+            state=self.submission.state,
+            task_phase=self.task.phase,
+            dispute_phase=None if dispute is None else dispute.phase,
+            is_vote_over=dispute is not None and now_ms >= dispute.phase_ms + vote_ms,
+        )
+        return list_submission_duties(party, standing)
+
     def dealt_segments(self) -> list[int]:
         """Return all segments dealt to any seat, ascending."""
         return sorted(set(self.dealt_places()))
+
+    def compute_needed_rows(self, plan: Plan, segments: Iterable[int]) -> set[int]:
+        """Return the rows of the dataset that a replay of ``segments`` reads.
+
+        If the plan does not fit the dataset no step reads any; the first row stands for them, as a
+        replay takes a file of rows that is not empty.
+        """
+        count = self.submission.dataset_rows
+        if 2 * plan.batch > count:
+            return {0}
+        found = (compute_segment_rows(plan, self.seed, segment, count) for segment in segments)
+        return {int(row) for rows in found for row in rows}
 
     def seat_of(self, address: str) -> int | None:
         """Return the committee seat of an address, if it has one."""
@@ -177,10 +218,21 @@ def task_facts(task: ob.Task) -> TaskFacts:
     )
 
 
+def list_duties_about(task: ob.Task, party: Party) -> Duties:
+    """Return what a party has to do about a task."""
+    standing = TaskStanding(
+        phase=task.phase,
+        accepted=task.accepted,
+        k_min=task.terms.k_min,
+        unspent=task.pool + task.bond + task.tips,
+    )
+    return list_task_duties(party, standing)
+
+
 def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:
     """Return what decides a submission's cranks."""
     dispute = None
-    if submission.dispute is not None and submission.state == SubmissionState.DISPUTED:
+    if submission.dispute is not None and is_disputed(submission.state):
         found = submission.dispute
         dispute = DisputeFacts(
             phase=found.phase,
@@ -189,11 +241,11 @@ def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFact
             and (is_audit(found.accuser) or bool(found.accuser_chain))
             and all(juror.chain for juror in found.jurors),
         )
-    is_audited = submission.state == SubmissionState.AUDITED
+    may_be_audited = may_be_due(Crank.AUDIT, submission.state)
     return SubmissionFacts(
         submission.state,
         submission.window_ms,
         dispute,
         replaced=submission.replaced,
-        audit_pending=is_audited and find_audited_segment(task, submission) is not None,
+        audit_pending=may_be_audited and find_audited_segment(task, submission) is not None,
     )

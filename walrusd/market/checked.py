@@ -1,4 +1,4 @@
-"""Remember which files of ours have passed a check, for as long as they are the same files.
+"""Files of ours that are made by one task at a time, and which of them have passed a check.
 
 A model may take minutes to hash. What is remembered is a file's identity, size and times; a file
 that was replaced, written to or removed has others, and is checked again. A bit that flips on the
@@ -7,8 +7,11 @@ disk changes none of them: what reads a file to compute with it checks its bytes
 
 import json
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import trio
 
 from walrusd.files import write_atomically
 
@@ -32,7 +35,21 @@ class CheckedFiles:
     """What files have passed: in memory, and beside each file so that a restart knows too."""
 
     def __init__(self) -> None:
+        self._turns: dict[Path, tuple[trio.Lock, int]] = {}
         self._passed: OrderedDict[tuple[Path, str], Stamp] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn_on(self, path: Path) -> AsyncIterator[None]:
+        """Let one task at a time make a file; the next one finds it made."""
+        lock, users = self._turns.get(path, (trio.Lock(), 0))
+        self._turns[path] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._turns.pop(path)
+            if users > 1:
+                self._turns[path] = lock, users - 1
 
     def holds(self, path: Path, claim: str) -> bool:
         """Return whether the file that is there now has passed the check named ``claim``."""

@@ -30,7 +30,7 @@ REASONS = {
     EndReason.PLAN_ABORTED: "the committee confirmed that the plan cannot be carried out",
     EndReason.AUDIT_CONFIRMED: "a jury found a forged segment in an audit",
 }
-OUTCOMES = {
+VERDICTS = {
     ChallengeOutcome.CONFIRMED: "The jury found a fault.",
     ChallengeOutcome.REFUTED: "The jury found nothing wrong.",
     ChallengeOutcome.REDRAWN: "The jury had no majority; a second one is drawn.",
@@ -115,8 +115,8 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
     ev.JuryDrawn: lambda _e, _n: "The beacon of the jury is drawn.",
     ev.JurySeated: lambda e, n: f"The beacon gave it a jury of {len(e.jurors)}.{n.seats(e.jurors)}",
     ev.JurorCommitted: lambda e, n: f"{n.begin(e.juror)} committed to a value.",
-    ev.JurorRevealed: lambda e, n: f"{n.begin(e.juror)} revealed {tell_value(e)}.",
-    ev.ChallengeResolved: lambda e, _n: OUTCOMES[ChallengeOutcome(e.outcome)],
+    ev.JurorRevealed: lambda e, n: f"{n.begin(e.juror)} revealed {describe_value(e)}.",
+    ev.ChallengeResolved: lambda e, _n: VERDICTS[ChallengeOutcome(e.outcome)],
     ev.KeyResealed: lambda e, n: (
         f"{n.begin(e.sender)} sealed the opening's key to {n.who(e.recipient)}."
     ),
@@ -138,12 +138,12 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
 }
 
 
-def tell_event(event: Layout, me: str) -> str:
+def describe_event(event: Layout, me: str) -> str:
     """Return the sentence of an event; ``me`` is called "we"."""
     return _SENTENCES[type(event)](event, Names(me))
 
 
-def tell_value(event: ev.JurorRevealed) -> str:
+def describe_value(event: ev.JurorRevealed) -> str:
     """Return what a revealed value means, without knowing what was asked."""
     if event.state_root == bytes(32) and event.chain == VERDICT_FAULT:
         return "that there is a fault, or that the opening cannot be had"

@@ -1,19 +1,20 @@
-"""Get what the chain only names: manifests, plans, weights, datasets, files, openings.
+"""Fetch what the chain only names: manifests, plans, weights, datasets, files, openings.
 
-Everything is checked against its anchor before it is used, also when it lies on our own disk: a
-flipped bit there would make honest work look forged. No read takes more than an honest peer needs.
+Everything is verified before it is used, also when it lies on our own disk: a flipped bit there
+would make honest work look forged. No read takes more than an honest peer needs.
 """
 
+import mmap
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import trio
 
 from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
-from walrusd.core.opening import Opening, parse_opening
+from walrusd.core.opening import Opening, VerifiedOpening, parse_opening
 from walrusd.crypto.stream import (
     StreamKind,
     compute_ciphertext_size,
@@ -22,8 +23,8 @@ from walrusd.crypto.stream import (
     verify_key_check,
 )
 from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
-from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
 from walrusd.engine.tools import Reading
 from walrusd.errors import (
     BlobNotFound,
@@ -33,26 +34,31 @@ from walrusd.errors import (
     PartAbsent,
     PeerFault,
     VerificationFailed,
-    WorldFault,
 )
 from walrusd.files import write_atomically
-from walrusd.market.anchors import (
-    check_labels,
-    check_plan_of_task,
-    compute_case_opening_bound,
-    load_weights,
-)
 from walrusd.market.case import Case
 from walrusd.market.checked import CheckedFiles, read_stamp
 from walrusd.market.dataset_files import decrypt_file, rows_path
-from walrusd.market.limits import compute_file_limit, compute_weights_limit
-from walrusd.market.schemes import check_file_scheme, read_task_scheme
-from walrusd.runtime.sources import source_of
+from walrusd.market.limits import (
+    compute_file_limit,
+    compute_opening_limit,
+    compute_weights_limit,
+)
+from walrusd.market.verified import (
+    VerifiedPlan,
+    verify_committed_file,
+    verify_plan,
+    verify_submission_opening,
+    verify_weights,
+)
 from walrusd.training.plan.plan import Plan, parse_plan
+from walrusd.training.run.data import check_rows
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
+from walrusd.workers.files import verify_file_at
 from walrusd.workers.paillier import check_modulus
-from walrusd.workers.pool import compute_file_row_root, run_heavy, verify_file_at
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.rows import compute_file_row_root
 
 PLANS_KEPT, PATHS_KEPT = 64, 4096
 HEADER_ALLOWANCE = 1 << 17
@@ -65,7 +71,7 @@ def _weights_claim(task: Task) -> str:
 
 @contextmanager
 def _naming_absence() -> Iterator[None]:
-    """Say of a blob that no endpoint has, or that is too large to be one, that it is absent.
+    """Call a blob absent that no endpoint has, or that is too large to be one.
 
     Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
     """
@@ -85,7 +91,6 @@ class Fetcher:
     def __init__(self, tools: Reading) -> None:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
-        self._turns: dict[Path, tuple[trio.Lock, int]] = {}
         self._checked = CheckedFiles()
         self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
 
@@ -94,20 +99,7 @@ class Fetcher:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
-    @asynccontextmanager
-    async def _turn_on(self, path: Path) -> AsyncIterator[None]:
-        """Let one task at a time make a file; the next one finds it made."""
-        lock, users = self._turns.get(path, (trio.Lock(), 0))
-        self._turns[path] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._turns.pop(path)
-            if users > 1:
-                self._turns[path] = lock, users - 1
-
-    async def plan_of(self, task: Task) -> tuple[TaskManifest, Plan]:
+    async def plan_of(self, task: Task) -> VerifiedPlan:
         """Return a task's manifest and plan.
 
         Raises:
@@ -123,10 +115,7 @@ class Fetcher:
             self._plans[task.manifest_digest] = manifest, plan
             if len(self._plans) > PLANS_KEPT:
                 self._plans.popitem(last=False)
-        manifest, plan = self._plans[task.manifest_digest]
-        check_plan_of_task(task, plan)
-        read_task_scheme(task, manifest, plan)
-        return manifest, plan
+        return verify_plan(task, *self._plans[task.manifest_digest])
 
     async def _check_key(self, manifest: TaskManifest) -> None:
         """Check the key in a manifest, whatever the scheme: another task may name the same one."""
@@ -139,8 +128,8 @@ class Fetcher:
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
-        _manifest, plan = await self.plan_of(task)
-        path, data = self._dir("plans") / f"{task.plan_digest.hex()}.json", plan.to_bytes()
+        data = (await self.plan_of(task)).plan.to_bytes()
+        path = self._dir("plans") / f"{task.plan_digest.hex()}.json"
         if not path.exists() or path.read_bytes() != data:
             write_atomically(path, data)
         return path
@@ -168,8 +157,7 @@ class Fetcher:
         """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
         path = self._weight_paths.get(task.manifest_digest)
         if path is None:
-            manifest, _plan = await self.plan_of(task)
-            path = self._weights_path(manifest)
+            path = self._weights_path((await self.plan_of(task)).manifest)
             self._weight_paths[task.manifest_digest] = path
             if len(self._weight_paths) > PATHS_KEPT:
                 self._weight_paths.popitem(last=False)
@@ -185,9 +173,10 @@ class Fetcher:
             MalformedData, NonFiniteValue: if they are not weights of the task's model.
             VerificationFailed: if they do not have the initial state root that the task names.
         """
-        manifest, plan = await self.plan_of(task)
+        verified = await self.plan_of(task)
+        manifest, plan = verified.manifest, verified.plan
         path = self._weights_path(manifest)
-        async with self._turn_on(path):
+        async with self._checked.turn_on(path):
             if path.exists():
                 try:
                     return path, await self._load_weights(plan, task, path)
@@ -223,7 +212,7 @@ class Fetcher:
         verify_key_check(dek, version.row_root, version.key_check)
         path = rows_path(self._tools, version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        async with self._turn_on(path):
+        async with self._checked.turn_on(path):
             if not path.exists() or not await self._are_rows_of(version, dek, path):
                 await self._fetch_rows(version, dek, path)
             return path
@@ -248,7 +237,7 @@ class Fetcher:
         if not self._checked.holds(path, claim):
             path = await self.rows_of(version, dek)
             stamp = read_stamp(path)
-            await trio.to_thread.run_sync(check_labels, path, plan.dataset)
+            await trio.to_thread.run_sync(_check_labels, path, plan)
             self._checked.note(path, claim, stamp)
         return path
 
@@ -277,70 +266,39 @@ class Fetcher:
             StreamKind.DATASET, market.chain_id, address_bytes(market.package), row_root
         )
 
-    async def file_of(self, task: Task, submission: Submission) -> VerificationFile:
+    async def file_of(self, task: Task, submission: Submission) -> VerifiedFile:
         """Return a submission's verification file, checked in itself and against the chain.
 
         It stays among our files, to be read in pieces, until the submission is forgotten.
 
         Raises:
-            VerificationFailed: if a check of ``vfile_checks`` fails, or a root in the file is not
+            VerificationFailed: if a check of ``verify_file`` fails, or a root in the file is not
                 the committed one.
             PartAbsent: if no endpoint has the blob.
         """
         commitment = submission.commitment
         assert commitment is not None
-        manifest, plan = await self.plan_of(task)
-        scheme = read_task_scheme(task, manifest, plan)
-        bound = compute_file_limit(task.terms, plan, manifest)
+        named = await self.plan_of(task)
+        bound = compute_file_limit(task.terms, named.plan, named.manifest)
         path = self._dir("work") / submission.id / "committed.wvf"
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        async with self._turn_on(path):
+        async with self._checked.turn_on(path):
+            verified: VerifiedFile | None = None
             if path.exists():
                 try:
-                    await run_heavy(verify_file_at, path, commitment.file_digest)
+                    verified = await run_heavy(verify_file_at, path, commitment.file_digest)
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
-            if not path.exists():
+            if verified is None:
                 with _naming_absence():
                     await self._tools.store.download(
                         BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
                     )
-                await run_heavy(verify_file_at, path, commitment.file_digest)
-            file = await trio.to_thread.run_sync(open_verification_file, source_of(path))
-        header = file.header
-        found = (header.trace_root, header.update_root, header.scheme.root, header.scheme.count)
-        if found != (
-            commitment.trace_root,
-            commitment.update_root,
-            commitment.scheme_root,
-            commitment.scheme_rows,
-        ):
-            raise VerificationFailed("the verification file holds other roots than the chain")
-        check_file_scheme(file, scheme)
-        return file
-
-    async def _get_part(self, blob: BlobId, bound: int) -> bytes:
-        """Return a blob of a submission. The store has checked that the bytes are its own."""
-        with _naming_absence():
-            return await self._tools.store.get(blob, bound)
-
-    async def can_read(self, task: Task) -> bool:
-        """Say whether blobs reach us at all: the task's manifest does, straight from the network.
-
-        Tells a missing part of a submission from a network of ours that is down.
-        """
-        directory = self._dir("probes")
-        path = directory / f"{task.id}.manifest"
-        try:
-            await self._tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
-        except WorldFault:
-            return False
-        finally:
-            path.unlink(missing_ok=True)
-        return True
+                verified = await run_heavy(verify_file_at, path, commitment.file_digest)
+        return verify_committed_file(verified, commitment, named.scheme)
 
     async def opening_of(self, case: Case, key: bytes) -> Opening:
-        """Return a submission's opening, decrypted with ``key``.
+        """Return a submission's opening, decrypted with ``key`` and not verified yet.
 
         Raises:
             DecryptionFailed: if ``key`` is not the committed one.
@@ -351,11 +309,32 @@ class Fetcher:
         assert opened is not None
         name = address_bytes(submission.id)
         verify_key_check(key, name, opened.key_check)
-        _manifest, plan = await self.plan_of(case.task)
-        bound = compute_case_opening_bound(case, plan)
-        sealed = await self._get_part(BlobId(opened.blob), bound)
+        plan = (await self.plan_of(case.task)).plan
+        bound = compute_opening_limit(case.task.terms, plan, submission.dataset_rows)
+        with _naming_absence():
+            sealed = await self._tools.store.get(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
             raise ContentMismatch("the opening does not have the announced digest")
-        market = case.market
-        aad = stream_aad(StreamKind.OPENING, market.chain_id, address_bytes(market.package), name)
+        aad = case.opening_aad
         return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
+
+    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening:
+        """Return a submission's opening, checked against the roots on the chain.
+
+        Raises:
+            VerificationFailed: if a root does not match.
+            DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
+        """
+        opening = await self.opening_of(case, key)
+        return await trio.to_thread.run_sync(verify_submission_opening, case, opening)
+
+
+def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
+    """Return a task's initial weights from a file of ours. Blocks; raises as ``verify_weights``."""
+    return verify_weights(plan, task, path.read_bytes())
+
+
+def _check_labels(path: Path, plan: Plan) -> None:
+    """Check every row of a file against a plan's schema, before a stake is bound. Blocks."""
+    with path.open("rb") as file:
+        check_rows(plan.dataset, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))

@@ -44,7 +44,7 @@ async def _leaves_of_file(_tools: Tools, fetcher: Fetcher, case: Case) -> list[b
     if case.submission.abort is not None:
         return []
     try:
-        return list((await fetcher.file_of(case.task, case.submission)).trace_leaves)
+        return list((await fetcher.file_of(case.task, case.submission)).file.trace_leaves)
     except (PeerFault, PartAbsent):
         return []
 

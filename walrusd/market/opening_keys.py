@@ -50,7 +50,7 @@ def _info(case: Case, recipient: str) -> bytes:
     )
 
 
-def resealed_to(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
+def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
     """Return the newest envelope of each sender posted for a recipient after the opening."""
     found = [
         ev.KeyResealed.from_bcs(logged.body)
@@ -72,7 +72,7 @@ def find_opening_key(tools: Tools, case: Case) -> bytes | None:
         return derive_opening_key(tools.keys, address_bytes(submission.id))
     seats = zip(submission.committee, submission.opening.envelopes, strict=False)
     envelopes = [envelope for seat, envelope in seats if seat.verifier == me]
-    for envelope in [*envelopes, *resealed_to(tools, submission.id, me).values()]:
+    for envelope in [*envelopes, *find_shared_envelopes(tools, submission.id, me).values()]:
         key = _try_envelope(tools, case, envelope)
         if key is not None:
             return key
@@ -90,7 +90,7 @@ def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:
     return key
 
 
-async def reseal_to(
+async def share_opening_key(
     tools: Tools, case: Case, recipient: str, public_key: bytes, key: bytes
 ) -> None:
     """Seal an opening's key to one more recipient, unless we have done so.
@@ -100,7 +100,7 @@ async def reseal_to(
     Raises:
         MalformedData: if the recipient's encryption key is unusable.
     """
-    if tools.address in resealed_to(tools, case.submission.id, recipient):
+    if tools.address in find_shared_envelopes(tools, case.submission.id, recipient):
         return
     envelope = make_envelope(case, recipient, public_key, key)
     await tools.contract.reseal(case.submission.id, recipient, envelope)

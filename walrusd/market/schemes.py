@@ -23,19 +23,18 @@ from walrusd.crypto.pedersen.rows import (
     derive_row_blindings,
 )
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
-from walrusd.crypto.vfile.vfile import Source, VerificationFile
+from walrusd.crypto.vfile.checks import VerifiedFile
+from walrusd.crypto.vfile.vfile import Source
+from walrusd.engine.progress import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.runtime.sources import source_of
 from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
-from walrusd.workers import paillier, pool
-from walrusd.workers.encrypting import encrypt_update
+from walrusd.workers import files, paillier, pedersen
 from walrusd.workers.paillier import Encryption
-from walrusd.workers.pieces import Report, say_nothing
-from walrusd.workers.pool import run_heavy
-from walrusd.workers.summing import check_decrypted_sum
+from walrusd.workers.pool import Report, run_heavy, say_nothing
 
 Committed = tuple[SchemeBlock, Source]
 """A header block, and what opens the section that it is about."""
@@ -86,13 +85,13 @@ def read_task_scheme(task: ob.Task, manifest: TaskManifest, plan: Plan) -> TaskS
     return TaskScheme(plan.weight_count, encryption, manifest.paillier.proof)
 
 
-def check_file_scheme(file: VerificationFile, scheme: TaskScheme) -> None:
+def check_file_scheme(file: VerifiedFile, scheme: TaskScheme) -> None:
     """Check that a file is of its task's scheme, and encrypted to its task's key.
 
     Raises:
         VerificationFailed: if it is not.
     """
-    block = file.header.scheme
+    block = file.file.header.scheme
     if isinstance(block, PedersenBlock) != (scheme.encryption is None):
         raise VerificationFailed("the verification file is of another scheme than the task")
     if isinstance(block, PaillierBlock) and _encryption_of(block) != scheme.encryption:
@@ -131,13 +130,23 @@ async def commit_update(
     encryption = scheme.encryption
     if encryption is None:
         blindings = [int.from_bytes(blinding, "big") for blinding in openings]
-        points = await run_heavy(pool.commit_update_rows, update, blindings)
+        points = await run_heavy(pedersen.commit_update_rows, update, blindings)
         block: SchemeBlock = PedersenBlock(
             ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
         )
         return block, partial(BytesIO, b"".join(points))
     path = tools.work_dir / submission / "ciphertexts.bin"
-    await encrypt_update(tools, submission, encryption, update, seed=openings[0], path=path)
+    try:
+        await paillier.encrypt_update(
+            encryption,
+            update,
+            seed=openings[0],
+            path=path,
+            report=make_encryption_report(tools, submission, len(update) // 4),
+            threads=tools.settings.daemon.threads,
+        )
+    finally:
+        clear_progress(tools, submission)
     root, count, knowledge = await run_heavy(
         paillier.prove_encrypted_update,
         encryption,
@@ -159,21 +168,43 @@ async def commit_update(
     return block, source_of(path)
 
 
-async def check_opened_update(file: VerificationFile, opening: Opening) -> None:
+async def check_opened_update(file: VerifiedFile, opening: Opening) -> None:
     """Check that the file's commitments or ciphertexts open to an opened update.
 
     Raises:
         VerificationFailed: if they do not.
         MalformedData: if one is malformed, or the number of openings is wrong.
     """
-    await run_heavy(pool.check_opened, file, opening.update, opening.openings)
+    await run_heavy(files.check_opened, file, opening.update, opening.openings)
+
+
+async def find_wrong_row(
+    file: VerifiedFile, opening: Opening, only: int | None = None
+) -> int | None:
+    """Return the first row or ciphertext that does not open to an opened update, or None.
+
+    ``only`` asks about one of them. To check all, ``check_opened_update`` is far cheaper.
+    """
+    block = file.file.header.scheme
+    if isinstance(block, PaillierBlock):
+        return await run_heavy(
+            paillier.find_wrong_ciphertext,
+            _encryption_of(block),
+            opening.update,
+            file.file.ciphertexts,
+            opening.openings[0],
+            only,
+        )
+    blindings = [int.from_bytes(blinding, "big") for blinding in opening.openings]
+    points = list(file.file.row_commitments)
+    return await run_heavy(pedersen.find_wrong_commitment, opening.update, blindings, points, only)
 
 
 async def check_aggregate(
     context: bytes,
     aggregate: Aggregate,
     weights: Sequence[int],
-    files: Sequence[VerificationFile],
+    verified: Sequence[VerifiedFile],
     *,
     report: Report = say_nothing,
     threads: int = 0,
@@ -186,22 +217,22 @@ async def check_aggregate(
         VerificationFailed: if it is another sum.
         MalformedData: if its openings are not of the scheme.
     """
-    block = files[0].header.scheme
+    block = verified[0].file.header.scheme
     if isinstance(block, PedersenBlock):
         await run_heavy(
-            pool.check_aggregate_rows,
+            pedersen.check_aggregate_rows,
             aggregate.vector,
             list(weights),
-            list(files),
+            list(verified),
             aggregate.openings,
         )
         return
     if len(aggregate.openings) != 1:
         raise MalformedData("an encrypted aggregate is opened by one proof")
-    await check_decrypted_sum(
+    await paillier.check_decrypted_sum(
         _encryption_of(block),
         aggregate.vector,
-        list(zip(files, weights, strict=True)),
+        list(zip(verified, weights, strict=True)),
         proof=aggregate.openings[0],
         context=context,
         report=report,

@@ -1,7 +1,7 @@
 """What the control interface asks of the daemon: one method per RPC method.
 
-The RPC layer validates and hands on; whoever implements this decides and acts. Arguments and
-results are JSON values; amounts in params are text such as ``"1.5 SUI"`` or integers of Mist
+The RPC layer validates and passes on; the implementation decides and acts. Arguments and results
+are JSON values; amounts in params are text such as ``"1.5 SUI"`` or integers of Mist
 (:func:`walrusd.settings.parse_amount`), amounts in results integers of Mist in keys that end in
 ``_mist``. Every method may raise any :class:`~walrusd.errors.WalrusdError`.
 """

@@ -27,7 +27,7 @@ from walrusd.rpc.schema import INVALID_REQUEST, MAX_BODY_BYTES
 from walrusd.runtime.broadcast import Broadcast
 
 Readiness = Callable[[], tuple[bool, dict[str, Any]]]
-"""Says whether the daemon is ready, and why or why not."""
+"""Returns whether the daemon is ready, and the details that ``/readyz`` shows."""
 
 
 def make_rpc_app(
@@ -85,7 +85,7 @@ def make_rpc_app(
 
 
 class Front:
-    """An application in front of another one, which may be exchanged while it serves."""
+    """Passes requests on to an application that can be replaced while it serves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

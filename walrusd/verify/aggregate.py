@@ -13,7 +13,7 @@ from walrusd.chain.nodes.connect import open_client
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.checklist import Checklist
-from walrusd.crypto.vfile.vfile import VerificationFile
+from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.errors import BadRequest, PeerFault
 from walrusd.market.aggregate import check_parts, read_accepted, read_aggregate
 from walrusd.market.contract_check import verify_contract
@@ -149,7 +149,7 @@ async def _check(
     checks.passed("task", f"{task.accepted} accepted submissions")
     fetcher = Fetcher(public)
     try:
-        _manifest, plan = await fetcher.plan_of(task)
+        plan = (await fetcher.plan_of(task)).plan
     except PeerFault as fault:
         checks.failed("terms", fault)
         return {}
@@ -200,7 +200,7 @@ async def _check_files(
     accepted: list[ob.Submission],
     checks: Checklist,
     on_step: OnStep,
-) -> list[VerificationFile]:
+) -> list[VerifiedFile]:
     files = []
     for submission in accepted:
         subject = f"of {submission.id[:10]}…"

@@ -1,49 +1,75 @@
-"""Which row of an update is not what was committed: what a challenge of kind ROWS names.
+"""The rows of a plaintext dataset file, and their proofs, made in worker processes.
 
-All rows are checked at once first (``schemes.check_opened_update``), which is cheap; only then is
-the row looked for. Runs in worker processes: bytes and integers in, integers out.
+The file is mapped into memory, and never read as a whole.
 """
 
-from collections.abc import Sequence
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
 
-import numpy as np
-
-from walrusd.crypto.paillier.vectors import encrypt
-from walrusd.crypto.pedersen.g1 import ROW_LENGTH
-from walrusd.crypto.pedersen.rows import verify_row_commitment
-from walrusd.errors import PeerFault
-from walrusd.runtime.generators import load_generators
-from walrusd.workers.paillier import Encryption
+from walrusd.core.opening import OpenedRow
+from walrusd.crypto.dataset_rows import compute_row_root, prove_rows
+from walrusd.errors import MalformedData
 
 
-def find_wrong_row(
-    update: bytes, blindings: Sequence[int], commitments: Sequence[bytes], only: int | None = None
-) -> int | None:
-    """Return the first row whose Pedersen commitment opens to something else, or None.
+class RowFile:
+    """Rows of ``row_bytes`` bytes in a file of our own, which nobody cuts while it is open."""
 
-    ``only`` looks at one row alone.
+    def __init__(self, path: Path, row_bytes: int) -> None:
+        """Map the file.
+
+        Raises:
+            MalformedData: if it is not whole rows, or empty.
+            OSError: if it cannot be read.
+        """
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if not size or size % row_bytes:
+                raise MalformedData(f"{size} bytes are not whole rows of {row_bytes} bytes")
+            self._data = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        self._width = row_bytes
+        self._count = size // row_bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self._data.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> bytes:
+        """Return one row. Raises IndexError if there is none."""
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._data[index * self._width : (index + 1) * self._width]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self.__getitem__, range(self._count))
+
+
+def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes, int]:
+    """Return the salted row root of a plaintext dataset file, and its number of rows.
+
+    Raises:
+        MalformedData: if it is not whole rows.
     """
-    load_generators()
-    vector = np.frombuffer(update, "<i4").astype(np.int32)
-    for j in range(len(commitments)) if only is None else [only]:
-        row = vector[j * ROW_LENGTH : (j + 1) * ROW_LENGTH]
-        try:
-            verify_row_commitment(row, blindings[j], commitments[j])
-        except PeerFault:
-            return j
-    return None
+    with RowFile(Path(path), row_bytes) as file:
+        return compute_row_root(dek, file), len(file)
 
 
-def find_wrong_ciphertext(
-    encryption: Encryption, update: bytes, data: bytes, seed: bytes, only: int | None = None
-) -> int | None:
-    """Return the first ciphertext that is not the encryption from ``seed``, or None."""
-    key = encryption.key
-    width = key.ciphertext_bytes
-    vector = np.frombuffer(update, "<i4").astype(np.int32)
-    plaintexts = encryption.packing.pack(vector)
-    for j in range(len(plaintexts)) if only is None else [only]:
-        expected = encrypt(key, plaintexts[j : j + 1], seed, j)
-        if expected != data[j * width : (j + 1) * width]:
-            return j
-    return None
+def prove_file_rows(
+    dek: bytes, path: str, row_bytes: int, indices: Sequence[int]
+) -> list[OpenedRow]:
+    """Return rows of a plaintext dataset file with their proofs.
+
+    Raises:
+        MalformedData: if it is not whole rows.
+        IndexError: if it has no such row.
+    """
+    with RowFile(Path(path), row_bytes) as file:
+        _root, proofs = prove_rows(dek, file, indices)
+        return [OpenedRow(file[proof.index], proof) for proof in proofs]

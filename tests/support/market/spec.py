@@ -47,9 +47,9 @@ from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror
 from walrusd.services.publisher.terms import read_terms
-from walrusd.services.upkeep.claims import Settler
-from walrusd.services.upkeep.cranks import Cranker
-from walrusd.services.upkeep.key_sharing import Resealer
+from walrusd.services.upkeep.claimer import Claimer
+from walrusd.services.upkeep.cranker import Cranker
+from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
@@ -263,7 +263,7 @@ class Daemon:
         """Make the services anew, as after a restart."""
         tools = self.tools
         self.fetcher = fetcher = Fetcher(tools)
-        self.services = [Resealer(tools), Cranker(tools, fetcher), Settler(tools)]
+        self.services = [KeySharer(tools), Cranker(tools, fetcher), Claimer(tools)]
         if self._role is Role.CONTRIBUTOR:
             more = [Trainer(tools, fetcher), Committer(tools, fetcher), Opener(tools, fetcher)]
         else:

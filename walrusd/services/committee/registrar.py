@@ -5,7 +5,7 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.engine.readiness import Readiness
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.settings.model import Role, Settings
@@ -73,20 +73,16 @@ class Registrar(Service):
         super().__init__(tools)
         self._readiness = readiness
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Register unless a seat is there."""
-        if not self.tools.settings.verifier.auto_register:
-            return
-        if self.tools.records.get("registrar", "done"):
-            return
+        tools = self.tools
+        if tools.settings.verifier.auto_register and not tools.records.get("registrar", "done"):
+            yield Attempt(tools.address, self._register)
 
-        async def register() -> None:
-            tools = self.tools
-            if await tools.contract.verifier_cap(tools.address) is None:
-                verifier = tools.settings.verifier
-                if self._readiness is not None:
-                    await self._readiness.check_seat()
-                await register_seat(tools, stake=verifier.stake, min_fee=verifier.min_fee)
-            tools.records.put("registrar", "done", value=True)
-
-        await self.attempt(self.tools.address, register)
+    async def _register(self) -> None:
+        tools, verifier = self.tools, self.tools.settings.verifier
+        if await tools.contract.verifier_cap(tools.address) is None:
+            if self._readiness is not None:
+                await self._readiness.check_seat()
+            await register_seat(tools, stake=verifier.stake, min_fee=verifier.min_fee)
+        tools.records.put("registrar", "done", value=True)

@@ -12,8 +12,8 @@ from walrusd.errors import ObjectNotFound
 from walrusd.market.aggregate import NO_PARENT, AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor.background import Background, FetchedPart
-from walrusd.services.contributor.bound import Bound
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
+from walrusd.services.contributor.exposure import Exposure
 from walrusd.services.contributor.storage_meter import StorageMeter
 from walrusd.units import Mist
 
@@ -23,9 +23,9 @@ NO_FILES = DiskShape(0, 0, 0, 0, 0)
 class Snapshot:
     """All tasks and what is bound, read once for decisions about many tasks."""
 
-    def __init__(self, tasks: list[ob.Task], bound: Bound) -> None:
+    def __init__(self, tasks: list[ob.Task], exposure: Exposure) -> None:
         self.tasks = tasks
-        self.bound = bound
+        self.exposure = exposure
         self.reserved: tuple[frozenset[str], int] | None = None
         """Tasks in progress, and the bytes of disk that they will still take."""
 
@@ -70,7 +70,7 @@ class Assessor:
         Raises:
             WalrusdError: as ``measure``.
         """
-        decide_with = partial(self._decide, task, snapshot.bound, held)
+        decide_with = partial(self._decide, task, snapshot.exposure, held)
         machine = await self._judge_machine(task, snapshot)
         decision = decide_with(machine=machine, storage=storage)
         if decision.join and storage is None:
@@ -97,7 +97,7 @@ class Assessor:
         def goes(decision: Decision) -> bool:
             return decision.join or (override == "join" and not decision.binding_refusals)
 
-        decide_with = partial(self._decide, task, snapshot.bound, held)
+        decide_with = partial(self._decide, task, snapshot.exposure, held)
         decision = decide_with()
         if goes(decision) and self._readiness is not None:
             # Where nothing can be read a plan cannot be had either: that is to be told first.
@@ -136,7 +136,7 @@ class Assessor:
         """Return the verdicts on this machine, with the disk that other tasks will still take."""
         if self._readiness is None:
             return ()
-        others = frozenset(snapshot.bound.open_tasks - {task.id})
+        others = frozenset(snapshot.exposure.open_tasks - {task.id})
         if snapshot.reserved is None or snapshot.reserved[0] != others:
             in_progress = [other for other in snapshot.tasks if other.id in others]
             snapshot.reserved = others, compute_reserved(self._tools, in_progress)
@@ -146,7 +146,7 @@ class Assessor:
     def _decide(
         self,
         task: ob.Task,
-        bound: Bound,
+        exposure: Exposure,
         held: Mist,
         *,
         machine: tuple[RuleVerdict, ...] = (),
@@ -169,8 +169,8 @@ class Assessor:
         standing = Standing(
             address=self._tools.address,
             balance=held,
-            staked_today=bound.staked_besides(task.id),
-            open_tasks=bound.open_besides(task.id),
+            staked_today=exposure.staked_besides(task.id),
+            open_tasks=exposure.open_besides(task.id),
             machine=machine,
         )
         return decide(self._rules, offer, standing)

@@ -10,14 +10,13 @@ from typing import Any
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.duties import Duty, Party
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import quantisation_of
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.results import (
@@ -28,13 +27,19 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import CostProof, commit_update, derive_openings, read_task_scheme
+from walrusd.market.schemes import (
+    CostProof,
+    commit_update,
+    derive_openings,
+)
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
-from walrusd.workers.pool import prove_cost, run_heavy, write_file
+from walrusd.workers.files import write_file
+from walrusd.workers.pedersen import prove_cost
+from walrusd.workers.pool import run_heavy
 
 
 class Committer(Service):
@@ -46,24 +51,17 @@ class Committer(Service):
         super().__init__(tools)
         self._fetcher = fetcher
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Commit every trained submission."""
         for case in await read_cases(self.tools):
-            if (
-                case.submission.state != SubmissionState.JOINED
-                or case.task.phase != TaskPhase.TRAINING
-            ):
+            if Duty.COMMIT not in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
                 continue
             trained = find_trained(self.tools, case.submission.id)
             if trained is not None:
-
-                async def commit(case: Case = case, trained: dict[str, Any] = trained) -> None:
-                    if "abort" in trained:
-                        await self._commit_abort(case, trained)
-                    else:
-                        await self._commit(case, trained)
-
-                await self.undertake(case.submission.id, commit)
+                commit = self._commit_abort if "abort" in trained else self._commit
+                yield Attempt(
+                    case.submission.id, partial(commit, case, trained), in_background=True
+                )
 
     async def _commit(self, case: Case, trained: dict[str, Any]) -> None:
         tools, submission = self.tools, case.submission
@@ -116,7 +114,8 @@ class Committer(Service):
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         tools = self.tools
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         update = await read_update(tools, case, plan, trained)
         update_root = await trio.to_thread.run_sync(compute_chunk_root, update)
         leaves = await read_result(tools, case, trained, trace_leaves)
@@ -127,7 +126,6 @@ class Committer(Service):
         blinding = derive_cost_blinding(tools.keys, name, trained["cost"])
         commitment, proof = await run_heavy(prove_cost, context, trained["cost"], blinding)
         cost = CostProof(context, commitment, proof)
-        scheme = read_task_scheme(case.task, manifest, plan)
         openings = await derive_openings(tools, case, scheme, update_root)
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost
@@ -137,7 +135,7 @@ class Committer(Service):
             write_file,
             path,
             case.subject,
-            quantisation_of(plan),
+            verified.quantisation,
             update_root=update_root,
             trace_leaves=leaves,
             scheme=block,

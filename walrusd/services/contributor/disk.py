@@ -48,7 +48,7 @@ class DiskShapes:
         rows, path_of_rows = await self._find_rows(task)
         dealt = min(terms.committee * terms.segments_per_seat, terms.segments)
         try:
-            _manifest, plan = await self._fetcher.plan_of(task)
+            plan = (await self._fetcher.plan_of(task)).plan
             path_of_model = await self._fetcher.weights_path(task)
         except WalrusdError:
             opening, model = (dealt + 1) * terms.state_bytes, terms.state_bytes

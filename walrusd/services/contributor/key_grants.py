@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import RequestState
+from walrusd.core.lifecycle import is_granted
 from walrusd.crypto.envelope import dataset_key_info, open_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
@@ -43,7 +43,7 @@ async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
     request = await find_request(
         tools, case.task.id, submission.dataset, submission.dataset_version
     )
-    if request is None or request.state != RequestState.GRANTED:
+    if request is None or not is_granted(request.state):
         raise ObjectNotFound(
             f"no granted key request of ours for task {case.task.id} is known",
             hint="after a loss of local state, wait until the chain's events are read again",
@@ -64,7 +64,7 @@ async def find_request(tools: Tools, task: str, dataset: str, number: int) -> ob
 
 
 def _choose(ours: Sequence[ob.KeyRequest]) -> ob.KeyRequest | None:
-    granted = [request for request in ours if request.state == RequestState.GRANTED]
+    granted = [request for request in ours if is_granted(request.state)]
     return next(iter([*granted, *reversed(ours)]), None)
 
 

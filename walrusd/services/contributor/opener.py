@@ -1,18 +1,19 @@
 """Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
 
+from functools import partial
 from typing import Any
 
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import CostRule
 from walrusd.core.opening import OpenedCost, Opening
 from walrusd.crypto.pedersen.g1 import encode_scalar
-from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import compute_needed_rows
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import make_seat_envelope
@@ -24,11 +25,12 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import derive_openings, read_task_scheme
+from walrusd.market.schemes import derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.units import address_bytes
-from walrusd.workers.pool import prove_file_rows, run_heavy
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.rows import prove_file_rows
 
 
 class Opener(Service):
@@ -40,18 +42,14 @@ class Opener(Service):
         super().__init__(tools)
         self._fetcher = fetcher
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Open every seated submission of ours, also late, and again if a seat has reported it."""
         for case in await read_cases(self.tools):
             submission = case.submission
             if submission.contributor != self.tools.address:
                 continue
-            if submission.state == SubmissionState.SEATED:
-
-                async def open_(case: Case = case) -> None:
-                    await self._open(case)
-
-                await self.undertake(submission.id, open_)
+            if Duty.OPEN in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
+                yield Attempt(submission.id, partial(self._open, case), in_background=True)
 
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
@@ -100,9 +98,7 @@ class Opener(Service):
         if case.submission.reopened:
             await self._store_file_again(case)
         opening = await self._build(case, trained)
-        package = address_bytes(case.market.package)
-        aad = stream_aad(StreamKind.OPENING, case.market.chain_id, package, name)
-        key = derive_opening_key(tools.keys, name)
+        key, aad = derive_opening_key(tools.keys, name), case.opening_aad
         sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
         epochs = tools.settings.walrus.epochs
         stored = await tools.store.put(sealed, epochs=epochs, try_anyway=True)
@@ -136,10 +132,11 @@ class Opener(Service):
 
     async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
         tools, submission = self.tools, case.submission
-        manifest, plan = await self._fetcher.plan_of(case.task)
+        verified = await self._fetcher.plan_of(case.task)
+        plan, scheme = verified.plan, verified.scheme
         segments = case.dealt_segments()
         boundaries = {segment - 1 for segment in segments}
-        indices = sorted(compute_needed_rows(case, plan, segments))
+        indices = sorted(case.compute_needed_rows(plan, segments))
         dek = await submission_dataset_key(tools, case)
         path = await self._fetcher.dataset_of(submission, dek)
         rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
@@ -148,7 +145,6 @@ class Opener(Service):
             assert submission.commitment is not None
             boundaries.add(plan.segments)
             update = await read_update(tools, case, plan, trained)
-            scheme = read_task_scheme(case.task, manifest, plan)
             root = submission.commitment.update_root
             openings = await derive_openings(tools, case, scheme, root)
             cost = make_opened_cost(tools, submission.id, trained["cost"])

@@ -10,7 +10,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
-from walrusd.core.lifecycle import KeyScope, RequestState, TaskPhase
+from walrusd.core.lifecycle import KeyScope, is_granted, is_unanswered, takes_contributors
 from walrusd.core.policy import Decision
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
@@ -18,12 +18,12 @@ from walrusd.engine.readiness import Readiness
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker
-from walrusd.market.anchors import check_dataset_for_plan
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
+from walrusd.market.verified import check_dataset_for_plan
 from walrusd.services.contributor.assessor import Assessor, Snapshot
 from walrusd.services.contributor.background import Background
-from walrusd.services.contributor.bound import Bound, BoundReader, has_joined
+from walrusd.services.contributor.exposure import Exposure, ExposureReader, has_joined
 from walrusd.services.contributor.key_grants import OwnRequests, open_granted_key
 from walrusd.state.protection import Begun
 from walrusd.units import Mist
@@ -48,8 +48,8 @@ class _Declined:
 class _Look(Snapshot):
     """What one look reads once, with what the owner has said, and what it declines."""
 
-    def __init__(self, tasks: list[ob.Task], bound: Bound, overrides: dict[str, str]) -> None:
-        super().__init__(tasks, bound)
+    def __init__(self, tasks: list[ob.Task], exposure: Exposure, overrides: dict[str, str]) -> None:
+        super().__init__(tasks, exposure)
         self.overrides = overrides
         self.declined: list[_Declined] = []
 
@@ -71,7 +71,7 @@ class Staker(Service):
         self._fetcher = fetcher
         self._background = Background(self, fetcher)
         self._assessor = Assessor(tools, fetcher, checker, readiness, self._background)
-        self._bound = BoundReader(tools)
+        self._exposure = ExposureReader(tools)
         self._requests = OwnRequests(tools)
         self._held: tuple[float, Mist] | None = None
         self._told: dict[str, list[str] | None] = {}
@@ -84,12 +84,12 @@ class Staker(Service):
         """
         tasks = await read_tasks(self.tools)
         overrides = self.tools.records.items("stake_override")
-        look = _Look(tasks, self._bound.read(tasks), overrides)
+        look = _Look(tasks, self._exposure.read(tasks), overrides)
         self._requests.begin_look()
         open_to_us = [
             task
             for task in tasks
-            if task.phase == TaskPhase.JOINING and not has_joined(task, self.tools.address)
+            if takes_contributors(task.phase) and not has_joined(task, self.tools.address)
         ]
         self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
         self._background.keep_only({task.id for task in open_to_us})
@@ -118,7 +118,7 @@ class Staker(Service):
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
         tasks = await read_tasks(self.tools)
-        snapshot = Snapshot(tasks, self._bound.read(tasks))
+        snapshot = Snapshot(tasks, self._exposure.read(tasks))
         return await self._assessor.assess(task, snapshot, held, storage=storage)
 
     async def measure(self, task: ob.Task) -> Storage:
@@ -151,7 +151,9 @@ class Staker(Service):
             self._told[task.id] = ["join", reason]
         dataset = decision.dataset or task.datasets[0].dataset
         self._held = None
-        await self._pursue(task, next(d for d in task.datasets if d.dataset == dataset), look.bound)
+        await self._pursue(
+            task, next(d for d in task.datasets if d.dataset == dataset), look.exposure
+        )
 
     def _journal_declined(self, look: _Look) -> None:
         """Write a look's refusals in one transaction: nothing was done that they must precede."""
@@ -179,16 +181,16 @@ class Staker(Service):
                 rules=[[v.rule, v.ok, v.sentence] for v in decision.verdicts],
             )
 
-    async def _pursue(self, task: ob.Task, ref: ob.DatasetRef, bound: Bound) -> None:
+    async def _pursue(self, task: ob.Task, ref: ob.DatasetRef, exposure: Exposure) -> None:
         """Take the next step towards joining: check the plan, ask for the key, stake."""
         tools = self.tools
         request = await self._requests.find(task.id, ref.dataset, ref.number)
-        if request is not None and request.state != RequestState.GRANTED:
-            if request.state == RequestState.REQUESTED:
+        if request is not None and not is_granted(request.state):
+            if is_unanswered(request.state):
                 await self._background.has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)
-        _manifest, plan = await self._fetcher.plan_of(task)
+        plan = (await self._fetcher.plan_of(task)).plan
         version = read_version(dataset, ref.number)
         check_dataset_for_plan(plan, version)
         if not await self._background.has_weights(task):
@@ -211,7 +213,7 @@ class Staker(Service):
             try:
                 await self._stake(task, request)
             finally:
-                bound.note(task.id, tools.records.get("stakes", task.id))
+                exposure.note(task.id, tools.records.get("stakes", task.id))
 
     async def _stake(self, task: ob.Task, request: ob.KeyRequest) -> None:
         tools, stake = self.tools, Mist(task.terms.stake)

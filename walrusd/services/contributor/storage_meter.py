@@ -37,10 +37,11 @@ class StorageMeter:
         """
         name = f"{task.id}:{ref.dataset}:{ref.number}"
         if name not in self._known:
-            manifest, plan = await self._fetcher.plan_of(task)
+            verified = await self._fetcher.plan_of(task)
+            plan = verified.plan
             check_run_length(plan)
             version = read_version(await self._tools.contract.dataset(ref.dataset), ref.number)
-            bits = read_modulus_bits(manifest)
+            bits = read_modulus_bits(verified.manifest)
             shape = make_work_shape(task.terms, plan, version.rows, bits)
             self._known[name] = make_storage(list_contributed(shape), self._tools.settings.walrus)
             if len(self._known) > KEPT:

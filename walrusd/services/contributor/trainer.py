@@ -4,12 +4,13 @@ The result is a work item for the committer and the opener. It may be lost, with
 with the files it names; then the work is done again, which gives the same bits.
 """
 
+from functools import partial
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import SubmissionState, TaskPhase
+from walrusd.core.duties import Duty, Party
 from walrusd.engine.progress import clear_progress, make_on_line
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.market.case import Case, read_cases
@@ -17,8 +18,6 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.results import find_trained
 from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.training.run.jobs import RowsFile, TrainJob
-
-NEEDED_AFTERWARDS = frozenset({SubmissionState.COMMITTED, SubmissionState.SEATED})
 
 
 class Trainer(Service):
@@ -30,27 +29,21 @@ class Trainer(Service):
         super().__init__(tools)
         self._fetcher = fetcher
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Train every submission of ours whose result is needed and not there."""
         for case in await read_cases(self.tools):
             if case.submission.contributor == self.tools.address and self._is_needed(case):
-
-                async def train(case: Case = case) -> None:
-                    await self._train(case)
-
-                await self.undertake(case.submission.id, train)
+                train = partial(self._train, case)
+                yield Attempt(case.submission.id, train, in_background=True)
 
     def _is_needed(self, case: Case) -> bool:
-        to_commit = (
-            case.submission.state == SubmissionState.JOINED
-            and case.task.phase == TaskPhase.TRAINING
-        )
-        needed = to_commit or case.submission.state in NEEDED_AFTERWARDS
-        return needed and find_trained(self.tools, case.submission.id) is None
+        due = case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms())
+        is_needed = Duty.TRAIN in due or Duty.KEEP_RESULT in due
+        return is_needed and find_trained(self.tools, case.submission.id) is None
 
     async def _train(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
-        _manifest, plan = await self._fetcher.plan_of(case.task)
+        plan = (await self._fetcher.plan_of(case.task)).plan
         dek = await submission_dataset_key(tools, case)
         rows = await self._fetcher.dataset_of(submission, dek)
         workdir = tools.work_dir / submission.id

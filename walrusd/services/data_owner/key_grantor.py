@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.chain.values.types import ExecutedTransaction
-from walrusd.core.key_requests import AskedTask, find_why_closed
-from walrusd.core.lifecycle import TERMINAL, RequestState, SubmissionState, TaskPhase
+from walrusd.core.duties import Duty, Party, list_request_duties
+from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
+from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
 from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
 from walrusd.crypto.stream import verify_key_check
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.errors import MalformedData, NotAllowed
+from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
-from walrusd.market.written import check_written
 from walrusd.state.protection import Begun
 from walrusd.units import BlobId, Millis, address_bytes
 
@@ -30,17 +32,14 @@ class KeyGrantor(Service):
 
     name = "key_grantor"
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Grant what the owner approved beforehand."""
         for request in await self.requests():
             self._forget_if_ended(request)
         for request in await self.pending():
             if request.requester in self.tools.settings.dataset_owner.auto_approve:
-
-                async def approve(request: ob.KeyRequest = request) -> None:
-                    await self.approve(request.id, "the requester is on the owner's list")
-
-                await self.attempt(request.id, approve)
+                reason = "the requester is on the owner's list"
+                yield Attempt(request.id, partial(self.approve, request.id, reason))
 
     def _forget_if_ended(self, request: ob.KeyRequest) -> None:
         """Stop looking at what nobody can answer any more."""
@@ -58,7 +57,8 @@ class KeyGrantor(Service):
         unanswered = [
             request
             for request in await self.requests()
-            if request.owner == self.tools.address and request.state == RequestState.REQUESTED
+            if request.owner == self.tools.address
+            and Duty.ANSWER in list_request_duties(Party.DATA_OWNER, request.state)
         ]
         closed = await self.find_closed(unanswered)
         return [request for request in unanswered if request.id not in closed]
@@ -66,7 +66,7 @@ class KeyGrantor(Service):
     async def find_closed(self, requests: Sequence[ob.KeyRequest]) -> dict[str, str]:
         """Return why requests that nobody has answered lead to nothing any more, by their ids."""
         contract, now = self.tools.contract, self.tools.clock.now_ms()
-        asked = [r for r in requests if r.state == RequestState.REQUESTED]
+        asked = [r for r in requests if is_unanswered(r.state)]
         tasks = await contract.read_many(
             ob.Task, dict.fromkeys(r.task for r in asked if _names_task(r))
         )
@@ -81,7 +81,7 @@ class KeyGrantor(Service):
             found = tasks.get(request.task)
             task = None if found is None else _describe(found, request, works)
             if not _names_task(request):
-                task = _NO_TASK
+                task = NO_TASK
             why = find_why_closed(task, Millis(request.expires_ms), now)
             if why is not None:
                 closed[request.id] = why
@@ -128,7 +128,7 @@ class KeyGrantor(Service):
             NotAllowed: if the request is not to us, or is answered already.
             BadRequest: if the reason is too long.
         """
-        check_written(reason, "a reason", MAX_REASON_BYTES)
+        check_public_text(reason, "a reason", MAX_REASON_BYTES)
         tools = self.tools
         request = await self._ours(request_id)
 
@@ -165,7 +165,7 @@ class KeyGrantor(Service):
         request = await self.tools.contract.request(request_id)
         if request.owner != self.tools.address:
             raise NotAllowed("the request is for another owner's dataset")
-        if request.state != RequestState.REQUESTED:
+        if not is_unanswered(request.state):
             state = RequestState(request.state).name.lower()
             raise NotAllowed(f"the request was answered before: {state}")
         return request
@@ -193,13 +193,6 @@ class KeyGrantor(Service):
             ) from error
 
 
-# A request that names no task is between its owner and the requester: it stays open.
-_NO_TASK = AskedTask(
-    TaskPhase.JOINING, Millis(0), Millis(1 << 64), 1, approves=True, has_joined=False,
-    has_ended=False,
-)  # fmt: skip
-
-
 def _names_task(request: ob.KeyRequest) -> bool:
     """Return whether a request names a task at all: zero stands for none."""
     return int(request.task, 16) != 0
@@ -223,7 +216,7 @@ def _describe(
         places_left=task.terms.max_submissions - len(task.entries),
         approves=ob.DatasetRef(request.dataset, request.number) in task.datasets,
         has_joined=entry is not None,
-        has_ended=work is not None and SubmissionState(work.state) in TERMINAL,
+        has_ended=work is not None and is_final(work.state),
         uses_another=work is not None
         and (work.dataset, work.dataset_version) != (request.dataset, request.number),
     )

@@ -18,12 +18,13 @@ from walrusd.errors import MalformedData, WalrusdError
 from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
 from walrusd.market.import_rows import looks_like_text, open_table, read_schema
+from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
-from walrusd.market.written import check_written
 from walrusd.runtime.groups import collapsed
 from walrusd.services.data_owner.key_grantor import MAX_DESCRIPTION_BYTES
 from walrusd.units import BlobId
-from walrusd.workers.pool import compute_file_row_root, run_heavy
+from walrusd.workers.pool import run_heavy
+from walrusd.workers.rows import compute_file_row_root
 
 MAX_TITLE_BYTES = 128
 DESCRIPTIONS_AT_ONCE = 8
@@ -36,7 +37,7 @@ _LOOKS_LIKE_TEXT = {
 }
 
 
-class Datasets:
+class Listings:
     """The dataset owner's listing, and everybody's reading of listings."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
@@ -63,8 +64,8 @@ class Datasets:
         """
         tools = self._tools
         asked = None if schema is None else read_schema(schema)
-        check_written(title, "a title", MAX_TITLE_BYTES, least=1)
-        check_written(description, "a description", MAX_DESCRIPTION_BYTES // 2)
+        check_public_text(title, "a title", MAX_TITLE_BYTES, least=1)
+        check_public_text(description, "a description", MAX_DESCRIPTION_BYTES // 2)
         table = await trio.to_thread.run_sync(partial(open_table, Path(path), asked, raw=raw))
         is_text = bool(raw) and await trio.to_thread.run_sync(looks_like_text, Path(path))
         layout = table.schema

@@ -7,6 +7,8 @@ that kind, and in an audit, whose jury has nobody else to get the key from.
 
 from contextlib import suppress
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
@@ -19,12 +21,19 @@ from walrusd.errors import (
     PartAbsent,
     VerificationFailed,
 )
-from walrusd.examination.evidence import make_verdict
-from walrusd.examination.examiner import Examiner
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.absence import can_read
+from walrusd.examination.checks import check_inputs
+from walrusd.examination.examine import (
+    check_complete,
+    examine_charge,
+    read_opening,
+    read_task_plan,
+    replay_opened,
+)
+from walrusd.examination.replay import Replayed, Replayer, make_verdict
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key, reseal_to
+from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
 from walrusd.market.secrets import derive_abstention, derive_jury_salt
 from walrusd.units import address_bytes
 
@@ -39,14 +48,14 @@ def may_be_withheld(dispute: ob.Dispute) -> bool:
     return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
-class Judge:
+class Ballot:
     """Finds values, keeps what was said, and finds it again if local state was lost."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
         self._fetcher = fetcher
-        self._examiner = Examiner(tools, fetcher, user)
+        self._replayer = Replayer(tools, fetcher, user)
         self._read: set[bytes] = set()
 
     # --- values ---------------------------------------------------------------------------------
@@ -61,19 +70,17 @@ class Judge:
         charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
         if key is None and charge.kind != ChallengeKind.FILE:
             return None
-        async with self._examiner.replayer.turn:
-            if charge.kind == ChallengeKind.SEGMENT:
-                assert key is not None
-                verified = await self._examiner.open(case, key)
-                return (await self._examiner.replay(case, verified, [charge.index]))[charge.index]
-            if charge.kind == ChallengeKind.UNAVAILABLE:
-                assert key is not None
-                verified = await self._examiner.open(case, key)
-                await self._examiner.check_complete(case, verified)
+        async with self._replayer.turn:
+            if key is not None and charge.kind == ChallengeKind.SEGMENT:
+                plan = await read_task_plan(case, self._fetcher)
+                opening = await read_opening(case, key, self._fetcher)
+                return await replay_opened(case, plan, opening, charge.index, self._replayer)
+            if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
+                await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
                 return make_verdict(charge.index, VERDICT_SOUND)
             try:
-                await self._examiner.check_charge(case, charge, key)
+                await examine_charge(case, charge, key, self._fetcher, self._replayer)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # what we are asked about cannot be told for another fraud
@@ -101,19 +108,20 @@ class Judge:
         except OpeningUnusable:
             return fault
         except PartAbsent:
-            if not await self._fetcher.can_read(case.task):
+            if not await can_read(self._tools, case.task):
                 raise
             return fault
 
     async def _can_replay(self, case: Case, dispute: ob.Dispute) -> bool:
-        """Say whether we hold the key; the opening must have all that the replay reads."""
+        """Return whether we hold the key; the opening must have all that the replay reads."""
         key = find_opening_key(self._tools, case)
         if key is None:
             return False
         if dispute.challenge not in self._read:
-            async with self._examiner.replayer.turn:
-                verified = await self._examiner.open(case, key)
-                await self._examiner.check_inputs(case, verified, [dispute.index])
+            async with self._replayer.turn:
+                plan = await read_task_plan(case, self._fetcher)
+                opening = await read_opening(case, key, self._fetcher)
+                await trio.to_thread.run_sync(check_inputs, case, plan, opening, [dispute.index])
             self._read.add(dispute.challenge)
         return True
 
@@ -126,7 +134,7 @@ class Judge:
         if seat is not None:
             public_key = case.submission.committee[seat].key
             with suppress(MalformedData):  # nothing can be sealed to it: its own fault
-                await reseal_to(self._tools, case, dispute.accuser, public_key, key)
+                await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
     # --- what was said --------------------------------------------------------------------------
 

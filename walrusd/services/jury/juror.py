@@ -6,16 +6,20 @@ whatever reason, abstains: it commits to a value that nobody else can have, whic
 nor acquits.
 """
 
+from collections.abc import Iterator
+from functools import partial
+
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
-from walrusd.engine.service import Service
+from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replayer import Replayed, sweep_replays
+from walrusd.examination.replay import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.secrets import derive_jury_salt
-from walrusd.services.jury.ballot import Judge, charge_of_dispute, may_be_withheld
+from walrusd.services.jury.ballot import Ballot, charge_of_dispute, may_be_withheld
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
 
@@ -42,93 +46,76 @@ class Juror(Service):
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
-        self._judge = Judge(tools, fetcher, self.name)
+        self._ballot = Ballot(tools, fetcher, self.name)
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
         sweep_replays(self.tools.work_dir, self.name)
 
-    async def reconcile(self) -> None:
-        """Look at every dispute that we have a part in."""
+    async def list_due(self) -> Attempts:
+        """Serve every dispute that we have a part in."""
         for case in await read_cases(self.tools):
             dispute = case.submission.dispute
-            if case.submission.state == SubmissionState.DISPUTED and dispute is not None:
-                await self._serve(case, dispute)
+            if is_disputed(case.submission.state) and dispute is not None:
+                for due in self._list_due_about(case, dispute):
+                    yield due
 
-    async def _serve(self, case: Case, dispute: ob.Dispute) -> None:
-        """Take up every duty apart: what fails or takes long must not delay a reveal."""
+    def _list_due_about(self, case: Case, dispute: ob.Dispute) -> Iterator[Attempt]:
+        """Yield every duty apart: what fails or takes long must not delay a reveal."""
         me, subject = self.tools.address, case.submission.id
         challenge = dispute.challenge.hex()
-        if dispute.accuser == me and not dispute.accuser_chain and self._revealing(case, dispute):
-
-            async def reveal_as_accuser() -> None:
-                await self._reveal_as_accuser(case, dispute)
-
-            await self.undertake(subject, reveal_as_accuser, part=f":accuser:{challenge}")
+        due = case.list_duties(Party.ACCUSER, self.tools.clock.now_ms())
+        if dispute.accuser == me and not dispute.accuser_chain and Duty.REVEAL in due:
+            reveal = partial(self._reveal_as_accuser, case, dispute)
+            yield Attempt(subject, reveal, f":accuser:{challenge}", in_background=True)
         for number, juror in enumerate(dispute.jurors):
             if juror.verifier == me:
-                await self._serve_seat(case, dispute, number, juror)
-
-    def _revealing(self, case: Case, dispute: ob.Dispute) -> bool:
-        """Say whether the reveal window is open; the first reveal after the deadline opens it."""
-        end = dispute.phase_ms + case.task.terms.jury_commit_ms
-        return dispute.phase == DisputePhase.REVEALING or (
-            dispute.phase == DisputePhase.COMMITTING and self.tools.clock.now_ms() >= end
-        )
+                yield from self._list_due_of_seat(case, dispute, number, juror)
 
     # --- our seat -------------------------------------------------------------------------------
 
-    async def _serve_seat(
+    def _list_due_of_seat(
         self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror
-    ) -> None:
-        subject, part = case.submission.id, f":{dispute.challenge.hex()}:{number}"
+    ) -> Iterator[Attempt]:
+        def attempt(what: str, action: Action) -> Attempt:
+            part = f":{what}:{dispute.challenge.hex()}:{number}"
+            return Attempt(case.submission.id, action, part, in_background=True)
 
-        async def commit() -> None:
-            await self._commit(case, dispute, number)
-
-        async def miss() -> None:
-            await self._miss(case, dispute, number)
-
-        async def abstain() -> None:
-            await self._abstain(case, dispute, number)
-
-        async def reveal() -> None:
-            await self._reveal(case, dispute, number, juror)
-
-        if not juror.commitment and dispute.phase == DisputePhase.COMMITTING:
-            await self.undertake(subject, commit, part=f":commit{part}")
+        due = case.list_duties(Party.JUROR, self.tools.clock.now_ms())
+        if not juror.commitment and Duty.VOTE in due:
+            yield attempt("commit", partial(self._commit, case, dispute, number))
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
                 # Apart from the tries so far, whose next one may come too late.
-                await self.undertake(subject, miss, part=f":miss{part}")
+                yield attempt("miss", partial(self._miss, case, dispute, number))
             if waited >= window - compute_reserve_ms(window):
-                await self.undertake(subject, abstain, part=f":abstain{part}")
-        elif juror.commitment and not juror.chain and self._revealing(case, dispute):
-            await self.undertake(subject, reveal, part=f":reveal{part}")
+                yield attempt("abstain", partial(self._abstain, case, dispute, number))
+        elif juror.commitment and not juror.chain and Duty.REVEAL in due:
+            yield attempt("reveal", partial(self._reveal, case, dispute, number, juror))
 
     def _waited_ms(self, dispute: ob.Dispute) -> int:
         return self.tools.clock.now_ms() - dispute.phase_ms
 
     async def _commit(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
-            value = await self._judge.find(case, dispute)
+            value = await self._ballot.find(case, dispute)
             if value is None:
                 return  # nobody has sealed it to us yet; we are woken when somebody does
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         """Look for the opening a last time, and say that it is not available if so it is."""
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
-            value = await self._judge.look_once_more(case, dispute, key)
+            value = await self._ballot.look_once_more(case, dispute, key)
             if value is None:
                 return  # it can be replayed, so that is what decides
         await self._say(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        value = self._judge.saved(dispute.challenge, dispute.index)
+        value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is not None:
             await self._say(case, dispute, number, value)
             return
@@ -136,13 +123,13 @@ class Juror(Service):
             case,
             dispute,
             number,
-            self._judge.abstention(dispute),
+            self._ballot.abstention(dispute),
             "abstained: it could not be told in time, and silence costs stake",
         )
 
     async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
         # Meanwhile we may have abstained; what is said is said.
-        value = self._judge.saved(dispute.challenge, dispute.index) or value
+        value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"looked at {charge} as a juror"
         if charge.kind == ChallengeKind.SEGMENT:
@@ -155,10 +142,10 @@ class Juror(Service):
         self, case: Case, dispute: ob.Dispute, number: int, value: Replayed, reason: str
     ) -> None:
         tools, challenge = self.tools, dispute.challenge
-        commitment = self._judge.compute_commitment(challenge, value)
+        commitment = self._ballot.compute_commitment(challenge, value)
         with tools.database.transaction():
             begun = tools.protection.begin(f"jury:{challenge.hex()}", commitment)
-            self._judge.save(challenge, value)
+            self._ballot.save(challenge, value)
             if begun is Begun.FRESH:
                 tools.journal.record(
                     case.submission.id,
@@ -176,7 +163,7 @@ class Juror(Service):
         )
 
     async def _reveal(self, case: Case, dispute: ob.Dispute, number: int, juror: ob.Juror) -> None:
-        value = await self._judge.recall(case, dispute, dispute.challenge, juror.commitment)
+        value = await self._ballot.recall(case, dispute, dispute.challenge, juror.commitment)
         await self.tools.contract.jury_reveal(
             case.task.id,
             case.submission.id,
@@ -193,7 +180,7 @@ class Juror(Service):
         name = compute_challenge_id(
             submission, ChallengeKind(dispute.kind), dispute.index, round_=0
         )
-        value = await self._judge.recall(case, dispute, name, dispute.accuser_commitment)
+        value = await self._ballot.recall(case, dispute, name, dispute.accuser_commitment)
         await self.tools.contract.accuser_reveal(
             case.task.id,
             case.submission.id,

@@ -15,17 +15,15 @@ from walrusd.crypto.pedersen.rows import RunningSum
 from walrusd.engine.progress import clear_progress
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
-from walrusd.examination.replayer import Replayer, quantisation_of
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import find_opening_key
 from walrusd.market.schemes import (
     check_opened_update,
     compute_decryption_context,
-    read_task_scheme,
 )
 from walrusd.market.secrets import derive_paillier_seed
-from walrusd.workers.summing import decrypt_files
+from walrusd.workers.paillier import decrypt_files
 
 Summed = tuple[bytes, tuple[bytes, ...]]
 """The weighted sum, int64 little-endian, and what opens it."""
@@ -38,7 +36,6 @@ class Aggregator:
         """Take the collaborators; ``user`` names the service, for logs and files."""
         self._tools = tools
         self._fetcher = fetcher
-        self._replayer = Replayer(tools, fetcher, user)
         self._log = structlog.get_logger(__name__).bind(service=user)
 
     async def sum(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed | None:
@@ -59,15 +56,15 @@ class Aggregator:
     async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
         """Multiply the ciphertexts of the files and decrypt the product: nobody need open."""
         tools = self._tools
-        manifest, plan = await self._fetcher.plan_of(task)
-        scheme = read_task_scheme(task, manifest, plan)
+        verified = await self._fetcher.plan_of(task)
+        manifest, scheme = verified.manifest, verified.scheme
         if scheme.encryption is None or manifest.paillier is None:
             raise MalformedData("the task has no Paillier key")
         files = [await self._fetcher.file_of(task, sub) for sub in accepted]
         vector, proof = await decrypt_files(
             derive_paillier_seed(tools.keys, manifest.paillier.key_id),
             scheme.encryption,
-            quantisation_of(plan),
+            verified.quantisation,
             [(file, sub.weight) for file, sub in zip(files, accepted, strict=True)],
             context=compute_decryption_context(await tools.contract.market(), task),
             report=partial(self._report, task),
@@ -103,8 +100,7 @@ class Aggregator:
     async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
         """Return one accepted update and its row blindings, checked against its commitments."""
         assert case.submission.commitment is not None
-        verified = await self._replayer.open(case, key)
-        opening = verified.opening
+        opening = (await self._fetcher.verified_opening_of(case, key)).opening
         root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
         if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")

@@ -1,7 +1,9 @@
-"""What a publisher asks for, apart from plan and terms: names, datasets, parent."""
+"""What a publisher asks for: a task, read from the parameters of a request."""
 
 import hashlib
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -10,7 +12,9 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.crypto.paillier.keys import DEFAULT_BITS, MAX_BITS, MIN_BITS
 from walrusd.errors import BadRequest
 from walrusd.market.aggregate import NO_PARENT
-from walrusd.market.written import check_written
+from walrusd.market.public_text import check_public_text
+from walrusd.services.publisher.terms import read_terms
+from walrusd.training.plan.plan import Plan, read_plan
 from walrusd.units import parse_address
 
 PARAMETERS = frozenset(
@@ -21,8 +25,51 @@ MAX_DATASETS = 8
 """As many as the contract takes."""
 
 
+@dataclass(frozen=True)
+class TaskRequest:
+    """A task as its publisher wants it opened.
+
+    ``weights`` are those that the owner gave, with the path of their file; without them the plan's
+    seed makes the weights. ``once`` names the request: the same one opens its task once.
+    """
+
+    title: str
+    plan: Plan
+    terms: ob.Terms
+    datasets: tuple[ob.DatasetRef, ...]
+    parent: str
+    key_bits: int
+    weights: bytes | None
+    weights_path: Path | None
+    once: str
+
+
+async def read_request(params: dict[str, Any]) -> TaskRequest:
+    """Return the task that parameters describe; a file of weights is read.
+
+    Raises:
+        BadRequest, PlanRefused, ModelRefused: naming the parameter that is wrong.
+    """
+    plan = read_plan(params.get("plan"))
+    terms = read_terms(params.get("terms"), plan)
+    datasets = read_datasets(params.get("datasets"))
+    title, parent = read_title(params), read_parent(params)
+    weights = await read_given_weights(params)
+    return TaskRequest(
+        title=title,
+        plan=plan,
+        terms=terms,
+        datasets=tuple(datasets),
+        parent=parent,
+        key_bits=read_key_bits(params),
+        weights=weights,
+        weights_path=None if weights is None else Path(params["weights_path"]),
+        once=f"open_task:{digest_request(params, weights)}",
+    )
+
+
 def check_names(params: dict[str, Any]) -> None:
-    """Refuse parameters that nobody reads: most likely they are misspelt.
+    """Refuse unknown parameters: most likely they are misspelt.
 
     Raises:
         BadRequest: naming them.
@@ -39,7 +86,7 @@ def read_title(params: dict[str, Any]) -> str:
     title = params.get("title") or "untitled"
     if not isinstance(title, str):
         raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
-    check_written(title, "title", MAX_TITLE_BYTES, least=1)
+    check_public_text(title, "title", MAX_TITLE_BYTES, least=1)
     return title
 
 

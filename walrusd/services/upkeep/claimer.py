@@ -1,21 +1,22 @@
 """After a verdict: hand accepted work to its publisher, collect what is ours, tidy up."""
 
 import shutil
+from collections.abc import Iterator
+from functools import partial
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
-from walrusd.engine.service import Service
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_aggregated
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.market.case import Case, read_cases, read_tasks
+from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.dataset_files import rows_path
-from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
+from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
 SECOND_DELIVERY_GRACES = 10
 """After so many graces a committee doubts the envelope that the contributor posted."""
-
-OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
 
 
 def credit_of(entries: list[ob.Credit], owner: str) -> int:
@@ -23,49 +24,38 @@ def credit_of(entries: list[ob.Credit], owner: str) -> int:
     return sum(credit.amount for credit in entries if credit.owner == owner)
 
 
-class Settler(Service):
+class Claimer(Service):
     """Delivers and claims. Objects that owe us nothing any more are forgotten after a day."""
 
-    name = "settler"
+    name = "claimer"
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
 
-    async def reconcile(self) -> None:
-        """Look at every submission and task that may owe us, or that we may owe."""
+    async def list_due(self) -> Attempts:
+        """Claim what submissions and tasks owe us, and deliver what we owe."""
         cases = await read_cases(self.tools)
-        used = {c.submission.dataset_root for c in cases if c.submission.state not in TERMINAL}
+        used = {c.submission.dataset_root for c in cases if not is_final(c.submission.state)}
         for case in cases:
-            if case.submission.state in TERMINAL:
-                await self._settle(case, used)
+            if is_final(case.submission.state):
+                for due in self._list_due_about(case, used):
+                    yield due
         waiting = {case.task.id for case in cases}
         for task in await read_tasks(self.tools):
             if credit_of(task.credits, self.tools.address):
-
-                async def claim(task: ob.Task = task) -> None:
-                    await self.tools.contract.claim_task(task.id)
-
-                await self.attempt(task.id, claim)
+                yield Attempt(task.id, partial(self.tools.contract.claim_task, task.id))
             elif task.id not in waiting and self._is_done(task):
                 self.tools.chain_log.mark_ended(task.id)
 
-    async def _settle(self, case: Case, used: set[bytes]) -> None:
-        """Take up each duty apart: a delivery that cannot be made must not cost us our money."""
+    def _list_due_about(self, case: Case, used: set[bytes]) -> Iterator[Attempt]:
+        """Yield each duty apart: a delivery that cannot be made must not cost us our money."""
         tools, submission = self.tools, case.submission
         self._note_end(case)
         amount = credit_of(submission.credits, tools.address)
         if amount:
-
-            async def claim() -> None:
-                await self._claim(case, amount)
-
-            await self.attempt(submission.id, claim)
-        if submission.state == SubmissionState.ACCEPTED and self._must_deliver(case):
-
-            async def deliver() -> None:
-                await self._deliver(case)
-
-            await self.attempt(submission.id, deliver, part=":deliver")
+            yield Attempt(submission.id, partial(self._claim, case, amount))
+        if self._must_deliver(case):
+            yield Attempt(submission.id, partial(self._deliver, case), part=":deliver")
         if not amount and tools.clock.now_ms() > submission.window_ms + FORGET_AFTER_MS:
             forget_submission(tools, case)
             if submission.dataset_root not in used:
@@ -101,36 +91,38 @@ class Settler(Service):
         after a long one if the publisher still cannot use what it got.
         """
         tools, submission, task = self.tools, case.submission, case.task
+        now_ms = tools.clock.now_ms()
         if submission.contributor == tools.address:
-            return True
-        if case.seat_of(tools.address) is None:
+            return Duty.DELIVER_KEY in case.list_duties(Party.CONTRIBUTOR, now_ms)
+        is_seat = case.seat_of(tools.address) is not None
+        if not is_seat or Duty.DELIVER_KEY not in case.list_duties(Party.SEAT, now_ms):
             return False
-        posted = resealed_to(tools, submission.id, task.publisher)
+        posted = find_shared_envelopes(tools, submission.id, task.publisher)
         graces = 1
         if posted:
             others = set(posted) - {submission.contributor}
-            if others or task.phase != TaskPhase.SETTLED or task.accepted < task.terms.k_min:
+            if others or Duty.AGGREGATE not in list_duties_about(task, Party.PUBLISHER):
                 return False
             graces = SECOND_DELIVERY_GRACES
         grace_ms = round(tools.settings.timing.crank_grace_s * 1000) * graces
-        return tools.clock.now_ms() >= max(submission.window_ms, task.phase_ms) + grace_ms
+        return now_ms >= max(submission.window_ms, task.phase_ms) + grace_ms
 
     async def _deliver(self, case: Case) -> None:
         tools, task = self.tools, case.task
-        if tools.address in resealed_to(tools, case.submission.id, task.publisher):
+        if tools.address in find_shared_envelopes(tools, case.submission.id, task.publisher):
             return
         key = find_opening_key(tools, case)
         if key is not None:
-            await reseal_to(tools, case, task.publisher, task.publisher_key, key)
+            await share_opening_key(tools, case, task.publisher, task.publisher_key, key)
 
     def _is_done(self, task: ob.Task) -> bool:
         """Say whether nothing more will happen to a task, as far as we are concerned."""
         ours = task.publisher == self.tools.address
+        is_waited_for = Duty.RECLAIM in list_duties_about(task, Party.PUBLISHER)
         return (
-            task.phase in OVER
+            is_over(task.phase)
             and self.tools.clock.now_ms() > task.phase_ms + FORGET_AFTER_MS
-            and not (ours and task.pool + task.bond + task.tips > 0)
-            and not (ours and task.phase == TaskPhase.SETTLED)
+            and not (ours and (is_waited_for or may_be_aggregated(task.phase)))
         )
 
 

@@ -10,14 +10,11 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.lifecycle import is_over, takes_contributors
 from walrusd.engine.tools import Tools
 from walrusd.state.chain_log import BEFORE_ALL
 
 DAY_MS = 24 * 3600 * 1000
-IN_PROGRESS = frozenset(
-    {TaskPhase.JOINING, TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING}
-)
 
 
 def has_joined(task: ob.Task, address: str) -> bool:
@@ -26,7 +23,7 @@ def has_joined(task: ob.Task, address: str) -> bool:
 
 
 @dataclass
-class Bound:
+class Exposure:
     """Amounts in Mist by task, of those staked in the last 24 hours; and tasks in progress."""
 
     stakes: dict[str, int] = field(default_factory=dict)
@@ -56,7 +53,7 @@ class Bound:
             self.open_tasks.add(task)
 
 
-class BoundReader:
+class ExposureReader:
     """Reads what is bound: by the chain's word, and by our own records of what is under way.
 
     The chain counts also after a loss of local state.
@@ -67,7 +64,7 @@ class BoundReader:
         self._joins: dict[str, ev.SubmissionJoined] = {}
         self._read_up_to = BEFORE_ALL
 
-    def read(self, tasks: Sequence[ob.Task]) -> Bound:
+    def read(self, tasks: Sequence[ob.Task]) -> Exposure:
         """Return what is bound, given the tasks of a look."""
         tools = self._tools
         since = tools.clock.now_ms() - DAY_MS
@@ -75,7 +72,7 @@ class BoundReader:
         self._read_joins(since)
         stakes = {task: r["amount"] for task, r in records.items() if r["at_ms"] >= since}
         stakes |= {task: join.stake for task, join in self._joins.items()}
-        return Bound(stakes, self._find_open(tasks, {*records, *self._joins}))
+        return Exposure(stakes, self._find_open(tasks, {*records, *self._joins}))
 
     def _read_joins(self, since: int) -> None:
         """Decode the events of ours that are new; those older than a day count no more."""
@@ -98,10 +95,8 @@ class BoundReader:
         found = {
             task.id
             for task in tasks
-            if task.phase in IN_PROGRESS
-            and (
-                has_joined(task, address) or (task.phase == TaskPhase.JOINING and task.id in tried)
-            )
+            if not is_over(task.phase)
+            and (has_joined(task, address) or (takes_contributors(task.phase) and task.id in tried))
         }
         unseen = tried - {task.id for task in tasks}
         if unseen:

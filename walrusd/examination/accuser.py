@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from walrusd.core.faults import Charge
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
     VERDICT_FAULT,
     compute_challenge_id,
@@ -12,16 +12,11 @@ from walrusd.core.protocol import (
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replayer import Replayed
+from walrusd.examination.replay import Replayed, make_verdict
 from walrusd.market.case import Case, read_cases
 from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
-
-
-def make_verdict(index: int, chain: bytes) -> Replayed:
-    """Return the value that stands for an answer about anything but a segment."""
-    return Replayed(index, chain, bytes(32), None)
 
 
 class Accuser:
@@ -117,7 +112,7 @@ class Accuser:
         bound = [
             case.submission.id
             for case in await read_cases(tools)
-            if case.submission.state == SubmissionState.DISPUTED
+            if is_disputed(case.submission.state)
             and case.submission.dispute is not None
             and case.submission.dispute.accuser == tools.address
             and case.submission.id != submission

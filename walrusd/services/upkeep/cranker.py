@@ -4,13 +4,20 @@ Whoever has the most at stake goes first; the others follow after a grace, so th
 transaction is paid for. Losing the race is harmless: the contract aborts the second.
 """
 
+from functools import partial
+
 import trio
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
+from walrusd.core.cranks import (
+    Crank,
+    compute_submission_crank,
+    compute_task_crank,
+    is_about_dispute,
+)
 from walrusd.core.faults import is_audit
 from walrusd.crypto.merkle import Tree
-from walrusd.engine.service import Service
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.case import (
@@ -41,7 +48,7 @@ class Cranker(Service):
         self._not_before: dict[tuple[str, Crank], float] = {}
         self._aborts: dict[tuple[str, Crank], int] = {}
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Turn what is due and ours to turn."""
         now = self.tools.clock.now_ms()
         still_due: set[tuple[str, Crank]] = set()
@@ -50,11 +57,7 @@ class Cranker(Service):
             if due is not None:
                 still_due.add((task.id, due))
             if due is not None and self._is_ours(task.id, due, task.publisher):
-
-                async def turn_task(task: ob.Task = task, due: Crank = due) -> None:
-                    await self._turn_task(task, due)
-
-                await self.attempt(task.id, turn_task)
+                yield Attempt(task.id, partial(self._turn_task, task, due))
         for case in await read_cases(self.tools):
             task, submission = case.task, case.submission
             facts = submission_facts(task, submission)
@@ -64,11 +67,7 @@ class Cranker(Service):
             if due is not None and self._is_ours(
                 case.submission.id, due, _first_in_line(case, due)
             ):
-
-                async def turn(case: Case = case, due: Crank = due) -> None:
-                    await self._turn_submission(case, due)
-
-                await self.attempt(case.submission.id, turn)
+                yield Attempt(case.submission.id, partial(self._turn_submission, case, due))
         self._seen = {key: at for key, at in self._seen.items() if key in still_due}
         self._not_before = {k: at for k, at in self._not_before.items() if k in still_due}
         self._aborts = {k: count for k, count in self._aborts.items() if k in still_due}
@@ -162,7 +161,7 @@ class Cranker(Service):
 
 def _first_in_line(case: Case, due: Crank) -> str:
     """Return who turns a submission's crank first."""
-    if due in {Crank.DRAW_JURY, Crank.SEAT_JURY, Crank.RESOLVE}:
+    if is_about_dispute(due):
         dispute = case.submission.dispute
         assert dispute is not None
         return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser

@@ -7,13 +7,15 @@ key already for half the window: it may be garbage, which only the recipient can
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SeatStatus, SubmissionState
-from walrusd.engine.service import Service
+from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
+from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
-from walrusd.market.opening_keys import find_opening_key, reseal_to, resealed_to
+from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
 
 
 @dataclass(frozen=True)
@@ -27,32 +29,29 @@ class Need:
     has_envelope: bool = False
 
 
-class Resealer(Service):
+class KeySharer(Service):
     """Looks for whoever needs a key that we hold."""
 
-    name = "resealer"
+    name = "key_sharer"
 
-    async def reconcile(self) -> None:
+    async def list_due(self) -> Attempts:
         """Seal every key that is needed and ours to pass on."""
         for case in await read_cases(self.tools):
             if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
             for need in list_key_needs(self.tools, case):
                 if need.recipient != self.tools.address and self._is_our_turn(case, need):
-
-                    async def pass_on(case: Case = case, need: Need = need) -> None:
-                        await self._pass_on(case, need)
-
-                    await self.attempt(case.submission.id, pass_on, part=f":{need.recipient}")
+                    pass_on = partial(self._pass_on, case, need)
+                    yield Attempt(case.submission.id, pass_on, part=f":{need.recipient}")
 
     def _is_our_turn(self, case: Case, need: Need) -> bool:
         tools, dispute = self.tools, case.submission.dispute
-        posted = resealed_to(tools, case.submission.id, need.recipient)
+        posted = find_shared_envelopes(tools, case.submission.id, need.recipient)
         if tools.address in posted:
             return False
         if case.submission.contributor == tools.address:
             return not need.has_envelope
-        disputed = case.submission.state == SubmissionState.DISPUTED
+        disputed = is_disputed(case.submission.state)
         if disputed and dispute is not None and dispute.accuser == tools.address:
             return True
         grace_ms = min(round(tools.settings.timing.crank_grace_s * 1000), need.window_ms // 4)
@@ -63,7 +62,7 @@ class Resealer(Service):
     async def _pass_on(self, case: Case, need: Need) -> None:
         key = find_opening_key(self.tools, case)
         if key is not None:
-            await reseal_to(self.tools, case, need.recipient, need.key, key)
+            await share_opening_key(self.tools, case, need.recipient, need.key, key)
 
 
 def is_party(case: Case, address: str) -> bool:
@@ -77,14 +76,12 @@ def is_party(case: Case, address: str) -> bool:
 def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
     """Return who needs the key of a submission's opening now."""
     submission, terms = case.submission, case.task.terms
-    dispute = submission.dispute
-    if submission.state == SubmissionState.DISPUTED:
-        if dispute is not None and dispute.phase == DisputePhase.COMMITTING:
-            for juror in dispute.jurors:
-                if not juror.commitment:
-                    yield Need(juror.verifier, juror.key, dispute.phase_ms, terms.jury_commit_ms)
-        return
-    if submission.state != SubmissionState.OPENED:
+    dispute, now_ms = submission.dispute, tools.clock.now_ms()
+    if dispute is not None and Duty.VOTE in case.list_duties(Party.JUROR, now_ms):
+        for juror in dispute.jurors:
+            if not juror.commitment:
+                yield Need(juror.verifier, juror.key, dispute.phase_ms, terms.jury_commit_ms)
+    if Duty.EXAMINE not in case.list_duties(Party.SEAT, now_ms):
         return
     reported = _reported_seats(tools, submission.id)
     if any(judged.kind == ChallengeKind.UNAVAILABLE for judged in submission.judged):
@@ -92,7 +89,7 @@ def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
         reported = set(range(len(submission.committee)))
     for number, seat in enumerate(submission.committee):
         substitute = seat.slot >= terms.committee
-        if seat.status != SeatStatus.SEATED or not (substitute or number in reported):
+        if has_attested(seat.status) or not (substitute or number in reported):
             continue
         # Who was seated when the opening was made has an envelope in it; it may be of no use.
         has_envelope = not substitute or _is_opened_since_replaced(tools, submission.id)

@@ -3,7 +3,7 @@
 from walrusd.errors import BadRequest
 
 
-def check_written(text: str, what: str, most: int, *, least: int = 0) -> None:
+def check_public_text(text: str, what: str, most: int, *, least: int = 0) -> None:
     """Check the length of a text in UTF-8, as the chain keeps it.
 
     Raises:

@@ -1,0 +1,155 @@
+"""Who has to act next, and how: tables from a state and a party to its duties.
+
+Services ask these tables what is due, each for its own party, and then do it. What anybody may do
+for a task to go on stands in ``cranks``; which state may follow which in ``lifecycle``.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from walrusd.core.lifecycle import DisputePhase, RequestState, SubmissionState, TaskPhase
+
+
+class Party(Enum):
+    """A part that an address has in a task, a submission or a key request."""
+
+    PUBLISHER = "publisher"
+    CONTRIBUTOR = "contributor"
+    SEAT = "seat"
+    JUROR = "juror"
+    ACCUSER = "accuser"
+    DATA_OWNER = "data owner"
+
+
+class Duty(Enum):
+    """Something that a party has to do."""
+
+    JOIN = "join"
+    TRAIN = "train"
+    COMMIT = "commit"
+    KEEP_RESULT = "keep the result"
+    """Train again if the result is lost: opening needs the same bits."""
+    OPEN = "open"
+    EXAMINE = "examine"
+    """Attest, report or challenge. A seat needs the opening's key for it."""
+    VOTE = "vote"
+    """Commit to a value. A juror needs the opening's key for it."""
+    REVEAL = "reveal"
+    DELIVER_KEY = "deliver the key"
+    """Send the opening's key to the publisher."""
+    AGGREGATE = "aggregate"
+    APPLY = "apply"
+    """Make the new model from the aggregate."""
+    RECLAIM = "reclaim"
+    """Take back what the task did not spend."""
+    ANSWER = "answer"
+
+
+Duties = frozenset[Duty]
+_NONE: Duties = frozenset()
+
+TASK_DUTIES: dict[TaskPhase, dict[Party, Duties]] = {
+    TaskPhase.JOINING: {Party.CONTRIBUTOR: frozenset({Duty.JOIN})},
+    # From here on until it is settled, the duties are those of its submissions.
+    TaskPhase.TRAINING: {},
+    TaskPhase.OPENING: {},
+    TaskPhase.VERIFYING: {},
+    TaskPhase.SETTLED: {Party.PUBLISHER: frozenset({Duty.RECLAIM, Duty.AGGREGATE})},
+    TaskPhase.AGGREGATED: {Party.PUBLISHER: frozenset({Duty.RECLAIM, Duty.APPLY})},
+    TaskPhase.VOID: {Party.PUBLISHER: frozenset({Duty.RECLAIM})},
+}
+
+_S = SubmissionState
+SUBMISSION_DUTIES: dict[SubmissionState, dict[Party, Duties]] = {
+    _S.JOINED: {Party.CONTRIBUTOR: frozenset({Duty.TRAIN, Duty.COMMIT})},
+    _S.COMMITTED: {Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT})},
+    _S.SEATED: {Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT, Duty.OPEN})},
+    _S.OPENED: {Party.SEAT: frozenset({Duty.EXAMINE})},
+    # The audit that comes next is a crank.
+    _S.ATTESTED: {},
+    _S.AUDITED: {},
+    _S.DISPUTED: {
+        Party.JUROR: frozenset({Duty.VOTE, Duty.REVEAL}),
+        Party.ACCUSER: frozenset({Duty.REVEAL}),
+    },
+    _S.ACCEPTED: {
+        Party.CONTRIBUTOR: frozenset({Duty.DELIVER_KEY}),
+        Party.SEAT: frozenset({Duty.DELIVER_KEY}),
+    },
+    _S.REJECTED: {},
+    _S.LAPSED: {},
+    _S.ABORTED: {},
+    _S.UNDECIDED: {},
+    _S.VOID: {},
+}
+
+TASK_PHASE_OF: dict[Duty, TaskPhase] = {
+    Duty.TRAIN: TaskPhase.TRAINING,
+    Duty.COMMIT: TaskPhase.TRAINING,
+}
+"""The phase of the task outside which a duty towards a submission does not exist."""
+
+DISPUTE_PHASE_OF: dict[Duty, DisputePhase] = {
+    Duty.VOTE: DisputePhase.COMMITTING,
+    Duty.REVEAL: DisputePhase.REVEALING,
+}
+"""The phase of the dispute outside which a duty towards a submission does not exist."""
+
+REQUEST_DUTIES: dict[RequestState, dict[Party, Duties]] = {
+    RequestState.REQUESTED: {Party.DATA_OWNER: frozenset({Duty.ANSWER})},
+    RequestState.GRANTED: {},
+    RequestState.DENIED: {},
+    RequestState.EXPIRED: {},
+}
+
+
+@dataclass(frozen=True)
+class TaskStanding:
+    """What of a task decides its publisher's duties. ``unspent`` in Mist."""
+
+    phase: int
+    accepted: int
+    k_min: int
+    unspent: int
+
+
+@dataclass(frozen=True)
+class SubmissionStanding:
+    """What of a submission decides the duties towards it.
+
+    ``dispute_phase`` is None without a dispute. ``is_vote_over`` tells that the jury's time to
+    commit is over: the first to reveal then opens the next phase.
+    """
+
+    state: int
+    task_phase: int
+    dispute_phase: int | None = None
+    is_vote_over: bool = False
+
+
+def list_task_duties(party: Party, task: TaskStanding) -> Duties:
+    """Return what a party has to do about a task."""
+    due = TASK_DUTIES[TaskPhase(task.phase)].get(party, _NONE)
+    if task.unspent <= 0:
+        due -= {Duty.RECLAIM}
+    if task.accepted < task.k_min:
+        due -= {Duty.AGGREGATE}
+    return due
+
+
+def list_submission_duties(party: Party, submission: SubmissionStanding) -> Duties:
+    """Return what a party has to do about a submission."""
+    phases = {submission.dispute_phase}
+    if submission.is_vote_over and submission.dispute_phase == DisputePhase.COMMITTING:
+        phases.add(DisputePhase.REVEALING)
+    return frozenset(
+        duty
+        for duty in SUBMISSION_DUTIES[SubmissionState(submission.state)].get(party, _NONE)
+        if TASK_PHASE_OF.get(duty, submission.task_phase) == submission.task_phase
+        and (duty not in DISPUTE_PHASE_OF or DISPUTE_PHASE_OF[duty] in phases)
+    )
+
+
+def list_request_duties(party: Party, state: int) -> Duties:
+    """Return what a party has to do about a key request."""
+    return REQUEST_DUTIES[RequestState(state)].get(party, _NONE)

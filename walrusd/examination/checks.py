@@ -1,0 +1,162 @@
+"""Each check of a submission alone: pure, on what has been verified, raising what is wrong.
+
+A failed check is a ``FraudFound`` where everybody who reads the same finds the same, and an
+``OpeningUnusable`` where the opening shows nothing about the work (``core.faults``).
+"""
+
+from collections.abc import Sequence
+
+from walrusd.core.faults import CheckedPart, looking_at, make_fraud
+from walrusd.core.opening import (
+    OpenedCost,
+    VerifiedOpening,
+    verify_opened_cost,
+    verify_rows_cover,
+)
+from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.stream import verify_key_check
+from walrusd.crypto.vfile.blocks import PaillierBlock
+from walrusd.crypto.vfile.checks import VerifiedFile, open_cost
+from walrusd.errors import OpeningUnusable, VerificationFailed
+from walrusd.examination.replay import Replayed
+from walrusd.market.case import Case
+from walrusd.market.verified import VerifiedPlan
+from walrusd.training.plan.plan import Plan
+from walrusd.training.run.costs import digest_step_costs
+from walrusd.training.run.state import Tensors, compute_state_root, deserialize_state
+from walrusd.training.run.update import compute_update, update_to_bytes
+from walrusd.units import address_bytes
+
+
+def check_inputs(
+    case: Case, plan: VerifiedPlan, verified: VerifiedOpening, segments: Sequence[int]
+) -> None:
+    """Check that the opening holds all that a replay of ``segments`` reads.
+
+    Raises:
+        OpeningUnusable: if a start state or a row is missing or wrong.
+    """
+    with looking_at(CheckedPart.OPENING):
+        for segment in segments:
+            verify_opened_state(plan.plan, verified, segment - 1)
+        needed = case.compute_needed_rows(plan.plan, segments)
+        verify_rows_cover(verified.opening, needed, plan.plan.dataset.row_bytes)
+
+
+def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) -> bytes:
+    """Return the opened state at a segment boundary, checked against its root.
+
+    Raises:
+        VerificationFailed: if the opening lacks it, or it has another root.
+    """
+    state = verified.opening.states.get(boundary)
+    if state is None:
+        raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
+    if compute_state_root(plan, state) != verified.opening.state_roots[boundary]:
+        raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
+    return state
+
+
+def check_replayed(case: Case, verified: VerifiedOpening, replayed: Replayed) -> None:
+    """Compare leaves. Equality, not tolerance: one bit of difference gives another leaf.
+
+    Raises:
+        FraudFound: if they differ.
+    """
+    i = replayed.segment
+    if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
+        raise make_fraud(
+            CheckedPart.SEGMENT, i, f"the replay of segment {i} gives another leaf than committed"
+        )
+
+
+def check_file(case: Case, plan: VerifiedPlan, verified: VerifiedFile) -> None:
+    """Check that a verified file is about the submission, and quantised as the plan says.
+
+    Raises:
+        FraudFound: if it is not.
+    """
+    header, commitment = verified.file.header, case.submission.commitment
+    assert commitment is not None
+    with looking_at(CheckedPart.FILE):
+        if header.subject != case.subject:
+            raise VerificationFailed("the verification file is about something else")
+        if header.quantisation != plan.quantisation:
+            raise VerificationFailed("the verification file is quantised otherwise than planned")
+        if header.scheme.cost_commitment != commitment.cost_commitment:
+            raise VerificationFailed("the verification file holds another cost commitment")
+
+
+def check_update(
+    case: Case, plan: VerifiedPlan, weights: Tensors, verified: VerifiedOpening
+) -> None:
+    """Check that the opened final state gives the committed update, and the opened one.
+
+    ``weights`` are the task's initial ones. Blocks.
+
+    Raises:
+        FraudFound: if the final state gives another update than the committed one.
+        OpeningUnusable: if the state is missing or wrong, or the opened update another one.
+    """
+    commitment = case.submission.commitment
+    assert commitment is not None
+    with looking_at(CheckedPart.OPENING):
+        state = verify_opened_state(plan.plan, verified, plan.plan.segments)
+    with looking_at(CheckedPart.UPDATE):
+        update = compute_update(plan.plan, weights, deserialize_state(plan.plan, state).weights)
+        if compute_update_root(update) != commitment.update_root:
+            raise VerificationFailed("the update is not the difference of the final weights")
+    if update_to_bytes(update) != verified.opening.update:
+        raise OpeningUnusable("the opened update is not the committed one")
+
+
+def check_openings(verified: VerifiedOpening, file: VerifiedFile) -> None:
+    """Check that there are as many openings as commitments to open.
+
+    Raises:
+        OpeningUnusable: if there are not.
+    """
+    block = file.file.header.scheme
+    expected = 1 if isinstance(block, PaillierBlock) else block.count
+    if len(verified.opening.openings) != expected:
+        raise OpeningUnusable(f"the opening does not have {expected} openings of the update")
+
+
+def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile) -> OpenedCost:
+    """Return what opens the cost: its key and the final cost are the committed ones.
+
+    Whether the cost is true is not asked.
+
+    Raises:
+        OpeningUnusable: if they are not.
+    """
+    cost, header = verified.opening.cost, file.file.header
+    with looking_at(CheckedPart.OPENING):
+        if cost is None:
+            raise VerificationFailed("the opening does not open the cost")
+        verify_key_check(cost.key, address_bytes(case.submission.id), header.key_check)
+        verify_opened_cost(cost, header.scheme.cost_commitment)
+        return cost
+
+
+def check_cost(
+    case: Case, verified: VerifiedOpening, file: VerifiedFile, last: Replayed | None
+) -> None:
+    """Check the cost function, and the cost against a replay of the last segment if there is one.
+
+    Raises:
+        FraudFound: if the cost function does not open, or is not what the replay gives.
+        OpeningUnusable: if it is not opened as it was committed.
+    """
+    opened = check_opened_cost(case, verified, file)
+    with looking_at(CheckedPart.COST):
+        costs = open_cost(file.file, opened.key).trajectory
+        if last is None:
+            return
+        if last.abort is not None:
+            raise VerificationFailed("the last segment cannot be carried out: it has no cost")
+        assert last.costs is not None, "a segment that was carried out has losses"
+        if last.costs.final != opened.final:
+            raise VerificationFailed("the opened cost is not the mean loss of the last segment")
+        if digest_step_costs(costs[-last.costs.steps :]) != last.costs.digest:
+            raise VerificationFailed("the cost function is not that of the last segment")

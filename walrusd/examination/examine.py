@@ -1,0 +1,308 @@
+"""A seat's examination of a submission, from the opening's bytes to what is wrong with it.
+
+``examine`` looks at everything, for verifiers; ``examine_charge`` at what a jury is asked about.
+Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
+honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
+``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.
+
+An opening is held in memory while it is examined: callers let one examination run at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from walrusd.chain.layouts.objects import Submission, Task
+from walrusd.core.faults import (
+    NO_KEY,
+    Charge,
+    CheckedPart,
+    Verdict,
+    decide_verdict,
+    looking_at,
+    make_fraud,
+)
+from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.opening import VerifiedOpening
+from walrusd.crypto.vfile.checks import VerifiedFile
+from walrusd.errors import (
+    FraudFound,
+    MalformedData,
+    OpeningUnusable,
+    PartAbsent,
+    VerificationFailed,
+)
+from walrusd.examination import checks
+from walrusd.examination.replay import Replayed
+from walrusd.market.case import Case
+from walrusd.market.schemes import check_opened_update, find_wrong_row
+from walrusd.market.verified import VerifiedPlan
+from walrusd.training.run.state import Tensors
+
+
+class SubmissionParts(Protocol):
+    """Where the parts come from that the chain only names, verified; ``market.fetch.Fetcher``."""
+
+    async def plan_of(self, task: Task) -> VerifiedPlan: ...
+    async def ready_weights(self, task: Task) -> Path: ...
+    async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
+    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
+    async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
+
+
+class Replays(Protocol):
+    """What replays segments, and may know earlier replays."""
+
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays, which need not be made again."""
+        ...
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Return the value of every segment; their inputs have been checked."""
+        ...
+
+
+@dataclass
+class Examination:
+    """What was read and replayed, and what is wrong. ``absent`` parts may still come."""
+
+    opening: VerifiedOpening | None = None
+    replayed: dict[int, Replayed] = field(default_factory=dict)
+    frauds: list[FraudFound] = field(default_factory=list)
+    unusable: OpeningUnusable | None = None
+    absent: PartAbsent | None = None
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Note what a check finds, and go on."""
+        try:
+            yield
+        except FraudFound as error:
+            self.frauds.append(error)
+        except OpeningUnusable as error:
+            self.unusable = self.unusable or error
+        except PartAbsent as error:
+            self.absent = self.absent or error
+
+    def decide(self, case: Case) -> Verdict:
+        """Return what a seat does about the findings."""
+        judged = {Charge(ChallengeKind(j.kind), j.index) for j in case.submission.judged}
+        return decide_verdict(
+            self.frauds, self.unusable, judged=judged, reopened=case.submission.reopened
+        )
+
+
+async def examine(
+    case: Case, segments: Sequence[int], key: bytes | None, parts: SubmissionParts, replays: Replays
+) -> Examination:
+    """Examine all that a seat can, the segments dealt to it above all.
+
+    ``key`` is the opening's, if an envelope for the seat holds it. What keeps us from looking
+    further becomes a finding too; infrastructure faults are raised.
+    """
+    found = Examination()
+
+    # The opening: decrypted, and its leaves and rows compared with the roots on the chain.
+    with found.collecting():
+        if key is None:
+            raise OpeningUnusable("no envelope for our seat holds the opening's key", cause=NO_KEY)
+        plan = await read_task_plan(case, parts)
+        opening = found.opening = await read_opening(case, key, parts)
+    if found.opening is None:
+        return found
+
+    # The work: an opening that lacks something for one segment does not hide what others show.
+    found.replayed = replays.recall(case)
+    if not found.replayed:
+        usable = []
+        for segment in sorted(set(segments)):
+            with found.collecting():
+                await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
+                usable.append(segment)
+        if usable:
+            with looking_at(CheckedPart.OPENING):
+                found.replayed = await replays.replay(case, opening, usable)
+    for segment in sorted(found.replayed):
+        with found.collecting():
+            checks.check_replayed(case, opening, found.replayed[segment])
+    if found.frauds or case.submission.abort is not None:
+        return found  # an abort claim commits to nothing else
+
+    # What surrounds it: the verification file, the update in both, and the cost.
+    file: VerifiedFile | None = None
+    is_committed = False
+    with found.collecting():
+        file = await read_file(case, plan, parts)
+    with found.collecting():
+        await _check_update(case, plan, opening, parts)
+        is_committed = True
+    if file is not None and is_committed:
+        with found.collecting():
+            await _check_rows(opening, file)
+    if file is not None:
+        with found.collecting():
+            last = found.replayed.get(case.segment_count)
+            checks.check_cost(case, opening, file, last)
+    return found
+
+
+async def examine_charge(
+    case: Case, charge: Charge, key: bytes | None, parts: SubmissionParts, replays: Replays
+) -> None:
+    """Examine one thing that a jury may be asked, from the opening's bytes on.
+
+    ``key`` may be missing for a charge about the verification file, which is public. A SEGMENT is
+    judged by its replay, and whether the opening is available by ``check_complete``.
+
+    Raises:
+        FraudFound: if the charge is true. If it is not, nothing is raised.
+        OpeningUnusable, PartAbsent: if it cannot be told.
+    """
+    plan = await read_task_plan(case, parts)
+    if charge.kind == ChallengeKind.FILE:
+        await read_file(case, plan, parts)
+        return
+    if key is None:
+        raise OpeningUnusable("no envelope for us holds the opening's key")
+    opening = await read_opening(case, key, parts)
+    match charge.kind:
+        case ChallengeKind.UPDATE:
+            await _check_update(case, plan, opening, parts)
+        case ChallengeKind.ROWS:
+            await _check_update(case, plan, opening, parts)
+            await _check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
+        case ChallengeKind.COST:
+            file = await _read_file_as_given(case, plan, parts)
+            last = await replay_opened(case, plan, opening, case.segment_count, replays)
+            checks.check_cost(case, opening, file, last)
+        case _:
+            raise ValueError(f"{charge.kind} is no charge of fraud that surrounds a replay")
+
+
+async def replay_opened(
+    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, segment: int, replays: Replays
+) -> Replayed:
+    """Replay a segment, its inputs checked first.
+
+    Raises:
+        OpeningUnusable: if the opening lacks what the replay reads.
+    """
+    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
+    with looking_at(CheckedPart.OPENING):
+        return (await replays.replay(case, opening, [segment]))[segment]
+
+
+async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
+    """Check that the opening is all that the committee needs; that it is true is not asked.
+
+    Raises:
+        OpeningUnusable: if something is missing or is not the committed thing.
+        PartAbsent: if the opening or the verification file is not there.
+    """
+    plan = await read_task_plan(case, parts)
+    opening = await read_opening(case, key, parts)
+    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
+    if case.submission.abort is not None:
+        return
+    try:
+        file = await read_file(case, plan, parts)
+        checks.check_opened_cost(case, opening, file)
+        checks.check_openings(opening, file)
+        await _check_update(case, plan, opening, parts)
+    except FraudFound:
+        return  # there to be read, which is all that is asked
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
+    """Return the plan, the task's weights at hand: what they lack is no fault of the submission.
+
+    Raises:
+        OpeningUnusable: if they are not what the task names; nobody could have done the work.
+    """
+    with looking_at(CheckedPart.TASK):
+        plan = await parts.plan_of(case.task)
+        await parts.ready_weights(case.task)
+    return plan
+
+
+async def read_opening(case: Case, key: bytes, parts: SubmissionParts) -> VerifiedOpening:
+    """Return the opening, its leaves and rows checked against the chain.
+
+    Raises:
+        OpeningUnusable: if it is not the announced one, or proves something else.
+        PartAbsent: if it is not there.
+    """
+    with looking_at(CheckedPart.OPENING):
+        return await parts.verified_opening_of(case, key)
+
+
+async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:
+    """Return the verification file, checked in itself and against chain and plan.
+
+    Raises:
+        FraudFound: if it does not hold, or is about something else.
+        PartAbsent: if it is not there.
+    """
+    with looking_at(CheckedPart.FILE):
+        file = await parts.file_of(case.task, case.submission)
+    checks.check_file(case, plan, file)
+    return file
+
+
+async def _read_file_as_given(
+    case: Case, plan: VerifiedPlan, parts: SubmissionParts
+) -> VerifiedFile:
+    """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
+    try:
+        return await read_file(case, plan, parts)
+    except FraudFound as error:
+        raise OpeningUnusable(error.message) from error
+
+
+async def _check_update(
+    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: SubmissionParts
+) -> None:
+    """Check the update against the final state and the task's weights.
+
+    Raises:
+        FraudFound: if the final state gives another update.
+        OpeningUnusable: if the state is missing or wrong, or the opened update another one.
+    """
+    with looking_at(CheckedPart.TASK):
+        _path, weights = await parts.initial_weights(case.task)
+    await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
+
+
+async def _check_rows(
+    opening: VerifiedOpening, file: VerifiedFile, only: int | None = None
+) -> None:
+    """Check that the file's commitments or ciphertexts open to the opened update.
+
+    Raises:
+        FraudFound: naming the first row that does not; ``only`` asks about one row.
+        OpeningUnusable: if what opens them is incomplete.
+    """
+    checks.check_openings(opening, file)
+    if only is None:
+        try:
+            await check_opened_update(file, opening.opening)
+        except (VerificationFailed, MalformedData) as error:
+            wrong = await find_wrong_row(file, opening.opening)
+            if wrong is None:
+                raise OpeningUnusable(error.message, hint=error.hint) from error
+        else:
+            return
+    else:
+        wrong = await find_wrong_row(file, opening.opening, only)
+    if wrong is not None:
+        message = f"row {wrong} of the update is not the committed one"
+        raise make_fraud(CheckedPart.ROWS, wrong, message)

@@ -1,0 +1,206 @@
+"""Replay segments of a verified opening in the training process.
+
+Everything that goes in is proven first: the plan by its digest, start states by the committed
+leaves, rows by the dataset's root. So a replay that ends in an error says something about the
+commitment, and nothing else can.
+"""
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import trio
+
+from walrusd.chain.layouts.objects import Task
+from walrusd.core.opening import Opening, VerifiedOpening
+from walrusd.core.protocol import compute_leaf, compute_slot_tree
+from walrusd.engine.progress import clear_progress, make_on_line
+from walrusd.engine.tools import Tools
+from walrusd.errors import TrainingFailed
+from walrusd.files import write_atomically
+from walrusd.market.case import Case
+from walrusd.training.run.costs import SegmentCosts, compute_segment_costs
+from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The value that a replay of one segment gives.
+
+    Of one that cannot be carried out ``costs`` is None, and ``abort`` says where and why. ``chain``
+    binds the losses themselves.
+    """
+
+    segment: int
+    chain: bytes
+    state_root: bytes
+    costs: SegmentCosts | None
+    abort: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, as a work item keeps it."""
+        return {
+            "chain": self.chain.hex(),
+            "state_root": self.state_root.hex(),
+            "costs": self.costs.to_json() if self.costs else None,
+            "abort": self.abort,
+        }
+
+    @classmethod
+    def from_json(cls, segment: int, value: dict[str, Any]) -> "Replayed":
+        """Read the JSON form, also that of earlier versions, which has ``losses``."""
+        if "losses" in value:
+            losses = value["losses"]
+            costs = compute_segment_costs(losses) if losses else None
+        else:
+            told = value["costs"]
+            costs = None if told is None else SegmentCosts.from_json(told)
+        return cls(
+            segment,
+            bytes.fromhex(value["chain"]),
+            bytes.fromhex(value["state_root"]),
+            costs,
+            value.get("abort"),
+        )
+
+    def leaf(self, ctx: bytes, committee: int) -> bytes:
+        """Return the leaf that follows from the value, as the contract computes it."""
+        slots = compute_slot_tree(ctx, self.segment, committee, self.chain)
+        return compute_leaf(self.segment, self.state_root, slots.root)
+
+
+def make_verdict(index: int, chain: bytes) -> Replayed:
+    """Return the value that stands for an answer about anything but a segment."""
+    return Replayed(index, chain, bytes(32), None)
+
+
+class TaskFiles(Protocol):
+    """Where the files of a task come from that every replay reads."""
+
+    async def plan_file(self, task: Task) -> Path:
+        """Return the path of the plan's canonical bytes."""
+        ...
+
+    async def weights_of(self, task: Task) -> Path:
+        """Return the path of the initial weights, their bytes just checked."""
+        ...
+
+
+class Replayer:
+    """Replays segments for one service.
+
+    One opening at a time is held in memory: whoever wants one takes ``turn``.
+    """
+
+    def __init__(self, tools: Tools, files: TaskFiles, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, whose files lie apart."""
+        self._tools = tools
+        self._files = files
+        self._user = user
+        self.turn = trio.CapacityLimiter(1)
+
+    def recall(self, _case: Case) -> dict[int, Replayed]:
+        """Return nothing: it remembers no replays."""
+        return {}
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Replay segments, whose inputs have been checked, and return their values.
+
+        Raises:
+            TrainingFailed: if the child ended without a result.
+        """
+        tools, opening = self._tools, verified.opening
+        # The directory is new each time and goes afterwards: it holds rows in the clear.
+        token = secrets.token_hex(4)
+        workdir = replays_dir(tools.work_dir, self._user) / f"{case.submission.id}-{token}"
+        workdir.mkdir(mode=0o700, parents=True)
+        try:
+            job = ReplayJob(
+                plan=str(await self._files.plan_file(case.task)),
+                rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
+                ctx=case.ctx,
+                seed=case.seed,
+                committee=case.task.terms.committee,
+                segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
+                weights=str(await self._files.weights_of(case.task)),
+            )
+            on_line = make_on_line(tools, "replay", case.submission.id)
+            result = await tools.run_job(job, on_line)
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+            clear_progress(tools, case.submission.id)
+        found = {
+            record["segment"]: Replayed.from_json(record["segment"], record)
+            for record in result["segments"]
+        }
+        if set(found) != set(segments):
+            raise TrainingFailed("the replay did not give a value for every segment asked")
+        return found
+
+
+class SeatReplays:
+    """The replays of a seat: what was dealt to it is replayed once, also if there is a restart."""
+
+    def __init__(self, tools: Tools, replayer: Replayer, service: str) -> None:
+        """Take the collaborators; ``service`` is named in the journal."""
+        self._tools = tools
+        self._replayer = replayer
+        self._service = service
+
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays; none before all of them were made."""
+        saved = self._tools.work.get("replayed", case.submission.id) or {}
+        return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Replay as ``Replayer`` does, and keep the values if they are all that was dealt to us."""
+        tools, submission = self._tools, case.submission
+        tools.journal.record_once(
+            submission.id,
+            self._service,
+            "replaying",
+            "the opening is for our seat",
+            segments=list(segments),
+        )
+        found = await self._replayer.replay(case, verified, segments)
+        seat = case.seat_of(tools.address)
+        if seat is not None and set(found) == set(case.segments_of(seat)):
+            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
+            tools.work.put("replayed", submission.id, saved)
+        return found
+
+    def forget(self, case: Case) -> None:
+        """Forget the values: they cannot be relied on."""
+        self._tools.work.delete("replayed", case.submission.id)
+
+
+def replays_dir(work_dir: Path, user: str) -> Path:
+    """Return where the replays of a service keep their files."""
+    return work_dir / "replay" / user
+
+
+def sweep_replays(work_dir: Path, user: str) -> None:
+    """Remove what replays left that were killed: rows of datasets in the clear."""
+    shutil.rmtree(replays_dir(work_dir, user), ignore_errors=True)
+
+
+def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
+    path = workdir / f"state-{segment - 1}.bin"
+    write_atomically(path, opening.states[segment - 1])
+    return SegmentStart(segment, str(path))
+
+
+def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
+    data, indices = workdir / "rows.bin", workdir / "rows.idx"
+    write_atomically(data, b"".join(row.data for row in opening.rows))
+    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8")
+    write_atomically(indices, numbers.tobytes())
+    return RowsFile(str(data), str(indices), count)

@@ -1,0 +1,216 @@
+"""Open a task: check what was asked for, store model and plan, deposit the funds."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from walrusd.chain.layouts import events as ev
+from walrusd.chain.layouts import objects as ob
+from walrusd.chain.values.types import ExecutedTransaction
+from walrusd.core.economics import compute_required_funds
+from walrusd.core.lifecycle import Scheme
+from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.terms_review import Weakness, review_terms
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
+from walrusd.engine.tools import Tools
+from walrusd.errors import (
+    BadRequest,
+    InsufficientBalance,
+    MalformedData,
+    ObjectNotFound,
+    PlanRefused,
+)
+from walrusd.files import write_atomically
+from walrusd.market.case import read_version
+from walrusd.market.limits import (
+    check_run_length,
+    check_storage,
+    check_weights_size,
+    make_work_shape,
+    measure_published,
+    show_parts,
+)
+from walrusd.market.schemes import compute_slot_bits
+from walrusd.market.secrets import derive_paillier_seed
+from walrusd.market.verified import check_dataset_for_plan
+from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
+from walrusd.services.publisher.pretrained import adopt_folder
+from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
+from walrusd.training.plan.plan import Plan
+from walrusd.training.run.jobs import InitJob
+from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
+from walrusd.units import BlobId, Mist, address_bytes, format_sui
+from walrusd.workers.paillier import make_key
+from walrusd.workers.pool import run_heavy
+
+
+class Publication:
+    """Opens tasks, each request once."""
+
+    def __init__(self, tools: Tools, user: str) -> None:
+        """Take the collaborators; ``user`` names the service, for the journal."""
+        self._tools = tools
+        self._user = user
+
+    async def publish(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Store model and plan, then open a task. The same parameters open it once.
+
+        A parameter ``again`` with any text makes an intended second task another one.
+
+        Terms under which cheating would pay come back as warnings.
+
+        Raises:
+            BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
+            NotAllowed: if the terms are weak and the policy refuses such.
+            InsufficientBalance: if the balance does not cover reward and fees.
+            BlobOverLimit: if a part of the task would be too large to be stored.
+        """
+        tools = self._tools
+        check_names(params)
+        request = await read_request(await adopt_folder(params, tools.work_dir))
+        executed = await tools.contract.find_done(request.once)
+        market = await tools.contract.market()
+        weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
+        parts: list[dict[str, object]] = []
+        if executed is None:
+            check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
+            funds = compute_funds(request.terms, market.params.tip)
+            await self._check_balance(funds)
+            parts = await self._check_parts(request)
+            executed = await self._open(request, funds)
+        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
+        task = await tools.contract.task(opened.task)
+        self._journal(opened.task, request, weak)
+        return {
+            "task": opened.task,
+            "digest": executed.digest,
+            "funds": Mist(task.pool + task.bond + task.tips),
+            "warnings": show_warnings(weak),
+            "parts": parts,
+        }
+
+    def _journal(self, task: str, request: TaskRequest, weak: tuple[Weakness, ...]) -> None:
+        if not self._tools.journal.why(task, limit=1):
+            self._tools.journal.record(
+                task,
+                self._user,
+                "published",
+                " ".join(["The owner asked for it.", *(each.sentence for each in weak)]),
+                title=request.title,
+            )
+
+    # --- before anything is spent ---------------------------------------------------------------
+
+    async def _check_balance(self, funds: Mist) -> None:
+        balance = await self._tools.contract.balance(self._tools.address)
+        if balance < funds:
+            raise InsufficientBalance(
+                f"opening this task takes {format_sui(funds)}, "
+                f"{self._tools.address} has {format_sui(balance)}"
+            )
+
+    async def _check_parts(self, request: TaskRequest) -> list[dict[str, object]]:
+        """Check that every part of the task can be stored; return their sizes and limits."""
+        plan, walrus = request.plan, self._tools.settings.walrus
+        check_run_length(plan)
+        rows = await self._check_datasets(plan, request.datasets)
+        shape = make_work_shape(request.terms, plan, rows, request.key_bits)
+        storage = measure_published(request.title, plan, shape, walrus)
+        check_storage(storage)
+        return show_parts(storage)
+
+    async def _check_datasets(self, plan: Plan, datasets: tuple[ob.DatasetRef, ...]) -> int:
+        """Check that the plan can train on each dataset; return the rows of the largest.
+
+        The contract takes any id, but nobody would join.
+        """
+        rows = 0
+        for ref in datasets:
+            try:
+                version = read_version(await self._tools.contract.dataset(ref.dataset), ref.number)
+                check_dataset_for_plan(plan, version)
+                rows = max(rows, version.rows)
+            except (ObjectNotFound, MalformedData, PlanRefused) as error:
+                raise BadRequest(
+                    f"dataset {ref.dataset} cannot be used with this plan: {error.message}",
+                    hint="see `walrusctl dataset show`",
+                ) from error
+        return rows
+
+    # --- opening --------------------------------------------------------------------------------
+
+    async def _open(self, request: TaskRequest, funds: Mist) -> ExecutedTransaction:
+        tools = self._tools
+        offer = await self._offer_key(request)
+        manifest, blob, state_root_0 = await self._store(request, offer)
+        return await tools.contract.open_task(
+            request.terms,
+            funds=funds,
+            publisher_key=derive_public_key(tools.keys.encryption_key),
+            manifest_blob=blob,
+            manifest_digest=manifest.digest(),
+            state_root_0=state_root_0,
+            plan_digest=request.plan.digest(),
+            parent=request.parent,
+            datasets=list(request.datasets),
+            once=request.once,
+        )
+
+    async def _offer_key(self, request: TaskRequest) -> PaillierOffer | None:
+        """Return the key of a Paillier task, derived from the request: the same at every try."""
+        if request.terms.scheme != Scheme.PAILLIER:
+            return None
+        compute_slot_bits(request.terms, request.plan)
+        key_id = hashlib.sha256(request.once.encode()).digest()
+        seed = derive_paillier_seed(self._tools.keys, key_id)
+        market = await self._tools.contract.market()
+        context = compute_modulus_context(market.chain_id, address_bytes(market.package))
+        modulus, proof = await run_heavy(make_key, seed, request.key_bits, context)
+        return PaillierOffer(modulus, proof, key_id)
+
+    async def _store(
+        self, request: TaskRequest, offer: PaillierOffer | None
+    ) -> tuple[TaskManifest, BlobId, bytes]:
+        """Store weights and manifest; return the manifest, its blob, and the first state root."""
+        store, epochs = self._tools.store, self._tools.settings.walrus.epochs
+        text = request.plan.to_bytes().decode("ascii")
+        weights, state_root_0 = await self._find_initial_weights(request)
+        check_weights_size(request.plan, (await trio.Path(weights).stat()).st_size)
+        stored = await store.put_file(weights, epochs=epochs)
+        manifest = TaskManifest(request.title, text, stored.blob_id, stored.digest, offer)
+        blob = await store.put(manifest.to_bytes(), epochs=epochs)
+        return manifest, blob.blob_id, state_root_0
+
+    async def _find_initial_weights(self, request: TaskRequest) -> tuple[Path, bytes]:
+        """Return the file of the initial weights, given or made from the seed, and their root."""
+        plan = request.plan
+        if request.weights is not None and request.weights_path is not None:
+            root = compute_state_root_0(plan, weights_from_bytes(plan, request.weights))
+            return request.weights_path, root
+        workdir = self._tools.work_dir / "init" / plan.digest().hex()
+        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        plan_path = workdir / "plan.json"
+        write_atomically(plan_path, plan.to_bytes())
+        made = await self._tools.run_job(InitJob(str(plan_path), str(workdir)), ignore_progress)
+        return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
+
+
+def compute_funds(terms: ob.Terms, tip: int) -> Mist:
+    """Return what opening a task with these terms takes, in a market with that ``tip``; in Mist."""
+    return compute_required_funds(
+        max_submissions=terms.max_submissions,
+        reward=terms.reward,
+        committee=terms.committee,
+        verifier_fee=terms.verifier_fee,
+        jury=terms.jury,
+        juror_fee=terms.juror_fee,
+        tip=tip,
+        publisher_bond=terms.publisher_bond,
+    )
+
+
+async def ignore_progress(_kind: str, _payload: dict[str, Any]) -> None:
+    """Drop the progress of a job that takes a moment."""
