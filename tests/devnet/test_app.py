@@ -1,4 +1,4 @@
-"""The process: its line of JSON, its admin controls, kill -9, and a clean end."""
+"""The process: its line of JSON, its admin API, kill -9, and a clean exit."""
 
 import base64
 import json

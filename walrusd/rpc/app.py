@@ -91,7 +91,7 @@ class Front:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Forward a request."""
         await self.app(scope, receive, send)
 
 
@@ -99,12 +99,12 @@ async def read_body(request: Request) -> bytes:
     """Return the request's body.
 
     Raises:
-        BadRequest: as soon as it is known to have more than ``MAX_BODY_BYTES`` bytes.
+        BadRequest: as soon as it exceeds ``MAX_BODY_BYTES`` bytes.
         ClientDisconnect: if the client goes away before its end.
     """
     error = BadRequest(
         f"the request has more than {MAX_BODY_BYTES} bytes",
-        hint="large things are passed by path, not by value",
+        hint="pass large data by path, not by value",
     )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:

@@ -1,4 +1,4 @@
-"""Where the time of day comes from: injected, so that tests can move it."""
+"""The time of day, injected so that tests can move it."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from walrusd.units import Millis
 
 
 class Clock(Protocol):
-    """Something that knows what time it is."""
+    """A source of wall-clock time."""
 
     def now_ms(self) -> Millis:
         """Return the milliseconds since the Unix epoch."""

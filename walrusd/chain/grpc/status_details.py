@@ -1,4 +1,4 @@
-"""What a gRPC status says beyond its code: ``google.rpc.Status`` in a binary trailer.
+"""The details of a gRPC status beyond its code: ``google.rpc.Status`` in a binary trailer.
 
 Sui nodes name the field of a request that is wrong (``BadRequest``) and give a machine-readable
 reason (``ErrorInfo``). Source: google/rpc/error_details.proto and the gRPC richer error model.
@@ -59,7 +59,7 @@ def encode_details(status: Status, message: str, details: Sequence[Detail]) -> s
 
 
 def decode_details(text: str) -> list[Detail]:
-    """Return the details that we know; a trailer that cannot be read says nothing."""
+    """Return the details of known types; none if the trailer cannot be read."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4))
         packed = RpcStatus.FromString(raw).details

@@ -24,12 +24,12 @@ def decode_private_key(text: str) -> bytes:
     """Return the 32-byte seed in a ``suiprivkey1…`` string, as Sui wallets export it.
 
     Raises:
-        ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
+        ConfigError: if ``text`` is malformed or not an Ed25519 key. The error omits it.
     """
     try:
         pair = SuiKeyPair.from_bech32(text.strip())
     except ValueError:
-        pair = None  # the library's message may repeat the key: forget it here
+        pair = None  # the library's message may contain the key: drop it
     if pair is None or pair.private_key is None:
         raise ConfigError(
             "not a suiprivkey1… key", hint="export it again with `sui keytool export`"
@@ -42,7 +42,7 @@ def decode_private_key(text: str) -> bytes:
 
 
 class Signer:
-    """Signs for one address. It shows its address and nothing else."""
+    """Signs for one address. Its ``repr`` shows nothing but the address."""
 
     def __init__(self, seed: bytes) -> None:
         """Take the 32-byte seed of an Ed25519 key (RFC 8032).
@@ -61,7 +61,7 @@ class Signer:
         """Return the signer of a ``suiprivkey1…`` string, as Sui wallets export it.
 
         Raises:
-            ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
+            ConfigError: if ``text`` is malformed or not an Ed25519 key. The error omits it.
         """
         return cls(decode_private_key(text))
 

@@ -1,4 +1,4 @@
-"""Digests and ids as Sui computes them: Blake2b-256 over a salt and BCS bytes."""
+"""Digests and ids as Sui computes them: Blake2b-256 over a domain separator and BCS bytes."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from walrusd.errors import MalformedData
 def compute_transaction_digest(tx_bytes: bytes) -> str:
     """Return the base58 digest of BCS-encoded transaction data.
 
-    Blake2b-256 over the type name as a salt and the bytes, as Sui hashes signable structures.
+    Blake2b-256 over ``TransactionData::`` and the bytes, as Sui hashes signable structures.
     """
     hashed = hashlib.blake2b(b"TransactionData::" + tx_bytes, digest_size=32).digest()
     return str(base58.b58encode(hashed), "ascii")
@@ -20,7 +20,7 @@ def decode_digest(text: str) -> bytes:
     """Return the 32 bytes of a base58 digest, such as a chain identifier.
 
     Raises:
-        MalformedData: if it is none.
+        MalformedData: if ``text`` is not one.
     """
     try:
         raw = bytes(base58.b58decode(text))

@@ -1,7 +1,7 @@
 """Dynamic fields: objects that other objects own.
 
-The contract has none. So that readers of dynamic fields find some here too, genesis freezes a
-``Table<u64, address>`` of the prefunded accounts by number, as any transaction might have made it.
+The contract has none. For readers of dynamic fields, genesis freezes a ``Table<u64, address>`` of
+the prefunded accounts by number.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def build_account_table(
 
 
 def field_message(field: LedgerObject, packages: Packages) -> pb.DynamicField:
-    """Return a field with everything a node shows; its name must be a number."""
+    """Return a field with everything a node returns; its name must be a number."""
     name_type, value_type = split_arguments(field.type[len(FIELD) + 1 : -1])
     at = _ID_BYTES + int(name_type.removeprefix("u")) // 8
     return pb.DynamicField(

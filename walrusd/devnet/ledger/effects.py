@@ -1,4 +1,7 @@
-"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests."""
+"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests.
+
+Source: ``TransactionEffectsV2`` of sui-types.
+"""
 
 from dataclasses import dataclass
 
@@ -141,7 +144,7 @@ def _encode_failure(failure: ExecutionFailure, package: str) -> bytes:
             tag
             + bcs.write_address(address)
             + bcs.write_text(module)
-            + bytes(4)  # function and instruction numbers: there is no bytecode to point at
+            + bytes(4)  # function and instruction numbers: there is no bytecode
             + bcs.write_option(bcs.write_text(failure.abort.function))
             + bcs.write_u64(failure.abort.code)
         )

@@ -17,7 +17,7 @@ def send_from_faucet(ledger: Ledger, address: str, amount: Mist) -> pb.ExecutedT
     """Send one new coin of ``amount`` Mist to ``address``.
 
     Raises:
-        ValueError: if the address is none, or the amount is not 1 to ``MAX_AMOUNT``.
+        ValueError: if the address is malformed, or the amount is not 1 to ``MAX_AMOUNT``.
         TransactionRejectedError: if the faucet is empty.
     """
     to = normalize_address(address)

@@ -1,4 +1,4 @@
-"""Ledger things as sui.rpc.v2 messages: objects, events, transactions, JSON values."""
+"""The ledger's objects, events, transactions and JSON values as sui.rpc.v2 messages."""
 
 import datetime as dt
 from typing import Any
@@ -43,7 +43,7 @@ def to_value(item: Any) -> Value:
 
 
 def object_message(obj: LedgerObject, packages: Packages) -> pb.Object:
-    """Return one version of an object with everything a node shows."""
+    """Return one version of an object with everything a node returns."""
     out = pb.Object(
         bcs=pb.Bcs(name="Object", value=obj.envelope),
         object_id=obj.id,
@@ -65,7 +65,7 @@ def object_message(obj: LedgerObject, packages: Packages) -> pb.Object:
 
 
 def event_message(event: EmittedEvent, sender: str) -> pb.Event:
-    """Return an event; its place in the ledger is not set."""
+    """Return an event without its position in the ledger."""
     value = event.value
     move_type = f"{event.package}::{value.MODULE}::{type(value).__name__}"
     return pb.Event(

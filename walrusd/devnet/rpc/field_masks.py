@@ -1,4 +1,4 @@
-"""Field masks: a copy of a message with only the fields that a caller asked for."""
+"""Field masks: copies of messages with only the requested fields."""
 
 import dataclasses
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ def apply_mask(message: M, mask: FieldMask | None, default: tuple[str, ...] = ("
         *parents, leaf = path.split(".")
         for part in parents:
             node = node.setdefault(part, {})
-        node[leaf] = {}  # a parent named by itself, being shorter, wins over its children
+        node[leaf] = {}  # a parent, being shorter, comes last and replaces its children
     picked: M = _pick(message, type(message), tree)
     return picked
 

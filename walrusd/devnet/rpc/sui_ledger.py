@@ -18,14 +18,17 @@ _MAX_BATCH = 1000
 
 
 class LedgerReads:
-    """Answers from what a node has seen; every method answers one RPC and changes nothing."""
+    """Answers from a node's view of the chain. Each method answers one RPC and changes nothing.
+
+    All raise ``GRPCError``: NOT_FOUND, or INVALID_ARGUMENT for a malformed field.
+    """
 
     def __init__(self, node: Replica) -> None:
         self.node = node
         self.ledger = node.ledger
 
     async def get_service_info(self, _: pb.GetServiceInfoRequest) -> pb.GetServiceInfoResponse:
-        """Name the chain, its tip and this server."""
+        """Describe the chain, its tip and this server."""
         tip = self.node.tip
         return pb.GetServiceInfoResponse(
             chain_id=self.ledger.chain_id,
@@ -46,7 +49,7 @@ class LedgerReads:
         current = self.node.epoch
         number = current if request.epoch is None else request.epoch
         first = ledger.store.first_checkpoint_of(number)
-        if number > current or first is None:  # a node says no more of an epoch it does not know
+        if number > current or first is None:  # of an unknown epoch, a node returns only the number
             alone = pb.Epoch(epoch=number)
             return pb.GetEpochResponse(epoch=apply_mask(alone, request.read_mask, ("epoch",)))
         following = ledger.store.first_checkpoint_of(number + 1) if number < current else None
@@ -60,7 +63,7 @@ class LedgerReads:
             reference_gas_price=price,
             protocol_config=pb.ProtocolConfig(protocol_version=protocol),
         )
-        if number == current:  # of validators and staking, which a devnet has not, it says nothing
+        if number == current:  # without validators and staking, which a devnet does not have
             epoch.system_state = pb.SystemState(
                 version=2,
                 epoch=number,
@@ -72,7 +75,7 @@ class LedgerReads:
         return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
 
     async def get_checkpoint(self, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
-        """Show a checkpoint by number or digest; the newest if neither is given."""
+        """Return a checkpoint by number or digest; the newest if neither is given."""
         found: Checkpoint | None = self.node.tip
         if request.sequence_number is not None:
             found = self.node.checkpoint(request.sequence_number)
@@ -132,13 +135,13 @@ class LedgerReads:
         return apply_mask(message, mask, ("object_id", "version", "digest"))
 
     async def get_object(self, request: pb.GetObjectRequest) -> pb.GetObjectResponse:
-        """Show one object."""
+        """Return one object."""
         return pb.GetObjectResponse(object=self._object(request, request.read_mask))
 
     async def batch_get_objects(
         self, request: pb.BatchGetObjectsRequest
     ) -> pb.BatchGetObjectsResponse:
-        """Show several objects; a missing one is an error in its place."""
+        """Return several objects, with an error in place of a missing one."""
         if len(request.requests) > _MAX_BATCH:
             raise refuse_field("requests", f"at most {_MAX_BATCH} objects at once")
         out = []
@@ -152,14 +155,14 @@ class LedgerReads:
         return pb.BatchGetObjectsResponse(objects=out)
 
     async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
-        """Show an executed transaction, with its checkpoint once it is in one."""
+        """Return an executed transaction, with its checkpoint once it is in one."""
         shown = self._transaction(request.digest, request.read_mask)
         return pb.GetTransactionResponse(transaction=shown)
 
     async def batch_get_transactions(
         self, request: pb.BatchGetTransactionsRequest
     ) -> pb.BatchGetTransactionsResponse:
-        """Show several transactions; a missing one is an error in its place."""
+        """Return several transactions, with an error in place of a missing one."""
         if len(request.digests) > _MAX_BATCH:
             raise refuse_field("digests", f"at most {_MAX_BATCH} transactions at once")
         out = []

@@ -29,7 +29,7 @@ class SuiServices:
 def build_sui_services(
     ledger: Ledger, *, heartbeat: float = 5.0, node: Replica | None = None
 ) -> SuiServices:
-    """Return the services of sui.rpc.v2 on one node; one that sees everything at once if None."""
+    """Return the services of sui.rpc.v2 on ``node``; None is a node without any lag."""
     node = node or Replica(ledger)
     reads, state = LedgerReads(node), StateReads(node)
     execution = ExecutionService(node, reads)

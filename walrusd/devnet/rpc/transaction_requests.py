@@ -1,4 +1,4 @@
-"""Transactions as protobuf, perhaps with versions, digests and gas left for the node to fill in."""
+"""Transactions as protobuf, in which the client may leave versions, digests and gas open."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ _NO_DIGEST = bytes(32)
 
 @dataclass(frozen=True)
 class TransactionRequest:
-    """A transaction to simulate; ``budget`` is 0 if the node is to choose it."""
+    """A transaction to simulate; ``budget`` is 0 if the node chooses it."""
 
     programmable: ptb.Programmable
     sender: str
@@ -38,10 +38,10 @@ class TransactionRequest:
 
 
 def resolve_request(message: pb.Transaction, node: Replica) -> TransactionRequest:
-    """Fill in what a client left open, by looking at what the node has seen.
+    """Fill in what a client left open, from the node's view of the chain.
 
     Raises:
-        TransactionRejectedError: if something named does not exist or cannot be understood.
+        TransactionRejectedError: if a named object does not exist or a field is malformed.
     """
     if message.bcs is not None and message.bcs.value:
         data = decode_transaction(message.bcs.value)

@@ -1,4 +1,4 @@
-"""The answers to a store, and a node's view of a blob."""
+"""The responses to a store, and a node's view of a blob."""
 
 from typing import Any
 
