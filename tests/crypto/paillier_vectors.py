@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from walrusd.crypto.paillier import modulus_proof, proofs, vectors
-from walrusd.crypto.paillier.keys import PrivateKey, restore_private_key
+from walrusd.crypto.paillier.keys import PrivateKey, PublicKey
 from walrusd.crypto.paillier.packing import Packing
 
 PATH = Path(__file__).parents[1] / "vectors" / "paillier.json"
@@ -28,7 +28,7 @@ def load() -> dict[str, Any]:
 def load_key(bits: int) -> PrivateKey:
     """Return the key of ``bits`` bits in the file."""
     p, q = load()[str(bits)]["primes"]
-    return restore_private_key(int(p, 16), int(q, 16))
+    return PrivateKey(PublicKey(int(p, 16) * int(q, 16)), int(p, 16), int(q, 16))
 
 
 def make_update(slot_bits: int) -> np.ndarray:

@@ -4,14 +4,11 @@ Used for the states of a training run, for updates, and for the sections of a fi
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from walrusd.crypto import merkle
-from walrusd.errors import VerificationFailed
 
 LEAF_BYTES = 1 << 20
 
@@ -49,50 +46,11 @@ class ChunkHasher:
         return merkle.compute_root_of_hashes(self.leaf_hashes())
 
 
-def compute_chunk_count(size: int) -> int:
-    """Return the number of leaves of ``size`` bytes."""
-    return -(-size // LEAF_BYTES)
-
-
 def compute_chunk_root(data: Buffer) -> bytes:
     """Return the root, 32 bytes, over the 1 MiB leaves of ``data``."""
     hasher = ChunkHasher()
     hasher.update(data)
     return hasher.root()
-
-
-def compute_file_root(source: BinaryIO) -> bytes:
-    """Return the root over the rest of a binary file object."""
-    hasher = ChunkHasher()
-    while piece := source.read(LEAF_BYTES):
-        hasher.update(piece)
-    return hasher.root()
-
-
-def build_chunk_tree(data: Buffer) -> merkle.Tree:
-    """Return the whole tree over ``data``, from which paths can be taken.
-
-    Raises:
-        ValueError: if ``data`` is empty.
-    """
-    hasher = ChunkHasher()
-    hasher.update(data)
-    return merkle.Tree(hasher.leaf_hashes(), hashed=True)
-
-
-def verify_chunk(root: bytes, size: int, index: int, chunk: bytes, path: Sequence[bytes]) -> None:
-    """Check that ``chunk`` is leaf ``index`` of ``size`` bytes with this ``root``.
-
-    Raises:
-        VerificationFailed: if it is not, or its length is not that leaf's.
-    """
-    leaves = compute_chunk_count(size)
-    expected = LEAF_BYTES if index < leaves - 1 else size - LEAF_BYTES * (leaves - 1)
-    if len(chunk) != expected:
-        raise VerificationFailed(
-            f"leaf {index} of {size} bytes has {expected} bytes, not {len(chunk)}"
-        )
-    merkle.verify_path(root, chunk, index, leaves, path)
 
 
 def compute_update_root(update: npt.NDArray[np.int32]) -> bytes:

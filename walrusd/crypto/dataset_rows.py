@@ -15,15 +15,6 @@ from walrusd.errors import MalformedData, VerificationFailed
 SALT_BYTES = 32
 
 
-def derive_row_salt(dek: bytes, index: int) -> bytes:
-    """Return ``HKDF-SHA256(dek, info = ROW-SALT ‖ u64 index)``, 32 bytes.
-
-    Raises:
-        ValueError: if the dataset key does not have 32 bytes.
-    """
-    return _derive_salt(_salts_of(dek), index)
-
-
 def _derive_salt(salts: KeyDeriver, index: int) -> bytes:
     return salts.derive(Tag.ROW_SALT.text + u64(index))
 
@@ -46,43 +37,6 @@ class RowProof:
     index: int
     salt: bytes
     path: tuple[bytes, ...]
-
-
-class RowTree:
-    """The tree over a dataset's rows. It keeps the key of the salts and hashes, not the rows."""
-
-    def __init__(self, dek: bytes, rows: Iterable[bytes]) -> None:
-        """Hash every row once.
-
-        Raises:
-            ValueError: if there is no row, or the key does not have 32 bytes.
-        """
-        self._salts = _salts_of(dek)
-        self._tree = merkle.Tree(
-            [compute_row_leaf(i, self._salt(i), row) for i, row in enumerate(rows)]
-        )
-
-    def _salt(self, index: int) -> bytes:
-        return _derive_salt(self._salts, index)
-
-    @property
-    def root(self) -> bytes:
-        """The salted row root, 32 bytes."""
-        return self._tree.root
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return self._tree.size
-
-    def proof(self, index: int) -> RowProof:
-        """Return the proof of row ``index``.
-
-        Raises:
-            IndexError: if there is no such row.
-        """
-        path = tuple(self._tree.path(index))
-        return RowProof(index, self._salt(index), path)
 
 
 def compute_row_root(dek: bytes, rows: Iterable[bytes | memoryview]) -> bytes:

@@ -10,7 +10,7 @@ salt every time, so that no (key, nonce) pair ever repeats.
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
@@ -100,14 +100,6 @@ class KeyBundle:
     def generate(cls) -> Self:
         """Return a bundle of fresh random keys."""
         return cls(os.urandom(KEY_BYTES), os.urandom(KEY_BYTES), os.urandom(KEY_BYTES))
-
-    def with_dataset_key(self, name: str, key: bytes) -> Self:
-        """Return the bundle with a dataset key added, or replaced if the name exists."""
-        return replace(self, dataset_keys={**self.dataset_keys, name: key})
-
-    def with_paillier_primes(self, p: int, q: int) -> Self:
-        """Return the bundle with a Paillier key added."""
-        return replace(self, paillier_primes=(*self.paillier_primes, (p, q)))
 
 
 def seal_keystore(bundle: KeyBundle, kek_source: KekSource) -> bytes:

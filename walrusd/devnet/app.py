@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from walrusd.chain.grpc import Handler, serve_connection
 from walrusd.devnet.admin import create_admin_app
-from walrusd.devnet.chain_file import open_chain, read_account_count
+from walrusd.devnet.chain_file import open_chain_file, read_account_count
 from walrusd.devnet.ledger.accounts import derive_accounts
 from walrusd.devnet.ledger.dynamic_fields import compute_table_id
 from walrusd.devnet.ledger.genesis import compute_package_id
@@ -142,7 +142,7 @@ async def serve_devnet(
         OSError: if a port is taken or the directory cannot be used.
     """
     with _locked(options.directory):
-        ledger = open_chain(
+        ledger = open_chain_file(
             options.directory / "sui.sqlite",
             seed=options.seed,
             accounts=options.accounts,

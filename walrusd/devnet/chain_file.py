@@ -43,7 +43,7 @@ def read_wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def open_chain(
+def open_chain_file(
     path: Path | None,
     *,
     seed: int | None = None,

@@ -22,7 +22,7 @@ class FileSpan:
 
     @classmethod
     async def of(cls, path: Path) -> Self:
-        """Return the span that is the whole of ``path`` as it is now."""
+        """Return the span of the whole file ``path`` as it is now."""
         return cls(path, 0, await trio.to_thread.run_sync(os.path.getsize, path))
 
     def read(self) -> bytes:
@@ -44,7 +44,7 @@ class FileSpan:
 
 
 class FileChunks:
-    """Reads a span piece by piece. Holds nothing open, so it may be abandoned at any point."""
+    """Reads a span piece by piece. It keeps no file open, so it may be abandoned at any point."""
 
     def __init__(self, span: FileSpan) -> None:
         self._span = span

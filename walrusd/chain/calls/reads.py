@@ -124,10 +124,6 @@ class MarketReader:
             self._unreadable.add(object_id)
             log.warning("ignoring object %s: %s", object_id, reason)
 
-    async def prefetch(self, layout: type[Layout], object_ids: Iterable[str]) -> None:
-        """Read many objects in few requests, so that single reads find them cached."""
-        await self.read_many(layout, object_ids)
-
     async def verifier_cap(self, owner: str) -> tuple[ObjectRef, ob.VerifierCap] | None:
         """Return an address's capability for a seat of this market's pool, if it has one."""
         pool = await self.pool_id()

@@ -13,7 +13,7 @@ import trio
 
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.chain.follow.event_page import EventPage
-from walrusd.chain.follow.history import History, Source
+from walrusd.chain.follow.history import HistoryChecker, Source
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.endpoints import Endpoints
 from walrusd.chain.nodes.wire import EVENT_FIELDS
@@ -77,20 +77,13 @@ class Follower:
         self._progress = trio.Event()
         self._at_tip = False
         self._packages = [normalize_address(package) for package in packages]
-        self._history = History(client, self._packages)
+        self._history = HistoryChecker(client, self._packages)
         self._from_archive = False
         self._moved = 0.0
 
     async def wait_caught_up(self) -> None:
         """Return once the follower has reached the end of the ledger for the first time."""
         while not self._at_tip:
-            await self._progress.wait()
-
-    async def wait_covered(self, checkpoint: int) -> None:
-        """Return once every event up to ``checkpoint`` has been handled; wakes the follower."""
-        self._tip = max(self._tip, checkpoint)
-        self._wake()
-        while self.cursor.checkpoint < checkpoint:
             await self._progress.wait()
 
     async def run(self, handle: Handle) -> None:

@@ -38,7 +38,7 @@ class Source:
         return self.end is not None
 
 
-class History:
+class HistoryChecker:
     """Checks how far back each node goes, so that reading its events leaves no gap.
 
     The nodes of ``client.endpoints`` come first. What all of them have pruned is read from

@@ -63,10 +63,6 @@ class SuiClient:
         self._seconds, self._execute_seconds = seconds, execute_seconds
         self.own_writes = OwnWrites()
 
-    def pinned(self) -> "SuiClient":
-        """Return a client of the current node alone, for answers that must be consistent."""
-        return self._on(self.endpoints.pinned())
-
     def at(self, node: Node) -> "SuiClient":
         """Return a client of one node alone."""
         return self._on(self.endpoints.alone(node))

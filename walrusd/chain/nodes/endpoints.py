@@ -87,10 +87,6 @@ class Endpoints:
         """The preferred node."""
         return self._nodes[self._at]
 
-    def pinned(self) -> "Endpoints":
-        """Return an ``Endpoints`` that asks the current node alone."""
-        return self.alone(self.current)
-
     def fail(self, node: Node) -> None:
         """Record that ``node`` failed, and prefer the next one."""
         node.checked = False

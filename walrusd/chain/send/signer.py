@@ -5,7 +5,6 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from walrusd.chain.values.codecs import encode_length
 from walrusd.chain.values.pysui_parts import SignatureScheme, SuiKeyPair
 from walrusd.errors import ConfigError
 from walrusd.units import Address, address_from_bytes
@@ -75,10 +74,6 @@ class Signer:
     def sign_transaction(self, tx_bytes: bytes) -> bytes:
         """Return ``flag ‖ signature ‖ public key``, 97 bytes, over BCS transaction data."""
         return self._sign(_TRANSACTION_INTENT + tx_bytes)
-
-    def sign_personal_message(self, message: bytes) -> bytes:
-        """Return a signature over ``message`` that is not valid for any transaction."""
-        return self._sign(_PERSONAL_MESSAGE_INTENT + encode_length(len(message)) + message)
 
     def _sign(self, intent_message: bytes) -> bytes:
         hashed = hashlib.blake2b(intent_message, digest_size=32).digest()

@@ -5,7 +5,6 @@ import hashlib
 import base58
 
 from walrusd.errors import MalformedData
-from walrusd.units import ObjectId, address_from_bytes
 
 
 def compute_transaction_digest(tx_bytes: bytes) -> str:
@@ -30,13 +29,3 @@ def decode_digest(text: str) -> bytes:
     if len(raw) != 32:
         raise MalformedData(f"a digest has 32 bytes, {text!r} has {len(raw)}")
     return raw
-
-
-def derive_object_id(transaction_digest: str, index: int) -> ObjectId:
-    """Return the id of the ``index``-th object that a transaction creates.
-
-    Blake2b-256 over the hashing intent 0xf1, the digest and the counter as u64.
-    """
-    raw = base58.b58decode(transaction_digest)
-    hashed = hashlib.blake2b(b"\xf1" + raw + index.to_bytes(8, "little"), digest_size=32)
-    return ObjectId(address_from_bytes(hashed.digest()))

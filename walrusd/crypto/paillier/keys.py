@@ -8,7 +8,6 @@ order. The ``r^n`` of a textbook ciphertext is ``(h^α)^n`` here, so plain ``phe
 
 import hashlib
 import itertools
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -176,31 +175,3 @@ def derive_private_key(seed: bytes, bits: int = DEFAULT_BITS) -> PrivateKey:
         if p != q and gmpy2.gcd(p - 1, q - 1) == 2 and gmpy2.gcd(p * q, (p - 1) * (q - 1)) == 1:
             break
     return PrivateKey(PublicKey(int(p * q)), int(p), int(q))
-
-
-def generate_private_key(bits: int = DEFAULT_BITS) -> PrivateKey:
-    """Return the key of a random seed. Raises as ``derive_private_key``."""
-    return derive_private_key(secrets.token_bytes(32), bits)
-
-
-def restore_private_key(p: int, q: int) -> PrivateKey:
-    """Return the key of two stored primes.
-
-    Raises:
-        PaillierKeyRefused: if ``generate_private_key`` could not have made their key.
-    """
-    wide_p, wide_q = mpz(p), mpz(q)
-    sound = (
-        p != q
-        and p % 4 == 3
-        and q % 4 == 3
-        and gmpy2.is_prime(wide_p, _PRIME_TESTS)
-        and gmpy2.is_prime(wide_q, _PRIME_TESTS)
-        and gmpy2.gcd(wide_p - 1, wide_q - 1) == 2
-        and gmpy2.gcd(wide_p * wide_q, (wide_p - 1) * (wide_q - 1)) == 1
-    )
-    # The message leaves the numbers out: they are the secret.
-    if not sound:
-        raise PaillierKeyRefused("the stored primes do not make a Paillier key")
-    n = p * q
-    return PrivateKey(read_public_key(n.to_bytes((n.bit_length() + 7) // 8, "big")), p, q)

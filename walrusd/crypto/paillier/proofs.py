@@ -129,11 +129,6 @@ def _knowledge_challenge(key: PublicKey, context: bytes, root: bytes, first: byt
     return int.from_bytes(digest[:_CHALLENGE_BYTES], "little")
 
 
-def verify_knowledge(key: PublicKey, data: bytes, proof: bytes, context: bytes) -> None:
-    """Check a proof about ciphertexts in memory. Errors as ``verify_knowledge_of``."""
-    verify_knowledge_of(key, lambda: [data], proof, context)
-
-
 def verify_knowledge_of(key: PublicKey, pieces: Pieces, proof: bytes, context: bytes) -> None:
     """Check a proof of ``prove_knowledge``: ``(1+z·n)·w^n == a·C*^ch mod n²``, piece by piece.
 

@@ -87,22 +87,6 @@ def decode_scalar(raw: bytes) -> int:
     return value
 
 
-def encode_scalars(values: Sequence[int]) -> bytes:
-    """Return the scalars one after the other, 32 bytes each."""
-    return b"".join(map(encode_scalar, values))
-
-
-def decode_scalars(raw: bytes) -> list[int]:
-    """Return the scalars that ``encode_scalars`` wrote.
-
-    Raises:
-        MalformedScalar: if the length is no multiple of 32 or a scalar is not below ``Q``.
-    """
-    if len(raw) % SCALAR_BYTES:
-        raise MalformedScalar(f"{len(raw)} bytes are not scalars of {SCALAR_BYTES} bytes")
-    return [decode_scalar(raw[i : i + SCALAR_BYTES]) for i in range(0, len(raw), SCALAR_BYTES)]
-
-
 def random_scalar() -> int:
     """Return a uniform scalar from the operating system, never zero."""
     return 1 + secrets.randbelow(Q - 1)

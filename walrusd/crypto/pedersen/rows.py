@@ -8,7 +8,7 @@ locally; a wrong row passes with probability 2**-128.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -209,19 +209,6 @@ class RunningSum:
     def blindings(self) -> list[int]:
         """The summed blindings, one per row."""
         return self._blindings
-
-
-def compute_aggregate(updates: Iterable[Update], weights: Sequence[int]) -> Aggregate:
-    """Return ``Σ w_k·V_k``, int64 ``(d,)``; ``updates`` are read one at a time.
-
-    Raises:
-        UpdateOverflow: as ``RunningSum.add``.
-        ValueError: as ``RunningSum.add``, or if there is not one weight per update.
-    """
-    total = RunningSum()
-    for update, weight in zip(updates, weights, strict=True):
-        total.add(update, weight)
-    return total.vector
 
 
 def sum_blindings(blindings: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:

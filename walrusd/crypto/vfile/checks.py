@@ -3,10 +3,11 @@
 Nothing here needs a network: what only the chain knows (the anchored digest) is an argument.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from walrusd.crypto import merkle
+from walrusd.crypto.checklist import Checklist, Item
 from walrusd.crypto.chunks import ChunkHasher, compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.pedersen.pedersen import verify_proof
@@ -18,17 +19,8 @@ from walrusd.crypto.vfile.scheme_checks import (
     list_scheme_checks,
     verify_scheme_opening,
 )
-from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
-from walrusd.errors import PeerFault, VerificationFailed
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check. ``detail`` says what is wrong, and is empty if nothing is."""
-
-    name: str
-    ok: bool
-    detail: str = ""
+from walrusd.crypto.vfile.vfile import VerificationFile
+from walrusd.errors import VerificationFailed
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class VerifiedFile:
     """A file that passed every check; ``anchored`` if the chain's digest was among them."""
 
     file: VerificationFile
-    checks: tuple[Check, ...]
+    checks: tuple[Item, ...]
     anchored: bool
 
 
@@ -80,12 +72,14 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
 
 def inspect_verification_file(
     file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
-) -> tuple[Check, ...]:
-    """Run every check and return all results, passed and failed."""
-    checks = list_checks(file, expected_digest=expected_digest)
+) -> Checklist:
+    """Make every check and return all results, good and bad."""
+    checks = Checklist()
+    for name, check in list_checks(file, expected_digest=expected_digest):
+        checks.run(name, check)
     if cost_key is not None:
-        checks.append(("cost function", lambda: _check_cost(file, cost_key)))
-    return tuple(_run(name, check) for name, check in checks)
+        checks.find("cost function", lambda: open_cost(file, cost_key))
+    return checks
 
 
 def list_checks(
@@ -118,35 +112,13 @@ def verify_file(
         VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
     """
     checks = inspect_verification_file(file, expected_digest=expected_digest, cost_key=cost_key)
-    failed = [check for check in checks if not check.ok]
-    if failed:
+    if checks.failures:
         raise VerificationFailed(
-            f"the verification file fails: {', '.join(check.name for check in failed)}",
-            hint=failed[0].detail,
-            checks=[{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
+            f"the verification file fails: {', '.join(item.name for item in checks.failures)}",
+            hint=checks.failures[0].detail,
+            checks=[{"name": i.name, "ok": i.ok, "detail": i.detail} for i in checks.items],
         )
-    return VerifiedFile(file, checks, anchored=expected_digest is not None)
-
-
-def verify_verification_file(
-    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
-) -> VerifiedFile:
-    """Read a whole file and verify it as ``verify_file`` does.
-
-    Raises:
-        MalformedData: if the bytes are not a verification file.
-        VerificationFailed: if a check fails.
-    """
-    file = read_verification_file(data)
-    return verify_file(file, expected_digest=expected_digest, cost_key=cost_key)
-
-
-def _run(name: str, check: Callable[[], None]) -> Check:
-    try:
-        check()
-    except PeerFault as fault:
-        return Check(name, ok=False, detail=fault.message)
-    return Check(name, ok=True)
+    return VerifiedFile(file, tuple(checks.items), anchored=expected_digest is not None)
 
 
 def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
@@ -175,7 +147,3 @@ def _check_proof(file: VerificationFile) -> None:
     header = file.header
     context = compute_knowledge_context(header)
     verify_proof(context, header.scheme.cost_commitment, header.scheme.cost_proof)
-
-
-def _check_cost(file: VerificationFile, cost_key: bytes) -> None:
-    open_cost(file, cost_key)

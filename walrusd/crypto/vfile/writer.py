@@ -30,7 +30,6 @@ from walrusd.crypto.vfile.vfile import (
     PREAMBLE,
     VERSION,
     Source,
-    read_verification_file,
 )
 
 OnWritten = Callable[[int], None]
@@ -93,40 +92,6 @@ def write_verification_file(
             if on_written is not None:
                 on_written(written)
     return digest
-
-
-def build_verification_file(
-    subject: FileSubject,
-    quantisation: Quantisation,
-    *,
-    update_root: bytes,
-    trace_leaves: Sequence[bytes],
-    scheme: SchemeBlock,
-    committed: bytes,
-    cost: CostFunction,
-    cost_key: bytes,
-) -> bytes:
-    """Return a whole file, read back to check it. Arguments as for ``write_verification_file``.
-
-    Raises:
-        MalformedHeader, MalformedCbor, ValueError: as ``write_verification_file``.
-        MalformedSection: if ``committed`` or the leaves are not whole items.
-    """
-    target = BytesIO()
-    write_verification_file(
-        target,
-        subject,
-        quantisation,
-        update_root=update_root,
-        trace_leaves=trace_leaves,
-        scheme=scheme,
-        committed=partial(BytesIO, committed),
-        cost=cost,
-        cost_key=cost_key,
-    )
-    data = target.getvalue()
-    read_verification_file(data)
-    return data
 
 
 def _read_pieces(body: Source) -> Iterator[bytes]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from walrusd.errors import MalformedData
 from walrusd.training.plan.dataspec import DataSchema, parse_data_schema
-from walrusd.training.plan.strict import canonical_json
 
 METADATA_KEY = "walrusd-dataset"
 TENSOR = "rows"
@@ -33,21 +32,6 @@ class Container:
     def size(self) -> int:
         """The length of the whole file in bytes."""
         return self.offset + self.rows * self.schema.row_bytes
-
-
-def make_container_header(schema: DataSchema, rows: int) -> bytes:
-    """Return the bytes before the rows; spaces pad the header to a multiple of 8 bytes."""
-    document = {
-        "__metadata__": {METADATA_KEY: canonical_json(schema.to_json()).decode("ascii")},
-        TENSOR: {
-            "dtype": "U8",
-            "shape": [rows, schema.row_bytes],
-            "data_offsets": [0, rows * schema.row_bytes],
-        },
-    }
-    text = canonical_json(document)
-    text += b" " * (-len(text) % _ALIGNMENT)
-    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
 
 
 def read_container_header(head: bytes) -> Container:

@@ -267,11 +267,6 @@ def parse_plan(data: bytes) -> Plan:
     return plan
 
 
-def compute_plan_digest(plan: Plan) -> bytes:
-    """Return the 32 bytes that the chain stores for ``plan``."""
-    return plan.digest()
-
-
 def check_plan_for_rows(plan: Plan, rows: int) -> None:
     """Check that a dataset of ``rows`` rows has at least two batches, so that order matters.
 

@@ -7,8 +7,6 @@ for matrices, ``(w,)`` for biases and gains.
 import math
 from typing import Protocol
 
-import torch
-
 from walrusd.training.layers.prepared import Named
 from walrusd.training.native import kernels
 from walrusd.training.numerics import functions
@@ -96,10 +94,3 @@ class AdamW:
 def build_optimizer(spec: OptimizerSpec, slots: list[Named], powers: list[float]) -> Optimizer:
     """Return the optimizer of a spec with its state."""
     return Sgd(spec, slots) if isinstance(spec, SgdSpec) else AdamW(spec, slots, powers)
-
-
-def make_slots(spec: OptimizerSpec, weights: Named) -> list[Named]:
-    """Return the state before the first step: zeros in the shapes of the weights."""
-    return [
-        {name: torch.zeros_like(weight) for name, weight in weights.items()} for _ in spec.slots
-    ]

@@ -6,7 +6,6 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.crypto.tags import u64
 from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.state import Tensors, check_tensors, select_trained
@@ -77,24 +76,6 @@ def update_to_bytes(update: npt.NDArray[np.int32]) -> bytes:
     return update.astype("<i4", copy=False).tobytes()
 
 
-def update_from_bytes(plan: Plan, data: bytes) -> npt.NDArray[np.int32]:
-    """Read an update, int32 ``(weight_count,)``, from raw little-endian bytes.
-
-    Raises:
-        MalformedData: if the length does not fit the plan.
-        UpdateOverflow: if a value exceeds the plan's value bits.
-    """
-    if len(data) != 4 * plan.weight_count:
-        raise MalformedData(
-            f"an update of this plan has {4 * plan.weight_count} bytes, not {len(data)}"
-        )
-    update = np.frombuffer(data, "<i4").astype(np.int32)
-    largest = int(np.abs(update.astype(np.int64)).max())
-    if largest > plan.update.limit:
-        raise UpdateOverflow(f"the update reaches {largest}, beyond {plan.update.limit}")
-    return update
-
-
 def apply_aggregate(
     plan: Plan, start: Tensors, weighted_sum: npt.NDArray[np.int64], total_weight: int
 ) -> Tensors:
@@ -163,8 +144,3 @@ def compute_step_cost(losses: Sequence[float]) -> int:
     Anything beyond the largest int64 becomes the largest int64.
     """
     return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
-
-
-def cost_to_bytes(cost: int) -> bytes:
-    """Return the cost, in units of 2**-32, as u64 little-endian."""
-    return u64(cost)
