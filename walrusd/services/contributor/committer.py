@@ -27,11 +27,7 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import (
-    CostProof,
-    commit_update,
-    derive_openings,
-)
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
