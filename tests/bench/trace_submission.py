@@ -38,7 +38,7 @@ from trio.testing import MockClock
 
 from tests.support.market.spec import Play
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.training.process import child
+from walrusd.training.process import execution
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_ROOMS = frozenset(
@@ -157,13 +157,13 @@ async def _run_in_a_thread(
 def trace_submission(directory: Path) -> Tracer:
     """Return the trace of an honest submission; what runs in a worker process runs in a thread."""
     tracer = Tracer(ROOT)
-    in_process, selftest = anyio.to_process.run_sync, child.selftest
+    in_process, selftest = anyio.to_process.run_sync, execution.selftest
     anyio.to_process.run_sync = _run_in_a_thread  # type: ignore[assignment]  # see above
-    child.selftest = cache(selftest)  # type: ignore[assignment]  # this machine is checked once
+    execution.selftest = cache(selftest)  # type: ignore[assignment]  # this machine is checked once
     try:
         trio.run(_play, directory, tracer, clock=MockClock(autojump_threshold=0))
     finally:
-        anyio.to_process.run_sync, child.selftest = in_process, selftest
+        anyio.to_process.run_sync, execution.selftest = in_process, selftest
     return tracer
 
 
