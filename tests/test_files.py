@@ -7,11 +7,11 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.disk import record_disk
 from walrusd.files import (
     move_durably,
     new_file,
@@ -43,27 +43,8 @@ def target(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
-    """What was asked of the disk, in order: flushing a file or directory, giving a name."""
-    seen: list[tuple[str, str]] = []
-    fsync, replace, hardlink_to = os.fsync, Path.replace, Path.hardlink_to
-
-    def record_fsync(descriptor: int) -> None:
-        seen.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
-        fsync(descriptor)
-
-    def record_replace(self: Path, name: Path) -> Path:
-        seen.append(("replace", name.name))
-        return replace(self, name)
-
-    def record_link(self: Path, part: Path) -> None:
-        seen.append(("link", self.name))
-        hardlink_to(self, part)
-
-    monkeypatch.setattr(os, "fsync", record_fsync)
-    monkeypatch.setattr(Path, "replace", record_replace)
-    monkeypatch.setattr(Path, "hardlink_to", record_link)
-    return seen
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    return record_disk(monkeypatch)
 
 
 def test_a_file_is_private_and_replaces_another(target: Path) -> None:

@@ -78,7 +78,7 @@ ORDER: dict[str, list[set[str]]] = {
 # Third-party clients and who alone imports them.
 ADAPTERS: dict[str, set[str]] = {
     "torch": {"walrusd/training"},
-    "pysui": {"walrusd/chain", "walrusd/devnet"},
+    "pysui": {"walrusd/chain/values"},
     "betterproto2": {"walrusd/chain", "walrusd/devnet"},
     "h2": {"walrusd/chain"},
     "httpx": {"walrusd/storage", "walrusctl"},

@@ -1,6 +1,6 @@
 """The ``walrusctl`` command.
 
-Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers. With ``--json`` results
+Exit status: 0 success, 1 error, 2 wrong usage, 3 no daemon answers. With ``--json`` results
 and errors are JSON on standard output, an error as ``{"error": {"code", "message", "hint", …}}``.
 """
 
@@ -19,15 +19,15 @@ from walrusctl.session import EXIT_FAILED, EXIT_USAGE, fail
 from walrusd.text import make_printable
 
 EPILOG = """\b
-An ID is one in full, its first digits (four or more), or as it is printed: 0x123456…abcdef.
-Exit status: 0 done, 1 a typed failure, 2 wrong usage, 3 no daemon answers.
+An ID may be given in full, by its first digits (four or more), or as printed: 0x123456…abcdef.
+Exit status: 0 success, 1 error, 2 wrong usage, 3 no daemon answers.
 With --json, results and errors are JSON on standard output."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(package_name="walrusd", prog_name="walrusctl")
 def cli() -> None:
-    """Command a walrusd daemon."""
+    """Control a walrusd daemon."""
 
 
 for command in (
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     if arguments is None:
         arguments, sys.excepthook = sys.argv[1:], _show_bug
-    # Some commands start Python with ``-m``; a random.py where the user stands is not for it.
+    # Some commands start Python with ``-m``, which must not import the current folder's modules.
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         status = cli.main(arguments, prog_name="walrusctl", standalone_mode=False)
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        raise  # whoever read us has left
+        raise  # the reader of our output is gone
     except OSError as exc:
-        # Where we write to is full or gone. What is left to write must not fail once more.
+        # The output is full or gone; flushing the rest must not fail again.
         code = "local.disk_full" if exc.errno in _NO_ROOM else "local.file"
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Show a complaint, which quotes what was typed or pasted."""
+    """Print a usage error; it quotes the input, so it is made printable."""
     text = io.StringIO()
     error.show(text)
     click.echo(make_printable(text.getvalue(), lines=True), err=True, nl=False)

@@ -26,23 +26,23 @@ class Unreachable(CallFailed):
             {
                 "code": "rpc.unreachable",
                 "message": f"no walrusd answers on {socket}: {reason}",
-                "hint": "is it running? check `systemctl status walrusd`, --socket, and your group",
+                "hint": "check `systemctl status walrusd`, --socket, and your group",
             }
         )
 
 
 class Client:
-    """One daemon. httpx is imported with the first call: it takes longer than ``--help`` may."""
+    """One daemon. httpx is imported at the first call, as it would slow down ``--help``."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
-        """Return the result of a method; waits as long as it takes.
+        """Return the result of a method; waits without a time limit.
 
         Raises:
             CallFailed: if the daemon refuses.
-            Unreachable: if there is no daemon, or it went away.
+            Unreachable: if no daemon answers, or it ended.
         """
         import httpx  # noqa: PLC0415  # see the class
 
@@ -53,18 +53,18 @@ class Client:
         except httpx.HTTPError as exc:
             raise Unreachable(self._socket, _reason(exc)) from exc
         except ValueError as exc:
-            raise Unreachable(self._socket, "what answers there is not walrusd") from exc
+            raise Unreachable(self._socket, "the server there is not walrusd") from exc
         if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
             raise CallFailed(_error_data(answer["error"]))
         if not isinstance(answer, dict) or "result" not in answer:
-            raise Unreachable(self._socket, "what answers there is not walrusd")
+            raise Unreachable(self._socket, "the server there is not walrusd")
         return answer["result"]
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield the daemon's events until it stops.
 
         Raises:
-            Unreachable: if there is no daemon.
+            Unreachable: if no daemon answers.
         """
         import httpx  # noqa: PLC0415  # see the class
 

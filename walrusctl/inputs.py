@@ -1,4 +1,4 @@
-"""Read what a person wrote in a file, and send it as the daemon expects it."""
+"""Reads files that people write, in the form that the daemon expects."""
 
 import json
 import tomllib
@@ -9,10 +9,10 @@ import click
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Return the object in a TOML or JSON file, told apart by its suffix.
+    """Return the object in a JSON file (suffix .json) or a TOML file (any other).
 
     Raises:
-        click.BadParameter: if it cannot be read, or is neither.
+        click.BadParameter: if it cannot be read or parsed.
     """
     try:
         text = path.read_text("utf-8")
@@ -23,12 +23,12 @@ def read_document(path: Path) -> dict[str, Any]:
         kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise click.BadParameter(f"{path} is not {kind}: {exc}") from exc
     if not isinstance(document, dict):
-        raise click.BadParameter(f"{path} holds no object")
+        raise click.BadParameter(f"{path} does not contain an object")
     return document
 
 
 def read_task(path: Path) -> dict[str, Any]:
-    """Return a task to publish, with what it names by path read or made absolute.
+    """Return a task to publish; files that it names are read, or their paths made absolute.
 
     ``plan`` may be the path of a plan file. ``weights_path`` is opened by the daemon, which may
     run in another directory. Relative paths start at the task file's directory.

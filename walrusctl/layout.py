@@ -1,7 +1,7 @@
-"""Lay out what people read: a table where it fits the width, else one record after another.
+"""Lays out output for people: a table if it fits the width, else records.
 
-Ids are for copying: no layout cuts or breaks a word, and none leaves out a column. A line with a
-word that is wider than the screen is left to the terminal, which wraps it without a line break.
+Ids are copied, so no layout breaks a word or leaves out a column. A line with a word wider than the
+screen is left to the terminal, which wraps it without a line break.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,16 +16,16 @@ from walrusd.text import make_printable
 
 GAP = 2
 NARROWEST_PROSE = 24
-"""A column of prose may be wrapped, down to this width."""
+"""The least width of a wrapped column of prose."""
 UNLIMITED = 1 << 20
-"""The width of a pipe or a file: whoever reads it has no width."""
+"""The width of a pipe or a file, which has none."""
 _LABEL = "bold"
 
 
 class PrintableConsole(Console):
-    """A console that shows texts and does nothing else that they may hold.
+    """A console that makes all text printable.
 
-    The styles that we ask for are no text: they are added when a segment is written.
+    Our own styles are not affected: they are added when a segment is written.
     """
 
     def render(
@@ -41,7 +41,7 @@ class PrintableConsole(Console):
 
 @dataclass(frozen=True)
 class Column:
-    """What heads a column. Numbers stand to the right; prose may be wrapped between words."""
+    """A column's heading and kind. Numbers are right-aligned; prose may be wrapped."""
 
     heading: str
     is_number: bool = False
@@ -49,12 +49,12 @@ class Column:
 
 
 class Listing:
-    """Things with the same columns: a table where it fits, else records."""
+    """Rows of the same columns: a table if it fits, else records."""
 
     def __init__(
         self, columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str | None = None
     ) -> None:
-        """Take the rows; each cell is one line of printable text."""
+        """Take rows whose cells are one line of printable text each."""
         self._columns = columns
         self._rows = rows
         self._title = title
@@ -91,7 +91,7 @@ class Listing:
 
 
 class Record:
-    """One thing: a label and a value a line. A value may have several lines."""
+    """One record: a label and a value per line. A value may have several lines."""
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._pairs = pairs
@@ -102,7 +102,7 @@ class Record:
         for label, value in self._pairs:
             start = Text(label, _LABEL)
             if longest_word(value) > options.max_width - indent:
-                # Below its label a long id has more room.
+                # A long id has more room below its label.
                 yield _line(start)
                 yield from _indented(wrap(value, options.max_width - GAP), GAP)
                 continue

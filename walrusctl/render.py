@@ -1,6 +1,6 @@
-"""What people read. Programs use ``--json``.
+"""Prints results and events for people; programs use ``--json``.
 
-Here every text is made printable, whoever wrote it: titles, reasons and errors are strangers'.
+Every text is made printable: titles, reasons and errors come from strangers.
 """
 
 import shutil
@@ -18,10 +18,10 @@ from walrusctl.values import MAX_FULL_TEXT, label, show_text, show_value
 from walrusd.text import make_printable
 
 MAX_CODE, CODE_START = 66, 16
-"""A text without spaces that is longer than an id, and how much of it an event shows."""
+"""Length above which an event shortens a text without spaces, and what it keeps of it."""
 
 _SENTENCES = {"outcome"}
-"""Lists of sentences, which come last."""
+"""Lists of sentences, printed last."""
 
 
 def make_console() -> Console:
@@ -39,7 +39,7 @@ def show_waiting() -> AbstractContextManager[Any]:
 def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
     """Print a method's result."""
     if sys.stdout is None:
-        return  # closed by whoever started us
+        return  # the parent process closed it
     console = make_console()
     lists = {key: value for key, value in result.items() if is_table(key, value)}
     plain = {
@@ -50,7 +50,7 @@ def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
         console.print(renderable, soft_wrap=True)
 
     if plain:
-        # The first table is about one thing: its ids are what people copy.
+        # Facts about one object, with full ids for copying.
         show(make_facts(plain))
     for key, items in lists.items():
         if items:
@@ -64,12 +64,12 @@ def render_result(method: str, result: dict[str, Any], *, full: bool) -> None:
 
 
 def is_table(key: str, value: Any) -> bool:
-    """Return whether a value is a list of things to be shown as a table."""
+    """Return whether a value is a list to be printed as a table."""
     return key in LISTS and isinstance(value, list) and all(isinstance(i, dict) for i in value)
 
 
 def make_facts(facts: dict[str, Any]) -> Record:
-    """Return the keys and values of one thing, ids in full."""
+    """Return the keys and values of one object, with full ids."""
     return Record([(label(key), _show_fact(key, value)) for key, value in facts.items()])
 
 
@@ -80,7 +80,7 @@ def _show_fact(key: str, value: Any) -> str:
 
 
 def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full: bool) -> Listing:
-    """Return items of a kind; columns without any value are left out."""
+    """Return a table of items without its empty columns."""
     found = [
         (name, heading)
         for name, heading in LISTS[key]
@@ -100,7 +100,7 @@ def _says_something(name: str, value: Any) -> bool:
 
 def _show_cell(name: str, value: Any, *, full: bool) -> str:
     if name == "fields" and isinstance(value, dict) and not full:
-        # The policy's rules one by one: `task estimate` shows them, the reason sums them up.
+        # The reason sums up the policy's rules; `task estimate` shows each.
         value = {key: item for key, item in value.items() if key != "rules"}
     return show_value(name, value, full=full)
 
@@ -116,7 +116,7 @@ def render_event(event: dict[str, Any], *, full: bool) -> str:
 
 
 def _cut_codes(value: Any) -> Any:
-    """Return a value with the beginnings of texts that only programs read: envelopes, proofs."""
+    """Return a value with texts shortened that only programs read: envelopes, proofs."""
     if isinstance(value, dict):
         return {key: _cut_codes(item) for key, item in value.items()}
     if isinstance(value, list):

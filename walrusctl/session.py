@@ -1,4 +1,4 @@
-"""What every command has: the daemon, the way to print, and the way to fail."""
+"""What all commands share: the daemon, printing, errors, and common options."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from walrusd.rpc.schema import DEFAULT_SOCKET, SOCKET_ENV
 from walrusd.text import make_printable
 
 MAX_LINE = 65_536
-"""The most characters of a line for people; ``--json`` has all."""
+"""The most characters of a line for people; ``--json`` prints all."""
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
@@ -31,7 +31,7 @@ class Session:
         self.full = full
 
     def call(self, method: str, **params: Any) -> Any:
-        """Return a method's result, with a sign of life on a terminal meanwhile."""
+        """Return a method's result; on a terminal, show a spinner while waiting."""
         waiting: Any = nullcontext()
         if not self.as_json and sys.stderr.isatty():
             from walrusctl.render import show_waiting  # noqa: PLC0415  # rich is slow to import
@@ -55,12 +55,12 @@ class Session:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line for people, whatever the text holds."""
+    """Print one line for people, made printable."""
     click.echo(make_printable(line, MAX_LINE), err=err)
 
 
 def fail(data: dict[str, Any], status: int, *, as_json: bool) -> None:
-    """Print an error, on standard output if as JSON, and end with ``status``."""
+    """Print an error, as JSON on standard output, and exit with ``status``."""
     if as_json:
         click.echo(json.dumps({"error": data}))
     else:
@@ -71,7 +71,7 @@ def fail(data: dict[str, Any], status: int, *, as_json: bool) -> None:
 
 
 def with_session(command: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
-    """Give ``command`` a session, and the options that every command has."""
+    """Pass ``command`` a session, and add the options of every command."""
 
     @click.option(
         "--socket",
@@ -80,8 +80,8 @@ def with_session(command: Callable[Concatenate[Session, P], None]) -> Callable[.
         show_default=True,
         help=f"The daemon's control socket, or ${SOCKET_ENV}.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
-    @click.option("--full", is_flag=True, help="Do not shorten ids.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, also errors.")
+    @click.option("--full", is_flag=True, help="Print ids and texts in full.")
     @wraps(command)
     def run(socket: str, as_json: bool, full: bool, *args: P.args, **kwargs: P.kwargs) -> None:
         session = Session(socket, as_json=as_json, full=full)

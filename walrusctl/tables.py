@@ -1,8 +1,8 @@
-"""The tables of ``walrusctl``: columns, headings, and what an empty one says."""
+"""The tables of ``walrusctl``: columns, headings, and the text for an empty one."""
 
 Columns = tuple[tuple[str, str], ...]
 
-# What a list shows, by the key it comes under: (key of the item, heading).
+# The columns of each list, by its key in the result: (key of the item, heading).
 LISTS: dict[str, Columns] = {
     "tasks": (
         ("task", "task"),
@@ -11,7 +11,7 @@ LISTS: dict[str, Columns] = {
         ("reward_mist", "reward"),
         ("stake_mist", "stake"),
         ("joined", "joined"),
-        ("max_submissions", "of"),
+        ("max_submissions", "max"),
         ("accepted", "accepted"),
         ("publisher", "publisher"),
     ),
@@ -54,14 +54,14 @@ LISTS: dict[str, Columns] = {
         ("last_error", "last error"),
     ),
     "troubles": (
-        ("subject", "trouble with"),
+        ("subject", "failing on"),
         ("service", "service"),
         ("code", "code"),
-        ("message", "what is wrong"),
+        ("message", "error"),
         ("hint", "what to do"),
         ("failures", "failures"),
         ("since_ms", "since"),
-        ("next_ms", "next try"),
+        ("next_ms", "next retry"),
     ),
     "rules": (("rule", "rule"), ("ok", "ok"), ("sentence", "why")),
     "deterrence": (
@@ -74,12 +74,12 @@ LISTS: dict[str, Columns] = {
         ("bribed_break_even_stake_mist", "stake if bribed"),
     ),
     "parts": (
-        ("part", "to be stored"),
+        ("part", "part"),
         ("size_bytes", "bytes"),
-        ("limit_bytes", "at most"),
+        ("limit_bytes", "limit"),
         ("fits", "fits"),
     ),
-    "warnings": (("rule", "weak"), ("sentence", "why"), ("advice", "what to do")),
+    "warnings": (("rule", "weak term"), ("sentence", "why"), ("advice", "what to do")),
     "submissions": (
         ("submission", "submission"),
         ("contributor", "contributor"),
@@ -103,9 +103,9 @@ PROSE = {
     *("title", "description", "reason", "fields", "last_error", "sentence", "advice", "why"),
     *("closed", "losses", "definition"),
 }
-"""What may be wrapped. Everything else is read, and copied, whole."""
+"""Columns that may be wrapped; the others are copied, so they are not."""
 PARAGRAPHS = {"description"}
-"""Texts whose own line breaks are kept, where one thing is shown."""
+"""Texts of a single object whose own line breaks are kept."""
 EMPTY = {
     "tasks": "no tasks",
     "datasets": "no datasets",

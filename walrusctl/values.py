@@ -1,4 +1,4 @@
-"""Values as text that people read: amounts, instants, ids, lists."""
+"""Values as text for people: amounts, instants, ids, lists."""
 
 import json
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from walrusd.text import make_printable
 
 MIST_PER_SUI = 10**9
 MAX_TEXT, MAX_FULL_TEXT = 2_000, 65_536
-"""The most characters of one text, as a rule and with ``--full``; ``--json`` has all."""
+"""The most characters of one text, by default and with ``--full``; ``--json`` has all."""
 MAX_NUMBERS = 8
-"""The most numbers of one list, without ``--full``."""
+"""The most numbers of one list without ``--full``."""
 
 
 _SHARES = {"detection", "audit_detection", "coverage", "tolerated_share"}
 
 
 def label(key: str) -> str:
-    """Return a key as people read it: without its unit, with spaces."""
+    """Return a key as a label: without its unit, with spaces."""
     for suffix in ("_mist", "_ms"):
         key = key.removesuffix(suffix)
     return make_printable(key.replace("_", " "), MAX_TEXT)
@@ -45,7 +45,7 @@ def show_text(text: str, *, full: bool) -> str:
 
 
 def show_items(key: str, values: list[Any], *, full: bool) -> str:
-    """Return a list on one line; of many numbers the first ones and the last, unless ``full``."""
+    """Return a list on one line; of many numbers only the first and the last, unless ``full``."""
     shown = [show_value(key, item, full=full) for item in values]
     if not full and len(shown) > MAX_NUMBERS and not any(isinstance(v, str) for v in values):
         shown = [*shown[: MAX_NUMBERS - 1], f"… {shown[-1]} ({len(shown)} in all)"]
@@ -61,7 +61,7 @@ def show_number(key: str, value: float) -> str:
 
 
 def show_object(key: str, value: dict[str, Any], *, full: bool) -> str:
-    """Return an object as text; a deep one as JSON. A unit in ``key`` holds for what is inside."""
+    """Return an object as text; a deep one as JSON. A unit in ``key`` applies to all of it."""
     if key == "last_error" and value:
         return show_text(f"{value.get('code')}: {value.get('message')}", full=full)
     if any(isinstance(item, dict | list) for item in value.values()):
@@ -78,7 +78,7 @@ def show_object(key: str, value: dict[str, Any], *, full: bool) -> str:
 def shorten(text: str) -> str:
     """Return an object id or address as ``0x123456…abcdef``; other text as it is.
 
-    The daemon takes ids in this form.
+    The daemon accepts ids in this form.
     """
     if len(text) == 66 and text.startswith("0x"):
         return f"{text[:8]}…{text[-6:]}"
@@ -100,12 +100,12 @@ def show_instant(millis: int) -> str:
     try:
         instant = datetime.fromtimestamp(millis / 1000, UTC).astimezone()
     except (ValueError, OverflowError, OSError):
-        return f"{millis} ms"  # beyond the calendar, as strangers may set it
+        return f"{millis} ms"  # beyond the calendar: the number may be a stranger's
     return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def show_bytes(size: int) -> str:
-    """Return a number of bytes with its thousands apart."""
+    """Return a number of bytes with thousands separators."""
     return f"{size:,}"
 
 

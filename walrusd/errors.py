@@ -6,7 +6,7 @@
     │   ├── ModelRefused, DeviceRefused, MachineUnfit
     │   ├── ChainRefused (MethodMissing, PackageNotFound), ObjectNotFound, WrongNetwork
     │   ├── Contract…, InsufficientBalance, MoveAborted, TransactionFailed (PackageMismatch)
-    │   ├── StoreRefused (BlobOverLimit), FileCut
+    │   ├── StoreRefused (BlobOverLimit), FileTruncated
     │   └── DoubleAction, DatabaseLost, NotAllowed, BadRequest (UnknownId, AmbiguousId)
     ├── PeerFault     another party broke the protocol
     │   ├── MalformedData: bytes without the layout they should have, a subclass for each format
@@ -479,7 +479,7 @@ class BlobOverLimit(StoreRefused):
     )
 
 
-class FileCut(OurFault):
+class FileTruncated(OurFault):
     """Raised when a file became shorter while it was being stored."""
 
     code = "storage.file_cut"

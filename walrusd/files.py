@@ -67,7 +67,7 @@ def open_atomically(
 def write_atomically(
     path: Path, data: bytes, *, mode: int = PRIVATE, overwrite: bool = True
 ) -> None:
-    """Write a file that is there completely or not at all, even after a power cut.
+    """Write a file atomically, so that it survives a power cut.
 
     Raises:
         FileExistsError: if there is a file at ``path`` and ``overwrite`` is false.

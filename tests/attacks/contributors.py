@@ -8,6 +8,7 @@ import numpy as np
 import trio
 
 from tests.attacks.plug import meddle, substitute
+from tests.support.verification_files import build_verification_file
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts
 from walrusd.core.opening import OpenedRow, Opening
@@ -15,7 +16,6 @@ from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.market.case import Case
 from walrusd.market.results import read_update
 from walrusd.market.schemes import CostProof, commit_update, derive_openings

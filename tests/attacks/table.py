@@ -246,8 +246,8 @@ _TABLE = [
     Attack(
         "withheld-audit",
         Culprit.RING,
-        "as before, stores the file, but contributor and seats all keep the opening's key from the "
-        "audit's jury",
+        "as before, stores the file, but contributor and seats all withhold the opening's key from "
+        "the audit's jury",
         "training backend, resealer and verifiers",
         "jurors that no envelope gives the key by three quarters of their window say so",
         "tests/attacks/test_audits.py::test_an_audit_without_a_key_counts_as_lost",
@@ -258,7 +258,7 @@ _TABLE = [
     Attack(
         "friendly-accuser",
         Culprit.RING,
-        "lets a friend accuse once the lot has fallen on its work, and gives that jury no key, so "
+        "lets a friend accuse once an audit has selected its work, and gives that jury no key, so "
         "that it is never decided",
         "`jury::challenge`",
         "the contract: `jury.EAuditPending`; the audit comes first",
@@ -569,7 +569,7 @@ _TABLE = [
     Attack(
         "auditing-twice",
         Culprit.ANYBODY,
-        "draws the lot of an audit again, until it spares the work",
+        "draws the beacon of an audit again, until it spares the work",
         "`audit::draw_audit`",
         "the contract: `submission.EWrongState`",
         "walrusd/move/tests/audit_tests.move::draw_twice",

@@ -71,7 +71,7 @@ class FakeNode:
             self.coins["0x" + f"{len(self.coins) + 0xC0:064x}"] = [self.checkpoint, balance]
 
     def fail_next(self, name: str, *faults) -> None:
-        """A fault: an exception to raise, or "after": execute, then lose the answer."""
+        """A fault: an exception to raise, or "after": execute, then lose the reply."""
         self.faults.setdefault(name, []).extend(faults)
 
     def table(self) -> dict[str, Handler]:
@@ -316,7 +316,7 @@ class FakeNode:
     # --- events -----------------------------------------------------------------------------
 
     def emit(self, *numbers: int, foreign: int = 0) -> None:
-        """One checkpoint with these events of ours after ``foreign`` of somebody else's."""
+        """One checkpoint with these events of ours after ``foreign`` events of others."""
         self.checkpoint += 1
         others = [(f"0x{'99' * 32}::m::E", b"x")] * foreign
         ours = [(f"{PKG}::m::E", n.to_bytes(8, "little")) for n in numbers]

@@ -1,4 +1,4 @@
-"""A network of three full nodes in bad weather, under a virtual clock."""
+"""A network of three full nodes under random faults, on a virtual clock."""
 
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,10 +30,10 @@ RULES = (
 
 
 class Storm:
-    """One ledger, three endpoints, and everything that can go wrong with them."""
+    """One ledger, three endpoints, and random faults at each."""
 
     def __init__(self, seed: int, *, balanced: bool = False) -> None:
-        """Make the network; ``balanced``: one address, behind which any node answers a call."""
+        """Make the network; ``balanced``: a load balancer, behind which any node answers a call."""
         self.chance, self.balanced = random.Random(seed), balanced
         self.ledger = open_ledger(wall=self.wall_ms, seal_at_once=False)
         self.sui = SuiEndpoints(self.ledger, len(LAGS))
@@ -54,7 +54,7 @@ class Storm:
 
     @property
     def fired(self) -> dict[str, int]:
-        """How often each kind of fault struck."""
+        """How often each kind of fault occurred."""
         out: dict[str, int] = {}
         for node in self.sui.nodes:
             for rule in node.faults.rules:
@@ -68,7 +68,7 @@ class Storm:
             node.node.freeze(False)
 
     async def run(self) -> None:
-        """Seal checkpoints and change the weather, until cancelled."""
+        """Seal checkpoints and change the faults, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._seal)
             nursery.start_soon(self._change)
@@ -110,7 +110,7 @@ class Storm:
         self.events["epoch"] += 1
 
     def table_of(self, number: int) -> Mapping[str, Handler]:
-        """Return the handlers of a node, or those of whichever node a balancer chooses."""
+        """Return the handlers of a node, or of the node that a load balancer chooses."""
         if not self.balanced:
             return self.sui.nodes[number].table
         chance = random.Random(self.chance.random())
@@ -144,7 +144,7 @@ class Storm:
 
 
 def _balance(handlers: Sequence[Handler], chance: random.Random) -> Handler:
-    """Return a handler that leaves every call to any one of ``handlers``."""
+    """Return a handler that passes every call to a random one of ``handlers``."""
     first = handlers[0]
 
     async def unary(request):

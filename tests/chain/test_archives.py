@@ -1,4 +1,4 @@
-"""History that full nodes have forgotten is read from archives, without a gap and nothing twice."""
+"""History that full nodes have pruned is read from archives, without gaps or repeats."""
 
 import random
 import sqlite3
@@ -30,7 +30,7 @@ NOT_LEDGER = [
 
 
 class Net:
-    """Full nodes first, then archives: nodes of the same ledger with LedgerService alone."""
+    """Full nodes, then archives: nodes of the same ledger that offer only LedgerService."""
 
     def __init__(self, *, nodes: int = 1, archives: int = 1) -> None:
         self.ledger = open_ledger(seal_at_once=False)
@@ -116,7 +116,7 @@ class Net:
 
 
 @pytest.mark.parametrize("nodes", [1, 3])
-async def test_a_fresh_follower_starts_at_the_archive_and_goes_on_at_the_node(
+async def test_a_fresh_follower_starts_at_the_archive_and_continues_at_the_node(
     autojump_clock, nodes
 ):
     net = Net(nodes=nodes)
@@ -137,7 +137,7 @@ async def test_a_fresh_follower_starts_at_the_archive_and_goes_on_at_the_node(
         assert [call for call in net.calls if call[0] == archive] == before
 
 
-async def test_a_checkpoint_of_more_events_than_a_page_is_read_whole(autojump_clock):
+async def test_a_checkpoint_of_more_events_than_a_page_is_read_completely(autojump_clock):
     net = Net()
     net.deposit(1, times=PAGE + 30)
     net.deposit(2, times=PAGE)
@@ -147,7 +147,7 @@ async def test_a_checkpoint_of_more_events_than_a_page_is_read_whole(autojump_cl
     assert await net.follow_until(len(wanted)) == wanted
 
 
-async def test_a_follower_that_stops_half_way_goes_on_without_the_archives_token(autojump_clock):
+async def test_a_follower_that_stops_half_way_resumes_without_the_archives_token(autojump_clock):
     net = Net()
     net.deposit(1, times=PAGE + 30)
     net.deposit(2, times=20)
@@ -267,7 +267,7 @@ async def test_a_short_outage_of_the_archive_is_waited_for(autojump_clock):
     assert await net.follow_until(8) == list(range(1, 9))
 
 
-async def test_a_look_at_a_poor_node_does_not_move_the_start_at_a_good_one(autojump_clock):
+async def test_checking_a_poor_node_does_not_move_the_start_at_a_good_one(autojump_clock):
     net = Net(nodes=2, archives=0)
     for n in range(1, 4):
         net.deposit(n)
@@ -287,7 +287,7 @@ async def test_a_look_at_a_poor_node_does_not_move_the_start_at_a_good_one(autoj
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_every_event_once_while_nodes_forget_and_archives_fail(autojump_clock, seed):
-    """The nodes keep so little that a follower that was away falls out of their history again."""
+    """The nodes keep so little that a follower falls out of their history again and again."""
     chance = random.Random(seed)
     net = Net(nodes=2, archives=2)
     net.deposit(1)
@@ -359,7 +359,7 @@ def silent(net):
     ("trouble", "words"),
     [
         (down, "nobody listens"),
-        (floor, "node-1:80 has forgotten checkpoints 0 to 2"),
+        (floor, "node-1:80 has pruned checkpoints 0 to 2"),
         (without_events, "does not offer ListEvents"),
         (stopped, "the archive ends at checkpoint 8, but the nodes begin at 15"),
         (silent, "no answer in time"),
@@ -381,7 +381,7 @@ async def test_an_archive_that_does_not_help_is_an_error_with_its_setting(
     while isinstance(error, BaseExceptionGroup):
         (error,) = error.exceptions
     assert "sui.archive_urls" in error.hint
-    assert "node-0:80 has forgotten checkpoints" in error.message
+    assert "node-0:80 has pruned checkpoints" in error.message
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -407,7 +407,7 @@ async def test_an_archive_of_another_chain_is_refused(autojump_clock, named):
 
 
 @pytest.mark.parametrize("archive", ["there", "down"])
-async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autojump_clock, archive):
+async def test_the_fate_of_a_pruned_transaction_is_found_in_the_archive(autojump_clock, archive):
     net = Net()
     connection = sqlite3.connect(":memory:")
     async with net.client() as client:
@@ -424,7 +424,7 @@ async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autoj
         with pytest.raises(TransactionUncertain):
             await sender.submit_once("rent", pay, budget=20_000_000)
         faults.rules = []
-        # Away for long: the epochs are over, and the node has forgotten.
+        # Away for long: the epochs are over, and the node has pruned them.
         for _ in range(3):
             net.ledger.seal()
             net.ledger.advance_epoch()
@@ -434,10 +434,10 @@ async def test_the_fate_of_a_forgotten_transaction_is_found_in_the_archive(autoj
         faults.rules = [FaultRule(FaultKind.FAIL, "ExecuteTransaction")]
         again = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=60)
         if archive == "down":
-            # Nobody can tell now, but nothing else has to wait for that.
+            # No node knows its fate now, but nothing else has to wait for it.
             net.sui.nodes[1].faults.rules = [FaultRule(FaultKind.FAIL, "GetTransaction")]
             assert await again.recover() == []
-            with pytest.raises(TransactionUncertain, match="forgotten"):
+            with pytest.raises(TransactionUncertain, match="pruned"):
                 await again.submit_once("rent", pay)
             faults.rules = []
             assert (await again.submit_once("food", pay, budget=20_000_000)).success

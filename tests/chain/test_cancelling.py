@@ -1,4 +1,4 @@
-"""Submissions that are cancelled, or fail half-way, leave nothing that the next one trips over."""
+"""Transactions that are cancelled or fail half-way do not disturb the next one."""
 
 import sqlite3
 
@@ -62,7 +62,7 @@ async def test_a_submission_may_be_cancelled_at_every_step(autojump_clock, fault
 
 
 async def test_coins_are_not_read_before_our_last_transaction_shows(node, outbox, autojump_clock):
-    """Also when the look that was to wait for it has failed."""
+    """Also if the read that waits for it has failed."""
     async with network(node) as client:
         sender = Sender(client, SIGNER, outbox)
         await sender.submit(pay, label="first", budget=GAS)
@@ -75,7 +75,9 @@ async def test_coins_are_not_read_before_our_last_transaction_shows(node, outbox
         assert node.calls.index("GetTransaction") < node.calls.index("ListOwnedObjects")
 
 
-async def test_a_refused_look_is_forgotten_though_the_next_read_fails(node, outbox, autojump_clock):
+async def test_the_cache_is_dropped_after_a_refusal_though_the_next_read_fails(
+    node, outbox, autojump_clock
+):
     async with network(node) as client:
         sender = Sender(client, SIGNER, outbox)
         await sender.submit(pay, label="first", budget=GAS)

@@ -73,7 +73,7 @@ async def test_what_does_not_exist_is_not_found(node, autojump_clock):
             await client.get_transaction("nothing")
 
 
-async def test_a_refusal_is_told_at_once_and_with_its_status(node, autojump_clock):
+async def test_a_refusal_is_raised_immediately_with_its_status(node, autojump_clock):
     async with network(node, FakeNode()) as client:
         node.fail_next("GetEpoch", GRPCError(Status.INVALID_ARGUMENT, "bad mask"))
         with pytest.raises(ChainRefused, match="bad mask") as caught:

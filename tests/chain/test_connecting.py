@@ -1,4 +1,4 @@
-"""Connections that never get ready, or freeze later, are given up, whoever is cancelled."""
+"""Connections that never become ready, or freeze later, are closed, whichever call is cancelled."""
 
 import ssl
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Frozen(trio.abc.Stream):
 
 
 class Server:
-    """Answers the first dials as ``modes`` say, and every later one well."""
+    """Treats the first dials as ``modes`` say; later ones succeed."""
 
     def __init__(self, nursery: trio.Nursery, modes: Sequence[str], table=TABLE) -> None:
         self.nursery, self.modes, self.table = nursery, list(modes), table
@@ -143,7 +143,7 @@ async def test_the_call_after_a_failed_one_succeeds(autojump_clock, mode, keepal
 
 @pytest.mark.parametrize("mode", ["hang", "refuse", "silent", "close", "full", "good"])
 async def test_a_call_may_be_cancelled_at_every_step(autojump_clock, mode):
-    """The server gets well behind the back of a call that is cancelled at each of its steps."""
+    """The server recovers while a call is cancelled at each of its steps."""
     cancelled = 0
     for step in range(1, 15):
         async with serving(mode) as (ours, server):
@@ -181,7 +181,7 @@ async def test_calls_that_wait_for_the_same_connection_fail_together(autojump_cl
 
 
 @pytest.mark.parametrize("mode", ["hang", "silent", "full"])
-async def test_who_waits_goes_on_when_the_opener_is_cancelled(autojump_clock, mode):
+async def test_waiting_calls_continue_when_the_opening_one_is_cancelled(autojump_clock, mode):
     async def impatient():
         with trio.move_on_after(1):
             await ours.unary(ECHO, Raw(), seconds=None)
@@ -233,7 +233,7 @@ async def test_an_idle_connection_that_froze_is_found_out_before_its_call_ends(a
 
 
 async def test_calls_that_their_callers_cancel_do_not_hide_a_frozen_connection(autojump_clock):
-    """Between such calls nothing is open, and yet something was asked and never answered."""
+    """Between such calls none is open, although one was never answered."""
     async with serving(keepalive=KeepAlive()) as (ours, server):
         await ours.unary(ECHO, Raw())
         server.links[0].frozen = True
@@ -300,7 +300,7 @@ async def test_open_calls_survive_that_another_got_no_answer(autojump_clock):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_listener_that_never_speaks_is_given_up_and_closed(monkeypatch, scheme):
-    """It accepts, and then neither shakes hands nor sends SETTINGS."""
+    """It accepts, but neither completes the handshake nor sends SETTINGS."""
     monkeypatch.setattr(channel, "CONNECT_TIMEOUT", 0.2)
     ended = trio.Event()
 
@@ -346,7 +346,7 @@ def test_inner_times_are_shorter_than_outer_ones():
     assert policy.connect_timeout < policy.read_timeout < policy.put_timeout
 
 
-async def test_the_reason_why_nobody_could_be_connected_to_is_told() -> None:
+async def test_the_reason_of_a_failed_connection_is_reported() -> None:
     # Port 9 of loopback: nothing listens there.
     async with open_channel("http://127.0.0.1:9") as channel:
         with pytest.raises(GRPCError, match=r"(?i)connection refused") as caught:

@@ -1,4 +1,4 @@
-"""An endpoint that lacks a method is left for one that offers it, whatever the call."""
+"""Any call moves from an endpoint that lacks its method to one that offers it."""
 
 import sqlite3
 
@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GRPCError, Status
 from walrusd.chain.nodes import methods
-from walrusd.chain.nodes.statuses import another_may_do, is_trouble
+from walrusd.chain.nodes.statuses import another_may_succeed, is_trouble
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.errors import ChainUnreachable, MethodMissing, TransactionUncertain
@@ -94,7 +94,7 @@ async def test_listing_goes_to_a_node_that_offers_it(autojump_clock):
 
 
 async def test_nodes_that_lack_different_methods_complete_each_other(autojump_clock, caplog):
-    """They are not left again and again: what a node lacks is remembered for a while."""
+    """What a node lacks is remembered for a while, so the client does not switch each time."""
     first, second = make(methods.SUBSCRIBE_EVENTS, methods.EXECUTE, methods.GET_EPOCH)
     lacking = Stripped(methods.LIST_EVENTS, coins=second.coins, owner=second.owner)
     first.emit(1)
@@ -160,7 +160,7 @@ async def test_a_node_that_learns_a_method_is_asked_for_it_again(autojump_clock)
 
 
 async def test_a_late_refusal_of_a_stream_moves_on_too(autojump_clock):
-    """The stream is handed out before the node says that it does not offer it."""
+    """The stream is returned before the node reports that it lacks the method."""
 
     async def late(request):
         await trio.sleep(20)
@@ -175,7 +175,7 @@ async def test_a_late_refusal_of_a_stream_moves_on_too(autojump_clock):
 
 
 def test_one_predicate():
-    moves_on = {status for status in Status if another_may_do(status)}
+    moves_on = {status for status in Status if another_may_succeed(status)}
     assert moves_on - {status for status in Status if is_trouble(status)} == {Status.UNIMPLEMENTED}
     assert Status.INVALID_ARGUMENT not in moves_on
     assert Status.NOT_FOUND not in moves_on

@@ -1,4 +1,4 @@
-"""What full nodes of public networks do besides answering: lag side by side, forget, leave out."""
+"""Quirks of full nodes of public networks: they lag, prune, and leave fields out."""
 
 import sqlite3
 from types import SimpleNamespace
@@ -102,7 +102,7 @@ async def test_nodes_that_keep_saying_otherwise_are_believed(autojump_clock):
     assert own.owned_by("0xa", None) == ["0x1"]
     assert await own.read(["0x1"], ask, dict) == {"0x1": 4}
     assert len(asked) > 2
-    assert trio.current_time() - asked[0] >= PATIENCE_S  # somebody else may have undone it
+    assert trio.current_time() - asked[0] >= PATIENCE_S  # another party may have undone it
     asked.clear()
     await own.read(["0x1"], ask, dict)
     assert len(asked) == 1
@@ -175,7 +175,7 @@ async def test_an_object_that_a_node_garbles_is_no_peers_fault():
 # --- long histories -------------------------------------------------------------------------------
 
 
-async def test_what_is_older_than_the_package_is_not_looked_through(autojump_clock):
+async def test_history_older_than_the_package_is_not_read(autojump_clock):
     storm = Storm(0)
     storm.calm()
     ledger = storm.ledger
@@ -196,7 +196,7 @@ async def test_what_is_older_than_the_package_is_not_looked_through(autojump_clo
     ledger.seal()
     await trio.sleep(5)
     for node in storm.sui.nodes:
-        node.node.prune(born - 1)  # of no consequence: nobody could emit anything yet
+        node.node.prune(born - 1)  # no event can have been emitted yet
     seen, asked = [], []
 
     async def handle(events, _):

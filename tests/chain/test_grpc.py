@@ -121,7 +121,7 @@ async def test_status_arrives_after_the_messages_before_it(autojump_clock):
     assert caught.value.message == "ünsicher 100 %\n"
 
 
-async def test_unknown_routes_and_handler_bugs_are_told_apart(autojump_clock, caplog):
+async def test_unknown_routes_and_handler_bugs_have_different_statuses(autojump_clock, caplog):
     world = World()
     async with switchboard(world.table) as (channel, _):
         with pytest.raises(GRPCError) as unknown:

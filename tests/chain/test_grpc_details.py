@@ -1,4 +1,4 @@
-"""What a status says beyond its code, and calls that end without one."""
+"""The details of a status, and calls that end without one."""
 
 import base64
 

@@ -13,14 +13,14 @@ from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.send.signer import Signer
 from walrusd.chain.send.transactions import Sender, SqliteOutbox
 from walrusd.devnet.app import describe_chain
-from walrusd.devnet.chain_file import open_chain
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.devnet.rpc.sui_services import build_sui_services
 from walrusd.errors import TransactionFailed
 
 
 @asynccontextmanager
 async def devnet():
-    ledger = open_chain(None, seed=1, wall_ms=lambda: 1_800_000_000_000)
+    ledger = open_chain_file(None, seed=1, wall_ms=lambda: 1_800_000_000_000)
     table = build_sui_services(ledger).table
     info = describe_chain(ledger, "", "", "")
     async with trio.open_nursery() as nursery:
@@ -83,7 +83,7 @@ async def test_paying_failing_and_following(autojump_clock):
         follower = Follower(client, [info.package_id], Cursor())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(follower.run, handle)
-            await follower.wait_covered((await client.service_info()).checkpoint)
+            await follower.wait_caught_up()
             nursery.cancel_scope.cancel()
         assert seen[0] == "MarketCreated"
     connection.close()

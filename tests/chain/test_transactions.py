@@ -1,4 +1,4 @@
-"""Every transaction exactly once: through aborts, lost answers, crashes and stale coins."""
+"""Every transaction exactly once, despite aborts, lost replies, crashes and stale coins."""
 
 import sqlite3
 
@@ -212,12 +212,12 @@ async def test_a_key_succeeds_once_but_may_fail_before(node, outbox, autojump_cl
         assert node.executions == 2
 
 
-async def test_a_stale_coin_is_looked_up_again(node, outbox, autojump_clock):
+async def test_a_stale_coin_is_read_again(node, outbox, autojump_clock):
     async with network(node) as client:
         sender = Sender(client, SIGNER, outbox)
         await sender.submit(do(), label="x", budget=2 * GAS)
         (coin,) = node.coins.values()
-        coin[0] += 3  # somebody used the coin elsewhere
+        coin[0] += 3  # the coin was used elsewhere
         for budget in (2 * GAS, None):
             assert (await sender.submit(do(), label="x", budget=budget)).success
             coin[0] += 3
@@ -403,7 +403,9 @@ async def test_what_is_executed_stays_executed_if_it_is_not_shown(
     assert node.executions == 1
 
 
-async def test_a_refused_look_at_the_epoch_does_not_settle_a_doubt(node, outbox, autojump_clock):
+async def test_a_refused_read_of_the_epoch_does_not_settle_a_pending_transaction(
+    node, outbox, autojump_clock
+):
     async with network(node) as client:
         sender = Sender(client, SIGNER, outbox, patience=5)
         await sender.submit(do(), label="first")  # the epoch is known from now on

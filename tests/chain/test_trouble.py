@@ -1,4 +1,4 @@
-"""One trouble at a time, on the devnet's ledger: what the sender and the follower make of it."""
+"""One fault at a time, on the devnet's ledger: how the sender and the follower react."""
 
 import sqlite3
 from contextlib import asynccontextmanager
@@ -42,7 +42,7 @@ def pay(amount=1):
 
 @asynccontextmanager
 async def calm_network(**options):
-    """A storm without weather, a client, and a sender for Alice."""
+    """A network without random faults, a client, and a sender for Alice."""
     storm = Storm(0)
     storm.calm()
     database = sqlite3.connect(":memory:")
@@ -101,7 +101,7 @@ async def equivocate(storm, sender, key):
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(compete)
-        with pytest.raises(TransactionUncertain, match="waits") as caught:
+        with pytest.raises(TransactionUncertain, match="undecided") as caught:
             await sender.submit_once(key, pay(1_000), budget=BUDGET)
     for node in storm.sui.nodes:
         node.faults.rules = []
@@ -133,7 +133,7 @@ async def test_a_sender_born_again_leaves_the_equivocated_payment_aside_too(auto
         assert (await again.submit(pay(), label="food", budget=BUDGET)).success
         assert received(storm.ledger) == 1
         storm.ledger.advance_epoch()
-        storm.ledger.advance_epoch()  # now it has expired: the doubt ends, and it may be redone
+        storm.ledger.advance_epoch()  # now it has expired: its fate is known, and it may be redone
         await trio.sleep(40)
         assert (await again.submit_once("rent", pay(1_000), budget=BUDGET)).success
         assert received(storm.ledger) == 1_001
@@ -309,8 +309,8 @@ async def test_a_doubt_that_no_node_remembers_waits_for_one_that_does(autojump_c
         storm.ledger.store.transaction = lambda digest: None
         again = Sender(sender._client, Signer(ALICE.secret), sender._outbox, patience=60)
         assert await again.recover() == []
-        assert sender._outbox.pending() == [entry]  # it is not taken for undone
-        with pytest.raises(TransactionUncertain, match="forgotten"):
+        assert sender._outbox.pending() == [entry]  # it does not count as undone
+        with pytest.raises(TransactionUncertain, match="pruned"):
             await again.submit_once("rent", pay(1_000), budget=BUDGET)
 
 
@@ -341,7 +341,7 @@ async def follow_until(storm, cursor, count):
     return seen
 
 
-async def test_a_node_that_forgot_is_left_for_one_that_did_not(autojump_clock):
+async def test_a_node_that_pruned_is_left_for_one_that_did_not(autojump_clock):
     storm = Storm(0)
     storm.calm()
     for n in range(6):
@@ -353,7 +353,7 @@ async def test_a_node_that_forgot_is_left_for_one_that_did_not(autojump_clock):
     assert await follow_until(storm, Cursor(), 6) == [1, 2, 3, 4, 5, 6]
 
 
-async def test_forgotten_history_is_an_error_and_not_a_gap(autojump_clock):
+async def test_pruned_history_is_an_error_and_not_a_gap(autojump_clock):
     storm = Storm(0)
     storm.calm()
     for n in range(6):
@@ -410,7 +410,7 @@ async def test_a_node_that_stopped_is_left_while_following(autojump_clock):
         ("Invalid user signature", Refusal.OTHER),
     ],
 )
-def test_refusals_are_told_apart(text, refusal):
+def test_refusals_are_classified(text, refusal):
     error = ChainRefused("node: " + text, status="INVALID_ARGUMENT")
     assert classify(error) is refusal
     shown = explain(error)

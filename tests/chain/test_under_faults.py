@@ -1,4 +1,4 @@
-"""Every event once, every payment once, in bad weather. The large runs are slow."""
+"""Every event once and every payment once, under random faults. The large runs are slow."""
 
 import random
 import sqlite3
@@ -23,7 +23,7 @@ ALICE, BOB, CAROL = accounts()
 
 @pytest.fixture(autouse=True)
 def one_seed(monkeypatch):
-    """Let trio's order of tasks and the jitter repeat, so that a failure can be repeated."""
+    """Make trio's task order and the jitter deterministic, so that a failure is reproducible."""
     monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
     trio._core._run._r.seed(1)
     random.seed(1)
@@ -34,7 +34,7 @@ class Crash(Exception):
 
 
 def deposit(ledger, first, count):
-    """One transaction with ``count`` events, whose amounts number them."""
+    """One transaction with ``count`` events, numbered by their amounts."""
     tx = Tx(ledger)
     box, clock = tx.obj(min(find(ledger, "Box"), key=lambda b: b.version).id), tx.clock
     for n in range(first, first + count):

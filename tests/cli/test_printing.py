@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from tests.walrusctl.strangers import EVIL, assert_harmless
 from walrusd.__main__ import main, typed_errors
 from walrusd.cli.options import EXIT_NEEDS_OWNER, run_command
-from walrusd.cli.verify import ProgressLine, _report
+from walrusd.cli.report import ProgressLine, open_checklist, print_report
+from walrusd.crypto.checklist import FAILED, Item
 from walrusd.devnet.cli import devnet
 from walrusd.errors import ChainUnreachable
-from walrusd.verify.checklist import FAILED, PROVES, Checklist, Item, describe_lines
+from walrusd.verify.checklist_text import PROVES, describe_item
 from walrusd.verify.dispute_text import format_dispute
 
 TYPED = EVIL.replace("\ud800", "\udc9b")
@@ -114,12 +115,12 @@ def test_warnings_of_a_command_are_escaped(monkeypatch, capsys) -> None:
 
 def test_a_detail_cannot_add_a_line_to_a_checklist(capsys) -> None:
     (name, *_) = PROVES
-    lines = describe_lines(Item(name, FAILED, f"x\npassed  {name}: {EVIL}", subject=EVIL))
+    lines = describe_item(Item(name, FAILED, f"x\npassed  {name}: {EVIL}", subject=EVIL))
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
-    checks = Checklist(lambda item: ProgressLine().print(*describe_lines(item)))
-    checks.add(name, "passed", EVIL, subject=EVIL)
-    _report({"file": EVIL, EVIL: EVIL}, checks, as_json=False)
+    checks = open_checklist(ProgressLine(), as_json=False)
+    checks.passed(name, EVIL, subject=EVIL)
+    print_report({"file": EVIL, EVIL: EVIL}, checks, as_json=False)
     assert_harmless(capsys.readouterr().out)
 
 

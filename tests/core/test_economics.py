@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from walrusd.core.detection import compute_detection
 from walrusd.core.economics import (
-    compute_break_even_stake,
     compute_late_fee,
     compute_required_funds,
 )
@@ -32,22 +31,6 @@ def test_full_coverage_always_detects() -> None:
 def test_more_forged_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be forged"):
         compute_detection(4, 5, 1)
-
-
-def test_break_even_stake_is_the_first_that_deters() -> None:
-    terms = {"segments": 10, "forged": 5, "replayed": 2, "reward": 100, "work_cost": 400}
-    stake = compute_break_even_stake(**terms, side_gain=1000)
-    caught = compute_detection(10, 5, 2)
-
-    def deters(amount: int) -> bool:
-        return caught * (100 + amount) > Fraction(400 * 5, 10) + (1 - caught) * 1000
-
-    assert deters(stake)
-    assert not deters(stake - 1)
-
-
-def test_no_stake_deters_what_nobody_looks_at() -> None:
-    assert compute_break_even_stake(segments=4, forged=1, replayed=0, reward=1, work_cost=1) is None
 
 
 def test_required_funds_counts_every_promise() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.row_tree import RowTree
 from walrusd.core.aggregate import parse_aggregate
 from walrusd.core.manifest import parse_task_manifest
 from walrusd.core.opening import (
@@ -16,7 +17,6 @@ from walrusd.core.opening import (
 )
 from walrusd.core.protocol import compute_trace_root
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.tags import Tag, hash_tagged

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.row_tree import RowTree
+from tests.support.verification_files import build_verification_file
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, compute_opening_bound
 from walrusd.core.sizes import (
@@ -19,11 +21,9 @@ from walrusd.core.sizes import (
     list_contributed,
 )
 from walrusd.crypto.cost import CostFunction
-from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.stream import encrypt_bytes
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION
-from walrusd.crypto.vfile.writer import build_verification_file
 
 KEY = bytes(32)
 HASH = bytes(32)

@@ -1,4 +1,4 @@
-"""The vectors of docs/formats/verification-file.md, and the one way to make them anew.
+"""The vectors of docs/formats/verification-file.md, and how to make them again.
 
 ``python -m tests.crypto.file_vectors`` writes ``tests/vectors/verification-file.json`` and the two
 files that it describes. Files hold fresh salts and nonces, so every run makes other ones. The
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.crypto import paillier_vectors
+from tests.support.verification_files import build_verification_file
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
@@ -24,7 +25,6 @@ from walrusd.crypto.pedersen.g1 import encode_point
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.crypto.vfile.writer import build_verification_file
 
 DIRECTORY = Path(__file__).parents[1] / "vectors"
 PATH = DIRECTORY / "verification-file.json"

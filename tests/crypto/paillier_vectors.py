@@ -1,4 +1,4 @@
-"""The known answers of tests/vectors/paillier.json, and the one way to make them anew.
+"""The known answers of tests/vectors/paillier.json, and how to make them again.
 
 ``python -m tests.crypto.paillier_vectors`` writes the file. The primes in it are public.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from walrusd.crypto.paillier import modulus_proof, proofs, vectors
-from walrusd.crypto.paillier.keys import PrivateKey, restore_private_key
+from walrusd.crypto.paillier.keys import PrivateKey, PublicKey
 from walrusd.crypto.paillier.packing import Packing
 
 PATH = Path(__file__).parents[1] / "vectors" / "paillier.json"
@@ -28,18 +28,18 @@ def load() -> dict[str, Any]:
 def load_key(bits: int) -> PrivateKey:
     """Return the key of ``bits`` bits in the file."""
     p, q = load()[str(bits)]["primes"]
-    return restore_private_key(int(p, 16), int(q, 16))
+    return PrivateKey(PublicKey(int(p, 16) * int(q, 16)), int(p, 16), int(q, 16))
 
 
 def make_update(slot_bits: int) -> np.ndarray:
-    """Return entries with the largest ones that the slot is made for, of both signs."""
+    """Return entries that include the largest of a slot, of both signs."""
     largest = 2**24 if slot_bits == 40 else 2**31 - 1
     places = np.arange(ENTRIES, dtype=np.int64)
     return (places * places * 7919 % (2 * largest + 1) - largest).astype(np.int32)
 
 
 def compute(key: PrivateKey) -> dict[str, Any]:
-    """Return what the file says of a key."""
+    """Return what the file says about a key."""
     public = key.public
     answers: dict[str, Any] = {
         "primes": [hex(key.p), hex(key.q)],

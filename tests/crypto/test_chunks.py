@@ -1,5 +1,4 @@
 import hashlib
-from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from walrusd.crypto import chunks, merkle
 from walrusd.crypto.chunks import LEAF_BYTES, ChunkHasher, compute_chunk_root
-from walrusd.errors import VerificationFailed
 
 LONG = np.random.default_rng(1).bytes(2 * LEAF_BYTES + 5)
 
@@ -23,8 +21,6 @@ def test_root_is_over_leaves_of_one_mebibyte(size):
     data = LONG[:size]
     assert compute_chunk_root(data) == by_hand(data)
     assert compute_chunk_root(memoryview(data)) == by_hand(data)
-    assert chunks.compute_file_root(BytesIO(data)) == by_hand(data)
-    assert chunks.compute_chunk_count(size) == len(range(0, size, LEAF_BYTES))
 
 
 def test_nothing_has_the_empty_root():
@@ -39,26 +35,6 @@ def test_pieces_of_any_size_give_one_root(cuts):
     for start, end in pairwise(bounds):
         hasher.update(LONG[start:end])
     assert hasher.root() == by_hand(LONG)
-
-
-def test_chunks_prove_themselves():
-    tree = chunks.build_chunk_tree(LONG)
-    root = compute_chunk_root(LONG)
-    assert tree.root == root
-    for index in range(3):
-        chunk = LONG[index * LEAF_BYTES : (index + 1) * LEAF_BYTES]
-        chunks.verify_chunk(root, len(LONG), index, chunk, tree.path(index))
-        with pytest.raises(VerificationFailed):
-            chunks.verify_chunk(root, len(LONG), index, chunk[:-1], tree.path(index))
-        changed = bytes([chunk[0] ^ 1]) + chunk[1:]
-        with pytest.raises(VerificationFailed):
-            chunks.verify_chunk(root, len(LONG), index, changed, tree.path(index))
-    with pytest.raises(VerificationFailed):
-        chunks.verify_chunk(root, len(LONG), 3, b"", tree.path(2))
-    # Another length with as many leaves must not fit.
-    last = LONG[2 * LEAF_BYTES :]
-    with pytest.raises(VerificationFailed):
-        chunks.verify_chunk(root, len(LONG) + 1, 2, last, tree.path(2))
 
 
 def test_update_root_is_over_little_endian_int32():

@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.row_tree import RowTree, derive_row_salt
 from walrusd.crypto.dataset_rows import (
     RowProof,
-    RowTree,
     compute_row_root,
-    derive_row_salt,
     prove_rows,
     verify_row,
 )

@@ -87,12 +87,9 @@ def test_identity_only_when_allowed():
 def test_scalars():
     assert decode_scalar(g1.encode_scalar(Q - 1)) == Q - 1
     assert g1.encode_scalar(Q + 3) == (3).to_bytes(32, "big")
-    assert g1.decode_scalars(g1.encode_scalars([1, 2, Q - 1])) == [1, 2, Q - 1]
     for raw in (Q.to_bytes(32, "big"), b"\x01", b"\x00" * 33):
         with pytest.raises(MalformedData):
             decode_scalar(raw)
-    with pytest.raises(MalformedData):
-        g1.decode_scalars(bytes(33))
 
 
 def test_generators_grow_in_any_order():
@@ -118,5 +115,5 @@ def test_generator_cache_and_its_pinned_digest():
 
 
 def test_damaged_generator_cache_is_refused():
-    with pytest.raises(MalformedData, match="cache"):
+    with pytest.raises(MalformedData, match="generators is damaged"):
         g1.Generators().load_cache(bytes(4096 * 96))

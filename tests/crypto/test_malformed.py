@@ -1,4 +1,4 @@
-"""Whatever is not exactly right is refused with a code of its own: no crash, no acceptance."""
+"""Malformed bytes are refused with the right code: no crash, no acceptance."""
 
 import json
 import random
@@ -27,7 +27,7 @@ from walrusd.crypto.paillier.proofs import (
     prove_knowledge,
     verify_decryption,
     verify_encryption,
-    verify_knowledge,
+    verify_knowledge_of,
 )
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.pedersen.g1 import decode_point, decode_scalar, encode_point, encode_scalar
@@ -206,7 +206,7 @@ def targets() -> dict[str, Target]:
         ),
         "knowledge proof": Target(
             prove_knowledge(public, ciphertexts, plaintexts, seed, CONTEXT),
-            lambda raw: verify_knowledge(public, ciphertexts, raw, CONTEXT),
+            lambda raw: verify_knowledge_of(public, lambda: [ciphertexts], raw, CONTEXT),
             (PaillierProofInvalid,),
             4,
         ),

@@ -14,7 +14,7 @@ from walrusd.crypto.paillier.proofs import (
     prove_knowledge,
     verify_decryption,
     verify_encryption,
-    verify_knowledge,
+    verify_knowledge_of,
 )
 from walrusd.errors import (
     MalformedCiphertext,
@@ -32,6 +32,10 @@ PACKING = Packing(PUBLIC.n, 40)
 UPDATE = np.random.default_rng(3).integers(-(2**23), 2**23, 6 * PACKING.slots).astype(np.int32)
 PLAINTEXTS = PACKING.pack(UPDATE)
 DATA = vectors.encrypt(PUBLIC, PLAINTEXTS, SEED)
+
+
+def verify_knowledge(key, data, proof, context):
+    verify_knowledge_of(key, lambda: [data], proof, context)
 
 
 def nudge(data, place, factor):

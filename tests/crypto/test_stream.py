@@ -2,7 +2,7 @@ import os
 from io import BytesIO, RawIOBase
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.crypto.tinkstream import Unclosable, make_primitive
@@ -34,7 +34,6 @@ def test_tink_reads_ours_and_we_read_tinks(tink_primitive, size):
     plaintext = LONG[:size]
     ours = stream.encrypt_bytes(plaintext, KEY, AAD)
     assert len(ours) == stream.compute_ciphertext_size(size)
-    assert stream.StreamLayout(len(ours)).plaintext_size == size
     with tink_primitive.new_decrypting_stream(Unclosable(ours), AAD) as reader:
         assert reader.read() == plaintext
     theirs = Unclosable()
@@ -71,73 +70,16 @@ def test_damage_is_found(name):
         stream.decrypt_bytes(DAMAGED[name], KEY, AAD)
 
 
-@pytest.mark.parametrize("name", sorted(set(DAMAGED) - {"body", "segments swapped"}))
-def test_reader_finds_damage_to_length_or_header_at_once(name):
-    with pytest.raises(DecryptionFailed):
-        stream.StreamReader(BytesIO(DAMAGED[name]), KEY, AAD)
-
-
-def test_reader_finds_damage_where_it_reads():
-    reader = stream.StreamReader(BytesIO(DAMAGED["segments swapped"]), KEY, AAD)
-    assert reader.read_at(0, 10) == LONG[:10]
-    with pytest.raises(DecryptionFailed):
-        reader.read_at(FIRST, 1)
-
-
 def test_other_key_or_data_is_refused():
     for key, aad in ((bytes(32), AAD), (KEY, AAD + b"x"), (KEY, b"")):
         with pytest.raises(DecryptionFailed):
             stream.decrypt_bytes(SEALED, key, aad)
-        with pytest.raises(DecryptionFailed):
-            stream.StreamReader(BytesIO(SEALED), key, aad)
     with pytest.raises(ValueError, match="32 bytes"):
         stream.encrypt_bytes(b"", bytes(16), AAD)
 
 
-@settings(max_examples=25)
-@given(st.data())
-def test_reading_anywhere(data):
-    reader = stream.StreamReader(BytesIO(SEALED), KEY, AAD)
-    assert reader.size == len(LONG)
-    edge = st.sampled_from([0, FIRST, FIRST + REST, len(LONG)])
-    offset = data.draw(st.integers(0, len(LONG)) | edge)
-    count = min(data.draw(st.integers(0, 50) | st.just(SEGMENT + 9)), len(LONG) - offset)
-    assert reader.read_at(offset, count) == LONG[offset : offset + count]
-
-
-def test_reading_outside_is_refused():
-    reader = stream.StreamReader(BytesIO(SEALED), KEY, AAD)
-    for offset, count in ((-1, 1), (0, -1), (len(LONG), 1), (0, len(LONG) + 1)):
-        with pytest.raises(ValueError, match="outside"):
-            reader.read_at(offset, count)
-    with pytest.raises(IndexError):
-        stream.StreamLayout(len(SEALED)).span(4)
-
-
-def test_segments_open_from_ranges():
-    opener = stream.SegmentOpener(SEALED[:40], len(SEALED), KEY, AAD)
-    pieces = {}
-    for index in (3, 0, 2, 1):
-        offset, length = opener.layout.span(index)
-        pieces[index] = opener.open_segment(index, SEALED[offset : offset + length])
-    assert b"".join(pieces[i] for i in range(4)) == LONG
-    with pytest.raises(DecryptionFailed):
-        opener.open_segment(1, SEALED[40:SEGMENT])
-
-
-@given(st.integers(0, 5 * SEGMENT))
-def test_only_possible_sizes_have_a_layout(size):
-    assert stream.StreamLayout(stream.compute_ciphertext_size(size)).plaintext_size == size
-
-
-@pytest.mark.parametrize("size", [0, 39, 40, 55, SEGMENT + 1, SEGMENT + 16, 2 * SEGMENT + 16])
-def test_impossible_sizes_are_refused(size):
-    with pytest.raises(DecryptionFailed, match="no encrypted file"):
-        stream.StreamLayout(size)
-
-
 class Dribble(RawIOBase):
-    """A raw file that takes and gives a few bytes at a time, as sockets and pipes may."""
+    """A raw file that reads and writes a few bytes at a time, as sockets and pipes may."""
 
     def __init__(self, data=b""):
         self.buffer = BytesIO(data)

@@ -7,23 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.verification_files import (
+    build_verification_file,
+    verify_verification_file,
+)
 from walrusd.core.protocol import TraceContext
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.merkle import compute_root
 from walrusd.crypto.pedersen import pedersen, rows
-from walrusd.crypto.vfile import checks
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.checks import (
     inspect_verification_file,
     open_cost,
     verify_file_update,
-    verify_verification_file,
 )
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.errors import DecryptionFailed, MalformedData, PeerFault, VerificationFailed
 
 N = 8
@@ -85,7 +86,7 @@ def with_header(change, data=DATA):
 
 def failed_checks(data, **options):
     file = read_verification_file(data)
-    return [check.name for check in inspect_verification_file(file, **options) if not check.ok]
+    return [check.name for check in inspect_verification_file(file, **options).failures]
 
 
 def test_good_file_passes_every_check():
@@ -140,7 +141,7 @@ def test_cut_or_extended_files_are_refused(length):
 
 
 def test_rewritten_header_is_caught_by_the_anchor():
-    """Fields that no proof covers are found out by the digest on the chain alone."""
+    """Only the digest on the chain detects changes of fields that no proof covers."""
 
     def change(header):
         header[6][0] = b"\xee" * 32
@@ -243,7 +244,7 @@ def test_cost_key_is_committed():
     other = replace(FILE, header=replace(FILE.header, loss_root=bytes(32)))
     with pytest.raises(VerificationFailed):
         open_cost(other, COST_KEY)
-    # A section sealed for another submission does not open in this file.
+    # A section encrypted for another submission cannot be decrypted in this file.
     elsewhere = read_verification_file(build(subject=replace(SUBJECT, package=b"\xee" * 32)))
     with pytest.raises(DecryptionFailed):
         open_cost(replace(elsewhere, header=FILE.header), COST_KEY)
@@ -297,4 +298,3 @@ def test_loss_root_needs_the_key():
 
 def test_sections_have_the_bytes_of_the_file():
     assert b"".join(FILE.section(section) for section in FILE.sections) == DATA[HEADER_END + 32 :]
-    assert checks.Check("x", ok=True).detail == ""

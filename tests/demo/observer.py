@@ -46,7 +46,7 @@ class Observer:
         ids = [entry.submission for entry in found.entries]
         for submission in ids:
             self.reader.forget(submission)
-        await self.reader.prefetch(ob.Submission, ids)
+        await self.reader.read_many(ob.Submission, ids)
         return found, [await self.reader.submission(submission) for submission in ids]
 
     async def seats(self) -> int:

@@ -1,4 +1,4 @@
-"""A small Move package in Python: a shared box of money, enough to meet every ledger rule."""
+"""A small Move package in Python: a shared box of money, enough to test every ledger rule."""
 
 from walrusd.chain.values.bcs import U64, Addr, Balance, Bytes, Layout, Uid
 from walrusd.devnet.move import signatures as sig

@@ -1,4 +1,4 @@
-"""The process: its line of JSON, its admin controls, kill -9, and a clean end."""
+"""The process: its line of JSON, its admin API, kill -9, and a clean exit."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ import walrusd
 from tests.support.databases import close_after_test
 from tests.support.guards import GUARD_S
 from walrusd.chain.send.signer import Signer
-from walrusd.devnet.chain_file import open_chain
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.devnet.launch import run_devnet
 from walrusd.devnet.ledger.accounts import Account, derive_accounts
 from walrusd.devnet.move import ptb
@@ -130,7 +130,7 @@ class TestProcess:
             assert running.process.wait(GUARD_S) == 0
 
     def test_another_seed_is_refused_with_a_hint(self, tmp_path):
-        open_chain(tmp_path / "sui.sqlite", seed=1).store.close()
+        open_chain_file(tmp_path / "sui.sqlite", seed=1).store.close()
         ended = subprocess.run(
             [sys.executable, "-m", "walrusd", "devnet", "--dir", str(tmp_path), "--seed", "2"],
             check=False,
@@ -147,17 +147,17 @@ class TestProcess:
 class TestOpening:
     def test_another_number_of_accounts_is_refused(self, tmp_path):
         path = tmp_path / "sui.sqlite"
-        open_chain(path, accounts=2).store.close()
+        open_chain_file(path, accounts=2).store.close()
         with pytest.raises(ConfigError, match="has 2 accounts"):
-            open_chain(path, accounts=3)
-        open_chain(path, accounts=2).store.close()
+            open_chain_file(path, accounts=3)
+        open_chain_file(path, accounts=2).store.close()
 
     def test_at_least_one_account(self):
         with pytest.raises(ConfigError, match="at least one"):
-            open_chain(None, accounts=0)
+            open_chain_file(None, accounts=0)
 
     def test_our_bytecode_can_be_published_again(self):
-        ledger = open_chain(None, seed=1)
+        ledger = open_chain_file(None, seed=1)
         close_after_test(ledger.store)
         publisher = derive_accounts(ledger.seed, 1)[0]
         built = json.loads(

@@ -1,4 +1,4 @@
-"""Random transactions of three people never make or lose a Mist, and survive restart exactly."""
+"""Random transactions neither create nor lose a Mist, and a restart keeps the exact state."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""What we encode, decoded by an implementation that is not ours; and the other way round."""
+"""Our encoding, decoded by another implementation, and the other way round."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""How a devnet ends: by which signals, and with which words."""
+"""How a devnet ends: by which signals, and with which messages."""
 
 import signal
 
@@ -17,7 +17,7 @@ def test_a_lost_terminal_ends_it_unless_nohup_started_it(handler, listened) -> N
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_damaged_chain_is_told_of_in_one_line(tmp_path) -> None:
+def test_a_damaged_chain_is_reported_in_one_line(tmp_path) -> None:
     (tmp_path / "sui.sqlite").write_bytes(b"no database at all" * 500)
     done = CliRunner().invoke(devnet, ["--dir", str(tmp_path)])
     assert done.exit_code == 1

@@ -205,7 +205,7 @@ class TestObjects:
         error = executed.effects.status.error
         assert error.command_argument_error.kind.name == "INVALID_TRANSFER_OBJECT"
 
-    def test_wrapping_hides_and_unwrapping_brings_back(self, ledger):
+    def test_wrapping_hides_and_unwrapping_restores(self, ledger):
         (key,) = find(ledger, "Key", ALICE.address)
         box = first_box(ledger).id
         tx = Tx(ledger)
@@ -399,7 +399,7 @@ class TestFailures:
 
 
 class TestDefects:
-    """What Move's type system forbids is caught in the Python contract, and nothing is kept."""
+    """What Move's type system forbids is detected in the Python contract, and undone."""
 
     @pytest.mark.parametrize("function", ["forge", "lose", "meddle"])
     def test_a_broken_contract_is_not_committed(self, ledger, function):

@@ -1,4 +1,4 @@
-"""Full nodes that lag, freeze, prune and are old; locks, epochs; faults; what a refusal says."""
+"""Full nodes that lag, freeze, prune or are old; locks; epochs; faults; details of refusals."""
 
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import pytest
@@ -65,7 +65,7 @@ class TestReplica:
         assert late.get_object(box, before.version) == before
         assert late.get_transaction(digest_of(paid)).checkpoint == 2
         assert late.list_owned(ALICE.address) == now.list_owned(ALICE.address)
-        assert ledger.history.before(0) == {}  # nobody needs the past any more
+        assert ledger.history.before(0) == {}  # no reader needs the past any more
 
     def test_what_is_deleted_and_made_is_as_it_was(self):
         ledger = open_ledger()
@@ -82,7 +82,7 @@ class TestReplica:
         node.freeze(False)
         assert node.list_owned(ALICE.address) == ledger.list_owned(ALICE.address)
 
-    def test_a_frozen_node_stands_still_in_time_and_epoch(self):
+    def test_a_frozen_node_keeps_its_time_and_epoch(self):
         ledger = open_ledger()
         node = Replica(ledger)
         ledger.advance_clock(1_000)
@@ -177,7 +177,7 @@ def create_unresolved(package) -> pb.Transaction:
 
 
 class TestUnseenPackages:
-    """What was published after a node's tip is not there, whichever way one asks for it."""
+    """What was published after a node's tip is not visible through any RPC."""
 
     async def test_a_frozen_node_knows_neither_package_nor_version(self):
         contract = load_contract()
@@ -270,7 +270,7 @@ class TestSealing:
             reply = await node.ask(SIMULATE, transaction=request["transaction"])
             assert reply.transaction.effects.status.success
 
-    async def test_a_subscription_rings_when_the_checkpoint_arrives(self, autojump_clock):
+    async def test_a_subscription_wakes_when_the_checkpoint_arrives(self, autojump_clock):
         async with open_node() as node:
             node.services.node.lag = 3.0
             request = pb.SubscribeEventsRequest(read_mask=FieldMask(["checkpoint"]))
@@ -577,7 +577,7 @@ class TestEndpoints:
         assert (second["lag_ms"], second["lowest"], second["without"]) == (40, 1, [])
 
     async def test_endpoints_show_changes_in_another_order(self):
-        """Asked in turn, two nodes that take turns in lagging let time run backwards."""
+        """Asked alternately, two nodes that lag in turn make time run backwards."""
         ledger = open_ledger(seal_at_once=False)
         endpoints = SuiEndpoints(ledger, 2)
         first, second = (services.node for services in endpoints.nodes)

@@ -25,7 +25,7 @@ SEED = Seed.from_number(7)
 
 
 class Wall:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only when told."""
 
     def __init__(self) -> None:
         self.ms = START_MS

@@ -1,4 +1,4 @@
-"""The stand-in behind a real socket on loopback."""
+"""The simulated Walrus network behind a real socket on loopback."""
 
 from contextlib import asynccontextmanager
 

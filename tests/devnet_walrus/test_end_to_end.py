@@ -1,4 +1,4 @@
-"""The store and the stand-in together, over real sockets."""
+"""The store and the simulated network together, over real sockets."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from walrusd.storage.walrus import WalrusStore
 from .conftest import serving
 
 LARGE = 64 << 20
-"""Bytes that a publisher of one's own may be told to take."""
+"""Bytes that one's own publisher may be configured to accept."""
 
 
 @pytest.mark.slow

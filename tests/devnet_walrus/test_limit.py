@@ -1,4 +1,4 @@
-"""A devnet takes as much in one upload as public publishers do, unless told otherwise."""
+"""By default, a devnet accepts uploads of the same size as public publishers."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 def announce(url: str, size: int) -> int:
-    """Return what a publisher says of an upload of ``size`` bytes, before it is sent."""
+    """Return a publisher's response to an upload of ``size`` bytes, before it is sent."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=GUARD_S)
     try:
         connection.putrequest("PUT", "/v1/blobs")

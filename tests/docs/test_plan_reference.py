@@ -18,11 +18,11 @@ from walrusd.training.plan import plan as plan_module
 from walrusd.training.plan.builders import MAX_CONTEXT, read_gpt
 from walrusd.training.plan.dataspec import MAX_PIXELS, read_data_schema
 from walrusd.training.plan.layerlist import KINDS, MAX_DEPTH, LayerListSpec, read_layer_list
-from walrusd.training.plan.layerspec import compute_output_shape
 from walrusd.training.plan.modelspec import MAX_TENSORS, MAX_WEIGHTS, read_model_spec
 from walrusd.training.plan.optimspec import read_clipping, read_optimizer
 from walrusd.training.plan.plan import MAX_ACTIVATIONS, read_plan
 from walrusd.training.plan.schedule import read_schedule
+from walrusd.training.plan.shapes import compute_output_shape
 from walrusd.training.plan.strict import Fields
 from walrusd.training.run.aborts import ABORTS, compute_abort_code
 

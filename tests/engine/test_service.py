@@ -7,6 +7,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from tests.support.clocks import TrioClock
 from tests.support.guards import GUARD_S
 from tests.support.market.bench import SUBMISSION, Network, failures
 from walrusd.control.daemon_commands import DaemonCommands
@@ -24,7 +25,6 @@ from walrusd.errors import (
     MoveAborted,
 )
 from walrusd.market.ids import Ids
-from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import most_significant
 from walrusd.workers.pool import run_pieces, say_nothing
 

@@ -5,9 +5,9 @@ import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.clocks import TrioClock
 from walrusd.engine.supervisor import Backoff, Supervisor
 from walrusd.errors import ChainUnreachable, ConfigError
-from walrusd.runtime.clock import TrioClock
 from walrusd.runtime.groups import first_leaf
 
 NO_JITTER = Backoff(first_s=1, factor=2, ceiling_s=60, healthy_after_s=300)

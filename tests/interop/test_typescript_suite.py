@@ -1,23 +1,23 @@
 """The official TypeScript SDK against a devnet that seals late, lags, grows old and fails."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.guards import GUARD_S
+from tests.support.node import find_node
 from walrusd.devnet.launch import run_devnet
 from walrusd.units import MIST_PER_SUI
 
 HERE = Path(__file__).parent
-NODE = shutil.which("node")
+NODE = find_node()
 SDK = HERE.parent / "node_modules" / "@mysten" / "sui"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(NODE is None, reason="NOT RUN: node is not installed"),
+    pytest.mark.skipif(NODE is None, reason="NOT RUN: node is not there"),
 ]
 
 

@@ -6,7 +6,6 @@ own and a time limit that kills it.
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.guards import PLAY_S
+from tests.support.node import find_node
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "walrusd" / "move"
@@ -27,7 +27,7 @@ _RESULT = re.compile(r"\[ (PASS|FAIL|TIMEOUT) +\] \w+::(\w+::\w+)")
 
 def run_builder(command: str, package: Path = PACKAGE, *extras: Path) -> dict[str, Any]:
     """Return the builder's answer. Skips where Node is missing; fails where its packages are."""
-    node = shutil.which("node")
+    node = find_node()
     if node is None:
         pytest.skip("NODE IS MISSING: the Move package was neither compiled nor tested")
     done = subprocess.run(

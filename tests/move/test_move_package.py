@@ -35,7 +35,7 @@ def test_compiles_without_errors_or_warnings(built):
 
 def test_committed_bytecode_is_what_the_sources_compile_to(built):
     committed = json.loads(BYTECODE.read_text())
-    hint = f"run: node tests/move/build.mjs write {PACKAGE.name}"
+    hint = "run: node tests/move/build.mjs write walrusd/move"
     assert committed["digest"] == built["digest"], hint
     assert committed["modules"] == built["modules"], hint
     assert committed["dependencies"] == built["dependencies"]

@@ -13,7 +13,7 @@ from walrusd.chain.packages.modules import read_module
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
-from walrusd.devnet.chain_file import open_chain
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.devnet.move.packages import Contract
 from walrusd.runtime.groups import first_leaf
 from walrusd.settings.model import (
@@ -41,7 +41,7 @@ async def open_devnet(
     ``further`` contracts may be published on it. It has several ``endpoints``, if need be.
     """
     await trio.Path(directory).mkdir(exist_ok=True)
-    open_chain(directory / "sui.sqlite", seed=11, contract=contract).store.close()
+    open_chain_file(directory / "sui.sqlite", seed=11, contract=contract).store.close()
     async with trio.open_nursery() as nursery:
         options = DevnetOptions(directory, further=further, endpoints=endpoints)
         yield await nursery.start(serve_devnet, options)

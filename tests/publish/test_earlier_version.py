@@ -32,7 +32,7 @@ from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.chain.send.transactions import Sender
 from walrusd.compose import open_tools
-from walrusd.devnet.chain_file import open_chain
+from walrusd.devnet.chain_file import open_chain_file
 from walrusd.errors import BadRequest, ContractMismatch, MoveAborted, NotAllowed
 from walrusd.settings.adopt import adopt_contract
 from walrusd.settings.load import load_settings
@@ -174,7 +174,7 @@ async def test_the_guide_leads_through_an_upgrade_and_the_devnet_opens_again(
         closing(sqlite3.connect(copy)) as saved,
     ):
         live.backup(saved)
-    ledger = open_chain(copy, further=(earlier,))
+    ledger = open_chain_file(copy, further=(earlier,))
     bound = {
         p.version: p
         for p in ledger.packages.versions_of(ledger.packages.by_id[contract.package_id])

@@ -123,7 +123,7 @@ def test_bad_socket_paths(socket_dir) -> None:
     (socket_dir / "file").write_text("precious")
     with pytest.raises(ConfigError, match="is not a socket"):
         open_control_socket(socket_dir / "file", {})
-    with pytest.raises(ConfigError, match="cannot make the control socket"):
+    with pytest.raises(ConfigError, match="cannot create the control socket"):
         open_control_socket(socket_dir / "file" / "below", {})
     assert (socket_dir / "file").read_text() == "precious"
 
@@ -166,7 +166,7 @@ def test_a_socket_passed_by_systemd(socket_dir, kind: str) -> None:
         == {
             "one": f"{path} 3 False",
             "two": "systemd passed 2 sockets instead of one",
-            "tcp": "systemd passed another socket than a Unix stream",
-            "file": "systemd passed something that is no socket",
+            "tcp": "systemd passed a socket that is not a Unix stream",
+            "file": "systemd passed something that is not a socket",
         }[kind]
     )

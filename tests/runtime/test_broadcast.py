@@ -1,4 +1,4 @@
-"""Listeners never hold up the speaker; what they miss is counted."""
+"""Subscribers never block the publisher; the events they miss are counted."""
 
 import pytest
 import trio
@@ -39,7 +39,9 @@ async def test_leaving_the_block_unsubscribes() -> None:
 
 
 @given(buffer=st.integers(1, 5), events=st.integers(0, 20))
-def test_a_slow_listener_loses_the_oldest_and_is_told_how_many(buffer: int, events: int) -> None:
+def test_a_slow_subscriber_loses_the_oldest_events_and_is_told_how_many(
+    buffer: int, events: int
+) -> None:
     async def main() -> list[dict]:
         subscription = Subscription(buffer)
         for number in range(events):
@@ -62,7 +64,7 @@ def test_a_slow_listener_loses_the_oldest_and_is_told_how_many(buffer: int, even
     lost = max(0, events - buffer)
     notices = [{"type": "dropped", "count": lost}] if lost else []
     assert heard == notices + [{"type": "n", "n": n} for n in range(lost, events)]
-    # Cancelled before it waited, a listener has lost nothing and heard nothing.
+    # Cancelled before it waited, a subscriber has received and lost nothing.
     assert trio.run(main) == []
 
 

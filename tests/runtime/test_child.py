@@ -1,4 +1,4 @@
-"""A child process does its job, or says why not, and never outlives its purpose."""
+"""A child process does its job or reports an error, and never outlives its parent's call."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def program(body: str) -> list[str]:
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process runs; a zombie waiting for its parent does not."""
+    """Return whether a process runs; a zombie does not."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] not in "ZX"
 
@@ -95,11 +95,11 @@ def test_an_error_of_unknown_code_or_form() -> None:
         ("print('why', file=sys.stderr); sys.exit(1)", "exit status 1 .*: why"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9"),
         ("say({'result': {}}); sys.exit(1)", "exit status 1"),
-        ("print('hello')", "something else than JSON lines"),
-        ("print('[1]')", "something else than JSON lines"),
-        ("print('{}', end='')", "something else than JSON lines"),
-        ("say({'result': 5})", "something else than JSON lines"),
-        ("sys.stdout.write('x' * (3 << 20))", "something else than JSON lines"),
+        ("print('hello')", "something other than JSON lines"),
+        ("print('[1]')", "something other than JSON lines"),
+        ("print('{}', end='')", "something other than JSON lines"),
+        ("say({'result': 5})", "something other than JSON lines"),
+        ("sys.stdout.write('x' * (3 << 20))", "something other than JSON lines"),
         ("say({'progress': 'x' * (1 << 20)})", "a line has more than 1048576 bytes"),
         ("sys.stdout.write('x' * (3 << 20))", "a line has more than 1048576 bytes"),
     ],
@@ -224,7 +224,7 @@ async def test_a_probe_that_fails_is_tried_again(monkeypatch, error: Exception) 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "which", lambda _name: "/usr/bin/unshare")
         patch.setattr(subprocess, "run", fail)
-        with pytest.raises(TrainingFailed, match=f"not to be found out: {type(error).__name__}"):
+        with pytest.raises(TrainingFailed, match=f"cannot determine .*: {type(error).__name__}"):
             await run("say({'result': {}})", limits=Limits())
     assert await run("say({'result': {}})", limits=Limits()) == {}
 

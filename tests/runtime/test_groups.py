@@ -1,4 +1,4 @@
-"""What decides when several things go wrong at once."""
+"""Which of several simultaneous errors is raised."""
 
 import pytest
 import trio

@@ -1,4 +1,4 @@
-"""Logs are JSON lines, whoever writes them, and hold no secret and nothing that moves a cursor."""
+"""All logs are JSON lines without secrets and control characters."""
 
 import io
 import json

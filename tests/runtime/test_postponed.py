@@ -43,3 +43,19 @@ def test_a_package_in_use_is_left_alone(package: str) -> None:
     postpone_init(package)
     assert sys.modules[package] is module
     postpone_init("no_such_library")
+
+
+def test_a_submodule_that_needs_the_whole_package_gets_it(package: str, tmp_path: Path) -> None:
+    home = tmp_path / package
+    (home / "__init__.py").write_text(f"NAME = 'slow'\nfrom {package}.late import WORD\n")
+    (home / "late.py").write_text(f"from {package} import NAME\nWORD = NAME.upper()\n")
+    postpone_init(package)
+    (home / "later.py").write_text(f"from {package}.late import WORD\n")
+    later = importlib.import_module(f"{package}.later")
+    assert later is sys.modules[f"{package}.later"]
+    late = importlib.import_module(f"{package}.late")
+    assert late.WORD == "SLOW"
+    assert late is sys.modules[f"{package}.late"]
+    assert importlib.import_module(package).WORD == "SLOW"
+    for name in ("late", "later"):
+        sys.modules.pop(f"{package}.{name}")

@@ -6,12 +6,13 @@ from functools import partial
 
 import pytest
 
-from walrusd.crypto.dataset_rows import RowTree, verify_row
+from tests.support.containers import make_container_header
+from tests.support.row_tree import RowTree
+from walrusd.crypto.dataset_rows import verify_row
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.market import import_rows
 from walrusd.market.dataset_files import decrypt_file, encrypt_file
 from walrusd.market.import_rows import open_table, read_schema
-from walrusd.training.formats.container import make_container_header
 from walrusd.workers.rows import compute_file_row_root, prove_file_rows
 
 DEK = bytes(range(32))

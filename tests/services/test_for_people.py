@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.containers import make_container_header
 from tests.support.market.plays import TERMS
 from tests.support.market.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
 from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
 from walrusctl.render import render_result
+from walrusd.crypto.checklist import Checklist
 from walrusd.errors import BadRequest, NotAllowed, UnknownId
 from walrusd.market.import_rows import read_schema
 from walrusd.rpc.methods import make_handlers
 from walrusd.settings.model import ContractIds, Role
 from walrusd.state.database import DATABASE_NAME
-from walrusd.training.formats.container import make_container_header
 from walrusd.verify.aggregate import Places, check_aggregate_of
-from walrusd.verify.checklist import Checklist
 
 TITLE = "\x1b[1A\x1b[2K\x1b]52;c;aGk=\x07\u202e\x9bpaid"
 AN_ID = re.compile(r"0x[0-9a-f]{6}…[0-9a-f]{6}|0x[0-9a-f]{64}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.containers import make_container_header
 from tests.support.market.world import make_plan
 from walrusd.core.terms_review import review_terms
 from walrusd.errors import BadRequest
@@ -15,7 +16,6 @@ from walrusd.market.ids import read_id
 from walrusd.market.import_rows import looks_like_text, open_table, read_schema
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.terms import read_terms
-from walrusd.training.formats.container import make_container_header
 from walrusd.training.plan.plan import read_plan
 
 PLAN = read_plan(make_plan())
@@ -220,7 +220,7 @@ def test_a_container_brings_its_schema(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="its header says"):
         read_table(path, None)
     path.write_bytes(b"\xff" * 20)
-    with pytest.raises(BadRequest, match="no dataset container"):
+    with pytest.raises(BadRequest, match="not a dataset container"):
         read_table(path, None)
     raw = tmp_path / "t.bin"
     raw.write_bytes(rows)

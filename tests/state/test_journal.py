@@ -42,7 +42,6 @@ def test_why_tells_the_decisions_about_one_thing_in_order(journal: Journal) -> N
     ]
     assert entries[0].to_json()["fields"] == {"reward_mist": 5}
     assert journal.why(TASK, limit=1) == entries[1:]
-    assert [entry.subject_id for entry in journal.recent(limit=2)] == [OTHER, TASK]
 
 
 def test_an_id_may_be_abbreviated_but_not_too_much(journal: Journal) -> None:

@@ -45,14 +45,6 @@ def test_another_payload_under_the_same_key_is_refused(
         protection.begin("commit:1", b"another trace")
 
 
-def test_a_protected_action_happens_once(protection: Protection) -> None:
-    protection.protect("vote:1")
-    with pytest.raises(DoubleAction, match="vote:1"):
-        protection.protect("vote:1")
-    with pytest.raises(DoubleAction):
-        protection.begin("vote:1", b"")
-
-
 def test_only_what_never_happened_can_be_forgotten(protection: Protection) -> None:
     protection.begin("join:1", b"a")
     protection.forget("join:1")
@@ -110,7 +102,6 @@ def test_an_export_carries_the_guard_to_another_machine(
     protection.begin("done", b"1")
     protection.done("done")
     protection.begin("begun", b"2")
-    protection.protect("once")
     write_export(tmp_path / "export.json", protection)
     assert (tmp_path / "export.json").stat().st_mode & 0o777 == 0o600
     document = json.loads((tmp_path / "export.json").read_text())
@@ -118,11 +109,9 @@ def test_an_export_carries_the_guard_to_another_machine(
         other_dir = tmp_path / "other"
         other_dir.mkdir()
         with Protection.open(database, other_dir, ALICE) as other:
-            assert other.merge(document) == 3
+            assert other.merge(document) == 2
             assert other.begin("done", b"1") is Begun.DONE
             assert other.begin("begun", b"2") is Begun.RESUMED
-            with pytest.raises(DoubleAction):
-                other.protect("once")
             assert other.export() == document
 
 
@@ -147,7 +136,7 @@ def test_a_wrong_export_changes_nothing(protection, change, complaint) -> None:
 
 actions = st.lists(
     st.tuples(
-        st.sampled_from(["begin", "done", "forget", "protect"]),
+        st.sampled_from(["begin", "done", "forget"]),
         st.sampled_from("abc"),
         st.sampled_from([b"x", b"y"]),
     ),
@@ -191,8 +180,6 @@ def play(protection: Protection, steps) -> None:
                 protection.done(key)
             elif verb == "forget":
                 protection.forget(key)
-            elif verb == "protect":
-                protection.protect(key)
         except DoubleAction:
             pass
         begun = {item["key"] for item in protection.export()["actions"]}

@@ -97,7 +97,7 @@ async def test_a_publisher_that_takes_not_even_nothing_is_named() -> None:
 @pytest.mark.parametrize("question", [STORE, READ])
 async def test_one_that_takes_anything_is_no_such_service(question) -> None:
     trouble = await find_silence(_pool(_answering(200)), question)
-    assert trouble == "http://host0: it takes what is no question"
+    assert trouble == "http://host0: it accepts a malformed request"
 
 
 @pytest.mark.parametrize("question", [STORE, READ])

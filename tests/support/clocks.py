@@ -12,6 +12,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from walrusd.units import Millis
+
 LOOK_S = 0.005
 QUIET_S = 0.05
 """Real seconds in which nothing moves before everybody is taken to wait."""
@@ -26,6 +28,21 @@ virtual_time = pytest.mark.trio(run=partial(_run, make=lambda: MockClock(autojum
 
 movable_time = pytest.mark.trio(run=partial(_run, make=lambda: MockClock(rate=1)))
 """Time runs like real time, and the functions below move it ahead."""
+
+
+class TrioClock:
+    """Wall time that follows trio's clock, so that a test's ``MockClock`` moves both.
+
+    Only usable inside ``trio.run``. ``epoch_ms`` is the wall time at the moment of construction.
+    """
+
+    def __init__(self, epoch_ms: int = 1_700_000_000_000) -> None:
+        self._epoch_ms = epoch_ms
+        self._began = trio.current_time()
+
+    def now_ms(self) -> Millis:
+        """Return the milliseconds since the Unix epoch."""
+        return Millis(self._epoch_ms + round((trio.current_time() - self._began) * 1000))
 
 
 async def pass_time_once(condition: Callable[[], object], seconds: float) -> None:

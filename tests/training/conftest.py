@@ -34,7 +34,7 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def document():
-    """A plan as JSON, with changes: ``document(batch=8, micro_batches=[8])``."""
+    """Return a plan as JSON, with changes: ``document(batch=8, micro_batches=[8])``."""
 
     def make(**changes):
         base = {
@@ -66,7 +66,7 @@ def plan(document):
 
 @pytest.fixture(scope="session")
 def row_bytes(plan):
-    """75 rows whose label follows from the features."""
+    """Return 75 rows whose label follows from the features."""
     raw = np.frombuffer(compute_stream(b"r" * 32, 0, "test", 75 * 12), np.uint8).reshape(75, 12)
     features = raw % 17
     labels = (features[:, :5].argmax(1)).astype(np.uint8)

@@ -15,7 +15,7 @@ FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 def bits(x):
-    """The bits of a float32 array, without the sign of zeros."""
+    """Return the bits of a float32 array, without the sign of zeros."""
     return (np.asarray(x, np.float32) + np.float32(0)).view(np.int32).tolist()
 
 

@@ -12,6 +12,7 @@ import torch
 
 import walrusd
 from tests.adversaries.results import read_records, read_states
+from tests.support.disk import record_disk
 from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.runtime.child import error_from_json
@@ -33,7 +34,6 @@ from walrusd.training.run.jobs import (
     job_to_json,
     state_name,
 )
-from walrusd.training.run.update import update_from_bytes
 from walrusd.training.run.weights import init_weights, weights_from_bytes, weights_to_bytes
 
 
@@ -139,7 +139,7 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     progress = [value for key, value in lines if key == "progress"]
     assert progress[-1]["step"] == 12
     assert progress[-1]["eta_seconds"] == 0.0
-    update = update_from_bytes(plan, Path(result["update"]).read_bytes())
+    update = np.frombuffer(Path(result["update"]).read_bytes(), "<i4")
     assert (files / "work" / "update.bin").stat().st_mode & 0o777 == 0o600
 
     wanted = [compute_segment_rows(plan, assignment.seed, i, rows.count) for i in (1, 3)]
@@ -211,6 +211,22 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
 
     code, lines = run(train_job(files, seed=b"t" * 32))
     assert (code, lines[-1][1]["code"]) == (3, "config.invalid")
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_counts(run, files, monkeypatch):
+    """State first: a segment's record names a state that is there."""
+    calls = record_disk(monkeypatch)
+    assert run(train_job(files))[0] == 0
+    for segment in (1, 2, 3):
+        first = calls.index(("fsync", f".state-{segment:06d}.bin.0.part"))
+        assert calls[first : first + 6] == [
+            ("fsync", f".state-{segment:06d}.bin.0.part"),
+            ("replace", f"state-{segment:06d}.bin"),
+            ("fsync", "work"),
+            ("fsync", f".segment-{segment:06d}.json.0.part"),
+            ("replace", f"segment-{segment:06d}.json"),
+            ("fsync", "work"),
+        ]
 
 
 @pytest.mark.parametrize("name", ["segment-000002.json", "state-000002.bin"])

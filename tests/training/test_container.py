@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+from tests.support.containers import make_container_header
 from walrusd.errors import MalformedData, PlanRefused
 from walrusd.training.formats.container import (
     METADATA_KEY,
-    make_container_header,
     read_container_header,
 )
 from walrusd.training.plan.dataspec import parse_data_schema

@@ -1,4 +1,4 @@
-"""Training on GPUs: the ways they take, tried on the CPU, and the golden runs on a real one."""
+"""Training on GPUs: their code paths, tried on the CPU, and the golden runs on a real one."""
 
 import json
 import os

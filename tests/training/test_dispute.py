@@ -22,11 +22,12 @@ from walrusd.training.dispute.transcript import Ending, StepLog, unpack_floats
 from walrusd.training.layers.linear import Map
 from walrusd.training.layers.prepared import Gradients
 from walrusd.training.plan.plan import read_plan
-from walrusd.training.run import trainer
+from walrusd.training.run import step as stepping
 from walrusd.training.run.data import DatasetRows
 from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.step import Run
 from walrusd.training.run.trace import Assignment
-from walrusd.training.run.trainer import Run, run_segment
+from walrusd.training.run.trainer import run_segment
 from walrusd.training.run.weights import init_weights, select_frozen
 
 SEGMENT = {"segments": 10, "segment_steps": 4, "steps": 40}
@@ -81,7 +82,7 @@ def honest(case):
 
 @pytest.fixture
 def at_step(monkeypatch):
-    """Let a forgery act in one step only: ``at_step(n)`` is true there."""
+    """Limit a forgery to one step: ``at_step(n)`` is true in step ``n`` alone."""
     now = [0]
     real = Run.step
 
@@ -95,7 +96,7 @@ def at_step(monkeypatch):
 
 @pytest.fixture
 def forge(monkeypatch, at_step):
-    """Return ``forge(kind, step)``: from then on whoever works cheats in that way."""
+    """Return ``forge(kind, step)``, which makes all later work cheat in that way."""
 
     def rate(step):
         real = Run._choose_rate
@@ -112,9 +113,9 @@ def forge(monkeypatch, at_step):
         )
 
     def order(step):
-        real = trainer.batch_rows
+        real = stepping.batch_rows
         monkeypatch.setattr(
-            trainer,
+            stepping,
             "batch_rows",
             lambda seed, n, *sizes: real(seed, n, *sizes)[:: -1 if n == step else 1].copy(),
         )
@@ -316,9 +317,9 @@ def test_transcripts_of_other_work_are_refused(mlp):
     forged = replace(honest, steps=_spoil(honest, STEP))
     other_plan = replace(mlp.plan, init_seed=b"i" * 32)
     work = replace(mlp.work, assignment=replace(mlp.work.assignment, plan=other_plan))
-    with pytest.raises(ForeignTranscript, match="the plan is not"):
+    with pytest.raises(ForeignTranscript, match="another plan"):
         judge_step(work, mlp.start, honest, forged, STEP)
-    with pytest.raises(ForeignTranscript, match="start state"):
+    with pytest.raises(ForeignTranscript, match="another state"):
         judge_step(mlp.work, honest.log.state, honest, forged, STEP)
     with pytest.raises(ForeignTranscript, match="more steps"):
         judge_step(mlp.work, mlp.start, honest, forged, 5)

@@ -223,7 +223,7 @@ def test_a_tied_head_is_the_embedding():
     spec = huggingface_config.read_config(config)
     assert "lm_head.weight" in tensors
     huggingface.import_tensors(spec, tensors)
-    with pytest.raises(ModelRefused, match="not the matrix of the embedding"):
+    with pytest.raises(ModelRefused, match="their matrices differ"):
         huggingface.import_tensors(spec, tensors | {"lm_head.weight": np.ones((61, 32), "f4")})
     twice = tensors | {"embed_tokens.weight": tensors["model.embed_tokens.weight"]}
     with pytest.raises(ModelRefused, match="twice"):
@@ -246,5 +246,5 @@ def test_tensors_that_do_not_fit_are_refused_by_name():
     short = huggingface_config.read_config(config, context=10)
     table = huggingface.import_tensors(short, tensors)["positions.weight"]
     assert np.array_equal(table, tensors["transformer.wpe.weight"][:10])
-    with pytest.raises(ModelRefused, match="24 places"):
+    with pytest.raises(ModelRefused, match="24 tokens"):
         huggingface_config.read_config(config, context=25)

@@ -49,12 +49,12 @@ def wide(*shape, seed=0):
 
 
 def bits(x):
-    """The bits of an array, without the sign of zeros."""
+    """Return the bits of an array, without the sign of zeros."""
     return (np.asarray(x, np.float32) + np.float32(0)).view(np.int32).tolist()
 
 
 def check(function, *names):
-    """Compare a kernel with its definition; ``names`` are the kernels that must have been asked."""
+    """Compare a kernel with its definition; ``names`` are the kernels that must have run."""
     library.take_called()
     found = [x for x in function() if x is not None]
     assert set(names) <= library.take_called()

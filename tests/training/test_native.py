@@ -51,7 +51,7 @@ def tensors_of(result):
 
 
 def check(function, *names):
-    """Compare both ways; ``names`` are the kernels that must have been asked."""
+    """Compare kernels and definitions; ``names`` are the kernels that must have run."""
     library.take_called()
     found = tensors_of(function())
     assert set(names) <= library.take_called()

@@ -117,7 +117,7 @@ def test_after_a_kernel_with_other_bits_none_is_used_again(monkeypatch, caplog):
     assert "give other bits here" in caplog.text
     assert "fold" in caplog.text
     assert library.find_kernel("fold", torch.ones(1)) is None
-    # A library with one wrong kernel was not compiled as it must be.
+    # A library with one wrong kernel was compiled wrongly.
     assert library.find_kernel("product", torch.ones(1)) is None
     x = torch.rand(100)
     assert arith.fold(x) == arith.fold(x.clone())

@@ -1,4 +1,4 @@
-"""What overflows ends a run in the same step, on every way that the bits can be computed."""
+"""An overflow ends a run in the same step, in every way that the bits can be computed."""
 
 import itertools
 

@@ -61,7 +61,7 @@ def test_a_written_transcript_is_that_of_the_segment(files):
     assert honest.log.values
     done = run_client("dispute", files / "honest", files / "honest")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "tell the same of every step" in done.stdout
+    assert "agree on every step" in done.stdout
 
 
 def forge_rate(folder):

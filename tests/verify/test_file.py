@@ -12,19 +12,19 @@ from click.testing import CliRunner
 
 from tests.golden.plans import make_mlp
 from tests.support.guards import GUARD_S
+from tests.support.row_tree import RowTree
+from tests.support.verification_files import build_verification_file
 from walrusd.__main__ import cli
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening
 from walrusd.core.protocol import compute_leaf_zero, compute_slot_tree
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
-from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.merkle import compute_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import encrypt_bytes
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
-from walrusd.crypto.vfile.writer import build_verification_file
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.data import DatasetRows
@@ -38,7 +38,7 @@ from walrusd.training.run.trace import Assignment
 from walrusd.training.run.trainer import SegmentResult, train
 from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.run.weights import init_weights, weights_to_bytes
-from walrusd.verify.checklist import PROVES
+from walrusd.verify.checklist_text import PROVES
 from walrusd.verify.file import opening_aad
 
 DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"

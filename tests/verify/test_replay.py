@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.containers import make_container_header
 from tests.support.market.world import DIGITS, make_plan
 from walrusd.errors import BadRequest, MalformedData, VerificationFailed
-from walrusd.training.formats.container import make_container_header
 from walrusd.training.plan.plan import read_plan
-from walrusd.verify.replay import open_given_rows
+from walrusd.verify.rows import open_given_rows
 
 PLAN = read_plan(make_plan())
 WIDTH = PLAN.dataset.row_bytes

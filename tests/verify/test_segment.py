@@ -10,7 +10,9 @@ import pytest
 
 from tests.golden.plans import MODELS, make_document
 from tests.golden.run import make_rows
+from tests.support.containers import make_container_header
 from tests.support.guards import GUARD_S
+from tests.support.verification_files import build_verification_file
 from walrusd.core.protocol import compute_leaf_zero
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
@@ -18,8 +20,6 @@ from walrusd.crypto.merkle import compute_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
-from walrusd.crypto.vfile.writer import build_verification_file
-from walrusd.training.formats.container import make_container_header
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.state import compute_state_root, initial_state, serialize_state
 from walrusd.training.run.trace import Assignment

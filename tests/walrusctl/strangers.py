@@ -1,4 +1,4 @@
-"""A reply of each method in which every text is a stranger's, and a look at what was printed."""
+"""A reply of each method in which every text is a stranger's, and a check of what is printed."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Every command reaches its method; results and errors are for people or for programs."""
+"""Every command calls its method; results and errors are printed for people or programs."""
 
 import gc
 import json
@@ -139,7 +139,7 @@ def test_an_unreachable_daemon_has_status_3(ctl, tmp_path: Path, command) -> Non
     done = ctl(*command, "--socket", socket)
     assert done.status == 3
     assert f"error rpc.unreachable: no walrusd answers on {socket}" in done.err
-    assert "hint: is it running?" in done.err
+    assert "hint: check `systemctl status walrusd`" in done.err
     done = ctl(*command, "--socket", socket, "--json")
     assert done.status == 3
     assert json.loads(done.out)["error"]["code"] == "rpc.unreachable"

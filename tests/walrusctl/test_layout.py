@@ -1,4 +1,4 @@
-"""At any width an id is whole, no column is missing, and every value can be found."""
+"""At any width, ids are not broken, no column is missing, and every value is shown."""
 
 import contextlib
 import io
@@ -41,7 +41,7 @@ def render(result: dict, width: int | None, *, full: bool) -> str:
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("result", [TASKS, REQUESTS], ids=["tasks", "requests"])
-def test_every_id_and_every_column_is_there_and_whole(result, width, full) -> None:
+def test_every_id_and_every_column_is_shown_unbroken(result, width, full) -> None:
     shown = render(result, width, full=full)
     ((key, items),) = result.items()
     for item in items:
@@ -74,7 +74,7 @@ def test_a_table_that_does_not_fit_becomes_records() -> None:
     assert record.splitlines()[:2] == ["task:", f"  {IDS[0]}"]
 
 
-def test_ids_of_one_thing_are_whole() -> None:
+def test_ids_of_one_object_are_unbroken() -> None:
     facts = {"aggregate_root": "ab" * 32, "task": IDS[0], "bound_mist": {IDS[1]: 2 * 10**9}}
     for width in WIDTHS:
         shown = render(facts, width, full=False)

@@ -1,1 +1,1 @@
-"""The commands, one module a noun."""
+"""The commands, one module for each noun."""

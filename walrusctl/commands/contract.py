@@ -1,4 +1,4 @@
-"""``walrusctl contract``: everything that needs no daemon, done by ``walrusd``."""
+"""``walrusctl contract``: run by ``walrusd``, without a daemon."""
 
 from walrusctl.commands.local import offline
 

@@ -1,4 +1,4 @@
-"""The daemon itself: how it is, what happens, and why."""
+"""The daemon itself: its state, its events, its decisions."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from walrusctl.session import Session, say, with_session
 @click.command()
 @with_session
 def status(session: Session) -> None:
-    """Show who the daemon is and how its services are."""
+    """Show the daemon's address, network, balance, and the health of its services."""
     session.call_and_show("status")
 
 
@@ -19,10 +19,10 @@ def status(session: Session) -> None:
 @click.argument("id")
 @with_session
 def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see in the usage
-    """Explain ID: every decision, verdict, reward, missed reward and penalty.
+    """Explain ID: every decision, event, verdict, reward, missed reward and penalty.
 
-    ID is a task, submission, dataset, key request or address. `seat` is our seat in the verifier
-    pool, `seat:N` another.
+    ID is a task, submission, dataset, key request or address. `seat` is this daemon's seat in
+    the verifier pool, `seat:N` any other.
     """
     session.call_and_show("why", subject=id)
 
@@ -30,9 +30,9 @@ def why(session: Session, id: str) -> None:  # noqa: A002  # the name people see
 @click.command()
 @with_session
 def watch(session: Session) -> None:
-    """Show events as they happen; with --json one object a line."""
+    """Show events as they happen; with --json, one object per line."""
     if sys.stderr.isatty():
-        say("waiting for events; Ctrl-C ends it", err=True)
+        say("waiting for events; press Ctrl-C to stop", err=True)
     try:
         for event in session.client.events():
             if session.as_json:

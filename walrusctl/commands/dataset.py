@@ -1,4 +1,4 @@
-"""Datasets: list one's own, find others'."""
+"""Datasets: list your own, find others."""
 
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,28 @@ from walrusctl.session import Session, with_session
 
 @click.group()
 def dataset() -> None:
-    """List encrypted datasets and find others'."""
+    """List your datasets on the market and find others."""
 
 
 @dataset.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--title", required=True, help="Short name shown to others.")
-@click.option("--description", default="", help="What the data is.")
+@click.option("--title", required=True, help="Short name, public.")
+@click.option("--description", default="", help="What the data is, public.")
 @click.option(
     "--schema",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="TOML or JSON file with the layout of a row; a container brings its own.",
+    help="TOML or JSON file with the layout of a row; a container has its own.",
 )
-@click.option("--raw", is_flag=True, help="PATH holds bare rows as the schema says, no format.")
+@click.option("--raw", is_flag=True, help="PATH contains bare rows, laid out as the schema says.")
 @with_session
 def add(
     session: Session, path: Path, title: str, description: str, schema: Path | None, *, raw: bool
 ) -> None:
-    """Encrypt, store and list the data at PATH; the daemon reads it, not this command.
+    """Encrypt the data at PATH, store it on Walrus and list it on the market.
 
-    The suffix says how: .safetensors is a container, .csv a table, .txt text for tokens. Any other
-    file is refused unless --raw says that it holds bare rows.
+    The daemon reads PATH, so it must be able to. The suffix names the format: .safetensors is a
+    container, .csv a table, .txt text to be tokenized; other files need --raw. Costs: gas, and
+    storage if your publisher charges for it.
     """
     given: dict[str, Any] = {} if schema is None else {"schema": read_document(schema)}
     if raw:
@@ -46,7 +47,7 @@ def add(
 
 
 @dataset.command("list")
-@click.option("--mine", is_flag=True, help="Only this daemon's own.")
+@click.option("--mine", is_flag=True, help="Only this daemon's datasets.")
 @with_session
 def list_(session: Session, *, mine: bool) -> None:
     """List the datasets on the market."""

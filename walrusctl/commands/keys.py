@@ -1,4 +1,4 @@
-"""Key requests to a dataset's owner."""
+"""Requests for the keys of datasets."""
 
 import click
 
@@ -7,13 +7,13 @@ from walrusctl.session import Session, with_session
 
 @click.group()
 def keys() -> None:
-    """Decide who gets the key of a dataset."""
+    """Decide who receives the keys of your datasets."""
 
 
 @keys.command()
 @with_session
 def pending(session: Session) -> None:
-    """List the requests that wait for you."""
+    """List the requests that you have not answered."""
     session.call_and_show("keys.pending")
 
 
@@ -28,7 +28,7 @@ def list_(session: Session) -> None:
 @click.argument("request")
 @with_session
 def approve(session: Session, request: str) -> None:
-    """Grant REQUEST."""
+    """Grant REQUEST: encrypt the dataset's key to the requester. Costs gas; cannot be undone."""
     session.call_and_show("keys.approve", request=request)
 
 
@@ -37,5 +37,5 @@ def approve(session: Session, request: str) -> None:
 @click.option("--reason", required=True, help="Shown to the requester.")
 @with_session
 def deny(session: Session, request: str, reason: str) -> None:
-    """Refuse REQUEST."""
+    """Refuse REQUEST. The reason is public. Costs gas."""
     session.call_and_show("keys.deny", request=request, reason=reason)

@@ -1,4 +1,4 @@
-"""The node on the market: its money and its verifier seat."""
+"""This daemon on the market: its balance and its verifier seat."""
 
 import click
 
@@ -7,7 +7,7 @@ from walrusctl.session import Session, with_session
 
 @click.group()
 def node() -> None:
-    """Look after balance, stake, and the verifier seat."""
+    """Manage the balance and the verifier seat."""
 
 
 @node.command()
@@ -15,7 +15,10 @@ def node() -> None:
 @click.option("--min-fee", help="Overrides [verifier] min_fee.")
 @with_session
 def register(session: Session, stake: str | None, min_fee: str | None) -> None:
-    """Take a seat in the verifier pool."""
+    """Take a seat in the verifier pool. Binds the stake until `node withdraw`; costs gas.
+
+    The seat can lose stake if it does not do its work or attests to a forged segment.
+    """
     given = {"stake": stake, "min_fee": min_fee}
     params = {key: value for key, value in given.items() if value is not None}
     session.call_and_show("node.register", params=params)
@@ -24,26 +27,26 @@ def register(session: Session, stake: str | None, min_fee: str | None) -> None:
 @node.command()
 @with_session
 def balance(session: Session) -> None:
-    """Show the own address, its balance, and what can be claimed."""
+    """Show the daemon's address, its balance, and its claimable credits."""
     session.call_and_show("node.balance")
 
 
 @node.command()
 @with_session
 def stake(session: Session) -> None:
-    """Show the seat's stake and the stakes bound in tasks."""
+    """Show the seat's stake, and the stakes bound in tasks."""
     session.call_and_show("node.stake")
 
 
 @node.command("exit")
 @with_session
 def exit_(session: Session) -> None:
-    """Begin to leave the verifier pool."""
+    """Leave the verifier pool: the seat is no longer drawn, and its stake unbonds. Costs gas."""
     session.call_and_show("node.exit")
 
 
 @node.command()
 @with_session
 def withdraw(session: Session) -> None:
-    """Take back the seat's stake after unbonding."""
+    """Withdraw the seat's stake after the unbonding period. Costs gas."""
     session.call_and_show("node.withdraw")

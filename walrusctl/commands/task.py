@@ -1,4 +1,4 @@
-"""Tasks: publish, look, decide."""
+"""Tasks: publish, inspect, join, leave."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from walrusctl.session import Session, with_session
 
 @click.group()
 def task() -> None:
-    """Publish tasks, look at them, join or leave."""
+    """Publish, inspect, join or leave tasks."""
 
 
 @task.command()
@@ -20,7 +20,8 @@ def task() -> None:
 def publish(session: Session, file: Path, title: str | None) -> None:
     """Open the task that FILE (TOML or JSON) describes: title, plan, datasets, terms.
 
-    The same file opens its task once, however often it is published.
+    Stores model and plan on Walrus, and deposits everything the task may pay; what it does not
+    spend comes back at its end. Costs gas. Publishing the same file again opens no second task.
     """
     params = read_task(file)
     if title is not None:
@@ -39,7 +40,7 @@ def list_(session: Session) -> None:
 @click.argument("task")
 @with_session
 def show(session: Session, task: str) -> None:
-    """Show everything known of TASK."""
+    """Show everything known about TASK, and this daemon's part in it."""
     session.call_and_show("task.show", task=task)
 
 
@@ -47,7 +48,7 @@ def show(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def estimate(session: Session, task: str) -> None:
-    """Show what TASK would cost and pay, and whether the policy joins it and why."""
+    """Show what TASK would cost and pay, and whether and why the policy would join it."""
     session.call_and_show("task.estimate", task=task)
 
 
@@ -55,7 +56,10 @@ def estimate(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def join(session: Session, task: str) -> None:
-    """Stake on TASK even if the policy declines."""
+    """Join TASK even if the policy declines it. Binds the task's stake; costs gas.
+
+    The policy's balance limits still apply. Forged work loses the stake, absent work a penalty.
+    """
     session.call_and_show("task.join", task=task)
 
 
@@ -63,7 +67,7 @@ def join(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def leave(session: Session, task: str) -> None:
-    """Do not stake on TASK."""
+    """Do not join TASK. A stake that is already bound stays bound."""
     session.call_and_show("task.leave", task=task)
 
 
@@ -71,7 +75,7 @@ def leave(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def aggregate(session: Session, task: str) -> None:
-    """Verify the published aggregate of TASK on this machine."""
+    """Verify the published aggregate of TASK on this machine. Costs nothing."""
     session.call_and_show("task.aggregate", task=task)
 
 
@@ -79,8 +83,8 @@ def aggregate(session: Session, task: str) -> None:
 @click.argument("task")
 @with_session
 def costs(session: Session, task: str) -> None:
-    """Show the losses of TASK's submissions, step by step where they are open to this daemon.
+    """Show the losses of TASK's submissions, step by step where this daemon can read them.
 
-    Of a very long run every so many steps are shown.
+    Of a very long run, only every n-th step is shown.
     """
     session.call_and_show("task.costs", task=task)

@@ -50,7 +50,7 @@ _budget_option = click.option(
     callback=_read_amount,
     default="2 SUI",
     show_default=True,
-    help="The most to pay, each.",
+    help="The most that one transaction may pay.",
 )
 
 
@@ -79,7 +79,7 @@ def publish(
 ) -> None:
     """Publish the contract with the daemon's key, create a market, and write a profile.
 
-    Safe to repeat after a kill: what was done is not done, nor paid for, again.
+    Safe to repeat after a crash: what has succeeded is neither repeated nor paid for again.
     """
     import trio  # noqa: PLC0415  # see the module
 
@@ -133,7 +133,7 @@ def verify(config: Path | None, network: str | None, *, as_json: bool) -> None:
 @_name_option
 @_dir_option
 @_budget_option
-@click.option("--same", is_flag=True, help="Upgrade even to the code that the chain has.")
+@click.option("--same", is_flag=True, help="Upgrade even if the code is unchanged.")
 @json_option
 @typed_errors
 def upgrade(
@@ -164,7 +164,9 @@ def upgrade(
 @contract.command()
 @config_option
 @click.option("--network", metavar="NAME|FILE", required=True, help="Profile of the new version.")
-@click.option("--object", "objects", multiple=True, metavar="ID", help="A task, dataset, … too.")
+@click.option(
+    "--object", "objects", multiple=True, metavar="ID", help="A task, dataset, … as well."
+)
 @_budget_option
 @json_option
 @typed_errors
@@ -173,7 +175,7 @@ def migrate(
 ) -> None:
     """Hand the market and its pool, made by an earlier version, to the upgraded contract.
 
-    The earlier version cannot act from then on. Anybody may hand over further objects.
+    The earlier version cannot act from then on. Anyone may migrate further objects.
     """
     import trio  # noqa: PLC0415  # see the module
 

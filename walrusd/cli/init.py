@@ -87,7 +87,7 @@ def read_address(settings: Settings) -> Address:
     """Open the keystore as the daemon would, and return the address it acts with.
 
     Raises:
-        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as their names say.
+        KeyFileMissing, KeyFileMode, KeystoreLocked, KeystoreDamaged: as ``read_keystore``.
     """
     return Signer(read_keystore(settings.keys).sui_seed).address
 

@@ -1,4 +1,4 @@
-"""``walrusd model``: bring in a model in the layout of Hugging Face, and give one back. Offline."""
+"""``walrusd model``: import a model in the layout of Hugging Face, or export one. Offline."""
 
 import json
 from contextlib import ExitStack
@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from walrusd.cli.inputs import read_input
 from walrusd.cli.model_folder import read_folder, read_json
 from walrusd.cli.options import json_option, say, say_json, typed_errors
-from walrusd.errors import BadRequest, explain_os_error
+from walrusd.errors import explain_os_error
 from walrusd.files import new_file
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -64,10 +65,7 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     from walrusd.training.run.weights import weights_from_bytes  # noqa: PLC0415
 
     plan = read_plan(read_json(plan_path))
-    try:
-        data = weights.read_bytes()
-    except OSError as error:
-        raise BadRequest(f"cannot read {weights}: {error.strerror}") from error
+    data = read_input(weights)
     spec, tensors = export_pretrained(plan, weights_from_bytes(plan, data))
     config = json.dumps(make_config(spec), indent=1) + "\n"
     # Readers of this layout look for the one key of metadata.
@@ -77,7 +75,7 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a folder; none stays if one cannot be written whole.
+    """Write the files of a folder; none stays if one cannot be written.
 
     Raises:
         LocalFault: if the disk refuses.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from walrusd.cli.inputs import read_input
 from walrusd.errors import BadRequest, ModelRefused
 
 _WHOLE = "model.safetensors"
@@ -94,9 +95,7 @@ def read_json(path: Path) -> dict[str, Any]:
         BadRequest: if it cannot be read, or holds no object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadRequest(f"cannot read {path}: {error.strerror}") from error
+        document = json.loads(read_input(path))
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{path} is not JSON") from error
     if not isinstance(document, dict):

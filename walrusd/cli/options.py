@@ -40,6 +40,12 @@ config_option = click.option(
     help="Configuration file.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="How many threads compute; 0, the default, is one per core.",
+)
 
 
 def typed_errors(command: Callable[P, None]) -> Callable[P, None]:

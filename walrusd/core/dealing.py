@@ -15,6 +15,9 @@ def compute_shuffled_index(index: int, count: int, seed: bytes) -> int:
 
     As in the consensus specification: SHA-256, one byte of round number, four little-endian bytes
     of position; no tag, so that the specification's own test vectors apply.
+
+    Raises:
+        ValueError: unless ``0 ≤ index < count``.
     """
     if not 0 <= index < count:
         raise ValueError(f"index {index} is outside 0..{count}")
@@ -36,6 +39,9 @@ def compute_dealt_segment(seed: bytes, segments: int, position: int) -> int:
 
     Position 0 belongs to seat 0 and always holds the last segment: the shuffle is composed with
     the transposition of ``segments`` and whatever it had put there, so it stays a permutation.
+
+    Raises:
+        ValueError: unless ``0 ≤ position < segments``.
     """
     first = 1 + compute_shuffled_index(0, segments, seed)
     if position == 0:

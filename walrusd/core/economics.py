@@ -6,7 +6,7 @@ The model stands in docs/economics.md.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from walrusd.core.detection import compute_detection, compute_met, count_covers
+from walrusd.core.detection import compute_met, count_covers
 from walrusd.core.juries import compute_capture, compute_escape, list_majorities
 from walrusd.units import Mist
 
@@ -43,23 +43,6 @@ def compute_late_fee(
     if late_ms <= 0:
         return Mist(late_fee)
     return Mist(min(stake, late_fee + stake * min(late_ms, grace_ms) // grace_ms))
-
-
-def compute_break_even_stake(
-    *, segments: int, forged: int, replayed: int, reward: int, work_cost: int, side_gain: int = 0
-) -> Mist | None:
-    """Return the smallest stake at which forging ``forged`` segments does not pay.
-
-    A cheat keeps the reward with probability ``u`` (undetected), loses reward ``R`` and stake
-    ``P`` otherwise, saves ``C·k/S`` of the work, and may gain ``B`` beside the reward. Forging
-    does not pay while ``(1−u)(R + P) > C·k/S + u·B``. ``None`` if no stake deters (u = 1).
-    """
-    detected = compute_detection(segments, forged, replayed)
-    if detected == 0:
-        return None
-    gain = Fraction(work_cost * forged, segments) + (1 - detected) * side_gain
-    stake = gain / detected - reward
-    return Mist(max(0, stake.__floor__() + 1))
 
 
 WORK_SHARE = Fraction(4, 5)

@@ -31,7 +31,11 @@ class TraceContext:
     dataset_root: bytes
 
     def digest(self) -> bytes:
-        """``ctx = H(CTX ‖ chain_id ‖ package ‖ task ‖ contributor ‖ seed ‖ plan ‖ dataset)``."""
+        """``ctx = H(CTX ‖ chain_id ‖ package ‖ task ‖ contributor ‖ seed ‖ plan ‖ dataset)``.
+
+        Raises:
+            ValueError: if a field does not have 32 bytes.
+        """
         fields = (
             self.chain_id,
             self.package,

@@ -1,4 +1,4 @@
-"""Canonical CBOR in the narrow form that walrusd signs, hashes, and stores.
+"""Canonical CBOR (RFC 8949) in the narrow form that walrusd signs, hashes, and stores.
 
 Allowed: unsigned and negative integers of 64 bits, byte and text strings, booleans, null, arrays,
 and maps whose keys are all unsigned integers or all text. With such keys the orderings of RFC 7049
@@ -18,9 +18,9 @@ MAX_DEPTH = 16
 def _check_map_keys(value: dict[Any, Any]) -> None:
     kinds = {type(key) for key in value}
     if kinds and kinds not in ({str}, {int}):
-        raise MalformedCbor("the keys of a CBOR map are all integers or all text")
+        raise MalformedCbor("the keys of a CBOR map must be all integers or all text")
     if kinds == {int} and min(value) < 0:
-        raise MalformedCbor("an integer key of a CBOR map is not negative")
+        raise MalformedCbor("an integer key of a CBOR map must not be negative")
 
 
 def _check(value: Any, depth: int = 0) -> None:
@@ -40,14 +40,14 @@ def _check(value: Any, depth: int = 0) -> None:
             for item in value.values():
                 _check(item, depth + 1)
         case _:
-            raise MalformedCbor(f"CBOR of type {type(value).__name__} has no place here")
+            raise MalformedCbor(f"CBOR of type {type(value).__name__} is not allowed")
 
 
 def encode_canonical(value: Any) -> bytes:
-    """Return the one encoding of ``value``.
+    """Return the canonical encoding of ``value`` (RFC 8949, section 4.2).
 
     Raises:
-        MalformedCbor: if the value holds a type that the narrow form leaves out.
+        MalformedCbor: if the value is outside the narrow form.
     """
     _check(value)
     return cbor2.dumps(value, canonical=True)
@@ -56,8 +56,8 @@ def encode_canonical(value: Any) -> bytes:
 def decode_canonical(raw: bytes) -> Any:
     """Return the value that ``raw`` encodes, refusing every encoding but the canonical one.
 
-    Re-encoding and comparing catches what the decoder lets pass: repeated keys, long integers,
-    indefinite lengths, another key order, trailing bytes.
+    Re-encoding and comparing catches what the decoder accepts: repeated keys, integers longer than
+    needed, indefinite lengths, another key order, trailing bytes.
 
     Raises:
         MalformedCbor: if the bytes are not canonical CBOR in the narrow form.

@@ -1,17 +1,14 @@
-"""Merkle roots of long byte strings: leaves of 1 MiB, so that a piece can be proved alone.
+"""Merkle roots (RFC 6962) of long byte strings: leaves of 1 MiB, each provable alone.
 
 Used for the states of a training run, for updates, and for the sections of a file.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from walrusd.crypto import merkle
-from walrusd.errors import VerificationFailed
 
 LEAF_BYTES = 1 << 20
 
@@ -19,7 +16,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class ChunkHasher:
-    """The root of bytes that come in pieces of any size; keeps 32 bytes per finished leaf."""
+    """Computes the root of bytes that come in pieces of any size; keeps 32 bytes per leaf."""
 
     def __init__(self) -> None:
         self._hashes: list[bytes] = []
@@ -45,56 +42,19 @@ class ChunkHasher:
         return [*self._hashes, self._state.digest()] if self._filled else list(self._hashes)
 
     def root(self) -> bytes:
-        """Return the root over everything appended so far."""
+        """Return the root, 32 bytes, over everything appended so far."""
         return merkle.compute_root_of_hashes(self.leaf_hashes())
 
 
-def compute_chunk_count(size: int) -> int:
-    """Return how many leaves ``size`` bytes have."""
-    return -(-size // LEAF_BYTES)
-
-
 def compute_chunk_root(data: Buffer) -> bytes:
-    """Return the RFC 6962 root over the 1 MiB leaves of ``data``."""
+    """Return the root, 32 bytes, over the 1 MiB leaves of ``data``."""
     hasher = ChunkHasher()
     hasher.update(data)
     return hasher.root()
-
-
-def compute_file_root(source: BinaryIO) -> bytes:
-    """Return the root over the rest of a binary file object."""
-    hasher = ChunkHasher()
-    while piece := source.read(LEAF_BYTES):
-        hasher.update(piece)
-    return hasher.root()
-
-
-def build_chunk_tree(data: Buffer) -> merkle.Tree:
-    """Return the whole tree over ``data``, for handing out paths.
-
-    Raises:
-        ValueError: if ``data`` is empty.
-    """
-    hasher = ChunkHasher()
-    hasher.update(data)
-    return merkle.Tree(hasher.leaf_hashes(), hashed=True)
-
-
-def verify_chunk(root: bytes, size: int, index: int, chunk: bytes, path: Sequence[bytes]) -> None:
-    """Check that ``chunk`` is leaf ``index`` of ``size`` bytes with this ``root``.
-
-    Raises:
-        VerificationFailed: if it is not, or has another length than that leaf.
-    """
-    leaves = compute_chunk_count(size)
-    expected = LEAF_BYTES if index < leaves - 1 else size - LEAF_BYTES * (leaves - 1)
-    if len(chunk) != expected:
-        raise VerificationFailed(f"leaf {index} of {size} bytes has {expected} bytes")
-    merkle.verify_path(root, chunk, index, leaves, path)
 
 
 def compute_update_root(update: npt.NDArray[np.int32]) -> bytes:
-    """Return the chunk root over an update's int32 entries, little-endian.
+    """Return the chunk root, 32 bytes, over an update's int32 entries ``(d,)``, little-endian.
 
     Raises:
         ValueError: if the update is not an int32 vector.

@@ -1,8 +1,8 @@
 """The cost function of a submission: what the loss is, and its value at every step.
 
-It travels encrypted inside the verification file. Two committed values keep its maker from
-showing different readers different contents: the key check value names the key, and the blinded
-root names the plaintext.
+It is stored encrypted in the verification file. Two committed values keep its maker from showing
+different contents to different readers: the key check value binds the key, and the blinded root
+binds the plaintext.
 """
 
 import struct
@@ -26,16 +26,17 @@ MAX_DEFINITION_BYTES = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class CostFunction:
-    """The loss definition (a map in narrow CBOR) and one int64 fixed-point loss per step."""
+    """The loss definition (a map in narrow CBOR) and one loss per step, in units of 2**-32."""
 
     definition: dict[str, Any]
-    trajectory: npt.NDArray[np.int64]
+    trajectory: npt.NDArray[np.int64]  # (steps,)
 
     def to_bytes(self) -> bytes:
         """Return ``u32 LE length ‖ CBOR definition ‖ int64 LE per step``.
 
         Raises:
             ValueError: if the trajectory is not an int64 vector or the definition is too long.
+            MalformedCbor: if the definition is outside the narrow form.
         """
         definition = encode_canonical(self.definition)
         if self.trajectory.dtype != np.int64 or self.trajectory.ndim != 1:
@@ -54,21 +55,21 @@ def parse_cost_function(raw: bytes) -> CostFunction:
         MalformedCbor: if the definition is not canonical CBOR.
     """
     if len(raw) < _LENGTH.size:
-        raise MalformedCost("a cost function is too short")
+        raise MalformedCost("the cost function is too short")
     (length,) = _LENGTH.unpack_from(raw)
     start = _LENGTH.size + length
     if length > MAX_DEFINITION_BYTES or start > len(raw) or (len(raw) - start) % 8:
-        raise MalformedCost("a cost function has an impossible length")
+        raise MalformedCost("the cost function has an impossible length")
     definition = decode_canonical(raw[_LENGTH.size : start])
     if not isinstance(definition, dict) or any(not isinstance(key, str) for key in definition):
-        raise MalformedCost("a loss definition is a map with text keys")
+        raise MalformedCost("the loss definition is not a map with text keys")
     return CostFunction(definition, np.frombuffer(raw, "<i8", offset=start).astype(np.int64))
 
 
 def compute_loss_root(cost_key: bytes, plaintext: bytes) -> bytes:
-    """Return ``H(LOSSBLIND ‖ HKDF(cost key, info = LOSSBLIND) ‖ plaintext)``.
+    """Return ``H(LOSSBLIND ‖ HKDF(cost key, info = LOSSBLIND) ‖ plaintext)``, 32 bytes.
 
-    Blinded by the key, because losses are easy to guess.
+    The key blinds it, because losses are easy to guess.
     """
     blind = derive_key(cost_key, b"", Tag.LOSSBLIND.text)
     return hash_tagged(Tag.LOSSBLIND, blind, plaintext)

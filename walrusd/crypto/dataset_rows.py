@@ -1,6 +1,6 @@
 """The salted row root of a dataset: single rows can be proved while the others stay hidden.
 
-A row's salt comes from the dataset key, so a root cannot be used to guess rows; revealing one row
+A row's salt comes from the dataset key, so rows cannot be guessed from a root; revealing one row
 with its salt reveals nothing about another.
 """
 
@@ -15,11 +15,6 @@ from walrusd.errors import MalformedData, VerificationFailed
 SALT_BYTES = 32
 
 
-def derive_row_salt(dek: bytes, index: int) -> bytes:
-    """Return ``HKDF-SHA256(dek, info = ROW-SALT ‖ u64 index)``, 32 bytes."""
-    return _derive_salt(_salts_of(dek), index)
-
-
 def _derive_salt(salts: KeyDeriver, index: int) -> bytes:
     return salts.derive(Tag.ROW_SALT.text + u64(index))
 
@@ -31,58 +26,21 @@ def _salts_of(dek: bytes) -> KeyDeriver:
 
 
 def compute_row_leaf(index: int, salt: bytes, row: bytes | memoryview) -> bytes:
-    """Return the leaf data of a row: ``H(ROW ‖ salt ‖ u64 index ‖ row)``."""
+    """Return the leaf data of a row, ``H(ROW ‖ salt ‖ u64 index ‖ row)``, 32 bytes."""
     return hash_tagged(Tag.ROW, salt, u64(index), row)
 
 
 @dataclass(frozen=True)
 class RowProof:
-    """What lets anyone check one row: its place, its salt, and the path from leaf to root."""
+    """What anybody needs to check one row: its number, its salt, and the path to the root."""
 
     index: int
     salt: bytes
     path: tuple[bytes, ...]
 
 
-class RowTree:
-    """The tree over a dataset's rows. Keeps salts' key and hashes, not the rows."""
-
-    def __init__(self, dek: bytes, rows: Iterable[bytes]) -> None:
-        """Hash every row once.
-
-        Raises:
-            ValueError: if there is no row, or the key does not have 32 bytes.
-        """
-        self._salts = _salts_of(dek)
-        self._tree = merkle.Tree(
-            [compute_row_leaf(i, self._salt(i), row) for i, row in enumerate(rows)]
-        )
-
-    def _salt(self, index: int) -> bytes:
-        return _derive_salt(self._salts, index)
-
-    @property
-    def root(self) -> bytes:
-        """The salted row root, 32 bytes."""
-        return self._tree.root
-
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return self._tree.size
-
-    def proof(self, index: int) -> RowProof:
-        """Return the proof of row ``index``.
-
-        Raises:
-            IndexError: if there is no such row.
-        """
-        path = tuple(self._tree.path(index))
-        return RowProof(index, self._salt(index), path)
-
-
 def compute_row_root(dek: bytes, rows: Iterable[bytes | memoryview]) -> bytes:
-    """Return the salted row root over ``rows``, which are read once and not kept.
+    """Return the salted row root, 32 bytes, over ``rows``, which are read once and not kept.
 
     Raises:
         ValueError: if there is no row, or the key does not have 32 bytes.
@@ -113,7 +71,7 @@ def verify_row(root: bytes, count: int, proof: RowProof, row: bytes) -> None:
 
     Raises:
         MalformedData: if the salt does not have 32 bytes.
-        VerificationFailed: if the place is outside or the path leads elsewhere.
+        VerificationFailed: if there is no such row or the path leads to another root.
     """
     if not 0 <= proof.index < count:
         raise VerificationFailed(f"row {proof.index} is outside a dataset of {count} rows")

@@ -1,8 +1,8 @@
-"""Delivering a 32-byte key to one recipient: HPKE (RFC 9180) behind a method byte.
+"""Delivering a 32-byte key to one recipient: HPKE (RFC 9180) after a method byte.
 
-Base mode with X25519, HKDF-SHA256, and AES-256-GCM. What the key is for goes into ``info``, so an
-envelope opens in no other place; the sender is authenticated by the transaction that posts it.
-Other methods (a hybrid KEM, Seal) have their numbers reserved and wrap the same key.
+Base mode with X25519, HKDF-SHA256, and AES-256-GCM. The key's purpose goes into ``info``, so an
+envelope opens for no other purpose; the transaction that posts it authenticates the sender. Numbers
+are reserved for other methods (a hybrid KEM, Seal), which wrap the same key.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _FIELD_PRIME = (1 << 255) - 19
 
 PAYLOAD_BYTES = 32 + KEY_BYTES + 16
-"""Encapsulated key, sealed key, tag."""
+"""Bytes of the encapsulated key, the encrypted key and the tag."""
 
 
 class KeyMethod(IntEnum):
-    """How an envelope is sealed. Only the first is in use."""
+    """How an envelope is encrypted. Only the first method is in use."""
 
     HPKE_X25519 = 1
     HPKE_HYBRID = 2
@@ -34,7 +34,7 @@ class KeyMethod(IntEnum):
 
 @dataclass(frozen=True)
 class KeyEnvelope:
-    """A sealed key: ``u8 method ‖ payload``."""
+    """An encrypted key: ``u8 method ‖ payload``."""
 
     method: int
     payload: bytes
@@ -51,19 +51,21 @@ class KeyEnvelope:
             MalformedEnvelope: if it is empty, of a method not in use, or of the wrong length.
         """
         if not raw:
-            raise MalformedEnvelope("a key envelope is empty")
+            raise MalformedEnvelope("the key envelope is empty")
         if raw[0] != KeyMethod.HPKE_X25519:
             raise MalformedEnvelope(
                 f"key envelope method {raw[0]} is not supported",
                 hint="the sender may run a newer walrusd",
             )
         if len(raw) != 1 + PAYLOAD_BYTES:
-            raise MalformedEnvelope(f"a key envelope has {1 + PAYLOAD_BYTES} bytes, not {len(raw)}")
+            raise MalformedEnvelope(
+                f"the key envelope has {len(raw)} bytes, not {1 + PAYLOAD_BYTES}"
+            )
         return cls(raw[0], raw[1:])
 
 
 def derive_public_key(private_key: bytes) -> bytes:
-    """Return the X25519 public key, 32 bytes, of a 32-byte private key."""
+    """Return the X25519 public key (RFC 7748), 32 bytes, of a 32-byte private key."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
@@ -75,7 +77,9 @@ def check_public_key(public_key: bytes) -> None:
             of low order, so that everybody would know the shared secret.
     """
     if len(public_key) != 32 or int.from_bytes(public_key, "little") >= _FIELD_PRIME:
-        raise EncryptionKeyRefused("an encryption key is 32 bytes below 2^255-19, little-endian")
+        raise EncryptionKeyRefused(
+            "the encryption key is not a number below 2^255-19 in 32 bytes, little-endian"
+        )
     try:
         X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public_key))
     except ValueError as error:
@@ -100,8 +104,8 @@ def open_key(private_key: bytes, envelope: bytes, info: bytes) -> bytes:
     """Return the key in ``envelope``.
 
     Raises:
-        MalformedEnvelope: if the envelope is not one.
-        DecryptionFailed: if it was sealed for another key or another ``info``.
+        MalformedEnvelope: if the bytes are not an envelope.
+        DecryptionFailed: if it was made for another key or another ``info``.
     """
     sealed = KeyEnvelope.decode(envelope)
     recipient = X25519PrivateKey.from_private_bytes(private_key)
@@ -109,8 +113,8 @@ def open_key(private_key: bytes, envelope: bytes, info: bytes) -> bytes:
         return _SUITE.decrypt(sealed.payload, recipient, info)
     except (InvalidTag, ValueError) as error:
         raise DecryptionFailed(
-            "the key envelope does not open",
-            hint="it was sealed for another encryption key, or for another purpose",
+            "the key envelope cannot be decrypted",
+            hint="it was made for another encryption key, or for another purpose",
         ) from error
 
 
@@ -130,6 +134,9 @@ def dataset_key_info(  # noqa: PLR0917 - the fields of the info, in their order
     """Return the ``info`` of a dataset key grant.
 
     ``DATASET-KEY ‖ chain ‖ package ‖ dataset ‖ u64 version ‖ owner ‖ requester``.
+
+    Raises:
+        ValueError: if an identifier does not have 32 bytes.
     """
     _check_ids(chain_id, package, dataset, owner, requester)
     return Tag.DATASET_KEY.text + chain_id + package + dataset + u64(version) + owner + requester
@@ -139,6 +146,9 @@ def opening_key_info(chain_id: bytes, package: bytes, submission: bytes, recipie
     """Return the ``info`` of an opening's key: ``OPENING-KEY ‖ chain ‖ package ‖ submission ‖ to``.
 
     ``recipient`` is the address that the envelope is for.
+
+    Raises:
+        ValueError: if an identifier does not have 32 bytes.
     """
     _check_ids(chain_id, package, submission, recipient)
     return Tag.OPENING_KEY.text + chain_id + package + submission + recipient

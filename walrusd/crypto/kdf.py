@@ -1,4 +1,4 @@
-"""HKDF-SHA256 (RFC 5869), the one key derivation used everywhere but for passphrases."""
+"""HKDF-SHA256 (RFC 5869), which derives every key except those from passphrases."""
 
 import hashlib
 import hmac
@@ -17,8 +17,8 @@ def derive_key(secret: bytes, salt: bytes, info: bytes, length: int = KEY_BYTES)
 class KeyDeriver:
     """Many 32-byte keys from one secret: HKDF with the extraction done once.
 
-    ``derive(info)`` equals ``derive_key(secret, salt, info)``. One output block of RFC 5869 is a
-    single HMAC, which makes deriving a key per dataset row cheap.
+    ``derive(info)`` equals ``derive_key(secret, salt, info)``. One output block (RFC 5869, section
+    2.3) is a single HMAC, so a key per dataset row is cheap.
     """
 
     def __init__(self, secret: bytes, salt: bytes = b"") -> None:

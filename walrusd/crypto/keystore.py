@@ -1,16 +1,16 @@
-"""All secrets of one daemon in a single sealed file.
+"""All secrets of one daemon in a single encrypted file.
 
 ``file = "WALRUSDK" ‖ u8 version ‖ u8 kind ‖ u16 LE header length ‖ header ‖ nonce(12) ‖ sealed``.
 The header is canonical CBOR: a salt and, for a passphrase, the Argon2id parameters. The bundle is
 canonical CBOR under AES-256-GCM with everything before it as associated data. Its key comes from a
-32-byte key-encryption key (HKDF) or from a passphrase (Argon2id, then HKDF), with a fresh salt
-every time, so that no (key, nonce) pair ever repeats.
+32-byte key-encryption key (HKDF) or from a passphrase (Argon2id, RFC 9106, then HKDF), with a fresh
+salt every time, so that no (key, nonce) pair ever repeats.
 """
 
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
@@ -29,7 +29,7 @@ _NONCE_BYTES = 12
 _SALT_BYTES = 32
 _KIND_RAW, _KIND_PASSPHRASE = 1, 2
 
-# What an opened file may ask for; a forged header must not exhaust the machine.
+# Limits of the costs in a file's header, so that a forged one cannot exhaust the machine.
 _MAX_MEMORY_KIB = 4 << 20
 _MAX_ITERATIONS = 64
 _MAX_LANES = 16
@@ -37,7 +37,11 @@ _MAX_LANES = 16
 
 @dataclass(frozen=True)
 class RawKek:
-    """A key-encryption key from a key file or from systemd's credentials directory."""
+    """A key-encryption key from a key file or from systemd's credentials directory.
+
+    Raises:
+        KeystoreLocked: if it does not have 32 bytes.
+    """
 
     key: bytes = field(repr=False)
 
@@ -51,7 +55,7 @@ class RawKek:
 
 @dataclass(frozen=True)
 class PassphraseKek:
-    """A passphrase, stretched with Argon2id. The costs count when sealing only."""
+    """A passphrase, stretched with Argon2id. The costs are for writing; a file states its own."""
 
     passphrase: bytes = field(repr=False)
     memory_kib: int = 256 << 10
@@ -64,12 +68,16 @@ KekSource = RawKek | PassphraseKek
 
 @dataclass(frozen=True, repr=False)
 class KeyBundle:
-    """The secrets of a daemon. Never printed: ``repr`` shows counts alone."""
+    """The secrets of a daemon. They are never printed: ``repr`` shows counts alone.
+
+    Raises:
+        ValueError: if a key does not have 32 bytes.
+    """
 
     sui_seed: bytes
     """The Ed25519 seed of the Sui address, 32 bytes."""
     encryption_key: bytes
-    """The X25519 private key that envelopes are sealed for, 32 bytes."""
+    """The X25519 private key that opens envelopes, 32 bytes."""
     contributor_secret: bytes
     """What row blindings and ciphertext seeds are derived from, 32 bytes."""
     dataset_keys: Mapping[str, bytes] = field(default_factory=dict)
@@ -93,19 +101,11 @@ class KeyBundle:
         """Return a bundle of fresh random keys."""
         return cls(os.urandom(KEY_BYTES), os.urandom(KEY_BYTES), os.urandom(KEY_BYTES))
 
-    def with_dataset_key(self, name: str, key: bytes) -> Self:
-        """Return the bundle with one more dataset key, or another one under an old name."""
-        return replace(self, dataset_keys={**self.dataset_keys, name: key})
-
-    def with_paillier_primes(self, p: int, q: int) -> Self:
-        """Return the bundle with one more Paillier key."""
-        return replace(self, paillier_primes=(*self.paillier_primes, (p, q)))
-
 
 def seal_keystore(bundle: KeyBundle, kek_source: KekSource) -> bytes:
     """Return the keystore file that only ``kek_source`` opens.
 
-    With a passphrase this takes the memory and time its costs say, about a second by default.
+    A passphrase takes the memory and time of its costs, 256 MiB and about a second by default.
     """
     header = _new_header(kek_source)
     kind = _KIND_RAW if isinstance(kek_source, RawKek) else _KIND_PASSPHRASE
@@ -121,7 +121,7 @@ def open_keystore(data: bytes, kek_source: KekSource) -> KeyBundle:
 
     Raises:
         KeystoreLocked: if the key or passphrase does not open it, or the file was changed.
-        MalformedData: if the bytes are not a keystore of this version.
+        MalformedData: if the bytes are not a keystore of version 1.
     """
     if len(data) < _PREAMBLE.size:
         raise MalformedData("the file is too short for a keystore")
@@ -130,9 +130,12 @@ def open_keystore(data: bytes, kek_source: KekSource) -> KeyBundle:
         raise MalformedData("the file is not a keystore of this version")
     expected = _KIND_RAW if isinstance(kek_source, RawKek) else _KIND_PASSPHRASE
     if kind != expected:
+        key_file, passphrase = "a key file", "a passphrase"
+        right, wrong = (
+            (passphrase, key_file) if kind == _KIND_PASSPHRASE else (key_file, passphrase)
+        )
         raise KeystoreLocked(
-            "the keystore is sealed in another way",
-            hint="give a passphrase" if kind == _KIND_PASSPHRASE else "give the key file",
+            f"the keystore opens with {right}, not with {wrong}", hint=f"give {right}"
         )
     end = _PREAMBLE.size + length
     header = decode_canonical(data[_PREAMBLE.size : end])
@@ -144,7 +147,7 @@ def open_keystore(data: bytes, kek_source: KekSource) -> KeyBundle:
         plaintext = AESGCM(_derive_kek(kek_source, header)).decrypt(nonce, sealed, data[:end])
     except InvalidTag as error:
         raise KeystoreLocked(
-            "the keystore does not open",
+            "the keystore cannot be decrypted",
             hint="the key or passphrase is wrong, or the file is damaged",
         ) from error
     return _decode_bundle(plaintext)
@@ -172,7 +175,7 @@ def _check_header(header: Any, kind: int) -> None:
             ):
                 return
             case _:
-                raise MalformedData("the keystore asks for impossible passphrase costs")
+                raise MalformedData("the keystore states impossible costs of its passphrase")
 
 
 def _derive_kek(kek_source: KekSource, header: dict[str, Any]) -> bytes:
@@ -224,4 +227,4 @@ def _decode_bundle(plaintext: bytes) -> KeyBundle:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         # The cause could carry key bytes in its text; it is left out on purpose.
-        raise MalformedData("the keystore holds something other than a key bundle") from None
+        raise MalformedData("the keystore does not hold a key bundle") from None

@@ -19,10 +19,10 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 
 def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
-    """All levels, leaf hashes first. An odd last node moves up unchanged.
+    """Return all levels, leaf hashes first. An odd last node moves up unchanged.
 
     That is the tree of RFC 6962: splitting at the largest power of two below n gives the same
-    shape as pairing from the left and promoting the odd one.
+    shape as pairing from the left and promoting the odd node.
     """
     level = list(hashes)
     levels = [level]
@@ -51,7 +51,7 @@ def compute_root_of_hashes(hashes: Sequence[bytes]) -> bytes:
 
 
 class RootBuilder:
-    """The root over leaves that come one after the other, in memory of one hash a level."""
+    """Computes the root over leaves that come one by one; keeps one hash per level."""
 
     def __init__(self) -> None:
         self._peaks: list[tuple[int, bytes]] = []
@@ -65,7 +65,7 @@ class RootBuilder:
         self._peaks.append((size, node))
 
     def root(self) -> bytes:
-        """Return the root over the leaves so far, as ``compute_root`` of them all."""
+        """Return the root over the leaves so far, as ``compute_root`` does."""
         if not self._peaks:
             return hashlib.sha256().digest()
         node = self._peaks[-1][1]
@@ -78,12 +78,12 @@ def compute_root_of_items(pieces: Iterable[bytes], width: int) -> bytes:
     """Return the root over items of ``width`` bytes, one leaf each; pieces hold whole items.
 
     Raises:
-        ValueError: if a piece does not.
+        ValueError: if a piece does not hold whole items.
     """
     builder = RootBuilder()
     for piece in pieces:
         if len(piece) % width:
-            raise ValueError(f"a piece of {len(piece)} bytes has no items of {width} bytes")
+            raise ValueError(f"a piece of {len(piece)} bytes does not hold items of {width} bytes")
         view = memoryview(piece)
         for start in range(0, len(piece), width):
             builder.append(view[start : start + width])
@@ -91,12 +91,16 @@ def compute_root_of_items(pieces: Iterable[bytes], width: int) -> bytes:
 
 
 class Tree:
-    """A tree kept whole, for handing out many paths."""
+    """A tree kept whole, from which many paths can be taken."""
 
     def __init__(self, leaves: Sequence[bytes], *, hashed: bool = False) -> None:
-        """Build from the data of the leaves, or from their ``hash_leaf`` values if ``hashed``."""
+        """Build from the data of the leaves, or from their ``hash_leaf`` values if ``hashed``.
+
+        Raises:
+            ValueError: if there is no leaf.
+        """
         if not leaves:
-            raise ValueError("a tree that gives paths has at least one leaf")
+            raise ValueError("a tree with paths has at least one leaf")
         self._tree = _levels(leaves if hashed else [hash_leaf(leaf) for leaf in leaves])
 
     @property
@@ -110,7 +114,11 @@ class Tree:
         return len(self._tree[0])
 
     def path(self, index: int) -> list[bytes]:
-        """Return the audit path of leaf ``index``, from the leaf upwards."""
+        """Return the audit path of leaf ``index``, 32-byte hashes from the leaf upwards.
+
+        Raises:
+            IndexError: if there is no such leaf.
+        """
         if not 0 <= index < self.size:
             raise IndexError(index)
         path = []
@@ -123,9 +131,9 @@ class Tree:
 
 
 class PathBuilder:
-    """The paths of some leaves, and the root, over leaves that come one after the other.
+    """Computes the root over leaves that come one by one, and the paths of some of them.
 
-    Keeps one hash a level, and of each path its hashes: memory grows with the paths alone.
+    It keeps one hash per level and the hashes of the paths: memory grows with the paths alone.
     """
 
     def __init__(self, indices: Iterable[int]) -> None:
@@ -158,14 +166,14 @@ class PathBuilder:
             self._found[level, place] = node
 
     def finish(self) -> tuple[bytes, dict[int, list[bytes]]]:
-        """Return the root and the path of each leaf, as ``Tree`` gives them. The last call.
+        """Return the root and each path by its leaf's index, as ``Tree`` gives them. Call it last.
 
         Raises:
             ValueError: if there was no leaf.
-            IndexError: if an index is outside.
+            IndexError: if there is no leaf of an index.
         """
         if not self._size:
-            raise ValueError("a tree that gives paths has at least one leaf")
+            raise ValueError("a tree with paths has at least one leaf")
         for index in self._indices:
             if not 0 <= index < self._size:
                 raise IndexError(index)
@@ -191,8 +199,10 @@ def compute_root_from_path(
 ) -> bytes:
     """Return the root that ``path`` leads to from leaf data ``leaf`` at ``index`` of ``size``.
 
+    This is the verification of RFC 9162, section 2.1.3.2.
+
     Raises:
-        VerificationFailed: if the path has the wrong length for the place, or the place is outside.
+        VerificationFailed: if there is no such leaf, or the path does not have its length.
     """
     if not 0 <= index < size:
         raise VerificationFailed(f"leaf {index} is outside a tree of {size} leaves")

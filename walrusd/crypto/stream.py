@@ -1,12 +1,13 @@
-"""Files under AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
+"""Files encrypted with AES-256-GCM in segments, byte-compatible with Tink's AES256_GCM_HKDF_1MB.
 
 ``file = 0x28 ‖ salt(32) ‖ prefix(7) ‖ segment_0 ‖ segment_1 …``; the file's own key is
-``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is sealed under the nonce
-``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. A sealed segment has 1 MiB, the first 40 bytes
-less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag.
+``HKDF-SHA256(key, salt, info=aad)``; segment ``i`` is encrypted under the nonce
+``prefix ‖ u32 big-endian i ‖ (1 if last else 0)``. An encrypted segment has 1 MiB, the first 40
+bytes less, the last one what is left. Cutting, reordering, or repeating segments breaks a tag
+(Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
 
-Output written before the last tag is authentic but may be cut short: write to a temporary file
-and rename it when ``decrypt_stream`` has returned.
+Output written before the last tag is verified is authentic but may be cut short: write to a
+temporary file and rename it when ``decrypt_stream`` has returned.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from walrusd.crypto.fileobjects import read_up_to, write_all
 from walrusd.crypto.kdf import KEY_BYTES, derive_key
 from walrusd.crypto.tags import Tag
 from walrusd.errors import DecryptionFailed
@@ -52,25 +54,25 @@ def stream_aad(kind: int, chain_id: bytes, package: bytes, object_id: bytes) -> 
 
 
 def compute_key_check(dek: bytes, salt: bytes) -> bytes:
-    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``: names a key without revealing it.
+    """Return ``HKDF-SHA256(dek, salt, info = KEYCOMMIT)``, 32 bytes: it commits to a key.
 
-    AES-GCM alone does not commit to its key; two keys could open one ciphertext.
+    AES-GCM alone does not commit to its key: a ciphertext can be made that two keys open.
     """
     return derive_key(dek, salt, Tag.KEYCOMMIT.text)
 
 
 def verify_key_check(dek: bytes, salt: bytes, expected: bytes) -> None:
-    """Check that ``dek`` is the key that ``expected`` names.
+    """Check that ``dek`` is the key that ``expected`` commits to.
 
     Raises:
         DecryptionFailed: if it is another key.
     """
     if len(dek) != KEY_BYTES or compute_key_check(dek, salt) != expected:
-        raise DecryptionFailed("this is not the key that was committed")
+        raise DecryptionFailed("the key is not the committed one")
 
 
 def compute_ciphertext_size(plaintext_size: int) -> int:
-    """Return the size of the file that holds ``plaintext_size`` bytes."""
+    """Return the size of the encrypted file for ``plaintext_size`` bytes, both in bytes."""
     return HEADER_BYTES + plaintext_size + TAG_BYTES * _count_segments(plaintext_size)
 
 
@@ -78,119 +80,11 @@ def _count_segments(plaintext_size: int) -> int:
     return 1 + max(0, -(-(plaintext_size - _FIRST_CAPACITY) // _CAPACITY))
 
 
-class StreamLayout:
-    """Where the segments of an encrypted file of ``ciphertext_size`` bytes lie."""
-
-    def __init__(self, ciphertext_size: int) -> None:
-        """Compute the layout.
-
-        Raises:
-            DecryptionFailed: if no encrypted file has that size.
-        """
-        self.ciphertext_size = ciphertext_size
-        self.segments = max(1, -(-ciphertext_size // SEGMENT_BYTES))
-        self.plaintext_size = ciphertext_size - HEADER_BYTES - TAG_BYTES * self.segments
-        if (
-            self.plaintext_size < 0
-            or compute_ciphertext_size(self.plaintext_size) != ciphertext_size
-            or self.segments > MAX_SEGMENTS
-        ):
-            raise DecryptionFailed(f"no encrypted file has {ciphertext_size} bytes")
-
-    def span(self, index: int) -> tuple[int, int]:
-        """Return ``(offset, length)`` in the file of sealed segment ``index``."""
-        if not 0 <= index < self.segments:
-            raise IndexError(index)
-        start = max(HEADER_BYTES, index * SEGMENT_BYTES)
-        return start, min((index + 1) * SEGMENT_BYTES, self.ciphertext_size) - start
-
-    def plaintext_start(self, index: int) -> int:
-        """Return where in the plaintext segment ``index`` begins."""
-        return 0 if index == 0 else _FIRST_CAPACITY + (index - 1) * _CAPACITY
-
-    def segment_at(self, offset: int) -> int:
-        """Return the segment that holds plaintext byte ``offset``."""
-        if offset < _FIRST_CAPACITY:
-            return 0
-        return 1 + (offset - _FIRST_CAPACITY) // _CAPACITY
-
-
-class SegmentOpener:
-    """Opens single segments, in any order: for readers that fetch ranges of a file."""
-
-    def __init__(self, header: bytes, ciphertext_size: int, key: bytes, aad: bytes) -> None:
-        """Take the first 40 bytes of a file and its whole size.
-
-        Raises:
-            DecryptionFailed: if the header or the size is not that of an encrypted file.
-        """
-        self.layout = StreamLayout(ciphertext_size)
-        self._aead, self._prefix = _open_header(header, key, aad)
-
-    def open_segment(self, index: int, sealed: bytes) -> bytes:
-        """Return the plaintext of segment ``index`` from its sealed bytes.
-
-        Raises:
-            DecryptionFailed: if these are not the authentic bytes of that segment.
-        """
-        last = index == self.layout.segments - 1
-        return _open_segment(self._aead, self._prefix, index, last, sealed)
-
-
-class StreamReader:
-    """Random access to the plaintext of an encrypted file object that can seek."""
-
-    def __init__(self, source: BinaryIO, key: bytes, aad: bytes) -> None:
-        """Read the header and authenticate the file's length through its last segment.
-
-        Raises:
-            DecryptionFailed: if the file is damaged or cut, or the key or the data do not match.
-        """
-        self._source = source
-        size = source.seek(0, os.SEEK_END)
-        source.seek(0)
-        self._opener = SegmentOpener(_read_exactly(source, HEADER_BYTES), size, key, aad)
-        self._layout = self._opener.layout
-        self._index, self._plaintext = -1, b""
-        self._load(self._layout.segments - 1)
-
-    @property
-    def size(self) -> int:
-        """The number of plaintext bytes."""
-        return self._layout.plaintext_size
-
-    def _load(self, index: int) -> bytes:
-        if index != self._index:
-            offset, length = self._layout.span(index)
-            self._source.seek(offset)
-            sealed = _read_exactly(self._source, length)
-            self._plaintext = self._opener.open_segment(index, sealed)
-            self._index = index
-        return self._plaintext
-
-    def read_at(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` plaintext bytes from ``offset``.
-
-        Raises:
-            ValueError: if they do not all lie within the plaintext.
-            DecryptionFailed: if a segment is damaged.
-        """
-        if offset < 0 or count < 0 or offset + count > self.size:
-            raise ValueError(f"bytes {offset}..{offset + count} are outside 0..{self.size}")
-        pieces = bytearray()
-        while len(pieces) < count:
-            position = offset + len(pieces)
-            index = self._layout.segment_at(position)
-            start = position - self._layout.plaintext_start(index)
-            pieces += self._load(index)[start : start + count - len(pieces)]
-        return bytes(pieces)
-
-
 def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -> int:
     """Encrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        ValueError: if the key does not have 32 bytes.
+        ValueError: if the key does not have 32 bytes, or the plaintext is too long.
     """
     salt, prefix = os.urandom(_SALT_BYTES), os.urandom(HEADER_BYTES - 1 - _SALT_BYTES)
     aead = _derive_aead(key, salt, aad)
@@ -198,7 +92,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     written, index = HEADER_BYTES, 0
     segment = read_up_to(source, _FIRST_CAPACITY)
     while True:
-        # A segment is the last one if nothing follows it, which takes reading ahead.
+        # Reading ahead tells whether this segment is the last.
         following = read_up_to(source, _CAPACITY)
         if following and index + 1 == MAX_SEGMENTS:
             raise ValueError("the plaintext is too long for one stream")
@@ -214,8 +108,9 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
     """Decrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
-        DecryptionFailed: if the file is damaged, cut, or extended, or the key or the associated
-            data are not those it was made with.
+        DecryptionFailed: if the file is damaged, cut short, or extended, or the key or the
+            associated data are not those it was made with.
+        ValueError: if the key does not have 32 bytes.
     """
     aead, prefix = _open_header(read_up_to(source, HEADER_BYTES), key, aad)
     written, index = 0, 0
@@ -231,7 +126,11 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
 
 
 def encrypt_bytes(plaintext: bytes, key: bytes, aad: bytes) -> bytes:
-    """Return ``plaintext`` as an encrypted file."""
+    """Return ``plaintext`` as an encrypted file.
+
+    Raises:
+        ValueError: as ``encrypt_stream``.
+    """
     target = BytesIO()
     encrypt_stream(BytesIO(plaintext), target, key, aad)
     return target.getvalue()
@@ -241,7 +140,7 @@ def decrypt_bytes(ciphertext: bytes, key: bytes, aad: bytes) -> bytes:
     """Return the plaintext of an encrypted file.
 
     Raises:
-        DecryptionFailed: as ``decrypt_stream``.
+        DecryptionFailed, ValueError: as ``decrypt_stream``.
     """
     target = BytesIO()
     decrypt_stream(BytesIO(ciphertext), target, key, aad)
@@ -271,31 +170,6 @@ def _open_segment(aead: AESGCM, prefix: bytes, index: int, last: bool, sealed: b
         return aead.decrypt(_nonce(prefix, index, last), sealed, None)
     except InvalidTag as error:
         raise DecryptionFailed(
-            f"segment {index} of the encrypted file does not open",
+            f"segment {index} of the encrypted file cannot be decrypted",
             hint="the file is damaged or cut short, or the key is not the one it was made with",
         ) from error
-
-
-def read_up_to(source: BinaryIO, count: int) -> bytes:
-    """Read ``count`` bytes, or fewer at the end; raw file objects may return less at once."""
-    first = source.read(count)
-    if len(first) == count or not first:
-        return first
-    pieces = bytearray(first)
-    while len(pieces) < count and (piece := source.read(count - len(pieces))):
-        pieces += piece
-    return bytes(pieces)
-
-
-def _read_exactly(source: BinaryIO, count: int) -> bytes:
-    data = read_up_to(source, count)
-    if len(data) != count:
-        raise DecryptionFailed("the encrypted file is shorter than it says")
-    return data
-
-
-def write_all(target: BinaryIO, data: bytes) -> None:
-    """Write ``data``; raw file objects may take less at once."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[target.write(rest) :]

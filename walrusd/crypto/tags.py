@@ -1,6 +1,6 @@
-"""Domain tags: the one table of every string that separates one use of a hash from another.
+"""Domain tags: all strings that separate one use of a hash from another.
 
-Every hash of the protocol starts with a length-prefixed ASCII tag (PROTOCOL, first paragraph):
+Every hash of the protocol starts with a length-prefixed ASCII tag (docs/protocol.md):
 ``u8(len(tag)) ‖ tag ‖ fields``, fields of fixed width, integers u64 little-endian. No tag is ever
 used for two things.
 """

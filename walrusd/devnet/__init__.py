@@ -1,1 +1,1 @@
-"""The embedded Sui and Walrus stand-in: real protocols, one process."""
+"""A Sui and a Walrus network in one process, with the real protocols, for development and tests."""

@@ -1,4 +1,4 @@
-"""The devnet's own controls over HTTP: faucet, clock, epochs, and the count of the supply."""
+"""The devnet's own controls over HTTP: faucet, clock, epochs, supply, and the endpoints' faults."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,10 +20,10 @@ _DEFAULT_FAUCET = 10 * MIST_PER_SUI
 def create_admin_app(ledger: Ledger, endpoints: SuiEndpoints | None = None) -> Starlette:
     """Return the admin application of one ledger and of the endpoints that serve it.
 
-    ``POST /faucet {address, amount?}``, ``POST /v2/gas`` as public faucets have it,
+    ``POST /faucet {address, amount?}``, ``POST /v2/gas`` as on public faucets,
     ``POST /clock/advance {ms}``, ``GET /clock``,
     ``POST /epoch/advance {gas_price?}``, ``POST /checkpoint/seal``, ``GET /supply``,
-    ``GET /status``; for endpoints, which count from 0: ``GET /endpoints``,
+    ``GET /status``; for the endpoints, numbered from 0: ``GET /endpoints``,
     ``POST /endpoints {endpoint?, lag_ms?, frozen?, prune?, without?}`` and
     ``POST /faults {endpoint?, seed?, rules}`` (see ``FaultRule``). Amounts in Mist. Errors are
     ``{"error": text}`` with status 400.

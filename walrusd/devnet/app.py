@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from walrusd.chain.grpc import Handler, serve_connection
 from walrusd.devnet.admin import create_admin_app
-from walrusd.devnet.chain_file import open_chain, read_account_count
+from walrusd.devnet.chain_file import open_chain_file, read_account_count
 from walrusd.devnet.ledger.accounts import derive_accounts
 from walrusd.devnet.ledger.dynamic_fields import compute_table_id
 from walrusd.devnet.ledger.genesis import compute_package_id
@@ -32,12 +32,12 @@ _FIRST_WALRUS_EPOCH = 1
 
 @dataclass(frozen=True)
 class DevnetOptions:
-    """What ``walrusd devnet`` was told. Port 0 means any free one.
+    """The options of ``walrusd devnet``. Port 0 means any free one.
 
     ``endpoints``: full nodes, the first of them at ``sui_port``. ``checkpoint_ms``: how often
-    checkpoints are sealed; 0 makes every transaction a checkpoint at once. ``epoch_ms``: how long
-    an epoch is, in real time; 0 means until the admin ends it. ``further``: contracts beside ours
-    that may be published, or upgraded to. ``walrus_max_body``: bytes that the publisher takes.
+    checkpoints are sealed; 0 seals one after every transaction. ``epoch_ms``: the length of an
+    epoch in real time; 0 means until the admin ends it. ``further``: other contracts that may be
+    published, or upgraded to. ``walrus_max_body``: the most bytes that the publisher accepts.
     """
 
     directory: Path
@@ -58,7 +58,7 @@ class DevnetOptions:
 
 @dataclass(frozen=True)
 class DevnetInfo:
-    """What a client needs to know of a devnet that is ready."""
+    """What a client needs to know about a running devnet."""
 
     sui_url: str
     walrus_url: str
@@ -74,7 +74,7 @@ class DevnetInfo:
     max_blob_bytes: int = MAX_BODY
 
     def to_json(self) -> str:
-        """Return one line of JSON. The keys in it are worth nothing outside this devnet."""
+        """Return one line of JSON. Its keys are worthless outside this devnet."""
         return json.dumps(asdict(self))
 
 
@@ -134,7 +134,7 @@ async def serve_devnet(
     *,
     task_status: "trio.TaskStatus[DevnetInfo]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; ``task_status`` gets the ``DevnetInfo`` once all is listening.
+    """Serve until cancelled; ``task_status`` receives the ``DevnetInfo`` once all ports listen.
 
     Raises:
         ConfigError: if the directory holds a chain with another seed or number of accounts.
@@ -142,7 +142,7 @@ async def serve_devnet(
         OSError: if a port is taken or the directory cannot be used.
     """
     with _locked(options.directory):
-        ledger = open_chain(
+        ledger = open_chain_file(
             options.directory / "sui.sqlite",
             seed=options.seed,
             accounts=options.accounts,
@@ -202,7 +202,7 @@ async def _serve_until_cancelled(
             )
             await trio.sleep_forever()
         finally:
-            stop.set()  # lets hypercorn run the applications' shutdown before it goes
+            stop.set()  # hypercorn runs the applications' shutdown before it ends
 
 
 async def _keep_sealing(ledger: Ledger, interval_ms: int) -> None:

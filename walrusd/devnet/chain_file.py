@@ -1,4 +1,4 @@
-"""Opens a chain: makes it the first time, finds it again afterwards, and binds our contract."""
+"""Opens the chain in a file, or starts one, and binds our contract to it."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ _BYTECODE = Path(walrusd.__file__).parent / "move" / "bytecode" / "package.json"
 
 @cache
 def load_contract() -> Contract:
-    """Return our contract: the specification, and the digest of the bytecode it stands for."""
+    """Return our contract: the specification, and the digest of the bytecode that it mirrors."""
     built = json.loads(_BYTECODE.read_text(encoding="utf-8"))
     return Contract(
         functions=specification.FUNCTIONS,
@@ -43,7 +43,7 @@ def read_wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def open_chain(
+def open_chain_file(
     path: Path | None,
     *,
     seed: int | None = None,
@@ -57,11 +57,11 @@ def open_chain(
 
     Args:
         path: the file.
-        seed: all that is random of a new chain derives from it; None draws one. An existing chain
-            must have been made with it.
-        accounts: how many a new chain prefunds; an existing one must have as many.
+        seed: derives everything random of a new chain; None draws one. An existing chain must have
+            been made with it.
+        accounts: how many accounts a new chain prefunds; an existing one must have as many.
         contract: the package of the chain; ours if None.
-        further: what else may be published, or upgraded to.
+        further: other contracts that may be published, or upgraded to.
         wall_ms: the time that the chain's clock follows.
         seal_at_once: as in ``Ledger``.
 

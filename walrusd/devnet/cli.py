@@ -23,19 +23,24 @@ _PORT = click.IntRange(0, 65_535)
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Where the devnet keeps its state; made if it does not exist.",
+    help="Directory of the devnet's state; created if missing.",
 )
 @click.option("--sui-port", type=_PORT, default=0, help="Port of sui.rpc.v2; 0 is any free one.")
 @click.option("--walrus-port", type=_PORT, default=0, help="Port of the Walrus HTTP API.")
-@click.option("--admin-port", type=_PORT, default=0, help="Port of faucet, clock and supply.")
+@click.option(
+    "--admin-port",
+    type=_PORT,
+    default=0,
+    help="Port of the admin API.",
+)
 @click.option("--shards", type=click.IntRange(4, 1000), default=100, help="Walrus shards.")
 @click.option(
     "--walrus-max-body",
     type=click.IntRange(1 << 20),
     default=MAX_BODY,
-    help="Bytes that the Walrus publisher takes at once; 10 MiB, as public ones do.",
+    help="The most bytes of one blob; 10 MiB by default, as of public publishers.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Makes keys, ids and randomness repeat.")
+@click.option("--seed", type=click.IntRange(0), help="Makes keys, ids and randomness reproducible.")
 @click.option("--accounts", type=click.IntRange(1, 1000), help="Prefunded accounts; 16 if new.")
 @click.option(
     "--endpoints",
@@ -47,19 +52,27 @@ _PORT = click.IntRange(0, 65_535)
     "--checkpoint-ms",
     type=click.IntRange(0),
     default=0,
-    help="How often checkpoints are sealed; 0 seals every transaction at once.",
+    help="How often checkpoints are sealed; 0 seals one after every transaction.",
 )
 @click.option(
     "--epoch-ms", type=click.IntRange(0), default=0, help="Length of an epoch; 0 is endless."
 )
 @click.option(
-    "--lag-ms", type=click.IntRange(0), default=0, help="How late checkpoints reach the full nodes."
+    "--lag-ms",
+    type=click.IntRange(0),
+    default=0,
+    help="Delay of checkpoints at the full nodes.",
 )
 @click.option(
-    "--keep-checkpoints", type=click.IntRange(1), help="How many full nodes keep; all by default."
+    "--keep-checkpoints",
+    type=click.IntRange(1),
+    help="Checkpoints that full nodes keep; all by default.",
 )
 @click.option(
-    "--without", multiple=True, metavar="RPC", help="An RPC or service that the full nodes lack."
+    "--without",
+    multiple=True,
+    metavar="RPC",
+    help="An RPC or service that the full nodes lack.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
 def devnet(
@@ -80,7 +93,7 @@ def devnet(
     without: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Serve a Sui and a Walrus network of one process, for development and tests."""
+    """Serve a Sui and a Walrus network in one process, for development and tests."""
     options = DevnetOptions(
         directory=directory,
         sui_port=sui_port,
@@ -122,7 +135,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def _stop_signals() -> list[signal.Signals]:
-    """Return what ends the devnet: a lost terminal too, unless ``nohup`` says otherwise."""
+    """Return the signals that end the devnet; SIGHUP only if ``nohup`` does not ignore it."""
     wanted = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         wanted.append(signal.SIGHUP)

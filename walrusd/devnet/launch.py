@@ -1,4 +1,4 @@
-"""Starts ``walrusd devnet`` as a process of its own, for tests and demonstrations."""
+"""Starts ``walrusd devnet`` as a child process, for tests and demonstrations."""
 
 import json
 import subprocess
@@ -13,23 +13,23 @@ from walrusd.errors import DevnetFailed
 
 _ROOT = Path(__file__).resolve().parents[2]
 _STOP_SECONDS = 60.0
-"""A guard: a busy machine takes its time."""
+"""Seconds; generous, for busy machines."""
 
 
 @dataclass(frozen=True)
 class DevnetProcess:
-    """A devnet that is ready."""
+    """A running devnet."""
 
     info: DevnetInfo
     process: "subprocess.Popen[str]"
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it, as a power cut would."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Ask it to end, and return its exit status."""
+        """Ask it to stop, and return its exit status."""
         self.process.terminate()
         return self.process.wait(_STOP_SECONDS)
 
@@ -39,7 +39,7 @@ def run_devnet(directory: Path, *arguments: str) -> Iterator[DevnetProcess]:
     """Run a devnet in ``directory`` with further command-line arguments, and stop it at the end.
 
     Raises:
-        DevnetFailed: if it ends before it is ready; its own words are on standard error.
+        DevnetFailed: if it ends before it is ready; its standard error has the reason.
     """
     command = [
         sys.executable,

@@ -1,7 +1,7 @@
-"""What the control interface asks of the daemon: one method per RPC method.
+"""The protocol that the daemon implements for the control interface: one method per RPC method.
 
-The RPC layer validates and passes on; the implementation decides and acts. Arguments and results
-are JSON values; amounts in params are text such as ``"1.5 SUI"`` or integers of Mist
+The RPC layer validates parameters; the implementation decides and acts. Arguments and results are
+JSON values; amounts in params are text such as ``"1.5 SUI"`` or integers of Mist
 (:func:`walrusd.settings.parse_amount`), amounts in results integers of Mist in keys that end in
 ``_mist``. Every method may raise any :class:`~walrusd.errors.WalrusdError`.
 """
@@ -12,14 +12,14 @@ Result = dict[str, Any]
 
 
 class Api(Protocol):
-    """The daemon, as its owner can command it."""
+    """The commands that a daemon's owner can give."""
 
     async def status(self) -> Result:
-        """Return who this daemon is, its network, its services' health, and its balance."""
+        """Return the daemon's address and network, its services' health, and its balance."""
         ...
 
     async def task_publish(self, params: dict[str, Any]) -> Result:
-        """Store model and plan, open a task; return its id, digests, and cost."""
+        """Store model and plan, and open a task; return its id, digests, and cost."""
         ...
 
     async def task_list(self) -> Result:
@@ -27,19 +27,19 @@ class Api(Protocol):
         ...
 
     async def task_show(self, task: str) -> Result:
-        """Return everything known of a task and of this daemon's part in it."""
+        """Return everything known about a task, and this daemon's part in it."""
         ...
 
     async def task_estimate(self, task: str) -> Result:
-        """Return the policy's arithmetic for a task, and its yes or no with reasons."""
+        """Return the estimated cost and pay of a task, and the policy's decision with reasons."""
         ...
 
     async def task_join(self, task: str) -> Result:
-        """Stake on a task even if the policy declines; limits of balance still hold."""
+        """Stake on a task even if the policy declines; the balance limits still apply."""
         ...
 
     async def task_leave(self, task: str) -> Result:
-        """Do not stake on a task; a stake that is bound already stays bound."""
+        """Do not stake on a task; a stake that is already bound stays bound."""
         ...
 
     async def task_aggregate(self, task: str) -> Result:
@@ -61,7 +61,7 @@ class Api(Protocol):
     ) -> Result:
         """Encrypt, store and list a dataset; return its id.
 
-        ``raw``: the file holds bare rows, whatever its suffix.
+        ``raw``: the file contains bare rows, whatever its suffix.
         """
         ...
 
@@ -78,7 +78,7 @@ class Api(Protocol):
         ...
 
     async def keys_pending(self) -> Result:
-        """Return ``{"requests": […]}``: key requests that wait for this owner."""
+        """Return ``{"requests": […]}``: key requests that this owner has not answered."""
         ...
 
     async def keys_list(self) -> Result:
@@ -106,7 +106,7 @@ class Api(Protocol):
         ...
 
     async def node_exit(self) -> Result:
-        """Begin to leave the verifier pool."""
+        """Leave the verifier pool; the seat's stake unbonds."""
         ...
 
     async def node_withdraw(self) -> Result:

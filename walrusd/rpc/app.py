@@ -27,7 +27,7 @@ from walrusd.rpc.schema import INVALID_REQUEST, MAX_BODY_BYTES
 from walrusd.runtime.broadcast import Broadcast
 
 Readiness = Callable[[], tuple[bool, dict[str, Any]]]
-"""Returns whether the daemon is ready, and the details that ``/readyz`` shows."""
+"""Returns whether the daemon is ready, and the reasons."""
 
 
 def make_rpc_app(
@@ -85,13 +85,13 @@ def make_rpc_app(
 
 
 class Front:
-    """Passes requests on to an application that can be replaced while it serves."""
+    """Forwards to another application, which can be replaced while it serves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Forward a request."""
         await self.app(scope, receive, send)
 
 
@@ -99,12 +99,12 @@ async def read_body(request: Request) -> bytes:
     """Return the request's body.
 
     Raises:
-        BadRequest: as soon as it is known to have more than ``MAX_BODY_BYTES`` bytes.
+        BadRequest: as soon as it exceeds ``MAX_BODY_BYTES`` bytes.
         ClientDisconnect: if the client goes away before its end.
     """
     error = BadRequest(
         f"the request has more than {MAX_BODY_BYTES} bytes",
-        hint="large things are passed by path, not by value",
+        hint="pass large data by path, not by value",
     )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:

@@ -1,8 +1,8 @@
 """JSON-RPC 2.0 on trio.
 
-jsonrpcserver's ``async_dispatch`` gathers with asyncio, so its parser, validator and single-request
-dispatcher are joined by a nursery here. Those pieces are not exported at its top level: the
-version is pinned. Every error leaves with ``data = {"code", "message", "hint", …}``.
+jsonrpcserver's ``async_dispatch`` gathers with asyncio, so here a nursery runs its parser, its
+validator and its single-request dispatcher. These are not exported at its top level, so its version
+is pinned. Every error has ``data = {"code", "message", "hint", …}``.
 """
 
 import json
@@ -24,7 +24,7 @@ from jsonrpcserver.dispatcher import (
 from jsonrpcserver.main import default_validator
 from jsonrpcserver.response import to_serializable
 from jsonrpcserver.sentinels import NOCONTEXT
-from oslash.either import Left
+from oslash.either import Right
 
 from walrusd.errors import BadRequest, WalrusdError
 from walrusd.rpc.schema import INVALID_REQUEST, MAX_BATCH, METHOD_NOT_FOUND, PARSE_ERROR
@@ -39,20 +39,20 @@ _HINTS = {
 
 
 async def dispatch(raw: bytes, handlers: Mapping[str, Handler]) -> bytes:
-    """Answer one request body; requests of a batch run at the same time.
+    """Answer one request body; requests of a batch run concurrently.
 
-    A body that is malformed gets a JSON-RPC error. Returns no bytes where nothing may be answered:
-    a notification, or a batch of them. Cancelled: the handlers are cancelled.
+    A malformed body gets a JSON-RPC error. Notifications, and batches of them, get no bytes.
+    Cancelled: the handlers are cancelled.
     """
     parsed = deserialize_request(_deserialize, raw).bind(partial(validate_request, _validate))
-    if isinstance(parsed, Left):
+    if not isinstance(parsed, Right):
         return json.dumps(_with_data(to_serializable(parsed))).encode()
     payload = parsed._value  # noqa: SLF001  # oslash has no public accessor
     is_batch = isinstance(payload, list)
     requests = [create_request(item) for item in (payload if is_batch else [payload])]
     if len(requests) > MAX_BATCH:
         error = BadRequest(
-            f"a batch of {len(requests)} requests", hint=f"send at most {MAX_BATCH} at once"
+            f"a batch of {len(requests)} requests", hint=f"send at most {MAX_BATCH} in a batch"
         )
         return error_response(INVALID_REQUEST, error)
     results: list[Any] = [None] * len(requests)
@@ -69,13 +69,13 @@ async def dispatch(raw: bytes, handlers: Mapping[str, Handler]) -> bytes:
 
 
 def error_response(number: int, error: WalrusdError) -> bytes:
-    """Return a whole response for an error that belongs to no single request."""
+    """Return a complete response for an error that belongs to no single request."""
     body = {"code": number, "message": error.message, "data": error.to_json()}
     return json.dumps({"jsonrpc": "2.0", "error": body, "id": None}).encode()
 
 
 def _with_data(response: Any) -> Any:
-    """Give the errors that the library itself makes the same data as ours."""
+    """Add our ``data`` to the errors that the library itself creates."""
     error = response.get("error")
     if error is None or (isinstance(error.get("data"), dict) and "code" in error["data"]):
         return response

@@ -13,13 +13,13 @@ _HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-sto
 
 
 class EventStream:
-    """An ASGI response that lasts until the client goes away or the server stops."""
+    """An ASGI response that lasts until the client leaves or the server stops."""
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send every event from now on, and a comment when there has been none for a while."""
+        """Send every event from now on, and a comment after a while without any."""
         with self._broadcast.subscribe() as subscription:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             async with trio.open_nursery() as nursery:
@@ -35,7 +35,7 @@ async def _cancel_on_disconnect(receive: Receive, scope: trio.CancelScope) -> No
 
 
 async def _relay(subscription: Subscription, send: Send) -> None:
-    # The first bytes tell the client that it is subscribed.
+    # The first bytes confirm the subscription.
     chunk = b": walrusd events\n\n"
     while True:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -49,5 +49,5 @@ async def _relay(subscription: Subscription, send: Send) -> None:
 
 
 def encode_event(event: dict[str, Any]) -> bytes:
-    """Return an event in wire form; JSON has no raw line breaks, so one data line holds it."""
+    """Return an event in wire form; JSON has no raw line breaks, so it fits one data line."""
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()

@@ -1,4 +1,4 @@
-"""The control socket: systemd's, or our own; and the server on it."""
+"""The control socket, passed by systemd or our own, and the server on it."""
 
 import logging
 import os
@@ -7,10 +7,12 @@ import stat
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from hypercorn.typing import Framework
 from starlette.types import ASGIApp
 
 from walrusd.errors import ConfigError, DoubleAction, explain_or
@@ -18,7 +20,7 @@ from walrusd.errors import ConfigError, DoubleAction, explain_or
 SOCKET_MODE = 0o660
 BACKLOG = 64
 FIRST_PASSED_FD = 3
-"""Where systemd begins to count (sd_listen_fds(3))."""
+"""The first descriptor that systemd passes (sd_listen_fds(3))."""
 MAX_PATH_BYTES = 107
 """``sun_path`` has 108 bytes with its final zero (unix(7))."""
 GRACEFUL_S = 3.0
@@ -29,12 +31,12 @@ def open_control_socket(
 ) -> socket.socket:
     """Return the listening control socket: the one systemd passed, else a new one at ``path``.
 
-    A socket file that nobody listens on, left behind by a crash, is replaced. The new one has mode
-    0660 before it accepts its first connection.
+    A socket file left behind by a crash is replaced. The new one has mode 0660 before it accepts
+    its first connection.
 
     Raises:
         DoubleAction: if another daemon listens there.
-        ConfigError: if the path is too long, is not a socket, or cannot be made.
+        ConfigError: if the path is too long, is not a socket, or cannot be created.
         LocalFault: if this machine has no room for it now.
     """
     passed = take_passed_socket(os.environ if environ is None else environ)
@@ -50,13 +52,13 @@ def open_control_socket(
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         _remove_stale(path)
         sock.bind(os.fspath(path))
-        # Connecting fails until listen(), so nobody gets in before the mode is right.
+        # Connecting fails until listen(), so no client gets in before the mode is set.
         path.chmod(SOCKET_MODE)
         sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
         refusal = ConfigError(
-            f"cannot make the control socket {path}: {exc.strerror}",
+            f"cannot create the control socket {path}: {exc.strerror}",
             hint="check daemon.socket and the owner of its directory",
         )
         raise explain_or(exc, refusal) from exc
@@ -70,9 +72,9 @@ def open_control_socket(
 def control_socket(
     path: Path, environ: MutableMapping[str, str] | None = None
 ) -> Iterator[socket.socket]:
-    """Give the socket of :func:`open_control_socket`, and remove its file at the end.
+    """Yield the socket of :func:`open_control_socket`, and remove its file at the end.
 
-    Unless it is systemd's, or another one lies there by then.
+    The file is kept if it is systemd's, or has been replaced by another.
     """
     environ = os.environ if environ is None else environ
     is_passed = environ.get("LISTEN_PID") == str(os.getpid())
@@ -87,12 +89,12 @@ def control_socket(
 
 
 def take_passed_socket(environ: MutableMapping[str, str]) -> socket.socket | None:
-    """Return the socket that systemd passed to this process, if it did.
+    """Return the socket that systemd passed to this process, or None.
 
-    The variables are removed, so that a child does not take its own descriptor 3 for a socket.
+    The environment variables are removed, so that a child does not use its descriptor 3 as one.
 
     Raises:
-        ConfigError: if what was passed is not exactly one listening Unix stream socket.
+        ConfigError: if it is not exactly one listening Unix stream socket.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     environ.pop("LISTEN_FDNAMES", None)
@@ -104,11 +106,11 @@ def take_passed_socket(environ: MutableMapping[str, str]) -> socket.socket | Non
     try:
         sock = socket.socket(fileno=FIRST_PASSED_FD)
     except OSError as exc:
-        raise ConfigError("systemd passed something that is no socket", hint=hint) from exc
+        raise ConfigError("systemd passed something that is not a socket", hint=hint) from exc
     os.set_inheritable(FIRST_PASSED_FD, False)
     if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
         sock.detach()
-        raise ConfigError("systemd passed another socket than a Unix stream", hint=hint)
+        raise ConfigError("systemd passed a socket that is not a Unix stream", hint=hint)
     return sock
 
 
@@ -121,7 +123,7 @@ async def serve_rpc(
 ) -> None:
     """Serve ``app`` on ``control`` until ``stop`` is set; requests then have ``GRACEFUL_S`` to end.
 
-    Takes over the socket. Cancelled: requests in progress are cut off at once.
+    Takes ownership of the socket. Cancelled: requests in progress are aborted.
     """
     config = Config()
     config.bind = [f"fd://{control.detach()}"]
@@ -130,10 +132,11 @@ async def serve_rpc(
     config.graceful_timeout = GRACEFUL_S
     config.include_server_header = False
     stop = trio.Event() if stop is None else stop
+    framework = cast("Framework", app)  # hypercorn's types are narrower than those of ASGI
     async with trio.open_nursery() as nursery:
 
         async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
-            await serve(app, config, shutdown_trigger=stop.wait, task_status=task_status)
+            await serve(framework, config, shutdown_trigger=stop.wait, task_status=task_status)
 
         await nursery.start(run)
         task_status.started()

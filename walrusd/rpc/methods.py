@@ -1,8 +1,8 @@
-"""Thin handlers: check the parameters, call the Api, turn errors into JSON-RPC errors.
+"""Thin handlers: check the parameters, call the Api, translate errors into JSON-RPC errors.
 
-This is the edge of the daemon towards its owner, and one of the two places where any exception is
-caught: a bug in one call must not end the daemon, and its text, which may hold anything, stays in
-the log.
+This is the edge of the daemon towards its owner, and one of the two places that catch any
+exception: a bug in one call must not end the daemon, and its text, which may contain anything, goes
+only to the log.
 """
 
 from typing import Any
@@ -63,7 +63,8 @@ def _make_handler(method: Method, call: Handler) -> Handler:
                 return to_rpc_error(fault)
             log.exception("rpc_method_failed", method=method.name)
             bug = WalrusdError(
-                f"{method.name} failed unexpectedly", hint="this is a bug; the log has its details"
+                f"{method.name} failed unexpectedly",
+                hint="this is a bug; report it with walrusd's log",
             )
             return Error(INTERNAL_ERROR, bug.message, bug.to_json())
 
@@ -71,7 +72,7 @@ def _make_handler(method: Method, call: Handler) -> Handler:
 
 
 def to_rpc_error(exc: WalrusdError) -> Any:
-    """Return the JSON-RPC error whose number says whose fault it was."""
+    """Return the JSON-RPC error, whose number tells whose fault it was."""
     if isinstance(exc, OurFault):
         number = OUR_FAULT
     elif isinstance(exc, PeerFault):
@@ -87,7 +88,7 @@ def bind_params(
     """Return the arguments of a call by name, with defaults filled in.
 
     Raises:
-        BadRequest: if one is missing, unknown, given twice over, or of another type.
+        BadRequest: if one is missing, unknown, given twice, or of another type.
     """
     names = [param.name for param in method.params]
     if len(positional) > len(names):

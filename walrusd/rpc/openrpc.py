@@ -46,11 +46,11 @@ def _describe(method: Method) -> dict[str, Any]:
 
 _ERROR_DATA: dict[str, Any] = {
     "type": "object",
-    "description": "What `error.data` of every error holds.",
+    "description": "The content of `error.data` of every error.",
     "properties": {
         "code": {"type": "string", "description": "stable, for programs"},
-        "message": {"type": "string", "description": "what was wrong"},
-        "hint": {"type": "string", "description": "what to do; may be empty"},
+        "message": {"type": "string", "description": "what happened"},
+        "hint": {"type": "string", "description": "what to do next; may be empty"},
     },
     "required": ["code", "message", "hint"],
 }

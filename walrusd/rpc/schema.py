@@ -1,7 +1,7 @@
 """The methods of the control interface: names, parameters, results.
 
-The one table that the server, the OpenRPC document and ``walrusctl`` share. It imports nothing but
-the standard library, so that the client starts quickly.
+The server, the OpenRPC document and ``walrusctl`` share this table. It imports only the standard
+library, so that the client starts quickly.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Param:
 class Method:
     """One method: ``task.show`` on the wire is ``Api.task_show`` in the daemon.
 
-    ``result`` lists the keys that every result has, with what they hold.
+    ``result`` describes the keys that every result has.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Method:
 
     @property
     def attribute(self) -> str:
-        """The name of the :class:`walrusd.rpc.api.Api` method behind it."""
+        """The name of the :class:`walrusd.rpc.api.Api` method."""
         return self.name.replace(".", "_")
 
 
-# The daemon takes a beginning of four digits or more, and 0x123456…abcdef, if one id known is so.
+# The daemon accepts the first digits (four or more), and 0x123456…abcdef, if one known id matches.
 _TASK = Param("task", "string", "object id of the task, or its beginning")
 _DATASET = Param("dataset", "string", "object id of the dataset, or its beginning")
 _REQUEST = Param("request", "string", "object id of the key request, or its beginning")
@@ -66,15 +66,15 @@ _NONE: tuple[Param, ...] = ()
 METHODS: tuple[Method, ...] = (
     Method(
         "status",
-        "Who this daemon is, its network, its services' health, and its balance",
+        "The daemon's address and network, its services' health, and its balance",
         _NONE,
         {
-            "state": "running, or what a start waits for",
+            "state": "running, or what the start is waiting for",
             "address": "own address",
             "roles": "list of roles",
-            "cannot": "what this machine cannot do of its roles' work, why, and what to do",
+            "cannot": "which work of its roles this machine cannot do, why, and what to do",
             "services": "each service's health",
-            "troubles": "each subject that a service fails with, why, and what to do",
+            "troubles": "what each service fails on, why, and what to do",
         },
     ),
     Method(
@@ -86,13 +86,13 @@ METHODS: tuple[Method, ...] = (
     Method("task.list", "Tasks on this market", _NONE, {"tasks": "list of tasks"}),
     Method(
         "task.show",
-        "Everything known of a task and of this daemon's part in it",
+        "Everything known about a task, and this daemon's part in it",
         (_TASK,),
         {"task": "object id"},
     ),
     Method(
         "task.estimate",
-        "The policy's arithmetic for a task, and its yes or no with reasons",
+        "The estimated cost and pay of a task, and the policy's decision with its reasons",
         (_TASK,),
         {"task": "object id", "join": "true or false", "reason": "why", "rules": "rule by rule"},
     ),
@@ -108,9 +108,9 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "task.costs",
-        "The final loss of each submission and the loss of every step, where they are open to us",
+        "The final loss of each submission and the loss of every step, where we can read them",
         (_TASK,),
-        {"task": "object id", "costs": "list, one a submission"},
+        {"task": "object id", "costs": "list, one for each submission"},
     ),
     Method(
         "dataset.add",
@@ -119,8 +119,8 @@ METHODS: tuple[Method, ...] = (
             Param("path", "string", "absolute path of the data on the daemon's machine"),
             Param("title", "string", "short name shown to others"),
             Param("description", "string", "what the data is"),
-            Param("schema", "object", "layout of a row; a container brings its own", False),
-            Param("raw", "boolean", "the file holds bare rows, whatever its suffix", False),
+            Param("schema", "object", "layout of a row; a container has its own", False),
+            Param("raw", "boolean", "the file contains bare rows, whatever its suffix", False),
         ),
         {"dataset": "object id of the listing"},
     ),
@@ -138,7 +138,10 @@ METHODS: tuple[Method, ...] = (
         {"datasets": "list of datasets"},
     ),
     Method(
-        "keys.pending", "Key requests that wait for this owner", _NONE, {"requests": "requests"}
+        "keys.pending",
+        "Key requests that this owner has not answered",
+        _NONE,
+        {"requests": "requests"},
     ),
     Method("keys.list", "All key requests to and by this daemon", _NONE, {"requests": "requests"}),
     Method("keys.approve", "Grant a key request", (_REQUEST,), {"request": "object id"}),
@@ -161,14 +164,14 @@ METHODS: tuple[Method, ...] = (
         {"address": "own address", "balance_mist": "balance"},
     ),
     Method("node.stake", "The seat's stake and stakes bound in tasks", _NONE, {}),
-    Method("node.exit", "Begin to leave the verifier pool", _NONE, {}),
+    Method("node.exit", "Leave the verifier pool; the seat's stake unbonds", _NONE, {}),
     Method("node.withdraw", "Take back the seat's stake after unbonding", _NONE, {}),
     Method(
         "why",
-        "What was decided about an id, what the chain says of it, and what it meant for us",
+        "The decisions about an id, its events on the chain, and their outcome for us",
         (Param("subject", "string", "an id or its beginning, seat, or seat:N"),),
         {
-            "subject": "what was asked about",
+            "subject": "the id asked about",
             "entries": "decisions and events with their transactions, oldest first",
             "outcome": "each reward, missed reward and penalty, as sentences",
         },

@@ -1,1 +1,1 @@
-"""What a process needs to run: clock, logs, notifications, child processes, metrics."""
+"""The process around the services: clock, logs, notifications, child processes, metrics."""

@@ -1,7 +1,8 @@
-"""Hand events to whoever listens, without ever waiting for them.
+"""Hands events to subscribers without ever waiting for them.
 
-A slow subscriber loses its *oldest* events and is told how many, so that it can re-read the state.
-Nothing that must not be lost goes through here: chain events have a cursor, decisions a journal.
+A slow subscriber loses its *oldest* events and is told how many, so that it can read the state
+again. Only events that may be lost go through here: chain events have a cursor, and decisions a
+journal.
 """
 
 from collections import deque
@@ -34,7 +35,7 @@ class Subscription:
         self._arrived.set()
 
     def close(self) -> None:
-        """End the iteration, after what is buffered."""
+        """End the iteration after the buffered events."""
         self._closed = True
         self._arrived.set()
 
@@ -63,20 +64,20 @@ class Broadcast:
         self._closed = False
 
     def publish(self, kind: str, **fields: Any) -> None:
-        """Give ``{"type": kind, **fields}`` to every subscriber. Never waits, never fails."""
+        """Send ``{"type": kind, **fields}`` to every subscriber. Never waits, never fails."""
         event = {"type": kind, **fields}
         for subscription in self._subscriptions:
             subscription.push_nowait(event)
 
     def close(self) -> None:
-        """End every subscription, later ones too: the daemon stops, nothing more will be said."""
+        """End every subscription, also later ones: the daemon stops."""
         self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
 
     @contextmanager
     def subscribe(self, buffer: int = DEFAULT_BUFFER) -> Iterator[Subscription]:
-        """Listen from now until the end of the block."""
+        """Subscribe until the end of the block."""
         subscription = Subscription(buffer)
         if self._closed:
             subscription.close()

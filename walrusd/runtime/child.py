@@ -1,14 +1,14 @@
-"""Run one job in a child process: its own memory, its own fate, no network where possible.
+"""Runs one job in a child process, with its own memory, limits, and no network if possible.
 
-The conversation:
+The protocol:
 
 - the job is one JSON object on stdin, which is then closed;
-- each line the child prints is a JSON object. ``{"result": {…}}`` ends the job well,
-  ``{"error": {"code", "message", "hint", …}}`` badly; every other line is progress;
-- stderr is for people: its last lines go into the error of a child that dies without a word;
-- SIGTERM asks the child to save what it has and leave; SIGKILL follows ``Limits.grace_s`` later.
+- each line that the child prints is a JSON object: ``{"result": {…}}`` if it succeeded,
+  ``{"error": {"code", "message", "hint", …}}`` if it failed, else progress;
+- stderr is for people: the error of a child that dies without a result quotes its last lines;
+- SIGTERM asks the child to save its state and exit; SIGKILL follows after ``Limits.grace_s``.
 
-A child whose parent was killed finds out when it next prints a line (EPIPE).
+A child whose parent was killed notices when it next prints a line (EPIPE).
 """
 
 import json
@@ -50,10 +50,10 @@ OnLine = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use. Zero means no limit.
+    """The limits of a child; zero means none.
 
     ``memory_bytes`` bounds the address space (torch on a GPU maps far more than it uses: leave it
-    0 there), ``cpu_s`` the processor time, ``file_bytes`` the size of a file it writes.
+    0 there), ``cpu_s`` the processor time in seconds, ``file_bytes`` the size of each file.
     """
 
     memory_bytes: int = 0
@@ -66,7 +66,7 @@ class Limits:
 
 @dataclass
 class _Output:
-    """What the child has said so far."""
+    """What the child has printed so far."""
 
     result: dict[str, Any] | None = None
     error: WalrusdError | None = None
@@ -82,17 +82,17 @@ async def run_child(
     cwd: Path | None = None,
     limits: Limits | None = None,
 ) -> dict[str, Any]:
-    """Run ``argv``, give it ``job``, hand each progress line to ``on_line``, return its result.
+    """Run ``argv`` on ``job``, pass each progress line to ``on_line``, and return its result.
 
     The child's environment holds a few harmless variables and ``env``; no credential is inherited,
     and a Python child imports nothing from the current directory.
-    Cancelled: the child is asked to stop, killed after the grace, and waited for; when this
-    function is left, by whatever way, the process is gone and its descendants are killed.
+    Cancelled: the child is asked to stop, killed after the grace, and waited for. However this
+    function ends, the process has ended and its descendants are killed.
 
     Raises:
         WalrusdError: the error the child reported, as the class with that code.
-        TrainingFailed: if it could not start, said something else than JSON, died, or ended
-            without a result.
+        TrainingFailed: if it could not start, printed anything but JSON, died, or ended without a
+            result.
     """
     limits = limits or Limits()
     outcome = _Output()
@@ -110,7 +110,7 @@ async def run_child(
                 await process.wait()
     except GarbledOutput as cause:
         raise TrainingFailed(
-            f"the child process {_name(argv)} printed something else than JSON lines: {cause}",
+            f"the child process {_name(argv)} printed something other than JSON lines: {cause}",
             hint=cause.hint,
         ) from cause
     return _conclude(argv, process.returncode, outcome)
@@ -138,7 +138,7 @@ def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Output) -> 
 async def _spawn(
     argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, limits: Limits
 ) -> AsyncIterator[trio.Process]:
-    """Start the child; on leaving, end it and everything it started."""
+    """Start the child; at the end, stop it and everything it started."""
     environment = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
     environment |= {"PYTHONSAFEPATH": "1", **env}
     prefix = () if limits.network else compute_isolation_prefix()
@@ -155,7 +155,7 @@ async def _spawn(
     except OSError as exc:
         raise TrainingFailed(
             f"the child process {_name(argv)} could not start: {exc.strerror}",
-            hint="check that walrusd is installed completely",
+            hint="reinstall walrusd",
         ) from exc
     try:
         _apply_limits(process.pid, limits)
@@ -178,12 +178,12 @@ def _apply_limits(pid: int, limits: Limits) -> None:
                 resource.prlimit(pid, kind, (bound, bound))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
     except (ProcessLookupError, PermissionError) as exc:
-        # A child that is gone already is reported by its exit status.
+        # A child that has already ended is reported by its exit status.
         log.warning("child_limits_not_applied", pid=pid, reason=exc.strerror)
 
 
 async def _stop(process: trio.Process, grace_s: float) -> None:
-    """Wait for the child's end, helping it along; then sweep up what it left running."""
+    """Stop the child, wait for its end, and kill what it left running."""
     with trio.CancelScope(shield=True):
         if process.returncode is None:
             _signal_group(process, signal.SIGTERM)
@@ -197,7 +197,7 @@ async def _stop(process: trio.Process, grace_s: float) -> None:
 
 
 async def _sweep_after(process: trio.Process) -> None:
-    """End what a dead child left running: it would keep the pipes open, and us waiting."""
+    """Kill what a dead child left running, which would keep the pipes open."""
     await process.wait()
     _signal_group(process, signal.SIGKILL)
 
@@ -215,7 +215,7 @@ async def _feed(process: trio.Process, payload: bytes) -> None:
         async with process.stdin as stdin:
             await stdin.send_all(payload)
     except trio.BrokenResourceError:
-        # It died before reading its job; its exit status tells more.
+        # It died before it read its job; its exit status is reported.
         return
 
 
@@ -243,7 +243,7 @@ async def _read_lines(process: trio.Process, outcome: _Output, on_line: OnLine) 
             else:
                 await on_line(message)
     if pending:
-        raise GarbledOutput("the last line has no end")
+        raise GarbledOutput("the last line is incomplete")
 
 
 def _name(argv: Sequence[str]) -> str:

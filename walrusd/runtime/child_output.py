@@ -14,11 +14,11 @@ MAX_LINE_BYTES = 1 << 20
 class GarbledOutput(Exception):
     """Raised when the child's output is not a stream of JSON objects."""
 
-    hint = "a library that prints must print to standard error"
+    hint = "a library prints to standard output; it must use standard error"
 
 
 class LineTooLong(GarbledOutput):
-    """Raised when a line has more bytes than any that walrusd's own children print."""
+    """Raised when a line is longer than any that walrusd's own children print."""
 
     hint = "this is a bug in walrusd, or a library prints to standard output"
 

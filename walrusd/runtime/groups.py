@@ -1,8 +1,7 @@
-"""Look inside exception groups.
+"""Looks inside exception groups.
 
-A nursery raises whatever went wrong in it as a group, so that ``except SomeError`` around it would
-catch nothing. Nurseries whose callers expect typed errors are therefore opened in
-:func:`collapsed`.
+A nursery raises every error as a group, so that ``except SomeError`` around it would catch nothing.
+Nurseries whose callers expect typed errors are therefore opened in :func:`collapsed`.
 """
 
 from collections.abc import Iterator
@@ -26,11 +25,11 @@ def leaves(exc: BaseException) -> list[BaseException]:
 
 
 def most_significant(exc: BaseException) -> BaseException:
-    """Return the exception inside nested groups that decides what to do, or ``exc`` itself.
+    """Return the most significant exception inside nested groups, or ``exc`` itself.
 
-    First what ends the process, such as a broken invariant; then cancellation; then mistakes in
-    this program; then typed errors, with a peer's fault last: beside trouble of our own, it proves
-    nothing. Of equals the first.
+    In this order: what ends the process, such as a broken invariant; cancellation; bugs; typed
+    errors, with a peer's fault last, since it proves nothing beside a fault of our own. The first
+    of equals.
     """
     return min(leaves(exc), key=_rank)
 

@@ -12,18 +12,18 @@ from walrusd.errors import TrainingFailed
 log = structlog.get_logger(__name__)
 
 PROBE_S = 60.0
-"""Seconds after which ``unshare true`` is taken to hang, on a machine however busy."""
+"""Seconds after which ``unshare true`` counts as hanging, even on a busy machine."""
 
 
 @cache
 def compute_isolation_prefix() -> tuple[str, ...]:
-    """Return the command that starts a program without network, or nothing where not permitted.
+    """Return a command prefix that runs a program without network, or () if not permitted.
 
-    Tried once, with ``true``: whether user and network namespaces may be made depends on the
-    kernel, on systemd's ``RestrictNamespaces=``, and on containers.
+    It is tried once, with ``true``: whether user and network namespaces are permitted depends on
+    the kernel, on systemd's ``RestrictNamespaces=``, and on containers.
 
     Raises:
-        TrainingFailed: if that cannot be found out now; the next call tries again.
+        TrainingFailed: if this cannot be determined now; the next call tries again.
     """
     unshare = shutil.which("unshare")
     if unshare is None or sys.platform != "linux":
@@ -38,11 +38,11 @@ def compute_isolation_prefix() -> tuple[str, ...]:
         except PermissionError:
             continue
         except (OSError, subprocess.TimeoutExpired) as exc:
-            # Not knowing is no permission to run with a network.
+            # Never run with a network because of a failed check.
             raise TrainingFailed(
-                f"whether {unshare} may isolate a child from the network was not to be found out:"
+                f"cannot determine whether {unshare} may isolate a child from the network:"
                 f" {type(exc).__name__}",
-                hint="the machine is overloaded or short of processes; walrusd will retry",
+                hint="walrusd will retry; the machine is overloaded or at its limit of processes",
             ) from exc
         if tried.returncode == 0:
             return prefix

@@ -1,10 +1,10 @@
-"""Logs are events with fields, one JSON object a line, without secrets or control characters.
+"""Logs: events with fields, one JSON object a line, without secrets or control characters.
 
     log = structlog.get_logger(__name__)
     log.info("stake_submitted", task=task, digest=digest)
 
-The standard library's loggers (hypercorn, h2, httpx) come out in the same form. Texts may be those
-of strangers, and a log is read on a terminal: they are made printable last of all.
+The standard library's loggers (hypercorn, h2, httpx) are written in the same form. Texts may come
+from strangers, and a log is read on a terminal: as the last step, they are made printable.
 """
 
 import io
@@ -26,11 +26,11 @@ _TRACEBACKS = frozenset({"exception", "stack"})
 
 
 def configure_logs(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
-    """Set up logging for this process; called once, by the composition root.
+    """Configure logging for this process; called once, by the composition root.
 
     Args:
         level: ``debug``, ``info``, ``warning`` or ``error``.
-        form: JSON for machines, console for people.
+        form: ``json`` for machines, ``console`` for people.
         stream: where to write; standard error if not given (standard output is for results).
     """
     stream = stream or sys.stderr

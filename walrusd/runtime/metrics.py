@@ -1,4 +1,4 @@
-"""What is measured, in one registry of its own: nothing global, so tests and daemons do not mix."""
+"""The daemon's metrics, in a registry of their own, so that tests and daemons do not mix."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ class Metrics:
         )
         self._lateness = Gauge(
             "walrusd_loop_lateness_seconds",
-            "How late the event loop last woke its canary.",
+            "How late the event loop last woke its heartbeat, in seconds.",
             registry=self.registry,
         )
 

@@ -1,8 +1,8 @@
-"""Tell systemd how the daemon is, from inside the trio loop.
+"""Reports the daemon's state to systemd, from inside the trio loop.
 
-The heartbeat runs in the loop it vouches for: while something blocks the loop, no WATCHDOG=1 goes
-out, and systemd restarts the daemon. How late the heartbeat wakes is measured as well: a loop that
-is merely slow is logged and counted before it is dead.
+The heartbeat runs in the loop that it watches: while something blocks the loop, no WATCHDOG=1 is
+sent, and systemd restarts the daemon. The lateness of the heartbeat is measured too, so a slow loop
+is logged and counted before it stops.
 """
 
 import math
@@ -25,12 +25,12 @@ WORRYING_S = 1.0
 
 
 class Notifier:
-    """Sends notices to systemd's notify socket; silent where there is none."""
+    """Sends notices to systemd's notify socket; does nothing without one."""
 
     def __init__(self, address: str | None, watchdog_s: float | None) -> None:
         self._address = address
         self.watchdog_s = watchdog_s
-        """systemd's patience in seconds, or None where it does not watch this process."""
+        """The watchdog timeout in seconds, or None if systemd does not watch this process."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -42,15 +42,15 @@ class Notifier:
         return cls(environ.get("NOTIFY_SOCKET") or None, watchdog_s)
 
     def ready(self) -> None:
-        """The daemon serves requests."""
+        """Report that the daemon serves requests."""
         self._send("READY=1")
 
     def stopping(self) -> None:
-        """The daemon is on its way out."""
+        """Report that the daemon is stopping."""
         self._send("STOPPING=1")
 
     def watchdog(self) -> None:
-        """The loop is alive."""
+        """Report that the event loop runs."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
@@ -60,7 +60,7 @@ class Notifier:
     def _send(self, state: str) -> None:
         if self._address is None:
             return
-        # A leading @ stands for the abstract namespace, whose addresses begin with a zero byte.
+        # A leading @ denotes the abstract namespace, whose addresses begin with a zero byte.
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
@@ -68,21 +68,21 @@ class Notifier:
                 sock.connect(address)
                 sock.send(state.encode())
         except OSError as exc:
-            # systemd notices silence by itself; dying here would only make it worse.
+            # systemd notices missing heartbeats; failing here would only make it worse.
             log.warning("notify_failed", reason=exc.strerror)
 
 
 class Canary:
-    """Measures how late the trio loop wakes a sleeping task, and feeds the watchdog."""
+    """Measures how late the trio loop wakes a task, and feeds the watchdog."""
 
     def __init__(self, notifier: Notifier, period_s: float = 2.0) -> None:
         self._notifier = notifier
         watchdog_s = notifier.watchdog_s
         self._period_s = min(period_s, watchdog_s / 3) if watchdog_s else period_s
         self.last_lateness_s = 0.0
-        """Seconds the last wake-up was late."""
+        """Lateness of the last wake-up, in seconds."""
         self.worst_lateness_s = 0.0
-        """The worst of them since the start."""
+        """The worst lateness since the start, in seconds."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Beat until cancelled."""
@@ -94,7 +94,7 @@ class Canary:
             await trio.sleep_until(due)
             late = trio.current_time() - due
             self._note(late)
-            # After a long block, skip the beats that were missed instead of sending them at once.
+            # After a long block, skip the missed beats instead of sending them all together.
             due += math.floor(max(late, 0.0) / self._period_s) * self._period_s
 
     def _note(self, late_s: float) -> None:

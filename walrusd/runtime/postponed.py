@@ -6,6 +6,7 @@ imports all of itself there costs memory and start-up time for parts that nobody
 
 import sys
 from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
 
@@ -23,8 +24,26 @@ def postpone_init(name: str) -> None:
 
     def run_init(attribute: str) -> Any:
         del package.__getattr__
+        unfinished = _take_unfinished(name)
         loader.exec_module(package)
+        sys.modules.update({n: m for n, m in unfinished.items() if n not in sys.modules})
         return getattr(package, attribute)
 
     package.__getattr__ = run_init  # type: ignore[method-assign]  # PEP 562
     sys.modules[name] = package
+
+
+def _take_unfinished(name: str) -> dict[str, ModuleType]:
+    """Remove and return the submodules that are being imported: an ``__init__`` comes before them.
+
+    What it needs of them it imports again, and the import system gives those to whoever waits for
+    the unfinished ones.
+    """
+    found = {
+        each: module
+        for each, module in sys.modules.items()
+        if each.startswith(f"{name}.") and getattr(module.__spec__, "_initializing", False)
+    }
+    for each in found:
+        del sys.modules[each]
+    return found

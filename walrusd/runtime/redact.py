@@ -1,4 +1,4 @@
-"""Mask what looks like a secret, by name and by shape, before it is written anywhere."""
+"""Masks what looks like a secret, by name or by form, before it is written anywhere."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ def redact(value: Any) -> Any:
     """Return a copy of a JSON-like value without secrets.
 
     Fields with secret-looking names are masked whole; bech32 private keys and bearer tokens are
-    masked wherever they stand in text. Raw bytes are never shown, only their length.
+    masked anywhere in text. Of raw bytes only the length is shown.
     """
     if isinstance(value, dict):
         return {

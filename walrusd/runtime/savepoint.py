@@ -1,4 +1,4 @@
-"""One unit of work in a database that belongs to the caller, who may be inside a transaction."""
+"""One atomic unit of work in a database, also inside a caller's open transaction."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class SavepointConnection(Protocol):
-    """The part of a database connection that is needed here."""
+    """The part of a database connection that this module needs."""
 
     @property
     def in_transaction(self) -> bool:
@@ -20,9 +20,9 @@ class SavepointConnection(Protocol):
 
 @contextmanager
 def joining(connection: SavepointConnection) -> Iterator[None]:
-    """Commit what the block does if it ends normally, undo it if it raises.
+    """Commit what the block does if it ends normally, and undo it if it raises.
 
-    Inside an open transaction the block becomes a part of it: the caller's commit decides.
+    Inside an open transaction, the block becomes part of it and commits with it.
     """
     nested = connection.in_transaction
     connection.execute("SAVEPOINT joining" if nested else "BEGIN IMMEDIATE")
@@ -30,7 +30,7 @@ def joining(connection: SavepointConnection) -> Iterator[None]:
         yield
         connection.execute("RELEASE joining" if nested else "COMMIT")
     except BaseException:
-        # A full disk may have made SQLite undo everything by itself.
+        # On a full disk, SQLite may already have undone everything.
         if connection.in_transaction:
             if nested:
                 connection.execute("ROLLBACK TO joining")

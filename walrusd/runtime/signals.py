@@ -1,4 +1,4 @@
-"""Which signals end the daemon, from the first second of its start to the last of its end."""
+"""The signals that stop the daemon, from start to exit."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -16,12 +16,12 @@ NO_RELOAD = "the configuration is read at the start only; restart walrusd to app
 
 
 def ignore_hangup() -> None:
-    """Survive a lost terminal until the event loop has its own handler."""
+    """Ignore SIGHUP, that is a lost terminal, until the event loop handles it."""
     signal.signal(signal.SIGHUP, lambda *_details: None)
 
 
 def ignore_stop_signals() -> None:
-    """Let no signal make an end look like a failure once all is done."""
+    """Ignore signals once all is done, so that none turns the exit into a failure."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -30,7 +30,7 @@ def ignore_stop_signals() -> None:
 async def heeding_signals(
     stop: trio.Event, hurry: trio.Event, notifier: Notifier
 ) -> AsyncIterator[None]:
-    """Set the events on signals that ask us to end, until the block has ended."""
+    """Set the events on signals that ask the daemon to stop, until the end of the block."""
     async with trio.open_nursery() as nursery:
         await nursery.start(_set_on_signal, stop, hurry, notifier)
         yield
@@ -44,9 +44,9 @@ async def _set_on_signal(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set ``stop`` on the first signal that asks us to end, ``hurry`` on the next.
+    """Set ``stop`` on the first signal that asks the daemon to stop, ``hurry`` on the next.
 
-    A lost terminal does not ask for it.
+    A lost terminal (SIGHUP) does not.
     """
     with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
         task_status.started()

@@ -1,4 +1,4 @@
-"""Files as sources that can be opened again and again, also by another process."""
+"""Files as sources that can be opened repeatedly, also by another process."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from walrusd.crypto.vfile.vfile import Source
 
 
 def source_of(path: Path) -> Source:
-    """Return what opens ``path`` for reading; it can be sent to a worker process."""
+    """Return a function that opens ``path`` for reading; it can be sent to a worker process."""
     return partial(_open, path)
 
 

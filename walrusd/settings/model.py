@@ -161,7 +161,7 @@ class PolicySettings:
 class VerifierSettings:
     """``[verifier]``: the seat in the verifier pool; with ``auto_register`` taken at start.
 
-    ``max_bonds`` is how many accusations of ours may be before juries at once.
+    ``max_bonds`` is how many of our challenges may be open at once.
     """
 
     stake: Mist = NOTHING
@@ -181,7 +181,7 @@ class DatasetOwnerSettings:
 
 @dataclass(frozen=True, slots=True)
 class TimingSettings:
-    """``[timing]``: how long others' cranks are waited for, and how often the world is polled."""
+    """``[timing]``: how long to wait for others to crank, and how often to poll."""
 
     crank_grace_s: float = 30.0
     poll_s: float = 2.0
@@ -189,7 +189,7 @@ class TimingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a daemon is told. ``path`` is the file it came from, for messages only."""
+    """The whole configuration of a daemon. ``path`` is the file it came from, for messages only."""
 
     daemon: DaemonSettings
     sui: SuiSettings
@@ -202,5 +202,5 @@ class Settings:
     path: Path | None = None
 
     def has_role(self, role: Role) -> bool:
-        """Say whether this daemon holds ``role``."""
+        """Return whether this daemon holds ``role``."""
         return role in self.daemon.roles

@@ -1,6 +1,6 @@
 """Network profiles: which endpoints a network has, and where a contract lies on it.
 
-A profile is a TOML file that can be handed on: it holds no secret. ``walrusd init --network``
+A profile is a TOML file that can be passed on: it holds no secret. ``walrusd init --network``
 reads one, ``walrusctl contract publish`` writes one. Profiles shipped with walrusd name public
 networks; they have no contract until somebody publishes one.
 """
@@ -113,7 +113,7 @@ def contract_keys(contract: ContractProfile) -> dict[str, str]:
 def load_profile(name_or_path: str | Path) -> NetworkProfile:
     """Return a profile by its file, or by its name.
 
-    A name is sought in ``config/networks`` below the current directory, then among the profiles
+    A name is looked up in ``config/networks`` below the current directory, then among the profiles
     that came with walrusd, then in ``/etc/walrusd/networks``.
 
     Raises:
@@ -182,7 +182,7 @@ def _read_contract(path: Path, table: dict[str, Any] | None) -> ContractProfile 
         if found is None:
             raise ConfigError(
                 f"{path}: contract.{key} is missing; expected an object id",
-                hint="a profile is written whole by `walrusctl contract publish`",
+                hint="let `walrusctl contract publish` write the profile",
             )
         return found
 

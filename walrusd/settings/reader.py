@@ -132,7 +132,7 @@ class TableReader:
         )
 
     def finish(self) -> None:
-        """Refuse the keys that nobody asked for.
+        """Refuse unknown keys.
 
         Raises:
             UnknownConfigKey: naming the first one, and the known key it may have been meant as.
@@ -146,7 +146,7 @@ class TableReader:
 
 
 def unknown_key(source: Path, name: str, key: str, known: Collection[str]) -> UnknownConfigKey:
-    """Return the error for a key nobody knows, with the nearest known one."""
+    """Return the error for an unknown key, with the nearest known one."""
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "known here: " + ", ".join(sorted(known))
     return UnknownConfigKey(f"{source}: unknown key {name}", hint=hint, key=name)

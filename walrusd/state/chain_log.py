@@ -1,7 +1,7 @@
-"""What the chain has told this daemon: events in ledger order, the objects they name, the cursor.
+"""What this daemon has read of the chain: events in ledger order, and the objects they name.
 
 All of it can be rebuilt from the chain. It is kept so that a restart reads on from where it was,
-and so that an envelope published in an event is still at hand when the node has pruned it.
+and so that an envelope published in an event is still available when the node has pruned it.
 """
 
 import sqlite3
@@ -122,7 +122,7 @@ class ChainLog:
     def events_holding(self, name: str, content: bytes) -> list[LoggedEvent]:
         """Return the events of one name whose bytes hold ``content`` anywhere, in ledger order.
 
-        A sieve for what has no index: whoever asks must decode what is found, and nothing else.
+        For what has no index: the caller must decode what is found, as some of it may not match.
         """
         rows = self._database.read(
             "SELECT * FROM chain_events WHERE name = ? AND instr(body, ?)"
@@ -132,7 +132,7 @@ class ChainLog:
         return [_logged(row) for row in rows]
 
     def about(self, subject: str, *, others: tuple[str, ...] = ()) -> list[LoggedEvent]:
-        """Return every event about a subject, or whose id begins so, in ledger order.
+        """Return every event about a subject, or about ids that begin with it, in ledger order.
 
         Events named in ``others`` are added where a transaction has one of the found ones: what
         happened to another object for the same reason.
@@ -182,7 +182,7 @@ class ChainLog:
         ]
 
     def find(self, head: str, tail: str = "", *, kind: str | None = None) -> list[str]:
-        """Return the ids that begin and end so: of known objects of a kind, ended ones too.
+        """Return the ids with this beginning and end: of known objects of a kind, ended ones too.
 
         Without a kind, of all known objects, and of all that events are about.
         """
@@ -208,7 +208,7 @@ _FIND_SUBJECTS = "SELECT DISTINCT subject FROM chain_events WHERE " + _MATCHES.f
 def find_in_file(path: Path, head: str, tail: str, *, kind: str) -> list[str]:
     """Return as :meth:`ChainLog.find`, from the file of a daemon that may be running.
 
-    Nothing is written, and without a file that can be read there is nothing to find.
+    Nothing is written. A file that cannot be read holds nothing.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:

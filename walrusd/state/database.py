@@ -9,7 +9,7 @@ also from statements that others execute on :attr:`Database.connection`. Its oth
 broken constraint, are mistakes in this program and stay what they are.
 
 A transaction must not contain an ``await``: there is one connection, and another task's statements
-would land in it. That is checked (:class:`AssertionError`), not hoped for.
+would land in it. An :class:`AssertionError` says so.
 """
 
 import json
@@ -47,11 +47,11 @@ _FAULTS: dict[int, tuple[type[LocalFault], str]] = {
     sqlite3.SQLITE_BUSY: (DatabaseLocked, "another process holds the database"),
     sqlite3.SQLITE_LOCKED: (DatabaseLocked, "another connection holds the database"),
     sqlite3.SQLITE_CORRUPT: (DatabaseCorrupt, "the database is damaged"),
-    sqlite3.SQLITE_NOTADB: (DatabaseCorrupt, "the database's file is none"),
+    sqlite3.SQLITE_NOTADB: (DatabaseCorrupt, "the file is not a database"),
     sqlite3.SQLITE_READONLY: (ReadOnly, "the database cannot be written"),
     sqlite3.SQLITE_IOERR: (DiskBroken, "the database's file cannot be read or written"),
     sqlite3.SQLITE_CANTOPEN: (LocalFault, "a file of the database cannot be opened"),
-    sqlite3.SQLITE_PERM: (LocalFault, "the database's file is not this user's"),
+    sqlite3.SQLITE_PERM: (LocalFault, "this user may not open the database"),
 }
 """What SQLite's result codes mean; an extended code counts before its primary one."""
 
@@ -60,7 +60,7 @@ def explain_sqlite_error(error: sqlite3.Error) -> LocalFault | None:
     """Return the typed error for what the machine did to the database, else None."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        # The module's own complaint; what was written here was text.
+        # Raised by the module itself. We have written text only.
         is_spoilt = str(error).startswith("Could not decode")
         return DatabaseCorrupt("the database is damaged: not text") if is_spoilt else None
     found = _FAULTS.get(code) or _FAULTS.get(code & 0xFF)
@@ -124,7 +124,7 @@ def parse_json(text: str) -> Any:
     """Return a value that was written to the database as JSON.
 
     Raises:
-        DatabaseCorrupt: if it is not JSON any more. No look at the pages shows that.
+        DatabaseCorrupt: if it is not JSON any more, which a check of the pages does not show.
     """
     try:
         return json.loads(text)
@@ -201,7 +201,7 @@ class Database:
             raise
         self._depth -= 1
         if not self._connection.in_transaction:
-            raise LocalFault("the database has undone a transaction by itself")
+            raise LocalFault("the database has rolled back a transaction by itself")
         try:
             self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
         except BaseException:
@@ -211,7 +211,7 @@ class Database:
 
     def _undo(self, name: str) -> None:
         if not self._connection.in_transaction:
-            return  # SQLite has undone it by itself, as it may when the disk is full
+            return  # SQLite has rolled it back, as it may when the disk is full
         if self._depth:
             self._connection.execute(f"ROLLBACK TO {name}")
             self._connection.execute(f"RELEASE {name}")
@@ -228,7 +228,7 @@ class Database:
         return self._connection.execute(sql, parameters).fetchall()
 
     def _check(self) -> None:
-        """Look at every page once: what is damaged must not come to light in the middle of work.
+        """Check every page once, so that damage is found now and not in the middle of work.
 
         Raises:
             DatabaseCorrupt: if something does not hold together.

@@ -102,7 +102,7 @@ class Journal:
         return [_entry(row) for row in reversed(rows)]
 
     def find(self, head: str, tail: str = "") -> list[str]:
-        """Return the subjects that begin and end so."""
+        """Return the subjects that begin with ``head`` and end with ``tail``."""
         rows = self._database.read(
             "SELECT DISTINCT subject FROM journal WHERE substr(subject, 1, length(?1)) = ?1"
             " AND (?2 = '' OR substr(subject, -length(?2)) = ?2)"
@@ -114,11 +114,6 @@ class Journal:
     def count(self) -> int:
         """Return the number of decisions ever made."""
         return int(self._database.read("SELECT count(*) AS n FROM journal")[0]["n"])
-
-    def recent(self, *, limit: int = 50) -> list[JournalEntry]:
-        """Return the newest ``limit`` entries about anything, oldest first."""
-        rows = self._database.read("SELECT * FROM journal ORDER BY id DESC LIMIT ?", (limit,))
-        return [_entry(row) for row in reversed(rows)]
 
 
 def _entry(row: Any) -> JournalEntry:

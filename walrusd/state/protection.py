@@ -33,7 +33,7 @@ def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
     """Check that the database of an identity that has worked in ``data_dir`` is still there.
 
     Raises:
-        DatabaseLost: if it is gone or empty: what may be done only once is not known any more.
+        DatabaseLost: if it is gone or empty, and with it what must not be done twice.
     """
     # A file of a single byte is a new database to SQLite too.
     if _lock_path(data_dir, identity).exists() and not (
@@ -115,17 +115,6 @@ class Protection:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def protect(self, action_key: str) -> None:
-        """Claim an action that may be tried once only, whatever becomes of it.
-
-        Raises:
-            DoubleAction: if it was claimed before.
-        """
-        with self._database.transaction():
-            if self._find(action_key) is not None:
-                raise self._refusal(action_key)
-            self._write(action_key, _NO_PAYLOAD, done=True)
-
     def begin(self, key: str, payload: bytes) -> Begun:
         """Write down that ``payload`` is about to be done under ``key``, before doing it.
 
@@ -152,7 +141,7 @@ class Protection:
             self._write(key, found[0], done=True)
 
     def forget(self, key: str) -> None:
-        """Take back an action of which it is *certain* that it never happened.
+        """Take back an action that has *certainly* not happened, and never will.
 
         For example a transaction whose expiration has passed unexecuted. A done action stays.
         """
@@ -209,7 +198,7 @@ class Protection:
 
     def _refusal(self, key: str) -> DoubleAction:
         return DoubleAction(
-            f"{self._identity} has already acted on {key}, and not in this way",
+            f"{self._identity} has already acted on {key} in another way",
             hint="`walrusctl why` shows what was done; doing it again would lose the stake",
         )
 

@@ -1,4 +1,4 @@
-"""Small durable things of services: records by key, and work items with their progress.
+"""Small durable records of services: values by key, and work items with their progress.
 
 Values are JSON. Inside ``database.transaction()`` a write commits with the caller's other effects.
 """

@@ -1,7 +1,7 @@
-"""A directory of verified blobs, the least recently used going first when it is full.
+"""A directory of verified blobs; when it is full, the least recently used are deleted.
 
-Each file is named by its blob id and holds a SHA-256 and the content: what has rotted on the disk
-is noticed and forgotten.
+Each file is named by its blob id and holds a SHA-256 and the content, so that a file that was
+corrupted on the disk is detected and ignored.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ class BlobCache:
         self._capacity = capacity
 
     def get(self, blob_id: BlobId) -> bytes | None:
-        """Return a blob's content if it is here and intact."""
+        """Return a blob's content if it is cached and intact."""
         path = self._path(blob_id)
         try:
             raw = path.read_bytes()
@@ -39,7 +39,7 @@ class BlobCache:
         return data
 
     def put(self, blob_id: BlobId, data: bytes) -> None:
-        """Keep verified content; contents larger than the whole cache are not kept.
+        """Cache verified content, unless it is larger than the whole cache.
 
         Raises:
             OSError: if the disk is full or the directory gone.

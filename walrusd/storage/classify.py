@@ -1,4 +1,4 @@
-"""What an answer of a Walrus service means, and what to do about it.
+"""What a response of a Walrus service means, and how to react.
 
 The table follows Walrus 1.56 (``walrus-service``: ``routes.rs``, ``responses.rs``): errors are
 JSON with a reason and a domain, except 400, 413 and 429, which may be plain text.
@@ -10,20 +10,20 @@ from typing import Any
 
 
 class AnswerKind(Enum):
-    """One row of the table; the comments are the policy."""
+    """The meaning of a response; the comments say how to react."""
 
     OK = "ok"
     BAD_REQUEST = "bad request"  # our mistake: do not repeat
-    NOT_FOUND = "not found"  # ask the others, then believe it
+    NOT_FOUND = "not found"  # ask the others, then accept it
     UNSUPPORTED = "no such method here"  # another kind of service: ask the others
     BLOCKED = "blocked"  # denylisted there: ask the others
     TOO_LARGE = "over this service's size limit"  # ask the others
     AUTH_REJECTED = "authorization rejected"  # ask the others
-    OVERSIZE = "longer than allowed"  # a lie, or not what we thought: ask the others
+    OVERSIZE = "longer than allowed"  # wrong, or not the expected blob: ask the others
     OVERLOADED = "overloaded"  # back off
     UNAVAILABLE = "unavailable"  # back off
     UNREACHABLE = "unreachable"  # nothing was sent: ask the others, back off
-    INTERRUPTED = "interrupted"  # sent, but no whole answer: it may have been carried out
+    INTERRUPTED = "interrupted"  # sent, but no complete answer: it may have been carried out
 
     @property
     def may_pass(self) -> bool:
@@ -41,7 +41,7 @@ _PASSING = {
 _AUTH_DOMAIN = "auth.publisher.walrus.space"
 
 _NO_TOKEN = b"header of type `authorization`"
-"""What a publisher that wants a token says to who has none, with 400 and in plain text."""
+"""The plain text of the 400 with which a publisher asks for a missing token."""
 
 _BY_STATUS = {
     401: AnswerKind.AUTH_REJECTED,
@@ -60,10 +60,10 @@ _BY_STATUS = {
 
 
 def classify_answer(status: int, body: bytes) -> AnswerKind:
-    """Return the outcome that HTTP ``status`` with ``body`` stands for."""
+    """Return the meaning of HTTP ``status`` with ``body``."""
     if status in (200, 206):
         return AnswerKind.OK
-    # An expired token is a 504 and a spent one a 429: look at the domain before the number.
+    # An expired token is a 504 and a spent one a 429, so the domain is checked before the number.
     detail = _find_detail(body)
     if detail.get("domain") == _AUTH_DOMAIN:
         return AnswerKind.AUTH_REJECTED
@@ -77,9 +77,9 @@ def classify_answer(status: int, body: bytes) -> AnswerKind:
 
 
 def gives_reason(body: bytes) -> bool:
-    """Return whether a refusal is in Walrus's own words.
+    """Return whether a refusal has a form that only Walrus uses.
 
-    A 404 that is not may come from any web server: it says nothing about a blob.
+    Any other 404 may come from any web server and says nothing about a blob.
     """
     return bool(_find_detail(body))
 
@@ -90,7 +90,7 @@ def is_page(body: bytes) -> bool:
 
 
 def describe_answer(status: int, body: bytes) -> str:
-    """Return a short, printable account of a refusal: status and reason, or the text's start."""
+    """Return a short, printable summary of a refusal: status and reason, or the text's start."""
     reason = _find_detail(body).get("reason")
     if isinstance(reason, str):
         return f"HTTP {status} {reason[:60]!r}"

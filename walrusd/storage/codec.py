@@ -1,13 +1,13 @@
-"""Blob ids and row verification, without ever holding up the event loop.
+"""Blob ids and row verification, without blocking the event loop.
 
-An encoding of 8 MiB or more runs in a process of its own: it can be killed, and its memory (about
-5.7 times the blob) really goes back. Smaller ones, and row checks, run in threads; the encoder
-lets go of the interpreter lock.
+An encoding of 8 MiB or more runs in its own process: it can be killed, and its memory (about 5.7
+times the blob) is released. Smaller ones, and row checks, run in threads; the encoder releases the
+interpreter lock.
 
-Rows prove themselves against the blob id: the id is a hash over the sliver hashes in the metadata,
-each row's hash a Merkle root over symbols that begin with the row itself. That binds every byte
-and the length. It does not prove that the writer encoded the *padding* and the parity honestly,
-which only a full re-encoding shows and which no byte of the content depends on.
+Rows are verified against the blob id: the id is a hash over the sliver hashes in the metadata, and
+each row's hash is a Merkle root over symbols that begin with the row itself. That binds every byte
+and the length. It does not prove that the writer encoded the *padding* and the parity honestly:
+only a full re-encoding shows that, and no byte of the content depends on it.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trio
 
-from walrusd.errors import BlobCorrupt, EncoderFailed, FileCut
+from walrusd.errors import BlobCorrupt, EncoderFailed, FileTruncated
 from walrusd.storage import redstuff
 from walrusd.storage.blobid import blob_id_from_bytes, format_blob_id
 from walrusd.storage.geometry import Geometry, check_blob_size
@@ -25,14 +25,14 @@ from walrusd.storage.spans import FileSpan
 from walrusd.units import BlobId
 
 PROCESS_THRESHOLD = 8 << 20
-"""From this size on an encoding gets its own process."""
+"""Bytes from which on an encoding runs in its own process."""
 
 _threads = trio.CapacityLimiter(2)
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What encoding a blob gives: its id, its size in bytes, and ``BlobMetadataWithId``."""
+    """The result of encoding a blob: its id, its size in bytes, and ``BlobMetadataWithId``."""
 
     blob_id: BlobId
     size: int
@@ -42,11 +42,13 @@ class Encoding:
 async def compute_encoding(source: bytes | Path | FileSpan, shards: int) -> Encoding:
     """Encode a blob for ``shards`` shards and return its id and metadata.
 
+    Cancelling kills an encoder process; of a smaller blob, it waits for the thread.
+
     Raises:
         BlobOverLimit: if the blob is too large for the network.
-        FileCut: if the file is too short.
+        FileTruncated: if the file is too short.
         OSError: if the file cannot be read.
-        EncoderFailed: if the encoder refused, or its process died.
+        EncoderFailed: if the encoder failed, or its process died.
     """
     if isinstance(source, Path):
         source = await FileSpan.of(source)
@@ -63,7 +65,7 @@ async def compute_blob_id(source: bytes | Path | FileSpan, shards: int) -> BlobI
     """Return the blob id that Walrus gives ``source`` on a network of ``shards`` shards.
 
     Raises:
-        BlobOverLimit, FileCut, OSError, EncoderFailed: as ``compute_encoding``.
+        BlobOverLimit, FileTruncated, OSError, EncoderFailed: as ``compute_encoding``.
     """
     return (await compute_encoding(source, shards)).blob_id
 
@@ -73,7 +75,7 @@ def _encode_here(source: bytes | FileSpan, shards: int) -> bytes:
     try:
         return redstuff.encode_metadata(data, shards)
     except redstuff.RedStuffError as error:
-        raise EncoderFailed(f"the blob encoder refused: {error}") from error
+        raise EncoderFailed(f"the blob encoder failed: {error}") from error
 
 
 async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
@@ -87,14 +89,14 @@ async def _encode_in_process(source: bytes | FileSpan, shards: int) -> bytes:
         command, stdin=given, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
     )
     if done.returncode == redstuff.SHORT_INPUT:
-        raise FileCut("the file became shorter while it was being encoded")
+        raise FileTruncated("the file became shorter while it was being encoded")
     if done.returncode != 0 or len(done.stdout) <= redstuff.BLOB_ID_LENGTH:
         raise EncoderFailed(f"the blob encoder ended with status {done.returncode}")
     return done.stdout
 
 
 class RowVerifier:
-    """Checks rows of one blob against metadata that has been checked against its blob id."""
+    """Checks rows of one blob against its metadata, which was verified against the blob id."""
 
     def __init__(self, blob_id: BlobId, metadata: bytes, shards: int) -> None:
         """Verify ``metadata`` (``BlobMetadataWithId``, as a storage node sends it).
@@ -105,7 +107,7 @@ class RowVerifier:
         try:
             self._handle = redstuff.MetadataHandle(metadata, shards)
         except redstuff.RedStuffError as error:
-            raise BlobCorrupt(f"the blob's metadata does not hold together: {error}") from error
+            raise BlobCorrupt(f"the blob's metadata is inconsistent: {error}") from error
         if blob_id_from_bytes(self._handle.raw_blob_id) != blob_id:
             raise BlobCorrupt(f"the metadata is not that of blob {format_blob_id(blob_id)}")
         self.blob_id = blob_id

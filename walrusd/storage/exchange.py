@@ -19,9 +19,9 @@ ERROR_BODY_LIMIT = 64 << 10
 
 
 class EndpointFailure(Exception):
-    """One request to one endpoint did not work. Never leaves ``walrusd.storage``.
+    """Raised when one request to one endpoint failed. Never leaves ``walrusd.storage``.
 
-    ``vague``: the refusal is not in Walrus's own words, so it may not be a Walrus service.
+    ``vague``: the refusal has no form that only Walrus uses, so it may come from another service.
     ``status`` is that of a refusal, and ``page`` whether it is a web page, which no Walrus service
     sends.
     """
@@ -35,7 +35,7 @@ class EndpointFailure(Exception):
 
 @dataclass
 class Endpoint:
-    """One service and how it has behaved."""
+    """One service and its record."""
 
     url: str
     client: httpx.AsyncClient
@@ -43,13 +43,13 @@ class Endpoint:
     quarantined_until: float = -1.0
     refused_size: int = 0
     refused_until: float = -1.0
-    """The smallest body that it refused as too large, and until when that is taken for its limit:
-    whoever runs it may raise the limit."""
+    """The smallest body that it refused as too large, and until when that counts as its limit:
+    its operator may raise it."""
     latency: float = 0.3
-    """Seconds an answer takes, smoothed."""
+    """Seconds until an answer, smoothed."""
 
     def record_success(self, seconds: float) -> None:
-        """Remember that a request took ``seconds``."""
+        """Record that a request took ``seconds``."""
         self.failures = 0
         self.latency = 0.7 * self.latency + 0.3 * seconds
 
@@ -59,18 +59,18 @@ class Endpoint:
         self.refused_until = trio.current_time() + seconds
 
     def takes(self, size: int) -> bool:
-        """Return whether a body of ``size`` bytes may be small enough, by what is known."""
+        """Return whether a body of ``size`` bytes is below its limit, as far as that is known."""
         return size < self.refused_size or trio.current_time() >= self.refused_until
 
     def record_wait(self, seconds: float) -> None:
-        """Remember that it kept a caller waiting for ``seconds``, who then gave up."""
+        """Record that a caller waited for ``seconds`` and then gave up."""
         self.latency = max(self.latency, seconds)
 
 
 class Exchange:
-    """One request and its answer, as a context manager giving the status and the body's chunks.
+    """One request and its response: a context manager that returns status and body chunks.
 
-    Raises ``EndpointFailure`` for everything but 200 and 206, on entry and while reading.
+    Raises ``EndpointFailure`` for any status but 200 and 206, on entry and while reading.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Exchange:
         except (httpx.HTTPError, trio.TooSlowError) as error:
             raise self._translate(error) from error
         except trio.Cancelled:
-            # Callers with less patience than we have must not meet the same silence each time.
+            # Callers with shorter timeouts must not wait for the same silent endpoint each time.
             self._endpoint.record_wait(trio.current_time() - self._started)
             raise
         self._response = response
-        # As sent: nothing is unpacked, so nothing can swell.
+        # Not decompressed, so a body cannot grow beyond the limit.
         self._chunks = response.aiter_raw()
         try:
             await self._check_answer(response)
@@ -116,7 +116,7 @@ class Exchange:
             self._endpoint.record_success(trio.current_time() - self._started)
 
     async def _close(self) -> None:
-        # An abandoned answer must be closed even when we are being cancelled.
+        # The response must be closed even on cancellation.
         with trio.CancelScope(shield=True):
             await _unwind(self._chunks)
             await self._response.aclose()
@@ -167,7 +167,7 @@ class Exchange:
                     if len(body) >= ERROR_BODY_LIMIT:
                         break
         except (httpx.HTTPError, trio.TooSlowError):
-            # The status is enough to go by.
+            # The status alone suffices.
             return bytes(body)
         return bytes(body)
 
@@ -193,5 +193,5 @@ async def _unwind(chunks: AsyncIterator[bytes]) -> None:
             async for _ in chunks:
                 pass
         except httpx.HTTPError:
-            # Whatever the connection has to say now, it is being given up.
+            # The connection is being dropped: its errors no longer matter.
             return

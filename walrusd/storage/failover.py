@@ -1,17 +1,11 @@
-"""Asking endpoints in turn until one gives what can be verified."""
+"""Asking endpoints in turn until one returns data that verifies."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import trio
 
-from walrusd.errors import (
-    BlobCorrupt,
-    BlobNotFound,
-    BlobTooLarge,
-    StorageUnreachable,
-    WalrusdError,
-)
+from walrusd.errors import BlobCorrupt, BlobNotFound, BlobTooLarge, StorageUnreachable, WalrusdError
 from walrusd.storage.classify import AnswerKind
 from walrusd.storage.exchange import Endpoint, EndpointFailure
 from walrusd.storage.http import EndpointPool
@@ -19,7 +13,7 @@ from walrusd.storage.http import EndpointPool
 T = TypeVar("T")
 
 ROUNDS_AFTER_NOT_FOUND = 2
-"""How often the silent endpoints are asked once another has said that the blob is not there."""
+"""How often silent endpoints are asked after another has answered that the blob is not stored."""
 
 
 async def ask_in_turn(
@@ -30,17 +24,17 @@ async def ask_in_turn(
     may_appear: bool = False,
     rounds: int | None = None,
 ) -> T:
-    """Return the first result of ``attempt`` that stands.
+    """Return the first result of ``attempt``.
 
-    ``attempt`` raises ``EndpointFailure`` when the endpoint does not deliver and ``BlobCorrupt``
-    when what it delivered is provably wrong; the endpoint is then quarantined and not asked again
-    for this. With ``may_appear`` a "not found" is asked again: the blob was stored just now.
+    ``attempt`` raises ``EndpointFailure`` if the endpoint does not deliver, and ``BlobCorrupt`` if
+    its data is provably wrong: the endpoint is then quarantined and not asked again in this call.
+    With ``may_appear``, "not found" is retried because the blob was stored just now.
 
     Raises:
-        BlobCorrupt: if some endpoint lied and no other delivered.
-        BlobNotFound: if every endpoint that answered as Walrus does not have it.
+        BlobCorrupt: if an endpoint sent wrong data and no other delivered.
+        BlobNotFound: if no Walrus service that answered has it.
         BlobTooLarge: if the answers were longer than allowed.
-        StorageUnreachable: if nobody answered usefully.
+        StorageUnreachable: if no endpoint gave a usable answer.
     """
     tally = _Tally(what)
     limit = rounds or pool.policy.rounds
@@ -60,14 +54,14 @@ async def ask_in_turn(
                 tally.note_failure(endpoint, failure, again=again)
         if tally.all_given_up(pool) or round_ + 1 == limit:
             break
-        if tally.somebody_lacks_it and not may_appear and round_ + 1 >= ROUNDS_AFTER_NOT_FOUND:
+        if tally.any_lacks_it and not may_appear and round_ + 1 >= ROUNDS_AFTER_NOT_FOUND:
             break
         await trio.sleep(pool.policy.delay(round_))
     raise tally.verdict() from tally.cause
 
 
 class _Tally:
-    """What the endpoints said so far."""
+    """The failures of the endpoints so far."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -93,7 +87,7 @@ class _Tally:
         return {e.outcome for e in self._last.values() if isinstance(e, EndpointFailure)}
 
     @property
-    def somebody_lacks_it(self) -> bool:
+    def any_lacks_it(self) -> bool:
         return any(
             isinstance(error, EndpointFailure)
             and error.outcome is AnswerKind.NOT_FOUND
@@ -102,8 +96,8 @@ class _Tally:
         )
 
     @property
-    def nobody_has_it(self) -> bool:
-        """Whether every endpoint says so; then even a 404 of any web server is believed."""
+    def all_lack_it(self) -> bool:
+        """Whether every endpoint says so; then even 404s that any web server may send count."""
         return self._outcomes == {AnswerKind.NOT_FOUND}
 
     def verdict(self) -> WalrusdError:
@@ -113,11 +107,12 @@ class _Tally:
             return BlobCorrupt(message, hint="add another aggregator, or report this blob")
         if AnswerKind.OVERSIZE in self._outcomes:
             return BlobTooLarge(message, agreed=self._outcomes == {AnswerKind.OVERSIZE})
-        if self.somebody_lacks_it:
-            return BlobNotFound(message, hint="it was never stored, has expired, or is too new")
-        if self.nobody_has_it:
+        if self.any_lacks_it:
+            return BlobNotFound(message, hint="it was never stored, has expired, or is very new")
+        if self.all_lack_it:
             return BlobNotFound(
-                message, hint="it is not stored, or these are no Walrus services: check their URLs"
+                message,
+                hint="it is not stored, or these are no Walrus services: check their URLs",
             )
         return StorageUnreachable(message)
 

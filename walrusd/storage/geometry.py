@@ -2,8 +2,8 @@
 
 With ``n`` shards and ``f = (n - 1) // 3`` faulty ones, a blob is a matrix of ``n - 2f`` rows and
 ``n - f`` columns of symbols (Walrus, ``redstuff.move`` and ``walrus-core/encoding/config.rs``).
-Row ``i`` is plainly bytes ``i·row_size … (i + 1)·row_size`` of the blob, zero-padded: that is what
-lets a range read be checked alone.
+Row ``i`` is bytes ``i·row_size … (i + 1)·row_size`` of the blob, zero-padded, so a range read
+can be verified alone.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ STORAGE_UNIT = 1 << 20
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a blob of ``size`` bytes lies in the matrix of a network with ``shards`` shards.
+    """The matrix of a blob of ``size`` bytes on a network with ``shards`` shards.
 
     Raises:
         ValueError: if the shard count is impossible or the blob too large for it.
@@ -109,7 +109,7 @@ def check_blob_size(size: int, shards: int) -> None:
     if size > limit:
         raise BlobOverLimit(
             f"a blob of {size:,} bytes does not fit {shards} shards, which take {limit:,}",
-            hint="no publisher of this network takes more in one blob: store less at once",
+            hint="no publisher of this network accepts more in one blob; store smaller ones",
             size=size,
             limit=limit,
         )

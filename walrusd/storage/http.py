@@ -1,4 +1,4 @@
-"""HTTP to Walrus services: endpoints with a memory, one request at a time, bounded answers."""
+"""HTTP to Walrus services: endpoints with their record, bounded responses."""
 
 import ipaddress
 import random
@@ -13,7 +13,7 @@ from walrusd.storage.exchange import Endpoint, Exchange
 from walrusd.storage.spans import FileSpan
 
 SLOWEST_RATE = 64 << 10
-"""Bytes per second below which an answer is given up."""
+"""Bytes per second below which a response is abandoned."""
 
 Transport = httpx.AsyncBaseTransport
 TransportFactory = Callable[[str], Transport | None]
@@ -21,16 +21,16 @@ TransportFactory = Callable[[str], Transport | None]
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try. Times in seconds."""
+    """Retries and timeouts, in seconds."""
 
     rounds: int = 6
-    """Times every endpoint may be asked."""
+    """How often every endpoint is asked."""
     base_delay: float = 0.5
     max_delay: float = 30.0
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     put_timeout: float = 300.0
-    """Storing takes 20 to 75 s on the real network."""
+    """Storing takes 20 to 75 s on public networks."""
     quarantine: float = 600.0
 
     def delay(self, round_: int) -> float:
@@ -41,7 +41,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Reply:
-    """A successful answer."""
+    """A successful response."""
 
     status: int
     body: bytes
@@ -79,7 +79,7 @@ class EndpointPool:
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
             headers={"accept-encoding": "identity", "user-agent": "walrusd"},
             transport=make_transport(url) if make_transport else None,
-            # A proxy of the environment cannot reach this machine's loopback.
+            # A proxy from the environment cannot reach this machine's loopback.
             trust_env=not _is_loopback(parsed.host),
             follow_redirects=False,
         )
@@ -88,10 +88,9 @@ class EndpointPool:
         return bool(self._endpoints)
 
     def ranked(self) -> list[Endpoint]:
-        """Return all endpoints: healthy and quick ones first, quarantined ones last.
+        """Return all endpoints: healthy and fast ones first, quarantined ones last.
 
-        Quarantined endpoints stay in reach because every byte is verified anyway: with nobody
-        else to ask, a doubtful source is better than none.
+        Quarantined endpoints are kept as a last resort, since every byte is verified anyway.
         """
         now = trio.current_time()
         return sorted(
@@ -100,7 +99,7 @@ class EndpointPool:
         )
 
     def quarantine(self, endpoint: Endpoint) -> None:
-        """Put an endpoint that sent provably wrong data behind all others for a while."""
+        """Ask an endpoint that sent provably wrong data only after all others, for a while."""
         endpoint.quarantined_until = trio.current_time() + self.policy.quarantine
 
     async def request(
@@ -117,7 +116,7 @@ class EndpointPool:
         """Send one request and return its answer, at most ``max_bytes`` long.
 
         Raises:
-            EndpointFailure: for everything but 200 and 206.
+            EndpointFailure: for any status but 200 and 206.
         """
         chunks = bytearray()
         async with self.stream(
@@ -144,12 +143,12 @@ class EndpointPool:
         headers: Mapping[str, str] | None = None,
         content: bytes | FileSpan | None = None,
     ) -> Exchange:
-        """Like ``request``, as a context manager that gives the status and the body's chunks."""
+        """Like ``request``, as a context manager that returns the status and the body's chunks."""
         timeout = self.policy.put_timeout if method == "PUT" else self.policy.read_timeout
         sent = 0
         if content is not None:
             sent = len(content) if isinstance(content, bytes) else content.length
-            # Publishers judge the size before they read the body.
+            # Publishers check the size before they read the body.
             headers = {**(headers or {}), "content-length": str(sent)}
         request = endpoint.client.build_request(
             method,

@@ -1,8 +1,7 @@
-"""The record of uploads: what was begun, what is stored, until when.
+"""The record of uploads: what was started, what is stored, and until when.
 
-Storing costs money and takes up to a minute, so a crash or a timeout leaves the question whether
-it happened. The ledger says that the question exists; ``publisher`` then asks the network before
-it pays again.
+Storing costs money and takes up to a minute, so after a crash or a timeout it is unknown whether
+it happened. The ledger records that; ``publisher`` then asks the network before it pays again.
 """
 
 import sqlite3
@@ -30,8 +29,8 @@ CREATE TABLE IF NOT EXISTS walrus_uploads (
 class StoredBlob:
     """A blob that Walrus keeps until ``end_epoch`` (exclusive).
 
-    ``object_id`` is the Blob object made for us; without one the blob rests on somebody else's
-    object and we cannot extend its life.
+    ``object_id`` is the Blob object created for us. Without one, the blob depends on another
+    owner's object, and we cannot extend its lifetime.
     """
 
     blob_id: BlobId
@@ -42,7 +41,7 @@ class StoredBlob:
 
 @dataclass(frozen=True)
 class Upload:
-    """One row of the ledger. ``stored`` is None while the outcome is open."""
+    """One row of the ledger. ``stored`` is None while the outcome is unknown."""
 
     blob_id: BlobId
     size: int
@@ -55,8 +54,8 @@ class Upload:
 class UploadLedger:
     """The table ``walrus_uploads`` in a database that belongs to the caller.
 
-    Each method is one statement, on the thread of ``connection``, and is committed at once;
-    inside an open transaction it commits with that.
+    Each method is one statement, on the thread of ``connection``, and commits immediately, or
+    with the transaction that is open.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

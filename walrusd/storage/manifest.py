@@ -1,4 +1,4 @@
-"""Files as lists of chunks: the manifest, its one encoding, and its digest.
+"""Files as lists of chunks: the manifest, its canonical encoding, and its digest.
 
 A manifest is canonical JSON (sorted keys, no spaces, ASCII)::
 
@@ -7,7 +7,7 @@ A manifest is canonical JSON (sorted keys, no spaces, ASCII)::
 
 Blob ids are base64url, digests hexadecimal SHA-256; every chunk but the last has ``chunk_size``
 bytes and every leaf but a chunk's last ``leaf_size``. The manifest's digest,
-``H(MANIFEST ‖ encoding)``, is what others anchor: it fixes every byte of the file.
+``H(MANIFEST ‖ encoding)``, is what the contract anchors: it binds every byte of the file.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ VERSION = 1
 CHUNK_SIZE = DEFAULT_CHUNK
 LEAF_SIZE = 4 << 20
 MAX_LEAF_SIZE = 64 << 20
-"""Leaves are fetched whole and held in memory."""
+"""Bytes. Leaves are fetched whole and held in memory."""
 MAX_MANIFEST = 10 << 20
 """Bytes; at the default sizes enough for files of 240 GiB."""
 _WIDEST = (1 << 63) - 1
@@ -90,7 +90,7 @@ def compute_manifest_digest(encoding: bytes) -> Digest:
 
 
 def compute_manifest_size(size: int, chunk_size: int, leaf_size: int) -> int:
-    """Return how many bytes the manifest of a file of ``size`` bytes has at most."""
+    """Return the most bytes that the manifest of a file of ``size`` bytes can have."""
     blank = Manifest(_WIDEST, bytes(32), _WIDEST, chunk_size, leaf_size, ()).encode()
     count, last = divmod(size, chunk_size)
     sizes = [(count, chunk_size), (1 if last else 0, last)]
@@ -107,7 +107,7 @@ def _compute_entry_size(size: int, leaf_size: int) -> int:
 
 
 def compute_leaf_size(chunk_size: int) -> int:
-    """Return the largest leaf up to ``LEAF_SIZE`` that chunks of whole MiB are a multiple of."""
+    """Return the largest leaf size up to ``LEAF_SIZE`` that divides a chunk of whole MiB."""
     return math.gcd(chunk_size, LEAF_SIZE)
 
 
@@ -137,9 +137,9 @@ def compute_sha256(data: bytes) -> bytes:
 
 
 def verify_content(manifest: Manifest, read: Callable[[int, int], bytes]) -> None:
-    """Check the digests of chunks and file; ``read(offset, length)`` gives the file's bytes.
+    """Check the digests of chunks and file; ``read(offset, length)`` returns the file's bytes.
 
-    The leaves alone fix every byte. This catches a manifest that contradicts itself.
+    The leaves alone bind every byte; this detects a manifest that contradicts itself.
 
     Raises:
         ContentMismatch: if a digest is not that of the bytes.
@@ -158,7 +158,7 @@ def verify_content(manifest: Manifest, read: Callable[[int, int], bytes]) -> Non
 
 
 def parse_manifest(encoding: bytes) -> Manifest:
-    """Return the manifest that ``encoding`` spells.
+    """Return the manifest in ``encoding``.
 
     Raises:
         MalformedData: if it is not canonical, or its sizes do not add up.
@@ -176,9 +176,9 @@ def parse_manifest(encoding: bytes) -> Manifest:
             chunks=tuple(_parse_chunk(chunk) for chunk in value["chunks"]),
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise MalformedData("a manifest lacks a field, or one is garbled") from error
+        raise MalformedData("a manifest lacks a field, or one is malformed") from error
     _check_sizes(manifest)
-    # Unknown keys, another version, other spacing: all make another encoding.
+    # This rejects unknown keys, other versions and other spacing.
     if manifest.encode() != encoding:
         raise MalformedData("a manifest is not in its canonical encoding")
     return manifest

@@ -31,7 +31,7 @@ class PartFile:
             raise
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return what is there now; untouched places read as zeros."""
+        """Return the current content; ranges not written yet read as zeros."""
         return os.pread(self._fd, length, offset)
 
     def write(self, offset: int, data: bytes) -> None:
@@ -43,18 +43,18 @@ class PartFile:
                 view, offset = view[written:], offset + written
         except OSError as error:
             if error.errno in _NO_ROOM:
-                # What is there could be resumed, but it is also what fills the disk.
+                # The part could be resumed, but it may be what fills the disk.
                 self.part.unlink(missing_ok=True)
             raise
 
     def finish(self) -> None:
-        """Flush, close, and give the file its name."""
+        """Flush, close, and rename the part to ``path``."""
         os.fsync(self._fd)
         self.close()
         move_durably(self.part, self.path)
 
     def close(self) -> None:
-        """Close, and leave the part for a later resumption."""
+        """Close, and keep the part to be resumed later."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -1,12 +1,12 @@
-"""Whether Walrus services answer, asked in ways that store nothing and cost nothing.
+"""Checks whether Walrus services answer, with requests that store nothing and cost nothing.
 
-A publisher is asked to store for no epoch, with a parameter that no publisher knows: it refuses
-before it reads a body or pays, and whoever is not a publisher, or wants a token, answers otherwise.
-An aggregator is asked for a blob whose id is none. Their ``/status`` says only that some process
-runs, and a proxy need not pass it on.
+A publisher is asked to store for zero epochs with an unknown parameter: it refuses before it reads
+a body or pays, while other services, or one that wants a token, answer differently. An aggregator
+is asked for a malformed blob id. Their ``/status`` shows only that some process runs, and a proxy
+may not forward it.
 
-Only the 400 with which Walrus refuses such questions counts: a web server in front redirects, wants
-a payment, or speaks of itself in a page, and whatever we send would meet the same.
+Only the 400 with which Walrus refuses such requests counts. A web server in front may redirect, ask
+for payment, or send a page of its own, and would do so with any later request.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from walrusd.storage.http import EndpointPool
 
 MAX_ANSWER = 64 << 10
 BAD_QUESTION, REDIRECTS = 400, 3
-"""The status of a question that does not parse, and the hundreds of those that lead elsewhere."""
+"""The status for a request that does not parse, and the hundreds of the redirects."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request, and the answers by which a service shows that it would serve us."""
+    """One request, and the responses that show that a service would serve us."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ READ = Question(
 
 
 async def find_silence(pool: EndpointPool, question: Question) -> str | None:
-    """Return None if an endpoint would serve us, else what is the matter with each."""
+    """Return None if an endpoint would serve us, else what is wrong with each."""
     complaints: list[str] = []
     for endpoint in pool.ranked():
         try:
@@ -64,12 +64,12 @@ async def find_silence(pool: EndpointPool, question: Question) -> str | None:
                 return None
             complaints.append(f"{endpoint.url}: {_describe(failure)}")
         else:
-            complaints.append(f"{endpoint.url}: it takes what is no question")
+            complaints.append(f"{endpoint.url}: it accepts a malformed request")
     return "; ".join(complaints) or "none is configured"
 
 
 def _is_of_another(failure: EndpointFailure) -> bool:
-    """Return whether a refusal comes from no Walrus service, though its status is known there."""
+    """Return whether a refusal is not by a Walrus service, though Walrus uses its status."""
     wrong = failure.outcome is AnswerKind.BAD_REQUEST and failure.status != BAD_QUESTION
     return wrong or (failure.page and failure.outcome is not AnswerKind.OVERLOADED)
 
@@ -78,5 +78,5 @@ def _describe(failure: EndpointFailure) -> str:
     if failure.status is not None and failure.status // 100 == REDIRECTS:
         return f"it redirects elsewhere (HTTP {failure.status})"
     if _is_of_another(failure):
-        return f"it answers as no Walrus service does (HTTP {failure.status})"
+        return f"it does not answer like a Walrus service (HTTP {failure.status})"
     return failure.outcome.value

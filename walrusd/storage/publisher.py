@@ -1,8 +1,8 @@
-"""Storing blobs without paying twice.
+"""Stores blobs without paying twice.
 
-The id is computed here first; what a publisher answers must match it. Before anything is sent the
-ledger notes it; when an answer stays away, the storage nodes are asked whether the blob arrived
-before it is sent, and paid for, again.
+The id is computed here first; the publisher's receipt must match it. The ledger records each upload
+before it is sent. If no answer arrives, the storage nodes are asked whether the blob arrived before
+it is sent, and paid for, again.
 """
 
 from collections.abc import AsyncIterator
@@ -66,20 +66,21 @@ class BlobPublisher:
         min_end_epoch: int | None = None,
         try_anyway: bool = False,
     ) -> StoredBlob:
-        """Store ``source`` for ``epochs`` epochs from the current one on.
+        """Store ``source`` for ``epochs`` Walrus epochs, counted from the current one.
 
-        With ``min_end_epoch`` a permanent blob that the ledger knows to live that long is not sent
-        again. Deletable blobs (``permanent=False``) cannot be told from other people's, so only
-        permanent ones are found again after an interrupted upload. With ``try_anyway`` the
-        publishers themselves are asked whether they take more than the settings say.
+        With ``min_end_epoch``, a permanent blob that the ledger knows to live that long is not sent
+        again. Only permanent blobs are found again after an interrupted upload, as deletable ones
+        (``permanent=False``) may be another owner's. With ``try_anyway``, the settings' limit is
+        ignored, as the publishers may accept more. Cancelled, the upload stays in the ledger as
+        open, and the next call asks the network first.
 
         Raises:
-            StoreRefused: if a publisher refuses, answers nonsense, or cannot pay.
-            BlobOverLimit: if the blob is too large for the network or the publishers; as far as
-                that is known, nothing is sent.
+            StoreRefused: if a publisher refuses, sends a wrong receipt, or cannot pay.
+            BlobOverLimit: if the blob is too large for the network or the publishers; nothing is
+                sent if that is known before.
             StorageUnreachable: if no publisher answers; the upload can be tried again.
             EncoderFailed: if the blob could not be encoded; it can be tried again.
-            FileCut: if the file became shorter meanwhile.
+            FileTruncated: if the file became shorter during the upload.
             OSError: if the file cannot be read.
         """
         if epochs < 1:
@@ -108,13 +109,13 @@ class BlobPublisher:
         if size > self._max_blob:
             raise BlobOverLimit(
                 f"a blob of {size:,} bytes is larger than the {self._max_blob:,} that the "
-                "publishers take (walrus.max_blob_bytes)",
+                "publishers accept (walrus.max_blob_bytes)",
                 size=size,
                 limit=self._max_blob,
             )
 
     async def find_status(self, blob_id: BlobId) -> BlobStatus | None:
-        """Ask the storage nodes about a blob; None if it does not exist.
+        """Return the storage nodes' status of a blob; None if it does not exist.
 
         Raises:
             StorageUnreachable: if no node answers, or none is configured.
@@ -139,7 +140,7 @@ class BlobPublisher:
                 if stored is not None:
                     return stored
                 if upload.doubtful is endpoint:
-                    # Only this publisher can take up its own unfinished registration.
+                    # Only this publisher can resume its own unfinished registration.
                     break
             if all(e.url in upload.given_up for e in self._publishers.ranked()):
                 break
@@ -158,7 +159,7 @@ class BlobPublisher:
         raise StorageUnreachable(message)
 
     async def _attempt(self, upload: "_Upload", endpoint: Endpoint) -> StoredBlob | None:
-        """Send the blob once; None if that did not store it, with the reason in ``upload``."""
+        """Send the blob once; return None if it was not stored, with the reason in ``upload``."""
         encoding = upload.encoding
         if not endpoint.takes(encoding.size):
             upload.refuse(endpoint, BlobOverLimit("too large for this publisher"))
@@ -182,22 +183,22 @@ class BlobPublisher:
                 reply.body, encoding.blob_id, encoding.size, permanent=upload.permanent
             )
         except EndpointFailure as failure:
-            return await self._judge(upload, endpoint, failure)
+            return await self._handle_failure(upload, endpoint, failure)
         except StoreRefused as refusal:
             upload.refuse(endpoint, refusal)
             return None
         except MalformedData as error:
             self._publishers.quarantine(endpoint)
             upload.refuse(endpoint, StoreRefused(error.message, hint="use another publisher"))
-            return await self._look_again(upload)
+            return await self._await_arrival(upload)
         return self._ledger.note_stored(stored)
 
-    async def _judge(
+    async def _handle_failure(
         self, upload: "_Upload", endpoint: Endpoint, failure: EndpointFailure
     ) -> StoredBlob | None:
         if failure.outcome in (AnswerKind.INTERRUPTED, AnswerKind.UNAVAILABLE):
             upload.doubt(endpoint, failure)
-            return await self._look_again(upload)
+            return await self._await_arrival(upload)
         if failure.outcome.may_pass:
             upload.story.append(str(failure))
             return None
@@ -208,8 +209,8 @@ class BlobPublisher:
             upload.refuse(endpoint, StoreRefused(str(failure), hint=_HINTS.get(failure.outcome)))
         return None
 
-    async def _look_again(self, upload: "_Upload") -> StoredBlob | None:
-        """The publisher may still be at it: ask for a while whether the blob has arrived."""
+    async def _await_arrival(self, upload: "_Upload") -> StoredBlob | None:
+        """Ask for a while whether the blob arrived: the publisher may still be storing it."""
         if not upload.permanent or not self._nodes:
             return None
         for check in range(STATUS_CHECKS):
@@ -225,7 +226,7 @@ class BlobPublisher:
         try:
             status = await self.find_status(encoding.blob_id)
         except WalrusdError:
-            # Not knowing is an answer here: the publisher itself will look before it pays.
+            # Unknown is acceptable here: the publisher itself checks before it pays.
             return None
         if status is None or not status.certified or status.end_epoch is None:
             return None
@@ -236,7 +237,7 @@ class BlobPublisher:
 
     @asynccontextmanager
     async def _alone(self, blob_id: BlobId) -> AsyncIterator[None]:
-        """Let one task at a time store one blob: two at once would both be charged."""
+        """Let only one task at a time store a blob: two would both be charged."""
         while blob_id in self._busy:
             await self._busy[blob_id].wait()
         done = self._busy[blob_id] = trio.Event()
@@ -248,12 +249,12 @@ class BlobPublisher:
 
 
 _HINTS = {
-    AnswerKind.AUTH_REJECTED: "this publisher wants a token or a payment; use another",
+    AnswerKind.AUTH_REJECTED: "this publisher requires a token or a payment; use another",
 }
 
 
 class _Upload:
-    """One blob on its way, over all attempts."""
+    """The upload of one blob, over all attempts."""
 
     def __init__(
         self,
@@ -290,7 +291,7 @@ class _Upload:
 
     def doubt(self, endpoint: Endpoint, failure: EndpointFailure) -> None:
         if self.doubtful is endpoint:
-            # Twice without an answer: the next round may turn to another publisher.
+            # Twice without an answer: the next round may ask another publisher.
             self.doubtful = None
         else:
             self.doubtful = endpoint

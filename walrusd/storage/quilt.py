@@ -1,10 +1,10 @@
-"""Quilts: many small blobs woven into the columns of one (Walrus, quilt version 1). Pure.
+"""Quilts: many small blobs in the columns of one (Walrus, quilt version 1). Pure.
 
 The blob's matrix is filled column by column. Column 0 starts the index: ``0x01``, its length as
 u32, then BCS ``vector<{end_index: u16, identifier: string, tags: map<string, string>}>``. Each
-patch follows in columns of its own: ``0x01``, u32 length of the rest, a mask whose bit 0 says that
-there are tags, the length-prefixed (u16) BCS identifier and tags, the content. Little-endian all.
-Patches lie in order of their identifiers, tags in order of their serialised keys.
+patch follows in its own columns: ``0x01``, u32 length of the rest, a mask whose bit 0 says that
+there are tags, the length-prefixed (u16) BCS identifier and tags, the content. Numbers
+are little-endian. Patches are in order of their identifiers, tags of their serialised keys.
 """
 
 import base64
@@ -24,7 +24,7 @@ _HAS_TAGS = 1
 
 @dataclass(frozen=True)
 class QuiltItem:
-    """One thing to put into a quilt."""
+    """One item of a quilt."""
 
     identifier: str
     content: bytes
@@ -33,7 +33,7 @@ class QuiltItem:
 
 @dataclass(frozen=True)
 class Patch:
-    """Where an item lies: columns ``start … end - 1``."""
+    """The columns of an item: ``start … end - 1``."""
 
     identifier: str
     tags: Mapping[str, str]
@@ -43,14 +43,14 @@ class Patch:
 
 @dataclass(frozen=True)
 class Quilt:
-    """The blob to store and the places of its items."""
+    """The blob to store, and the columns of its items."""
 
     data: bytes
     patches: tuple[Patch, ...]
 
 
 def assemble_quilt(items: Sequence[QuiltItem], shards: int) -> Quilt:
-    """Weave ``items`` into one blob for a network of ``shards`` shards.
+    """Encode ``items`` as one blob for a network of ``shards`` shards.
 
     Raises:
         MalformedData: if there are none, too many, or two with one identifier, or they do not fit.
@@ -58,7 +58,7 @@ def assemble_quilt(items: Sequence[QuiltItem], shards: int) -> Quilt:
     ordered = sorted(items, key=lambda item: item.identifier.encode())
     names = [item.identifier for item in ordered]
     if not names or "" in names or len(set(names)) != len(names):
-        raise MalformedData("a quilt has at least one item, each with an identifier of its own")
+        raise MalformedData("a quilt has at least one item, and no two with the same identifier")
     rows, columns = compute_rows(shards), compute_columns(shards)
     blocks = [_block(item) for item in ordered]
     index_size = len(_index([(item, 0) for item in ordered]))

@@ -1,4 +1,4 @@
-"""Reading blobs: nothing is believed, every byte is verified against the blob id."""
+"""Reads blobs; every byte is verified against the blob id."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ METADATA_OVERHEAD = 64
 
 
 class BlobReader:
-    """Reads through ``aggregators``; ``nodes`` serve the metadata that makes checking cheap."""
+    """Reads through ``aggregators``; ``nodes`` serve the metadata that makes verification cheap."""
 
     def __init__(
         self,
@@ -66,8 +66,7 @@ class BlobReader:
                 reply = await self._aggregators.request(endpoint, "GET", path, max_bytes=size)
             except EndpointFailure as failure:
                 if failure.outcome is AnswerKind.OVERSIZE:
-                    # The blob's size is proven: so this shows that the endpoint is wrong, not that
-                    # the blob is too large.
+                    # The blob's size is proven: the endpoint is wrong, the blob is not too large.
                     raise BlobCorrupt(f"more than the blob's {size} bytes") from failure
                 raise
             await _verify_whole(verifier, reply.body)
@@ -76,9 +75,9 @@ class BlobReader:
         return await self._ask(blob_id, attempt)
 
     async def download(self, blob_id: BlobId, path: Path, *, max_bytes: int) -> None:
-        """Write the verified content of a blob to ``path``; resumes what was begun before.
+        """Write the verified content of a blob to ``path`` atomically; resumes an earlier download.
 
-        ``path`` appears whole or not at all. One download to a path at a time.
+        Only one download to a path at a time. Cancelled, what was verified is kept for the next.
 
         Raises:
             BlobTooLarge: if it has more than ``max_bytes`` bytes.
@@ -102,10 +101,10 @@ class BlobReader:
         size: int,
         final_check: Callable[[Callable[[int, int], bytes]], None] = lambda _: None,
     ) -> None:
-        """Fetch ``pieces`` side by side into ``path``, keeping what an earlier try had verified.
+        """Fetch ``pieces`` concurrently into ``path``; resumes from what was verified before.
 
-        ``tag`` names the content, so that only parts of the same content are resumed.
-        ``final_check`` is given ``read(offset, length)`` before the file gets its name.
+        ``tag`` names the content, so that only a part of the same content is resumed.
+        ``final_check`` receives ``read(offset, length)`` before the file is renamed.
 
         Raises:
             BlobCorrupt, BlobNotFound, StorageUnreachable: as ``ask_in_turn``.
@@ -180,7 +179,7 @@ class BlobReader:
     async def _download_whole(
         self, endpoint: Endpoint, blob_id: BlobId, path: Path, max_bytes: int
     ) -> None:
-        """Without metadata a blob can only be judged whole; a wrong one is thrown away."""
+        """Read and verify a blob as a whole, which needs no metadata; discard it if it is wrong."""
         tag = format_blob_id(blob_id)[:16] + ".whole"
         part = await trio.to_thread.run_sync(PartFile, path, tag, 0)
         try:
@@ -202,7 +201,7 @@ class BlobReader:
             raise BlobCorrupt(f"the bytes are not those of blob {format_blob_id(blob_id)}")
 
     async def _find_verifier(self, blob_id: BlobId, max_bytes: int) -> RowVerifier | None:
-        """Return a verifier if a storage node has the metadata; without one, encoding decides.
+        """Return a verifier if a storage node serves the metadata, else None.
 
         Raises:
             BlobTooLarge: if the metadata proves that the blob is larger than allowed.
@@ -222,7 +221,7 @@ class BlobReader:
         try:
             verifier = await ask_in_turn(self._nodes, attempt, what="metadata", rounds=1)
         except WalrusdError:
-            # Whatever is the matter with the nodes, the aggregators may still deliver.
+            # If the nodes fail, the aggregators may still deliver.
             return None
         if verifier.geometry.size > max_bytes:
             raise BlobTooLarge(

@@ -1,4 +1,4 @@
-"""What publishers and storage nodes say about a blob, read strictly."""
+"""Parses, strictly, what publishers and storage nodes say about a blob."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _FUNDS = ("sufficient balance", "NoCompatiblePaymentCoin", "InsufficientGas", "I
 
 @dataclass(frozen=True)
 class BlobStatus:
-    """What a storage node knows of a blob: certified, and for a permanent one, its end."""
+    """A storage node's view of a blob: whether it is certified, and a permanent one's end."""
 
     certified: bool
     permanent: bool
@@ -24,11 +24,11 @@ class BlobStatus:
 
 
 def parse_receipt(body: bytes, blob_id: BlobId, size: int, *, permanent: bool) -> StoredBlob:
-    """Return what a publisher's answer to ``PUT /v1/blobs`` promises about our blob.
+    """Return the stored blob from a publisher's response to ``PUT /v1/blobs``.
 
     Raises:
-        StoreRefused: if the answer is a refusal (Walrus sends those with status 200 too).
-        MalformedData: if it is no receipt, or one for something else.
+        StoreRefused: if it is a refusal, which Walrus may send with status 200.
+        MalformedData: if it is not a receipt for this blob.
     """
     reply = _parse_object(body, "a publisher's receipt")
     if len(reply) != 1:
@@ -43,9 +43,11 @@ def parse_receipt(body: bytes, blob_id: BlobId, size: int, *, permanent: bool) -
         if kind == "error":
             raise _refusal(str(value["errorMsg"]))
         if kind == "markedInvalid":
-            raise StoreRefused("Walrus has marked this blob as invalid", hint="store other bytes")
+            raise StoreRefused(
+                "Walrus has marked this blob as invalid", hint="store different bytes"
+            )
     except (KeyError, TypeError, ValueError) as error:
-        raise MalformedData(f"a publisher's receipt lacks or garbles {error}") from error
+        raise MalformedData(f"a publisher's receipt has a missing or bad field: {error}") from error
     raise MalformedData("a publisher's receipt is of an unknown kind")
 
 
@@ -53,7 +55,7 @@ def parse_status(body: bytes) -> BlobStatus | None:
     """Return a storage node's view of a blob; None if it does not exist or is invalid.
 
     Raises:
-        MalformedData: if the answer does not have the form of one.
+        MalformedData: if the response is malformed.
     """
     reply = _parse_object(body, "a blob status")
     try:
@@ -66,7 +68,7 @@ def parse_status(body: bytes) -> BlobStatus | None:
         status = data["deletable"]
         return BlobStatus(status.get("initialCertifiedEpoch") is not None, False, None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MalformedData(f"a blob status lacks or garbles {error}") from error
+        raise MalformedData(f"a blob status has a missing or bad field: {error}") from error
 
 
 def _read_created(
@@ -83,9 +85,9 @@ def _parse_object(body: bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise MalformedData(f"{what} is JSON, this is not") from error
+        raise MalformedData(f"{what} is not JSON") from error
     if not isinstance(value, dict):
-        raise MalformedData(f"{what} is a JSON object")
+        raise MalformedData(f"{what} is not a JSON object")
     return value
 
 

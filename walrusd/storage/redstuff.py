@@ -1,7 +1,7 @@
-"""The one door to the RedStuff encoder of ``pysui_fastcrypto``; also its worker process.
+"""The only user of the RedStuff encoder of ``pysui_fastcrypto``; also its worker process.
 
-Nothing of walrusd is imported here, so that the file can be run alone: an encoding cannot be
-interrupted and leaves its memory behind, hence large ones run in a process of their own::
+It imports nothing of walrusd, so that the file can be run alone. An encoding cannot be interrupted
+and does not release its memory, so large ones run in their own process::
 
     python -I redstuff.py SHARDS [PATH OFFSET LENGTH]  < blob  > metadata
 """
@@ -14,11 +14,11 @@ from pysui_fastcrypto import redstuff_encode, redstuff_verify_metadata, redstuff
 
 BLOB_ID_LENGTH = 32
 SHORT_INPUT = 3
-"""Exit status when the file has fewer bytes than asked for."""
+"""Exit status if the file has fewer bytes than requested."""
 
 
 class RedStuffError(ValueError):
-    """Raised when the encoder refuses; ``code`` is its short name for the reason."""
+    """Raised when the encoder fails; ``code`` is its short name of the reason."""
 
     def __init__(self, error: ValueError) -> None:
         self.code = str(error.args[0]) if error.args else "unknown"
@@ -26,7 +26,11 @@ class RedStuffError(ValueError):
 
 
 def encode_metadata(data: bytes, shards: int) -> bytes:
-    """Return ``BlobMetadataWithId``: the 32-byte blob id and the BCS metadata."""
+    """Return ``BlobMetadataWithId``: the 32-byte blob id and the BCS metadata.
+
+    Raises:
+        RedStuffError: if the encoder fails.
+    """
     try:
         encoded = redstuff_encode(data, shards)
     except ValueError as error:
@@ -35,7 +39,11 @@ def encode_metadata(data: bytes, shards: int) -> bytes:
 
 
 def encode_slivers(data: bytes, shards: int) -> Mapping[int, tuple[bytes, bytes]]:
-    """Return the BCS ``(primary, secondary)`` slivers by sliver-pair index."""
+    """Return the BCS ``(primary, secondary)`` slivers by sliver-pair index.
+
+    Raises:
+        RedStuffError: if the encoder fails.
+    """
     try:
         encoded = redstuff_encode(data, shards)
     except ValueError as error:
@@ -47,7 +55,7 @@ def encode_slivers(data: bytes, shards: int) -> Mapping[int, tuple[bytes, bytes]
 
 
 class MetadataHandle:
-    """Blob metadata that agrees with the blob id it carries."""
+    """Blob metadata that was verified against its blob id."""
 
     def __init__(self, metadata: bytes, shards: int) -> None:
         try:
@@ -59,7 +67,11 @@ class MetadataHandle:
         self.shards = shards
 
     def verify_primary(self, sliver: bytes) -> None:
-        """Check one BCS primary sliver against the metadata."""
+        """Check one BCS primary sliver against the metadata.
+
+        Raises:
+            RedStuffError: if it does not match.
+        """
         try:
             redstuff_verify_sliver(sliver, self._handle, "primary")
         except ValueError as error:

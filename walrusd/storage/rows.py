@@ -1,4 +1,4 @@
-"""Cutting a blob into pieces that can be fetched and checked alone."""
+"""Splits a blob into pieces that can be fetched and verified alone."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from walrusd.storage.codec import RowVerifier
 from walrusd.units import BlobId
 
 PIECE_SIZE = 4 << 20
-"""About how many bytes one range request asks for."""
+"""About how many bytes one range request covers."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """``length`` bytes of a blob, where they go, and what they must satisfy."""
+    """``length`` bytes of a blob, their offset in the file, and their check."""
 
     blob_id: BlobId
     blob_offset: int

@@ -7,7 +7,7 @@ from typing import Self
 
 import trio
 
-from walrusd.errors import FileCut
+from walrusd.errors import FileTruncated
 
 READ_SIZE = 1 << 20
 
@@ -22,20 +22,20 @@ class FileSpan:
 
     @classmethod
     async def of(cls, path: Path) -> Self:
-        """Return the span that is the whole of ``path`` as it is now."""
+        """Return the span of the whole file ``path`` as it is now."""
         return cls(path, 0, await trio.to_thread.run_sync(os.path.getsize, path))
 
     def read(self) -> bytes:
         """Return the bytes (blocking).
 
         Raises:
-            FileCut: if the file has become shorter.
+            FileTruncated: if the file has become shorter.
         """
         with self.path.open("rb") as file:
             file.seek(self.offset)
             data = file.read(self.length)
         if len(data) != self.length:
-            raise FileCut(f"{self.path} is shorter than it was")
+            raise FileTruncated(f"{self.path} is shorter than it was")
         return data
 
     def chunks(self) -> "FileChunks":
@@ -44,7 +44,7 @@ class FileSpan:
 
 
 class FileChunks:
-    """Reads a span piece by piece. Holds nothing open, so it may be abandoned at any point."""
+    """Reads a span piece by piece. It keeps no file open, so it may be abandoned at any point."""
 
     def __init__(self, span: FileSpan) -> None:
         self._span = span
@@ -57,7 +57,7 @@ class FileChunks:
         """Return the next bytes.
 
         Raises:
-            FileCut: if the file has become shorter.
+            FileTruncated: if the file has become shorter.
         """
         if self.left == 0:
             raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""Walrus as the rest of the daemon sees it: put and get blobs and files, verified and cached."""
+"""The daemon's interface to Walrus: stores and reads blobs and files, verified and cached."""
 
 import hashlib
 import logging
@@ -44,10 +44,10 @@ log = logging.getLogger(__name__)
 
 CACHE_CAPACITY = 4 << 30
 PROPAGATION_SECONDS = 60.0
-"""For so long after storing, a "not found" may be a stale answer."""
+"""Seconds after storing in which a "not found" may be outdated."""
 
 CLOSE_S = 2.0
-"""Seconds that closing the connections may take."""
+"""The most seconds to close the connections."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,15 @@ class WalrusStore:
         policy: RetryPolicy | None = None,
         make_transport: TransportFactory | None = None,
     ) -> None:
-        """Set up, without any request.
+        """Set up without any request.
 
-        ``nodes`` are storage nodes (or a devnet, which answers like one): they make verification
-        cheap and interrupted uploads certain. ``owner`` receives the Blob objects. ``connection``
-        holds the upload ledger and must belong to the event loop's thread.
+        ``nodes`` are storage nodes (or a devnet, which serves their API): they make verification
+        cheap and tell whether an interrupted upload arrived. ``owner`` receives the Blob objects.
+        ``connection`` holds the upload ledger and must belong to the event loop's thread.
 
-        ``max_blob`` is the most bytes that the publishers take in one blob: by default what
-        public ones take, or a chunk if that is larger. Chunks are made smaller where they would
-        exceed it, or what fits ``shards`` shards.
+        ``max_blob`` is the most bytes that the publishers accept in one blob: by default the limit
+        of public ones, or a chunk if that is larger. Chunks are reduced to it, and to what fits
+        ``shards`` shards.
 
         Raises:
             ConfigError: if a URL is not one.
@@ -167,7 +167,7 @@ class WalrusStore:
         )
         self._note_recent(stored.blob_id)
         if isinstance(data, bytes):
-            await self._remember(stored.blob_id, data)
+            await self._cache_blob(stored.blob_id, data)
         return stored
 
     async def get(self, blob_id: BlobId, max_bytes: int) -> bytes:
@@ -177,11 +177,11 @@ class WalrusStore:
             BlobTooLarge, BlobCorrupt, BlobNotFound, StorageUnreachable: as
                 ``BlobReader.read_blob``.
         """
-        cached = await self._recall(blob_id)
+        cached = await self._find_cached(blob_id)
         if cached is not None and len(cached) <= max_bytes:
             return cached
         data = await self._reader.read_blob(blob_id, max_bytes=max_bytes)
-        await self._remember(blob_id, data)
+        await self._cache_blob(blob_id, data)
         return data
 
     async def download(self, blob_id: BlobId, path: Path, max_bytes: int) -> None:
@@ -197,7 +197,7 @@ class WalrusStore:
     ) -> StoredFile:
         """Store a file as chunks and a manifest, all permanent.
 
-        Each chunk is read once, so a file that changes meanwhile still gives a true manifest.
+        Each chunk is read once, so the manifest is consistent even if the file changes.
 
         Raises:
             BlobOverLimit: if the manifest would be too large; then nothing is stored.
@@ -247,7 +247,7 @@ class WalrusStore:
 
         Raises:
             ContentMismatch: if the blob is intact but not the manifest expected.
-            MalformedData: if it is no manifest.
+            MalformedData: if it is not a manifest.
             BlobCorrupt, BlobTooLarge, BlobNotFound, StorageUnreachable: as ``get``.
         """
         encoding = await self.get(blob_id, MAX_MANIFEST)
@@ -262,9 +262,9 @@ class WalrusStore:
     ) -> Manifest:
         """Fetch the file whose manifest is in ``blob_id`` to ``path``; return the manifest.
 
-        Chunks are fetched leaf by leaf from all aggregators, each leaf checked against the
-        manifest and hence against ``expected_digest``. What an earlier try had verified is kept;
-        ``path`` appears whole or not at all.
+        Chunks are fetched leaf by leaf from all aggregators; each leaf is verified against the
+        manifest and so against ``expected_digest``. Resumes from what was verified before, and
+        writes ``path`` atomically.
 
         Raises:
             BlobTooLarge: if the file has more than ``max_bytes`` bytes.
@@ -291,19 +291,19 @@ class WalrusStore:
         )
         return manifest
 
-    async def _recall(self, blob_id: BlobId) -> bytes | None:
+    async def _find_cached(self, blob_id: BlobId) -> bytes | None:
         try:
             return await trio.to_thread.run_sync(self._cache.get, blob_id, limiter=self._cache_turn)
         except OSError as error:
             log.warning("cannot read the cached blob %s: %s", format_blob_id(blob_id), error)
             return None
 
-    async def _remember(self, blob_id: BlobId, data: bytes) -> None:
-        """Keep a blob at hand, if that is possible: it is stored, or was read, in any case."""
+    async def _cache_blob(self, blob_id: BlobId, data: bytes) -> None:
+        """Cache a blob; a failure is only logged."""
         try:
             await trio.to_thread.run_sync(self._cache.put, blob_id, data, limiter=self._cache_turn)
         except OSError as error:
-            log.warning("cannot keep the blob %s at hand: %s", format_blob_id(blob_id), error)
+            log.warning("cannot cache the blob %s: %s", format_blob_id(blob_id), error)
 
     def _note_recent(self, blob_id: BlobId) -> None:
         now = trio.current_time()

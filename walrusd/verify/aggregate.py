@@ -1,4 +1,4 @@
-"""Check the published sum of a task from public data: for anyone, with no part in the market."""
+"""Check the published sum of a task from public data alone."""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +12,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.chain.nodes.connect import open_client
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
+from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.errors import BadRequest, PeerFault
 from walrusd.market.aggregate import check_parts, read_accepted, read_aggregate
@@ -27,7 +28,6 @@ from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.plan.plan import Plan
 from walrusd.units import ObjectId
-from walrusd.verify.checklist import FAILED, PASSED, Checklist
 
 OnStep = Callable[[str], None]
 
@@ -48,7 +48,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Public:
-    """What it takes to read: implements ``services.tools.Reading``."""
+    """What it takes to read: implements ``engine.tools.Reading``."""
 
     contract: MarketReader
     store: WalrusStore
@@ -97,7 +97,7 @@ def read_places(network: str | None, config: Path | None) -> Places:
 
 @asynccontextmanager
 async def open_public(places: Places) -> AsyncIterator[Public]:
-    """Open chain and blobs for reading; files are kept in a directory that goes at the end."""
+    """Open chain and blobs for reading; files are kept in a temporary directory."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="walrusd-")))
         database = stack.enter_context(Database.open(directory / "ledger.sqlite"))
@@ -119,7 +119,7 @@ async def open_public(places: Places) -> AsyncIterator[Public]:
 async def check_aggregate_of(
     places: Places, task_id: str, checks: Checklist, on_step: OnStep, threads: int
 ) -> dict[str, Any]:
-    """Check everything about a task's published sum; return the facts that a report shows.
+    """Make every check of a task's published sum; return the facts that a report shows.
 
     Raises:
         BadRequest, ObjectNotFound: if there is no such task.
@@ -134,7 +134,7 @@ async def check_aggregate_of(
     async with open_public(places) as public:
         on_step("reading the chain")
         verified = await verify_contract(public.contract, places.ids)
-        checks.add("contract", PASSED, f"package {verified.package.id}")
+        checks.passed("contract", f"package {verified.package.id}")
         task = await public.contract.task(name)
         facts = {"task": name, "scheme": Scheme(task.terms.scheme).name.lower()}
         return {**facts, **await _check(public, task, checks, on_step, threads)}
@@ -144,25 +144,25 @@ async def _check(
     public: Public, task: ob.Task, checks: Checklist, on_step: OnStep, threads: int
 ) -> dict[str, Any]:
     if task.aggregate is None:
-        checks.add("task", FAILED, "its publisher has recorded no sum")
+        checks.failed("task", "its publisher has recorded no sum")
         return {}
-    checks.add("task", PASSED, f"{task.accepted} accepted submissions")
+    checks.passed("task", f"{task.accepted} accepted submissions")
     fetcher = Fetcher(public)
     try:
         plan = (await fetcher.plan_of(task)).plan
     except PeerFault as fault:
-        checks.add("terms", FAILED, f"{fault.message} [{fault.code}]")
+        checks.failed("terms", fault)
         return {}
-    checks.add("terms", PASSED)
+    checks.passed("terms")
     on_step("reading the sum")
     aggregate = await _read(public, task, plan, checks)
     accepted = await read_accepted(public, task)
     files = await _check_files(fetcher, task, accepted, checks, on_step)
-    weights: list[int] = []
+    weights = None
     if aggregate is not None:
-        checks.run("parts", lambda: weights.extend(check_parts(aggregate, accepted)))
+        weights = checks.find("parts", lambda: check_parts(aggregate, accepted))
     if aggregate is None or not weights or len(files) != len(accepted):
-        checks.skip("sum", "a check before it failed")
+        checks.skipped("sum", "a check before it failed")
         return {}
     on_step("checking the sum")
     context = compute_decryption_context(await public.contract.market(), task)
@@ -173,9 +173,9 @@ async def _check(
     try:
         await check_aggregate(context, aggregate, weights, files, report=report, threads=threads)
     except PeerFault as fault:
-        checks.add("sum", FAILED, f"{fault.message} [{fault.code}]")
+        checks.failed("sum", fault)
     else:
-        checks.add("sum", PASSED, f"{plan.weight_count} numbers, of {len(files)} submissions")
+        checks.passed("sum", f"{plan.weight_count} numbers, of {len(files)} submissions")
     return {
         "root": aggregate.root.hex(),
         "entries": plan.weight_count,
@@ -188,9 +188,9 @@ async def _read(public: Public, task: ob.Task, plan: Plan, checks: Checklist) ->
     try:
         aggregate = await read_aggregate(public, task, plan)
     except PeerFault as fault:
-        checks.add("recorded sum", FAILED, f"{fault.message} [{fault.code}]")
+        checks.failed("recorded sum", fault)
         return None
-    checks.add("recorded sum", PASSED, f"root {aggregate.root.hex()}")
+    checks.passed("recorded sum", f"root {aggregate.root.hex()}")
     return aggregate
 
 
@@ -208,7 +208,7 @@ async def _check_files(
         try:
             files.append(await fetcher.file_of(task, submission))
         except PeerFault as fault:
-            checks.add("file", FAILED, f"{fault.message} [{fault.code}]", subject=subject)
+            checks.failed("file", fault, subject=subject)
         else:
-            checks.add("file", PASSED, subject=subject)
+            checks.passed("file", subject=subject)
     return files

@@ -1,4 +1,4 @@
-"""Compare two transcripts from files, and say who is right by computing the step in dispute."""
+"""Compare two transcripts from files, and find who is right by computing the step in dispute."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ from walrusd.training.process.child import apply_limits
 from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.trace import Assignment
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.replay import open_given_rows
+from walrusd.verify.rows import open_given_rows
 from walrusd.verify.segment import read_frozen
 
 SHOWN_ELEMENTS = 4
@@ -71,7 +71,7 @@ def read_transcript(path: Path, raw: bytes) -> Transcript:
 def check_dispute(
     a: Transcript, b: Transcript, files: WorkFiles | None, threads: int
 ) -> dict[str, Any]:
-    """Return where two transcripts part, and with ``files`` who is right.
+    """Return where two transcripts diverge, and with ``files`` who is right.
 
     Raises:
         ForeignTranscript: if they are about different work, or the files about other work.
@@ -188,7 +188,7 @@ def _show_operation(
 
 
 def _show_value(name: str, part: str, sides: list[_Side]) -> dict[str, Any]:
-    """Return a value as every side tells it, and the first element in which they differ."""
+    """Return a value as each side states it, and the first element in which they differ."""
     told: dict[str, Value] = {}
     for side in sides:
         if side.operation is not None and name in getattr(side.operation, part):

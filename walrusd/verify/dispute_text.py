@@ -9,14 +9,14 @@ _SIDES = ("A", "B", "computed")
 
 
 def format_dispute(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell a report of ``check_dispute``; names in it are strangers'."""
+    """Yield a report of ``check_dispute`` as lines; names in it are strangers' text."""
     return map(make_printable, _format(report))
 
 
 def _format(report: dict[str, Any]) -> Iterator[str]:
     yield f"segment      {report['segment']} of task {report['task']}"
     if report["agree"]:
-        yield "agree        the transcripts tell the same of every step; nothing was computed"
+        yield "agree        the transcripts agree on every step; nothing was computed"
         return
     yield f"first step   {report['step']}, which differs in {', '.join(report['parts'])}"
     for side in _SIDES:
@@ -81,12 +81,12 @@ def _format_verdict(report: dict[str, Any]) -> Iterator[str]:
         return
     since = report["both_wrong_from_step"]
     if since is not None:
-        yield f"right        neither: both leave what is computed at step {since} already"
+        yield f"right        neither: both diverge from the computation at step {since} already"
         return
     meaning = {"A": "A is right, B is wrong", "B": "B is right, A is wrong"}
     yield f"right        {meaning.get(right, 'neither is right')}"
     for side, account in report["accounts"].items():
         wrong = account["first_wrong_operation"]
         if wrong is not None:
-            yield f"             {side} leaves what is computed at: {wrong}"
+            yield f"             {side} diverges from the computation at: {wrong}"
     yield f"computed     {report['computed_steps']} step(s)"

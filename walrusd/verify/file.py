@@ -1,5 +1,6 @@
 """Check a verification file with all that a third party may have: keys, model, dataset."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from walrusd.core.opening import Opening, parse_opening, verify_opened_cost, verify_opening
+from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.dataset_rows import verify_row
@@ -17,7 +19,6 @@ from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
 from walrusd.errors import BadRequest, DecryptionFailed, PeerFault, VerificationFailed
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
-from walrusd.verify.checklist import FAILED, PASSED, Checklist
 from walrusd.verify.given import Found, Given
 
 NO_KEY = "give its key with --key"
@@ -34,19 +35,19 @@ def check_everything(given: Given, checks: Checklist) -> dict[str, Any]:
     try:
         file = _open(given.file)
     except PeerFault as fault:
-        checks.add("layout", FAILED, f"{fault.message} [{fault.code}]")
+        checks.failed("layout", fault)
         raise
-    checks.add("layout", PASSED)
+    checks.passed("layout")
     for name, check in list_checks(file, expected_digest=given.digest):
         given.on_step(name)
         checks.run(name, check)
         if name == "digest" and given.digest is None:
-            checks.skip("anchor", "give --digest with the value that the chain records")
+            checks.skipped("anchor", "give --digest with the value that the chain records")
     opening = _check_opening(given, file, checks)
     cost = _check_cost(given, file, opening, checks)
     found = Found(file, opening, cost)
-    # Without torch all that came before works, and faster.
-    from walrusd.verify.replay import check_work  # noqa: PLC0415
+    # Imported late: the checks so far work without torch, and faster.
+    from walrusd.verify.work import check_work  # noqa: PLC0415
 
     check_work(given, found, checks)
     return _facts(given, file, cost)
@@ -98,7 +99,7 @@ def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
         except DecryptionFailed:
             continue
         return parse_opening(payload)
-    raise DecryptionFailed("no key that was given opens the opening of this submission")
+    raise DecryptionFailed("none of the given keys opens the opening of this submission")
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
@@ -106,34 +107,31 @@ def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> O
     if given.opening is None or not given.keys:
         why = NO_KEY if given.opening is not None else "give --opening with the sealed opening"
         for name in names:
-            checks.skip(name, why)
+            checks.skipped(name, why)
         return None
     given.on_step("opening")
-    found: list[Opening] = []
     path = given.opening
-
-    def unseal() -> None:
-        opening = _unseal(given, file, path)
-        _verify_trace(file, opening)
-        found.append(opening)
-
-    if not checks.run("opening", unseal):
+    opening = checks.find("opening", lambda: _open_opening(given, file, path))
+    if opening is None:
         for name in names[1:]:
-            checks.skip(name, "the opening does not hold")
+            checks.skipped(name, "the check of the opening failed")
         return None
-    opening = found[0]
-    root = compute_chunk_root(opening.update)
-    checks.add(
-        "update",
-        PASSED if root == file.header.update_root else FAILED,
-        "" if root == file.header.update_root else "the opened update has another root",
-    )
+    if compute_chunk_root(opening.update) == file.header.update_root:
+        checks.passed("update")
+    else:
+        checks.failed("update", "the opened update has another root")
     given.on_step("update opened")
     load_generators()
     update = np.frombuffer(opening.update, "<i4").astype(np.int32)
     checks.run("update opened", lambda: verify_file_update(file, update, opening.openings))
     checks.run("final cost", lambda: _verify_final_cost(file, opening))
     _check_opened_rows(given, file, opening, checks)
+    return opening
+
+
+def _open_opening(given: Given, file: VerificationFile, path: Path) -> Opening:
+    opening = _unseal(given, file, path)
+    _verify_trace(file, opening)
     return opening
 
 
@@ -160,7 +158,7 @@ def _check_opened_rows(
     given: Given, file: VerificationFile, opening: Opening, checks: Checklist
 ) -> None:
     if given.rows is None:
-        checks.skip("opened rows", "give --rows with the number of rows that the chain records")
+        checks.skipped("opened rows", "give --rows with the number of rows that the chain records")
         return
     root, count = file.header.subject.dataset_root, given.rows
 
@@ -178,21 +176,23 @@ def _check_cost(
     opened = None if opening is None else opening.cost
     keys = [*given.keys, *([] if opened is None else [opened.key])]
     if not keys:
-        checks.skip("cost function", NO_KEY)
+        checks.skipped("cost function", NO_KEY)
+        return None
+    if given.opening is not None and opening is None:
+        # Its key may be in the opening: that the given ones do not fit would prove nothing.
+        checks.skipped("cost function", "the opening, which may hold its key, was not opened")
         return None
     given.on_step("cost function")
-    found: list[CostFunction] = []
-    subject = file.header.subject
+    return checks.find(
+        "cost function",
+        lambda: _read_cost(file, keys),
+        lambda cost: f"{cost.trajectory.size} steps",
+    )
 
-    def read() -> str:
-        for key in keys:
-            if compute_key_check(key, subject.submission) == file.header.key_check:
-                found.append(open_cost(file, key))
-                return f"{found[0].trajectory.size} steps"
-        raise DecryptionFailed("no key that was given opens the cost function")
 
-    if given.opening is not None and opening is None:
-        # Its key may have been in the opening; that the others do not fit would say nothing.
-        checks.skip("cost function", "the opening, which holds its key, was not opened")
-        return None
-    return found[0] if checks.run("cost function", read) else None
+def _read_cost(file: VerificationFile, keys: Sequence[bytes]) -> CostFunction:
+    submission = file.header.subject.submission
+    for key in keys:
+        if compute_key_check(key, submission) == file.header.key_check:
+            return open_cost(file, key)
+    raise DecryptionFailed("none of the given keys opens the cost function")

@@ -1,4 +1,4 @@
-"""What a third party gives to be checked, and what of it has passed."""
+"""What a third party provides for the checks, and what has passed them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from walrusd.crypto.vfile.vfile import VerificationFile
 class Given:
     """What the checks may use beside the file; whatever is missing makes fewer checks.
 
-    ``keys`` have 32 bytes: of the cost function, of the opening, of the dataset; which is which is
-    found by trying. ``segments`` are to be replayed.
+    ``keys`` have 32 bytes: of the cost function, of the opening, of the dataset; each is tried
+    for each. ``segments`` are to be replayed.
     """
 
     file: Path
@@ -25,7 +25,7 @@ class Given:
     model: Path | None = None
     dataset: Path | None = None
     rows: int | None = None
-    """How many rows the dataset has, by the chain's word."""
+    """How many rows the dataset has, as recorded on the chain."""
     segments: tuple[int, ...] = ()
     threads: int = 0
     on_step: Callable[[str], None] = lambda _text: None

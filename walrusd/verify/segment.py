@@ -1,6 +1,6 @@
 """Replay one segment from files: plan, state, rows, and the submission's verification file.
 
-A replay may also be written down, as a transcript that can be compared with another's.
+A replay may also write a transcript, to be compared with another's.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from walrusd.core.protocol import TraceContext, compute_leaf_zero
+from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.vfile.checks import inspect_verification_file
 from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
-from walrusd.errors import BadRequest, MalformedData, PeerFault
+from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
 from walrusd.training.dispute.recording import MAX_KEPT_BYTES, SegmentWork, Wanted, transcribe
 from walrusd.training.dispute.transcript import unpack_floats
 from walrusd.training.dispute.transcript_codec import transcript_to_bytes
@@ -23,7 +24,7 @@ from walrusd.training.run.state import Tensors, compute_state_root
 from walrusd.training.run.trace import Assignment, compute_record
 from walrusd.training.run.weights import select_frozen, weights_from_bytes
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.replay import open_given_rows
+from walrusd.verify.rows import open_given_rows
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ def check_segment(
     files: SegmentFiles,
     segment: int,
     committee: int,
+    checks: Checklist,
+    *,
     threads: int,
     writing: Writing | None = None,
 ) -> dict[str, Any]:
-    """Do the work of ``segment`` again and return what was checked.
+    """Replay ``segment``; return the facts that a report shows.
 
     Raises:
         BadRequest: if the plan has no such segment or step, or a file cannot be read.
@@ -68,48 +71,49 @@ def check_segment(
     if writing is not None and writing.wanted is not None and writing.wanted.step not in steps:
         raise BadRequest(f"segment {segment} has the steps {steps.start} to {steps.stop - 1}")
     file = read_verification_file(files.file)
-    bad = [check.name for check in inspect_verification_file(file) if not check.ok]
-    checks = [_check("verification file", not bad, ", ".join(bad))]
-    named = plan.digest() == file.header.subject.plan_digest
-    checks.append(_check("plan", named, "" if named else "not the plan that the file names"))
-    checks += _check_start(file, plan, files.start, segment)
-    found, detail = "", ""
-    if all(check["ok"] for check in checks):
+    if len(file.trace_leaves) != plan.segments + 1:
+        raise MalformedData("the verification file has not one leaf a segment")
+    leaf = file.trace_leaves[segment].hex()
+    checks.run("verification file", lambda: _verify_whole(file))
+    checks.run("plan", lambda: _verify_plan(file, plan))
+    if segment == 1:
+        checks.run("start state", lambda: _verify_start(file, plan, files.start))
+    replayed = ""
+    if not checks.failures:
         try:
-            found = _replay(file, plan, files, segment, committee, writing=writing)
-        except PeerFault as error:
-            detail = f"the replay ended in an error: {error.message}"
+            replayed = _replay(file, plan, files, segment, committee, writing=writing)
+        except PeerFault as fault:
+            checks.failed("replay", fault)
         else:
-            if found != file.trace_leaves[segment].hex():
-                detail = "the work done again gives another leaf"
-        checks.append(_check("replay", not detail, detail))
+            if replayed == leaf:
+                checks.passed("replay")
+            else:
+                checks.failed("replay", "the replay gives another leaf")
     return {
-        "valid": all(check["ok"] for check in checks),
         "segment": segment,
         "steps": plan.segment_steps,
-        "leaf": file.trace_leaves[segment].hex(),
-        "replayed_leaf": found,
-        "checks": checks,
+        "leaf": leaf,
+        "replayed_leaf": replayed,
     }
 
 
-def _check(name: str, ok: bool, detail: str = "") -> dict[str, Any]:
-    return {"name": name, "ok": ok, "detail": detail}
+def _verify_whole(file: VerificationFile) -> None:
+    if failures := inspect_verification_file(file).failures:
+        raise VerificationFailed(", ".join(item.name for item in failures))
 
 
-def _check_start(
-    file: VerificationFile, plan: Plan, start: bytes, segment: int
-) -> list[dict[str, Any]]:
-    """Check what can be: leaf 0 is a function of the state; later leaves hide it behind a root.
+def _verify_plan(file: VerificationFile, plan: Plan) -> None:
+    if plan.digest() != file.header.subject.plan_digest:
+        raise VerificationFailed("not the plan that the file names")
 
-    A wrong start state of a later segment is found by the replay, whose leaf depends on it.
+
+def _verify_start(file: VerificationFile, plan: Plan, start: bytes) -> None:
+    """Check a start state of the first segment: leaf 0 is a function of it.
+
+    Later leaves hide the state behind a root: a wrong start is found by the replay.
     """
-    if len(file.trace_leaves) != plan.segments + 1:
-        raise MalformedData("the verification file has not one leaf a segment")
-    if segment > 1:
-        return []
-    ok = compute_leaf_zero(compute_state_root(plan, start)) == file.trace_leaves[0]
-    return [_check("start state", ok, "" if ok else "not the state that the trace starts from")]
+    if compute_leaf_zero(compute_state_root(plan, start)) != file.trace_leaves[0]:
+        raise VerificationFailed("not the state that the trace starts from")
 
 
 def _replay(

@@ -16,6 +16,7 @@ from typing import Any
 import trio
 
 from tests.support.market.world import InlineTraining, make_plan
+from tests.support.row_tree import RowTree
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
@@ -32,7 +33,6 @@ from walrusd.core.lifecycle import (
 )
 from walrusd.core.manifest import TaskManifest
 from walrusd.core.protocol import compute_deal_seed
-from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad

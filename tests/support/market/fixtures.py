@@ -6,15 +6,15 @@ import anyio.to_process
 import pytest
 import trio
 
-from walrusd.training.process import child
+from walrusd.training.process import execution
 
-_check_machine_once = cache(child.selftest)
+_check_machine_once = cache(execution.selftest)
 
 
 @pytest.fixture(autouse=True)
 def check_the_machine_once(monkeypatch) -> None:
     """Save the selftest of every job but the first: all of them run on this machine."""
-    monkeypatch.setattr(child, "selftest", _check_machine_once)
+    monkeypatch.setattr(execution, "selftest", _check_machine_once)
 
 
 @pytest.fixture

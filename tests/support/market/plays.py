@@ -4,8 +4,8 @@ import json
 
 from tests.support.guards import PLAY_S
 from tests.support.market.world import DIGITS, SCHEMA, make_plan, wait_for
+from walrusd.crypto.checklist import Checklist
 from walrusd.verify.aggregate import check_aggregate_of, read_places
-from walrusd.verify.checklist import Checklist
 
 TERMS = {
     "max_submissions": 4,

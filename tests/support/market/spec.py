@@ -19,6 +19,7 @@ from tests.contract.market import required
 from tests.contract.world import CHAIN_ID, PACKAGE, World, address
 from tests.support.market.bench import DEK, ROW_BYTES, ROWS, MemoryStore
 from tests.support.market.world import InlineTraining, make_plan
+from tests.support.row_tree import RowTree
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.follow.follower import Cursor
 from walrusd.chain.layouts import events as ev
@@ -28,7 +29,6 @@ from walrusd.control.history import History
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import KeyScope, SubmissionState
 from walrusd.core.manifest import TaskManifest
-from walrusd.crypto.dataset_rows import RowTree
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad

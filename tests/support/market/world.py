@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import trio
 
+from tests.support import patience
 from tests.support.guards import GUARD_S
 from walrusd.app import run_services
 from walrusd.chain.send.signer import Signer
@@ -39,7 +40,7 @@ from walrusd.settings.model import (
     VerifierSettings,
     WalrusSettings,
 )
-from walrusd.training.process.child import run_job, run_replay, run_train
+from walrusd.training.process.execution import run_job, run_replay, run_train
 from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.selftest.selftest import selftest
 from walrusd.units import MIST_PER_SUI, Mist
@@ -242,10 +243,13 @@ def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
 async def wait_for(
     condition: Callable[[], Any], seconds: float = GUARD_S, *, every_s: float = 0.1
 ) -> Any:
-    """Poll an async condition until it gives something true; fail loudly if it never does."""
+    """Poll an async condition until it gives something true; fail loudly if it never does.
+
+    A busy machine may answer a read of the chain too late: it is repeated.
+    """
     with trio.fail_after(seconds):
         while True:
-            found = await condition()
+            found = await patience.patiently(condition)
             if found:
                 return found
             await trio.sleep(every_s)

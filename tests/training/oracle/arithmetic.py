@@ -15,19 +15,19 @@ BLOCK = 8192
 
 
 def f32(value):
-    """A scalar rounded to float32; text is hexadecimal."""
+    """Return a scalar rounded to float32; text is hexadecimal."""
     return F32(float.fromhex(value) if isinstance(value, str) else value)
 
 
 def _exponent(largest, bits):
-    """The exponent of the unit of a grid whose largest magnitude is ``largest``."""
+    """Return the exponent of the unit of a grid whose largest magnitude is ``largest``."""
     assert np.isfinite(largest).all(), "NaN or infinity reached a grid"
     exponent = np.frexp(largest)[1].astype(np.int64) - bits
     return np.where(largest == 0, SMALLEST_UNIT, np.maximum(exponent, SMALLEST_UNIT))
 
 
 def grid(x, bits=BITS, axes=None):
-    """Integers (as float64) and the exponent of their unit.
+    """Return integers (as float64) and the exponent of their unit.
 
     With ``axes`` there is one unit for each position outside them, kept as axes of size one.
     """
@@ -45,7 +45,7 @@ def quantise(x, bits=BITS):
 
 
 def product(left, right, exponent):
-    """``RN32`` of the exact product of integer matrices (or stacks of them) times 2^exponent."""
+    """Return ``RN32`` of the exact product of integer matrices or stacks, times 2^exponent."""
     length = left.shape[-1]
     total = None
     for start in range(0, length, BLOCK):
@@ -57,7 +57,7 @@ def product(left, right, exponent):
 
 
 def exact_product(left, right, exponent):
-    """The same once more with 64-bit integers, for a product of one block: slow, and sure."""
+    """Return the same by 64-bit integers, for a product of one block: slow, but certain."""
     assert left.shape[-1] <= BLOCK
     whole = left.astype(np.int64) @ right.astype(np.int64)
     return np.ldexp(whole.astype(F64), exponent).astype(F32)
@@ -73,7 +73,7 @@ bmm = mm
 
 
 def exact_sum(x, axis):
-    """``RN32`` of the exact sum of the grid values of ``x`` over ``axis``."""
+    """Return ``RN32`` of the exact sum of the grid values of ``x`` over ``axis``."""
     integers, exponent = grid(x)
     return np.ldexp(integers.astype(np.int64).sum(axis).astype(F64), exponent).astype(F32)
 
@@ -83,7 +83,7 @@ def sum_rows(x):
 
 
 def fold(x, axis=-1):
-    """Pairs half a power of two apart are added until one value is left."""
+    """Add pairs half a power of two apart until one value is left."""
     values = list(np.moveaxis(x, axis, 0))
     while len(values) > 1:
         half = 1

@@ -18,7 +18,7 @@ def canonical_json(value):
 
 
 def canonical(array):
-    """Little-endian float32, a negative zero made positive."""
+    """Return little-endian float32, a negative zero made positive."""
     assert array.dtype == F32
     assert np.isfinite(array).all()
     return (array + F32(0)).astype("<f4").tobytes()
@@ -29,7 +29,7 @@ def hash_arrays(arrays):
 
 
 def merkle_root(leaves):
-    """RFC 6962, by its own recursive definition."""
+    """Return the root by the recursive definition of RFC 6962."""
     if len(leaves) == 1:
         return hashlib.sha256(b"\0" + leaves[0]).digest()
     split = 1
@@ -62,7 +62,7 @@ def leaf_zero(root):
 
 
 def leaf(context, segment, committee, chain, root):
-    """A segment's leaf: its end state, and the digests that the seats will reveal."""
+    """Return a segment's leaf: its end state, and the digests that the seats will reveal."""
     slots = [
         tagged_hash(b"SLOT", tagged_hash(b"DIGEST", context, u64(segment), u64(slot), chain))
         for slot in range(2 * committee)

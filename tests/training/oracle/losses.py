@@ -6,7 +6,7 @@ from .arithmetic import F32, F64, exp, fold, grid, log, mean
 
 
 def cross_entropy(logits, labels, scale):
-    """Each row's loss, and the gradient by the logits times ``scale``."""
+    """Return each row's loss, and the gradient by the logits times ``scale``."""
     rows = np.arange(len(labels))
     t = logits - logits.max(-1, keepdims=True)
     e = exp(t)
@@ -18,7 +18,7 @@ def cross_entropy(logits, labels, scale):
 
 
 def mean_squared_error(y, target, scale):
-    """Each row's mean of squares, and the gradient by ``y`` times ``scale``."""
+    """Return each row's mean of squares, and the gradient by ``y`` times ``scale``."""
     difference = y - target
     return mean(difference * difference), difference * F32(scale)
 

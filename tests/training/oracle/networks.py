@@ -247,7 +247,7 @@ class Net:
 
 
 def chain(backs):
-    """The functions one after the other, last first."""
+    """Return the function that applies ``backs`` one after the other, last first."""
 
     def backward(dy):
         for back in reversed(backs):
@@ -258,7 +258,7 @@ def chain(backs):
 
 
 def rope_tables(length, size, base):
-    """Cosines and sines of place times base^(-2i/size): real numbers, then float64, float32."""
+    """Return cosines and sines of place times base^(-2i/size): real, float64, float32."""
     half = size // 2
     cosine, sine = np.empty((length, half), F32), np.empty((length, half), F32)
     with mpmath.workdps(50):
@@ -271,7 +271,7 @@ def rope_tables(length, size, base):
 
 
 def initial(name, shape, model, draw):
-    """How a tensor begins; ``draw(bound)`` gives uniform numbers."""
+    """Return a tensor's initial values; ``draw(bound)`` gives uniform numbers."""
     fan = shape[-1]
     if name.endswith(".lora_a"):
         return draw(f32(math.sqrt(3.0 / fan)))

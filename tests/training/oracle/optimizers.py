@@ -15,7 +15,7 @@ def sgd(p, m, g, lr, momentum):
 
 
 def adamw(p, first, second, g, constants):
-    """Sums for means; ``constants`` are those of the step, from ``adamw_constants``."""
+    """AdamW with sums for means; ``constants`` are those of the step, from ``adamw_constants``."""
     beta1, beta2, epsilon, size, decay = constants
     first = first * beta1 + g
     second = second * beta2 + g * g
@@ -25,7 +25,7 @@ def adamw(p, first, second, g, constants):
 
 
 def adamw_constants(spec, powers, rate):
-    """The float32 constants of a step, from float64 arithmetic on the running powers."""
+    """Return the float32 constants of a step, from float64 arithmetic on the running powers."""
     beta1, beta2 = F64(spec["beta1"]), F64(spec["beta2"])
     share = (1 - beta2) / (1 - powers[1])
     return (
@@ -38,7 +38,7 @@ def adamw_constants(spec, powers, rate):
 
 
 def rate_at(schedule, lr, step, steps):
-    """The learning rate: a real number to fifty digits, then float64, then float32."""
+    """Return the learning rate: a real number to fifty digits, then float64, then float32."""
     warm = schedule["warmup_steps"]
     if step <= warm:
         return F32(float(Fraction(lr) * step / warm))

@@ -18,7 +18,7 @@ def number(value):
 
 
 def read_plan(plan):
-    """The plan with its hexadecimal numbers as numbers."""
+    """Return the plan with its hexadecimal texts as numbers."""
     if isinstance(plan, dict):
         texts = ("lr", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "floor", "limit")
         texts += ("alpha", "norm_epsilon")
@@ -84,7 +84,7 @@ class Run:
         return inputs, data[:, -1].astype(np.int64)
 
     def step(self, seed):
-        """One step; returns the losses and the folds that the chain absorbs."""
+        """Do one step; return the losses and the folds that the chain absorbs."""
         plan, step = self.plan, self.done + 1
         order = batch_rows(seed, step, plan["batch"], len(self.rows))
         total, found, start = {}, [], 0
@@ -129,7 +129,7 @@ class Run:
             self.weights[name] = p
 
     def segment(self, context, seed, committee):
-        """Run the next segment; returns its leaf."""
+        """Run the next segment; return its leaf."""
         segment = self.done // self.plan["segment_steps"] + 1
         chain = commitments.chain_start(context, segment, self.root())
         for _ in range(self.plan["segment_steps"]):

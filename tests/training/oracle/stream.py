@@ -20,14 +20,14 @@ def stream(seed, step, name, length):
 
 
 def uniform(seed, step, name, shape, bound):
-    """Float32 values in [-bound, bound): 24 bits of each 32-bit word."""
+    """Return float32 values in [-bound, bound): 24 bits of each 32-bit word."""
     words = np.frombuffer(stream(seed, step, name, 4 * int(np.prod(shape))), "<u4")
     unit = (words.astype(np.int64) // 256 - 2**23) / 2.0**23
     return (unit.astype(F32) * F32(bound)).reshape(shape)
 
 
 def batch_rows(seed, step, batch, rows):
-    """The rows of a step, counted from 1: a piece of the permutation of its epoch."""
+    """Return the rows of a step, counted from 1: a piece of the permutation of its epoch."""
     pieces = rows // batch
     epoch, piece = (step - 1) // pieces, (step - 1) % pieces
     words = np.frombuffer(stream(seed, epoch, "order", 8 * rows), "<u8")
@@ -36,6 +36,6 @@ def batch_rows(seed, step, batch, rows):
 
 
 def kept(seed, step, name, shape, threshold):
-    """A mask of what dropout keeps: one byte for each element, kept if at least ``threshold``."""
+    """Return the mask of dropout: one byte for each element, kept if at least ``threshold``."""
     values = np.frombuffer(stream(seed, step, name, int(np.prod(shape))), np.uint8)
     return (values >= threshold).reshape(shape)

@@ -1,4 +1,4 @@
-"""Calls of whoever turns the cranks of an audit."""
+"""The cranks of an audit."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ class AuditCalls(Caller):
     """Module ``audit``."""
 
     async def draw_audit(self, task: str, submission: str) -> ExecutedTransaction:
-        """Draw whether, and where, a jury looks at an attested submission."""
+        """Draw whether a jury audits an attested submission, and which segment."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
 
@@ -23,7 +23,7 @@ class AuditCalls(Caller):
     async def audit(
         self, task: str, submission: str, *, leaf: bytes, path: Sequence[bytes]
     ) -> ExecutedTransaction:
-        """Bring the segment that the lot fell on before a jury."""
+        """Bring the drawn audit sample before a jury."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
 

@@ -1,4 +1,4 @@
-"""How a call of the contract is sent: one transaction, done once per key, visible afterwards."""
+"""How a call of the contract is sent: one transaction, once per key, visible afterwards."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Build = Callable[[Ptb], None]
 
 
 def frozen(ref: SharedRef) -> SharedRef:
-    """Return the reference for reading only, so that the transaction does not contend."""
+    """Return an immutable reference, so that the transaction causes no contention."""
     return SharedRef(ref.id, ref.initial_version, mutable=False)
 
 
@@ -36,11 +36,11 @@ class Caller(MarketReader):
         *,
         called_package_id: str | None = None,
     ) -> None:
-        """Take the package that defines the types, and the version of it to call if another."""
+        """Take the package that defines the types, and the version to call if it is another."""
         super().__init__(client, package_id, market_id)
         self._sender = sender
         self._called_package_id = called_package_id or self.package_id
-        # Owned capabilities change their version with every use: one use at a time.
+        # Each use of an owned capability changes its version: one use at a time.
         self._cap_turn = trio.Lock()
 
     @property
@@ -49,7 +49,7 @@ class Caller(MarketReader):
         return self._sender.address
 
     async def find_done(self, once: str) -> ExecutedTransaction | None:
-        """Return the transaction that has done a named action, if it was done."""
+        """Return the transaction that carried out a named action, or None."""
         return await self._sender.find_succeeded(once)
 
     def _target(self, module: str, function: str) -> str:
@@ -61,7 +61,10 @@ class Caller(MarketReader):
     async def _require_cap(self) -> tuple[ObjectRef, ob.VerifierCap]:
         found = await self.verifier_cap(self.address)
         if found is None:
-            raise NotAllowed("this address holds no verifier seat", hint="walrusctl node register")
+            raise NotAllowed(
+                "this address holds no verifier seat",
+                hint="take one: walrusctl node register",
+            )
         return found
 
     async def _crank(
@@ -74,7 +77,7 @@ class Caller(MarketReader):
         def build(p: Ptb) -> None:
             p.call(self._target(module, function), market, ref, pool, sub, p.clock)
 
-        # A crank may be due again after a redraw, so nothing is remembered under its name.
+        # A crank may be due again after a redraw, so no key keeps it from being repeated.
         return await self._send(build, None, task, submission, pool.id, label=f"{function}")
 
     async def _send(
@@ -99,8 +102,10 @@ class Caller(MarketReader):
         return executed
 
     async def _await_visible(self, executed: ExecutedTransaction) -> None:
-        """Wait until reads include a transaction; that it cannot be seen does not undo it."""
+        """Wait until reads include an executed transaction, or until a while has passed."""
         try:
             await self.client.wait_visible(executed.digest)
         except WalrusdError as error:
-            log.warning("transaction %s is executed, but not shown: %s", executed.digest, error)
+            log.warning(
+                "transaction %s was executed but no node shows it yet: %s", executed.digest, error
+            )

@@ -15,7 +15,7 @@ class CommitteeCalls(Caller):
         return await self._crank("committee", "seat", task, submission)
 
     async def replace(self, task: str, submission: str) -> ExecutedTransaction:
-        """Put substitutes in the place of silent seats."""
+        """Replace silent seats with substitutes."""
         return await self._crank("committee", "replace", task, submission)
 
     async def attest(
@@ -56,7 +56,7 @@ class CommitteeCalls(Caller):
             return await self._send(build, once, submission)
 
     async def report(self, task: str, submission: str, *, seat: int) -> ExecutedTransaction:
-        """Say that our seat cannot read the opening, so that it is made again."""
+        """Report that our seat cannot read the opening, so that the contributor must open again."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
         async with self._cap_turn:

@@ -1,8 +1,12 @@
 """The contract as one object: typed reads, and its entry points as methods.
 
-``once`` names an action ("open_task:…"); the Sender journals it, so that the same action asked
-for again after a crash gives the first answer instead of a second transaction. Objects that a
-transaction touched are re-read afterwards, and only once the node shows the transaction.
+``once`` names an action ("open_task:…"). The Sender journals it: repeating an action after a crash
+returns the first transaction instead of sending a second. Objects that a transaction touched are
+read again afterwards, as soon as the node shows the transaction.
+
+Every call raises as ``Sender.submit_once`` does, and ``ObjectUnreadable``, ``ObjectNotFound`` or
+``NotAllowed`` for an object or a capability that it needs. A call that is cancelled may have been
+executed; calling it again settles that first.
 """
 
 from walrusd.chain.calls.audit import AuditCalls

@@ -1,4 +1,4 @@
-"""Calls of dataset owners and of those who ask for keys."""
+"""Calls of dataset owners and of requesters of keys."""
 
 from walrusd.chain.calls.base import Caller, frozen
 from walrusd.chain.layouts import objects as ob
@@ -42,7 +42,7 @@ class DatasetCalls(Caller):
         lifetime_ms: int,
         once: str,
     ) -> ExecutedTransaction:
-        """Ask for a dataset's key; ``KeyRequested`` in the result names the request."""
+        """Request a dataset's key; ``KeyRequested`` in the result names the request."""
         market, data = await self._market_ref(), frozen(await self.shared_ref(dataset))
 
         def build(p: Ptb) -> None:

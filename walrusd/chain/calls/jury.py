@@ -1,4 +1,4 @@
-"""Challenges, and what jurors and accusers do."""
+"""Challenges: calls of accusers and jurors, and the cranks of a jury."""
 
 from collections.abc import Sequence
 
@@ -25,8 +25,8 @@ class JuryCalls(Caller):
     ) -> ExecutedTransaction:
         """Accuse a submission before a jury.
 
-        A segment has a leaf, its path, and a place that it was dealt to; nothing else has (0, and
-        empty).
+        Only a challenge of a segment has a leaf, its Merkle path, and the place it was dealt to;
+        for other kinds they are empty and 0.
         """
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
@@ -71,7 +71,7 @@ class JuryCalls(Caller):
     async def jury_commit(
         self, task: str, submission: str, *, juror: int, challenge: bytes, commitment: bytes
     ) -> ExecutedTransaction:
-        """Fix our value as a juror."""
+        """Commit to our value as a juror."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
         async with self._cap_turn:

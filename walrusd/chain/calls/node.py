@@ -18,7 +18,7 @@ class NodeCalls(Caller):
         max_segment_work: int,
         once: str,
     ) -> ExecutedTransaction:
-        """Stake a seat in the verifier pool."""
+        """Take a seat in the verifier pool for a stake, in Mist."""
         market, pool = await self._market_ref(), await self.shared_ref(await self.pool_id())
 
         def build(p: Ptb) -> None:
@@ -39,7 +39,7 @@ class NodeCalls(Caller):
         return await self._send(build, once, pool.id)
 
     async def exit_seat(self) -> ExecutedTransaction:
-        """Stop being drawn; the stake unbonds."""
+        """Leave the pool: the seat is no longer drawn and its stake unbonds."""
         market, pool = await self._market_ref(), await self.shared_ref(await self.pool_id())
         async with self._cap_turn:
             cap, seat = await self._require_cap()
@@ -50,7 +50,7 @@ class NodeCalls(Caller):
             return await self._send(build, f"exit_seat:{seat.id}", pool.id)
 
     async def withdraw_seat(self) -> ExecutedTransaction:
-        """Take the stake of an unbonded seat."""
+        """Withdraw the stake of an unbonded seat."""
         market, pool = await self._market_ref(), await self.shared_ref(await self.pool_id())
         async with self._cap_turn:
             cap, seat = await self._require_cap()

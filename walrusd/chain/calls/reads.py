@@ -1,8 +1,8 @@
 """Typed, cached reads of the market's objects.
 
-A copy is used until an event, or one of our own transactions, touches the object, or until it is
-``MAX_AGE_S`` old; one that does not show the change is used for a moment only. Contents are decoded
-from BCS; a node's JSON is never trusted.
+A cached copy is used until an event or one of our own transactions touches the object, or until it
+is ``MAX_AGE_S`` old. A copy read just after such a change may still lack it and expires sooner.
+Contents are decoded from BCS; a node's JSON is never trusted.
 """
 
 import logging
@@ -23,12 +23,12 @@ from walrusd.units import Address, Mist, ObjectId, normalize_address
 log = logging.getLogger(__name__)
 
 MAX_AGE_S = 30.0
-"""Events drop a copy at once; this bounds how old one gets when an event was missed."""
+"""Events invalidate a copy immediately; this bounds its age if an event was missed."""
 
 SETTLING_S, SETTLING_AGE_S = 5.0, 1.0
-"""How long a node may show an object as it was before a change, and the age of such a copy.
+"""How long a node may return an object as it was before a change, and the age of such a copy.
 
-The node that is read need not be the one that told of the event.
+The node that is read may be another than the one that reported the event.
 """
 
 Shape = TypeVar("Shape", bound=Layout)
@@ -59,11 +59,11 @@ class MarketReader:
         return f"{self.package_id}::{layout.MODULE}::{layout.__name__}"
 
     def forget(self, object_id: str) -> None:
-        """Drop the copy of an object: it has changed."""
+        """Invalidate the copy of an object that has changed."""
         copy = self._copies.pop(object_id, None)
         if copy is not None:
             self._before[object_id] = copy.version, trio.current_time()
-        # A read that is under way now may bring the state from before the change.
+        # A read in progress may return the state from before the change.
         self._changes[object_id] = self._changes.get(object_id, 0) + 1
 
     async def market(self) -> ob.Market:
@@ -95,10 +95,10 @@ class MarketReader:
         return await self._read(ob.KeyRequest, object_id)
 
     async def read_many(self, layout: type[Shape], object_ids: Iterable[str]) -> dict[str, Shape]:
-        """Return objects by id, in few requests; those at hand and fresh are not read again.
+        """Return objects by id, in few requests; fresh copies are not read again.
 
-        One that is missing, or not what it should be, is left out and logged once: whoever made it
-        must not be able to hide all the others.
+        A missing or malformed object is left out and logged once, so that a stranger's object
+        cannot make all the others unreadable.
         """
         wanted = [normalize_address(i) for i in object_ids]
         now = trio.current_time()
@@ -122,11 +122,7 @@ class MarketReader:
     def _leave_out(self, object_id: str, reason: str) -> None:
         if object_id not in self._unreadable:
             self._unreadable.add(object_id)
-            log.warning("object %s is left out: %s", object_id, reason)
-
-    async def prefetch(self, layout: type[Layout], object_ids: Iterable[str]) -> None:
-        """Read many objects in few requests, so that single reads find them at hand."""
-        await self.read_many(layout, object_ids)
+            log.warning("ignoring object %s: %s", object_id, reason)
 
     async def verifier_cap(self, owner: str) -> tuple[ObjectRef, ob.VerifierCap] | None:
         """Return an address's capability for a seat of this market's pool, if it has one."""
@@ -149,7 +145,7 @@ class MarketReader:
         raise ObjectNotFound(f"{owner} owns no publisher capability for task {task}")
 
     async def balance(self, owner: str) -> Mist:
-        """Return what an address holds in coins."""
+        """Return what an address holds in coins, in Mist."""
         return await self.client.balance(Address(owner))
 
     async def shared_ref(self, object_id: str) -> SharedRef:
@@ -188,7 +184,7 @@ class MarketReader:
         return value
 
     def _keep(self, layout: type[Shape], data: ObjectData, changes: int) -> Shape:
-        """Decode an object, and keep it unless it changed while it was being read."""
+        """Decode an object, and cache it unless it changed while it was being read."""
         if data.type != self.type_name(layout):
             raise ObjectNotFound(
                 f"{data.id} is a {data.type}, not a {layout.__name__} of this market",

@@ -14,7 +14,7 @@ class SubmissionCalls(Caller):
     async def join(
         self, task: str, *, dataset: str, request: str, stake: int
     ) -> ExecutedTransaction:
-        """Stake on a task; ``SubmissionJoined`` in the result names the submission."""
+        """Stake on a task, in Mist; ``SubmissionJoined`` in the result names the submission."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         data, grant = await self.shared_ref(dataset), await self.shared_ref(request)
 
@@ -41,7 +41,7 @@ class SubmissionCalls(Caller):
         leaf_zero_path: Sequence[bytes],
         cost_proof: bytes,
     ) -> ExecutedTransaction:
-        """Fix the work."""
+        """Commit to the work."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         sub = await self.shared_ref(submission)
 
@@ -74,7 +74,7 @@ class SubmissionCalls(Caller):
         trace_root: bytes,
         leaf_zero_path: Sequence[bytes],
     ) -> ExecutedTransaction:
-        """Claim that the plan cannot be carried out; takes the place of ``commit``."""
+        """Claim that the plan cannot be carried out; replaces ``commit``."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         sub = await self.shared_ref(submission)
 
@@ -103,10 +103,10 @@ class SubmissionCalls(Caller):
         blinding: bytes,
         again: bool = False,
     ) -> ExecutedTransaction:
-        """Hand the committee what it must replay, and open the cost if there is one in ``opening``.
+        """Give the committee what it must replay, and open the cost if ``opening`` has one.
 
-        ``blinding`` opens its commitment, and is empty if there is none.
-        ``again`` once a seat has reported that it cannot read the first opening.
+        ``blinding`` opens the commitment to the cost and is empty without one. ``again`` is true
+        once a seat has reported that it cannot read the first opening.
         """
         market, ref = await self._market_ref(), await self.shared_ref(task)
         sub = await self.shared_ref(submission)
@@ -130,7 +130,7 @@ class SubmissionCalls(Caller):
         return await self._send(build, once, task, submission)
 
     async def reseal(self, submission: str, recipient: str, envelope: bytes) -> ExecutedTransaction:
-        """Seal an opening's key to one more recipient."""
+        """Encrypt an opening's key to one more recipient."""
         market, sub = await self._market_ref(), frozen(await self.shared_ref(submission))
 
         def build(p: Ptb) -> None:
@@ -145,7 +145,7 @@ class SubmissionCalls(Caller):
         return await self._send(build, f"reseal:{submission}:{recipient}", submission)
 
     async def settle(self, task: str, submission: str) -> ExecutedTransaction:
-        """End a submission."""
+        """Settle a submission that has ended or is overdue."""
         return await self._crank("settlement", "settle", task, submission)
 
     async def claim(self, submission: str) -> ExecutedTransaction:
@@ -156,5 +156,5 @@ class SubmissionCalls(Caller):
             coin = p.call(self._target("settlement", "claim"), market, sub)
             p.transfer(self.address, coin)
 
-        # Equal amounts may be due one after the other; a claim too many aborts unpaid.
+        # Equal amounts may be due in succession; a superfluous claim fails in the simulation.
         return await self._send(build, None, submission, label="claim")

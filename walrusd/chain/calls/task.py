@@ -76,7 +76,7 @@ class TaskCalls(Caller):
     async def record_aggregate(
         self, task: str, *, root: bytes, blindings_root: bytes, blob: int
     ) -> ExecutedTransaction:
-        """Publish the weighted sum."""
+        """Record the published weighted sum."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         async with self._cap_turn:
             cap = await self.publisher_cap(self.address, task)
@@ -115,5 +115,5 @@ class TaskCalls(Caller):
             coin = p.call(self._target("task", "claim_task"), market, ref)
             p.transfer(self.address, coin)
 
-        # Equal amounts may be due one after the other; a claim too many aborts unpaid.
+        # Equal amounts may be due in succession; a superfluous claim fails in the simulation.
         return await self._send(build, None, task, label="claim_task")

@@ -1,4 +1,4 @@
-"""How far the ledger has been read, as something to store beside what was made of it."""
+"""How far the ledger has been read; stored together with the effects of what was read."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ class Cursor:
     """How far the ledger has been read."""
 
     token: bytes | None = None
-    """The node's opaque place to resume; a node that does not know it is asked by checkpoint."""
+    """A node's opaque resume token; a node that does not know it is asked by checkpoint."""
     checkpoint: int = -1
     """Every event up to and including this checkpoint has been handled."""
     position: tuple[int, int, int] = (-1, -1, -1)
@@ -19,7 +19,7 @@ class Cursor:
 
     @classmethod
     def at(cls, checkpoint: int) -> Self:
-        """Return where to start when nothing before ``checkpoint`` matters."""
+        """Return the cursor that starts at ``checkpoint``."""
         return cls(checkpoint=checkpoint - 1)
 
     def without_token(self) -> "Cursor":

@@ -1,16 +1,15 @@
-"""One page of events, and where to go on after it."""
-
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
+"""One page of events, and where to continue after it."""
 
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.chain.follow.history import Source
 from walrusd.chain.nodes.wire import read_chain_event
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.chain.values.types import ChainEvent
 from walrusd.errors import ChainUnreachable
 
 
 class EventPage:
-    """What one ListEvents call has given so far. Every frame carries a place to resume."""
+    """What one ListEvents call has returned so far. Every frame carries a resume token."""
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
@@ -18,7 +17,7 @@ class EventPage:
         self.end: pb.QueryEndReason | None = None
 
     def add(self, frame: pb.ListEventsResponse) -> None:
-        """Take one frame; an event that was handled before is left out."""
+        """Add one frame; an event that was handled before is left out."""
         position = self.cursor.position
         if frame.event is not None:
             event = read_chain_event(frame.event)
@@ -39,17 +38,17 @@ class EventPage:
 
     @property
     def more(self) -> bool:
-        """Return whether the page ended before the ledger did."""
+        """Whether the page ended before the ledger did."""
         return self.end in (pb.QueryEndReason.ITEM_LIMIT, pb.QueryEndReason.SCAN_LIMIT)
 
     def finish(self, source: Source) -> None:
         """Check how the page ended.
 
         Raises:
-            ChainUnreachable: if it does not say why, or an archive ends before the nodes begin.
+            ChainUnreachable: if no reason is given, or an archive ends before the nodes begin.
         """
         if self.end is None:
-            raise ChainUnreachable("ListEvents ended without saying why")
+            raise ChainUnreachable("ListEvents ended without a reason")
         if source.end is None or self.more:
             return
         if self.end is pb.QueryEndReason.CHECKPOINT_BOUND:

@@ -1,24 +1,23 @@
 """Follows the events of our package: in ledger order, without gaps or repeats.
 
-ListEvents is the only source of events. SubscribeEvents is only a doorbell that says when to ask
-again; without it the follower polls. The caller stores the cursor together with the effects of the
-events it came with, in one database transaction: that makes the effects happen exactly once.
+ListEvents is the only source of events. SubscribeEvents only wakes the follower to list again;
+without it the follower polls. The caller stores the cursor together with the effects of its events
+in one database transaction, so each event takes effect exactly once.
 """
 
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.follow.cursor import Cursor
 from walrusd.chain.follow.event_page import EventPage
-from walrusd.chain.follow.history import History, Source
+from walrusd.chain.follow.history import HistoryChecker, Source
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.endpoints import Endpoints
 from walrusd.chain.nodes.wire import EVENT_FIELDS
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import ChainEvent
 from walrusd.errors import ChainRefused, ChainUnreachable, MethodMissing, WrongNetwork
 from walrusd.units import normalize_address
@@ -30,16 +29,16 @@ log = logging.getLogger(__name__)
 Handle = Callable[[Sequence[ChainEvent], Cursor], Awaitable[None]]
 
 PAGE = 200
-"""How many events one request asks for."""
+"""The most events of one request."""
 
 SAVE_EVERY = 1000
-"""A cursor without events is handed out only every so many checkpoints."""
+"""How many checkpoints without events pass before their cursor is handed over."""
 
 _PATIENCE = 10
-"""How often in a row each node may refuse to list before that is an error."""
+"""How often in a row each node may refuse to list events before the follower fails."""
 
-_DEAF = 300.0
-"""Seconds after which a node that has no subscriptions is asked for one again."""
+_RESUBSCRIBE_S = 300.0
+"""Seconds after which a node without subscriptions is tried again."""
 
 
 class Follower:
@@ -64,8 +63,8 @@ class Follower:
             client: the network.
             packages: every package id that defines event types of interest.
             cursor: where to continue.
-            poll: how often to ask when no doorbell rings.
-            idle: after how much silence the doorbell is taken for broken.
+            poll: how often to list events while the subscription is silent.
+            idle: after how much silence the subscription is considered broken.
         """
         self.cursor = cursor
         self._client = client
@@ -74,11 +73,11 @@ class Follower:
         self._saved = cursor.checkpoint
         self._tip = -1
         self._refusals = 0
-        self._bell = trio.Event()
+        self._woken = trio.Event()
         self._progress = trio.Event()
         self._at_tip = False
         self._packages = [normalize_address(package) for package in packages]
-        self._history = History(client, self._packages)
+        self._history = HistoryChecker(client, self._packages)
         self._from_archive = False
         self._moved = 0.0
 
@@ -87,18 +86,11 @@ class Follower:
         while not self._at_tip:
             await self._progress.wait()
 
-    async def wait_covered(self, checkpoint: int) -> None:
-        """Return once every event up to ``checkpoint`` has been handled; rings the bell."""
-        self._tip = max(self._tip, checkpoint)
-        self._ring()
-        while self.cursor.checkpoint < checkpoint:
-            await self._progress.wait()
-
     async def run(self, handle: Handle) -> None:
         """Call ``handle(events, cursor)`` for every batch, until cancelled.
 
-        ``handle`` stores ``cursor`` and the effects of ``events`` together; what it raises ends
-        the follower, and a new one may continue from what was stored.
+        ``handle`` stores ``cursor`` and the effects of ``events`` together. An error that it raises
+        ends the follower; a new one continues from the stored cursor.
 
         Raises:
             ChainRefused: if every node keeps refusing to list events.
@@ -110,24 +102,24 @@ class Follower:
             nursery.start_soon(self._listen)
             delay = 0.5
             while True:
-                bell, before = self._bell, self.cursor.position
+                woken, before = self._woken, self.cursor.position
                 try:
                     await self._drain(handle)
                 except (ChainUnreachable, ChainRefused) as error:
                     log.info("ListEvents: %s", error)
-                    self._forgive(error)
+                    self._count_refusal(error)
                     delay = 0.5 if self.cursor.position != before else delay
                     await trio.sleep(_jittered(delay))
                     delay = min(2 * delay, 30)
                     continue
                 delay = 0.5
-                await self._look_around()
-                # The index behind ListEvents may trail the subscription.
+                await self._leave_stale_node()
+                # The index of ListEvents may lag behind the subscription.
                 behind = self.cursor.checkpoint < self._tip
                 with trio.move_on_after(0.25 if behind else self._poll):
-                    await bell.wait()
+                    await woken.wait()
 
-    def _forgive(self, error: ChainUnreachable | ChainRefused) -> None:
+    def _count_refusal(self, error: ChainUnreachable | ChainRefused) -> None:
         if isinstance(error, ChainUnreachable):
             return
         self._refusals += 1
@@ -138,7 +130,7 @@ class Follower:
         if isinstance(error, MethodMissing):
             return  # every node was asked
         if self.cursor.token is not None:
-            # This node does not know the token: continue by checkpoint and skip by position.
+            # This node does not know the token: resume by checkpoint, and skip by position.
             self.cursor = self.cursor.without_token()
         else:
             endpoints = self._endpoints()
@@ -150,8 +142,8 @@ class Follower:
             return archives.endpoints
         return self._client.endpoints
 
-    async def _look_around(self) -> None:
-        """Leave a node that shows nothing new although others do."""
+    async def _leave_stale_node(self) -> None:
+        """Prefer another node if this one shows nothing new although others do."""
         now = trio.current_time()
         if len(self._client.endpoints) > 1 and now - self._moved > self._idle / 2:
             self._moved = now
@@ -173,8 +165,8 @@ class Follower:
                         page.add(frame)
                 page.finish(source)
             except (ChainUnreachable, ChainRefused) as error:
-                # What came before the error counts. Without it, a node that fails once in a
-                # while could keep the follower in place for ever.
+                # What came before the error counts. Otherwise a node that fails now and then could
+                # stop all progress.
                 failure = error
             await self._advance(page, handle)
             if failure is not None:
@@ -189,7 +181,7 @@ class Follower:
     async def _find_source(self) -> Source:
         source = await self._history.find_source(self.cursor.checkpoint + 1)
         if source.is_archive is not self._from_archive:
-            # A token means nothing elsewhere.
+            # A token is valid only at its own source.
             self.cursor = self.cursor.without_token()
             self._from_archive = source.is_archive
             where = "an archive" if source.is_archive else "the nodes"
@@ -213,27 +205,27 @@ class Follower:
     def _request(self, source: Source) -> pb.ListEventsRequest:
         token = self.cursor.token
         return pb.ListEventsRequest(
-            read_mask=FieldMask(EVENT_FIELDS),
+            read_mask=protobuf.FieldMask(EVENT_FIELDS),
             filter=self._filter,
             start_checkpoint=source.start if token is None else None,
             end_checkpoint=source.end,
             options=pb.QueryOptions(limit=PAGE, after=token),
         )
 
-    def _ring(self) -> None:
-        self._bell.set()
-        self._bell = trio.Event()
+    def _wake(self) -> None:
+        self._woken.set()
+        self._woken = trio.Event()
 
     def _notify(self) -> None:
         self._progress.set()
         self._progress = trio.Event()
 
     async def _listen(self) -> None:
-        """Ring whenever the subscription shows an event."""
+        """Wake the follower whenever the subscription shows an event."""
         delay = 0.5
         while True:
             request = pb.SubscribeEventsRequest(
-                read_mask=FieldMask(["checkpoint"]), filter=self._filter
+                read_mask=protobuf.FieldMask(["checkpoint"]), filter=self._filter
             )
             try:
                 async with self._client.subscribe_events(request) as stream:
@@ -242,28 +234,28 @@ class Follower:
                         with trio.move_on_after(self._idle):
                             frame = await stream.receive()
                         if frame is None:
-                            break  # it ended, or it is too quiet to be trusted
+                            break  # it ended, or has been silent for too long
                         delay = 0.5
-                        self._hear(frame)
+                        self._note_frame(frame)
             except ChainRefused as error:
                 log.warning("no SubscribeEvents (%s); polling every %s s", error, self._poll)
-                await trio.sleep(_DEAF)  # by then another node may be asked, or this one updated
+                await trio.sleep(_RESUBSCRIBE_S)  # this node may be updated by then
                 continue
             except WrongNetwork as error:
                 log.info("SubscribeEvents: %s", error)  # ListEvents raises it
             except ChainUnreachable as error:
                 log.info("SubscribeEvents: %s", error)
-            self._ring()
+            self._wake()
             await trio.sleep(_jittered(delay))
             delay = min(2 * delay, 30)
 
-    def _hear(self, frame: pb.SubscribeEventsResponse) -> None:
+    def _note_frame(self, frame: pb.SubscribeEventsResponse) -> None:
         if frame.event is not None:
             self._tip = max(self._tip, frame.event.checkpoint or 0)
-            self._ring()
+            self._wake()
         elif self._tip < 0 and frame.watermark and frame.watermark.checkpoint is not None:
             self._tip = frame.watermark.checkpoint
-            self._ring()
+            self._wake()
 
 
 def _defined_in(package: str) -> pb.EventTerm:

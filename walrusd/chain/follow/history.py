@@ -1,4 +1,4 @@
-"""Where the events that are to be read still are: nodes forget old checkpoints, archives do not."""
+"""Where to read events from: nodes prune old checkpoints, archives keep them."""
 
 import logging
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from walrusd.errors import (
 log = logging.getLogger(__name__)
 
 _TRIES = 3
-"""How often in a row the archives may fail before that is an error."""
+"""How often in a row the archives may fail before the follower fails."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where to read next, from which checkpoint on.
+    """Where to read next, from checkpoint ``start`` on.
 
-    ``end`` is the checkpoint from which on the ordinary nodes go on, if this is an archive.
+    For an archive, ``end`` is the checkpoint at which the ordinary nodes take over.
     """
 
     client: SuiClient
@@ -34,14 +34,14 @@ class Source:
 
     @property
     def is_archive(self) -> bool:
-        """Return whether an archive is to be read."""
+        """Whether this is an archive."""
         return self.end is not None
 
 
-class History:
-    """Checks every node once before its list of events is trusted to have no gap.
+class HistoryChecker:
+    """Checks how far back each node goes, so that reading its events leaves no gap.
 
-    The nodes of ``client.endpoints`` come first. What all of them have forgotten is read from
+    The nodes of ``client.endpoints`` come first. What all of them have pruned is read from
     ``client.archives``, up to where the nodes begin.
     """
 
@@ -59,10 +59,10 @@ class History:
                 depth.checked = None
 
     def check_node(self, node: Node) -> None:
-        """Check that ``node`` is one of those that were asked how far back they go.
+        """Check that ``node`` is one whose lowest checkpoint is known.
 
         Raises:
-            ChainUnreachable: if another node has taken over meanwhile.
+            ChainUnreachable: if another node has taken over in the meantime.
         """
         if all(
             depth is None or node is not depth.checked for depth in (self._nodes, self._archives)
@@ -72,13 +72,13 @@ class History:
     async def find_source(self, wanted: int) -> Source:
         """Return where to read so that nothing from checkpoint ``wanted`` on is missed.
 
-        Nothing that the packages define came before they were published, so what is older is
-        neither needed nor, on a network of many millions of checkpoints, looked through.
+        Events cannot be older than the packages that define them, so reading begins no earlier
+        than their publication. Networks have many millions of checkpoints.
 
         Raises:
-            ChainUnreachable: if the current node has forgotten events; another one is asked next.
-            HistoryPruned: if every node has, and no archive helps.
-            WrongNetwork: if those that answer serve another chain.
+            ChainUnreachable: if the current node has pruned events; another one is asked next.
+            HistoryPruned: if every node has, and no archive has them.
+            WrongNetwork: if every node that answers serves another chain.
         """
         try:
             return Source(self._client, await self._find_start(self._nodes, wanted))
@@ -96,7 +96,7 @@ class History:
         return Source(self._archives.client, start, self._nodes.lowest)
 
     def note_failure(self, error: ChainUnreachable | ChainRefused) -> None:
-        """Note that reading an archive failed.
+        """Record that reading an archive failed.
 
         Raises:
             HistoryPruned: if it failed too often, or no archive lists events.
@@ -104,16 +104,16 @@ class History:
         self._failures += 1
         if self._failures >= _TRIES or isinstance(error, MethodMissing):
             self._failures = 0
-            raise HistoryPruned(f"{self._pruned}; no archive helps: {error.message}") from error
+            raise HistoryPruned(f"{self._pruned}; no archive has them: {error.message}") from error
 
     def note_progress(self) -> None:
-        """Note that reading went on."""
+        """Record that reading made progress."""
         self._failures = 0
 
     async def _find_start(self, depth: "_Depth", wanted: int) -> int:
         node = await depth.client.endpoints.ready(LIST_EVENTS.route, avoid=depth.poor)
         if node is not depth.checked:
-            # What follows is about this node: what was known of another one must not be mixed in.
+            # From here on it is about this node: forget what was known of another.
             depth.checked = None
             here = depth.client.at(node)
             depth.lowest = (await here.service_info()).lowest_checkpoint
@@ -128,7 +128,7 @@ class History:
         return max(wanted, depth.lowest, depth.published)
 
     async def _find_published(self, here: SuiClient) -> int | None:
-        """Return the checkpoint in which the first package was published, if it can be known."""
+        """Return the checkpoint in which the first package was published, or None if unknown."""
         if self._published is None:
             found = [await self._find_birth(here, package) for package in self._packages]
             known = [checkpoint for checkpoint in found if checkpoint is not None]
@@ -154,7 +154,7 @@ class History:
 
 
 class _Depth:
-    """How far back the nodes of one client go. ``poor``: those that have forgotten too much."""
+    """How far back the nodes of one client go; ``poor`` names those that have pruned too much."""
 
     def __init__(self, client: SuiClient, *, has_substitute: bool = False) -> None:
         self.client, self._has_substitute = client, has_substitute
@@ -163,20 +163,20 @@ class _Depth:
         self.poor: set[str] = set()
 
     def leave(self, node: Node, wanted: int) -> None:
-        """Turn to another node than ``node``, which has forgotten ``wanted``.
+        """Prefer another node to ``node``, which has pruned ``wanted``.
 
         Raises:
-            ChainUnreachable: always, unless
-            HistoryPruned: no other can help.
+            ChainUnreachable: if another node may have it.
+            HistoryPruned: if none can.
         """
-        # Those come last that are known to be poor: no other one has answered then.
-        nobody_else = node.name in self.poor
+        # Poor nodes are asked last, so no other node has answered.
+        no_other = node.name in self.poor
         self.poor.add(node.name)
-        text = f"{node.name} has forgotten checkpoints {wanted} to {self.lowest - 1}"
+        text = f"{node.name} has pruned checkpoints {wanted} to {self.lowest - 1}"
         endpoints = self.client.endpoints
-        if (nobody_else and self._has_substitute) or all(
+        if (no_other and self._has_substitute) or all(
             other.name in self.poor or other.lacks(LIST_EVENTS.route) for other in endpoints.nodes
         ):
             raise HistoryPruned(text)
-        endpoints.leave(node, "has forgotten history that is needed")
+        endpoints.leave(node, "has pruned history that is needed")
         raise ChainUnreachable(text)

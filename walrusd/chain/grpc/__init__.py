@@ -1,8 +1,9 @@
-"""gRPC on trio: unary and server-streaming calls over HTTP/2, both halves.
+"""gRPC on trio: unary and server-streaming calls over HTTP/2, client and server.
 
-The client half speaks to any Sui node; the server half carries the development network. Neither
-knows asyncio. Both work over any trio stream, so tests and simulations run in memory under a
-virtual clock.
+The client speaks to any Sui node; the server serves the development network. Neither uses asyncio.
+Both work over any trio stream, so tests and simulations run in memory on a virtual clock.
+
+Sources: the gRPC over HTTP/2 protocol description (PROTOCOL-HTTP2) and RFC 9113.
 """
 
 from walrusd.chain.grpc.channel import Channel, channel_to, open_channel

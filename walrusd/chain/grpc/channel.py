@@ -1,4 +1,4 @@
-"""The client half of gRPC: a channel that connects on first use and again after a loss.
+"""The gRPC client: a channel that connects on first use and reconnects after a loss.
 
 ``Channel.request`` has the shape that betterproto2's generated stubs call, but streams should use
 ``Channel.stream`` directly: the stubs nest async generators, and breaking out of one leaves the
@@ -23,7 +23,7 @@ _STREAMED_REPLIES = (Cardinality.UNARY_STREAM, Cardinality.STREAM_STREAM)
 CONNECT_TIMEOUT = 8.0
 """Seconds for the TCP connection, the TLS handshake and the peer's first SETTINGS together.
 
-Shorter than any call may take, so that a call on a dead connection has time for another.
+Shorter than any call's timeout, so that a call on a dead connection has time for a second one.
 """
 
 
@@ -36,7 +36,7 @@ class _Opening:
 
 
 class Channel:
-    """Calls to one server over one connection, opened again when it is lost."""
+    """Calls to one server over one connection, which is reopened when it is lost."""
 
     def __init__(
         self,
@@ -54,15 +54,15 @@ class Channel:
         self._opening: _Opening | None = None
 
     async def _connected(self) -> Connection:
-        """Return a connection that takes calls, opened by us or by another call meanwhile."""
+        """Return a usable connection, opened by this call or by a concurrent one."""
         while True:
             connection = self._connection
             if connection is not None and connection.usable:
                 return connection
             if self._opening is None:
                 return await self._open()
-            # A failure is everybody's: the next call, not the next in line, dials again. Whoever
-            # was cancelled while opening has left no failure: then we do it.
+            # A failure fails every waiting call; only a later call dials again. If the opening
+            # call was cancelled it left no failure, and one of the waiting calls opens instead.
             opening = self._opening
             await opening.done.wait()
             if opening.failure is not None:
@@ -83,7 +83,7 @@ class Channel:
         else:
             return connection
         finally:
-            # However this ends, by cancellation too: what did not get ready is not kept.
+            # Also on cancellation: a connection that did not become ready is closed.
             if connection is not None and self._connection is not connection:
                 connection.abandon()
             self._opening = None
@@ -93,13 +93,13 @@ class Channel:
         await self._nursery.start(connection.run)
         await connection.until(connection.can_open_stream)
         if connection.draining:
-            raise GRPCError(Status.UNAVAILABLE, "the server says goodbye at once")
+            raise GRPCError(Status.UNAVAILABLE, "the server closes new connections")
 
     async def _dial(self) -> trio.abc.Stream:
         try:
             return await self._connect()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            # trio hides the reasons, of a handshake as of attempts at several addresses.
+            # trio wraps the reason of a failed handshake or of attempts at several addresses.
             reason = first_leaf(error.__cause__ or error)
             raise GRPCError(
                 Status.UNAVAILABLE, f"cannot connect to {self.endpoint.authority}: {reason}"
@@ -117,8 +117,8 @@ class Channel:
                 await connection.until(connection.can_open_stream)
             finally:
                 if not connection.inbox and not connection.can_open_stream():
-                    connection.retire()  # no call of ours will end and make room
-            if not connection.draining:  # it may say goodbye while we wait
+                    connection.retire()  # no call is open here that could end and make room
+            if not connection.draining:  # GOAWAY may arrive while we wait
                 return connection
 
     @asynccontextmanager
@@ -133,7 +133,9 @@ class Channel:
         deadline: None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> AsyncIterator[ClientStream[Request, Reply]]:
-        """Open a call to ``route``; ``timeout`` in seconds covers all of it.
+        """Open a call to ``route``; ``timeout`` in seconds covers the whole call.
+
+        Cancelling resets the stream; the connection stays open for other calls.
 
         Raises:
             GRPCError: if the connection cannot be made in time.
@@ -180,7 +182,7 @@ class Channel:
             stream_id = connection.h2.get_next_available_stream_id()
             connection.h2.send_headers(stream_id, headers)
         except h2.exceptions.ProtocolError as error:
-            connection.retire()  # out of stream ids, or a state only a new one can leave
+            connection.retire()  # out of stream ids, or otherwise spent
             raise GRPCError(Status.UNAVAILABLE, f"cannot open a stream: {error}") from error
         connection.expect_answer()
         return stream_id
@@ -193,7 +195,9 @@ class Channel:
         seconds: float | None = 30.0,
         metadata: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Return the one reply of ``method``.
+        """Return the reply of the unary ``method``; ``seconds`` covers the whole call.
+
+        Cancelling resets the stream; the server may still have acted on the request.
 
         Raises:
             GRPCError: with the status of the call.

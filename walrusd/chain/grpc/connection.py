@@ -1,7 +1,7 @@
 """One HTTP/2 connection on trio: the h2 state machine, one reader, one writer, many streams.
 
-Callers only change the h2 state and wake the writer, so that cancelling a caller can never cut a
-frame in two and lose the connection for everybody else.
+Callers only change the h2 state and wake the writer, so cancelling a caller can never truncate a
+frame and so break the connection for all other calls.
 """
 
 import logging
@@ -21,7 +21,7 @@ from walrusd.chain.grpc.wire import GRPCError, Status
 log = logging.getLogger(__name__)
 
 WINDOW = 4 << 20
-"""Bytes that may arrive unread on one stream, and beyond the default on one connection."""
+"""Flow-control window in bytes: of each stream, and added to the connection's default."""
 
 Event = h2.events.Event
 EventSink = Callable[[Event | None], None]
@@ -31,9 +31,9 @@ EventSink = Callable[[Event | None], None]
 class KeepAlive:
     """When to suspect a silent connection, in seconds.
 
-    While calls are open, or one was left without any answer, and nothing has arrived for
-    ``interval``, a PING is sent; without any byte within ``patience`` the connection counts as
-    lost. A call on a connection that was idle waits no more than ``grace`` for that PING.
+    While calls are open, or one ended without any answer, a PING is sent once nothing has arrived
+    for ``interval``; if no byte follows within ``patience``, the connection counts as lost. A call
+    on an idle connection waits at most ``grace`` before that PING.
     """
 
     interval: float = 30.0
@@ -104,14 +104,14 @@ class Connection:
             raise GRPCError(Status.UNAVAILABLE, "connection lost")
 
     def can_open_stream(self) -> bool:
-        """Return whether the peer has room for another stream (or opening one is moot)."""
+        """Return whether a stream may be opened now, or never again on this connection."""
         return self.draining or (
             self.ready
             and self.h2.open_outbound_streams < self.h2.remote_settings.max_concurrent_streams
         )
 
     async def send_data(self, stream_id: int, data: bytes, *, end: bool) -> None:
-        """Queue ``data`` as flow control allows.
+        """Queue ``data`` as flow control allows; waits for the peer's window.
 
         Raises:
             h2.exceptions.ProtocolError: if the peer has reset the stream.
@@ -140,17 +140,17 @@ class Connection:
                 return
 
     def acknowledge(self, event: h2.events.DataReceived) -> None:
-        """Give the peer back the room of ``event``; done on consumption, for back-pressure."""
+        """Return the flow-control credit of ``event`` to the peer, once it was consumed."""
         if not event.flow_controlled_length:
             return
         try:
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id or 0)
         except h2.exceptions.ProtocolError:
-            return  # the connection is over: there is no window left to give
+            return  # the connection is closed and has no window any more
         self.kick()
 
     def reset(self, stream_id: int) -> None:
-        """Cancel a stream; nothing happens if it is over already."""
+        """Reset a stream; does nothing if it has ended."""
         try:
             self.h2.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
         except h2.exceptions.ProtocolError:
@@ -158,11 +158,11 @@ class Connection:
         self.kick()
 
     def note_begun(self) -> None:
-        """Wake the watchdog: something waits for the peer."""
+        """Wake the watchdog: a caller is waiting for the peer."""
         self._begun.set()
 
     def expect_answer(self) -> None:
-        """Note that a call was begun: silence means something from now on."""
+        """Note that a call was begun: from now on, silence may mean a lost connection."""
         if self._asked is None:
             self._asked = trio.current_time()
         self.kick()
@@ -173,14 +173,14 @@ class Connection:
         return 0.0 if self._asked is None else trio.current_time() - self._asked
 
     def retire(self) -> None:
-        """Take no new calls; the connection ends with the last of the open ones."""
+        """Accept no new calls; the connection closes with the last open one."""
         self.draining = True
         self.notify()
         if not self.inbox:
             self.abandon()
 
     def abandon(self) -> None:
-        """Give the connection up: its open calls fail, and no new ones may start."""
+        """Close the connection now: open calls fail and no new ones may start."""
         self.draining = True
         self._scope.cancel()
 
@@ -203,7 +203,7 @@ class Connection:
         except* (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as group:
             log.debug("connection lost: %r", group.exceptions)
         except* h2.exceptions.ProtocolError as group:
-            log.info("HTTP/2 broken by the peer: %r", group.exceptions)
+            log.info("the peer violated HTTP/2: %r", group.exceptions)
         finally:
             self.closed.set()
             for sink in list(self.inbox.values()):
@@ -238,9 +238,9 @@ class Connection:
                 return
 
     def _drain(self) -> None:
-        """Let the open streams finish after a polite GOAWAY (RFC 9113, section 6.8)."""
+        """Let open streams finish after a graceful GOAWAY (RFC 9113, section 6.8)."""
         self.draining = True
-        # h2 treats every GOAWAY as the end of the connection and would refuse further frames.
+        # h2 takes every GOAWAY as the end of the connection and would reject further frames.
         self.h2.state_machine.state = (
             h2.connection.ConnectionState.CLIENT_OPEN
             if self.h2.config.client_side
@@ -251,26 +251,26 @@ class Connection:
         stream_id: int = getattr(event, "stream_id", None) or 0
         sink = self.inbox.get(stream_id)
         if sink is not None:
-            # h2 keeps saying that a closed window may open again: remember that it will not.
+            # h2 does not say when a closed flow-control window will never reopen: remember it here.
             if isinstance(event, h2.events.StreamReset) or (
                 isinstance(event, h2.events.StreamEnded) and self.h2.config.client_side
             ):
                 self._over.add(stream_id)
             sink(event)
         elif isinstance(event, h2.events.DataReceived):
-            self.acknowledge(event)  # for a stream that nobody reads any more
+            self.acknowledge(event)  # for a stream without a reader
 
     def forget(self, stream_id: int) -> None:
-        """Drop what is kept for a stream; its further events go nowhere."""
+        """Forget a stream; its later events are ignored."""
         self.inbox.pop(stream_id, None)
         self._over.discard(stream_id)
         self.notify()
 
     async def _watch(self, keepalive: KeepAlive) -> None:
-        """End the connection when something is awaited and the peer does not even answer a PING."""
+        """Close the connection if a caller waits and the peer does not answer a PING."""
         while True:
             while not self.inbox and self._asked is None:
-                # Nothing is waiting: an idle connection needs no proof of life.
+                # No caller waits: an idle connection need not be probed.
                 self._begun = trio.Event()
                 await self._begun.wait()
             silent_at = self._heard + keepalive.interval

@@ -50,7 +50,7 @@ def _without_userinfo(url: str) -> str:
 
 
 def dialler(endpoint: NodeUrl, tls: ssl.SSLContext | None = None) -> Connect:
-    """Return what connects to ``endpoint`` over TCP, and over TLS with ALPN ``h2`` if it asks."""
+    """Return a function that connects to ``endpoint`` over TCP, with TLS (ALPN ``h2``) if https."""
     context = None
     if endpoint.tls:
         context = tls or ssl.create_default_context()

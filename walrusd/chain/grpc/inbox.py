@@ -10,9 +10,9 @@ from walrusd.chain.grpc.connection import Connection, Event
 
 
 def open_inbox(connection: Connection, stream_id: int) -> trio.MemoryReceiveChannel[Event | None]:
-    """Return a queue of the events of one stream; None at its end means: connection lost.
+    """Return a queue of the events of one stream; None means that the connection was lost.
 
-    The queue needs no bound of its own: flow control bounds the DATA in it.
+    The queue is unbounded because flow control bounds the DATA in it.
     """
     send, receive = trio.open_memory_channel[Any](inf)
 
@@ -31,7 +31,7 @@ def open_inbox(connection: Connection, stream_id: int) -> trio.MemoryReceiveChan
 def close_inbox(
     connection: Connection, stream_id: int, queue: trio.MemoryReceiveChannel[Event | None]
 ) -> None:
-    """Forget a stream and give the room of its unread DATA back to the connection."""
+    """Forget a stream and return the credit of its unread DATA to the connection's window."""
     connection.forget(stream_id)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The server half of gRPC: serves a table of handlers on one connection."""
+"""The gRPC server: serves a table of handlers on one connection."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -26,14 +26,14 @@ from walrusd.chain.grpc.wire import (
 log = logging.getLogger(__name__)
 
 _FLUSH = 0.01
-"""Seconds for half a frame to leave before the line goes dead."""
+"""Seconds for half a frame to be sent before the connection is dropped."""
 
 _RESPONSE = [(":status", "200"), ("content-type", "application/grpc")]
 
 
 @dataclass(frozen=True)
 class Handler:
-    """What answers one route.
+    """The function that answers one route.
 
     ``answer`` takes the decoded request. It is a coroutine function that returns the reply, or,
     if ``streaming``, an async generator function that yields replies. It may raise ``GRPCError``.
@@ -45,9 +45,9 @@ class Handler:
 
 
 class HangUpError(Exception):
-    """Raised by a handler to end its call, or the connection, without any status.
+    """Raised by a handler to end its call, or the connection, without a status.
 
-    What a proxy or a power cut does to a call; ``reply``, if given, is cut off half-way.
+    Simulates a failing proxy or a power cut; half of ``reply``, if given, is sent before.
     """
 
     def __init__(self, *, reply: Message | None = None, connection: bool = False) -> None:
@@ -112,7 +112,7 @@ def _find(table: Mapping[str, Handler], route: str) -> Handler:
 async def _read_request(
     connection: Connection, queue: trio.MemoryReceiveChannel[Any]
 ) -> bytes | None:
-    """Return the request message, or None if the caller went away."""
+    """Return the request message, or None if the client has left."""
     framer = Framer()
     messages: list[bytes] = []
     while True:
@@ -137,7 +137,7 @@ async def _cancel_on_reset(queue: trio.MemoryReceiveChannel[Any], scope: trio.Ca
 
 
 class _Call:
-    """The answering side of one stream."""
+    """The server's side of one stream."""
 
     def __init__(self, connection: Connection, stream_id: int) -> None:
         self.status, self.text, self.answered = Status.OK, "", True
@@ -145,8 +145,8 @@ class _Call:
         self._connection, self._stream_id, self._opened = connection, stream_id, False
 
     async def answer(self, handler: Handler, body: bytes) -> None:
-        """Run the handler and send what it says; remember the status it ends with."""
-        self.answered = False  # cancelled inside: the caller is gone and wants no trailers
+        """Run the handler and send its replies; remember the status it ends with."""
+        self.answered = False  # cancelled inside: the client is gone and needs no trailers
         try:
             request = decode_message(handler.request, body)
             if handler.streaming:
@@ -159,14 +159,14 @@ class _Call:
             else:
                 await self._send(await cast("Awaitable[Message]", handler.answer(request)))
         except h2.exceptions.ProtocolError:
-            return  # h2 forgets a stream that the caller has reset
+            return  # h2 forgets a stream that the client has reset
         except HangUpError as hang_up:
             await self._hang_up(hang_up)
             return
         except GRPCError as error:
             self.set_error(error)
         except Exception:
-            # One handler's bug must not end everybody's connection.
+            # A handler's bug must not end the connection for all other calls.
             log.exception("the handler of %s failed", handler.answer)
             self.status, self.text = Status.INTERNAL, "internal error"
         self.answered = True
@@ -192,14 +192,14 @@ class _Call:
                 await self._send_bytes(frame[: len(frame) // 2])
                 await trio.sleep(_FLUSH)
         except (GRPCError, h2.exceptions.ProtocolError):
-            return  # the caller was quicker
+            return  # the client ended the call first
         if hang_up.connection:
             self._connection.abandon()
         else:
             self._connection.reset(self._stream_id)
 
     def finish(self) -> None:
-        """Send the trailers; nothing happens if the caller or the connection is gone."""
+        """Send the trailers; does nothing if the client or the connection is gone."""
         trailers = status_trailers(self.status, self.text, self._details)
         try:
             self._connection.h2.send_headers(

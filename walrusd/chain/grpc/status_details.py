@@ -1,4 +1,4 @@
-"""What a gRPC status says beyond its code: ``google.rpc.Status`` in a binary trailer.
+"""The details of a gRPC status beyond its code: ``google.rpc.Status`` in a binary trailer.
 
 Sui nodes name the field of a request that is wrong (``BadRequest``) and give a machine-readable
 reason (``ErrorInfo``). Source: google/rpc/error_details.proto and the gRPC richer error model.
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import betterproto2
 from grpclib.const import Status
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import Any as AnyMessage
-from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
+
+from walrusd.chain.values.pysui_parts import protobuf, rpc
 
 TRAILER = "grpc-status-details-bin"
 _PREFIX = "type.googleapis.com/google.rpc."
 
 
 @dataclass(eq=False, repr=False)
-class FieldViolation(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class FieldViolation(betterproto2.Message):
     """One field of a request that is wrong."""
 
     field: str = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -28,7 +28,7 @@ class FieldViolation(betterproto2.Message):  # type: ignore[misc]  # an untyped 
 
 
 @dataclass(eq=False, repr=False)
-class BadRequest(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class BadRequest(betterproto2.Message):
     """Every field that is wrong."""
 
     field_violations: list[FieldViolation] = betterproto2.field(  # noqa: RUF009 - a field descriptor
@@ -37,7 +37,7 @@ class BadRequest(betterproto2.Message):  # type: ignore[misc]  # an untyped libr
 
 
 @dataclass(eq=False, repr=False)
-class ErrorInfo(betterproto2.Message):  # type: ignore[misc]  # an untyped library
+class ErrorInfo(betterproto2.Message):
     """A reason that programs can compare, such as ``FIELD_INVALID`` of the domain ``sui.rpc``."""
 
     reason: str = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -51,18 +51,18 @@ _KNOWN: dict[str, type[Detail]] = {_PREFIX + c.__name__: c for c in (BadRequest,
 def encode_details(status: Status, message: str, details: Sequence[Detail]) -> str:
     """Return the value of the trailer: base64 without padding, as the protocol writes it."""
     packed = [
-        AnyMessage(type_url=_PREFIX + type(d).__name__, value=d.SerializeToString())
+        protobuf.Any(type_url=_PREFIX + type(d).__name__, value=d.SerializeToString())
         for d in details
     ]
-    raw = RpcStatus(code=status.value, message=message, details=packed).SerializeToString()
+    raw = rpc.Status(code=status.value, message=message, details=packed).SerializeToString()
     return base64.b64encode(raw).decode().rstrip("=")
 
 
 def decode_details(text: str) -> list[Detail]:
-    """Return the details that we know; a trailer that cannot be read says nothing."""
+    """Return the details of known types; none if the trailer cannot be read."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4))
-        packed = RpcStatus.FromString(raw).details
+        packed = rpc.Status.FromString(raw).details
         return [
             _KNOWN[item.type_url].FromString(item.value)
             for item in packed

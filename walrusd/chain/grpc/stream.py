@@ -1,4 +1,4 @@
-"""One call in progress, seen from the client."""
+"""The client's side of one call in progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from walrusd.chain.grpc.wire import (
 )
 
 SILENT_S = 10.0
-"""Seconds of silence after which a call that ends without an answer ends its connection."""
+"""Seconds of silence after which a call that gets no answer retires its connection."""
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -42,7 +42,7 @@ class GrpcMethod(Generic[Request, Reply]):
 def expire_at(
     until: float, subject: str, status: Status = Status.DEADLINE_EXCEEDED
 ) -> Iterator[None]:
-    """Raise ``status`` at ``until``, in trio's time; never hold this open across a ``yield``."""
+    """Raise ``status`` at ``until``, in trio's time; never keep this open across a ``yield``."""
     with trio.move_on_at(until) as scope:
         yield
     if scope.cancelled_caught:
@@ -70,7 +70,7 @@ class ClientStream(Generic[Request, Reply]):
         self._succeeded = self._answered = False
 
     async def send_message(self, message: Request, *, end: bool = False) -> None:
-        """Send a request message; ``end`` says that it is the last.
+        """Send a request message; ``end`` marks it as the last.
 
         Raises:
             GRPCError: on a lost connection or an expired deadline.
@@ -79,8 +79,8 @@ class ClientStream(Generic[Request, Reply]):
             try:
                 await self._connection.send_data(self._stream_id, encode_frame(message), end=end)
             except h2.exceptions.ProtocolError:
-                # The server has ended the call before reading everything. Its reason is in the
-                # inbox, where recv_message finds it.
+                # The server ended the call before it read everything. recv_message finds its
+                # reason in the inbox.
                 return
 
     async def recv_message(self) -> Reply | None:
@@ -122,11 +122,11 @@ class ClientStream(Generic[Request, Reply]):
                 raise GRPCError(Status.UNAVAILABLE, f"reset by the server: {event.error_code!r}")
 
     def close(self) -> None:
-        """Cancel the call if it is not over, and forget it.
+        """Reset the call if it has not ended, and forget it.
 
-        Without a single frame of an answer in all its time, the next call gets a new connection:
-        behind a balancer, this one may lead to a server that is gone. The same if it is cancelled
-        earlier, and the whole connection has been silent for long.
+        If its timeout passed without a single frame of an answer, the connection is retired and
+        the next call opens a new one: behind a load balancer, this one may lead to a server that
+        is gone. The same holds if the call is cancelled while the connection has long been silent.
         """
         connection = self._connection
         if not self.finished and not connection.closed.is_set():

@@ -59,7 +59,7 @@ M = TypeVar("M", bound=Message)
 
 
 def encode_frame(message: Message) -> bytes:
-    """Return ``message`` behind its five bytes of compression flag and length."""
+    """Return ``message`` after its 5-byte prefix: compression flag and u32 length, big-endian."""
     body = message.SerializeToString()
     return struct.pack(">BI", 0, len(body)) + body
 
@@ -77,7 +77,7 @@ def decode_message(cls: type[M], body: bytes) -> M:
 
 
 class Framer:
-    """Cuts a byte stream into messages."""
+    """Splits a byte stream into messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -94,7 +94,10 @@ class Framer:
             if compressed:
                 raise GRPCError(Status.UNIMPLEMENTED, "compressed gRPC message")
             if length > MAX_MESSAGE:
-                raise GRPCError(Status.RESOURCE_EXHAUSTED, f"gRPC message of {length} bytes")
+                raise GRPCError(
+                    Status.RESOURCE_EXHAUSTED,
+                    f"gRPC message of {length} bytes",
+                )
             if len(self._buffer) < 5 + length:
                 return
             yield bytes(self._buffer[5 : 5 + length])

@@ -13,7 +13,7 @@ class MarketCreated(Layout, module="events"):
 
 
 class SeatRegistered(Layout, module="events"):
-    """Signals that a verifier staked a seat."""
+    """Signals that a verifier took a seat for a stake."""
 
     pool: Id
     index: U64
@@ -117,7 +117,7 @@ class FundsReclaimed(Layout, module="events"):
 
 
 class SubmissionJoined(Layout, module="events"):
-    """Signals that a contributor staked."""
+    """Signals that a contributor joined with a stake."""
 
     task: Id
     submission: Id
@@ -130,7 +130,7 @@ class SubmissionJoined(Layout, module="events"):
 
 
 class SubmissionCommitted(Layout, module="events"):
-    """Signals that a contributor fixed its work."""
+    """Signals that a contributor committed to its work."""
 
     task: Id
     submission: Id
@@ -147,7 +147,7 @@ class SubmissionCommitted(Layout, module="events"):
 
 
 class AbortCommitted(Layout, module="events"):
-    """Signals a contributor's claim that the plan cannot be carried out, and where it ends."""
+    """Signals a contributor's claim that the plan cannot be carried out beyond a segment."""
 
     task: Id
     submission: Id
@@ -194,7 +194,7 @@ class OpeningReported(Layout, module="events"):
 
 
 class SeatReplaced(Layout, module="events"):
-    """Signals that a substitute took the place of a silent seat."""
+    """Signals that a substitute replaced a silent seat."""
 
     task: Id
     submission: Id
@@ -256,7 +256,7 @@ class JuryDrawn(Layout, module="events"):
 
 
 class JurySeated(Layout, module="events"):
-    """Signals who judges."""
+    """Signals who the jurors are."""
 
     task: Id
     submission: Id
@@ -267,7 +267,7 @@ class JurySeated(Layout, module="events"):
 
 
 class JurorCommitted(Layout, module="events"):
-    """Signals that a juror fixed its value."""
+    """Signals that a juror committed to its value."""
 
     submission: Id
     challenge: Bytes
@@ -295,7 +295,7 @@ class ChallengeResolved(Layout, module="events"):
 
 
 class KeyResealed(Layout, module="events"):
-    """Signals that an opening's key was sealed to one more recipient."""
+    """Signals that an opening's key was encrypted to one more recipient."""
 
     submission: Id
     recipient: Addr
@@ -334,7 +334,7 @@ class DatasetListed(Layout, module="events"):
 
 
 class DatasetVersionAdded(Layout, module="events"):
-    """Signals a new version of a dataset (the first one too)."""
+    """Signals a new version of a dataset, also the first."""
 
     dataset: Id
     number: U64
@@ -344,7 +344,7 @@ class DatasetVersionAdded(Layout, module="events"):
 
 
 class KeyRequested(Layout, module="events"):
-    """Signals that somebody asks for a dataset's key."""
+    """Signals that a dataset's key was requested."""
 
     request: Id
     dataset: Id

@@ -4,7 +4,7 @@ from walrusd.chain.values.bcs import U64, Addr, Balance, Bool, Bytes, Id, Layout
 
 
 class MarketParams(Layout, module="market"):
-    """What an administrator may tune. Amounts in Mist, windows in milliseconds."""
+    """What an administrator may set. Amounts in Mist, windows in milliseconds."""
 
     tip: U64
     accuser_share_bps: U64
@@ -15,7 +15,7 @@ class MarketParams(Layout, module="market"):
 
 
 class Market(Layout, module="market"):
-    """Shared. Always taken by reference, so tasks never contend on it."""
+    """Shared. Always taken by immutable reference, so tasks never contend on it."""
 
     id: Uid
     version: U64
@@ -28,13 +28,13 @@ class Market(Layout, module="market"):
 
 
 class AdminCap(Layout, module="market"):
-    """Owned by whoever published the package."""
+    """Owned by the publisher of the package."""
 
     id: Uid
 
 
 class Seat(Layout, module="node"):
-    """One verifier's place in the pool. Never removed, so indices stay."""
+    """One verifier's seat in the pool. Seats are never removed, so indices are stable."""
 
     verifier: Addr
     key: Bytes

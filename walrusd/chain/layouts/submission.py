@@ -19,7 +19,7 @@ class CommitteeSeat(Layout, module="submission"):
 
 
 class Commitment(Layout, module="submission"):
-    """What a contributor fixed before the committee was drawn."""
+    """What a contributor committed to before the committee was drawn."""
 
     trace_root: Bytes
     update_root: Bytes
@@ -39,7 +39,7 @@ class AbortClaim(Layout, module="submission"):
 
 
 class Opening(Layout, module="submission"):
-    """The sealed opening: its blob, the check value of its key, one envelope a seat, the cost.
+    """The encrypted opening: its blob, the check value of its key, one envelope per seat, the cost.
 
     ``cost`` is None where costs are private, and for a claim that the plan cannot be carried out.
     """
@@ -85,7 +85,7 @@ class Dispute(Layout, module="dispute"):
 
 
 class Judged(Layout, module="dispute"):
-    """A verdict that stands: no second jury for the same claim."""
+    """A final verdict: there is no second jury for the same claim."""
 
     kind: U8
     index: U64

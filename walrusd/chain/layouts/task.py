@@ -4,7 +4,7 @@ from walrusd.chain.values.bcs import U8, U64, U256, Addr, Balance, Bytes, Id, La
 
 
 class Terms(Layout, module="terms"):
-    """Everything a publisher fixes at opening. Amounts in Mist, windows in milliseconds."""
+    """The terms that a publisher fixes for a task. Amounts in Mist, windows in milliseconds."""
 
     scheme: U8
     weights_rule: U8
@@ -43,7 +43,7 @@ class DatasetRef(Layout, module="terms"):
 
 
 class Entry(Layout, module="task"):
-    """Who joined, and where."""
+    """A contributor and its submission."""
 
     contributor: Addr
     submission: Id
@@ -101,7 +101,7 @@ class Task(Layout, module="task"):
 
 
 class PublisherCap(Layout, module="task"):
-    """Owned by the publisher; lets it record the aggregate and take back what is left."""
+    """Owned by the publisher; lets it record the aggregate and reclaim what is left."""
 
     id: Uid
     task: Id

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from walrusd.chain.grpc import Status
 from walrusd.chain.nodes import methods
@@ -21,6 +19,7 @@ from walrusd.chain.nodes.wire import (
     read_service_info,
     read_transaction,
 )
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import (
     SUI_TYPE,
     EpochInfo,
@@ -34,10 +33,10 @@ from walrusd.errors import ChainUnreachable, ObjectNotFound, TransactionUncertai
 from walrusd.units import Address, Mist, ObjectId, normalize_address
 
 _BATCH = 50
-"""How many objects one request may ask for."""
+"""The most objects of one request."""
 
 CALL_S, EXECUTE_S, LIST_S = 20.0, 60.0, 60.0
-"""Seconds for a read, for an execution, for one page of events."""
+"""Timeouts in seconds: of a read, of an execution, of one page of events."""
 
 _STALE_AFTER = 10.0
 """Seconds of waiting after which a node is suspected to have fallen behind."""
@@ -47,7 +46,8 @@ class SuiClient:
     """Reads from and executes on one Sui network. Objects may be read from any of its nodes.
 
     Every method may raise ``ChainUnreachable`` (no node answers), ``ChainRefused`` (a node refuses
-    the request) and ``WrongNetwork`` (a node serves another chain).
+    the request) and ``WrongNetwork`` (a node serves another chain). Cancelling a read has no
+    effect; of an execution, see ``execute``.
     """
 
     def __init__(
@@ -58,14 +58,10 @@ class SuiClient:
         execute_seconds: float = EXECUTE_S,
         archives: "SuiClient | None" = None,
     ) -> None:
-        """Ask ``endpoints``; ``archives`` has the history that they have forgotten, if any has."""
+        """Ask ``endpoints``; ``archives`` keeps history that they have pruned."""
         self.endpoints, self.archives = endpoints, archives
         self._seconds, self._execute_seconds = seconds, execute_seconds
         self.own_writes = OwnWrites()
-
-    def pinned(self) -> "SuiClient":
-        """Return a client of the current node alone, for answers that must fit together."""
-        return self._on(self.endpoints.pinned())
 
     def at(self, node: Node) -> "SuiClient":
         """Return a client of one node alone."""
@@ -87,7 +83,7 @@ class SuiClient:
 
     async def epoch(self) -> EpochInfo:
         """Return the current epoch."""
-        request = pb.GetEpochRequest(read_mask=FieldMask(["epoch", "reference_gas_price"]))
+        request = pb.GetEpochRequest(read_mask=protobuf.FieldMask(["epoch", "reference_gas_price"]))
         reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         epoch = need(reply.epoch, "epoch")
         return EpochInfo(
@@ -98,12 +94,14 @@ class SuiClient:
         """Return the first checkpoint of an epoch.
 
         Raises:
-            ObjectNotFound: if the node does not know the epoch (any more).
+            ObjectNotFound: if the node does not know the epoch, or has pruned it.
         """
-        request = pb.GetEpochRequest(epoch=epoch, read_mask=FieldMask(["first_checkpoint"]))
+        request = pb.GetEpochRequest(
+            epoch=epoch, read_mask=protobuf.FieldMask(["first_checkpoint"])
+        )
         reply = await self.endpoints.ask(methods.GET_EPOCH, request, seconds=self._seconds)
         first: int | None = need(reply.epoch, "epoch").first_checkpoint
-        if first is None:  # a node describes an epoch that it does not know by its number alone
+        if first is None:  # for an unknown epoch, a node returns only its number
             raise ObjectNotFound(f"the node does not know where epoch {epoch} began")
         return first
 
@@ -115,7 +113,7 @@ class SuiClient:
         """
         wanted = normalize_address(object_id)
         request = pb.GetObjectRequest(
-            object_id=wanted, version=version, read_mask=FieldMask(OBJECT_FIELDS)
+            object_id=wanted, version=version, read_mask=protobuf.FieldMask(OBJECT_FIELDS)
         )
 
         async def ask() -> ObjectData | ObjectNotFound:
@@ -142,7 +140,7 @@ class SuiClient:
         for start in range(0, len(wanted), _BATCH):
             request = pb.BatchGetObjectsRequest(
                 requests=[pb.GetObjectRequest(object_id=i) for i in wanted[start : start + _BATCH]],
-                read_mask=FieldMask(OBJECT_FIELDS),
+                read_mask=protobuf.FieldMask(OBJECT_FIELDS),
             )
             reply = await self.endpoints.ask(
                 methods.BATCH_GET_OBJECTS, request, seconds=self._seconds
@@ -173,7 +171,7 @@ class SuiClient:
                 object_type=object_type,
                 page_size=1000,
                 page_token=token,
-                read_mask=FieldMask(OBJECT_FIELDS),
+                read_mask=protobuf.FieldMask(OBJECT_FIELDS),
             )
             reply = await self.endpoints.ask(methods.LIST_OWNED, request, seconds=self._seconds)
             found += map(read_object, reply.objects)
@@ -182,7 +180,7 @@ class SuiClient:
                 return found
 
     async def balance(self, owner: str, coin_type: str = SUI_TYPE) -> Mist:
-        """Return how much an address owns in coins of one type, in the smallest unit."""
+        """Return how much an address owns in coins of one type, in its smallest unit."""
         request = pb.GetBalanceRequest(owner=normalize_address(owner), coin_type=coin_type)
         reply = await self.endpoints.ask(methods.GET_BALANCE, request, seconds=self._seconds)
         return read_coin_balance(reply.balance)
@@ -191,26 +189,28 @@ class SuiClient:
         """Return an executed transaction.
 
         Raises:
-            ObjectNotFound: if the node does not (yet, or any more) have it.
+            ObjectNotFound: if the node does not have it yet, or has pruned it.
         """
-        request = pb.GetTransactionRequest(digest=digest, read_mask=FieldMask(TRANSACTION_FIELDS))
+        request = pb.GetTransactionRequest(
+            digest=digest, read_mask=protobuf.FieldMask(TRANSACTION_FIELDS)
+        )
         reply = await self.endpoints.ask(methods.GET_TRANSACTION, request, seconds=self._seconds)
         return read_transaction(need(reply.transaction, "transaction"))
 
     async def wait_visible(self, digest: str, *, seconds: float = 60.0) -> ExecutedTransaction:
         """Return a transaction once it is in a checkpoint, so that reads and events include it.
 
-        Another node may trail the one that showed it: reads are not older than it from now on.
+        Other nodes may lag behind: from now on, reads wait until they include this transaction.
 
         Raises:
             TransactionUncertain: if that takes longer than ``seconds``.
         """
-        delay, look_around = 0.05, trio.current_time() + _STALE_AFTER
+        delay, check_node = 0.05, trio.current_time() + _STALE_AFTER
         with trio.move_on_after(seconds):
             while True:
-                if trio.current_time() > look_around:
+                if trio.current_time() > check_node:
                     await self.endpoints.leave_stale()
-                    look_around += _STALE_AFTER
+                    check_node += _STALE_AFTER
                 try:
                     found = await self.get_transaction(digest)
                 except ObjectNotFound:
@@ -254,13 +254,13 @@ class SuiClient:
         """Return what a built, unsigned transaction would do now; nothing is paid.
 
         Raises:
-            ChainRefused: if it is not even valid, for instance because an object is stale.
+            ChainRefused: if it is invalid, for instance because an object version is stale.
         """
         request = pb.SimulateTransactionRequest(
             transaction=pb.Transaction(bcs=pb.Bcs(value=tx_bytes)),
             checks=pb.SimulateTransactionRequestTransactionChecks.ENABLED,
             do_gas_selection=False,
-            read_mask=FieldMask(
+            read_mask=protobuf.FieldMask(
                 [f"transaction.{name}" for name in TRANSACTION_FIELDS] + ["suggested_gas_price"]
             ),
         )
@@ -271,6 +271,8 @@ class SuiClient:
     async def execute(self, tx_bytes: bytes, signature: bytes) -> ExecutedTransaction:
         """Execute signed bytes, in one attempt at one node.
 
+        Cancelled, it may or may not have been executed.
+
         Raises:
             TransactionUncertain: if it is not known whether the transaction will be executed;
                 sending the identical bytes again is safe.
@@ -279,7 +281,7 @@ class SuiClient:
         request = pb.ExecuteTransactionRequest(
             transaction=pb.Transaction(bcs=pb.Bcs(value=tx_bytes)),
             signatures=[pb.UserSignature(bcs=pb.Bcs(value=signature))],
-            read_mask=FieldMask(TRANSACTION_FIELDS),
+            read_mask=protobuf.FieldMask(TRANSACTION_FIELDS),
         )
         try:
             reply = await self.endpoints.ask_once(

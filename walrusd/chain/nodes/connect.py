@@ -23,15 +23,14 @@ async def open_client(
     metadata: Mapping[str, str] | None = None,
     keepalive: KeepAlive | None = KeepAlive(),  # noqa: B008 - frozen
 ) -> AsyncIterator[SuiClient]:
-    """Yield a client of the network that ``urls`` serve; nothing is connected before it is used.
+    """Yield a client of the network that ``urls`` serve; it connects on first use.
 
     Args:
         urls: ``https://host[:port]`` (or ``http://``) of full nodes, the preferred one first.
         chain_id: the base58 chain identifier, or its first four bytes in hex; None trusts the
             first node that answers.
-        archive_urls: where to read the history that all of ``urls`` have forgotten, and nothing
-            else.
-        connect: gives for a URL what replaces TCP and TLS, for instance in-memory streams.
+        archive_urls: nodes used only to read history that all of ``urls`` have pruned.
+        connect: returns, for a URL, a replacement of TCP and TLS, such as in-memory streams.
         tls: certificate policy; the system's by default.
         metadata: headers sent with every call, such as a provider's token.
         keepalive: when to suspect a silent connection.

@@ -8,14 +8,14 @@ from functools import partial
 from typing import TypeVar
 
 import base58
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import Channel, GRPCError, GrpcMethod
 from walrusd.chain.grpc.wire import Message
 from walrusd.chain.nodes.node import Node, Tries
 from walrusd.chain.nodes.node_stream import NodeStream
-from walrusd.chain.nodes.statuses import another_may_do, is_trouble, lacks_method, translate
+from walrusd.chain.nodes.statuses import another_may_succeed, is_trouble, lacks_method, translate
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.errors import WrongNetwork
 
 __all__ = ["SERVICE_INFO", "Endpoints", "Node", "NodeStream", "matches_chain", "translate"]
@@ -31,23 +31,23 @@ SERVICE_INFO = GrpcMethod(
 )
 
 HELLO_S = 15.0
-"""Seconds for the first call on a node; longer than the channel takes to give a connection up."""
+"""Timeout in seconds of the first call to a node; longer than the channel's to connect."""
 
 PROBE_S = 10.0
-"""Seconds for a node to say how far it is, while another one can be asked instead."""
+"""Timeout in seconds of asking a node for its newest checkpoint."""
 
 FIRST_FRAME_S = 10.0
-"""Seconds for a stream's first frame or refusal; later than that, the caller waits for it."""
+"""Seconds to wait for a stream's first frame or refusal before handing the stream over."""
 
 _PAUSE = 0.25
 """Seconds, jittered, between two rounds over all endpoints."""
 
 _STALE_S = 15.0
-"""A node that is this much behind another one, in seconds of the chain's time, is left."""
+"""A node this many seconds of chain time behind another is no longer preferred."""
 
 
 def matches_chain(chain_id: str, wanted: str) -> bool:
-    """Return whether ``wanted`` names the chain: its base58 digest, or four bytes of it in hex."""
+    """Return whether ``wanted`` names the chain: its base58 digest, or its first 4 bytes in hex."""
     return wanted == chain_id or wanted.lower() == base58.b58decode(chain_id)[:4].hex()
 
 
@@ -64,8 +64,8 @@ class Endpoints:
     ) -> None:
         """Take at least one channel; ``chain_id`` None trusts the first node that answers.
 
-        ``setting`` is where the configuration names them. With ``chain_of`` they must serve the
-        chain that those others do.
+        ``setting`` is the configuration key that names them. With ``chain_of`` they must serve the
+        same chain as those endpoints.
         """
         if not channels:
             raise ValueError("no Sui endpoints")
@@ -79,37 +79,33 @@ class Endpoints:
 
     @property
     def nodes(self) -> Sequence[Node]:
-        """Return every node, the preferred one first."""
+        """Every node, the preferred one first."""
         return self._nodes[self._at :] + self._nodes[: self._at]
 
     @property
     def current(self) -> Node:
-        """Return the node that is asked first."""
+        """The preferred node."""
         return self._nodes[self._at]
 
-    def pinned(self) -> "Endpoints":
-        """Return an ``Endpoints`` that asks the current node alone."""
-        return self.alone(self.current)
-
     def fail(self, node: Node) -> None:
-        """Remember that ``node`` failed: the next one is asked from now on."""
+        """Record that ``node`` failed, and prefer the next one."""
         node.checked = False
         self.leave(node, "failed")
 
     def leave(self, node: Node, why: str) -> None:
-        """Ask the next node first from now on, if ``node`` was the first."""
+        """Prefer the next node, if ``node`` was the preferred one."""
         if node is self.current and len(self._nodes) > 1:
             self._at = (self._at + 1) % len(self._nodes)
             log.warning("Sui endpoint %s %s; using %s", node.name, why, self.current.name)
 
     async def find_chain(self) -> str | None:
-        """Return the chain that these serve; raises as ``ready``."""
+        """Return the chain that these nodes serve. Errors as ``ready``."""
         if self._chain_id is None:
             await self.ready()
         return self._chain_id
 
     async def checked(self, node: Node) -> Node:
-        """Return ``node`` once it has shown that it serves our chain.
+        """Return ``node`` once it was checked to serve our chain.
 
         Raises:
             GRPCError: if it does not answer.
@@ -139,13 +135,13 @@ class Endpoints:
         seconds: float,
         rounds: int = 2,
     ) -> Reply:
-        """Return the reply of the first node that gives one.
+        """Return the first reply; asks the nodes in turn, up to ``rounds`` times.
 
         Raises:
             ChainUnreachable: if every node failed ``rounds`` times.
             ChainRefused: if a node refused the request.
             MethodMissing: if no node offers the method.
-            ObjectNotFound: if a node does not know what was asked for.
+            ObjectNotFound: if a node does not have what was asked for.
             WrongNetwork: if every node that answers serves another chain.
         """
 
@@ -159,7 +155,7 @@ class Endpoints:
     ) -> Reply:
         """Return the reply of the first node that answers and offers the method.
 
-        A node that fails over it is left, but no other is asked: the call may have had its effect.
+        If that node fails, no other is asked: the call may have had its effect.
 
         Raises:
             ChainUnreachable: if no node answers, or the one that was asked failed.
@@ -178,13 +174,13 @@ class Endpoints:
         return await self._try_each(use, method.route)
 
     async def ready(self, route: str = SERVICE_INFO.route, *, avoid: Collection[str] = ()) -> Node:
-        """Return the first node that answers, once it has shown our chain.
+        """Return the first node that answers and serves our chain.
 
         Nodes known to lack the method ``route``, and then those named in ``avoid``, come last.
 
         Raises:
             ChainUnreachable: if no node answers.
-            WrongNetwork: if those that answer serve another chain.
+            WrongNetwork: if every node that answers serves another chain.
         """
 
         async def use(node: Node) -> Node:
@@ -201,7 +197,7 @@ class Endpoints:
         rounds: int = 1,
         avoid: Collection[str] = (),
     ) -> T:
-        """Return what ``use`` makes of the first node for which it raises no ``GRPCError``."""
+        """Return the result of ``use`` for the first node for which it raises no ``GRPCError``."""
         tries = Tries()
         for round_ in range(rounds):
             if round_:
@@ -216,14 +212,14 @@ class Endpoints:
                     calling = route
                     return await use(node)
                 except WrongNetwork as error:
-                    tries.note_stranger(node, error)
+                    tries.note_wrong_network(node, error)
                     self.fail(node)
                 except GRPCError as error:
-                    if not another_may_do(error.status):
+                    if not another_may_succeed(error.status):
                         raise translate(error, node.name, calling) from error
                     tries.note_failure(node, error, calling)
                     self._note(node, error, calling)
-            if tries.nobody_offers_it(self._nodes):
+            if tries.all_lack_method(self._nodes):
                 break
         raise tries.verdict()
 
@@ -232,7 +228,7 @@ class Endpoints:
         return min(left, key=lambda node: (node.lacks(route), node.name in avoid))
 
     def _note(self, node: Node, error: GRPCError, route: str) -> None:
-        """Remember what a node's error says about the node."""
+        """Record what an error shows about its node."""
         if lacks_method(error.status):
             node.note_lack(route)
             self.leave(node, "lacks a method")
@@ -240,7 +236,7 @@ class Endpoints:
             self.fail(node)
 
     def each(self) -> list["Endpoints"]:
-        """Return every node as an ``Endpoints`` of its own, the current one first."""
+        """Return one ``Endpoints`` for each node, the current one first."""
         return [self.alone(node) for node in self.nodes]
 
     def alone(self, node: Node) -> "Endpoints":
@@ -251,9 +247,9 @@ class Endpoints:
         return alone
 
     async def leave_stale(self) -> bool:
-        """Leave the current node if another one is well ahead of it; return whether it was left.
+        """Prefer another node if the current one is far behind it; return whether that was so.
 
-        A node can answer every question and yet have stopped following its network.
+        A node can answer every request and yet have stopped following its network.
         """
         seen: dict[int, float] = {}
         for at, node in enumerate(self._nodes):
@@ -262,7 +258,7 @@ class Endpoints:
                 request = pb.GetServiceInfoRequest()
                 info = await node.channel.unary(SERVICE_INFO, request, seconds=PROBE_S)
             except (GRPCError, WrongNetwork) as error:
-                log.info("Sui endpoint %s does not say how far it is: %s", node.name, error)
+                log.info("Sui endpoint %s does not report its tip: %s", node.name, error)
                 continue
             seen[at] = info.timestamp.timestamp() if info.timestamp else 0.0
         best = max(seen, key=lambda at: seen[at], default=self._at)
@@ -278,7 +274,7 @@ class Endpoints:
     async def stream(
         self, method: GrpcMethod[Request, Reply], request: Request, *, seconds: float | None
     ) -> AsyncIterator["NodeStream[Request, Reply]"]:
-        """Open a stream at the first node that offers it; errors of iterating are translated too.
+        """Open a stream at the first node that offers it; translates errors while iterating, too.
 
         Raises:
             ChainUnreachable, MethodMissing, WrongNetwork: as ``ask``.
@@ -298,7 +294,7 @@ class Endpoints:
 
     @contextmanager
     def translated(self, node: Node, route: str = "") -> Iterator[None]:
-        """Turn gRPC errors inside into ours, and leave a node that failed."""
+        """Translate gRPC errors raised inside, and record what they show about ``node``."""
         try:
             yield
         except GRPCError as error:

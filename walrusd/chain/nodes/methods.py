@@ -1,8 +1,7 @@
 """The RPCs of ``sui.rpc.v2`` that we call, with their message types."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import GrpcMethod
+from walrusd.chain.values.pysui_parts import pb
 
 _LEDGER = "/sui.rpc.v2.LedgerService/"
 _STATE = "/sui.rpc.v2.StateService/"

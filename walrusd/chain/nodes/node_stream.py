@@ -16,7 +16,7 @@ Reply = TypeVar("Reply", bound=Message)
 
 
 class NodeStream(Generic[Request, Reply]):
-    """A stream of replies from one node, with our errors."""
+    """A stream of replies from one node that raises our errors."""
 
     def __init__(
         self,
@@ -24,17 +24,17 @@ class NodeStream(Generic[Request, Reply]):
         stream: ClientStream[Request, Reply],
         translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """Read ``stream`` of ``node``; ``translated`` turns gRPC errors inside into ours."""
+        """Read ``stream`` of ``node``; ``translated`` translates gRPC errors raised inside."""
         self.node = node
         self._stream, self._translated = stream, translated
         self._first: list[Reply | None] = []
         self._failure: GRPCError | None = None
 
     async def wait_accepted(self, seconds: float) -> None:
-        """Wait for the first frame, or for ``seconds``; other failures are left to ``receive``.
+        """Wait for the first frame, at most ``seconds``; ``receive`` raises any other failure.
 
         Raises:
-            GRPCError: if the node says that it does not offer the method.
+            GRPCError: if the node does not offer the method.
         """
         with trio.move_on_after(seconds):
             try:

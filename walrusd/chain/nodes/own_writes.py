@@ -1,8 +1,8 @@
-"""Reads that are not older than our own transactions.
+"""Read-your-writes consistency: reads that are not older than our own transactions.
 
-One address may stand for several nodes, and a connection may be opened again to another of them:
-the node that answers a read need not have seen what we did. It shows an object at a version lower
-than the effects said, or not at all; then it is asked again until it, or another one, knows.
+Several nodes may be behind one address, and a new connection may reach another of them, which has
+not seen our last transaction yet. It returns an object at an older version than the effects named,
+or not at all. The read is then repeated until the answer is new enough.
 """
 
 import logging
@@ -19,25 +19,25 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE_S = 4.0
-"""Seconds after a transaction in which nodes may not show it yet.
+"""Seconds after a transaction in which nodes may lag behind it.
 
-Afterwards they are believed: somebody else may have deleted or taken an object.
+After that, an older answer is accepted: another party may have deleted or taken the object.
 """
 
 _PAUSE_S = 0.25
 
 
 class OwnWrites:
-    """What our transactions left of each object.
+    """The newest version of each object that our transactions changed.
 
-    SUI coins are left out: the sender finds out about those by what validators say.
+    SUI coins are left out: the sender learns their versions from the validators' answers.
     """
 
     def __init__(self) -> None:
         self._left: OrderedDict[str, tuple[ChangedObject, float]] = OrderedDict()
 
     def note(self, executed: ExecutedTransaction) -> None:
-        """Remember what a transaction of ours has changed."""
+        """Record what one of our transactions changed."""
         now = trio.current_time()
         for item in executed.changed:
             known, _ = self._left.pop(item.id, (item, now))
@@ -51,7 +51,7 @@ class OwnWrites:
             self._left.popitem(last=False)
 
     def owned_by(self, owner: str, object_type: str | None) -> list[str]:
-        """Return the objects that we know an address to own, of one type or of all."""
+        """Return what an address owns after our transactions: objects of one type, or of all."""
         return [
             item.id
             for item, _ in self._left.values()
@@ -66,12 +66,12 @@ class OwnWrites:
         ask: Callable[[], Awaitable[T]],
         versions: Callable[[T], Mapping[str, int]],
     ) -> T:
-        """Return what ``ask`` gives once it is not older than what we did.
+        """Return the result of ``ask`` once it is not older than our own transactions.
 
         Args:
-            wanted: the objects it is about.
-            ask: asks a node; called again while the answer is too old.
-            versions: gives the version of each object in an answer.
+            wanted: ids of the objects it returns.
+            ask: asks a node; repeated while the answer is too old.
+            versions: returns the version of each object in an answer.
         """
         self._forget_old()
         wanted = [i for i in wanted if i in self._left]
@@ -82,7 +82,7 @@ class OwnWrites:
             wanted = [i for i in wanted if i in self._left and self._is_behind(i, seen)]
             if not wanted:
                 return answer
-            log.debug("a node does not show yet what we did to %s", ", ".join(wanted))
+            log.debug("a node lags behind our changes of %s", ", ".join(wanted))
             await trio.sleep(_PAUSE_S)
 
     def _is_behind(self, object_id: str, seen: Mapping[str, int]) -> bool:

@@ -1,4 +1,4 @@
-"""What a gRPC status of a Sui node means: whether another node may do better, and which error."""
+"""What a gRPC status of a Sui node means: whether to ask another node, and which error to raise."""
 
 from walrusd.chain.grpc import BadRequest, GRPCError, Status
 from walrusd.errors import (
@@ -24,17 +24,17 @@ _IN_TROUBLE = frozenset(
 
 
 def is_trouble(status: Status) -> bool:
-    """Return whether the node itself failed, so that it may be well again later."""
+    """Return whether the node itself failed and may recover."""
     return status in _IN_TROUBLE
 
 
 def lacks_method(status: Status) -> bool:
-    """Return whether the node does not offer the method: it is older, an archive, or no node."""
+    """Return whether the node lacks the method: it is older, an archive, or not a Sui node."""
     return status is Status.UNIMPLEMENTED
 
 
-def another_may_do(status: Status) -> bool:
-    """Return whether another node may do what this one did not."""
+def another_may_succeed(status: Status) -> bool:
+    """Return whether another node may succeed where this one did not."""
     return is_trouble(status) or lacks_method(status)
 
 
@@ -44,7 +44,7 @@ def method_name(route: str) -> str:
 
 
 def translate(error: GRPCError, endpoint: str, route: str = "") -> WalrusdError:
-    """Return what a gRPC status means to us; ``route`` is the method that was called."""
+    """Return the typed error for a gRPC error; ``route`` is the method that was called."""
     text = f"{endpoint}: {error.message or error.status.name}"
     fields = [
         f"{violation.field}: {violation.description}"

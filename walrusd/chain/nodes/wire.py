@@ -1,9 +1,11 @@
-"""Between the protobuf messages of sui.rpc.v2 and our own types."""
+"""Translates protobuf messages of sui.rpc.v2 into our own types.
+
+Source: the proto files of sui.rpc.v2 (https://github.com/MystenLabs/sui-apis).
+"""
 
 from typing import TypeVar
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.chain.values.types import (
     Abort,
     ChainEvent,
@@ -57,7 +59,7 @@ _OWNERS = {
 
 
 def need(value: T | None, field: str) -> T:
-    """Return ``value``, which every healthy node fills.
+    """Return ``value``, a field that every healthy node sets.
 
     Raises:
         ChainUnreachable: if it is missing.
@@ -92,9 +94,9 @@ def read_object(message: pb.Object) -> ObjectData:
 
 
 def read_coin_balance(message: pb.Balance | None) -> Mist:
-    """Return what lies in coins; the rest of a balance belongs to the address itself.
+    """Return the part of a balance that is in coins, the only part that walrusd pays with.
 
-    Only coins pay here. Nodes that know no other balance give the total alone.
+    The rest is an address balance. Nodes without address balances return only the total.
     """
     if message is None:
         return Mist(0)
@@ -144,7 +146,7 @@ def read_transaction(message: pb.ExecutedTransaction) -> ExecutedTransaction:
 
 
 def _is_object(item: pb.ChangedObject) -> bool:
-    # Accumulator writes are address balances: they have no version of their own.
+    # Accumulator writes change address balances, which have no object version.
     return item.output_state is not pb.ChangedObjectOutputObjectState.ACCUMULATOR_WRITE
 
 
@@ -197,7 +199,7 @@ def _read_change(item: pb.ChangedObject) -> ChangedObject:
 
 
 def read_event(message: pb.Event) -> Event:
-    """Return an event without its place."""
+    """Return an event without its position."""
     return Event(
         type=need(message.event_type, "event_type"),
         contents=(message.contents.value if message.contents else None) or b"",
@@ -208,10 +210,10 @@ def read_event(message: pb.Event) -> Event:
 
 
 def read_chain_event(message: pb.Event) -> ChainEvent:
-    """Return an event with its place in the ledger."""
+    """Return an event with its position in the ledger."""
     return ChainEvent(
         **vars(read_event(message)),
-        # Its place tells an event from one that was handled: without it, it would be lost.
+        # The position tells whether an event was handled before; without it, events would be lost.
         checkpoint=need(message.checkpoint, "event.checkpoint"),
         transaction_index=need(message.transaction_index, "event.transaction_index"),
         event_index=need(message.event_index, "event.event_index"),

@@ -1,4 +1,4 @@
-"""The contract as it was built with this release, and whether a chain has the same."""
+"""The contract's bytecode in this release, and whether the package on a chain is the same."""
 
 import base64
 import hashlib
@@ -16,13 +16,13 @@ from walrusd.units import Address, ObjectId, address_bytes
 BUILT = Path(walrusd.__file__).parent / "move" / "bytecode" / "package.json"
 
 INTERFACE_VERSION = 1
-"""``market::VERSION`` of the contract: the version of its shared objects that we speak."""
+"""``market::VERSION`` of the contract: the supported version of its shared objects."""
 
 
 def compute_package_digest(modules: Iterable[bytes], dependencies: Iterable[str]) -> bytes:
     """Return Sui's digest of a package: BLAKE2b of the sorted module hashes and dependencies.
 
-    It is what an upgrade authorises. Modules are taken as compiled, with their address at zero.
+    An upgrade authorises exactly one digest. Modules are as compiled, with address zero.
     """
     parts = [hashlib.blake2b(module, digest_size=32).digest() for module in modules]
     parts += [address_bytes(dependency) for dependency in dependencies]
@@ -47,7 +47,7 @@ def load_bytecode(path: Path = BUILT) -> Bytecode:
     """Return the bytecode that this release ships.
 
     Raises:
-        MalformedData: if the file was damaged: its digest is not that of its modules.
+        MalformedData: if the file is damaged: its digest is not that of its modules.
     """
     built = json.loads(path.read_text("utf-8"))
     modules = tuple(base64.b64decode(module) for module in built["modules"])
@@ -55,7 +55,7 @@ def load_bytecode(path: Path = BUILT) -> Bytecode:
     if digest.hex() != built["digest"]:
         raise MalformedData(
             f"{path} is damaged: its modules have the digest {digest.hex()}",
-            hint="install walrusd anew",
+            hint="reinstall walrusd",
         )
     return Bytecode(
         modules,
@@ -67,7 +67,7 @@ def load_bytecode(path: Path = BUILT) -> Bytecode:
 
 @dataclass(frozen=True)
 class PublishedPackage:
-    """A package as a chain has it: ``modules`` maps names to code, at ``original_id``."""
+    """A package on a chain: ``modules`` maps names to code, whose address is ``original_id``."""
 
     id: ObjectId
     original_id: ObjectId
@@ -79,7 +79,7 @@ class PublishedPackage:
         """Return the digest of what was sent to publish this package.
 
         Raises:
-            MalformedData: if a module is none.
+            MalformedData: if a module is not Move bytecode.
         """
         sent = (read_module(code).at(ZERO_ADDRESS).code for code in self.modules.values())
         return compute_package_digest(sent, self.dependencies)
@@ -87,7 +87,7 @@ class PublishedPackage:
 
 @dataclass(frozen=True)
 class VerifiedPackage:
-    """A package whose code on chain is what this release knows. ``digest`` in hexadecimal."""
+    """A package whose code on chain is known to this release; ``digest`` in hexadecimal."""
 
     id: ObjectId
     original_id: ObjectId
@@ -100,7 +100,7 @@ class VerifiedPackage:
 def verify_package(bytecode: Bytecode, package: PublishedPackage) -> VerifiedPackage:
     """Compare a package with the committed bytecode, module by module, byte for byte.
 
-    What publishing itself changes, the address a module stands at, must be the package's own.
+    Publishing writes the address of each module: it must be the package's own.
 
     Raises:
         ContractMismatch: with the modules that differ, in ``modules``.
@@ -117,12 +117,12 @@ def verify_package(bytecode: Bytecode, package: PublishedPackage) -> VerifiedPac
         digest = package.compute_digest()
     except MalformedData as error:
         raise ContractMismatch(
-            f"package {package.id} has a module that is none", package=package.id
+            f"package {package.id} has a module that is not Move bytecode", package=package.id
         ) from error
-    stands_elsewhere = any(
+    has_other_address = any(
         str(read_module(code).address) != package.original_id for code in package.modules.values()
     )
-    is_known = not stands_elsewhere and digest in bytecode.compatible
+    is_known = not has_other_address and digest in bytecode.compatible
     if differing and not is_known:
         raise ContractMismatch(
             f"package {package.id} (version {package.version}) is not the contract of this"

@@ -1,9 +1,9 @@
-"""Compiled Move modules: their name, the address they stand at, and the same module elsewhere.
+"""Compiled Move modules: their name and address, and the same module at another address.
 
 The compiler leaves a package's own address at zero; publishing writes the package's id there, and
 an upgrade writes the id of the *first* version. Nothing else of a module changes. The layout
 (magic, version, table directory, the tables, the index of the module's own handle) and the table
-kinds are those of Move's binary format.
+kinds are those of Move's binary format (move-binary-format, ``file_format_common.rs``).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ZERO_ADDRESS = address_from_bytes(bytes(_ADDRESS_BYTES))
 
 @dataclass(frozen=True)
 class CompiledModule:
-    """A compiled module; ``address_at`` is where its own address lies in ``code``."""
+    """A compiled module; ``address_at`` is the offset of its own address in ``code``."""
 
     name: str
     code: bytes
@@ -28,18 +28,18 @@ class CompiledModule:
 
     @property
     def address(self) -> Address:
-        """Return the address that the module stands at."""
+        """Return the module's own address."""
         return address_from_bytes(self.code[self.address_at : self.address_at + _ADDRESS_BYTES])
 
     def at(self, address: str) -> "CompiledModule":
-        """Return the module as it is when it stands at ``address``."""
+        """Return the module with ``address`` as its own address."""
         end = self.address_at + _ADDRESS_BYTES
         code = self.code[: self.address_at] + address_bytes(address) + self.code[end:]
         return CompiledModule(self.name, code, self.address_at)
 
 
 def read_module(code: bytes) -> CompiledModule:
-    """Return a module with its name and the place of its address.
+    """Return a module with its name and the offset of its address.
 
     Raises:
         MalformedData: if ``code`` is not a compiled Move module.
@@ -47,7 +47,7 @@ def read_module(code: bytes) -> CompiledModule:
     try:
         return _read_module(code)
     except (IndexError, KeyError, UnicodeDecodeError) as error:
-        raise MalformedData("not a compiled Move module: it ends early") from error
+        raise MalformedData("not a compiled Move module: it is truncated") from error
 
 
 def _read_module(code: bytes) -> CompiledModule:
@@ -66,7 +66,7 @@ def _read_module(code: bytes) -> CompiledModule:
         name, at = code[at : at + length].decode("ascii"), at + length
     start, length = tables[_ADDRESSES]
     if (address_index + 1) * _ADDRESS_BYTES > length or not name:
-        raise MalformedData("not a compiled Move module: its own handle points nowhere")
+        raise MalformedData("not a compiled Move module: its own handle is invalid")
     return CompiledModule(name, code, start + address_index * _ADDRESS_BYTES)
 
 
@@ -82,7 +82,7 @@ def _read_directory(code: bytes) -> tuple[dict[int, tuple[int, int]], int]:
     tables = {kind: (at + offset, length) for kind, offset, length in entries}
     end = max((start + length for start, length in tables.values()), default=at)
     if end > len(code):
-        raise MalformedData("not a compiled Move module: it ends early")
+        raise MalformedData("not a compiled Move module: it is truncated")
     return tables, end
 
 

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
-
 from walrusd.chain.layouts.objects import AdminCap, MarketParams
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.methods import GET_OBJECT, GET_PACKAGE
@@ -16,6 +13,7 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.bcs import U8, U64, Id, Layout, Uid
 from walrusd.chain.values.digests import decode_digest
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.chain.values.types import ExecutedTransaction, ObjectData
 from walrusd.errors import ChainUnreachable, ContractNotPublished, NotAllowed, ObjectNotFound
 from walrusd.units import Address, ObjectId, normalize_address
@@ -24,7 +22,7 @@ FRAMEWORK = normalize_address("0x2")
 UPGRADE_CAP_TYPE = f"{FRAMEWORK}::package::UpgradeCap"
 _SECONDS = 30.0
 _NEVER_OLD = 1 << 63
-"""In place of a package's version: no package changes once it is there."""
+"""Stands in for a package's version: packages never change."""
 
 
 class UpgradeCap(Layout, module="package"):
@@ -38,7 +36,7 @@ class UpgradeCap(Layout, module="package"):
 
 @dataclass(frozen=True)
 class NewPackage:
-    """What publishing made; ``transaction`` is its digest in base58."""
+    """A package just published; ``transaction`` is the digest in base58."""
 
     id: ObjectId
     upgrade_cap: ObjectId
@@ -48,7 +46,7 @@ class NewPackage:
 
 @dataclass(frozen=True)
 class NewMarket:
-    """What ``node::create_market`` made."""
+    """The objects that ``node::create_market`` created."""
 
     market: ObjectId
     pool: ObjectId
@@ -71,7 +69,7 @@ async def read_package(client: SuiClient, package_id: str) -> PublishedPackage:
 
     Raises:
         ContractNotPublished: if there is no such package on this network.
-        ChainUnreachable: if no node answers, or the node shows no code.
+        ChainUnreachable: if no node answers, or the answer has no code.
     """
     wanted = normalize_address(package_id)
     package = await client.own_writes.read(
@@ -85,7 +83,7 @@ async def read_package(client: SuiClient, package_id: str) -> PublishedPackage:
         need(m.name, "module.name"): need(m.contents, "module.contents") for m in package.modules
     }
     if not modules:
-        raise ChainUnreachable(f"the node shows no code of {wanted}", hint="use another Sui node")
+        raise ChainUnreachable(f"a node returned no code of {wanted}", hint="use another Sui node")
     original = package.original_id or read_module(next(iter(modules.values()))).address
     return PublishedPackage(
         id=ObjectId(normalize_address(package.storage_id or wanted)),
@@ -106,8 +104,10 @@ async def _ask_for_package(client: SuiClient, package_id: str) -> pb.Package | N
         )
         package = need(reply.package, "package")
         if not (package.linkage and all(module.contents for module in package.modules)):
-            # A node may describe a package here and show its code only as an object.
-            request = pb.GetObjectRequest(object_id=package_id, read_mask=FieldMask(["package"]))
+            # Some nodes return the code only with the package object.
+            request = pb.GetObjectRequest(
+                object_id=package_id, read_mask=protobuf.FieldMask(["package"])
+            )
             found = await client.endpoints.ask(GET_OBJECT, request, seconds=_SECONDS)
             package = need(need(found.object, "object").package, "object.package")
     except ObjectNotFound:
@@ -118,7 +118,7 @@ async def _ask_for_package(client: SuiClient, package_id: str) -> pb.Package | N
 async def find_upgrade_cap(
     client: SuiClient, owner: Address, package_id: str
 ) -> tuple[ObjectData, UpgradeCap]:
-    """Return the capability over a package, which is over its newest version.
+    """Return the upgrade capability of a package, given its newest version.
 
     Raises:
         NotAllowed: if ``owner`` does not own it.
@@ -137,7 +137,7 @@ async def find_upgrade_cap(
 
 
 async def publish_package(sender: Sender, bytecode: Bytecode, *, once: str) -> NewPackage:
-    """Publish a package; the sender gets its capabilities. ``once`` names this publication.
+    """Publish a package; the sender receives its capabilities. ``once`` names this publication.
 
     Raises:
         InsufficientBalance, TransactionFailed, TransactionUncertain: as ``Sender.submit``.
@@ -239,7 +239,7 @@ def _created(executed: ExecutedTransaction, type_name: str) -> ObjectId:
     """Return the id of the one object of a type that a transaction created.
 
     Raises:
-        ChainUnreachable: if the node's answer does not show it.
+        ChainUnreachable: if the node's answer does not contain it.
     """
     for item in executed.created(type_name):
         return item.id

@@ -1,4 +1,4 @@
-"""Sends signed bytes until it is known what became of them."""
+"""Sends signed bytes until it is known whether they were executed."""
 
 import logging
 import random
@@ -29,21 +29,21 @@ log = logging.getLogger(__name__)
 
 
 _CERTAIN = 2
-"""How often it must be found that a transaction can no longer be executed, to believe it.
+"""How often nodes must find that a transaction can no longer be executed before that counts.
 
-One address may stand for several nodes; the first answer and the second may come from two of them.
+Several nodes may be behind one address, and successive answers may come from different ones.
 """
 
 _STALE_S = 30.0
-"""How long nodes must say that an object is not at its version, seconds.
+"""For how many seconds nodes must report that an object is not at its version.
 
-A node that has executed a transaction answers the same bytes with its effects, so whoever says
-this has not executed it; a node that lags says it too, but not for so long.
+A node that has executed a transaction answers the same bytes with its effects, so a node that
+reports this has not executed it. A node that lags reports it too, but not for so long.
 """
 
 
 _SILENT = (ChainUnreachable, ChainRefused, ObjectNotFound, WrongNetwork)
-"""The errors of a read that tell nothing of a transaction's fate."""
+"""Errors of a read that say nothing about a transaction's fate."""
 
 
 class _Fate(StrEnum):
@@ -53,9 +53,9 @@ class _Fate(StrEnum):
 
 
 class Parked(Exception):
-    """Raised when a fate cannot be settled now, while other transactions need not wait for it.
+    """Raised when a transaction's fate cannot be known now, but others need not wait for it.
 
-    ``until_epoch``: when to try again; None if only another endpoint can tell.
+    ``until_epoch``: when to try again; None if only another endpoint can know.
     """
 
     def __init__(self, reason: str, *, until_epoch: int | None) -> None:
@@ -64,17 +64,20 @@ class Parked(Exception):
 
 
 class Delivery:
-    """Carries entries of an outbox to the network and settles them there."""
+    """Sends entries of an outbox, and records in it what became of them."""
 
     def __init__(self, client: SuiClient, outbox: Outbox, *, patience: float) -> None:
         self._client, self._outbox, self._patience = client, outbox, patience
 
     async def send(self, entry: OutboxEntry, *, doubt: bool = False) -> ExecutedTransaction:
-        """Send ``entry`` until its fate is known, and write the fate down.
+        """Send ``entry`` until its fate is known, and record it in the outbox.
+
+        With ``doubt``, an earlier attempt may have executed it. Cancelled, the entry stays pending,
+        and a later call sends the same bytes again.
 
         Raises:
             ChainRefused: if it was not and will not be executed.
-            Parked: if its fate stays open, but nothing else needs to wait for it.
+            Parked: if its fate stays open but other transactions need not wait for it.
             TransactionUncertain: if that is still unknown when patience ends.
         """
         give_up = trio.current_time() + self._patience
@@ -114,10 +117,12 @@ class Delivery:
             if trio.current_time() >= give_up:
                 raise TransactionUncertain(
                     f"transaction {entry.digest} ({entry.label}): {reason.message}",
-                    hint="it is kept and will be settled when the network answers",
+                    hint="walrusd keeps it and will retry",
                     digest=entry.digest,
                 ) from reason
-            log.info("transaction %s (%s) is in doubt: %s", entry.digest, entry.label, reason)
+            log.info(
+                "the fate of transaction %s (%s) is unknown: %s", entry.digest, entry.label, reason
+            )
             await trio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
             delay = min(2 * delay, 10.0)
 
@@ -128,7 +133,7 @@ class Delivery:
         return executed
 
     async def _find_epoch(self) -> int | None:
-        """Return the epoch, or None if no node tells: that must not look like a refusal."""
+        """Return the epoch, or None if no node answers; that must not look like a refusal."""
         try:
             return (await self._client.epoch()).number
         except _SILENT as error:
@@ -147,7 +152,7 @@ class Delivery:
                 continue
             if isinstance(found, ExecutedTransaction):
                 return found
-            # A node that has seen the end of a chance knows better than one that lags.
+            # A node that rules the execution out knows more than one that lags.
             if fate is _Fate.OPEN or found[0] is _Fate.OVER:
                 fate, why = found if found[0] is not _Fate.OPEN else (fate, why)
         return fate, why
@@ -155,8 +160,8 @@ class Delivery:
     async def _ask(
         self, node: SuiClient, sent: SentTransaction, digest: str
     ) -> ExecutedTransaction | tuple[_Fate, str]:
-        # In this order: whatever used up the coin is among the transactions that a node knows by
-        # the time it shows the coin's next version.
+        # In this order: a node that shows the coin's next version already knows the transaction
+        # that used the coin.
         why = await self._why_impossible(node, sent, digest)
         try:
             return await node.get_transaction(digest)
@@ -166,7 +171,7 @@ class Delivery:
         if await self._may_be_pruned(node, sent):
             if (found := await self._find_archived(digest)) is not None:
                 return found
-            return _Fate.LOST, f"{why}, and the node has forgotten what happened before"
+            return _Fate.LOST, f"{why}, and the node has pruned the history before"
         return _Fate.OVER, why
 
     async def _find_archived(self, digest: str) -> ExecutedTransaction | None:
@@ -177,19 +182,19 @@ class Delivery:
         except ObjectNotFound:
             return None  # an archive may be behind, so this proves nothing
         except _SILENT as error:
-            # What it could tell is missing, as without an archive: nothing else may wait for it.
-            log.info("no archive tells what became of %s: %s", digest, error)
+            # As without an archive: its answer is missing, and nothing else may wait for it.
+            log.info("no archive knows what became of %s: %s", digest, error)
             return None
 
     @staticmethod
     async def _may_be_pruned(node: SuiClient, sent: SentTransaction) -> bool:
-        """Return whether the node may have forgotten the transaction, had it been executed."""
+        """Return whether the node, had the transaction been executed, might have pruned it."""
         lowest = (await node.service_info()).lowest_checkpoint
         if lowest == 0:
             return False
         if sent.expiration_epoch is None:
             return True
-        try:  # it was signed in the epoch before its last one, and not executed earlier
+        try:  # it was signed, so executed at the earliest, in the epoch before its last one
             first = await node.first_checkpoint_of(max(sent.expiration_epoch - 1, 0))
         except ObjectNotFound:
             return True
@@ -197,14 +202,14 @@ class Delivery:
 
     @staticmethod
     async def _why_impossible(node: SuiClient, sent: SentTransaction, digest: str) -> str:
-        """Return why the transaction can no longer be executed, or nothing if it can."""
+        """Return why the transaction can no longer be executed, or an empty text if it can."""
         coin = sent.gas[0]
         epoch = await node.epoch()
         if sent.expiration_epoch is not None and epoch.number > sent.expiration_epoch:
             return f"it expired with epoch {sent.expiration_epoch}"
         current = (await node.get_objects([coin.id])).get(coin.id)
         if current is None:
-            # Perhaps this node has not seen the coin yet: then it knows nothing of our time.
+            # Perhaps this node lags so far that it has not seen the coin yet.
             return "" if await _is_unborn(node, coin) else "its gas coin is gone"
         if current.version > coin.version and current.previous_transaction != digest:
             return "another transaction used its gas coin"
@@ -212,7 +217,7 @@ class Delivery:
 
 
 async def _is_unborn(node: SuiClient, coin: ObjectRef) -> bool:
-    """Return whether a node that does not show a coin has not even seen the version we used."""
+    """Return whether a node without a coin has not even seen the version that we used."""
     try:
         await node.get_object(coin.id, version=coin.version)
     except ObjectNotFound:

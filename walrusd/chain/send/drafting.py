@@ -1,7 +1,7 @@
-"""Makes a transaction ready to be signed: finds the budget, and coins that pay for it.
+"""Prepares a transaction for signing: finds the gas budget and the coins that pay it.
 
-What is known of the network is kept between transactions, so that most need no reading at all;
-whoever finds it out of date says ``forget``.
+Epoch, gas price and coins are cached between transactions, so that most transactions need no
+read. A caller that finds the cache outdated calls ``forget``.
 """
 
 import logging
@@ -22,20 +22,20 @@ from walrusd.units import Address, Mist, format_sui
 log = logging.getLogger(__name__)
 
 Build = Callable[[Ptb], None]
-"""Fills a builder. It may be called more than once and must not do anything else."""
+"""Fills a builder. It may be called more than once, so it must have no other effect."""
 
 _EPOCH_AGE = 30.0
-"""Seconds for which the epoch and its gas price are taken as known."""
+"""Seconds for which the epoch and its gas price are cached."""
 
 _MIN_BUDGET_UNITS = 5_000
 """The least budget, in units of gas: several times the cost of an empty transaction."""
 
 _STALE_S = 15.0
-"""Seconds for which a coin may look older to the nodes we read from than to the validators."""
+"""Seconds for which full nodes may show an older version of a coin than the validators have."""
 
 
 class SendingPlan:
-    """One submission, over all its tries."""
+    """One transaction to be sent, over all its attempts."""
 
     def __init__(self, build: Build, label: str, key: str | None, budget: int | None) -> None:
         self.build, self.label, self.key, self.budget = build, label, key, budget
@@ -45,7 +45,7 @@ class SendingPlan:
         self.give_up = trio.current_time() + _STALE_S
 
     def raise_factor(self) -> bool:
-        """Allow more gas than before; return whether that is still reasonable."""
+        """Double the gas budget; return whether it is still reasonable."""
         self.factor *= 2
         return self.factor <= 8
 
@@ -74,20 +74,20 @@ class Drafter:
         self._parked, self._aborts, self._max_budget = parked, aborts, max_budget
         self._purse: Purse | None = None
         self._epoch: tuple[float, EpochInfo] | None = None
-        # The initial version of 0x8; looked up once unless somebody has set it.
+        # The initial version of 0x8; read once unless it was set.
         self.random_version: int | None = None
-        self._random_sought = False
+        self._random_was_read = False
         self._last_digest: str | None = None
 
     async def draft(self, plan: SendingPlan) -> Draft:
-        """Return the transaction of a plan, as the network is now known.
+        """Return the transaction of a plan, for the network's state as far as it is known.
 
         Raises:
             MoveAborted, TransactionFailed: if the simulation fails; nothing was paid.
             InsufficientBalance: if the address holds too little.
-            TransactionUncertain: if the plan needs what an undecided transaction holds.
+            TransactionUncertain: if the plan needs an object that a parked transaction claims.
         """
-        ptb = Ptb(random_version=await self._seek_random())
+        ptb = Ptb(random_version=await self._find_random_version())
         plan.build(ptb)
         self._parked.check_inputs(ptb)
         epoch = await self.epoch()
@@ -100,20 +100,20 @@ class Drafter:
         return Draft(tx_bytes, tuple(coins), ptb.spent_from_gas)
 
     def note_executed(self, digest: str) -> None:
-        """Remember a transaction of ours that reads may not show yet."""
+        """Record a transaction of ours that reads may not include yet."""
         self._last_digest = digest
 
     def settle(self, draft: Draft, executed: ExecutedTransaction) -> None:
-        """Take over what a transaction made of the coins that paid for it."""
+        """Update the coins from the effects of the transaction that they paid for."""
         if self._purse is not None:
             self._purse.settle(draft.coins, draft.spent, executed)
 
     def forget(self) -> None:
-        """Ask the network again before the next draft."""
+        """Drop the cache; the next draft reads from the network."""
         self._purse = self._epoch = None
 
     async def epoch(self) -> EpochInfo:
-        """Return the epoch, as it was at most half a minute ago."""
+        """Return the epoch, at most ``_EPOCH_AGE`` seconds old."""
         now = trio.current_time()
         if self._epoch is None or now - self._epoch[0] > _EPOCH_AGE:
             self._epoch = now, await self._client.epoch()
@@ -129,7 +129,7 @@ class Drafter:
         )
 
     async def _estimate(self, ptb: Ptb, epoch: EpochInfo, plan: SendingPlan) -> int:
-        """Return a generous budget: what is not used is not paid.
+        """Return a generous gas budget, in Mist; what is not used is not paid.
 
         Raises:
             MoveAborted: if the simulation aborts; nothing was paid.
@@ -144,22 +144,22 @@ class Drafter:
         outcome = simulation.outcome
         if not outcome.success:
             if "INSUFFICIENT_GAS" in outcome.error and limit < self._max_budget:
-                raise self._too_poor(limit + ptb.spent_from_gas + 1, limit)
+                raise self._insufficient(limit + ptb.spent_from_gas + 1, limit)
             raise explain_failure(outcome, self._aborts, executed=False)
         likely = outcome.gas_used.computation + outcome.gas_used.storage
         return min(max(plan.factor * likely, least), limit)
 
-    async def _seek_random(self) -> int | None:
-        if self.random_version is None and not self._random_sought:
+    async def _find_random_version(self) -> int | None:
+        if self.random_version is None and not self._random_was_read:
             found = (await self._client.get_objects([RANDOM_ID])).get(RANDOM_ID)
-            self._random_sought = True
+            self._random_was_read = True
             self.random_version = None if found is None else found.initial_shared_version
         return self.random_version
 
     async def _known_purse(self) -> Purse:
         if self._purse is None:
             if self._last_digest is not None:
-                # Reads may trail what we have just done and show coins that are already spent.
+                # Reads may lag behind our last transaction and show coins that it has spent.
                 try:
                     await self._client.wait_visible(self._last_digest, seconds=10)
                 except TransactionUncertain as error:
@@ -168,12 +168,12 @@ class Drafter:
             reserved = self._parked.reserved((await self.epoch()).number)
             free = [item for item in owned if item.id not in reserved]
             self._purse = Purse(self._address, map(Coin.read, free))
-            # Not before: a look that was cancelled, or failed, has not seen it.
+            # Only now: a read that failed or was cancelled has not included it.
             self._last_digest = None
         return self._purse
 
     async def _coins(self, amount: int, ptb: Ptb) -> list[Coin]:
-        """Return coins that hold ``amount``; asks the network again before it gives up."""
+        """Return coins that hold ``amount``; reads them again before it fails."""
         known = self._purse is not None
         purse = await self._known_purse()
         if known and purse.available(ptb.object_ids) < amount:
@@ -181,10 +181,10 @@ class Drafter:
             purse = await self._known_purse()
         available = purse.available(ptb.object_ids)
         if available < amount:
-            raise self._too_poor(amount, available)
+            raise self._insufficient(amount, available)
         return purse.choose(amount, ptb.object_ids)
 
-    def _too_poor(self, needed: int, available: int) -> InsufficientBalance:
+    def _insufficient(self, needed: int, available: int) -> InsufficientBalance:
         text = (
             f"{self._address} holds {format_sui(available)} in coins; {format_sui(needed)} needed"
         )

@@ -1,4 +1,4 @@
-"""What a transaction's failure means: the contract's own sentence where the contract aborted."""
+"""What a failed transaction means; for an abort of the contract, the sentence of its code."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,15 +7,15 @@ from walrusd.errors import MoveAborted, PackageMismatch, TransactionFailed, Walr
 from walrusd.units import normalize_address
 
 _MISMATCH = ("FUNCTION_NOT_FOUND", "ARITY_MISMATCH", "VM_VERIFICATION_OR_DESERIALIZATION_ERROR")
-"""Execution errors that mean: the package is not the one that this program was written for."""
+"""Execution errors that mean that the package has another interface than this program expects."""
 
 
 class AbortSentences:
     """The abort codes of one contract, by ``(module, code)``.
 
-    Any package may have a module of the same name, the framework too; so a sentence is said only
-    of an abort in one of the contract's own packages. Nodes name the first version of a package
-    or the one that ran, depending on their protocol version: both are the contract's.
+    Other packages, also the framework, may have a module of the same name, so a sentence is used
+    only for an abort in one of the contract's packages. Depending on their protocol version, nodes
+    name the first version of a package or the one that ran: both are the contract's.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class AbortSentences:
         self._sentences = sentences or {}
 
     def add_package(self, package: str) -> None:
-        """Count ``package`` among the contract's own: it was published just now."""
+        """Add ``package``, published just now, to the contract's packages."""
         self._packages.add(normalize_address(package))
 
     def find(self, abort: Abort) -> str:
@@ -41,9 +41,9 @@ def explain_failure(
     """Return the typed error of a transaction that failed, or whose simulation did.
 
     Args:
-        outcome: what the node showed.
+        outcome: its effects.
         sentences: what the contract's abort codes mean.
-        executed: whether it was executed, so that its gas is paid.
+        executed: whether it was executed, and so paid gas.
     """
     abort = outcome.abort
     if abort is None:

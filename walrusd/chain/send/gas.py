@@ -1,4 +1,4 @@
-"""The SUI coins of one address, as far as they are known without asking again."""
+"""The SUI coins of one address, as known from the last read and later transactions."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Coin:
 
     @classmethod
     def read(cls, data: ObjectData) -> "Coin":
-        """Return the coin that an object is: its balance follows the 32 bytes of its id."""
+        """Return the coin in an object: 32 bytes of id, then the balance as u64."""
         balance = data.balance
         if balance is None:
             balance = Mist(int.from_bytes(data.contents[32:40], "little"))
@@ -25,18 +25,18 @@ class Coin:
 
 
 class Purse:
-    """Chooses what pays. One coin is enough as long as it is large enough; others join it."""
+    """Chooses the coins that pay for gas: the largest, and more only if it is too small."""
 
     def __init__(self, owner: Address, coins: Iterable[Coin] = ()) -> None:
         self._owner = owner
         self._coins: dict[ObjectId, Coin] = {coin.ref.id: coin for coin in coins}
 
     def available(self, without: Collection[str] = ()) -> Mist:
-        """Return what all coins except ``without`` hold."""
+        """Return the sum of all coins except ``without``, in Mist."""
         return Mist(sum(coin.balance for coin in self._ranked(without)))
 
     def choose(self, amount: int, without: Collection[str] = ()) -> list[Coin]:
-        """Return the fewest coins, largest first, that hold ``amount``; all if none suffice."""
+        """Return the fewest coins, largest first, that hold ``amount`` Mist; all if they do not."""
         chosen: list[Coin] = []
         total = 0
         for coin in self._ranked(without):
@@ -49,8 +49,8 @@ class Purse:
     def settle(self, used: Iterable[Coin], spent: int, executed: ExecutedTransaction) -> None:
         """Replace the coins that paid by what is left of them.
 
-        They were merged into the first, whether or not the transaction succeeded. Every input
-        that the transaction consumed or changed is forgotten.
+        They were merged into the first, whether or not the transaction succeeded. Other coins
+        that the transaction consumed or changed are dropped.
         """
         before = sum(coin.balance for coin in used)
         for coin in used:

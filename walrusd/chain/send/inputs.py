@@ -1,4 +1,4 @@
-"""The inputs of a programmable transaction: pure values and objects, each once."""
+"""The inputs of a programmable transaction: pure values and objects, without duplicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ class Inputs:
         return self._input(("object", ref.id), ref)
 
     def shared(self, ref: SharedRef) -> Arg:
-        """Return a shared object; it is taken mutably if any of its uses asks for it."""
+        """Return a shared object; it is mutable if any of its uses needs that."""
         arg = self._input(("object", ref.id), ref)
         if ref.mutable:
             self._values[arg.index] = ref
@@ -130,7 +130,7 @@ class Inputs:
         """Return ``0x8``, the randomness beacon.
 
         Raises:
-            ValueError: if the builder was not told at which version this network shares it.
+            ValueError: if the builder was given no ``random_version``.
         """
         if self._random_version is None:
             raise ValueError("the initial version of 0x8 on this network is not known")

@@ -1,7 +1,7 @@
 """The journal of signed transactions: written before sending, settled after.
 
-A transaction whose fate is unknown may still be executed. Its bytes are therefore kept, and only
-these bytes are ever sent again; nothing else is signed with its gas coin until its fate is known.
+A transaction whose fate is unknown may still be executed. So its bytes are kept, only these bytes
+are sent again, and nothing else is signed with its gas coin until its fate is known.
 """
 
 import json
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from pysui.sui.sui_bcs import bcs
-
 from walrusd.chain.values import typetags as _typetags  # noqa: F401 - corrects pysui before it reads
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.chain.values.types import ExecutedTransaction, ObjectRef
 from walrusd.runtime.savepoint import joining
 from walrusd.units import Address, ObjectId, normalize_address
@@ -45,9 +44,9 @@ class SendingOutcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    """Executed without effect; it cost gas."""
+    """Executed without effect; gas was paid."""
     DROPPED = "dropped"
-    """Refused, expired, or overtaken: it was not and will not be executed."""
+    """Refused, expired, or superseded: it was not and will not be executed."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,9 @@ class SqliteOutbox:
     """An outbox in one table of a SQLite database, which several senders may share."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Create the table, or bring it up to date, if needed.
+        """Create or migrate the table, if needed.
 
-        Every change commits at once; inside an open transaction it commits with that.
+        Every change commits immediately, or with the transaction that is open.
         """
         self._connection = connection
         with joining(connection):
@@ -104,7 +103,7 @@ class SqliteOutbox:
                 connection.execute(statement)
 
     def _name_senders(self) -> None:
-        """Name the sender of entries that have none: nobody would settle them."""
+        """Fill in the sender of entries without one, which would never be settled."""
         rows = self._connection.execute("SELECT digest, tx FROM outbox WHERE sender = ''")
         for digest, tx in rows.fetchall():
             self._connection.execute(
@@ -113,7 +112,7 @@ class SqliteOutbox:
             )
 
     def save(self, entry: OutboxEntry) -> None:
-        """Keep ``entry`` as pending; also one that was dropped and is tried again unchanged."""
+        """Keep ``entry`` as pending, also if the same bytes were dropped before."""
         with joining(self._connection):
             self._connection.execute(
                 "INSERT INTO outbox (digest, label, key, tx, signature, sender, outcome)"
@@ -161,9 +160,9 @@ class SqliteOutbox:
 
 @dataclass(frozen=True)
 class SentTransaction:
-    """What can be read back from transaction bytes: who pays, with what, and until when.
+    """What transaction bytes contain: who pays, with which coins, and the last epoch.
 
-    ``owned`` are the inputs that only one transaction may use at that version, besides the gas.
+    ``owned`` are the owned inputs besides the gas: only one transaction may use each version.
     """
 
     sender: Address

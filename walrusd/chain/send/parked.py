@@ -1,8 +1,8 @@
-"""Transactions whose fate must wait, and the coins that are locked: what the others go around.
+"""Parked transactions, whose fate is not known yet, and locked coins: others avoid both.
 
-Two transactions with one version of a coin lock the coin until the epoch ends. That happens when
-another program uses the same key. Neither can be executed meanwhile, so the doubt is left aside:
-it keeps what it claims, and everything else goes on with other coins.
+Two transactions that use the same version of a coin lock the coin until the epoch ends. This
+happens when another program uses the same key. Neither can be executed until then, so the
+transaction is parked: it keeps the objects it claims, and others continue with other coins.
 """
 
 from walrusd.chain.send.delivery import Parked
@@ -12,7 +12,7 @@ from walrusd.errors import TransactionUncertain
 
 
 class ParkedTransactions:
-    """What one sender has left aside."""
+    """The parked transactions and locked coins of one sender."""
 
     def __init__(self) -> None:
         self._parked: dict[str, tuple[OutboxEntry, Parked]] = {}
@@ -22,15 +22,15 @@ class ParkedTransactions:
         return bool(self._parked or self._locked)
 
     def add(self, entry: OutboxEntry, parked: Parked) -> TransactionUncertain:
-        """Leave an entry aside, with all that it claims; return the error that says so."""
+        """Park an entry, with all that it claims; return the error to raise."""
         self._parked[entry.digest] = (entry, parked)
         hint = (
-            "an archive, or a node with more history, could tell; add it to sui.archive_urls"
+            "add an archive, or a node with more history, to sui.archive_urls"
             if parked.until_epoch is None
-            else f"it is tried again in epoch {parked.until_epoch}"
+            else f"walrusd will retry in epoch {parked.until_epoch}"
         )
         return TransactionUncertain(
-            f"transaction {entry.digest} ({entry.label}) waits: {parked.reason}",
+            f"transaction {entry.digest} ({entry.label}) is undecided: {parked.reason}",
             hint=hint,
             digest=entry.digest,
         )
@@ -40,19 +40,19 @@ class ParkedTransactions:
         self._parked.pop(digest, None)
 
     def due_epoch(self, digest: str) -> int | None:
-        """Return the epoch in which to try an entry again; 0 for one that is not left aside.
+        """Return the epoch in which to try an entry again; 0 for one that is not parked.
 
-        None means: never by itself.
+        None means that it is not retried automatically.
         """
         found = self._parked.get(digest)
         return 0 if found is None else found[1].until_epoch
 
     def lock(self, coin: str, until_epoch: int) -> None:
-        """Remember that a coin is locked."""
+        """Record that a coin is locked."""
         self._locked[coin] = until_epoch
 
     def check_key(self, key: str | None) -> None:
-        """Check that the action ``key`` itself is not left aside.
+        """Check that the action ``key`` itself is not parked.
 
         Raises:
             TransactionUncertain: if it is.
@@ -62,7 +62,7 @@ class ParkedTransactions:
                 raise self.add(entry, parked)
 
     def check_inputs(self, ptb: Ptb) -> None:
-        """Check that no input is claimed by a transaction that was left aside.
+        """Check that no parked transaction claims an input.
 
         Raises:
             TransactionUncertain: if one is.
@@ -73,7 +73,7 @@ class ParkedTransactions:
                 raise self.add(entry, parked)
 
     def reserved(self, epoch: int) -> set[str]:
-        """Return the objects that must not pay in ``epoch``."""
+        """Return the coins that must not pay for gas in ``epoch``."""
         taken = {coin for coin, until in self._locked.items() if epoch < until}
         for entry, parked in self._parked.values():
             if parked.until_epoch is not None:

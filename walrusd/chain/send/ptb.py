@@ -1,16 +1,15 @@
-"""Builds a programmable transaction without asking a node anything.
+"""Builds a programmable transaction offline.
 
-Everything a transaction refers to is given by the caller: object references, the gas coin, the
-price. The bytes are pysui's BCS structures, serialised.
+The caller gives everything that it refers to: object references, the gas coins, the price. The
+bytes are pysui's BCS structures, serialised.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pysui.sui.sui_bcs import bcs
-
 from walrusd.chain.send.inputs import GAS, Arg, Argument, Inputs, Result
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.chain.values.types import ObjectRef, SharedRef
 from walrusd.chain.values.typetags import parse_type_tag
 from walrusd.units import address_bytes, normalize_address
@@ -18,11 +17,11 @@ from walrusd.units import address_bytes, normalize_address
 __all__ = ["GAS", "Arg", "Argument", "Ptb", "Result"]
 
 MAX_GAS_COINS = 255
-"""How many coins may pay for one transaction."""
+"""The most coins that may pay for one transaction."""
 
 
 class Ptb(Inputs):
-    """Collects inputs and commands; ``build`` gives the bytes to sign."""
+    """Collects inputs and commands; ``build`` returns the bytes to sign."""
 
     def __init__(self, *, random_version: int | None = None) -> None:
         """Start empty; ``random_version`` is this network's initial version of ``0x8``."""
@@ -39,9 +38,13 @@ class Ptb(Inputs):
         return self.split(self.gas, *amounts)
 
     def split(self, coin: Argument, *amounts: int) -> list[Arg]:
-        """Return new coins of ``amounts``, taken from ``coin``."""
+        """Return new coins of ``amounts``, taken from ``coin``.
+
+        Raises:
+            ValueError: if ``amounts`` is empty.
+        """
         if not amounts:
-            raise ValueError("nothing to split off")
+            raise ValueError("no amounts to split off")
         source = self._arg(coin)
         values = [self.u64(amount) for amount in amounts]
         index = self._command(
@@ -138,7 +141,7 @@ class Ptb(Inputs):
             expiration_epoch: the last epoch in which the transaction may be executed.
 
         Raises:
-            ValueError: if no coin or too many coins are to pay, or nothing is to be done.
+            ValueError: if there are no or too many gas coins, or no commands.
         """
         if not 1 <= len(gas) <= MAX_GAS_COINS:
             raise ValueError(f"{len(gas)} gas coins; 1 to {MAX_GAS_COINS} are allowed")

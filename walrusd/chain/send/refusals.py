@@ -1,7 +1,7 @@
-"""What a node's refusal of a transaction means for the next try.
+"""What a node's refusal of a transaction means for the next attempt.
 
-Nodes say it in words only. These are the words of Sui's ``UserInputError`` and of its transaction
-driver, as far as they decide what to do; anything else is final.
+Nodes give the reason only as text. These are the texts of Sui's ``UserInputError`` and of its
+transaction driver that call for a reaction; any other refusal is final.
 """
 
 from enum import StrEnum
@@ -17,10 +17,10 @@ from walrusd.errors import (
 )
 
 NOT_EXECUTED = (MoveAborted, TransactionFailed, InsufficientBalance)
-"""The errors that prove that a call of the contract has had no effect, and will have none.
+"""Errors that prove that a call of the contract had no effect and will have none.
 
-They come from the simulation, from the effects, or before anything was signed. Every other error,
-one that this list does not know included, leaves open whether the call was executed.
+They come from the simulation, from the effects, or before signing. Any other error leaves open
+whether the call was executed.
 """
 
 
@@ -28,11 +28,11 @@ class Refusal(StrEnum):
     """Why a transaction was refused."""
 
     STALE = "stale"
-    """An object is not at the version, or not there, that the transaction names."""
+    """An object does not exist, or not at the version that the transaction names."""
     LOCKED = "locked"
     """Another transaction claims an object: it is locked until the epoch ends."""
     EXPIRED = "expired"
-    """Its last epoch is over."""
+    """Its expiration epoch has passed."""
     PRICE = "price"
     """The gas price is below that of the epoch."""
     FUNDS = "funds"
@@ -69,12 +69,12 @@ def classify(error: WalrusdError) -> Refusal:
         if any(word in text for word in words):
             return refusal
     if error.fields.get("status") == Status.FAILED_PRECONDITION.name:
-        return Refusal.LOCKED  # the status that a node keeps for a conflict of locks
+        return Refusal.LOCKED  # the status that nodes use only for a conflict of locks
     return Refusal.OTHER
 
 
 def explain(error: WalrusdError) -> WalrusdError:
-    """Return the error to show for a refusal that stands."""
+    """Return the error to raise for a final refusal."""
     refusal = classify(error)
     if refusal is Refusal.PACKAGE:
         return PackageNotFound(error.message, status=error.fields.get("status"))
@@ -83,7 +83,7 @@ def explain(error: WalrusdError) -> WalrusdError:
     if refusal is Refusal.LOCKED:
         return ChainRefused(
             error.message,
-            hint="another program uses the same key; the object is free again in the next epoch",
+            hint="stop the other program that uses this key; the object is free in the next epoch",
             **error.fields,
         )
     return error

@@ -4,10 +4,8 @@ import hashlib
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pysui.abstracts.client_keypair import SignatureScheme
-from pysui.sui.sui_crypto import SuiKeyPair
 
-from walrusd.chain.values.codecs import encode_length
+from walrusd.chain.values.pysui_parts import SignatureScheme, SuiKeyPair
 from walrusd.errors import ConfigError
 from walrusd.units import Address, address_from_bytes
 
@@ -25,12 +23,12 @@ def decode_private_key(text: str) -> bytes:
     """Return the 32-byte seed in a ``suiprivkey1…`` string, as Sui wallets export it.
 
     Raises:
-        ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
+        ConfigError: if ``text`` is malformed or not an Ed25519 key. The error omits it.
     """
     try:
         pair = SuiKeyPair.from_bech32(text.strip())
     except ValueError:
-        pair = None  # the library's message may repeat the key: forget it here
+        pair = None  # the library's message may contain the key: drop it
     if pair is None or pair.private_key is None:
         raise ConfigError(
             "not a suiprivkey1… key", hint="export it again with `sui keytool export`"
@@ -43,7 +41,7 @@ def decode_private_key(text: str) -> bytes:
 
 
 class Signer:
-    """Signs for one address. It shows its address and nothing else."""
+    """Signs for one address. Its ``repr`` shows nothing but the address."""
 
     def __init__(self, seed: bytes) -> None:
         """Take the 32-byte seed of an Ed25519 key (RFC 8032).
@@ -62,7 +60,7 @@ class Signer:
         """Return the signer of a ``suiprivkey1…`` string, as Sui wallets export it.
 
         Raises:
-            ConfigError: if ``text`` is malformed or not an Ed25519 key; it is never repeated.
+            ConfigError: if ``text`` is malformed or not an Ed25519 key. The error omits it.
         """
         return cls(decode_private_key(text))
 
@@ -76,10 +74,6 @@ class Signer:
     def sign_transaction(self, tx_bytes: bytes) -> bytes:
         """Return ``flag ‖ signature ‖ public key``, 97 bytes, over BCS transaction data."""
         return self._sign(_TRANSACTION_INTENT + tx_bytes)
-
-    def sign_personal_message(self, message: bytes) -> bytes:
-        """Return a signature over ``message`` that no transaction can be confused with."""
-        return self._sign(_PERSONAL_MESSAGE_INTENT + encode_length(len(message)) + message)
 
     def _sign(self, intent_message: bytes) -> bytes:
         hashed = hashlib.blake2b(intent_message, digest_size=32).digest()

@@ -1,9 +1,9 @@
 """Sends transactions of one address, one at a time, each exactly once.
 
-A transaction is journalled before it is sent. When its fate is in doubt the identical bytes are
-sent again, which is safe: a digest is executed at most once. Nothing else is signed meanwhile,
+A transaction is journalled before it is sent. While its fate is unknown, the identical bytes are
+sent again, which is safe: a digest is executed at most once. Nothing else is signed until then,
 because a second transaction with the same gas coin could lock the coin until the epoch ends. Every
-transaction expires with the next epoch, which bounds the doubt.
+transaction expires with the next epoch, which bounds the uncertainty.
 """
 
 import logging
@@ -29,10 +29,10 @@ __all__ = ["Outbox", "OutboxEntry", "Sender", "SendingOutcome", "SqliteOutbox"]
 log = logging.getLogger(__name__)
 
 MAX_CANCELLED = 4
-"""How often a transaction is signed anew that the validators gave up; each costs a little gas."""
+"""How often a transaction that validators cancel is signed anew; each time costs a little gas."""
 
 MAX_LOCKED = 16
-"""How many locked coins a transaction tries to go around."""
+"""How many locked coins a transaction tries to avoid."""
 
 
 class Sender:
@@ -48,7 +48,7 @@ class Sender:
         max_budget: Mist = Mist(500_000_000),  # noqa: B008 - an int
         patience: float = 120.0,
     ) -> None:
-        """Take what it needs; nothing is asked of the network yet.
+        """Store the arguments; makes no request.
 
         Args:
             client: the network.
@@ -56,7 +56,7 @@ class Sender:
             outbox: where signed transactions are kept.
             aborts: what the abort codes of our contract mean.
             max_budget: the most gas that any transaction may cost, in Mist.
-            patience: seconds after which a doubt is reported; it remains in the outbox.
+            patience: seconds after which an unknown fate is reported; the entry stays pending.
         """
         self._client, self._signer, self._outbox = client, signer, outbox
         self._delivery = Delivery(client, outbox, patience=patience)
@@ -71,7 +71,7 @@ class Sender:
         return self._signer.address
 
     def know_random_version(self, version: int) -> None:
-        """Take the initial version of ``0x8`` as known, which saves looking it up."""
+        """Set the initial version of ``0x8``, which saves a read."""
         self._drafter.random_version = version
 
     async def submit(
@@ -79,18 +79,21 @@ class Sender:
     ) -> ExecutedTransaction:
         """Build, sign and execute a transaction; return it once it has succeeded.
 
+        Cancelled after signing, the transaction may still be executed: it stays in the outbox, and
+        the next call or ``recover`` settles it first.
+
         Args:
-            build: fills the builder; may be called again if an object was stale.
-            label: what it is for, in the journal.
+            build: fills the builder; called again if an object version was stale.
+            label: its purpose, for the journal.
             budget: the most gas to pay, in Mist; found by simulation if None.
 
         Raises:
             MoveAborted: if the contract aborts it; fields module, function, abort_code, digest,
                 and executed, which is false if the simulation already showed it.
-            TransactionFailed: if it is executed without effect for another reason.
+            TransactionFailed: if it fails for another reason; only gas was paid.
             InsufficientBalance: if the address holds too little SUI.
-            ChainRefused: if it is not valid and will not be executed.
-            TransactionUncertain: if its fate is unknown; ``recover`` or the next call finds out.
+            ChainRefused: if it is invalid and will not be executed.
+            TransactionUncertain: if its fate is unknown; the next call or ``recover`` settles it.
         """
         async with self._turn:
             await self._settle_pending()
@@ -99,7 +102,7 @@ class Sender:
     async def submit_once(
         self, key: str, build: Build, *, label: str | None = None, budget: int | None = None
     ) -> ExecutedTransaction:
-        """Do as ``submit``, unless ``key`` has already succeeded: then return that transaction."""
+        """Submit as ``submit`` does, unless ``key`` has succeeded: then return that transaction."""
         async with self._turn:
             await self._settle_pending()
             prior = self._outbox.succeeded(key, self.address)
@@ -108,20 +111,20 @@ class Sender:
             return await self._submit(build, label or key, key, budget)
 
     async def find_succeeded(self, key: str) -> ExecutedTransaction | None:
-        """Return the transaction that succeeded under ``key``, once no fate is in doubt.
+        """Return the transaction that succeeded under ``key``, or None; settles pending ones first.
 
         Raises:
-            TransactionUncertain: if one still is.
+            TransactionUncertain: if the fate of one is still unknown.
         """
         async with self._turn:
             await self._settle_pending()
             return self._outbox.succeeded(key, self.address)
 
     async def recover(self) -> list[ExecutedTransaction]:
-        """Settle what an earlier run left in doubt; return what turned out to be executed.
+        """Settle what an earlier run left pending; return what was executed.
 
         Raises:
-            TransactionUncertain: if a fate cannot be found out yet.
+            TransactionUncertain: if the fate of one is still unknown.
         """
         async with self._turn:
             return await self._settle_pending()
@@ -131,7 +134,7 @@ class Sender:
         return await self._client.wait_visible(digest, seconds=seconds)
 
     async def balance(self) -> Mist:
-        """Return what the address holds, in Mist."""
+        """Return what the address holds in coins, in Mist."""
         return await self._client.balance(self.address)
 
     # --- one transaction --------------------------------------------------------------------
@@ -145,32 +148,32 @@ class Sender:
             try:
                 draft, executed = await self._try(plan)
             except (ChainRefused, ObjectNotFound) as error:
-                await self._look_again(plan, error)
+                await self._prepare_retry(plan, error)
                 continue
             self._drafter.settle(draft, executed)
             if executed.success:
                 return executed
-            # The contract may have needed more than the simulation showed: the state moved on.
+            # The state changed after the simulation, and the contract needed more gas.
             if budget is None and "INSUFFICIENT_GAS" in executed.error and plan.raise_factor():
                 log.info("%s needed more gas than expected", label)
                 continue
             if "EXECUTION_CANCELED" in executed.error and plan.cancelled < MAX_CANCELLED:
-                # Too many wanted the same object, or there was no randomness yet: not our fault.
-                log.info("%s was given up by the validators: %s", label, executed.error)
+                # Congestion on a shared object, or no randomness yet.
+                log.info("%s was cancelled by the validators: %s", label, executed.error)
                 await trio.sleep(2**plan.cancelled * random.uniform(0.25, 0.75))  # noqa: S311 - jitter
                 plan.cancelled += 1
                 continue
             raise explain_failure(executed, self._aborts, executed=True)
 
-    async def _look_again(self, plan: SendingPlan, error: ChainRefused | ObjectNotFound) -> None:
-        """Prepare another try, or raise the error: perhaps coins or epoch were not as we thought.
+    async def _prepare_retry(self, plan: SendingPlan, error: ChainRefused | ObjectNotFound) -> None:
+        """Prepare another attempt with fresh coins and epoch, or raise the error.
 
         Raises:
-            WalrusdError: if another try cannot help.
+            WalrusdError: if another attempt cannot help.
         """
         refusal = classify(error)
         plan.refusals += 1
-        # Whatever comes of the waits below: what we knew was wrong.
+        # First, as the waits below may be cancelled: the cache was wrong.
         self._drafter.forget()
         now = trio.current_time()
         ours = any(coin.ref.id in error.message for coin in plan.coins)
@@ -184,7 +187,7 @@ class Sender:
             raise explain(error) from error
         log.info("%s was refused: %s", plan.label, error)
         if plan.refusals > 1:
-            # What we read may trail what the validators know.
+            # Full nodes may lag behind the validators.
             await trio.sleep(min(0.25 * 2**plan.refusals, 4.0))
 
     async def _try(self, plan: SendingPlan) -> tuple[Draft, ExecutedTransaction]:

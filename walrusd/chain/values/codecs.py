@@ -11,27 +11,35 @@ from walrusd.errors import MalformedData
 from walrusd.units import address_bytes, address_from_bytes
 
 MAX_SEQUENCE = 1 << 20
-"""No vector in our layouts is longer; a larger length is an attack on memory."""
+"""The most elements of a vector; a larger length would only serve to exhaust memory."""
 
 
 class Reader:
-    """A cursor over bytes that refuses to run past the end."""
+    """A cursor over bytes that raises ``MalformedData`` at the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        """Return the next ``size`` bytes."""
+        """Return the next ``size`` bytes.
+
+        Raises:
+            MalformedData: if fewer are left.
+        """
         end = self._at + size
         if end > len(self._data):
-            raise MalformedData(f"BCS value ends {end - len(self._data)} bytes too early")
+            raise MalformedData(f"BCS value is {end - len(self._data)} bytes too short")
         chunk = bytes(self._data[self._at : end])
         self._at = end
         return chunk
 
     def length(self) -> int:
-        """Return a ULEB128 length, which must be minimal."""
+        """Return a ULEB128 length, which must be minimal.
+
+        Raises:
+            MalformedData: if it is not minimal, or more than ``MAX_SEQUENCE``.
+        """
         value = shift = 0
         while True:
             byte = self.take(1)[0]
@@ -48,7 +56,11 @@ class Reader:
         return value
 
     def finish(self) -> None:
-        """Check that every byte was read."""
+        """Check that every byte was read.
+
+        Raises:
+            MalformedData: if some are left.
+        """
         if self._at != len(self._data):
             raise MalformedData(f"{len(self._data) - self._at} bytes follow a BCS value")
 
@@ -64,7 +76,10 @@ def encode_length(value: int) -> bytes:
 
 
 class Codec:
-    """How one Move type is written, read, and shown."""
+    """How one Move type is written, read, and shown.
+
+    ``decode`` raises ``MalformedData`` for bytes that are not canonical.
+    """
 
     move_type: str = ""
 
@@ -107,7 +122,7 @@ class Unsigned(Codec):
 
 @dataclass(frozen=True)
 class BalanceCodec(Unsigned):
-    """``Balance<SUI>``: its u64 value. A type of its own, so that money held can be counted."""
+    """``Balance<SUI>``: its u64 value. Its own type, so that the supply check finds it."""
 
     width: int = 8
 

@@ -1,17 +1,16 @@
-"""Digests and ids as Sui computes them: Blake2b-256 over a salt and BCS bytes."""
+"""Digests and ids as Sui computes them: Blake2b-256 over a domain separator and BCS bytes."""
 
 import hashlib
 
 import base58
 
 from walrusd.errors import MalformedData
-from walrusd.units import ObjectId, address_from_bytes
 
 
 def compute_transaction_digest(tx_bytes: bytes) -> str:
     """Return the base58 digest of BCS-encoded transaction data.
 
-    Blake2b-256 over the type name as a salt and the bytes, as Sui hashes signable structures.
+    Blake2b-256 over ``TransactionData::`` and the bytes, as Sui hashes signable structures.
     """
     hashed = hashlib.blake2b(b"TransactionData::" + tx_bytes, digest_size=32).digest()
     return str(base58.b58encode(hashed), "ascii")
@@ -21,7 +20,7 @@ def decode_digest(text: str) -> bytes:
     """Return the 32 bytes of a base58 digest, such as a chain identifier.
 
     Raises:
-        MalformedData: if it is none.
+        MalformedData: if ``text`` is not one.
     """
     try:
         raw = bytes(base58.b58decode(text))
@@ -30,13 +29,3 @@ def decode_digest(text: str) -> bytes:
     if len(raw) != 32:
         raise MalformedData(f"a digest has 32 bytes, {text!r} has {len(raw)}")
     return raw
-
-
-def derive_object_id(transaction_digest: str, index: int) -> ObjectId:
-    """Return the id of the ``index``-th object that a transaction creates.
-
-    Blake2b-256 over the hashing intent 0xf1, the digest and the counter as u64.
-    """
-    raw = base58.b58decode(transaction_digest)
-    hashed = hashlib.blake2b(b"\xf1" + raw + index.to_bytes(8, "little"), digest_size=32)
-    return ObjectId(address_from_bytes(hashed.digest()))

@@ -1,6 +1,6 @@
-"""What a Sui node tells us, as our own immutable types.
+"""What a Sui node returns, as our own immutable types.
 
-Nothing of the wire library leaves the chain package: services see only these.
+The wire library's types never leave the chain package: services see only these.
 """
 
 import base64
@@ -94,7 +94,7 @@ class ObjectData:
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """What a node says about itself; ``lowest_checkpoint`` is the oldest it still has.
+    """What a node reports about itself; ``lowest_checkpoint`` is the oldest it still has.
 
     ``timestamp_ms`` is the time of its newest checkpoint.
     """
@@ -129,7 +129,7 @@ class Event:
 
 @dataclass(frozen=True)
 class ChainEvent(Event):
-    """An event with its place in the ledger."""
+    """An event with its position in the ledger."""
 
     checkpoint: int
     transaction_index: int
@@ -189,13 +189,13 @@ class ChangedObject:
 
     @property
     def ref(self) -> ObjectRef:
-        """Return the reference that a next transaction needs if the object is owned."""
+        """Return the reference that the next transaction needs if the object is owned."""
         return ObjectRef(self.id, self.version, self.digest)
 
 
 @dataclass(frozen=True)
 class ExecutedTransaction:
-    """A transaction and its effects. ``success`` false means: it only cost gas."""
+    """A transaction and its effects. If ``success`` is false, it had no effect but its gas fee."""
 
     digest: str
     success: bool
@@ -283,7 +283,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class FunctionInfo:
-    """The signature of a Move function, by counts."""
+    """The signature of a Move function: how many parameters of each sort it has."""
 
     name: str
     is_public: bool

@@ -1,13 +1,12 @@
 """Move type names as pysui's BCS type tags.
 
-pysui's own parser drops nested type parameters and mistakes some primitive types, so names are
-parsed here and only the result is pysui's. Its table also says that a vector's element is a list
-of tags, which puts a length byte on the wire that no node expects: the entry is set right here,
-before anything is written or read.
+pysui's own parser drops nested type parameters and misreads some primitive types, so names are
+parsed here and only the result is pysui's. Its table also declares a vector's element as a list
+of tags, which adds a length byte that no node expects: this module corrects the entry before
+anything is written or read.
 """
 
-from pysui.sui.sui_bcs import bcs
-
+from walrusd.chain.values.pysui_parts import bcs
 from walrusd.units import normalize_address
 
 bcs.TypeTag.update_value_at(bcs.TypeTag.get_index("Vector"), bcs.TypeTag)

@@ -1,14 +1,13 @@
-"""Paillier keys: a modulus anybody can encrypt to, and its primes.
+"""Paillier keys: a modulus that anybody can encrypt to, and its primes.
 
 Ciphertexts are ``c = (1 + M·n)·h_s^α mod n²`` with ``h_s = h^n mod n²`` and a short random
 exponent ``α`` of ``|n|/2`` bits (Damgård, Jurik, Nielsen 2010, section 4.2). ``h = −x² mod n``
-with ``x`` hashed from ``n``: a key carries nothing but ``n``, and nobody can plant an ``h`` of
-small order. The ``r^n`` of a textbook ciphertext is ``(h^α)^n``, so plain ``phe`` decrypts ours.
+with ``x`` hashed from ``n``: a key consists of ``n`` alone, and nobody can choose an ``h`` of small
+order. The ``r^n`` of a textbook ciphertext is ``(h^α)^n`` here, so plain ``phe`` decrypts ours.
 """
 
 import hashlib
 import itertools
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +23,7 @@ from walrusd.errors import PaillierKeyRefused
 MIN_BITS = 2048
 DEFAULT_BITS = 3072
 MAX_BITS = 8192
-"""Far beyond use; bounds the work that a stranger's key can ask for."""
+"""Far beyond need; it bounds the work that another party's key can cause."""
 
 _PRIME_TESTS = 40
 """Rounds of Miller–Rabin for our own random candidates; the error is below 4**-40."""
@@ -35,7 +34,7 @@ _HASH_MARGIN_BYTES = 16
 
 @dataclass(frozen=True)
 class PublicKey:
-    """What encrypts: the modulus. Build it with ``read_public_key``, which checks the size."""
+    """The modulus, which encrypts. Build it with ``read_public_key``, which checks the size."""
 
     n: int
 
@@ -51,17 +50,17 @@ class PublicKey:
 
     @property
     def ciphertext_bytes(self) -> int:
-        """The fixed width of a ciphertext."""
+        """The fixed width of a ciphertext in bytes."""
         return 2 * self.modulus_bytes
 
     @property
     def exponent_bytes(self) -> int:
-        """The width of the short exponents: half the modulus, in whole AES blocks."""
+        """The width of the short exponents in bytes: half the modulus, in whole AES blocks."""
         return -(-self.bits // 2 // 128) * 16
 
     @cached_property
     def modulus(self) -> Any:
-        """``n`` as gmpy2's integer."""
+        """``n`` as an integer of gmpy2."""
         return mpz(self.n)
 
     @cached_property
@@ -81,11 +80,11 @@ class PublicKey:
         return gmpy2.powmod(self.base, self.modulus, self.square)
 
     def to_bytes(self) -> bytes:
-        """Return ``n``, big-endian."""
+        """Return ``n``, big-endian, in ``modulus_bytes`` bytes."""
         return self.n.to_bytes(self.modulus_bytes, "big")
 
     def digest(self) -> bytes:
-        """Return the 32 bytes that stand for this key in transcripts."""
+        """Return ``H(PAILLIER-KEY ‖ n)``, the 32 bytes that stand for this key in transcripts."""
         return hash_tagged(Tag.PAILLIER_KEY, self.to_bytes())
 
     def to_phe(self) -> phe.PaillierPublicKey:
@@ -95,7 +94,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """What decrypts: the primes. They stay out of every representation."""
+    """The primes, which decrypt. ``repr`` leaves them out."""
 
     public: PublicKey
     p: int = field(repr=False)
@@ -103,7 +102,7 @@ class PrivateKey:
 
     @property
     def order(self) -> int:
-        """``φ(n)``, as secret as the primes."""
+        """``φ(n)``, which is as secret as the primes."""
         return (self.p - 1) * (self.q - 1)
 
     def to_phe(self) -> phe.PaillierPrivateKey:
@@ -114,7 +113,7 @@ class PrivateKey:
 def hash_below(key: PublicKey, tag: Tag, *fields: bytes) -> Any:
     """Return a hash of ``tag``, the modulus and ``fields``, as an integer below ``n``.
 
-    ``SHAKE256(prefix(tag) ‖ n ‖ fields…)``, 16 bytes longer than ``n``, reduced.
+    It is ``SHAKE256(prefix(tag) ‖ n ‖ fields…)``, 16 bytes longer than ``n``, reduced modulo ``n``.
     """
     state = hashlib.shake_256(tag.prefix + key.to_bytes())
     for part in fields:
@@ -126,7 +125,7 @@ def hash_below(key: PublicKey, tag: Tag, *fields: bytes) -> Any:
 def read_public_key(data: bytes) -> PublicKey:
     """Read a modulus, big-endian without leading zeros.
 
-    Only the size is checked here. That ``n`` makes ciphertexts binding is for ``modulus_proof``.
+    Only the size is checked here; ``modulus_proof`` checks that ``n`` makes ciphertexts binding.
 
     Raises:
         PaillierKeyRefused: if it is even, too short, too long, or has leading zeros.
@@ -134,18 +133,18 @@ def read_public_key(data: bytes) -> PublicKey:
     n = int.from_bytes(data, "big")
     if not MIN_BITS <= n.bit_length() <= MAX_BITS:
         raise PaillierKeyRefused(
-            f"a Paillier modulus has {MIN_BITS} to {MAX_BITS} bits, not {n.bit_length()}",
+            f"a Paillier modulus must have {MIN_BITS} to {MAX_BITS} bits, not {n.bit_length()}",
             hint=f"make a key of {DEFAULT_BITS} bits",
         )
     if n % 2 == 0 or len(data) != (n.bit_length() + 7) // 8:
-        raise PaillierKeyRefused("a Paillier modulus is odd and written without leading zeros")
+        raise PaillierKeyRefused("a Paillier modulus must be odd and have no leading zeros")
     return PublicKey(n)
 
 
 def _candidates(seed: bytes, bits: int) -> Iterator[Any]:
     """Yield the numbers of ``seed`` that are ≡ 3 mod 4 and have their two top bits set.
 
-    Every candidate is hashed afresh: stepping from a start would prefer primes after gaps.
+    Every candidate is a new hash: stepping from a start would prefer primes after gaps.
     """
     top, low = mpz(3) << (bits - 2), 3
     for counter in itertools.count():
@@ -156,8 +155,8 @@ def _candidates(seed: bytes, bits: int) -> Iterator[Any]:
 def derive_private_key(seed: bytes, bits: int = DEFAULT_BITS) -> PrivateKey:
     """Return the key of a secret 32-byte seed, with ``p ≡ q ≡ 3 (mod 4)``, ``gcd(p−1, q−1) = 2``.
 
-    The short exponents need both conditions; ``phe`` promises neither. The same seed gives the
-    same key, so a daemon need not store what it can derive. About 0.2 s at 3072 bits.
+    The short exponents need both conditions; ``phe`` ensures neither. The same seed gives the same
+    key, so a daemon can derive it instead of storing it. This takes about 0.2 s at 3072 bits.
 
     Raises:
         PaillierKeyRefused: if ``bits`` is not a multiple of 16 from 2048 to 8192.
@@ -176,31 +175,3 @@ def derive_private_key(seed: bytes, bits: int = DEFAULT_BITS) -> PrivateKey:
         if p != q and gmpy2.gcd(p - 1, q - 1) == 2 and gmpy2.gcd(p * q, (p - 1) * (q - 1)) == 1:
             break
     return PrivateKey(PublicKey(int(p * q)), int(p), int(q))
-
-
-def generate_private_key(bits: int = DEFAULT_BITS) -> PrivateKey:
-    """Return the key of a fresh seed. Raises as ``derive_private_key``."""
-    return derive_private_key(secrets.token_bytes(32), bits)
-
-
-def restore_private_key(p: int, q: int) -> PrivateKey:
-    """Return the key of two stored primes.
-
-    Raises:
-        PaillierKeyRefused: if they do not make a key that ``generate_private_key`` could have made.
-    """
-    wide_p, wide_q = mpz(p), mpz(q)
-    sound = (
-        p != q
-        and p % 4 == 3
-        and q % 4 == 3
-        and gmpy2.is_prime(wide_p, _PRIME_TESTS)
-        and gmpy2.is_prime(wide_q, _PRIME_TESTS)
-        and gmpy2.gcd(wide_p - 1, wide_q - 1) == 2
-        and gmpy2.gcd(wide_p * wide_q, (wide_p - 1) * (wide_q - 1)) == 1
-    )
-    # The numbers stay out of the message: they are the secret.
-    if not sound:
-        raise PaillierKeyRefused("the stored primes do not make a Paillier key")
-    n = p * q
-    return PrivateKey(read_public_key(n.to_bytes((n.bit_length() + 7) // 8, "big")), p, q)

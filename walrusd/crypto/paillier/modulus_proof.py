@@ -30,7 +30,7 @@ def _small_primes() -> Iterator[int]:
 def prove_modulus(key: PrivateKey, context: bytes) -> bytes:
     """Return the proof for ``context``, the bytes that name where the key is used.
 
-    ``ROUNDS`` roots, big-endian, each as wide as the modulus.
+    It consists of ``ROUNDS`` roots, big-endian, each as wide as the modulus.
     """
     public = key.public
     exponent = gmpy2.invert(public.modulus, mpz(key.order))
@@ -45,12 +45,12 @@ def verify_modulus(key: PublicKey, proof: bytes, context: bytes) -> None:
     """Check a modulus and its proof.
 
     Raises:
-        PaillierKeyRefused: if the modulus is prime, a power, has a small factor, or the proof
-            does not fit it and ``context``.
+        PaillierKeyRefused: if the modulus is prime, a power or has a small factor, or the proof
+            does not hold for it and ``context``.
     """
     n, width = key.modulus, key.modulus_bytes
     if gmpy2.is_prime(n) or gmpy2.is_power(n):
-        raise PaillierKeyRefused("a Paillier modulus is the product of two primes")
+        raise PaillierKeyRefused("a Paillier modulus must be the product of two primes")
     if any(n % prime == 0 for prime in _small_primes()):
         raise PaillierKeyRefused("the Paillier modulus has a small factor")
     if len(proof) != ROUNDS * width:

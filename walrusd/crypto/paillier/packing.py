@@ -3,7 +3,7 @@
 A negative entry borrows from its neighbour, which the decoder undoes by adding ``2^(B−1)`` to
 every slot. Sums of packed plaintexts are packed sums: any ``Σ_k w_k·v_k`` can be decoded without
 knowing the weights while every entry of it stays below ``2^(B−1)`` in absolute value. A slot that
-overflows spoils its neighbour and cannot be seen afterwards, so bounds are checked before packing.
+overflows corrupts its neighbour and cannot be detected later, so bounds are checked before packing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ import numpy.typing as npt
 from walrusd.errors import SlotOverflow
 
 SLOT_BITS = (40, 48)
-"""The widths in use: 24-bit values with weights below 2^16 in sum, 32-bit ones with as many."""
+"""The widths in use, in bits: for 24-bit or 32-bit values with weights that sum to below 2^16."""
 
 
 def choose_slot_bits(value_bits: int, total_weight: int) -> int:
-    """Return the narrowest slot for values of ``value_bits`` bits, sign included.
+    """Return the bits of the narrowest slot for values of ``value_bits`` bits, sign included.
 
     ``Σ w·|v| ≤ total_weight · 2^(value_bits − 1)`` must stay below ``2^(B − 1)``.
 
@@ -31,7 +31,7 @@ def choose_slot_bits(value_bits: int, total_weight: int) -> int:
         if reach < 1 << (bits - 1):
             return bits
     raise SlotOverflow(
-        f"{value_bits}-bit values with weights of {total_weight} in sum overflow a slot of "
+        f"{value_bits}-bit values with weights that sum to {total_weight} overflow a slot of "
         f"{SLOT_BITS[-1]} bits",
         hint="use fewer value bits, smaller weights, or fewer contributors",
     )
@@ -39,15 +39,19 @@ def choose_slot_bits(value_bits: int, total_weight: int) -> int:
 
 @dataclass(frozen=True)
 class Packing:
-    """Slots of ``slot_bits`` bits in plaintexts below ``n``."""
+    """Slots of ``slot_bits`` bits in plaintexts below ``n``.
+
+    Raises:
+        SlotOverflow: if ``slot_bits`` is not one of ``SLOT_BITS``.
+    """
 
     n: int
     slot_bits: int
 
     def __post_init__(self) -> None:
-        """Refuse a width nobody has agreed on."""
         if self.slot_bits not in SLOT_BITS:
-            raise SlotOverflow(f"a slot has one of {SLOT_BITS} bits, not {self.slot_bits}")
+            widths = " or ".join(map(str, SLOT_BITS))
+            raise SlotOverflow(f"a slot must have {widths} bits, not {self.slot_bits}")
 
     @property
     def slots(self) -> int:
@@ -56,7 +60,7 @@ class Packing:
 
     @property
     def bound(self) -> int:
-        """Every entry, and every weighted sum, lies below this in absolute value."""
+        """The bound of every entry and every weighted sum: absolute values must be below it."""
         return 1 << (self.slot_bits - 1)
 
     @property
@@ -64,18 +68,18 @@ class Packing:
         return sum(self.bound << (self.slot_bits * slot) for slot in range(self.slots))
 
     def count(self, entries: int) -> int:
-        """Return how many plaintexts ``entries`` entries fill."""
+        """Return the number of plaintexts for ``entries`` entries."""
         return -(-entries // self.slots)
 
     def pack(self, vector: npt.NDArray[np.integer]) -> list[int]:
-        """Return the plaintexts of a vector, residues modulo ``n``; the last is filled with zeros.
+        """Return the plaintexts of a vector ``(d,)``, residues modulo ``n``; zeros pad the last.
 
         Raises:
             SlotOverflow: if an entry does not fit a slot.
-            ValueError: if the vector is not a vector of integers, or empty.
+            ValueError: if it is not a vector of signed integers, or empty.
         """
         if vector.ndim != 1 or vector.size == 0 or vector.dtype.kind != "i":
-            raise ValueError("what is packed is a vector of signed integers, not empty")
+            raise ValueError("expected a vector of signed integers, not empty")
         if max(int(vector.max()), -int(vector.min())) >= self.bound:
             raise SlotOverflow(f"an entry does not fit a slot of {self.slot_bits} bits")
         width, slot_bytes = self.slots * self.slot_bits // 8, self.slot_bits // 8
@@ -91,10 +95,10 @@ class Packing:
         ]
 
     def unpack(self, plaintexts: Iterable[int], entries: int) -> npt.NDArray[np.int64]:
-        """Return the first ``entries`` entries, int64.
+        """Return the vector, int64 ``(entries,)``, that the plaintexts hold.
 
         Raises:
-            SlotOverflow: if a plaintext is no packed vector, the last one has entries beyond
+            SlotOverflow: if a plaintext is not a packed vector, the last has more than zeros after
                 ``entries``, or the numbers of plaintexts and entries do not fit.
         """
         width, slot_bytes = self.slots * self.slot_bits // 8, self.slot_bits // 8
@@ -108,12 +112,12 @@ class Packing:
                 raise SlotOverflow("a plaintext is not a packed vector") from None
         if len(octets) != self.count(entries) * width:
             raise SlotOverflow(f"{len(octets) // width} plaintexts do not hold {entries} entries")
-        narrow = np.frombuffer(bytes(octets), np.uint8).reshape(-1, slot_bytes)
+        narrow = np.frombuffer(bytes(octets), np.uint8).reshape(-1, slot_bytes)  # (slots, bytes)
         wide = np.zeros((len(narrow), 8), np.uint8)
         wide[:, :slot_bytes] = narrow
         vector: npt.NDArray[np.int64] = wide.view("<i8")[:, 0] - np.int64(self.bound)
         if np.any(vector[entries:]):
-            raise SlotOverflow("a packed vector goes on beyond its last entry")
+            raise SlotOverflow("a packed vector continues after its last entry")
         return vector[:entries]
 
 
@@ -121,7 +125,7 @@ def check_weighted_bound(packing: Packing, largest: Sequence[int], weights: Sequ
     """Check that ``Σ w_k·v_k`` stays within the slots, ``largest[k]`` bounding ``|v_k|``.
 
     Raises:
-        SlotOverflow: if it could leave them.
+        SlotOverflow: if it could exceed them.
     """
     reach = sum(weight * bound for weight, bound in zip(weights, largest, strict=True))
     if reach >= packing.bound:

@@ -1,4 +1,4 @@
-"""Powers modulo n²: of one base many times over, and of many bases at once."""
+"""Powers modulo n²: many powers of one base, and products of powers of many bases."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class FixedBase:
 
     The table of Brickell, Gordon, McCurley and Wilson (Eurocrypt 1992) with windows of a byte has
     255 powers per byte: 38 MB and 0.4 s for 3072-bit keys. Look-ups depend on the exponent, so
-    this is not constant in time.
+    this does not run in constant time.
     """
 
     def __init__(self, base: Any, modulus: Any, exponent_bytes: int) -> None:
@@ -42,7 +42,7 @@ class FixedBase:
 def compute_product_of_powers(
     bases: Sequence[Any], exponents: Sequence[int], exponent_bits: int, modulus: Any
 ) -> Any:
-    """Return ``Π bases[i]^exponents[i] mod modulus`` by Pippenger's buckets.
+    """Return ``Π bases[i]^exponents[i] mod modulus`` by the buckets of Pippenger (1976).
 
     Raises:
         ValueError: if there is not one exponent per base, or one is negative or too long.
@@ -62,7 +62,7 @@ def compute_product_of_powers(
             if digit:
                 held = buckets[digit]
                 buckets[digit] = base if held is None else held * base % modulus
-        # Σ digit·bucket: the running product from the top is multiplied in once per digit.
+        # This is Π bucket^digit: the running product from the top counts once per digit.
         running = folded = mpz(1)
         for digit in range(mask, 0, -1):
             if buckets[digit] is not None:

@@ -2,7 +2,7 @@
 
 With random 128-bit ``e_j``: ``C* = Π c_j^e_j`` encrypts ``M* = Σ e_j·M_j mod n`` under
 ``R* = Π r_j^e_j``. One ciphertext with another plaintext changes ``M*`` except with probability
-2^−128, given that no factor of ``n`` is that small, which ``modulus_proof`` shows. The statement is
+2^−128, given that no factor of ``n`` is that small, which ``modulus_proof`` shows. The proofs are
 about plaintexts: ``−c`` decrypts like ``c`` and may pass.
 """
 
@@ -25,22 +25,26 @@ from walrusd.errors import MalformedCiphertext, MalformedData, PaillierProofInva
 CHALLENGE_BITS = 128
 _CHALLENGE_BYTES = CHALLENGE_BITS // 8
 _CHALLENGE_BLOCK = 4096
-"""Challenges are hashed by blocks, so that a vector of any length takes the memory of one."""
+"""Challenges per block that is hashed, so that a vector of any length takes the memory of one."""
 
 PIECE_CIPHERTEXTS = 8192
-"""How many ciphertexts a check reads at once: 6 MB at 3072 bits. Larger pieces cost less each."""
+"""Ciphertexts that a check reads at once: 6 MB at 3072 bits. Larger pieces are cheaper per item."""
 
 Pieces = Callable[[], Iterable[bytes]]
-"""Reads ciphertexts from the start, whole ones in each piece; a check reads them twice."""
+"""Returns ciphertexts from the start, whole ones in each piece; a check calls it twice."""
 
 
 def compute_ciphertext_root(key: PublicKey, data: bytes) -> bytes:
-    """Return the RFC 6962 root over ciphertexts, one leaf each: what a commit puts on chain."""
+    """Return the root, 32 bytes, over ciphertexts, one leaf each, which a commit puts on chain.
+
+    Raises:
+        ValueError: if ``data`` does not hold whole ciphertexts.
+    """
     return merkle.compute_root_of_items([data], key.ciphertext_bytes)
 
 
 def _hash_transcript(tag: Tag, key: PublicKey, context: bytes, *fields: bytes) -> bytes:
-    """Return the digest of a transcript; ``fields`` have fixed widths, the context has its own."""
+    """Return the digest of a transcript; the context has its length, ``fields`` fixed widths."""
     return hash_tagged(tag, key.digest(), u64(len(context)), context, *fields)
 
 
@@ -85,7 +89,7 @@ def _encrypted(key: PublicKey, plaintext: Any, power: Any) -> Any:
 
 def _check_count(what: str, count: int, expected: int) -> None:
     if count != expected:
-        raise MalformedData(f"{count} {what} for {expected} ciphertexts")
+        raise MalformedData(f"there are {count} {what} for {expected} ciphertexts")
 
 
 def prove_knowledge(
@@ -93,10 +97,12 @@ def prove_knowledge(
 ) -> bytes:
     """Return a proof that the encryptor knows every plaintext of ``data``, for ``context``.
 
-    ``context`` names chain, package, task and contributor, so that nobody else's copy of the
-    ciphertexts carries the proof. ``proof = a ‖ z ‖ w``: a commitment ``a = (1+x·n)·s^n``, and with
-    ``ch = H(…a)`` the answers ``z = x + ch·M* mod n`` and ``w = s·R*^ch mod n``. About 1 KB at
-    2048 bits, 1.5 KB at 3072.
+    ``context`` names chain, package, task and contributor, so that the proof does not hold for
+    anybody else's copy of the ciphertexts. This is the proof of plaintext knowledge of Cramer,
+    Damgård and Nielsen (2001), made non-interactive by the transform of Fiat and Shamir:
+    ``proof = a ‖ z ‖ w``, a commitment ``a = (1+x·n)·s^n``, and with ``ch = H(…a)`` the answers
+    ``z = x + ch·M* mod n`` and ``w = s·R*^ch mod n``. It has four times the bytes of the modulus,
+    1.5 KB at 3072 bits.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
@@ -123,13 +129,8 @@ def _knowledge_challenge(key: PublicKey, context: bytes, root: bytes, first: byt
     return int.from_bytes(digest[:_CHALLENGE_BYTES], "little")
 
 
-def verify_knowledge(key: PublicKey, data: bytes, proof: bytes, context: bytes) -> None:
-    """Check a proof about ciphertexts in memory. Errors as ``verify_knowledge_of``."""
-    verify_knowledge_of(key, lambda: [data], proof, context)
-
-
 def verify_knowledge_of(key: PublicKey, pieces: Pieces, proof: bytes, context: bytes) -> None:
-    """Check ``prove_knowledge``: ``(1+z·n)·w^n == a·C*^ch mod n²``, holding a piece at a time.
+    """Check a proof of ``prove_knowledge``: ``(1+z·n)·w^n == a·C*^ch mod n²``, piece by piece.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
@@ -156,7 +157,9 @@ def verify_knowledge_of(key: PublicKey, pieces: Pieces, proof: bytes, context: b
 def _compute_root_of(key: PublicKey, pieces: Iterable[bytes]) -> bytes:
     def check(piece: bytes) -> bytes:
         if not piece or len(piece) % key.ciphertext_bytes:
-            raise MalformedCiphertext(f"{len(piece)} bytes are not whole ciphertexts")
+            raise MalformedCiphertext(
+                f"{len(piece)} bytes are not ciphertexts of {key.ciphertext_bytes} bytes"
+            )
         return piece
 
     return merkle.compute_root_of_items(map(check, pieces), key.ciphertext_bytes)
@@ -165,8 +168,8 @@ def _compute_root_of(key: PublicKey, pieces: Iterable[bytes]) -> bytes:
 def verify_encryption(key: PublicKey, data: bytes, plaintexts: Sequence[int], seed: bytes) -> None:
     """Check that ``data`` is the encryption of ``plaintexts`` from ``seed``, all at once.
 
-    The checker draws its own ``e_j``: ``C* == (1+M*·n)·h_s^(Σ e_j·α_j)``. Some ten times cheaper
-    than encrypting again.
+    The checker draws its own ``e_j``: ``C* == (1+M*·n)·h_s^(Σ e_j·α_j)``. This is some ten times
+    cheaper than encrypting again.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
@@ -188,8 +191,8 @@ def _decryption_challenges(
 ) -> list[int]:
     """Return challenges that depend on the claimed plaintexts too.
 
-    Were they fixed by the ciphertexts alone, a false decryption could be solved for (by lattice
-    reduction in under a second) after they are known.
+    If they depended on the ciphertexts alone, a false decryption could be found for known
+    challenges, by lattice reduction in under a second.
     """
     width = key.modulus_bytes
     claimed = merkle.compute_root([plaintext.to_bytes(width, "big") for plaintext in plaintexts])
@@ -201,11 +204,13 @@ def _decryption_challenges(
 def prove_decryption(
     key: PrivateKey, data: bytes, plaintexts: Sequence[int], context: bytes
 ) -> bytes:
-    """Return a proof that ``plaintexts`` are the decryption of ``data``: ``R*``, one n-th root.
+    """Return a proof that ``plaintexts`` are the decryption of ``data``: the n-th root ``R*``.
+
+    It is as wide as the modulus, big-endian.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
-        MalformedData: if there is not one plaintext per ciphertext, or one is no residue.
+        MalformedData: if there is not one plaintext per ciphertext, or one is not a residue.
     """
     public = key.public
     ciphertexts = decode_ciphertexts(public, data)
@@ -221,24 +226,24 @@ def prove_decryption(
 def _check_residues(key: PublicKey, plaintexts: Sequence[int], count: int) -> None:
     _check_count("plaintexts", len(plaintexts), count)
     if any(not 0 <= plaintext < key.n for plaintext in plaintexts):
-        raise MalformedData("a plaintext is a residue modulo n")
+        raise MalformedData("a plaintext is not a residue modulo n")
 
 
 def verify_decryption(
     key: PublicKey, data: bytes, plaintexts: Sequence[int], proof: bytes, context: bytes
 ) -> None:
-    """Check ``prove_decryption``: ``(1+M*·n)·R*^n == C* mod n²``. Anybody can.
+    """Check a proof of ``prove_decryption``, as anybody can: ``(1+M*·n)·R*^n == C* mod n²``.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
-        MalformedData: if there is not one plaintext per ciphertext, or one is no residue.
-        PaillierProofInvalid: if the proof is malformed or a plaintext is another.
+        MalformedData: if there is not one plaintext per ciphertext, or one is not a residue.
+        PaillierProofInvalid: if the proof is malformed or a plaintext is wrong.
     """
     ciphertexts = decode_ciphertexts(key, data)
     _check_residues(key, plaintexts, len(ciphertexts))
     blinding = mpz(int.from_bytes(proof, "big"))
     if len(proof) != key.modulus_bytes or not 0 < blinding < key.modulus:
-        raise PaillierProofInvalid("a decryption proof is one number below n")
+        raise PaillierProofInvalid("the decryption proof is not one number below n")
     challenges = _decryption_challenges(key, data, plaintexts, context)
     power = powmod(blinding, key.modulus, key.square)
     if _combine(key, ciphertexts, challenges) != _encrypted(

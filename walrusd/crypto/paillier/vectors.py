@@ -1,7 +1,7 @@
-"""Encrypted vectors: encryption from a seed, weighted sums, decryption. Bytes in, bytes out.
+"""Encrypted vectors: encryption from a seed, weighted sums, decryption, from bytes to bytes.
 
-A ciphertext is a function of its plaintext and the seed, so with the seed anybody can recompute
-it, and with a proven modulus it binds its plaintext perfectly. Whoever holds the seed can read.
+A ciphertext is a function of its plaintext and the seed, so anybody can recompute it with the seed,
+and with a proven modulus it binds its plaintext perfectly. Whoever has the seed can decrypt.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,8 +28,8 @@ def derive_encryption_seed(
     """Return the 32-byte seed of one update's encryption.
 
     ``HKDF(secret, salt = digest of n, PAILLIER-SEED ‖ task ‖ contributor ‖ update_root)``: another
-    plaintext has another root, so an exponent never serves two plaintexts, which would reveal
-    their difference. The three names have 32 bytes each.
+    plaintext has another root, so an exponent never encrypts two plaintexts, which would reveal
+    their difference. ``task``, ``contributor`` and ``update_root`` have 32 bytes each.
     """
     info = Tag.PAILLIER_SEED.text + task + contributor + update_root
     return derive_key(secret, key.digest(), info)
@@ -38,11 +38,13 @@ def derive_encryption_seed(
 def derive_exponents(key: PublicKey, seed: bytes, start: int, count: int) -> list[bytes]:
     """Return the short exponents of ciphertexts ``start … start+count−1``, little-endian.
 
+    Each has ``key.exponent_bytes`` bytes.
+
     Exponent ``j`` is the AES-256-CTR key stream of ``seed`` from block ``j·(width/16)`` on.
     """
     width = key.exponent_bytes
     counter = (start * (width // _AES_BLOCK)).to_bytes(_AES_BLOCK, "big")
-    # Deriving, not encrypting: the zeros turn the cipher into its key stream.
+    # Encrypting zeros gives the key stream of the cipher.
     stream = Cipher(algorithms.AES(seed), modes.CTR(counter)).encryptor()
     octets = stream.update(bytes(width * count))
     return [octets[i : i + width] for i in range(0, width * count, width)]
@@ -50,21 +52,21 @@ def derive_exponents(key: PublicKey, seed: bytes, start: int, count: int) -> lis
 
 @lru_cache(maxsize=1)
 def _table(key: PublicKey) -> FixedBase:
-    """Keep the table of the key in use: a warm process serves one task at a time."""
+    """Return the table of ``key``; only one is kept, as a process works on one task at a time."""
     return FixedBase(key.power_base, key.square, key.exponent_bytes)
 
 
 def encrypt(key: PublicKey, plaintexts: Sequence[int], seed: bytes, start: int = 0) -> bytes:
-    """Return the ciphertexts of ``plaintexts``, which are numbers ``start`` and on of a vector.
+    """Return the ciphertexts of ``plaintexts``, the numbers of a vector from ``start`` on.
 
-    Pieces of a vector encrypted apart are the vector encrypted at once. About 1.9 ms each at 3072
-    bits after the first call, which makes a table.
+    Pieces of a vector give the same bytes as the whole. At 3072 bits each number takes about 1.9 ms
+    after the first call, which computes a table.
 
     Raises:
         ValueError: if a plaintext is not a residue modulo ``n``.
     """
     if any(not 0 <= plaintext < key.n for plaintext in plaintexts):
-        raise ValueError("a plaintext is a residue modulo n")
+        raise ValueError("a plaintext is not a residue modulo n")
     table, n, square = _table(key), key.modulus, key.square
     exponents = derive_exponents(key, seed, start, len(plaintexts))
     return encode_ciphertexts(
@@ -86,8 +88,8 @@ def decode_ciphertexts(key: PublicKey, data: bytes) -> list[Any]:
     """Return the ciphertexts in ``data``, each a unit modulo ``n²``.
 
     Raises:
-        MalformedCiphertext: if the length is not whole, or a number is zero, not below ``n²``, or
-            shares a factor with ``n``.
+        MalformedCiphertext: if the bytes are not whole ciphertexts, or a number is zero, not below
+            ``n²``, or shares a factor with ``n``.
     """
     width = key.ciphertext_bytes
     if not data or len(data) % width:
@@ -105,7 +107,7 @@ def decode_ciphertexts(key: PublicKey, data: bytes) -> list[Any]:
 
 def _check_weights(weights: Sequence[int]) -> None:
     if not weights or any(not 1 <= weight <= MAX_WEIGHT for weight in weights):
-        raise ValueError(f"weights are 1 to {MAX_WEIGHT}, at least one of them")
+        raise ValueError(f"expected one or more weights from 1 to {MAX_WEIGHT}")
 
 
 def add_weighted(key: PublicKey, pieces: Sequence[bytes], weights: Sequence[int]) -> bytes:
@@ -117,7 +119,7 @@ def add_weighted(key: PublicKey, pieces: Sequence[bytes], weights: Sequence[int]
     """
     _check_weights(weights)
     if len(pieces) != len(weights) or len({len(piece) for piece in pieces}) != 1:
-        raise MalformedCiphertext("the encrypted vectors of a sum have one length")
+        raise MalformedCiphertext("the encrypted vectors of a sum differ in length")
     totals = [mpz(1)] * (len(pieces[0]) // key.ciphertext_bytes)
     for piece, weight in zip(pieces, weights, strict=True):
         for place, number in enumerate(decode_ciphertexts(key, piece)):
@@ -131,7 +133,7 @@ def stream_weighted_sum(
 ) -> Iterator[bytes]:
     """Yield the weighted sum of vectors that are read piece by piece, in constant memory.
 
-    All vectors must be cut alike.
+    All vectors must be cut into pieces of the same lengths.
 
     Raises:
         MalformedCiphertext: if they are not, or a piece is malformed.
@@ -155,24 +157,15 @@ def _zip_pieces(vectors: Sequence[Iterable[bytes]]) -> Iterator[list[bytes]]:
 
 
 def decrypt(key: PrivateKey, data: bytes) -> list[int]:
-    """Return the plaintexts of ciphertexts, residues modulo ``n``, by the Chinese remainders.
+    """Return the plaintexts of ciphertexts, residues modulo ``n``.
 
-    Paillier 1999, section 7: modulo ``p²`` and ``q²``, a quarter of the work each.
+    Decrypted by ``phe``, which works modulo ``p²`` and ``q²`` (Paillier 1999, section 7): ours are
+    textbook ciphertexts, and its tested code is as fast as code of our own. About 8 ms each at 3072
+    bits.
 
     Raises:
         MalformedCiphertext: as ``decode_ciphertexts``.
     """
-    p, q, n = mpz(key.p), mpz(key.q), key.public.modulus
-    inverse_p = gmpy2.invert(p, q)
     numbers = decode_ciphertexts(key.public, data)
-    parts = []
-    for prime in (p, q):
-        square = prime * prime
-        # L((1+n)^(prime−1) mod prime²) = (prime−1)·n/prime mod prime, whose inverse is the factor.
-        factor = gmpy2.invert((powmod(1 + n, prime - 1, square) - 1) // prime, prime)
-        powers = gmpy2.powmod_base_list([number % square for number in numbers], prime - 1, square)
-        parts.append([(power - 1) // prime * factor % prime for power in powers])
-    return [
-        int(low + (high - low) * inverse_p % q * p)
-        for low, high in zip(parts[0], parts[1], strict=True)
-    ]
+    private = key.to_phe()
+    return [private.raw_decrypt(int(number)) for number in numbers]

@@ -1,7 +1,7 @@
 """Exact linear combinations of the rows of an integer matrix with wide coefficients.
 
-``u = Σ_j e_j · M_j`` for 128-bit ``e_j`` is computed by float64 matrix products that never round:
-the coefficients are cut into signed limbs so small that every product and every partial sum stays
+``u = Σ_j e_j·M_j`` for 128-bit ``e_j`` is computed by float64 matrix products that never round: the
+coefficients are cut into signed limbs so small that every product and every partial sum stays
 within 2**53 in absolute value.
 """
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 VALUE_BITS = 31
-"""The kernel takes ``|M_ji| <= 2**31``."""
+"""``combine_rows`` takes ``|M_ji| <= 2**31``."""
 
 BLOCK_ROWS = 1024
 LIMB_BITS = 53 - VALUE_BITS - BLOCK_ROWS.bit_length() + 2
@@ -27,7 +27,7 @@ def _cut_limbs(coefficients: Sequence[int]) -> npt.NDArray[np.float64]:
     # The topmost limb keeps a bit for its sign and one for the carry from below.
     width = (max((c.bit_length() for c in coefficients), default=0) + 1) // LIMB_BITS + 1
     half, base = 1 << (LIMB_BITS - 1), 1 << LIMB_BITS
-    limbs = np.zeros((width, len(coefficients)))
+    limbs = np.zeros((width, len(coefficients)))  # (limbs, coefficients), float64
     for column, coefficient in enumerate(coefficients):
         rest = coefficient
         for row in range(width):
@@ -55,11 +55,11 @@ def combine_rows(
     if matrix.size and (int(matrix.max()) > bound or int(matrix.min()) < -bound):
         raise ValueError("an entry is too large to be folded exactly")
     total = np.zeros(columns, dtype=object)
-    # More threads make these small products slower, and not every BLAS cuts them alike.
+    # More threads make these small products slower, and BLAS libraries divide them differently.
     with threadpool_limits(limits=1, user_api="blas"):
         for start in range(0, rows, BLOCK_ROWS):
-            block = matrix[start : start + BLOCK_ROWS].astype(np.float64)
-            sums = _cut_limbs(coefficients[start : start + BLOCK_ROWS]) @ block
+            block = matrix[start : start + BLOCK_ROWS].astype(np.float64)  # (block, columns)
+            sums = _cut_limbs(coefficients[start : start + BLOCK_ROWS]) @ block  # (limbs, columns)
             for limb, row in enumerate(sums.astype(np.int64)):
                 total += row.astype(object) << (LIMB_BITS * limb)
     return total
@@ -70,7 +70,10 @@ def fold_wide(
 ) -> npt.NDArray[np.object_]:
     """Return ``combine_rows`` of a matrix with entries below 2**62 in absolute value.
 
-    ``M = high · 2**31 + low`` with ``0 <= low < 2**31``; both halves fit the kernel.
+    ``M = high·2**31 + low`` with ``0 <= low < 2**31``; ``combine_rows`` takes both halves.
+
+    Raises:
+        ValueError: as ``combine_rows``.
     """
     high, low = matrix >> VALUE_BITS, matrix & ((1 << VALUE_BITS) - 1)
     wide: npt.NDArray[np.object_] = combine_rows(low, coefficients) + (

@@ -1,7 +1,7 @@
 """The group G1 of BLS12-381 with exactly the bytes that Sui's ``bls12381`` module accepts.
 
-Points are 48 bytes compressed, scalars 32 bytes big-endian below the group order ``Q``. The
-generators come out of hash-to-curve (RFC 9380, the suite of ``sui::bls12381::hash_to_g1``), so
+Points are 48 bytes, compressed; scalars are 32 bytes, big-endian, below the group order ``Q``. The
+generators are hashed to the curve (RFC 9380, the suite of ``sui::bls12381::hash_to_g1``), so
 nobody knows a relation between them.
 """
 
@@ -24,12 +24,12 @@ IDENTITY_BYTES = b"\xc0" + bytes(47)
 HASH_TO_G1_DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 
 ROW_LENGTH = 4096
-"""How many entries one row commitment covers, and how many generators there are."""
+"""Entries in one row commitment, and the number of generators."""
 
 GENERATORS_DIGEST = bytes.fromhex(
     "7d01b1ca5615a7a5233511f358189e30631fcbb2c25384c170f0b487b04fafdb"
 )
-"""SHA-256 over the uncompressed bytes of all generators; a test derives it anew."""
+"""SHA-256 over the uncompressed bytes of all generators; a test derives it again."""
 
 _AFFINE_BYTES = 96
 
@@ -55,8 +55,8 @@ def decode_point(raw: bytes, *, allow_identity: bool = False) -> G1Point:
     """Return the point with the compressed bytes ``raw``: on the curve, in the subgroup.
 
     Raises:
-        MalformedPoint: if ``raw`` is no such point, is not its canonical encoding, or is the
-            identity while that is not allowed.
+        MalformedPoint: if ``raw`` is not the canonical encoding of such a point, or is the identity
+            and that is not allowed.
     """
     try:
         point = G1Point.from_compressed_bytes(raw)
@@ -83,24 +83,8 @@ def decode_scalar(raw: bytes) -> int:
     """
     value = int.from_bytes(raw, "big")
     if len(raw) != SCALAR_BYTES or value >= Q:
-        raise MalformedScalar("a scalar is 32 bytes, big-endian, below the group order")
+        raise MalformedScalar("the scalar is not a number below the group order in 32 bytes")
     return value
-
-
-def encode_scalars(values: Sequence[int]) -> bytes:
-    """Return the scalars one after the other, 32 bytes each."""
-    return b"".join(map(encode_scalar, values))
-
-
-def decode_scalars(raw: bytes) -> list[int]:
-    """Return the scalars that ``encode_scalars`` wrote.
-
-    Raises:
-        MalformedScalar: if the length is no multiple of 32 or a scalar is not below ``Q``.
-    """
-    if len(raw) % SCALAR_BYTES:
-        raise MalformedScalar("a list of scalars has a multiple of 32 bytes")
-    return [decode_scalar(raw[i : i + SCALAR_BYTES]) for i in range(0, len(raw), SCALAR_BYTES)]
 
 
 def random_scalar() -> int:
@@ -114,14 +98,14 @@ def multiply(point: G1Point, value: int) -> G1Point:
 
 
 def compute_msm(points: Sequence[G1Point], values: Sequence[int]) -> G1Point:
-    """Return ``Σ values_i · points_i``; small non-negative values cost the least.
+    """Return ``Σ values_i·points_i``; small non-negative values cost the least.
 
     Raises:
         ValueError: if the two sequences differ in length.
     """
     if len(points) != len(values):
         raise ValueError(f"{len(points)} points for {len(values)} scalars")
-    # The library cuts the longer of two lists silently; the lengths are equal here.
+    # The library would silently cut the longer list.
     return G1Point.multiexp_unchecked(
         list(points), [Scalar(value if 0 <= value < Q else value % Q) for value in values]
     )
@@ -141,10 +125,10 @@ def compute_generator(index: int) -> G1Point:
 
 
 class Generators:
-    """The vector generators ``G_0 … G_{ROW_LENGTH-1}``, made when first asked for.
+    """The vector generators ``G_0 … G_{ROW_LENGTH-1}``, computed when first asked for.
 
-    Making all of them takes about a second; a caller that may write files keeps the 384 KiB of
-    ``dump_cache`` and hands them to ``load_cache`` at the next start.
+    Computing all of them takes about a second; ``generators.bin`` holds the 384 KiB of
+    ``dump_cache``, which a caller that may read files hands to ``load_cache``.
     """
 
     def __init__(self) -> None:
@@ -165,7 +149,11 @@ class Generators:
             return self._points[:count]
 
     def sum_first(self, count: int) -> G1Point:
-        """Return ``Σ_{i < count} G_i``, which turns an offset of all entries into one product."""
+        """Return ``Σ_{i < count} G_i``; multiplied by a number, it adds that to all entries.
+
+        Raises:
+            ValueError: as ``first``.
+        """
         if count not in self._sums:
             self._sums[count] = sum_points(self.first(count))
         return self._sums[count]
@@ -175,16 +163,16 @@ class Generators:
         return b"".join(bytes(point.to_xy_bytes_be()) for point in self.first(ROW_LENGTH))
 
     def load_cache(self, raw: bytes) -> None:
-        """Take the generators from what ``dump_cache`` returned.
+        """Take the generators from the bytes of ``dump_cache``.
 
-        The pinned digest covers every byte, so no point needs a check of its own.
+        ``GENERATORS_DIGEST`` covers every byte, so no point needs a check of its own.
 
         Raises:
             MalformedData: if the bytes are not exactly the generators.
         """
         if hashlib.sha256(raw).digest() != GENERATORS_DIGEST:
             raise MalformedData(
-                "the generator cache is damaged", hint="delete it; it is made again when needed"
+                "the file of the generators is damaged", hint="install walrusd again"
             )
         points = [
             G1Point.from_xy_bytes_unchecked_be(raw[i : i + _AFFINE_BYTES])

@@ -1,8 +1,8 @@
-"""Scalar Pedersen commitments ``C = cost·G + r·H`` with a proof that their maker can open them.
+"""Pedersen commitments (1991) ``C = cost·G + r·H`` with a proof that their maker can open them.
 
-The proof is the Schnorr-style proof of a representation, made non-interactive by Fiat and
-Shamir's transform with a 128-bit challenge. Its bytes: ``A(48) ‖ z1(32) ‖ z2(32)``. The contract
-computes the same equation with ``g1_mul`` and ``g1_add``.
+The proof is Okamoto's (1992) proof of knowledge of a representation, made non-interactive by the
+transform of Fiat and Shamir with a 128-bit challenge. Its bytes: ``A(48) ‖ z1(32) ‖ z2(32)``. The
+contract computes the same equation with ``g1_mul`` and ``g1_add``.
 """
 
 from walrusd.crypto.pedersen.g1 import (
@@ -25,7 +25,7 @@ CHALLENGE_BYTES = 16
 
 
 def compute_pok_context(ctx: bytes, trace_root: bytes, update_root: bytes) -> bytes:
-    """Return what a submission's proof is bound to: ``ctx ‖ trace_root ‖ update_root``, 96 bytes.
+    """Return the context of a submission's proof, ``ctx ‖ trace_root ‖ update_root``, 96 bytes.
 
     Raises:
         ValueError: if a part does not have 32 bytes.
@@ -55,7 +55,7 @@ def verify_commitment(commitment: bytes, cost: int, blinding: int) -> None:
 def compute_pok_challenge(context: bytes, commitment: bytes, nonce_commitment: bytes) -> int:
     """Return ``e``: the first 16 bytes, big-endian, of ``H(PEDERSEN-POK ‖ context ‖ C ‖ A)``.
 
-    It is always below ``Q``, so the contract needs no reduction.
+    It is always below ``Q``, so the contract need not reduce it.
     """
     digest = hash_tagged(Tag.PEDERSEN_POK, context, commitment, nonce_commitment)
     return int.from_bytes(digest[:CHALLENGE_BYTES], "big")
@@ -75,12 +75,12 @@ def prove_opening(context: bytes, cost: int, blinding: int) -> bytes:
 def verify_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
     """Check ``z1·G + z2·H == A + e·C``.
 
-    Like the contract it refuses the identity for ``C`` and accepts it for ``A``, which gives a
-    forger nothing.
+    Like the contract it refuses the identity for ``C`` and accepts it for ``A``, which does not
+    help a forger.
 
     Raises:
         MalformedPoint, MalformedScalar: if one is not in its canonical encoding.
-        PedersenProofInvalid: if the length is another or the equation does not hold.
+        PedersenProofInvalid: if the length is wrong or the equation does not hold.
     """
     if len(proof) != PROOF_BYTES:
         raise PedersenProofInvalid(f"a proof of opening has {PROOF_BYTES} bytes, not {len(proof)}")

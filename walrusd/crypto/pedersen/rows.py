@@ -1,14 +1,14 @@
 """Row commitments: a whole update committed with one point per ``ROW_LENGTH`` entries.
 
-The int32 vector ``V`` is cut into rows of ``n`` entries, the last one filled up with zeros;
+The int32 vector ``V`` is cut into rows of ``n`` entries, the last one padded with zeros;
 ``C_j = Σ_i V_ji·G_i + r_j·H``. Whoever holds ``V`` checks all rows at once by a random linear
-combination, and anyone checks an aggregate against the commitments without any ``V``: the
-commitments add up like the vectors. Challenges are drawn locally; a wrong row passes with
-probability 2**-128.
+combination (Bellare, Garay and Rabin, 1998), and anybody checks an aggregate against the
+commitments without any ``V``: the commitments add up like the vectors. Challenges are drawn
+locally; a wrong row passes with probability 2**-128.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +34,14 @@ from walrusd.errors import CommitmentMismatch, MalformedData, UpdateOverflow
 CHALLENGE_BITS = 128
 
 Update = npt.NDArray[np.int32]
+"""The entries of an update, ``(d,)``."""
+
 Aggregate = npt.NDArray[np.int64]
+"""The entries of a weighted sum of updates, ``(d,)``."""
 
 
 def compute_row_count(entries: int, row_length: int = ROW_LENGTH) -> int:
-    """Return how many rows ``entries`` entries fill."""
+    """Return the number of rows of ``entries`` entries."""
     return -(-entries // row_length)
 
 
@@ -50,7 +53,7 @@ def _as_rows(
     rows = compute_row_count(vector.size, row_length)
     padded = np.zeros(rows * row_length, dtype)
     padded[: vector.size] = vector
-    return padded.reshape(rows, row_length)
+    return padded.reshape(rows, row_length)  # (rows, n)
 
 
 def derive_row_blinding(
@@ -74,8 +77,8 @@ def derive_row_blindings(
 def _commit_integers(values: Sequence[int], blinding: int) -> G1Point:
     """Return ``Σ values_i·G_i + blinding·H``.
 
-    Negative values would be full-width scalars; shifted by their minimum all are short, and the
-    shift is paid back with one product by ``ΣG_i``.
+    Negative values would be full-width scalars, which are slow. Shifted by their minimum all are
+    short, and one product by ``Σ G_i`` undoes the shift.
     """
     shift = min(0, *values)
     generators = GENERATORS.first(len(values))
@@ -88,10 +91,10 @@ def _commit_integers(values: Sequence[int], blinding: int) -> G1Point:
 def commit_rows(
     update: Update, blindings: Sequence[int], row_length: int = ROW_LENGTH
 ) -> list[bytes]:
-    """Return the row commitments of ``update`` (int32, shape (d,)), 48 bytes each.
+    """Return the row commitments of ``update``, int32 ``(d,)``, 48 bytes each.
 
-    About 5 µs an entry. A piece of the vector that starts at a multiple of ``row_length``, with
-    its blindings, gives the same commitments, so callers may spread the work.
+    This takes about 5 µs per entry. A piece of the vector that starts at a multiple of
+    ``row_length`` gives the same commitments with its blindings, so callers may divide the work.
 
     Raises:
         ValueError: if the vector is not int32 or there is not one blinding per row.
@@ -109,13 +112,13 @@ def _draw_challenges(count: int) -> list[int]:
 
 def _decode_points(commitments: Sequence[bytes], rows: int) -> list[G1Point]:
     if len(commitments) != rows:
-        raise MalformedData(f"{len(commitments)} row commitments where {rows} belong")
+        raise MalformedData(f"there are {len(commitments)} row commitments for {rows} rows")
     return [decode_point(commitment) for commitment in commitments]
 
 
 def _combine_blindings(challenges: Sequence[int], blindings: Sequence[int], rows: int) -> int:
     if len(blindings) != rows:
-        raise MalformedData(f"{len(blindings)} row blindings where {rows} belong")
+        raise MalformedData(f"there are {len(blindings)} row blindings for {rows} rows")
     return sum(e * r for e, r in zip(challenges, blindings, strict=True)) % Q
 
 
@@ -163,10 +166,9 @@ def compute_scheme_root(commitments: Sequence[bytes]) -> bytes:
 
 
 class RunningSum:
-    """``Σ w_k·V_k`` of updates that come one at a time, with what opens it.
+    """``Σ w_k·V_k`` of updates that come one at a time, with the blindings that open it.
 
-    Blindings are added up beside the vectors: ``R_j = Σ_k w_k·r_kj mod Q`` opens the weighted sum
-    of the commitments, row by row.
+    ``R_j = Σ_k w_k·r_kj mod Q`` opens the weighted sum of the commitments of row ``j``.
     """
 
     def __init__(self) -> None:
@@ -175,7 +177,7 @@ class RunningSum:
         self._blindings: list[int] = []
 
     def add(self, update: Update, weight: int, blindings: Sequence[int] = ()) -> None:
-        """Add ``weight`` times an update (int32, shape (d,)) and its blindings.
+        """Add ``weight`` times an update, int32 ``(d,)``, and its blindings, one per row.
 
         Raises:
             UpdateOverflow: if an entry could reach 2**62.
@@ -191,35 +193,22 @@ class RunningSum:
             self._total = np.zeros(update.shape, np.int64)
             self._blindings = [0] * len(blindings)
         if update.shape != self._total.shape or len(blindings) != len(self._blindings):
-            raise ValueError("the updates of an aggregate have one length")
+            raise ValueError("the updates of an aggregate differ in length")
         self._bound = bound
         self._total += update.astype(np.int64) * np.int64(weight)
         self._blindings = sum_blindings([self._blindings, blindings], [1, weight])
 
     @property
     def vector(self) -> Aggregate:
-        """The weighted sum, int64, shape (d,). Raises ValueError if nothing was added."""
+        """The weighted sum, int64 ``(d,)``. Raises ValueError if nothing was added."""
         if self._total is None:
             raise ValueError("an aggregate has at least one update")
         return self._total
 
     @property
     def blindings(self) -> list[int]:
-        """The summed blindings, one a row."""
+        """The summed blindings, one per row."""
         return self._blindings
-
-
-def compute_aggregate(updates: Iterable[Update], weights: Sequence[int]) -> Aggregate:
-    """Return ``Σ w_k·V_k`` as int64, shape (d,); ``updates`` is read one at a time.
-
-    Raises:
-        UpdateOverflow, ValueError: as ``RunningSum.add``, or if numbers of updates and weights
-            differ.
-    """
-    total = RunningSum()
-    for update, weight in zip(updates, weights, strict=True):
-        total.add(update, weight)
-    return total.vector
 
 
 def sum_blindings(blindings: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
@@ -250,10 +239,10 @@ def verify_aggregate(
     Raises:
         MalformedData: if a commitment is no point, numbers of rows differ, or an entry reaches
             2**62.
-        CommitmentMismatch: if the aggregate is another one.
+        CommitmentMismatch: if it is another sum.
     """
     if len(weights) != len(commitments) or not weights:
-        raise MalformedData(f"{len(weights)} weights for {len(commitments)} contributions")
+        raise MalformedData(f"there are {len(weights)} weights for {len(commitments)} updates")
     matrix = _as_rows(aggregate, np.int64, row_length)
     if int(matrix.max()) >> WIDE_BITS or -int(matrix.min()) >> WIDE_BITS:
         raise MalformedData("an entry of the aggregate does not fit 62 bits")

@@ -1,1 +1,1 @@
-"""The verification file: its bytes, and the checks that it holds in itself."""
+"""The verification file: its bytes, and the checks that need nothing but the file."""

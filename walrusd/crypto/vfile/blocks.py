@@ -1,8 +1,8 @@
-"""What the two commitment schemes put into a verification file: a header block and a section.
+"""The parts of a verification file that depend on the scheme: a header block and a section.
 
-Pedersen: a point a row of the update. Paillier: the encrypted update, with the key it is
-encrypted to, the proof that this key binds, and the proof that the contributor knows the update.
-Both carry the commitment of the cost, which is Pedersen's in either scheme: the contract opens it.
+Pedersen: one point per row of the update. Paillier: the encrypted update, the key it is encrypted
+to, the proof that this key is binding, and the proof that the contributor knows the update. Both
+hold the commitment of the cost, a Pedersen commitment in either scheme, as the contract opens it.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,10 @@ CODECS = {
 
 @dataclass(frozen=True)
 class PedersenBlock:
-    """``count`` row commitments with the RFC 6962 root ``root``, one leaf each."""
+    """``count`` row commitments with the root ``root``, one leaf each.
+
+    ``cost_commitment`` has 48 bytes, ``cost_proof`` is ``prove_opening`` of it, 112 bytes.
+    """
 
     row_length: int
     count: int
@@ -53,7 +56,7 @@ class PedersenBlock:
 
 @dataclass(frozen=True)
 class PaillierBlock:
-    """``count`` ciphertexts with the RFC 6962 root ``root``, one leaf each, and their key.
+    """``count`` ciphertexts with the root ``root``, one leaf each, and their key.
 
     ``modulus_proof`` is ``prove_modulus`` for ``chain id ‖ package``, ``knowledge_proof``
     ``prove_knowledge`` for the context of the cost's proof.
@@ -75,7 +78,7 @@ class PaillierBlock:
 
     @property
     def packing(self) -> Packing:
-        """How entries lie in the plaintexts."""
+        """How entries are packed into plaintexts. Raises PaillierKeyRefused as ``key``."""
         return Packing(self.key.n, self.slot_bits)
 
 
@@ -83,12 +86,12 @@ SchemeBlock = PedersenBlock | PaillierBlock
 
 
 def scheme_of(block: SchemeBlock) -> int:
-    """Return the scheme number of a block."""
+    """Return the number of a block's scheme."""
     return SCHEME_PEDERSEN if isinstance(block, PedersenBlock) else SCHEME_PAILLIER
 
 
 def sections_of(scheme: int) -> tuple[Section, ...]:
-    """Return the sections of a file of ``scheme``, in their order."""
+    """Return the sections of a file of ``scheme``, in the order of the file."""
     last = Section.ROWS if scheme == SCHEME_PEDERSEN else Section.CIPHERTEXTS
     return (Section.COST, Section.TRACE, last)
 

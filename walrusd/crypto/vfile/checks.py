@@ -1,12 +1,13 @@
-"""Does a verification file hold? Every check by name, so that a person sees what was looked at.
+"""The checks of a verification file, each with a name, so that a person sees what was checked.
 
 Nothing here needs a network: what only the chain knows (the anchored digest) is an argument.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from walrusd.crypto import merkle
+from walrusd.crypto.checklist import Checklist, Item
 from walrusd.crypto.chunks import ChunkHasher, compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.pedersen.pedersen import verify_proof
@@ -18,30 +19,21 @@ from walrusd.crypto.vfile.scheme_checks import (
     list_scheme_checks,
     verify_scheme_opening,
 )
-from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
-from walrusd.errors import PeerFault, VerificationFailed
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at. ``detail`` says what was wrong, and is empty otherwise."""
-
-    name: str
-    ok: bool
-    detail: str = ""
+from walrusd.crypto.vfile.vfile import VerificationFile
+from walrusd.errors import VerificationFailed
 
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """A file that passed every check. ``anchored`` if its digest was compared with the chain's."""
+    """A file that passed every check; ``anchored`` if the chain's digest was among them."""
 
     file: VerificationFile
-    checks: tuple[Check, ...]
+    checks: tuple[Item, ...]
     anchored: bool
 
 
 def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
-    """Return the cost function, having checked key and plaintext against the header.
+    """Decrypt the cost function, checking key and plaintext against the header.
 
     Raises:
         DecryptionFailed: if the key is not the committed one, or the section is damaged.
@@ -57,7 +49,9 @@ def open_cost(file: VerificationFile, cost_key: bytes) -> CostFunction:
 
 
 def verify_file_update(file: VerificationFile, update: Update, openings: Sequence[bytes]) -> None:
-    """Check an opened update against the file: its root, range, and every commitment.
+    """Check an opened update, int32 ``(d,)``, against the file: root, range, every commitment.
+
+    ``openings`` are as for ``verify_scheme_opening``.
 
     Raises:
         VerificationFailed: if the update is not the committed one.
@@ -67,7 +61,7 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
     bound = 1 << (quantisation.value_bits - 1)
     if update.size != quantisation.entries:
         raise VerificationFailed(
-            f"the update has {update.size} entries, the file says {quantisation.entries}"
+            f"the update has {update.size} entries, but the file states {quantisation.entries}"
         )
     if int(update.max()) >= bound or int(update.min()) < -bound:
         raise VerificationFailed(f"the update does not fit {quantisation.value_bits} bits")
@@ -78,12 +72,14 @@ def verify_file_update(file: VerificationFile, update: Update, openings: Sequenc
 
 def inspect_verification_file(
     file: VerificationFile, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
-) -> tuple[Check, ...]:
-    """Run every check and return all results, good and bad."""
-    checks = list_checks(file, expected_digest=expected_digest)
+) -> Checklist:
+    """Make every check and return all results, good and bad."""
+    checks = Checklist()
+    for name, check in list_checks(file, expected_digest=expected_digest):
+        checks.run(name, check)
     if cost_key is not None:
-        checks.append(("cost function", lambda: _check_cost(file, cost_key)))
-    return tuple(_run(name, check) for name, check in checks)
+        checks.find("cost function", lambda: open_cost(file, cost_key))
+    return checks
 
 
 def list_checks(
@@ -109,42 +105,20 @@ def verify_file(
 ) -> VerifiedFile:
     """Run every check and return the file as verified.
 
-    Without ``expected_digest`` the file is consistent in itself, but the fields that no proof
-    covers (such as the dataset's id) are its maker's word.
+    Without ``expected_digest`` the file is consistent in itself, but its maker may have chosen the
+    fields that no proof covers, such as the dataset's id.
 
     Raises:
         VerificationFailed: if a check fails; ``fields["checks"]`` lists all of them.
     """
     checks = inspect_verification_file(file, expected_digest=expected_digest, cost_key=cost_key)
-    failed = [check for check in checks if not check.ok]
-    if failed:
+    if checks.failures:
         raise VerificationFailed(
-            f"the verification file fails: {', '.join(check.name for check in failed)}",
-            hint=failed[0].detail,
-            checks=[{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks],
+            f"the verification file fails: {', '.join(item.name for item in checks.failures)}",
+            hint=checks.failures[0].detail,
+            checks=[{"name": i.name, "ok": i.ok, "detail": i.detail} for i in checks.items],
         )
-    return VerifiedFile(file, checks, anchored=expected_digest is not None)
-
-
-def verify_verification_file(
-    data: bytes, *, expected_digest: bytes | None = None, cost_key: bytes | None = None
-) -> VerifiedFile:
-    """Read a whole file and verify it as ``verify_file`` does.
-
-    Raises:
-        MalformedData: if the bytes are not a verification file.
-        VerificationFailed: if a check fails.
-    """
-    file = read_verification_file(data)
-    return verify_file(file, expected_digest=expected_digest, cost_key=cost_key)
-
-
-def _run(name: str, check: Callable[[], None]) -> Check:
-    try:
-        check()
-    except PeerFault as fault:
-        return Check(name, ok=False, detail=fault.message)
-    return Check(name, ok=True)
+    return VerifiedFile(file, tuple(checks.items), anchored=expected_digest is not None)
 
 
 def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
@@ -164,7 +138,7 @@ def _check_sections(file: VerificationFile) -> None:
 def _check_trace(file: VerificationFile) -> None:
     leaves = file.trace_leaves
     if len(leaves) < 2:
-        raise VerificationFailed("a trace has at least one segment")
+        raise VerificationFailed("the trace has no segment")
     if merkle.compute_root(leaves) != file.header.trace_root:
         raise VerificationFailed("the trace leaves do not give the trace root")
 
@@ -173,7 +147,3 @@ def _check_proof(file: VerificationFile) -> None:
     header = file.header
     context = compute_knowledge_context(header)
     verify_proof(context, header.scheme.cost_commitment, header.scheme.cost_proof)
-
-
-def _check_cost(file: VerificationFile, cost_key: bytes) -> None:
-    open_cost(file, cost_key)

@@ -1,6 +1,6 @@
-"""The header of a verification file: what it says, and the map it is written as.
+"""The header of a verification file: its fields, and the CBOR map that encodes them.
 
-Integer keys below 24 and values of fixed size; every field is checked when it is read.
+Keys are integers below 24 and values have a fixed size; every field is checked when it is read.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _U64 = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class FileSubject:
-    """Whose work on what the file describes. All but the version are 32 bytes."""
+    """The work that the file describes: whose, and on what. All but the version have 32 bytes."""
 
     chain_id: bytes
     package: bytes
@@ -37,7 +37,10 @@ class FileSubject:
     dataset_root: bytes
 
     def ctx(self) -> bytes:
-        """Return the trace context of PROTOCOL section 3, as ``core.protocol`` computes it."""
+        """Return the trace context, 32 bytes, as ``core.protocol`` computes it.
+
+        See docs/protocol.md §3.
+        """
         return hash_tagged(
             Tag.CTX,
             self.chain_id,
@@ -50,13 +53,17 @@ class FileSubject:
         )
 
     def cost_aad(self) -> bytes:
-        """Return the associated data of the cost section."""
+        """Return the associated data of the cost section.
+
+        Raises:
+            ValueError: if an identifier does not have 32 bytes.
+        """
         return stream_aad(StreamKind.COST, self.chain_id, self.package, self.submission)
 
 
 @dataclass(frozen=True)
 class Quantisation:
-    """How the update became integers: ``entries`` of ``value_bits``, in units of 2**-scale_bits."""
+    """How the update became integers: ``entries`` of ``value_bits`` in units of 2**-scale_bits."""
 
     scale_bits: int
     value_bits: int
@@ -65,7 +72,7 @@ class Quantisation:
 
 @dataclass(frozen=True)
 class FileHeader:
-    """The header without its section table."""
+    """The header without its section table. Roots and the key check value have 32 bytes."""
 
     subject: FileSubject
     quantisation: Quantisation
@@ -77,7 +84,7 @@ class FileHeader:
 
 
 def header_to_map(header: FileHeader, sections: dict[Section, tuple[int, bytes]]) -> dict[int, Any]:
-    """Return the map that is encoded: the header, and the length and root of each section."""
+    """Return the map to encode: the header, and the length in bytes and root of each section."""
     subject, quantisation = header.subject, header.quantisation
     return {
         0: subject.chain_id,
@@ -140,7 +147,7 @@ def header_from_map(value: Any, scheme: int) -> FileHeader:
 
 
 def read_section_table(value: Any, scheme: int) -> dict[Section, tuple[int, bytes]]:
-    """Return ``(length, root)`` of every section of ``scheme``, from field 23 of the map.
+    """Return ``(length in bytes, root)`` of every section of ``scheme``, from field 23 of the map.
 
     Raises:
         MalformedHeader: if the table is not that of version 1.

@@ -1,7 +1,7 @@
-"""Does the scheme's part of a verification file hold? One set of checks per scheme.
+"""The checks of a verification file that depend on its scheme, one set per scheme.
 
-An update is opened by 32-byte values: one blinding a row for Pedersen (a scalar, big-endian), the
-seed of the encryption, alone, for Paillier.
+An update is opened by 32-byte values: for Pedersen one blinding per row (a scalar, big-endian), for
+Paillier the seed of the encryption alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,12 +28,12 @@ _PIECE_ROWS = 8192
 
 
 def compute_modulus_context(chain_id: bytes, package: bytes) -> bytes:
-    """Return what a task's modulus proof is made for: ``chain id ‖ package``."""
+    """Return the context of a task's modulus proof: ``chain id ‖ package``, 64 bytes."""
     return chain_id + package
 
 
 def compute_knowledge_context(header: FileHeader) -> bytes:
-    """Return what the proofs of a submission are bound to: ``ctx ‖ trace root ‖ update root``."""
+    """Return the context of a submission's proofs: ``ctx ‖ trace root ‖ update root``, 96 bytes."""
     return compute_pok_context(header.subject.ctx(), header.trace_root, header.update_root)
 
 
@@ -67,7 +67,7 @@ def verify_scheme_opening(
         verify_rows(update, blindings, file.row_commitments, block.row_length)
         return
     if len(openings) != 1:
-        raise MalformedData(f"an encrypted update is opened by one seed, not {len(openings)}")
+        raise MalformedData(f"one seed opens an encrypted update, not {len(openings)}")
     verify_encryption(block.key, file.ciphertexts, block.packing.pack(update), openings[0])
 
 
@@ -81,10 +81,14 @@ def _ciphertext_pieces(file: VerificationFile, block: PaillierBlock) -> Iterator
 
 def _check_row_root(file: VerificationFile, block: PedersenBlock) -> None:
     rows = compute_row_count(file.header.quantisation.entries, block.row_length)
-    if not rows == block.count == file.spans[Section.ROWS].size // POINT_BYTES:
-        raise VerificationFailed(f"the update takes {rows} row commitments")
+    held = file.spans[Section.ROWS].size // POINT_BYTES
+    if not rows == block.count == held:
+        raise VerificationFailed(
+            f"the header states {block.count} row commitments and the file holds {held}, but the "
+            f"update takes {rows}"
+        )
     if compute_root_of_items(_row_pieces(file), POINT_BYTES) != block.root:
-        raise VerificationFailed("the row commitments do not give their root")
+        raise VerificationFailed("the row commitments do not have the root in the header")
 
 
 def _check_points(file: VerificationFile) -> None:
@@ -100,9 +104,12 @@ def _check_ciphertext_root(file: VerificationFile, block: PaillierBlock) -> None
     count = packing.count(quantisation.entries)
     width, size = block.key.ciphertext_bytes, file.spans[Section.CIPHERTEXTS].size
     if count * width != size or count != block.count:
-        raise VerificationFailed(f"the update takes {count} ciphertexts")
+        raise VerificationFailed(
+            f"the header states {block.count} ciphertexts in {size} bytes, but the update takes "
+            f"{count} of {width} bytes"
+        )
     if compute_root_of_items(_ciphertext_pieces(file, block), width) != block.root:
-        raise VerificationFailed("the ciphertexts do not give their root")
+        raise VerificationFailed("the ciphertexts do not have the root in the header")
 
 
 def _check_modulus(file: VerificationFile, block: PaillierBlock) -> None:

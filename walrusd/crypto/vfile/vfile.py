@@ -6,9 +6,9 @@
 canonical CBOR with integer keys below 24 and names every section by its length and Merkle root,
 so the digest covers each byte.
 
-Opening a file reads its header alone; the sections stay where they are and are read in pieces, so
-a file larger than memory can be checked. ``vfile_header`` has the header, ``vfile_writer`` the
-writer; whether the contents hold is the business of ``vfile_checks``.
+Opening a file reads its header alone; the sections are read in pieces later, so a file larger than
+memory can be checked. ``header.py`` has the header and ``writer.py`` the writer; ``checks.py``
+verifies the contents.
 """
 
 import os
@@ -20,8 +20,8 @@ from io import BytesIO
 from typing import BinaryIO
 
 from walrusd.crypto.cbor import decode_canonical
+from walrusd.crypto.fileobjects import read_up_to
 from walrusd.crypto.pedersen.g1 import POINT_BYTES
-from walrusd.crypto.stream import read_up_to
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.blocks import (
     SCHEME_PAILLIER,
@@ -40,20 +40,20 @@ MAX_HEADER_BYTES = 1 << 16
 PREAMBLE = struct.Struct("<8sBBHI")
 
 PIECE_BYTES = 1 << 20
-"""How much of a section is read at once."""
+"""Bytes of a section that are read at once."""
 
 MAX_SMALL_SECTION = 1 << 28
-"""The cost (8 bytes a step) and the trace (32 a segment) are read whole, and may have no more."""
+"""Bytes that the cost (8 per step) and the trace (32 per segment) may have: each is read whole."""
 
 Source = Callable[[], BinaryIO]
-"""Opens the file for one reading: ``path.open`` with its mode, or a ``BytesIO``."""
+"""Opens the file for reading once: ``path.open`` with its mode, or a ``BytesIO``."""
 
 _ITEM_BYTES = {Section.TRACE: HASH_BYTES, Section.ROWS: POINT_BYTES}
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a section lies, and its RFC 6962 root over leaves of 1 MiB, by the header's word."""
+    """A section's offset and size in bytes, and its root over leaves of 1 MiB by the header."""
 
     offset: int
     size: int
@@ -62,7 +62,7 @@ class Span:
 
 @dataclass(frozen=True)
 class VerificationFile:
-    """A file whose layout is right. Its contents are not checked yet."""
+    """A file whose layout is right, but whose contents have not been checked."""
 
     header: FileHeader
     digest: bytes
@@ -78,7 +78,7 @@ class VerificationFile:
     def pieces(
         self, section: Section, size: int = PIECE_BYTES, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
-        """Yield bytes ``start … stop`` of a section, ``size`` at a time; of an absent one none.
+        """Yield bytes ``start … stop`` of a section, ``size`` at a time; none of an absent one.
 
         Raises:
             MalformedSection: if the file has become shorter since it was opened.
@@ -101,39 +101,39 @@ class VerificationFile:
 
     @property
     def cost_stream(self) -> bytes:
-        """The encrypted cost function."""
+        """The encrypted cost function. Raises as ``pieces``."""
         return self.section(Section.COST)
 
     @property
     def trace_leaves(self) -> tuple[bytes, ...]:
-        """``leaf_0 … leaf_S``."""
+        """``leaf_0 … leaf_S``, 32 bytes each. Raises as ``pieces``."""
         return split_items(self.section(Section.TRACE), HASH_BYTES)
 
     @property
     def row_commitments(self) -> tuple[bytes, ...]:
-        """The row commitments; none in a file of the Paillier scheme."""
+        """The row commitments, 48 bytes each; none in a Paillier file. Raises as ``pieces``."""
         return split_items(self.section(Section.ROWS), POINT_BYTES)
 
     @property
     def ciphertexts(self) -> bytes:
-        """All ciphertexts; none in a file of the Pedersen scheme."""
+        """All ciphertexts; none in a file of the Pedersen scheme. Raises as ``pieces``."""
         return self.section(Section.CIPHERTEXTS)
 
 
 def read_verification_file(data: bytes) -> VerificationFile:
-    """Take a file in memory apart. Errors as ``open_verification_file``."""
+    """Read the header of a file in memory. Raises as ``open_verification_file``."""
     return open_verification_file(partial(BytesIO, data))
 
 
 def open_verification_file(source: Source) -> VerificationFile:
-    """Read the header of a file, and check that its sections lie where they should.
+    """Read the header of a file, and check that its sections fill the rest of it.
 
-    Digests, roots, and proofs are checked by ``vfile_checks``.
+    ``checks.py`` checks digests, roots, and proofs.
 
     Raises:
         MalformedHeader: if preamble or header do not have the layout of version 1.
         MalformedCbor: if the header is not canonical CBOR.
-        MalformedSection: if the sections do not fill the file, or have no whole items.
+        MalformedSection: if the sections do not fill the file, or do not hold whole items.
     """
     with source() as file:
         preamble = read_up_to(file, PREAMBLE.size)
@@ -141,7 +141,7 @@ def open_verification_file(source: Source) -> VerificationFile:
         encoded = read_up_to(file, length)
         stored = read_up_to(file, HASH_BYTES)
         if len(encoded) + len(stored) != length + HASH_BYTES:
-            raise MalformedHeader("the verification file is cut within its header")
+            raise MalformedHeader("the verification file ends within its header")
         size = file.seek(0, os.SEEK_END)
     values = decode_canonical(encoded)
     header = header_from_map(values, scheme)
@@ -167,20 +167,25 @@ def _read_preamble(preamble: bytes) -> tuple[int, int]:
     known = scheme in (SCHEME_PEDERSEN, SCHEME_PAILLIER)
     if not known or (version, reserved) != (VERSION, 0):
         raise MalformedHeader(
-            f"verification file version {version}, scheme {scheme} is not known here",
+            f"version {version}, scheme {scheme} of a verification file is not supported",
             hint="the sender may run a newer walrusd",
         )
     if length > MAX_HEADER_BYTES:
-        raise MalformedHeader("the header of the verification file has an impossible length")
+        raise MalformedHeader("the header of the verification file is too long")
     return scheme, length
 
 
 def _check_span(section: Section, span: Span) -> None:
     width = _ITEM_BYTES.get(section, 1)
     if span.size % width:
-        raise MalformedSection(f"a section of {span.size} bytes has no items of {width} bytes")
+        raise MalformedSection(
+            f"the {section.name.lower()} section of {span.size} bytes does not hold items of "
+            f"{width} bytes"
+        )
     if section in (Section.COST, Section.TRACE) and span.size > MAX_SMALL_SECTION:
-        raise MalformedSection(f"the {section.name.lower()} section is too large to be read")
+        raise MalformedSection(
+            f"the {section.name.lower()} section has {span.size} bytes, over {MAX_SMALL_SECTION}"
+        )
 
 
 def split_items(body: bytes, width: int) -> tuple[bytes, ...]:

@@ -1,7 +1,7 @@
 """Writing a verification file: one pass over each section for its root, one to copy it.
 
-The header goes first and names the root of every section, so what is committed is read twice and
-never held: an update of any size takes the memory of one piece.
+The header comes first and holds the root of every section, so commitments are read twice and not
+kept: an update of any size takes the memory of one piece.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,8 @@ from walrusd.crypto import merkle
 from walrusd.crypto.cbor import encode_canonical
 from walrusd.crypto.chunks import ChunkHasher
 from walrusd.crypto.cost import CostFunction, compute_loss_root
-from walrusd.crypto.stream import compute_key_check, encrypt_bytes, read_up_to, write_all
+from walrusd.crypto.fileobjects import read_up_to, write_all
+from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.blocks import SchemeBlock, scheme_of, sections_of
 from walrusd.crypto.vfile.header import (
@@ -29,7 +30,6 @@ from walrusd.crypto.vfile.vfile import (
     PREAMBLE,
     VERSION,
     Source,
-    read_verification_file,
 )
 
 OnWritten = Callable[[int], None]
@@ -49,13 +49,15 @@ def write_verification_file(
     cost_key: bytes,
     on_written: OnWritten | None = None,
 ) -> bytes:
-    """Write the file to ``target`` and return its digest, which goes on the chain.
+    """Write the file to ``target`` and return its digest, 32 bytes, which goes on the chain.
 
     The trace leaves are ``leaf_0 … leaf_S``, 32 bytes each; ``committed`` opens the row
-    commitments or ciphertexts that ``scheme`` is about; the cost is encrypted here.
+    commitments or ciphertexts that ``scheme`` describes; the cost is encrypted here.
 
     Raises:
         MalformedHeader: if a field has a wrong size or an impossible value.
+        MalformedCbor: if the loss definition is outside the narrow form of CBOR.
+        ValueError: as ``CostFunction.to_bytes`` and ``encrypt_bytes``.
     """
     plaintext = cost.to_bytes()
     number = scheme_of(scheme)
@@ -90,39 +92,6 @@ def write_verification_file(
             if on_written is not None:
                 on_written(written)
     return digest
-
-
-def build_verification_file(
-    subject: FileSubject,
-    quantisation: Quantisation,
-    *,
-    update_root: bytes,
-    trace_leaves: Sequence[bytes],
-    scheme: SchemeBlock,
-    committed: bytes,
-    cost: CostFunction,
-    cost_key: bytes,
-) -> bytes:
-    """Return a file whole, read back once. Arguments and errors as ``write_verification_file``.
-
-    Raises:
-        MalformedSection: if ``committed`` or the leaves are not whole items.
-    """
-    target = BytesIO()
-    write_verification_file(
-        target,
-        subject,
-        quantisation,
-        update_root=update_root,
-        trace_leaves=trace_leaves,
-        scheme=scheme,
-        committed=partial(BytesIO, committed),
-        cost=cost,
-        cost_key=cost_key,
-    )
-    data = target.getvalue()
-    read_verification_file(data)
-    return data
 
 
 def _read_pieces(body: Source) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The contract as an executable specification: one function per entry point of ``walrusd/move``.
 
-Same names, argument order, check order, abort codes, events and layouts as the Move package. The
-devnet binds ``FUNCTIONS`` and ``LAYOUTS`` to a package id; tests call the functions directly.
+It has the names, argument order, check order, abort codes, events and layouts of the Move package.
+The devnet binds ``FUNCTIONS`` and ``LAYOUTS`` to a package id; tests call the functions directly.
 """
 
 from typing import NamedTuple
@@ -77,7 +77,7 @@ LAYOUTS: tuple[type[Layout], ...] = (
     ),
     *EVENTS.values(),
 )
-"""Every struct of the package: objects, what lies in them, and events."""
+"""Every struct of the package: objects, their parts, and events."""
 
 NOT_TRANSFERABLE: tuple[type[Layout], ...] = objects.SHARED_OBJECTS
 """Structs without ``store``: only the package's own code moves them."""
@@ -93,7 +93,7 @@ DEVNET_PARAMS = MarketParams(
 
 
 class Genesis(NamedTuple):
-    """What a fresh deployment consists of."""
+    """The objects of a fresh deployment."""
 
     admin_cap: AdminCap
     pool: VerifierPool

@@ -1,4 +1,4 @@
-"""Module ``attestation``: a seat proves its replay of a segment, or says that it cannot read."""
+"""Module ``attestation``: a seat proves its replay of a segment, or reports the opening."""
 
 from walrusd.chain.layouts.events import OpeningReported, SegmentAttested, SubmissionAttested
 from walrusd.chain.layouts.objects import CommitteeSeat, Market, Submission, Task, VerifierCap
@@ -55,7 +55,7 @@ def attest(
     trace_path: list[bytes],
     clock: ClockObject,
 ) -> None:
-    """Vote valid on one dealt segment with a digest that only a replay yields."""
+    """Vote valid on one dealt segment, with a digest that only a replay yields."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     check_state(submission, SubmissionState.OPENED)
@@ -109,7 +109,7 @@ def report(
     seat: int,
     clock: ClockObject,
 ) -> None:
-    """Say that the opening cannot be read, or is not what it must be: it is to be made again."""
+    """Report that the opening cannot be read or is wrong: the contributor must open again."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     check_state(submission, SubmissionState.OPENED)

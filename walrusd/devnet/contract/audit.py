@@ -1,6 +1,6 @@
-"""Module ``audit``: a lot after the attestation sends some segments to a jury.
+"""Module ``audit``: after attestation, a random audit sample goes to a jury.
 
-A contributor could hand its digests to bribed seats, so digests alone are not trusted.
+A contributor could give its digests to bribed seats, so digests alone are not trusted.
 """
 
 from walrusd.chain.layouts.events import AuditDrawn
@@ -30,7 +30,7 @@ def draw_audit(
     _random: Random,
     clock: ClockObject,
 ) -> None:
-    """Fix the beacon that says whether, and where, a jury looks at an attested submission."""
+    """Fix the beacon that decides whether, and where, a jury audits an attested submission."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     check_state(submission, SubmissionState.ATTESTED)
@@ -48,7 +48,7 @@ def _draw_lot(task: Task, submission: Submission) -> AuditSample:
 
 
 def is_audit_pending(task: Task, submission: Submission) -> bool:
-    """Return whether the lot fell on a segment about which no verdict stands."""
+    """Return whether a segment was drawn that no jury has judged yet."""
     lot = _draw_lot(task, submission)
     if not lot.is_selected:
         return False
@@ -66,7 +66,7 @@ def audit(
     path: list[bytes],
     clock: ClockObject,
 ) -> None:
-    """Bring the segment of the lot before a jury; nobody accuses, nobody risks a bond."""
+    """Bring the audit sample before a jury, without an accuser and without a bond."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     check_state(submission, SubmissionState.AUDITED)

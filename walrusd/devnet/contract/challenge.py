@@ -48,15 +48,15 @@ def challenge(
 ) -> None:
     """Accuse one part of a submission; ``commitment`` hides the accuser's own finding.
 
-    A segment is named by ``index`` and by a ``place`` that it was dealt to, a row by ``index``;
-    there is one of everything else.
+    ``index`` names a segment or a row, and ``place`` a place that the segment was dealt to; of
+    other kinds there is only one.
     """
     check_versions(market, task, submission)
     check_belongs(task, submission)
     check_state(
         submission, SubmissionState.OPENED, SubmissionState.ATTESTED, SubmissionState.AUDITED
     )
-    # An accuser who is the forger's friend would bring a jury that nobody gives the key.
+    # An accuser who colludes with the forger could bring a jury that receives no key.
     is_audited = submission.state == SubmissionState.AUDITED
     require(not (is_audited and is_audit_pending(task, submission)), "jury.EAuditPending")
     require(_is_supported(submission, kind), "jury.EUnsupportedKind")
@@ -97,7 +97,7 @@ def _is_supported(submission: Submission, kind: int) -> bool:
 
 
 def _exists(task: Task, submission: Submission, kind: int, index: int, place: int) -> bool:
-    """Return whether the submission has what is challenged."""
+    """Return whether the challenged part exists in the submission."""
     if kind == ChallengeKind.SEGMENT:
         is_dealt = place < compute_places(task)
         return is_dealt and compute_segment_at(task, submission, place) == index
@@ -108,7 +108,7 @@ def _exists(task: Task, submission: Submission, kind: int, index: int, place: in
 
 
 def _may_claim_unavailable(submission: Submission, sender: str) -> bool:
-    """Only who still has to attest, after the contributor has opened again, may say so."""
+    """Allow it only to a seat that still has to attest after the contributor has opened again."""
     return submission.reopened and any(
         seat.verifier == sender and seat.status != SeatStatus.ATTESTED
         for seat in submission.committee

@@ -35,7 +35,7 @@ def seat(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Seat the committee that the task's beacon picks; too few verifiers: void."""
+    """Seat the committee that the task's beacon picks; with too few verifiers, void it."""
     check_versions(market, task, pool, submission)
     check_pool(market, pool)
     check_belongs(task, submission)
@@ -67,7 +67,7 @@ def _draw_committee(task: Task, pool: VerifierPool, submission: Submission) -> l
     return draw_verifiers(task, pool, submission, task.terms.committee, task.drawn_ms)
 
 
-# --- for substitutes, too -----------------------------------------------------------------------
+# --- also for substitutes -----------------------------------------------------------------------
 
 
 def draw_verifiers(
@@ -80,7 +80,7 @@ def draw_verifiers(
 ) -> list[int]:
     """Return the pool indices that the task's beacon picks, none of them ``taken``.
 
-    A seat that is exiting by ``drawn_ms`` is out.
+    Seats that are exiting at ``drawn_ms`` are left out.
     """
     terms, name = task.terms, address_bytes(submission.id)
     excluded = {task.publisher, submission.contributor, submission.dataset_owner}
@@ -96,7 +96,7 @@ def draw_verifiers(
 
 
 def make_seat(pool: VerifierPool, index: int, slot: int) -> CommitteeSeat:
-    """Pin a seat of the pool and return its place in a committee."""
+    """Bind a seat of the pool and return its committee seat."""
     pin(pool, index)
     drawn = pool.seats[index]
     return CommitteeSeat(index, drawn.verifier, drawn.key, slot, SeatStatus.SEATED, attested=0)

@@ -1,4 +1,4 @@
-"""Module ``submission``, second part: a contributor fixes its work, or where the plan ends."""
+"""Module ``submission``, second part: a contributor commits to its work, or to an abort claim."""
 
 from walrusd.chain.layouts.events import AbortCommitted, SubmissionCommitted
 from walrusd.chain.layouts.objects import AbortClaim, Commitment, Market, Submission, Task
@@ -20,7 +20,7 @@ MODULE = Module("submission")
 
 
 def compute_context(market: Market, task: Task, submission: Submission) -> bytes:
-    """Return ``ctx``: what the trace of this submission is bound to (32 bytes)."""
+    """Return ``ctx``, the 32 bytes that bind a trace to this submission."""
     task_bytes, contributor = address_bytes(task.id), address_bytes(submission.contributor)
     return TraceContext(
         chain_id=market.chain_id,
@@ -73,7 +73,7 @@ def commit(
     file_blob: int,
     clock: ClockObject,
 ) -> None:
-    """Fix the work. Late is fine until the draw has landed."""
+    """Commit to the work. It may be late as long as the committee is not drawn."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     require(ctx.sender == submission.contributor, "submission.ENotContributor")
@@ -134,7 +134,7 @@ def commit_abort(
     leaf_zero_path: list[bytes],
     clock: ClockObject,
 ) -> None:
-    """Claim that the plan cannot be carried out beyond a segment; verified like any work."""
+    """Claim that the plan cannot be carried out beyond a segment; it is verified like any work."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     require(ctx.sender == submission.contributor, "submission.ENotContributor")

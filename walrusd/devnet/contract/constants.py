@@ -26,14 +26,14 @@ MAX_LIFETIME_MS = 30 * 24 * 3_600_000
 K_MIN_LEAST = 3
 MAX_VERDICTS = 1_024
 SILENCE_FEES = 10
-"""How many fees a juror loses that does not reveal, or a seat that does not attest."""
+"""How many fees a juror that does not reveal, or a seat that does not attest, loses."""
 
 DIGEST = 32
 POINT = 48
 PROOF = 112
 
 BURN = normalize_address("0xdead")
-"""Whoever sends coins there never sees them again; the supply still counts them."""
+"""Coins sent to it are lost, though the supply still counts them."""
 
 NOBODY = normalize_address("0x0")
-"""Stands for "no parent" in a task, and for the accuser of an audit."""
+"""Means "no parent" in a task, and "no accuser" in an audit."""

@@ -26,6 +26,6 @@ def take_credit(entries: list[Credit], owner: str) -> int:
 
 
 def burn(ctx: MoveContext, amount: int) -> None:
-    """Send ``amount`` Mist to where nobody gets them back; 0 makes no coin."""
+    """Send ``amount`` Mist to the burn address; 0 makes no coin."""
     if amount:
         ctx.transfer(ctx.new_coin(amount), BURN)

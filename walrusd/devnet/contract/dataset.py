@@ -113,7 +113,7 @@ def request_key(
     lifetime_ms: int,
     clock: ClockObject,
 ) -> None:
-    """Ask for the key of one version, to be sealed to ``key``."""
+    """Ask for the key of one version, to be encrypted to ``key``."""
     check_versions(market, dataset)
     require(1 <= number <= len(dataset.versions), "dataset.ENoVersion")
     require(len(key) == DIGEST, "dataset.EBadKey")
@@ -157,7 +157,7 @@ def request_key(
 def grant_key(
     ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, clock: ClockObject
 ) -> None:
-    """Release the key, sealed to the requester; the request becomes the receipt."""
+    """Release the key, encrypted to the requester; the request becomes the receipt."""
     check_versions(market, request)
     require(ctx.sender == request.owner, "dataset.ENotOwner")
     require(request.state == RequestState.REQUESTED, "dataset.EWrongState")
@@ -197,7 +197,7 @@ def deny_key(
 
 @MODULE.public(ref(Market), mut(KeyRequest), CLOCK)
 def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: ClockObject) -> None:
-    """Close a request that nobody answered; anyone may."""
+    """Close an unanswered request; anyone may call it."""
     check_versions(market, request)
     require(request.state == RequestState.REQUESTED, "dataset.EWrongState")
     require(clock.timestamp_ms >= request.expires_ms, "dataset.ENotExpired")
@@ -208,13 +208,13 @@ def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: Clo
 
 @MODULE.public(ref(Market), mut(Dataset))
 def migrate_dataset(_ctx: MoveContext, market: Market, dataset: Dataset) -> None:
-    """Hand a dataset of an earlier version of the package to this one."""
+    """Migrate a dataset of an earlier package version to this one."""
     check_versions(market)
     migrate(dataset)
 
 
 @MODULE.public(ref(Market), mut(KeyRequest))
 def migrate_request(_ctx: MoveContext, market: Market, request: KeyRequest) -> None:
-    """Hand a key request of an earlier version of the package to this one."""
+    """Migrate a key request of an earlier package version to this one."""
     check_versions(market)
     migrate(request)

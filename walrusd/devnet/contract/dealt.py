@@ -1,4 +1,4 @@
-"""What was dealt: how far a trace goes, which segment a place holds, what the trace commits to."""
+"""Which segments were dealt, and which leaves the committed trace holds."""
 
 from walrusd.chain.layouts.objects import Submission, Task
 from walrusd.core.dealing import compute_dealt_segment
@@ -10,7 +10,7 @@ from walrusd.units import address_bytes
 
 
 def compute_segments(task: Task, submission: Submission) -> int:
-    """Return how many segments the trace has: up to where an abort claim ends it, or all."""
+    """Return how many segments the trace has: all, or up to the one of an abort claim."""
     return task.terms.segments if submission.abort is None else submission.abort.segment
 
 

@@ -1,4 +1,4 @@
-"""Module ``dispute``: opening a case before a jury, and what its revealed values say."""
+"""Module ``dispute``: opening a case before a jury, and evaluating the revealed values."""
 
 from typing import NamedTuple
 
@@ -13,10 +13,10 @@ from walrusd.units import address_bytes
 
 
 class Revealed(NamedTuple):
-    """What one replay of a segment gives: the work chain and the state root, 32 bytes each.
+    """The result of replaying a segment: the work chain and the state root, 32 bytes each.
 
-    A jury about anything else says ``FAULT``, or something else; so does the jury of an audit that
-    the opening is kept from.
+    Juries about anything else answer ``FAULT`` or another value, and so does an audit jury from
+    which the opening is withheld.
     """
 
     chain: bytes
@@ -24,7 +24,7 @@ class Revealed(NamedTuple):
 
 
 FAULT = Revealed(VERDICT_FAULT, bytes(DIGEST))
-"""What a majority must say to confirm a claim about anything but a segment, or a withheld audit."""
+"""What a majority must reveal to confirm a claim not about a segment, or a withheld audit."""
 
 
 def open_dispute(
@@ -38,7 +38,7 @@ def open_dispute(
     leaf: bytes,
     now: int,
 ) -> None:
-    """Bring a case before a jury; ``submission.bond`` holds what the accuser put up."""
+    """Bring a case before a jury; ``submission.bond`` holds the accuser's bond."""
     challenge_id = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
     submission.dispute = Dispute(
         kind=kind,
@@ -75,12 +75,12 @@ def open_dispute(
 
 
 def is_audit(dispute: Dispute) -> bool:
-    """Return whether the lot, and no accuser, brought the case."""
+    """Return whether the case is an audit and so has no accuser."""
     return dispute.accuser == NOBODY
 
 
 def is_withheld(dispute: Dispute, value: Revealed) -> bool:
-    """Return whether a majority for ``value`` says that the opening is kept from an audit."""
+    """Return whether ``value`` means that the opening was withheld from the audit jury."""
     return is_audit(dispute) and value == FAULT
 
 

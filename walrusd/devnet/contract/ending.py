@@ -1,4 +1,4 @@
-"""Module ``ending``: what every submission's end has in common."""
+"""Module ``ending``: the common part of every submission's end."""
 
 from walrusd.chain.layouts.events import SubmissionEnded, TaskSettled
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
@@ -20,12 +20,12 @@ def end(
     reason: EndReason,
     now: int,
 ) -> None:
-    """End a submission: free its committee, turn its money into credits, tell its task."""
+    """End a submission: free its committee, turn its money into credits, update its task."""
     for seat in submission.committee:
         unpin(pool, seat.pool_index)
 
     payout = pay_end(ctx, market, task, pool, submission, reason)
-    # What nobody was paid of the stake is burned: a punishment, or a fee for being late.
+    # The rest of the stake is burned: a punishment, or a fee for being late.
     burned, submission.stake = submission.stake, 0
     burn(ctx, burned)
     task.pool += submission.escrow

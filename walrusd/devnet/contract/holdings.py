@@ -7,12 +7,12 @@ from walrusd.devnet.contract.functions import require
 
 
 def check_state(submission: Submission, *states: SubmissionState) -> None:
-    """Refuse an action in any other state."""
+    """Abort unless the submission is in the given state."""
     require(submission.state in states, "submission.EWrongState")
 
 
 def enter_state(submission: Submission, state: SubmissionState, now: int) -> None:
-    """Change the state; every change opens the next window."""
+    """Change the state, which starts the next window."""
     submission.state = state
     submission.window_ms = now
 
@@ -25,7 +25,7 @@ def pay_from_stake(submission: Submission, owner: str, amount: int) -> None:
 
 
 def pay_from_escrow(submission: Submission, owner: str, amount: int) -> None:
-    """Turn part of what the publisher set aside into a credit."""
+    """Turn part of the publisher's escrow into a credit."""
     submission.escrow -= amount
     submission.credited += amount
     credit(submission.credits, owner, amount)

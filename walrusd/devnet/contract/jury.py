@@ -25,7 +25,7 @@ MODULE = Module("jury")
 
 
 def dispute_in(submission: Submission, *phases: DisputePhase) -> Dispute:
-    """Return the dispute under way; one kept as a record after the end is not under way."""
+    """Return the dispute in progress; after the end, it is only kept as a record."""
     dispute = submission.dispute
     is_under_way = submission.state == SubmissionState.DISPUTED and dispute is not None
     require(is_under_way, "jury.ENoDispute")
@@ -43,7 +43,7 @@ def draw_jury(
     _random: Random,
     clock: ClockObject,
 ) -> None:
-    """Fix the beacon of a jury and the pool it is drawn from."""
+    """Fix the beacon of a jury and the size of the pool it is drawn from."""
     check_versions(market, pool, submission)
     check_pool(market, pool)
     dispute = dispute_in(submission, DisputePhase.WAITING)
@@ -92,7 +92,7 @@ def seat_jury(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Seat the jury that its beacon picks; too few verifiers: undecided."""
+    """Seat the jury that its beacon picks; with too few verifiers, it stays undecided."""
     check_versions(market, task, pool, submission)
     check_pool(market, pool)
     check_belongs(task, submission)

@@ -12,30 +12,30 @@ MODULE = Module("market")
 
 
 class Versioned(Protocol):
-    """A shared object of ours."""
+    """A shared object of the contract."""
 
     version: int
 
 
 def check_versions(market: Market, *shared: Versioned) -> None:
-    """Refuse objects of another package version."""
+    """Abort for objects of another package version."""
     require(VERSION in market.allowed_versions, "market.EWrongVersion")
     for shared_object in shared:
         require(shared_object.version == VERSION, "market.EWrongVersion")
 
 
 def check_pool(market: Market, pool: VerifierPool) -> None:
-    """Refuse any pool but the market's."""
+    """Abort for any pool but the market's."""
     require(pool.id == market.pool, "market.EWrongPool")
 
 
 def check_not_paused(market: Market) -> None:
-    """Refuse new tasks and joins while the market is paused."""
+    """Abort while the market is paused: no new tasks and joins."""
     require(not market.paused, "market.EPaused")
 
 
 def init(ctx: MoveContext) -> AdminCap:
-    """What publishing the package does: its publisher becomes the administrator."""
+    """Run at publication: the publisher becomes the administrator."""
     cap = AdminCap(ctx.fresh_id())
     ctx.transfer(cap, ctx.sender)
     return cap
@@ -43,14 +43,14 @@ def init(ctx: MoveContext) -> AdminCap:
 
 @MODULE.public(ref(AdminCap), mut(Market), BOOL)
 def set_paused(_ctx: MoveContext, _cap: AdminCap, market: Market, paused: bool) -> None:
-    """Stop, or allow again, new tasks and joins. Everything under way goes on."""
+    """Stop, or allow again, new tasks and joins. Everything in progress continues."""
     check_versions(market)
     market.paused = paused
 
 
 @MODULE.public(ref(AdminCap), mut(Market), U64)
 def allow_version(_ctx: MoveContext, _cap: AdminCap, market: Market, version: int) -> None:
-    """Let one more version of the package act. Works from every version."""
+    """Allow one more package version to act. Works from every version."""
     require(version > 0, "market.EBadVersion")
     require(version not in market.allowed_versions, "market.EBadVersion")
     require(len(market.allowed_versions) < MAX_ALLOWED_VERSIONS, "market.EBadVersion")
@@ -59,20 +59,20 @@ def allow_version(_ctx: MoveContext, _cap: AdminCap, market: Market, version: in
 
 @MODULE.public(ref(AdminCap), mut(Market), U64)
 def disallow_version(_ctx: MoveContext, _cap: AdminCap, market: Market, version: int) -> None:
-    """Stop one version of the package; at least one remains. Works from every version."""
+    """Disallow one package version; at least one remains. Works from every version."""
     require(version in market.allowed_versions, "market.EBadVersion")
     require(len(market.allowed_versions) > 1, "market.EBadVersion")
     market.allowed_versions.remove(version)
 
 
 def migrate(shared_object: Versioned) -> None:
-    """Hand a shared object of an earlier version of the package to this one."""
+    """Migrate a shared object of an earlier package version to this one."""
     require(shared_object.version < VERSION, "market.ENotOlder")
     shared_object.version = VERSION
 
 
 @MODULE.public(ref(AdminCap), mut(Market))
 def migrate_market(_ctx: MoveContext, _cap: AdminCap, market: Market) -> None:
-    """Hand the market to this version, which alone may act from then on."""
+    """Migrate the market to this version, the only one that may act from then on."""
     migrate(market)
     market.allowed_versions = [VERSION]

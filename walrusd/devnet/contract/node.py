@@ -1,4 +1,4 @@
-"""Module ``node``: the verifier pool: making it, staking a seat, leaving it, drawing from it.
+"""Module ``node``: the verifier pool: its creation, registering and leaving a seat, draws.
 
 The market is created here because it comes with its pool, and modules may not depend on each
 other in a circle.
@@ -82,7 +82,7 @@ def create_market(
 
 
 def check_key(key: bytes) -> None:
-    """Refuse what cannot be an X25519 public key."""
+    """Abort for bytes that cannot be an X25519 public key."""
     require(len(key) == DIGEST, "node.EBadKey")
 
 
@@ -100,7 +100,7 @@ def register_seat(
     max_segment_work: int,
     clock: ClockObject,
 ) -> VerifierCap:
-    """Stake a seat; it can be drawn for tasks that are opened later."""
+    """Register a seat for a stake; it can be drawn for tasks that are opened later."""
     check_versions(market, pool)
     check_pool(market, pool)
     require(stake.balance >= market.params.min_seat_stake, "node.EStakeTooSmall")
@@ -145,7 +145,7 @@ def exit_seat(
 def withdraw_seat(
     ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
 ) -> Coin:
-    """Take the stake of a seat that has exited, and give up its capability."""
+    """Withdraw the stake of an exited seat, and destroy its capability."""
     check_versions(market, pool)
     check_pool(market, pool)
     require(cap.pool == pool.id, "node.EWrongCap")
@@ -164,7 +164,7 @@ def withdraw_seat(
 
 @MODULE.public(ref(Market), mut(VerifierPool))
 def migrate_pool(_ctx: MoveContext, market: Market, pool: VerifierPool) -> None:
-    """Hand a pool of an earlier version of the package to this one."""
+    """Migrate a pool of an earlier package version to this one."""
     check_versions(market)
     migrate(pool)
 
@@ -194,7 +194,7 @@ def draw_seats(
     draw: Callable[[int], int],
     accepts: Callable[[int, Seat], bool],
 ) -> list[int]:
-    """Return ``wanted`` different pool indices, or fewer if 256 tries do not find so many.
+    """Return ``wanted`` different pool indices, or fewer if 256 attempts do not find as many.
 
     ``draw`` maps an attempt to an index below ``pool_len``.
     """
@@ -209,12 +209,12 @@ def draw_seats(
 
 
 def pin(pool: VerifierPool, index: int) -> None:
-    """Keep a seat's stake in place while it serves."""
+    """Bind a seat's stake while it serves."""
     pool.seats[index].in_use += 1
 
 
 def unpin(pool: VerifierPool, index: int) -> None:
-    """Say that one service of a seat is over."""
+    """Record that one service of a seat is over."""
     pool.seats[index].in_use -= 1
 
 

@@ -1,4 +1,4 @@
-"""Module ``submission``, third part: a contributor opens its work; keys are resealed."""
+"""Module ``submission``, third part: a contributor opens its work; its key is re-encrypted."""
 
 from walrusd.chain.layouts.events import KeyResealed, SubmissionOpened
 from walrusd.chain.layouts.objects import Market, Opening, Submission, Task
@@ -27,7 +27,7 @@ MODULE = Module("submission")
 
 
 def check_envelope(envelope: bytes) -> None:
-    """Refuse an envelope that cannot hold a sealed key."""
+    """Abort for an envelope that cannot hold an encrypted key."""
     require(1 <= len(envelope) <= MAX_ENVELOPE, "submission.EBadEnvelopes")
 
 
@@ -58,7 +58,7 @@ def open(  # noqa: A001  # the Move function has this name
 ) -> None:
     """Open the work to the committee, again if a seat reported that it cannot read.
 
-    Late costs a growing fee, until the crank that punishes staying away has landed.
+    Being late costs a growing fee; it is possible until the crank that punishes absence is run.
     """
     check_versions(market, task, submission)
     check_belongs(task, submission)
@@ -102,9 +102,9 @@ def open(  # noqa: A001  # the Move function has this name
 
 
 def _check_cost(task: Task, submission: Submission, cost: int | None, blinding: bytes) -> None:
-    """Refuse a public cost that is not the committed one, and one where costs are private.
+    """Abort for a public cost that is not the committed one, or where there must be none.
 
-    Nor has an abort claim a cost.
+    There is none where costs are private, and in an abort claim.
     """
     if task.terms.cost_rule == CostRule.PRIVATE or submission.abort is not None:
         require(cost is None, "submission.EBadCost")
@@ -128,7 +128,7 @@ def _parties(submission: Submission) -> set[str]:
 def reseal(
     ctx: MoveContext, market: Market, submission: Submission, recipient: str, envelope: bytes
 ) -> None:
-    """Hand the opening's key to one more recipient: a later juror, or the publisher."""
+    """Pass the opening's key, re-encrypted, to one more recipient: a juror or the publisher."""
     check_versions(market, submission)
     require(submission.opening is not None, "submission.EWrongState")
     check_envelope(envelope)

@@ -1,4 +1,4 @@
-"""Module ``ending``, second half: who is paid what at a submission's end."""
+"""Module ``ending``, second part: who is paid what at a submission's end."""
 
 from walrusd.chain.layouts.objects import Dispute, Market, Submission, Task, VerifierPool
 from walrusd.core.lifecycle import ChallengeKind, EndReason, SeatStatus
@@ -30,7 +30,7 @@ def pay_end(
     submission: Submission,
     reason: EndReason,
 ) -> int:
-    """Make the credits of an end; return what the contributor gets."""
+    """Make the credits of an end; return the contributor's payout in Mist."""
     match reason:
         case EndReason.ATTESTED:
             return _pay_accepted(task, submission)
@@ -39,7 +39,7 @@ def pay_end(
         case EndReason.CHALLENGE_CONFIRMED | EndReason.AUDIT_CONFIRMED:
             return _pay_confirmed(ctx, market, task, pool, submission)
         case EndReason.NEVER_OPENED if submission.dispute is not None:
-            # A jury found that the opening cannot be had; there are people to pay.
+            # A jury found the opening unavailable; its members are paid.
             return _pay_confirmed(ctx, market, task, pool, submission)
         case EndReason.NEVER_OPENED:
             return 0
@@ -69,7 +69,7 @@ def _pay_committee(task: Task, submission: Submission) -> None:
 
 
 def _pay_aborted(task: Task, submission: Submission) -> int:
-    """A plan that cannot be carried out: its publisher's bond pays the work up to where it ends."""
+    """Pay for a plan that cannot be carried out: the publisher's bond pays for the work done."""
     claim, terms = submission.abort, task.terms
     assert claim is not None, "only an abort claim ends aborted"
     stake = _return_stake(submission, keeping=submission.late_fee)
@@ -84,7 +84,7 @@ def _pay_aborted(task: Task, submission: Submission) -> int:
 def _pay_confirmed(
     ctx: MoveContext, market: Market, task: Task, pool: VerifierPool, submission: Submission
 ) -> int:
-    """A forger's stake pays those who found out, then the accuser's share; the rest burns.
+    """Pay, from a forger's stake, who found out and the accuser's share; burn the rest.
 
     Seats that attested the forged segment lose theirs instead of being paid.
     """
@@ -115,9 +115,9 @@ def _pay_confirmed(
 def _find_guilty(
     task: Task, submission: Submission, dispute: Dispute, value: Revealed
 ) -> list[int]:
-    """Return the seats that attested the segment of a confirmed challenge, at whichever place.
+    """Return the seats that attested the segment of a confirmed challenge, at any place.
 
-    That an opening is kept from an audit does not show that any of them lied.
+    A withheld opening does not show that any of them lied.
     """
     if dispute.kind != ChallengeKind.SEGMENT or is_withheld(dispute, value):
         return []
@@ -133,7 +133,7 @@ def _find_guilty(
 
 
 def _pay_undecided(task: Task, submission: Submission) -> int:
-    """Nobody is at fault, or nobody knows who: stake, bond, and fees for what was done.
+    """Return stake and bond, and pay fees for work done, where no fault or no culprit is known.
 
     A void submission has neither a committee nor a dispute, so only its stake moves.
     """

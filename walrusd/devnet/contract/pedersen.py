@@ -1,4 +1,4 @@
-"""Module ``pedersen``: the cost commitment, with the aborts a Move program would give."""
+"""Module ``pedersen``: the cost commitment, with the aborts of the Move program."""
 
 from walrusd.core.aborts import abort_named
 from walrusd.crypto.pedersen import pedersen
@@ -13,9 +13,12 @@ _INVALID_INPUT = 1
 
 
 def check_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
-    """Refuse a commitment whose maker does not prove that it can open it.
+    """Abort unless the committer proves that it can open the commitment.
 
     ``commitment`` has 48 bytes and ``proof`` 112; the caller has checked that.
+
+    Raises:
+        MoveAbort: if it does not hold, or bytes are not a group element or scalar.
     """
     require(commitment != IDENTITY_BYTES, "pedersen.EBadPoint")
     try:
@@ -28,7 +31,11 @@ def check_proof(context: bytes, commitment: bytes, proof: bytes) -> None:
 
 
 def check_opening(commitment: bytes, cost: int, blinding: bytes) -> None:
-    """Refuse unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian."""
+    """Abort unless ``commitment == cost·G + blinding·H``; ``blinding`` is big-endian.
+
+    Raises:
+        MoveAbort: if it does not hold, or bytes are not a group element or scalar.
+    """
     require(len(blinding) == DIGEST, "pedersen.EBadPoint")
     try:
         pedersen.verify_commitment(commitment, cost, decode_scalar(blinding))

@@ -1,4 +1,4 @@
-"""Module ``settlement``: the crank that ends a submission, and claiming what it owes."""
+"""Module ``settlement``: the crank that ends a submission, and the claiming of credits."""
 
 from walrusd.chain.layouts.events import CreditClaimed
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
@@ -26,7 +26,7 @@ def settle(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """End a submission that is finished, or whose contributor or committee stayed away."""
+    """End a submission that is finished, or whose contributor or committee is absent."""
     check_versions(market, task, pool, submission)
     check_pool(market, pool)
     check_belongs(task, submission)
@@ -42,7 +42,7 @@ def settle(
 
 
 def _decide(task: Task, submission: Submission, now: int) -> tuple[SubmissionState, EndReason]:
-    """Return how a submission ends now; too early if it does not."""
+    """Return how a submission ends now; abort if it is too early."""
     terms, opened_ms = task.terms, submission.window_ms
     match submission.state:
         case SubmissionState.JOINED:
@@ -57,7 +57,7 @@ def _decide(task: Task, submission: Submission, now: int) -> tuple[SubmissionSta
             require(submission.replaced and is_over, "settlement.ETooEarly")
             return SubmissionState.UNDECIDED, EndReason.NOT_FULLY_ATTESTED
         case SubmissionState.AUDITED if is_audit_pending(task, submission):
-            # Whoever has the leaf can start the audit; the contributor has it for certain.
+            # Anyone who has the leaf can start the audit; the contributor certainly has it.
             closes_ms = opened_ms + terms.open_ms + terms.grace_ms
             require(now >= closes_ms, "settlement.ETooEarly")
             return SubmissionState.REJECTED, EndReason.NEVER_OPENED

@@ -1,4 +1,4 @@
-"""Module ``submission``, first part: a contributor joins."""
+"""Module ``submission``, first part: a contributor joins a task."""
 
 from walrusd.chain.layouts.events import SubmissionJoined
 from walrusd.chain.layouts.objects import (
@@ -123,6 +123,6 @@ def join(
 
 @MODULE.public(ref(Market), mut(Submission))
 def migrate_submission(_ctx: MoveContext, market: Market, submission: Submission) -> None:
-    """Hand a submission of an earlier version of the package to this one."""
+    """Migrate a submission of an earlier package version to this one."""
     check_versions(market)
     migrate(submission)

@@ -1,4 +1,4 @@
-"""Module ``committee``, second half: substitutes for seats that were silent, at their cost."""
+"""Module ``committee``, second part: substitutes for silent seats, at those seats' cost."""
 
 from walrusd.chain.layouts.events import SeatReplaced
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
@@ -27,7 +27,7 @@ def replace(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Put the next seats that the beacon picks in the place of silent ones; too few: undecided."""
+    """Replace silent seats by the next that the beacon picks; with too few, end undecided."""
     check_versions(market, task, pool, submission)
     check_pool(market, pool)
     check_belongs(task, submission)

@@ -45,12 +45,12 @@ MODULE = Module("task")
 
 
 def check_belongs(task: Task, submission: Submission) -> None:
-    """Refuse a submission to another task."""
+    """Abort for a submission to another task."""
     require(submission.task == task.id, "task.EWrongTask")
 
 
 def check_phase(task: Task, *phases: TaskPhase) -> None:
-    """Refuse an action in any other phase."""
+    """Abort unless the task is in the given phase."""
     require(task.phase in phases, "task.EWrongPhase")
 
 
@@ -84,7 +84,7 @@ def open_task(
     funds: Coin,
     clock: ClockObject,
 ) -> PublisherCap:
-    """Open a task with everything it may ever pay; contributors may join."""
+    """Open a task, funded with everything it may ever pay; contributors may join."""
     check_versions(market)
     check_not_paused(market)
     terms_module.check(terms, market)
@@ -162,7 +162,7 @@ def _pay_tip(task: Task, caller: str) -> None:
 def close_joining(
     ctx: MoveContext, market: Market, task: Task, _random: Random, clock: ClockObject
 ) -> None:
-    """End joining and draw what every contributor's seed comes from; nobody joined: void."""
+    """Close joining and draw the beacon of all training seeds; void the task if no one joined."""
     check_versions(market, task)
     check_phase(task, TaskPhase.JOINING)
     now = clock.timestamp_ms
@@ -192,7 +192,7 @@ def draw(
     _random: Random,
     clock: ClockObject,
 ) -> None:
-    """End training: fix the beacon of all committees and the pool they are drawn from."""
+    """End training: fix the beacon of all committees and the size of the pool they come from."""
     check_versions(market, pool, task)
     check_pool(market, pool)
     check_phase(task, TaskPhase.TRAINING)
@@ -221,7 +221,7 @@ def record_aggregate(
     blob: int,
     clock: ClockObject,
 ) -> None:
-    """Publish the weighted sum of the accepted updates; anyone can check it, nothing is paid."""
+    """Publish the weighted sum of the accepted updates; anyone can verify it; nothing is paid."""
     check_versions(market, task)
     require(cap.task == task.id, "task.EWrongCap")
     check_phase(task, TaskPhase.SETTLED)
@@ -238,7 +238,7 @@ def record_aggregate(
 
 @MODULE.public(ref(Market), ref(PublisherCap), mut(Task), returns=(COIN,))
 def reclaim(ctx: MoveContext, market: Market, cap: PublisherCap, task: Task) -> Coin:
-    """Give the publisher what the task did not spend."""
+    """Return to the publisher what the task did not spend."""
     check_versions(market, task)
     require(cap.task == task.id, "task.EWrongCap")
     check_phase(task, TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID)
@@ -264,6 +264,6 @@ def claim_task(ctx: MoveContext, market: Market, task: Task) -> Coin:
 
 @MODULE.public(ref(Market), mut(Task))
 def migrate_task(_ctx: MoveContext, market: Market, task: Task) -> None:
-    """Hand a task of an earlier version of the package to this one."""
+    """Migrate a task of an earlier package version to this one."""
     check_versions(market)
     migrate(task)

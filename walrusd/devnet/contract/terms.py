@@ -1,4 +1,4 @@
-"""Module ``terms``: what a publisher may promise and ask for."""
+"""Module ``terms``: which terms a task may have."""
 
 from walrusd.chain.layouts.objects import Market, Terms
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
@@ -27,7 +27,7 @@ def new_terms(_ctx: MoveContext, *fields: int) -> Terms:
 
 
 def check(terms: Terms, market: Market) -> None:
-    """Refuse terms under which settlement could overflow or honesty would not pay."""
+    """Abort for terms under which settlement could overflow or honesty would not pay."""
     require(terms.scheme in set(Scheme), "terms.EBadScheme")
     require(terms.weights_rule in set(WeightsRule), "terms.EBadScheme")
     require(terms.cost_rule in set(CostRule), "terms.EBadScheme")
@@ -42,7 +42,7 @@ def check(terms: Terms, market: Market) -> None:
     at_risk = terms.audit_bps * terms.verifier_stake
     gained = terms.verifier_fee * BPS * terms.segments_per_seat
     require(at_risk > gained, "terms.EAuditTooWeak")
-    # Whatever a silent seat or juror is to lose, its stake holds.
+    # A silent seat's or juror's stake covers what it may lose.
     dearest = max(terms.verifier_fee, terms.juror_fee)
     require(terms.verifier_stake >= SILENCE_FEES * dearest, "terms.EAuditTooWeak")
 

@@ -1,4 +1,4 @@
-"""Module ``jury``, last part: what follows from what a jury revealed."""
+"""Module ``jury``, last part: the verdict that follows from the revealed values."""
 
 from walrusd.chain.layouts.events import ChallengeResolved
 from walrusd.chain.layouts.objects import (
@@ -60,7 +60,7 @@ def resolve(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Let the majority's value decide: about a segment, the leaf that it rebuilds."""
+    """Decide by the majority's value; for a segment, by the leaf that it rebuilds."""
     check_versions(market, task, pool, submission)
     check_pool(market, pool)
     check_belongs(task, submission)
@@ -112,7 +112,7 @@ def _confirms(task: Task, submission: Submission, dispute: Dispute, value: Revea
     if dispute.kind != ChallengeKind.SEGMENT:
         return value == FAULT
     if is_withheld(dispute, value):
-        return True  # whatever leaf it rebuilds: a forger chooses the committed one
+        return True  # whichever leaf it rebuilds: the forger chose the committed one
     slots = compute_slot_tree(submission.ctx, dispute.index, task.terms.committee, value.chain)
     return compute_leaf(dispute.index, value.state_root, slots.root) != dispute.leaf
 
@@ -146,10 +146,10 @@ def _refute(
     value: Revealed,
     now: int,
 ) -> None:
-    """The bond pays the jurors who saw the truth; the rest of it burns; the work goes on.
+    """Pay the majority's jurors from the accuser's bond, burn the rest, and continue the work.
 
-    Of an audit, and of a claim that an opening cannot be had, the publisher bears the cost: nobody
-    put up a bond for the one, and who cannot read need not be at fault.
+    The publisher pays for an audit, which has no bond, and for a claim that an opening is
+    unavailable, since an accuser who cannot read it need not be at fault.
     """
     is_free = is_audit(dispute) or dispute.kind == ChallengeKind.UNAVAILABLE
     pay = pay_from_escrow if is_free else pay_from_bond

@@ -45,7 +45,7 @@ def jury_commit(
     commitment: bytes,
     clock: ClockObject,
 ) -> None:
-    """Fix a juror's value without showing it."""
+    """Commit to a juror's value without revealing it."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     dispute = dispute_in(submission, DisputePhase.COMMITTING)
@@ -67,7 +67,7 @@ def _start_revealing(dispute: Dispute, now: int) -> None:
 
 
 def _dispute_to_reveal_in(submission: Submission, terms: Terms, now: int) -> Dispute:
-    """Return the dispute if values may be revealed: all have committed, or had their time."""
+    """Return the dispute if values may be revealed: all have committed, or the window is over."""
     dispute = dispute_in(submission, DisputePhase.COMMITTING, DisputePhase.REVEALING)
     may_reveal = (
         dispute.phase == DisputePhase.REVEALING or now >= dispute.phase_ms + terms.jury_commit_ms
@@ -96,7 +96,7 @@ def jury_reveal(
     salt: bytes,
     clock: ClockObject,
 ) -> None:
-    """Show a juror's value. Late is fine until the crank that punishes it has landed."""
+    """Reveal a juror's value. It may be late as long as the jury is not resolved."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     now = clock.timestamp_ms
@@ -125,7 +125,7 @@ def accuser_reveal(
     salt: bytes,
     clock: ClockObject,
 ) -> None:
-    """Show the accuser's value, committed with the challenge (whatever the round is now)."""
+    """Reveal the accuser's value, committed with the challenge, in whichever round."""
     check_versions(market, task, submission)
     check_belongs(task, submission)
     now = clock.timestamp_ms

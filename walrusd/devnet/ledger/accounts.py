@@ -1,12 +1,12 @@
-"""Everything random of a devnet comes from one seed: keys, chain id, package id, randomness."""
+"""Derives everything random of a devnet from one seed: keys, chain id, package id, randomness."""
 
 import base64
 import hashlib
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pysui.sui.sui_crypto import keypair_from_keystring
 
+from walrusd.chain.values.pysui_parts import keypair_from_keystring
 from walrusd.devnet.move.objects import blake2b256
 from walrusd.units import address_from_bytes
 
@@ -16,7 +16,7 @@ _INTENT = b"\0\0\0"
 
 @dataclass(frozen=True)
 class Seed:
-    """The 32 bytes that a devnet's directory keeps."""
+    """The 32-byte seed that a devnet's directory keeps."""
 
     raw: bytes
 
@@ -34,7 +34,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Account:
-    """A devnet key: a secret only in name, since everyone who can reach the devnet may ask."""
+    """A devnet key. It is not secret: everyone who can reach the devnet may read it."""
 
     secret: bytes
 

@@ -31,7 +31,7 @@ def decode_transaction(raw: bytes) -> ptb.TransactionData:
     """Decode transaction bytes.
 
     Raises:
-        TransactionRejectedError: if they are none.
+        TransactionRejectedError: if they are not a transaction.
     """
     if len(raw) > ptb.MAX_TRANSACTION_BYTES:
         raise TransactionRejectedError(
@@ -77,7 +77,7 @@ def verify_form(data: ptb.TransactionData, packages: Packages) -> None:
     """Check the limits, the packages, and the rule on randomness.
 
     Raises:
-        TransactionRejectedError: if Sui would refuse the transaction for its form.
+        TransactionRejectedError: if Sui would reject the form of the transaction.
     """
     block = data.programmable
     if len(block.inputs) > ptb.MAX_INPUTS or len(block.commands) > ptb.MAX_COMMANDS:
@@ -147,7 +147,7 @@ class Resolved:
 def resolve_inputs(
     data: ptb.TransactionData, lookup: Lookup, packages: Packages, now_ms: int
 ) -> Resolved:
-    """Find every object of a transaction and check that the sender may use it so.
+    """Find every object of a transaction and check that the sender may use it that way.
 
     Raises:
         TransactionRejectedError: with Sui's reason.
@@ -214,7 +214,11 @@ def verify_gas(data: ptb.TransactionData, resolved: Resolved, reference_price: i
 
 
 def verify_expiration(data: ptb.TransactionData, epoch: int) -> None:
-    """Check that the transaction may still run in ``epoch``."""
+    """Check that the transaction may still run in ``epoch``.
+
+    Raises:
+        TransactionRejectedError: if it has expired.
+    """
     if data.expiration is not None and epoch > data.expiration:
         raise TransactionRejectedError(
             f"Transaction Expired: its last epoch was {data.expiration}, this is epoch {epoch}"

@@ -1,13 +1,12 @@
 """Dynamic fields: objects that other objects own.
 
-The contract has none. So that readers of dynamic fields find some here too, genesis freezes a
-``Table<u64, address>`` of the prefunded accounts by number, as any transaction might have made it.
+The contract has none. For readers of dynamic fields, genesis freezes a ``Table<u64, address>`` of
+the prefunded accounts by number.
 """
 
 from collections.abc import Sequence
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.messages import object_message
 from walrusd.devnet.move import bcs
@@ -59,7 +58,7 @@ def build_account_table(
 
 
 def field_message(field: LedgerObject, packages: Packages) -> pb.DynamicField:
-    """Return a field with everything a node shows; its name must be a number."""
+    """Return a field with everything a node returns; its name must be a number."""
     name_type, value_type = split_arguments(field.type[len(FIELD) + 1 : -1])
     at = _ID_BYTES + int(name_type.removeprefix("u")) // 8
     return pb.DynamicField(

@@ -1,10 +1,12 @@
-"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests."""
+"""Transaction effects: as protobuf for sui.rpc.v2 and as BCS (version 2), with real digests.
+
+Source: ``TransactionEffectsV2`` of sui-types.
+"""
 
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.values.codecs import encode_length
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.run import GasUsed, ObjectChange, TransactionRun
 from walrusd.devnet.move import bcs
 from walrusd.devnet.move.failures import ArgumentFailure, ExecutionFailure, FailureKind
@@ -141,7 +143,7 @@ def _encode_failure(failure: ExecutionFailure, package: str) -> bytes:
             tag
             + bcs.write_address(address)
             + bcs.write_text(module)
-            + bytes(4)  # function and instruction numbers: there is no bytecode to point at
+            + bytes(4)  # function and instruction numbers: there is no bytecode
             + bcs.write_option(bcs.write_text(failure.abort.function))
             + bcs.write_u64(failure.abort.code)
         )
@@ -243,10 +245,11 @@ def _status_message(failure: ExecutionFailure | None, package: str) -> pb.Execut
         error.command_argument_error = pb.CommandArgumentError(
             argument=number,
             kind=pb.CommandArgumentErrorCommandArgumentErrorKind(int(kind)),
-            index_error=pb.IndexError(index=first, subresult=second),
+            # mypy reads the field's annotation as the builtin of the same name
+            index_error=pb.IndexError(index=first, subresult=second),  # type: ignore[arg-type]
         )
     elif failure.kind is FailureKind.UNUSED_VALUE_WITHOUT_DROP:
-        error.index_error = pb.IndexError(index=first, subresult=second)
+        error.index_error = pb.IndexError(index=first, subresult=second)  # type: ignore[assignment]  # see above
     elif failure.upgrade is not None:
         error.package_upgrade_error = pb.PackageUpgradeError(
             kind=pb.PackageUpgradeErrorPackageUpgradeErrorKind(int(failure.upgrade[0]))

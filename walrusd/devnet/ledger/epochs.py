@@ -1,4 +1,4 @@
-"""Epochs of the ledger, and the reference gas price that each of them has."""
+"""Epochs of the ledger, and the reference gas price of each."""
 
 from walrusd.devnet.ledger.store import Store
 
@@ -7,7 +7,7 @@ FIRST_GAS_PRICE = 1_000
 
 
 class Epochs:
-    """The current epoch and the prices of all."""
+    """The current epoch, and the gas prices of all."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class Epochs:
         return FIRST_GAS_PRICE
 
     def advance(self, now_ms: int, gas_price: int | None) -> dict[str, bytes]:
-        """Begin the next epoch and return what to save of it.
+        """Begin the next epoch and return what to save.
 
         Raises:
             ValueError: if the price is not positive.

@@ -1,7 +1,6 @@
-"""A run as the ``ExecutedTransaction`` that nodes show, and its events in their place."""
+"""A run as the ``ExecutedTransaction`` that nodes return, and its events."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.effects import build_effects
 from walrusd.devnet.ledger.messages import balance_changes, encode_events, event_message
 from walrusd.devnet.ledger.run import TransactionRun
@@ -21,7 +20,7 @@ def failed_package(run: TransactionRun, data: ptb.TransactionData) -> str:
 def describe_run(
     run: TransactionRun, transaction: pb.Transaction, digest: bytes, epoch: int, package: str
 ) -> pb.ExecutedTransaction:
-    """Return a run as an ``ExecutedTransaction`` without signatures, objects and place."""
+    """Return a run as an ``ExecutedTransaction`` without signatures, objects and checkpoint."""
     sender = transaction.sender or "0x0"
     events = [event_message(e, sender) for e in run.events]
     events_bcs = encode_events(events)
@@ -43,7 +42,7 @@ def describe_run(
 
 
 def place_event(stored: StoredEvent) -> pb.Event:
-    """Return a stored event with its place in the ledger."""
+    """Return a stored event with its position in the ledger."""
     event = pb.Event.FromString(stored.event)
     event.checkpoint = stored.checkpoint
     event.transaction_digest = to_base58(stored.digest)

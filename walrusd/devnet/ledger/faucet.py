@@ -1,7 +1,6 @@
 """The faucet: an account that holds most of the supply and signs ordinary transactions."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import derive_faucet
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.move import ptb
@@ -17,7 +16,7 @@ def send_from_faucet(ledger: Ledger, address: str, amount: Mist) -> pb.ExecutedT
     """Send one new coin of ``amount`` Mist to ``address``.
 
     Raises:
-        ValueError: if the address is none, or the amount is not 1 to ``MAX_AMOUNT``.
+        ValueError: if the address is malformed, or the amount is not 1 to ``MAX_AMOUNT``.
         TransactionRejectedError: if the faucet is empty.
     """
     to = normalize_address(address)

@@ -1,7 +1,6 @@
-"""The first checkpoint: system objects, the package and its objects, coins for everybody."""
+"""The first checkpoint: system objects, the package and its objects, prefunded accounts."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed, derive_accounts, derive_faucet
 from walrusd.devnet.ledger.checks import CLOCK_ID, RANDOM_ID
 from walrusd.devnet.ledger.dynamic_fields import build_account_table
@@ -24,7 +23,7 @@ _FIRST_VERSION = 1
 
 
 def compute_package_id(seed: Seed) -> str:
-    """Return the id that this chain's package has."""
+    """Return the id of this chain's package."""
     return address_from_bytes(seed.derive("package"))
 
 
@@ -33,7 +32,7 @@ def start_chain(
 ) -> None:
     """Write genesis to an empty store: one transaction, checkpoint 0.
 
-    The first account publishes the package and gets what ``contract.genesis`` gives its sender.
+    The first account publishes the package and receives what ``contract.genesis`` creates.
     """
     package_id = compute_package_id(seed)
     packages = Packages({package_id: contract.bind(package_id)})
@@ -117,7 +116,7 @@ def _placed_objects(packages: Packages, context: MoveContext) -> list[LedgerObje
         if placement.fate in (Fate.DELETED, Fate.WRAPPED):
             continue
         if compute_held_sui(placement.value):
-            raise ContractDefectError("genesis cannot make money")
+            raise ContractDefectError("genesis must not create or destroy SUI")
         owner = {Fate.SHARED: shared_since(_FIRST_VERSION), Fate.IMMUTABLE: IMMUTABLE}.get(
             placement.fate, owned_by(placement.owner or "")
         )

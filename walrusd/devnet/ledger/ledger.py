@@ -1,10 +1,9 @@
-"""The ledger: current objects, execution, checkpoints. Synchronous; knows neither trio nor gRPC."""
+"""The ledger: current objects, execution, checkpoints. Synchronous, without trio or gRPC."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import CLOCK_ID
 from walrusd.devnet.ledger.current_objects import CurrentObjects
@@ -39,11 +38,11 @@ class Ledger:
     """State of one chain, written through to its store.
 
     Args:
-        store: holds a chain already (``genesis.start_chain`` makes one).
-        contracts: what the chain's packages do, and may be upgraded to; genesis made the first.
+        store: holds a chain (``genesis.start_chain`` makes one).
+        contracts: what packages may be published or upgraded to; genesis published the first.
         wall_ms: real, or virtual, time in milliseconds since the epoch.
         seal_at_once: whether each transaction is a checkpoint of its own; otherwise
-            ``seal`` is called from time to time.
+            ``seal`` is called periodically.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Ledger:
         return to_base58(self.seed.derive("chain"))
 
     def now_ms(self) -> int:
-        """Return the ledger's time: real time and what was added; it never goes back."""
+        """Return the ledger's time: real time plus the added offset; it never goes back."""
         self._last_ms = max(self._last_ms, self._wall_ms() + self._offset_ms)
         return self._last_ms
 
@@ -113,7 +112,7 @@ class Ledger:
 
     @property
     def gas_price(self) -> int:
-        """The reference gas price of the current epoch, in Mist for a unit of gas."""
+        """The reference gas price of the current epoch, in Mist per unit of gas."""
         return self.epochs.gas_price
 
     def advance_epoch(self, gas_price: int | None = None) -> int:
@@ -150,7 +149,7 @@ class Ledger:
         return self.list_held(owned_by(address), move_type)
 
     def list_held(self, owner: Owner, move_type: str | None = None) -> list[LedgerObject]:
-        """Return what an address or an object owns; otherwise as ``list_owned``."""
+        """Return what an address or an object owns; else as ``list_owned``."""
         return self._objects.held_by(owner, move_type)
 
     def list_objects(self) -> Iterable[LedgerObject]:
@@ -170,13 +169,13 @@ class Ledger:
     # --- transactions ---------------------------------------------------------------------------
 
     def execute(self, raw: bytes, signatures: list[bytes]) -> pb.ExecutedTransaction:
-        """Check, run and record a transaction; the same bytes again give the same answer.
+        """Check, run and record a transaction; repeating the same bytes returns the same result.
 
-        The reply names no checkpoint, as a node's reply may not: ``get_transaction`` does later.
+        The reply may lack the checkpoint, as a node's may; ``get_transaction`` returns it later.
 
         Raises:
-            TransactionRejectedError: refused before running; nothing changed.
-            ContractDefectError: the contract broke its own rules; nothing changed.
+            TransactionRejectedError: if it was refused before running; nothing changed.
+            ContractDefectError: if the contract broke Move's rules; nothing changed.
         """
         digest = ptb.compute_transaction_digest(raw)
         if (done := self.store.transaction(digest)) is not None:
@@ -196,7 +195,7 @@ class Ledger:
         return executed
 
     def hold(self, raw: bytes, signatures: list[bytes]) -> None:
-        """Accept a transaction as validators do before it has a quorum: its objects are locked.
+        """Lock a transaction's objects, as validators do before it has a quorum.
 
         Raises:
             TransactionRejectedError: as in ``execute``.
@@ -215,7 +214,7 @@ class Ledger:
     def simulate(
         self, data: ptb.TransactionData, state: LedgerState | None = None
     ) -> tuple[pb.ExecutedTransaction, TransactionRun]:
-        """Run a transaction without effect on ``state``, what a node has seen; see ``Runner``."""
+        """Run a transaction on ``state``, as a node has seen it, without effect; see ``Runner``."""
         return self.runner.simulate(data, state or self)
 
     def _apply(self, run: TransactionRun, executed: pb.ExecutedTransaction, digest: bytes) -> None:
@@ -250,13 +249,13 @@ class Ledger:
 
     @property
     def has_unsealed(self) -> bool:
-        """Whether a transaction waits for a checkpoint."""
+        """Whether a transaction is not in a checkpoint yet."""
         return self._next > self.tip.end_number
 
     def seal(self, batch: Batch | None = None, end: int | None = None) -> None:
         """Seal what was executed since the last checkpoint into a new one, in one commit.
 
-        Called without arguments it announces the checkpoint to the listeners itself.
+        Called without arguments, it also announces the checkpoint to the listeners.
         """
         batch = batch or Batch()
         stop = self._next if end is None else end
@@ -283,12 +282,12 @@ class Ledger:
     # --- history --------------------------------------------------------------------------------
 
     def get_transaction(self, digest: bytes) -> pb.ExecutedTransaction | None:
-        """Return an executed transaction with its checkpoint, if it is in one."""
+        """Return an executed transaction, with its checkpoint if it is in one."""
         stored = self.store.transaction(digest)
         return None if stored is None else self.place(stored)
 
     def place(self, stored: StoredTransaction) -> pb.ExecutedTransaction:
-        """Return a stored transaction with its place in the ledger."""
+        """Return a stored transaction with its position in the ledger."""
         executed = pb.ExecutedTransaction.FromString(stored.executed)
         if stored.checkpoint is not None:
             sealed = self.store.checkpoint(stored.checkpoint)
@@ -297,14 +296,3 @@ class Ledger:
             executed.transaction_index = stored.position
             executed.timestamp = to_datetime(sealed.timestamp_ms)
         return executed
-
-    def list_changed_objects(self, executed: pb.ExecutedTransaction) -> list[LedgerObject]:
-        """Return the input and output versions of what a transaction changed."""
-        out = []
-        changes = [] if executed.effects is None else executed.effects.changed_objects
-        for change in changes:
-            for version in (change.input_version, change.output_version):
-                if version is not None and change.object_id is not None:
-                    obj = self.store.object_version(change.object_id, version)
-                    out += [] if obj is None else [obj]
-        return out

@@ -1,8 +1,8 @@
-"""Which transaction the validators have promised an owned object to.
+"""Which transaction each owned object is locked for.
 
 A validator signs one transaction for each version of an owned object. A transaction that reached
-the validators and was not executed holds its objects; a second one with the same version splits
-the votes, and then neither gets a quorum: the object is locked until the epoch ends.
+the validators but was not executed locks its objects. A second one with the same version splits
+the votes, so that neither gets a quorum: the object stays locked until the epoch ends.
 """
 
 import json
@@ -65,6 +65,6 @@ class Locks:
             self._locks.setdefault(key, _Lock(digest))
 
     def release(self, objects: Iterable[LedgerObject]) -> bool:
-        """Forget the locks of versions that are used up; return whether there were any."""
+        """Drop the locks of consumed versions; return whether there were any."""
         found = [self._locks.pop((o.id, o.version), None) for o in objects]
         return any(lock is not None for lock in found)

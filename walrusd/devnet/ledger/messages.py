@@ -1,11 +1,9 @@
-"""Ledger things as sui.rpc.v2 messages: objects, events, transactions, JSON values."""
+"""The ledger's objects, events, transactions and JSON values as sui.rpc.v2 messages."""
 
 import datetime as dt
 from typing import Any
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import ListValue, NullValue, Struct, Value
-
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.devnet.ledger.effects import owner_message
 from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import bcs, ptb
@@ -27,23 +25,25 @@ def to_datetime(ms: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(ms // 1000, dt.UTC) + dt.timedelta(milliseconds=ms % 1000)
 
 
-def to_value(item: Any) -> Value:
+def to_value(item: Any) -> protobuf.Value:
     """Return a JSON value as ``google.protobuf.Value``."""
     if item is None:
-        return Value(null_value=NullValue(0))
+        return protobuf.Value(null_value=protobuf.NullValue(0))
     if isinstance(item, bool):
-        return Value(bool_value=item)
+        return protobuf.Value(bool_value=item)
     if isinstance(item, int | float):
-        return Value(number_value=float(item))
+        return protobuf.Value(number_value=float(item))
     if isinstance(item, str):
-        return Value(string_value=item)
+        return protobuf.Value(string_value=item)
     if isinstance(item, dict):
-        return Value(struct_value=Struct(fields={k: to_value(v) for k, v in item.items()}))
-    return Value(list_value=ListValue(values=[to_value(v) for v in item]))
+        return protobuf.Value(
+            struct_value=protobuf.Struct(fields={k: to_value(v) for k, v in item.items()})
+        )
+    return protobuf.Value(list_value=protobuf.ListValue(values=[to_value(v) for v in item]))
 
 
 def object_message(obj: LedgerObject, packages: Packages) -> pb.Object:
-    """Return one version of an object with everything a node shows."""
+    """Return one version of an object with everything a node returns."""
     out = pb.Object(
         bcs=pb.Bcs(name="Object", value=obj.envelope),
         object_id=obj.id,
@@ -65,7 +65,7 @@ def object_message(obj: LedgerObject, packages: Packages) -> pb.Object:
 
 
 def event_message(event: EmittedEvent, sender: str) -> pb.Event:
-    """Return an event; its place in the ledger is not set."""
+    """Return an event without its position in the ledger."""
     value = event.value
     move_type = f"{event.package}::{value.MODULE}::{type(value).__name__}"
     return pb.Event(

@@ -1,4 +1,4 @@
-"""From a checked transaction to the list of changes it makes: execution, gas, new versions."""
+"""Runs a checked transaction: execution, gas, new versions, as a list of changes."""
 
 from dataclasses import dataclass, field, replace
 
@@ -88,10 +88,10 @@ def run_transaction(
 ) -> TransactionRun:
     """Execute a checked transaction; nothing is applied.
 
-    With no gas coins (a simulation without payment) a coin that exists nowhere pays.
+    Without gas coins (a simulation without payment), a made-up coin pays.
 
     Raises:
-        ContractDefectError: a contract function broke Move's rules; nothing may be applied.
+        ContractDefectError: if a contract function broke Move's rules; nothing may be applied.
     """
     version = resolved.lamport_version
     gas_source = resolved.gas[0] if resolved.gas else None
@@ -143,7 +143,7 @@ def _gas_coin(outcome: _Effects, gas_id: str) -> Coin:
 
 
 def _collect(execution: Execution, version: int) -> _Effects:
-    """Gather where every object lies after a run without failure."""
+    """Collect where every object is after a successful run."""
     out = _Effects(published=_packages(execution))
     sources: dict[str, LedgerObject] = {}
     for found in execution.initial():
@@ -184,7 +184,7 @@ def _collect(execution: Execution, version: int) -> _Effects:
 
 
 def _packages(execution: Execution) -> list[LedgerObject]:
-    """Return the objects of what was published; a package's storage is never paid back."""
+    """Return the objects of what was published; a package's storage is never refunded."""
     made = []
     for published in execution.published:
         built = build_package_object(published, execution.context.digest)
@@ -211,7 +211,7 @@ def _owner_of(placement: Placement, source: LedgerObject | None, version: int) -
 
 
 def _unchanged(resolved: Resolved) -> _Effects:
-    """After a failure every changing input keeps its contents and gets a new version."""
+    """After a failure, every mutable input gets a new version with its old contents."""
     out = _Effects()
     sources = {v.source.id: v for v in resolved.values if isinstance(v, StructValue) and v.source}
     for oid, obj in resolved.changing.items():

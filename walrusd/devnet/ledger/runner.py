@@ -1,10 +1,9 @@
-"""From transaction bytes to a run of them: what validators do, on the state that somebody sees."""
+"""Checks and runs transaction bytes as validators do, on the ledger or on a node's view of it."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger import checks
 from walrusd.devnet.ledger.accounts import Seed
 from walrusd.devnet.ledger.checks import Resolved
@@ -18,11 +17,11 @@ from walrusd.devnet.move.packages import Packages
 
 
 class LedgerState(Protocol):
-    """What a transaction meets: the ledger, or what a full node has seen of it."""
+    """The state a transaction runs on: the ledger, or what a full node has seen of it."""
 
     @property
     def packages(self) -> Packages:
-        """What can be called."""
+        """The packages that can be called."""
         ...
 
     @property
@@ -101,7 +100,7 @@ class Runner:
         digest: bytes,
         state: LedgerState,
     ) -> pb.ExecutedTransaction:
-        """Return a run as a node shows it, without its objects."""
+        """Return a run as a node returns it, without its objects."""
         return describe_run(
             run,
             transaction_message(data, raw, digest),
@@ -115,7 +114,7 @@ class Runner:
     ) -> tuple[pb.ExecutedTransaction, TransactionRun]:
         """Run a transaction without signatures and without effect.
 
-        Without gas coins, a coin that exists nowhere pays.
+        Without gas coins, a made-up coin pays.
 
         Raises:
             TransactionRejectedError: refused before running.

@@ -1,7 +1,7 @@
 """The devnet's SQLite file: every object version, transaction, event and checkpoint.
 
-One executed transaction is one database transaction, so a killed devnet restarts from the last
-transaction it answered.
+Each executed transaction is one database transaction, so a killed devnet resumes after the last
+transaction that it answered.
 """
 
 import sqlite3
@@ -36,7 +36,7 @@ CREATE INDEX IF NOT EXISTS checkpoints_by_digest ON checkpoints (digest);
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A sealed run of transactions: numbers from ``first_number`` up to, not with, the end."""
+    """A sealed range of transactions, ``first_number`` up to ``end_number``, exclusive."""
 
     sequence: int
     digest: bytes
@@ -48,7 +48,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class StoredTransaction:
-    """An executed transaction (protobuf bytes) and its place, if it is in a checkpoint."""
+    """An executed transaction (protobuf bytes) and its position, if it is in a checkpoint."""
 
     number: int
     executed: bytes
@@ -58,7 +58,7 @@ class StoredTransaction:
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event (protobuf bytes) of a sealed transaction and its place in the ledger."""
+    """An event (protobuf bytes) of a sealed transaction and its position in the ledger."""
 
     number: int
     position: int
@@ -108,7 +108,7 @@ class Store:
     # --- writing ------------------------------------------------------------------------------
 
     def commit(self, batch: Batch) -> None:
-        """Write one batch, all of it or nothing."""
+        """Write one batch atomically."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO versions VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -214,7 +214,7 @@ class Store:
     def events_after(
         self, after: tuple[int, int], first_number: int, end_number: int, limit: int
     ) -> list[StoredEvent]:
-        """Return sealed events behind position ``after``, in ledger order."""
+        """Return sealed events after position ``after``, in ledger order."""
         rows = self._db.execute(
             "SELECT e.number, e.position, e.event, t.digest, t.checkpoint, t.position "
             "FROM events e JOIN transactions t USING (number) "
@@ -227,7 +227,7 @@ class Store:
     def events_before(
         self, before: tuple[int, int], first_number: int, end_number: int, limit: int
     ) -> list[StoredEvent]:
-        """Return sealed events ahead of position ``before``, newest first."""
+        """Return sealed events before position ``before``, newest first."""
         rows = self._db.execute(
             "SELECT e.number, e.position, e.event, t.digest, t.checkpoint, t.position "
             "FROM events e JOIN transactions t USING (number) "

@@ -14,5 +14,5 @@ class Supply:
 
     @property
     def is_conserved(self) -> bool:
-        """Whether nothing was lost and nothing made."""
+        """Whether no Mist was lost or created."""
         return self.minted == self.in_coins + self.in_objects + self.gas_collected

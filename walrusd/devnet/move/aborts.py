@@ -1,4 +1,4 @@
-"""How a contract function ends a transaction: by an abort, or by a defect of its own."""
+"""How a contract function fails: by an abort, or by a defect of the contract itself."""
 
 
 class MoveAbort(Exception):
@@ -15,4 +15,4 @@ class MoveAbort(Exception):
 
 
 class ContractDefectError(Exception):
-    """Raised when a contract function does what Move's type system would never allow."""
+    """Raised when a contract function does what Move's type system rules out."""

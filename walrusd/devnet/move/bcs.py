@@ -1,7 +1,6 @@
-"""BCS by hand, for what has no layout table: transactions, effects, object and event envelopes.
+"""BCS without a layout table: transactions, effects, object and event envelopes.
 
-The devnet decodes transactions with this and clients encode them with another implementation:
-each checks the other.
+Clients encode transactions with another implementation, so each tests the other.
 """
 
 from collections.abc import Callable
@@ -16,14 +15,18 @@ T = TypeVar("T")
 
 
 class Reader(BaseReader):
-    """Reads one value after another; every non-canonical byte is ``MalformedData``."""
+    """Reads one value after another; raises ``MalformedData`` for every non-canonical byte."""
 
     def uint(self, width: int) -> int:
         """Read an unsigned little-endian integer of ``width`` bytes."""
         return int.from_bytes(self.take(width), "little")
 
     def boolean(self) -> bool:
-        """Read one byte, 0 or 1."""
+        """Read one byte, 0 or 1.
+
+        Raises:
+            MalformedData: if it is another byte.
+        """
         byte = self.uint(1)
         if byte > 1:
             raise MalformedData(f"{byte} is not a bool")
@@ -38,7 +41,11 @@ class Reader(BaseReader):
         return self.take(self.length())
 
     def text(self) -> str:
-        """Read a UTF-8 string."""
+        """Read a UTF-8 string.
+
+        Raises:
+            MalformedData: if it is not UTF-8.
+        """
         raw = self.blob()
         try:
             return raw.decode()

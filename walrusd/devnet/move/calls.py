@@ -1,4 +1,4 @@
-"""Calls of contract functions: arguments in, mutations checked, results out."""
+"""Calls contract functions and checks what they did with their arguments."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,9 +40,9 @@ def call_function(
     """Run one Move call and return its results and its events.
 
     Raises:
-        MoveAbort: the function aborted.
-        ExecutionFailure: the call is not well formed.
-        ContractDefectError: the function lost, doubled or secretly changed an object.
+        MoveAbort: if the function aborted.
+        ExecutionFailure: if the call is malformed.
+        ContractDefectError: if the function lost, duplicated or wrongly changed an object.
     """
     package = packages.by_id.get(call.package)
     if package is None:
@@ -92,7 +92,7 @@ class _Call:
         return results, emitted
 
     def _check_aliases(self) -> None:
-        """A value that is moved or borrowed mutably may be used by one argument only."""
+        """Check that a value that is moved or borrowed mutably is used by one argument only."""
         uses: dict[ptb.Argument, list[int]] = {}
         for number, argument in enumerate(self.arguments):
             uses.setdefault(argument, []).append(number)
@@ -147,18 +147,18 @@ class _Call:
         raise ContractDefectError(f"{self.function.name} cannot return a handle")
 
     def _check_objects(self, results: list[Value], placed: set[str]) -> None:
-        """What Move's type system proves, checked after the fact."""
+        """Check, after the call, what Move's type system proves before it."""
         name = f"{self.function.module}::{self.function.name}"
         out = {r.value.id for r in results if isinstance(r, StructValue) and r.is_object}  # type: ignore[attr-defined]  # objects have an id
         for obj in self.moved:
             if has_id(type(obj)) and (obj.id in placed) == (obj.id in out):  # type: ignore[attr-defined]  # objects have an id
-                raise ContractDefectError(f"{name} lost or doubled {type(obj).__name__}")
+                raise ContractDefectError(f"{name} lost or duplicated {type(obj).__name__}")
         for obj in self.borrowed:
             if has_id(type(obj)) and (obj.id in placed or obj.id in out):  # type: ignore[attr-defined]  # objects have an id
                 raise ContractDefectError(f"{name} moved a borrowed {type(obj).__name__}")
         for obj, before in self.frozen:
             if obj.to_bcs() != before:
-                raise ContractDefectError(f"{name} changed a {type(obj).__name__} it only reads")
+                raise ContractDefectError(f"{name} changed a read-only {type(obj).__name__}")
         if doubled := placed & out:
             raise ContractDefectError(f"{name} placed and returned {sorted(doubled)}")
         context = self.context

@@ -1,4 +1,4 @@
-"""What a programmable transaction consists of: inputs, and the commands that use them."""
+"""The parts of a programmable transaction: inputs, and the commands that use them."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,10 +1,10 @@
 """What a contract function sees: the interface between the contract and the executor.
 
 A contract function is plain Python, ``impl(ctx, *args)``: it reads and changes the layout
-dataclasses it is given, asks ``ctx`` for ids, coins, events and randomness, and raises
-``MoveAbort`` where the Move code aborts. It knows nothing of versions, owners, gas or storage;
-the executor checks those before and records them after. A ``MoveContext`` can be made without a
-ledger, so that the executable specification runs in tests by itself.
+dataclasses it is given, uses ``ctx`` for ids, coins, events and randomness, and raises
+``MoveAbort`` where the Move code aborts. It does not see versions, owners, gas or storage: the
+executor checks those before and records them after. A ``MoveContext`` needs no ledger, so the
+executable specification can be tested alone.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ class MoveContext:
     """The transaction context, one per transaction, shared by all its Move calls.
 
     ``digest`` is the 32-byte transaction digest (object ids derive from it); ``random_seed`` is
-    32 bytes that stand for the network's randomness of this transaction.
+    32 bytes in place of the network's randomness for this transaction.
     """
 
     sender: str
@@ -105,7 +105,7 @@ class MoveContext:
         return self._derive_id(self.ids_created - 1)
 
     def compute_fresh_ids(self) -> set[str]:
-        """Return every id that this transaction has made so far."""
+        """Return every id that this transaction has created so far."""
         return {self._derive_id(n) for n in range(self.ids_created)}
 
     def _derive_id(self, number: int) -> str:
@@ -117,7 +117,11 @@ class MoveContext:
         self.events.append(event)
 
     def new_generator(self) -> RandomGenerator:
-        """``random::new_generator``: uses up one fresh id, as the framework does."""
+        """``random::new_generator``: uses up one fresh id, as the framework does.
+
+        Raises:
+            ContractDefectError: if the function does not take ``Random``.
+        """
         if not self.random_allowed:
             raise ContractDefectError("randomness is used by a function that does not take Random")
         return RandomGenerator(
@@ -128,8 +132,8 @@ class MoveContext:
         """``n`` bytes of a new generator."""
         return self.new_generator().generate_bytes(n)
 
-    # Where objects go. Each object goes to one place once; the executor checks that nothing with
-    # an id is lost or doubled.
+    # Where objects go. Each object is placed once; the executor checks that nothing with an id
+    # is lost or duplicated.
 
     def share(self, obj: Any) -> None:
         """``transfer::share_object``."""
@@ -148,7 +152,7 @@ class MoveContext:
         self._place(obj, Fate.DELETED)
 
     def wrap(self, obj: Any) -> None:
-        """Say that an object taken by value is now a field of another."""
+        """Record that an object taken by value is now a field of another."""
         self._place(obj, Fate.WRAPPED)
 
     def _place(self, obj: Any, fate: Fate, owner: str | None = None) -> None:
@@ -166,7 +170,11 @@ class MoveContext:
         return coin.balance
 
     def new_coin(self, amount: int) -> Coin:
-        """``coin::from_balance``: a coin of ``amount`` Mist, to be returned or transferred."""
+        """``coin::from_balance``: a coin of ``amount`` Mist, to be returned or transferred.
+
+        Raises:
+            ContractDefectError: if the amount is not a u64.
+        """
         if not 0 <= amount <= MAX_U64:
             raise ContractDefectError(f"a coin of {amount} Mist cannot exist")
         self.coins_made += amount

@@ -1,7 +1,6 @@
 """Signatures of contract functions as a node describes them."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.move.objects import LedgerObject
 from walrusd.devnet.move.package_objects import read_code, read_linkage
 from walrusd.devnet.move.packages import Package

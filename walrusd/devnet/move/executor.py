@@ -1,7 +1,7 @@
 """Runs the commands of a programmable transaction on values, as Sui's adapter does.
 
-Pure and synchronous: it is given resolved inputs and a ``MoveContext`` and returns what became of
-every object. Versions, gas and storage are the ledger's business.
+Pure and synchronous: it takes resolved inputs and a ``MoveContext`` and returns where every object
+went. The ledger handles versions, gas and storage.
 """
 
 from walrusd.chain.values.codecs import encode_length
@@ -55,8 +55,8 @@ class Execution:
         """Run every command.
 
         Raises:
-            ExecutionFailure: the transaction is to be undone and charged for.
-            ContractDefectError: a contract function broke Move's own rules.
+            ExecutionFailure: if the transaction fails: it is undone, but charged for.
+            ContractDefectError: if a contract function broke Move's rules.
         """
         for number, command in enumerate(commands):
             try:
@@ -159,7 +159,7 @@ class Execution:
         return [StructValue(self.packages.type_of(package_id, UpgradeCap), cap)]
 
     def _upgrade(self, command: ptb.Upgrade, contract: Contract) -> list[Value | None]:
-        """Make a further version of a package."""
+        """Publish a further version of a package."""
         found = self.slots.move(command.ticket, 0)
         if not isinstance(found, StructValue) or not isinstance(found.value, UpgradeTicket):
             raise fail_argument(0, Arg.TYPE_MISMATCH)
@@ -179,7 +179,7 @@ class Execution:
                     )
 
     def _check_conserved(self) -> None:
-        """Every Mist that went in must have come out: in a coin or in a ``Balance`` field."""
+        """Check that every Mist that went in came out, in a coin or in a ``Balance`` field."""
         after = sum(compute_held_sui(v.value) for v in self.remaining())
         after += sum(
             compute_held_sui(p.value)
@@ -194,6 +194,6 @@ class Execution:
         return [v for v in self._initial if isinstance(v, StructValue)]
 
     def remaining(self) -> list[StructValue]:
-        """Return the inputs that still lie where they were, changed or not."""
+        """Return the inputs that are still in place, changed or not."""
         found = [*self.slots.inputs, self.slots.gas]
         return [v for v in found if isinstance(v, StructValue)]

@@ -1,4 +1,4 @@
-"""How a transaction can fail: refused before it runs, or charged for and undone."""
+"""How a transaction fails: rejected before it runs, or undone and charged for."""
 
 from enum import IntEnum
 
@@ -63,7 +63,7 @@ class ExecutionFailure(Exception):
     ``argument`` and ``index`` belong to ``COMMAND_ARGUMENT_ERROR``; ``index`` (result, sub) also
     to ``UNUSED_VALUE_WITHOUT_DROP`` and (size, limit) to ``OBJECT_TOO_BIG``; ``abort`` to
     ``MOVE_ABORT``; ``upgrade`` (why, and the BCS of what is wrong) to ``PACKAGE_UPGRADE_ERROR``.
-    ``command`` is filled in by the interpreter.
+    The executor sets ``command``.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ExecutionFailure(Exception):
         self.command: int | None = None
 
     def describe(self) -> str:
-        """Return one line for people."""
+        """Return a one-line description."""
         where = "" if self.command is None else f" in command {self.command}"
         if self.abort is not None:
             a = self.abort

@@ -26,7 +26,7 @@ _NO_PACKAGE = address_from_bytes(bytes(32))
 
 
 class UpgradeTicket(Layout, module=_MODULE):
-    """The right to one upgrade, to exactly the bytes of ``digest``; must be used at once."""
+    """The right to one upgrade in this transaction, to exactly the bytes of ``digest``."""
 
     DROP: ClassVar[bool] = False
 
@@ -37,7 +37,7 @@ class UpgradeTicket(Layout, module=_MODULE):
 
 
 class UpgradeReceipt(Layout, module=_MODULE):
-    """The proof that an upgrade was done; must be given back to the capability."""
+    """The proof that an upgrade was done; must be returned to the capability."""
 
     DROP: ClassVar[bool] = False
 
@@ -46,7 +46,7 @@ class UpgradeReceipt(Layout, module=_MODULE):
 
 
 def bind_framework() -> Package:
-    """Return ``0x2`` as far as transactions call it here."""
+    """Return the part of ``0x2`` that transactions call here."""
     functions = (
         ContractFunction(
             _MODULE,
@@ -71,7 +71,11 @@ def bind_framework() -> Package:
 def authorize_upgrade(
     _ctx: MoveContext, cap: UpgradeCap, policy: int, digest: bytes
 ) -> UpgradeTicket:
-    """Issue a ticket; until its receipt comes back the capability issues no other."""
+    """Issue a ticket; the capability issues no other until its receipt is returned.
+
+    Raises:
+        MoveAbort: if a ticket is already issued, or the policy is too permissive.
+    """
     if cap.package == _NO_PACKAGE:
         raise MoveAbort("0x2::package", _ALREADY_AUTHORIZED, "authorize_upgrade")
     if policy < cap.policy:
@@ -81,7 +85,11 @@ def authorize_upgrade(
 
 
 def commit_upgrade(_ctx: MoveContext, cap: UpgradeCap, receipt: UpgradeReceipt) -> None:
-    """Take the receipt: the capability is now over the new version."""
+    """Take the receipt: the capability now belongs to the new version.
+
+    Raises:
+        MoveAbort: if the receipt is another capability's, or no upgrade was authorized.
+    """
     if receipt.cap != cap.id:
         raise MoveAbort("0x2::package", _WRONG_CAP, "commit_upgrade")
     if cap.package != _NO_PACKAGE:
@@ -119,7 +127,7 @@ def use_ticket(
 
 
 def is_compatible(old: Package, new: Contract) -> bool:
-    """Return whether public functions and layouts of ``old`` are there, unchanged, in ``new``.
+    """Return whether ``new`` has every public function and layout of ``old``, unchanged.
 
     This is the "compatible" policy: bodies and private functions may change, more may be added.
     """

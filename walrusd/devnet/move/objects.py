@@ -40,7 +40,7 @@ class OwnerKind(Enum):
 class Owner:
     """``address`` belongs to ``ADDRESS``, and to ``OBJECT`` as the parent's id.
 
-    ``start_version``, where sharing began, belongs to ``SHARED``.
+    ``start_version``, at which it became shared, belongs to ``SHARED``.
     """
 
     kind: OwnerKind
@@ -81,8 +81,8 @@ class LedgerObject:
     """One version of one object.
 
     ``contents`` is the Move value's BCS; for a package it is the list of its modules.
-    ``previous`` is the 32-byte digest of the transaction that wrote it; ``storage_rebate`` in
-    Mist was paid for its storage and comes back, less 1 %, when it is written again or deleted.
+    ``previous`` is the 32-byte digest of the transaction that wrote it. ``storage_rebate``, in
+    Mist, was paid for its storage and is refunded, less 1 %, when it is rewritten or deleted.
     """
 
     id: str
@@ -144,7 +144,7 @@ class LedgerObject:
         return (self.coin_balance or 0) if self.type == f"{COIN}<{SUI}>" else 0
 
     def has_type(self, move_type: str | None) -> bool:
-        """Return whether it is of ``move_type``, which may leave type arguments out, or be None."""
+        """Return whether it has ``move_type``, which may omit type arguments; None matches all."""
         return move_type is None or self.type == move_type or self.type.startswith(move_type + "<")
 
     def is_owned_by(self, address: str) -> bool:

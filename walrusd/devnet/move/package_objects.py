@@ -27,8 +27,8 @@ def build_package_object(
 def encode_package(contract: Contract, original_id: str) -> bytes:
     """Return Sui's ``MovePackage`` less its id and version.
 
-    As there, every module stands at the id of the package's first version. That also defined all
-    types: this network takes no upgrade that adds one.
+    As there, every module's address is the id of the package's first version. That version also
+    defined all types: the devnet accepts no upgrade that adds one.
     """
     if not contract.modules:
         return EMPTY_PACKAGE
@@ -67,7 +67,7 @@ def read_linkage(contents: bytes) -> list[tuple[str, str, int]]:
 
 
 def find_contract(packages: Packages, package: LedgerObject) -> Contract | None:
-    """Return the contract that a package object was made of; the first if it shows no code."""
+    """Return the contract from which a package object was made; the first if it has no code."""
     code = read_code(package.contents).values()
     sent = [read_module(module).at(ZERO_ADDRESS).code for module in code]
     found = packages.find_contract(sent, [used for _, used, _ in read_linkage(package.contents)])

@@ -1,4 +1,4 @@
-"""What the devnet knows of Move: packages bound to Python functions, and layouts of types."""
+"""Packages bound to Python functions, in place of a Move VM, and the layouts of their types."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -57,11 +57,11 @@ class Package:
 
 @dataclass(frozen=True)
 class Contract:
-    """The package that a devnet can publish: at genesis, and whenever someone sends its bytes.
+    """A package that a devnet can publish: at genesis, and whenever a client sends its bytes.
 
     ``genesis(ctx, chain_id)`` publishes it and makes its first objects (``chain_id`` has 32
-    bytes); ``init(ctx)`` is what publishing alone does. ``digest`` is Sui's digest of the modules
-    that the ``functions`` stand for, which need ``dependencies``; empty if there are none.
+    bytes); ``init(ctx)`` is what publishing alone runs. ``digest`` is Sui's digest of the modules
+    that ``functions`` mirror, which need ``dependencies``; empty if there are none.
     """
 
     functions: Sequence[ContractFunction]
@@ -87,7 +87,7 @@ class Contract:
 
 @dataclass(frozen=True)
 class Published:
-    """A version of a package that a transaction makes; types keep the id of the first version."""
+    """A version of a package made by a transaction; types keep the id of the first version."""
 
     id: str
     original_id: str
@@ -108,7 +108,7 @@ class Packages:
     def find_contract(
         self, modules: Iterable[bytes], dependencies: Iterable[str]
     ) -> Contract | None:
-        """Return the contract that stands for these modules, or None if they are not known."""
+        """Return the contract that mirrors these modules, or None if it is unknown."""
         digest = compute_package_digest(modules, dependencies)
         return next((c for c in self.contracts if c.digest == digest), None)
 
@@ -147,7 +147,7 @@ class Packages:
         return package is None or layout not in package.not_transferable
 
     def json_of(self, move_type: str, contents: bytes) -> dict[str, Any] | None:
-        """Return the JSON that a node shows for a value; None if its type is not known."""
+        """Return the JSON that a node returns for a value; None if its type is unknown."""
         layout = self.layout_of(move_type)
         if layout is None:
             return None

@@ -54,7 +54,11 @@ def split_arguments(text: str) -> list[str]:
 
 
 def encode_struct_tag(text: str) -> bytes:
-    """Return the BCS ``StructTag`` of a canonical struct type."""
+    """Return the BCS ``StructTag`` of a canonical struct type.
+
+    Raises:
+        MalformedData: if it is not a struct type.
+    """
     head, _, rest = text.partition("<")
     path = head.split("::")
     if len(path) != 3:
@@ -78,7 +82,11 @@ def encode_type_tag(text: str) -> bytes:
 
 
 def decode_type_tag(reader: bcs.Reader) -> str:
-    """Read a BCS ``TypeTag`` as a canonical type string."""
+    """Read a BCS ``TypeTag`` as a canonical type string.
+
+    Raises:
+        MalformedData: if the tag is unknown.
+    """
     tag = reader.length()
     if tag == _VECTOR:
         return f"vector<{decode_type_tag(reader)}>"
@@ -122,7 +130,11 @@ def _read(move_type: str, reader: bcs.Reader) -> Any:
 
 
 def encode_pure(move_type: str, value: Any) -> bytes:
-    """Encode one pure value of ``move_type``."""
+    """Encode one pure value of ``move_type``.
+
+    Raises:
+        MalformedData: if the type is not a primitive.
+    """
     if move_type in WIDTHS:
         return int(value).to_bytes(WIDTHS[move_type], "little")
     if move_type in ("address", "ID"):

@@ -1,4 +1,4 @@
-"""The values a transaction works on, and the places where commands find them."""
+"""The values of a running transaction, and where its commands find them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from walrusd.errors import MalformedData
 
 @dataclass
 class PureValue:
-    """Bytes of a primitive; ``type`` is None until a command gives it one."""
+    """Bytes of a primitive; ``type`` is None until a command determines it."""
 
     raw: bytes
     type: str | None = None
@@ -54,20 +54,23 @@ def read_output(value: Value) -> Output:
     """Return a value as it is now; later commands may change it, or move it away."""
     if isinstance(value, PureValue):
         return value.type, value.raw
-    assert isinstance(value, StructValue)  # nothing returns a clock
+    assert isinstance(value, StructValue)  # no function returns a clock
     return value.type, value.value.to_bcs()
 
 
 @dataclass
 class Slots:
-    """The values a command may use; a place is None once its value was moved out."""
+    """The values a command may use; an entry is None once its value was moved out.
+
+    Every method raises ``ExecutionFailure`` for argument ``number`` if its use is not allowed.
+    """
 
     gas: StructValue | None
     inputs: list[Value | None]
     results: list[list[Value | None]] = field(default_factory=list)
 
     def place(self, argument: ptb.Argument, number: int) -> tuple[list[Value | None], int]:
-        """Return where an argument's value lies (not for the gas coin)."""
+        """Return the list and index of an argument's value (not for the gas coin)."""
         if argument.kind is ArgumentKind.INPUT:
             if argument.index >= len(self.inputs):
                 raise fail_argument(number, Arg.INDEX_OUT_OF_BOUNDS, index=(argument.index, 0))

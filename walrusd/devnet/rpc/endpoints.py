@@ -1,4 +1,4 @@
-"""The Sui endpoints of a devnet, and what the admin may do to each of them."""
+"""The Sui endpoints of a devnet, and what the admin may change on each."""
 
 import random
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _RULE_FIELDS = {f.name for f in fields(FaultRule)} - {"fired"}
 class NodeOptions:
     """How every full node of a devnet behaves until the admin says otherwise.
 
-    ``lag_ms``: how late checkpoints reach it. ``keep``: how many it keeps; None for all.
+    ``lag_ms``: delay of checkpoints. ``keep``: how many checkpoints it keeps; None for all.
     ``without``: RPCs, or whole services, that it answers with UNIMPLEMENTED: an old node lacks
-    some, an archive has only ``LedgerService``.
+    some, and an archive has only ``LedgerService``.
     """
 
     lag_ms: int = 0

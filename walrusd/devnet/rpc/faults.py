@@ -1,7 +1,7 @@
-"""Faults on demand: what networks, proxies and old nodes do to calls, by rule and by chance.
+"""Fault injection: what networks, proxies and old nodes do to calls, by rule and probability.
 
-A rule names RPCs (``ExecuteTransaction``, ``*``), a kind of fault, how likely it is and how often
-it may happen. The draws come from a seed, so the same calls meet the same faults.
+A rule names RPCs (``ExecuteTransaction``, ``*``), a kind of fault, its probability and how often it
+may happen. The draws come from a seed, so the same calls meet the same faults.
 """
 
 import fnmatch
@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, cast
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Handler, HangUpError, Status
 from walrusd.chain.grpc.wire import Message
+from walrusd.chain.values.pysui_parts import pb
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. "Before" means that the call has no effect."""
+    """The kinds of fault. "Before" means that the call has no effect."""
 
     LATENCY = "latency"
     """Before: the call waits between ``low_ms`` and ``high_ms``."""
@@ -32,13 +32,13 @@ class FaultKind(StrEnum):
     DISCONNECT = "disconnect"
     """Before, or at any frame of a stream: the whole connection is lost."""
     LOSE = "lose"
-    """After: the call had its effect, and its answer is lost."""
+    """After: the call had its effect, but its reply is lost."""
     CUT = "cut"
-    """After, or at any frame of a stream: the answer breaks off in the middle of a frame."""
+    """After, or at any frame of a stream: the reply breaks off in the middle of a frame."""
     HOLD = "hold"
     """ExecuteTransaction reaches the validators, which lock its objects, but gets no quorum."""
     REFUSE_CURSOR = "refuse_cursor"
-    """ListEvents knows no cursor that it is given."""
+    """ListEvents rejects every cursor."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ class FaultRule:
 
 @dataclass
 class Faults:
-    """The rules of one endpoint, and the RPCs that it does not know."""
+    """The rules of one endpoint, and the RPCs that it lacks."""
 
     rules: list[FaultRule] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
@@ -83,7 +83,7 @@ class Faults:
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - faults, not secrets
 
     def wrap(self, table: Mapping[str, Handler]) -> dict[str, Handler]:
-        """Return ``table`` with the faults in front of every handler."""
+        """Return ``table`` with the faults before every handler."""
         return {route: self._wrap(route.rpartition("/")[2], h) for route, h in table.items()}
 
     def _wrap(self, name: str, handler: Handler) -> Handler:
@@ -145,7 +145,7 @@ class Faults:
             raise GRPCError(Status.INVALID_ARGUMENT, "invalid cursor")
 
     async def _at_frame(self, name: str, reply: Message | None) -> None:
-        """Meet the faults that come before a unary call runs, or before a frame of a stream."""
+        """Apply the faults before a unary call, or before a frame of a stream."""
         if (rule := self._strikes(name, FaultKind.FAIL)) is not None:
             raise GRPCError(Status[rule.status], "injected fault")
         if self._strikes(name, FaultKind.DROP):

@@ -1,17 +1,16 @@
-"""Field masks: a copy of a message with only the fields that a caller asked for."""
+"""Field masks: copies of messages with only the requested fields."""
 
 import dataclasses
 from typing import Any, TypeVar
 
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask, Value
-
+from walrusd.chain.values.pysui_parts import protobuf
 from walrusd.devnet.rpc.request_fields import refuse_field
 
 M = TypeVar("M")
 _Tree = dict[str, Any]
 
 
-def apply_mask(message: M, mask: FieldMask | None, default: tuple[str, ...] = ("*",)) -> M:
+def apply_mask(message: M, mask: protobuf.FieldMask | None, default: tuple[str, ...] = ("*",)) -> M:
     """Return ``message`` with the fields of ``mask``; ``*`` stands for all of them.
 
     Raises:
@@ -26,7 +25,7 @@ def apply_mask(message: M, mask: FieldMask | None, default: tuple[str, ...] = ("
         *parents, leaf = path.split(".")
         for part in parents:
             node = node.setdefault(part, {})
-        node[leaf] = {}  # a parent named by itself, being shorter, wins over its children
+        node[leaf] = {}  # a parent, being shorter, comes last and replaces its children
     picked: M = _pick(message, type(message), tree)
     return picked
 
@@ -43,7 +42,7 @@ def _pick(message: Any, cls: Any, tree: _Tree) -> Any:
 
 
 def _pick_value(value: Any, below: _Tree) -> Any:
-    if not below or value is None or isinstance(value, Value):
+    if not below or value is None or isinstance(value, protobuf.Value):
         return value
     if isinstance(value, list):
         return [_pick_value(item, below) for item in value]

@@ -1,7 +1,7 @@
 """A full node: the ledger as one endpoint has seen it so far.
 
-It shows what is in the checkpoints that have reached it. One that lags shows them late, one that is
-frozen shows no new ones, and one that prunes forgets the oldest.
+It serves the checkpoints that have reached it. A lagging node receives them late, a frozen one
+receives no new ones, and a pruning one drops the oldest.
 """
 
 from collections import deque
@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.checks import CLOCK_ID
 from walrusd.devnet.ledger.ledger import Ledger, Listener
 from walrusd.devnet.ledger.store import Checkpoint, StoredTransaction
@@ -56,7 +56,7 @@ class Replica:
         if self.lag or self._frozen or self._arriving:
             self._arriving.append((self._now() + self.lag if self.lag else 0.0, sealed))
             for listener in list(self.listeners):
-                listener(self._tip)  # there is something to wait for
+                listener(self._tip)  # there is a checkpoint to wait for
         else:
             self._show(sealed)
 
@@ -80,7 +80,7 @@ class Replica:
         return self._tip
 
     def next_arrival(self) -> float:
-        """Return when the next checkpoint arrives, in the time of ``now``; infinity if none is."""
+        """Return when the next checkpoint arrives, in the time of ``now``; infinity if never."""
         return inf if self._frozen or not self._arriving else self._arriving[0][0]
 
     @property
@@ -89,21 +89,21 @@ class Replica:
         return self._frozen
 
     def freeze(self, frozen: bool) -> None:
-        """Cut it off from the network, or let it catch up."""
+        """Disconnect it from the network, or let it catch up."""
         self._frozen = frozen
         tip = self.tip
         for listener in list(self.listeners):
             listener(tip)
 
     def prune(self, lowest: int) -> None:
-        """Forget every checkpoint below ``lowest``, with its transactions and events."""
+        """Drop every checkpoint below ``lowest``, with its transactions and events."""
         self.lowest = max(self.lowest, min(lowest, self._tip.sequence))
 
     # --- reads ----------------------------------------------------------------------------------
 
     @property
     def packages(self) -> Packages:
-        """What can be called: every package that it has seen."""
+        """The packages that it has seen, which can be called."""
         everything = self.ledger.packages
         made = {oid for oid, before in self._unseen().items() if before is None}
         if made.isdisjoint(everything.by_id):
@@ -151,7 +151,7 @@ class Replica:
         return self.list_held(owned_by(address), move_type)
 
     def list_held(self, owner: Owner, move_type: str | None = None) -> list[LedgerObject]:
-        """Return what an address or an object owns; otherwise as ``list_owned``."""
+        """Return what an address or an object owns; else as ``list_owned``."""
         unseen = self._unseen()
         now = [o for o in self.ledger.list_held(owner, move_type) if o.id not in unseen]
         then = [
@@ -185,4 +185,11 @@ class Replica:
 
     def list_changed_objects(self, executed: pb.ExecutedTransaction) -> list[LedgerObject]:
         """Return the input and output versions of what a transaction changed."""
-        return self.ledger.list_changed_objects(executed)
+        out = []
+        changes = [] if executed.effects is None else executed.effects.changed_objects
+        for change in changes:
+            for version in (change.input_version, change.output_version):
+                if version is not None and change.object_id is not None:
+                    obj = self.ledger.store.object_version(change.object_id, version)
+                    out += [] if obj is None else [obj]
+        return out

@@ -1,4 +1,7 @@
-"""Reads the fields of requests, and refuses a request for one field as Sui's nodes do."""
+"""Parses fields of requests.
+
+A malformed field raises ``GRPCError`` INVALID_ARGUMENT with details, as Sui's nodes send it.
+"""
 
 import base58
 
@@ -16,7 +19,7 @@ def refuse_field(field: str, why: str, *, reason: str = "FIELD_INVALID") -> GRPC
 
 
 def require_address(text: str | None, field: str) -> str:
-    """Return a canonical address or id, or refuse the request."""
+    """Return a canonical address or id."""
     if not text:
         raise refuse_field(field, "missing field", reason="FIELD_MISSING")
     try:
@@ -26,7 +29,7 @@ def require_address(text: str | None, field: str) -> str:
 
 
 def parse_type(text: str, field: str) -> str:
-    """Return a canonical type, or refuse the request."""
+    """Return a canonical type."""
     try:
         return normalize_type(text)
     except ValueError as e:
@@ -34,7 +37,7 @@ def parse_type(text: str, field: str) -> str:
 
 
 def parse_digest(text: str | None, field: str = "digest") -> bytes:
-    """Return the 32 bytes of a digest, or refuse the request."""
+    """Return the 32 bytes of a digest."""
     try:
         raw = bytes(base58.b58decode(text or ""))
     except ValueError as e:
@@ -45,7 +48,7 @@ def parse_digest(text: str | None, field: str = "digest") -> bytes:
 
 
 def parse_page(token: bytes | None, size: int | None, most: int, usual: int) -> tuple[str, int]:
-    """Return where a page begins (after this key; empty for the first) and how long it may be."""
+    """Return the key after which a page begins (empty for the first) and its most entries."""
     if token:
         try:
             after = token.decode("ascii")

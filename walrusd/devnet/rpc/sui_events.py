@@ -1,13 +1,13 @@
-"""ListEvents and SubscribeEvents: cursors, filters, watermarks, reasons to end."""
+"""ListEvents and SubscribeEvents: cursors, filters, watermarks, end reasons."""
 
 import struct
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.executed import place_event
 from walrusd.devnet.ledger.store import Checkpoint, StoredEvent
 from walrusd.devnet.rpc.field_masks import apply_mask
@@ -35,7 +35,7 @@ def _event_type(text: str) -> str:
 
 
 def matches(wanted: pb.EventFilter | None, event: pb.Event) -> bool:
-    """Return whether an event passes a filter, if there is one: an OR of ANDs."""
+    """Return whether an event passes a filter, an OR of ANDs; None passes all."""
     if wanted is None:
         return True
     return any(
@@ -74,12 +74,14 @@ class _Scan:
 
 
 class EventService:
-    """Answers from the store; subscriptions are woken by the node and read from the store too.
+    """Answers from the store; subscriptions are woken by the node and then read the store.
 
     Args:
-        node: what has been seen of the chain.
-        heartbeat: seconds of quiet after which a subscription gets a progress frame.
-        scan_limit: events looked at per ListEvents call before it ends with SCAN_LIMIT.
+        node: its view of the chain.
+        heartbeat: seconds without events after which a subscription gets a progress frame.
+        scan_limit: events scanned per ListEvents call before it ends with SCAN_LIMIT.
+
+    Both RPCs raise ``GRPCError`` for a filter or cursor that they do not support.
     """
 
     def __init__(self, node: Replica, *, heartbeat: float = 5.0, scan_limit: int = 10_000) -> None:
@@ -94,7 +96,7 @@ class EventService:
     async def list_events(
         self, request: pb.ListEventsRequest
     ) -> AsyncGenerator[pb.ListEventsResponse, None]:
-        """Yield matching events in ledger order, each with the cursor to go on from."""
+        """Yield matching events in ledger order, each with a cursor to resume from."""
         options = request.options or pb.QueryOptions()
         if request.filter is not None and not request.filter.terms:
             raise refuse_field("filter.terms", "at least one filter term is required")
@@ -146,7 +148,7 @@ class EventService:
             reason = reasons.CHECKPOINT_BOUND
         after, before = self._bound(options.after), self._bound(options.before)
         if after is not None and after[0] >= tip.end_number:
-            # Another node gave it, which is ahead: here is nothing yet, and the end of what is.
+            # The cursor is of a node ahead of this one, which has nothing after it yet.
             after, first = None, end
         first = min(first, end)
         first_number = self._number_at(first, tip)
@@ -169,7 +171,7 @@ class EventService:
         )
 
     def _first(self, asked: int | None, after: bytes | None) -> int:
-        """Return where the scan starts: never in history that this node has forgotten."""
+        """Return where the scan starts: never in history that this node has pruned."""
         lowest = self.node.lowest
         place = self._bound(after)
         start = asked if place is None else self._checkpoint_of(place[0])
@@ -220,13 +222,13 @@ class EventService:
     async def subscribe_events(
         self, request: pb.SubscribeEventsRequest
     ) -> AsyncGenerator[pb.SubscribeEventsResponse, None]:
-        """Yield matching events from now on, and progress frames; never ends by itself."""
-        bell = trio.Event()
+        """Yield matching events from now on, and progress frames; never ends."""
+        woken = trio.Event()
 
-        def ring(_: Checkpoint) -> None:
-            bell.set()
+        def wake(_: Checkpoint) -> None:
+            woken.set()
 
-        self.node.listeners.append(ring)
+        self.node.listeners.append(wake)
         self.subscribers += 1
         try:
             seen = self.node.tip
@@ -235,8 +237,8 @@ class EventService:
             while True:
                 due = min(beat, self.node.next_arrival())
                 with trio.move_on_at(due):
-                    await bell.wait()
-                bell = trio.Event()
+                    await woken.wait()
+                woken = trio.Event()
                 tip = self.node.tip
                 for stored in self._between(seen, tip):
                     event = place_event(stored)
@@ -252,7 +254,7 @@ class EventService:
                     yield _progress(tip)
                 seen = tip
         finally:
-            self.node.listeners.remove(ring)
+            self.node.listeners.remove(wake)
             self.subscribers -= 1
 
     def _between(self, seen: Checkpoint, tip: Checkpoint) -> list[StoredEvent]:
@@ -274,7 +276,7 @@ def _progress(tip: Checkpoint) -> pb.SubscribeEventsResponse:
 
 
 def _boundary(scan: _Scan, checkpoint: int, covered: int | None) -> int | None:
-    """Return the last checkpoint that is fully scanned when an event of another one is met."""
+    """Return the last fully scanned checkpoint when an event of a later one is reached."""
     if scan.descending:
         return checkpoint + 1 if checkpoint + 1 < scan.end else covered
     return checkpoint - 1 if checkpoint - 1 >= scan.first else covered

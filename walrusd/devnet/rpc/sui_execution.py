@@ -1,8 +1,7 @@
 """ExecuteTransaction and SimulateTransaction."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.checks import MAX_GAS_BUDGET, MAX_GAS_COINS
 from walrusd.devnet.ledger.run import TransactionRun
 from walrusd.devnet.move import ptb
@@ -20,7 +19,10 @@ _SAFE_OVERHEAD = 1_000
 
 
 class ExecutionService:
-    """Runs transactions on the ledger, and simulates them on what its node has seen."""
+    """Runs transactions on the ledger, and simulates them on its node's view of the chain.
+
+    All methods raise ``GRPCError`` for a transaction that Sui would refuse.
+    """
 
     def __init__(self, replica: Replica, reads: LedgerReads) -> None:
         self.ledger = replica.ledger
@@ -43,7 +45,7 @@ class ExecutionService:
         )
 
     def hold(self, request: pb.ExecuteTransactionRequest) -> None:
-        """Bring signed bytes to the validators and no further: their objects are locked."""
+        """Give signed bytes to the validators, which lock their objects but execute nothing."""
         signatures = [s.bcs.value or b"" for s in request.signatures if s.bcs is not None]
         try:
             self.ledger.hold(_signed_bytes(request), signatures)
@@ -72,7 +74,7 @@ class ExecutionService:
         return apply_mask(reply, request.read_mask)
 
     def _choose_gas(self, wanted: TransactionRequest) -> ptb.TransactionData:
-        """Pick a budget (what a first run needs, and some more) and the largest coins."""
+        """Choose a budget (what a first run needs, with a margin) and the largest coins."""
         budget = wanted.budget
         if not budget:
             _, run = self.ledger.simulate(wanted.with_gas((), MAX_GAS_BUDGET), self.replica)

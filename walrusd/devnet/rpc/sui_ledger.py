@@ -1,11 +1,8 @@
 """LedgerService of sui.rpc.v2 besides its events: epochs, checkpoints, objects, transactions."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
-from pysui.sui.sui_grpc.suimsgs.google.rpc import Status as RpcStatus
-
 import walrusd
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb, protobuf, rpc
 from walrusd.devnet.ledger.messages import object_message, to_datetime
 from walrusd.devnet.ledger.store import Checkpoint
 from walrusd.devnet.move.descriptors import describe_package
@@ -18,14 +15,17 @@ _MAX_BATCH = 1000
 
 
 class LedgerReads:
-    """Answers from what a node has seen; every method answers one RPC and changes nothing."""
+    """Answers from a node's view of the chain. Each method answers one RPC and changes nothing.
+
+    All raise ``GRPCError``: NOT_FOUND, or INVALID_ARGUMENT for a malformed field.
+    """
 
     def __init__(self, node: Replica) -> None:
         self.node = node
         self.ledger = node.ledger
 
     async def get_service_info(self, _: pb.GetServiceInfoRequest) -> pb.GetServiceInfoResponse:
-        """Name the chain, its tip and this server."""
+        """Describe the chain, its tip and this server."""
         tip = self.node.tip
         return pb.GetServiceInfoResponse(
             chain_id=self.ledger.chain_id,
@@ -46,7 +46,7 @@ class LedgerReads:
         current = self.node.epoch
         number = current if request.epoch is None else request.epoch
         first = ledger.store.first_checkpoint_of(number)
-        if number > current or first is None:  # a node says no more of an epoch it does not know
+        if number > current or first is None:  # of an unknown epoch, a node returns only the number
             alone = pb.Epoch(epoch=number)
             return pb.GetEpochResponse(epoch=apply_mask(alone, request.read_mask, ("epoch",)))
         following = ledger.store.first_checkpoint_of(number + 1) if number < current else None
@@ -60,7 +60,7 @@ class LedgerReads:
             reference_gas_price=price,
             protocol_config=pb.ProtocolConfig(protocol_version=protocol),
         )
-        if number == current:  # of validators and staking, which a devnet has not, it says nothing
+        if number == current:  # without validators and staking, which a devnet does not have
             epoch.system_state = pb.SystemState(
                 version=2,
                 epoch=number,
@@ -72,7 +72,7 @@ class LedgerReads:
         return pb.GetEpochResponse(epoch=apply_mask(epoch, request.read_mask, ("epoch",)))
 
     async def get_checkpoint(self, request: pb.GetCheckpointRequest) -> pb.GetCheckpointResponse:
-        """Show a checkpoint by number or digest; the newest if neither is given."""
+        """Return a checkpoint by number or digest; the newest if neither is given."""
         found: Checkpoint | None = self.node.tip
         if request.sequence_number is not None:
             found = self.node.checkpoint(request.sequence_number)
@@ -87,7 +87,7 @@ class LedgerReads:
         )
         return pb.GetCheckpointResponse(checkpoint=shown)
 
-    def _checkpoint(self, c: Checkpoint, mask: FieldMask | None) -> pb.Checkpoint:
+    def _checkpoint(self, c: Checkpoint, mask: protobuf.FieldMask | None) -> pb.Checkpoint:
         store = self.ledger.store
         paths = [] if mask is None else mask.paths
         wanted = any(p == "*" or p.startswith(("transactions", "contents")) for p in paths)
@@ -119,7 +119,7 @@ class LedgerReads:
             transactions=transactions,
         )
 
-    def _object(self, request: pb.GetObjectRequest, mask: FieldMask | None) -> pb.Object:
+    def _object(self, request: pb.GetObjectRequest, mask: protobuf.FieldMask | None) -> pb.Object:
         oid = require_address(request.object_id, "object_id")
         obj = self.node.get_object(oid, request.version)
         if obj is None:
@@ -132,13 +132,13 @@ class LedgerReads:
         return apply_mask(message, mask, ("object_id", "version", "digest"))
 
     async def get_object(self, request: pb.GetObjectRequest) -> pb.GetObjectResponse:
-        """Show one object."""
+        """Return one object."""
         return pb.GetObjectResponse(object=self._object(request, request.read_mask))
 
     async def batch_get_objects(
         self, request: pb.BatchGetObjectsRequest
     ) -> pb.BatchGetObjectsResponse:
-        """Show several objects; a missing one is an error in its place."""
+        """Return several objects, with an error in place of a missing one."""
         if len(request.requests) > _MAX_BATCH:
             raise refuse_field("requests", f"at most {_MAX_BATCH} objects at once")
         out = []
@@ -152,14 +152,14 @@ class LedgerReads:
         return pb.BatchGetObjectsResponse(objects=out)
 
     async def get_transaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
-        """Show an executed transaction, with its checkpoint once it is in one."""
+        """Return an executed transaction, with its checkpoint once it is in one."""
         shown = self._transaction(request.digest, request.read_mask)
         return pb.GetTransactionResponse(transaction=shown)
 
     async def batch_get_transactions(
         self, request: pb.BatchGetTransactionsRequest
     ) -> pb.BatchGetTransactionsResponse:
-        """Show several transactions; a missing one is an error in its place."""
+        """Return several transactions, with an error in place of a missing one."""
         if len(request.digests) > _MAX_BATCH:
             raise refuse_field("digests", f"at most {_MAX_BATCH} transactions at once")
         out = []
@@ -171,14 +171,18 @@ class LedgerReads:
                 out.append(pb.GetTransactionResult(error=_in_place(e)))
         return pb.BatchGetTransactionsResponse(transactions=out)
 
-    def _transaction(self, digest: str | None, mask: FieldMask | None) -> pb.ExecutedTransaction:
+    def _transaction(
+        self, digest: str | None, mask: protobuf.FieldMask | None
+    ) -> pb.ExecutedTransaction:
         found = self.node.get_transaction(parse_digest(digest))
         if found is None:
             raise GRPCError(Status.NOT_FOUND, f"Transaction {digest} not found")
         self.add_objects(found, mask)
         return apply_mask(found, mask, ("digest",))
 
-    def add_objects(self, executed: pb.ExecutedTransaction, mask: FieldMask | None) -> None:
+    def add_objects(
+        self, executed: pb.ExecutedTransaction, mask: protobuf.FieldMask | None
+    ) -> None:
         """Add the object set, if the mask asks for it."""
         paths = [] if mask is None else mask.paths
         if any(p in {"*", "objects"} or p.startswith("objects.") for p in paths):
@@ -188,5 +192,5 @@ class LedgerReads:
             )
 
 
-def _in_place(error: GRPCError) -> RpcStatus:
-    return RpcStatus(code=error.status.value, message=error.message or "")
+def _in_place(error: GRPCError) -> rpc.Status:
+    return rpc.Status(code=error.status.value, message=error.message or "")

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import Handler
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.rpc.faults import Faults
 from walrusd.devnet.rpc.replica import Replica
@@ -29,7 +28,7 @@ class SuiServices:
 def build_sui_services(
     ledger: Ledger, *, heartbeat: float = 5.0, node: Replica | None = None
 ) -> SuiServices:
-    """Return the services of sui.rpc.v2 on one node; one that sees everything at once if None."""
+    """Return the services of sui.rpc.v2 on ``node``; None is a node without any lag."""
     node = node or Replica(ledger)
     reads, state = LedgerReads(node), StateReads(node)
     execution = ExecutionService(node, reads)

@@ -1,8 +1,7 @@
 """StateService and MovePackageService of sui.rpc.v2: owned objects, coins, fields, packages."""
 
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-
 from walrusd.chain.grpc import GRPCError, Status
+from walrusd.chain.values.pysui_parts import pb
 from walrusd.devnet.ledger.dynamic_fields import field_message
 from walrusd.devnet.ledger.messages import object_message
 from walrusd.devnet.move.descriptors import describe_function, describe_package
@@ -17,7 +16,10 @@ _PAGE, _MAX_PAGE = 50, 1000
 
 
 class StateReads:
-    """Answers from what a node has seen; every method answers one RPC and changes nothing."""
+    """Answers from a node's view of the chain. Each method answers one RPC and changes nothing.
+
+    All raise ``GRPCError``: NOT_FOUND, or INVALID_ARGUMENT for a malformed field.
+    """
 
     def __init__(self, node: Replica) -> None:
         self.node = node
@@ -70,7 +72,7 @@ class StateReads:
         after, size = parse_page(request.page_token, request.page_size, _MAX_PAGE, _PAGE)
         fields = [f for f in self.node.list_held(owned_by_object(parent)) if f.id > after]
         default = ("parent", "field_id")
-        apply_mask(pb.DynamicField(), request.read_mask, default)  # refused even without fields
+        apply_mask(pb.DynamicField(), request.read_mask, default)  # checks the mask
         return pb.ListDynamicFieldsResponse(
             dynamic_fields=[
                 apply_mask(field_message(f, self.packages), request.read_mask, default)
@@ -121,5 +123,5 @@ class StateReads:
 
 
 def _balance(coin_type: str, total: int) -> pb.Balance:
-    # As a node does it: all of it is in coins, and of nothing there are no parts.
+    # As nodes do: the whole balance is in coins, and a part of 0 is left out.
     return pb.Balance(coin_type=coin_type, balance=total, coin_balance=total or None)

@@ -1,12 +1,11 @@
-"""Transactions as protobuf, perhaps with versions, digests and gas left for the node to fill in."""
+"""Transactions as protobuf, in which the client may leave versions, digests and gas open."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import base58
-import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
-from pysui.sui.sui_grpc.suimsgs.google.protobuf import Value
 
+from walrusd.chain.values.pysui_parts import pb, protobuf
 from walrusd.devnet.ledger.checks import decode_transaction
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.failures import TransactionRejectedError
@@ -21,7 +20,7 @@ _NO_DIGEST = bytes(32)
 
 @dataclass(frozen=True)
 class TransactionRequest:
-    """A transaction to simulate; ``budget`` is 0 if the node is to choose it."""
+    """A transaction to simulate; ``budget`` is 0 if the node chooses it."""
 
     programmable: ptb.Programmable
     sender: str
@@ -38,10 +37,10 @@ class TransactionRequest:
 
 
 def resolve_request(message: pb.Transaction, node: Replica) -> TransactionRequest:
-    """Fill in what a client left open, by looking at what the node has seen.
+    """Fill in what a client left open, from the node's view of the chain.
 
     Raises:
-        TransactionRejectedError: if something named does not exist or cannot be understood.
+        TransactionRejectedError: if a named object does not exist or a field is malformed.
     """
     if message.bcs is not None and message.bcs.value:
         data = decode_transaction(message.bcs.value)
@@ -148,7 +147,7 @@ class _Resolver:
         digest = _digest(item.digest) if item.digest else obj.digest_bytes
         return ptb.OwnedInput(ptb.ObjectRef(oid, item.version or obj.version, digest))
 
-    def _literal(self, number: int, literal: Value) -> bytes:
+    def _literal(self, number: int, literal: protobuf.Value) -> bytes:
         for kind in self.kinds.get(number, ()):
             if isinstance(kind, PureKind):
                 try:
@@ -160,7 +159,7 @@ class _Resolver:
         raise TransactionRejectedError(f"the type of input {number} cannot be inferred")
 
 
-def _json(value: Value) -> Any:
+def _json(value: protobuf.Value) -> Any:
     if value.bool_value is not None:
         return value.bool_value
     if value.number_value is not None:

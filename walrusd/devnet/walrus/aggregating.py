@@ -209,7 +209,7 @@ class Aggregating:
 
 
 def _parse_range(header: str, size: int) -> tuple[int, int]:
-    """Return the first and last byte; Walrus knows neither open ends nor ends past the blob."""
+    """Return the first and last byte; Walrus supports no open ends and none beyond the blob."""
     found = re.fullmatch(r"bytes=(\d{0,19})-(\d{0,19})", header.strip(), re.ASCII)
     if not found:
         raise ValueError("only one range per request")
@@ -222,7 +222,7 @@ def _parse_range(header: str, size: int) -> tuple[int, int]:
 
 
 class _Body:
-    """Chunks with something wrong with them. ``surplus`` bytes are added at the end, or lost."""
+    """The chunks of a body, corrupted on demand; ``surplus`` bytes are added at the end, or cut."""
 
     def __init__(self, source: FileChunks, *, flip: bool = False, surplus: int = 0) -> None:
         self._source = source

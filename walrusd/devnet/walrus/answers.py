@@ -1,4 +1,4 @@
-"""Answers in the words of Walrus 1.56: AIP-193 errors, plain texts, headers."""
+"""Responses as of Walrus 1.56: AIP-193 errors, plain texts, headers."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -10,7 +10,7 @@ NODE_DOMAIN = "storage.walrus.space"
 def make_refusal(
     code: int, status: str, reason: str, message: str, *, domain: str = DAEMON_DOMAIN
 ) -> Response:
-    """Return an error with a reason that programs can go by."""
+    """Return an error with a machine-readable reason."""
     detail = {"@type": "ErrorInfo", "reason": reason, "domain": domain, "metadata": {}}
     body = {"status": status, "code": code, "message": message, "details": [detail]}
     return JSONResponse({"error": body}, code)
@@ -40,7 +40,7 @@ def bad_range(code: int, message: str) -> Response:
 
 
 def injected(code: int) -> Response:
-    """A failure that was asked for."""
+    """An injected failure."""
     if code == 429:
         return refuse_text(429, "too many requests; try again later")
     if code == 503:
@@ -55,7 +55,7 @@ def injected(code: int) -> Response:
 
 
 def read_headers(request: Request, etag: str) -> dict[str, str]:
-    """Headers of a read; a Content-Type only if the client asks for one in particular."""
+    """Headers of a read; a Content-Type only if the client asks for a specific one."""
     headers = {
         "access-control-allow-origin": "*",
         "cache-control": "public, max-age=86400, stale-while-revalidate=3600",

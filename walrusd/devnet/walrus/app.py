@@ -1,4 +1,4 @@
-"""The ASGI application of the stand-in."""
+"""The ASGI application of the simulated Walrus network."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from walrusd.devnet.walrus.store import BlobStore
 SHARDS = 100
 """A tenth of the real network's: a small blob costs 10 ms instead of 600."""
 MAX_BODY = 10240 << 10
-"""Bytes; as `walrus publisher` has it by default, so that what works here works there."""
+"""Bytes; the default of `walrus publisher`, so that what works here works there."""
 MAX_QUILT = 100 << 20
 
 
@@ -36,8 +36,8 @@ def create_walrus_app(
 
     ``epoch`` gives the current Walrus epoch. The app runs on trio only (hypercorn's trio worker).
     ``app.state.store`` is the ``BlobStore``, ``app.state.faults`` the ``Faults`` in force. The
-    app's shutdown closes the store; who may be cancelled before it, or runs the app without its
-    lifespan, closes it too.
+    app's shutdown closes the store; a caller that may be cancelled before, or that runs the app
+    without its lifespan, must close it.
 
     Raises:
         ValueError: if ``directory`` holds a network with another number of shards.

@@ -1,4 +1,4 @@
-"""``multipart/form-data`` as quilts arrive in it, taken apart in memory (RFC 7578)."""
+"""Parses ``multipart/form-data`` (RFC 7578), in which quilts are sent, in memory."""
 
 import email.message
 import json
@@ -22,7 +22,7 @@ def parse_form(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
         raise MalformedData("a quilt is sent as multipart/form-data with a boundary")
     sections = (b"\r\n" + body).split(b"\r\n--" + boundary.encode("latin-1", "replace"))
     if len(sections) < 2 or not sections[-1].startswith(b"--"):
-        raise MalformedData("the form has no end")
+        raise MalformedData("the form is truncated")
     return [_parse_section(section) for section in sections[1:-1]]
 
 
@@ -30,7 +30,7 @@ def collect_items(fields: list[tuple[str, bytes]]) -> list[QuiltItem]:
     """Return the files of a form with the tags that its ``_metadata`` field gives them.
 
     Raises:
-        MalformedData: if there are no files, or the metadata is not what it should be.
+        MalformedData: if there are no files, or the metadata is malformed.
     """
     tags: dict[str, Mapping[str, str]] = {}
     contents: list[tuple[str, bytes]] = []

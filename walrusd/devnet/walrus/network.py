@@ -1,4 +1,4 @@
-"""What all routes share, and the spooling of bodies to the disk."""
+"""The state that all routes share, and the spooling of bodies to disk."""
 
 import secrets
 from contextlib import aclosing
@@ -38,7 +38,7 @@ class Network:
         return max(live, key=lambda blob: blob.end_epoch)
 
     async def spool(self, request: Request, limit: int) -> Path:
-        """Write a body to a file, flushed to the disk; nothing stays if that fails.
+        """Write a body to a file, flushed to the disk; nothing is left if that fails.
 
         Raises:
             BodyTooLarge: if it has more than ``limit`` bytes.
@@ -63,7 +63,7 @@ class Network:
         return path
 
     async def spool_bytes(self, data: bytes) -> Path:
-        """Like ``spool``, for a blob made here."""
+        """Like ``spool``, for a blob made in memory."""
         path = self.store.spool / secrets.token_hex(16)
         await trio.to_thread.run_sync(write_atomically, path, data)
         return path

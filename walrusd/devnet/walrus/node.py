@@ -15,7 +15,7 @@ from walrusd.units import BlobId
 
 _BINARY = "application/octet-stream"
 MAX_SLIVER_BLOB = 64 << 20
-"""Blobs above this are not cut into slivers: it takes six times their size in memory."""
+"""Larger blobs are not encoded into slivers, which takes six times their size in memory."""
 
 SliverPairs = dict[int, tuple[bytes, bytes]]
 
@@ -74,7 +74,7 @@ class StorageNode:
         return JSONResponse(describe_status(live))
 
     async def _find_slivers(self, blob_id: BlobId) -> SliverPairs:
-        """Encode again, keeping the latest blob's slivers: they are asked for one by one."""
+        """Encode again; caches the last blob's slivers, as they are read one by one."""
         store = self._network.store
         async with self._turn:
             if self._cut is None or self._cut[0] != blob_id:

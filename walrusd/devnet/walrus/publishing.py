@@ -23,7 +23,7 @@ MAX_EPOCHS = 53
 
 
 class _Refused(Exception):
-    """Raised to answer with ``response``."""
+    """Raised to end a request with ``response``."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -53,7 +53,7 @@ class Publishing:
         return await self._answer(result)
 
     async def put_quilt(self, request: Request) -> Response:
-        """Weave the files of a form into a quilt and store that."""
+        """Encode the files of a form as a quilt and store it."""
         try:
             query = self._admit(request)
             spooled = await self._spool(request, self._network.max_quilt)
@@ -107,7 +107,7 @@ class Publishing:
         except BodyTooLarge as error:
             raise _Refused(answers.refuse_text(413, "length limit exceeded")) from error
         except ClientDisconnect as error:
-            # Nobody is left to read this; it ends the request without a trace in the store.
+            # The client is gone; this ends the request without a trace in the store.
             raise _Refused(Response(status_code=400)) from error
 
     async def _store(

@@ -1,4 +1,4 @@
-"""Query strings, read as strictly as Walrus reads them: unknown or doubled fields are refused."""
+"""Query strings, read as strictly as Walrus reads them: unknown or repeated fields are refused."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ class BadQuery(Exception):
 
 @dataclass(frozen=True)
 class StoreQuery:
-    """The fields of ``PUT /v1/blobs`` and ``/v1/quilts`` that matter here."""
+    """The fields of ``PUT /v1/blobs`` and ``/v1/quilts`` that have an effect here."""
 
     epochs: int
     permanent: bool
@@ -49,7 +49,7 @@ def parse_store_query(request: Request) -> StoreQuery:
 
 
 def check_read_query(request: Request) -> bool:
-    """Read the query of a blob read; False if it asks for strict and no checks at once.
+    """Read the query of a blob read; False if it asks for both strict and no checks.
 
     Raises:
         BadQuery: if it does not parse.

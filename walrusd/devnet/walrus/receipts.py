@@ -1,4 +1,4 @@
-"""The answers to a store, and a node's view of a blob."""
+"""The responses to a store, and a node's view of a blob."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def describe_known(blob: BlobObject) -> dict[str, Any]:
     return {
         "alreadyCertified": {
             "blobId": format_blob_id(blob.blob_id),
-            "event": describe_event(blob),
+            "event": describe_certification(blob),
             "endEpoch": blob.end_epoch,
         }
     }
@@ -64,7 +64,7 @@ def describe_failure(blob_id: str, message: str) -> dict[str, Any]:
     return {"error": {"blobId": blob_id, "failurePhase": "register", "errorMsg": message}}
 
 
-def describe_event(blob: BlobObject) -> dict[str, str]:
+def describe_certification(blob: BlobObject) -> dict[str, str]:
     """The certification event of an object."""
     return {"txDigest": base58.b58encode(blob.event_digest).decode(), "eventSeq": "0"}
 
@@ -87,7 +87,7 @@ def describe_status(live: list[BlobObject]) -> dict[str, Any]:
             "permanent": {
                 "endEpoch": longest.end_epoch,
                 "isCertified": True,
-                "statusEvent": describe_event(longest),
+                "statusEvent": describe_certification(longest),
                 "deletableCounts": counts,
                 "initialCertifiedEpoch": certified,
             }

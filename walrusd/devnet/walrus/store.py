@@ -1,7 +1,7 @@
 """What the network keeps: blobs as files, Blob objects and quilt patches in SQLite.
 
 A blob exists once its row is committed; its files are flushed to the disk before that. A crash
-leaves at worst a file without a row, which the next store of the same blob takes over.
+leaves at worst a file without a row, which the next store of the same blob uses.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class BlobObject:
 
     @property
     def event_digest(self) -> bytes:
-        """A digest to stand for the transaction that certified it, 32 bytes."""
+        """A made-up digest of the transaction that certified it, 32 bytes."""
         return _derive("event", self.sequence)
 
 
@@ -74,7 +74,7 @@ class BlobStore:
     """The network's state under ``directory``. Methods block and may run in any thread."""
 
     def __init__(self, directory: Path, shards: int, epoch: Callable[[], int]) -> None:
-        """Open or create.
+        """Open or create the state.
 
         Raises:
             ValueError: if the directory was made for another number of shards.
@@ -129,7 +129,7 @@ class BlobStore:
     ) -> tuple[BlobObject, bool]:
         """Store a spooled blob that has been flushed; return its object and whether it is new.
 
-        Not new is a permanent object that already lives as long, unless ``force``.
+        It is not new if a permanent object already lives as long, unless ``force``.
         """
         blob_id = encoding.blob_id
         end = self.epoch() + epochs
@@ -140,7 +140,7 @@ class BlobStore:
         move_durably(spooled, self.content_path(blob_id))
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            # Asked again under the lock: another request may have stored it meanwhile.
+            # Checked again under the lock: another request may have stored it.
             if not force and (known := self._select_lasting(blob_id, end)):
                 return known, False
             blob = self._insert(encoding, end, permanent=permanent, share=share, owner=owner)
@@ -182,7 +182,7 @@ class BlobStore:
         return [Patch(name, json.loads(tags), start, end) for name, tags, start, end in rows]
 
     def count_objects(self) -> int:
-        """Return how many objects were ever made: each one was paid for."""
+        """Return how many objects were ever created: each one was paid for."""
         with self._lock:
             count: int = self._db.execute("SELECT count(*) FROM objects").fetchone()[0]
         return count
@@ -252,5 +252,5 @@ def _to_object(row: Sequence[Any]) -> BlobObject:
 
 
 def _derive(kind: str, sequence: int) -> bytes:
-    """Ids follow from the order of events alone, so that a run can be repeated exactly."""
+    """Return an id that depends only on the order of events, so that runs are reproducible."""
     return hashlib.sha256(f"walrusd devnet {kind} {sequence}".encode()).digest()

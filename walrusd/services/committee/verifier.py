@@ -45,8 +45,8 @@ class Verifier(Service):
         """Serve every opened submission whose committee we sit on."""
         for case in await read_cases(self.tools):
             seat = case.seat_of(self.tools.address)
-            due = case.list_duties(Party.SEAT, self.tools.clock.now_ms())
-            if seat is not None and Duty.EXAMINE in due:
+            now_ms = self.tools.clock.now_ms()
+            if seat is not None and Duty.EXAMINE in case.list_duties(Party.SEAT, now_ms):
                 serve = partial(self._serve, case, seat)
                 yield Attempt(case.submission.id, serve, in_background=True)
 

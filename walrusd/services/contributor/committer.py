@@ -27,11 +27,7 @@ from walrusd.market.results import (
     read_update,
     verification_file_path,
 )
-from walrusd.market.schemes import (
-    CostProof,
-    commit_update,
-    derive_openings,
-)
+from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
@@ -52,8 +48,10 @@ class Committer(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Commit every trained submission."""
+        """Commit every trained submission of ours."""
         for case in await read_cases(self.tools):
+            if case.submission.contributor != self.tools.address:
+                continue
             if Duty.COMMIT not in case.list_duties(Party.CONTRIBUTOR, self.tools.clock.now_ms()):
                 continue
             trained = find_trained(self.tools, case.submission.id)

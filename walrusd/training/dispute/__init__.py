@@ -1,1 +1,4 @@
-"""A step of training taken apart, to be judged operation by operation."""
+"""Disputes: transcripts of a segment's steps, narrowed to one operation and judged.
+
+Shapes are in the letters of ``training.operators``.
+"""

@@ -1,7 +1,8 @@
-"""Who is right: narrow two transcripts to a step and an operation, and compute that step.
+"""Which transcript is right: narrow two to a step and an operation, and compute that step.
 
-Cheap for a third party: the steps of the segment up to the one in dispute are computed, or that
-step alone if a transcript carries the state before it.
+This is bisection as in refereed delegation of computation (Canetti, Riva and Rothblum, 2011),
+cheap for a third party: it computes the steps of the segment up to the disputed one, or that step
+alone if a transcript carries the state before it.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ STEP_PARTS = ("losses", "folds", "chain", "state_root")
 
 
 class Right(StrEnum):
-    """Whose account is what the work gives."""
+    """Whose account agrees with the computation."""
 
     A = "A"
     B = "B"
@@ -42,11 +43,11 @@ class StepDifference:
 
 @dataclass(frozen=True)
 class OperationDifference:
-    """The first operation that two logs tell differently.
+    """The first operation in which two logs differ.
 
-    ``part`` is ``operation`` if the lists of operations differ, ``inputs`` if the inputs do (what
-    goes in was not what had come out before), else ``outputs``; ``values`` are the names of the
-    inputs or outputs that differ.
+    ``part`` is ``operation`` if the lists of operations differ, ``inputs`` if the inputs do (one
+    log feeds in what no earlier operation put out), else ``outputs``; ``values`` are the names of
+    the inputs or outputs that differ.
     """
 
     index: int
@@ -56,10 +57,11 @@ class OperationDifference:
 
 @dataclass(frozen=True)
 class PartyAccount:
-    """One party's account beside what is computed.
+    """One party's account compared with the computation.
 
-    ``step`` says if the step is told as computed. The other two are None without a log of the
-    step: if the operation in dispute is told as computed, and the first one that is not.
+    ``step`` is whether its record of the step agrees, ``operation`` whether the disputed operation
+    does, ``first_wrong`` the first operation that does not. The latter two are None without a log
+    of the step.
     """
 
     step: bool
@@ -69,11 +71,11 @@ class PartyAccount:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What computing gives for the step in dispute.
+    """The result of computing the disputed step.
 
-    ``diverges`` is the step before it at which the account that both agree on leaves what is
-    computed, if it does; then nothing more is computed. ``target`` is the index of the operation
-    in dispute in ``log``, whose ``values`` hold the bytes of what goes in and comes out.
+    ``diverges`` is an earlier step at which the account that both parties agree on already differs
+    from the computation, if there is one; then nothing more is computed. ``target`` is the index in
+    ``log`` of the disputed operation; the log's ``values`` hold its inputs and outputs as bytes.
     """
 
     right: Right
@@ -102,7 +104,7 @@ def check_comparable(a: Transcript, b: Transcript) -> None:
 
 
 def find_step(a: Transcript, b: Transcript) -> StepDifference | None:
-    """Return the first step at which two comparable transcripts differ; None if nowhere."""
+    """Return the first step at which two comparable transcripts differ; None if they agree."""
     for step in range(a.first, a.first + max(len(a.steps), len(b.steps)) + 1):
         left, right = a.at(step), b.at(step)
         if left == right:
@@ -115,7 +117,7 @@ def find_step(a: Transcript, b: Transcript) -> StepDifference | None:
 
 
 def compare_operations(a: StepLog, b: StepLog) -> OperationDifference | None:
-    """Return the first operation that two logs of one step tell differently."""
+    """Return the first operation in which two logs of one step differ; None if they agree."""
     for index in range(max(len(a.operations), len(b.operations))):
         left, right = get_operation(a, index), get_operation(b, index)
         if left == right:
@@ -133,7 +135,7 @@ def compare_operations(a: StepLog, b: StepLog) -> OperationDifference | None:
 
 
 def get_operation(log: StepLog | None, index: int) -> Operation | None:
-    """Return an operation of a log, or None if it has no such."""
+    """Return operation ``index`` of a log, or None if there is none."""
     if log is None or index >= len(log.operations):
         return None
     return log.operations[index]
@@ -144,7 +146,7 @@ def _outline(operation: Operation) -> tuple[str, tuple[str, ...], tuple[str, ...
 
 
 def choose_log(transcript: Transcript, step: int) -> StepLog | None:
-    """Return a transcript's log if it is of ``step``."""
+    """Return a transcript's log if it is the log of ``step``."""
     log = transcript.log
     return log if log is not None and log.step == step else None
 
@@ -152,14 +154,15 @@ def choose_log(transcript: Transcript, step: int) -> StepLog | None:
 def judge_step(
     work: SegmentWork, start_state: bytes, a: Transcript, b: Transcript, step: int
 ) -> Judgement:
-    """Compute ``step``, at which two comparable transcripts first differ, and say who is right.
+    """Compute ``step``, at which two comparable transcripts first differ, and judge both.
 
-    ``start_state`` is the state that the segment starts from.
+    ``start_state`` holds the canonical bytes of the state that the segment starts from.
 
     Raises:
-        ForeignTranscript: if plan, start state or number of steps are not of the transcripts.
-        PlanRefused: if the rows are too few.
-        MalformedData: if the start state is malformed.
+        ForeignTranscript: if plan, start state or number of steps are not those of the transcripts.
+        PlanRefused: if the rows are too few for the batch.
+        MalformedData, NonFiniteValue: if a state is malformed.
+        DeviceRefused: as ``find_device``.
     """
     _check_inputs(work, start_state, a, step)
     carried = _find_carried_state(work, a, b, step)
@@ -180,7 +183,7 @@ def judge_step(
     target = _find_target(logs, found.log)
     log = found.log
     if target is not None:
-        # Which values matter is known only now: the step is computed again to keep those.
+        # Only now is it known which values matter: the step is computed again to keep those.
         operation = log.operations[target]
         parts = (operation.inputs, operation.outputs)
         wanted = frozenset(value.digest for part in parts for value in part.values())
@@ -201,13 +204,13 @@ def judge_step(
 def _check_inputs(work: SegmentWork, start_state: bytes, a: Transcript, step: int) -> None:
     plan = work.assignment.plan
     if plan.digest() != a.subject.plan_digest:
-        raise ForeignTranscript("the plan is not that of the transcripts")
+        raise ForeignTranscript("the transcripts are about another plan")
     if not 1 <= a.segment <= plan.segments or plan.segment_range(a.segment).start != a.first:
-        raise ForeignTranscript("the transcripts do not begin where a segment of the plan does")
+        raise ForeignTranscript("the transcripts do not begin at a segment of the plan")
     if step not in plan.segment_range(a.segment):
         raise ForeignTranscript("a transcript has more steps than a segment of the plan")
     if compute_state_root(plan, start_state) != a.start_root:
-        raise ForeignTranscript("the start state is not that of the transcripts")
+        raise ForeignTranscript("the transcripts start from another state")
 
 
 def _find_carried_state(work: SegmentWork, a: Transcript, b: Transcript, step: int) -> State | None:
@@ -233,7 +236,7 @@ class _Computed:
 def _compute(
     work: SegmentWork, a: Transcript, state: State, steps: range, wanted: Wanted
 ) -> _Computed:
-    """Compute steps up to the wanted one, or to the first that the agreed account has wrong."""
+    """Compute steps up to the wanted one, or to the first where the agreed account is wrong."""
     chain = WorkChain(a.subject.digest(), a.segment, a.start_root)
     chain.value = a.chain_before(steps.start)
     found = _Computed([])
@@ -249,7 +252,7 @@ def _compute(
 
 
 def _find_target(logs: tuple[StepLog | None, StepLog | None], computed: StepLog) -> int | None:
-    """Return the operation in dispute, or the first that the only log there is has wrong."""
+    """Return the disputed operation, or the first wrong one if there is only one log."""
     given = [log for log in logs if log is not None]
     pair = given if len(given) == 2 else [*given, computed]
     if len(pair) < 2:

@@ -1,4 +1,4 @@
-"""A log of the operations of one step, and of the bytes of the values that are asked for."""
+"""A log of the operations of one step, with the bytes of selected values."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,17 +17,17 @@ Values = dict[str, Value]
 
 
 class OperationLog:
-    """Collects operations, and the bytes of the values that ``keep`` asks for."""
+    """Collects operations, and the bytes of the values that ``keep`` selects."""
 
     def __init__(self, keep: Callable[[Value], bool]) -> None:
         self._keep = keep
         self.operations: list[Operation] = []
         self.kept: dict[bytes, bytes] = {}
         self.prefix = ""
-        """Stands before names: the micro-batch that is computed."""
+        """Goes before the names of operations: the micro-batch being computed."""
 
     def describe(self, value: Given) -> Value:
-        """Return the description of a value as it is now."""
+        """Return the description of a value's present content."""
         kind, shape, raw = canonicalise(value)
         found = Value(kind, shape, compute_value_digest(kind, shape, raw))
         if found.digest not in self.kept and self._keep(found):
@@ -35,7 +35,7 @@ class OperationLog:
         return found
 
     def describe_all(self, values: Mapping[str, Given], prefix: str = "") -> Values:
-        """Return the descriptions of named values, with ``prefix`` before their names."""
+        """Return the descriptions of named values, their names prefixed with ``prefix``."""
         return {f"{prefix}{name}": self.describe(value) for name, value in values.items()}
 
     def weights(self, prepared: Prepared, names: Sequence[str]) -> Values:
@@ -43,13 +43,13 @@ class OperationLog:
         return {name: self.describe(prepared.weights[name]) for name in names}
 
     def add(self, name: str, inputs: Values, outputs: Values) -> Values:
-        """Record an operation, if anything came out of it; return what did."""
+        """Record an operation if it has outputs; return the outputs."""
         if outputs:
             self.operations.append(Operation(self.prefix + name, inputs, outputs))
         return outputs
 
     def find_last(self, output: str, default: Value) -> Value:
-        """Return the last value of the name that an operation put out."""
+        """Return the latest value that an operation put out as ``output``, else ``default``."""
         for operation in reversed(self.operations):
             if output in operation.outputs:
                 return operation.outputs[output]
@@ -57,7 +57,7 @@ class OperationLog:
 
 
 class Sink(Gradients):
-    """Holds the gradients of one operation back, until it is recorded."""
+    """Holds back the gradients of one operation until it is recorded."""
 
     def __init__(self, log: OperationLog, real: Gradients) -> None:
         super().__init__(frozenset())
@@ -66,7 +66,7 @@ class Sink(Gradients):
         self.held: list[tuple[str, Tensor]] = []
 
     def wants(self, name: str) -> bool:
-        """Say what the real sink says."""
+        """Return whether the real sink wants the tensor."""
         return self._real.wants(name)
 
     def add(self, name: str, gradient: Tensor) -> None:
@@ -75,7 +75,7 @@ class Sink(Gradients):
             self.held.append((name, gradient))
 
     def record(self, name: str, inputs: Values, dx: Tensor | None) -> Values:
-        """Record the operation that filled the sink, and pass its gradients on."""
+        """Record the operation that filled the sink, pass its gradients on, return its outputs."""
         log = self._log
         outputs = {} if dx is None else {"dx": log.describe(dx)}
         outputs |= log.describe_all(dict(self.held), "gradient/")

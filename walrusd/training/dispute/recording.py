@@ -1,6 +1,6 @@
-"""Write a transcript: do the work of a segment and say what happened, step by step.
+"""Writing a transcript: compute a segment and record what happened, step by step.
 
-The work is that of ``run_segment``, to the bit; in the step whose operations are logged, the
+The work is that of ``run_segment``, bit for bit; in the step whose operations are logged, the
 layers are watched.
 """
 
@@ -36,11 +36,11 @@ from walrusd.training.run.state import (
     deserialize_state,
     serialize_state,
 )
+from walrusd.training.run.step import Run
 from walrusd.training.run.trace import Assignment, WorkChain
-from walrusd.training.run.trainer import Run
 
 MAX_KEPT_BYTES = 1 << 28
-"""Values beyond are left out of a log, so that transcripts stay readable."""
+"""Bytes of values in a log; further values are left out, so that transcripts stay readable."""
 
 
 class WatchedRun(Run):
@@ -63,14 +63,18 @@ class WatchedRun(Run):
         self._model.use_layers([*layers, self._loss])
 
     def step(self, step: int) -> tuple[tuple[float, ...], list[float]]:
-        """Do one step, from the state that is read to the one that is written."""
+        """Do one step and record every operation, from the reading of the state on.
+
+        Raises:
+            MalformedData, NonFiniteValue, ProductBoundExceeded: as ``Run.step``.
+        """
         root = compute_state_root(self._plan, serialize_state(self._plan, self.state(step - 1)))
         given = self._log.describe_all({"state_root": root})
         self._log.add("read state", given, self._describe_state())
         return super().step(step)
 
     def _describe_state(self) -> Values:
-        powers = np.array(self._optimizer.powers, np.float64)
+        powers = np.array(self._optimizer.powers, np.float64)  # (powers,)
         found = self._log.describe_all(self._weights, "weight/")
         for number, slot in enumerate(self._optimizer.slots):
             found |= self._log.describe_all(slot, f"{self._plan.optimizer.slots[number]}/")
@@ -79,6 +83,7 @@ class WatchedRun(Run):
     def _read_batch(self, part: MicroBatch, chosen: Indices) -> tuple[torch.Tensor, torch.Tensor]:
         self._log.prefix = f"micro-batch {part.number}: "
         inputs, targets = super()._read_batch(part, chosen)
+        # (b,), (b, …) and (b, …)
         read: dict[str, Given] = {"rows": chosen, "inputs": inputs, "targets": targets}
         given = self._log.describe_all({"step": part.step, "number": part.number})
         self._loss.targets = self._log.add("choose rows", given, self._log.describe_all(read))[
@@ -103,7 +108,7 @@ class WatchedRun(Run):
 
     def _compute_folds(self, total: Named) -> torch.Tensor:
         self._log.prefix = ""
-        folds = super()._compute_folds(total)
+        folds = super()._compute_folds(total)  # (tensors,)
         for name, fold in zip(sorted(total), folds, strict=True):
             given = {"gradient": self._log.describe(total[name])}
             self._log.add(f"fold {name}", given, {"fold": self._log.describe(fold)})
@@ -140,9 +145,12 @@ class WatchedRun(Run):
         return self._log.describe_all({"weight": self._weights[name], **slots})
 
     def finish(self, before: bytes, record: StepRecord) -> None:
-        """Record what the step's numbers and its state lead to."""
-        losses = np.frombuffer(record.losses, "<f4")
-        folds = np.frombuffer(record.folds, "<f4")
+        """Record how the step's numbers and state give its chain value and state root.
+
+        ``before`` is the chain's value before the step, 32 bytes.
+        """
+        losses = np.frombuffer(record.losses, "<f4")  # (micro-batches,)
+        folds = np.frombuffer(record.folds, "<f4")  # (tensors,)
         given = self._log.describe_all({"chain": before, "losses": losses, "folds": folds})
         self._log.add("chain", given, {"chain": self._log.describe(record.chain)})
         root = self._log.describe(record.state_root)
@@ -151,7 +159,10 @@ class WatchedRun(Run):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The step whose operations are logged, and which values' bytes are kept with it."""
+    """The step to log operation by operation, and which values' bytes to keep.
+
+    ``with_state`` adds the canonical state before the step.
+    """
 
     step: int
     keep: Callable[[Value], bool] = lambda _value: False
@@ -159,7 +170,7 @@ class Wanted:
 
 
 def keep_up_to(limit: int) -> Callable[[Value], bool]:
-    """Return a choice of values that keeps what fits ``limit`` bytes together."""
+    """Return a ``keep`` that selects values as long as all fit ``limit`` bytes together."""
     left = limit
 
     def keep(value: Value) -> bool:
@@ -173,7 +184,7 @@ def keep_up_to(limit: int) -> Callable[[Value], bool]:
 
 @dataclass(frozen=True)
 class SegmentWork:
-    """What a segment is computed from. ``subject`` says whose work it is."""
+    """What a segment is computed from. ``subject`` names whose work it is."""
 
     assignment: Assignment
     subject: TraceContext
@@ -184,9 +195,14 @@ class SegmentWork:
 def record_steps(
     work: SegmentWork, start: State, chain: WorkChain, steps: range, wanted: Wanted | None = None
 ) -> Iterator[StepRecord | Ending | StepLog]:
-    """Yield a record for each step from ``start`` on, and the log of the wanted step after it.
+    """Yield the record of each of ``steps``, and the log of the wanted step after its record.
 
-    ``chain`` has the value before the first of the steps. An error ends the work with ``Ending``.
+    ``start`` is the state before the first step, and ``chain`` has the value before it. A step that
+    fails yields an ``Ending``, the last record.
+
+    Raises:
+        PlanRefused: if the batch is too large for the rows.
+        DeviceRefused: as ``find_device``.
     """
     plan, seed = work.assignment.plan, work.assignment.seed
     check_plan_for_rows(plan, work.rows.count)
@@ -227,11 +243,12 @@ def record_steps(
 def transcribe(
     work: SegmentWork, start_state: bytes, segment: int, wanted: Wanted | None = None
 ) -> Transcript:
-    """Do the work of ``segment`` from its start state and return the transcript.
+    """Compute ``segment`` from its start state and return the transcript.
 
     Raises:
         PlanRefused: if the batch is too large for the rows.
-        MalformedData: if the start state is malformed or belongs elsewhere.
+        MalformedData, NonFiniteValue: if the start state is malformed or of another step.
+        DeviceRefused: as ``find_device``.
     """
     plan = work.assignment.plan
     steps = plan.segment_range(segment)

@@ -1,8 +1,8 @@
-"""Transcripts: what somebody says of the work of one segment, step by step.
+"""Transcripts: one party's account of the work of one segment, step by step.
 
 Two transcripts that disagree are narrowed to the first step where they do; a transcript may also
-hold the log of every operation of one step, which narrows to a single operation. The format
-stands in docs/formats/transcript.md. A transcript proves nothing by itself: it says where to look.
+hold the log of every operation of one step, which narrows to a single operation. The format is in
+docs/formats/transcript.md. A transcript proves nothing by itself: it shows what to compute.
 """
 
 import math
@@ -19,14 +19,14 @@ from walrusd.core.protocol import TraceContext, compute_chain_start, compute_cha
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 KINDS: dict[str, str] = {"f32": "<f4", "f64": "<f8", "i64": "<i8", "u8": "u1", "bool": "?"}
-"""The types of values, by name: little-endian, one byte a truth value."""
+"""The types of values, by name: little-endian, one byte per bool."""
 
 _NAMES = {np.dtype(code): kind for kind, code in KINDS.items()}
 MAX_AXES = 8
 
 Array = npt.NDArray[Any]
 Given = Tensor | Array | float | int | bytes
-"""What can be described. A float counts as float32, an integer as int64."""
+"""A value that can be described. A float counts as float32, an integer as int64."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Value:
 
     @property
     def size(self) -> int:
-        """The bytes of the canonical form."""
+        """The length of the canonical form in bytes."""
         return math.prod(self.shape) * np.dtype(KINDS[self.kind]).itemsize
 
     def read(self, raw: bytes) -> Array:
@@ -64,14 +64,14 @@ def canonicalise(value: Given) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def compute_value_digest(kind: str, shape: tuple[int, ...], raw: bytes) -> bytes:
-    """``H(VALUE ‖ u8(len) ‖ type ‖ u64(axes) ‖ u64 of each axis ‖ canonical bytes)``."""
+    """Return ``H(VALUE ‖ u8(len) ‖ type ‖ u64(axes) ‖ u64 of each axis ‖ canonical bytes)``."""
     axes = b"".join(u64(axis) for axis in (len(shape), *shape))
     return hash_tagged(Tag.VALUE, bytes([len(kind)]), kind.encode(), axes, raw)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: what went in and what came out, in order and by name."""
+    """One operation: its inputs and outputs, in order and by name."""
 
     name: str
     inputs: Mapping[str, Value]
@@ -80,9 +80,10 @@ class Operation:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """A step done: losses of the micro-batches, folds of the gradients, and what they lead to.
+    """A finished step: losses of the micro-batches, folds of the gradients, chain and state root.
 
-    ``losses`` and ``folds`` are float32 bytes, as the chain absorbs them.
+    ``losses`` and ``folds`` are float32 little-endian bytes, as the chain absorbs them; ``chain``
+    and ``state_root`` are their values after the step.
     """
 
     step: int
@@ -133,13 +134,13 @@ class Transcript:
         return self.steps[step - self.first - 1].state_root
 
     def chain_before(self, step: int) -> bytes:
-        """Return the chain's value that ``step`` goes on from."""
+        """Return the chain's value before ``step``."""
         if step == self.first:
             return compute_chain_start(self.subject.digest(), self.segment, self.start_root)
         return self.steps[step - self.first - 1].chain
 
     def at(self, step: int) -> StepRecord | Ending | None:
-        """Return what the transcript says of ``step``; None after its end."""
+        """Return what the transcript says about ``step``; None after its end."""
         index = step - self.first
         if 0 <= index < len(self.steps):
             return self.steps[index]
@@ -147,20 +148,20 @@ class Transcript:
 
 
 def unpack_floats(raw: bytes) -> tuple[float, ...]:
-    """Return float32 values from their bytes."""
+    """Return float32 values from their little-endian bytes."""
     return struct.unpack(f"<{len(raw) // 4}f", raw)
 
 
 def pack_floats(values: tuple[float, ...]) -> bytes:
-    """Return float32 bytes without the sign of zero, as the chain absorbs them."""
+    """Return float32 little-endian bytes without the sign of zero, as the chain absorbs them."""
     return struct.pack(f"<{len(values)}f", *(value + 0.0 for value in values))
 
 
 def find_break(transcript: Transcript) -> str:
-    """Return what does not follow from the rest of the transcript, or nothing.
+    """Return what contradicts the rest of the transcript, or an empty text if nothing does.
 
-    The chain must follow from losses and folds, and the log's last operations must lead to the
-    chain and the state root of their step.
+    The chain must follow from losses and folds, and the log's last operations must give the chain
+    and the state root of their step.
     """
     if transcript.first < 1 or transcript.segment < 1:
         return "the numbers of segment and step"

@@ -21,7 +21,7 @@ from walrusd.training.dispute.transcript import (
 
 MAGIC = b"WALRUSD-TRANSCRIPT\x01"
 MAX_BYTES = 1 << 30
-"""Larger files are refused before they are read."""
+"""The size limit of a transcript; larger files are refused before they are read."""
 
 _SUBJECT = tuple(field.name for field in fields(TraceContext))
 _U64 = 1 << 64
@@ -30,7 +30,7 @@ _MAX_NAME = 256
 
 
 def transcript_to_bytes(transcript: Transcript) -> bytes:
-    """Return the one encoding of a transcript."""
+    """Return the canonical encoding of a transcript."""
     log, ending = transcript.log, transcript.ending
     body = {
         "subject": {name: getattr(transcript.subject, name) for name in _SUBJECT},
@@ -71,7 +71,7 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
     if len(raw) > MAX_BYTES:
         raise MalformedTranscript(f"a transcript has at most {MAX_BYTES} bytes")
     if not raw.startswith(MAGIC):
-        raise MalformedTranscript("the file is not a transcript of a version known here")
+        raise MalformedTranscript("the file is not a transcript of a known version")
     try:
         body = decode_canonical(raw[len(MAGIC) :])
     except MalformedData as error:
@@ -95,7 +95,7 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise MalformedTranscript(f"the transcript's {what} is not as it should be")
+    raise MalformedTranscript(f"the transcript's {what} is malformed")
 
 
 def _map(value: Any, keys: set[str], what: str) -> dict[str, Any]:

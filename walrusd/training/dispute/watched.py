@@ -1,7 +1,7 @@
-"""Layers that are watched: the same arithmetic, and a record of every operation.
+"""Watched layers: the same arithmetic, and a record of every operation.
 
-The records are made from what layers are given and what they return, so they are the same on
-every device and in every profile of the arithmetic.
+The records are made from the arguments and results of layers, so they are made alike on every
+device and in every profile of the arithmetic. Activations are ``(b, …)``, as in ``layers``.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from walrusd.training.plan.lora import LoraSpec
 
 
 class WatchedLayer:
-    """Any layer that is one operation forward and one backward."""
+    """Any layer that is one operation forward and one backward, ``(b, …) -> (b, …)``."""
 
     def __init__(self, log: OperationLog, name: str, weights: Sequence[str], inner: Layer) -> None:
         self._log, self._name, self._weights, self._inner = log, name, tuple(weights), inner
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return what the layer does; the tape also holds the description of ``x``."""
+        """Return the layer's output; the tape also holds the description of ``x``."""
         given = {"x": self._log.describe(x), **self._log.weights(prepared, self._weights)}
         y, tape = self._inner.forward(x, prepared, batch)
         self._log.add(f"forward {self._name}", given, {"y": self._log.describe(y)})
@@ -33,7 +33,7 @@ class WatchedLayer:
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return what the layer does."""
+        """Return the layer's ``dx``, in the shape of ``x``, and record it with the gradients."""
         inner, x = tape
         given = {"dy": self._log.describe(dy), "x": x}
         given |= self._log.weights(prepared, self._weights)
@@ -44,13 +44,13 @@ class WatchedLayer:
 
 
 class WatchedResidual:
-    """A residual: what is inside is watched, and the sum is an operation."""
+    """A residual whose inner layers are watched; the sum is an operation of its own."""
 
     def __init__(self, log: OperationLog, name: str, inner: Sequence[Layer]) -> None:
         self._log, self._name, self._inner = log, name, Residual(tuple(inner))
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return the sum."""
+        """Return the sum ``x + f(x)``."""
         given = {"x": self._log.describe(x)}
         y, tapes = self._inner.forward(x, prepared, batch)
         given["f"] = self._log.find_last("y", given["x"])
@@ -60,7 +60,7 @@ class WatchedResidual:
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return the gradient's sum."""
+        """Return the sum ``dy + f'(dy)``."""
         given = {"dy": self._log.describe(dy)}
         dx = self._inner.backward(dy, tape, prepared, gradients, need_dx=need_dx)
         if dx is not None:
@@ -70,7 +70,7 @@ class WatchedResidual:
 
 
 class WatchedLoss:
-    """Stands after the last layer, passes everything on, and records what the loss did."""
+    """A last layer that passes everything on unchanged, and records what the loss did."""
 
     def __init__(self, log: OperationLog) -> None:
         self._log = log
@@ -78,20 +78,20 @@ class WatchedLoss:
         self.targets: Value | None = None
 
     def given(self) -> Values:
-        """Return what the loss is computed from."""
+        """Return the descriptions of the loss's inputs."""
         assert self.outputs is not None
         assert self.targets is not None
         return {"outputs": self.outputs, "targets": self.targets}
 
     def forward(self, x: Tensor, _prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return ``x``."""
+        """Return ``x``, the outputs ``(b, …, c)``."""
         self.outputs = self._log.describe(x)
         return x, None
 
     def backward(
         self, dy: Tensor, _tape: Tape, _prepared: Prepared, _sink: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return ``dy``."""
+        """Return ``dy``, ``(b, …, c)``."""
         self._log.add("loss gradient", self.given(), {"dy": self._log.describe(dy)})
         return dy if need_dx else None
 
@@ -107,8 +107,8 @@ def list_map_weights(spec: LinearSpec, lora: LoraSpec | None) -> list[str]:
 class WatchedMap(Map):
     """A map of a layer that has several. ``x`` is its input on the grid, ``y`` its last output.
 
-    What lies before it is recorded when its input is known, by ``before_forward`` and
-    ``before_backward``.
+    ``before_forward`` and ``before_backward`` record the operation that made the map's input, as
+    soon as that is known.
     """
 
     def __init__(self, log: OperationLog, spec: LinearSpec, lora: LoraSpec | None) -> None:
@@ -122,12 +122,12 @@ class WatchedMap(Map):
         self.before_backward: Callable[[Value], None] | None = None
 
     def forward(self, operand: Tape, prepared: Prepared) -> tuple[Tensor, Tape]:
-        """Return what the map does."""
-        self.x = self._log.describe(operand.values.float())
+        """Return the map's output, ``(m, o)`` for ``(m, i)``."""
+        self.x = self._log.describe(operand.values.float())  # (m, i)
         if self.before_forward is not None:
             self.before_forward(self.x)
         given = {"x": self.x, **self._log.weights(prepared, self._used)}
-        y, saved = super().forward(operand, prepared)
+        y, saved = super().forward(operand, prepared)  # (m, o)
         self.y = self._log.describe(y)
         self._log.add(f"forward {self._name}", given, {"y": self.y})
         return y, saved
@@ -135,7 +135,7 @@ class WatchedMap(Map):
     def backward(
         self, dy: Tensor, saved: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return what the map does."""
+        """Return the map's ``dx``, ``(m, i)`` for ``dy`` ``(m, o)``, if ``need_dx``."""
         found = self._log.describe(dy)
         if self.before_backward is not None:
             self.before_backward(found)
@@ -147,7 +147,7 @@ class WatchedMap(Map):
         return dx
 
     def known(self, what: str, prefix: str = "") -> Values:
-        """Return ``x``, ``y`` or ``dx`` under the map's own name."""
+        """Return the value ``what`` (``x``, ``y`` or ``dx``) under the map's own name."""
         value: Value | None = getattr(self, what)
         assert value is not None, f"{self._name} has no {what} yet"
         return {f"{prefix}{self._name.rpartition('.')[2]}": value}

@@ -1,6 +1,6 @@
-"""Watched layers that are made of several maps, and the building of a watched model.
+"""Watched layers that consist of several maps, and the building of a watched model.
 
-Every map, and what lies between the maps, is an operation of its own.
+Every map, and every computation between maps, is an operation of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class _Parts:
         inputs[0].before_forward = self._record_grid
 
     def start(self, x: Tensor) -> None:
-        """Note what the layer is given."""
+        """Note the layer's input, ``(b, …)``."""
         self._x = self._log.describe(x)
 
     def _record_grid(self, grid: Value) -> None:
@@ -59,7 +59,7 @@ class _Parts:
 
 
 class WatchedAttention(Attention):
-    """Attention: the grid, the maps, and what is between them, forward and backward."""
+    """Attention, ``(b, t, w)``: the grid, the maps, and what is between them, both ways."""
 
     def __init__(self, log: OperationLog, spec: AttentionSpec, lora: LoraSpec | None) -> None:
         super().__init__(spec, lora)
@@ -91,21 +91,21 @@ class WatchedAttention(Attention):
         return record
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return what attention does."""
+        """Return the layer's output, ``(b, t, w)``."""
         self._parts.start(x)
         return super().forward(x, prepared, batch)
 
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return what attention does."""
+        """Return the layer's ``dx``, ``(b, t, w)``, if ``need_dx``."""
         dx = super().backward(dy, tape, prepared, gradients, need_dx=need_dx)
         self._parts.finish_backward(dx)
         return dx
 
 
 class WatchedGated(Gated):
-    """A gated layer: the grid, the maps, and what is between them, forward and backward."""
+    """A gated layer, ``(b, …, i)``: the grid, the maps, and what is between them, both ways."""
 
     def __init__(self, log: OperationLog, spec: GatedSpec, lora: LoraSpec | None) -> None:
         super().__init__(spec, lora)
@@ -130,14 +130,14 @@ class WatchedGated(Gated):
         up.before_backward = lambda gradient: record("up", gradient)
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return what the layer does."""
+        """Return the layer's output, in the shape of ``x``."""
         self._parts.start(x)
         return super().forward(x, prepared, batch)
 
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Return what the layer does."""
+        """Return the layer's ``dx``, in the shape of ``dy``, if ``need_dx``."""
         dx = super().backward(dy, tape, prepared, gradients, need_dx=need_dx)
         self._parts.finish_backward(dx)
         return dx
@@ -146,7 +146,7 @@ class WatchedGated(Gated):
 def build_watched_layers(
     specs: Sequence[LayerSpec], lora: LoraSpec | None, log: OperationLog, path: str = ""
 ) -> list[Layer]:
-    """Return the layers that ``specs`` declare, watched. Names tell the place in the model."""
+    """Return the layers that ``specs`` declare, watched. Names give their place in the model."""
     found: list[Layer] = []
     for index, spec in enumerate(specs):
         name = f"{path}{index:02d} {_name(spec)}".rstrip()

@@ -1,1 +1,1 @@
-"""Other people's formats of models and datasets."""
+"""File formats of models and datasets: safetensors, and the layout of Hugging Face."""

@@ -2,8 +2,8 @@
 
 ``u64 LE header length ‖ JSON header ‖ rows``. The header lists the tensor ``rows`` of type U8 and
 shape ``[count, row bytes]``, and one key of metadata, ``walrusd-dataset``, whose value is the
-schema as canonical JSON. So any reader of safetensors reads it, and row ``i`` lies at a known
-place: a range of rows is read or mapped without the rest. No I/O here.
+schema as canonical JSON. So any reader of safetensors can read it, and row ``i`` has a known
+offset: a range of rows can be read or mapped without the rest. No I/O here.
 """
 
 import json
@@ -12,7 +12,6 @@ from typing import Any
 
 from walrusd.errors import MalformedData
 from walrusd.training.plan.dataspec import DataSchema, parse_data_schema
-from walrusd.training.plan.strict import canonical_json
 
 METADATA_KEY = "walrusd-dataset"
 TENSOR = "rows"
@@ -23,7 +22,7 @@ _ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class Container:
-    """A dataset file: its schema, the number of rows, and where in the file the rows begin."""
+    """A dataset file: its schema, the number of rows, and the offset of the rows in bytes."""
 
     schema: DataSchema
     rows: int
@@ -31,35 +30,20 @@ class Container:
 
     @property
     def size(self) -> int:
-        """The length of the whole file."""
+        """The length of the whole file in bytes."""
         return self.offset + self.rows * self.schema.row_bytes
-
-
-def make_container_header(schema: DataSchema, rows: int) -> bytes:
-    """Return the bytes that go before the rows; spaces fill the header up to 8 bytes."""
-    document = {
-        "__metadata__": {METADATA_KEY: canonical_json(schema.to_json()).decode("ascii")},
-        TENSOR: {
-            "dtype": "U8",
-            "shape": [rows, schema.row_bytes],
-            "data_offsets": [0, rows * schema.row_bytes],
-        },
-    }
-    text = canonical_json(document)
-    text += b" " * (-len(text) % _ALIGNMENT)
-    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
 
 
 def read_container_header(head: bytes) -> Container:
     """Read the beginning of a file, at least ``8 + MAX_HEADER_BYTES`` bytes or all of it.
 
     Raises:
-        MalformedData: if it is no dataset container.
-        PlanRefused: naming what of the schema is wrong.
+        MalformedData: if it is not a dataset container.
+        PlanRefused: if the schema is wrong, naming its key.
     """
     length = int.from_bytes(head[:_LENGTH_BYTES], "little")
     if len(head) < _LENGTH_BYTES or length > MAX_HEADER_BYTES:
-        raise MalformedData("the file is no dataset container: its header has no possible length")
+        raise MalformedData("the file is not a dataset container: its header is too long")
     text = head[_LENGTH_BYTES : _LENGTH_BYTES + length]
     if len(text) != length:
         raise MalformedData("the dataset container ends within its header")
@@ -70,20 +54,20 @@ def read_container_header(head: bytes) -> Container:
         rows, width = tensor["shape"]
         listed = (tensor["dtype"], tensor["data_offsets"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MalformedData("the file is no dataset container") from error
+        raise MalformedData("the file is not a dataset container") from error
     if set(document) != {"__metadata__", TENSOR} or set(metadata) != {METADATA_KEY}:
         raise MalformedData("a dataset container has one tensor and one key of metadata")
     schema = parse_data_schema(_parse(schema_text))
     if type(rows) is not int or rows < 1 or width != schema.row_bytes:
         raise MalformedData(f"the container's rows do not have {schema.row_bytes} bytes each")
     if listed != ("U8", [0, rows * width]):
-        raise MalformedData("the container's tensor is not its rows")
+        raise MalformedData("the container's tensor does not hold its rows")
     return Container(schema, rows, _LENGTH_BYTES + length)
 
 
 def _parse(text: Any) -> Any:
     if not isinstance(text, str):
-        raise MalformedData("the container's schema is no text")
+        raise MalformedData("the container's schema is not text")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,7 @@
-"""Tensors in the layout of Hugging Face, GPT-2 and Llama, to ours and back. Pure.
+"""Tensors in the layout of Hugging Face, for GPT-2 and Llama, to our layout and back. Pure.
 
-The layout is a ``config.json`` (``huggingface_config.py``) and tensors by name.
+A model there is a ``config.json`` (``huggingface_config.py``) and tensors by name. Ours are named
+as in SPEC §7, with matrices ``(outputs, inputs)``.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ def import_tensors(spec: GptSpec, tensors: Mapping[str, npt.NDArray[Any]]) -> Te
                 raise ModelRefused(f"the weights hold {theirs} twice", key=theirs)
             left[_strip(theirs)] = tensors[theirs]
     if spec.style == "gpt2" and "wpe.weight" in left:
-        # A shorter context uses the first places of the table.
+        # A shorter context uses the first rows of the table.
         left["wpe.weight"] = np.atleast_1d(left["wpe.weight"])[: spec.context]
 
     def take(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -48,11 +49,11 @@ def import_tensors(spec: GptSpec, tensors: Mapping[str, npt.NDArray[Any]]) -> Te
 
     found = _take_gpt2(spec, take) if spec.style == "gpt2" else _take_llama(spec, take)
     if spec.tied and "lm_head.weight" in left:
-        # Files may carry the shared matrix twice; a head of its own would be lost.
+        # Files may hold the shared matrix twice. Any other head would be lost.
         head = take("lm_head.weight", (spec.vocabulary, spec.width))
         if not np.array_equal(head, found["tokens.weight"]):
             raise ModelRefused(
-                "lm_head.weight is not the matrix of the embedding, to which config.json ties it",
+                "config.json ties lm_head.weight to the embedding, but their matrices differ",
                 key="lm_head.weight",
                 hint="set tie_word_embeddings to false",
             )
@@ -69,7 +70,7 @@ def _strip(name: str) -> str:
 
 
 def is_buffer(name: str) -> bool:
-    """Say whether a tensor is a mask or a table that older files carry along."""
+    """Return whether a tensor is a mask or a table of constants, which older files contain."""
     return name.endswith((".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq"))
 
 
@@ -83,7 +84,7 @@ def _take_gpt2(spec: GptSpec, take: Any) -> Tensors:
             for part in ("weight", "bias"):
                 found[f"{ours}.{norm}.{part}"] = take(f"{theirs}.{name}.{part}", (d,))
         # Their matrices are (inputs, outputs), and query, key and value are one.
-        whole = take(f"{theirs}.attn.c_attn.weight", (d, 3 * d)).T
+        whole = take(f"{theirs}.attn.c_attn.weight", (d, 3 * d)).T  # (3·d, d)
         bias = take(f"{theirs}.attn.c_attn.bias", (3 * d,))
         for place, part in enumerate(("query", "key", "value")):
             rows = slice(place * d, (place + 1) * d)
@@ -104,7 +105,7 @@ def _take_gpt2(spec: GptSpec, take: Any) -> Tensors:
 
 
 def _llama_names(spec: GptSpec) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return their name and the shape of each of our tensors."""
+    """Return by our name of each tensor theirs and its shape."""
     d, narrow = spec.width, spec.width // spec.heads * spec.key_heads
     names: dict[str, tuple[str, tuple[int, ...]]] = {
         "tokens.weight": ("embed_tokens.weight", (spec.vocabulary, d)),

@@ -1,7 +1,7 @@
-"""A ``config.json`` of Hugging Face, GPT-2 or Llama, as our spec and back. Pure.
+"""A ``config.json`` of Hugging Face, for GPT-2 or Llama, as our spec and back. Pure.
 
-What our arithmetic does not have is refused by the config's own key; nothing is silently ignored
-but what does not change the model's function. The document may hold anything that JSON can.
+A feature that exact training lacks is refused, naming the config's own key; only keys that do not
+change the model's function are ignored. The document may hold anything that JSON can.
 """
 
 import math
@@ -37,7 +37,7 @@ _ROPE_MUST = {
     "partial_rotary_factor": (1.0, None),
 }
 
-# Our names of what a config says, and its own.
+# Our names of a config's keys, and its own.
 _GPT2_NAMES = {
     "vocabulary": "vocab_size",
     "context": "n_positions",
@@ -61,10 +61,10 @@ _LLAMA_NAMES = {
 
 
 def read_config(config: Mapping[str, Any], context: int | None = None) -> GptSpec:
-    """Return the model that a ``config.json`` describes, at most ``context`` places long.
+    """Return the model that a ``config.json`` describes, with a context of ``context`` tokens.
 
-    Dropout is left at 0: it is the plan's business, not the weights'. What is returned is a model
-    that a plan may have.
+    Without ``context`` it is the config's own. Dropout is 0: the plan chooses it, not the weights.
+    A plan may declare the model that is returned.
 
     Raises:
         ModelRefused: naming the key that cannot be trained exactly.
@@ -75,7 +75,7 @@ def read_config(config: Mapping[str, Any], context: int | None = None) -> GptSpe
     if kind == "llama":
         return _check(_read_llama(config, context), _LLAMA_NAMES)
     raise ModelRefused(
-        f"config.json: model_type {shorten(kind)} is not known here",
+        f"config.json: model_type {shorten(kind)} is not supported",
         key="model_type",
         hint="gpt2 and llama are",
     )
@@ -97,7 +97,7 @@ def _require(config: Mapping[str, Any], must: Mapping[str, tuple[Any, ...]]) -> 
         if key in config and config[key] not in allowed:
             raise ModelRefused(
                 f"config.json: {key} is {shorten(config[key])}, "
-                f"and only {allowed[0]!r} is exact here",
+                f"but only {allowed[0]!r} can be trained exactly",
                 key=key,
             )
 
@@ -120,22 +120,22 @@ def _boolean(config: Mapping[str, Any], key: str, default: bool) -> bool:
 def _epsilon(config: Mapping[str, Any], key: str, default: float) -> float:
     value = config.get(key, default)
     if not isinstance(value, float) or not 0 < value < 1:
-        raise ModelRefused(f"config.json: {key} is not a small number", key=key)
+        raise ModelRefused(f"config.json: {key} is not a number between 0 and 1", key=key)
     return round_to_float32(value)
 
 
 def _length(longest: int, context: int | None) -> int:
     if context is not None and not 1 <= context <= longest:
-        raise ModelRefused(f"the model takes 1 to {longest} places, not {context}", key="context")
+        raise ModelRefused(f"the model takes 1 to {longest} tokens, not {context}", key="context")
     return context or longest
 
 
 def _rope_base(config: Mapping[str, Any]) -> int:
-    """Return the base of rotary positions, from either place where it is written."""
+    """Return the base of rotary positions, from either of the two keys that may hold it."""
     nested = config.get("rope_parameters")
     nested = {} if nested is None else nested
     if not isinstance(nested, Mapping):
-        raise ModelRefused("config.json: rope_parameters is no object", key="rope_parameters")
+        raise ModelRefused("config.json: rope_parameters is not an object", key="rope_parameters")
     try:
         _require(nested, _ROPE_MUST)
     except ModelRefused as error:
@@ -143,7 +143,7 @@ def _rope_base(config: Mapping[str, Any]) -> int:
     unknown = sorted(nested.keys() - _ROPE_MUST.keys() - {"rope_theta"})
     if unknown:
         raise ModelRefused(
-            f"config.json: rope_parameters has {shorten(unknown[0])}, which is not known here",
+            f"config.json: rope_parameters has {shorten(unknown[0])}, which is not supported",
             key="rope_parameters",
         )
     value = nested.get("rope_theta", config.get("rope_theta", 10_000))

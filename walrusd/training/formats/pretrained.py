@@ -1,6 +1,6 @@
-"""Plans that begin with somebody's weights: fill in the model, and the root that adapters name.
+"""Plans that begin with pretrained weights: fill in the model, and the root that adapters name.
 
-In such a plan ``model`` is ``{"kind": "huggingface", …}`` with what the weights do not say:
+In such a plan ``model`` is ``{"kind": "huggingface", …}`` with what the weights do not determine:
 ``context`` (at most theirs), ``dropout``, ``lora`` without its ``base_root``. No I/O here.
 """
 
@@ -27,7 +27,7 @@ _UNBOUND = "00" * 32
 
 
 def is_pretrained(document: Any) -> bool:
-    """Say whether a plan's document asks for a model in the layout of Hugging Face."""
+    """Return whether a plan's document asks for a model in the layout of Hugging Face."""
     model = document.get("model") if isinstance(document, Mapping) else None
     return isinstance(model, Mapping) and model.get("kind") == KIND
 
@@ -37,9 +37,12 @@ def adopt_pretrained(
 ) -> tuple[dict[str, Any], Tensors]:
     """Return the plan's document with the model filled in, and its initial weights.
 
+    ``config`` is the parsed ``config.json``, ``tensors`` are those of the weights' file by name.
+
     Raises:
         PlanRefused: naming the key that is wrong.
-        ModelRefused: naming what of the model cannot be trained exactly.
+        ModelRefused: naming the part of the model that cannot be trained exactly.
+        NonFiniteValue: if a weight under adapters is NaN or infinite.
     """
     fields = Fields(document.get("model"), "model")
     fields.choice("kind", KIND)
@@ -74,11 +77,14 @@ def export_pretrained(plan: Plan, weights: Tensors) -> tuple[GptSpec, Tensors]:
     adapter is untied: its matrix changes, and that of the embedding does not.
 
     Raises:
-        ModelRefused: if the plan's model is no transformer, or a merged weight is beyond float32.
+        ModelRefused: if the plan's model is not a transformer, or a merged weight is beyond
+            float32.
     """
     family = plan.model.family
     if not isinstance(family, GptSpec):
-        raise ModelRefused(f"a model of kind {family.kind} has no such layout", key="model.kind")
+        raise ModelRefused(
+            f"a model of kind {family.kind} has no layout of Hugging Face", key="model.kind"
+        )
     lora, base = plan.model.lora, select_base(plan, weights)
     if lora is None:
         return family, export_tensors(family, base)
@@ -98,9 +104,9 @@ def select_base(plan: Plan, weights: Tensors) -> Tensors:
 def _merge(
     lora: LoraSpec, linear: LinearSpec, base: Tensors, weights: Tensors
 ) -> npt.NDArray[np.float32]:
-    down = weights[f"{linear.name}.lora_a"].astype(np.float64)
-    up = weights[f"{linear.name}.lora_b"].astype(np.float64)
-    merged = base[linear.weight].astype(np.float64) + (up @ down) * lora.scale
+    down = weights[f"{linear.name}.lora_a"].astype(np.float64)  # (r, i)
+    up = weights[f"{linear.name}.lora_b"].astype(np.float64)  # (o, r)
+    merged = base[linear.weight].astype(np.float64) + (up @ down) * lora.scale  # (o, i)
     if np.abs(merged).max() > np.finfo(np.float32).max:
         raise ModelRefused(f"{linear.name}: a merged weight is beyond float32", key=linear.name)
     return merged.astype(np.float32)

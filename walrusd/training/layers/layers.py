@@ -1,8 +1,9 @@
 """Layers as explicit pairs of forward and backward. No autograd.
 
-``forward`` returns the output and what ``backward`` needs of it; ``backward`` returns the gradient
-by the input and adds those of the weights to ``gradients``. Activations are ``(rows, …)``; linear
-maps and norms work on the last axis.
+``forward`` returns the output and the tape, which is what ``backward`` needs; ``backward`` returns
+the gradient by the input and adds those of the weights to ``gradients``. Activations are
+``(b, …)``: ``(b, w)``, ``(b, t, w)`` or ``(b, c, H, W)``; linear maps and norms work on the last
+axis.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from walrusd.training.plan.layerspec import (
 )
 
 Tape = Any
-"""Whatever a layer's own backward needs; nobody else looks into it."""
+"""What a layer's own ``backward`` needs of its ``forward``; opaque to everybody else."""
 
 
 class Layer(Protocol):
@@ -46,7 +47,7 @@ class Layer(Protocol):
 def run_forward(
     layers: Sequence[Layer], x: Tensor, prepared: Prepared, batch: MicroBatch
 ) -> tuple[Tensor, list[Tape]]:
-    """Run layers one after the other."""
+    """Run layers one after the other; return the last output and the tape of each."""
     tapes = []
     for layer in layers:
         x, tape = layer.forward(x, prepared, batch)
@@ -70,7 +71,7 @@ def run_backward(
     """
     gradient: Tensor | None = dy
     for index in range(len(layers) - 1, lowest - 1, -1):
-        assert gradient is not None, "only the lowest layer may keep its input's gradient to itself"
+        assert gradient is not None, "only the lowest layer may leave out its input's gradient"
         wanted = need_dx or index > lowest
         tape = tapes.pop()
         gradient = layers[index].backward(gradient, tape, prepared, gradients, need_dx=wanted)
@@ -78,7 +79,7 @@ def run_backward(
 
 
 class Activation:
-    """ReLU, GELU or SiLU."""
+    """ReLU, GELU or SiLU, ``(b, …) -> (b, …)``."""
 
     def __init__(self, spec: ActivationSpec) -> None:
         self._function = spec.function
@@ -105,14 +106,14 @@ class Activation:
 
 
 class Dropout:
-    """Drops elements while training; the mask is a function of seed, step and name."""
+    """Drops elements of ``(b, …)`` in training; the mask is a function of seed, step and name."""
 
     def __init__(self, spec: DropoutSpec) -> None:
         self._spec = spec
 
     def forward(self, x: Tensor, _prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output; the tape is the mask, or None where nothing is dropped."""
-        kept = batch.draw_mask(self._spec.name, x, self._spec.threshold)
+        kept = batch.draw_mask(self._spec.name, x, self._spec.threshold)  # (b, …), bool
         if kept is None:
             return x, None
         return elementwise.dropout(x, kept, self._spec.threshold), kept
@@ -135,12 +136,12 @@ class Norm:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output in the shape of the input."""
-        flat = x.reshape(-1, self._spec.width)
-        gain = prepared.weights[self._gain]
+        flat = x.reshape(-1, self._spec.width)  # (m, w)
+        gain = prepared.weights[self._gain]  # (w,)
         if self._spec.rms:
             y, saved = norms.rms_norm(flat, gain, self._spec.epsilon)
         else:
-            bias = prepared.weights[self._bias]
+            bias = prepared.weights[self._bias]  # (w,)
             y, saved = norms.layer_norm(flat, gain, bias, self._spec.epsilon)
         return y.view(x.shape), saved
 
@@ -148,7 +149,8 @@ class Norm:
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Add the gradients of gain and bias; return the input's."""
-        flat, gain = dy.reshape(-1, self._spec.width), prepared.weights[self._gain]
+        flat = dy.reshape(-1, self._spec.width)  # (m, w)
+        gain = prepared.weights[self._gain]  # (w,)
         if self._spec.rms:
             dx, dgain = norms.rms_norm_backward(flat, tape, gain)
         else:
@@ -166,30 +168,38 @@ class Embedding:
         self._weight = f"{spec.name}.weight"
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return ``(rows, T, width)`` for int64 ``(rows, T)``; the tape is the numbers."""
-        flat = x.reshape(-1)
-        y = losses.embedding(flat, prepared.weights[self._weight])
+        """Return ``(b, t, w)`` for int64 ``(b, t)``; the tape is the flat token numbers.
+
+        Raises:
+            MalformedData: if a token is outside the vocabulary.
+        """
+        flat = x.reshape(-1)  # (b·t,), int64
+        y = losses.embedding(flat, prepared.weights[self._weight])  # (b·t, w)
         return y.view(*x.shape, self._spec.width), flat
 
     def backward(
         self, dy: Tensor, tape: Tape, _prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
-        """Add the table's gradient; token numbers have none."""
+        """Add the table's gradient, ``(v, w)``; token numbers have none.
+
+        Raises:
+            ProductBoundExceeded, NonFiniteValue: as ``losses.embedding_backward``.
+        """
         assert not need_dx, "token numbers have no gradient"
         if gradients.wants(self._weight):
-            flat = dy.reshape(-1, self._spec.width)
+            flat = dy.reshape(-1, self._spec.width)  # (b·t, w)
             gradients.add(self._weight, losses.embedding_backward(tape, flat, self._spec.rows))
         return None
 
 
 class Positions:
-    """A learned vector added to each place; the gradient folds over the rows."""
+    """A learned vector added to each place, ``(b, t, w) + (t, w)``; its gradient folds ``b``."""
 
     def __init__(self, spec: PositionsSpec) -> None:
         self._weight = f"{spec.name}.weight"
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return the sum; nothing is needed of it."""
+        """Return the sum; the tape is empty."""
         return x.add(prepared.weights[self._weight]), None
 
     def backward(
@@ -197,7 +207,7 @@ class Positions:
     ) -> Tensor | None:
         """Add the vectors' gradient; the input's is the output's."""
         if gradients.wants(self._weight):
-            gradients.add(self._weight, arith.fold_rows(dy))
+            gradients.add(self._weight, arith.fold_rows(dy))  # (t, w)
         return dy if need_dx else None
 
 
@@ -209,7 +219,7 @@ class Conv2d:
         self._weight, self._bias = f"{spec.name}.weight", f"{spec.name}.bias"
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return ``(rows, outputs, height, width)``."""
+        """Return ``(b, o, H', W')`` for ``(b, c, H, W)``."""
         return prepared.profile.conv2d(
             x,
             prepared.operands[self._weight],
@@ -231,13 +241,13 @@ class Conv2d:
 
 
 class Pool:
-    """Average pooling."""
+    """Average pooling, ``(b, c, H, W) -> (b, c, H/s, W/s)``."""
 
     def __init__(self, spec: PoolSpec) -> None:
         self._size = spec.size
 
     def forward(self, x: Tensor, _prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return the averages; nothing is needed of them."""
+        """Return the averages; the tape is empty."""
         return convolution.average_pool(x, self._size), None
 
     def backward(
@@ -251,7 +261,7 @@ class Flatten:
     """All axes of a row as one."""
 
     def forward(self, x: Tensor, _prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return ``(rows, features)``; the tape is the shape."""
+        """Return ``(b, …)`` as ``(b, w)``; the tape is the shape of ``x``."""
         return x.reshape(x.shape[0], -1), x.shape
 
     def backward(
@@ -263,12 +273,12 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Residual:
-    """``x + f(x)``."""
+    """``x + f(x)`` (He et al., 2016), ``f`` keeping the shape."""
 
     inner: tuple[Layer, ...]
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return the sum; the tape is that of the inner layers."""
+        """Return the sum; the tape holds those of the inner layers."""
         y, tapes = run_forward(self.inner, x, prepared, batch)
         return torch.add(x, y), tapes
 

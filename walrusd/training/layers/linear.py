@@ -18,14 +18,16 @@ from walrusd.training.plan.lora import LoraSpec
 class Mapped:
     """What a map's gradient needs: the quantised input, and the adapter's quantised middle."""
 
-    operand: GridOperand
-    middle: GridOperand | None
+    operand: GridOperand  # (m, i)
+    middle: GridOperand | None  # (m, r)
 
 
 class Map:
     """``y = RN32(mm(x, Wᵀ) + b)``; ``dx = mm(dy, W)``, ``dW = mm(dyᵀ, x)``, ``db = Σ q(dy)``.
 
-    All products use the same three quantised tensors. With an adapter, ``h = mm(x, Aᵀ)`` and
+    ``x`` is ``(m, i)``, ``W`` ``(o, i)``, ``y`` ``(m, o)`` (SPEC §4). All products use the same
+    three quantised tensors. With an adapter ``A``, ``(r, i)``, and ``B``, ``(o, r)`` (Hu et al.,
+    2021), ``h = mm(x, Aᵀ)`` and
     ``y = RN32(y + RN32(mm(h, Bᵀ)·s))``; its gradients follow the same rules, and ``dx`` gains
     ``mm(dh, A)``.
     """
@@ -39,15 +41,16 @@ class Map:
         self._down, self._up = f"{spec.name}.lora_a", f"{spec.name}.lora_b"
 
     def forward(self, operand: GridOperand, prepared: Prepared) -> tuple[Tensor, Mapped]:
-        """Return ``(rows, outputs)`` for a quantised ``(rows, inputs)``."""
+        """Return ``(m, o)`` for a quantised ``(m, i)``."""
         profile, operands = prepared.profile, prepared.operands
-        y = profile.mm(operand, operands[self._weight], transpose_b=True)
+        y = profile.mm(operand, operands[self._weight], transpose_b=True)  # (m, o)
         if self._bias is not None:
             y.add_(prepared.weights[self._bias])
         if self._scale is None:
             return y, Mapped(operand, None)
-        middle = profile.quantise(profile.mm(operand, operands[self._down], transpose_b=True))
-        change = profile.mm(middle, operands[self._up], transpose_b=True)
+        narrow = profile.mm(operand, operands[self._down], transpose_b=True)  # (m, r)
+        middle = profile.quantise(narrow)
+        change = profile.mm(middle, operands[self._up], transpose_b=True)  # (m, o)
         return y.add_(change.mul_(self._scale)), Mapped(operand, middle)
 
     def backward(
@@ -59,34 +62,34 @@ class Map:
         *,
         need_dx: bool,
     ) -> Tensor | None:
-        """Add the gradients; return ``(rows, inputs)`` if ``need_dx``."""
+        """Add the gradients; return ``(m, i)`` for ``dy`` ``(m, o)`` if ``need_dx``."""
         profile, operands = prepared.profile, prepared.operands
-        operand = profile.quantise(dy)
-        if gradients.wants(self._weight):
+        operand = profile.quantise(dy)  # (m, o)
+        if gradients.wants(self._weight):  # (o, i)
             gradients.add(self._weight, profile.mm(operand, saved.operand, transpose_a=True))
         if self._bias is not None and gradients.wants(self._bias):
-            gradients.add(self._bias, profile.sum_rows(operand))
-        dx = profile.mm(operand, operands[self._weight]) if need_dx else None
+            gradients.add(self._bias, profile.sum_rows(operand))  # (o,)
+        dx = profile.mm(operand, operands[self._weight]) if need_dx else None  # (m, i)
         if self._scale is None or saved.middle is None:
             return dx
-        change = profile.quantise(dy.mul(self._scale))
-        gradients.add(self._up, profile.mm(change, saved.middle, transpose_a=True))
-        middle = profile.quantise(profile.mm(change, operands[self._up]))
-        gradients.add(self._down, profile.mm(middle, saved.operand, transpose_a=True))
+        change = profile.quantise(dy.mul(self._scale))  # (m, o)
+        gradients.add(self._up, profile.mm(change, saved.middle, transpose_a=True))  # (o, r)
+        middle = profile.quantise(profile.mm(change, operands[self._up]))  # (m, r)
+        gradients.add(self._down, profile.mm(middle, saved.operand, transpose_a=True))  # (r, i)
         if dx is None:
             return None
         return dx.add_(profile.mm(middle, operands[self._down]))
 
 
 class Linear:
-    """A map on the last axis."""
+    """A map on the last axis, ``(b, …, i) -> (b, …, o)``."""
 
     def __init__(self, spec: LinearSpec, lora: LoraSpec | None) -> None:
         self._map = Map(spec, lora)
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output with the last axis replaced."""
-        operand = prepared.profile.quantise(x.reshape(-1, self._map.inputs))
+        operand = prepared.profile.quantise(x.reshape(-1, self._map.inputs))  # (m, i)
         y, saved = self._map.forward(operand, prepared)
         return y.view(*x.shape[:-1], -1), saved
 
@@ -94,13 +97,16 @@ class Linear:
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Add the gradients; return the input's if needed."""
-        flat = dy.reshape(-1, dy.shape[-1])
+        flat = dy.reshape(-1, dy.shape[-1])  # (m, o)
         dx = self._map.backward(flat, tape, prepared, gradients, need_dx=need_dx)
         return None if dx is None else dx.view(*dy.shape[:-1], -1)
 
 
 class Attention:
-    """Causal self-attention. The three maps of the input share its quantised form."""
+    """Causal self-attention, ``(b, t, w) -> (b, t, w)``.
+
+    Query, key and value are maps of one quantised input.
+    """
 
     def __init__(self, spec: AttentionSpec, lora: LoraSpec | None) -> None:
         self._spec = spec
@@ -112,24 +118,24 @@ class Attention:
             self._tables = torch.from_numpy(tables[0].copy()), torch.from_numpy(tables[1].copy())
 
     def _split(self, flat: Tensor, rows: int) -> Tensor:
-        """Return ``(rows, heads, T, size)``, a view."""
+        """Return ``(b·t, h·d)`` as ``(b, h, t, d)``, a view."""
         return flat.view(rows, self._spec.length, -1, self._spec.size).transpose(1, 2)
 
     def _join(self, x: Tensor) -> Tensor:
-        """Return ``(rows·T, heads·size)``."""
+        """Return ``(b, h, t, d)`` as ``(b·t, h·d)``."""
         return x.transpose(1, 2).reshape(x.shape[0] * self._spec.length, -1)
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return ``(rows, T, width)``."""
-        operand = prepared.profile.quantise(x.reshape(-1, self._spec.width))
-        mapped = [each.forward(operand, prepared) for each in self._maps]
+        """Return ``(b, t, w)``."""
+        operand = prepared.profile.quantise(x.reshape(-1, self._spec.width))  # (b·t, w)
+        mapped = [each.forward(operand, prepared) for each in self._maps]  # (b·t, h·d), (b·t, j·d)
         query, key, value = (self._split(y, x.shape[0]) for y, _saved in mapped)
         if self._tables is not None:
-            cosine, sine = (table.to(x.device) for table in self._tables)
+            cosine, sine = (table.to(x.device) for table in self._tables)  # (t, d/2) each
             query, key = (attention.rotate(part, cosine, sine) for part in (query, key))
-        attended, saved = prepared.profile.attend(query, key, value)
-        joined = prepared.profile.quantise(self._join(attended))
-        y, saved_output = self._output.forward(joined, prepared)
+        attended, saved = prepared.profile.attend(query, key, value)  # (b, h, t, d)
+        joined = prepared.profile.quantise(self._join(attended))  # (b·t, w)
+        y, saved_output = self._output.forward(joined, prepared)  # (b·t, w)
         return y.view(x.shape), ([part for _y, part in mapped], saved, saved_output)
 
     def backward(
@@ -138,9 +144,10 @@ class Attention:
         """Add the gradients; ``dx`` is the sum of the three maps', in the order q, k, v."""
         saved_maps, saved, saved_output = tape
         rows = dy.shape[0]
-        flat = dy.reshape(-1, self._spec.width)
+        flat = dy.reshape(-1, self._spec.width)  # (b·t, w)
         joined = self._output.backward(flat, saved_output, prepared, gradients, need_dx=True)
         assert joined is not None
+        # dq is (b, h, t, d); dk and dv are (b, j, t, d).
         dq, dk, dv = prepared.profile.attend_backward(self._split(joined, rows), saved)
         if self._tables is not None:
             cosine, sine = (table.to(dy.device) for table in self._tables)
@@ -153,7 +160,7 @@ class Attention:
 
 
 class Gated:
-    """``down(silu(gate(x))·up(x))``."""
+    """``down(silu(gate(x))·up(x))`` (Shazeer, 2020), ``(b, …, i) -> (b, …, i)``."""
 
     def __init__(self, spec: GatedSpec, lora: LoraSpec | None) -> None:
         self._gate, self._up = Map(spec.gate, lora), Map(spec.up, lora)
@@ -161,12 +168,12 @@ class Gated:
 
     def forward(self, x: Tensor, prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the output in the shape of the input."""
-        operand = prepared.profile.quantise(x.reshape(-1, self._gate.inputs))
-        gate, saved_gate = self._gate.forward(operand, prepared)
-        up, saved_up = self._up.forward(operand, prepared)
-        active, share = elementwise.silu(gate)
-        inner = prepared.profile.quantise(active.mul(up))
-        y, saved_down = self._down.forward(inner, prepared)
+        operand = prepared.profile.quantise(x.reshape(-1, self._gate.inputs))  # (m, i)
+        gate, saved_gate = self._gate.forward(operand, prepared)  # (m, o)
+        up, saved_up = self._up.forward(operand, prepared)  # (m, o)
+        active, share = elementwise.silu(gate)  # (m, o) each
+        inner = prepared.profile.quantise(active.mul(up))  # (m, o)
+        y, saved_down = self._down.forward(inner, prepared)  # (m, i)
         return y.view(x.shape), (saved_gate, saved_up, saved_down, gate, share, active, up)
 
     def backward(
@@ -174,10 +181,10 @@ class Gated:
     ) -> Tensor | None:
         """Add the gradients; ``dx`` is the sum of gate's and up's, in that order."""
         saved_gate, saved_up, saved_down, gate, share, active, up = tape
-        flat = dy.reshape(-1, dy.shape[-1])
-        inner = self._down.backward(flat, saved_down, prepared, gradients, need_dx=True)
+        flat = dy.reshape(-1, dy.shape[-1])  # (m, i)
+        inner = self._down.backward(flat, saved_down, prepared, gradients, need_dx=True)  # (m, o)
         assert inner is not None
-        dgate = elementwise.silu_backward(inner.mul(up), gate, share)
+        dgate = elementwise.silu_backward(inner.mul(up), gate, share)  # (m, o)
         dx = self._gate.backward(dgate, saved_gate, prepared, gradients, need_dx=need_dx)
         change = self._up.backward(
             inner.mul(active), saved_up, prepared, gradients, need_dx=need_dx

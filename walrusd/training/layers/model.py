@@ -1,4 +1,4 @@
-"""A model: layers in a row and a loss, with explicit forward and backward."""
+"""A model: a sequence of layers and a loss, with explicit forward and backward."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ from walrusd.training.plan.strict import round_to_float32
 
 
 class Model:
-    """The layers of a spec. It holds the frozen weights, if any; every step brings the others."""
+    """The layers of a spec and their frozen weights, if any; every step brings the trained ones."""
 
     def __init__(self, spec: ModelSpec, loss: str, frozen: Named, profile: Profile) -> None:
         self._profile = profile
@@ -58,10 +58,10 @@ class Model:
             adapters = spec.lora.tensors((layer,)) if spec.lora is not None else layer.tensors()
             if adapters:
                 return index
-        raise ValueError("a model has something to train")
+        raise ValueError("a model has at least one trained tensor")
 
     def use_layers(self, layers: Sequence[Layer]) -> None:
-        """Put others in the place of the layers: the same ones, watched."""
+        """Replace the layers by ones that compute the same, such as watched ones."""
         self._layers = list(layers)
 
     def prepare(self, weights: Named) -> Prepared:
@@ -74,18 +74,27 @@ class Model:
         return Prepared(self._frozen | weights, operands, self._profile)
 
     def outputs(self, prepared: Prepared, inputs: Tensor) -> Tensor:
-        """Return the outputs for a batch of rows, nothing dropped."""
+        """Return the outputs, ``(b, …, c)``, for inputs ``(b, …)``, without dropout.
+
+        Raises:
+            MalformedData: if a token is outside the vocabulary.
+            NonFiniteValue: if an operand of a product is NaN or infinite.
+            ProductBoundExceeded: if a product is too long to be exact.
+        """
         y, _tapes = run_forward(self._layers, inputs, prepared, MicroBatch())
         return y
 
     def losses(self, outputs: Tensor, targets: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the loss of each row or token, and the gradient of the batch's mean.
+        """Return the loss of each row or token, ``(m,)``, and the mean's gradient, ``(m, c)``.
 
-        ``batch`` rows are the whole batch, of which these may be a part. The gradient of
-        cross-entropy is scaled by ``RN32(1/n)``, ``n`` being rows times places; that of the mean
-        squared error by ``RN32(2/(rows·targets))``.
+        ``batch`` is the number of rows of the whole batch, of which these may be a part. SPEC §5:
+        the gradient of cross-entropy is scaled by ``RN32(1/(batch·places))``, that of the mean
+        squared error by ``RN32(2/(batch·targets))``.
+
+        Raises:
+            NonFiniteValue: if an output is NaN or infinite.
         """
-        flat = outputs.reshape(-1, outputs.shape[-1])
+        flat = outputs.reshape(-1, outputs.shape[-1])  # (m, c)
         if self._mean_squared:
             scale = round_to_float32(2.0 / (batch * flat.shape[1]))
             return mean_squared_error(flat, targets.reshape(flat.shape), scale)
@@ -104,25 +113,28 @@ class Model:
     ) -> tuple[float, Named]:
         """Return a micro-batch's loss and its share of the gradient of the batch's mean loss.
 
-        The loss is the mean over the micro-batch, ``RN32(fold(losses)·RN32(1/count))``.
+        ``inputs`` and ``targets`` are ``(b, …)`` as ``decode_rows`` gives them, ``batch`` the rows
+        of the whole batch; the gradients have the shapes of their tensors. The loss is the mean
+        over the micro-batch, ``RN32(fold(losses)·RN32(1/count))``.
 
         Raises:
+            MalformedData: if a token is outside the vocabulary.
             NonFiniteValue: if a value became NaN or infinite.
             ProductBoundExceeded: if a product is too long to be exact.
         """
-        outputs, tapes = run_forward(self._layers, inputs, prepared, part)
-        row_losses, gradient = self.losses(outputs, targets, batch)
+        outputs, tapes = run_forward(self._layers, inputs, prepared, part)  # (b, …, c)
+        row_losses, gradient = self.losses(outputs, targets, batch)  # (m,), (m, c)
         loss = float(arith.mean(row_losses).item())
         if not loss < float("inf"):
             raise NonFiniteValue("the loss became NaN or infinite")
         sink = Gradients(self._trained)
-        dy = gradient.view(outputs.shape)
+        dy = gradient.view(outputs.shape)  # (b, …, c)
         del outputs, row_losses, gradient
         run_backward(self._layers, dy, tapes, prepared, sink, lowest=self._lowest)
         return loss, sink.named
 
 
-def build_layer(  # noqa: PLR0911 - one a kind
+def build_layer(  # noqa: PLR0911 - one per kind
     spec: LayerSpec, lora: LoraSpec | None
 ) -> Layer:
     """Return the layer that ``spec`` declares."""

@@ -10,11 +10,12 @@ from walrusd.training.layers.profiles import GridOperand, Profile
 from walrusd.training.numerics.random import draw_kept
 
 Named = dict[str, Tensor]
+"""Tensors by name, in the shapes of their specs."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All weights of one step, and their quantised matrices, shared by its micro-batches."""
+    """All weights of a step, and the operands made of its matrices, for all its micro-batches."""
 
     weights: Mapping[str, Tensor]
     operands: Mapping[str, GridOperand]
@@ -22,7 +23,7 @@ class Prepared:
 
 
 def quantise_matrices(weights: Named, profile: Profile) -> dict[str, GridOperand]:
-    """Return the operands of all tensors of two axes.
+    """Return the operands of all tensors with two axes, ``(o, i)`` each.
 
     Raises:
         NonFiniteValue: if a weight is NaN or infinite.
@@ -40,7 +41,10 @@ class MicroBatch:
     seed: bytes | None = None
 
     def draw_mask(self, name: str, like: Tensor, threshold: int) -> Tensor | None:
-        """Return what dropout ``name`` keeps, in the shape of ``like``; None outside training."""
+        """Return the elements that dropout ``name`` keeps, bool in the shape of ``like``.
+
+        None outside training, where nothing is dropped.
+        """
         if self.seed is None:
             return None
         stream = f"dropout/{self.number}/{name}"
@@ -56,11 +60,14 @@ class Gradients:
         self.named: Named = {}
 
     def wants(self, name: str) -> bool:
-        """Say whether a tensor is trained."""
+        """Return whether a tensor is trained."""
         return name in self._trained
 
     def add(self, name: str, gradient: Tensor) -> None:
-        """Add a gradient if its tensor is trained: ``RN32`` of each sum, in the order of calls."""
+        """Add a gradient, in its tensor's shape, if that is trained.
+
+        Each sum is rounded by ``RN32``, in the order of calls.
+        """
         if name not in self._trained:
             return
         held = self.named.get(name)

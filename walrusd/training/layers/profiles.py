@@ -16,7 +16,7 @@ from walrusd.training.plan.plan import EXACT_Q8R, EXACT_Q20
 from walrusd.training.q8r import line_attention, line_convolution, lines
 
 GridOperand = Any
-"""An operand of products, as the profile's ``quantise`` made it."""
+"""An operand of products, as the profile's ``quantise`` makes it."""
 
 Saved = Any
 """What the backward function of a pair needs of its forward function."""
@@ -34,13 +34,13 @@ class Product(Protocol):
         transpose_a: bool = False,
         transpose_b: bool = False,
     ) -> Tensor:
-        """Return ``(rows, columns)``, float32."""
+        """Return ``(m, n)``, float32, of ``(m, k)`` and ``(k, n)`` once transposed."""
         ...
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The functions of one profile. Shapes, formulas and errors stand where they are defined."""
+    """The functions of one profile; their definitions document shapes, formulas and errors."""
 
     quantise: Callable[[Tensor], GridOperand]
     mm: Product

@@ -18,7 +18,10 @@ Table = npt.NDArray[np.float32]
 
 @lru_cache(maxsize=4)
 def compute_rope_tables(length: int, size: int, base: int) -> tuple[Table, Table]:
-    """Return cosines and sines, ``(length, size/2)`` each."""
+    """Return cosines and sines, float32 ``(t, d/2)`` each, read-only (SPEC §4).
+
+    ``length`` is ``t``, ``size`` is ``d``.
+    """
     half = size // 2
     cosines = np.empty((length, half), np.float32)
     sines = np.empty((length, half), np.float32)

@@ -1,8 +1,8 @@
 """The compiled kernels as functions of tensors.
 
-Each gives the bits of the definition of the same name, which is in the module that calls it; shapes
-and formulas stand there. Each returns None where the kernel is not there, or does not take what it
-was given: then the caller goes on with the definition, which also raises what is to be raised.
+Each gives the bits of the definition of the same name, in the module that calls it, which has the
+formulas. Each returns None where the kernel is missing or does not take its arguments: then the
+caller falls back on the definition, which also raises any error.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from walrusd.training.native.library import empty, find_kernel
 
 
 def quantise(x: Tensor, bits: int) -> Tensor | None:
-    """Return the grid values of ``x`` as float32."""
+    """Return the grid values of ``x``, of any shape, as float32 in that shape."""
     kernel = find_kernel("quantise", x)
     if kernel is None:
         return None
@@ -25,7 +25,7 @@ def quantise(x: Tensor, bits: int) -> Tensor | None:
 
 
 def is_finite(x: Tensor) -> bool | None:
-    """Say whether no value is NaN or infinite."""
+    """Return whether every value of ``x``, of any shape, is finite."""
     kernel = find_kernel("check_finite", x)
     if kernel is None:
         return None
@@ -34,7 +34,7 @@ def is_finite(x: Tensor) -> bool | None:
 
 
 def find_peak(x: Tensor) -> float | None:
-    """Return the largest magnitude, if all values are finite."""
+    """Return the largest magnitude of ``x``, of any shape; None too if a value is not finite."""
     kernel = find_kernel("peak", x)
     if kernel is None:
         return None
@@ -56,7 +56,10 @@ def sum_squares(x: Tensor, exponent: int) -> int | None:
 
 
 def product(left: Tensor, right: Tensor) -> Tensor | None:
-    """Return ``RN32`` of the exact product of two matrices of grid values, of any strides."""
+    """Return ``RN32`` of the exact product ``(m, n)`` of grid values, of any strides.
+
+    ``left`` is ``(m, k)``, ``right`` ``(k, n)``.
+    """
     kernel = find_kernel("product", left, right)
     if kernel is None:
         return None
@@ -64,7 +67,7 @@ def product(left: Tensor, right: Tensor) -> Tensor | None:
     columns = right.shape[1]
     if 0 in (rows, columns, depth) or depth != right.shape[0]:
         return None
-    result = empty((rows, columns))
+    result = empty((rows, columns))  # (m, n)
     failed = kernel(
         left.data_ptr(),
         left.stride(0),
@@ -81,7 +84,7 @@ def product(left: Tensor, right: Tensor) -> Tensor | None:
 
 
 def sum_rows(x: Tensor) -> Tensor | None:
-    """Return ``RN32`` of the exact sums over the rows of grid values ``(rows, columns)``."""
+    """Return ``RN32`` of the exact sums over the rows of grid values ``(m, n)``: ``(n,)``."""
     kernel = find_kernel("sum_rows", x)
     if kernel is None:
         return None
@@ -92,18 +95,18 @@ def sum_rows(x: Tensor) -> Tensor | None:
 
 
 def fold(x: Tensor) -> Tensor | None:
-    """Return the binary fold over the last axis."""
+    """Return the binary fold over the last axis, ``(…, n) -> (…)``."""
     kernel = find_kernel("fold", x)
     if kernel is None or x.numel() == 0:
         return None
     x = x.contiguous()
-    sums = empty(x.shape[:-1])
+    sums = empty(x.shape[:-1])  # (…)
     kernel(x.data_ptr(), sums.data_ptr(), sums.numel(), x.shape[-1])
     return sums
 
 
 def fold_each(tensors: Sequence[Tensor]) -> Tensor | None:
-    """Return the fold of all elements of each tensor, in C order."""
+    """Return the fold of all elements of each tensor, in C order: ``(len(tensors),)``."""
     kernel = find_kernel("fold", *tensors)
     if kernel is None or not all(x.numel() for x in tensors):
         return None
@@ -116,18 +119,18 @@ def fold_each(tensors: Sequence[Tensor]) -> Tensor | None:
 
 
 def fold_rows(x: Tensor) -> Tensor | None:
-    """Return the binary fold over the first axis."""
+    """Return the binary fold over the first axis, ``(n, …) -> (…)``."""
     kernel = find_kernel("fold_rows", x)
     if kernel is None or x.numel() == 0:
         return None
     x = x.contiguous()
-    sums = empty(x.shape[1:])
+    sums = empty(x.shape[1:])  # (…)
     kernel(x.data_ptr(), sums.data_ptr(), x.shape[0], sums.numel())
     return sums
 
 
 def relu_backward(dy: Tensor, y: Tensor) -> Tensor | None:
-    """Return ``dy`` where ``y > 0``, else 0."""
+    """Return ``dy`` where ``y > 0``, else 0; both have any one shape."""
     kernel = find_kernel("relu_backward", dy, y)
     if kernel is None:
         return None
@@ -138,7 +141,7 @@ def relu_backward(dy: Tensor, y: Tensor) -> Tensor | None:
 
 
 def activate(name: str, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return ``x·s`` and ``s`` of the activation ``gelu`` or ``silu``."""
+    """Return ``x·s`` and ``s`` of the activation ``gelu`` or ``silu``, in the shape of ``x``."""
     kernel = find_kernel(name, x)
     if kernel is None:
         return None
@@ -149,7 +152,7 @@ def activate(name: str, x: Tensor) -> tuple[Tensor, Tensor] | None:
 
 
 def activate_backward(name: str, dy: Tensor, x: Tensor, gate: Tensor) -> Tensor | None:
-    """Return the gradient by the input of the activation ``gelu`` or ``silu``."""
+    """Return the gradient by the input of ``gelu`` or ``silu``; all tensors have one shape."""
     kernel = find_kernel(f"{name}_backward", dy, x, gate)
     if kernel is None:
         return None
@@ -162,8 +165,11 @@ def activate_backward(name: str, dy: Tensor, x: Tensor, gate: Tensor) -> Tensor 
 def normalise(
     x: Tensor, gain: Tensor, bias: Tensor | None, epsilon: float, inverse: float
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return output, unit rows and scales ``(rows, 1)`` of the layer norm, or, without a bias,
-    of the RMS norm; ``inverse`` is ``RN32(1/width)``."""
+    """Return output ``(m, w)``, unit rows ``(m, w)`` and scales ``(m, 1)``.
+
+    They are those of LayerNorm or, without a bias, of RMSNorm. ``x`` is ``(m, w)``, ``gain`` and
+    ``bias`` are ``(w,)``, ``inverse`` is ``RN32(1/w)``.
+    """
     kernel = find_kernel("norm", x, gain)
     if kernel is None:
         return None
@@ -187,7 +193,11 @@ def normalise(
 def normalise_backward(
     dy: Tensor, unit: Tensor, scale: Tensor, gain: Tensor, inverse: float, *, centred: bool
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return the gradients by input, gain and bias; the last is empty for the RMS norm."""
+    """Return the gradients by input ``(m, w)``, gain ``(w,)`` and bias ``(w,)``.
+
+    The last is empty for RMSNorm, which is not ``centred``. ``dy`` and ``unit`` are ``(m, w)``,
+    ``scale`` is ``(m, 1)``.
+    """
     kernel = find_kernel("norm_backward", dy, unit, scale, gain)
     if kernel is None:
         return None
@@ -210,7 +220,10 @@ def normalise_backward(
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor, Tensor] | None:
-    """Return the loss of each row and the scaled gradient by the logits."""
+    """Return the losses ``(m,)`` and the scaled gradient ``(m, c)``.
+
+    ``logits`` is ``(m, c)``, ``labels`` int64 ``(m,)``.
+    """
     kernel = find_kernel("cross_entropy", logits)
     if kernel is None or labels.dtype != torch.int64 or labels.shape != logits.shape[:1]:
         return None
@@ -229,7 +242,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float) -> tuple[Tensor,
 
 
 def sgd(weights: Tensor, momenta: Tensor, gradient: Tensor, lr: float, momentum: float) -> bool:
-    """Do one step of SGD in place on contiguous tensors; say whether it was done."""
+    """Do one step of SGD in place on contiguous tensors of one shape; return whether done."""
     kernel = find_kernel("sgd", weights, momenta, gradient)
     if kernel is None or not (weights.is_contiguous() and momenta.is_contiguous()):
         return False
@@ -252,7 +265,10 @@ def adamw(
     gradient: Tensor,
     constants: tuple[float, float, float, float, float],
 ) -> bool:
-    """Do one step of AdamW in place; ``constants`` are β1, β2, ε, rate and decay of the step."""
+    """Do one step of AdamW in place on contiguous tensors of one shape; return whether done.
+
+    ``constants`` are ``β1``, ``β2``, and the ``e``, ``c`` and ``decay`` of the step.
+    """
     kernel = find_kernel("adamw", weights, first, second, gradient)
     contiguous = weights.is_contiguous() and first.is_contiguous() and second.is_contiguous()
     if kernel is None or not contiguous:

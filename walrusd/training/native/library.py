@@ -1,9 +1,9 @@
-"""Finds the compiled kernels, loads them, and says which of them may be used.
+"""Finds and loads the compiled kernels, and decides which of them may be used.
 
-They are optional. Each gives the bits of the torch definition beside it, only faster; where the
-library is missing, cannot be loaded or is of another version, the definitions run instead. So they
-do if ``WALRUSD_NATIVE=0``. The selftest has the last word: where a kernel gives other bits than the
-golden ones, none of them is used again in this process.
+They are optional. Each gives the bits of its torch definition, only faster. The definitions run
+instead where the library is missing, cannot be loaded or has another version, and with
+``WALRUSD_NATIVE=0``. The selftest has the last word: if a kernel gives other bits than the golden
+ones, none of them is used again in this process.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 VERSION = 3
-"""Of the functions and their parameters; the library must say the same."""
+"""The version of the functions and their parameters, which the library must report."""
 
 SWITCH = "WALRUSD_NATIVE"
 
@@ -65,7 +65,7 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "line_attention": (P, P, P, P, P, P, P, P, P, P),
     "line_attention_backward": (P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, F, F),
 }
-"""Every function by name, with the types of its parameters. All return an int, 0 for done."""
+"""Every function by name, with the types of its parameters. All return an int, 0 for success."""
 
 _disabled: set[str] = set()
 _called: set[str] = set()
@@ -146,18 +146,18 @@ def find_kernel(name: str, *tensors: Tensor) -> Callable[..., int] | None:
 
 
 def take_called() -> set[str]:
-    """Return the names of the kernels that were asked for since the last call of this."""
+    """Return the names of the kernels that were asked for since the last ``take_called``."""
     called = set(_called)
     _called.clear()
     return called
 
 
 def set_aside(wrong: Iterable[str]) -> None:
-    """Use the torch definitions of every operation from now on, as these kernels are wrong.
+    """Use the torch definitions of every operation from now on, because these kernels are wrong.
 
-    None of the others is kept: a library of which one kernel gives other bits was not compiled as
-    it must be, and a check sees only so many values. One built with fused multiply-adds for arm64
-    was found out by norms, activations and optimizers, while its attention passed.
+    The others go too: one wrong kernel shows that the library was compiled wrongly, and the checks
+    see only some values. A library built with fused multiply-adds for arm64 failed on norms,
+    activations and optimizers, while its attention passed.
     """
     _log.warning(
         "the compiled kernels are set aside, as some give other bits here (%s): "

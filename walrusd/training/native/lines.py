@@ -1,4 +1,4 @@
-"""The compiled kernels of profile ``exact-q8r/1``. What None means stands in ``kernels.py``."""
+"""The compiled kernels of profile ``exact-q8r/1``. They return None as ``kernels.py`` says."""
 
 import ctypes
 
@@ -9,7 +9,10 @@ from walrusd.training.native.library import empty, find_kernel
 
 
 def find_units(x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return the units of the rows and of the columns of contiguous matrices."""
+    """Return the units of the rows, ``(…, m, 1)``, and columns, ``(…, 1, n)``, of ``(…, m, n)``.
+
+    The matrices are contiguous.
+    """
     kernel = find_kernel("find_units", x)
     if kernel is None or x.numel() == 0:
         return None
@@ -21,9 +24,9 @@ def find_units(x: Tensor) -> tuple[Tensor, Tensor] | None:
 
 
 def product(left: Tensor, left_units: Tensor, right: Tensor, right_units: Tensor) -> Tensor | None:
-    """Return the product of two matrices, each contiguous or the transpose of one that is.
+    """Return the product ``(m, n)`` of ``left``, ``(m, k)``, and ``right``, ``(k, n)``.
 
-    Units are ``(rows, 1)`` and ``(1, columns)``.
+    Each matrix is contiguous or the transpose of one that is. Units are ``(m, 1)`` and ``(1, n)``.
     """
     kernel = find_kernel("line_product", left, left_units, right, right_units)
     if kernel is None or left.dim() != 2 or right.dim() != 2:
@@ -53,7 +56,10 @@ def product(left: Tensor, left_units: Tensor, right: Tensor, right_units: Tensor
 
 
 Grid = tuple[Tensor, Tensor]
-"""Contiguous ``(heads, T, size)`` with the units of some of its lines."""
+"""Contiguous ``(b·h, t, d)`` with the units of its rows ``(b·h, t, 1)`` or columns ``(b·h, 1, d)``.
+
+Keys and values have ``b·j`` matrices.
+"""
 
 
 def _sizes(query: Tensor, key: Tensor, heads: int) -> ctypes.Array[ctypes.c_int64]:
@@ -63,9 +69,10 @@ def _sizes(query: Tensor, key: Tensor, heads: int) -> ctypes.Array[ctypes.c_int6
 
 
 def attend(query: Grid, key: Grid, value: Grid, heads: int) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return numerators as int16 ``(count, T, T)``, their sums ``(count, T, 1)``, the output.
+    """Return numerators int16 ``(b·h, t, t)``, their sums ``(b·h, t, 1)``, output ``(b·h, t, d)``.
 
-    The units are those of the rows of queries and keys, and of the columns of values.
+    ``heads`` is ``h``. The units are those of the rows of queries and keys, and of the columns of
+    values.
     """
     tensors = (*query, *key, *value)
     kernel = find_kernel("line_attention", *tensors)
@@ -90,11 +97,12 @@ def attend_backward(
     heads: int,
     factors: tuple[float, float],
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return the gradients by query, key and value, each with a head for each head of queries.
+    """Return the gradients by query, key and value, each ``(b·h, t, d)``.
 
-    ``slope`` comes with the units of its rows and of its columns; ``grids`` are query and key with
-    the units of their columns, and value with those of its rows; ``factors`` are those of the
-    first two results.
+    ``slope``, ``(b·h, t, d)``, comes with the units of its rows and of its columns; ``deltas`` is
+    ``(b·h, t, 1)``; ``grids`` are query and key with the units of their columns, and value with
+    those of its rows; ``numerators`` is int16 ``(b·h, t, t)``; ``factors`` multiply the first two
+    results.
     """
     tensors = (*slope, deltas, *(x for grid in grids for x in grid))
     kernel = find_kernel("line_attention_backward", *tensors)

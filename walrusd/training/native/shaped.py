@@ -1,4 +1,4 @@
-"""The compiled attention and convolution. What None means stands in ``kernels.py``."""
+"""The compiled attention and convolution. They return None as ``kernels.py`` says."""
 
 import ctypes
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from walrusd.training.native.library import empty, find_kernel
 
 SPARE = 64
-"""Floats behind padded images: kernels read whole vectors, and drop what is outside."""
+"""Floats after padded images: kernels read whole vectors, and drop what is outside the images."""
 
 
 def _numbers(*values: int) -> ctypes.Array[ctypes.c_int64]:
@@ -25,8 +25,9 @@ def attend(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor] | None:
     """Return query, key and value on their grids, numerators, totals and output.
 
-    Grids and output are ``(batch·heads, T, size)``, totals ``(batch·heads, T, 1)``. Numerators
-    ``(batch·heads, T, T)`` are defined on and below the diagonal only.
+    ``q`` is ``(b, h, t, d)``, ``k`` and ``v`` are ``(b, j, t, d)``. The query's grid and the output
+    are ``(b·h, t, d)``, the other grids ``(b·j, t, d)``, totals ``(b·h, t, 1)``. Numerators,
+    ``(b·h, t, t)``, are defined on and below the diagonal only.
     """
     kernel = find_kernel("attention", q, k, v)
     if kernel is None:
@@ -53,10 +54,10 @@ def attend_backward(
     factors: tuple[float, float],
     bits: int,
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return the gradients by q, k and v, each with a head for each head of q.
+    """Return the gradients by ``q``, ``k`` and ``v``, each ``(b·h, t, d)``.
 
-    ``dy`` is ``(batch, heads, T, size)``, ``saved`` what ``attend`` returned, ``factors`` those of
-    the first two results.
+    ``dy`` is ``(b, h, t, d)``, ``saved`` what ``attend`` returned; ``factors`` multiply the first
+    two results.
     """
     kernel = find_kernel("attention_backward", dy, *saved)
     if kernel is None:
@@ -79,7 +80,10 @@ def attend_backward(
 
 
 def quantise_padded(x: Tensor, padding: int, bits: int) -> Tensor | None:
-    """Return the grid values of images ``(n, c, h, w)`` with a border of zeros."""
+    """Return the grid values of images ``(b, c, H, W)`` in a border of zeros.
+
+    The result is ``(b, c, H + 2·padding, W + 2·padding)``, followed by ``SPARE`` more floats.
+    """
     kernel = find_kernel("quantise_padded", x)
     if kernel is None:
         return None
@@ -93,7 +97,10 @@ def quantise_padded(x: Tensor, padding: int, bits: int) -> Tensor | None:
 
 
 def convolve(padded: Tensor, weight: Tensor, bias: Tensor, kernel_side: int) -> Tensor | None:
-    """Return the convolution of what ``quantise_padded`` returned with grid values ``weight``."""
+    """Return the convolution, ``(b, o, H', W')``, of what ``quantise_padded`` returned.
+
+    ``weight`` holds grid values, ``(o, c·k·k)``; ``bias`` is ``(o,)``.
+    """
     kernel = find_kernel("convolve", padded, weight, bias)
     if kernel is None:
         return None
@@ -113,7 +120,10 @@ def convolve(padded: Tensor, weight: Tensor, bias: Tensor, kernel_side: int) -> 
 def convolve_backward(
     dy: Tensor, padded: Tensor, weight: Tensor, padding: int, kernel_side: int, *, need_dx: bool
 ) -> tuple[Tensor | None, Tensor] | None:
-    """Return the gradients by input and weight for grid values ``dy``, ``(n, outputs, h', w')``."""
+    """Return the gradients by input, ``(b, c, H, W)``, and weight, ``(o, c·k·k)``.
+
+    ``dy`` holds grid values, ``(b, o, H', W')``; ``padded`` is as for ``convolve``.
+    """
     by_input = find_kernel("convolve_input", dy, weight)
     by_weight = find_kernel("convolve_weights", dy, padded)
     if by_input is None or by_weight is None:
@@ -135,7 +145,7 @@ def convolve_backward(
 
 
 def sum_planes(x: Tensor) -> Tensor | None:
-    """Return ``RN32`` of the exact sums by channel of grid values ``(n, channels, h, w)``."""
+    """Return ``RN32`` of the exact sums by channel of grid values ``(b, c, H, W)``: ``(c,)``."""
     kernel = find_kernel("sum_planes", x)
     if kernel is None:
         return None
@@ -146,7 +156,10 @@ def sum_planes(x: Tensor) -> Tensor | None:
 
 
 def pool(x: Tensor, size: int, share: float) -> Tensor | None:
-    """Return the average pooling of images whose sides are multiples of ``size``."""
+    """Return the average pooling of ``(b, c, H, W)``, ``(b, c, H/s, W/s)``.
+
+    The sides are multiples of ``size``; ``share`` is ``RN32(1/s²)``.
+    """
     kernel = find_kernel("pool", x)
     if kernel is None:
         return None
@@ -159,7 +172,7 @@ def pool(x: Tensor, size: int, share: float) -> Tensor | None:
 
 
 def pool_backward(dy: Tensor, size: int, share: float) -> Tensor | None:
-    """Return the gradient by the images."""
+    """Return the gradient by the images, ``(b, c, H, W)``, for ``dy`` ``(b, c, H/s, W/s)``."""
     kernel = find_kernel("pool_backward", dy)
     if kernel is None:
         return None
@@ -171,7 +184,7 @@ def pool_backward(dy: Tensor, size: int, share: float) -> Tensor | None:
 
 
 def cut_patches(x: Tensor, kernel_side: int, padding: int) -> Tensor | None:
-    """Return the patches of images, a row for each output place."""
+    """Return the patches of images ``(b, c, H, W)``: ``(b·H'·W', c·k·k)``."""
     kernel = find_kernel("cut_patches", x)
     if kernel is None or x.numel() == 0:
         return None
@@ -186,7 +199,10 @@ def cut_patches(x: Tensor, kernel_side: int, padding: int) -> Tensor | None:
 def paste_patches(
     patches: Tensor, shape: tuple[int, int, int, int], kernel_side: int, padding: int
 ) -> Tensor | None:
-    """Return images of that shape: the sums of patches where they overlap."""
+    """Return images of ``shape``, ``(b, c, H, W)``: the sums of patches where they overlap.
+
+    ``patches`` is ``(b·H'·W', c·k·k)``.
+    """
     kernel = find_kernel("paste_patches", patches)
     if kernel is None or patches.numel() == 0:
         return None

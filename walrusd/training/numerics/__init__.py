@@ -1,1 +1,1 @@
-"""Arithmetic with specified bits."""
+"""Arithmetic with specified bits. Products are ``(m, k) × (k, n) -> (m, n)``, as in BLAS."""

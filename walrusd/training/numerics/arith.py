@@ -1,8 +1,8 @@
-"""Exact arithmetic, profile ``exact-q20/1``: the rules every bit of training follows.
+"""Exact arithmetic, profile ``exact-q20/1``: the rules every bit of training follows (SPEC §1, §2).
 
-Each function is exact, or a sum whose order is fixed or irrelevant; those of single elements stand
-in ``functions.py``. RN32 and RN64 are round-to-nearest-even with gradual
-underflow. Nothing here fuses a multiplication with an addition, divides by a Python number, or
+Each function is exact, or a sum whose order is fixed or irrelevant; functions of single elements
+are in ``functions.py``. RN32 and RN64 round to nearest, ties to even, with gradual underflow.
+Nothing here fuses a multiplication with an addition, divides by a Python number, or
 calls a library function whose last bit depends on the machine.
 
 All tensors are float32 unless said otherwise, on the CPU or a GPU. Constants given to ``add`` and
@@ -33,7 +33,7 @@ _EXACT_BITS = 53
 """Integers of so many bits, and their sums, are exact in float64."""
 
 exponents_stay_on_device = False
-"""Makes the CPU take the way of a GPU, for tests: the same bits, no value read back."""
+"""Makes the CPU compute as a GPU does, for tests: the same bits, no value read back."""
 
 MIN_UNIT_EXPONENT = -63
 """Units are at least 2^−63, so a product is a multiple of 2^−126: never subnormal in float32."""
@@ -60,12 +60,12 @@ class Operand:
 
 
 def stays_on_device(x: Tensor) -> bool:
-    """Say whether no value of ``x`` may be read while products are computed."""
+    """Return whether no value of ``x`` may be read back while products are computed."""
     return x.is_cuda or exponents_stay_on_device
 
 
 def require_finite(x: Tensor, what: str) -> None:
-    """Check a tensor.
+    """Check that every value of ``x`` is finite; ``what`` names it in the error.
 
     Raises:
         NonFiniteValue: if a value is NaN or infinite.
@@ -84,8 +84,8 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
     value becomes ``RNE(x/u)·u``. Adding and subtracting ``1.5·2^23·u`` does that rounding.
 
     Raises:
-        NonFiniteValue: if a value is NaN or infinite; on a GPU, where asking would stop the
-            queue, at the end of the micro-batch (``finite.operands_watched``).
+        NonFiniteValue: if a value is NaN or infinite; on a GPU, where reading a value would stall
+            the queue, at the end of the micro-batch (``finite.operands_watched``).
     """
     if x.numel() == 0:
         return Operand(x.double(), bits)
@@ -112,10 +112,11 @@ def quantise(x: Tensor, bits: int = BITS) -> Operand:
 
 
 def compute_unit(largest: Tensor, bits: int) -> Tensor:
-    """Return the units of grids with these largest magnitudes, both float64.
+    """Return the units of grids with these largest magnitudes, both float64 and of one shape.
 
     They are made from the bits of the exponents, so nothing leaves the device: ``frexp(a)[1]`` is
-    the exponent field less 1022. Of what is not finite the unit is NaN, and so is any product.
+    the exponent field less 1022. Where a magnitude is not finite the unit is NaN, and so is every
+    product with it.
     """
     field = largest.view(torch.int64).bitwise_right_shift(52).bitwise_and_(0x7FF)
     exponent = (field - (1022 + bits)).clamp_min_(MIN_UNIT_EXPONENT)
@@ -130,12 +131,12 @@ def _round_to_unit(wide: Tensor, unit: Tensor) -> Tensor:
 
 
 def quantise_wide(x: Tensor, bits: int = BITS) -> Operand:
-    """Round float64 ``x``, ``(batch, rows, columns)``, in place: one grid per matrix.
+    """Round float64 ``x``, ``(batch, m, n)``, in place: one grid per matrix.
 
     Raises:
         NonFiniteValue: as ``quantise``.
     """
-    largest = x.abs().amax((1, 2), keepdim=True)
+    largest = x.abs().amax((1, 2), keepdim=True)  # (batch, 1, 1), float64
     if stays_on_device(x):
         note_operand(largest)
     elif not bool(torch.isfinite(largest).all()):
@@ -153,16 +154,17 @@ def _check_product(a: Operand, b: Operand, length: int) -> None:
 
 
 def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
-    """Return ``RN32`` of the exact product of two matrices, either of them transposed first.
+    """Return ``RN32`` of the exact product of two matrices: ``(m, k) × (k, n)`` once transposed.
 
     A contraction longer than ``BLOCK`` is cut into blocks of that length, whose exact sums are
     added in order, ``RN64`` each, before the one rounding to float32.
 
     Raises:
         ProductBoundExceeded: if a block is so long that float64 sums could round.
+        DeviceRefused: if the environment names no way of multiplying (``numerics.device``).
     """
-    left = a.values.t() if transpose_a else a.values
-    right = b.values.t() if transpose_b else b.values
+    left = a.values.t() if transpose_a else a.values  # (m, k)
+    right = b.values.t() if transpose_b else b.values  # (k, n)
     length = left.shape[1]
     _check_product(a, b, length)
     if length <= BLOCK:
@@ -171,7 +173,7 @@ def mm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool =
             return found
     left, right = left.double(), right.double()
     multiply = _choose_product(a, b)
-    total = multiply(left[:, :BLOCK], right[:BLOCK])
+    total = multiply(left[:, :BLOCK], right[:BLOCK])  # (m, n), float64
     for start in range(BLOCK, length, BLOCK):
         part = slice(start, start + BLOCK)
         total.add_(multiply(left[:, part], right[part]))
@@ -191,13 +193,13 @@ def _choose_product(a: Operand, b: Operand) -> Callable[[Tensor, Tensor], Tensor
 def bmm_wide(
     a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> Tensor:
-    """Return the exact products of two stacks of matrices, float64.
+    """Return the exact products of two stacks of matrices, float64 ``(batch, m, n)``.
 
     Raises:
         ProductBoundExceeded: if the contraction is longer than ``BLOCK``, or not exact.
     """
-    left = a.wide.mT if transpose_a else a.wide
-    right = b.wide.mT if transpose_b else b.wide
+    left = a.wide.mT if transpose_a else a.wide  # (batch, m, k)
+    right = b.wide.mT if transpose_b else b.wide  # (batch, k, n)
     length = left.shape[2]
     _check_product(a, b, length)
     if length > BLOCK:
@@ -208,7 +210,7 @@ def bmm_wide(
 
 
 def bmm(a: Operand, b: Operand, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
-    """Return ``RN32`` of ``bmm_wide``. Raises as that."""
+    """Return ``RN32`` of ``bmm_wide``. Raises as ``bmm_wide``."""
     return bmm_wide(a, b, transpose_a=transpose_a, transpose_b=transpose_b).float()
 
 
@@ -223,7 +225,7 @@ def check_sum_bound(x: Operand, terms: int) -> None:
 
 
 def sum_rows(x: Operand) -> Tensor:
-    """Return ``RN32`` of the exact sums over the rows of a matrix: the gradient of a bias.
+    """Return ``RN32`` of the exact column sums of ``(m, n)``, ``(n,)``: the gradient of a bias.
 
     Raises:
         ProductBoundExceeded: if there are so many rows that float64 sums could round.
@@ -234,7 +236,7 @@ def sum_rows(x: Operand) -> Tensor:
 
 
 def fold(x: Tensor) -> Tensor:
-    """Return the sum over the last axis in the order of the binary fold.
+    """Return the sum over the last axis, ``(…, n) -> (…)``, in the order of the binary fold.
 
     With ``h`` the largest power of two below ``n``: ``s[i] = RN32(x[i] + x[i+h])`` where ``i+h``
     exists, else ``x[i]``; again on the first ``h`` until one is left.
@@ -245,32 +247,32 @@ def fold(x: Tensor) -> Tensor:
     count = x.shape[-1]
     while count > 1:
         half = 1 << ((count - 1).bit_length() - 1)
-        head = x[..., :half].clone()
+        head = x[..., :half].clone()  # (…, half)
         head[..., : count - half].add_(x[..., half:count])
         x, count = head, half
-    return x[..., 0]
+    return x[..., 0]  # (…)
 
 
 def fold_each(tensors: Sequence[Tensor]) -> Tensor:
-    """Return the fold of all elements of each tensor, in C order."""
+    """Return the fold of all elements of each tensor, in C order: ``(len(tensors),)``."""
     found = kernels.fold_each(tensors)
     return torch.stack([fold(x.reshape(-1)) for x in tensors]) if found is None else found
 
 
 def fold_rows(x: Tensor) -> Tensor:
-    """Return the sum over the first axis in the order of the binary fold."""
+    """Return the sum over the first axis, ``(n, …) -> (…)``, in the order of the binary fold."""
     found = kernels.fold_rows(x)
     if found is not None:
         return found
     count = x.shape[0]
     while count > 1:
         half = 1 << ((count - 1).bit_length() - 1)
-        head = x[:half].clone()
+        head = x[:half].clone()  # (half, …)
         head[: count - half].add_(x[half:count])
         x, count = head, half
     return x[0]
 
 
 def mean(x: Tensor) -> Tensor:
-    """Return ``RN32(fold(x) · RN32(1/n))`` over the last axis."""
+    """Return ``RN32(fold(x)·RN32(1/n))`` over the last axis, ``(…, n) -> (…)``."""
     return fold(x).mul(round_to_float32(1.0 / x.shape[-1]))

@@ -1,6 +1,6 @@
-"""Which device trains, and how it multiplies. Bits are the same on all of them; speed is not.
+"""Which device trains, and how it multiplies: the bits are the same on all, the speed is not.
 
-The owner of the machine chooses by two variables of the environment: ``WALRUSD_DEVICE`` is ``cpu``,
+The owner of the machine chooses by two environment variables: ``WALRUSD_DEVICE`` is ``cpu``,
 the default, or a CUDA device such as ``cuda`` or ``cuda:1``; ``WALRUSD_PRODUCTS`` is ``float64`` or
 ``int8``, by default what suits the device.
 """
@@ -29,7 +29,7 @@ def find_device() -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise DeviceRefused(
-            f"{DEVICE} is {name!r}, which is no device", hint="set it to cpu, cuda or cuda:1"
+            f"{DEVICE} is {name!r}, which names no device", hint="set it to cpu, cuda or cuda:1"
         ) from error
     if device.type == "cpu":
         return device
@@ -47,10 +47,10 @@ def find_device() -> torch.device:
 
 
 def multiplies_by_int8(device: torch.device) -> bool:
-    """Say whether 20-bit products on ``device`` are made of 8-bit digits.
+    """Return whether 20-bit products on ``device`` are made of 8-bit digits.
 
     Raises:
-        DeviceRefused: if the environment asks for something else than the two ways.
+        DeviceRefused: if ``WALRUSD_PRODUCTS`` is neither ``float64`` nor ``int8``.
     """
     wanted = os.environ.get(PRODUCTS)
     if wanted not in {None, "float64", "int8"}:

@@ -1,8 +1,8 @@
-"""Where values stay on a device: whether the operands of a micro-batch's products were finite.
+"""Whether the operands of a micro-batch's products were finite, where values stay on a device.
 
-On the CPU ``quantise`` looks at each operand and refuses it. On a GPU that would stop the queue at
-every product, and what is wrong with an operand need not show in what comes after it: a gradient
-may end below the last trained layer. So the largest magnitudes are kept, and read once.
+On the CPU ``quantise`` checks each operand at once. On a GPU that would stall the queue at every
+product; and a bad operand need not show in later values: its gradient may stop below the last
+trained layer. So the largest magnitudes are kept on the device, and read once per micro-batch.
 """
 
 from collections.abc import Iterator
@@ -18,22 +18,22 @@ _noted: ContextVar[list[Tensor] | None] = ContextVar("noted", default=None)
 
 
 def note_operand(largest: Tensor) -> None:
-    """Keep the largest magnitude of an operand, or those of its parts, on its device.
+    """Keep the largest magnitude of an operand, or those of its parts (any shape), on its device.
 
-    Outside of ``operands_watched`` nothing is kept.
+    Does nothing outside ``operands_watched``.
     """
     noted = _noted.get()
     if noted is not None:
-        noted.append(largest.amax().double())
+        noted.append(largest.amax().double())  # (), float64
 
 
 @contextmanager
 def operands_watched() -> Iterator[None]:
-    """End the block as it would have ended had each operand been looked at when it was made.
+    """Make the block end as if each operand had been checked when it was made.
 
     Raises:
-        NonFiniteValue: if an operand that was noted in the block is NaN or infinite, also when
-            something else ended the block after that.
+        NonFiniteValue: if an operand noted in the block is NaN or infinite, even if a later
+            ``ProductBoundExceeded`` ended the block.
     """
     noted: list[Tensor] = []
     token = _noted.set(noted)

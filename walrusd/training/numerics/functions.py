@@ -1,6 +1,7 @@
 """Functions of single elements, each a fixed sequence of correctly rounded float32 operations.
 
-Chapter 3 of SPEC.md gives the order of the operations; kernels inline the same ones. Nothing here
+SPEC §3 gives the order of the operations; the compiled kernels inline the same ones. Arguments and
+results are float32 of one shape. Nothing here
 fuses a multiplication with an addition, divides by a Python number, or calls a library function
 whose last bit depends on the machine. Constants given to ``add`` and ``mul`` are exactly float32.
 """
@@ -36,7 +37,7 @@ def exp2(x: Tensor) -> Tensor:
     for coefficient in _EXP2[1:]:
         result.add_(coefficient).mul_(rest)
     result.add_(1.0)
-    # The low bits of `rounded` are the integer; shifted left by 23 they are an exponent.
+    # The low bits of ``rounded`` are the integer; shifted left by 23 they are an exponent.
     shift = rounded.view(torch.int32).bitwise_left_shift(23)
     return result.view(torch.int32).add(shift).view(torch.float32)
 
@@ -69,12 +70,12 @@ def sqrt(x: Tensor) -> Tensor:
     """Return the correctly rounded square root of ``x ≥ 0``; NaN for infinity.
 
     A float64 root with an error below 3 ulp, rounded once to float32, is right: no float32 has a
-    root that close to a rounding boundary. Libraries promise less: MKL's float64 root has been
-    seen with only 35 bits where two threads make a process's first call at once. One step of
-    Newton's method, ``(s + x/s)/2``, brings anything of 28 bits or more below 2 ulp.
+    root that close to a rounding boundary. Libraries promise less: MKL's float64 root has
+    been seen with only 35 bits when two threads made a process's first call at once. One step of
+    Newton's method, ``(s + x/s)/2``, takes any root with 28 or more correct bits below 2 ulp.
     """
     wide = x.double()
-    # The bound keeps 0/0 away; half of it is a zero in float32.
+    # The bound avoids 0/0; half of it is zero in float32.
     root = wide.sqrt().clamp_min_(2.0**-600)
     return root.add(torch.div(wide, root)).mul_(0.5).float()
 
@@ -82,7 +83,7 @@ def sqrt(x: Tensor) -> Tensor:
 def reciprocal_sqrt(x: Tensor) -> Tensor:
     """Return ``RN32(1/sqrt(x))``, two roundings; ``x > 0``.
 
-    NaN for infinity: what has overflowed must end the run, not go on as a zero.
+    NaN for infinity: an overflow must end the run, not continue as a zero.
     """
     root = sqrt(x)
     return torch.div(torch.ones((), dtype=torch.float32, device=x.device), root)

@@ -1,8 +1,8 @@
 """Counter-based randomness: every number is a function of (seed, step, purpose), never of history.
 
-``xof(seed, step, name) = BLAKE3-XOF(key = seed, prefix(RANDOM) ‖ u64(step) ‖ name)``. The names in
-use are ``order`` (batch order; the step field holds the epoch), ``init/<tensor>`` (step 0) and
-``dropout/<micro-batch>/<layer>``.
+SPEC §6: ``xof(seed, step, name) = BLAKE3-XOF(key = seed, prefix(RANDOM) ‖ u64(step) ‖ name)``. The
+names in use are ``order`` (batch order; the step field holds the epoch), ``init/<tensor>`` (step 0)
+and ``dropout/<micro-batch>/<layer>``.
 """
 
 import functools
@@ -41,7 +41,10 @@ def compute_uniform(
 def draw_kept(
     seed: bytes, step: int, name: str, shape: tuple[int, ...], threshold: int
 ) -> npt.NDArray[np.bool_]:
-    """Return what dropout keeps: one byte of the stream an element, kept from ``threshold`` up."""
+    """Return the elements that dropout keeps, bool of ``shape``.
+
+    Each takes one byte of the stream, and is kept if that is ``threshold`` or more.
+    """
     count = int(np.prod(shape, dtype=np.int64))
     octets = np.frombuffer(compute_stream(seed, step, name, count), np.uint8)
     return (octets >= threshold).reshape(shape)
@@ -57,10 +60,10 @@ def _compute_epoch_order(seed: bytes, epoch: int, rows: int) -> npt.NDArray[np.i
 
 
 def batch_rows(seed: bytes, step: int, batch: int, rows: int) -> npt.NDArray[np.int64]:
-    """Return the row numbers of step ``step`` (counted from 1), in the order they are used.
+    """Return the row numbers, ``(batch,)``, of step ``step`` (from 1), in the order they are used.
 
     The steps of an epoch take consecutive pieces of a fresh permutation of all rows; the
-    ``rows mod batch`` rows left over sit that epoch out.
+    ``rows mod batch`` rows left over are not used in that epoch.
 
     Raises:
         ValueError: if the step is below 1 or the batch does not fit the rows.
@@ -76,6 +79,9 @@ def compute_segment_rows(plan: Plan, seed: bytes, segment: int, rows: int) -> np
     """Return every row number that ``segment`` reads, ascending and without repetition.
 
     An opening carries exactly these rows.
+
+    Raises:
+        ValueError: if the plan has no such segment, or its batch does not fit the rows.
     """
     steps = plan.segment_range(segment)
     return np.unique(np.concatenate([batch_rows(seed, step, plan.batch, rows) for step in steps]))

@@ -1,7 +1,7 @@
 """Activations and dropout, each with its gradient: one IEEE operation per element at a time.
 
-``forward`` functions return the value and what the gradient needs. Chapter 4 of
-SPEC.md gives the order of the operations.
+Forward functions return the value and what the gradient needs. SPEC §4 gives the order of the
+operations. Tensors have any one shape, which is that of every result.
 """
 
 import torch
@@ -12,7 +12,7 @@ from walrusd.training.numerics import functions
 from walrusd.training.plan.strict import round_to_float32
 
 _GELU_A = round_to_float32(1.5957691216057308)
-"""``2·√(2/π)``: GELU's tanh form is ``x·sigmoid(A·x + B·x³)`` (Hendrycks and Gimpel, 2016)."""
+"""``2·√(2/π)``: GELU's tanh form is ``x·sigmoid(A·x + B·x³)``."""
 
 _GELU_B = round_to_float32(0.044715 * 1.5957691216057308)
 _GELU_3B = round_to_float32(3 * _GELU_B)
@@ -30,11 +30,11 @@ def relu_backward(dy: Tensor, y: Tensor) -> Tensor:
 
 
 def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``x·s`` and ``s = sigmoid(((x·x)·B + A)·x)``."""
+    """Return ``x·s`` and ``s = sigmoid(((x·x)·B + A)·x)`` (Hendrycks and Gimpel, 2016)."""
     found = kernels.activate("gelu", x)
     if found is not None:
         return found
-    gate = functions.sigmoid(x.mul(x).mul_(_GELU_B).add_(_GELU_A).mul_(x))
+    gate = functions.sigmoid(x.mul(x).mul_(_GELU_B).add_(_GELU_A).mul_(x))  # (…), as x
     return x.mul(gate), gate
 
 
@@ -48,7 +48,7 @@ def gelu_backward(dy: Tensor, x: Tensor, gate: Tensor) -> Tensor:
 
 
 def silu(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``x·s`` and ``s = sigmoid(x)``."""
+    """Return ``x·s`` and ``s = sigmoid(x)`` (Elfwing et al., 2018)."""
     found = kernels.activate("silu", x)
     if found is not None:
         return found
@@ -63,13 +63,14 @@ def silu_backward(dy: Tensor, x: Tensor, gate: Tensor) -> Tensor:
 
 
 def _gate_slope(slope: Tensor, gate: Tensor) -> Tensor:
-    """Return ``(slope·(1 − gate) + 1)·gate``, in the place of ``slope``."""
+    """Return ``(slope·(1 − gate) + 1)·gate``, computed in place in ``slope``."""
     return slope.mul_(torch.neg(gate).add_(1.0)).add_(1.0).mul_(gate)
 
 
 def dropout(x: Tensor, kept: Tensor, threshold: int) -> Tensor:
-    """Return ``(x·kept)·RN32(256/(256 − threshold))``; the gradient is the same function.
+    """Return ``(x·kept)·RN32(256/(256 − threshold))`` (Srivastava et al., 2014).
 
-    ``kept`` holds a truth value per element, false with probability ``threshold/256``.
+    ``kept`` holds a bool per element, false with probability ``threshold/256``. The gradient is
+    the same function of ``dy``.
     """
     return x.mul(kept).mul_(round_to_float32(256.0 / (256 - threshold)))

@@ -1,1 +1,1 @@
-"""The training plan: parsed strictly, nothing left to a default of a library."""
+"""The training plan (SPEC §0): parsed strictly, nothing left to a library's default."""

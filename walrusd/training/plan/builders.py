@@ -1,4 +1,7 @@
-"""Families of models as rows of layers: perceptrons, convolutional networks, transformers."""
+"""Families of models as sequences of layers: perceptrons, convolutional nets, transformers.
+
+SPEC §0 gives their JSON forms, SPEC §7 their tensors.
+"""
 
 import itertools
 import math
@@ -27,15 +30,15 @@ MAX_WIDTH = 65_536
 MAX_HIDDEN = 32
 MAX_VOCABULARY = 1 << 20
 MAX_CONTEXT = 8192
-"""Attention contracts over the context: the longest exact product of 20-bit numbers."""
+"""Attention contracts over the context; this is the longest exact product of 20-bit numbers."""
 
 _GPT_BOUND = round_to_float32(0.02 * math.sqrt(3.0))
-"""Uniform numbers of standard deviation 0.02, as GPT-2 begins."""
+"""Bound of uniform numbers with standard deviation 0.02, that of GPT-2's initial weights."""
 
 
 @dataclass(frozen=True)
 class MlpSpec:
-    """A multilayer perceptron: linear layers with ReLU between them."""
+    """A multilayer perceptron, ``(inputs,) -> (classes,)``: linear layers with ReLU between."""
 
     kind: ClassVar[str] = "mlp"
     inputs: int
@@ -72,7 +75,7 @@ def _stack(widths: tuple[int, ...]) -> tuple[LayerSpec, ...]:
 
 @dataclass(frozen=True)
 class ConvnetSpec:
-    """Convolutions with ReLU and average pooling, then a perceptron."""
+    """Convolutions with ReLU and average pooling, then a perceptron: ``(c, H, W) -> (o,)``."""
 
     kind: ClassVar[str] = "convnet"
     image: tuple[int, int, int]
@@ -117,10 +120,11 @@ class ConvnetSpec:
 
 @dataclass(frozen=True)
 class GptSpec:
-    """A causal transformer in the style of GPT-2 or of Llama.
+    """A causal transformer in the style of GPT-2 or of Llama: tokens ``(t,) -> (t, v)``.
 
-    GPT-2: learned positions, LayerNorm, GELU, biases. Llama: rotary positions, RMSNorm, gated
-    SiLU, no biases. Both normalise before each part and once at the end.
+    GPT-2 (Radford et al., 2019): learned positions, LayerNorm, GELU, biases. Llama (Touvron et
+    al., 2023): rotary positions, RMSNorm, gated SiLU, no biases. Both normalise before each part
+    and once at the end.
     """
 
     kind: ClassVar[str] = "gpt"
@@ -169,7 +173,8 @@ class GptSpec:
         return [DropoutSpec(f"{name}.dropout", self.dropout)] if self.dropout else []
 
     def _linear(self, name: str, inputs: int, outputs: int, *, last: bool = False) -> LinearSpec:
-        # Maps that add to the residual stream begin smaller, by the number of their additions.
+        # As in GPT-2, the maps that add to the residual stream begin smaller, by the square root of
+        # how many there are.
         scale = math.sqrt(2.0 * self.blocks) if last else 1.0
         bound = round_to_float32(_GPT_BOUND / scale)
         return LinearSpec(name, inputs, outputs, self._gpt2, bound)
@@ -220,7 +225,7 @@ class GptSpec:
 
 
 def read_mlp(fields: Fields) -> MlpSpec:
-    """Read the JSON form. Raises PlanRefused, naming the key that is wrong."""
+    """Read the JSON form. Raises PlanRefused if a key is wrong, naming it."""
     return MlpSpec(
         inputs=fields.integer("inputs", 1, MAX_WIDTH),
         hidden=fields.integers("hidden", 1, MAX_WIDTH, range(MAX_HIDDEN + 1)),
@@ -229,7 +234,7 @@ def read_mlp(fields: Fields) -> MlpSpec:
 
 
 def read_convnet(fields: Fields) -> ConvnetSpec:
-    """Read the JSON form. Raises PlanRefused, naming the key that is wrong."""
+    """Read the JSON form. Raises PlanRefused if a key is wrong, naming it."""
     channels, height, width = fields.integers("image", 1, 4096, range(3, 4))
     counts = fields.integers("channels", 1, 4096, range(1, MAX_HIDDEN + 1))
     kernel = fields.integer("kernel", 1, 15)
@@ -249,7 +254,7 @@ def read_convnet(fields: Fields) -> ConvnetSpec:
 
 
 def read_gpt(fields: Fields) -> GptSpec:
-    """Read the JSON form. Raises PlanRefused, naming the key that is wrong."""
+    """Read the JSON form. Raises PlanRefused if a key is wrong, naming it."""
     style = fields.choice("style", "gpt2", "llama")
     spec = GptSpec(
         style=style,

@@ -1,7 +1,7 @@
 """Declarative dataset schemas: how the fixed-width bytes of a row become inputs and targets.
 
-A schema is part of a plan and of a dataset's terms, so its JSON form is strict and canonical. The
-decoding itself is in ``data.py``. No torch here.
+A schema is part of a plan and of a dataset's terms, so its JSON form is strict and canonical (SPEC
+§0). ``run/data.py`` decodes rows by it. No torch here.
 """
 
 import math
@@ -201,7 +201,7 @@ def read_data_schema(fields: Fields) -> DataSchema:
 
 
 def parse_data_schema(document: Any) -> DataSchema:
-    """Read a schema that stands alone, for instance in a dataset's terms.
+    """Read a schema that is a document of its own, for instance in a dataset's terms.
 
     Raises:
         PlanRefused: naming the key that is wrong, as ``dataset.<key>``.

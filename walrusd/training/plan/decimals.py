@@ -1,10 +1,9 @@
 """Real functions in decimal arithmetic of 60 digits, the same in every program and thread.
 
 Python's operators on ``Decimal`` round to the context of the running thread, which any library may
-have changed: with ``-x`` or ``a + b`` the bits that peers must agree on would depend on it. So
-every operation here is a method of one context that is specified in full (``Context(prec=60)``
-alone would copy the rest from ``decimal.DefaultContext``), and whoever computes with its results
-does the same. No torch here.
+have changed: with ``-x`` or ``a + b``, bits that peers must agree on would depend on it. So every
+operation, here and in the callers, is a method of one context that is specified in full
+(``Context(prec=60)`` alone would copy the rest from ``decimal.DefaultContext``). No torch here.
 """
 
 from decimal import (
@@ -44,7 +43,7 @@ def compute_sine(angle: Decimal) -> Decimal:
 
 
 def _sum_alternating(start: Decimal, angle: Decimal, first: int) -> Decimal:
-    """Return ``start − start·angle²/(first·(first−1)) + …``, down to terms that no digit sees."""
+    """Return ``start − start·angle²/(first·(first−1)) + …``, down to negligible terms."""
     square = DIGITS.multiply(angle, angle)
     term = total = start
     for n in range(first, 400, 2):

@@ -1,7 +1,7 @@
 """Models written out layer by layer: ``{"kind": "layers", "input": […], "layers": [{…}, …]}``.
 
-Each layer names its kind under ``layer`` and what the kind needs; the shapes that go in follow
-from the layers before. ``residual`` nests a list.
+Each layer gives its kind as ``layer`` and the keys of that kind (SPEC §0); input shapes follow from
+the layers before. ``residual`` nests a list.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from walrusd.training.plan.layerspec import (
     ResidualSpec,
     Shape,
     compute_he_bound,
-    compute_output_shape,
 )
+from walrusd.training.plan.shapes import compute_output_shape
 from walrusd.training.plan.strict import Fields, format_hex_float
 
 MAX_LAYERS = 1024
@@ -51,7 +51,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class LayerListSpec:
-    """A model given as its layers."""
+    """A model given as its layers; ``shape`` is that of one row's inputs."""
 
     kind: ClassVar[str] = "layers"
     shape: Shape
@@ -75,7 +75,7 @@ class LayerListSpec:
         }
 
 
-def _layer_to_json(layer: LayerSpec) -> dict[str, Any]:  # noqa: PLR0911 - one a kind
+def _layer_to_json(layer: LayerSpec) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
     match layer:
         case LinearSpec():
             return {
@@ -136,7 +136,7 @@ def read_layer_list(fields: Fields) -> LayerListSpec:
     """Read the JSON form.
 
     Raises:
-        PlanRefused: naming the key that is wrong, or the layer that does not fit the one before.
+        PlanRefused: if a key is wrong or a layer does not fit the one before, naming the key.
     """
     shape = fields.integers("input", 1, MAX_WIDTH, range(1, 4))
     return LayerListSpec(shape, _read_layers(fields, shape, 0))
@@ -157,7 +157,7 @@ def _read_layers(fields: Fields, shape: Shape, depth: int) -> tuple[LayerSpec, .
     return tuple(layers)
 
 
-def _read_layer(  # noqa: PLR0911 - one a kind
+def _read_layer(  # noqa: PLR0911 - one per kind
     fields: Fields, shape: Shape, depth: int
 ) -> LayerSpec:
     kind = fields.choice("layer", *KINDS)

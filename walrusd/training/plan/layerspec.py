@@ -1,7 +1,7 @@
-"""Declarative layers: what a model is made of, with its tensors, shapes and work. No torch.
+"""Declarative layers: what a model is made of, and the tensors of each. No torch.
 
 Shapes are of one row, without the batch: ``(features,)``, ``(channels, height, width)``, token
-numbers ``(T,)``, or ``(T, width)``.
+numbers ``(t,)``, or ``(t, width)``.
 """
 
 import math
@@ -15,9 +15,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One tensor: its name, its shape, and how it begins.
+    """One tensor: its name, its shape, and its initial values.
 
-    Uniform in ``[−bound, bound)`` if ``bound`` is positive, else everywhere ``constant``.
+    They are uniform in ``[−bound, bound)`` if ``bound`` is positive, else all ``constant``.
     """
 
     name: str
@@ -32,7 +32,7 @@ class TensorSpec:
 
 
 def compute_he_bound(inputs: int) -> float:
-    """Return ``RN32(RN64(√(6/inputs)))``: uniform weights before a ReLU (He et al., 2015).
+    """Return ``RN32(RN64(√(6/inputs)))``, the bound of uniform weights (He et al., 2015).
 
     Python's ``math.sqrt`` is the IEEE operation, correctly rounded everywhere.
     """
@@ -43,7 +43,7 @@ def compute_he_bound(inputs: int) -> float:
 class LinearSpec:
     """``y = x·Wᵀ + b`` on the last axis; ``W`` is ``(outputs, inputs)``.
 
-    ``tied`` names another layer's matrix of that shape to use instead of one of its own.
+    ``tied`` names another layer's matrix of that shape to use in place of an own one.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Conv2dSpec:
 
 @dataclass(frozen=True)
 class EmbeddingSpec:
-    """Rows of a table by token number."""
+    """Rows of a table ``(rows, width)`` by token number: ``(t,) -> (t, width)``."""
 
     name: str
     rows: int
@@ -109,7 +109,7 @@ class EmbeddingSpec:
 
 @dataclass(frozen=True)
 class PositionsSpec:
-    """A learned vector added to each place of a sequence."""
+    """A learned vector added to each place of a sequence ``(length, width)``."""
 
     name: str
     length: int
@@ -209,7 +209,7 @@ class GatedSpec:
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """The average of windows of ``size × size``."""
+    """The averages of windows of ``size × size``, which do not overlap."""
 
     size: int
 
@@ -220,7 +220,7 @@ class PoolSpec:
 
 @dataclass(frozen=True)
 class FlattenSpec:
-    """All axes of a row as one."""
+    """All axes of a row as one, in C order."""
 
     def tensors(self) -> list[TensorSpec]:
         """Return nothing."""
@@ -229,7 +229,7 @@ class FlattenSpec:
 
 @dataclass(frozen=True)
 class ResidualSpec:
-    """``x + f(x)``, ``f`` being a row of layers that keeps the shape."""
+    """``x + f(x)``, ``f`` being a sequence of layers that keeps the shape."""
 
     layers: "tuple[LayerSpec, ...]"
 
@@ -266,72 +266,3 @@ def list_linears(layers: tuple[LayerSpec, ...]) -> Iterator[LinearSpec]:
                 yield from list_linears(layer.layers)
             case _:
                 pass
-
-
-def compute_output_shape(  # noqa: PLR0911 - one a kind
-    layer: LayerSpec, shape: Shape
-) -> Shape:
-    """Return the shape of a layer's output, or the empty shape if the input does not fit."""
-    match layer:
-        case LinearSpec():
-            return (*shape[:-1], layer.outputs) if shape[-1:] == (layer.inputs,) else ()
-        case Conv2dSpec():
-            grown = 2 * layer.padding - layer.kernel + 1
-            if len(shape) != 3 or shape[0] != layer.channels or min(shape[1:]) + grown < 1:
-                return ()
-            return (layer.outputs, shape[1] + grown, shape[2] + grown)
-        case EmbeddingSpec():
-            return (*shape, layer.width) if len(shape) == 1 else ()
-        case PositionsSpec():
-            return shape if shape == (layer.length, layer.width) else ()
-        case AttentionSpec():
-            return shape if shape == (layer.length, layer.width) else ()
-        case NormSpec():
-            return shape if shape[-1] == layer.width else ()
-        case GatedSpec():
-            return shape if shape[-1] == layer.gate.inputs else ()
-        case PoolSpec():
-            sides = shape[1:]
-            if len(shape) != 3 or any(side % layer.size for side in sides):
-                return ()
-            return (shape[0], sides[0] // layer.size, sides[1] // layer.size)
-        case FlattenSpec():
-            return (math.prod(shape),)
-        case ResidualSpec():
-            return shape if run_shapes(layer.layers, shape)[-1] == shape else ()
-        case _:
-            return shape
-
-
-def run_shapes(layers: tuple[LayerSpec, ...], shape: Shape) -> list[Shape]:
-    """Return the shapes before, between and after layers, up to an empty one at a misfit."""
-    shapes = [shape]
-    for layer in layers:
-        shapes.append(compute_output_shape(layer, shapes[-1]))
-        if not shapes[-1]:
-            break
-    return shapes
-
-
-def compute_multiply_adds(layer: LayerSpec, shape: Shape) -> int:
-    """Return the multiply–adds of one row's forward pass; ``shape`` is that of the input."""
-    places = math.prod(shape[:-1])
-    match layer:
-        case LinearSpec():
-            return places * layer.inputs * layer.outputs
-        case Conv2dSpec():
-            output = compute_output_shape(layer, shape)
-            return math.prod(output) * layer.inputs
-        case AttentionSpec():
-            maps = sum(places * part.inputs * part.outputs for part in layer.linears())
-            return maps + 2 * places * places * layer.width
-        case GatedSpec():
-            return sum(places * part.inputs * part.outputs for part in layer.linears())
-        case ResidualSpec():
-            shapes = run_shapes(layer.layers, shape)
-            return sum(
-                compute_multiply_adds(inner, before)
-                for inner, before in zip(layer.layers, shapes, strict=False)
-            )
-        case _:
-            return 0

@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al., 2021): frozen base weights, two small trained matrices a map.
+"""Low-rank adapters (Hu et al., 2021): frozen base weights, two small trained matrices per map.
 
 ``y = base(x) + RN32(mm(mm(x, Aᵀ), Bᵀ)·s)`` with ``s = RN32(alpha/rank)``; ``A`` is
 ``(rank, inputs)``, ``B`` is ``(outputs, rank)`` and begins at zero.
@@ -20,7 +20,7 @@ MAX_TARGETS = 64
 class LoraSpec:
     """Which linear maps are adapted: those whose name matches one of ``targets``.
 
-    ``base_root`` is the state root of the frozen tensors: it binds them to the plan's digest.
+    ``base_root`` is the root of the frozen tensors, 32 bytes: it binds them to the plan's digest.
     """
 
     rank: int
@@ -34,11 +34,11 @@ class LoraSpec:
         return round_to_float32(self.alpha / self.rank)
 
     def adapts(self, linear: LinearSpec) -> bool:
-        """Say whether a map gets an adapter."""
+        """Return whether a map gets an adapter."""
         return any(fnmatchcase(linear.name, target) for target in self.targets)
 
     def tensors(self, layers: tuple[LayerSpec, ...]) -> list[TensorSpec]:
-        """Return the adapters' tensors."""
+        """Return the adapters' tensors: ``A`` ``(rank, inputs)`` and ``B`` ``(outputs, rank)``."""
         found = []
         for linear in list_linears(layers):
             if self.adapts(linear):

@@ -1,4 +1,4 @@
-"""A model as a plan declares it: a family or a list of layers, perhaps with adapters. No torch."""
+"""A model as a plan declares it: a family or a list of layers, possibly with adapters. No torch."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,11 +19,10 @@ from walrusd.training.plan.layerspec import (
     LayerSpec,
     Shape,
     TensorSpec,
-    compute_multiply_adds,
     list_linears,
-    run_shapes,
 )
 from walrusd.training.plan.lora import LoraSpec, read_lora
+from walrusd.training.plan.shapes import compute_multiply_adds, run_shapes
 from walrusd.training.plan.strict import Fields
 
 Family = MlpSpec | ConvnetSpec | GptSpec | LayerListSpec
@@ -34,7 +33,7 @@ MAX_WEIGHTS = 1 << 36
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A family of models and, with LoRA, what of it is trained."""
+    """A model of a family. With LoRA, only the adapters are trained."""
 
     family: Family
     lora: LoraSpec | None = None
@@ -130,7 +129,7 @@ def _check(model: ModelSpec, fields: Fields) -> None:
         most = f"{MAX_TENSORS} tensors and {MAX_WEIGHTS} weights"
         raise fields.refuse("kind", f"a model of at most {most}")
     if len(set(names)) != len(names):
-        raise fields.refuse("layers", "layers with names of their own")
+        raise fields.refuse("layers", "layers with distinct names")
     if not model.output_shape:
         misfit = len(model.shapes) - 2
         raise fields.refuse("layers", f"such that layer {misfit} takes {model.shapes[-2]}")

@@ -1,4 +1,4 @@
-"""Optimizers and clipping as a plan declares them. No torch here."""
+"""Optimizers and clipping as a plan declares them (SPEC §0, §8). No torch here."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,6 +1,6 @@
 """The plan: everything that fixes a training run bit for bit, except the data and the seed.
 
-Its bytes are canonical JSON without floats; its digest stands on the chain. No torch here: the
+Its bytes are canonical JSON without floats; its digest is stored on the chain. No torch here: the
 daemon reads plans, and must stay small.
 """
 
@@ -42,7 +42,7 @@ MAX_BATCH = 65_536
 MAX_SEGMENTS = 65_536
 MAX_SEGMENT_STEPS = 1_000_000
 MAX_ACTIVATIONS = 1 << 31
-"""Elements that the outputs of all layers of one micro-batch have together."""
+"""Elements in the outputs of all layers of one micro-batch together."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Plan:
         return self.schedule.rate(self.optimizer.lr, step, self.steps)
 
     def segment_work(self) -> int:
-        """Return the multiply–adds of one segment; backward costs twice the forward pass."""
+        """Return the multiply–adds of one segment; the backward pass counts twice the forward."""
         return 3 * self.model.multiply_adds() * self.batch * self.segment_steps
 
     def segment_range(self, segment: int) -> range:
@@ -163,8 +163,8 @@ def _read_update(fields: Fields) -> UpdateSpec:
 def read_plan(document: Any) -> Plan:
     """Check a plan that a person may have written, and return it.
 
-    Keys may come in any order and ``lr`` and ``momentum`` may be decimal text; the digest is
-    that of the canonical form.
+    Keys may come in any order and numbers may be decimal text; the digest is that of the canonical
+    form.
 
     Raises:
         PlanRefused: naming the key and what is expected there.
@@ -198,7 +198,9 @@ def read_plan(document: Any) -> Plan:
     _check_data(plan, fields)
     shapes = plan.model.shapes
     if max(micro_batches) * sum(math.prod(shape) for shape in shapes) > MAX_ACTIVATIONS:
-        raise fields.refuse("micro_batches", "smaller for this model: its layers' outputs are huge")
+        raise fields.refuse(
+            "micro_batches", f"smaller: the layers' outputs have over {MAX_ACTIVATIONS} elements"
+        )
     fields.finish()
     return plan
 
@@ -232,7 +234,7 @@ def _check_data(plan: Plan, fields: Fields) -> None:
     if outputs[-1] != wanted:
         raise fields.refuse(f"dataset.{key}", f"the model's outputs, {outputs[-1]}")
     if outputs[:-1] != (inputs if schema.kind == "tokens" else ()):
-        raise fields.refuse("model", "one output a row, or one a token")
+        raise fields.refuse("model", "a model with one output per row, or one per token")
 
 
 def _outputs_of(schema: DataSchema) -> tuple[int, str]:
@@ -265,13 +267,8 @@ def parse_plan(data: bytes) -> Plan:
     return plan
 
 
-def compute_plan_digest(plan: Plan) -> bytes:
-    """Return the 32 bytes that stand on the chain for ``plan``."""
-    return plan.digest()
-
-
 def check_plan_for_rows(plan: Plan, rows: int) -> None:
-    """Check that a dataset of ``rows`` rows leaves something to order.
+    """Check that a dataset of ``rows`` rows has at least two batches, so that order matters.
 
     Raises:
         PlanRefused: if the batch is larger than half the rows.

@@ -1,8 +1,8 @@
-"""The learning rate of each step: real numbers, rounded once to float64 and then to float32.
+"""The learning rate of each step: a real number, rounded to float64 and then to float32 (SPEC §8).
 
-The values are defined over the real numbers, so they depend on nobody's library. Warm-up, constant
-and the rational points of the cosine are computed as fractions, the rest of the cosine to more than
-50 digits, far beyond what the rounding can see. No torch here.
+Real numbers depend on no library. Warm-up, constant and the rational points of the cosine are
+computed as fractions, the rest of the cosine to more than 50 digits, so many that rounding cannot
+go wrong. No torch here.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,16 @@ _RATIONAL_COSINES = {
     Fraction(2, 3): Fraction(-1, 2),
     Fraction(1): Fraction(-1),
 }
-"""``cos(π·x)`` wherever both are rational (Niven, 1956). Only here can a rate be exactly 0, or lie
-halfway between two floats, so only here would an error in the last digit show."""
+"""``cos(π·x)`` wherever it and ``x`` are rational (Niven, 1956).
+
+Only there can a rate be exactly 0 or halfway between two floats, so that an error in the last digit
+would show.
+"""
 
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """How the rate goes over ``N`` steps, counted from 1, from the optimizer's ``lr``.
+    """The learning rate over ``N`` steps, counted from 1, as a function of the optimizer's ``lr``.
 
     Up to step ``w = warmup``: ``lr·t/w``. After that, ``constant``: ``lr``; ``cosine``:
     ``floor + (lr − floor)·(1 + cos(π·(t − w)/(N − w)))/2`` (Loshchilov and Hutter, 2017).

@@ -1,1 +1,1 @@
-"""The training process: jobs in, lines out, files between."""
+"""The training process: it reads a job, writes lines of JSON, and keeps files between."""

@@ -1,4 +1,4 @@
-"""The allocator of the training child: each step takes and gives back the same large blocks."""
+"""The allocator of the training process: each step takes and frees the same large blocks."""
 
 import ctypes
 
@@ -9,10 +9,10 @@ _KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed blocks for the next step; say whether it does.
+    """Make glibc keep freed blocks for the next step; return whether it does.
 
-    By default it returns large blocks to the system at once, and every step of training pays for
-    fresh pages: a tenth of its time. Other C libraries have no such switch and are left alone.
+    By default it returns large blocks to the system at once, and every step of training spends a
+    tenth of its time on fresh pages. Other C libraries have no such setting.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

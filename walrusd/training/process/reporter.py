@@ -1,4 +1,4 @@
-"""The lines that a training child writes to its parent, and how it hears that it shall stop."""
+"""The lines that a training process writes to its parent, and how it is told to stop."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ PROGRESS_SECONDS = 0.2
 
 
 class Stopped(Exception):
-    """Raised between two steps after SIGTERM."""
+    """Raised between two steps after SIGTERM, with the last step done."""
 
     def __init__(self, segment: int, step: int) -> None:
         super().__init__()
@@ -21,13 +21,13 @@ class Stopped(Exception):
 
 
 def emit(kind: str, payload: dict[str, Any]) -> None:
-    """Write one line to the parent."""
+    """Write one line of JSON, ``{kind: payload}``, to the parent."""
     sys.stdout.write(json.dumps({kind: payload}) + "\n")
     sys.stdout.flush()
 
 
 class Reporter:
-    """Passes on progress at most five times a second, and stops between steps after SIGTERM."""
+    """Reports progress at most five times a second, and stops between steps after SIGTERM."""
 
     def __init__(self, steps: int) -> None:
         self._left = steps

@@ -1,9 +1,9 @@
-"""Files of the training child: rows mapped into memory, states and records kept atomically.
+"""Files of the training process: rows mapped into memory, states and records written atomically.
 
 A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
-each by write, fsync and rename, so that a killed child continues from the last whole segment. At
-the end it writes ``trace.bin`` and ``costs.bin``: what is asked of all segments at once, without
-the losses. Only ``child.py`` uses this module; nothing else in this package touches files.
+each by write, fsync and rename, so that a killed process resumes after the last finished segment.
+At the end it writes ``trace.bin`` and ``costs.bin``, which summarise all segments without their
+losses. Nothing in ``training`` outside of ``process`` touches files.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
     """Map a rows file into memory.
 
     Raises:
-        MalformedData: if it is empty or does not fit the plan's schema.
+        MalformedData: if it is empty, or rows or their numbers do not fit the plan's schema.
         BadRequest: if only one of ``indices`` and ``count`` is given.
     """
     with Path(rows.path).open("rb") as file:
@@ -50,12 +50,12 @@ def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
         return DatasetRows(plan.dataset, data)
     raw = Path(rows.indices).read_bytes()
     if len(raw) % 8:
-        raise MalformedData("row numbers are not whole u64")
+        raise MalformedData(f"the row numbers have {len(raw)} bytes, not a multiple of 8")
     return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
 
 
 def write_trace(workdir: Path, trace: Trace) -> dict[str, Any]:
-    """Write the roots of a trace; return the part of a result that says where they are."""
+    """Write the roots of a trace; return their part of the job's result."""
     path = workdir / "trace.bin"
     write_atomically(path, trace.roots.to_bytes())
     return {
@@ -68,7 +68,7 @@ def write_trace(workdir: Path, trace: Trace) -> dict[str, Any]:
 
 
 def write_costs(workdir: Path, costs: StepCosts) -> dict[str, Any]:
-    """Write the cost of every step; return the part of a result that says where they are."""
+    """Write the cost of every step; return their part of the job's result."""
     path = workdir / "costs.bin"
     write_atomically(path, costs_to_bytes(costs))
     return {"costs": str(path), "costs_digest": digest_step_costs(costs).hex()}
@@ -81,7 +81,8 @@ def _digest_record(record: Any) -> str:
 class Checkpoints:
     """The states and records of a run in its working directory.
 
-    ``records`` are those of the finished segments without their losses; ``last`` has its losses.
+    ``records`` are those of the finished segments, without their losses; ``last`` is the latest of
+    them with its losses, and ``state`` the canonical state after it.
     """
 
     def __init__(self, assignment: Assignment, workdir: Path, state_0: bytes) -> None:
@@ -103,12 +104,12 @@ class Checkpoints:
         write_atomically(self.state_path(0), state_0)
 
     def state_path(self, segment: int) -> Path:
-        """Return where the state at the end of ``segment`` lies; 0 is the start."""
+        """Return the path of the state at the end of ``segment``; 0 is the start."""
         return self._workdir / state_name(segment)
 
     @property
     def costs(self) -> StepCosts:
-        """The cost of every step done."""
+        """The cost of every finished step, int64 ``(steps,)`` in units of 2**-32."""
         return np.concatenate(self._costs)
 
     def _add(self, record: SegmentRecord, state: bytes) -> None:
@@ -120,7 +121,7 @@ class Checkpoints:
         return self._workdir / f"segment-{segment:06d}.json"
 
     def save(self, result: SegmentResult) -> None:
-        """Keep a finished segment, state first."""
+        """Write a finished segment to disk, its state first."""
         record = result.record
         write_atomically(self.state_path(record.segment), result.state_bytes)
         told = record.to_json()
@@ -129,13 +130,17 @@ class Checkpoints:
         self._add(record, result.state_bytes)
 
     def _load(self, segment: int) -> tuple[SegmentRecord, bytes] | None:
-        """Return a kept segment, or nothing if it is missing or damaged, or cannot be read."""
+        """Return a saved segment, or None if it is missing or damaged, or cannot be read.
+
+        Raises:
+            ConfigError: if it belongs to another run.
+        """
         try:
             document = json.loads(self._record_path(segment).read_bytes())
             state = self.state_path(segment).read_bytes()
             record = SegmentRecord.from_json(document["record"])
             binding = document["binding"]
-            # Earlier versions wrote no digest. The roots prove themselves, the losses do not.
+            # Earlier versions wrote no digest. Roots can be recomputed, losses cannot.
             digest = document.get("digest")
             damaged = digest is not None and digest != _digest_record(document["record"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError, MalformedData):
@@ -151,7 +156,7 @@ class Checkpoints:
         return record, state
 
     def resume(self) -> int:
-        """Read back the segments kept without a gap; return the segment to go on with.
+        """Read back the saved segments up to the first gap; return the segment to compute next.
 
         Raises:
             ConfigError: if the directory holds checkpoints of another run.

@@ -1,1 +1,1 @@
-"""A run: steps, states, trace, update."""
+"""A run: steps, states, trace, update. Shapes are in the letters of ``training.operators``."""

@@ -1,7 +1,7 @@
-"""Why a plan cannot be carried out: the codes that an abort commits to (docs/protocol.md).
+"""Why a plan cannot be carried out: the codes that an abort commits to (docs/protocol.md §3).
 
-Every cause here follows from plan, rows and start state alone, so that each machine that does the
-work again ends in the same place. A machine that runs out of memory says nothing about the plan.
+Every cause here follows from plan, rows and start state alone, so every machine that replays the
+work aborts at the same step. A machine that runs out of memory says nothing about the plan.
 """
 
 from enum import IntEnum
@@ -20,7 +20,7 @@ ABORTED_STATE = bytes(32)
 
 
 class AbortCode(IntEnum):
-    """The numbers on the chain. They never change their meaning."""
+    """The numbers on the chain. Their meaning never changes."""
 
     BAD_DATA = 1
     NON_FINITE = 2
@@ -45,16 +45,16 @@ _CODES: dict[type[PeerFault], AbortCode] = {
     UpdateOverflow: AbortCode.UPDATE_OVERFLOW,
 }
 ABORTS = tuple(_CODES)
-"""The errors that end a segment for everybody who does it."""
+"""The errors that abort a segment for everybody who computes it."""
 
 
 def compute_abort_code(error: PeerFault) -> AbortCode:
-    """Return the code of an error that ends a segment.
+    """Return the code of an error that aborts a segment.
 
     Raises:
-        ValueError: if the error is none of ``ABORTS``.
+        ValueError: if the error is not one of ``ABORTS``.
     """
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return code
-    raise ValueError(f"{error.code} does not end a segment for everybody")
+    raise ValueError(f"{error.code} does not abort a segment for everybody")

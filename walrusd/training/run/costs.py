@@ -1,7 +1,7 @@
-"""What the losses of many steps come to: one integer a step, and a few bytes a segment.
+"""Summaries of the losses of many steps: one integer per step, a few bytes per segment.
 
-A segment may have millions of losses. Whoever only asks whether they are the committed ones
-compares what is here, so the losses themselves never leave the process that computed them.
+A segment may have millions of losses. To check them against the committed ones, these summaries
+are compared, so the losses themselves never leave the process that computed them.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from walrusd.errors import NonFiniteValue
 from walrusd.training.run.update import compute_cost, compute_step_cost
 
 StepCosts = npt.NDArray[np.int64]
-"""The loss of each step in units of 2**-32."""
+"""The loss of each step, int64 ``(steps,)`` in units of 2**-32."""
 
 Losses = Iterable[Sequence[float]]
 """For each step the float32 loss of each micro-batch."""
@@ -26,8 +26,8 @@ Losses = Iterable[Sequence[float]]
 class SegmentCosts:
     """The costs of one segment: how many steps, a digest of their costs, and the final cost.
 
-    ``final`` is what the whole run costs if the segment is its last; None if the mean of the
-    segment's losses is too large to be written.
+    ``final`` is the cost of the whole run if the segment is its last; None if the mean of the
+    segment's losses does not fit 64 bits.
     """
 
     steps: int
@@ -50,7 +50,7 @@ def compute_step_costs(losses: Losses) -> StepCosts:
 
 
 def digest_step_costs(costs: StepCosts) -> bytes:
-    """Return a digest of step costs. It is compared on one machine, and not part of a protocol."""
+    """Return the SHA-256 of step costs. It is compared on one machine, and part of no protocol."""
     return hashlib.sha256(costs_to_bytes(costs)).digest()
 
 
@@ -63,13 +63,17 @@ def costs_from_bytes(data: bytes) -> StepCosts:
     """Return the step costs that ``costs_to_bytes`` wrote.
 
     Raises:
-        ValueError: if they are not whole.
+        ValueError: if the length is not a multiple of 8 bytes.
     """
     return np.frombuffer(data, "<i8").astype(np.int64)
 
 
 def compute_segment_costs(losses: Sequence[Sequence[float]]) -> SegmentCosts:
-    """Return the costs of a segment with at least one step."""
+    """Return the costs of a segment from the float32 losses of each micro-batch of each step.
+
+    Raises:
+        MalformedData: if there is no loss.
+    """
     costs = compute_step_costs(losses)
     try:
         final = compute_cost(loss for step in losses for loss in step)

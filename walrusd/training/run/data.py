@@ -1,4 +1,4 @@
-"""Rows of a dataset: fixed-width bytes, read by number from a whole dataset or from dealt rows."""
+"""Rows of a dataset: fixed-width bytes, read by number from a whole dataset or an opening."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,7 +20,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class RowSource(Protocol):
-    """Where training reads its rows: ``count`` rows in the dataset, some or all of them here."""
+    """Where training reads its rows: a dataset of ``count`` rows, or some of them."""
 
     @property
     def count(self) -> int:
@@ -28,10 +28,10 @@ class RowSource(Protocol):
         ...
 
     def rows(self, indices: Indices) -> bytes:
-        """Return the bytes of the rows ``indices``, one after the other.
+        """Return the bytes of the rows ``indices``, int64 ``(n,)``, one after the other.
 
         Raises:
-            MalformedData: if a row is not here.
+            MalformedData: if a row is not in this source.
         """
         ...
 
@@ -44,7 +44,7 @@ def _as_table(data: Buffer, row_bytes: int) -> npt.NDArray[np.uint8]:
 
 
 class DatasetRows:
-    """A whole dataset in memory, or mapped into it.
+    """A whole dataset, in memory or mapped into it.
 
     Raises:
         MalformedData: if ``data`` is not a whole number of rows.
@@ -59,19 +59,23 @@ class DatasetRows:
         return len(self._table)
 
     def rows(self, indices: Indices) -> bytes:
-        """Return the bytes of the rows ``indices``."""
+        """Return the bytes of the rows ``indices``, one after the other.
+
+        Raises:
+            MalformedData: if a number is outside the dataset.
+        """
         if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < self.count:
             raise MalformedData(f"a row number is outside the {self.count} rows of the dataset")
         return self._table[indices].tobytes()
 
 
 class PackedRows:
-    """Some rows of a dataset of ``count`` rows: all that a verifier has.
+    """Some rows of a dataset of ``count`` rows: what an opening gives a verifier.
 
     ``indices`` are their row numbers, strictly ascending; ``data`` their bytes in that order.
 
     Raises:
-        MalformedData: if the numbers are not ascending, or the sizes do not fit.
+        MalformedData: if the numbers are not strictly ascending, or the sizes do not fit.
     """
 
     def __init__(
@@ -95,7 +99,11 @@ class PackedRows:
         return self._count
 
     def rows(self, indices: Indices) -> bytes:
-        """Return the bytes of the rows ``indices``."""
+        """Return the bytes of the rows ``indices``, one after the other.
+
+        Raises:
+            MalformedData: if a row is not among the opened ones.
+        """
         places = np.searchsorted(self._indices, indices)
         inside = np.minimum(places, max(self._indices.size - 1, 0))
         if self._indices.size == 0 or np.any(self._indices[inside] != indices):
@@ -107,15 +115,17 @@ Values = npt.NDArray[np.float32]
 
 
 def decode_rows(schema: DataSchema, data: bytes) -> tuple[Values | Indices, Values | Indices]:
-    """Return inputs ``(n, …)`` and targets ``(n, …)`` of whole rows, exact in their types.
+    """Return inputs ``(b, …)`` and targets ``(b, …)`` of whole rows, exact in their types.
 
-    Values are float32, token numbers and class labels int64; tokens give ``(n, T)`` of each.
+    SPEC §9. Values are float32, token numbers and class labels int64. Inputs are ``(b, w)``,
+    ``(b, c, H, W)`` or tokens ``(b, t)``; targets are classes ``(b,)``, values ``(b, o)`` or tokens
+    ``(b, t)``.
 
     Raises:
         MalformedData: if the bytes are not whole rows, a label is no class, a token is outside the
             vocabulary, or a value is NaN or infinite.
     """
-    table = _as_table(data, schema.row_bytes)
+    table = _as_table(data, schema.row_bytes)  # (b, row bytes), uint8
     match schema:
         case TabularSchema():
             features = table[:, :-1].astype(np.float32) * np.float32(2.0**schema.scale)
@@ -124,17 +134,17 @@ def decode_rows(schema: DataSchema, data: bytes) -> tuple[Values | Indices, Valu
             width = schema.row_bytes - schema.label_bytes
             pixels = table[:, :width].astype(np.float32) * np.float32(2.0**schema.scale)
             label_type = "u1" if schema.label_bytes == 1 else "<u2"
-            labels = np.ascontiguousarray(table[:, width:]).view(label_type)[:, 0]
-            images = pixels.reshape(-1, *schema.shape)
+            labels = np.ascontiguousarray(table[:, width:]).view(label_type)[:, 0]  # (b,)
+            images = pixels.reshape(-1, *schema.shape)  # (b, c, H, W)
             return images, _check_classes(labels.astype(np.int64), schema.classes)
         case TabularFloatSchema():
-            values = np.ascontiguousarray(table).view("<f4").astype(np.float32)
+            values = np.ascontiguousarray(table).view("<f4").astype(np.float32)  # (b, w + o)
             if not np.isfinite(values).all():
                 raise MalformedData("a value of a row is NaN or infinite")
             return values[:, : schema.features].copy(), values[:, schema.features :].copy()
         case TokenSchema():
             token_type = "<u2" if schema.token_bytes == 2 else "<u4"
-            tokens = np.ascontiguousarray(table).view(token_type).astype(np.int64)
+            tokens = np.ascontiguousarray(table).view(token_type).astype(np.int64)  # (b, t + 1)
             if tokens.size and int(tokens.max()) >= schema.vocabulary:
                 raise MalformedData(
                     f"token {int(tokens.max())} is outside the vocabulary of {schema.vocabulary}"
@@ -143,11 +153,11 @@ def decode_rows(schema: DataSchema, data: bytes) -> tuple[Values | Indices, Valu
 
 
 CHECKED_AT_ONCE = 1 << 24
-"""Bytes that are decoded at a time when a whole dataset is checked."""
+"""Bytes decoded at a time when a whole dataset is checked."""
 
 
 def check_rows(schema: DataSchema, data: Buffer) -> None:
-    """Check every row of a dataset, a piece at a time: training would stop at a bad one.
+    """Check every row of a dataset, piece by piece: training would stop at a bad one.
 
     Raises:
         MalformedData: as ``decode_rows``.

@@ -1,4 +1,4 @@
-"""Jobs for the training child: what the daemon writes to its stdin and reads from its stdout.
+"""Jobs of the training process: what the daemon writes to its stdin and reads from its stdout.
 
 The daemon sends one line of JSON, ``job_to_json(job)``, and reads one JSON object per line, each
 with a single key:
@@ -9,8 +9,8 @@ with a single key:
 * ``error``: ``{code, message, hint, …}``; the exit code is 3;
 * ``stopped``: ``{segment, step}`` after SIGTERM, the last step done; the exit code is 4.
 
-A line has the same size whatever the plan: roots, digests, counters and paths. Losses and lists of
-segments stay in files of the working directory, which ``workdir.py`` describes.
+Lines do not grow with the plan: they hold roots, digests, counters and paths. Losses and lists of
+segments stay in files of the working directory (``process/workdir.py``).
 
 All paths are absolute. Digests are lower-case hexadecimal. No torch here.
 """
@@ -29,9 +29,9 @@ EXIT_STOPPED = 4
 
 @dataclass(frozen=True)
 class JobLimits:
-    """Threads, and resource limits of the child; ``None`` leaves a limit as it is.
+    """Threads and resource limits of the process; ``None`` leaves a limit as it is.
 
-    ``threads`` 0 is one per core. ``memory_bytes`` bounds the address space, ``cpu_seconds`` the
+    ``threads`` 0 means one per core. ``memory_bytes`` bounds the address space, ``cpu_seconds`` the
     processor time.
     """
 
@@ -63,17 +63,17 @@ class SegmentStart:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Train a whole plan, resuming from whatever checkpoints ``workdir`` holds.
+    """Train a whole plan, resuming from the checkpoints in ``workdir``.
 
     Result: ``{trace_root, state_root_0, segments, states, trace, costs, costs_digest, weights,
-    update, cost, loss}``: ``segments`` how many, ``states`` the directory of the S+1 states
+    update, cost, loss}``: ``segments`` their number, ``states`` the directory of the S+1 states
     (``state_name``), ``trace`` the path of the ``TraceRoots``, ``costs`` that of the cost of every
     step (int64 little-endian) with their ``digest_step_costs``, ``weights`` the path of W_S
     (safetensors), ``update`` the path of V (int32 little-endian), ``cost`` an integer.
 
     A plan that cannot be carried out gives ``{trace_root, state_root_0, segments, states, trace,
-    abort}`` instead, ``abort`` being ``{segment, step, code, message}`` with a code of
-    ``aborts.py``: the trace and the states up to there, the last segment that of the abort.
+    abort}`` instead: trace and states up to the segment that aborts, which is the last. ``abort``
+    is ``{segment, step, code, message}`` with a code of ``aborts.py``.
     """
 
     kind: ClassVar[str] = "train"
@@ -94,9 +94,9 @@ class ReplayJob:
     ``weights`` is the task's weights file: a plan with adapters needs it, and without it the last
     segment is not checked for an update that does not fit its bits.
 
-    What each segment gives is its ``segment`` line, in the order asked. One that cannot be carried
-    out has an ``abort`` there, as of ``TrainJob``: that is a finding too. Result: ``{segments}``,
-    how many there were.
+    Each segment gives a ``segment`` line, in the order asked. One that cannot be carried out has an
+    ``abort`` in its line, as for ``TrainJob``: that is a finding too. Result: ``{segments}``, their
+    number.
     """
 
     kind: ClassVar[str] = "replay"
@@ -112,7 +112,10 @@ class ReplayJob:
 
 @dataclass(frozen=True)
 class EvaluateJob:
-    """Run rows through the model. Result: ``{correct, places, rows, accuracy, loss}``."""
+    """Run rows through the model. Result: ``{correct, places, rows, accuracy, loss}``.
+
+    The fields are those of ``Evaluation``.
+    """
 
     kind: ClassVar[str] = "evaluate"
     plan: str
@@ -149,7 +152,7 @@ class AggregateJob:
 
 @dataclass(frozen=True)
 class SelftestJob:
-    """Check the machine. Result: ``{capability, threads, torch, hashes}``."""
+    """Run the selftest of the machine. Result: ``{capability, threads, torch, hashes}``."""
 
     kind: ClassVar[str] = "selftest"
     limits: JobLimits = JobLimits()
@@ -176,7 +179,7 @@ def _encode(value: Any) -> Any:
 
 
 def job_to_json(job: Job) -> str:
-    """Return the line that starts ``job``."""
+    """Return the JSON line that starts ``job``."""
     return json.dumps({"kind": job.kind, **_encode(job)})
 
 
@@ -211,10 +214,10 @@ def _decode_object(cls: Any, value: Any, where: str) -> Any:
 
 
 def job_from_json(line: str | bytes) -> Job:
-    """Read a job.
+    """Read a job from its JSON line.
 
     Raises:
-        BadRequest: if it is not one.
+        BadRequest: if the line is not a job.
     """
     try:
         value = json.loads(line)

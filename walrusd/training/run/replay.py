@@ -11,14 +11,15 @@ from walrusd.training.layers.model import build_model
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.data import RowSource
 from walrusd.training.run.state import Tensors
+from walrusd.training.run.step import decode_batch
 from walrusd.training.run.trace import Assignment, SegmentRecord
-from walrusd.training.run.trainer import SegmentResult, decode_batch, run_segment
+from walrusd.training.run.trainer import SegmentResult, run_segment
 from walrusd.training.run.weights import check_weights
 
 EVALUATION_PLACES = 1024
 
 ReplayedSegment = SegmentRecord
-"""What a replay gives. A segment is confirmed exactly if this equals the contributor's record."""
+"""The record of a replay. A segment is confirmed exactly if it equals the contributor's record."""
 
 
 def replay_segment(
@@ -28,11 +29,12 @@ def replay_segment(
     segment: int,
     frozen: Tensors | None = None,
 ) -> ReplayedSegment:
-    """Do the work of ``segment`` again and return its record; arguments as of ``run_segment``.
+    """Compute ``segment`` again and return its record; arguments as for ``run_segment``.
 
     Raises:
-        PlanRefused, MalformedData, NonFiniteValue, ProductBoundExceeded: as ``run_segment``; a
-            replay that ends so is a finding too, named by the error's code, segment and step.
+        PlanRefused, MalformedData, NonFiniteValue, ProductBoundExceeded: as ``run_segment``. They
+            are findings too: the error's code, segment and step say what failed.
+        DeviceRefused: as ``run_segment``.
     """
     for event in run_segment(assignment, rows, start_state, segment, frozen):
         if isinstance(event, SegmentResult):
@@ -42,9 +44,10 @@ def replay_segment(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Places (rows, or tokens of rows) predicted correctly and in all, rows, the mean loss.
+    """How well weights predict rows: places predicted correctly, all places, rows, the mean loss.
 
-    With the mean squared error nothing is classified, and ``correct`` is 0.
+    A place is a row, or a token of one. With the mean squared error nothing is classified, and
+    ``correct`` is 0.
     """
 
     correct: int
@@ -59,13 +62,14 @@ class Evaluation:
 
 
 def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
-    """Run all ``rows`` through the model in pieces, exactly; ties go to the smaller class.
+    """Run all ``rows`` through the model, piece by piece; ties go to the smaller class.
 
     ``weights`` holds the frozen tensors too.
 
     Raises:
         MalformedData: if there are no rows, a row is bad, or the weights do not fit the plan.
         NonFiniteValue: if a value is NaN or infinite.
+        ProductBoundExceeded: if a product is too long to be exact.
     """
     check_weights(plan, weights)
     if rows.count < 1:
@@ -77,12 +81,12 @@ def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
     total = 0.0
     for start in range(0, rows.count, piece):
         indices = np.arange(start, min(start + piece, rows.count), dtype=np.int64)
-        inputs, targets = decode_batch(plan, rows.rows(indices))
-        outputs = model.outputs(prepared, inputs)
-        losses, _gradient = model.losses(outputs, targets, len(indices))
+        inputs, targets = decode_batch(plan, rows.rows(indices))  # (b, …) each
+        outputs = model.outputs(prepared, inputs)  # (b, …, c)
+        losses, _gradient = model.losses(outputs, targets, len(indices))  # (m,)
         total += sum(losses.tolist())
         places += losses.numel()
         if plan.loss != "mse":
-            found = outputs.reshape(-1, outputs.shape[-1]).numpy().argmax(1)
+            found = outputs.reshape(-1, outputs.shape[-1]).numpy().argmax(1)  # (m,)
             correct += int((found == targets.reshape(-1).numpy()).sum())
     return Evaluation(correct, places, rows.count, total / places)

@@ -1,4 +1,4 @@
-"""The state between two steps as canonical bytes, and the root that the trace commits to.
+"""The state between two steps as canonical bytes, and its root in the trace (SPEC §10).
 
 Layout: trained weights in name order, then each slot of the optimizer in the same order, as raw
 little-endian float32 with −0 turned into +0; then the number of steps done as u64, and the
@@ -23,13 +23,17 @@ from walrusd.training.plan.plan import Plan
 from walrusd.training.plan.strict import canonical_json
 
 Tensors = dict[str, npt.NDArray[np.float32]]
+"""Tensors by name, in the shapes of their specs."""
 
 _NEGATIVE_ZERO = np.uint32(1 << 31)
 
 
 @dataclass(frozen=True)
 class State:
-    """Trained weights, the optimizer's slots in the order of its spec, steps done, its powers."""
+    """Trained weights, the optimizer's slots in the order of its spec, steps done, its powers.
+
+    Each slot holds a tensor in the shape of each weight; the powers are float64.
+    """
 
     weights: Tensors
     slots: tuple[Tensors, ...]
@@ -38,7 +42,7 @@ class State:
 
 
 def check_tensors(plan: Plan, tensors: Tensors, what: str) -> None:
-    """Check that ``tensors`` are exactly the trained weights of ``plan``.
+    """Check that ``tensors`` are exactly the trained weights of ``plan``; ``what`` names them.
 
     Raises:
         MalformedData: if a name, a shape or a type differs.
@@ -48,7 +52,7 @@ def check_tensors(plan: Plan, tensors: Tensors, what: str) -> None:
 
 
 def check_against(specs: Sequence[TensorSpec], tensors: Tensors, what: str) -> None:
-    """Check that ``tensors`` are exactly those of ``specs``: names, shapes, type, finite.
+    """Check that ``tensors`` are exactly those of ``specs``: names, shapes, float32, finite.
 
     Raises:
         MalformedData: if a name, a shape or a type differs.
@@ -95,9 +99,9 @@ def select_trained(plan: Plan, weights: Tensors) -> Tensors:
 def serialize_tensors(specs: Sequence[TensorSpec], *groups: Tensors) -> bytes:
     """Return the canonical bytes of groups of tensors, each in the order of ``specs``.
 
-    Adding zero turns −0 into +0. Each value is copied twice, which counts in large models.
+    Adding zero turns −0 into +0. Each value is copied only twice, which matters in large models.
     """
-    flat = np.empty(len(groups) * sum(spec.size for spec in specs), "<f4")
+    flat = np.empty(len(groups) * sum(spec.size for spec in specs), "<f4")  # all values, flat
     offset = 0
     for tensors in groups:
         for spec in specs:
@@ -108,7 +112,7 @@ def serialize_tensors(specs: Sequence[TensorSpec], *groups: Tensors) -> bytes:
 
 
 def serialize_state(plan: Plan, state: State) -> bytes:
-    """Return the canonical bytes of ``state``: weights, slots, the step, the powers.
+    """Return the canonical bytes of ``state``, ``plan.state_bytes`` of them.
 
     Raises:
         MalformedData: if its tensors are not those of the plan's model.
@@ -129,14 +133,14 @@ def _check_state(plan: Plan, state: State) -> None:
 def _read_tensors(specs: Sequence[TensorSpec], data: bytes, offset: int) -> tuple[Tensors, int]:
     tensors: Tensors = {}
     for spec in specs:
-        raw = np.frombuffer(data, "<f4", count=spec.size, offset=offset)
+        raw = np.frombuffer(data, "<f4", count=spec.size, offset=offset)  # (size,)
         tensors[spec.name] = raw.astype(np.float32).reshape(spec.shape)
         offset += 4 * spec.size
     return tensors, offset
 
 
 def deserialize_state(plan: Plan, data: bytes, *, at_boundary: bool = True) -> State:
-    """Read canonical state bytes; unless ``at_boundary``, of any step.
+    """Read canonical state bytes, ``at_boundary`` those of the end of a segment, else of any step.
 
     Raises:
         MalformedData: if the length is wrong, a −0 was not normalised, the step is not a segment
@@ -161,7 +165,7 @@ def deserialize_state(plan: Plan, data: bytes, *, at_boundary: bool = True) -> S
     _check_state(plan, state)
     words = np.frombuffer(data, "<u4", count=offset // 4)
     if np.any(words == _NEGATIVE_ZERO) or any(math.copysign(1.0, power) < 0 for power in powers):
-        raise MalformedData("the state holds a negative zero, which its canonical form has not")
+        raise MalformedData("the state holds a negative zero, which the canonical form excludes")
     return state
 
 
@@ -178,9 +182,9 @@ def _manifest(plan: Plan) -> dict[str, Any]:
 
 
 def compute_state_root(plan: Plan, state_bytes: bytes) -> bytes:
-    """Return ``H(STATE ‖ u64(len(manifest)) ‖ manifest ‖ chunk root of the bytes)``.
+    """Return ``H(STATE ‖ u64(len(manifest)) ‖ manifest ‖ chunk root of the bytes)``, 32 bytes.
 
-    The manifest is canonical JSON: name, type and shape of each tensor in layout order.
+    SPEC §10. The manifest is canonical JSON: name, type and shape of each tensor in layout order.
     """
     return _hash_state(_manifest(plan), state_bytes)
 
@@ -191,9 +195,10 @@ def _hash_state(manifest: dict[str, Any], data: bytes) -> bytes:
 
 
 def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
-    """Return the root of frozen tensors, which a plan with adapters names: as of a state.
+    """Return the root of frozen tensors, which a plan with adapters names, 32 bytes.
 
-    The manifest lists them under ``frozen/…`` and has no counters.
+    It is made as a state root (SPEC §7); the manifest lists the tensors as ``frozen/…`` and has no
+    counters.
 
     Raises:
         MalformedData: if the tensors are not those of ``specs``.

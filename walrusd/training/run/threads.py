@@ -1,12 +1,12 @@
-"""How many threads ``daemon.threads`` stands for. All that compute ask here."""
+"""How many threads the setting ``daemon.threads`` stands for, for everything that computes."""
 
 import os
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Environment of a process that computes, to be set before it imports torch.
 
-Threads that have nothing to do sleep. By default they spin, and where other work takes their turns
-(a training beside two replays, other daemons) two threads then took ten times as long as one.
+It makes idle threads sleep. By default they spin, and beside other work (a training next to two
+replays, other daemons) two threads then took ten times as long as one.
 """
 
 

@@ -14,9 +14,9 @@ from walrusd.training.run.costs import compute_segment_costs
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a trace is made for: the plan, the 32-byte ``ctx`` and ``seed``, and the seats.
+    """What a trace is made for: the plan, the 32-byte ``ctx`` and ``seed``, and the committee.
 
-    ``committee`` is the number of seats ``m``; each segment has ``2m`` slots.
+    ``committee`` is its number of seats ``m``; each segment has ``2m`` slots.
     """
 
     plan: Plan
@@ -26,7 +26,7 @@ class Assignment:
 
 
 class WorkChain:
-    """The hash chain of one segment: one link per step."""
+    """The hash chain of one segment, one link per step (docs/protocol.md §3)."""
 
     def __init__(self, ctx: bytes, segment: int, start_root: bytes) -> None:
         self.value = protocol.compute_chain_start(ctx, segment, start_root)
@@ -43,7 +43,7 @@ class WorkChain:
 
 @dataclass(frozen=True)
 class SegmentRecord:
-    """All that a trace says of a segment. Two records are equal exactly if the work was.
+    """All that a trace says about a segment. Records are equal exactly if the work was.
 
     ``losses[k]`` holds the float32 loss of each micro-batch of the segment's step ``k``.
     """
@@ -69,7 +69,7 @@ class SegmentRecord:
         }
 
     def summarize(self) -> dict[str, Any]:
-        """Return what may go where a segment of any length must fit: ``costs`` for the losses."""
+        """Return the JSON form in bounded size: ``costs`` instead of the losses."""
         costs = compute_segment_costs(self.losses).to_json() if self.losses else None
         return {**self._roots_to_json(), "costs": costs}
 
@@ -78,7 +78,7 @@ class SegmentRecord:
         """Read the JSON form.
 
         Raises:
-            MalformedData: if it is malformed, or the leaf does not follow from its parts.
+            MalformedData: if it is malformed, or the leaf does not follow from its roots.
         """
         try:
             record = cls(
@@ -93,7 +93,7 @@ class SegmentRecord:
                 ),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise MalformedData("not the record of a segment") from error
+            raise MalformedData("the value is not the record of a segment") from error
         leaf = protocol.compute_leaf(record.segment, record.state_root, record.slot_root)
         if leaf != record.leaf:
             raise MalformedData(f"the leaf of segment {record.segment} does not fit its roots")
@@ -107,7 +107,10 @@ def compute_record(
     state_root: bytes,
     losses: Iterable[tuple[float, ...]],
 ) -> SegmentRecord:
-    """Return the record of a finished segment."""
+    """Return the record of a finished segment; ``chain`` and ``state_root`` have 32 bytes.
+
+    ``losses`` are the float32 losses of each micro-batch of each step.
+    """
     slots = protocol.compute_slot_tree(assignment.ctx, segment, assignment.committee, chain)
     leaf = protocol.compute_leaf(segment, state_root, slots.root)
     return SegmentRecord(segment, state_root, chain, slots.root, leaf, tuple(losses))
@@ -117,14 +120,14 @@ def compute_record(
 class TraceRoots:
     """What the leaves of a trace are made of: S+1 state roots, the slot roots of segments 1 … S.
 
-    They take 64 bytes a segment, and prove themselves: their leaves give the trace root.
+    They take 64 bytes per segment, and need no proof: their leaves give the trace root.
     """
 
     state_roots: tuple[bytes, ...]
     slot_roots: tuple[bytes, ...]
 
     def to_bytes(self) -> bytes:
-        """Return ``state_root_0``, then of each segment its state root and its slot root."""
+        """Return ``state_root_0``, then for each segment its state root and its slot root."""
         pairs = zip(self.state_roots[1:], self.slot_roots, strict=True)
         return self.state_roots[0] + b"".join(state + slot for state, slot in pairs)
 
@@ -133,10 +136,10 @@ class TraceRoots:
         """Read what ``to_bytes`` wrote.
 
         Raises:
-            MalformedData: if it is not the roots of whole segments.
+            MalformedData: if the bytes are not the roots of whole segments.
         """
         if len(data) % 64 != 32:
-            raise MalformedData("not the roots of a trace")
+            raise MalformedData("the bytes are not the roots of a trace")
         roots = [data[i : i + 32] for i in range(0, len(data), 32)]
         return cls((roots[0], *roots[1::2]), tuple(roots[2::2]))
 
@@ -160,7 +163,7 @@ class Trace:
 
     def __init__(self, state_root_0: bytes, records: Sequence[SegmentRecord]) -> None:
         if [record.segment for record in records] != list(range(1, len(records) + 1)):
-            raise MalformedData("a trace is made of all segments in order")
+            raise MalformedData("a trace has all segments in order")
         self.state_root_0 = state_root_0
         self.records = tuple(records)
         self.leaves = (

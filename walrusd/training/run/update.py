@@ -1,4 +1,4 @@
-"""Updates as integers, the aggregate applied to weights, and the cost: exact, without torch."""
+"""Updates as integers, the aggregate applied to weights, and the cost (SPEC §10). No torch here."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -6,21 +6,26 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.crypto.tags import u64
 from walrusd.errors import MalformedData, NonFiniteValue, UpdateOverflow
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.state import Tensors, check_tensors, select_trained
 
 COST_SCALE = 1 << 32
+"""Costs are in units of 2**-32."""
+
 LARGEST_STEP_COST = (1 << 63) - 1
 EXACT_INTEGER = 1 << 53
 """Integers up to this are exact in float64."""
 
 
 def flatten_weights(plan: Plan, weights: Tensors) -> npt.NDArray[np.float32]:
-    """Return the trained weights as one vector, tensors in name order, each in C order.
+    """Return the trained weights, float32 ``(weight_count,)``: in name order, each in C order.
 
-    Frozen tensors of a plan with adapters may be there, and are left out.
+    ``weights`` may hold the frozen tensors of a plan with adapters; they are left out.
+
+    Raises:
+        MalformedData: if the weights are not those of the plan's model.
+        NonFiniteValue: if a weight is NaN or infinite.
     """
     trained = select_trained(plan, weights)
     check_tensors(plan, trained, "weights")
@@ -28,13 +33,13 @@ def flatten_weights(plan: Plan, weights: Tensors) -> npt.NDArray[np.float32]:
 
 
 def unflatten_weights(plan: Plan, flat: npt.NDArray[np.float32]) -> Tensors:
-    """Return the tensors that ``flatten_weights`` made ``flat`` of.
+    """Return the tensors that ``flatten_weights`` would make ``flat`` of.
 
     Raises:
         MalformedData: if the length does not fit the plan.
     """
     if flat.shape != (plan.weight_count,):
-        raise MalformedData(f"{flat.size} values are not the {plan.weight_count} of the model")
+        raise MalformedData(f"there are {flat.size} values for {plan.weight_count} weights")
     weights: Tensors = {}
     offset = 0
     for spec in plan.model.tensors():
@@ -44,11 +49,12 @@ def unflatten_weights(plan: Plan, flat: npt.NDArray[np.float32]) -> Tensors:
 
 
 def compute_update(plan: Plan, start: Tensors, end: Tensors) -> npt.NDArray[np.int32]:
-    """Return ``V = round_half_even((f64(W_S) − f64(W_0))·2^s)``, int32, flat.
+    """Return ``V = round_half_even((f64(W_S) − f64(W_0))·2^s)``, int32 ``(weight_count,)``.
 
-    The difference is one float64 operation, the scaling by a power of two is exact.
+    The difference is one float64 operation; scaling by a power of two is exact.
 
     Raises:
+        MalformedData, NonFiniteValue: as ``flatten_weights``.
         UpdateOverflow: if a value exceeds ``2**(value_bits − 1) − 1`` in magnitude.
     """
     difference = flatten_weights(plan, end).astype(np.float64) - flatten_weights(
@@ -58,42 +64,25 @@ def compute_update(plan: Plan, start: Tensors, end: Tensors) -> npt.NDArray[np.i
     largest = float(np.abs(scaled).max())
     if largest > plan.update.limit:
         raise UpdateOverflow(
-            f"the update reaches {largest:.0f}, beyond the {plan.update.limit} that "
-            f"{plan.update.value_bits} bits hold",
+            f"the update reaches {largest:.0f}, but {plan.update.value_bits} bits hold at most "
+            f"{plan.update.limit}",
             hint="the plan needs more value_bits, fewer scale_bits, or a lower learning rate",
         )
     return scaled.astype(np.int32)
 
 
 def update_to_bytes(update: npt.NDArray[np.int32]) -> bytes:
-    """Return an update as raw little-endian int32."""
+    """Return an update as raw little-endian int32, 4 bytes per weight."""
     return update.astype("<i4", copy=False).tobytes()
-
-
-def update_from_bytes(plan: Plan, data: bytes) -> npt.NDArray[np.int32]:
-    """Read raw little-endian int32.
-
-    Raises:
-        MalformedData: if the length does not fit the plan.
-        UpdateOverflow: if a value exceeds the plan's value bits.
-    """
-    if len(data) != 4 * plan.weight_count:
-        raise MalformedData(
-            f"an update of this plan has {4 * plan.weight_count} bytes, not {len(data)}"
-        )
-    update = np.frombuffer(data, "<i4").astype(np.int32)
-    largest = int(np.abs(update.astype(np.int64)).max())
-    if largest > plan.update.limit:
-        raise UpdateOverflow(f"the update reaches {largest}, beyond {plan.update.limit}")
-    return update
 
 
 def apply_aggregate(
     plan: Plan, start: Tensors, weighted_sum: npt.NDArray[np.int64], total_weight: int
 ) -> Tensors:
-    """Return the trained weights ``W_0 + Σ w_k V_k / (Σ w_k · 2^s)``.
+    """Return the trained weights ``W_0 + Σ w_k·V_k / (Σ w_k·2^s)``.
 
-    In this order: ``d = RN64(sum / (total·2^s))``, operands exact in float64;
+    ``weighted_sum`` is ``Σ w_k·V_k``, int64 ``(weight_count,)``, ``total_weight`` is ``Σ w_k``. In
+    this order: ``d = RN64(sum / (total·2^s))``, operands exact in float64;
     ``RN32(RN64(f64(W_0) + d))``. Every step is one IEEE operation, so all machines agree.
 
     Raises:
@@ -103,22 +92,22 @@ def apply_aggregate(
     """
     if weighted_sum.shape != (plan.weight_count,):
         raise MalformedData(
-            f"{weighted_sum.size} sums are not the {plan.weight_count} of the model"
+            f"the weighted sum has {weighted_sum.size} entries for {plan.weight_count} weights"
         )
     if total_weight < 1:
-        raise MalformedData("the total weight of an aggregate is at least 1")
-    # np.abs of the smallest int64 is negative; both ends are compared instead.
+        raise MalformedData(f"the total weight of an aggregate is {total_weight}, not at least 1")
+    # np.abs of the smallest int64 is negative, so both ends are compared instead.
     if (
         int(weighted_sum.max()) > EXACT_INTEGER
         or int(weighted_sum.min()) < -EXACT_INTEGER
         or total_weight > EXACT_INTEGER
     ):
-        raise UpdateOverflow("an aggregate beyond 2^53 is not exact in float64")
+        raise UpdateOverflow("the aggregate exceeds 2^53, beyond which float64 is not exact")
     divisor = np.float64(total_weight) * np.float64(1 << plan.update.scale_bits)
     change = weighted_sum.astype(np.float64) / divisor
     wide = flatten_weights(plan, start).astype(np.float64) + change
     if np.abs(wide).max() > float(np.finfo(np.float32).max):
-        raise NonFiniteValue("the aggregate takes a weight beyond float32")
+        raise NonFiniteValue("with the aggregate a weight is beyond float32")
     return unflatten_weights(plan, wide.astype(np.float32) + np.float32(0.0))
 
 
@@ -134,10 +123,10 @@ def compute_cost(losses: Iterable[float]) -> int:
     """
     values = list(losses)
     if not values:
-        raise MalformedData("a cost is the mean of at least one loss")
+        raise MalformedData("there is no loss, of which the cost is the mean")
     if not all(0.0 <= value < float("inf") for value in values):
         raise NonFiniteValue("a loss is negative or not finite")
-    # Denominators are powers of two: over the largest of them the sum is one of integers.
+    # Denominators are powers of two: the largest is common to all, so the sum is one of integers.
     common = max(value.as_integer_ratio()[1] for value in values)
     total = 0
     for value in values:
@@ -150,13 +139,8 @@ def compute_cost(losses: Iterable[float]) -> int:
 
 
 def compute_step_cost(losses: Sequence[float]) -> int:
-    """Return how the loss of one step, the mean of its micro-batches', is written: ``·2^32``.
+    """Return the cost of one step: the mean of its micro-batches' losses, in units of 2**-32.
 
-    Anything beyond the largest int64 is written as that.
+    Anything beyond the largest int64 becomes the largest int64.
     """
     return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
-
-
-def cost_to_bytes(cost: int) -> bytes:
-    """Return the cost as u64 little-endian."""
-    return u64(cost)

@@ -1,7 +1,7 @@
 """Initial weights, and weights as safetensors for transport. The file is never a commitment.
 
-The order and padding of a safetensors header are not promised across versions, so what is hashed
-is the canonical state of ``state.py``; and the file carries no metadata, whose order is random.
+Versions of safetensors may order and pad its header differently, so the canonical state of
+``state.py`` is hashed instead; and the file carries no metadata, whose order is random.
 """
 
 import numpy as np
@@ -27,10 +27,10 @@ def _all_tensors(plan: Plan) -> tuple[TensorSpec, ...]:
 
 
 def init_weights(plan: Plan) -> Tensors:
-    """Return the initial weights: a function of the plan alone.
+    """Return the initial weights, a function of the plan alone (SPEC §6, §7).
 
-    Each tensor begins as its spec says. With adapters the base begins so too, unless the publisher
-    gives another one; ``check_weights`` holds it to the root in the plan either way.
+    Each tensor begins as its spec says. So does the base of a plan with adapters, unless the
+    publisher gives another; ``check_weights`` compares it with the plan's root either way.
     """
     return {spec.name: _init_tensor(plan, spec) for spec in _all_tensors(plan)}
 
@@ -45,7 +45,8 @@ def check_weights(plan: Plan, weights: Tensors) -> None:
     """Check that ``weights`` are the tensors of the plan's model, its frozen ones the plan's.
 
     Raises:
-        MalformedData: if a tensor is missing, unknown, or the frozen ones have another root.
+        MalformedData: if a tensor is missing, unknown or of another shape, or the frozen ones have
+            another root.
         NonFiniteValue: if a value is NaN or infinite.
     """
     check_against(_all_tensors(plan), weights, "weights")
@@ -54,7 +55,7 @@ def check_weights(plan: Plan, weights: Tensors) -> None:
         held = {spec.name: weights[spec.name] for spec in frozen}
         if compute_base_root(frozen, held) != plan.model.lora.base_root:
             raise MalformedData(
-                "the frozen weights are not those that the plan's base_root names",
+                "the frozen weights do not have the plan's base_root",
                 hint="give the weights that the adapters are made for",
             )
 
@@ -78,7 +79,7 @@ def weights_from_bytes(plan: Plan, data: bytes) -> Tensors:
     """Read a safetensors file that holds exactly the weights of the plan's model.
 
     Raises:
-        MalformedData: if it is not such a file.
+        MalformedData: if it is not such a file, or as ``check_weights``.
         NonFiniteValue: if a weight is NaN or infinite.
     """
     try:

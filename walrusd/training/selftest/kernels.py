@@ -1,7 +1,7 @@
 """Compares the compiled kernels with the torch definitions when a process starts to train.
 
-The golden hashes say whether the definitions are right on this machine; this says whether a kernel
-follows its definition, for those that the golden operations do not call.
+The golden hashes show that the definitions are right on this machine; this shows that the kernels
+follow them, for those kernels that the golden operations do not call.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Operation = Callable[[], list[Tensor]]
 
 
 def _draw(name: str, *shape: int) -> Tensor:
-    """Values over many binary orders of magnitude: uniform ones to the fifth power."""
+    """Return values over many binary orders of magnitude: uniform ones to the fifth power."""
     x = torch.from_numpy(compute_uniform(_SEED, 0, name, shape, 1.0))
     return x.mul(x).mul_(x).mul_(x).mul_(x).mul_(4.0)
 
@@ -84,13 +84,13 @@ def _adamw() -> list[Tensor]:
 def _clipping() -> list[Tensor]:
     gradients = [_draw("gradient", 301, 233), _draw("bias", 233)]
     clipping.clip_by_global_norm(gradients, 0.5)
-    # All ones on the grid of 20 bits: on a coarser grid the norm would be another.
+    # Integers of 20 ones on the grid: a coarser grid would give another norm.
     norm = clipping.compute_global_norm([torch.full((233,), 1.0 - 2.0**-20, dtype=torch.float32)])
     return [*gradients, torch.tensor(norm, dtype=torch.float32), arith.fold_rows(gradients[0])]
 
 
 def _finite() -> list[Tensor]:
-    """Whether a value that is not finite is met, in every thread's share."""
+    """Whether a value that is not finite is found, in every thread's share."""
     met = []
     for place in (0, 35_000, 70_000):
         x = _draw("x", 70_001)
@@ -146,7 +146,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 def check_kernels() -> None:
-    """Set the kernels aside if they do an operation otherwise than its definition."""
+    """Set the kernels aside if an operation gives other bits with them than by its definition."""
     for operation in OPERATIONS:
         library.take_called()
         found = operation()

@@ -30,14 +30,14 @@ def _uniform(name: str, *shape: int) -> Tensor:
 
 
 def _wide(name: str, *shape: int) -> Tensor:
-    """Values over many binary orders of magnitude: uniform ones to the seventh power."""
+    """Return values over many binary orders of magnitude: uniform ones to the seventh power."""
     x = _uniform(name, *shape)
     square = x.mul(x)
     return square.mul(square).mul(square).mul(x)
 
 
 def _positive(name: str, *shape: int) -> Tensor:
-    """Values from 2^−20 up, over most of the exponents that occur."""
+    """Return values over most of the exponents that occur, the least of them 2^−10."""
     return _wide(name, *shape).abs().add(2.0**-20).mul(1024.0)
 
 
@@ -180,7 +180,7 @@ def check_subnormals() -> None:
 
 
 def _hash_operation(name: str) -> str:
-    """Hash an operation. If compiled kernels spoil it, none is used again in this process."""
+    """Hash an operation. If compiled kernels give a wrong hash, set them aside and hash again."""
     library.take_called()
     value = hash_tensors(OPERATIONS[name]())
     called = library.take_called()
@@ -196,7 +196,7 @@ def selftest() -> dict[str, str]:
     Compiled kernels that give other bits are set aside first.
 
     Raises:
-        DeviceRefused: if one differs, or a thread flushes subnormals; names the operation.
+        DeviceRefused: if one differs, naming the operation, or a thread flushes subnormals.
     """
     check_subnormals()
     check_kernels()
@@ -205,7 +205,7 @@ def selftest() -> dict[str, str]:
     if wrong:
         raise DeviceRefused(
             f"this machine does not give the golden bits of: {', '.join(wrong)}",
-            hint="report the processor and the torch version; training here would look forged",
+            hint="report its processor and torch version; work done on it would look forged",
             operations=wrong,
         )
     return hashes

@@ -1,0 +1,5 @@
+class Sentinel:
+    name: str
+    def __init__(self, name: str) -> None: ...
+
+NOCONTEXT: Sentinel

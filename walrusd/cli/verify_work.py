@@ -1,0 +1,117 @@
+"""``walrusd verify segment`` and ``verify dispute``: replay and compare the work itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from walrusd.cli.inputs import read_input, write_output
+from walrusd.cli.options import FILE, json_option, say, say_json, threads_option, typed_errors
+from walrusd.cli.report import ProgressLine, open_checklist, print_report
+from walrusd.errors import BadRequest
+
+if TYPE_CHECKING:
+    from walrusd.verify.segment import Writing
+
+
+@click.command("segment")
+@click.argument("file", type=FILE)
+@click.option("--segment", type=click.IntRange(min=1), required=True, help="Which, from 1.")
+@click.option("--plan", "plan_path", type=FILE, required=True, help="The task's plan.")
+@click.option("--start", type=FILE, required=True, help="State at the end of the one before.")
+@click.option("--rows", "rows_path", type=FILE, required=True, help="Rows, or a container.")
+@click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
+@click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
+@threads_option
+@click.option("--transcript", type=FILE, help="Write what was computed, step by step, to this.")
+@click.option("--step", type=click.IntRange(min=1), help="Log every operation of this step, too.")
+@click.option("--values", is_flag=True, help="And keep the values of that step.")
+@json_option
+@typed_errors
+def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
+    """Replay one segment and compare the result with what FILE commits to.
+
+    FILE is the submission's verification file, which names the contributor and the seed.
+    """
+    from walrusd.verify.segment import SegmentFiles, check_segment  # noqa: PLC0415  # torch
+
+    files = SegmentFiles(
+        file=read_input(file),
+        plan=read_input(given["plan_path"]),
+        start=read_input(given["start"]),
+        rows=given["rows_path"],
+        weights=None if given["weights"] is None else read_input(given["weights"]),
+    )
+    writing = _read_writing(given)
+    checks = open_checklist(ProgressLine(), as_json=as_json)
+    facts = check_segment(
+        files,
+        given["segment"],
+        given["committee"],
+        checks,
+        threads=given["threads"],
+        writing=writing,
+    )
+    print_report({"file": str(file), **facts}, checks, as_json=as_json)
+
+
+def _read_writing(given: dict[str, Any]) -> "Writing | None":
+    """Return which transcript the options ask for, if any."""
+    from walrusd.training.dispute.recording import (  # noqa: PLC0415  # torch
+        MAX_KEPT_BYTES,
+        Wanted,
+        keep_up_to,
+    )
+    from walrusd.verify.segment import Writing  # noqa: PLC0415  # torch
+
+    path, step, values = given["transcript"], given["step"], given["values"]
+    if path is None and (step is not None or values):
+        raise BadRequest("--step and --values belong to --transcript")
+    if path is None:
+        return None
+    keep = keep_up_to(MAX_KEPT_BYTES if values else 0)
+    wanted = None if step is None else Wanted(step, keep, with_state=True)
+    return Writing(lambda raw: write_output(path, raw), wanted)
+
+
+@click.command("dispute")
+@click.argument("a", type=FILE)
+@click.argument("b", type=FILE)
+@click.option("--plan", "plan_path", type=FILE, help="The task's plan.")
+@click.option("--start", type=FILE, help="State at the start of the segment.")
+@click.option("--rows", "rows_path", type=FILE, help="Rows, or a container.")
+@click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
+@threads_option
+@json_option
+@typed_errors
+def verify_dispute(a: Path, b: Path, *, as_json: bool, **given: Any) -> None:
+    """Find where two transcripts diverge, and who is right.
+
+    A and B are transcripts of one segment (see `verify segment --transcript`). With plan, start
+    state and rows, the step in dispute is computed.
+    """
+    from walrusd.verify.dispute import (  # noqa: PLC0415  # torch
+        WorkFiles,
+        check_dispute,
+        read_transcript,
+    )
+    from walrusd.verify.dispute_text import format_dispute  # noqa: PLC0415
+
+    needed = [given["plan_path"], given["start"], given["rows_path"]]
+    if any(needed) and not all(needed):
+        raise BadRequest("--plan, --start and --rows belong together")
+    files = None
+    if all(needed):
+        files = WorkFiles(
+            plan=read_input(given["plan_path"]),
+            start=read_input(given["start"]),
+            rows=given["rows_path"],
+            weights=None if given["weights"] is None else read_input(given["weights"]),
+        )
+    first, second = (read_transcript(path, read_input(path)) for path in (a, b))
+    report = check_dispute(first, second, files, given["threads"])
+    if as_json:
+        say_json(report)
+        return
+    for line in format_dispute(report):
+        say(line)

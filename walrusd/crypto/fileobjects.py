@@ -1,0 +1,21 @@
+"""Whole reads and writes of binary file objects: raw ones may do less than asked at once."""
+
+from typing import BinaryIO
+
+
+def read_up_to(source: BinaryIO, count: int) -> bytes:
+    """Return ``count`` bytes, or fewer only at the end of the file."""
+    first = source.read(count)
+    if len(first) == count or not first:
+        return first
+    pieces = bytearray(first)
+    while len(pieces) < count and (piece := source.read(count - len(pieces))):
+        pieces += piece
+    return bytes(pieces)
+
+
+def write_all(target: BinaryIO, data: bytes) -> None:
+    """Write all of ``data``."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[target.write(rest) :]
