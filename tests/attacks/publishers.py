@@ -113,7 +113,7 @@ def list_nothing() -> BuildParts:
     def build(tools: Tools) -> Parts:
         usual = build_parts(tools)
         listings = Listings(meddle(tools, "list_dataset", lie), usual.fetcher)
-        return exchange(usual, datasets=listings)
+        return exchange(usual, listings=listings)
 
     return build
 

@@ -46,7 +46,7 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
         verified = await peers[0].parts.checker.verify(task)
         accepted = await read_accepted(peers[0].tools, task)
         files = [await peers[0].parts.fetcher.file_of(task, sub) for sub in accepted]
-        assert all(isinstance(file.header.scheme, PaillierBlock) for file in files)
+        assert all(isinstance(file.file.header.scheme, PaillierBlock) for file in files)
 
         # Nobody's word for it: a sum that is off by one is not proven.
         vector = np.frombuffer(verified.aggregate.vector, "<i8").copy()
