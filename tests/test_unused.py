@@ -16,7 +16,6 @@ UNUSED = {
     "walrusd/chain/send/inputs.py: Inputs.u32": "called by the name of the parameter's type",
     "walrusd/chain/send/inputs.py: Inputs.u128": "called by the name of the parameter's type",
     "walrusd/cli/verify.py: _FileByDefault.resolve_command": "called by click",
-    "walrusd/crypto/paillier/keys.py: PrivateKey.to_phe": "lets another library decrypt",
     "walrusd/crypto/pedersen/g1.py: Generators.dump_cache": "makes the file that load_cache reads",
     "walrusd/devnet/launch.py: run_devnet": _DEVNET,
     "walrusd/devnet/move/context.py: MoveContext.join_balance": _DEVNET,
