@@ -641,13 +641,6 @@ class AmbiguousId(BadRequest):
     default_hint = "give more digits"
 
 
-class DaemonUnreachable(OurFault):
-    """Raised by the client when the daemon's socket does not answer."""
-
-    code = "rpc.unreachable"
-    default_hint = "is walrusd running? check `systemctl status walrusd` and --socket"
-
-
 def needs_owner(error: WalrusdError) -> bool:
     """Return whether a restart cannot help before the owner has changed something.
 
