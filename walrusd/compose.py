@@ -154,7 +154,7 @@ class Parts:
     staker: Staker
     publisher: Publisher
     key_grantor: KeyGrantor
-    datasets: Listings
+    listings: Listings
     services: tuple[Service, ...]
     """In the order of their starts."""
 
@@ -201,7 +201,7 @@ def build_parts(tools: Tools) -> Parts:
         staker=staker,
         publisher=publisher,
         key_grantor=key_grantor,
-        datasets=Listings(tools, fetcher),
+        listings=Listings(tools, fetcher),
         services=tuple(services),
     )
 
@@ -214,7 +214,7 @@ def build_api(tools: Tools, parts: Parts, supervisor: Supervisor) -> DaemonApi:
             tools, supervisor, ids, History(tools), parts.readiness, parts.services
         ),
         tasks=TaskCommands(tools, ids, parts.fetcher, parts.checker, parts.staker, parts.publisher),
-        datasets=DatasetCommands(tools, ids, parts.datasets),
+        datasets=DatasetCommands(tools, ids, parts.listings),
         keys=KeyCommands(tools, ids, parts.key_grantor),
         node=NodeCommands(tools, parts.readiness),
     )

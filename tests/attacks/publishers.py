@@ -15,10 +15,11 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.compose import BuildParts, Parts, build_parts
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
-from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
+from walrusd.crypto.envelope import derive_public_key, seal_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
+from walrusd.market.dataset_keys import make_grant_info
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.aggregator import Aggregator
@@ -94,14 +95,7 @@ def lie_about_keys() -> BuildParts:
         async def lie(honest: Any, request_id: str, envelope: bytes) -> Any:
             request = await tools.contract.request(request_id)
             market = await tools.contract.market()
-            info = dataset_key_info(
-                market.chain_id,
-                address_bytes(market.package),
-                address_bytes(request.dataset),
-                request.number,
-                address_bytes(request.owner),
-                address_bytes(request.requester),
-            )
+            info = make_grant_info(market, request)
             return await honest(request_id, seal_key(request.key, bytes(32), info))
 
         grantor = KeyGrantor(meddle(tools, "grant_key", lie))
@@ -119,7 +113,7 @@ def list_nothing() -> BuildParts:
     def build(tools: Tools) -> Parts:
         usual = build_parts(tools)
         listings = Listings(meddle(tools, "list_dataset", lie), usual.fetcher)
-        return exchange(usual, datasets=listings)
+        return exchange(usual, listings=listings)
 
     return build
 

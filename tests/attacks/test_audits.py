@@ -9,7 +9,7 @@ from tests.attacks import seats
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
-from walrusd.core.protocol import compute_audit_lot
+from walrusd.core.protocol import compute_audit_sample
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 
@@ -72,7 +72,7 @@ async def test_an_audit_without_a_key_counts_as_lost(tmp_path: Path) -> None:
 def test_the_lot_falls_at_its_stated_rate_and_evenly(bps: int) -> None:
     trials, places = 20_000, 6
     lots = [
-        compute_audit_lot(hash_tagged(Tag.SEED, u64(n)), bytes(32), bps, places)
+        compute_audit_sample(hash_tagged(Tag.SEED, u64(n)), bytes(32), bps, places)
         for n in range(trials)
     ]
     selected = [lot.place for lot in lots if lot.is_selected]

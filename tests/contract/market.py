@@ -15,7 +15,7 @@ from walrusd.core.lifecycle import ChallengeKind, CostRule, KeyScope
 from walrusd.core.protocol import (
     VERDICT_FAULT,
     VERDICT_SOUND,
-    compute_audit_lot,
+    compute_audit_sample,
     compute_challenge_id,
     compute_deal_seed,
     compute_jury_commitment,
@@ -266,7 +266,7 @@ class Bazaar(World):
         terms, name = self.task.terms, address_bytes(submission.id)
         places = terms.committee * terms.segments_per_seat
         beacon = beacon or submission.audit_beacon
-        return compute_audit_lot(beacon, name, terms.audit_bps, places)
+        return compute_audit_sample(beacon, name, terms.audit_bps, places)
 
     def draw_audit(self, submission, sender="crank", selected=None):
         """Draw; with ``selected`` in a transaction whose randomness decides so."""

@@ -152,7 +152,7 @@ TABLES = {"TERMINAL", *(name for name in vars(lifecycle) if name.endswith("_NEXT
 AT_HOME = ("core", "chain/layouts", "devnet")
 EXCEPTIONS = {
     "market/payouts.py": "writes a sentence of its own for each end, and decides nothing",
-    "control/api.py": "answers with the name of the state that it has just brought about",
+    "control/key_commands.py": "answers with the name of the state that it has just brought about",
 }
 
 

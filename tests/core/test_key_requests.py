@@ -29,13 +29,13 @@ def test_a_request_for_a_task_that_takes_contributors_is_open() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"phase": TaskPhase.VOID}, "the task is void since 2023-11-14 22:13:19 UTC"),
-        ({"phase": TaskPhase.SETTLED, "has_joined": True}, "the task is settled since"),
-        ({"phase": TaskPhase.AGGREGATED}, "the task is aggregated since"),
+        ({"phase": TaskPhase.VOID}, "the task has been void since 2023-11-14 22:13:19 UTC"),
+        ({"phase": TaskPhase.SETTLED, "has_joined": True}, "the task has been settled since"),
+        ({"phase": TaskPhase.AGGREGATED}, "the task has been aggregated since"),
         ({"phase": TaskPhase.TRAINING}, "training since .*, and the requester has not joined"),
         ({"phase": TaskPhase.OPENING}, "opening since .*, and the requester has not joined"),
         ({"phase": TaskPhase.VERIFYING}, "verifying since .*, and the requester has not joined"),
-        ({"join_ms": Millis(1000)}, "joining is over since 2023-11-14 22:13:20 UTC"),
+        ({"join_ms": Millis(1000)}, "joining closed on 2023-11-14 22:13:20 UTC"),
         ({"places_left": 0}, "the task is full"),
         ({"approves": False}, "does not train on this version"),
         ({"has_joined": True, "has_ended": True}, "work on the task has ended"),

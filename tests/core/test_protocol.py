@@ -60,10 +60,11 @@ def test_the_audit_lot_reads_a_ticket_and_a_place():
     ticket, place = struct.unpack("<QQ", digest[:16])
     ticket %= 10_000
     assert 0 < ticket < 9_999
-    assert protocol.compute_audit_lot(A, B, ticket, 7) == protocol.AuditLot(False, place % 7)
-    assert protocol.compute_audit_lot(A, B, ticket + 1, 7) == protocol.AuditLot(True, place % 7)
-    assert protocol.compute_audit_lot(A, B, 0, 1).is_selected is False
-    assert protocol.compute_audit_lot(A, B, 10_000, 1).is_selected is True
+    draw = protocol.compute_audit_sample
+    assert draw(A, B, ticket, 7) == protocol.AuditSample(False, place % 7)
+    assert draw(A, B, ticket + 1, 7) == protocol.AuditSample(True, place % 7)
+    assert draw(A, B, 0, 1).is_selected is False
+    assert draw(A, B, 10_000, 1).is_selected is True
 
 
 @given(st.integers(1, 16), st.data())

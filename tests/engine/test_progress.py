@@ -29,7 +29,7 @@ async def test_it_is_forgotten_when_it_fails(tmp_path, monkeypatch) -> None:
         await trio.lowlevel.checkpoint()
         raise StoreRefused("no")
 
-    monkeypatch.setattr(schemes, "encrypt_update", encrypt)
+    monkeypatch.setattr(schemes.paillier, "encrypt_update", encrypt)
     with Network().daemon(tmp_path, "c") as tools:
         scheme = SimpleNamespace(encryption=object())
         with pytest.raises(StoreRefused):

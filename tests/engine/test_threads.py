@@ -23,6 +23,7 @@ from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.trainer import Trainer
+from walrusd.services.publisher.publication import make_initial_weights
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.run.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.run.threads import count_threads
@@ -88,7 +89,7 @@ async def test_every_service_asks_for_as_many_threads_as_are_set(
                 return SimpleNamespace(aggregate=aggregate, total_weight=1)
 
         publisher = Publisher(tools, Fetcher(tools), Checker())
-        await publisher._initial_weights(net.plan, {}, None)
+        await make_initial_weights(tools, net.plan)
         await publisher._apply(net.task)
         assert training.asked == {InitJob: expected, AggregateJob: expected}
 

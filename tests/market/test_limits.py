@@ -99,7 +99,7 @@ async def test_an_estimate_says_why_the_numbers_are_not_known(tmp_path: Path) ->
     with net.daemon(tmp_path, "c") as tools:
         shown = await make_api(tools).task_estimate(TASK)
         assert not shown["join"]
-        assert "not known: the plan takes more memory" in shown["reason"]
+        assert "unknown: the plan takes more memory" in shown["reason"]
         assert shown["parts"] == []
 
 

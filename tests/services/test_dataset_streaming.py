@@ -142,7 +142,7 @@ def test_a_file_cut_while_it_is_read_is_noticed(tmp_path):
     pieces = open_table(path, NARROW).pieces()
     next(pieces)
     make_zeros(path, 1 << 20)
-    with pytest.raises(BadRequest, match="cut while it was read"):
+    with pytest.raises(BadRequest, match="truncated while it was read"):
         list(pieces)
     with pytest.raises(MalformedData, match="not whole rows of 16 bytes"):
         compute_file_row_root(DEK, str(make_zeros(tmp_path / "r", 17)), 16)

@@ -78,7 +78,7 @@ async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
 
         await wait_for(void)
         assert await pending() == []
-        with pytest.raises(NotAllowed, match="the task is void since"):
+        with pytest.raises(NotAllowed, match="the task has been void since"):
             await owner.api.keys_approve(request["request"][:12])
         assert (await owner.api.keys_list())["requests"][0]["state"] == "requested"
         await owner.api.keys_deny(request["request"][:12], TITLE)

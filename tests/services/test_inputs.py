@@ -163,7 +163,7 @@ def test_what_is_no_file_is_said_to_be_what_it_is(tmp_path: Path) -> None:
 def test_a_table_without_a_row_is_said_to_have_none(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b,label\n")
-    with pytest.raises(BadRequest, match="there is no row in it"):
+    with pytest.raises(BadRequest, match="it has no rows"):
         read_table(path, read_schema(SCHEMA))
 
 

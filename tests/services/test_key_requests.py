@@ -94,7 +94,7 @@ def _join_with_another_version(market) -> None:
 DEAD = [
     (_void, "void since"), (_settle, "settled since"), (_aggregate, "aggregated since"),
     (_close_joining, "training since .* has not joined"),
-    (_let_joining_lapse, "joining is over since .* has not joined"), (_fill, "full"),
+    (_let_joining_lapse, "joining closed on .* has not joined"), (_fill, "full"),
     (_end_the_work, "work on the task has ended"), (_expire, "expired on"),
     (_join_with_another_dataset, "with another dataset"),
     (_join_with_another_version, "with another dataset"),

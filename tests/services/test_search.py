@@ -20,6 +20,6 @@ async def test_words_are_found_as_they_are_written(text: str, found: str) -> Non
     async def all_datasets() -> list:
         return LISTED
 
-    commands = SimpleNamespace(_datasets=SimpleNamespace(all=all_datasets))
+    commands = SimpleNamespace(_listings=SimpleNamespace(all=all_datasets))
     result = await DatasetCommands.search(commands, text)  # type: ignore[arg-type]  # what it uses
     assert "".join(item["dataset"] for item in result["datasets"]) == found

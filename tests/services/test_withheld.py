@@ -285,7 +285,7 @@ async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(
     for juror in play.jurors():
         assert play.credit_of(juror) >= play.terms.juror_fee
         (told,) = juror.why(play.submission.id)["outcome"]
-        assert "we were of the majority" in told
+        assert "we were in the majority" in told
     for seat in ring:
         (told,) = seat.why(play.submission.id)["outcome"]
         assert "is credited its fee" in told

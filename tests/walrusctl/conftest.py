@@ -62,7 +62,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             {"part": "opening", "size_bytes": 380_677_201, "limit_bytes": 10 << 20, "fits": False}
         ],
         "warnings": [
-            {"rule": "juror_fee", "sentence": "jurors will not look",
+            {"rule": "juror_fee", "sentence": "jurors will not replay",
              "advice": "set juror_fee to 0.1 SUI at least"}
         ],
     },

@@ -8,7 +8,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.control.costs import read_costs
 from walrusd.control.roles import check_role
 from walrusd.control.views import show_decision, show_submission, show_task
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.core.lifecycle import TaskPhase, is_aggregated, takes_contributors
 from walrusd.core.sizes import Storage
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed, ObjectNotFound, PeerFault, WorldFault
@@ -101,7 +101,7 @@ class TaskCommands:
         found = await self._read(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
             raise NotAllowed("the stake on this task is bound already")
-        if found.phase != TaskPhase.JOINING:
+        if not takes_contributors(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
         return self._override(found, "join")
@@ -127,7 +127,7 @@ class TaskCommands:
     async def check_aggregate(self, task: str) -> Result:
         """Verify the published aggregate of a task on this machine."""
         found = await self._read(task)
-        if found.phase != TaskPhase.AGGREGATED:
+        if not is_aggregated(found.phase):
             phase = TaskPhase(found.phase).name.lower()
             raise NotAllowed(f"the task has no aggregate, it is {phase}")
         verified = await self._checker.verify(found)

@@ -1,1 +1,1 @@
-"""Pure decisions: no I/O, no trio, no third party."""
+"""Pure decisions: no I/O, no trio, no third-party libraries."""

@@ -1,6 +1,6 @@
-"""Every abort code of the contract: module, constant name, code, and the sentence a person reads.
+"""Every abort code of the contract: module, constant name, code, and a sentence for people.
 
-The Move constants carry the same sentences; a test holds both together.
+The Move constants carry the same sentences; a test compares both.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EWrongPool", "The verifier pool is not the market's."),
         (
             "EBadVersion",
-            "This version is allowed already, or is not, or is the only one, or one too many.",
+            "The version is already allowed, or not allowed, or the only one, or one too many.",
         ),
         ("ENotOlder", "The object does not come from an earlier version of the package."),
     ],
@@ -120,12 +120,15 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
             "ENotReported",
             "Only a seat that cannot read an opening that was opened again may claim this.",
         ),
-        ("EAuditPending", "The lot fell on this submission, and its audit comes first."),
+        (
+            "EAuditPending",
+            "The audit sampled a segment of this submission, and a jury must judge it first.",
+        ),
     ],
     "audit": [
         (
             "ENotSelected",
-            "The lot did not fall on a segment, or it was judged already.",
+            "The audit sampled no segment, or a verdict on it stands.",
         ),
         ("EWrongLeaf", "The leaf is not the one that the trace commits to."),
     ],
@@ -160,11 +163,11 @@ ABORTS: dict[tuple[str, int], ContractAbort] = {
 """Every abort by module and code."""
 
 SENTENCES = {key: f"{abort.name}: {abort.sentence}" for key, abort in ABORTS.items()}
-"""What a person reads of an abort, by module and code."""
+"""The text of an abort for people, by module and code."""
 
 _BY_NAME = {(abort.module, abort.name): abort for abort in ABORTS.values()}
 
 
 def abort_named(module: str, name: str) -> ContractAbort:
-    """Return the abort ``name`` of ``module``; a ``KeyError`` is a mistake in our own code."""
+    """Return the abort ``name`` of ``module``; an unknown name is a bug of ours."""
     return _BY_NAME[module, name]

@@ -10,15 +10,15 @@ from walrusd.errors import MalformedData, VerificationFailed
 
 VERSION = 1
 MAX_OPENING_BYTES = 1024
-"""As wide as the widest Paillier modulus."""
+"""The width of the widest Paillier modulus."""
 
 
 @dataclass(frozen=True)
 class Aggregate:
     """``W = Σ w_k·V_k`` as int64 little-endian, what opens it, and the parts.
 
-    ``openings`` are the summed blindings, one a row, in the Pedersen scheme, and the proof of
-    decryption, alone, in the Paillier scheme. ``parts`` are ``(submission id, weight)`` in the
+    ``openings`` are in the Pedersen scheme the summed blindings, one for each row, and in the
+    Paillier scheme only the proof of decryption. ``parts`` are ``(submission id, weight)`` in the
     order in which the contributors joined.
     """
 
@@ -52,8 +52,8 @@ def parse_aggregate(data: bytes, *, root: bytes, openings_root: bytes) -> Aggreg
     """Read an aggregate and check it against the roots on the chain.
 
     Raises:
-        MalformedData: if the bytes are not one.
-        VerificationFailed: if it is another one than was recorded.
+        MalformedData: if the bytes are not an aggregate.
+        VerificationFailed: if its roots are not the recorded ones.
     """
     try:
         aggregate = _from_map(decode_canonical(data))

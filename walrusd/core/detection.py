@@ -1,4 +1,4 @@
-"""How likely the seats of a committee are to meet what is forged.
+"""How likely the seats of a committee are to replay a forged segment.
 
 The model stands in docs/economics.md.
 """
@@ -28,8 +28,8 @@ def compute_detection(segments: int, forged: int, replayed: int) -> Fraction:
 def count_covers(segments: int, committee: int, per_seat: int) -> Counter[tuple[int, int]]:
     """Count the sets of seats by their number and by how many segments they replay together.
 
-    Without more places than segments nothing is dealt twice; else seats may overlap, and every set
-    is looked at.
+    With at most as many places as segments no segment is dealt twice. With more, seats overlap, and
+    every set is counted.
     """
     if committee * per_seat <= segments:
         return Counter({(h, h * per_seat): comb(committee, h) for h in range(committee + 1)})
@@ -50,6 +50,10 @@ def count_covers(segments: int, committee: int, per_seat: int) -> Counter[tuple[
 
 @lru_cache(maxsize=4096)
 def compute_met(segments: int, forged: int, replayed: int) -> Fraction:
-    """Return the detection, rounded down to 128 bits: in the forger's favour, and fast to add."""
+    """Return ``compute_detection``, rounded down to 128 bits: in the forger's favour, fast to add.
+
+    Raises:
+        ValueError: unless ``0 ≤ forged ≤ segments``.
+    """
     met = compute_detection(segments, forged, replayed)
     return Fraction((met.numerator << 128) // met.denominator, 1 << 128)

@@ -1,9 +1,9 @@
-"""How much disk a task takes on the machine of a contributor, before anything is staked on it."""
+"""How much disk a task takes on a contributor's machine, known before anything is staked."""
 
 from dataclasses import dataclass
 
 FLOOR_BYTES = 256 << 20
-"""What must stay free: the database, its log and the verification file take of it too."""
+"""What must stay free, for the database, its log and the verification file."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,7 @@ class DiskShape:
     """The sizes that decide, in bytes, and what is on the disk already."""
 
     state: int
-    """One state of training, of which the start and the end of every segment are kept."""
+    """One state of training; the states at all segment boundaries are kept."""
 
     segments: int
     model: int
@@ -27,10 +27,10 @@ def compute_state_files(state_bytes: int, segments: int) -> int:
 
 
 def compute_disk_need(shape: DiskShape) -> int:
-    """Return how many more bytes a task takes, at most and with the floor.
+    """Return an upper bound of the bytes that a task still takes, including the floor.
 
-    The trained model and its update lie beside the initial one. Rows that are fetched lie there
-    encrypted and decrypted for a while.
+    The trained model and its update are kept beside the initial one. Rows that are fetched are
+    kept both encrypted and decrypted for a while.
     """
     return (
         compute_state_files(shape.state, shape.segments)
@@ -42,8 +42,8 @@ def compute_disk_need(shape: DiskShape) -> int:
 
 
 def compute_seat_need(max_state_bytes: int) -> int:
-    """Return how many bytes a verifier's seat takes for the largest task that it accepts.
+    """Return the bytes that a verifier's seat takes for the largest task that it accepts.
 
-    A model, an opening, and the states in it that a replay starts from.
+    They hold a model, an opening, and the states in it that replays start from.
     """
     return 3 * max_state_bytes + FLOOR_BYTES

@@ -1,4 +1,4 @@
-"""What a task pays, what a cheat risks (PROTOCOL section 7). Amounts in Mist, exact numbers.
+"""What a task pays and what a cheat risks (PROTOCOL section 7). Amounts in Mist, exact numbers.
 
 The model stands in docs/economics.md.
 """
@@ -63,15 +63,15 @@ def compute_break_even_stake(
 
 
 WORK_SHARE = Fraction(4, 5)
-"""What the whole work is taken to cost, of the reward: nobody trains at a loss for long."""
+"""The assumed cost of the whole work as a share of the reward: nobody trains at a loss for long."""
 
 SHARE_STEPS = 100
-"""Shares of colluders are looked at in hundredths."""
+"""Shares of colluders are tried in hundredths."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The terms that decide whether honesty pays. Amounts in Mist, shares in hundredths of 1 %."""
+    """The terms that decide whether honesty pays. Amounts in Mist, ``…_bps`` in 1/10,000."""
 
     segments: int
     committee: int
@@ -98,7 +98,7 @@ class Rules:
 
     @property
     def work_cost(self) -> Fraction:
-        """What training once is taken to cost."""
+        """The assumed cost of training once, in Mist."""
         return self.reward * WORK_SHARE
 
 
@@ -107,8 +107,8 @@ class DetectionChances:
     """How a forged submission ends: caught by an honest seat, by the audit, or not.
 
     ``bought_fees`` are the Mist that colluding jurors can expect for finding for the forger.
-    ``withheld`` is the part of ``by_audit`` in which nobody honest holds the opening's key: the
-    ring keeps it from the jury, which costs the contributor's stake and no seat's.
+    ``withheld`` is the part of ``by_audit`` in which no honest seat holds the opening's key: the
+    ring withholds it from the jury, which costs the contributor's stake and no seat's.
     """
 
     by_committee: Fraction
@@ -142,13 +142,13 @@ def compute_bought_fees(rules: Rules, share: Fraction) -> Fraction:
 def compute_detection_chances(
     rules: Rules, forged: int, bribed: Fraction, jurors: Fraction = Fraction(0)
 ) -> DetectionChances:
-    """Return how ``forged`` segments fare if a seat looks away with chance ``bribed``.
+    """Return how ``forged`` segments end if each seat is bribed with chance ``bribed``.
 
-    Exact, but for detections, which are rounded down to 128 bits.
-    A seat that looks away attests with digests that it was given. An honest seat that meets a
-    forged segment challenges it; otherwise the audit draws a place, and a jury replays what was
-    dealt there, if an honest seat can give it the key. Where none can the ring withholds it, which
-    costs it less. ``jurors`` is the share of jurors who find for the forger.
+    Exact, except for detections, which are rounded down to 128 bits. A bribed seat attests with
+    digests that it was given. An honest seat that replays a forged segment challenges it; otherwise
+    the audit draws a place, and a jury replays its segment, if an honest seat can give it the key.
+    If none can, the ring withholds the key, which costs it less. ``jurors`` is the share of jurors
+    who find for the forger.
 
     Raises:
         ValueError: unless ``0 ≤ forged ≤ segments``.
@@ -163,7 +163,7 @@ def compute_detection_chances(
         met = compute_met(rules.segments, forged, replayed)
         by_committee += weight * met
         if forged and met < 1:
-            # Unmet, the forged segments are among those that nobody honest replays.
+            # The forged segments that were not met are among those that no honest seat replays.
             among = Fraction(min(forged, rules.segments - replayed), rules.segments - replayed)
             drawn = Fraction(seats - honest, seats) * among
             audited = weight * (1 - met) * rules.audit * drawn
@@ -178,10 +178,9 @@ def compute_detection_chances(
 
 
 def list_forgeries(rules: Rules) -> tuple[int, ...]:
-    """Return the numbers of forged segments to look at: one, half, and all of them.
+    """Return the numbers of forged segments to try: one, half, and all of them.
 
-    What is saved grows in proportion, what is risked faster at first: the gain is the largest at
-    one of the ends.
+    Savings grow linearly and risk grows faster at first, so the gain is largest at one of the ends.
     """
     return tuple(sorted({1, max(1, rules.segments // 2), rules.segments}))
 
@@ -192,9 +191,9 @@ def compute_gain(
     """Return what forging brings a contributor and the seats it bribed, beyond honest work.
 
     Saved: ``C·k/S``; earned: the fees of colluding jurors. Lost when caught: reward and stake, and
-    when the audit finds the forgery the stake of the seat that attested, too. ``side_gain`` is what
-    being accepted is worth beside the reward. That bribed seats need not replay is no gain of
-    forging: honest work would spare them, too.
+    if the audit finds the forgery, also the stake of the seat that attested it. ``side_gain`` is
+    what acceptance is worth beyond the reward, in Mist. Bribed seats save their replays, but they
+    would with honest work, too, so that is no gain from forging.
     """
     saved = rules.work_cost * forged / rules.segments
     lost = outcomes.caught * (rules.reward + rules.stake)
@@ -212,32 +211,32 @@ def compute_deterring_stake(rules: Rules, forged: int, outcomes: DetectionChance
 
 
 def compute_contributor_income(rules: Rules, forged: int, outcomes: DetectionChances) -> Fraction:
-    """Return what a contributor may expect that forges so many segments; 0 is honest work."""
+    """Return the expected income in Mist of a contributor that forges ``forged`` segments."""
     honest = rules.reward - rules.work_cost
     return honest if forged == 0 else honest + compute_gain(rules, forged, outcomes)
 
 
 def compute_verifier_income(rules: Rules) -> Fraction:
-    """Return what a seat of the committee earns: the fee, less the cost of its replays."""
+    """Return what a committee seat earns in Mist: the fee, less the cost of its replays."""
     replayed = min(rules.segments, rules.segments_per_seat)
     return rules.verifier_fee - rules.work_cost * replayed / rules.segments
 
 
 def compute_juror_income(rules: Rules) -> Fraction:
-    """Return what a juror of the majority earns: the fee, less the cost of one replay."""
+    """Return what a juror in the majority earns in Mist: the fee, less the cost of one replay."""
     return rules.juror_fee - rules.work_cost / rules.segments
 
 
 def compute_jury_rate(rules: Rules) -> Fraction:
-    """Return the juries that an honest submission can expect: that of the audit."""
+    """Return the expected number of juries of an honest submission: that of the audit."""
     return rules.audit
 
 
 def compute_accusation_gain(rules: Rules, share: Fraction) -> Fraction:
-    """Return what falsely accusing an honest contributor brings the accuser and its jurors.
+    """Return the expected Mist that an accuser and its jurors gain by a false accusation.
 
-    ``share`` of the jurors are the accuser's. It gets its part of the stake, and they their fees,
-    or it loses the bond.
+    ``share`` of the jurors are the accuser's. If they are the majority, it gets its part of the
+    stake and they get their fees; otherwise it loses the bond.
     """
     captured = compute_capture(rules.jury, share)
     won = captured * rules.accuser_reward + compute_bought_fees(rules, share)
@@ -245,16 +244,16 @@ def compute_accusation_gain(rules: Rules, share: Fraction) -> Fraction:
 
 
 def compute_challenge_income(rules: Rules, share: Fraction) -> Fraction:
-    """Return what challenging a forger who owns ``share`` of the jurors brings an honest seat."""
+    """Return the expected Mist for challenging a forger who owns ``share`` of the jurors."""
     captured = compute_capture(rules.jury, share)
     return (1 - captured) * rules.accuser_reward - captured * rules.accuser_bond
 
 
 def compute_tolerated_share(rules: Rules) -> Fraction:
-    """Return the share of colluding seats up to which honesty pays and nothing else does.
+    """Return the largest share of colluding seats up to which only honesty pays.
 
-    Neither forging nor accusing falsely pays, and challenging a forger does. Colluders help as
-    seats and as jurors; every share up to the one returned is safe.
+    Up to it neither forging nor false accusations pay, and challenging a forger does. Colluders
+    help as seats and as jurors.
     """
     safe = Fraction(0)
     for step in range(SHARE_STEPS + 1):

@@ -1,14 +1,12 @@
 """Whose fault it is that a submission cannot be attested, and what a seat does about it.
 
-Three grounds, never mixed up:
+There are three grounds:
 
-- FRAUD: what is committed contradicts itself. Everybody who reads the opening finds the same, so a
+- FRAUD: what was committed contradicts itself. Everybody who reads the opening finds the same, so a
   jury can judge it: the seat challenges.
-- UNUSABLE: the opening cannot be read, or lacks something. That shows nothing about the work: the
-  seat reports it, and claims UNAVAILABLE only if the opening made again does no better.
-- OURS: this machine, its network, or nobody in particular. The seat waits and tries again.
-
-Pure: the services find out, this module says what it means.
+- UNUSABLE: the opening cannot be read, or lacks something. That proves nothing about the work: the
+  seat reports it, and claims UNAVAILABLE only if the second opening is unusable, too.
+- OURS: this machine or its network, or nobody's fault. The seat waits and tries again.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -25,16 +23,16 @@ from walrusd.errors import (
 )
 
 PATIENCE_SHARE = 4
-"""What is not there is waited for during this part of the verify window."""
+"""A seat waits this part of the verify window (one over it) for a missing blob."""
 MIN_ABSENCES = 3
-"""So often at least it is looked for."""
+"""The fewest failed fetches after which a blob counts as missing."""
 
 NO_KEY = "no_key"
-"""The cause of an unusable opening that another holder of its key can mend."""
+"""The cause of an unusable opening that another holder of its key can remedy."""
 
 
 class Ground(Enum):
-    """What an error means for the one whose work was looked at."""
+    """What an error means for the contributor whose work was examined."""
 
     FRAUD = "fraud"
     UNUSABLE = "unusable"
@@ -60,7 +58,7 @@ def is_audit(accuser: str) -> bool:
 
 
 class CheckedPart(Enum):
-    """What was being looked at when an error arose."""
+    """What was being examined when an error arose."""
 
     TASK = "task"
     OPENING = "opening"
@@ -82,10 +80,10 @@ _KINDS = {
 
 
 def compute_ground(part: CheckedPart, error: WalrusdError) -> Ground:
-    """Return what an error means that arose while ``part`` was looked at.
+    """Return what an error means that arose while ``part`` was examined.
 
-    Only a peer's fault ever speaks against somebody; bytes that an endpoint has spoilt are none.
-    Whoever stakes on a task has checked plan and weights; if they are bad, it cannot have done the
+    Only a peer's fault counts against somebody; bytes that an endpoint corrupted do not. A
+    contributor checks plan and weights before it stakes, so with bad ones it cannot have done the
     work.
     """
     if isinstance(error, FraudFound):
@@ -176,17 +174,18 @@ def decide_verdict(
 
 
 def is_patience_over(*, absences: int, opened_ms: int, verify_ms: int, now_ms: int) -> bool:
-    """Say whether what is not there has been looked for often and long enough to be missed."""
+    """Return whether enough fetches over enough time have failed to call a blob missing."""
     return absences >= MIN_ABSENCES and now_ms >= opened_ms + verify_ms // PATIENCE_SHARE
 
 
 def may_complain(
     error: OpeningUnusable, *, others_know: bool, waited_ms: int, window_ms: int
 ) -> bool:
-    """Say whether an opening of no use is to be complained of now.
+    """Return whether to complain about an unusable opening now.
 
-    ``others_know``: that we need its key can be seen on the chain, so its other holders seal it to
-    us, at half the window at the latest. Only what they cannot mend is complained of before.
+    ``others_know``: the chain shows that we need its key, so its other holders send it to us, at
+    half of the window at the latest. Until then we complain only about what they cannot remedy.
+    ``waited_ms`` and ``window_ms`` are in milliseconds.
     """
     if error.fields.get("cause") != NO_KEY or not others_know:
         return True
@@ -194,9 +193,9 @@ def may_complain(
 
 
 def may_find_withheld(kind: ChallengeKind, *, has_accuser: bool) -> bool:
-    """Say whether a jury may find that the opening cannot be had, which is a fault then.
+    """Return whether a jury may find that the opening was withheld, which counts as a fault.
 
-    If it is asked just that; and in an audit, whose jurors only the contributor and its committee
-    could give the key: a ring that forged would keep it from them. An accuser holds it.
+    It may if that is the claim; and in an audit, whose jurors get the key only from the contributor
+    and its committee: a ring that forged would withhold it. An accuser holds the key.
     """
     return kind == ChallengeKind.UNAVAILABLE or (kind == ChallengeKind.SEGMENT and not has_accuser)

@@ -1,4 +1,4 @@
-"""What colluders can make of the juries that they are drawn for.
+"""How likely colluders are to decide the juries that they are drawn for.
 
 The model stands in docs/economics.md.
 """
@@ -8,15 +8,15 @@ from math import comb
 
 
 def compute_capture(jury: int, share: Fraction) -> Fraction:
-    """Return the chance that a jury has a majority of colluders, each one with chance ``share``."""
+    """Return the chance that colluders are the majority of a jury, each with chance ``share``."""
     return sum((chance for _count, chance in list_majorities(jury, share)), Fraction(0))
 
 
 def compute_escape(jury: int, share: Fraction) -> Fraction:
-    """Return the chance that a ring is let off which keeps the key from an audit, at most.
+    """Return an upper bound of the chance that a ring escapes by withholding the key from an audit.
 
-    It owns the majority; or it has a juror in each of two juries. With one it may keep a jury from
-    a majority: it hands the key to some of the others so late that they do not find the same.
+    It owns the majority, or it has a juror in each of two juries. With one juror it may prevent a
+    majority: it hands the key to some of the others so late that they find different values.
     """
     divided = (1 - (1 - share) ** jury) ** 2
     return max(compute_capture(jury, share), divided)

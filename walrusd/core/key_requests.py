@@ -1,7 +1,7 @@
-"""Whether a key that somebody asks for could still be used.
+"""Whether a requested key could still be used.
 
-The contract grants any request that has not expired. But a key lets its holder join one task, once,
-while the task takes contributors; afterwards a grant would give the key away for nothing.
+The contract lets an owner grant any request that has not expired. But a key is of use only to join
+one task, once, while the task takes contributors; later the key would be given away for nothing.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,9 @@ from walrusd.units import Millis, format_instant
 class AskedTask:
     """The task that a request names, as far as the request depends on it.
 
-    ``approves``: it trains on the version of the dataset that was asked for. ``has_joined`` and
-    ``has_ended``: the requester is one of its contributors; and that work has ended.
-    ``uses_another``: that work is done with another dataset, or another version, than the one that
-    was asked for.
+    ``approves``: it trains on the requested version of the dataset. ``has_joined``: the requester
+    is one of its contributors. ``has_ended``: the requester's work has ended. ``uses_another``: the
+    requester works with another dataset or version than the requested one.
     """
 
     phase: TaskPhase
@@ -43,22 +42,22 @@ NO_TASK = AskedTask(
 
 
 def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
-    """Return why a request cannot lead to anything any more, as a sentence; None if it can.
+    """Return why a grant would be of no use any more, as a sentence; None if it would be.
 
     ``task`` is None if the task that the request names does not exist.
     """
     if now_ms >= expires_ms:
-        return f"the request has expired on {format_instant(expires_ms)}"
+        return f"the request expired on {format_instant(expires_ms)}"
     if task is None:
-        return "the task that it names does not exist"
+        return "its task does not exist"
     if is_over(task.phase):
-        return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
+        return f"the task has been {_name(task)} since {format_instant(task.phase_ms)}"
     if not task.approves:
         return "the task does not train on this version of the dataset"
     if task.has_joined and task.uses_another:
         return "the requester has joined the task with another dataset, and can join it only once"
     if task.has_joined:
-        # Who has lost its own key may have to ask again while it works.
+        # A requester that lost its key may ask again while it works.
         return "the requester's work on the task has ended" if task.has_ended else None
     why = _find_why_nobody_joins(task, now_ms)
     return None if why is None else f"{why}, and the requester has not joined"
@@ -66,8 +65,12 @@ def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) 
 
 def _find_why_nobody_joins(task: AskedTask, now_ms: Millis) -> str | None:
     if not takes_contributors(task.phase):
-        return f"the task is {task.phase.name.lower()} since {format_instant(task.phase_ms)}"
+        return f"the task has been {_name(task)} since {format_instant(task.phase_ms)}"
     over_ms = task.phase_ms + task.join_ms
     if now_ms >= over_ms:
-        return f"joining is over since {format_instant(over_ms)}"
+        return f"joining closed on {format_instant(over_ms)}"
     return "the task is full" if task.places_left <= 0 else None
+
+
+def _name(task: AskedTask) -> str:
+    return task.phase.name.lower()

@@ -15,8 +15,7 @@ MAX_MODULUS_BYTES = 1024
 class PaillierOffer:
     """The key that updates are encrypted to: the modulus, big-endian, and the proof that it binds.
 
-    ``key_id`` is what the publisher derives the primes from, with a secret; it says nothing to
-    anybody else.
+    The publisher derives the primes from ``key_id`` and a secret; to others it tells nothing.
     """
 
     modulus: bytes
@@ -26,11 +25,11 @@ class PaillierOffer:
 
 @dataclass(frozen=True)
 class TaskManifest:
-    """A title, the plan's canonical text, where the initial weights are; Paillier's key if any.
+    """A title, the plan's canonical text, where to get the initial weights, and any Paillier key.
 
     ``weights_blob`` is the u256 blob id of the file manifest of the safetensors bytes, and
-    ``weights_digest`` that manifest's digest. They only transport the weights: what binds is the
-    state root in the task.
+    ``weights_digest`` that manifest's digest. They only locate the weights: the state root in the
+    task is what binds.
     """
 
     title: str
@@ -65,13 +64,13 @@ class TaskManifest:
 
 
 def parse_task_manifest(data: bytes, digest: bytes) -> TaskManifest:
-    """Read a manifest whose digest the task names.
+    """Read a manifest, given the digest in its task.
 
     Raises:
         MalformedData: if the digest differs, or the bytes are not a canonical manifest.
     """
     if hash_tagged(Tag.TASK_MANIFEST, data) != digest:
-        raise MalformedData("the task's manifest does not have the digest that the task names")
+        raise MalformedData("the task's manifest does not have the digest in the task")
     try:
         manifest = _from_document(json.loads(data))
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""What a contributor seals to its committee: everything needed to replay the dealt segments.
+"""The opening: what a contributor encrypts to its committee so that it can replay its segments.
 
 The payload is canonical CBOR, encrypted as an AES-GCM stream under a fresh key (PROTOCOL
-section 5). It proves itself against roots on the chain: leaves against the trace root, states
-against leaves, rows against the dataset's salted root, the update against its root.
+section 5). Roots on the chain authenticate it: the trace root its leaves, leaves the states, the
+dataset's salted root the rows, and the update's root the update.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ class OpenedRow:
 class OpenedCost:
     """What opens the cost: the key of the cost section, and the final cost with its blinding.
 
-    ``final`` is the mean loss of the last segment in fixed point. It is here also where the task
-    makes it public, so that a committee's work is the same under both cost rules.
+    ``final`` is the mean loss of the last segment, in units of 2**-32. It is included even if the
+    task makes it public, so that a committee's work is the same under both cost rules.
     """
 
     key: bytes
@@ -44,14 +44,14 @@ class OpenedCost:
 
 @dataclass(frozen=True)
 class Opening:
-    """The payload.
+    """The payload of an opening.
 
     ``state_roots`` has S+1 entries, ``slot_roots`` S (of segments 1 … S; for an abort S is the
-    segment that it ends in). ``states`` maps a
-    boundary (0 … S) to canonical state bytes; ``update`` is int32 little-endian; ``openings``
-    open the update's commitments: 32-byte big-endian scalars, one a row, in the Pedersen scheme,
-    the seed of the encryption, alone, in the Paillier scheme. An abort has neither update nor
-    cost: the first two are empty, and ``cost`` is None.
+    segment that it ends in). ``states`` maps a boundary (0 … S) to canonical state bytes.
+    ``update`` is int32 little-endian. ``openings`` open the update's commitments: in the Pedersen
+    scheme a 32-byte big-endian scalar for each row, in the Paillier scheme only the seed of the
+    encryption. An abort has neither update nor cost: ``update`` and ``openings`` are empty, and
+    ``cost`` is None.
     """
 
     state_roots: tuple[bytes, ...]
@@ -102,7 +102,7 @@ def parse_opening(data: bytes) -> Opening:
     """Read an opening.
 
     Raises:
-        MalformedData: if the bytes are not one.
+        MalformedData: if the bytes are not an opening.
     """
     try:
         return _from_map(decode_canonical(data))
@@ -117,7 +117,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _bytes(value: Any) -> bytes:
-    # Not bytes(value): of a large integer that would be as many zeros.
+    # Not bytes(value): for a large integer that would allocate as many zeros.
     if not isinstance(value, bytes):
         raise ValueError("a byte string has another type")  # noqa: TRY004  # as above
     return value
@@ -173,7 +173,7 @@ def _from_map(value: Any) -> Opening:
 def verify_opening(
     opening: Opening, *, segments: int, trace_root: bytes, row_root: bytes, row_count: int
 ) -> VerifiedOpening:
-    """Check an opening against the chain's roots; states are checked by whoever loads them.
+    """Check leaves and rows against the chain's roots; states are checked when they are loaded.
 
     Raises:
         VerificationFailed: if a root does not match, or the rows are not in ascending order.
@@ -192,23 +192,23 @@ def verify_opening(
 
 
 def verify_opened_cost(cost: OpenedCost, commitment: bytes) -> None:
-    """Check that the final cost is the one of a Pedersen ``commitment``.
+    """Check that a Pedersen ``commitment`` opens to the final cost.
 
-    Where costs are public the contract has checked the one on the chain against the same
-    commitment, which binds: the two are equal then.
+    If costs are public, the contract checked the published one against the same commitment, which
+    is binding, so both are equal.
 
     Raises:
-        MalformedScalar: if the blinding is none.
-        MalformedPoint, CommitmentMismatch: if the commitment is none, or of something else.
+        MalformedScalar: if the blinding is not a scalar.
+        MalformedPoint: if the commitment is not a group element.
+        CommitmentMismatch: if it does not open to this cost.
     """
     verify_pedersen_opening(commitment, cost.final, decode_scalar(cost.blinding))
 
 
 def verify_rows_cover(opening: Opening, needed: Iterable[int], row_bytes: int) -> None:
-    """Check that an opening holds every row that a replay will read, whole.
+    """Check that an opening holds every row that a replay will read, each in full.
 
-    Without this a missing row would look like a replay that ended in an error, and an honest
-    verifier like an accuser.
+    Without this check a missing row would fail the replay, and an honest verifier would accuse.
 
     Raises:
         VerificationFailed: naming the first row that is missing or of another width.
@@ -234,10 +234,10 @@ def compute_opening_bound(
     row_bytes: int,
     dataset_rows: int = 1 << 64,
 ) -> int:
-    """Return how many bytes an honest opening takes at most, encrypted.
+    """Return an upper bound of the bytes of an encrypted honest opening.
 
-    It is exact but for numbers that may be written shorter. ``rows`` of ``dataset_rows`` are
-    opened, each with its number, a salt, and a path as long as the dataset's tree is high.
+    It is exact except for numbers with shorter encodings. ``rows`` of ``dataset_rows`` are opened,
+    each with its number, a salt, and a path of the height of the dataset's tree.
     """
     height = max(0, dataset_rows - 1).bit_length()
     state = 1 + _head(segments) + _measure(state_bytes)
@@ -267,12 +267,12 @@ _COST = 1 + _HASH + 9 + _HASH
 
 
 def _head(number: int) -> int:
-    """Return how many bytes CBOR takes for a number, or for the head of so many items."""
+    """Return the bytes that CBOR takes for a number, or for the head of that many items."""
     if number < 24:
         return 1
     return 1 + next(width for width in (1, 2, 4, 8) if number < 1 << 8 * width or width == 8)
 
 
 def _measure(size: int) -> int:
-    """Return how many bytes CBOR takes for a byte string of ``size`` bytes."""
+    """Return the bytes that CBOR takes for a byte string of ``size`` bytes."""
     return _head(size) + size

@@ -1,6 +1,6 @@
 """Whether to stake on a task: the owner's rules, applied one by one, each with its reason.
 
-``task estimate`` shows a person the same verdicts that the daemon acts on.
+``task estimate`` shows the same verdicts that the daemon acts on.
 """
 
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ BINDING = frozenset(
 )
 """Rules that hold even if the owner says "join": what they refuse would fail or lose money.
 
-So what this machine cannot do is not joined by anybody's word; it is looked at again by itself.
+A refusal because of this machine does not last: the machine is checked again.
 """
 
 
 @dataclass(frozen=True)
 class PolicyRules:
-    """What the owner allows. Amounts in Mist; an empty allow-list allows everybody."""
+    """What the owner allows. Amounts in Mist, work in multiply-adds; an empty list allows all."""
 
     enabled: bool = True
     max_stake_per_task: int = 0
@@ -39,10 +39,10 @@ class PolicyRules:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a task asks and pays.
+    """What a task asks and pays. Amounts in Mist.
 
-    ``storage`` is what contributing makes us store; a text says why that is unknown, and None
-    that it was not looked at, as other rules refuse.
+    ``storage`` is what contributing makes us store, or the reason why that is unknown; None if it
+    was not checked because other rules refuse.
     """
 
     task: str
@@ -59,7 +59,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class RuleVerdict:
-    """One rule's answer."""
+    """The answer of one rule, with the sentence that gives its reason."""
 
     rule: str
     ok: bool
@@ -75,12 +75,12 @@ class Standing:
     staked_today: int
     open_tasks: int
     machine: tuple[RuleVerdict, ...] = ()
-    """What was found out about this machine; nothing, where that was not looked at."""
+    """The verdicts about this machine; none if it was not checked."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to join, and every rule's verdict. ``dataset`` is the one that would be used."""
+    """Whether to join, and the verdict of every rule; ``dataset`` is the one to work on."""
 
     join: bool
     dataset: str | None
@@ -88,18 +88,18 @@ class Decision:
 
     @property
     def reason(self) -> str:
-        """The sentences of the rules that said no, or why it is a yes."""
+        """The sentences of the rules that refuse, or why none does."""
         refused = [v.sentence for v in self.verdicts if not v.ok]
         return " ".join(refused) if refused else "every rule of the policy allows it"
 
     @property
     def binding_refusals(self) -> tuple[str, ...]:
-        """The refusals that no word of the owner overrides."""
+        """The refusals that the owner cannot override."""
         return tuple(v.sentence for v in self.verdicts if not v.ok and v.rule in BINDING)
 
 
 def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
-    """Apply every rule; all must say yes. Pure, so that an estimate and a decision agree."""
+    """Apply every rule; join only if all allow it."""
     usable = [d for d in offer.datasets if not rules.allow_datasets or d in rules.allow_datasets]
     left = standing.balance - offer.stake
 
@@ -112,14 +112,14 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
         verdict(
             "own_task",
             offer.publisher != standing.address,
-            "The task is another's.",
-            "The task is our own.",
+            "Another address published the task.",
+            "We published the task ourselves.",
         ),
-        verdict("places", offer.places_left > 0, "There is room.", "The task is full."),
+        verdict("places", offer.places_left > 0, "The task has places left.", "The task is full."),
         verdict(
             "parent",
             offer.parent_ok,
-            "The parent's aggregate holds, or there is none.",
+            "The parent's aggregate verifies, or the task has no parent.",
             "The aggregate of the parent task does not verify.",
         ),
         verdict(
@@ -127,13 +127,13 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
             offer.publisher not in rules.deny_publishers
             and (not rules.allow_publishers or offer.publisher in rules.allow_publishers),
             "The publisher is allowed.",
-            "The publisher is not on the allow-list, or is denied.",
+            "The publisher is denied, or not on the allow-list.",
         ),
         verdict(
             "dataset",
             bool(usable),
-            "An approved dataset is allowed.",
-            "None of the approved datasets is on the allow-list.",
+            "One of the task's datasets is allowed.",
+            "None of the task's datasets is on the allow-list.",
         ),
         verdict(
             "reward",
@@ -164,15 +164,15 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
         verdict(
             "open_tasks",
             standing.open_tasks < rules.max_open_tasks,
-            "There is capacity for another task.",
-            f"{standing.open_tasks} tasks are in progress already.",
+            "Fewer tasks are in progress than allowed.",
+            f"{standing.open_tasks} tasks are in progress, and no more are allowed.",
         ),
         verdict(
             "resources",
             offer.state_bytes <= rules.max_state_bytes
             and offer.segment_work <= rules.max_segment_work,
-            "The work fits this machine.",
-            "The declared state or work is beyond this machine's limits.",
+            "State and work are within the limits.",
+            "The declared state or work exceeds the limits.",
         ),
         *standing.machine,
         _judge_storage(offer.storage),
@@ -182,11 +182,11 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
 
 
 def _judge_storage(storage: Storage | str | None) -> RuleVerdict:
-    """What cannot be stored is found out after the stake is bound, and costs it."""
+    """Refuse what could not be stored: finding out after staking would cost the stake."""
     if storage is None:
-        return RuleVerdict("storage", True, "What must be stored is looked at before staking.")
+        return RuleVerdict("storage", True, "What must be stored is checked before staking.")
     if isinstance(storage, str):
-        return RuleVerdict("storage", False, f"What must be stored is not known: {storage}")
+        return RuleVerdict("storage", False, f"What must be stored is unknown: {storage}")
     if storage.too_large:
         return RuleVerdict("storage", False, storage.refusal)
-    return RuleVerdict("storage", True, "Everything that must be stored can be.")
+    return RuleVerdict("storage", True, "Everything that must be stored can be stored.")

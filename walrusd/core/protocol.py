@@ -64,9 +64,9 @@ def compute_chain_step(
 
 
 def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:
-    """``H(ABORT ‖ ctx ‖ i ‖ step ‖ code ‖ chain)``: the work chain of a segment that cannot go on.
+    """``H(ABORT ‖ ctx ‖ i ‖ step ‖ code ‖ chain)``: the work chain of a segment that aborts.
 
-    ``chain`` is the work chain before ``step``, the step that could not be done; ``code`` says why.
+    ``chain`` is the work chain before ``step``, the step that failed; ``code`` says why.
     """
     return hash_tagged(Tag.ABORT, ctx, u64(segment), u64(step), u64(code), chain)
 
@@ -124,14 +124,16 @@ def compute_deal_seed(beacon: bytes, submission: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class AuditLot:
-    """What an audit's beacon says: whether a jury judges a segment, and its dealt place."""
+class AuditSample:
+    """The audit sample: whether a jury judges a segment, and the place that it was dealt to."""
 
     is_selected: bool
     place: int
 
 
-def compute_audit_lot(beacon: bytes, submission: bytes, audit_bps: int, places: int) -> AuditLot:
+def compute_audit_sample(
+    beacon: bytes, submission: bytes, audit_bps: int, places: int
+) -> AuditSample:
     """Draw one of the ``places`` (committee · segments per seat) with ``audit_bps`` of 10,000.
 
     ``h = H(AUDIT ‖ beacon ‖ submission)``: ``u64(h[0..8]) mod 10,000 < audit_bps`` selects the
@@ -139,7 +141,7 @@ def compute_audit_lot(beacon: bytes, submission: bytes, audit_bps: int, places: 
     """
     digest = hash_tagged(Tag.AUDIT, beacon, submission)
     ticket, place = (int.from_bytes(digest[at : at + 8], "little") for at in (0, 8))
-    return AuditLot(ticket % 10_000 < audit_bps, place % places)
+    return AuditSample(ticket % 10_000 < audit_bps, place % places)
 
 
 def compute_challenge_id(submission: bytes, kind: int, index: int, round_: int) -> bytes:
@@ -155,7 +157,7 @@ def compute_jury_commitment(
 
 
 VERDICT_SOUND = bytes(32)
-"""What a juror reveals as ``chain`` of a claim about anything but a segment that does not hold."""
+"""The ``chain`` that a juror reveals to reject a claim, unless it is about a segment."""
 
 VERDICT_FAULT = b"\x01" + bytes(31)
-"""What a juror reveals as ``chain`` of such a claim that holds. The state root is zero in both."""
+"""The ``chain`` that a juror reveals to confirm such a claim. The state root is zero in both."""

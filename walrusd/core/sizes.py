@@ -1,8 +1,8 @@
-"""How many bytes the parts of a task take, before any of them is made.
+"""How many bytes the parts of a task take, computed before any of them exists.
 
-The verification file, the opening and the published sum are one blob each. Who opens a task or
-stakes on it must know first that all of them can be stored: what is found out later costs the
-stake. The numbers are upper bounds, met to a few bytes.
+The verification file, the opening and the published sum are one blob each. Whoever opens a task or
+stakes on it must first know that all of them can be stored, because finding out later costs the
+stake. The numbers are upper bounds, tight to a few bytes.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from walrusd.crypto.vfile.header import FileHeader, FileSubject, Quantisation, h
 from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION, PREAMBLE
 
 LOSS_DEFINITION_BYTES = 1024
-"""Granted to what names the loss; what is in use takes a tenth of it."""
+"""The room for the definition of the loss; the ones in use take a tenth of it."""
 
 _COST_HEAD_BYTES = 4
 _COST_STEP_BYTES = 8
@@ -98,10 +98,10 @@ class SchemeShape:
 
 @dataclass(frozen=True)
 class WorkShape:
-    """What of a plan, its terms and a dataset decides the sizes.
+    """The numbers of a plan, its terms and a dataset that decide the sizes.
 
-    ``steps`` are those of the whole run, ``segment_rows`` the rows that one segment reads, each
-    counted as often as it is read.
+    ``steps`` counts the whole run, ``segment_rows`` the rows that one segment reads, with
+    repetitions.
     """
 
     scheme: SchemeShape
@@ -118,7 +118,7 @@ class WorkShape:
 
 @dataclass(frozen=True)
 class StoredPart:
-    """One blob of a task. ``most`` is what readers take of it, whatever the network does."""
+    """One blob of a task, in bytes. ``most`` is what readers accept, whatever the network does."""
 
     name: str
     size: int
@@ -127,7 +127,7 @@ class StoredPart:
 
 @dataclass(frozen=True)
 class Storage:
-    """The parts of a task beside what the network and the publishers take in one blob, in bytes."""
+    """The parts of a task, and how many bytes network and publishers take in one blob."""
 
     parts: tuple[StoredPart, ...]
     network: int
@@ -135,7 +135,7 @@ class Storage:
 
     @property
     def too_large(self) -> tuple[StoredPart, ...]:
-        """The parts that cannot be stored, or would not be read."""
+        """The parts that could not be stored, or would not be read."""
         return tuple(part for part in self.parts if part.size > self.limit_of(part))
 
     def limit_of(self, part: StoredPart) -> int:
@@ -145,12 +145,12 @@ class Storage:
 
     @property
     def refusal(self) -> str:
-        """What is too large, with the numbers; empty if nothing is."""
+        """Sentences about what is too large, with the numbers; empty if nothing is."""
         return " ".join(self._describe(part) for part in self.too_large)
 
     @property
     def advice(self) -> str:
-        """What would mend it; empty if nothing is too large."""
+        """What would help; empty if nothing is too large."""
         found = [f"{part.name}: {_ADVICE[part.name]}" for part in self.too_large]
         most = max((part.size for part in self.too_large), default=0)
         if self.publishers < most <= self.network:
@@ -171,13 +171,13 @@ class Storage:
 
 
 def compute_cost_size(steps: int) -> int:
-    """Return how many bytes the encrypted cost function of ``steps`` steps has at most."""
+    """Return the most bytes that the encrypted cost function of ``steps`` steps has."""
     plaintext = _COST_HEAD_BYTES + LOSS_DEFINITION_BYTES + _COST_STEP_BYTES * steps
     return compute_ciphertext_size(plaintext)
 
 
 def compute_file_size(shape: WorkShape) -> int:
-    """Return how many bytes the verification file has at most."""
+    """Return the most bytes that the verification file has."""
     block = shape.scheme.to_block()
     sizes = (
         compute_cost_size(shape.steps),
@@ -200,7 +200,7 @@ def compute_file_size(shape: WorkShape) -> int:
 
 
 def compute_opening_size(shape: WorkShape) -> int:
-    """Return how many bytes the encrypted opening has at most."""
+    """Return the most bytes that the encrypted opening has."""
     dealt = min(shape.committee * shape.segments_per_seat, shape.segments)
     return compute_opening_bound(
         state_bytes=shape.state_bytes,
@@ -216,11 +216,11 @@ def compute_opening_size(shape: WorkShape) -> int:
 
 
 def compute_sum_size(shape: WorkShape) -> int:
-    """Return how many bytes the published sum has at most."""
+    """Return the most bytes that the published sum has."""
     width = shape.scheme.modulus_bytes
     blank = Aggregate(b"", (bytes(width),) if width else (), ())
     openings = 0 if width else shape.scheme.openings * (2 + SCALAR_BYTES)
-    # Beside the items, the heads of the byte string and of both lists grow by 8 bytes at most.
+    # Apart from the items, the heads of the byte string and of both lists grow by at most 8 bytes.
     heads = len(blank.to_bytes()) + 3 * 8
     vector = _SUM_ENTRY_BYTES * shape.scheme.weights
     return heads + vector + openings + _SUM_PART_BYTES * shape.max_submissions

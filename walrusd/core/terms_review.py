@@ -1,4 +1,4 @@
-"""Terms under which cheating pays, or honest checking does not, each with what would mend it."""
+"""Terms under which cheating pays, or honest checking does not, each with a remedy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _BPS = 10_000
 
 @dataclass(frozen=True)
 class Weakness:
-    """What is wrong with terms. ``term`` set to ``value`` mends it; None if nothing does alone."""
+    """What is wrong with terms; setting ``term`` to ``value`` remedies it, None if nothing does."""
 
     rule: str
     sentence: str
@@ -36,11 +36,11 @@ class Weakness:
 
     @property
     def advice(self) -> str:
-        """What to set, in words."""
+        """A clause that says what to set."""
         if self.value is None:
-            return f"no {self.term} mends this alone"
+            return f"no {self.term} alone remedies this"
         amount = str(self.value) if self.term == "audit_bps" else format_sui(self.value)
-        return f"set {self.term} to {amount} at least"
+        return f"set {self.term} to at least {amount}"
 
 
 def review_terms(rules: Rules) -> tuple[Weakness, ...]:
@@ -60,7 +60,7 @@ def review_terms(rules: Rules) -> tuple[Weakness, ...]:
 def _find_worst(
     rules: Rules, meet: Callable[[int], DetectionChances]
 ) -> tuple[int, DetectionChances, Fraction]:
-    """Return the forgery that pays best, how it fares, and what it brings."""
+    """Return the number of forged segments that pays best, its outcomes, and its gain in Mist."""
     tried = [(k, meet(k)) for k in list_forgeries(rules)]
     gains = [(compute_gain(rules, k, outcomes), k, outcomes) for k, outcomes in tried]
     gain, forged, outcomes = max(gains, key=lambda item: item[0])
@@ -68,7 +68,7 @@ def _find_worst(
 
 
 def _find_stake(rules: Rules, meet: Callable[[int], DetectionChances]) -> int | None:
-    """Return the stake that deters every forgery; None if there is none."""
+    """Return the stake in Mist that deters every forgery; None if no stake does."""
     stakes = [compute_deterring_stake(rules, k, meet(k)) for k in list_forgeries(rules)]
     known = [stake for stake in stakes if stake is not None]
     return max(known) if len(known) == len(stakes) else None
@@ -83,8 +83,8 @@ def _review_forging(rules: Rules) -> Weakness | None:
         return None
     return Weakness(
         "forging",
-        f"Forging {forged} of {rules.segments} segments pays: an honest committee finds it in "
-        f"{float(outcomes.caught):.1%} of the cases, and then {format_sui(rules.stake)} are lost.",
+        f"Forging {forged} of {rules.segments} segments pays: an honest committee detects it in "
+        f"{float(outcomes.caught):.1%} of cases, and then {format_sui(rules.stake)} are lost.",
         "stake",
         _find_stake(rules, meet),
     )
@@ -97,16 +97,16 @@ def _review_bribery(rules: Rules) -> Weakness | None:
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
         return None
-    # A seat's stake is not: who has bribed every seat keeps the key from the audit's jury.
+    # No seat's stake is: whoever has bribed every seat withholds the key from the audit jury.
     at_stake = rules.reward + rules.stake
     # The audit meets k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
     needed = int(rules.work_cost * _BPS / at_stake) + 1
     return Weakness(
         "bribery",
         f"Forging {forged} of {rules.segments} segments pays if every seat is bribed: the audit "
-        f"meets it in {float(outcomes.by_audit):.1%} of the cases, and then "
-        f"{format_sui(rules.stake)} are lost; no seat's stake, as the ring keeps the key from the "
-        "jury.",
+        f"samples one in {float(outcomes.by_audit):.1%} of cases, and then "
+        f"{format_sui(rules.stake)} are lost, but no seat's stake, because the ring withholds the "
+        "key from the jury.",
         "audit_bps",
         needed if needed <= _BPS else None,
     )
@@ -122,7 +122,7 @@ def _review_collusion(rules: Rules) -> Weakness | None:
     return Weakness(
         "collusion",
         f"Forging {forged} of {rules.segments} segments pays if a third of all seats collude: it "
-        f"is punished in {float(outcomes.caught):.1%} of the cases.",
+        f"is punished in {float(outcomes.caught):.1%} of cases.",
         "stake",
         _find_stake(rules, meet),
     )
@@ -136,7 +136,7 @@ def _review_accusing(rules: Rules) -> Weakness | None:
     return Weakness(
         "accusing",
         f"Accusing honest contributors pays if a third of all seats collude: "
-        f"{float(captured):.1%} of the juries are theirs.",
+        f"they have the majority in {float(captured):.1%} of juries.",
         "accuser_bond",
         None if captured == 1 else int(gain / (1 - captured)) + 1,
     )
@@ -150,7 +150,7 @@ def _review_challenging(rules: Rules) -> Weakness | None:
     needed = captured * rules.accuser_bond / share if share else None
     return Weakness(
         "challenging",
-        f"Challenging a forger does not pay an honest seat if a third of all seats collude: it "
+        f"Challenging a forger does not pay for an honest seat if a third of all seats collude: it "
         f"risks {format_sui(rules.accuser_bond)} for {format_sui(int(rules.accuser_reward))}.",
         "stake",
         None if needed is None else int(needed) + 1,
@@ -164,8 +164,8 @@ def _review_verifier(rules: Rules) -> Weakness | None:
     return Weakness(
         "verifier_fee",
         f"A seat replays {rules.segments_per_seat} of {rules.segments} segments, which costs about "
-        f"{format_sui(_ceil(cost))}, and gets {format_sui(rules.verifier_fee)}: honest verifiers "
-        "will not come.",
+        f"{format_sui(_ceil(cost))}, and earns {format_sui(rules.verifier_fee)}: honest verifiers "
+        "will not take part.",
         "verifier_fee",
         _ceil(cost),
     )
@@ -177,8 +177,8 @@ def _review_juror(rules: Rules) -> Weakness | None:
     cost = rules.juror_fee - compute_juror_income(rules)
     return Weakness(
         "juror_fee",
-        f"A juror replays a segment, which costs about {format_sui(_ceil(cost))}, and gets "
-        f"{format_sui(rules.juror_fee)}: jurors will not look.",
+        f"A juror replays a segment, which costs about {format_sui(_ceil(cost))}, and earns "
+        f"{format_sui(rules.juror_fee)}: jurors will not replay.",
         "juror_fee",
         _ceil(cost),
     )

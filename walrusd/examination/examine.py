@@ -59,13 +59,11 @@ class Replays(Protocol):
 
     def recall(self, case: Case) -> dict[int, Replayed]:
         """Return the values of earlier replays, which need not be made again."""
-        ...
 
     async def replay(
         self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Return the value of every segment; their inputs have been checked."""
-        ...
 
 
 @dataclass
@@ -217,9 +215,6 @@ async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None
         await _check_update(case, plan, opening, parts)
     except FraudFound:
         return  # there to be read, which is all that is asked
-
-
-# --- the parts ------------------------------------------------------------------------------------
 
 
 async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:

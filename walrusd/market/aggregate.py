@@ -1,4 +1,4 @@
-"""Check a published aggregate without seeing a single update: anyone can."""
+"""Verify a published aggregate against commitments; anyone can, without seeing an update."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from walrusd.training.plan.plan import Plan
 from walrusd.units import BlobId, address_bytes
 
 NO_PARENT = "0x" + "0" * 64
-"""The parent of a task that starts from a model of its own."""
+"""The parent of a task that starts from its own initial model."""
 
 REFUTED = "refuted_aggregates"
-"""The records of aggregates that were proven wrong, with what is wrong with each."""
+"""The records of aggregates that were proven wrong, with the reasons."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate
     """Return the aggregate that a task's publisher recorded, checked against its roots.
 
     Raises:
-        VerificationFailed: if there is none, or it is another one than was recorded.
-        MalformedData: if the blob is no aggregate.
+        VerificationFailed: if there is none, or it is not the recorded one.
+        MalformedData: if the blob is not an aggregate.
     """
     if task.aggregate is None:
         raise VerificationFailed(f"task {task.id} has no aggregate")
@@ -64,10 +64,10 @@ async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate
 
 
 def check_parts(aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> list[int]:
-    """Check that an aggregate is made of exactly the accepted submissions; return their weights.
+    """Check that an aggregate names exactly the accepted submissions; return their weights.
 
     Raises:
-        VerificationFailed: if it is made of others, or with other weights.
+        VerificationFailed: if it names others, or other weights.
     """
     expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
     if aggregate.parts != expected:
@@ -76,7 +76,7 @@ def check_parts(aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> list
 
 
 class AggregateChecker:
-    """Verifies aggregates against what was committed, with challenges drawn on this machine."""
+    """Verifies aggregates against the commitments, with challenges drawn on this machine."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
@@ -100,13 +100,13 @@ class AggregateChecker:
         return VerifiedAggregate(aggregate, tuple(sub.id for sub in accepted), sum(weights))
 
     async def holds(self, task: ob.Task) -> bool:
-        """Return whether a task's aggregate verifies. What was found out once is remembered.
+        """Return whether a task's aggregate verifies; either result is remembered.
 
         Raises:
-            WorldFault: if it could not be found out now.
+            WorldFault: if it cannot be checked now.
         """
         records = self._tools.records
-        # Earlier versions also wrote False here for what an endpoint had spoilt: look again.
+        # Earlier versions also wrote False here for bytes that an endpoint corrupted: check again.
         if records.get("aggregates", task.id) is True:
             return True
         if records.get(REFUTED, task.id) is not None:

@@ -18,7 +18,7 @@ from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
     TraceContext,
-    compute_audit_lot,
+    compute_audit_sample,
     compute_deal_seed,
     compute_seed,
 )
@@ -157,15 +157,15 @@ def deal_places(task: ob.Task, submission: ob.Submission) -> list[int]:
 def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None:
     """Return the segment that a jury must judge before a submission can be settled.
 
-    None before the audit is drawn, if the lot fell on nothing, or if a verdict stands.
+    None before the audit is drawn, if it sampled no segment, or if a verdict on it stands.
     """
     if not submission.audit_beacon:
         return None
     places, name = deal_places(task, submission), address_bytes(submission.id)
-    lot = compute_audit_lot(submission.audit_beacon, name, task.terms.audit_bps, len(places))
-    segment = places[lot.place]
+    sample = compute_audit_sample(submission.audit_beacon, name, task.terms.audit_bps, len(places))
+    segment = places[sample.place]
     is_judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
-    return segment if lot.is_selected and not is_judged else None
+    return segment if sample.is_selected and not is_judged else None
 
 
 def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:

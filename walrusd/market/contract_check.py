@@ -1,4 +1,4 @@
-"""Makes sure, before anything is spent, that the contract on chain is the one we were built for."""
+"""Verify, before anything is spent, that the contract on chain is the one we were built for."""
 
 import math
 from dataclasses import dataclass
@@ -24,10 +24,9 @@ from walrusd.errors import (
 from walrusd.settings.model import ContractIds
 
 PATIENCE_S = 4.0
-"""Seconds in which a node may not show a contract yet that was published just now.
+"""How many seconds a node may take to show a contract that was just published.
 
-We know of no transaction of ours that we could wait for: another process, or another person, made
-the contract.
+There is no transaction to wait for: another process or person published the contract.
 """
 
 _PAUSE_S = 0.5
@@ -35,7 +34,7 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class VerifiedContract:
-    """A package and a market of it that fit this walrusd, on a network that is the right one."""
+    """A package that this walrusd was built for, with a market of it, on the right network."""
 
     package: VerifiedPackage
     market: Market
@@ -46,9 +45,9 @@ async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedCon
     """Compare the contract on chain with the committed build, and the market with the network.
 
     Raises:
-        ContractNotPublished: if there is no such package.
-        ContractMismatch: if its code is another, or its market is for other versions.
-        ObjectNotFound: if there is no such market of this package.
+        ContractNotPublished: if the package does not exist.
+        ContractMismatch: if its code differs, or its market is for other versions.
+        ObjectNotFound: if this package has no such market.
         WrongNetwork: if package or market belong to another network or package.
     """
     give_up = math.inf
@@ -56,7 +55,7 @@ async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedCon
         try:
             return await _verify(reader, ids)
         except (ContractNotPublished, ObjectNotFound):
-            # From the first answer on: a slow machine may have waited long for that.
+            # Count from the first answer, which may have taken long on a slow machine.
             give_up = min(give_up, trio.current_time() + PATIENCE_S)
             left = await reader.client.endpoints.leave_stale()
             if not left and trio.current_time() >= give_up:

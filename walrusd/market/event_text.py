@@ -1,4 +1,4 @@
-"""What an event of the contract says, as one sentence that a person understands."""
+"""One sentence for people about each event of the contract."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +20,10 @@ from walrusd.units import format_sui
 REASONS = {
     EndReason.ATTESTED: "every dealt segment was attested, and no audit found anything",
     EndReason.NO_COMMIT: "nothing was committed before the committee was drawn",
-    EndReason.NEVER_OPENED: "it was not opened within the grace, or not so that it could be read",
+    EndReason.NEVER_OPENED: "it was not opened within the grace, or the opening could not be read",
     EndReason.CHALLENGE_CONFIRMED: "a jury confirmed a challenge",
     EndReason.NOT_FULLY_ATTESTED: "not every seat attested in time, substitutes included",
-    EndReason.NO_MAJORITY: "two juries came to no majority",
+    EndReason.NO_MAJORITY: "two juries reached no majority",
     EndReason.TOO_FEW_SEATS: "the pool has too few eligible seats for the committee",
     EndReason.TOO_FEW_JURORS: "the pool has too few eligible seats for a jury",
     EndReason.NOBODY_JOINED: "nobody joined",
@@ -39,7 +39,7 @@ VERDICTS = {
 
 
 class Names:
-    """Writes addresses: ours is "we"."""
+    """Writes addresses, ours as "we"."""
 
     def __init__(self, me: str) -> None:
         self._me = me
@@ -53,13 +53,13 @@ class Names:
         return "We" if address == self._me else address
 
     def seats(self, holders: list[str]) -> str:
-        """Return a remark if one of some seats is ours."""
+        """Return a remark if we hold one of some seats."""
         return " We have a seat." if self._me in holders else ""
 
 
 def _tell_challenge(e: Any, n: Names) -> str:
     if is_audit(e.accuser):
-        return f"The lot fell on segment {e.index}: a jury replays it."
+        return f"The audit sampled segment {e.index}: a jury replays it."
     charge = Charge(ChallengeKind(e.kind), e.index)
     return f"{n.begin(e.accuser)} challenged it with {charge} and a bond of {format_sui(e.bond)}."
 
@@ -90,11 +90,11 @@ def _tell_request(e: Any, n: Names) -> str:
 _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
     ev.TaskOpened: lambda e, n: f"{n.begin(e.publisher)} opened the task.",
     ev.JoiningClosed: lambda e, _n: f"Joining closed with {e.joined} submissions; seeds are fixed.",
-    ev.CommitteeDrawn: lambda _e, _n: "The committees are drawn; what is not committed lapses.",
+    ev.CommitteeDrawn: lambda _e, _n: "The committees are drawn; uncommitted submissions lapse.",
     ev.TaskSettled: lambda e, _n: f"Every submission has ended; {e.accepted} are accepted.",
     ev.TaskVoided: lambda e, _n: f"It ended without work: {REASONS[EndReason(e.reason)]}.",
     ev.AggregateRecorded: lambda _e, _n: "The publisher recorded the aggregate.",
-    ev.FundsReclaimed: lambda e, _n: f"The publisher took back {format_sui(e.amount)} not spent.",
+    ev.FundsReclaimed: lambda e, _n: f"The publisher reclaimed the unspent {format_sui(e.amount)}.",
     ev.SubmissionJoined: lambda e, n: f"{n.begin(e.contributor)} staked {format_sui(e.stake)}.",
     ev.SubmissionCommitted: lambda _e, _n: "The contributor committed its work.",
     ev.AbortCommitted: _tell_abort,
@@ -110,7 +110,7 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
         f"Seat {e.seat} ({n.who(e.verifier)}) attested segment {e.segment}."
     ),
     ev.SubmissionAttested: lambda _e, _n: "Every dealt segment is attested.",
-    ev.AuditDrawn: lambda _e, _n: "The lot is drawn that may send a segment to a jury.",
+    ev.AuditDrawn: lambda _e, _n: "The audit sample is drawn; it may send a segment to a jury.",
     ev.ChallengeOpened: _tell_challenge,
     ev.JuryDrawn: lambda _e, _n: "The beacon of the jury is drawn.",
     ev.JurySeated: lambda e, n: f"The beacon gave it a jury of {len(e.jurors)}.{n.seats(e.jurors)}",
@@ -118,7 +118,7 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
     ev.JurorRevealed: lambda e, n: f"{n.begin(e.juror)} revealed {describe_value(e)}.",
     ev.ChallengeResolved: lambda e, _n: VERDICTS[ChallengeOutcome(e.outcome)],
     ev.KeyResealed: lambda e, n: (
-        f"{n.begin(e.sender)} sealed the opening's key to {n.who(e.recipient)}."
+        f"{n.begin(e.sender)} encrypted the opening's key to {n.who(e.recipient)}."
     ),
     ev.SubmissionEnded: _tell_end,
     ev.CreditClaimed: lambda e, n: f"{n.begin(e.owner)} claimed {format_sui(e.amount)}.",
@@ -144,9 +144,9 @@ def describe_event(event: Layout, me: str) -> str:
 
 
 def describe_value(event: ev.JurorRevealed) -> str:
-    """Return what a revealed value means, without knowing what was asked."""
+    """Return what a revealed value means, without knowing the claim."""
     if event.state_root == bytes(32) and event.chain == VERDICT_FAULT:
-        return "that there is a fault, or that the opening cannot be had"
+        return "that there is a fault, or that the opening was withheld"
     if event.state_root == bytes(32) and event.chain == VERDICT_SOUND:
         return "that nothing is wrong"
     return f"the value {event.chain.hex()[:8]}…/{event.state_root.hex()[:8]}…"

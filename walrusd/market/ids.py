@@ -1,7 +1,7 @@
-"""Ids as people give them: in full, by their beginning, or as tables shorten them.
+"""Ids as people write them: in full, by a prefix, or as tables shorten them.
 
-A beginning must be that of one known id. It is never filled up with zeros: that would be another
-id, which nobody meant. An id in full is taken even if nothing is known of it here.
+A prefix must be that of one known id. It is never padded with zeros, which would make another id.
+A full id is accepted even if it is unknown here.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from walrusd.errors import AmbiguousId, BadRequest, UnknownId
 from walrusd.units import Address
 
 SHORTEST = 4
-"""Hexadecimal digits that a beginning has at least."""
+"""The fewest hexadecimal digits of a prefix."""
 FULL = 64
 MAX_NAMED = 8
 """The most candidates that an error names."""
@@ -29,11 +29,11 @@ _NAMING_PEOPLE = (
 _PEOPLE = ("publisher", "contributor", "verifier", "owner", "requester")
 
 Find = Callable[[str, str], Iterable[str]]
-"""Returns the known ids that begin and end so; the beginning has its ``0x``."""
+"""Returns the known ids with a prefix, which includes ``0x``, and a suffix."""
 
 
 def split_id(text: str) -> tuple[str, str] | None:
-    """Return the hexadecimal digits before and after the dots of an id, or None if it is none."""
+    """Return the hexadecimal digits before and after the dots of an id, None if malformed."""
     text = text.strip().lower().removeprefix("0x")
     for dots in _DOTS:
         head, found, tail = text.partition(dots)
@@ -45,7 +45,7 @@ def split_id(text: str) -> tuple[str, str] | None:
 
 
 def is_short(text: str) -> bool:
-    """Return whether a text is an id of too few digits, but of enough for a beginning."""
+    """Return whether a text is not a full id, but long enough for a prefix."""
     parts = split_id(text)
     return parts is not None and SHORTEST <= sum(map(len, parts)) < FULL
 
@@ -59,14 +59,14 @@ def _is_name(text: str) -> bool:
 
 
 def match_id(text: str, kind: str, find: Find) -> Address:
-    """Return the id that a person gave, among the known ones if it is not in full.
+    """Return the full id that a person means, looked up among the known ones if shortened.
 
-    ``kind`` is what the id should be of, as a word for people.
+    ``kind`` is a word for what the id should name.
 
     Raises:
-        BadRequest: if it is no id, or too short to tell one from another.
-        UnknownId: if nothing known begins, and ends, so.
-        AmbiguousId: if several do; ``candidates`` has them.
+        BadRequest: if it is not an id, or too short.
+        UnknownId: if no known id matches.
+        AmbiguousId: if several do; ``candidates`` lists them.
     """
     hint = f"a {kind} id is 0x and 64 hexadecimal digits, or its first {SHORTEST} or more"
     parts = split_id(text)
@@ -93,16 +93,17 @@ def match_id(text: str, kind: str, find: Find) -> Address:
 
 
 def read_id(text: str, kind: str) -> Address:
-    """Return an id that a person gave where none are known: in full.
+    """Return an id that a person gave in full.
 
     Raises:
-        BadRequest: if it is not.
+        BadRequest: if it is malformed.
+        UnknownId: if it is shortened.
     """
     return match_id(text, kind, lambda _head, _tail: ())
 
 
 class Ids:
-    """Reads ids with what this daemon knows of the market."""
+    """Reads ids, completing them by what this daemon knows of the market."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -116,7 +117,7 @@ class Ids:
         return match_id(text, kind, lambda h, t: self._tools.chain_log.find(h, t, kind=kind))
 
     def read_subject(self, text: str) -> str:
-        """Return what to explain: any id or address, in full; other names as they are.
+        """Return the subject of an explanation: any full id or address, or another name as it is.
 
         Raises:
             BadRequest, UnknownId, AmbiguousId: as :func:`match_id`.
@@ -124,9 +125,9 @@ class Ids:
         return text if _is_name(text) else match_id(text, "subject", self._find_any)
 
     def complete(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the parameters of a task, with the ids that are shortened there in full.
+        """Return the parameters of a task, with shortened ids completed.
 
-        What is malformed stays as it is, for whoever reads it.
+        Malformed values stay as they are, and are refused when they are read.
 
         Raises:
             UnknownId, AmbiguousId: as :func:`match_id`.

@@ -1,4 +1,4 @@
-"""A dataset as its owner wrote it: the described schema, and the rows of a file, in pieces."""
+"""Import a dataset from its owner's file: the schema, and the rows in pieces."""
 
 import csv
 import hashlib
@@ -24,7 +24,7 @@ from walrusd.training.run.data import check_rows
 PIECE_BYTES = 1 << 18
 CELLS_AT_ONCE = 1 << 14
 SAMPLE_BYTES = 1 << 16
-"""How much of a file is looked at to tell text from numbers."""
+"""How many bytes of a file are sampled to tell text from numbers."""
 _TEXT_BYTES = bytes([9, 10, 13, *range(32, 127)])
 
 Cell = TypeVar("Cell")
@@ -36,10 +36,10 @@ RAW_HINT = "give --raw if the file holds bare rows as the schema says"
 
 
 def read_schema(document: Any) -> DataSchema:
-    """Return the row layout a person described.
+    """Return the row layout that a person described.
 
     Raises:
-        BadRequest: if it is not one of the kinds of docs/formats/dataset.md, naming what is wrong.
+        BadRequest: naming what is wrong, if it is not a kind in docs/formats/dataset.md.
     """
     if not isinstance(document, dict):
         raise BadRequest("a dataset's schema is an object", hint=EXPECTED)
@@ -57,17 +57,17 @@ def read_schema(document: Any) -> DataSchema:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as its owner wrote it: the schema, and the rows in pieces of some 256 KiB."""
+    """The owner's table: its schema, and its rows in pieces of about 256 KiB."""
 
     path: Path
     schema: DataSchema
     _read: Callable[[], Iterator[bytes]]
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield whole rows in the schema's layout, checked, read from the file as they are needed.
+        """Yield whole, checked rows in the schema's layout, read from the file as needed.
 
         Raises:
-            BadRequest: naming what does not fit, or if there is no row.
+            BadRequest: naming what does not fit, or if the file has no rows.
         """
         empty = True
         try:
@@ -80,10 +80,10 @@ class Table:
         except OSError as error:
             raise _make_unreadable(self.path, error) from error
         if empty:
-            raise _make_uneven(self.path, self.schema, ": there is no row in it")
+            raise _make_uneven(self.path, self.schema, ": it has no rows")
 
     def copy_to(self, target: Path) -> bytes:
-        """Write the rows to a file of mode 0600, which stays only if whole; return its SHA-256.
+        """Write the rows to a file of mode 0600, removed on failure; return its SHA-256.
 
         Raises:
             BadRequest: as ``pieces``.
@@ -98,19 +98,18 @@ class Table:
 
 
 def open_table(path: Path, schema: DataSchema | None, *, raw: bool | None = None) -> Table:
-    """Return the table in a file; its schema is a container's own if it is one.
+    """Return the table in a file; a container brings its own schema.
 
-    The suffix, in letters of any case, says how a file is read. One that is not known is refused,
-    not guessed: nearly every file is a whole number of rows of some width.
+    The suffix, in upper or lower case, decides how a file is read. An unknown one is refused rather
+    than guessed, because nearly every file is a whole number of rows of some width.
 
     Args:
         path: the file.
         schema: the layout of a row.
-        raw: the file holds bare rows, whatever its suffix; False: it does not. None leaves that to
-            the suffix ``.bin``.
+        raw: whether the file holds bare rows, whatever its suffix; None decides by ``.bin``.
 
     Raises:
-        BadRequest: naming what does not fit, as far as the file's name, length and header say.
+        BadRequest: naming what does not fit, by the file's name, length and header.
     """
     _check_is_file(path)
     suffix = path.suffix.lower()
@@ -145,7 +144,7 @@ def open_table(path: Path, schema: DataSchema | None, *, raw: bool | None = None
 
 
 def _check_is_file(path: Path) -> None:
-    """Check that a path names a file that ends: neither a folder nor a device nor a pipe."""
+    """Check that a path names a regular file, not a folder, a device or a pipe."""
     try:
         if path.is_file():
             return
@@ -157,7 +156,7 @@ def _check_is_file(path: Path) -> None:
 
 
 def looks_like_text(path: Path) -> bool:
-    """Return whether a file begins as text does, of which nothing is a raw row.
+    """Return whether a file begins like text, which raw rows do not.
 
     Raises:
         BadRequest: if it cannot be read.
@@ -210,8 +209,8 @@ def _make_uneven(path: Path, schema: DataSchema, why: str = "") -> BadRequest:
 def _read_rows(path: Path, schema: DataSchema, start: int, stop: int) -> Iterator[bytes]:
     """Yield the rows between two places of a file.
 
-    They are read, not mapped: the file is a person's, who may cut it meanwhile, and touching a
-    mapped page that is gone would end the daemon.
+    They are read, not mapped: the owner may truncate the file meanwhile, and touching a mapped page
+    that is gone would kill the daemon.
     """
     step = max(1, PIECE_BYTES // schema.row_bytes) * schema.row_bytes
     with path.open("rb") as file:
@@ -220,12 +219,12 @@ def _read_rows(path: Path, schema: DataSchema, start: int, stop: int) -> Iterato
             wanted = min(step, stop - place)
             piece = file.read(wanted)
             if len(piece) != wanted:
-                raise BadRequest(f"{path.name} was cut while it was read")
+                raise BadRequest(f"{path.name} was truncated while it was read")
             yield piece
 
 
 def _cut_text(path: Path, schema: TokenSchema) -> Iterator[bytes]:
-    """Yield rows of ``length + 1`` bytes as tokens, each begun by the last of the one before."""
+    """Yield rows of ``length + 1`` tokens, each beginning with the last token of the one before."""
     kind = "<u2" if schema.token_bytes == 2 else "<u4"
     left = b""
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Whether the parts of a task can be stored here: asked before it is opened, and before a stake."""
+"""Whether the parts of a task can be stored: checked before it is opened, and before staking."""
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
@@ -28,14 +28,14 @@ from walrusd.storage.manifest import (
 from walrusd.training.plan.plan import Plan
 
 MAX_SEGMENT_LOSSES = 1 << 22
-"""One a micro-batch. Whoever trains or replays a segment holds all of its losses in memory."""
+"""One for each micro-batch: training or replaying a segment holds all its losses in memory."""
 
 WEIGHTS_HEAD_BYTES = 1 << 17
-"""Granted to the header of a file of weights."""
+"""The room for the header of a file of weights."""
 
 
 def check_run_length(plan: Plan) -> None:
-    """Check that a segment's losses can be held; of how many steps a run may have, sizes tell.
+    """Check that a segment's losses fit into memory; sizes limit the steps of the whole run.
 
     Raises:
         PlanRefused: if a segment has too many micro-batches.
@@ -50,7 +50,7 @@ def check_run_length(plan: Plan) -> None:
 
 
 def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeShape:
-    """Return the shape of an update; ``modulus_bits`` of the key count in the Paillier scheme.
+    """Return the shape of an update; only the Paillier scheme needs ``modulus_bits`` of the key.
 
     Raises:
         SlotOverflow: if sums of encrypted updates could overflow.
@@ -61,7 +61,11 @@ def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeS
 
 
 def make_work_shape(terms: ob.Terms, plan: Plan, dataset_rows: int, modulus_bits: int) -> WorkShape:
-    """Return what decides the sizes. Raises as ``make_scheme_shape``."""
+    """Return what decides the sizes.
+
+    Raises:
+        SlotOverflow: if sums of encrypted updates could overflow.
+    """
     return WorkShape(
         scheme=make_scheme_shape(terms, plan, modulus_bits),
         state_bytes=plan.state_bytes,
@@ -77,19 +81,19 @@ def make_work_shape(terms: ob.Terms, plan: Plan, dataset_rows: int, modulus_bits
 
 
 def read_modulus_bits(manifest: TaskManifest) -> int:
-    """Return the length of the key in a task's manifest; 0 without one."""
+    """Return the bits of the key in a task's manifest; 0 without a key."""
     if manifest.paillier is None:
         return 0
     return int.from_bytes(manifest.paillier.modulus, "big").bit_length()
 
 
 def make_storage(parts: tuple[StoredPart, ...], walrus: WalrusSettings) -> Storage:
-    """Return parts beside what one blob may have by a daemon's settings."""
+    """Return the parts together with the limits of one blob by a daemon's settings."""
     return Storage(parts, compute_max_blob_size(walrus.shards), walrus.max_blob_bytes)
 
 
 def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSettings) -> Storage:
-    """Return everything that a task makes anybody store, its own manifest included."""
+    """Return everything that any party stores for a task, including its own manifest."""
     width = shape.scheme.modulus_bytes
     offer = PaillierOffer(bytes(width), bytes(ROUNDS * width), bytes(32)) if width else None
     widest = (1 << 256) - 1
@@ -112,12 +116,12 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
 
 
 def compute_weights_limit(plan: Plan) -> int:
-    """Return how many bytes a task's file of weights has at most; readers take no more."""
+    """Return the most bytes that a task's file of weights may have; readers accept no more."""
     return 4 * plan.model.size + WEIGHTS_HEAD_BYTES
 
 
 def check_weights_size(plan: Plan, size: int) -> None:
-    """Check that everybody will take a file of initial weights.
+    """Check that readers will accept a file of initial weights.
 
     Raises:
         BadRequest: if its header is too long.
@@ -126,7 +130,7 @@ def check_weights_size(plan: Plan, size: int) -> None:
     if size > limit:
         raise BadRequest(
             f"the file of weights has {size:,} bytes, readers take at most {limit:,} for this plan",
-            hint="its header is very long: write it without metadata",
+            hint="its header is very long: write the file without metadata",
         )
 
 
@@ -134,7 +138,7 @@ def check_storage(storage: Storage) -> None:
     """Check that everything can be stored.
 
     Raises:
-        BlobOverLimit: naming every part that cannot, with the numbers and what would help.
+        BlobOverLimit: naming every part that cannot, with its size and a remedy.
     """
     if storage.too_large:
         raise BlobOverLimit(storage.refusal, hint=storage.advice, parts=show_parts(storage))
@@ -154,13 +158,13 @@ def show_parts(storage: Storage) -> list[dict[str, object]]:
 
 
 def compute_file_limit(terms: ob.Terms, plan: Plan, manifest: TaskManifest) -> int:
-    """Return how many bytes the verification file of a task has at most."""
+    """Return the most bytes that the verification file of a task may have."""
     return compute_file_size(make_work_shape(terms, plan, 1, read_modulus_bits(manifest)))
 
 
 def compute_opening_limit(terms: ob.Terms, plan: Plan, dataset_rows: int) -> int:
-    """Return how many bytes an opening of a task has at most; readers take no more.
+    """Return the most bytes that an opening of a task may have; readers accept no more.
 
-    The length of a key does not matter to an opening.
+    It does not depend on the length of a Paillier key.
     """
     return compute_opening_size(make_work_shape(terms, plan, dataset_rows, MIN_BITS))

@@ -1,4 +1,4 @@
-"""Openings that we hold the key of, however it reached us, and passing the key on."""
+"""The keys of openings: finding the one that was sent to us, and sending ours to others."""
 
 from walrusd.chain.layouts import events as ev
 from walrusd.crypto.envelope import (
@@ -16,11 +16,11 @@ from walrusd.market.secrets import derive_opening_key
 from walrusd.units import address_bytes
 
 UNUSABLE_ENVELOPE = b"\x00"
-"""For a seat whose encryption key cannot receive anything: no method has the number 0."""
+"""The envelope for a seat with an unusable encryption key: no method has the number 0."""
 
 
 def make_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
-    """Seal an opening's key to a recipient of the case.
+    """Encrypt an opening's key to a recipient.
 
     Raises:
         MalformedData: if the recipient's encryption key is unusable.
@@ -29,10 +29,10 @@ def make_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> 
 
 
 def make_seat_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
-    """Seal an opening's key to a seat; one with an unusable key gets an unusable envelope.
+    """Encrypt an opening's key to a seat; a seat with an unusable key gets an unusable envelope.
 
-    The contract cannot tell good keys from bad ones. If we refused to open because of one bad
-    seat, we would lose our stake for a stranger's mistake.
+    The contract cannot tell good keys from bad ones. If we did not open because of one bad key, we
+    would lose our stake for a stranger's mistake.
     """
     try:
         check_public_key(public_key)
@@ -51,7 +51,7 @@ def _info(case: Case, recipient: str) -> bytes:
 
 
 def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
-    """Return the newest envelope of each sender posted for a recipient after the opening."""
+    """Return the newest envelope that each sender posted for a recipient after the opening."""
     found = [
         ev.KeyResealed.from_bcs(logged.body)
         for logged in tools.chain_log.events("KeyResealed", submission)
@@ -60,10 +60,10 @@ def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict
 
 
 def find_opening_key(tools: Tools, case: Case) -> bytes | None:
-    """Return the key of a submission's opening, or None if nobody has sealed it to us.
+    """Return the key of a submission's opening, or None if nobody has sent it to us.
 
-    Anybody with a part in the case may post envelopes, also to annoy us. So each is tried, and
-    the one that counts is the one whose key has the check value on the chain.
+    Any party may post envelopes, including useless ones, so each is tried until a key has the
+    check value on the chain.
     """
     submission, me = case.submission, tools.address
     if submission.opening is None:
@@ -93,9 +93,9 @@ def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:
 async def share_opening_key(
     tools: Tools, case: Case, recipient: str, public_key: bytes, key: bytes
 ) -> None:
-    """Seal an opening's key to one more recipient, unless we have done so.
+    """Re-encrypt an opening's key to one more recipient, unless we have done so.
 
-    What others have posted does not count: it may be garbage, and we cannot tell.
+    Envelopes that others posted do not count: they may be garbage, and we cannot tell.
 
     Raises:
         MalformedData: if the recipient's encryption key is unusable.
@@ -107,10 +107,10 @@ async def share_opening_key(
 
 
 def check_seat_key(tools: Tools, registered: bytes) -> None:
-    """Check that envelopes for our seat could be opened at all.
+    """Check that our keystore can open the envelopes for our seat.
 
     Raises:
-        SeatKeyLost: if our keystore is not the one that registered the seat.
+        SeatKeyLost: if another keystore registered the seat.
     """
     if derive_public_key(tools.keys.encryption_key) != registered:
         raise SeatKeyLost("the keystore does not hold the key of our seat")

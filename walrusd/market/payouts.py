@@ -1,6 +1,6 @@
-"""What one submission meant for us: each reward, missed reward and penalty, and what it was for.
+"""What one submission meant for us: every reward, missed reward and penalty, with its reason.
 
-Read off the submission's events and its task's terms.
+All of it follows from the submission's events and its task's terms.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from walrusd.state.chain_log import ChainLog
 from walrusd.units import format_sui
 
 PENALTY_FEES = 10
-"""A silent seat or juror loses so many of its fees."""
+"""The penalty of a silent seat or juror, in fees."""
 
 Value = tuple[bytes, bytes]
 
 
 @dataclass
 class Jury:
-    """One challenge as its events tell it. ``majority`` is the value of more than half, if any."""
+    """One challenge or audit, by its events; ``bond`` in Mist."""
 
     charge: Charge
     accuser: str
@@ -35,7 +35,7 @@ class Jury:
 
     @property
     def majority(self) -> Value | None:
-        """The value that decided."""
+        """The value that more than half of the jurors revealed, if any."""
         counted = Counter(v for juror, v in self.values.items() if juror in self.jurors)
         for value, votes in counted.most_common(1):
             if 2 * votes > len(self.jurors):
@@ -44,7 +44,7 @@ class Jury:
 
 
 def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
-    """Return what a submission meant for ``me``, from what the log holds of it and its task."""
+    """Return what a submission meant for ``me``, by its events in the log."""
     about = [
         ev.EVENTS[logged.name].from_bcs(logged.body)
         for logged in log.about(submission, others=("SeatPenalized",))
@@ -54,7 +54,7 @@ def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
 
 
 def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
-    """Return the terms of a submission's task, which its opening has told."""
+    """Return the terms of a submission's task, which the event of its opening holds."""
     for event in about:
         if isinstance(event, ev.SubmissionJoined):
             for logged in log.events("TaskOpened", event.task):
@@ -63,7 +63,7 @@ def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
 
 
 def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
-    """Return sentences about what ``me`` got, missed and lost, in no other order than by role."""
+    """Return sentences about what ``me`` earned, missed and lost, ordered by role."""
     end = next((e for e in events if isinstance(e, ev.SubmissionEnded)), None)
     juries = _read_juries(events)
     found = [sentence for jury in juries for sentence in _tell_jury(jury, terms, me)]
@@ -77,7 +77,7 @@ def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[st
 
 
 def _read_juries(events: Sequence[Layout]) -> list[Jury]:
-    """Follow each challenge through both rounds; only the last jury decides."""
+    """Return each challenge with its last jury, which decides."""
     juries: list[Jury] = []
     for event in events:
         match event:
@@ -110,7 +110,7 @@ def _tell_jury(jury: Jury, terms: Terms, me: str) -> Iterator[str]:
         elif majority is None:
             yield f"As a juror of {case} we earned nothing: there was no majority."
         elif jury.values[me] == majority:
-            yield f"As a juror of {case} we were of the majority and are credited {fee}."
+            yield f"As a juror of {case} we were in the majority and are credited {fee}."
         else:
             yield f"As a juror of {case} we earned nothing: the majority found another value."
     if jury.accuser == me:
@@ -167,7 +167,7 @@ def _tell_replaced(events: Sequence[Layout], terms: Terms, me: str) -> Iterator[
 
 
 def _committee(events: Sequence[Layout], until: Layout | None = None) -> dict[int, str]:
-    """Return who holds each seat, at the end or just before an event."""
+    """Return the holder of each seat, at the end or just before an event."""
     seats: dict[int, str] = {}
     for event in events:
         if event is until:
@@ -182,9 +182,10 @@ def _committee(events: Sequence[Layout], until: Layout | None = None) -> dict[in
 def _tell_seats(
     events: Sequence[Layout], end: ev.SubmissionEnded, terms: Terms, me: str, *, is_judged: bool
 ) -> Iterator[str]:
-    """Tell what our committee seats got. A penalty right before the end is in the same list.
+    """Say what our committee seats earned and lost.
 
-    ``is_judged``: a jury has ended it, so the stake pays seats even if nothing could be read.
+    ``is_judged``: a jury ended the submission, so the stake pays seats even if they could read
+    nothing.
     """
     fee = format_sui(terms.verifier_fee)
     penalised = sum(
@@ -207,13 +208,13 @@ def _tell_seats(
                 penalised and attested and end.reason != EndReason.NEVER_OPENED
             ):
                 lost = format_sui(penalised)
-                yield f"Our seat {seat} had attested the forged segment: it lost {lost}."
+                yield f"Our seat {seat} attested the forged segment: it lost {lost}."
             case SubmissionState.REJECTED:
-                yield f"Our seat {seat} is credited its fee of {fee}; the verdict makes no odds."
+                yield f"Our seat {seat} is credited its fee of {fee}, paid whatever the verdict."
             case SubmissionState.UNDECIDED if whole:
-                yield f"Our seat {seat} attested all of its part and is credited its fee of {fee}."
+                yield f"Our seat {seat} attested all its segments and is credited its fee of {fee}."
             case SubmissionState.UNDECIDED:
                 lost = f", and lost {format_sui(penalised)} for it" if penalised else ""
-                yield f"Our seat {seat} earned nothing: it had not attested its whole part{lost}."
+                yield f"Our seat {seat} earned nothing: it did not attest all its segments{lost}."
             case _:
                 yield f"Our seat {seat} earned nothing: {REASONS[EndReason(end.reason)]}."

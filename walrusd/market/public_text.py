@@ -1,4 +1,4 @@
-"""What an owner writes for others to read: titles, descriptions, reasons."""
+"""Texts that an owner writes for others to read: titles, descriptions, reasons."""
 
 from walrusd.errors import BadRequest
 
@@ -7,8 +7,8 @@ def check_public_text(text: str, what: str, most: int, *, least: int = 0) -> Non
     """Check the length of a text in UTF-8, as the chain keeps it.
 
     Raises:
-        BadRequest: if it is too short or too long, or no Unicode text: a command line and JSON can
-            hold halves of characters.
+        BadRequest: if it is too short, too long, or not Unicode text: a command line and JSON can
+            hold lone surrogates.
     """
     try:
         size = len(text.encode())

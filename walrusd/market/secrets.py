@@ -1,7 +1,7 @@
-"""Secrets of one submission, derived from the contributor's seed so that a retry finds the same.
+"""Secrets derived from the keystore's contributor seed with HKDF, the same at every retry.
 
-Each is HKDF of the keystore's contributor seed; nothing has to be saved before it is used, and a
-crash between two steps cannot leave a commitment whose opening is lost.
+Nothing has to be saved before it is used, and a crash between two steps cannot leave a commitment
+whose opening is lost.
 """
 
 from walrusd.crypto.kdf import derive_key
@@ -11,7 +11,7 @@ from walrusd.crypto.tags import Tag
 
 
 def derive_cost_blinding(keys: KeyBundle, submission: bytes, cost: int) -> int:
-    """Return the blinding of the cost commitment, a non-zero scalar."""
+    """Return the blinding of the cost commitment, a scalar from 1 to ``Q - 1``."""
     raw = derive_key(
         keys.contributor_secret,
         submission,
@@ -27,7 +27,7 @@ def derive_cost_key(keys: KeyBundle, submission: bytes) -> bytes:
 
 
 def derive_opening_key(keys: KeyBundle, submission: bytes) -> bytes:
-    """Return the key ``K`` that the opening is sealed under."""
+    """Return the 32-byte key ``K`` that the opening is encrypted with."""
     return derive_key(keys.contributor_secret, submission, Tag.OPENING_SECRET.text)
 
 
@@ -39,7 +39,7 @@ def derive_jury_salt(keys: KeyBundle, challenge: bytes) -> bytes:
 def derive_abstention(keys: KeyBundle, challenge: bytes) -> tuple[bytes, bytes]:
     """Return the work chain and state root that stand for "no value" in one challenge.
 
-    Secret until revealed and ours alone, so abstentions never make up a majority.
+    They are secret until revealed and differ between jurors, so abstentions are never a majority.
     """
     raw = derive_key(keys.contributor_secret, challenge, Tag.JURY_SALT.text + b"/abstain", 64)
     return raw[:32], raw[32:]

@@ -68,9 +68,6 @@ def _read_update(update: bytes) -> npt.NDArray[np.int32]:
     return np.frombuffer(update, "<i4").astype(np.int32)
 
 
-# --- in a worker ----------------------------------------------------------------------------------
-
-
 def make_key(seed: bytes, bits: int, context: bytes) -> tuple[bytes, bytes]:
     """Return the modulus that a seed gives, and its proof for ``context``."""
     key = derive_private_key(seed, bits)
@@ -184,9 +181,6 @@ def find_wrong_ciphertext(
         if expected != data[j * width : (j + 1) * width]:
             return j
     return None
-
-
-# --- on all processors ----------------------------------------------------------------------------
 
 
 async def encrypt_update(

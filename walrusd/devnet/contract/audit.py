@@ -6,7 +6,7 @@ A contributor could hand its digests to bribed seats, so digests alone are not t
 from walrusd.chain.layouts.events import AuditDrawn
 from walrusd.chain.layouts.objects import Judged, Market, Submission, Task
 from walrusd.core.lifecycle import ChallengeKind, SubmissionState
-from walrusd.core.protocol import AuditLot, compute_audit_lot
+from walrusd.core.protocol import AuditSample, compute_audit_sample
 from walrusd.devnet.contract.constants import DIGEST, NOBODY
 from walrusd.devnet.contract.dealt import compute_places, compute_segment_at, is_leaf
 from walrusd.devnet.contract.dispute import open_dispute
@@ -42,9 +42,9 @@ def draw_audit(
     ctx.emit(AuditDrawn(task.id, submission.id, submission.audit_beacon, now))
 
 
-def _draw_lot(task: Task, submission: Submission) -> AuditLot:
+def _draw_lot(task: Task, submission: Submission) -> AuditSample:
     name, beacon = address_bytes(submission.id), submission.audit_beacon
-    return compute_audit_lot(beacon, name, task.terms.audit_bps, compute_places(task))
+    return compute_audit_sample(beacon, name, task.terms.audit_bps, compute_places(task))
 
 
 def is_audit_pending(task: Task, submission: Submission) -> bool:

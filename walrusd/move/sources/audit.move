@@ -16,7 +16,7 @@ use walrusd::{
 
 // === Errors ===
 
-/// The lot did not fall on a segment, or it was judged already.
+/// The audit sampled no segment, or a verdict on it stands.
 const ENotSelected: u64 = 0;
 /// The leaf is not the one that the trace commits to.
 const EWrongLeaf: u64 = 1;

@@ -53,7 +53,7 @@ const ETooLate: u64 = 14;
 const ETooManyVerdicts: u64 = 15;
 /// Only a seat that cannot read an opening that was opened again may claim this.
 const ENotReported: u64 = 16;
-/// The lot fell on this submission, and its audit comes first.
+/// The audit sampled a segment of this submission, and a jury must judge it first.
 const EAuditPending: u64 = 17;
 
 // === Constants ===

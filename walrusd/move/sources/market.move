@@ -14,7 +14,7 @@ const EPaused: u64 = 1;
 const EBadParams: u64 = 2;
 /// The verifier pool is not the market's.
 const EWrongPool: u64 = 3;
-/// This version is allowed already, or is not, or is the only one, or one too many.
+/// The version is already allowed, or not allowed, or the only one, or one too many.
 const EBadVersion: u64 = 4;
 /// The object does not come from an earlier version of the package.
 const ENotOlder: u64 = 5;

@@ -1,1 +1,1 @@
-"""Stake, train, commit, open."""
+"""The contributor: stake, train, commit, open."""

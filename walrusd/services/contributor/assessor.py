@@ -1,4 +1,4 @@
-"""Apply the owner's policy to a task: gather what its rules ask for, what is cheap first."""
+"""Apply the owner's policy to a task: gather what its rules ask for, the cheapest facts first."""
 
 from functools import cached_property, partial
 
@@ -21,17 +21,17 @@ NO_FILES = DiskShape(0, 0, 0, 0, 0)
 
 
 class Snapshot:
-    """All tasks and what is bound, read once for decisions about many tasks."""
+    """All tasks and our exposure, read once for decisions about many tasks."""
 
     def __init__(self, tasks: list[ob.Task], exposure: Exposure) -> None:
         self.tasks = tasks
         self.exposure = exposure
         self.reserved: tuple[frozenset[str], int] | None = None
-        """Tasks in progress, and the bytes of disk that they will still take."""
+        """The tasks in progress, and the bytes of disk that they will still take."""
 
 
 class Assessor:
-    """Decides by the policy whether to join tasks; it does not act."""
+    """Decides by the policy whether to join tasks, without acting."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Assessor:
         readiness: Readiness | None,
         background: Background,
     ) -> None:
-        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        """Take the collaborators; without ``readiness`` the machine is not checked."""
         self._tools = tools
         self._fetcher = fetcher
         self._checker = checker
@@ -64,8 +64,8 @@ class Assessor:
     ) -> Decision:
         """Return the decision about one task, for a person who waits for it.
 
-        This machine is looked at whatever else speaks against the task. ``storage`` is what
-        ``measure`` gave, or why it is unknown, if that was asked before.
+        This machine is checked even if other rules refuse. ``storage`` is the result of
+        ``measure``, or the reason why it is unknown, if the caller has it.
 
         Raises:
             WalrusdError: as ``measure``.
@@ -84,25 +84,25 @@ class Assessor:
     async def assess_ahead(
         self, task: ob.Task, snapshot: Snapshot, held: Mist, *, override: str | None = None
     ) -> Decision | None:
-        """Return the decision about one task of many; None until what it takes is fetched.
+        """Return the decision about one task of many; None until everything for it is fetched.
 
-        This machine, the sizes of what must be stored, and then the parent's aggregate are looked
-        at only if nothing else speaks against the task, or nothing that binds where the owner says
-        "join": the aggregate may be large, and naming it costs a stranger nothing.
+        This machine, then the sizes of what must be stored, then the parent's aggregate are checked
+        only if no other rule refuses, or no binding one if the owner says "join": the aggregate may
+        be large, and naming it costs a stranger nothing.
 
         Raises:
             WalrusdError: as ``measure``.
         """
 
-        def goes(decision: Decision) -> bool:
+        def may_join(decision: Decision) -> bool:
             return decision.join or (override == "join" and not decision.binding_refusals)
 
         decide_with = partial(self._decide, task, snapshot.exposure, held)
         decision = decide_with()
-        if goes(decision) and self._readiness is not None:
-            # Where nothing can be read a plan cannot be had either: that is to be told first.
+        if may_join(decision) and self._readiness is not None:
+            # If nothing can be read, a plan cannot be fetched either, so check this first.
             decision = decide_with(machine=await self._readiness.judge_task(NO_FILES))
-        if not goes(decision):
+        if not may_join(decision):
             return decision
         if not await self._background.get(
             task.id, FetchedPart.PLAN, partial(self._fetch_plan, task)
@@ -114,7 +114,7 @@ class Assessor:
             storage=await self.measure(task),
         )
         decision = decide_with()
-        if not goes(decision) or task.parent == NO_PARENT:
+        if not may_join(decision) or task.parent == NO_PARENT:
             return decision
         holds = await self._background.get(
             task.id, FetchedPart.PARENT, partial(self._parent_holds, task)
@@ -126,14 +126,14 @@ class Assessor:
         return decide_with(parent_ok=holds)
 
     async def _fetch_plan(self, task: ob.Task) -> bool:
-        """Read the plan, for everything that is measured by it."""
+        """Fetch the plan, and everything that is measured by it."""
         await self._fetcher.plan_of(task)
         await self._shapes.find(task)
         await self.measure(task)
         return True
 
     async def _judge_machine(self, task: ob.Task, snapshot: Snapshot) -> tuple[RuleVerdict, ...]:
-        """Return the verdicts on this machine, with the disk that other tasks will still take."""
+        """Return the verdicts on this machine, counting the disk that other tasks will take."""
         if self._readiness is None:
             return ()
         others = frozenset(snapshot.exposure.open_tasks - {task.id})
@@ -200,6 +200,6 @@ class Assessor:
 
 
 def choose_dataset(task: ob.Task, allowed: frozenset[str]) -> ob.DatasetRef:
-    """Return the dataset to work on: the first that the policy allows, or else the first."""
+    """Return the dataset to work on: the first that the policy allows, otherwise the first."""
     usable = [ref for ref in task.datasets if not allowed or ref.dataset in allowed]
     return (usable or task.datasets)[0]

@@ -1,6 +1,6 @@
-"""Fetch what tasks take from Walrus in the background, so that one keeps no other waiting.
+"""Fetch what tasks need from Walrus in the background, so that no task delays another.
 
-A stranger's task may name a blob that nobody has, or that comes drop by drop.
+A stranger's task may name a blob that does not exist or that arrives very slowly.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -16,11 +16,11 @@ from walrusd.training.plan.plan import Plan
 PLANS_AT_ONCE = 8
 
 MODELS_AT_ONCE = 2
-"""Each lies in memory several times over while it is checked."""
+"""Checking a model takes several times its size in memory."""
 
 
 class FetchedPart(StrEnum):
-    """What of a task is fetched by itself, and fails by itself."""
+    """A part of a task that is fetched, and may fail, independently of the others."""
 
     PLAN = ":plan"
     PARENT = ":parent"
@@ -29,7 +29,7 @@ class FetchedPart(StrEnum):
 
 
 class Background:
-    """The fetches of a service: each is undertaken once, and what it gave is kept."""
+    """The fetches of a service: each is made once, and its result is kept."""
 
     def __init__(self, service: Service, fetcher: Fetcher) -> None:
         self._service = service
@@ -43,15 +43,15 @@ class Background:
         }
 
     def keep_only(self, tasks: Collection[str]) -> None:
-        """Forget what was found of other tasks."""
+        """Forget the results for all other tasks."""
         self._found = {key: found for key, found in self._found.items() if key[0] in tasks}
 
     async def get(
         self, task: str, part: FetchedPart, work: Callable[[], Awaitable[bool]]
     ) -> bool | None:
-        """Do ``work`` for a task in the background; return what it gave, None until it is done.
+        """Do ``work`` for a task in the background; return its result, None until it is done.
 
-        A failure is noted, and tried again, for this part of this task alone.
+        A failure is recorded and retried for this part of this task only.
         """
         key = task, part
 
@@ -59,18 +59,18 @@ class Background:
             async with self._turns[part]:
                 self._found[key] = await work()
             if not self._turns[part].statistics().tasks_waiting:
-                self._service.tools.wakeup.wake()  # once for many; the next look comes soon anyway
+                self._service.tools.wakeup.wake()  # once for many: reconciling comes soon anyway
 
         if key not in self._found:
             await self._service.undertake(task, fetch, part=part)
         return self._found.get(key)
 
     def forget(self, task: str, part: FetchedPart) -> None:
-        """Let a part be fetched anew when it is next asked for."""
+        """Fetch a part again when it is next needed."""
         self._found.pop((task, part), None)
 
     async def has_weights(self, task: ob.Task) -> bool:
-        """Return whether a task's weights are here and proven; if not, they are fetched."""
+        """Return whether a task's weights are here and verified; otherwise fetch them."""
 
         async def ready() -> bool:
             await self._fetcher.ready_weights(task)
@@ -78,12 +78,12 @@ class Background:
 
         if not await self.get(task.id, FetchedPart.WEIGHTS, ready):
             return False
-        return await ready()  # they may have gone since
+        return await ready()  # they may have been removed since
 
     async def has_rows(
         self, task: ob.Task, version: ob.DatasetVersion, dek: bytes, plan: Plan
     ) -> bool:
-        """Return whether a dataset's rows are here and proven; if not, they are fetched."""
+        """Return whether a dataset's rows are here and verified; otherwise fetch them."""
 
         async def ready() -> bool:
             await self._fetcher.ready_rows(version, dek, plan)

@@ -1,7 +1,7 @@
-"""Fix trained work on the chain: commitments, the verification file, the commit transaction.
+"""Commit to trained work: the commitments, the verification file, the commit transaction.
 
-Everything that goes into the transaction is a work item before it is sent, so that a retry after
-a crash sends the same values; the proof of knowledge alone would otherwise differ.
+Everything in the transaction is saved as a work item before it is sent, so that a retry after a
+crash sends the same values; the proof of knowledge would otherwise differ.
 """
 
 from functools import partial
@@ -89,7 +89,7 @@ class Committer(Service):
         tools.protection.done(f"commit:{submission.id}")
 
     async def _commit_abort(self, case: Case, trained: dict[str, Any]) -> None:
-        """Commit to where the plan ends. All of it follows from the result: nothing is saved."""
+        """Commit to where the plan aborts. All follows from the result, so no item is saved."""
         tools, submission, abort = self.tools, case.submission, trained["abort"]
         tree = Tree(await read_result(tools, case, trained, trace_leaves))
         action = f"commit:{submission.id}"

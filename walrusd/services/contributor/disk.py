@@ -1,4 +1,4 @@
-"""What a task takes of our disk: from its terms, and from its plan where that can be had."""
+"""How much disk a task takes: by its terms, and by its plan if that can be read."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SHAPES_KEPT = 4096
 
 
 class DiskShapes:
-    """The sizes of tasks, remembered: neither terms nor plans nor listed versions ever change."""
+    """The sizes of tasks, cached: terms, plans and dataset versions never change."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         self._tools = tools
@@ -25,10 +25,10 @@ class DiskShapes:
         self._known: OrderedDict[str, _Sizes] = OrderedDict()
 
     async def find(self, task: ob.Task) -> DiskShape:
-        """Return the sizes of a task, and what of it is on the disk already.
+        """Return the sizes of a task, and which of its files are on the disk already.
 
-        Without its plan or dataset they are what its terms say of them; that those cannot be had
-        is told where they are needed.
+        If its plan or dataset cannot be read, the sizes are those that its terms declare; whoever
+        needs plan or dataset reports the error.
         """
         sizes = self._known.get(task.id)
         if sizes is None:
@@ -59,7 +59,7 @@ class DiskShapes:
         return _Sizes(shape, path_of_model, path_of_rows)
 
     async def _find_rows(self, task: ob.Task) -> tuple[int, Path | None]:
-        """Return the bytes of a task's largest dataset, and where its rows would lie."""
+        """Return the bytes of a task's largest dataset, and the path for its rows."""
         largest: tuple[int, Path | None] = 0, None
         for ref in task.datasets:
             try:
@@ -76,7 +76,7 @@ class DiskShapes:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """A task's sizes, and where its model and rows lie, as far as they could be found out."""
+    """A task's sizes, and the paths of its model and rows, None if unknown."""
 
     shape: DiskShape
     model_path: Path | None
@@ -84,7 +84,7 @@ class _Sizes:
 
 
 def compute_reserved(tools: Tools, tasks: Sequence[ob.Task]) -> int:
-    """Return the bytes of states that tasks in progress have not written yet."""
+    """Return the bytes of states that tasks in progress are still to write."""
     reserved = 0
     for task in tasks:
         whole = compute_state_files(task.terms.state_bytes, task.terms.segments)
@@ -95,7 +95,7 @@ def compute_reserved(tools: Tools, tasks: Sequence[ob.Task]) -> int:
 
 
 def _measure(directory: Path) -> int:
-    """Return the bytes of the files in a directory, which may go away meanwhile."""
+    """Return the bytes of the files in a directory; files may be removed meanwhile."""
     total = 0
     for path in directory.rglob("*"):
         try:

@@ -1,7 +1,7 @@
-"""What this contributor has bound: the stakes of the last day, and the tasks in progress.
+"""The contributor's exposure: its stakes of the last 24 hours, and its tasks in progress.
 
-Read once a look, and kept right while the look binds more, so that no limit is ever exceeded and
-no decision reads what the ones before it have read already.
+It is read once for each reconciliation and updated with every stake made meanwhile, so that no
+limit is exceeded and no decision reads everything again.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def has_joined(task: ob.Task, address: str) -> bool:
 
 @dataclass
 class Exposure:
-    """Amounts in Mist by task, of those staked in the last 24 hours; and tasks in progress."""
+    """The stakes of the last 24 hours, in Mist by task, and the tasks in progress."""
 
     stakes: dict[str, int] = field(default_factory=dict)
     open_tasks: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class Exposure:
         self._total = sum(self.stakes.values())
 
     def staked_besides(self, task: str) -> int:
-        """Return what was staked today on other tasks."""
+        """Return the Mist staked in the last 24 hours on other tasks."""
         return self._total - self.stakes.get(task, 0)
 
     def open_besides(self, task: str) -> int:
@@ -41,9 +41,9 @@ class Exposure:
         return len(self.open_tasks) - (task in self.open_tasks)
 
     def note(self, task: str, record: dict[str, Any] | None) -> None:
-        """Take up what became of a try to join: its record, or None if it certainly failed.
+        """Take in the result of joining: its record, or None if it certainly failed.
 
-        A join of which nothing is known yet has its record and counts.
+        A join with an unknown result has a record, so it counts.
         """
         self._total -= self.stakes.pop(task, 0)
         self.open_tasks.discard(task)
@@ -54,9 +54,9 @@ class Exposure:
 
 
 class ExposureReader:
-    """Reads what is bound: by the chain's word, and by our own records of what is under way.
+    """Reads the exposure from the chain, and from our own records of transactions under way.
 
-    The chain counts also after a loss of local state.
+    The chain's part is right even after a loss of local state.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -65,7 +65,7 @@ class ExposureReader:
         self._read_up_to = BEFORE_ALL
 
     def read(self, tasks: Sequence[ob.Task]) -> Exposure:
-        """Return what is bound, given the tasks of a look."""
+        """Return the exposure, given all tasks."""
         tools = self._tools
         since = tools.clock.now_ms() - DAY_MS
         records: dict[str, dict[str, Any]] = tools.records.items("stakes")
@@ -75,7 +75,7 @@ class ExposureReader:
         return Exposure(stakes, self._find_open(tasks, {*records, *self._joins}))
 
     def _read_joins(self, since: int) -> None:
-        """Decode the events of ours that are new; those older than a day count no more."""
+        """Decode our new events, and drop those older than a day."""
         tools = self._tools
         for logged in tools.chain_log.events_by(
             "SubmissionJoined", tools.address, after=self._read_up_to
@@ -88,8 +88,8 @@ class ExposureReader:
     def _find_open(self, tasks: Sequence[ob.Task], tried: set[str]) -> set[str]:
         """Return the tasks in progress.
 
-        One that we have tried to join counts before the chain shows us there, until its joining
-        has closed without us; so does one that cannot be read now.
+        A task that we tried to join counts before the chain shows us in it, until its joining has
+        closed without us; so does one that cannot be read now.
         """
         address = self._tools.address
         found = {

@@ -1,14 +1,14 @@
-"""Key requests of ours, and the dataset keys that were granted on them."""
+"""Our key requests, and the dataset keys granted on them."""
 
 from collections.abc import Sequence
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
-from walrusd.crypto.envelope import dataset_key_info, open_key
+from walrusd.crypto.envelope import open_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.case import Case
-from walrusd.units import address_bytes
+from walrusd.market.dataset_keys import make_grant_info
 
 Purpose = tuple[str, str, int]
 """What a request is for: a task, a dataset, and the number of its version."""
@@ -18,17 +18,9 @@ async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
     """Return the dataset key of a granted request of ours.
 
     Raises:
-        DecryptionFailed: if the owner sealed it wrongly; nothing is staked on such a grant.
+        DecryptionFailed: if the owner encrypted it wrongly; nothing is staked on such a grant.
     """
-    market = await tools.contract.market()
-    info = dataset_key_info(
-        market.chain_id,
-        address_bytes(market.package),
-        address_bytes(request.dataset),
-        request.number,
-        address_bytes(request.owner),
-        address_bytes(request.requester),
-    )
+    info = make_grant_info(await tools.contract.market(), request)
     return open_key(tools.keys.encryption_key, request.envelope, info)
 
 
@@ -46,13 +38,13 @@ async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
     if request is None or not is_granted(request.state):
         raise ObjectNotFound(
             f"no granted key request of ours for task {case.task.id} is known",
-            hint="after a loss of local state, wait until the chain's events are read again",
+            hint="after a loss of local state, wait until walrusd has read the chain's events",
         )
     return await open_granted_key(tools, request)
 
 
 async def find_request(tools: Tools, task: str, dataset: str, number: int) -> ob.KeyRequest | None:
-    """Return our request for a version of a dataset and a task: a granted one before others."""
+    """Return our request for a version of a dataset and a task, preferring a granted one."""
     known = tools.chain_log.known("request", parent=dataset, with_ended=True)
     found = await tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
     ours = [
@@ -69,9 +61,9 @@ def _choose(ours: Sequence[ob.KeyRequest]) -> ob.KeyRequest | None:
 
 
 class OwnRequests:
-    """Our key requests by what they ask for, listed once a look however many tasks ask.
+    """Our key requests by purpose, listed once for each reconciliation of many tasks.
 
-    What a request is for never changes, so it is remembered; its state is read each time.
+    The purpose of a request never changes, so it is cached; its state is read each time.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -79,8 +71,8 @@ class OwnRequests:
         self._purposes: dict[str, Purpose | None] = {}
         self._index: dict[Purpose, list[str]] | None = None
 
-    def begin_look(self) -> None:
-        """List the requests again when one is next asked for."""
+    def begin_round(self) -> None:
+        """List the requests again when one is next needed."""
         self._index = None
 
     async def find(self, task: str, dataset: str, number: int) -> ob.KeyRequest | None:

@@ -1,4 +1,4 @@
-"""Open committed work to its committee: one sealed blob, the key in one envelope a seat."""
+"""Open committed work to its committee: one encrypted blob, and its key in an envelope per seat."""
 
 from functools import partial
 from typing import Any
@@ -34,7 +34,7 @@ from walrusd.workers.rows import prove_file_rows
 
 
 class Opener(Service):
-    """Answers the beacon: hands the seated committee what it needs to replay."""
+    """Gives the seated committee what it needs to replay."""
 
     name = "opener"
 
@@ -43,7 +43,7 @@ class Opener(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Open every seated submission of ours, also late, and again if a seat has reported it."""
+        """Open every seated submission of ours, even if late, and again if a seat reported it."""
         for case in await read_cases(self.tools):
             submission = case.submission
             if submission.contributor != self.tools.address:
@@ -57,7 +57,7 @@ class Opener(Service):
         if item is None or item.get("again", False) != submission.reopened:
             trained = find_trained(tools, submission.id)
             if trained is None:
-                return  # lost; the trainer does the work again and wakes us
+                return  # lost: the trainer does the work again and wakes us
             item = await self._prepare(case, trained)
             with tools.database.transaction():
                 tools.work.put("open", submission.id, item)
@@ -93,7 +93,7 @@ class Opener(Service):
         )
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
-        """Seal and store the opening. The salt is fresh, so the blob is a work item."""
+        """Encrypt and store the opening; its salt is random, so the blob becomes a work item."""
         tools, name = self.tools, address_bytes(case.submission.id)
         if case.submission.reopened:
             await self._store_file_again(case)
@@ -110,9 +110,9 @@ class Opener(Service):
         }
 
     async def _store_file_again(self, case: Case) -> None:
-        """Store the verification file once more: that it was lost may be what a seat complained of.
+        """Store the verification file again: its loss may be what a seat reported.
 
-        The same bytes are the same blob. They cannot be made again, as their encryption is salted.
+        The same bytes make the same blob. They cannot be made again, as their encryption is salted.
         """
         tools, commitment = self.tools, case.submission.commitment
         path = verification_file_path(tools, case.submission.id)
@@ -126,7 +126,7 @@ class Opener(Service):
                 case.submission.id,
                 self.name,
                 "damaged",
-                "our copy of the verification file is not what we committed to any more",
+                "our copy of the verification file is not the committed one any more",
                 path=str(path),
             )
 

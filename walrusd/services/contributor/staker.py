@@ -1,7 +1,7 @@
 """Stake on tasks by the owner's policy, once a dataset key is granted.
 
-Nothing is staked before everything that the work takes is at hand and proven: the plan, initial
-weights with the task's state root, and the dataset. What is found out later costs a penalty.
+Nothing is staked before everything that the work needs is here and verified: the plan, the initial
+weights against the task's state root, and the dataset. Defects found later cost a penalty.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from walrusd.units import Mist
 
 REQUEST_LIFETIME_MS = 7 * 24 * 3600 * 1000
 BALANCE_AGE_S = 1.0
-"""How long one answer serves a look at many tasks; another service may spend meanwhile."""
+"""How long one balance serves decisions about many tasks; another service may spend meanwhile."""
 
 TASKS_AT_ONCE = 100
 """After so many tasks the other services get their turn."""
@@ -45,8 +45,8 @@ class _Declined:
     decision: Decision
 
 
-class _Look(Snapshot):
-    """What one look reads once, with what the owner has said, and what it declines."""
+class _Round(Snapshot):
+    """What one reconciliation reads once, with the owner's overrides, and what it declines."""
 
     def __init__(self, tasks: list[ob.Task], exposure: Exposure, overrides: dict[str, str]) -> None:
         super().__init__(tasks, exposure)
@@ -55,7 +55,7 @@ class _Look(Snapshot):
 
 
 class Staker(Service):
-    """The contributor's first service: decide, ask for the key, stake."""
+    """The contributor's first service: decides, requests the key, stakes."""
 
     name = "staker"
 
@@ -66,7 +66,7 @@ class Staker(Service):
         checker: AggregateChecker,
         readiness: Readiness | None = None,
     ) -> None:
-        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        """Take the collaborators; without ``readiness`` the machine is not checked."""
         super().__init__(tools)
         self._fetcher = fetcher
         self._background = Background(self, fetcher)
@@ -77,15 +77,15 @@ class Staker(Service):
         self._told: dict[str, list[str] | None] = {}
 
     async def reconcile(self) -> None:
-        """Look at every task that still takes contributors, one after the other.
+        """Decide about every task that still takes contributors, one after the other.
 
-        In turn, because each decision depends on what the ones before it have bound. What one of
-        them makes us fetch keeps no other waiting.
+        In turn, because each decision depends on the stakes of the ones before. Fetches run in the
+        background and delay no other task.
         """
         tasks = await read_tasks(self.tools)
         overrides = self.tools.records.items("stake_override")
-        look = _Look(tasks, self._exposure.read(tasks), overrides)
-        self._requests.begin_look()
+        round_ = _Round(tasks, self._exposure.read(tasks), overrides)
+        self._requests.begin_round()
         open_to_us = [
             task
             for task in tasks
@@ -97,20 +97,21 @@ class Staker(Service):
             for number, task in enumerate(open_to_us, start=1):
 
                 async def consider(task: ob.Task = task) -> None:
-                    await self._consider(task, look)
+                    await self._consider(task, round_)
 
                 await self.attempt(task.id, consider)
                 if number % TASKS_AT_ONCE == 0:
                     await trio.lowlevel.checkpoint()
         finally:
-            self._journal_declined(look)
+            self._journal_declined(round_)
 
     async def estimate(
         self, task: ob.Task, held: Mist | None = None, *, storage: Storage | str | None = None
     ) -> Decision:
         """Apply the policy to a task, without acting; ``held`` is our balance if it is known.
 
-        ``storage`` is what ``measure`` gave, or why it is unknown, if that was asked before.
+        ``storage`` is the result of ``measure``, or the reason why it is unknown, if the caller
+        has it.
 
         Raises:
             WalrusdError: as ``measure``.
@@ -126,16 +127,16 @@ class Staker(Service):
         return await self._assessor.measure(task)
 
     async def _read_balance(self) -> Mist:
-        """Return what we hold; one answer serves all tasks of a look, until something is sent."""
+        """Return our balance; one answer serves many tasks, until something is sent."""
         now = trio.current_time()
         if self._held is None or now - self._held[0] > BALANCE_AGE_S:
             self._held = now, await self.tools.contract.balance(self.tools.address)
         return self._held[1]
 
-    async def _consider(self, task: ob.Task, look: _Look) -> None:
-        override = look.overrides.get(task.id)
+    async def _consider(self, task: ob.Task, round_: _Round) -> None:
+        override = round_.overrides.get(task.id)
         held = await self._read_balance()
-        decision = await self._assessor.assess_ahead(task, look, held, override=override)
+        decision = await self._assessor.assess_ahead(task, round_, held, override=override)
         if decision is None:
             return
         go, reason = decision.join, decision.reason
@@ -144,7 +145,7 @@ class Staker(Service):
             go = override == "join" and not refusals
             reason = " ".join([f"The owner said: {override}.", *refusals])
         if not go:
-            look.declined.append(_Declined(task.id, reason, decision))
+            round_.declined.append(_Declined(task.id, reason, decision))
             return
         if self._is_news(task.id, "join", reason):
             self._journal(task.id, "join", reason, decision)
@@ -152,12 +153,12 @@ class Staker(Service):
         dataset = decision.dataset or task.datasets[0].dataset
         self._held = None
         await self._pursue(
-            task, next(d for d in task.datasets if d.dataset == dataset), look.exposure
+            task, next(d for d in task.datasets if d.dataset == dataset), round_.exposure
         )
 
-    def _journal_declined(self, look: _Look) -> None:
-        """Write a look's refusals in one transaction: nothing was done that they must precede."""
-        fresh = [d for d in look.declined if self._is_news(d.task, "decline", d.reason)]
+    def _journal_declined(self, round_: _Round) -> None:
+        """Write all refusals in one transaction: no action has to wait for them."""
+        fresh = [d for d in round_.declined if self._is_news(d.task, "decline", d.reason)]
         if not fresh:
             return
         with self.tools.database.transaction():
@@ -182,7 +183,7 @@ class Staker(Service):
             )
 
     async def _pursue(self, task: ob.Task, ref: ob.DatasetRef, exposure: Exposure) -> None:
-        """Take the next step towards joining: check the plan, ask for the key, stake."""
+        """Take the next step towards joining: check the plan, request the key, or stake."""
         tools = self.tools
         request = await self._requests.find(task.id, ref.dataset, ref.number)
         if request is not None and not is_granted(request.state):
@@ -236,7 +237,7 @@ class Staker(Service):
                 task.id, dataset=request.dataset, request=request.id, stake=stake
             )
         except NOT_EXECUTED:
-            # Certainly not joined: the amount is free again, and so is the choice of a dataset.
+            # Certainly not joined: the amount is free again, and another dataset may be chosen.
             with tools.database.transaction():
                 tools.protection.forget(action)
                 tools.records.delete("stakes", task.id)

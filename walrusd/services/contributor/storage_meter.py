@@ -1,4 +1,4 @@
-"""What contributing to a task makes us store, measured once for each task."""
+"""What a contributor has to store for a task, measured once for each task."""
 
 from collections import OrderedDict
 
@@ -15,7 +15,7 @@ from walrusd.market.limits import (
 )
 
 KEPT = 4096
-"""Tasks whose numbers are remembered: terms, plans and versions of datasets never change."""
+"""Tasks whose sizes are cached: terms, plans and dataset versions never change."""
 
 
 class StorageMeter:
@@ -30,9 +30,9 @@ class StorageMeter:
         """Return the parts of work for ``task`` on one of its datasets.
 
         Raises:
-            MalformedData, PlanRefused, PaillierKeyRefused: if the task's manifest is not in order,
-                or the dataset has no such version.
-            ObjectNotFound: if there is no such dataset.
+            MalformedData, PlanRefused, PaillierKeyRefused: if the task's manifest is invalid, or
+                the dataset has no such version.
+            ObjectNotFound: if the dataset does not exist.
             StorageUnreachable, BlobNotFound: if the manifest cannot be read now.
         """
         name = f"{task.id}:{ref.dataset}:{ref.number}"

@@ -1,7 +1,7 @@
-"""Train what we have staked on. The arithmetic runs in a child process; this waits for it.
+"""Train what we have staked on, in a child process.
 
-The result is a work item for the committer and the opener. It may be lost, with the database or
-with the files it names; then the work is done again, which gives the same bits.
+The result is a work item for the committer and the opener. If it is lost, with the database or with
+the files that it names, training is repeated, which gives the same bits.
 """
 
 from functools import partial
@@ -30,7 +30,7 @@ class Trainer(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Train every submission of ours whose result is needed and not there."""
+        """Train every submission of ours whose result is needed but missing."""
         for case in await read_cases(self.tools):
             if case.submission.contributor == self.tools.address and self._is_needed(case):
                 train = partial(self._train, case)
@@ -63,7 +63,7 @@ class Trainer(Service):
         on_line = make_on_line(tools, "training", submission.id)
         result = await tools.run_job(job, on_line)
         if "abort" in result:
-            # From the last checkpoint on, so this costs a segment at most.
+            # From the last checkpoint on, so this costs at most one segment.
             check_same_abort(result, await tools.run_job(job, on_line))
         check_same_as_committed(submission, result)
         with tools.database.transaction():
@@ -91,27 +91,27 @@ class Trainer(Service):
 
 
 def check_same_abort(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Check that a plan ends in the same place twice before we say so on the chain.
+    """Check that a plan aborts at the same place twice before we claim so on the chain.
 
     Raises:
-        TrainingFailed: if it does not: then it is this machine that errs.
+        TrainingFailed: if it does not, because then this machine errs.
     """
     if first["trace_root"] != second["trace_root"] or first["abort"] != second.get("abort"):
         raise TrainingFailed(
-            "the plan could not be carried out, but the second try ended otherwise",
-            hint="check this machine's memory; the plan is not blamed on such grounds",
+            "the plan could not be carried out, but a second run ended differently",
+            hint="check this machine's memory; walrusd blames the plan only if both runs agree",
         )
 
 
 def check_same_as_committed(submission: ob.Submission, result: dict[str, Any]) -> None:
-    """Check that work done again is the work that was committed, if it was.
+    """Check that repeated work is the committed work, if any was committed.
 
     Raises:
-        DeviceRefused: if it is not: opening it would be refused by everybody.
+        DeviceRefused: if it is not, because every seat would refuse its opening.
     """
     commitment = submission.commitment
     if commitment is not None and commitment.trace_root.hex() != result["trace_root"]:
         raise DeviceRefused(
             "training again did not give the committed trace",
-            hint="this machine computes otherwise than the one that committed; use that one",
+            hint="this machine computes differently from the one that committed; use that one",
         )

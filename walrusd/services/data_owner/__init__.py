@@ -1,1 +1,1 @@
-"""List datasets, grant or deny their keys."""
+"""The data owner: list datasets, grant or deny their keys."""

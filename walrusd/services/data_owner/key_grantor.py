@@ -1,4 +1,4 @@
-"""Answer requests for our datasets' keys. Nothing is released without the owner's word."""
+"""Answer requests for our datasets' keys; none is released without the owner's approval."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,14 +10,15 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.duties import Duty, Party, list_request_duties
 from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
-from walrusd.crypto.envelope import check_public_key, dataset_key_info, seal_key
+from walrusd.crypto.envelope import check_public_key, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.errors import MalformedData, NotAllowed
+from walrusd.market.dataset_keys import make_grant_info
 from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
 from walrusd.state.protection import Begun
-from walrusd.units import BlobId, Millis, address_bytes
+from walrusd.units import BlobId, Millis
 
 MAX_DESCRIPTION_BYTES = 1 << 16
 MAX_REASON_BYTES = 256
@@ -25,9 +26,9 @@ FORGET_AFTER_MS = 24 * 3600 * 1000
 
 
 class KeyGrantor(Service):
-    """Grants automatically to whom the owner listed; everybody else waits for an answer.
+    """Grants to requesters on the owner's list; the others wait for the owner's answer.
 
-    A key that could not be used any more is granted to nobody, whoever asks for it.
+    A key that could not be used any more is not granted, not even to those on the list.
     """
 
     name = "key_grantor"
@@ -42,18 +43,18 @@ class KeyGrantor(Service):
                 yield Attempt(request.id, partial(self.approve, request.id, reason))
 
     def _forget_if_ended(self, request: ob.KeyRequest) -> None:
-        """Stop looking at what nobody can answer any more."""
+        """Stop following a request that cannot be answered any more."""
         if request.expires_ms + FORGET_AFTER_MS < self.tools.clock.now_ms():
             self.tools.chain_log.mark_ended(request.id)
 
     async def requests(self, *, with_ended: bool = False) -> list[ob.KeyRequest]:
-        """Return known requests to us and by us; ended ones if asked for."""
+        """Return known requests to us and by us, with the ended ones on demand."""
         known = self.tools.chain_log.known("request", with_ended=with_ended)
         found = await self.tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
         return [r for r in found.values() if self.tools.address in {r.owner, r.requester}]
 
     async def pending(self) -> list[ob.KeyRequest]:
-        """Return the requests that wait for our answer, and for which an answer is of use."""
+        """Return the requests that wait for our answer and whose grant could be used."""
         unanswered = [
             request
             for request in await self.requests()
@@ -64,7 +65,7 @@ class KeyGrantor(Service):
         return [request for request in unanswered if request.id not in closed]
 
     async def find_closed(self, requests: Sequence[ob.KeyRequest]) -> dict[str, str]:
-        """Return why requests that nobody has answered lead to nothing any more, by their ids."""
+        """Return, by request id, why grants of unanswered requests could not be used any more."""
         contract, now = self.tools.contract, self.tools.clock.now_ms()
         asked = [r for r in requests if is_unanswered(r.state)]
         tasks = await contract.read_many(
@@ -88,10 +89,10 @@ class KeyGrantor(Service):
         return closed
 
     async def approve(self, request_id: str, reason: str) -> dict[str, str]:
-        """Seal the dataset's key to the requester and post the grant.
+        """Encrypt the dataset's key to the requester and post the grant.
 
         Raises:
-            NotAllowed: if the request is not to us, is answered already, or leads to nothing.
+            NotAllowed: if the request is not to us, is answered already, or cannot be used.
             MalformedData: if the requester's encryption key is unusable.
         """
         tools = self.tools
@@ -101,19 +102,11 @@ class KeyGrantor(Service):
         dataset = await tools.contract.dataset(request.dataset)
         version = dataset.versions[request.number - 1]
         dek = derive_dataset_key(tools.keys, await self._key_id(dataset))
-        # A grant of a wrong key would cost the contributor its time: check before sealing.
+        # A grant of a wrong key would cost the contributor time: check before encrypting.
         verify_key_check(dek, version.row_root, version.key_check)
-        market = await tools.contract.market()
-        info = dataset_key_info(
-            market.chain_id,
-            address_bytes(market.package),
-            address_bytes(request.dataset),
-            request.number,
-            address_bytes(request.owner),
-            address_bytes(request.requester),
-        )
+        info = make_grant_info(await tools.contract.market(), request)
         envelope = seal_key(request.key, dek, info)
-        # Reading all that took a while: a key that is out cannot be taken back.
+        # Check again after all these reads: a released key cannot be taken back.
         await self._check_open(request)
 
         async def grant() -> ExecutedTransaction:
@@ -154,7 +147,7 @@ class KeyGrantor(Service):
         try:
             executed = await send()
         except NOT_EXECUTED:
-            # Certainly not answered, so the owner may still answer otherwise.
+            # Certainly not answered, so the owner may still give another answer.
             tools.protection.forget(action)
             raise
         tools.protection.done(action)
@@ -171,18 +164,18 @@ class KeyGrantor(Service):
         return request
 
     async def _check_open(self, request: ob.KeyRequest) -> None:
-        """Check, with the task as it is now, that a grant would be of use."""
+        """Check, with the task as it is now, that a grant could be used."""
         self.tools.contract.forget(request.task)
         why = (await self.find_closed([request])).get(request.id)
         if why is not None:
             raise NotAllowed(
                 f"the key of request {request.id} is not granted: {why}",
-                hint="it is of no use to the requester any more; nothing needs to be done",
+                hint="the requester cannot use it any more; nothing needs to be done",
                 closed=why,
             )
 
     async def _key_id(self, dataset: ob.Dataset) -> bytes:
-        """Return what our key is derived from: public, and part of the dataset's description."""
+        """Return the public id that our key is derived from, in the dataset's description."""
         data = await self.tools.store.get(BlobId(dataset.description_blob), MAX_DESCRIPTION_BYTES)
         try:
             return bytes.fromhex(json.loads(data)["key_id"])
@@ -194,12 +187,12 @@ class KeyGrantor(Service):
 
 
 def _names_task(request: ob.KeyRequest) -> bool:
-    """Return whether a request names a task at all: zero stands for none."""
+    """Return whether a request names a task; zero stands for none."""
     return int(request.task, 16) != 0
 
 
 def _entry(task: ob.Task | None, request: ob.KeyRequest) -> ob.Entry | None:
-    """Return the requester's entry among a task's contributors, if it has joined."""
+    """Return the requester's entry in a task, if it has joined."""
     entries = () if task is None else task.entries
     return next((entry for entry in entries if entry.contributor == request.requester), None)
 

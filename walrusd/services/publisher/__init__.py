@@ -1,1 +1,1 @@
-"""Open tasks, publish their sums."""
+"""The publisher: open tasks, publish the sum of what was accepted."""

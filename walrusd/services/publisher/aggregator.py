@@ -1,4 +1,4 @@
-"""Add up what was accepted: in the open with Pedersen, under encryption with Paillier."""
+"""Add up the accepted updates: in the clear with Pedersen, under encryption with Paillier."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +30,7 @@ Summed = tuple[bytes, tuple[bytes, ...]]
 
 
 class Aggregator:
-    """Makes the sum of a settled task, and what proves it to everybody."""
+    """Makes the sum of a settled task, and the openings that prove it to everybody."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, for logs and files."""
@@ -54,7 +54,7 @@ class Aggregator:
             clear_progress(self._tools, task.id)
 
     async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
-        """Multiply the ciphertexts of the files and decrypt the product: nobody need open."""
+        """Multiply the ciphertexts of the files and decrypt the product; no opening is needed."""
         tools = self._tools
         verified = await self._fetcher.plan_of(task)
         manifest, scheme = verified.manifest, verified.scheme
@@ -85,14 +85,14 @@ class Aggregator:
         for number, (case, key) in enumerate(zip(cases, keys, strict=True)):
             assert key is not None
             update, blindings = await self._open_update(case, key)
-            # Only one update is held at a time, beside the sum.
+            # Memory holds one update at a time, beside the sum.
             await trio.to_thread.run_sync(total.add, update, case.submission.weight, blindings)
             self._report(task, number + 1, len(cases))
         openings = tuple(blinding.to_bytes(32, "big") for blinding in total.blindings)
         return total.vector.astype("<i8", copy=False).tobytes(), openings
 
     def _report(self, task: ob.Task, done: int, pieces: int) -> None:
-        """Tell whoever listens how far the sum of a task is."""
+        """Report the progress of a task's sum."""
         told = {"done": done, "pieces": pieces}
         self._tools.broadcast.publish("aggregate", task=task.id, line="progress", **told)
         self._tools.records.put("progress", task.id, {"aggregating": told})

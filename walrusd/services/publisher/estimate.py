@@ -1,4 +1,4 @@
-"""What terms mean for everybody's money, as ``task estimate`` and ``task publish`` show it."""
+"""What terms mean for every party's money, as ``task estimate`` and ``task publish`` show it."""
 
 from fractions import Fraction
 from typing import Any
@@ -23,7 +23,7 @@ from walrusd.errors import NotAllowed
 
 
 def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
-    """Return what matters of a task's terms in a market with that accuser's share."""
+    """Return the economic rules of a task; ``accuser_share_bps`` is the market's, in 1/10,000."""
     return Rules(
         segments=terms.segments,
         committee=terms.committee,
@@ -41,7 +41,7 @@ def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
 
 
 def show_economics(rules: Rules) -> dict[str, Any]:
-    """Return coverage, expected incomes, what forging risks, and what is weak."""
+    """Return coverage, expected incomes, the risks of forging, and weaknesses."""
     return {
         "coverage": float(compute_coverage(rules)),
         "work_cost_mist": _round(rules.work_cost),
@@ -91,7 +91,7 @@ def check_terms(found: tuple[Weakness, ...], *, refuse: bool) -> None:
     """Refuse weak terms if the owner's policy says so.
 
     Raises:
-        NotAllowed: naming every weakness and what would mend it.
+        NotAllowed: naming every weakness and its remedy.
     """
     if refuse and found:
         raise NotAllowed(

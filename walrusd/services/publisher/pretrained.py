@@ -1,4 +1,4 @@
-"""Publish a model in the layout of Hugging Face as it is: converted by a process of its own.
+"""Publish a model in the layout of Hugging Face, converted by a separate process.
 
 Reading such weights takes torch and memory, which a daemon should not keep.
 """
@@ -19,7 +19,7 @@ from walrusd.training.plan.strict import canonical_json
 
 
 async def adopt_folder(params: dict[str, Any], work_dir: Path) -> dict[str, Any]:
-    """Return a request whose plan and weights are ours; one without such a model is unchanged.
+    """Return a request with the converted plan and weights; without such a model, as it is.
 
     Raises:
         BadRequest, ModelRefused: if the folder holds no model that can be trained exactly.

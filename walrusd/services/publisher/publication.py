@@ -187,15 +187,20 @@ class Publication:
     async def _find_initial_weights(self, request: TaskRequest) -> tuple[Path, bytes]:
         """Return the file of the initial weights, given or made from the seed, and their root."""
         plan = request.plan
-        if request.weights is not None and request.weights_path is not None:
-            root = compute_state_root_0(plan, weights_from_bytes(plan, request.weights))
-            return request.weights_path, root
-        workdir = self._tools.work_dir / "init" / plan.digest().hex()
-        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        plan_path = workdir / "plan.json"
-        write_atomically(plan_path, plan.to_bytes())
-        made = await self._tools.run_job(InitJob(str(plan_path), str(workdir)), ignore_progress)
-        return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
+        if request.weights is None or request.weights_path is None:
+            return await make_initial_weights(self._tools, plan)
+        root = compute_state_root_0(plan, weights_from_bytes(plan, request.weights))
+        return request.weights_path, root
+
+
+async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
+    """Make the weights of a plan's seed; return their file and the root of the first state."""
+    workdir = tools.work_dir / "init" / plan.digest().hex()
+    workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    plan_path = workdir / "plan.json"
+    write_atomically(plan_path, plan.to_bytes())
+    made = await tools.run_job(InitJob(str(plan_path), str(workdir)), ignore_progress)
+    return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
 
 def compute_funds(terms: ob.Terms, tip: int) -> Mist:

@@ -20,7 +20,7 @@ from walrusd.units import address_bytes
 
 
 class Publisher(Service):
-    """Everything a publisher's daemon does: ``publish`` on request, the rest by itself."""
+    """Opens tasks on request; aggregates and reclaims by itself."""
 
     name = "publisher"
 
@@ -36,7 +36,7 @@ class Publisher(Service):
         return await self._publication.publish(params)
 
     async def list_due(self) -> Attempts:
-        """Aggregate what has settled; take back what was not spent."""
+        """Aggregate settled tasks, and reclaim what they did not spend."""
         for task in await read_tasks(self.tools):
             if task.publisher == self.tools.address:
                 yield Attempt(task.id, partial(self._finish, task), in_background=True)
@@ -44,10 +44,10 @@ class Publisher(Service):
     async def _finish(self, task: ob.Task) -> None:
         due = list_duties_about(task, Party.PUBLISHER)
         if Duty.RECLAIM in due:
-            # Before the aggregate: that may wait for a key which never comes.
+            # Before the aggregate, which may wait for a key that never comes.
             await self.tools.contract.reclaim(task.id)
             self.tools.journal.record(
-                task.id, self.name, "reclaimed", "the task has ended, this was not spent"
+                task.id, self.name, "reclaimed", "the task has ended and did not spend this"
             )
         if Duty.AGGREGATE in due:
             await self._aggregate(task)
@@ -59,7 +59,7 @@ class Publisher(Service):
         accepted = await read_accepted(tools, task)
         summed = await self._aggregator.sum(task, accepted)
         if summed is None:
-            return  # a key has not reached us yet
+            return  # a key is still missing
         vector, openings = summed
         parts = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
         aggregate = Aggregate(vector, openings, parts)
@@ -84,7 +84,7 @@ class Publisher(Service):
         tools.protection.done(f"aggregate:{task.id}")
 
     async def _apply(self, task: ob.Task) -> None:
-        """Make the new model, once: the old weights plus the weighted mean of the updates."""
+        """Make the new model once: the old weights plus the weighted mean of the updates."""
         tools = self.tools
         if tools.records.get("models", task.id) is not None:
             return

@@ -22,7 +22,7 @@ PARAMETERS = frozenset(
 )
 MAX_TITLE_BYTES = 128
 MAX_DATASETS = 8
-"""As many as the contract takes."""
+"""The contract's limit."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def check_names(params: dict[str, Any]) -> None:
 
 
 def read_title(params: dict[str, Any]) -> str:
-    """Return the title. Raises BadRequest if it is no text of the right length."""
+    """Return the title. Raises BadRequest if it is not text of the right length."""
     title = params.get("title") or "untitled"
     if not isinstance(title, str):
         raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
@@ -91,7 +91,7 @@ def read_title(params: dict[str, Any]) -> str:
 
 
 def read_parent(params: dict[str, Any]) -> str:
-    """Return the id of the parent task, zero for none. Raises BadRequest if it is no id."""
+    """Return the id of the parent task, zero for none. Raises BadRequest if it is malformed."""
     parent = params.get("parent")
     try:
         return NO_PARENT if parent is None else parse_address(parent)
@@ -110,7 +110,7 @@ def read_datasets(value: Any) -> list[ob.DatasetRef]:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadRequest("each dataset is {dataset: id, version: number}") from error
         if type(number) is not int or not 1 <= number < 1 << 64:
-            raise BadRequest("the version of a dataset is a number from 1 on")
+            raise BadRequest("the version of a dataset is a whole number, 1 or more")
         found.append(ob.DatasetRef(dataset, number))
     return found
 
@@ -136,7 +136,7 @@ async def read_given_weights(params: dict[str, Any]) -> bytes | None:
 
 
 def read_key_bits(params: dict[str, Any]) -> int:
-    """Return the length of a Paillier task's modulus. Raises BadRequest if it is not possible."""
+    """Return the bits of a Paillier task's modulus. Raises BadRequest if it is not supported."""
     bits = params.get("paillier_bits", DEFAULT_BITS)
     if type(bits) is not int or not MIN_BITS <= bits <= MAX_BITS or bits % 16:
         raise BadRequest(
@@ -147,9 +147,9 @@ def read_key_bits(params: dict[str, Any]) -> int:
 
 
 def digest_request(params: dict[str, Any], weights: bytes | None) -> str:
-    """Return what names a request: a digest, as logs show it and plans may be long.
+    """Return the digest that names a request in logs and for retries.
 
-    The given weights count, so that the same path with another content is another task.
+    It covers the given weights, so that the same path with other content is another task.
     """
     content = hashlib.sha256(weights or b"").hexdigest()
     return hashlib.sha256(json.dumps([params, content], sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A task's terms from what a publisher wrote: names, amounts, durations, and sane defaults."""
+"""A task's terms from what a publisher wrote: names, amounts, durations, and defaults."""
 
 from typing import Any, TypeVar
 
@@ -46,8 +46,8 @@ _Named = TypeVar("_Named", Scheme, WeightsRule, CostRule)
 def read_terms(document: Any, plan: Plan) -> Terms:
     """Return the terms of a task for ``plan``.
 
-    ``document`` may set any of the amounts ("1.5 SUI" or Mist), numbers, and windows
-    ("join": seconds); the rest has defaults. State size, work and segments follow from the plan.
+    ``document`` may set any amount ("1.5 SUI" or Mist), number, and window (in seconds); the rest
+    has defaults. State size, work and segments follow from the plan.
 
     Raises:
         BadRequest: naming the key that is unknown or wrong, or if a segment is more work than the
@@ -56,7 +56,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
     work = plan.segment_work()
     if work >= 1 << 64:
         raise BadRequest(
-            f"a segment of this plan takes {work} multiply-adds, and a task counts to {2**64 - 1}",
+            f"a segment of this plan takes {work} multiply-adds, the limit is {2**64 - 1}",
             hint="use more segments, with fewer steps in each",
         )
     given = {} if document is None else document
@@ -83,7 +83,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
 
 
 def _read_choice(given: dict[str, Any], name: str, choices: dict[str, _Named]) -> _Named:
-    """Return what a name stands for; the first of ``choices`` is the default."""
+    """Return the choice of a name; the first of ``choices`` is the default."""
     chosen = given.get(name, next(iter(choices)))
     if not isinstance(chosen, str) or chosen not in choices:
         raise BadRequest(f"terms.{name} is one of {', '.join(choices)}")
@@ -110,6 +110,6 @@ def _read_window(given: dict[str, Any], name: str) -> int:
     value = given[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRequest(f"terms.{name} is a number of seconds")
-    if not 0.001 <= value <= _LONGEST_S:  # also false for what is no number
+    if not 0.001 <= value <= _LONGEST_S:  # also false for NaN
         raise BadRequest(f"terms.{name} lies between a millisecond and ten years, in seconds")
     return round(value * 1000)

@@ -1,1 +1,1 @@
-"""What anybody may do so that no task stands still: draws, deadlines, claims."""
+"""Every daemon's part in keeping tasks going: cranks, opening keys, claims."""

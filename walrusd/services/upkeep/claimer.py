@@ -1,4 +1,4 @@
-"""After a verdict: hand accepted work to its publisher, collect what is ours, tidy up."""
+"""After the end of a submission: deliver its key to the publisher, claim our credit, clean up."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
 SECOND_DELIVERY_GRACES = 10
-"""After so many graces a committee doubts the envelope that the contributor posted."""
+"""After this many graces the committee assumes that the contributor's envelope is unusable."""
 
 
 def credit_of(entries: list[ob.Credit], owner: str) -> int:
@@ -25,7 +25,7 @@ def credit_of(entries: list[ob.Credit], owner: str) -> int:
 
 
 class Claimer(Service):
-    """Delivers and claims. Objects that owe us nothing any more are forgotten after a day."""
+    """Delivers and claims; a day after they owe us nothing any more, objects are forgotten."""
 
     name = "claimer"
 
@@ -33,7 +33,7 @@ class Claimer(Service):
         super().__init__(tools)
 
     async def list_due(self) -> Attempts:
-        """Claim what submissions and tasks owe us, and deliver what we owe."""
+        """Act on every ended submission, and on every task that holds a credit of ours."""
         cases = await read_cases(self.tools)
         used = {c.submission.dataset_root for c in cases if not is_final(c.submission.state)}
         for case in cases:
@@ -48,7 +48,7 @@ class Claimer(Service):
                 self.tools.chain_log.mark_ended(task.id)
 
     def _list_due_about(self, case: Case, used: set[bytes]) -> Iterator[Attempt]:
-        """Yield each duty apart: a delivery that cannot be made must not cost us our money."""
+        """Claim and deliver separately: a delivery that fails must not cost us our money."""
         tools, submission = self.tools, case.submission
         self._note_end(case)
         amount = credit_of(submission.credits, tools.address)
@@ -62,7 +62,7 @@ class Claimer(Service):
                 rows_path(tools, submission.dataset_root).unlink(missing_ok=True)
 
     def _note_end(self, case: Case) -> None:
-        """Write down once what the end of a submission meant for us, penalties too."""
+        """Journal once what the end of a submission meant for us, including penalties."""
         tools, name = self.tools, case.submission.id
         if tools.records.get("concluded", name) is not None:
             return
@@ -85,10 +85,10 @@ class Claimer(Service):
         )
 
     def _must_deliver(self, case: Case) -> bool:
-        """Say whether to seal the opening's key to the publisher now.
+        """Return whether to deliver the opening's key to the publisher now.
 
-        The contributor does at once; the committee after a grace if the contributor has not, and
-        after a long one if the publisher still cannot use what it got.
+        The contributor does so at once; the committee after a grace if the contributor has not, and
+        after a long one if the publisher has still not aggregated.
         """
         tools, submission, task = self.tools, case.submission, case.task
         now_ms = tools.clock.now_ms()
@@ -116,18 +116,18 @@ class Claimer(Service):
             await share_opening_key(tools, case, task.publisher, task.publisher_key, key)
 
     def _is_done(self, task: ob.Task) -> bool:
-        """Say whether nothing more will happen to a task, as far as we are concerned."""
+        """Return whether we have nothing more to do with a task."""
         ours = task.publisher == self.tools.address
-        is_waited_for = Duty.RECLAIM in list_duties_about(task, Party.PUBLISHER)
+        has_funds = Duty.RECLAIM in list_duties_about(task, Party.PUBLISHER)
         return (
             is_over(task.phase)
             and self.tools.clock.now_ms() > task.phase_ms + FORGET_AFTER_MS
-            and not (ours and (is_waited_for or may_be_aggregated(task.phase)))
+            and not (ours and (has_funds or may_be_aggregated(task.phase)))
         )
 
 
 def forget_submission(tools: Tools, case: Case) -> None:
-    """Forget an ended submission, and remove the states, rows and updates that we kept for it."""
+    """Forget an ended submission, and remove the states, rows and updates kept for it."""
     submission = case.submission
     with tools.database.transaction():
         for kind in ("trained", "commit", "open", "replayed"):

@@ -1,7 +1,7 @@
-"""Turn the cranks that are due, so that no task waits for anybody's goodwill.
+"""Turn the cranks that are due, so that no task depends on one party.
 
 Whoever has the most at stake goes first; the others follow after a grace, so that usually only one
-transaction is paid for. Losing the race is harmless: the contract aborts the second.
+transaction is paid for. Losing the race is harmless: the contract aborts the second transaction.
 """
 
 from functools import partial
@@ -31,13 +31,13 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.leaves import read_leaves
 
 RACE_PAUSE_S = 5.0
-"""After a crank that aborted: somebody else was first, or our clock runs ahead of the chain's."""
+"""The pause after an abort: another was first, or our clock is ahead of the chain's."""
 RACES = 4
-"""So many aborts in a row are no lost races any more: the crank itself is refused."""
+"""After more aborts in a row than these, it was no race: the contract refuses the crank."""
 
 
 class Cranker(Service):
-    """Looks at every task and submission for a due crank."""
+    """Turns the due cranks of all tasks and submissions."""
 
     name = "cranker"
 
@@ -49,7 +49,7 @@ class Cranker(Service):
         self._aborts: dict[tuple[str, Crank], int] = {}
 
     async def list_due(self) -> Attempts:
-        """Turn what is due and ours to turn."""
+        """Turn the cranks that are due and ours to turn."""
         now = self.tools.clock.now_ms()
         still_due: set[tuple[str, Crank]] = set()
         for task in await read_tasks(self.tools):
@@ -73,10 +73,10 @@ class Cranker(Service):
         self._aborts = {k: count for k, count in self._aborts.items() if k in still_due}
 
     def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
-        """Say whether to turn it now. The grace counts from when we first saw it due.
+        """Return whether it is our turn. The grace counts from when we first saw the crank due.
 
-        Not from when it became due by the chain's clock: everybody who was asleep, or whose clock
-        jumped, would then wake up past the grace and race.
+        Counted from when it became due by the chain's clock, everybody who was asleep, or whose
+        clock jumped, would wake up after the grace and race.
         """
         seen = self._seen.setdefault((subject, due), trio.current_time())
         grace = self.tools.settings.timing.crank_grace_s
@@ -126,10 +126,10 @@ class Cranker(Service):
         self._note_turned(submission, due)
 
     async def _start_audit(self, case: Case) -> None:
-        """Bring the segment of the lot before a jury.
+        """Bring the sampled segment before a jury.
 
         Raises:
-            VerificationFailed: if its leaf cannot be read here; then others must.
+            VerificationFailed: if we cannot read its leaf; others may.
         """
         segment = case.find_audited_segment()
         assert segment is not None, "an audit is due"
@@ -147,10 +147,10 @@ class Cranker(Service):
         self.tools.wakeup.wake()
 
     def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
-        """Wait for what the winner did to be seen.
+        """Pause until the winner's transaction is visible.
 
         Raises:
-            MoveAborted: if it has aborted too often for that.
+            MoveAborted: if the crank has aborted too often to be a lost race.
         """
         self._aborts[subject, due] = self._aborts.get((subject, due), 0) + 1
         if self._aborts[subject, due] > RACES:
@@ -160,11 +160,11 @@ class Cranker(Service):
 
 
 def _first_in_line(case: Case, due: Crank) -> str:
-    """Return who turns a submission's crank first."""
+    """Return the address that turns a submission's crank first."""
     if is_about_dispute(due):
         dispute = case.submission.dispute
         assert dispute is not None
         return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser
     if due is Crank.SETTLE and not case.submission.opening:
-        return case.task.publisher  # a contributor is not the one to end its own failure
+        return case.task.publisher  # a contributor has no interest in ending its own failure
     return case.submission.contributor

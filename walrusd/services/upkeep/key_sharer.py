@@ -1,8 +1,8 @@
-"""Pass an opening's key on to those who have come to need it.
+"""Re-encrypt an opening's key to those who need it later.
 
-Jurors, substitutes, and seats whose envelope was of no use. The contributor does it at once, and
-so does an accuser for its jury. Any other holder waits for a grace, and if somebody has sealed the
-key already for half the window: it may be garbage, which only the recipient can tell.
+These are jurors, substitutes, and seats whose envelope was unusable. The contributor sends the key
+at once, and so does an accuser to its jury. Any other holder waits for a grace; if somebody has
+sent the key already, for half of the window: it may be garbage, which only the recipient can tell.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes,
 
 @dataclass(frozen=True)
 class Need:
-    """Somebody who needs the key: since when, within which window, and if it may have it."""
+    """A recipient that needs the key within a window, and whether it was sent an envelope."""
 
     recipient: str
     key: bytes
@@ -30,12 +30,12 @@ class Need:
 
 
 class KeySharer(Service):
-    """Looks for whoever needs a key that we hold."""
+    """Sends the opening keys that we hold to whoever needs them."""
 
     name = "key_sharer"
 
     async def list_due(self) -> Attempts:
-        """Seal every key that is needed and ours to pass on."""
+        """Send every key that is needed, if it is our turn."""
         for case in await read_cases(self.tools):
             if case.submission.opening is None or not is_party(case, self.tools.address):
                 continue
@@ -66,7 +66,7 @@ class KeySharer(Service):
 
 
 def is_party(case: Case, address: str) -> bool:
-    """Say whether an address may seal the key to others: jurors only as long as they judge."""
+    """Return whether an address may send the key to others: jurors only while they judge."""
     submission, dispute = case.submission, case.submission.dispute
     judging = [] if dispute is None else [dispute.accuser, *(j.verifier for j in dispute.jurors)]
     seats = [seat.verifier for seat in submission.committee]
@@ -85,13 +85,13 @@ def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
         return
     reported = _reported_seats(tools, submission.id)
     if any(judged.kind == ChallengeKind.UNAVAILABLE for judged in submission.judged):
-        # A jury could read it, so who still cannot was left out, and has no other way to say so.
+        # A jury could read it, so a seat that cannot was left out, and cannot report it again.
         reported = set(range(len(submission.committee)))
     for number, seat in enumerate(submission.committee):
         substitute = seat.slot >= terms.committee
         if has_attested(seat.status) or not (substitute or number in reported):
             continue
-        # Who was seated when the opening was made has an envelope in it; it may be of no use.
+        # The seats at the time of the opening have an envelope in it, which may be unusable.
         has_envelope = not substitute or _is_opened_since_replaced(tools, submission.id)
         yield Need(seat.verifier, seat.key, submission.window_ms, terms.verify_ms, has_envelope)
 
