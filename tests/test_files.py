@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def target(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """The daemon's own start, which other tests call, sets a stricter one."""
+    former = os.umask(0o022)
+    yield
+    os.umask(former)
+
+
+@pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return record_disk(monkeypatch)
 
@@ -55,7 +64,7 @@ def test_a_file_is_private_and_replaces_another(target: Path) -> None:
     assert left(target.parent) == ["target"]
 
 
-def test_a_file_may_be_given_another_mode(target: Path) -> None:
+def test_a_file_may_be_given_another_mode(target: Path, usual_umask: None) -> None:
     target.touch(mode=0o600)
     write_atomically(target, b"new", mode=0o644)
     assert mode_of(target) == 0o644

@@ -21,7 +21,6 @@ UNUSED = {
     "walrusd/devnet/move/context.py: MoveContext.join_balance": _DEVNET,
     "walrusd/devnet/move/context.py: MoveContext.split_balance": _DEVNET,
     "walrusd/devnet/walrus/store.py: BlobStore.count_objects": _DEVNET,
-    "walrusd/errors.py: DaemonUnreachable": "walrusctl prints its code without importing it",
     "walrusd/state/protection.py: write_export": "moves the guard to another machine",
     "walrusd/training/native/library.py: enable_all": "lets every test begin anew",
 }

@@ -11,7 +11,7 @@ from torch.nn import functional
 from walrusd.training.numerics.random import batch_rows
 from walrusd.training.plan.plan import EXACT_Q20, Plan, read_plan
 from walrusd.training.run.data import DatasetRows
-from walrusd.training.run.trainer import decode_batch
+from walrusd.training.run.step import decode_batch
 
 SEED = bytes(32)
 CLASSES = 10

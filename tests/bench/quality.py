@@ -24,8 +24,9 @@ from walrusd.training.numerics.random import batch_rows
 from walrusd.training.plan.plan import Plan, read_plan
 from walrusd.training.run.data import DatasetRows
 from walrusd.training.run.state import Tensors, deserialize_state, initial_state, serialize_state
+from walrusd.training.run.step import decode_batch
 from walrusd.training.run.trace import Assignment
-from walrusd.training.run.trainer import SegmentResult, decode_batch, run_segment
+from walrusd.training.run.trainer import SegmentResult, run_segment
 from walrusd.training.run.weights import init_weights
 
 PROFILES = ("exact-q20/1", "exact-q8r/1")

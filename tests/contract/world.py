@@ -111,13 +111,17 @@ class World:
         before = self.phases()
         result = function.impl(ctx, *values)
         returned = [] if result is None else [result]
-        check_entitled(self, target, [original for _mode, original, _copy in pairs])
+        self.check_entitled(target, [original for _mode, original, _copy in pairs])
         self.commit_call(ctx, pairs, returned)
         for event in ctx.events:
             assert type(event).from_bcs(event.to_bcs()) == event
         self.events += ctx.events
         self.inspect(before)
         return result
+
+    def check_entitled(self, target, given):
+        """Check that a call which succeeds was due."""
+        check_entitled(self, target, given)
 
     def inspect(self, before):
         """Check what must hold after every call; ``before`` is ``phases()`` earlier."""

@@ -114,6 +114,9 @@ class MeteredBazaar(OracleBazaar):
         self.estimates: dict[str, Estimate] = {}
         super().__init__(Contract, random.Random(1))
 
+    def check_entitled(self, target, given):
+        """Leave it: the hashes of the tests are none of the contract's."""
+
     def call(self, target, sender, *args):
         counts, before = [0, 0], set(self.objects)
         with counting_hashes(counts):

@@ -235,6 +235,10 @@ class History(walk.Walk):
         while not hasattr(self.m, "task") or self.m.task.terms.segments > 5:
             self.attempt(self.m.open_task, terms=type(walk.WALK_TERMS)(**{**fields, **terms}))
 
+    def list_due(self, name: str, args: tuple[Any, ...]) -> set[str]:
+        """Return nothing: the wrong form of a call may have done already what was due."""
+        return set()
+
     def advance(self, _n: int) -> None:
         self.m.now = self.m.awkward_time()
 
@@ -601,7 +605,7 @@ def stubbed_group() -> Iterator[None]:
 
     stubs = {
         (pedersen, "verify_proof"): lambda *_: None,
-        (pedersen, "verify_opening"): open_zeros,
+        (pedersen, "verify_commitment"): open_zeros,
         (work, "commit"): lambda *_: bytes(48),
         (work, "prove_opening"): lambda *_: bytes(112),
     }

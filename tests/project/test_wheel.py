@@ -11,7 +11,7 @@ def test_a_wheel_must_hold_all_that_the_program_reads() -> None:
     for name in (
         "walrusctl/__main__.py",
         "walrusd/py.typed",
-        "walrusd/crypto/generators.bin",
+        "walrusd/crypto/pedersen/generators.bin",
         "walrusd/move/Move.toml",
         "walrusd/move/bytecode/package.json",
         "walrusd/training/native/product_kernels.inc",
