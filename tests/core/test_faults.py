@@ -10,7 +10,7 @@ from walrusd.core.faults import (
     Charge,
     CheckedPart,
     Ground,
-    Move,
+    SeatAction,
     charge_of,
     compute_ground,
     decide_verdict,
@@ -99,20 +99,20 @@ charges = st.sets(st.builds(Charge, st.sampled_from(ChallengeKind), st.integers(
 @given(frauds, st.none() | st.just(OpeningUnusable("cut")), charges, st.booleans())
 def test_a_verdict_is_attested_only_if_nothing_is_wrong(found, unusable, judged, reopened) -> None:
     verdict = decide_verdict(found, unusable, judged=judged, reopened=reopened)
-    assert (verdict.move is Move.ATTEST) == (not found and unusable is None)
-    match verdict.move:
-        case Move.CHALLENGE:
+    assert (verdict.action is SeatAction.ATTEST) == (not found and unusable is None)
+    match verdict.action:
+        case SeatAction.CHALLENGE:
             assert isinstance(verdict.error, FraudFound)
             assert charge_of(verdict.error) not in judged
-        case Move.REPORT:
+        case SeatAction.REPORT:
             assert not reopened
-        case Move.CLAIM_UNAVAILABLE:
+        case SeatAction.CLAIM_UNAVAILABLE:
             assert reopened
             assert Charge(ChallengeKind.UNAVAILABLE) not in judged
-        case Move.STAND_BY:
+        case SeatAction.STAND_BY:
             assert verdict.error is not None
     if any(charge_of(fraud) not in judged for fraud in found):
-        assert verdict.move is Move.CHALLENGE
+        assert verdict.action is SeatAction.CHALLENGE
 
 
 def test_a_missing_part_is_waited_for() -> None:

@@ -128,7 +128,7 @@ def charge_of(fraud: FraudFound) -> Charge:
     return Charge(ChallengeKind(fraud.fields["kind"]), fraud.fields["index"])
 
 
-class Move(Enum):
+class SeatAction(Enum):
     """What a seat does about a submission."""
 
     ATTEST = "attest"
@@ -141,9 +141,9 @@ class Move(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A move, the fraud it is about if it is a challenge, and the error that explains it."""
+    """An action, the fraud it is about if it is a challenge, and the error that explains it."""
 
-    move: Move
+    action: SeatAction
     error: FraudFound | OpeningUnusable | None = None
 
 
@@ -161,16 +161,16 @@ def decide_verdict(
     """
     for fraud in frauds:
         if charge_of(fraud) not in judged:
-            return Verdict(Move.CHALLENGE, fraud)
+            return Verdict(SeatAction.CHALLENGE, fraud)
     if unusable is not None:
         if not reopened:
-            return Verdict(Move.REPORT, unusable)
+            return Verdict(SeatAction.REPORT, unusable)
         if Charge(ChallengeKind.UNAVAILABLE) not in judged:
-            return Verdict(Move.CLAIM_UNAVAILABLE, unusable)
-        return Verdict(Move.STAND_BY, unusable)
+            return Verdict(SeatAction.CLAIM_UNAVAILABLE, unusable)
+        return Verdict(SeatAction.STAND_BY, unusable)
     if frauds:
-        return Verdict(Move.STAND_BY, frauds[0])
-    return Verdict(Move.ATTEST)
+        return Verdict(SeatAction.STAND_BY, frauds[0])
+    return Verdict(SeatAction.ATTEST)
 
 
 def is_patience_over(*, absences: int, opened_ms: int, verify_ms: int, now_ms: int) -> bool:

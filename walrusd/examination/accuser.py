@@ -12,7 +12,7 @@ from walrusd.core.protocol import (
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replay import Replayed, make_verdict
+from walrusd.examination.replay import Replayed, make_answer_without_replay
 from walrusd.market.case import Case, read_cases
 from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
@@ -52,7 +52,7 @@ class Accuser:
 
     async def accuse(self, case: Case, charge: Charge, reason: str) -> None:
         """Claim anything else. Errors as the one above."""
-        value = make_verdict(charge.index, VERDICT_FAULT)
+        value = make_answer_without_replay(charge.index, VERDICT_FAULT)
         await self._accuse(case, charge, value, reason, place=0, leaf=b"", path=[])
 
     async def _accuse(

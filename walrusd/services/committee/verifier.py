@@ -8,7 +8,7 @@ used is reported; only if the one made again is no better is it claimed to be un
 from functools import partial
 
 from walrusd.core.duties import Duty, Party
-from walrusd.core.faults import Charge, Move, Verdict, charge_of, may_complain
+from walrusd.core.faults import Charge, SeatAction, Verdict, charge_of, may_complain
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
@@ -61,15 +61,15 @@ class Verifier(Service):
             verdict = found.decide(case)
             self._check_timely(case, seat, verdict)
             await self._confirm(case, seat, segments, found, verdict)
-        match verdict.move:
-            case Move.ATTEST:
+        match verdict.action:
+            case SeatAction.ATTEST:
                 for position in missing:
                     await self._attest(case, seat, position, found, segments[position])
-            case Move.CHALLENGE | Move.CLAIM_UNAVAILABLE:
+            case SeatAction.CHALLENGE | SeatAction.CLAIM_UNAVAILABLE:
                 await self._challenge(case, seat, segments, found, verdict)
-            case Move.REPORT:
+            case SeatAction.REPORT:
                 await self._report(case, seat, verdict)
-            case Move.STAND_BY:
+            case SeatAction.STAND_BY:
                 assert verdict.error is not None
                 raise VerificationFailed(
                     f"{verdict.error.message}, but a jury has judged otherwise",
@@ -99,7 +99,7 @@ class Verifier(Service):
         Raises:
             OpeningUnusable: the complaint, while others may still mend what it is about.
         """
-        if not isinstance(verdict.error, OpeningUnusable) or verdict.move is Move.STAND_BY:
+        if not isinstance(verdict.error, OpeningUnusable) or verdict.action is SeatAction.STAND_BY:
             return
         submission, terms = case.submission, case.task.terms
         substitute = submission.committee[seat].slot >= terms.committee
@@ -119,11 +119,11 @@ class Verifier(Service):
         Raises:
             SecondLookDiffers: if that finds something else: then it is this machine that errs.
         """
-        if verdict.error is None or verdict.move is Move.STAND_BY:
+        if verdict.error is None or verdict.action is SeatAction.STAND_BY:
             return
         tools, submission = self.tools, case.submission
         charge = charge_of(verdict.error) if isinstance(verdict.error, FraudFound) else None
-        action = f"{verdict.move.value}:{submission.id}:{charge}:{submission.reopened}"
+        action = f"{verdict.action.value}:{submission.id}:{charge}:{submission.reopened}"
         if tools.work.get("confirmed", action) is not None:
             return
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
@@ -133,7 +133,7 @@ class Verifier(Service):
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)
-            same = second.move is verdict.move and (
+            same = second.action is verdict.action and (
                 charge is None
                 or (isinstance(second.error, FraudFound) and charge_of(second.error) == charge)
             )
