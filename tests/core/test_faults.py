@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from walrusd import errors
 from walrusd.core.faults import (
+    CHARGE_TRAITS,
     NO_KEY,
     Charge,
     CheckedPart,
@@ -113,6 +114,28 @@ def test_a_verdict_is_attested_only_if_nothing_is_wrong(found, unusable, judged,
             assert verdict.error is not None
     if any(charge_of(fraud) not in judged for fraud in found):
         assert verdict.action is SeatAction.CHALLENGE
+
+
+def test_every_kind_is_classified() -> None:
+    assert set(CHARGE_TRAITS) == set(ChallengeKind)
+
+
+def test_the_identity_of_a_charge_is_what_earlier_versions_wrote() -> None:
+    assert [Charge(kind).identity for kind in ChallengeKind] == [
+        "SEGMENT(0)",
+        "UPDATE",
+        "ROWS(0)",
+        "COST",
+        "FILE",
+        "UNAVAILABLE",
+    ]
+    assert Charge(ChallengeKind.SEGMENT, 3).identity == "SEGMENT(3)"
+    assert Charge(ChallengeKind.ROWS, 7).identity == "ROWS(7)"
+
+
+def test_no_two_charges_have_one_identity() -> None:
+    known = [Charge(kind, index) for kind in ChallengeKind for index in range(12)]
+    assert len({charge.identity for charge in known}) == len(known)
 
 
 def test_a_missing_part_is_waited_for() -> None:

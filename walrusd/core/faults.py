@@ -39,6 +39,26 @@ class Ground(Enum):
     OURS = "ours"
 
 
+@dataclass(frozen=True)
+class ChargeTraits:
+    """What all charges of one kind have in common."""
+
+    is_indexed: bool = False
+    """Whether a submission has many of what it is about; the index says which."""
+    is_public: bool = False
+    """Whether it is about public data, so that a juror needs no opening."""
+
+
+CHARGE_TRAITS = {
+    ChallengeKind.SEGMENT: ChargeTraits(is_indexed=True),
+    ChallengeKind.UPDATE: ChargeTraits(),
+    ChallengeKind.ROWS: ChargeTraits(is_indexed=True),
+    ChallengeKind.COST: ChargeTraits(),
+    ChallengeKind.FILE: ChargeTraits(is_public=True),
+    ChallengeKind.UNAVAILABLE: ChargeTraits(),
+}
+
+
 @dataclass(frozen=True, order=True)
 class Charge:
     """What a jury can be asked: a challenge's kind, and the segment or row it is about, or 0."""
@@ -46,10 +66,23 @@ class Charge:
     kind: ChallengeKind
     index: int = 0
 
+    @property
+    def identity(self) -> str:
+        """The name that no other charge has, such as ``SEGMENT(3)`` or ``FILE``.
+
+        Part of the keys of protection records and work items, so it must never change.
+        """
+        is_indexed = CHARGE_TRAITS[self.kind].is_indexed or self.index != 0
+        return f"{self.kind.name}({self.index})" if is_indexed else self.kind.name
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it can be judged without the opening."""
+        return CHARGE_TRAITS[self.kind].is_public
+
     def __str__(self) -> str:
-        """Return the name that people read, such as ``SEGMENT(3)`` or ``FILE``."""
-        numbered = self.kind in {ChallengeKind.SEGMENT, ChallengeKind.ROWS}
-        return f"{self.kind.name}({self.index})" if numbered else self.kind.name
+        """Return the identity: it reads well."""
+        return self.identity
 
 
 def is_audit(accuser: str) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import trio
+
 from walrusd.core.faults import Charge
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
@@ -26,6 +28,7 @@ class Accuser:
         """Take the collaborators; ``name`` is the service's, for the journal."""
         self._tools = tools
         self._name = name
+        self._turn = trio.Lock()
 
     async def accuse_of_segment(
         self, case: Case, replayed: Replayed, place: int, leaves: Sequence[bytes]
@@ -80,32 +83,34 @@ class Accuser:
         )
         action = f"verdict:{submission.id}:{charge.index}"
         if charge.kind != ChallengeKind.SEGMENT:
-            action = f"verdict:{submission.id}:{charge}"
-        await self._check_bonds(submission.id)
-        with tools.database.transaction():
-            tools.work.put("jury", name.hex(), value.to_json())
-            if tools.protection.begin(action, b"forged" + commitment) is Begun.FRESH:
-                tools.journal.record(
-                    submission.id,
-                    self._name,
-                    "challenged",
-                    reason,
-                    charge=str(charge),
-                    bond=terms.accuser_bond,
-                    **facts,
-                )
-        await tools.contract.challenge(
-            case.task.id,
-            submission.id,
-            kind=charge.kind,
-            index=charge.index,
-            place=place,
-            leaf=leaf,
-            path=path,
-            commitment=commitment,
-            bond=terms.accuser_bond,
-        )
-        tools.protection.done(action)
+            action = f"verdict:{submission.id}:{charge.identity}"
+        # Counted and bound in one turn: two challenges at once would pass the same count.
+        async with self._turn:
+            await self._check_bonds(submission.id)
+            with tools.database.transaction():
+                tools.work.put("jury", name.hex(), value.to_json())
+                if tools.protection.begin(action, b"forged" + commitment) is Begun.FRESH:
+                    tools.journal.record(
+                        submission.id,
+                        self._name,
+                        "challenged",
+                        reason,
+                        charge=str(charge),
+                        bond=terms.accuser_bond,
+                        **facts,
+                    )
+            await tools.contract.challenge(
+                case.task.id,
+                submission.id,
+                kind=charge.kind,
+                index=charge.index,
+                place=place,
+                leaf=leaf,
+                path=path,
+                commitment=commitment,
+                bond=terms.accuser_bond,
+            )
+            tools.protection.done(action)
 
     async def _check_bonds(self, submission: str) -> None:
         tools = self._tools

@@ -123,7 +123,8 @@ class Verifier(Service):
             return
         tools, submission = self.tools, case.submission
         charge = charge_of(verdict.error) if isinstance(verdict.error, FraudFound) else None
-        action = f"{verdict.action.value}:{submission.id}:{charge}:{submission.reopened}"
+        what = None if charge is None else charge.identity
+        action = f"{verdict.action.value}:{submission.id}:{what}:{submission.reopened}"
         if tools.work.get("confirmed", action) is not None:
             return
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:

@@ -68,7 +68,7 @@ class Ballot:
             PartAbsent: if the opening or the verification file is not there.
         """
         charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
-        if key is None and charge.kind != ChallengeKind.FILE:
+        if key is None and not charge.is_public:
             return None
         async with self._replayer.turn:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
