@@ -1,8 +1,9 @@
 """Replay what our seat was dealt; attest what is true, challenge what is not.
 
-An infrastructure fault is never an accusation. What is found wrong is examined once more from the
-opening's bytes on, and only the same finding twice leads to a challenge. An opening that cannot be
-used is reported; only if the one made again is no better is it claimed to be unavailable.
+An infrastructure fault is never an accusation. Only the same finding twice leads to a challenge: a
+forged segment is replayed again, anything else is examined again from the opening's bytes on, with
+the saved replays. An opening that cannot be used is reported; only if the one made again is no
+better is it claimed to be unavailable.
 """
 
 from functools import partial
@@ -114,7 +115,10 @@ class Verifier(Service):
     async def _confirm(
         self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
     ) -> None:
-        """Examine once more, from the opening's bytes on, before anything is said against anybody.
+        """Find the same a second time, before anything is said against anybody.
+
+        A forged segment is replayed again from the opening in memory. For everything else the
+        opening is read and examined again from its bytes, and saved replays are not made again.
 
         Raises:
             SecondLookDiffers: if that finds something else: then it is this machine that errs.
