@@ -223,7 +223,7 @@ _TABLE = [
     Attack(
         "bribed-seats",
         Culprit.RING,
-        "trains nothing and sells its digests to its whole committee, which attests without a replay",
+        "trains nothing and sells its digests to its committee, which attests without a replay",
         "training backend and verifiers",
         "the audit, at its stated rate: a jury replays an attested segment",
         "tests/attacks/test_audits.py::test_bribed_seats_are_found_by_the_audit",

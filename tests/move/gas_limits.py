@@ -1,4 +1,4 @@
-"""Writes the second table of docs/gas.md: which calls grow more expensive, and their cost at the limits."""
+"""Writes the second table of docs/gas.md: the calls whose cost grows, and their limits."""
 
 from walrusd.chain.layouts.objects import VerifierPool
 from walrusd.core.protocol import compute_juror_draw, compute_seat_draw
@@ -74,7 +74,7 @@ def describe_pool(pool: VerifierPool) -> tuple[str, str, str]:
     return (
         "anything that takes `&mut VerifierPool`",
         f"the pool: {size} bytes per seat, rewritten each time",
-        f"{seats:,} seats: {full:,} bytes, {read:,} gas units to read, {kept:.4f} SUI kept per call",
+        f"{seats:,} seats: {full:,} bytes, {read:,} gas units to read, {kept:.4f} SUI kept each",
     )
 
 

@@ -6,7 +6,7 @@ A failed check is a ``FraudFound`` where everybody who reads the same finds the 
 
 from collections.abc import Sequence
 
-from walrusd.core.faults import CheckedPart, looking_at, make_fraud
+from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
 from walrusd.core.opening import (
     OpenedCost,
     VerifiedOpening,
@@ -36,7 +36,7 @@ def check_inputs(
     Raises:
         OpeningUnusable: if a start state or a row is missing or wrong.
     """
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         for segment in segments:
             verify_opened_state(plan.plan, verified, segment - 1)
         needed = case.compute_needed_rows(plan.plan, segments)
@@ -78,7 +78,7 @@ def check_file(case: Case, plan: VerifiedPlan, verified: VerifiedFile) -> None:
     """
     header, commitment = verified.file.header, case.submission.commitment
     assert commitment is not None
-    with looking_at(CheckedPart.FILE):
+    with raising_findings(CheckedPart.FILE):
         if header.subject != case.subject:
             raise VerificationFailed("the verification file is about something else")
         if header.quantisation != plan.quantisation:
@@ -100,9 +100,9 @@ def check_update(
     """
     commitment = case.submission.commitment
     assert commitment is not None
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         state = verify_opened_state(plan.plan, verified, plan.plan.segments)
-    with looking_at(CheckedPart.UPDATE):
+    with raising_findings(CheckedPart.UPDATE):
         update = compute_update(plan.plan, weights, deserialize_state(plan.plan, state).weights)
         if compute_update_root(update) != commitment.update_root:
             raise VerificationFailed("the update is not the difference of the final weights")
@@ -131,7 +131,7 @@ def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile)
         OpeningUnusable: if they are not.
     """
     cost, header = verified.opening.cost, file.file.header
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         if cost is None:
             raise VerificationFailed("the opening does not open the cost")
         verify_key_check(cost.key, address_bytes(case.submission.id), header.key_check)
@@ -149,7 +149,7 @@ def check_cost(
         OpeningUnusable: if it is not opened as it was committed.
     """
     opened = check_opened_cost(case, verified, file)
-    with looking_at(CheckedPart.COST):
+    with raising_findings(CheckedPart.COST):
         costs = open_cost(file.file, opened.key).trajectory
         if last is None:
             return

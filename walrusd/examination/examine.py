@@ -23,8 +23,8 @@ from walrusd.core.faults import (
     CheckedPart,
     Verdict,
     decide_verdict,
-    looking_at,
     make_fraud,
+    raising_findings,
 )
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
@@ -124,7 +124,7 @@ async def examine(
                 await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
                 usable.append(segment)
         if usable:
-            with looking_at(CheckedPart.OPENING):
+            with raising_findings(CheckedPart.OPENING):
                 found.replayed = await replays.replay(case, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
@@ -192,7 +192,7 @@ async def replay_opened(
         OpeningUnusable: if the opening lacks what the replay reads.
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         return (await replays.replay(case, opening, [segment]))[segment]
 
 
@@ -223,7 +223,7 @@ async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
     Raises:
         OpeningUnusable: if they are not what the task names; nobody could have done the work.
     """
-    with looking_at(CheckedPart.TASK):
+    with raising_findings(CheckedPart.TASK):
         plan = await parts.plan_of(case.task)
         await parts.ready_weights(case.task)
     return plan
@@ -236,7 +236,7 @@ async def read_opening(case: Case, key: bytes, parts: SubmissionParts) -> Verifi
         OpeningUnusable: if it is not the announced one, or proves something else.
         PartAbsent: if it is not there.
     """
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         return await parts.verified_opening_of(case, key)
 
 
@@ -247,7 +247,7 @@ async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> V
         FraudFound: if it does not hold, or is about something else.
         PartAbsent: if it is not there.
     """
-    with looking_at(CheckedPart.FILE):
+    with raising_findings(CheckedPart.FILE):
         file = await parts.file_of(case.task, case.submission)
     checks.check_file(case, plan, file)
     return file
@@ -272,7 +272,7 @@ async def _check_update(
         FraudFound: if the final state gives another update.
         OpeningUnusable: if the state is missing or wrong, or the opened update another one.
     """
-    with looking_at(CheckedPart.TASK):
+    with raising_findings(CheckedPart.TASK):
         _path, weights = await parts.initial_weights(case.task)
     await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
 

@@ -34,7 +34,7 @@ from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 from walrusd.workers import files, paillier, pedersen
 from walrusd.workers.paillier import Encryption
-from walrusd.workers.pool import Report, run_heavy, say_nothing
+from walrusd.workers.pool import Report, discard_progress, run_heavy
 
 Committed = tuple[SchemeBlock, Source]
 """A header block, and what opens the section that it is about."""
@@ -206,7 +206,7 @@ async def check_aggregate(
     weights: Sequence[int],
     verified: Sequence[VerifiedFile],
     *,
-    report: Report = say_nothing,
+    report: Report = discard_progress,
     threads: int = 0,
 ) -> None:
     """Check a published sum against the files of its parts.

@@ -8,7 +8,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.duties import Duty, Party, list_request_duties
-from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
+from walrusd.core.key_requests import NO_TASK, AskedTask, find_closing_reason
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
 from walrusd.crypto.envelope import check_public_key, seal_key
 from walrusd.crypto.stream import verify_key_check
@@ -83,7 +83,7 @@ class KeyGrantor(Service):
             task = None if found is None else _describe(found, request, works)
             if not _names_task(request):
                 task = NO_TASK
-            why = find_why_closed(task, Millis(request.expires_ms), now)
+            why = find_closing_reason(task, Millis(request.expires_ms), now)
             if why is not None:
                 closed[request.id] = why
         return closed
