@@ -1,4 +1,4 @@
-"""Accuse a submission before a jury: one bond, one commitment to what we found."""
+"""Accuse a submission before a jury: one bond, one commitment to our finding."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class Accuser:
     async def accuse_of_segment(
         self, case: Case, replayed: Replayed, place: int, leaves: Sequence[bytes]
     ) -> None:
-        """Claim that a segment was not done: ``place`` is where it was dealt to us.
+        """Accuse of a forged segment; ``place`` is where it was dealt to us.
 
         Raises:
             NotAllowed: if too many bonds of ours are bound.
@@ -51,7 +51,7 @@ class Accuser:
         )
 
     async def accuse(self, case: Case, charge: Charge, reason: str) -> None:
-        """Claim anything else. Errors as the one above."""
+        """Bring any other charge. Errors as ``accuse_of_segment``."""
         value = make_verdict(charge.index, VERDICT_FAULT)
         await self._accuse(case, charge, value, reason, place=0, leaf=b"", path=[])
 
@@ -120,6 +120,6 @@ class Accuser:
         limit = tools.settings.verifier.max_bonds
         if len(bound) >= limit:
             raise NotAllowed(
-                f"{len(bound)} bonds of ours are bound already, and {limit} are allowed",
+                f"{len(bound)} of our bonds are already bound, and only {limit} are allowed",
                 hint="raise verifier.max_bonds, or wait until a jury has decided",
             )

@@ -1,6 +1,6 @@
-"""Each check of a submission alone: pure, on what has been verified, raising what is wrong.
+"""The single checks of a submission: pure functions of verified parts, raising their findings.
 
-A failed check is a ``FraudFound`` where everybody who reads the same finds the same, and an
+A failed check is a ``FraudFound`` where everyone who reads it finds the same, and an
 ``OpeningUnusable`` where the opening shows nothing about the work (``core.faults``).
 """
 
@@ -31,7 +31,7 @@ from walrusd.units import address_bytes
 def check_inputs(
     case: Case, plan: VerifiedPlan, verified: VerifiedOpening, segments: Sequence[int]
 ) -> None:
-    """Check that the opening holds all that a replay of ``segments`` reads.
+    """Check that the opening holds everything that a replay of ``segments`` reads.
 
     Raises:
         OpeningUnusable: if a start state or a row is missing or wrong.
@@ -53,7 +53,7 @@ def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) ->
     if state is None:
         raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
     if compute_state_root(plan, state) != verified.opening.state_roots[boundary]:
-        raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
+        raise VerificationFailed(f"the opened state at boundary {boundary} has another root")
     return state
 
 
@@ -80,9 +80,9 @@ def check_file(case: Case, plan: VerifiedPlan, verified: VerifiedFile) -> None:
     assert commitment is not None
     with raising_findings(CheckedPart.FILE):
         if header.subject != case.subject:
-            raise VerificationFailed("the verification file is about something else")
+            raise VerificationFailed("the verification file is about another subject")
         if header.quantisation != plan.quantisation:
-            raise VerificationFailed("the verification file is quantised otherwise than planned")
+            raise VerificationFailed("the verification file is not quantised as the plan says")
         if header.scheme.cost_commitment != commitment.cost_commitment:
             raise VerificationFailed("the verification file holds another cost commitment")
 
@@ -123,9 +123,9 @@ def check_openings(verified: VerifiedOpening, file: VerifiedFile) -> None:
 
 
 def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile) -> OpenedCost:
-    """Return what opens the cost: its key and the final cost are the committed ones.
+    """Return the opened cost, if its key and the final cost are the committed ones.
 
-    Whether the cost is true is not asked.
+    It does not check whether the cost is correct.
 
     Raises:
         OpeningUnusable: if they are not.

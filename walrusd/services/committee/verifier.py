@@ -1,8 +1,8 @@
-"""Replay what our seat was dealt; attest what is true, challenge what is not.
+"""Replay the segments dealt to our seat; attest true ones, challenge false ones.
 
-An infrastructure fault is never an accusation. What is found wrong is examined once more from the
-opening's bytes on, and only the same finding twice leads to a challenge. An opening that cannot be
-used is reported; only if the one made again is no better is it claimed to be unavailable.
+An infrastructure fault never leads to an accusation. A finding is checked once more from the
+opening's bytes on, and only the same finding twice leads to a challenge. An unusable opening is
+reported; only if the second one is no better is it claimed to be unavailable.
 """
 
 from functools import partial
@@ -38,7 +38,7 @@ class Verifier(Service):
         self._accuser = Accuser(tools, self.name)
 
     async def start(self) -> None:
-        """Remove what a killed run has left."""
+        """Remove the files of a killed run."""
         sweep_replays(self.tools.work_dir, self.name)
 
     async def list_due(self) -> Attempts:
@@ -73,7 +73,7 @@ class Verifier(Service):
                 assert verdict.error is not None
                 raise VerificationFailed(
                     f"{verdict.error.message}, but a jury has judged otherwise",
-                    hint="run `walrusd verify selftest`; nothing is attested that we do not see",
+                    hint="run `walrusd verify selftest`; a seat attests only what it verified",
                 )
 
     # --- examining ------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Verifier(Service):
 
         Raises:
             SeatKeyLost: if no envelope for our seat could be opened here.
-            PartAbsent: if nothing is wrong so far, but a part is not there yet.
+            PartAbsent: if nothing is wrong so far, but a part is still missing.
         """
         key = find_opening_key(self.tools, case)
         if key is None:
@@ -97,7 +97,7 @@ class Verifier(Service):
         """Check that a complaint about the opening is not made too early.
 
         Raises:
-            OpeningUnusable: the complaint, while others may still mend what it is about.
+            OpeningUnusable: the complaint, while others may still remedy it.
         """
         if not isinstance(verdict.error, OpeningUnusable) or verdict.move is Move.STAND_BY:
             return
@@ -114,10 +114,10 @@ class Verifier(Service):
     async def _confirm(
         self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
     ) -> None:
-        """Examine once more, from the opening's bytes on, before anything is said against anybody.
+        """Examine once more, from the opening's bytes on, before accusing or reporting.
 
         Raises:
-            SecondCheckDiffers: if that finds something else: then it is this machine that errs.
+            SecondCheckDiffers: if the findings differ: then this machine errs.
         """
         if verdict.error is None or verdict.move is Move.STAND_BY:
             return
@@ -139,7 +139,7 @@ class Verifier(Service):
             )
         if not same:
             self._replays.forget(case)
-            raise SecondCheckDiffers(f"a second look did not show again: {verdict.error.message}")
+            raise SecondCheckDiffers(f"a second check did not confirm: {verdict.error.message}")
         tools.work.put("confirmed", action, {})
 
     # --- acting ---------------------------------------------------------------------------------
