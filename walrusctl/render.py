@@ -84,7 +84,7 @@ def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full:
     found = [
         (name, heading)
         for name, heading in LISTS[key]
-        if any(_says_something(name, item.get(name)) for item in items)
+        if any(_has_content(name, item.get(name)) for item in items)
     ]
     columns = []
     for name, heading in found:
@@ -94,7 +94,7 @@ def make_list(key: str, items: list[dict[str, Any]], *, title: str | None, full:
     return Listing(columns, rows, title)
 
 
-def _says_something(name: str, value: Any) -> bool:
+def _has_content(name: str, value: Any) -> bool:
     return value not in (None, "", {}, []) and not (name == "mine" and value is False)
 
 

@@ -1,8 +1,8 @@
 """The ``walrusd`` command: the daemon, and what works without one.
 
-Exit status: 0 done, 1 a typed failure, 2 wrong usage; of ``run`` also 78 instead of 1, if starting
-it again is of no use before its owner has changed something. Each command imports what it needs
-when it runs, so that ``--help`` and ``config`` do not wait for pysui or torch.
+Exit status: 0 done, 1 a typed failure, 2 wrong usage; ``run`` ends with 78 instead of 1 if a
+restart is useless before its owner has changed something. Each command imports what it needs when
+it runs, so that ``--help`` and ``config`` do not wait for pysui or torch.
 """
 
 import os
@@ -42,7 +42,7 @@ def cli() -> None:
 @click.option(
     "--accept-new-database",
     is_flag=True,
-    help="Start although this identity has worked here with a database that is gone.",
+    help="Start even though the database that this identity used here is gone.",
 )
 @with_status(lambda error: EXIT_NEEDS_OWNER if needs_owner(error) else EXIT_FAILED)
 def run(config: Path, *, accept_new_database: bool) -> None:
@@ -113,13 +113,13 @@ def _compose_document(
     publishers: tuple[str, ...],
     **values: Any,
 ) -> dict[str, dict[str, Any]]:
-    """Return the configuration tables that the options say; options win over the network file."""
+    """Return the configuration tables of the options, which override the network file."""
     from walrusd.settings.network import read_network  # noqa: PLC0415  # pysui is slow
 
     document = {"sui": {}, "walrus": {}} if network is None else read_network(network)
     document["daemon"] = {"data_dir": "state", "socket": "control.sock", "roles": list(roles)}
     if aggregators:
-        # Other aggregators are of another network, or serve it otherwise: its nodes do not fit.
+        # Other aggregators may serve another network, which its nodes would not belong to.
         document["walrus"].pop("nodes", None)
     given = {
         "sui": {
@@ -142,7 +142,7 @@ def _compose_document(
 
 @cli.group()
 def config() -> None:
-    """Look at a configuration file."""
+    """Check or show a configuration file."""
 
 
 @config.command("show")
@@ -171,7 +171,7 @@ def config_show(config: Path, *, as_json: bool) -> None:
 def config_check(config: Path, *, network: bool, as_json: bool) -> None:
     """Check the configuration, and that the keystore opens.
 
-    Nothing is asked of the network without --network, and nothing is ever sent.
+    Without --network it makes no request; it never sends a transaction.
     """
     from walrusd.cli.init import read_address  # noqa: PLC0415  # pysui is slow
     from walrusd.settings import load_settings  # noqa: PLC0415  # see the module
@@ -204,7 +204,7 @@ cli.add_command(verify)
 def main() -> None:
     """Run the command line."""
     fill_closed_streams()
-    # Worker processes are started with ``-m``; a random.py where we happen to stand is not theirs.
+    # Worker processes start with ``-m``, and must not import a random.py of the current directory.
     os.environ["PYTHONSAFEPATH"] = "1"
     run_command(cli, None, None)
 

@@ -1,8 +1,7 @@
 """Run the daemon: from the first reading of the settings until it is told to stop.
 
 Nesting is the order of shutdown, outermost last: database and locks, control interface, chain and
-blob sessions, services; requests in progress end first. What is run is built in
-``walrusd.compose``.
+blob sessions, services; requests in progress end first. ``walrusd.compose`` builds the parts.
 """
 
 import os
@@ -38,7 +37,7 @@ from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.logs import configure_logs
 from walrusd.runtime.metrics import Metrics
 from walrusd.runtime.notify import Canary, Notifier
-from walrusd.runtime.signals import heeding_signals, ignore_hangup, ignore_stop_signals
+from walrusd.runtime.signals import handling_signals, ignore_hangup, ignore_stop_signals
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Settings
 
@@ -80,8 +79,8 @@ async def run_daemon(
 ) -> None:
     """Run until SIGTERM, SIGINT or SIGQUIT.
 
-    ``make_training`` gives what runs training jobs, ``build`` the services that act. The control
-    interface answers at once; while the network cannot be reached, ``status`` says so.
+    ``make_training`` makes the training backend, ``build`` the services. The control interface
+    answers immediately; while the network cannot be reached, ``status`` says so.
 
     Raises:
         WalrusdError: if the configuration, the keys or the network do not fit.
@@ -97,9 +96,9 @@ async def run_daemon(
         broadcast = Broadcast()
         interface = ControlInterface(settings, state, starting, broadcast)
         canary = Canary(notifier)
-        # Signals are taken until everything else has ended: meanwhile the default would kill us.
+        # Signals are handled until everything else has ended: the default action would kill us.
         stop, hurry = trio.Event(), trio.Event()
-        async with heeding_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
+        async with handling_signals(stop, hurry, notifier), trio.open_nursery() as nursery:
             nursery.start_soon(_drain, stop, hurry, broadcast, nursery.cancel_scope)
             await nursery.start(canary.run)
 
@@ -122,7 +121,7 @@ async def run_daemon(
                         )
 
             nursery.start_soon(work)
-            # systemd need not wait for the chain: it may be away for longer than any time-out.
+            # systemd need not wait for the chain, which may be away for longer than any timeout.
             notifier.ready()
             # Requests in flight end before the services they use are cancelled.
             await serve_rpc(interface.front, control, stop=stop)
@@ -145,7 +144,7 @@ async def run_services(
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.keep_running, clock)
         await nursery.start(supervisor.keep_running, ChainWatcher(tools, follower))
-        # Services decide on the state that is known; before this it would be an old one.
+        # Services decide on the known state, which would be outdated before this.
         await follower.wait_caught_up()
         for service in parts.services:
             await nursery.start(supervisor.keep_running, service)
@@ -153,7 +152,7 @@ async def run_services(
 
 
 class ControlInterface:
-    """What answers the control interface: while the daemon starts, and afterwards."""
+    """The control interface, while the daemon starts and afterwards."""
 
     def __init__(
         self, settings: Settings, state: LocalState, starting: Starting, broadcast: Broadcast
@@ -170,7 +169,7 @@ class ControlInterface:
     def hand_over(
         self, opened: Opened, parts: Parts, supervisor: Supervisor, canary: Canary
     ) -> None:
-        """Let the daemon's services answer from now on, also calls that wait already."""
+        """Let the daemon's services answer from now on, including calls that are waiting."""
         api = build_api(opened.tools, parts, supervisor)
         self.front.app = _make_app(opened, api, supervisor, canary)
         self._early.hand_over_to(api)

@@ -1,9 +1,9 @@
-"""The composition root: what a daemon is made of, built once and in one place.
+"""The composition root: builds all parts of a daemon, once and in one place.
 
 First the adapters and the state that every service is given (``open_tools``), then the services and
-what they share (``build_parts``), then what its owner commands (``build_api``). Nothing else builds
-what two others use; a service may build private parts that nobody else sees. ``walrusd.app`` runs
-what is built here.
+what they share (``build_parts``), then the owner's commands (``build_api``). Nothing else builds
+shared parts; a service may build private parts that nothing else uses. ``walrusd.app`` runs the
+result.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -82,8 +82,8 @@ async def open_tools(
 ) -> AsyncIterator[Opened]:
     """Open everything the services need, and close it in reverse.
 
-    Nothing is signed before the contract on chain has proved to be the one we were built for.
-    With ``starting`` an outage is waited out; without it, it is raised.
+    Nothing is signed before the contract on chain is verified to be the one we were built for.
+    With ``starting`` an outage is waited out; without it, an outage raises.
 
     Raises:
         ContractNotPublished: if the settings name no contract.
@@ -108,7 +108,7 @@ async def open_tools(
         wakeup, records = WakeUp(), KeyValue(database)
         clock = ChainClock(client, wakeup, settings.timing.poll_s)
 
-        async def meet_network() -> None:
+        async def connect_network() -> None:
             await check_not_behind(client, read_cursor(records).checkpoint)
             verified = await verify_contract(contract, ids)
             if complaint := check_stake(settings, verified.market):
@@ -117,9 +117,9 @@ async def open_tools(
             await sender.recover()
 
         if starting is None:
-            await meet_network()
+            await connect_network()
         else:
-            await wait_out(meet_network, starting)
+            await wait_out(connect_network, starting)
         tools = Tools(
             settings=settings,
             address=signer.address,
@@ -142,10 +142,10 @@ async def open_tools(
 
 @dataclass(frozen=True)
 class Parts:
-    """What is built of a daemon's tools, whatever its roles; ``services`` are those that run.
+    """The parts built from a daemon's tools, whatever its roles; ``services`` are those that run.
 
-    The owner may ask of a role that the daemon does not have: what a task would earn, which keys
-    were requested. So these parts exist in every daemon, and act only where their role is set.
+    The owner may ask about a role that the daemon does not have: what a task would earn, which
+    keys were requested. So these parts exist in every daemon, and act only if their role is set.
     """
 
     fetcher: Fetcher
@@ -207,7 +207,7 @@ def build_parts(tools: Tools) -> Parts:
 
 
 def build_api(tools: Tools, parts: Parts, supervisor: Supervisor) -> DaemonApi:
-    """Build what answers the control interface."""
+    """Build the implementation of the control interface."""
     ids = Ids(tools)
     return DaemonApi(
         daemon=DaemonCommands(

@@ -1,4 +1,4 @@
-"""Every error that a person or a program can meet.
+"""Every error that a person or a program can encounter.
 
     WalrusdError
     ├── OurFault      a mistake on this machine: configuration, keys, arguments, missing funds
@@ -15,7 +15,7 @@
     └── WorldFault    an outside thing failed; trying again may help
         ├── ChainUnreachable, ObjectUnreadable, HistoryPruned, TransactionUncertain
         ├── StorageUnreachable, Blob…, PartAbsent, EncoderFailed
-        ├── TrainingFailed, SecondLookDiffers, DaemonStarting, DevnetFailed
+        ├── TrainingFailed, SecondCheckDiffers, DaemonStarting, DevnetFailed
         └── LocalFault: disk, database and open files of this machine
 
 Only a ``PeerFault`` may lead to an accusation; walrusd retries after a ``WorldFault``. Each class
@@ -222,7 +222,7 @@ class FraudFound(VerificationFailed):
 
 
 class OpeningUnusable(PeerFault):
-    """Raised when an opening cannot be read, is incomplete, or is not what was committed to."""
+    """Raised when an opening cannot be read, is incomplete, or is not the committed one."""
 
     code = "opening.unusable"
     default_hint = "the seat reports it, and the contributor must open again"
@@ -271,7 +271,7 @@ class ProductBoundExceeded(PeerFault):
 
 
 class DeviceRefused(OurFault):
-    """Raised when this machine does not compute an operation bit by bit as it is specified."""
+    """Raised when this machine does not compute an operation bit for bit as specified."""
 
     code = "training.device_refused"
     default_hint = "train on another device: set WALRUSD_DEVICE, such as to cpu"
@@ -353,7 +353,7 @@ class ObjectNotFound(OurFault):
 
 
 class WrongNetwork(OurFault):
-    """Raised when an endpoint serves another chain than the configuration names."""
+    """Raised when an endpoint serves a chain other than the configured one."""
 
     code = "chain.wrong_network"
     default_hint = "correct sui.urls or sui.chain_id in the configuration"
@@ -388,7 +388,7 @@ class MoveAborted(OurFault):
 
 
 class TransactionFailed(OurFault):
-    """Raised when a transaction failed for another reason than an abort; only gas was paid."""
+    """Raised when a transaction failed for a reason other than an abort; only gas was paid."""
 
     code = "chain.failed"
     default_hint = "walrusd's log has the node's reason; it may be tried again"
@@ -558,7 +558,7 @@ class DatabaseLocked(LocalFault):
     """Raised when another process holds a lock on the daemon's database."""
 
     code = "local.locked"
-    default_hint = "end what else has walrusd.sqlite open, such as a backup or a sqlite3 shell"
+    default_hint = "close whatever uses walrusd.sqlite, such as a backup or a sqlite3 shell"
 
 
 class DatabaseCorrupt(LocalFault):
@@ -568,11 +568,11 @@ class DatabaseCorrupt(LocalFault):
     default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
 
 
-class SecondLookDiffers(WorldFault):
-    """Raised when a second check does not confirm what the first found wrong with a peer's work."""
+class SecondCheckDiffers(WorldFault):
+    """Raised when a second check does not confirm a finding against a peer's work."""
 
     code = "local.second_look"
-    default_hint = "check this machine's memory and disk; walrusd accuses nobody on such a finding"
+    default_hint = "check this machine's memory and disk; walrusd accuses no one on such a finding"
 
 
 # --- the devnet ----------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 def new_file(path: Path, *, mode: int = PRIVATE, durable: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing in its place; remove it if the block raises.
 
-    For what nobody reads before it is complete. A disk that fills up would otherwise keep what
-    filled it. ``durable`` flushes it to the disk at the end of the block.
+    For files that no one reads before they are complete. Without the removal, a full disk would
+    stay full. ``durable`` flushes it to the disk at the end of the block.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
@@ -43,9 +43,9 @@ def new_file(path: Path, *, mode: int = PRIVATE, durable: bool = False) -> Itera
 def open_atomically(
     path: Path, *, mode: int = PRIVATE, overwrite: bool = True
 ) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name at the end of the block, or never.
+    """Open a file for writing that gets its name only if the block succeeds.
 
-    Several writers may write one path at the same time: each file is complete, the last one stays.
+    Several writers may write one path at the same time: each file is complete, the last one wins.
 
     Raises:
         FileExistsError: if there is a file at ``path`` and ``overwrite`` is false.
@@ -53,7 +53,7 @@ def open_atomically(
     """
     part, descriptor = _open_part(path, mode)
     with os.fdopen(descriptor, "wb") as file:
-        # All this while the descriptor, and with it the lock, is ours: else the part may not be.
+        # The descriptor stays open all the time, and with it the lock that makes the part ours.
         try:
             yield file
             sync_file(file)
@@ -82,7 +82,7 @@ def write_atomically(
 
 
 def move_durably(source: Path, target: Path) -> None:
-    """Give a file that is already on the disk its name, in place of one that has it."""
+    """Rename a file that is already on the disk, replacing any file of that name."""
     source.replace(target)
     sync_directory(target.parent)
 
@@ -108,13 +108,13 @@ def name_part(path: Path, tag: str) -> Path:
 
 
 def remove_parts(directory: Path) -> None:
-    """Remove what interrupted writes left in a directory that nobody writes to now."""
+    """Remove the parts of interrupted writes from a directory that no one is writing to."""
     for part in directory.glob(".*.part"):
         part.unlink(missing_ok=True)
 
 
 def _open_part(path: Path, mode: int) -> tuple[Path, int]:
-    """Return a new part of ``path`` and its descriptor, with a lock that says it is being written.
+    """Return a new part of ``path`` and its descriptor, with a lock that marks it as being written.
 
     The kernel drops the lock of a writer that was killed: so a part without one is a leftover. On a
     file system without locks leftovers stay, since they cannot be told from others' parts.
@@ -142,7 +142,7 @@ def _remove_leftover(part: Path) -> None:
     try:
         descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
-        return  # none there, or none that is ours
+        return  # there is none, or it is not ours
     try:
         if _lock(descriptor, without_locks=False) and _is_at(descriptor, part):
             with suppress(PermissionError):  # another user's, in a folder like /tmp

@@ -1,8 +1,8 @@
 """Untrusted text, made safe to print on a terminal or write to a log.
 
-Titles, descriptions, reasons and error texts come from people and programs that nobody vouches
-for. Printed raw, control characters can erase earlier lines, fill the clipboard, or reverse the
-reading direction. Everything that prints for people passes its text through here as the last
+Titles, descriptions, reasons and error texts come from unknown people and programs.
+Printed raw, control characters can erase earlier lines, fill the clipboard, or reverse the reading
+direction. Everything that prints for people passes its text through here as the last
 step, so text from a new source is covered too. JSON escapes these characters by itself.
 
 Imports only the standard library, so that the client starts quickly.

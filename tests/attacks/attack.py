@@ -16,7 +16,7 @@ class Culprit(Enum):
     RING = "a contributor and its committee"
     PUBLISHER = "the publisher"
     OWNER = "the dataset's owner"
-    ANYBODY = "anybody"
+    ANYBODY = "anyone"
 
 
 class Loss(Enum):

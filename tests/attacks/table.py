@@ -59,7 +59,7 @@ _TABLE = [
     Attack(
         "other-rate",
         Culprit.CONTRIBUTOR,
-        "trains with another learning rate than the plan's",
+        "trains with a learning rate other than the plan's",
         "training backend",
         _REPLAY,
         "tests/attacks/test_forgeries.py::test_work_that_is_not_the_plans_is_slashed",
@@ -69,7 +69,7 @@ _TABLE = [
     Attack(
         "other-data",
         Culprit.CONTRIBUTOR,
-        "trains on other rows than the dataset's, to plant an error",
+        "trains on rows that are not in the dataset, to plant an error",
         "training backend",
         _REPLAY,
         "tests/attacks/test_forgeries.py::test_work_that_is_not_the_plans_is_slashed",
@@ -79,8 +79,8 @@ _TABLE = [
     Attack(
         "discontinuous",
         Culprit.CONTRIBUTOR,
-        "every segment is trained by the plan, but one starts from another state than the last "
-        "one's end",
+        "trains every segment by the plan, but starts one from a state other than the end of the "
+        "one before",
         "training backend",
         "the start of a segment is read from the leaf before it; then as above",
         "tests/attacks/test_forgeries.py::test_work_that_is_not_the_plans_is_slashed",
@@ -90,9 +90,9 @@ _TABLE = [
     Attack(
         "poisoned-slots",
         Culprit.CONTRIBUTOR,
-        "trains honestly, but commits to digests that no seat can find, so that nobody can attest",
+        "trains honestly, but commits to digests that no seat can find, so that no one can attest",
         "training backend",
-        "a seat compares the whole leaf, not the state alone",
+        "a seat compares the complete leaf, not only the state",
         "tests/attacks/test_forgeries.py::test_work_that_is_not_the_plans_is_slashed",
         SLASHED,
         Loss.STAKE,
@@ -110,7 +110,7 @@ _TABLE = [
     Attack(
         "never-commits",
         Culprit.CONTRIBUTOR,
-        "stakes and says nothing more",
+        "stakes and does nothing more",
         "committer",
         "the window for commits",
         "tests/attacks/test_absence.py::test_whoever_stays_away_pays_for_it",
@@ -150,7 +150,7 @@ _TABLE = [
     Attack(
         "lazy-verifier",
         Culprit.VERIFIER,
-        "attests without a replay, with digests out of thin air",
+        "attests without a replay, with invented digests",
         "verifier",
         "the contract checks the digest against the trace; then it counts as silent",
         "tests/attacks/test_seats.py::test_seats_that_do_not_replay_are_replaced",
@@ -162,7 +162,7 @@ _TABLE = [
         Culprit.VERIFIER,
         "attests with the digests that another seat has sent",
         "verifier",
-        "every seat has digests of its own",
+        "every seat has its own digests",
         "tests/attacks/test_seats.py::test_seats_that_do_not_replay_are_replaced",
         ACCEPTED,
         Loss.TEN_FEES,
@@ -190,7 +190,7 @@ _TABLE = [
     Attack(
         "colluding-minority",
         Culprit.JUROR,
-        "one of three jurors says what the forger has committed to",
+        "one of three jurors votes for the forger's committed value",
         "juror",
         "the majority of the jury",
         "tests/attacks/test_juries.py::test_jurors_that_lie_or_guess_change_nothing",
@@ -201,7 +201,7 @@ _TABLE = [
     Attack(
         "lazy-jury",
         Culprit.JUROR,
-        "all jurors say something without a look",
+        "all jurors vote without a replay",
         "juror",
         "no majority: another jury is drawn",
         "tests/attacks/test_juries.py::test_jurors_that_lie_or_guess_change_nothing",
@@ -223,21 +223,21 @@ _TABLE = [
     Attack(
         "bribed-seats",
         Culprit.RING,
-        "trains nothing and sells its digests to its whole committee, which attests unseen",
+        "trains nothing and sells its digests to its committee, which attests without a replay",
         "training backend and verifiers",
         "the audit, at its stated rate: a jury replays an attested segment",
         "tests/attacks/test_audits.py::test_bribed_seats_are_found_by_the_audit",
         AUDITED,
         Loss.STAKE,
-        outcome="the seat that attested the audited segment loses the whole verifier stake",
+        outcome="the seat that attested the audited segment loses its whole verifier stake",
     ),
     Attack(
         "withheld-leaf",
         Culprit.RING,
-        "as before, and stores no verification file, so that nobody has the leaf that an audit "
+        "as before, and stores no verification file, so that no one has the leaf that an audit "
         "needs",
         "training backend, committer, cranker and verifiers",
-        "an audit that nobody can start by the end of the grace counts against the contributor",
+        "an audit that no one can start by the end of the grace counts against the contributor",
         "tests/attacks/test_audits.py::test_an_audit_that_is_shunned_counts_as_lost",
         UNOPENED,
         Loss.STAKE,
@@ -249,7 +249,7 @@ _TABLE = [
         "as before, stores the file, but contributor and seats all withhold the opening's key from "
         "the audit's jury",
         "training backend, resealer and verifiers",
-        "jurors that no envelope gives the key by three quarters of their window say so",
+        "jurors without the key at three quarters of their window vote that it was withheld",
         "tests/attacks/test_audits.py::test_an_audit_without_a_key_counts_as_lost",
         UNOPENED,
         Loss.STAKE,
@@ -268,20 +268,20 @@ _TABLE = [
     Attack(
         "posing-leaf",
         Culprit.RING,
-        "commits to the leaf that the jurors' word for a withheld opening rebuilds, so that the "
-        "word acquits it",
+        "commits to the leaf that the jurors' vote for a withheld opening rebuilds, so that the "
+        "vote acquits it",
         "the trace",
-        "the contract: the word decides before a leaf is rebuilt",
+        "the contract: that vote decides before a leaf is rebuilt",
         "walrusd/move/tests/withheld_tests.move::forged_leaf_cannot_answer_for_what_is_withheld",
         outcome="as `withheld-audit`",
     ),
     Attack(
         "copied-opening",
         Culprit.CONTRIBUTOR,
-        "opens with the sealed blob of another",
+        "opens with another contributor's sealed blob",
         "opener",
         "the key that is sealed to the seats does not open it: reported, opened again no better, "
-        "then a jury about its availability",
+        "then a jury judges its availability",
         "tests/attacks/test_openings.py::test_openings_of_no_use_count_as_none",
         UNOPENED,
         Loss.STAKE,
@@ -289,10 +289,10 @@ _TABLE = [
     Attack(
         "other-cost-opened",
         Culprit.CONTRIBUTOR,
-        "tells its committee a lower final loss than the one that it has committed to, where the "
-        "task keeps costs from the chain",
+        "tells its committee a lower final loss than the committed one, in a task whose costs are "
+        "private",
         "opener",
-        "a commitment opens to one number: reported, opened again no better, then a jury about "
+        "a commitment opens to one number: reported, opened again no better, then a jury judges "
         "its availability",
         "tests/attacks/test_openings.py::test_openings_of_no_use_count_as_none",
         UNOPENED,
@@ -303,7 +303,7 @@ _TABLE = [
         Culprit.CONTRIBUTOR,
         "opens with a Merkle path of a row that leads elsewhere",
         "opener",
-        "rows prove themselves against the root of the dataset; then as above",
+        "every row is checked against the root of the dataset; then as above",
         "tests/attacks/test_openings.py::test_openings_of_no_use_count_as_none",
         UNOPENED,
         Loss.STAKE,
@@ -313,7 +313,7 @@ _TABLE = [
         Culprit.CONTRIBUTOR,
         "leaves the start state of a dealt segment out of the opening",
         "opener",
-        "the seat looks for all that its replay reads; then as above",
+        "the seat checks that everything its replay reads is there; then as above",
         "tests/attacks/test_openings.py::test_openings_of_no_use_count_as_none",
         UNOPENED,
         Loss.STAKE,
@@ -337,7 +337,7 @@ _TABLE = [
         "tests/attacks/test_openings.py::test_whoever_can_read_an_opening_passes_its_key_on",
         ACCEPTED,
         Loss.NOTHING,
-        outcome="nobody is harmed",
+        outcome="no one is harmed",
     ),
     Attack(
         "envelopes-for-jurors",
@@ -348,12 +348,12 @@ _TABLE = [
         "tests/attacks/test_openings.py::test_whoever_can_read_an_opening_passes_its_key_on",
         ACCEPTED,
         Loss.NOTHING,
-        outcome="nobody is harmed; the accuser gets its bond back, the publisher pays the jury",
+        outcome="no one is harmed; the accuser gets its bond back, the publisher pays the jury",
     ),
     Attack(
         "copied-commitment",
         Culprit.CONTRIBUTOR,
-        "commits to what another has committed to, proof and all",
+        "copies another contributor's commitment and proof",
         "committer",
         "the proof of knowledge of the cost is bound to the contributor",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
@@ -363,7 +363,7 @@ _TABLE = [
     Attack(
         "copied-file",
         Culprit.CONTRIBUTOR,
-        "anchors the verification file of another",
+        "anchors another contributor's verification file",
         "committer",
         "a challenge of the file; a jury looks at it",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
@@ -373,7 +373,7 @@ _TABLE = [
     Attack(
         "forged-file",
         Culprit.CONTRIBUTOR,
-        "stores a verification file in which a byte is wrong",
+        "stores a verification file with a wrong byte",
         "committer",
         "a challenge of the file; a jury looks at it",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
@@ -393,7 +393,7 @@ _TABLE = [
     Attack(
         "forged-cost",
         Culprit.CONTRIBUTOR,
-        "says that the loss came out at half of what it is",
+        "claims half of the actual loss",
         "training backend",
         "a challenge of the cost; a jury replays the last segment",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
@@ -414,7 +414,7 @@ _TABLE = [
     Attack(
         "other-update",
         Culprit.CONTRIBUTOR,
-        "trains honestly and plants another update than the difference of the weights",
+        "trains honestly and submits an update that is not the difference of the weights",
         "committer and opener",
         "a challenge of the update; a jury computes it",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",
@@ -424,9 +424,9 @@ _TABLE = [
     Attack(
         "false-abort",
         Culprit.CONTRIBUTOR,
-        "stops half-way and says that the plan cannot be carried out",
+        "stops halfway and claims that the plan cannot be carried out",
         "training backend",
-        "a seat replays the segment that is said to fail; a jury confirms it",
+        "a seat replays the segment that allegedly fails; a jury confirms it",
         "tests/attacks/test_aborts.py::test_a_plan_that_works_is_not_said_to_be_impossible",
         SLASHED,
         Loss.STAKE,
@@ -434,7 +434,7 @@ _TABLE = [
     Attack(
         "impossible-plan",
         Culprit.PUBLISHER,
-        "opens a task whose plan runs into values that are no numbers, and takes no blame",
+        "opens a task whose plan leads to NaN or infinite values",
         "the plan",
         "the contributor commits to where the plan ends, seats replay it",
         "tests/attacks/test_aborts.py::"
@@ -447,7 +447,7 @@ _TABLE = [
         Culprit.PUBLISHER,
         "publishes a sum with something added",
         "publisher",
-        "every daemon that verifies the aggregate; a task that builds on it finds nobody",
+        "every daemon that verifies the aggregate; no one joins a task that builds on it",
         "tests/attacks/test_publishers.py::test_a_false_aggregate_is_seen_by_everybody",
         outcome="declined",
     ),
@@ -464,7 +464,7 @@ _TABLE = [
     Attack(
         "small-k",
         Culprit.PUBLISHER,
-        "asks for an aggregate of two, of which each could subtract its own",
+        "asks for an aggregate of two, from which either contributor could subtract its own",
         "`task::open_task`",
         "the contract: `terms.EBadCommittee`",
         "tests/contract/test_terms.py::test_terms_that_are_refused",
@@ -477,12 +477,12 @@ _TABLE = [
         "publisher",
         "a contributor compares plan and terms before it stakes",
         "tests/attacks/test_publishers.py::test_a_plan_bigger_than_it_was_said_to_be_is_not_taken",
-        outcome="nobody joins, the funds go back",
+        outcome="no one joins; the funds are returned",
     ),
     Attack(
         "starving-fee",
         Culprit.PUBLISHER,
-        "pays so little for verifying that no seat does it",
+        "pays too little for any seat to verify",
         "terms",
         "seats ask for a minimum; with too few of them there is no submission to lose",
         "tests/attacks/test_publishers.py::test_a_fee_that_nobody_works_for_gives_the_stakes_back",
@@ -506,35 +506,35 @@ _TABLE = [
         "key_grantor",
         "nothing is staked before the key is there",
         "tests/attacks/test_owners.py::test_nothing_is_staked_on_what_an_owner_withholds",
-        outcome="nobody joins, the funds go back",
+        outcome="no one joins; the funds are returned",
     ),
     Attack(
         "false-key",
         Culprit.OWNER,
-        "grants another key than the dataset's",
+        "grants a key that is not the dataset's",
         "key_grantor",
         "the contributor compares the key with its check value before it stakes",
         "tests/attacks/test_owners.py::test_nothing_is_staked_on_what_an_owner_withholds",
-        outcome="nobody joins, the funds go back",
+        outcome="no one joins; the funds are returned",
     ),
     Attack(
         "withheld-data",
         Culprit.OWNER,
-        "lists a dataset whose blob nobody has",
+        "lists a dataset whose blob is not stored",
         "listing of datasets",
         "the contributor has read and checked every row before it stakes",
         "tests/attacks/test_owners.py::test_nothing_is_staked_on_data_that_is_not_there",
-        outcome="nobody joins, the funds go back",
+        outcome="no one joins; the funds are returned",
     ),
     Attack(
         "equivocating-dataset",
         Culprit.OWNER,
-        "lists another version with other rows once somebody has joined",
+        "lists another version with other rows once someone has joined",
         "a transaction",
         "nothing: the version, its root and its blob are pinned by the join",
         "tests/attacks/test_owners.py::test_what_a_contributor_has_joined_with_stays_what_it_was",
         ACCEPTED,
-        outcome="nobody is harmed",
+        outcome="no one is harmed",
     ),
     Attack(
         "seated-contributor",
@@ -549,13 +549,13 @@ _TABLE = [
     Attack(
         "identity-grinder",
         Culprit.CONTRIBUTOR,
-        "comes under many names, to pick the one with the best seed",
+        "joins under many names, to pick the one with the best seed",
         "a transaction",
-        "each name binds a stake before the beacon that its seed depends on is drawn; nobody "
-        "joins afterwards",
+        "each name binds a stake before the beacon that its seed depends on is drawn; no one "
+        "can join afterwards",
         "tests/attacks/test_owners.py::test_what_a_contributor_has_joined_with_stays_what_it_was",
         ACCEPTED,
-        outcome="the join after the beacon aborts; each name is paid for the work it does",
+        outcome="the join after the beacon aborts; each name is paid for its work",
     ),
     Attack(
         "drawing-twice",
@@ -578,10 +578,10 @@ _TABLE = [
     Attack(
         "drawing-elsewhere",
         Culprit.ANYBODY,
-        "draws from a contract of its own, which undoes the draw unless it likes the outcome",
+        "draws from its own contract, which undoes the draw unless it likes the outcome",
         "a Move module",
         "every function that draws is a private entry function, which no module can call, and "
-        "does nothing with what it draws but store it",
+        "only stores the result",
         "tests/move/test_move_package.py::test_randomness_is_only_used_in_private_entry_functions",
         outcome="does not link",
     ),
@@ -609,7 +609,7 @@ _TABLE = [
         Culprit.ANYBODY,
         "leaves the pool between the draw and the seating, to change who is seated",
         "`node::exit_seat`",
-        "who leaves after the draw is still seated",
+        "a seat that leaves after the draw is still seated",
         "tests/contract/test_committee.py::"
         "test_a_seat_that_exits_by_the_draw_is_out_and_later_is_in",
         outcome="no effect",
@@ -617,16 +617,16 @@ _TABLE = [
     Attack(
         "replayed-transaction",
         Culprit.ANYBODY,
-        "sends an old transaction once more",
+        "sends an old transaction again",
         "a transaction",
-        "the network answers as the first time and does nothing",
+        "the network gives the first answer again and does nothing",
         "tests/devnet/test_ledger.py::test_the_same_bytes_get_the_same_answer_once",
         outcome="no effect",
     ),
     Attack(
         "copied-vote",
         Culprit.JUROR,
-        "commits to the commitment of another juror, to say afterwards what that one reveals",
+        "copies another juror's commitment, to reveal the same value afterwards",
         "`jury::jury_commit`",
         "a commitment holds its juror's address: `jury.EBadReveal`",
         "tests/contract/test_jury.py::test_a_commitment_cannot_be_copied",
@@ -635,4 +635,4 @@ _TABLE = [
 ]
 
 ATTACKS = {attack.name: attack for attack in _TABLE}
-assert len(ATTACKS) == len(_TABLE), "two attacks of one name"
+assert len(ATTACKS) == len(_TABLE), "two attacks with the same name"

@@ -16,9 +16,9 @@ from walrusd.core.faults import (
     compute_ground,
     decide_verdict,
     is_patience_over,
-    looking_at,
     make_fraud,
     may_complain,
+    raising_findings,
 )
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import (
@@ -62,31 +62,31 @@ def test_only_a_peers_fault_speaks_against_anybody(part: CheckedPart, cls) -> No
 
 @pytest.mark.parametrize("part", FRAUDS)
 def test_a_peers_fault_in_a_part_is_the_charge_of_that_part(part: CheckedPart) -> None:
-    with pytest.raises(FraudFound) as caught, looking_at(part, 7):
+    with pytest.raises(FraudFound) as caught, raising_findings(part, 7):
         raise MalformedData("bad")
     assert charge_of(caught.value) == Charge(FRAUDS[part], 7)
 
 
 def test_what_is_found_further_in_keeps_its_meaning() -> None:
-    with pytest.raises(OpeningUnusable), looking_at(CheckedPart.FILE):
+    with pytest.raises(OpeningUnusable), raising_findings(CheckedPart.FILE):
         raise OpeningUnusable("cut")
     with (
         pytest.raises(FraudFound) as caught,
-        looking_at(CheckedPart.OPENING),
-        looking_at(CheckedPart.ROWS, 3),
+        raising_findings(CheckedPart.OPENING),
+        raising_findings(CheckedPart.ROWS, 3),
     ):
         raise MalformedData("bad")
     assert str(charge_of(caught.value)) == "ROWS(3)"
-    with pytest.raises(BlobCorrupt), looking_at(CheckedPart.TASK):
+    with pytest.raises(BlobCorrupt), raising_findings(CheckedPart.TASK):
         raise BlobCorrupt("an endpoint lies")
-    with pytest.raises(OpeningUnusable), looking_at(CheckedPart.TASK):
+    with pytest.raises(OpeningUnusable), raising_findings(CheckedPart.TASK):
         raise MalformedData("the plan is none")
 
 
 @pytest.mark.parametrize("part", CheckedPart)
 @pytest.mark.parametrize("error", [BlobCorrupt, BlobTooLarge, BlobNotFound, ObjectUnreadable])
 def test_what_an_endpoint_has_spoilt_speaks_against_nobody(part: CheckedPart, error) -> None:
-    with pytest.raises(error), looking_at(part):
+    with pytest.raises(error), raising_findings(part):
         raise error("an endpoint errs", agreed=True)
 
 

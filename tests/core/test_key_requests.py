@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.core.key_requests import AskedTask, find_why_closed
+from walrusd.core.key_requests import AskedTask, find_closing_reason
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.units import Millis, format_instant
 
@@ -18,7 +18,7 @@ OPEN = AskedTask(
 
 
 def why(task: AskedTask | None, expires: int = NOW + 1) -> str | None:
-    return find_why_closed(task, Millis(expires), NOW)
+    return find_closing_reason(task, Millis(expires), NOW)
 
 
 def test_a_request_for_a_task_that_takes_contributors_is_open() -> None:
@@ -67,7 +67,7 @@ def test_who_works_may_ask_again(phase: TaskPhase) -> None:
     st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1),
 )  # fmt: skip
 def test_an_open_request_could_join_or_works(task, expires, now) -> None:
-    reason = find_why_closed(task, expires, now)
+    reason = find_closing_reason(task, expires, now)
     if reason is None:
         assert now < expires
         assert task.approves

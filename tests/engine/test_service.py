@@ -26,7 +26,7 @@ from walrusd.errors import (
 )
 from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pool import run_pieces, say_nothing
+from walrusd.workers.pool import discard_progress, run_pieces
 
 
 class Scripted(Service):
@@ -147,7 +147,7 @@ async def test_an_invariant_broken_in_one_of_many_pieces_is_not_swallowed(servic
         raise AssertionError("broken")
 
     async def action() -> None:
-        await run_pieces(3, work, say_nothing, 2)
+        await run_pieces(3, work, discard_progress, 2)
 
     service.script = {SUBMISSION: action}
     with pytest.raises(AssertionError):

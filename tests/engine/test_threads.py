@@ -27,7 +27,7 @@ from walrusd.services.publisher.publication import make_initial_weights
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.run.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.run.threads import count_threads
-from walrusd.workers.pool import run_pieces, say_nothing
+from walrusd.workers.pool import discard_progress, run_pieces
 
 SOURCES = Path(walrusd.__file__).parent
 CORES = 3
@@ -120,7 +120,7 @@ async def test_pieces_run_on_as_many_cores() -> None:
         await trio.testing.wait_all_tasks_blocked()
         running -= 1
 
-    await run_pieces(10, work, say_nothing, 0)
+    await run_pieces(10, work, discard_progress, 0)
     assert most == CORES
 
 

@@ -1,4 +1,4 @@
-"""Writes the second table of docs/gas.md: which calls get dearer, and how much at their limits."""
+"""Writes the second table of docs/gas.md: the calls whose cost grows, and their limits."""
 
 from walrusd.chain.layouts.objects import VerifierPool
 from walrusd.core.protocol import compute_juror_draw, compute_seat_draw
@@ -33,7 +33,7 @@ def write_limits(pool: VerifierPool) -> str:
     rounds, envelope = read_constant("dealing::ROUNDS"), read_constant(ENVELOPE)
     stuffed = (envelope + LENGTH) * committee
     deposit = stuffed * STORAGE_MIST_PER_BYTE / MIST_PER_SUI
-    parties = "one credit an address: at most the pool, the contributor, an accuser and two cranks"
+    parties = "one credit per address: at most the pool, the contributor, an accuser and two cranks"
     rows = [
         ("call", "grows with", "at its limit"),
         ("---", "---", "---"),
@@ -73,8 +73,8 @@ def describe_pool(pool: VerifierPool) -> tuple[str, str, str]:
     kept = full * STORAGE_MIST_PER_BYTE / KEPT_OF_REBATE / MIST_PER_SUI
     return (
         "anything that takes `&mut VerifierPool`",
-        f"the pool: {size} bytes a seat, rewritten each time",
-        f"{seats:,} seats: {full:,} bytes, {read:,} gas units to read, {kept:.4f} SUI kept a call",
+        f"the pool: {size} bytes per seat, rewritten each time",
+        f"{seats:,} seats: {full:,} bytes, {read:,} gas units to read, {kept:.4f} SUI kept each",
     )
 
 

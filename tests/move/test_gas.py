@@ -32,7 +32,7 @@ def test_the_text_says_how_much_of_a_call_is_reading_the_code():
     size = gas.measure_package()
     assert size > sum(map(len, load_bytecode().modules))
     units = size * gas_prices.READ_PER_BYTE // gas_prices.INTERNAL_PER_UNIT
-    assert f"{size:,} bytes are read in each call and make {units:,} of its units" in DOCUMENT
+    assert f"{size:,} bytes are read in each call and cost {units:,} units" in DOCUMENT
 
 
 def test_a_gas_coin_has_the_deposit_that_networks_show():

@@ -24,7 +24,7 @@ from walrusd.workers.paillier import (
     encrypt_update,
     sum_files,
 )
-from walrusd.workers.pool import run_heavy, run_pieces, say_nothing
+from walrusd.workers.pool import discard_progress, run_heavy, run_pieces
 
 KEY = paillier_vectors.load_key(2048)
 ENCRYPTION = Encryption(KEY.public.to_bytes(), 40)
@@ -75,7 +75,7 @@ async def test_pieces_are_reported_and_the_first_error_ends_them():
     await run_pieces(3, work, lambda done, pieces: told.append((done, pieces)), threads=2)
     assert told == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(StoreRefused):
-        await run_pieces(400, work, say_nothing, threads=1)
+        await run_pieces(400, work, discard_progress, threads=1)
     assert len(begun) < 20
 
 
@@ -125,7 +125,7 @@ def decrypting(parts, monkeypatch, key=KEY, value_bits=24):
     monkeypatch.setattr("walrusd.workers.paillier.run_heavy", in_this_process)
     quantisation = Quantisation(20, value_bits, 2 * PACKING.slots + 3)
     return decrypt_files(
-        SEED, ENCRYPTION, quantisation, parts, context=b"c", report=say_nothing, threads=1
+        SEED, ENCRYPTION, quantisation, parts, context=b"c", report=discard_progress, threads=1
     )
 
 
@@ -153,7 +153,7 @@ async def test_sums_that_could_overflow_or_are_malformed_are_refused(parts, monk
         await decrypting(heavy_ones, monkeypatch)
     short = [*files[:2], (Ciphertexts(b""), 1)]
     with pytest.raises(MalformedCiphertext):
-        await sum_files(ENCRYPTION, short, 3, say_nothing, threads=1)
+        await sum_files(ENCRYPTION, short, 3, discard_progress, threads=1)
 
 
 async def test_a_keystore_without_the_key_is_told_so(parts):
@@ -161,7 +161,7 @@ async def test_a_keystore_without_the_key_is_told_so(parts):
     quantisation = Quantisation(20, 24, 2 * PACKING.slots + 3)
     with pytest.raises(PaillierKeyRefused, match="does not hold the key"):
         await decrypt_files(
-            SEED, ENCRYPTION, quantisation, files, context=b"c", report=say_nothing, threads=1
+            SEED, ENCRYPTION, quantisation, files, context=b"c", report=discard_progress, threads=1
         )
 
 
@@ -178,7 +178,7 @@ async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
     async def in_workers():
         path = tmp_path / "c"
         await encrypt_update(
-            ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=say_nothing, threads=1
+            ENCRYPTION, update.tobytes(), seed=SEED, path=path, report=discard_progress, threads=1
         )
         points = await run_heavy(pedersen.commit_update_rows, update.tobytes(), blindings)
         assert len(points) == len(blindings)

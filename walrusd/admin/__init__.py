@@ -1,1 +1,1 @@
-"""What is done to a network: publish, upgrade and migrate the contract, check a network."""
+"""Administration: publish, upgrade and migrate the contract, check a network."""

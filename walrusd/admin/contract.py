@@ -1,7 +1,7 @@
 """Publishing, verifying and upgrading the contract with the daemon's key, without the daemon.
 
 The sender journals every step under its own name: after a kill or a lost answer the same command
-goes on where it stopped and pays for nothing twice. The profile is written last.
+resumes where it stopped and pays for nothing twice. The profile is written last.
 """
 
 from collections.abc import AsyncIterator, Sequence

@@ -1,8 +1,8 @@
-"""Hands the shared objects of an earlier version of the contract to the version in use.
+"""Migrates the shared objects of an earlier version of the contract to the current one.
 
-An upgrade whose ``VERSION`` is higher finds every shared object at the old one, and may not touch
-them yet. The administrator hands over the market; from then on the old version acts no more, and
-anybody may hand over the rest.
+After an upgrade to a higher ``VERSION`` every shared object still has the old one, and the new
+version cannot use it. The administrator migrates the market; from then on the old version no
+longer works, and anyone may migrate the rest.
 """
 
 from collections.abc import Sequence
@@ -37,16 +37,16 @@ MAX_OBJECTS = 100
 async def migrate_contract(
     settings: Settings, profile: ContractProfile, objects: Sequence[str], max_budget: Mist
 ) -> dict[str, Any]:
-    """Hand over the market and its pool, and ``objects``; those handed over before are left alone.
+    """Migrate the market, its pool, and ``objects``; those already migrated are skipped.
 
     Raises:
         ContractMismatch: if the profile's package is not the committed bytecode.
-        NotAllowed: if the market is to be handed over and the key does not own the administrator's
+        NotAllowed: if the market has to be migrated and the key does not own the administrator's
             capability, or the market belongs to a later version.
-        BadRequest: if an object cannot be handed over, or there are too many.
+        BadRequest: if an object cannot be migrated, or there are too many.
     """
     if len(objects) > MAX_OBJECTS:
-        raise BadRequest(f"at most {MAX_OBJECTS} objects at once, not {len(objects)}")
+        raise BadRequest(f"at most {MAX_OBJECTS} objects in one command, not {len(objects)}")
     objects = [read_id(text, "object") for text in objects]
     async with open_admin(settings, max_budget) as admin:
         admin.aborts.add_package(profile.package_id)
@@ -95,7 +95,7 @@ async def _find_admin_cap(admin: Admin, profile: ContractProfile) -> ObjectRef:
 
 
 async def _find_older(reader: MarketReader, ids: Sequence[str]) -> dict[str, str]:
-    """Return each object of an earlier version with the function that hands it over."""
+    """Return each object of an earlier version with the function that migrates it."""
     kinds = {reader.type_name(layout): layout for layout in _MIGRATIONS}
     found = await reader.client.get_objects(ids)
     older: dict[str, str] = {}

@@ -10,7 +10,7 @@ from walrusd.settings.model import Settings
 
 
 async def check_on_network(settings: Settings) -> None:
-    """Check that the market is there, fits this walrusd, and takes what the settings offer.
+    """Check that the market exists, fits this walrusd, and accepts the configured stake.
 
     Raises:
         ConfigError: if it would refuse the verifier's seat.

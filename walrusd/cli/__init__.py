@@ -1,1 +1,1 @@
-"""The command line of ``walrusd``: one module a group of commands."""
+"""The command line of ``walrusd``: one module per group of commands."""

@@ -173,7 +173,7 @@ def upgrade(
 def migrate(
     config: Path, network: str, objects: tuple[str, ...], gas_budget: Mist, *, as_json: bool
 ) -> None:
-    """Hand the market and its pool, made by an earlier version, to the upgraded contract.
+    """Migrate the market and its pool from an earlier version to the upgraded contract.
 
     The earlier version cannot act from then on. Anyone may migrate further objects.
     """

@@ -31,7 +31,7 @@ KEK_NAME = "kek"
 
 @dataclass(frozen=True)
 class Initialized:
-    """What was made."""
+    """The files of a new daemon, and its address."""
 
     config: Path
     keystore: Path
@@ -127,7 +127,7 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
         for path in written:
             path.unlink()
         if made_directory:
-            # Not empty, or never made: then it is not ours to remove.
+            # Not empty, or never created: do not remove it.
             with suppress(OSError):
                 directory.rmdir()
         if not isinstance(exc, OSError):

@@ -68,14 +68,14 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     data = read_input(weights)
     spec, tensors = export_pretrained(plan, weights_from_bytes(plan, data))
     config = json.dumps(make_config(spec), indent=1) + "\n"
-    # Readers of this layout look for the one key of metadata.
+    # Readers of this layout expect the one key of metadata.
     model = save(tensors, metadata={"format": "pt"})
     _write(out, {"config.json": config.encode(), "model.safetensors": model})
     _tell({"out": str(out), "tensors": len(tensors)}, as_json=as_json)
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a folder; none stays if one cannot be written.
+    """Write the files of a folder; if one cannot be written, none is kept.
 
     Raises:
         LocalFault: if the disk refuses.

@@ -19,7 +19,7 @@ _TYPES = ("F32", "F16", "BF16")
 def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the config and the tensors of a folder, all of its files together, as float32.
 
-    Masks and tables that older files carry along are left out.
+    Masks and tables in older files are skipped.
     One file is preferred to several with an index, as ``transformers`` does.
 
     Raises:
@@ -56,7 +56,7 @@ def _read_index(document: Mapping[str, Any]) -> dict[str, str]:
     for name in listed.values():
         if not isinstance(name, str) or _SHARD.fullmatch(name) is None:
             raise ModelRefused(
-                f"{_INDEX} names something else than a file beside it that ends in .safetensors",
+                f"{_INDEX} names something other than a .safetensors file beside it",
                 key="weight_map",
             )
     return {tensor: name for tensor, name in listed.items() if not is_buffer(tensor)}

@@ -1,7 +1,7 @@
 """What every ``walrusd`` command has: its options, the way it prints, and the way it fails.
 
-Nothing is printed but through :func:`say` and :func:`say_json`: file names, headers, error texts of
-nodes are strangers' texts, and must not act on a terminal.
+Everything is printed through :func:`say` and :func:`say_json`: file names, headers and error texts
+of nodes come from strangers, and must not control a terminal.
 """
 
 import io
@@ -64,7 +64,7 @@ def with_status(
             try:
                 command(*args, **kwargs)
             except BrokenPipeError:
-                raise  # whoever read us has left; click ends quietly
+                raise  # the reader of our output is gone; click ends quietly
             except (WalrusdError, OSError, BaseExceptionGroup) as exc:
                 leaf = most_significant(exc)
                 if isinstance(leaf, OSError):
@@ -100,10 +100,10 @@ def say_json(value: Any) -> None:
 
 
 def fill_closed_streams() -> None:
-    """Open what was closed of standard input, output and error as /dev/null.
+    """Open standard input, output and error as /dev/null where they are closed.
 
-    The next file opened would get its number, such as the database, and what some library prints
-    would be written into it.
+    Otherwise the next file opened, such as the database, would get the number of one of them, and
+    the output of a library would be written into it.
     """
     for number, name, mode in (0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"):
         try:
@@ -115,10 +115,10 @@ def fill_closed_streams() -> None:
 
 
 def run_command(command: click.Command, arguments: Sequence[str] | None, name: str | None) -> None:
-    """Run a command line to its end, with printable complaints about what was typed.
+    """Run a command line to its end, with printable usage errors.
 
-    ``arguments`` and ``name`` are those of the process if they are None. Then a mistake of ours
-    ends in a traceback that is made printable, and so are warnings. The daemon has its own logs.
+    ``arguments`` and ``name`` are those of the process if they are None. Then a bug
+    ends in a printable traceback, and warnings are printable too. The daemon has its own logs.
     """
     if arguments is None:
         from walrusd.runtime.logs import configure_logs  # noqa: PLC0415  # structlog is slow

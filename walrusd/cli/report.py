@@ -14,15 +14,15 @@ from walrusd.verify.checklist_text import conclude, describe_item, item_to_json
 
 
 class ProgressLine:
-    """What is being done, in one line that is overwritten; shown on terminals only."""
+    """The current step, in one line that is overwritten; shown on terminals only."""
 
     def __init__(self) -> None:
         self._watched = sys.stderr.isatty()
 
     def show(self, text: str) -> None:
-        """Show what is being done."""
+        """Show the current step."""
         if self._watched:
-            # On one line: the rest of a longer one would stay.
+            # On one line: the first part of a wrapped one would stay.
             shown = make_printable(text, max(10, shutil.get_terminal_size().columns - 3))
             click.echo(f"\r\x1b[K… {shown}", nl=False, err=True)
 

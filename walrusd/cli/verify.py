@@ -52,7 +52,7 @@ def verify() -> None:
     "segments",
     type=click.IntRange(min=1),
     multiple=True,
-    help="Replay this segment, from 1; may be repeated. Default: what was opened, else the first.",
+    help="Replay this segment, from 1; may be repeated. Default: the opened ones, else the first.",
 )
 @threads_option
 @json_option

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @click.command("segment")
 @click.argument("file", type=FILE)
-@click.option("--segment", type=click.IntRange(min=1), required=True, help="Which, from 1.")
+@click.option("--segment", type=click.IntRange(min=1), required=True, help="Its number, from 1.")
 @click.option("--plan", "plan_path", type=FILE, required=True, help="The task's plan.")
-@click.option("--start", type=FILE, required=True, help="State at the end of the one before.")
+@click.option("--start", type=FILE, required=True, help="State at the end of the previous one.")
 @click.option("--rows", "rows_path", type=FILE, required=True, help="Rows, or a container.")
 @click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
 @threads_option
-@click.option("--transcript", type=FILE, help="Write what was computed, step by step, to this.")
-@click.option("--step", type=click.IntRange(min=1), help="Log every operation of this step, too.")
-@click.option("--values", is_flag=True, help="And keep the values of that step.")
+@click.option("--transcript", type=FILE, help="Write the computation, step by step, here.")
+@click.option("--step", type=click.IntRange(min=1), help="Also log every operation of this step.")
+@click.option("--values", is_flag=True, help="Include the values of that step.")
 @json_option
 @typed_errors
 def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:

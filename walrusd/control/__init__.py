@@ -1,1 +1,1 @@
-"""What the owner may ask of a running daemon, and what it answers."""
+"""The RPC methods of a running daemon, for its owner."""

@@ -1,4 +1,4 @@
-"""The daemon as its owner commands it: the commands of each subject, under the names of the Api."""
+"""The owner's commands, grouped by subject, under the names of ``rpc.api.Api``."""
 
 from walrusd.control.daemon_commands import DaemonCommands
 from walrusd.control.dataset_commands import DatasetCommands

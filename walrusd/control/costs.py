@@ -1,8 +1,8 @@
-"""The training loss of each submission of a task, as far as it is open to us.
+"""The training loss of each submission of a task, as far as we can read it.
 
 Where the task makes costs public, the contract has checked the final loss of a submission against
-its commitment. Elsewhere the final loss lies in the sealed opening, as does the key of the loss of
-every step, which is under AES: the committee has them from the opening on, the publisher once the
+its commitment. Otherwise the final loss is in the sealed opening, and so is the key that encrypts
+the losses of all steps: the committee has them from the opening on, the publisher once the
 submission is accepted, and the contributor always.
 """
 
@@ -38,7 +38,7 @@ NOT_OURS = (
 
 
 async def read_costs(tools: Tools, fetcher: Fetcher, task: ob.Task) -> list[dict[str, Any]]:
-    """Return the cost of each submission: ``final`` and ``losses``, each None if not open to us.
+    """Return the cost of each submission: ``final`` and ``losses``, each None if we cannot read it.
 
     ``losses`` has the loss of every step, or of every ``every``-th where ``steps`` are too many
     for one answer.
@@ -62,7 +62,7 @@ async def read_costs(tools: Tools, fetcher: Fetcher, task: ob.Task) -> list[dict
             case = Case(market, task, submission)
             shown |= await _read_sealed(tools, fetcher, case, SHOWN_LOSSES // len(task.entries))
         except PeerFault as fault:
-            shown["why"] = f"it does not hold: {fault.message}"
+            shown["why"] = f"it is invalid: {fault.message}"
         found.append(shown)
     return found
 

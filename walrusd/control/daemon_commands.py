@@ -1,4 +1,4 @@
-"""The daemon as a whole: its state, and the reasons of what it did."""
+"""The daemon itself: its state, and the reasons for its actions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,5 +64,5 @@ class DaemonCommands:
             return None
 
     async def why(self, subject: str) -> Result:
-        """Return what was decided about an id, what the chain says, and what it meant for us."""
+        """Return the decisions about an id, what the chain says, and what it earned or cost us."""
         return self._history.explain(self._ids.read_subject(subject))

@@ -1,7 +1,7 @@
 """Why: what the daemon decided about something, and what the chain says happened to it.
 
-Decisions of the journal and events of the chain stand in one order, each event with its
-transaction. At the end: what all of it meant for us, every reward, missed reward and penalty.
+Decisions of the journal and events of the chain are listed in one order, each event with its
+transaction; then what they earned or cost us: every reward, missed reward and penalty.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class History:
         is_seat = subject == SEAT or subject.startswith(f"{SEAT}:")
         events = self._find_of_seat(subject) if is_seat else self._find_about(subject)
         entries = [self._show(event, at_ms) for event, at_ms in _date(events)]
-        # What we decided about our seat stands under our address: there may be no seat yet.
+        # Decisions about our seat are recorded under our address: there may be no seat yet.
         about = self._tools.address if subject == SEAT else subject
         entries += [
             {**entry.to_json(), "transaction": None} for entry in self._tools.journal.why(about)
@@ -151,7 +151,7 @@ class History:
         return f"{who} lost {amount}: it did not attest all of its segments in time."
 
     def _conclude(self, events: Sequence[DecodedEvent]) -> list[str]:
-        """Return what each submission among the events meant for us."""
+        """Return what each submission among the events earned or cost us."""
         names = dict.fromkeys(getattr(event.body, "submission", None) for event in events)
         submissions = [name for name in names if name is not None]
         found: list[str] = []

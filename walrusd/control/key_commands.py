@@ -32,7 +32,7 @@ class KeyCommands:
         return await self._show_requests(await self._key_grantor.requests(with_ended=True))
 
     async def _show_requests(self, requests: list[ob.KeyRequest]) -> Result:
-        """Return requests with what they are about, and why a dead one is dead."""
+        """Return requests with their purposes, and why a key could no longer be used."""
         closed = await self._key_grantor.find_closed(requests)
         about = await read_purposes(self._tools, requests)
         return {

@@ -1,4 +1,4 @@
-"""What answers the control interface while the daemon starts."""
+"""The control interface while the daemon starts."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ RECHECK_S = 0.5
 class StartingApi:
     """Answers ``status`` until the daemon is ready; every other method has to wait.
 
-    A call waits for the end of a start in which nothing has failed, and is refused in another.
+    A call waits for the end of the start while nothing has failed, and is refused otherwise.
     """
 
     def __init__(self, settings: Settings, address: Address, starting: Starting) -> None:

@@ -78,7 +78,7 @@ class TaskCommands:
         return {"title": verified.manifest.title, "plan": verified.plan.to_json()}
 
     async def estimate(self, task: str) -> Result:
-        """Return the policy's arithmetic for a task, and its yes or no with reasons."""
+        """Return the policy's decision about a task, with its numbers and reasons."""
         found = await self._read(task)
         market = await self._tools.contract.market()
         rules = make_rules(found.terms, market.params.accuser_share_bps)
@@ -89,7 +89,7 @@ class TaskCommands:
         return {**show_decision(found, decision, economics), "parts": parts}
 
     async def _measure(self, task: ob.Task) -> Storage | str:
-        """Return what contributing to a task makes us store, or why that is unknown."""
+        """Return the parts that a contributor to a task stores, or why they are unknown."""
         try:
             return await self._staker.measure(task)
         except (PeerFault, WorldFault, ObjectNotFound) as error:
@@ -103,7 +103,7 @@ class TaskCommands:
             raise NotAllowed("the stake on this task is bound already")
         if not takes_contributors(found.phase):
             phase = TaskPhase(found.phase).name.lower()
-            raise NotAllowed(f"the task takes no contributors any more, it is {phase}")
+            raise NotAllowed(f"the task no longer takes contributors: it is {phase}")
         return self._override(found, "join")
 
     async def leave(self, task: str) -> Result:
@@ -129,7 +129,7 @@ class TaskCommands:
         found = await self._read(task)
         if not is_aggregated(found.phase):
             phase = TaskPhase(found.phase).name.lower()
-            raise NotAllowed(f"the task has no aggregate, it is {phase}")
+            raise NotAllowed(f"the task has no aggregate: it is {phase}")
         verified = await self._checker.verify(found)
         return {
             "task": found.id,
@@ -141,7 +141,7 @@ class TaskCommands:
         }
 
     async def show_costs(self, task: str) -> Result:
-        """Return what each submission's training cost, step by step where that is open to us."""
+        """Return the losses of each submission, step by step where we can read them."""
         found = await self._read(task)
         return {"task": found.id, "costs": await read_costs(self._tools, self._fetcher, found)}
 

@@ -102,7 +102,7 @@ def show_request(request: ob.KeyRequest, address: str) -> dict[str, Any]:
 
 
 def show_decision(task: ob.Task, decision: Decision, economics: dict[str, Any]) -> dict[str, Any]:
-    """Return what the policy says of a task, and what its terms mean for everybody's money."""
+    """Return what the policy says about a task, and what its terms mean for everyone's money."""
     terms = task.terms
     return {
         "task": task.id,

@@ -1,7 +1,7 @@
-"""Which cranks are due on a task or a submission: steps that anybody may take.
+"""Which cranks are due on a task or a submission: steps that anyone may take.
 
-The rules are the contract's, so that nobody pays gas for a transaction that must abort. Whoever
-has the most at stake turns a crank first.
+The rules are the contract's, so that no one pays gas for a transaction that must abort. The party
+with the most at stake turns a crank first.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Crank(Enum):
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What of a task decides its cranks; ``…_ms`` are instants and windows in milliseconds."""
+    """The facts of a task that decide its cranks; ``…_ms`` are instants and windows."""
 
     phase: int
     phase_ms: int
@@ -53,7 +53,7 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class DisputeFacts:
-    """What of a dispute decides its cranks; ``phase_ms`` is when its phase began."""
+    """The facts of a dispute that decide its cranks; ``phase_ms`` is when its phase began."""
 
     phase: int
     phase_ms: int
@@ -62,11 +62,11 @@ class DisputeFacts:
 
 @dataclass(frozen=True)
 class SubmissionFacts:
-    """What of a submission decides its cranks.
+    """The facts of a submission that decide its cranks.
 
-    ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``replaced``
-    tells that silent seats were replaced once; ``audit_pending`` that the audit sample is a segment
-    about which there is no verdict.
+    ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``replaced``:
+    silent seats were replaced once. ``audit_pending``: the audit sampled a segment that has no
+    verdict yet.
     """
 
     state: int
@@ -143,7 +143,7 @@ SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] =
         (Crank.SETTLE, _is_verifying_over),
     ),
     SubmissionState.ATTESTED: ((Crank.DRAW_AUDIT, _always),),
-    # An audit can still be turned after settling is due for its neglect, until that has landed.
+    # A neglected audit makes settling due, but can still be started until settling has landed.
     SubmissionState.AUDITED: ((Crank.AUDIT, _may_be_audited), (Crank.SETTLE, _always)),
     # The cranks of a dispute follow its own phase.
     SubmissionState.DISPUTED: (),

@@ -2,7 +2,7 @@
 
 ``compute_shuffled_index`` is the swap-or-not shuffle of the Ethereum consensus specification
 (phase 0, "compute_shuffled_index") with 24 rounds: computable for one index without the rest,
-which is what lets the contract check a single vote.
+so that the contract can check a single vote.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def compute_dealt_segment(seed: bytes, segments: int, position: int) -> int:
     """Return the segment (1 … ``segments``) at a dealing ``position`` (0 … ``segments`` − 1).
 
     Position 0 belongs to seat 0 and always holds the last segment: the shuffle is composed with
-    the transposition of ``segments`` and whatever it had put there, so it stays a permutation.
+    the transposition of ``segments`` and the segment it had put there, so it stays a permutation.
 
     Raises:
         ValueError: unless ``0 ≤ position < segments``.

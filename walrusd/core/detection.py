@@ -1,6 +1,6 @@
 """How likely the seats of a committee are to replay a forged segment.
 
-The model stands in docs/economics.md.
+docs/economics.md describes the model.
 """
 
 from collections import Counter

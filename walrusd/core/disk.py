@@ -1,9 +1,9 @@
-"""How much disk a task takes on a contributor's machine, known before anything is staked."""
+"""How much disk space a task takes on a contributor's machine, known before anything is staked."""
 
 from dataclasses import dataclass
 
 FLOOR_BYTES = 256 << 20
-"""What must stay free, for the database, its log and the verification file."""
+"""The bytes that must stay free, for the database, its log and the verification file."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Who has to act next, and how: tables from a state and a party to its duties.
 
-Services ask these tables what is due, each for its own party, and then do it. What anybody may do
-for a task to go on stands in ``cranks``; which state may follow which in ``lifecycle``.
+Each service looks up the duties of its party here, and performs them. The steps that anyone may
+take are in ``cranks``, the transitions between states in ``lifecycle``.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Duty(Enum):
     APPLY = "apply"
     """Make the new model from the aggregate."""
     RECLAIM = "reclaim"
-    """Take back what the task did not spend."""
+    """Take back the task's unspent funds."""
     ANSWER = "answer"
 
 
@@ -87,13 +87,13 @@ TASK_PHASE_OF: dict[Duty, TaskPhase] = {
     Duty.TRAIN: TaskPhase.TRAINING,
     Duty.COMMIT: TaskPhase.TRAINING,
 }
-"""The phase of the task outside which a duty towards a submission does not exist."""
+"""The only phase of the task in which a duty towards a submission exists."""
 
 DISPUTE_PHASE_OF: dict[Duty, DisputePhase] = {
     Duty.VOTE: DisputePhase.COMMITTING,
     Duty.REVEAL: DisputePhase.REVEALING,
 }
-"""The phase of the dispute outside which a duty towards a submission does not exist."""
+"""The only phase of the dispute in which a duty towards a submission exists."""
 
 REQUEST_DUTIES: dict[RequestState, dict[Party, Duties]] = {
     RequestState.REQUESTED: {Party.DATA_OWNER: frozenset({Duty.ANSWER})},
@@ -105,7 +105,7 @@ REQUEST_DUTIES: dict[RequestState, dict[Party, Duties]] = {
 
 @dataclass(frozen=True)
 class TaskStanding:
-    """What of a task decides its publisher's duties. ``unspent`` in Mist."""
+    """The facts of a task that decide its publisher's duties. ``unspent`` in Mist."""
 
     phase: int
     accepted: int
@@ -115,10 +115,10 @@ class TaskStanding:
 
 @dataclass(frozen=True)
 class SubmissionStanding:
-    """What of a submission decides the duties towards it.
+    """The facts of a submission that decide the duties towards it.
 
-    ``dispute_phase`` is None without a dispute. ``is_vote_over`` tells that the jury's time to
-    commit is over: the first to reveal then opens the next phase.
+    ``dispute_phase`` is None without a dispute. ``is_vote_over``: the jury's time to commit
+    is over; the first reveal then opens the next phase.
     """
 
     state: int

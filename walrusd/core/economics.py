@@ -1,6 +1,6 @@
 """What a task pays and what a cheat risks (PROTOCOL section 7). Amounts in Mist, exact numbers.
 
-The model stands in docs/economics.md.
+docs/economics.md describes the model.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def compute_late_fee(
 
 
 WORK_SHARE = Fraction(4, 5)
-"""The assumed cost of the whole work as a share of the reward: nobody trains at a loss for long."""
+"""The assumed cost of the work as a share of the reward: no one trains at a loss for long."""
 
 SHARE_STEPS = 100
 """Shares of colluders are tried in hundredths."""
@@ -106,7 +106,7 @@ class DetectionChances:
 
     @property
     def passed(self) -> Fraction:
-        """The chance to be taken for honest."""
+        """The chance to pass as honest."""
         return 1 - self.caught
 
 

@@ -2,11 +2,11 @@
 
 There are three grounds:
 
-- FRAUD: what was committed contradicts itself. Everybody who reads the opening finds the same, so a
+- FRAUD: the committed work contradicts itself. Everyone who reads the opening finds the same, so a
   jury can judge it: the seat challenges.
-- UNUSABLE: the opening cannot be read, or lacks something. That proves nothing about the work: the
-  seat reports it, and claims UNAVAILABLE only if the second opening is unusable, too.
-- OURS: this machine or its network, or nobody's fault. The seat waits and tries again.
+- UNUSABLE: the opening cannot be read, or is incomplete. That proves nothing about the work: the
+  seat reports it, and claims UNAVAILABLE only if the second opening is unusable too.
+- OURS: this machine or its network, or no one's fault. The seat waits and tries again.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +23,7 @@ from walrusd.errors import (
 )
 
 PATIENCE_SHARE = 4
-"""A seat waits this part of the verify window (one over it) for a missing blob."""
+"""A seat waits for a missing blob for the verify window divided by this."""
 MIN_ABSENCES = 3
 """The fewest failed fetches after which a blob counts as missing."""
 
@@ -115,7 +115,7 @@ _KINDS = {
 def compute_ground(part: CheckedPart, error: WalrusdError) -> Ground:
     """Return what an error means that arose while ``part`` was examined.
 
-    Only a peer's fault counts against somebody; bytes that an endpoint corrupted do not. A
+    Only a peer's fault counts against anyone; bytes that an endpoint corrupted do not. A
     contributor checks plan and weights before it stakes, so with bad ones it cannot have done the
     work.
     """
@@ -131,8 +131,8 @@ def compute_ground(part: CheckedPart, error: WalrusdError) -> Ground:
 
 
 @contextmanager
-def looking_at(part: CheckedPart, index: int = 0) -> Iterator[None]:
-    """Turn a peer's fault into what it means; let every other error pass.
+def raising_findings(part: CheckedPart, index: int = 0) -> Iterator[None]:
+    """Convert a peer's fault into the fraud or unusable opening that it proves.
 
     Raises:
         FraudFound, OpeningUnusable: instead of another ``PeerFault``.
@@ -152,7 +152,7 @@ def looking_at(part: CheckedPart, index: int = 0) -> Iterator[None]:
 
 
 def make_fraud(part: CheckedPart, index: int, message: str) -> FraudFound:
-    """Return the error that says that a part proves a fraud."""
+    """Return the fraud that a fault in a part proves."""
     return FraudFound(message, kind=int(_KINDS[part]), index=index)
 
 
@@ -169,7 +169,7 @@ class SeatAction(Enum):
     REPORT = "report"
     CLAIM_UNAVAILABLE = "claim_unavailable"
     STAND_BY = "stand_by"
-    """Nothing may be said any more: a jury has judged it otherwise than we."""
+    """Do nothing more: a jury has judged the case differently."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,10 @@ def decide_verdict(
     judged: Collection[Charge],
     reopened: bool,
 ) -> Verdict:
-    """Return what a seat does about what it found.
+    """Return what a seat does about its findings.
 
-    A fraud comes first, as it ends the matter; one that a jury has judged before cannot be brought
-    up again. Nothing is attested while a part is missing or a fraud stands that we still see.
+    A fraud comes first, as it decides the case; one that a jury has already judged cannot be
+    charged again. Nothing is attested while a part is missing or we still find a fraud.
     """
     for fraud in frauds:
         if charge_of(fraud) not in judged:

@@ -1,6 +1,6 @@
 """How likely colluders are to decide the juries that they are drawn for.
 
-The model stands in docs/economics.md.
+docs/economics.md describes the model.
 """
 
 from fractions import Fraction
@@ -15,7 +15,7 @@ def compute_capture(jury: int, share: Fraction) -> Fraction:
 def compute_escape(jury: int, share: Fraction) -> Fraction:
     """Return an upper bound of the chance that a ring escapes by withholding the key from an audit.
 
-    It owns the majority, or it has a juror in each of two juries. With one juror it may prevent a
+    It has the majority, or it has a juror in each of two juries. With one juror it may prevent a
     majority: it hands the key to some of the others so late that they find different values.
     """
     divided = (1 - (1 - share) ** jury) ** 2

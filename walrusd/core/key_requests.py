@@ -1,7 +1,7 @@
 """Whether a requested key could still be used.
 
-The contract lets an owner grant any request that has not expired. But a key is of use only to join
-one task, once, while the task takes contributors; later the key would be given away for nothing.
+The contract lets an owner grant any request that has not expired. But a key is useful only for
+joining one task, once, while it takes contributors; later it would be given away for nothing.
 """
 
 from dataclasses import dataclass
@@ -38,11 +38,11 @@ NO_TASK = AskedTask(
     has_joined=False,
     has_ended=False,
 )
-"""Stands for the task of a request that names none: it is between owner and requester."""
+"""The task of a request that names none, which owner and requester settle between them."""
 
 
-def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
-    """Return why a grant would be of no use any more, as a sentence; None if it would be.
+def find_closing_reason(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) -> str | None:
+    """Return, as a sentence, why a granted key could no longer be used; None if it could be.
 
     ``task`` is None if the task that the request names does not exist.
     """
@@ -59,11 +59,11 @@ def find_why_closed(task: AskedTask | None, expires_ms: Millis, now_ms: Millis) 
     if task.has_joined:
         # A requester that lost its key may ask again while it works.
         return "the requester's work on the task has ended" if task.has_ended else None
-    why = _find_why_nobody_joins(task, now_ms)
+    why = _find_joining_obstacle(task, now_ms)
     return None if why is None else f"{why}, and the requester has not joined"
 
 
-def _find_why_nobody_joins(task: AskedTask, now_ms: Millis) -> str | None:
+def _find_joining_obstacle(task: AskedTask, now_ms: Millis) -> str | None:
     if not takes_contributors(task.phase):
         return f"the task has been {_name(task)} since {format_instant(task.phase_ms)}"
     over_ms = task.phase_ms + task.join_ms

@@ -1,9 +1,9 @@
-"""The states of tasks, submissions, disputes and key requests, and what may follow what.
+"""The states of tasks, submissions, disputes and key requests, and their transitions.
 
-The numbers are the contract's (PROTOCOL section 1). A step of a ``…_NEXT`` table is what one call
-may do: the tests hold every call of the specification to the tables, and take each step in the
-Move VM. Nothing outside this folder compares states. The questions below answer from the tables;
-who has to act in which state stands in ``duties``, what anybody may do in ``cranks``.
+The numbers are the contract's (PROTOCOL section 1). A step of a ``…_NEXT`` table is a transition
+that one call may make: tests check every call of the specification against the tables, and make
+each step in the Move VM. Nothing outside this folder compares states. The functions below read the
+tables; ``duties`` says who must act in which state, ``cranks`` what anyone may do.
 """
 
 from collections.abc import Mapping
@@ -93,7 +93,7 @@ DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
 
 
 class SeatStatus(IntEnum):
-    """Where a committee seat stands. A substitute takes the place of a silent seat."""
+    """The status of a committee seat. A substitute takes the place of a silent seat."""
 
     SEATED = 0
     ATTESTED = 1
@@ -176,7 +176,7 @@ class WeightsRule(IntEnum):
 
 
 class CostRule(IntEnum):
-    """Who learns the final cost: committee and publisher, or everybody by the chain's check."""
+    """Who learns the final cost: committee and publisher, or everyone, checked on the chain."""
 
     PRIVATE = 0
     PUBLIC = 1
@@ -188,7 +188,7 @@ _State = TypeVar("_State", bound=IntEnum)
 def compute_reachable(
     following: Mapping[_State, frozenset[_State]],
 ) -> dict[_State, frozenset[_State]]:
-    """Return what any number of steps, at least one, may lead to from each state of a table."""
+    """Return, for each state of a table, the states that one or more steps may lead to."""
     reachable = dict(following)
     for _ in following:
         reachable = {
@@ -208,7 +208,7 @@ def takes_contributors(phase: int) -> bool:
 
 
 def is_over(phase: int) -> bool:
-    """Return whether all work on a task has ended: nothing is left that could be settled."""
+    """Return whether all work on a task has ended: nothing is left to settle."""
     return TaskPhase.SETTLED not in _TASK_REACHABLE[TaskPhase(phase)]
 
 

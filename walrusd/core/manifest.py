@@ -15,7 +15,7 @@ MAX_MODULUS_BYTES = 1024
 class PaillierOffer:
     """The key that updates are encrypted to: the modulus, big-endian, and the proof that it binds.
 
-    The publisher derives the primes from ``key_id`` and a secret; to others it tells nothing.
+    The publisher derives the primes from ``key_id`` and a secret; to others it reveals nothing.
     """
 
     modulus: bytes
@@ -28,8 +28,8 @@ class TaskManifest:
     """A title, the plan's canonical text, where to get the initial weights, and any Paillier key.
 
     ``weights_blob`` is the u256 blob id of the file manifest of the safetensors bytes, and
-    ``weights_digest`` that manifest's digest. They only locate the weights: the state root in the
-    task is what binds.
+    ``weights_digest`` that manifest's digest. They only locate the weights: the task's state
+    root is binding.
     """
 
     title: str

@@ -31,7 +31,7 @@ class OpenedRow:
 
 @dataclass(frozen=True)
 class OpenedCost:
-    """What opens the cost: the key of the cost section, and the final cost with its blinding.
+    """The opening of the cost: the key of the cost section, and the final cost with its blinding.
 
     ``final`` is the mean loss of the last segment, in units of 2**-32. It is included even if the
     task makes it public, so that a committee's work is the same under both cost rules.

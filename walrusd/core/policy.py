@@ -41,8 +41,8 @@ class PolicyRules:
 class Offer:
     """What a task asks and pays. Amounts in Mist.
 
-    ``storage`` is what contributing makes us store, or the reason why that is unknown; None if it
-    was not checked because other rules refuse.
+    ``storage`` has the parts that a contributor stores, or the reason why they are unknown; None if
+    it was not checked because other rules refuse.
     """
 
     task: str
@@ -68,7 +68,7 @@ class RuleVerdict:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the owner stands now. Amounts in Mist."""
+    """The owner's current position. Amounts in Mist."""
 
     address: str
     balance: int
@@ -182,11 +182,11 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
 
 
 def _judge_storage(storage: Storage | str | None) -> RuleVerdict:
-    """Refuse what could not be stored: finding out after staking would cost the stake."""
+    """Refuse a task whose parts cannot be stored: finding out later would cost the stake."""
     if storage is None:
-        return RuleVerdict("storage", True, "What must be stored is checked before staking.")
+        return RuleVerdict("storage", True, "The parts to store are checked before staking.")
     if isinstance(storage, str):
-        return RuleVerdict("storage", False, f"What must be stored is unknown: {storage}")
+        return RuleVerdict("storage", False, f"The parts to store are unknown: {storage}")
     if storage.too_large:
         return RuleVerdict("storage", False, storage.refusal)
-    return RuleVerdict("storage", True, "Everything that must be stored can be stored.")
+    return RuleVerdict("storage", True, "Every part of the task can be stored.")

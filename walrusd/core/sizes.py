@@ -1,7 +1,7 @@
 """How many bytes the parts of a task take, computed before any of them exists.
 
-The verification file, the opening and the published sum are one blob each. Whoever opens a task or
-stakes on it must first know that all of them can be stored, because finding out later costs the
+The verification file, the opening and the published sum are one blob each. Before a task is opened,
+and before a stake on it, all of them must be known to fit, because finding out later costs the
 stake. The numbers are upper bounds, tight to a few bytes.
 """
 
@@ -118,7 +118,7 @@ class WorkShape:
 
 @dataclass(frozen=True)
 class StoredPart:
-    """One blob of a task, in bytes. ``most`` is what readers accept, whatever the network does."""
+    """One blob of a task, in bytes. ``most`` is the readers' own limit."""
 
     name: str
     size: int
@@ -145,12 +145,12 @@ class Storage:
 
     @property
     def refusal(self) -> str:
-        """Sentences about what is too large, with the numbers; empty if nothing is."""
+        """Sentences about each part that is too large, with the numbers; empty if none is."""
         return " ".join(self._describe(part) for part in self.too_large)
 
     @property
     def advice(self) -> str:
-        """What would help; empty if nothing is too large."""
+        """Remedies; empty if nothing is too large."""
         found = [f"{part.name}: {_ADVICE[part.name]}" for part in self.too_large]
         most = max((part.size for part in self.too_large), default=0)
         if self.publishers < most <= self.network:

@@ -27,7 +27,7 @@ _BPS = 10_000
 
 @dataclass(frozen=True)
 class Weakness:
-    """What is wrong with terms; setting ``term`` to ``value`` remedies it, None if nothing does."""
+    """One weakness of terms; setting ``term`` to ``value`` remedies it, None if nothing does."""
 
     rule: str
     sentence: str
@@ -97,7 +97,7 @@ def _review_bribery(rules: Rules) -> Weakness | None:
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
         return None
-    # No seat's stake is: whoever has bribed every seat withholds the key from the audit jury.
+    # Seats' stakes do not count: a ring of all seats withholds the key from the audit jury.
     at_stake = rules.reward + rules.stake
     # The audit meets k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
     needed = int(rules.work_cost * _BPS / at_stake) + 1

@@ -1,1 +1,1 @@
-"""What makes services run: supervision, wake-ups, the view of the chain, readiness."""
+"""The machinery that runs services: supervision, wake-ups, the view of the chain, readiness."""

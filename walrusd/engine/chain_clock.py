@@ -14,15 +14,15 @@ JUMP_MS = 1000
 READINGS = 3
 """How many of the last readings are kept; the latest time among them counts.
 
-One address may stand for several nodes, and a lagging one would make us late. That the chain itself
-stands still is believed after as many readings.
+One address may stand for several nodes, and a lagging one would make us late. Only after that many
+readings is the chain itself taken to stand still.
 """
 
 
 class ChainClock:
     """The chain's time: that of the last readings, continued with this machine's monotonic clock.
 
-    A wall clock that is set back makes nobody late.
+    Setting back the wall clock makes no one late.
     """
 
     name = "chain_clock"

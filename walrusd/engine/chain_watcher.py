@@ -2,7 +2,7 @@
 
 Events and the cursor are saved in one transaction, so each event has its effect exactly once. The
 effects are small: the event is logged, the objects it names become known, cached copies of them are
-dropped. What to do about it the services decide from the objects themselves.
+dropped. Services decide what to do from the objects themselves.
 """
 
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ class ChainWatcher:
             case ev.DatasetListed():
                 note("dataset", event.dataset)
             case ev.KeyRequested() if me in {event.owner, event.requester}:
-                # Requests of others do not concern us, and anybody can make thousands.
+                # Requests of others do not concern us, and anyone can make thousands.
                 note("request", event.request, event.dataset)
             case _:
                 pass

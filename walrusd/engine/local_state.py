@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class LocalState:
-    """What a daemon has before it asks anything of the network."""
+    """The parts of a daemon that need no network."""
 
     keys: KeyBundle
     signer: Signer

@@ -1,4 +1,4 @@
-"""What the daemon's machine must be able to do, and how each of it is checked.
+"""What the daemon's machine must be able to do, and how each ability is checked.
 
 One probe for each outside thing. A probe does not raise what it finds: it returns a fault.
 """
@@ -108,7 +108,7 @@ def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | No
     if free >= need + reserved:
         return None
     beside = " beside what tasks in progress will still take" if reserved else ""
-    reason = f"{format_size(need)} are needed in {directory}{beside}, less is free"
+    reason = f"{format_size(need)} are needed in {directory}{beside}, but less is free"
     return Fault(Ability.DISK, reason, hint)
 
 

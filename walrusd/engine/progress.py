@@ -1,4 +1,4 @@
-"""How far a job is, for whoever listens and for ``status``: never what a vote is proved with."""
+"""The progress of a job, for listeners and for ``status``; never a vote's proof."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
 
 
 def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:
-    """Return what passes the lines of a submission's job on to whoever listens."""
+    """Return a callback that passes the lines of a submission's job to listeners."""
 
     async def on_line(kind: str, payload: dict[str, Any]) -> None:
         shown = {name: payload[name] for name in SHOWN if name in payload}
@@ -24,7 +24,7 @@ def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:
 def make_encryption_report(
     tools: Tools, submission: str, entries: int
 ) -> Callable[[int, int], None]:
-    """Return what passes on how many pieces of an update of ``entries`` numbers are encrypted."""
+    """Return a callback that reports the encryption of an update of ``entries`` numbers."""
 
     def report(done: int, pieces: int) -> None:
         shown = {"done": done, "pieces": pieces, "entries": entries}
@@ -35,5 +35,5 @@ def make_encryption_report(
 
 
 def clear_progress(tools: Tools, submission: str) -> None:
-    """Forget how far a job was: it has ended."""
+    """Forget the progress of a job that has ended."""
     tools.records.delete("progress", submission)

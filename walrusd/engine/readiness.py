@@ -1,4 +1,4 @@
-"""Whether this machine can do the work that its roles take, before money depends on it.
+"""Whether this machine can do the work that its roles need, before money depends on it.
 
 A stake on work that this machine cannot do is lost. So the training process with its device, the
 disk, and the Walrus services are checked in the background when the daemon starts, and again before
@@ -42,7 +42,7 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """For how many seconds the result of a check is kept: of one passed, of one failed."""
+    """For how many seconds the result of a passed and of a failed check is kept."""
 
     passed_s: float
     failed_s: float
@@ -82,7 +82,7 @@ class Readiness:
         return [known.fault for known in self._known.values() if known.fault is not None]
 
     async def find_faults(self, abilities: Collection[Ability]) -> list[Fault]:
-        """Return what this machine cannot do of ``abilities``; checks what is not known."""
+        """Return the faults in ``abilities``, after checking the unknown ones."""
         found = [await self._check(a) for a in Ability if a in abilities]
         return [fault for fault in found if fault is not None]
 
@@ -142,7 +142,7 @@ class Readiness:
         return known is not None and trio.current_time() < known.kept_until
 
     def _record(self, ability: Ability, fault: Fault | None) -> None:
-        """Journal what has changed, also since before a restart."""
+        """Journal a change, even one since before a restart."""
         tools, now = self._tools, None if fault is None else fault.reason
         if tools.records.get("readiness", ability) == now:
             return

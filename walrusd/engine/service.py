@@ -61,7 +61,7 @@ class Service:
         raise NotImplementedError  # abstract
 
     async def reconcile(self) -> None:
-        """Bring everything this service is responsible for one step on."""
+        """Advance everything this service is responsible for by one step."""
         async with aclosing(self.list_due()) as attempts:
             async for each in attempts:
                 do = self.undertake if each.in_background else self.attempt
@@ -81,7 +81,7 @@ class Service:
                 await self.tools.wakeup.wait(woken, self._compute_pause())
 
     async def run_once(self) -> None:
-        """Reconcile once; if that fails as a whole, as without a chain, it is tried again later."""
+        """Reconcile once; if all of it fails, as without a chain, retry it later."""
         self._visited = {self.name}
         if await self.attempt(self.name, self.reconcile):
             self._troubles = {
@@ -131,7 +131,7 @@ class Service:
         return True
 
     async def undertake(self, subject: str, action: Action, *, part: str = "") -> None:
-        """Attempt in the background what takes long; parameters as for :meth:`attempt`.
+        """Attempt a long action in the background; parameters as for :meth:`attempt`.
 
         The service goes on reconciling, and skips the subject while it is busy. A service that is
         not running waits for the end.

@@ -1,7 +1,7 @@
 """The start of a daemon while the network cannot be reached: wait, retry, and report it.
 
-A stake may be at risk, so an outage at boot never ends the daemon; only what its owner must change
-does.
+A stake may be at risk, so an outage at boot never ends the daemon; only an error that its owner
+must correct does.
 """
 
 import random
@@ -51,7 +51,7 @@ class Starting:
         self.wake()
 
     def wake(self) -> None:
-        """Wake whoever waits for a change."""
+        """Wake all who wait for a change."""
         self._changed.set()
         self._changed = trio.Event()
 
@@ -60,7 +60,7 @@ class Starting:
         await self._changed.wait()
 
     def find_error(self) -> dict[str, Any]:
-        """Return what holds the start up: the error of the step, or of a service."""
+        """Return what delays the start: the error of the step, or of a service."""
         for service in self.list_services():
             if not self.last_error and service["state"] == "backing_off":
                 return cast("dict[str, Any]", service["last_error"])

@@ -1,7 +1,7 @@
 """Keep a set of services running: each restarts alone, with a growing pause, until told to stop.
 
-A wrong configuration at the first start ends the daemon at once, where systemd and the owner see
-it. Faults of the world, and all later failures, are retried. An ``AssertionError`` is never
+A wrong configuration at the first start ends the daemon immediately, where systemd and the owner
+see it. Faults of the world, and all later failures, are retried. An ``AssertionError`` is never
 retried: an invariant is broken, so the state of this process cannot be trusted, and it has to be
 started again.
 """
@@ -32,7 +32,7 @@ class Supervised(Protocol):
         ...
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Work for ever; call ``task_status.started()`` once usable. Returning is a bug."""
+        """Work forever; call ``task_status.started()`` once usable. Returning is a bug."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What every service is given: the adapters and the state, made once by the composition root."""
+"""The collaborators of every service: adapters and state, made by the composition root."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
 class TrainingBackend(Protocol):
-    """Whatever runs training jobs: a child process in a daemon, something else in a test."""
+    """A runner of training jobs: a child process in a daemon, something else in a test."""
 
     async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
         """Run one job and return its result; that of a replay has what every segment gave.

@@ -1,4 +1,4 @@
-"""Subjects with which a service failed: how often, with what, and when it is tried again."""
+"""Subjects for which a service failed: how often, with which error, and when it retries."""
 
 import random
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from walrusd.errors import OurFault, PeerFault, WalrusdError
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_PEER_PAUSE_S = 300.0
-"""What a peer has anchored does not get better by itself; checking again may be expensive."""
+"""Data that a peer anchored does not improve by itself; checking again may be expensive."""
 
 LONGEST_OUR_PAUSE_S = 300.0
-"""What follows from our configuration, keys or funds stays until somebody changes them."""
+"""Errors of our configuration, keys or funds last until someone changes them."""
 ALIKE = 6
-"""After so many failures alike in a row it is taken for lasting."""
+"""After this many equal failures in a row the error counts as lasting."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Trouble:
 
     @property
     def is_news(self) -> bool:
-        """Whether the failure before it, if any, was another one."""
+        """Whether the failure before it, if any, was a different one."""
         return self.alike == 1
 
     def to_json(self, service: str, now: float, now_ms: int) -> dict[str, Any]:

@@ -12,17 +12,17 @@ class WakeUp:
 
     @property
     def count(self) -> int:
-        """How often everybody was woken; pass this to :meth:`wait` after reconciling."""
+        """How often the services were woken; pass this to :meth:`wait` after reconciling."""
         return self._count
 
     def wake(self) -> None:
-        """Wake everybody."""
+        """Wake all services."""
         self._count += 1
         self._event.set()
         self._event = trio.Event()
 
     async def wait(self, since: int, seconds: float) -> None:
-        """Return once somebody was woken after ``since``, or after ``seconds``."""
+        """Return at the first wake-up after ``since``, or after ``seconds``."""
         if self._count != since:
             await trio.lowlevel.checkpoint()
             return

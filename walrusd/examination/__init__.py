@@ -1,1 +1,1 @@
-"""A submission looked at: replayed, compared with what was committed, and judged."""
+"""The examination of a submission: replay, comparison with the commitments, judgement."""

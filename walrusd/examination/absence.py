@@ -1,4 +1,4 @@
-"""When to give up on a part that is absent: not before it was asked for often and long enough.
+"""When to give up on an absent part: only after enough attempts over enough time.
 
 A node of Walrus that is down, or our own network, must not look like a contributor that withholds.
 """
@@ -13,13 +13,13 @@ from walrusd.units import BlobId
 
 
 async def judge_absence(tools: Tools, case: Case, absent: PartAbsent) -> OpeningUnusable:
-    """Count a part's absence, and return what it has come to mean.
+    """Count a failed fetch; return the unusable opening once the part counts as missing.
 
     Raises:
-        PartAbsent: the same, while it may still come, or other blobs do not reach us either.
+        PartAbsent: ``absent``, while it may still come, or if other blobs cannot be read either.
     """
     submission = case.submission
-    # Opened again, the count starts again.
+    # A second opening starts a new count.
     key = f"{submission.id}:{submission.window_ms}"
     state = tools.work.get("absent", key) or {"times": 0}
     state["times"] += 1
@@ -38,9 +38,9 @@ async def judge_absence(tools: Tools, case: Case, absent: PartAbsent) -> Opening
 
 
 async def can_read(tools: Tools, task: Task) -> bool:
-    """Return whether blobs reach us at all: the task's manifest, straight from the network.
+    """Return whether any blob can be read: the task's manifest, straight from the network.
 
-    Tells a missing part of a submission from a network of ours that is down.
+    Distinguishes a missing part of a submission from a failure of our own network.
     """
     path = tools.data_dir / "probes" / f"{task.id}.manifest"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Accuse a submission before a jury: one bond, one commitment to what we found."""
+"""Accuse a submission before a jury: one bond, one commitment to our finding."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,7 @@ import trio
 
 from walrusd.core.faults import Charge
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
-from walrusd.core.protocol import (
-    VERDICT_FAULT,
-    compute_challenge_id,
-    compute_jury_commitment,
-)
+from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id, compute_jury_commitment
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
@@ -33,7 +29,7 @@ class Accuser:
     async def accuse_of_segment(
         self, case: Case, replayed: Replayed, place: int, leaves: Sequence[bytes]
     ) -> None:
-        """Claim that a segment was not done: ``place`` is where it was dealt to us.
+        """Accuse of a forged segment; ``place`` is where it was dealt to us.
 
         Raises:
             NotAllowed: if too many bonds of ours are bound.
@@ -54,7 +50,7 @@ class Accuser:
         )
 
     async def accuse(self, case: Case, charge: Charge, reason: str) -> None:
-        """Claim anything else. Errors as the one above."""
+        """Bring any other charge. Errors as ``accuse_of_segment``."""
         value = make_answer_without_replay(charge.index, VERDICT_FAULT)
         await self._accuse(case, charge, value, reason, place=0, leaf=b"", path=[])
 
@@ -125,6 +121,6 @@ class Accuser:
         limit = tools.settings.verifier.max_bonds
         if len(bound) >= limit:
             raise NotAllowed(
-                f"{len(bound)} bonds of ours are bound already, and {limit} are allowed",
+                f"{len(bound)} of our bonds are already bound, and only {limit} are allowed",
                 hint="raise verifier.max_bonds, or wait until a jury has decided",
             )

@@ -1,12 +1,12 @@
-"""Each check of a submission alone: pure, on what has been verified, raising what is wrong.
+"""The single checks of a submission: pure functions of verified parts, raising their findings.
 
-A failed check is a ``FraudFound`` where everybody who reads the same finds the same, and an
+A failed check is a ``FraudFound`` where everyone who reads it finds the same, and an
 ``OpeningUnusable`` where the opening shows nothing about the work (``core.faults``).
 """
 
 from collections.abc import Sequence
 
-from walrusd.core.faults import CheckedPart, looking_at, make_fraud
+from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
 from walrusd.core.opening import (
     OpenedCost,
     VerifiedOpening,
@@ -31,12 +31,12 @@ from walrusd.units import address_bytes
 def check_inputs(
     case: Case, plan: VerifiedPlan, verified: VerifiedOpening, segments: Sequence[int]
 ) -> None:
-    """Check that the opening holds all that a replay of ``segments`` reads.
+    """Check that the opening holds everything that a replay of ``segments`` reads.
 
     Raises:
         OpeningUnusable: if a start state or a row is missing or wrong.
     """
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         for segment in segments:
             verify_opened_state(plan.plan, verified, segment - 1)
         needed = case.compute_needed_rows(plan.plan, segments)
@@ -53,7 +53,7 @@ def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) ->
     if state is None:
         raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
     if compute_state_root(plan, state) != verified.opening.state_roots[boundary]:
-        raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
+        raise VerificationFailed(f"the opened state at boundary {boundary} has another root")
     return state
 
 
@@ -78,11 +78,11 @@ def check_file(case: Case, plan: VerifiedPlan, verified: VerifiedFile) -> None:
     """
     header, commitment = verified.file.header, case.submission.commitment
     assert commitment is not None
-    with looking_at(CheckedPart.FILE):
+    with raising_findings(CheckedPart.FILE):
         if header.subject != case.subject:
-            raise VerificationFailed("the verification file is about something else")
+            raise VerificationFailed("the verification file is about another subject")
         if header.quantisation != plan.quantisation:
-            raise VerificationFailed("the verification file is quantised otherwise than planned")
+            raise VerificationFailed("the verification file is not quantised as the plan says")
         if header.scheme.cost_commitment != commitment.cost_commitment:
             raise VerificationFailed("the verification file holds another cost commitment")
 
@@ -100,9 +100,9 @@ def check_update(
     """
     commitment = case.submission.commitment
     assert commitment is not None
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         state = verify_opened_state(plan.plan, verified, plan.plan.segments)
-    with looking_at(CheckedPart.UPDATE):
+    with raising_findings(CheckedPart.UPDATE):
         update = compute_update(plan.plan, weights, deserialize_state(plan.plan, state).weights)
         if compute_update_root(update) != commitment.update_root:
             raise VerificationFailed("the update is not the difference of the final weights")
@@ -123,15 +123,15 @@ def check_openings(verified: VerifiedOpening, file: VerifiedFile) -> None:
 
 
 def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile) -> OpenedCost:
-    """Return what opens the cost: its key and the final cost are the committed ones.
+    """Return the opened cost, if its key and the final cost are the committed ones.
 
-    Whether the cost is true is not asked.
+    It does not check whether the cost is correct.
 
     Raises:
         OpeningUnusable: if they are not.
     """
     cost, header = verified.opening.cost, file.file.header
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         if cost is None:
             raise VerificationFailed("the opening does not open the cost")
         verify_key_check(cost.key, address_bytes(case.submission.id), header.key_check)
@@ -149,7 +149,7 @@ def check_cost(
         OpeningUnusable: if it is not opened as it was committed.
     """
     opened = check_opened_cost(case, verified, file)
-    with looking_at(CheckedPart.COST):
+    with raising_findings(CheckedPart.COST):
         costs = open_cost(file.file, opened.key).trajectory
         if last is None:
             return

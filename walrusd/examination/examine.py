@@ -1,11 +1,11 @@
-"""A seat's examination of a submission, from the opening's bytes to what is wrong with it.
+"""A seat's examination of a submission, from the opening's bytes to the findings.
 
-``examine`` looks at everything, for verifiers; ``examine_charge`` at what a jury is asked about.
-Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
-honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
-``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.
+``examine`` checks everything, for verifiers; ``examine_charge`` only a jury's charge. Both use the
+same checks (``checks``), so that an honest jury finds exactly the faults that an honest seat
+accuses of. ``SubmissionParts`` fetches the parts, ``Replays`` replays segments;
+``core.faults.decide_verdict`` decides about the findings.
 
-An opening is held in memory while it is examined: callers let one examination run at a time.
+An opening is held in memory while it is examined: callers run one examination at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,8 +23,8 @@ from walrusd.core.faults import (
     CheckedPart,
     Verdict,
     decide_verdict,
-    looking_at,
     make_fraud,
+    raising_findings,
 )
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.opening import VerifiedOpening
@@ -45,7 +45,7 @@ from walrusd.training.run.state import Tensors
 
 
 class SubmissionParts(Protocol):
-    """Where the parts come from that the chain only names, verified; ``market.fetch.Fetcher``."""
+    """Fetches and verifies the parts that the chain only names; ``market.fetch.Fetcher`` is one."""
 
     async def plan_of(self, task: Task) -> VerifiedPlan: ...
     async def ready_weights(self, task: Task) -> Path: ...
@@ -55,7 +55,7 @@ class SubmissionParts(Protocol):
 
 
 class Replays(Protocol):
-    """What replays segments, and may know earlier replays."""
+    """Replays segments, and may remember earlier replays."""
 
     def recall(self, case: Case) -> dict[int, Replayed]:
         """Return the values of earlier replays, which need not be made again."""
@@ -68,7 +68,7 @@ class Replays(Protocol):
 
 @dataclass
 class Examination:
-    """What was read and replayed, and what is wrong. ``absent`` parts may still come."""
+    """The parts read and replayed, and the findings. ``absent`` parts may still come."""
 
     opening: VerifiedOpening | None = None
     replayed: dict[int, Replayed] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Examination:
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Note what a check finds, and go on."""
+        """Note a check's finding, and continue."""
         try:
             yield
         except FraudFound as error:
@@ -89,7 +89,7 @@ class Examination:
             self.absent = self.absent or error
 
     def decide(self, case: Case) -> Verdict:
-        """Return what a seat does about the findings."""
+        """Return the seat's verdict on the findings."""
         judged = {Charge(ChallengeKind(j.kind), j.index) for j in case.submission.judged}
         return decide_verdict(
             self.frauds, self.unusable, judged=judged, reopened=case.submission.reopened
@@ -99,10 +99,10 @@ class Examination:
 async def examine(
     case: Case, segments: Sequence[int], key: bytes | None, parts: SubmissionParts, replays: Replays
 ) -> Examination:
-    """Examine all that a seat can, the segments dealt to it above all.
+    """Examine everything that a seat can, above all the segments dealt to it.
 
-    ``key`` is the opening's, if an envelope for the seat holds it. What keeps us from looking
-    further becomes a finding too; infrastructure faults are raised.
+    ``key`` is the opening's, if an envelope for the seat holds it. An obstacle to further
+    checks becomes a finding too; infrastructure faults are raised.
     """
     found = Examination()
 
@@ -124,7 +124,7 @@ async def examine(
                 await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
                 usable.append(segment)
         if usable:
-            with looking_at(CheckedPart.OPENING):
+            with raising_findings(CheckedPart.OPENING):
                 found.replayed = await replays.replay(case, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
@@ -132,7 +132,7 @@ async def examine(
     if found.frauds or case.submission.abort is not None:
         return found  # an abort claim commits to nothing else
 
-    # What surrounds it: the verification file, the update in both, and the cost.
+    # The rest: the verification file, the update in both, and the cost.
     file: VerifiedFile | None = None
     is_committed = False
     with found.collecting():
@@ -153,14 +153,14 @@ async def examine(
 async def examine_charge(
     case: Case, charge: Charge, key: bytes | None, parts: SubmissionParts, replays: Replays
 ) -> None:
-    """Examine one thing that a jury may be asked, from the opening's bytes on.
+    """Examine one charge before a jury, from the opening's bytes on.
 
     ``key`` may be missing for a charge about the verification file, which is public. A SEGMENT is
     judged by its replay, and whether the opening is available by ``check_complete``.
 
     Raises:
         FraudFound: if the charge is true. If it is not, nothing is raised.
-        OpeningUnusable, PartAbsent: if it cannot be told.
+        OpeningUnusable, PartAbsent: if it cannot be decided.
     """
     plan = await read_task_plan(case, parts)
     if charge.kind == ChallengeKind.FILE:
@@ -180,7 +180,7 @@ async def examine_charge(
             last = await replay_opened(case, plan, opening, case.segment_count, replays)
             checks.check_cost(case, opening, file, last)
         case _:
-            raise ValueError(f"{charge.kind} is no charge of fraud that surrounds a replay")
+            raise ValueError(f"{charge.kind} is no fraud that is shown without a replay")
 
 
 async def replay_opened(
@@ -192,12 +192,12 @@ async def replay_opened(
         OpeningUnusable: if the opening lacks what the replay reads.
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         return (await replays.replay(case, opening, [segment]))[segment]
 
 
 async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
-    """Check that the opening is all that the committee needs; that it is true is not asked.
+    """Check that the opening has everything the committee needs, not that it is correct.
 
     Raises:
         OpeningUnusable: if something is missing or is not the committed thing.
@@ -214,16 +214,16 @@ async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None
         checks.check_openings(opening, file)
         await _check_update(case, plan, opening, parts)
     except FraudFound:
-        return  # there to be read, which is all that is asked
+        return  # it can be read, and nothing else is required
 
 
 async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
-    """Return the plan, the task's weights at hand: what they lack is no fault of the submission.
+    """Return the plan once the weights are ready: their faults are not the submission's.
 
     Raises:
-        OpeningUnusable: if they are not what the task names; nobody could have done the work.
+        OpeningUnusable: if they are not what the task names; no one could have done the work.
     """
-    with looking_at(CheckedPart.TASK):
+    with raising_findings(CheckedPart.TASK):
         plan = await parts.plan_of(case.task)
         await parts.ready_weights(case.task)
     return plan
@@ -233,10 +233,10 @@ async def read_opening(case: Case, key: bytes, parts: SubmissionParts) -> Verifi
     """Return the opening, its leaves and rows checked against the chain.
 
     Raises:
-        OpeningUnusable: if it is not the announced one, or proves something else.
+        OpeningUnusable: if it is not the announced one, or does not match the roots.
         PartAbsent: if it is not there.
     """
-    with looking_at(CheckedPart.OPENING):
+    with raising_findings(CheckedPart.OPENING):
         return await parts.verified_opening_of(case, key)
 
 
@@ -247,7 +247,7 @@ async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> V
         FraudFound: if it does not hold, or is about something else.
         PartAbsent: if it is not there.
     """
-    with looking_at(CheckedPart.FILE):
+    with raising_findings(CheckedPart.FILE):
         file = await parts.file_of(case.task, case.submission)
     checks.check_file(case, plan, file)
     return file
@@ -256,7 +256,7 @@ async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> V
 async def _read_file_as_given(
     case: Case, plan: VerifiedPlan, parts: SubmissionParts
 ) -> VerifiedFile:
-    """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
+    """Return the file for a charge that is not about it: if it is bad, nothing can be decided."""
     try:
         return await read_file(case, plan, parts)
     except FraudFound as error:
@@ -272,7 +272,7 @@ async def _check_update(
         FraudFound: if the final state gives another update.
         OpeningUnusable: if the state is missing or wrong, or the opened update another one.
     """
-    with looking_at(CheckedPart.TASK):
+    with raising_findings(CheckedPart.TASK):
         _path, weights = await parts.initial_weights(case.task)
     await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
 
@@ -284,7 +284,7 @@ async def _check_rows(
 
     Raises:
         FraudFound: naming the first row that does not; ``only`` asks about one row.
-        OpeningUnusable: if what opens them is incomplete.
+        OpeningUnusable: if their openings are incomplete.
     """
     checks.check_openings(opening, file)
     if only is None:

@@ -1,8 +1,7 @@
 """Replay segments of a verified opening in the training process.
 
-Everything that goes in is proven first: the plan by its digest, start states by the committed
-leaves, rows by the dataset's root. So a replay that ends in an error says something about the
-commitment, and nothing else can.
+Every input is verified first: the plan by its digest, start states by the committed leaves, rows by
+the dataset's root. So only a wrong commitment can make a replay end in an error.
 """
 
 import secrets
@@ -31,7 +30,7 @@ from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
 class Replayed:
     """The value that a replay of one segment gives.
 
-    Of one that cannot be carried out ``costs`` is None, and ``abort`` says where and why. ``chain``
+    If it cannot be carried out, ``costs`` is None, and ``abort`` says where and why. ``chain``
     binds the losses themselves.
     """
 
@@ -79,7 +78,7 @@ def make_answer_without_replay(index: int, chain: bytes) -> Replayed:
 
 
 class TaskFiles(Protocol):
-    """Where the files of a task come from that every replay reads."""
+    """Provides the files of a task that every replay reads."""
 
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
@@ -93,7 +92,7 @@ class TaskFiles(Protocol):
 class Replayer:
     """Replays segments for one service.
 
-    One opening at a time is held in memory: whoever wants one takes ``turn``.
+    One opening at a time is held in memory: its holder takes ``turn``.
     """
 
     def __init__(self, tools: Tools, files: TaskFiles, user: str) -> None:
@@ -116,7 +115,7 @@ class Replayer:
             TrainingFailed: if the child ended without a result.
         """
         tools, opening = self._tools, verified.opening
-        # The directory is new each time and goes afterwards: it holds rows in the clear.
+        # A new directory each time, removed afterwards: it holds plaintext rows.
         token = secrets.token_hex(4)
         workdir = replays_dir(tools.work_dir, self._user) / f"{case.submission.id}-{token}"
         workdir.mkdir(mode=0o700, parents=True)
@@ -140,12 +139,12 @@ class Replayer:
             for record in result["segments"]
         }
         if set(found) != set(segments):
-            raise TrainingFailed("the replay did not give a value for every segment asked")
+            raise TrainingFailed("the replay did not give a value for every requested segment")
         return found
 
 
 class SeatReplays:
-    """The replays of a seat: what was dealt to it is replayed once, also if there is a restart."""
+    """The replays of a seat: its segments are replayed only once, even across a restart."""
 
     def __init__(self, tools: Tools, replayer: Replayer, service: str) -> None:
         """Take the collaborators; ``service`` is named in the journal."""
@@ -161,7 +160,7 @@ class SeatReplays:
     async def replay(
         self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
-        """Replay as ``Replayer`` does, and keep the values if they are all that was dealt to us."""
+        """Replay as ``Replayer`` does, and save the values if they cover all our segments."""
         tools, submission = self._tools, case.submission
         tools.journal.record_once(
             submission.id,
@@ -188,7 +187,7 @@ def replays_dir(work_dir: Path, user: str) -> Path:
 
 
 def sweep_replays(work_dir: Path, user: str) -> None:
-    """Remove what replays left that were killed: rows of datasets in the clear."""
+    """Remove the files of killed replays, which hold plaintext rows of datasets."""
     shutil.rmtree(replays_dir(work_dir, user), ignore_errors=True)
 
 

@@ -1,1 +1,1 @@
-"""What the roles share: a case read from the chain, blobs, keys, limits, sums."""
+"""Shared by the roles: cases read from the chain, blobs, keys, limits, sums."""

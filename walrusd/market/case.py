@@ -1,4 +1,4 @@
-"""What follows from a task and a submission on the chain: seeds, contexts, dealt segments."""
+"""Values that follow from a task and a submission on the chain: seeds, contexts, dealt segments."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Case:
 
     @property
     def subject(self) -> FileSubject:
-        """What the submission's verification file must be about."""
+        """The subject that the submission's verification file must have."""
         sub = self.submission
         return FileSubject(
             chain_id=self.market.chain_id,
@@ -199,7 +199,7 @@ async def read_cases(tools: Tools) -> list[Case]:
 
 
 def task_facts(task: ob.Task) -> TaskFacts:
-    """Return what decides a task's cranks."""
+    """Return the facts that decide a task's cranks."""
     terms = task.terms
     return TaskFacts(
         phase=task.phase,
@@ -230,7 +230,7 @@ def list_duties_about(task: ob.Task, party: Party) -> Duties:
 
 
 def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:
-    """Return what decides a submission's cranks."""
+    """Return the facts that decide a submission's cranks."""
     dispute = None
     if submission.dispute is not None and is_disputed(submission.state):
         found = submission.dispute

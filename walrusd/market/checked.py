@@ -1,8 +1,8 @@
-"""Files of ours that are made by one task at a time, and which of them have passed a check.
+"""Our own files, each made by one trio task at a time, and the checks that they have passed.
 
-A model may take minutes to hash. What is remembered is a file's identity, size and times; a file
-that was replaced, written to or removed has others, and is checked again. A bit that flips on the
-disk changes none of them: what reads a file to compute with it checks its bytes again.
+A model may take minutes to hash, so a file's identity, size and times are remembered; a file that
+was replaced, written to or removed has others, and is checked again. A bit that flips on the disk
+changes none of them: code that computes with a file checks its bytes again.
 """
 
 import json
@@ -19,11 +19,11 @@ Stamp = tuple[int, int, int, int]
 """A file's inode, size, and times of its last write and change."""
 
 KEPT = 4096
-"""How many checks are also kept in memory, where a look at many tasks finds them at once."""
+"""How many checks are also kept in memory, so that many tasks are reviewed quickly."""
 
 
 def read_stamp(path: Path) -> Stamp | None:
-    """Return what tells a file from another one in its place; None if there is none."""
+    """Return what distinguishes a file from any other at its path; None if there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def read_stamp(path: Path) -> Stamp | None:
 
 
 class CheckedFiles:
-    """What files have passed: in memory, and beside each file so that a restart knows too."""
+    """The checks that files have passed: in memory, and beside each file for the next start."""
 
     def __init__(self) -> None:
         self._turns: dict[Path, tuple[trio.Lock, int]] = {}
@@ -63,9 +63,9 @@ class CheckedFiles:
         return self._passed[path, claim] == stamp
 
     def note(self, path: Path, claim: str, stamp: Stamp | None) -> None:
-        """Remember that a file has passed; ``stamp`` is what it had before the check began.
+        """Remember that a file has passed; ``stamp`` was read before the check began.
 
-        If that cannot be written down, a restart checks again, and nothing else is lost.
+        If that cannot be written, the file is only checked again after a restart.
         """
         if stamp is None or self.holds(path, claim):
             return
@@ -87,7 +87,7 @@ def _record_path(path: Path) -> Path:
 
 
 def _read_claims(path: Path, stamp: Stamp) -> list[str]:
-    """Return what is written down about exactly this file; a damaged record says nothing."""
+    """Return the checks recorded for exactly this file; none from a damaged record."""
     try:
         record = json.loads(_record_path(path).read_bytes())
         if tuple(record["stamp"]) == stamp:

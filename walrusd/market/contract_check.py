@@ -80,7 +80,7 @@ async def _verify(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
         )
     info = await client.service_info()
     if market.chain_id != decode_digest(info.chain_id):
-        raise WrongNetwork(f"market {market.id} was made for another chain than {info.chain_id}")
+        raise WrongNetwork(f"market {market.id} was made for a chain other than {info.chain_id}")
     if market.version != INTERFACE_VERSION or INTERFACE_VERSION not in market.allowed_versions:
         raise ContractMismatch(
             f"market {market.id} has version {market.version} and allows"

@@ -1,6 +1,6 @@
 """Fetch what the chain only names: manifests, plans, weights, datasets, files, openings.
 
-Everything is verified before it is used, also when it lies on our own disk: a flipped bit there
+Everything is verified before it is used, even from our own disk: a flipped bit there
 would make honest work look forged. No read takes more than an honest peer needs.
 """
 
@@ -71,9 +71,9 @@ def _weights_claim(task: Task) -> str:
 
 @contextmanager
 def _naming_absence() -> Iterator[None]:
-    """Call a blob absent that no endpoint has, or that is too large to be one.
+    """Treat a blob as absent if no endpoint has it, or if it is too large.
 
-    Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
+    Only if the endpoints agree: one that corrupts or lengthens a blob proves nothing.
     """
     try:
         yield
@@ -104,7 +104,7 @@ class Fetcher:
 
         Raises:
             MalformedData, PlanRefused: if they are not what the task's digests name, or the plan
-                is another or a bigger one than the task's terms say.
+                does not match the task's terms, or exceeds them.
             PaillierKeyRefused: if updates would be encrypted to a key that does not bind.
         """
         if task.manifest_digest not in self._plans:
@@ -145,8 +145,8 @@ class Fetcher:
     async def ready_weights(self, task: Task) -> Path:
         """Return the path of a task's initial weights, which are read only if they are new.
 
-        For whoever needs to know that they are there and are the task's, not to compute with
-        them. Errors as ``initial_weights``.
+        For checking that they are here and are the task's, not for computing with them.
+        Errors as ``initial_weights``.
         """
         path = await self.weights_path(task)
         if self._checked.holds(path, _weights_claim(task)):
@@ -154,7 +154,7 @@ class Fetcher:
         return await self.weights_of(task)
 
     async def weights_path(self, task: Task) -> Path:
-        """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
+        """Return where a task's initial weights are once fetched. Errors as ``plan_of``."""
         path = self._weight_paths.get(task.manifest_digest)
         if path is None:
             path = self._weights_path((await self.plan_of(task)).manifest)
@@ -197,7 +197,7 @@ class Fetcher:
         return weights
 
     async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
-        """Return the path of the decrypted rows of a submission's dataset. Errors as the next."""
+        """Return the path of the decrypted rows of a submission. Errors as ``rows_of``."""
         dataset = await self._tools.contract.dataset(submission.dataset)
         version = dataset.versions[submission.dataset_version - 1]
         return await self.rows_of(version, dek)
@@ -302,7 +302,7 @@ class Fetcher:
 
         Raises:
             DecryptionFailed: if ``key`` is not the committed one.
-            ContentMismatch, MalformedData: if the blob is not the announced one, or no opening.
+            ContentMismatch, MalformedData: if the blob is not the announced one, or not an opening.
             PartAbsent: if no endpoint has the blob, or none smaller than an opening may be.
         """
         submission, opened = case.submission, case.submission.opening

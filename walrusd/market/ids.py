@@ -127,7 +127,7 @@ class Ids:
     def complete(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of a task, with shortened ids completed.
 
-        Malformed values stay as they are, and are refused when they are read.
+        Malformed values are not changed, and are refused when they are read.
 
         Raises:
             UnknownId, AmbiguousId: as :func:`match_id`.

@@ -1,4 +1,4 @@
-"""The leaves of a submission's trace, from whatever of it can be read here."""
+"""The leaves of a submission's trace, from any source that can be read here."""
 
 from walrusd.core.protocol import compute_trace_root
 from walrusd.engine.tools import Tools
@@ -13,10 +13,10 @@ async def read_leaves(tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]
     """Return ``leaf_0 … leaf_i``, which give the committed root.
 
     The contributor has them from its training, the committee and its juries from the opening, and
-    everybody from the verification file, which only a claim that the plan ends early has not.
+    everyone from the verification file, which only an abort claim lacks.
 
     Raises:
-        VerificationFailed: if what can be read gives another root, or nothing can be read.
+        VerificationFailed: if the readable sources give another root, or none can be read.
     """
     commitment = case.submission.commitment
     assert commitment is not None
@@ -25,7 +25,7 @@ async def read_leaves(tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]
         if leaves and compute_trace_root(leaves) == commitment.trace_root:
             return leaves
     raise VerificationFailed(
-        "nothing that can be read here gives the leaves of the committed trace",
+        "no source that can be read here gives the leaves of the committed trace",
         hint="its contributor and its committee hold them",
     )
 

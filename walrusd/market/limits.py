@@ -61,7 +61,7 @@ def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeS
 
 
 def make_work_shape(terms: ob.Terms, plan: Plan, dataset_rows: int, modulus_bits: int) -> WorkShape:
-    """Return what decides the sizes.
+    """Return the numbers that decide the sizes.
 
     Raises:
         SlotOverflow: if sums of encrypted updates could overflow.

@@ -60,7 +60,7 @@ def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict
 
 
 def find_opening_key(tools: Tools, case: Case) -> bytes | None:
-    """Return the key of a submission's opening, or None if nobody has sent it to us.
+    """Return the key of a submission's opening, or None if no one has sent it to us.
 
     Any party may post envelopes, including useless ones, so each is tried until a key has the
     check value on the chain.

@@ -1,4 +1,4 @@
-"""What one submission meant for us: every reward, missed reward and penalty, with its reason.
+"""What one submission earned or cost us: every reward, missed reward and penalty, with its reason.
 
 All of it follows from the submission's events and its task's terms.
 """
@@ -44,7 +44,7 @@ class Jury:
 
 
 def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
-    """Return what a submission meant for ``me``, by its events in the log."""
+    """Return what a submission earned or cost ``me``, by its events in the log."""
     about = [
         ev.EVENTS[logged.name].from_bcs(logged.body)
         for logged in log.about(submission, others=("SeatPenalized",))
@@ -182,7 +182,7 @@ def _committee(events: Sequence[Layout], until: Layout | None = None) -> dict[in
 def _tell_seats(
     events: Sequence[Layout], end: ev.SubmissionEnded, terms: Terms, me: str, *, is_judged: bool
 ) -> Iterator[str]:
-    """Say what our committee seats earned and lost.
+    """Yield what our committee seats earned and lost.
 
     ``is_judged``: a jury ended the submission, so the stake pays seats even if they could read
     nothing.

@@ -1,6 +1,7 @@
 """The files of a training result. They may be gone or damaged; then the work is done again.
 
-The result itself, a work item, names them and is small whatever the plan: it is read at every look.
+The result itself, a work item, names them and is small whatever the plan: it is read at every
+reconciliation.
 """
 
 from collections.abc import Callable
@@ -135,7 +136,7 @@ async def read_state(
 
 
 def verification_file_path(tools: Tools, submission: str) -> Path:
-    """Return where the verification file of a submission of ours lies until it has ended."""
+    """Return where the verification file of our submission is kept until its end."""
     return tools.work_dir / submission / "verification-file.wvf"
 
 
@@ -147,7 +148,7 @@ async def _read(tools: Tools, case: Case, path: str) -> bytes:
 
 
 def _lose(tools: Tools, case: Case, path: str) -> LocalFault:
-    """Drop a result that its files no longer bear out, so that it is made again."""
+    """Delete a result whose files are missing or damaged, so that the work is done again."""
     with tools.database.transaction():
         tools.work.delete("trained", case.submission.id)
         tools.journal.record(
@@ -160,5 +161,5 @@ def _lose(tools: Tools, case: Case, path: str) -> LocalFault:
     tools.wakeup.wake()
     return LocalFault(
         f"{Path(path).name} of submission {case.submission.id} is missing or damaged",
-        hint="the work is done again, from the last whole checkpoint",
+        hint="walrusd does the work again, from the last complete checkpoint",
     )

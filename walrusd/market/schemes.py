@@ -1,6 +1,6 @@
 """The two verification schemes, as the services use them: commit, open, aggregate, check.
 
-Which one a task takes is a term of it; everything else of the market is the same for both.
+A task's terms name its scheme; the rest of the market is the same for both.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 from walrusd.workers import files, paillier, pedersen
 from walrusd.workers.paillier import Encryption
-from walrusd.workers.pool import Report, run_heavy, say_nothing
+from walrusd.workers.pool import Report, discard_progress, run_heavy
 
 Committed = tuple[SchemeBlock, Source]
-"""A header block, and what opens the section that it is about."""
+"""A header block, and the openings of its section."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CostProof:
 
 @dataclass(frozen=True)
 class TaskScheme:
-    """What terms, manifest and plan say of a task's scheme. No ``encryption``: Pedersen's."""
+    """A task's scheme, by terms, manifest and plan. Without ``encryption`` it is Pedersen's."""
 
     entries: int
     encryption: Encryption | None = None
@@ -59,7 +59,7 @@ class TaskScheme:
 
 
 def compute_slot_bits(terms: ob.Terms, plan: Plan) -> int:
-    """Return the width of a slot: the same for every contribution, as their sum is one.
+    """Return the width of a slot: the same for every contribution, because they are summed.
 
     Raises:
         SlotOverflow: if the weights that the terms allow could overflow the widest slot.
@@ -93,9 +93,9 @@ def check_file_scheme(file: VerifiedFile, scheme: TaskScheme) -> None:
     """
     block = file.file.header.scheme
     if isinstance(block, PedersenBlock) != (scheme.encryption is None):
-        raise VerificationFailed("the verification file is of another scheme than the task")
+        raise VerificationFailed("the verification file does not have the task's scheme")
     if isinstance(block, PaillierBlock) and _encryption_of(block) != scheme.encryption:
-        raise VerificationFailed("the update is encrypted to another key, or packed otherwise")
+        raise VerificationFailed("the update is encrypted to another key, or packed differently")
 
 
 def _encryption_of(block: PaillierBlock) -> Encryption:
@@ -105,7 +105,7 @@ def _encryption_of(block: PaillierBlock) -> Encryption:
 async def derive_openings(
     tools: Tools, case: Case, scheme: TaskScheme, update_root: bytes
 ) -> list[bytes]:
-    """Return what opens our commitment: a blinding a row, or the seed of the encryption."""
+    """Return the openings of our commitment: a blinding per row, or the encryption's seed."""
     secret = tools.keys.contributor_secret
     task, contributor = address_bytes(case.task.id), address_bytes(case.submission.contributor)
     if scheme.encryption is None:
@@ -206,12 +206,12 @@ async def check_aggregate(
     weights: Sequence[int],
     verified: Sequence[VerifiedFile],
     *,
-    report: Report = say_nothing,
+    report: Report = discard_progress,
     threads: int = 0,
 ) -> None:
     """Check a published sum against the files of its parts.
 
-    ``context`` is what the publisher's proof of decryption is made for.
+    ``context`` is that of the publisher's proof of decryption.
 
     Raises:
         VerificationFailed: if it is another sum.
@@ -241,5 +241,5 @@ async def check_aggregate(
 
 
 def compute_decryption_context(market: ob.Market, task: ob.Task) -> bytes:
-    """Return what a proof of decryption is made for: ``chain id ‖ package ‖ task``."""
+    """Return the context of a proof of decryption: ``chain id ‖ package ‖ task``."""
     return market.chain_id + address_bytes(market.package) + address_bytes(task.id)

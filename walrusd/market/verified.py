@@ -1,7 +1,7 @@
-"""What was fetched, once it has proved to be what the chain names. Pure.
+"""Fetched parts that are verified to be those that the chain names. Pure.
 
 A function that needs a verified part takes these types, ``VerifiedFile`` or ``VerifiedOpening``;
-only the functions that verify make one.
+only the functions that verify create them.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def verify_weights(plan: Plan, task: Task, data: bytes) -> Tensors:
 def verify_committed_file(
     file: VerifiedFile, commitment: Commitment, scheme: TaskScheme
 ) -> VerifiedFile:
-    """Return a file that holds in itself, if it is also what its submission has committed to.
+    """Return an internally valid file, if it is also the one its submission has committed to.
 
     Raises:
         VerificationFailed: if it holds other roots than the chain, or is of another scheme.
@@ -102,7 +102,7 @@ def verify_submission_opening(case: Case, opening: Opening) -> VerifiedOpening:
 
 
 def check_dataset_for_plan(plan: Plan, version: DatasetVersion) -> None:
-    """Check that a plan can be carried out on a dataset, as far as the listing tells.
+    """Check that a plan can be carried out on a dataset, as far as the listing shows.
 
     Raises:
         MalformedData: if its rows have another width.

@@ -27,7 +27,7 @@ def ignore_stop_signals() -> None:
 
 
 @asynccontextmanager
-async def heeding_signals(
+async def handling_signals(
     stop: trio.Event, hurry: trio.Event, notifier: Notifier
 ) -> AsyncIterator[None]:
     """Set the events on signals that ask the daemon to stop, until the end of the block."""

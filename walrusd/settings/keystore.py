@@ -12,7 +12,7 @@ def read_keystore(keys: KeysSettings) -> KeyBundle:
     Raises:
         KeyFileMissing, KeyFileMode, ConfigError: as ``read_kek`` and ``read_secret_file``.
         KeystoreLocked: if the key does not open it.
-        KeystoreDamaged: if it is no keystore. Nobody else wrote it, so that is no peer's fault.
+        KeystoreDamaged: if it is not a keystore. No one else wrote it, so it is no peer's fault.
     """
     kek = RawKek(read_kek(keys))
     data = read_secret_file(keys.keystore, "the keystore")

@@ -30,7 +30,7 @@ from walrusd.units import Address, ObjectId
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _U64_MAX = 2**64 - 1
 MAX_BLOB = 1 << 40
-"""More than any network takes; how much yours does follows from its shards."""
+"""More than any network accepts; the limit of yours follows from its shards."""
 MAX_CHUNK = 1 << 30
 """A chunk is held in memory when it is stored."""
 
@@ -41,7 +41,7 @@ def load_settings(path: Path) -> Settings:
     Relative paths in it start at its own directory, so that it means the same from anywhere.
 
     Raises:
-        ConfigError: if it cannot be read, is not TOML, or a value is not what it must be.
+        ConfigError: if it cannot be read, is not TOML, or has an invalid value.
         UnknownConfigKey: if it has a section or key that walrusd does not know.
     """
     path = path.absolute()
@@ -58,7 +58,7 @@ def load_settings(path: Path) -> Settings:
 
 
 def parse_settings(text: str, path: Path) -> Settings:
-    """Make settings from the text of a configuration file that lies, or will lie, at ``path``.
+    """Make settings from the text of a configuration file that is, or will be, at ``path``.
 
     Raises:
         ConfigError, UnknownConfigKey: as :func:`load_settings`.
@@ -72,7 +72,7 @@ def parse_settings(text: str, path: Path) -> Settings:
 
 
 def settings_from_document(document: dict[str, Any], path: Path) -> Settings:
-    """Make settings from the tables of a configuration file that lies, or will lie, at ``path``.
+    """Make settings from the tables of a configuration file that is, or will be, at ``path``.
 
     Raises:
         ConfigError, UnknownConfigKey: as :func:`load_settings`.

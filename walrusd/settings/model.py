@@ -15,7 +15,7 @@ NOTHING = Mist(0)
 DEFAULT_GAS_BUDGET = Mist(100_000_000)
 MIB = 1 << 20
 DEFAULT_MAX_BLOB = 10 * MIB
-"""What `walrus publisher` takes unless told otherwise, and what public ones take."""
+"""The default limit of `walrus publisher`, and that of public ones."""
 DEFAULT_CHUNK = 8 * MIB
 """Well below that limit, and whole MiB."""
 
@@ -58,10 +58,10 @@ class SuiSettings:
     """``[sui]``: which network and market; ``gas_budget`` is the most one transaction may pay.
 
     ``chain_id`` is what the node's service info reports; another chain is refused at start.
-    ``package_id`` is the contract's first version, which names its types for ever;
+    ``package_id`` is the contract's first version, which names its types forever;
     ``upgraded_package_id`` the version to call, if it was upgraded. Without package and market
     the daemon refuses to run, but can publish the contract. ``archive_urls`` are read only for
-    history that all of ``urls`` have forgotten.
+    history that all of ``urls`` have pruned.
     """
 
     urls: tuple[str, ...]
@@ -82,7 +82,7 @@ class SuiSettings:
             missing = "sui.package_id" if self.package_id is None else "sui.market_id"
             raise ContractNotPublished(
                 f"the configuration has no {missing}: it names no contract to work with",
-                hint="publish one with `walrusctl contract publish`, or take over somebody's"
+                hint="publish one with `walrusctl contract publish`, or use someone else's"
                 " profile with `walrusctl contract use PROFILE`",
             )
         return ContractIds(
@@ -139,7 +139,7 @@ class PolicySettings:
     """``[policy]``: what may be done without asking: a contributor's stakes, a publisher's terms.
 
     Empty ``allow_…`` sets allow everyone; ``deny_publishers`` wins over ``allow_publishers``. The
-    stake limits start at zero: nobody's money moves before its owner has named a limit. With
+    stake limits start at zero: no money moves before its owner has set a limit. With
     ``refuse_weak_terms`` a publisher opens no task whose terms have a weakness.
     """
 
@@ -189,7 +189,7 @@ class TimingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration of a daemon. ``path`` is the file it came from, for messages only."""
+    """The configuration of a daemon. ``path`` is the file it came from, for messages only."""
 
     daemon: DaemonSettings
     sui: SuiSettings

@@ -18,7 +18,7 @@ def read_network(name_or_path: str) -> Document:
     ``walrusd devnet --json`` prints it.
 
     Raises:
-        ConfigError: if there is no such profile, or the file cannot be read or lacks something.
+        ConfigError: if there is no such profile, or the file cannot be read or is incomplete.
     """
     if not name_or_path.lower().endswith(".json"):
         return load_profile(name_or_path).to_document()

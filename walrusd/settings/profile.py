@@ -1,8 +1,8 @@
-"""Network profiles: which endpoints a network has, and where a contract lies on it.
+"""Network profiles: which endpoints and which contract a network has.
 
 A profile is a TOML file that can be passed on: it holds no secret. ``walrusd init --network``
 reads one, ``walrusctl contract publish`` writes one. Profiles shipped with walrusd name public
-networks; they have no contract until somebody publishes one.
+networks; they have no contract until someone publishes one.
 """
 
 import json
@@ -35,7 +35,7 @@ class ContractProfile:
     """``[contract]``: what was published. ``digest`` is Sui's digest of the bytecode, in hex.
 
     ``package_id`` is the version to call, ``original_package_id`` the first one; they differ
-    after an upgrade. The capabilities belong to whoever published it.
+    after an upgrade. The capabilities belong to its publisher.
     """
 
     package_id: ObjectId

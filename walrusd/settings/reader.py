@@ -30,7 +30,7 @@ class TableReader:
     def value(
         self, key: str, expected: str, convert: Callable[[Any], T], default: T = REQUIRED
     ) -> T:
-        """Return ``convert(value)``; a ``ValueError`` from it means: not what was expected."""
+        """Return ``convert(value)``; a ``ValueError`` from it means an unexpected value."""
         self._known.add(key)
         if key not in self._table:
             if default is REQUIRED:
@@ -159,8 +159,8 @@ def _string(value: Any) -> str:
 
 
 def _identifier(value: Any) -> str:
-    # Four digits are what commands take as the beginning of an id. Here they would be an address
-    # that nobody has: a list that allows, or denies, nobody.
+    # Commands accept four digits as the beginning of an id. Here they would be an address that no
+    # one has: the list would allow, or deny, no one.
     return parse_address(_string(value), short_digits=3)
 
 

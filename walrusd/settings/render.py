@@ -11,7 +11,7 @@ from walrusd.units import format_sui
 
 _HEADINGS = {
     "daemon": "Where state lives and what this daemon does on the market.",
-    "sui": "The network. Several URLs fail over in order; archives are for forgotten history.",
+    "sui": "The network. Several URLs fail over in order; archives are for pruned history.",
     "walrus": "Storage endpoints, tried in order; every byte read is verified.",
     "keys": "The sealed keystore and the file that opens it (mode 0600).",
     "policy": 'What a contributor may stake without asking. Amounts: "1.5 SUI" or integer Mist.',

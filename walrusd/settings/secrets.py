@@ -26,7 +26,7 @@ def read_secret_file(path: Path, what: str, *, forbidden: int = 0o077) -> bytes:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & forbidden:
                 raise KeyFileMode(
-                    f"{what} {path} has mode {mode:04o}: others than its owner can use it",
+                    f"{what} {path} has mode {mode:04o}: others besides its owner can use it",
                     hint=f"chmod 600 {path}",
                 )
             return file.read()
@@ -60,7 +60,7 @@ def read_kek(keys: KeysSettings) -> bytes:
                 hint=f"set keys.kek_file, or LoadCredential={CREDENTIAL_NAME}:… in the unit",
             )
         path = Path(directory) / CREDENTIAL_NAME
-        # systemd lets the service in by an access control list, whose mask shows as group bits;
+        # systemd grants access by an access control list, whose mask shows as group bits;
         # the directory is the service's alone.
         forbidden = 0o027
     kek = read_secret_file(path, "the keystore's key file", forbidden=forbidden)

@@ -1,7 +1,7 @@
 """What this daemon has read of the chain: events in ledger order, and the objects they name.
 
-All of it can be rebuilt from the chain. It is kept so that a restart reads on from where it was,
-and so that an envelope published in an event is still available when the node has pruned it.
+All of it can be rebuilt from the chain. It is kept so that a restart continues where the daemon
+stopped, and so that an envelope in an event is still available when the node has pruned it.
 """
 
 import sqlite3
@@ -122,7 +122,7 @@ class ChainLog:
     def events_holding(self, name: str, content: bytes) -> list[LoggedEvent]:
         """Return the events of one name whose bytes hold ``content`` anywhere, in ledger order.
 
-        For what has no index: the caller must decode what is found, as some of it may not match.
+        For fields without an index: the caller must decode the result, as some of it may not match.
         """
         rows = self._database.read(
             "SELECT * FROM chain_events WHERE name = ? AND instr(body, ?)"
@@ -134,7 +134,7 @@ class ChainLog:
     def about(self, subject: str, *, others: tuple[str, ...] = ()) -> list[LoggedEvent]:
         """Return every event about a subject, or about ids that begin with it, in ledger order.
 
-        Events named in ``others`` are added where a transaction has one of the found ones: what
+        Events named in ``others`` are added if their transaction has one of the found events: they
         happened to another object for the same reason.
         """
         rows = self._database.read(
@@ -208,7 +208,7 @@ _FIND_SUBJECTS = "SELECT DISTINCT subject FROM chain_events WHERE " + _MATCHES.f
 def find_in_file(path: Path, head: str, tail: str, *, kind: str) -> list[str]:
     """Return as :meth:`ChainLog.find`, from the file of a daemon that may be running.
 
-    Nothing is written. A file that cannot be read holds nothing.
+    Nothing is written. From a file that cannot be read nothing is returned.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:

@@ -6,10 +6,10 @@ with ``synchronous=FULL`` makes a commit durable before the side effect it annou
 
 Whatever SQLite raises about the disk, a lock or a damaged file leaves this module as a typed error,
 also from statements that others execute on :attr:`Database.connection`. Its other errors, such as a
-broken constraint, are mistakes in this program and stay what they are.
+broken constraint, are bugs of this program and are not converted.
 
 A transaction must not contain an ``await``: there is one connection, and another task's statements
-would land in it. An :class:`AssertionError` says so.
+would land in it. An :class:`AssertionError` enforces this.
 """
 
 import json
@@ -37,7 +37,7 @@ from walrusd.state.migrations import MIGRATIONS
 DATABASE_NAME = "walrusd.sqlite"
 """The file's name in ``daemon.data_dir``."""
 LAST_CHARACTER = chr(0x10FFFF)
-"""Sorts after everything in an id: what begins with ``p`` is between ``p`` and ``p`` with this."""
+"""Sorts after everything in an id: ids that begin with ``p`` are between ``p`` and ``p`` + this."""
 PATIENCE_S = 5.0
 """How long a statement waits for another process, in seconds. Nothing else runs meanwhile."""
 
@@ -57,10 +57,10 @@ _FAULTS: dict[int, tuple[type[LocalFault], str]] = {
 
 
 def explain_sqlite_error(error: sqlite3.Error) -> LocalFault | None:
-    """Return the typed error for what the machine did to the database, else None."""
+    """Return the typed error for a fault of this machine, else None."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        # Raised by the module itself. We have written text only.
+        # Raised by the module itself. We write only text.
         is_spoilt = str(error).startswith("Could not decode")
         return DatabaseCorrupt("the database is damaged: not text") if is_spoilt else None
     found = _FAULTS.get(code) or _FAULTS.get(code & 0xFF)
@@ -146,7 +146,7 @@ class Database:
 
         Raises:
             ConfigError: if it cannot be opened, is no database, or a newer walrusd wrote it.
-            DatabaseLocked: if another process holds it in a write.
+            DatabaseLocked: if another process is writing to it.
             DiskFull, DiskBroken, ReadOnly: if the disk does not let it be used.
             DatabaseCorrupt: if it is damaged.
         """
@@ -205,7 +205,7 @@ class Database:
         try:
             self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
         except BaseException:
-            # A failed commit leaves the transaction open, and the connection of no use.
+            # A failed commit leaves the transaction open, and the connection unusable.
             self._undo(name)
             raise
 

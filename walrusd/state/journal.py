@@ -72,9 +72,9 @@ class Journal:
     def record_once(
         self, subject_id: str, kind: str, decision: str, reason: str, **fields: Any
     ) -> None:
-        """Append a decision that is made again at every try, unless nothing has changed.
+        """Append a decision that is made again at every attempt, but only if it has changed.
 
-        Failures of the tries in between, which the journal notes as ``failed``, are no change.
+        Failures in between, which the journal notes as ``failed``, do not count as a change.
         """
         with self._database.transaction():
             rows = self._database.read(
@@ -82,7 +82,7 @@ class Journal:
                 " ORDER BY id DESC LIMIT 1",
                 (subject_id, kind),
             )
-            # As JSON gives them back: a tuple is a list there.
+            # As JSON returns them: a tuple becomes a list.
             told = json.loads(json.dumps([decision, reason, redact(fields)]))
             last = [_entry(row) for row in rows]
             if told not in [[entry.decision, entry.reason, entry.fields] for entry in last]:

@@ -69,8 +69,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX known_objects_kind ON known_objects (kind, parent)",
     ),
     (
-        # Whom an event is about is found in its BCS body, where the fields before it have a fixed
-        # length. Computed columns hold for the rows that are there already, too.
+        # The party of an event is read from its BCS body, where the fields before it have a fixed
+        # length. Computed columns also cover existing rows.
         """
         ALTER TABLE chain_events ADD COLUMN party BLOB AS (
             CASE name

@@ -2,8 +2,8 @@
 
 Two guards. A lock file per identity stops a second daemon on this machine; the kernel drops the
 lock when the process dies, so a crash leaves nothing to clean up. A table of actions stops the
-same daemon, restarted or restored, from doing a once-only thing differently: an action is written
-down, with a digest of what exactly will be done, *before* it is done.
+same daemon, restarted or restored, from doing a once-only action differently: an action is
+recorded, with a digest of its exact content, *before* it is done.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ def check_not_lost(database: Path, data_dir: Path, identity: Address) -> None:
     """Check that the database of an identity that has worked in ``data_dir`` is still there.
 
     Raises:
-        DatabaseLost: if it is gone or empty, and with it what must not be done twice.
+        DatabaseLost: if it is gone or empty, and with it the record of once-only actions.
     """
     # A file of a single byte is a new database to SQLite too.
     if _lock_path(data_dir, identity).exists() and not (
@@ -116,7 +116,7 @@ class Protection:
         self.close()
 
     def begin(self, key: str, payload: bytes) -> Begun:
-        """Write down that ``payload`` is about to be done under ``key``, before doing it.
+        """Record that ``payload`` is about to be done under ``key``, before doing it.
 
         Raises:
             DoubleAction: if the key was begun or done with another payload.
@@ -133,7 +133,7 @@ class Protection:
         return Begun.DONE if done else Begun.RESUMED
 
     def done(self, key: str) -> None:
-        """Write down that the action begun under ``key`` has happened. May be repeated."""
+        """Record that the action begun under ``key`` has happened. May be repeated."""
         with self._database.transaction():
             found = self._find(key)
             if found is None:
@@ -141,7 +141,7 @@ class Protection:
             self._write(key, found[0], done=True)
 
     def forget(self, key: str) -> None:
-        """Take back an action that has *certainly* not happened, and never will.
+        """Remove an action that has *certainly* not happened, and never will.
 
         For example a transaction whose expiration has passed unexecuted. A done action stays.
         """
@@ -166,7 +166,7 @@ class Protection:
     def merge(self, document: dict[str, Any]) -> int:
         """Add the actions of an export; of two records the stricter one stays. Return their number.
 
-        Where both machines did something under one key, every further try is refused.
+        If both machines acted under one key, every further attempt is refused.
 
         Raises:
             ConfigError: if the document is of another format or identity.
@@ -208,7 +208,7 @@ def _parse_export(document: dict[str, Any], identity: Address) -> list[tuple[str
         raise ConfigError(f"not a protection export of format {EXPORT_FORMAT}")
     if document.get("identity") != identity:
         raise ConfigError(
-            f"the protection export belongs to another identity than {identity}",
+            f"the protection export belongs to an identity other than {identity}",
             hint="export it from the machine that used this keystore",
         )
     actions = []

@@ -49,7 +49,7 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One thing a service has undertaken: found again after a crash, with its progress."""
+    """A service's unit of work, which survives a crash with its progress."""
 
     service: str
     key: str

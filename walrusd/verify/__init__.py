@@ -1,1 +1,1 @@
-"""Checks for a reader who trusts nobody and runs no daemon: files, replays, sums, disputes."""
+"""Checks for a reader who trusts no one and runs no daemon: files, replays, sums, disputes."""

@@ -48,7 +48,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Public:
-    """What it takes to read: implements ``engine.tools.Reading``."""
+    """Everything that reading needs; implements ``engine.tools.Reading``."""
 
     contract: MarketReader
     store: WalrusStore
@@ -119,7 +119,7 @@ async def open_public(places: Places) -> AsyncIterator[Public]:
 async def check_aggregate_of(
     places: Places, task_id: str, checks: Checklist, on_step: OnStep, threads: int
 ) -> dict[str, Any]:
-    """Make every check of a task's published sum; return the facts that a report shows.
+    """Run every check of a task's published sum; return the facts that a report shows.
 
     Raises:
         BadRequest, ObjectNotFound: if there is no such task.

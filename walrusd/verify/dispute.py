@@ -43,7 +43,7 @@ SHOWN_ELEMENTS = 4
 
 @dataclass(frozen=True)
 class WorkFiles:
-    """What the step in dispute is computed from. ``rows`` may be larger than memory."""
+    """The files from which the disputed step is computed. ``rows`` may be larger than memory."""
 
     plan: bytes
     start: bytes
@@ -53,7 +53,7 @@ class WorkFiles:
 
 @dataclass(frozen=True)
 class _Side:
-    """Where a value of one party, or of the computation, is looked up."""
+    """One party's values, or those of the computation."""
 
     name: str
     operation: Operation | None

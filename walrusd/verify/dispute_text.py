@@ -1,4 +1,4 @@
-"""A dispute for people: lines of text from the report that ``--json`` prints whole."""
+"""A dispute for people: lines of text from the report that ``--json`` prints in full."""
 
 from collections.abc import Iterator
 from typing import Any

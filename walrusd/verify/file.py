@@ -136,7 +136,7 @@ def _open_opening(given: Given, file: VerificationFile, path: Path) -> Opening:
 
 
 def _verify_trace(file: VerificationFile, opening: Opening) -> None:
-    """Check the leaves alone: rows have a check of their own."""
+    """Check only the leaves: rows have their own check."""
     header = file.header
     verify_opening(
         replace(opening, rows=()),
@@ -149,7 +149,7 @@ def _verify_trace(file: VerificationFile, opening: Opening) -> None:
 
 def _verify_final_cost(file: VerificationFile, opening: Opening) -> str:
     if opening.cost is None:
-        raise VerificationFailed("the opening is of a training without an end: it has no cost")
+        raise VerificationFailed("the opened training was aborted: it has no cost")
     verify_opened_cost(opening.cost, file.header.scheme.cost_commitment)
     return f"a loss of {opening.cost.final / (1 << FIXED_POINT_BITS):.6g}"
 
@@ -179,7 +179,7 @@ def _check_cost(
         checks.skipped("cost function", NO_KEY)
         return None
     if given.opening is not None and opening is None:
-        # Its key may be in the opening: that the given ones do not fit would prove nothing.
+        # Its key may be in the opening: a failure of the given ones would prove nothing.
         checks.skipped("cost function", "the opening, which may hold its key, was not opened")
         return None
     given.on_step("cost function")

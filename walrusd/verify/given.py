@@ -11,10 +11,10 @@ from walrusd.crypto.vfile.vfile import VerificationFile
 
 @dataclass(frozen=True)
 class Given:
-    """What the checks may use beside the file; whatever is missing makes fewer checks.
+    """What the checks may use beside the file; each missing input means fewer checks.
 
     ``keys`` have 32 bytes: of the cost function, of the opening, of the dataset; each is tried
-    for each. ``segments`` are to be replayed.
+    for every purpose. ``segments`` are to be replayed.
     """
 
     file: Path

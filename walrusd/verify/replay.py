@@ -62,7 +62,7 @@ class Replay:
                 self._frozen = select_frozen(plan, weights)
 
     def default_segments(self) -> list[int]:
-        """Return what is replayed if nothing was chosen: what was opened, or the first segment."""
+        """Return the segments to replay if none was chosen: the opened ones, or the first."""
         opening = self.found.opening
         if opening is None:
             return [1]
@@ -116,7 +116,7 @@ class Replay:
                 return SegmentRecord(
                     record.segment, record.state_root, record.chain, slots.root, leaf, record.losses
                 )
-        raise VerificationFailed("the replay gives another checkpoint than the committed one")
+        raise VerificationFailed("the replay does not give the committed checkpoint")
 
     def check_losses(self, record: SegmentRecord) -> None:
         """Compare the replayed losses with those in the cost function, and with the final cost.

@@ -1,4 +1,4 @@
-"""The rows of a dataset, from a file that somebody has, or from an opening."""
+"""The rows of a dataset, from a given file or from an opening."""
 
 import mmap
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ _ROWS_AT_ONCE = 1024
 def open_given_rows(plan: Plan, path: Path) -> DatasetRows:
     """Map a file of rows, or a container of the plan's schema; read a table or a text.
 
-    The rows are compared with what is committed, so a file of any other name is taken as bare rows.
+    The rows are compared with the commitments, so a file with any other name is read as bare rows.
 
     Raises:
-        BadRequest: if it cannot be read, or is a table that does not fit, or a text of a kind that
-            is not known.
+        BadRequest: if it cannot be read, or is a table that does not fit, or a text of an unknown
+            kind.
         MalformedData, VerificationFailed: if its rows are not of the plan's schema.
     """
     suffix = path.suffix.lower()
@@ -67,4 +67,4 @@ def read_opened_rows(given: Given, found: Found, plan: Plan) -> RowSource | None
     try:
         return PackedRows(plan.dataset, given.rows, indices, data)
     except MalformedData:
-        return None  # the check of the opened rows has said so
+        return None  # the check of the opened rows reports it

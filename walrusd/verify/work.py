@@ -34,7 +34,7 @@ _NEED = {
 
 
 def check_work(given: Given, found: Found, checks: Checklist) -> None:
-    """Make the checks that need the plan; list those that cannot be made with the reason.
+    """Run the checks that need the plan; list those that cannot be run, with the reason.
 
     Raises:
         BadRequest: if a file cannot be read or a segment does not exist.
@@ -67,9 +67,9 @@ def _read(path: Path) -> bytes:
 def _read_plan(path: Path, found: Found) -> Plan:
     plan = parse_plan(_read(path))
     if plan.digest() != found.file.header.subject.plan_digest:
-        raise VerificationFailed("not the plan that the file names")
+        raise VerificationFailed("this is not the plan that the file names")
     if len(found.file.trace_leaves) != plan.segments + 1:
-        raise VerificationFailed("the trace has not one leaf a segment of the plan")
+        raise VerificationFailed("the trace does not have one leaf for each segment of the plan")
     return plan
 
 
@@ -117,7 +117,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
             lambda: _read_listed_rows(plan, path, root, given.keys),
             lambda rows: f"{rows.count} rows",
         )
-    checks.skipped("dataset", "the salts of the listed root take the dataset's key: give --key")
+    checks.skipped("dataset", "the salts of the listed root need the dataset's key: give --key")
     try:
         return open_given_rows(plan, path)
     except PeerFault as fault:
@@ -127,7 +127,7 @@ def _check_dataset(given: Given, found: Found, plan: Plan, checks: Checklist) ->
 def _read_listed_rows(plan: Plan, path: Path, root: bytes, keys: tuple[bytes, ...]) -> DatasetRows:
     rows = open_given_rows(plan, path)
     if not any(compute_row_root(key, iterate_rows(plan, rows)) == root for key in keys):
-        raise VerificationFailed("none of the given keys makes these the listed rows")
+        raise VerificationFailed("under none of the given keys are these the listed rows")
     return rows
 
 

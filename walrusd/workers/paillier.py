@@ -38,7 +38,7 @@ from walrusd.files import new_file
 from walrusd.workers.pool import Report, run_heavy, run_pieces
 
 ENCRYPTED_PIECE = 512
-"""About a second of work at 3072 bits: how often progress is told, what a cancel waits for."""
+"""About a second of work at 3072 bits: the interval of progress reports and of cancelling."""
 SUMMED_PIECE = 256
 """Of one file: a quarter of a second of additions for a hundred files, as much to decrypt two."""
 

@@ -1,4 +1,4 @@
-"""Run long computations in worker processes, whole or in pieces, so that no event loop waits.
+"""Run long computations in worker processes, at once or in pieces, so that no event loop waits.
 
 Arkworks and big-integer arithmetic hold the interpreter lock: 260 ms of loop delay from a thread
 against 11 ms from a process (measured). Arguments and results are plain bytes and integers.
@@ -29,7 +29,7 @@ async def run_heavy(
     return await anyio.to_process.run_sync(function, *arguments, cancellable=True)
 
 
-def say_nothing(_done: int, _pieces: int) -> None:
+def discard_progress(_done: int, _pieces: int) -> None:
     """Report to nobody."""
 
 

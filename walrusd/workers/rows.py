@@ -1,6 +1,6 @@
 """The rows of a plaintext dataset file, and their proofs, made in worker processes.
 
-The file is mapped into memory, and never read as a whole.
+The file is mapped into memory, and never read completely.
 """
 
 import mmap
@@ -15,7 +15,7 @@ from walrusd.errors import MalformedData
 
 
 class RowFile:
-    """Rows of ``row_bytes`` bytes in a file of our own, which nobody cuts while it is open."""
+    """Rows of ``row_bytes`` bytes in a file of our own, which is not truncated while it is open."""
 
     def __init__(self, path: Path, row_bytes: int) -> None:
         """Map the file.

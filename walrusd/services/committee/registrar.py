@@ -17,7 +17,7 @@ async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, 
 
     Raises:
         NotAllowed: if this address holds a seat already.
-        InsufficientBalance: if the stake is not at hand.
+        InsufficientBalance: if the balance does not cover the stake.
     """
     if await tools.contract.verifier_cap(tools.address) is not None:
         raise NotAllowed("this address holds a verifier seat already")
@@ -43,10 +43,10 @@ async def register_seat(tools: Tools, *, stake: int, min_fee: int) -> dict[str, 
 
 
 def count_withdrawn(tools: Tools) -> int:
-    """Return how many seats of ours were withdrawn: it numbers the seat that comes next.
+    """Return how many of our seats were withdrawn: the number of the next seat.
 
-    It stays the same until the seat has been there and is gone again, so that a node that does
-    not show the new seat yet cannot make us stake a second one.
+    It changes only when a seat is withdrawn, so a node that does not show the new seat yet cannot
+    make us stake a second one.
     """
     return len(tools.chain_log.events_by("SeatWithdrawn", tools.address))
 
@@ -59,7 +59,7 @@ def check_stake(settings: Settings, market: ob.Market) -> str:
         return ""
     return (
         f"verifier.stake is {format_sui(settings.verifier.stake)},"
-        f" and this market takes {format_sui(least)} at least"
+        f" but this market requires at least {format_sui(least)}"
     )
 
 
@@ -69,12 +69,12 @@ class Registrar(Service):
     name = "registrar"
 
     def __init__(self, tools: Tools, readiness: Readiness | None = None) -> None:
-        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        """Take the collaborators; without ``readiness`` the machine is not checked."""
         super().__init__(tools)
         self._readiness = readiness
 
     async def list_due(self) -> Attempts:
-        """Register unless a seat is there."""
+        """Register unless we have a seat."""
         tools = self.tools
         if tools.settings.verifier.auto_register and not tools.records.get("registrar", "done"):
             yield Attempt(tools.address, self._register)

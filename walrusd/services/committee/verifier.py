@@ -1,4 +1,4 @@
-"""Replay what our seat was dealt; attest what is true, challenge what is not.
+"""Replay the segments dealt to our seat; attest true ones, challenge false ones.
 
 An infrastructure fault is never an accusation. Only the same finding twice leads to a challenge: a
 forged segment is replayed again, anything else is examined again from the opening's bytes on, with
@@ -15,7 +15,7 @@ from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
+from walrusd.errors import FraudFound, OpeningUnusable, SecondCheckDiffers, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
 from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
@@ -39,7 +39,7 @@ class Verifier(Service):
         self._accuser = Accuser(tools, self.name)
 
     async def start(self) -> None:
-        """Remove what a killed run has left."""
+        """Remove the files of a killed run."""
         sweep_replays(self.tools.work_dir, self.name)
 
     async def list_due(self) -> Attempts:
@@ -74,7 +74,7 @@ class Verifier(Service):
                 assert verdict.error is not None
                 raise VerificationFailed(
                     f"{verdict.error.message}, but a jury has judged otherwise",
-                    hint="run `walrusd verify selftest`; nothing is attested that we do not see",
+                    hint="run `walrusd verify selftest`; a seat attests only what it verified",
                 )
 
     # --- examining ------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Verifier(Service):
 
         Raises:
             SeatKeyLost: if no envelope for our seat could be opened here.
-            PartAbsent: if nothing is wrong so far, but a part is not there yet.
+            PartAbsent: if nothing is wrong so far, but a part is still missing.
         """
         key = find_opening_key(self.tools, case)
         if key is None:
@@ -98,7 +98,7 @@ class Verifier(Service):
         """Check that a complaint about the opening is not made too early.
 
         Raises:
-            OpeningUnusable: the complaint, while others may still mend what it is about.
+            OpeningUnusable: the complaint, while others may still remedy it.
         """
         if not isinstance(verdict.error, OpeningUnusable) or verdict.action is SeatAction.STAND_BY:
             return
@@ -115,13 +115,13 @@ class Verifier(Service):
     async def _confirm(
         self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
     ) -> None:
-        """Find the same a second time, before anything is said against anybody.
+        """Find the same a second time, before accusing or reporting.
 
         A forged segment is replayed again from the opening in memory. For everything else the
         opening is read and examined again from its bytes, and saved replays are not made again.
 
         Raises:
-            SecondLookDiffers: if that finds something else: then it is this machine that errs.
+            SecondCheckDiffers: if the findings differ: then this machine errs.
         """
         if verdict.error is None or verdict.action is SeatAction.STAND_BY:
             return
@@ -144,7 +144,7 @@ class Verifier(Service):
             )
         if not same:
             self._replays.forget(case)
-            raise SecondLookDiffers(f"a second look did not show again: {verdict.error.message}")
+            raise SecondCheckDiffers(f"a second check did not confirm: {verdict.error.message}")
         tools.work.put("confirmed", action, {})
 
     # --- acting ---------------------------------------------------------------------------------

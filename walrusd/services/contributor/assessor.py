@@ -51,7 +51,7 @@ class Assessor:
         self._shapes = DiskShapes(tools, fetcher)
 
     async def measure(self, task: ob.Task) -> Storage:
-        """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
+        """Return the parts that a contributor stores. Errors as ``StorageMeter.measure``."""
         return await self._meter.measure(task, choose_dataset(task, self._rules.allow_datasets))
 
     async def assess(

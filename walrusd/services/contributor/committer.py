@@ -87,7 +87,7 @@ class Committer(Service):
         tools.protection.done(f"commit:{submission.id}")
 
     async def _commit_abort(self, case: Case, trained: dict[str, Any]) -> None:
-        """Commit to where the plan aborts. All follows from the result, so no item is saved."""
+        """Commit to where the plan aborts. No item is saved: all follows from the result."""
         tools, submission, abort = self.tools, case.submission, trained["abort"]
         tree = Tree(await read_result(tools, case, trained, trace_leaves))
         action = f"commit:{submission.id}"

@@ -84,7 +84,7 @@ class _Sizes:
 
 
 def compute_reserved(tools: Tools, tasks: Sequence[ob.Task]) -> int:
-    """Return the bytes of states that tasks in progress are still to write."""
+    """Return the bytes of states that tasks in progress have yet to write."""
     reserved = 0
     for task in tasks:
         whole = compute_state_files(task.terms.state_bytes, task.terms.segments)

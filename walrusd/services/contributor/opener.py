@@ -112,7 +112,7 @@ class Opener(Service):
     async def _store_file_again(self, case: Case) -> None:
         """Store the verification file again: its loss may be what a seat reported.
 
-        The same bytes make the same blob. They cannot be made again, as their encryption is salted.
+        The same bytes give the same blob. They cannot be recomputed, as their encryption is salted.
         """
         tools, commitment = self.tools, case.submission.commitment
         path = verification_file_path(tools, case.submission.id)
@@ -126,7 +126,7 @@ class Opener(Service):
                 case.submission.id,
                 self.name,
                 "damaged",
-                "our copy of the verification file is not the committed one any more",
+                "our copy of the verification file is no longer the committed one",
                 path=str(path),
             )
 
@@ -164,7 +164,7 @@ class Opener(Service):
 
 
 def make_opened_cost(tools: Tools, submission: str, final: int) -> OpenedCost:
-    """Return what opens the cost of a submission of ours, whose last segment gave ``final``."""
+    """Return the opening of our submission's cost, whose last segment gave ``final``."""
     name = address_bytes(submission)
     return OpenedCost(
         key=derive_cost_key(tools.keys, name),

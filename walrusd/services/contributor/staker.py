@@ -123,7 +123,7 @@ class Staker(Service):
         return await self._assessor.assess(task, snapshot, held, storage=storage)
 
     async def measure(self, task: ob.Task) -> Storage:
-        """Return what contributing to a task makes us store. Errors as ``StorageMeter.measure``."""
+        """Return the parts that a contributor stores. Errors as ``StorageMeter.measure``."""
         return await self._assessor.measure(task)
 
     async def _read_balance(self) -> Mist:

@@ -8,7 +8,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.duties import Duty, Party, list_request_duties
-from walrusd.core.key_requests import NO_TASK, AskedTask, find_why_closed
+from walrusd.core.key_requests import NO_TASK, AskedTask, find_closing_reason
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
 from walrusd.crypto.envelope import check_public_key, seal_key
 from walrusd.crypto.stream import verify_key_check
@@ -28,7 +28,7 @@ FORGET_AFTER_MS = 24 * 3600 * 1000
 class KeyGrantor(Service):
     """Grants to requesters on the owner's list; the others wait for the owner's answer.
 
-    A key that could not be used any more is not granted, not even to those on the list.
+    A key that could no longer be used is not granted, not even to those on the list.
     """
 
     name = "key_grantor"
@@ -43,7 +43,7 @@ class KeyGrantor(Service):
                 yield Attempt(request.id, partial(self.approve, request.id, reason))
 
     def _forget_if_ended(self, request: ob.KeyRequest) -> None:
-        """Stop following a request that cannot be answered any more."""
+        """Stop following a request that can no longer be answered."""
         if request.expires_ms + FORGET_AFTER_MS < self.tools.clock.now_ms():
             self.tools.chain_log.mark_ended(request.id)
 
@@ -65,7 +65,7 @@ class KeyGrantor(Service):
         return [request for request in unanswered if request.id not in closed]
 
     async def find_closed(self, requests: Sequence[ob.KeyRequest]) -> dict[str, str]:
-        """Return, by request id, why grants of unanswered requests could not be used any more."""
+        """Return, by request id, why grants of unanswered requests could no longer be used."""
         contract, now = self.tools.contract, self.tools.clock.now_ms()
         asked = [r for r in requests if is_unanswered(r.state)]
         tasks = await contract.read_many(
@@ -83,7 +83,7 @@ class KeyGrantor(Service):
             task = None if found is None else _describe(found, request, works)
             if not _names_task(request):
                 task = NO_TASK
-            why = find_why_closed(task, Millis(request.expires_ms), now)
+            why = find_closing_reason(task, Millis(request.expires_ms), now)
             if why is not None:
                 closed[request.id] = why
         return closed
@@ -170,7 +170,7 @@ class KeyGrantor(Service):
         if why is not None:
             raise NotAllowed(
                 f"the key of request {request.id} is not granted: {why}",
-                hint="the requester cannot use it any more; nothing needs to be done",
+                hint="the requester can no longer use it; nothing needs to be done",
                 closed=why,
             )
 

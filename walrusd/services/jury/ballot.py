@@ -1,8 +1,8 @@
-"""Find what a juror is asked about, from the opening's bytes on.
+"""Find a juror's value, from the opening's bytes on.
 
-A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. That an
-opening cannot be had is a fault only where the one who withholds it would gain by it: in a claim of
-that kind, and in an audit, whose jury has nobody else to get the key from.
+A value is the result of a replay, or a word: FAULT or SOUND. A withheld opening is a fault only
+where the party that withholds it would gain by it: in a claim of that kind, and in an audit, whose
+jury can get the key from no one else.
 """
 
 from contextlib import suppress
@@ -39,17 +39,17 @@ from walrusd.units import address_bytes
 
 
 def charge_of_dispute(dispute: ob.Dispute) -> Charge:
-    """Return what a jury is asked."""
+    """Return the charge of a dispute."""
     return Charge(ChallengeKind(dispute.kind), dispute.index)
 
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
-    """Say whether a jury may find that the opening cannot be had."""
+    """Return whether a jury may find that the opening was withheld."""
     return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Ballot:
-    """Finds values, keeps what was said, and finds it again if local state was lost."""
+    """Finds values, stores committed ones, and finds them again if local state was lost."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
@@ -61,7 +61,7 @@ class Ballot:
     # --- values ---------------------------------------------------------------------------------
 
     async def find(self, case: Case, dispute: ob.Dispute) -> Replayed | None:
-        """Return our value; None if we do not hold the opening's key and it takes one.
+        """Return our value; None if it needs the opening's key and we do not hold it.
 
         Raises:
             OpeningUnusable: if the opening does not show it.
@@ -83,20 +83,20 @@ class Ballot:
                 await examine_charge(case, charge, key, self._fetcher, self._replayer)
             except FraudFound as error:
                 if charge_of(error) != charge:
-                    raise  # what we are asked about cannot be told for another fraud
+                    raise  # another fraud prevents an answer to the charge
                 return make_answer_without_replay(charge.index, VERDICT_FAULT)
             return make_answer_without_replay(charge.index, VERDICT_SOUND)
 
     async def look_once_more(
         self, case: Case, dispute: ob.Dispute, registered: bytes
     ) -> Replayed | None:
-        """Return our value about an opening that was waited for long enough, a fault if it is none.
+        """Return our value after waiting long enough: a fault if the opening is unavailable.
 
-        None if a segment can be replayed: what a replay then says, or that this machine cannot do
-        it, is not for this method. ``registered`` is the encryption key that our seat has.
+        None if the segment can be replayed: then only the replay decides. ``registered`` is the
+        encryption key that our seat has.
 
         Raises:
-            PartAbsent: if other blobs cannot be read either: that is our network.
+            PartAbsent: if other blobs cannot be read either: then our network is at fault.
             SeatKeyLost: if we could not have opened any envelope.
         """
         check_seat_key(self._tools, registered)
@@ -126,14 +126,14 @@ class Ballot:
         return True
 
     async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
-        """Seal the key to a seat that says it cannot read what we can.
+        """Re-encrypt the key to an accuser that cannot read an opening that we can read.
 
         A contributor that serves jurors and not its committee would make honest seats look silent.
         """
         seat = case.seat_of(dispute.accuser)
         if seat is not None:
             public_key = case.submission.committee[seat].key
-            with suppress(MalformedData):  # nothing can be sealed to it: its own fault
+            with suppress(MalformedData):  # its encryption key is unusable: its own fault
                 await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
     # --- what was said --------------------------------------------------------------------------
@@ -144,16 +144,16 @@ class Ballot:
         return None if item is None else Replayed.from_json(index, item)
 
     def save(self, challenge: bytes, value: Replayed) -> None:
-        """Keep the value that we commit to."""
+        """Save the value that we commit to."""
         self._tools.work.put("jury", challenge.hex(), value.to_json())
 
     def abstention(self, dispute: ob.Dispute) -> Replayed:
-        """Return the value that nobody else can have."""
+        """Return the value that no one else can have."""
         chain, root = derive_abstention(self._tools.keys, dispute.challenge)
         return Replayed(dispute.index, chain, root, None)
 
     def compute_commitment(self, challenge: bytes, value: Replayed) -> bytes:
-        """Return what a value is committed to with."""
+        """Return the commitment to a value."""
         return compute_jury_commitment(
             challenge,
             address_bytes(self._tools.address),

@@ -1,8 +1,8 @@
 """Sit on juries, and see our own challenges through.
 
-A juror looks at what is challenged without knowing anybody else's value, commits to what it found,
-and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
-whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
+A juror examines the charge without knowing any other juror's value, commits to its own, and
+reveals it. The contract compares. Silence costs stake, so a juror that cannot decide in time, for
+whatever reason, abstains: it commits to a value that no one else can have, which neither convicts
 nor acquits.
 """
 
@@ -32,9 +32,9 @@ def compute_reserve_ms(window_ms: int) -> int:
 
 
 def compute_wait_ms(window_ms: int) -> int:
-    """Return how long a juror waits for an opening before it says that there is none.
+    """Return how long a juror waits for an opening before it votes that there is none.
 
-    Three quarters of the window, but long enough before abstaining to look once more.
+    Three quarters of the window, but long enough before abstaining to check once more.
     """
     return min(3 * window_ms // 4, window_ms - 2 * compute_reserve_ms(window_ms))
 
@@ -49,7 +49,7 @@ class Juror(Service):
         self._ballot = Ballot(tools, fetcher, self.name)
 
     async def start(self) -> None:
-        """Remove what a killed run has left."""
+        """Remove the files of a killed run."""
         sweep_replays(self.tools.work_dir, self.name)
 
     async def list_due(self) -> Attempts:
@@ -61,7 +61,7 @@ class Juror(Service):
                     yield due
 
     def _list_due_about(self, case: Case, dispute: ob.Dispute) -> Iterator[Attempt]:
-        """Yield every duty apart: what fails or takes long must not delay a reveal."""
+        """Yield every duty separately: a slow or failing one must not delay a reveal."""
         me, subject = self.tools.address, case.submission.id
         challenge = dispute.challenge.hex()
         due = case.list_duties(Party.ACCUSER, self.tools.clock.now_ms())
@@ -86,7 +86,7 @@ class Juror(Service):
             yield attempt("commit", partial(self._commit, case, dispute, number))
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
-                # Apart from the tries so far, whose next one may come too late.
+                # Separate from earlier attempts, whose next retry may come too late.
                 yield attempt("miss", partial(self._miss, case, dispute, number))
             if waited >= window - compute_reserve_ms(window):
                 yield attempt("abstain", partial(self._abstain, case, dispute, number))
@@ -101,17 +101,17 @@ class Juror(Service):
         if value is None:
             value = await self._ballot.find(case, dispute)
             if value is None:
-                return  # nobody has sealed it to us yet; we are woken when somebody does
+                return  # no one has sent us the key yet; we are woken when someone does
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        """Look for the opening a last time, and say that it is not available if so it is."""
+        """Check the opening a last time, and vote that it is unavailable if it is."""
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
             value = await self._ballot.look_once_more(case, dispute, key)
             if value is None:
-                return  # it can be replayed, so that is what decides
+                return  # it can be replayed, so the replay decides
         await self._say(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
@@ -124,18 +124,18 @@ class Juror(Service):
             dispute,
             number,
             self._ballot.abstention(dispute),
-            "abstained: it could not be told in time, and silence costs stake",
+            "abstained: no value was found in time, and silence costs stake",
         )
 
     async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
-        # Meanwhile we may have abstained; what is said is said.
+        # Meanwhile we may have abstained; a commitment is final.
         value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
-        reason = f"looked at {charge} as a juror"
+        reason = f"examined {charge} as a juror"
         if charge.kind == ChallengeKind.SEGMENT:
             reason = f"replayed segment {charge.index} as a juror"
             if value.chain == VERDICT_FAULT:
-                reason = f"the opening was kept from the audit of segment {charge.index}"
+                reason = f"the opening was withheld from the audit of segment {charge.index}"
         await self._send_commitment(case, dispute, number, value, reason)
 
     async def _send_commitment(

@@ -1,1 +1,1 @@
-"""The publisher: open tasks, publish the sum of what was accepted."""
+"""The publisher: open tasks, publish the sum of the accepted updates."""

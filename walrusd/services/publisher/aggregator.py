@@ -26,11 +26,11 @@ from walrusd.market.secrets import derive_paillier_seed
 from walrusd.workers.paillier import decrypt_files
 
 Summed = tuple[bytes, tuple[bytes, ...]]
-"""The weighted sum, int64 little-endian, and what opens it."""
+"""The weighted sum, int64 little-endian, and its openings."""
 
 
 class Aggregator:
-    """Makes the sum of a settled task, and the openings that prove it to everybody."""
+    """Makes the sum of a settled task, and the openings that prove it to everyone."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, for logs and files."""

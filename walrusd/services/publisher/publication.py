@@ -1,4 +1,4 @@
-"""Open a task: check what was asked for, store model and plan, deposit the funds."""
+"""Open a task: check the request, store model and plan, deposit the funds."""
 
 import hashlib
 from pathlib import Path
@@ -58,7 +58,7 @@ class Publication:
     async def publish(self, params: dict[str, Any]) -> dict[str, Any]:
         """Store model and plan, then open a task. The same parameters open it once.
 
-        A parameter ``again`` with any text makes an intended second task another one.
+        A parameter ``again`` with any text opens an intended second task.
 
         Terms under which cheating would pay come back as warnings.
 
@@ -125,7 +125,7 @@ class Publication:
     async def _check_datasets(self, plan: Plan, datasets: tuple[ob.DatasetRef, ...]) -> int:
         """Check that the plan can train on each dataset; return the rows of the largest.
 
-        The contract takes any id, but nobody would join.
+        The contract takes any id, but no one would join.
         """
         rows = 0
         for ref in datasets:
@@ -204,7 +204,7 @@ async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
 
 
 def compute_funds(terms: ob.Terms, tip: int) -> Mist:
-    """Return what opening a task with these terms takes, in a market with that ``tip``; in Mist."""
+    """Return what opening a task with these terms costs, in a market with that ``tip``; in Mist."""
     return compute_required_funds(
         max_submissions=terms.max_submissions,
         reward=terms.reward,

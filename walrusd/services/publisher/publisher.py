@@ -1,4 +1,4 @@
-"""The publisher's service: open tasks on request, aggregate, take back what is left."""
+"""The publisher's service: open tasks on request, aggregate, reclaim the rest."""
 
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ class Publisher(Service):
         return await self._publication.publish(params)
 
     async def list_due(self) -> Attempts:
-        """Aggregate settled tasks, and reclaim what they did not spend."""
+        """Aggregate settled tasks, and reclaim their unspent funds."""
         for task in await read_tasks(self.tools):
             if task.publisher == self.tools.address:
                 yield Attempt(task.id, partial(self._finish, task), in_background=True)

@@ -1,4 +1,4 @@
-"""What a publisher asks for: a task, read from the parameters of a request."""
+"""A publisher's request: a task, read from the parameters."""
 
 import hashlib
 import json

@@ -25,7 +25,7 @@ def credit_of(entries: list[ob.Credit], owner: str) -> int:
 
 
 class Claimer(Service):
-    """Delivers and claims; a day after they owe us nothing any more, objects are forgotten."""
+    """Delivers and claims; objects are forgotten a day after they owe us nothing."""
 
     name = "claimer"
 
@@ -87,8 +87,8 @@ class Claimer(Service):
     def _must_deliver(self, case: Case) -> bool:
         """Return whether to deliver the opening's key to the publisher now.
 
-        The contributor does so at once; the committee after a grace if the contributor has not, and
-        after a long one if the publisher has still not aggregated.
+        The contributor does so immediately; the committee after a grace if the contributor has not,
+        and after a long one if the publisher has still not aggregated.
         """
         tools, submission, task = self.tools, case.submission, case.task
         now_ms = tools.clock.now_ms()

@@ -1,7 +1,7 @@
 """Turn the cranks that are due, so that no task depends on one party.
 
-Whoever has the most at stake goes first; the others follow after a grace, so that usually only one
-transaction is paid for. Losing the race is harmless: the contract aborts the second transaction.
+The party with the most at stake goes first; the others follow after a grace, so that usually only
+one transaction is paid for. Losing the race is harmless: the contract aborts the second transaction.
 """
 
 from functools import partial
@@ -33,7 +33,7 @@ from walrusd.market.leaves import read_leaves
 RACE_PAUSE_S = 5.0
 """The pause after an abort: another was first, or our clock is ahead of the chain's."""
 RACES = 4
-"""After more aborts in a row than these, it was no race: the contract refuses the crank."""
+"""More aborts in a row mean that there was no race: the contract refuses the crank."""
 
 
 class Cranker(Service):
@@ -75,8 +75,8 @@ class Cranker(Service):
     def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
         """Return whether it is our turn. The grace counts from when we first saw the crank due.
 
-        Counted from when it became due by the chain's clock, everybody who was asleep, or whose
-        clock jumped, would wake up after the grace and race.
+        If it counted from when the crank became due, all daemons that were suspended, or whose
+        clocks jumped, would wake after the grace and race.
         """
         seen = self._seen.setdefault((subject, due), trio.current_time())
         grace = self.tools.settings.timing.crank_grace_s

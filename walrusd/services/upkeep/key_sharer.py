@@ -1,8 +1,8 @@
 """Re-encrypt an opening's key to those who need it later.
 
 These are jurors, substitutes, and seats whose envelope was unusable. The contributor sends the key
-at once, and so does an accuser to its jury. Any other holder waits for a grace; if somebody has
-sent the key already, for half of the window: it may be garbage, which only the recipient can tell.
+immediately, and so does an accuser to its jury. Any other holder waits for a grace; if someone has
+already sent an envelope, for half of the window: only the recipient can tell if it is garbage.
 """
 
 from collections.abc import Iterator
