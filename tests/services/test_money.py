@@ -357,14 +357,14 @@ async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> N
     [
         ({"datsets": []}, "a task has no datsets"),
         ({"datasets": []}, "datasets is a list"),
-        ({"datasets": [{"dataset": "zz"}]}, "each dataset is"),
+        ({"datasets": [{"dataset": "zz"}]}, "each dataset must be"),
         ({"datasets": [{"dataset": DATASET, "version": 0}]}, "a whole number, 1 or more"),
         ({"datasets": [{"dataset": DATASET, "version": 7}]}, "has no version 7"),
         ({"datasets": [{"dataset": TASK}]}, "cannot be used with this plan"),
         ({"parent": "zz"}, "parent is"),
         ({"parent": 5}, "parent is"),
         ({"title": "t" * 129}, "title is"),
-        ({"weights_path": 5}, "weights_path is"),
+        ({"weights_path": 5}, "weights_path must be"),
         ({"weights_path": "/nowhere"}, "cannot be read"),
     ],
 )
