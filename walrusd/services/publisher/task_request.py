@@ -102,9 +102,7 @@ def read_parent(params: dict[str, Any]) -> str:
 def read_datasets(value: Any) -> list[ob.DatasetRef]:
     """Return the approved datasets. Raises BadRequest if the list is malformed."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
-        raise BadRequest(
-            f"datasets must be a list of 1 to {MAX_DATASETS} {{dataset, version}}"
-        )
+        raise BadRequest(f"datasets must be a list of 1 to {MAX_DATASETS} {{dataset, version}}")
     found = []
     for item in value:
         try:
