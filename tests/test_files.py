@@ -1,6 +1,8 @@
 """Writing files: private, atomic, durable; and nobody else does it."""
 
 import ast
+import errno
+import fcntl
 import os
 import signal
 import stat
@@ -187,6 +189,55 @@ def test_leftovers_of_others_are_never_written_to(target: Path, tmp_path: Path) 
     write_atomically(target, b"ours")
     assert elsewhere.read_bytes() == b"theirs"
     assert mode_of(target) == 0o600
+    assert left(target.parent) == [".target.0.part", "target"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_does(
+    target: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of others are left alone then: nothing shows whether they are still written."""
+
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write_atomically(target, b"old")
+    with open_atomically(target) as first:
+        first.write(b"first")
+        write_atomically(target, b"second")
+        assert left(target.parent) == [".target.0.part", "target"]
+    assert target.read_bytes() == b"first"
+    assert left(target.parent) == ["target"]
+
+
+def test_a_lock_that_fails_otherwise_leaves_nothing(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        write_atomically(target, b"new")
+    assert left(target.parent) == []
+
+
+def test_a_leftover_that_cannot_be_removed_is_passed_over(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user's in a folder such as /tmp."""
+    leftover, unlink = target.with_name(".target.0.part"), Path.unlink
+    leftover.touch()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == leftover:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    write_atomically(target, b"new")
+    assert target.read_bytes() == b"new"
     assert left(target.parent) == [".target.0.part", "target"]
 
 

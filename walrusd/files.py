@@ -5,16 +5,20 @@ complete and on the disk. A crash at any moment leaves the old file, or none, an
 which the next write of the same file removes. All functions block: call them in threads.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 PRIVATE = 0o600
 """The mode of a file that only this user may read."""
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+"""The errors of ``flock`` on a file system without locks, such as some mounts of NFS and Lustre."""
 
 
 @contextmanager
@@ -112,7 +116,8 @@ def remove_parts(directory: Path) -> None:
 def _open_part(path: Path, mode: int) -> tuple[Path, int]:
     """Return a new part of ``path`` and its descriptor, with a lock that marks it as being written.
 
-    The kernel drops the lock of a writer that was killed: so a part without one is a leftover.
+    The kernel drops the lock of a writer that was killed: so a part without one is a leftover. On a
+    file system without locks leftovers stay, since they cannot be told from others' parts.
     """
     for number in count():
         part = name_part(path, str(number))
@@ -122,8 +127,13 @@ def _open_part(path: Path, mode: int) -> tuple[Path, int]:
         except FileExistsError:
             continue
         # Another writer may have taken it for a leftover before it was locked.
-        if _lock(descriptor) and _is_at(descriptor, part):
-            return part, descriptor
+        try:
+            if _lock(descriptor, without_locks=True) and _is_at(descriptor, part):
+                return part, descriptor
+        except BaseException:
+            os.close(descriptor)
+            part.unlink(missing_ok=True)
+            raise
         os.close(descriptor)
     raise AssertionError("there is always another number")
 
@@ -134,17 +144,23 @@ def _remove_leftover(part: Path) -> None:
     except OSError:
         return  # there is none, or it is not ours
     try:
-        if _lock(descriptor) and _is_at(descriptor, part):
-            part.unlink(missing_ok=True)
+        if _lock(descriptor, without_locks=False) and _is_at(descriptor, part):
+            with suppress(PermissionError):  # another user's, in a folder like /tmp
+                part.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, *, without_locks: bool) -> bool:
+    """Return whether the lock was free and is ours; ``without_locks`` where there are no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return without_locks
+        raise
     return True
 
 

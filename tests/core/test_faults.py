@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from walrusd import errors
 from walrusd.core.faults import (
+    CHARGE_TRAITS,
     NO_KEY,
     Charge,
     CheckedPart,
     Ground,
-    Move,
+    SeatAction,
     charge_of,
     compute_ground,
     decide_verdict,
@@ -99,20 +100,42 @@ charges = st.sets(st.builds(Charge, st.sampled_from(ChallengeKind), st.integers(
 @given(frauds, st.none() | st.just(OpeningUnusable("cut")), charges, st.booleans())
 def test_a_verdict_is_attested_only_if_nothing_is_wrong(found, unusable, judged, reopened) -> None:
     verdict = decide_verdict(found, unusable, judged=judged, reopened=reopened)
-    assert (verdict.move is Move.ATTEST) == (not found and unusable is None)
-    match verdict.move:
-        case Move.CHALLENGE:
+    assert (verdict.action is SeatAction.ATTEST) == (not found and unusable is None)
+    match verdict.action:
+        case SeatAction.CHALLENGE:
             assert isinstance(verdict.error, FraudFound)
             assert charge_of(verdict.error) not in judged
-        case Move.REPORT:
+        case SeatAction.REPORT:
             assert not reopened
-        case Move.CLAIM_UNAVAILABLE:
+        case SeatAction.CLAIM_UNAVAILABLE:
             assert reopened
             assert Charge(ChallengeKind.UNAVAILABLE) not in judged
-        case Move.STAND_BY:
+        case SeatAction.STAND_BY:
             assert verdict.error is not None
     if any(charge_of(fraud) not in judged for fraud in found):
-        assert verdict.move is Move.CHALLENGE
+        assert verdict.action is SeatAction.CHALLENGE
+
+
+def test_every_kind_is_classified() -> None:
+    assert set(CHARGE_TRAITS) == set(ChallengeKind)
+
+
+def test_the_identity_of_a_charge_is_what_earlier_versions_wrote() -> None:
+    assert [Charge(kind).identity for kind in ChallengeKind] == [
+        "SEGMENT(0)",
+        "UPDATE",
+        "ROWS(0)",
+        "COST",
+        "FILE",
+        "UNAVAILABLE",
+    ]
+    assert Charge(ChallengeKind.SEGMENT, 3).identity == "SEGMENT(3)"
+    assert Charge(ChallengeKind.ROWS, 7).identity == "ROWS(7)"
+
+
+def test_no_two_charges_have_one_identity() -> None:
+    known = [Charge(kind, index) for kind in ChallengeKind for index in range(12)]
+    assert len({charge.identity for charge in known}) == len(known)
 
 
 def test_a_missing_part_is_waited_for() -> None:

@@ -6,14 +6,15 @@ GLOSSARY = read_prose(DOCS / "glossary.md")
 TERMS = list_headings(GLOSSARY)[1:]
 REQUIRED = """
 Abort claim; Accuser; Aggregate; Archive; Attestation; Audit; Audit sample; Beacon; Blob; Bond;
-Boundary; Challenge; Charge; Checkpoint (Sui); Checkpoint (training); Claim; Commit; Committee;
-Contributor; Cost function; Crank; Credit; Data key; Dataset; Dataset owner; Deal; Draw; Envelope;
-Epoch (Sui); Epoch (Walrus); Gas budget; Grant; Journal; Juror; Jury; Key request; Keystore;
-Lapse; Leaf; Manifest (file); Manifest (task); Open window; Opening; Outbox; Parent; Plan; Policy;
-Policy cap; Profile (network); Profile (numerics); Protection record; Publisher; Quilt; Receipt;
-Reconcile; Replay; Report; Row commitment; Seat; Segment; Settlement; Sliver; Stake; State root;
-Submission; Substitute; Task; Terms; Trace; Transcript; Twin; Update; Verdict; Verification file;
-Verifier; Void; Wake; Work chain; Work digest
+Boundary; Case; Challenge; Charge; Checkpoint (Sui); Checkpoint (training); Claim; Commit;
+Committee; Contributor; Cost function; Crank; Credit; Data key; Dataset; Dataset owner; Deal;
+Draw; Duty; Envelope; Epoch (Sui); Epoch (Walrus); Exposure; Gas budget; Grant; Ground; Journal;
+Juror; Jury; Key request; Keystore; Lapse; Leaf; Manifest (file); Manifest (task); Once key;
+Open window; Opening; Outbox; Parent; Part; Plan; Policy; Policy cap; Profile (network);
+Profile (numerics); Protection record; Publisher; Quilt; Receipt; Reconcile; Record; Replay;
+Report; Row commitment; Seat; Segment; Settlement; Sliver; Stake; State root; Subject; Submission;
+Substitute; Task; Terms; Trace; Transcript; Twin; Update; Verdict; Verification file; Verifier;
+Void; Wake; Work chain; Work digest
 """
 
 

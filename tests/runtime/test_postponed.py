@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,56 @@ def test_a_submodule_that_needs_the_whole_package_gets_it(package: str, tmp_path
     assert importlib.import_module(package).WORD == "SLOW"
     for name in ("late", "later"):
         sys.modules.pop(f"{package}.{name}")
+
+
+def test_threads_wait_for_the_one_that_runs_it(package: str, tmp_path: Path) -> None:
+    home = tmp_path / package
+    (home / "__init__.py").write_text(
+        "import sys\nsys.slow_begun.set()\nsys.slow_go.wait(60)\n"
+        "sys.slow_runs += 1\nNAME = 'slow'\n"
+    )
+    begun, go = threading.Event(), threading.Event()
+    sys.slow_begun, sys.slow_go = begun, go  # type: ignore[attr-defined]  # for the package
+    postpone_init(package)
+    found = []
+
+    def read() -> None:
+        found.append(importlib.import_module(package).NAME)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        assert begun.wait(60)
+        assert found == []
+        go.set()
+        for thread in threads:
+            thread.join()
+    finally:
+        go.set()
+        del sys.slow_begun, sys.slow_go  # type: ignore[attr-defined]  # as above
+    assert found == ["slow"] * 4
+    assert sys.slow_runs == 1  # type: ignore[attr-defined]  # the fixture's
+
+
+def test_an_init_that_fails_is_run_again(package: str, tmp_path: Path) -> None:
+    init = tmp_path / package / "__init__.py"
+    init.write_text("import no_such_library\n")
+    postpone_init(package)
+    module = importlib.import_module(package)
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError):
+            _ = module.NAME
+    init.write_text("NAME = 'mended'\n\n")
+    importlib.invalidate_caches()
+    assert module.NAME == "mended"
+
+
+def test_the_attributes_of_the_package_itself_are_asked_afterwards(
+    package: str, tmp_path: Path
+) -> None:
+    init = tmp_path / package / "__init__.py"
+    init.write_text("def __getattr__(name):\n    return name.upper()\n")
+    postpone_init(package)
+    module = importlib.import_module(package)
+    assert (module.one, module.two) == ("ONE", "TWO")

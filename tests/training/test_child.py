@@ -204,8 +204,10 @@ def test_killed_and_resumed_equals_uninterrupted(run, files, trained):
     (work / "segment-000003.json").unlink()
     (work / "state-000002.bin").write_bytes(b"torn")
     (work / ".state-000003.bin.0.part").write_bytes(b"half")
+    (work / "state-000003.bin.partial").write_bytes(b"half, by an earlier version")
     code, lines = run(train_job(files))
     assert code == 0
+    assert not list(work.glob("*part*"))
     assert [value["segment"] for key, value in lines if key == "segment"] == [2, 3]
     assert lines[-1][1] == whole
 

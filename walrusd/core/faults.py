@@ -39,6 +39,26 @@ class Ground(Enum):
     OURS = "ours"
 
 
+@dataclass(frozen=True)
+class ChargeTraits:
+    """What all charges of one kind have in common."""
+
+    is_indexed: bool = False
+    """Whether a submission has many of what it is about; the index says which."""
+    is_public: bool = False
+    """Whether it is about public data, so that a juror needs no opening."""
+
+
+CHARGE_TRAITS = {
+    ChallengeKind.SEGMENT: ChargeTraits(is_indexed=True),
+    ChallengeKind.UPDATE: ChargeTraits(),
+    ChallengeKind.ROWS: ChargeTraits(is_indexed=True),
+    ChallengeKind.COST: ChargeTraits(),
+    ChallengeKind.FILE: ChargeTraits(is_public=True),
+    ChallengeKind.UNAVAILABLE: ChargeTraits(),
+}
+
+
 @dataclass(frozen=True, order=True)
 class Charge:
     """What a jury can be asked: a challenge's kind, and the segment or row it is about, or 0."""
@@ -46,10 +66,23 @@ class Charge:
     kind: ChallengeKind
     index: int = 0
 
+    @property
+    def identity(self) -> str:
+        """The name that no other charge has, such as ``SEGMENT(3)`` or ``FILE``.
+
+        Part of the keys of protection records and work items, so it must never change.
+        """
+        is_indexed = CHARGE_TRAITS[self.kind].is_indexed or self.index != 0
+        return f"{self.kind.name}({self.index})" if is_indexed else self.kind.name
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it can be judged without the opening."""
+        return CHARGE_TRAITS[self.kind].is_public
+
     def __str__(self) -> str:
-        """Return the name that people read, such as ``SEGMENT(3)`` or ``FILE``."""
-        numbered = self.kind in {ChallengeKind.SEGMENT, ChallengeKind.ROWS}
-        return f"{self.kind.name}({self.index})" if numbered else self.kind.name
+        """Return the identity: it reads well."""
+        return self.identity
 
 
 def is_audit(accuser: str) -> bool:
@@ -128,7 +161,7 @@ def charge_of(fraud: FraudFound) -> Charge:
     return Charge(ChallengeKind(fraud.fields["kind"]), fraud.fields["index"])
 
 
-class Move(Enum):
+class SeatAction(Enum):
     """What a seat does about a submission."""
 
     ATTEST = "attest"
@@ -141,9 +174,9 @@ class Move(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A move, the fraud it is about if it is a challenge, and the error that explains it."""
+    """An action, the fraud it is about if it is a challenge, and the error that explains it."""
 
-    move: Move
+    action: SeatAction
     error: FraudFound | OpeningUnusable | None = None
 
 
@@ -161,16 +194,16 @@ def decide_verdict(
     """
     for fraud in frauds:
         if charge_of(fraud) not in judged:
-            return Verdict(Move.CHALLENGE, fraud)
+            return Verdict(SeatAction.CHALLENGE, fraud)
     if unusable is not None:
         if not reopened:
-            return Verdict(Move.REPORT, unusable)
+            return Verdict(SeatAction.REPORT, unusable)
         if Charge(ChallengeKind.UNAVAILABLE) not in judged:
-            return Verdict(Move.CLAIM_UNAVAILABLE, unusable)
-        return Verdict(Move.STAND_BY, unusable)
+            return Verdict(SeatAction.CLAIM_UNAVAILABLE, unusable)
+        return Verdict(SeatAction.STAND_BY, unusable)
     if frauds:
-        return Verdict(Move.STAND_BY, frauds[0])
-    return Verdict(Move.ATTEST)
+        return Verdict(SeatAction.STAND_BY, frauds[0])
+    return Verdict(SeatAction.ATTEST)
 
 
 def is_patience_over(*, absences: int, opened_ms: int, verify_ms: int, now_ms: int) -> bool:

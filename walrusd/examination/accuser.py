@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import trio
+
 from walrusd.core.faults import Charge
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import (
@@ -12,7 +14,7 @@ from walrusd.core.protocol import (
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replay import Replayed, make_verdict
+from walrusd.examination.replay import Replayed, make_answer_without_replay
 from walrusd.market.case import Case, read_cases
 from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
@@ -26,6 +28,7 @@ class Accuser:
         """Take the collaborators; ``name`` is the service's, for the journal."""
         self._tools = tools
         self._name = name
+        self._turn = trio.Lock()
 
     async def accuse_of_segment(
         self, case: Case, replayed: Replayed, place: int, leaves: Sequence[bytes]
@@ -52,7 +55,7 @@ class Accuser:
 
     async def accuse(self, case: Case, charge: Charge, reason: str) -> None:
         """Bring any other charge. Errors as ``accuse_of_segment``."""
-        value = make_verdict(charge.index, VERDICT_FAULT)
+        value = make_answer_without_replay(charge.index, VERDICT_FAULT)
         await self._accuse(case, charge, value, reason, place=0, leaf=b"", path=[])
 
     async def _accuse(
@@ -80,32 +83,34 @@ class Accuser:
         )
         action = f"verdict:{submission.id}:{charge.index}"
         if charge.kind != ChallengeKind.SEGMENT:
-            action = f"verdict:{submission.id}:{charge}"
-        await self._check_bonds(submission.id)
-        with tools.database.transaction():
-            tools.work.put("jury", name.hex(), value.to_json())
-            if tools.protection.begin(action, b"forged" + commitment) is Begun.FRESH:
-                tools.journal.record(
-                    submission.id,
-                    self._name,
-                    "challenged",
-                    reason,
-                    charge=str(charge),
-                    bond=terms.accuser_bond,
-                    **facts,
-                )
-        await tools.contract.challenge(
-            case.task.id,
-            submission.id,
-            kind=charge.kind,
-            index=charge.index,
-            place=place,
-            leaf=leaf,
-            path=path,
-            commitment=commitment,
-            bond=terms.accuser_bond,
-        )
-        tools.protection.done(action)
+            action = f"verdict:{submission.id}:{charge.identity}"
+        # Counted and bound in one turn: two challenges at once would pass the same count.
+        async with self._turn:
+            await self._check_bonds(submission.id)
+            with tools.database.transaction():
+                tools.work.put("jury", name.hex(), value.to_json())
+                if tools.protection.begin(action, b"forged" + commitment) is Begun.FRESH:
+                    tools.journal.record(
+                        submission.id,
+                        self._name,
+                        "challenged",
+                        reason,
+                        charge=str(charge),
+                        bond=terms.accuser_bond,
+                        **facts,
+                    )
+            await tools.contract.challenge(
+                case.task.id,
+                submission.id,
+                kind=charge.kind,
+                index=charge.index,
+                place=place,
+                leaf=leaf,
+                path=path,
+                commitment=commitment,
+                bond=terms.accuser_bond,
+            )
+            tools.protection.done(action)
 
     async def _check_bonds(self, submission: str) -> None:
         tools = self._tools

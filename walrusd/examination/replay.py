@@ -72,8 +72,8 @@ class Replayed:
         return compute_leaf(self.segment, self.state_root, slots.root)
 
 
-def make_verdict(index: int, chain: bytes) -> Replayed:
-    """Return the value of a vote about any charge but a segment."""
+def make_answer_without_replay(index: int, chain: bytes) -> Replayed:
+    """Return an answer in the form of a replay's value; ``chain`` is the word FAULT or SOUND."""
     return Replayed(index, chain, bytes(32), None)
 
 

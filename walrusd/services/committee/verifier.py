@@ -1,14 +1,15 @@
 """Replay the segments dealt to our seat; attest true ones, challenge false ones.
 
-An infrastructure fault never leads to an accusation. A finding is checked once more from the
-opening's bytes on, and only the same finding twice leads to a challenge. An unusable opening is
-reported; only if the second one is no better is it claimed to be unavailable.
+An infrastructure fault never leads to an accusation. Only the same finding twice leads to a
+challenge: a forged segment is replayed again, anything else is examined again from the opening's
+bytes on, with the saved replays. An unusable opening is reported; only if the second one is no
+better is it claimed to be unavailable.
 """
 
 from functools import partial
 
 from walrusd.core.duties import Duty, Party
-from walrusd.core.faults import Charge, Move, Verdict, charge_of, may_complain
+from walrusd.core.faults import Charge, SeatAction, Verdict, charge_of, may_complain
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
@@ -61,15 +62,15 @@ class Verifier(Service):
             verdict = found.decide(case)
             self._check_timely(case, seat, verdict)
             await self._confirm(case, seat, segments, found, verdict)
-        match verdict.move:
-            case Move.ATTEST:
+        match verdict.action:
+            case SeatAction.ATTEST:
                 for position in missing:
                     await self._attest(case, seat, position, found, segments[position])
-            case Move.CHALLENGE | Move.CLAIM_UNAVAILABLE:
+            case SeatAction.CHALLENGE | SeatAction.CLAIM_UNAVAILABLE:
                 await self._challenge(case, seat, segments, found, verdict)
-            case Move.REPORT:
+            case SeatAction.REPORT:
                 await self._report(case, seat, verdict)
-            case Move.STAND_BY:
+            case SeatAction.STAND_BY:
                 assert verdict.error is not None
                 raise VerificationFailed(
                     f"{verdict.error.message}, but a jury has judged otherwise",
@@ -99,7 +100,7 @@ class Verifier(Service):
         Raises:
             OpeningUnusable: the complaint, while others may still remedy it.
         """
-        if not isinstance(verdict.error, OpeningUnusable) or verdict.move is Move.STAND_BY:
+        if not isinstance(verdict.error, OpeningUnusable) or verdict.action is SeatAction.STAND_BY:
             return
         submission, terms = case.submission, case.task.terms
         substitute = submission.committee[seat].slot >= terms.committee
@@ -114,16 +115,20 @@ class Verifier(Service):
     async def _confirm(
         self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
     ) -> None:
-        """Examine once more, from the opening's bytes on, before accusing or reporting.
+        """Find the same a second time, before accusing or reporting.
+
+        A forged segment is replayed again from the opening in memory. For everything else the
+        opening is read and examined again from its bytes, and saved replays are reused.
 
         Raises:
             SecondCheckDiffers: if the findings differ: then this machine errs.
         """
-        if verdict.error is None or verdict.move is Move.STAND_BY:
+        if verdict.error is None or verdict.action is SeatAction.STAND_BY:
             return
         tools, submission = self.tools, case.submission
         charge = charge_of(verdict.error) if isinstance(verdict.error, FraudFound) else None
-        action = f"{verdict.move.value}:{submission.id}:{charge}:{submission.reopened}"
+        what = None if charge is None else charge.identity
+        action = f"{verdict.action.value}:{submission.id}:{what}:{submission.reopened}"
         if tools.work.get("confirmed", action) is not None:
             return
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
@@ -133,7 +138,7 @@ class Verifier(Service):
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)
-            same = second.move is verdict.move and (
+            same = second.action is verdict.action and (
                 charge is None
                 or (isinstance(second.error, FraudFound) and charge_of(second.error) == charge)
             )

@@ -30,7 +30,7 @@ from walrusd.examination.examine import (
     read_task_plan,
     replay_opened,
 )
-from walrusd.examination.replay import Replayed, Replayer, make_verdict
+from walrusd.examination.replay import Replayed, Replayer, make_answer_without_replay
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
@@ -68,7 +68,7 @@ class Ballot:
             PartAbsent: if the opening or the verification file is not there.
         """
         charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
-        if key is None and charge.kind != ChallengeKind.FILE:
+        if key is None and not charge.is_public:
             return None
         async with self._replayer.turn:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
@@ -78,14 +78,14 @@ class Ballot:
             if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
                 await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
-                return make_verdict(charge.index, VERDICT_SOUND)
+                return make_answer_without_replay(charge.index, VERDICT_SOUND)
             try:
                 await examine_charge(case, charge, key, self._fetcher, self._replayer)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # another fraud prevents an answer to the charge
-                return make_verdict(charge.index, VERDICT_FAULT)
-            return make_verdict(charge.index, VERDICT_SOUND)
+                return make_answer_without_replay(charge.index, VERDICT_FAULT)
+            return make_answer_without_replay(charge.index, VERDICT_SOUND)
 
     async def look_once_more(
         self, case: Case, dispute: ob.Dispute, registered: bytes
@@ -100,7 +100,7 @@ class Ballot:
             SeatKeyLost: if we could not have opened any envelope.
         """
         check_seat_key(self._tools, registered)
-        fault = make_verdict(dispute.index, VERDICT_FAULT)
+        fault = make_answer_without_replay(dispute.index, VERDICT_FAULT)
         try:
             if dispute.kind != ChallengeKind.SEGMENT:
                 return await self.find(case, dispute) or fault
@@ -174,8 +174,8 @@ class Ballot:
         candidates = [
             self.saved(challenge, dispute.index),
             Replayed(dispute.index, chain, root, None),
-            make_verdict(dispute.index, VERDICT_FAULT),
-            make_verdict(dispute.index, VERDICT_SOUND),
+            make_answer_without_replay(dispute.index, VERDICT_FAULT),
+            make_answer_without_replay(dispute.index, VERDICT_SOUND),
         ]
         for value in candidates:
             if value is not None and self.compute_commitment(challenge, value) == commitment:

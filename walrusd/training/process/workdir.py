@@ -101,6 +101,8 @@ class Checkpoints:
         self.records: list[SegmentRecord] = []
         self._costs: list[StepCosts] = []
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in workdir.glob("*.partial"):
+            leftover.unlink(missing_ok=True)  # of an earlier version; a state may be large
         write_atomically(self.state_path(0), state_0)
 
     def state_path(self, segment: int) -> Path:
