@@ -6,11 +6,7 @@ import trio
 
 from walrusd.core.faults import Charge
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
-from walrusd.core.protocol import (
-    VERDICT_FAULT,
-    compute_challenge_id,
-    compute_jury_commitment,
-)
+from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id, compute_jury_commitment
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
