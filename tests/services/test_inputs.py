@@ -38,9 +38,9 @@ SCHEMA = {"kind": "tabular-u8", "features": 2, "scale_log2": -4, "classes": 3}
         ({"rewrad": 1}, "terms has no rewrad"),
         ({"weights": "loud"}, "terms.weights must be one of"),
         ({"weights": []}, "terms.weights must be one of"),
-        ({"reward": "5"}, "terms.reward is an amount"),
-        ({"reward": None}, "terms.reward is an amount"),
-        ({"reward": -1}, "terms.reward is an amount"),
+        ({"reward": "5"}, "terms.reward must be an amount"),
+        ({"reward": None}, "terms.reward must be an amount"),
+        ({"reward": -1}, "terms.reward must be an amount"),
         ({"k_min": 3.0}, "terms.k_min must be a whole number"),
         ({"k_min": True}, "terms.k_min must be a whole number"),
         ({"k_min": 1 << 64}, "terms.k_min must be a whole number"),
@@ -106,7 +106,7 @@ def test_a_schema_no_plan_could_use_is_refused(change) -> None:
 
 @pytest.mark.parametrize("document", [None, [], "tabular-u8", {}])
 def test_a_schema_is_an_object(document) -> None:
-    with pytest.raises(BadRequest, match="a dataset's schema is"):
+    with pytest.raises(BadRequest, match="a dataset's schema must"):
         read_schema(document)
 
 
@@ -214,7 +214,7 @@ def test_a_container_brings_its_schema(tmp_path: Path) -> None:
     path.write_bytes(make_container_header(schema, 6) + rows)
     assert read_table(path, None) == (rows, schema)
     assert read_table(path, schema) == (rows, schema)
-    with pytest.raises(BadRequest, match="another schema"):
+    with pytest.raises(BadRequest, match="does not have the schema"):
         read_table(path, read_schema(SCHEMA))
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(BadRequest, match="its header says"):
