@@ -99,7 +99,7 @@ def init(directory: Path, *, as_json: bool, **options: Any) -> None:
         return
     say(f"configuration  {made.config}")
     say(f"keystore       {made.keystore}")
-    say(f"key file       {made.kek_file}  (back it up apart from the keystore)")
+    say(f"key file       {made.kek_file}  (back it up separately from the keystore)")
     say(f"address        {made.address}")
 
 

@@ -374,7 +374,7 @@ class ContractMismatch(OurFault):
 
 
 class InsufficientBalance(OurFault):
-    """Raised when an address has too little SUI for what it must pay."""
+    """Raised when an address has too little SUI for a payment."""
 
     code = "chain.insufficient_balance"
     default_hint = "fund the address shown by `walrusctl node balance`"

@@ -117,7 +117,7 @@ def _open_part(path: Path, mode: int) -> tuple[Path, int]:
     """Return a new part of ``path`` and its descriptor, with a lock that marks it as being written.
 
     The kernel drops the lock of a writer that was killed: so a part without one is a leftover. On a
-    file system without locks leftovers stay, since they cannot be told from others' parts.
+    file system without locks leftovers stay: they look like the parts of live writers.
     """
     for number in count():
         part = name_part(path, str(number))

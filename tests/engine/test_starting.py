@@ -413,6 +413,6 @@ async def test_settings_are_compared_with_the_market(short, nursery) -> None:
     await nursery.start(serve_devnet, options_of(settings, short))
     await check_on_network(settings)
     poor = dataclasses.replace(settings.verifier, stake=1)
-    with pytest.raises(ConfigError, match="takes 1 SUI at least"):
+    with pytest.raises(ConfigError, match="requires at least 1 SUI"):
         await check_on_network(dataclasses.replace(settings, verifier=poor))
     nursery.cancel_scope.cancel()

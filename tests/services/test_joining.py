@@ -23,7 +23,7 @@ async def test_an_owner_cannot_join_a_task_whose_joining_is_over(tmp_path: Path,
         net.task.phase = phase
         api = make_api(tools)
         with pytest.raises(
-            NotAllowed, match=f"no contributors any more, it is {phase.name.lower()}"
+            NotAllowed, match=f"no longer takes contributors: it is {phase.name.lower()}"
         ):
             await api.task_join(TASK)
         assert not decisions(tools, TASK)

@@ -1,7 +1,7 @@
 """Make a new daemon's directory: configuration, sealed keystore, and the key that opens it.
 
 Everything is prepared and checked in memory first; then each file is written atomically. No file
-is ever overwritten, and if something goes wrong, what was written is removed again.
+is ever overwritten, and on failure the files written so far are removed.
 """
 
 import secrets

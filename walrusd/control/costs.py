@@ -72,7 +72,7 @@ async def _read_sealed(tools: Tools, fetcher: Fetcher, case: Case, most: int) ->
     if submission.commitment is None:
         return {"why": "nothing is committed yet"}
     if submission.abort is not None:
-        return {"why": "the plan could not be carried out to its end: there is no cost"}
+        return {"why": "the plan could not be carried out: there is no cost"}
     opened = await _open_cost(tools, fetcher, case)
     if opened is None:
         mine = submission.contributor == tools.address

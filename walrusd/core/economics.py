@@ -176,7 +176,7 @@ def compute_gain(
     Saved: ``C·k/S``; earned: the fees of colluding jurors. Lost when caught: reward and stake, and
     if the audit finds the forgery, also the stake of the seat that attested it. ``side_gain`` is
     what acceptance is worth beyond the reward, in Mist. Bribed seats save their replays, but they
-    would with honest work, too, so that is no gain from forging.
+    would with honest work too, so that is no gain from forging.
     """
     saved = rules.work_cost * forged / rules.segments
     lost = outcomes.caught * (rules.reward + rules.stake)

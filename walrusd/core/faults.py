@@ -41,10 +41,10 @@ class Ground(Enum):
 
 @dataclass(frozen=True)
 class ChargeTraits:
-    """What all charges of one kind have in common."""
+    """The properties shared by all charges of one kind."""
 
     is_indexed: bool = False
-    """Whether a submission has many of what it is about; the index says which."""
+    """Whether a submission has several parts of this kind; the index says which."""
     is_public: bool = False
     """Whether it is about public data, so that a juror needs no opening."""
 
@@ -81,7 +81,7 @@ class Charge:
         return CHARGE_TRAITS[self.kind].is_public
 
     def __str__(self) -> str:
-        """Return the identity: it reads well."""
+        """Return the identity."""
         return self.identity
 
 

@@ -1,4 +1,4 @@
-"""The outside world as the settings name it, opened alike by daemon and administration."""
+"""The outside world as the settings name it, opened in one way by daemon and administration."""
 
 from contextlib import AbstractAsyncContextManager
 

@@ -14,7 +14,7 @@ JUMP_MS = 1000
 READINGS = 3
 """How many of the last readings are kept; the latest time among them counts.
 
-One address may stand for several nodes, and a lagging one would make us late. Only after that many
+One address may lead to several nodes, and a lagging one would make us late. Only after that many
 readings is the chain itself taken to stand still.
 """
 

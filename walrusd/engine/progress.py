@@ -6,7 +6,7 @@ from typing import Any
 from walrusd.engine.tools import OnLine, Tools
 
 SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
-"""A finished segment also has its work chain: whoever knows that could attest without a replay."""
+"""A finished segment also has its work chain: with that, one could attest without a replay."""
 
 
 def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:

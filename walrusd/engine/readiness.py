@@ -96,7 +96,7 @@ class Readiness:
     async def judge_task(self, shape: DiskShape, *, reserved: int = 0) -> tuple[RuleVerdict, ...]:
         """Return the policy's verdicts on this machine for one task.
 
-        ``reserved`` are the bytes that other tasks of ours will still take. Nothing is judged for
+        ``reserved`` are the bytes that our other tasks will still take. Nothing is judged for
         a daemon that does not contribute.
         """
         if not self._tools.settings.has_role(Role.CONTRIBUTOR):

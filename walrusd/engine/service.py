@@ -24,7 +24,7 @@ Action = Callable[[], Awaitable[object]]
 class Attempt:
     """What a service is to do for one subject now, as ``Service.attempt`` takes it.
 
-    ``in_background``: it takes long, so the service goes on reconciling meanwhile.
+    ``in_background``: it takes long, so the service continues reconciling meanwhile.
     """
 
     subject: str
@@ -40,7 +40,7 @@ class Service:
     """Base of the services. A subclass has a name and lists what is due; this class does it.
 
     ``walrusd.compose`` builds services and what several of them share; a service may build private
-    parts that nobody else sees.
+    parts that nothing else uses.
     """
 
     name = "service"
@@ -133,7 +133,7 @@ class Service:
     async def undertake(self, subject: str, action: Action, *, part: str = "") -> None:
         """Attempt a long action in the background; parameters as for :meth:`attempt`.
 
-        The service goes on reconciling, and skips the subject while it is busy. A service that is
+        The service continues reconciling, and skips the subject while it is busy. A service that is
         not running waits for the end.
         """
         if self._nursery is None:

@@ -128,7 +128,7 @@ class Supervisor:
                 self._enter(health, "broken")
                 raise
             except* Exception as group:
-                # The service boundary: whatever went wrong, the others go on and this one retries.
+                # The service boundary: whatever went wrong, the others run on and this one retries.
                 is_passing = all(isinstance(leaf, WorldFault) for leaf in leaves(group))
                 if not started.is_done and not is_passing:
                     self._enter(health, "failed")

@@ -32,7 +32,7 @@ class Accuser:
         """Accuse of a forged segment; ``place`` is where it was dealt to us.
 
         Raises:
-            NotAllowed: if too many bonds of ours are bound.
+            NotAllowed: if too many of our bonds are bound.
         """
         i = replayed.segment
         committee = case.task.terms.committee
@@ -40,7 +40,7 @@ class Accuser:
             case,
             Charge(ChallengeKind.SEGMENT, i),
             replayed,
-            "the replay gives another leaf than the committed one",
+            "the replay does not give the committed leaf",
             place=place,
             leaf=leaves[i],
             path=Tree(leaves).path(i),

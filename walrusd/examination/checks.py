@@ -66,7 +66,7 @@ def check_replayed(case: Case, verified: VerifiedOpening, replayed: Replayed) ->
     i = replayed.segment
     if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
         raise make_fraud(
-            CheckedPart.SEGMENT, i, f"the replay of segment {i} gives another leaf than committed"
+            CheckedPart.SEGMENT, i, f"the replay of segment {i} does not give the committed leaf"
         )
 
 
@@ -95,7 +95,7 @@ def check_update(
     ``weights`` are the task's initial ones. Blocks.
 
     Raises:
-        FraudFound: if the final state gives another update than the committed one.
+        FraudFound: if the final state does not give the committed update.
         OpeningUnusable: if the state is missing or wrong, or the opened update another one.
     """
     commitment = case.submission.commitment

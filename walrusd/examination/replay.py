@@ -96,7 +96,7 @@ class Replayer:
     """
 
     def __init__(self, tools: Tools, files: TaskFiles, user: str) -> None:
-        """Take the collaborators; ``user`` names the service, whose files lie apart."""
+        """Take the collaborators; ``user`` names the service, whose files are separate."""
         self._tools = tools
         self._files = files
         self._user = user

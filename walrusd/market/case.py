@@ -121,7 +121,7 @@ class Case:
     def compute_needed_rows(self, plan: Plan, segments: Iterable[int]) -> set[int]:
         """Return the rows of the dataset that a replay of ``segments`` reads.
 
-        If the plan does not fit the dataset no step reads any; the first row stands for them, as a
+        If the plan does not fit the dataset no step reads any; the first row is returned then, as a
         replay takes a file of rows that is not empty.
         """
         count = self.submission.dataset_rows

@@ -8,7 +8,7 @@ from walrusd.files import new_file
 
 
 def rows_path(tools: Reading, row_root: bytes) -> Path:
-    """Return where the decrypted rows of a dataset lie while they are needed."""
+    """Return where the decrypted rows of a dataset are kept while they are needed."""
     return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
 
 

@@ -26,7 +26,7 @@ REASONS = {
     EndReason.NO_MAJORITY: "two juries reached no majority",
     EndReason.TOO_FEW_SEATS: "the pool has too few eligible seats for the committee",
     EndReason.TOO_FEW_JURORS: "the pool has too few eligible seats for a jury",
-    EndReason.NOBODY_JOINED: "nobody joined",
+    EndReason.NOBODY_JOINED: "no one joined",
     EndReason.PLAN_ABORTED: "the committee confirmed that the plan cannot be carried out",
     EndReason.AUDIT_CONFIRMED: "a jury found a forged segment in an audit",
 }
@@ -125,8 +125,8 @@ _SENTENCES: dict[type[Layout], Callable[[Any, Names], str]] = {
     ev.SeatRegistered: lambda e, n: (
         f"{n.begin(e.verifier)} staked {format_sui(e.stake)} on the seat."
     ),
-    ev.SeatExited: lambda _e, _n: "The seat is no longer drawn, and unbonds.",
-    ev.SeatWithdrawn: lambda e, _n: f"The seat's stake of {format_sui(e.amount)} went back.",
+    ev.SeatExited: lambda _e, _n: "The seat is no longer drawn, and is unbonding.",
+    ev.SeatWithdrawn: lambda e, _n: f"The seat's stake of {format_sui(e.amount)} was returned.",
     ev.SeatPenalized: lambda e, n: f"The seat of {n.who(e.verifier)} lost {format_sui(e.amount)}.",
     ev.KeyRequested: _tell_request,
     ev.KeyGranted: lambda e, n: f"The owner granted the key to {n.who(e.requester)}.",

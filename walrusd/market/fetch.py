@@ -330,7 +330,7 @@ class Fetcher:
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
-    """Return a task's initial weights from a file of ours. Blocks; raises as ``verify_weights``."""
+    """Return a task's initial weights from our own file. Blocks; raises as ``verify_weights``."""
     return verify_weights(plan, task, path.read_bytes())
 
 

@@ -42,9 +42,9 @@ def read_schema(document: Any) -> DataSchema:
         BadRequest: naming what is wrong, if it is not a kind in docs/formats/dataset.md.
     """
     if not isinstance(document, dict):
-        raise BadRequest("a dataset's schema is an object", hint=EXPECTED)
+        raise BadRequest("a dataset's schema must be an object", hint=EXPECTED)
     if not document:
-        raise BadRequest("a dataset's schema is not empty", hint=EXPECTED)
+        raise BadRequest("a dataset's schema must not be empty", hint=EXPECTED)
     # People may leave out what nearly all tables have.
     defaults: dict[str, Any] = {"kind": "tabular-u8"}
     if document.get("kind", "tabular-u8") in {"tabular-u8", "image-u8"}:
@@ -187,7 +187,7 @@ def _open_container(path: Path, size: int, schema: DataSchema | None) -> Table:
     except (MalformedData, PlanRefused) as error:
         raise BadRequest(f"{path.name}: {error.message}", hint="see docs/formats") from error
     if schema not in {None, container.schema}:
-        raise BadRequest(f"{path.name} has another schema than the one given")
+        raise BadRequest(f"{path.name} does not have the schema that was given")
     if size != container.size:
         raise BadRequest(f"{path.name} has {size} bytes, its header says {container.size}")
     found, offset = container.schema, container.offset

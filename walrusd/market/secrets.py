@@ -46,10 +46,10 @@ def derive_abstention(keys: KeyBundle, challenge: bytes) -> tuple[bytes, bytes]:
 
 
 def derive_paillier_seed(keys: KeyBundle, key_id: bytes) -> bytes:
-    """Return the seed of the Paillier key of a task of ours; its manifest carries ``key_id``."""
+    """Return the seed of our task's Paillier key; its manifest carries ``key_id``."""
     return derive_key(keys.contributor_secret, key_id, Tag.PAILLIER_SECRET.text)
 
 
 def derive_dataset_key(keys: KeyBundle, key_id: bytes) -> bytes:
-    """Return the key of a dataset of ours; its public description carries ``key_id``."""
+    """Return the key of our dataset; its public description carries ``key_id``."""
     return derive_key(keys.contributor_secret, key_id, Tag.DATASET_SECRET.text)

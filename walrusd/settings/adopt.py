@@ -18,7 +18,7 @@ def adopt_contract(config: Path, profile: NetworkProfile) -> None:
 
     Raises:
         ContractNotPublished: if the profile names no contract.
-        WrongNetwork: if it is of another network than the configuration.
+        WrongNetwork: if it is for a network other than the configuration's.
         ConfigError: if the configuration names another contract already, or cannot be written.
     """
     contract = profile.require_published()

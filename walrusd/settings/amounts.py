@@ -29,5 +29,5 @@ def parse_amount(value: object) -> Mist:
     else:
         raise ValueError(f'not an amount such as "1.5 SUI" or an integer of Mist: {value!r}')
     if not 0 <= amount <= _U64_MAX:
-        raise ValueError(f"an amount lies between 0 and 2**64 - 1 Mist: {value!r}")
+        raise ValueError(f"an amount must be between 0 and 2**64 - 1 Mist: {value!r}")
     return Mist(amount)

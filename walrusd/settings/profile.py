@@ -32,7 +32,7 @@ _SECTIONS = ("sui", "walrus", "contract")
 
 @dataclass(frozen=True, slots=True)
 class ContractProfile:
-    """``[contract]``: what was published. ``digest`` is Sui's digest of the bytecode, in hex.
+    """``[contract]``: the published contract. ``digest`` is Sui's digest of the bytecode, in hex.
 
     ``package_id`` is the version to call, ``original_package_id`` the first one; they differ
     after an upgrade. The capabilities belong to its publisher.
@@ -87,7 +87,7 @@ class NetworkProfile:
         return sui
 
     def require_published(self) -> ContractProfile:
-        """Return what was published on this network.
+        """Return the contract that was published on this network.
 
         Raises:
             ContractNotPublished: if the profile names nothing.

@@ -28,7 +28,7 @@ _AMOUNTS = {
 def render_settings(settings: Settings, base: Path | None = None) -> str:
     """Return the text of a configuration file, every key written out.
 
-    Paths below ``base``, the directory the file will lie in, are written relative to it.
+    Paths below ``base``, the directory of the file, are written relative to it.
     """
     parts = []
     for section, heading in _HEADINGS.items():

@@ -27,7 +27,7 @@ TASKED = frozenset({"SubmissionJoined", "SubmissionEnded"})
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """One event: its place in the ledger, its Move name, what it is about, its BCS bytes."""
+    """One event: its place in the ledger, its Move name, its subject, its BCS bytes."""
 
     checkpoint: int
     transaction: int

@@ -124,7 +124,7 @@ def parse_json(text: str) -> Any:
     """Return a value that was written to the database as JSON.
 
     Raises:
-        DatabaseCorrupt: if it is not JSON any more, which a check of the pages does not show.
+        DatabaseCorrupt: if it is no longer JSON, which a check of the pages does not show.
     """
     try:
         return json.loads(text)
@@ -145,7 +145,7 @@ class Database:
         """Open or create the file with mode 0600 and bring its tables up to date.
 
         Raises:
-            ConfigError: if it cannot be opened, is no database, or a newer walrusd wrote it.
+            ConfigError: if it cannot be opened, is not a database, or a newer walrusd wrote it.
             DatabaseLocked: if another process is writing to it.
             DiskFull, DiskBroken, ReadOnly: if the disk does not let it be used.
             DatabaseCorrupt: if it is damaged.

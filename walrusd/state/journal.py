@@ -19,7 +19,7 @@ SHORTEST_PREFIX = 6
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One decision: about ``subject_id``, of a ``kind``, what was decided, and for which reason."""
+    """One decision about ``subject_id``: who made it (``kind``), what it was, and its reason."""
 
     id: int
     at_ms: Millis

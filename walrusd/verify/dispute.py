@@ -75,7 +75,7 @@ def check_dispute(
 
     Raises:
         ForeignTranscript: if they are about different work, or the files about other work.
-        BadRequest, MalformedData, PlanRefused: if a file is not what it should be.
+        BadRequest, MalformedData, PlanRefused: if a file does not have its format.
         DeviceRefused: if this machine does not give the golden bits.
     """
     check_comparable(a, b)

@@ -28,8 +28,8 @@ def check_everything(given: Given, checks: Checklist) -> dict[str, Any]:
     """Make every check that ``given`` allows; return the facts that a report shows.
 
     Raises:
-        BadRequest: if a file cannot be read, or what is given does not fit together.
-        MalformedHeader, MalformedSection, MalformedCbor: if it is no verification file.
+        BadRequest: if a file cannot be read, or the inputs do not fit together.
+        MalformedHeader, MalformedSection, MalformedCbor: if it is not a verification file.
     """
     given.on_step("reading the file")
     try:

@@ -29,7 +29,7 @@ class Given:
     segments: tuple[int, ...] = ()
     threads: int = 0
     on_step: Callable[[str], None] = lambda _text: None
-    """Called with what is being done, for a progress display."""
+    """Called with the current step, for a progress display."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Replay:
     """Replays of one file's segments; an end state is kept, to start the next segment from."""
 
     def __init__(self, found: Found, material: Material, on_step: Callable[[str], None]) -> None:
-        """Prepare to replay; ``on_step`` is called with what is being done."""
+        """Prepare to replay; ``on_step`` is called with the current step."""
         self.found, self._material, self._on_step = found, material, on_step
         self._states: dict[int, bytes] = {}
         weights, plan = material.weights, material.plan
@@ -73,7 +73,7 @@ class Replay:
         """Replay a segment, and all before it whose end was not opened.
 
         Raises:
-            VerificationFailed: if the leaf is another one, or there is no state to start from.
+            VerificationFailed: if the leaf differs, or there is no state to start from.
             PlanRefused, MalformedData, NonFiniteValue: as ``run_segment``.
         """
         start = self._find_start(segment)

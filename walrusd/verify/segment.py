@@ -59,7 +59,7 @@ def check_segment(
 
     Raises:
         BadRequest: if the plan has no such segment or step, or a file cannot be read.
-        MalformedData, PlanRefused: if a file is not what it should be.
+        MalformedData, PlanRefused: if a file does not have its format.
         DeviceRefused: if this machine does not give the golden bits.
     """
     apply_limits(JobLimits(threads=threads))

@@ -2,7 +2,7 @@
 
 A worker keeps the table of the key it encrypted with last, so the pieces of an update that reach
 the same worker pay for it once. A piece of a sum is made from the same piece of every file, read
-where it lies: a hundred updates take no more memory than one.
+in place: a hundred updates take no more memory than one.
 """
 
 import os
@@ -60,7 +60,7 @@ class Encryption:
 
     @property
     def packing(self) -> Packing:
-        """How entries lie in the plaintexts."""
+        """How entries are packed into plaintexts."""
         return Packing(self.key.n, self.slot_bits)
 
 
@@ -250,7 +250,7 @@ async def decrypt_files(
     ``seed`` is that of the key. Only the sum is decrypted.
 
     Raises:
-        PaillierKeyRefused: if the seed gives another key than the task's.
+        PaillierKeyRefused: if the seed does not give the task's key.
         SlotOverflow: if the sum could leave the slots, or a contribution was no packed update.
         MalformedCiphertext: if a part is malformed.
     """

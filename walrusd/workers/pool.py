@@ -30,7 +30,7 @@ async def run_heavy(
 
 
 def discard_progress(_done: int, _pieces: int) -> None:
-    """Report to nobody."""
+    """Report nothing."""
 
 
 async def run_pieces(

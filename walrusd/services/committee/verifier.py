@@ -1,8 +1,8 @@
 """Replay the segments dealt to our seat; attest true ones, challenge false ones.
 
-An infrastructure fault is never an accusation. Only the same finding twice leads to a challenge: a
-forged segment is replayed again, anything else is examined again from the opening's bytes on, with
-the saved replays. An opening that cannot be used is reported; only if the one made again is no
+An infrastructure fault never leads to an accusation. Only the same finding twice leads to a
+challenge: a forged segment is replayed again, anything else is examined again from the opening's
+bytes on, with the saved replays. An unusable opening is reported; only if the second one is no
 better is it claimed to be unavailable.
 """
 
@@ -118,7 +118,7 @@ class Verifier(Service):
         """Find the same a second time, before accusing or reporting.
 
         A forged segment is replayed again from the opening in memory. For everything else the
-        opening is read and examined again from its bytes, and saved replays are not made again.
+        opening is read and examined again from its bytes, and saved replays are reused.
 
         Raises:
             SecondCheckDiffers: if the findings differ: then this machine errs.

@@ -48,7 +48,7 @@ class Committer(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Commit every trained submission of ours."""
+        """Commit our trained submissions."""
         for case in await read_cases(self.tools):
             if case.submission.contributor != self.tools.address:
                 continue

@@ -27,8 +27,8 @@ class DiskShapes:
     async def find(self, task: ob.Task) -> DiskShape:
         """Return the sizes of a task, and which of its files are on the disk already.
 
-        If its plan or dataset cannot be read, the sizes are those that its terms declare; whoever
-        needs plan or dataset reports the error.
+        If its plan or dataset cannot be read, the sizes are those that its terms declare; the code
+        that needs plan or dataset reports the error.
         """
         sizes = self._known.get(task.id)
         if sizes is None:

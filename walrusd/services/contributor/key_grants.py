@@ -15,7 +15,7 @@ Purpose = tuple[str, str, int]
 
 
 async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
-    """Return the dataset key of a granted request of ours.
+    """Return the dataset key of our granted request.
 
     Raises:
         DecryptionFailed: if the owner encrypted it wrongly; nothing is staked on such a grant.
@@ -28,7 +28,7 @@ async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
     """Return the dataset key that was granted to us for a task.
 
     Raises:
-        ObjectNotFound: if no granted request of ours is known.
+        ObjectNotFound: if we know of no granted request.
         DecryptionFailed: if the grant does not open.
     """
     submission = case.submission
@@ -37,7 +37,7 @@ async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
     )
     if request is None or not is_granted(request.state):
         raise ObjectNotFound(
-            f"no granted key request of ours for task {case.task.id} is known",
+            f"none of our granted key requests is for task {case.task.id}",
             hint="after a loss of local state, wait until walrusd has read the chain's events",
         )
     return await open_granted_key(tools, request)

@@ -43,7 +43,7 @@ class Opener(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Open every seated submission of ours, even if late, and again if a seat reported it."""
+        """Open our seated submissions, even if late, and again if a seat reported one."""
         for case in await read_cases(self.tools):
             submission = case.submission
             if submission.contributor != self.tools.address:

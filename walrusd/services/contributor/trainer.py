@@ -30,7 +30,7 @@ class Trainer(Service):
         self._fetcher = fetcher
 
     async def list_due(self) -> Attempts:
-        """Train every submission of ours whose result is needed but missing."""
+        """Train each of our submissions whose result is needed but missing."""
         for case in await read_cases(self.tools):
             if case.submission.contributor == self.tools.address and self._is_needed(case):
                 train = partial(self._train, case)

@@ -187,7 +187,7 @@ class KeyGrantor(Service):
 
 
 def _names_task(request: ob.KeyRequest) -> bool:
-    """Return whether a request names a task; zero stands for none."""
+    """Return whether a request names a task; zero means none."""
     return int(request.task, 16) != 0
 
 

@@ -209,7 +209,7 @@ class Listings:
 
 @contextmanager
 def _empty_folder(path: Path) -> Iterator[Path]:
-    """Make a folder of mode 0700 without what was in it, and remove it at the end."""
+    """Make an empty folder of mode 0700, and remove it at the end."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700, parents=True)
     try:

@@ -52,7 +52,7 @@ class Ballot:
     """Finds values, stores committed ones, and finds them again if local state was lost."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
-        """Take the collaborators; ``user`` names the service, whose files lie apart."""
+        """Take the collaborators; ``user`` names the service, whose files are separate."""
         self._tools = tools
         self._fetcher = fetcher
         self._replayer = Replayer(tools, fetcher, user)
@@ -136,7 +136,7 @@ class Ballot:
             with suppress(MalformedData):  # its encryption key is unusable: its own fault
                 await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
-    # --- what was said --------------------------------------------------------------------------
+    # --- committed values -----------------------------------------------------------------------
 
     def saved(self, challenge: bytes, index: int) -> Replayed | None:
         """Return the value that we have committed to, if it was not lost."""
@@ -168,7 +168,7 @@ class Ballot:
         """Return the value that we have committed to, found again if local state was lost.
 
         Raises:
-            VerificationFailed: if no value of ours fits the commitment.
+            VerificationFailed: if none of our values fits the commitment.
         """
         chain, root = derive_abstention(self._tools.keys, challenge)
         candidates = [
@@ -185,6 +185,6 @@ class Ballot:
             self.save(challenge, value)
             return value
         raise VerificationFailed(
-            "our commitment before the jury cannot be opened with any value of ours",
+            "none of our values opens our commitment before the jury",
             hint="local state was lost and the replay gives no such value",
         )

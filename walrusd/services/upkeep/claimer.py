@@ -33,7 +33,7 @@ class Claimer(Service):
         super().__init__(tools)
 
     async def list_due(self) -> Attempts:
-        """Act on every ended submission, and on every task that holds a credit of ours."""
+        """Act on every ended submission, and on every task that holds our credit."""
         cases = await read_cases(self.tools)
         used = {c.submission.dataset_root for c in cases if not is_final(c.submission.state)}
         for case in cases:

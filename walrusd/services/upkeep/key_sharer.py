@@ -30,7 +30,7 @@ class Need:
 
 
 class KeySharer(Service):
-    """Sends the opening keys that we hold to whoever needs them."""
+    """Sends the opening keys that we hold to the parties that need them."""
 
     name = "key_sharer"
 
