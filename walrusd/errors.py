@@ -15,7 +15,7 @@
     └── WorldFault    an outside thing failed; trying again may help
         ├── ChainUnreachable, ObjectUnreadable, HistoryPruned, TransactionUncertain
         ├── StorageUnreachable, Blob…, PartAbsent, EncoderFailed
-        ├── TrainingFailed, SecondLookDiffers, DaemonStarting, DevnetFailed
+        ├── TrainingFailed, FindingNotReproduced, DaemonStarting, DevnetFailed
         └── LocalFault: disk, database and open files of this machine
 
 Only a ``PeerFault`` may lead to an accusation; walrusd retries after a ``WorldFault``. Each class
@@ -568,7 +568,7 @@ class DatabaseCorrupt(LocalFault):
     default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
 
 
-class SecondLookDiffers(WorldFault):
+class FindingNotReproduced(WorldFault):
     """Raised when a second check does not confirm what the first found wrong with a peer's work."""
 
     code = "local.second_look"

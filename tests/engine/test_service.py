@@ -45,7 +45,7 @@ class Scripted(Service):
         for subject, action in list(self.script.items()):
             await self.attempt(subject, action)
         for subject, action in list(self.background.items()):
-            await self.undertake(subject, action)
+            await self.attempt_in_background(subject, action)
 
 
 def _raising(error: Exception, calls: list[float]):

@@ -40,7 +40,7 @@ class TrainingBackend(Protocol):
         ...
 
 
-class Reading(Protocol):
+class PublicTools(Protocol):
     """What reading the market and its blobs needs: neither key nor state."""
 
     @property

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from walrusd.crypto.stream import decrypt_stream, encrypt_stream
-from walrusd.engine.tools import Reading
+from walrusd.engine.tools import PublicTools
 from walrusd.files import new_file
 
 
-def rows_path(tools: Reading, row_root: bytes) -> Path:
+def rows_path(tools: PublicTools, row_root: bytes) -> Path:
     """Return where the decrypted rows of a dataset lie while they are needed."""
     return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
 

@@ -25,7 +25,7 @@ from walrusd.crypto.stream import (
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
-from walrusd.engine.tools import Reading
+from walrusd.engine.tools import PublicTools
 from walrusd.errors import (
     BlobNotFound,
     BlobTooLarge,
@@ -88,7 +88,7 @@ def _naming_absence() -> Iterator[None]:
 class Fetcher:
     """Reads of Walrus on behalf of all services."""
 
-    def __init__(self, tools: Reading) -> None:
+    def __init__(self, tools: PublicTools) -> None:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._checked = CheckedFiles()

@@ -48,7 +48,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Public:
-    """What it takes to read: implements ``engine.tools.Reading``."""
+    """What it takes to read: implements ``engine.tools.PublicTools``."""
 
     contract: MarketReader
     store: WalrusStore

@@ -14,7 +14,7 @@ from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import FraudFound, OpeningUnusable, SecondLookDiffers, VerificationFailed
+from walrusd.errors import FindingNotReproduced, FraudFound, OpeningUnusable, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
 from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
@@ -117,7 +117,7 @@ class Verifier(Service):
         """Examine once more, from the opening's bytes on, before anything is said against anybody.
 
         Raises:
-            SecondLookDiffers: if that finds something else: then it is this machine that errs.
+            FindingNotReproduced: if that finds something else, as then this machine errs.
         """
         if verdict.error is None or verdict.move is Move.STAND_BY:
             return
@@ -139,7 +139,9 @@ class Verifier(Service):
             )
         if not same:
             self._replays.forget(case)
-            raise SecondLookDiffers(f"a second look did not show again: {verdict.error.message}")
+            raise FindingNotReproduced(
+                f"a second examination did not confirm this: {verdict.error.message}"
+            )
         tools.work.put("confirmed", action, {})
 
     # --- acting ---------------------------------------------------------------------------------
