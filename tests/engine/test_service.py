@@ -26,7 +26,7 @@ from walrusd.errors import (
 )
 from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pool import run_pieces, say_nothing
+from walrusd.runtime.pool import run_pieces, say_nothing
 
 
 class Scripted(Service):

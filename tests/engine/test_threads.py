@@ -21,13 +21,13 @@ from walrusd.engine import training_backend
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
+from walrusd.runtime.pool import run_pieces, say_nothing
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.publisher.publication import make_initial_weights
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.run.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.run.threads import count_threads
-from walrusd.workers.pool import run_pieces, say_nothing
 
 SOURCES = Path(walrusd.__file__).parent
 CORES = 3
@@ -120,7 +120,7 @@ async def test_pieces_run_on_as_many_cores() -> None:
         await trio.testing.wait_all_tasks_blocked()
         running -= 1
 
-    await run_pieces(10, work, say_nothing, 0)
+    await run_pieces(10, work, say_nothing, count_threads(0))
     assert most == CORES
 
 

@@ -14,6 +14,7 @@ from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
+from walrusd.runtime.pool import run_heavy, run_pieces, say_nothing
 from walrusd.workers import pedersen
 from walrusd.workers.paillier import (
     ENCRYPTED_PIECE,
@@ -24,7 +25,6 @@ from walrusd.workers.paillier import (
     encrypt_update,
     sum_files,
 )
-from walrusd.workers.pool import run_heavy, run_pieces, say_nothing
 
 KEY = paillier_vectors.load_key(2048)
 ENCRYPTION = Encryption(KEY.public.to_bytes(), 40)
@@ -72,10 +72,10 @@ async def test_pieces_are_reported_and_the_first_error_ends_them():
         if number >= 3:
             raise StoreRefused("no")
 
-    await run_pieces(3, work, lambda done, pieces: told.append((done, pieces)), threads=2)
+    await run_pieces(3, work, lambda done, pieces: told.append((done, pieces)), at_once=2)
     assert told == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(StoreRefused):
-        await run_pieces(400, work, say_nothing, threads=1)
+        await run_pieces(400, work, say_nothing, at_once=1)
     assert len(begun) < 20
 
 

@@ -51,13 +51,13 @@ from walrusd.market.verified import (
     verify_submission_opening,
     verify_weights,
 )
+from walrusd.runtime.pool import run_heavy
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.data import check_rows
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
 from walrusd.workers.files import verify_file_at
 from walrusd.workers.paillier import check_modulus
-from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import compute_file_row_root
 
 PLANS_KEPT, PATHS_KEPT = 64, 4096

@@ -29,12 +29,12 @@ from walrusd.engine.progress import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
+from walrusd.runtime.pool import Report, run_heavy, say_nothing
 from walrusd.runtime.sources import source_of
 from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 from walrusd.workers import files, paillier, pedersen
 from walrusd.workers.paillier import Encryption
-from walrusd.workers.pool import Report, run_heavy, say_nothing
 
 Committed = tuple[SchemeBlock, Source]
 """A header block, and what opens the section that it is about."""

@@ -29,13 +29,13 @@ from walrusd.market.results import (
 )
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
+from walrusd.runtime.pool import run_heavy
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
 from walrusd.workers.files import write_file
 from walrusd.workers.pedersen import prove_cost
-from walrusd.workers.pool import run_heavy
 
 
 class Committer(Service):

@@ -27,9 +27,9 @@ from walrusd.market.results import (
 )
 from walrusd.market.schemes import derive_openings
 from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
+from walrusd.runtime.pool import run_heavy
 from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.units import address_bytes
-from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import prove_file_rows
 
 

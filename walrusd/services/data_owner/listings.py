@@ -24,9 +24,9 @@ from walrusd.market.import_rows import Table, looks_like_text, open_table, read_
 from walrusd.market.public_text import check_public_text
 from walrusd.market.secrets import derive_dataset_key
 from walrusd.runtime.groups import collapsed
+from walrusd.runtime.pool import run_heavy
 from walrusd.services.data_owner.key_grantor import MAX_DESCRIPTION_BYTES
 from walrusd.units import BlobId
-from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import compute_file_row_root
 
 MAX_TITLE_BYTES = 128

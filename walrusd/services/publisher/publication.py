@@ -36,6 +36,7 @@ from walrusd.market.limits import (
 from walrusd.market.schemes import compute_slot_bits
 from walrusd.market.secrets import derive_paillier_seed
 from walrusd.market.verified import check_dataset_for_plan
+from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
@@ -44,7 +45,6 @@ from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
 from walrusd.units import BlobId, Mist, address_bytes, format_sui
 from walrusd.workers.paillier import make_key
-from walrusd.workers.pool import run_heavy
 
 
 class Publication:
