@@ -15,14 +15,14 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.opening import parse_opening
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
+from walrusd.core.secrets import derive_abstention, derive_opening_key
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import TrainingFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
-from walrusd.market.secrets import derive_abstention, derive_opening_key
+from walrusd.market.keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener

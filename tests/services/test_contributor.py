@@ -10,7 +10,7 @@ from walrusd.crypto.pedersen.pedersen import verify_commitment
 from walrusd.engine.progress import make_on_line
 from walrusd.errors import ChainUnreachable
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import UNUSABLE_ENVELOPE
+from walrusd.market.keys import UNUSABLE_ENVELOPE
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer

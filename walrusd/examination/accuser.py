@@ -9,12 +9,12 @@ from walrusd.core.protocol import (
     compute_challenge_id,
     compute_jury_commitment,
 )
+from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
 from walrusd.examination.replay import Replayed, make_verdict
 from walrusd.market.case import Case, read_cases
-from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes
 

@@ -21,7 +21,7 @@ from walrusd.examination.examine import Examination, examine, read_task_plan, re
 from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key
+from walrusd.market.keys import check_seat_key, find_opening_key
 from walrusd.state.protection import Begun
 
 

@@ -11,6 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
@@ -28,7 +29,6 @@ from walrusd.market.results import (
     verification_file_path,
 )
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
-from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.runtime.pool import run_heavy
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan

@@ -9,6 +9,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
 from walrusd.core.opening import OpenedCost, Opening
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
@@ -16,7 +17,7 @@ from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import make_seat_envelope
+from walrusd.market.keys import make_seat_envelope, submission_dataset_key
 from walrusd.market.results import (
     find_trained,
     load_trace,
@@ -26,9 +27,7 @@ from walrusd.market.results import (
     verification_file_path,
 )
 from walrusd.market.schemes import derive_openings
-from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.runtime.pool import run_heavy
-from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.units import address_bytes
 from walrusd.workers.rows import prove_file_rows
 

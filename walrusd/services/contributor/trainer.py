@@ -15,8 +15,8 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
+from walrusd.market.keys import submission_dataset_key
 from walrusd.market.results import find_trained
-from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.training.run.jobs import RowsFile, TrainJob
 
 

@@ -15,6 +15,7 @@ import trio
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.core.secrets import derive_dataset_key
 from walrusd.crypto.stream import compute_key_check
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, WalrusdError
@@ -22,7 +23,6 @@ from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
 from walrusd.market.import_rows import Table, looks_like_text, open_table, read_schema
 from walrusd.market.public_text import check_public_text
-from walrusd.market.secrets import derive_dataset_key
 from walrusd.runtime.groups import collapsed
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.data_owner.key_grantor import MAX_DESCRIPTION_BYTES

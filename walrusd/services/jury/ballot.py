@@ -13,6 +13,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
+from walrusd.core.secrets import derive_abstention, derive_jury_salt
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     FraudFound,
@@ -33,8 +34,7 @@ from walrusd.examination.examine import (
 from walrusd.examination.replay import Replayed, Replayer, make_verdict
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
-from walrusd.market.secrets import derive_abstention, derive_jury_salt
+from walrusd.market.keys import check_seat_key, find_opening_key, share_opening_key
 from walrusd.units import address_bytes
 
 

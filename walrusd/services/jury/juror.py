@@ -13,12 +13,12 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
+from walrusd.core.secrets import derive_jury_salt
 from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.examination.replay import Replayed, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.secrets import derive_jury_salt
 from walrusd.services.jury.ballot import Ballot, charge_of_dispute, may_be_withheld
 from walrusd.state.protection import Begun
 from walrusd.units import address_bytes

@@ -10,6 +10,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
+from walrusd.core.secrets import derive_paillier_seed
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.pedersen.rows import RunningSum
 from walrusd.engine.progress import clear_progress
@@ -17,12 +18,11 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.keys import find_opening_key
 from walrusd.market.schemes import (
     check_opened_update,
     compute_decryption_context,
 )
-from walrusd.market.secrets import derive_paillier_seed
 from walrusd.workers.paillier import decrypt_files
 
 Summed = tuple[bytes, tuple[bytes, ...]]

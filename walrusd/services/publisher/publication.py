@@ -12,6 +12,7 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.economics import compute_required_funds
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
@@ -34,7 +35,6 @@ from walrusd.market.limits import (
     show_parts,
 )
 from walrusd.market.schemes import compute_slot_bits
-from walrusd.market.secrets import derive_paillier_seed
 from walrusd.market.verified import check_dataset_for_plan
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings

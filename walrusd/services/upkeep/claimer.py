@@ -11,7 +11,7 @@ from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.dataset_files import rows_path
-from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
+from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
