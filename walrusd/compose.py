@@ -33,12 +33,12 @@ from walrusd.engine.service import Service
 from walrusd.engine.starting import Starting, check_not_behind, wait_out
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools, TrainingBackend
-from walrusd.engine.wakeup import WakeUp
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.contract_check import verify_contract
 from walrusd.market.fetch import Fetcher
 from walrusd.market.ids import Ids
 from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.services.committee.registrar import Registrar, check_stake
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer

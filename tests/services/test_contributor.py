@@ -7,7 +7,7 @@ import pytest
 from tests.support.market.bench import DEK, SUBMISSION, Network, decisions, failures
 from walrusd.core.lifecycle import CostRule, SubmissionState
 from walrusd.crypto.pedersen.pedersen import verify_commitment
-from walrusd.engine.progress import make_on_line
+from walrusd.engine.jobs import make_on_line
 from walrusd.errors import ChainUnreachable
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import UNUSABLE_ENVELOPE

@@ -1,1 +1,1 @@
-"""What makes services run: supervision, wake-ups, the view of the chain, readiness."""
+"""What makes services run: supervision, jobs, the view of the chain, readiness."""

@@ -1,6 +1,5 @@
 """What every service is given: the adapters and the state, made once by the composition root."""
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any, Protocol
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.crypto.keystore import KeyBundle
-from walrusd.engine.wakeup import WakeUp
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.clock import Clock
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.settings.model import Settings
 from walrusd.state.chain_log import ChainLog
 from walrusd.state.database import Database
@@ -20,7 +19,6 @@ from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.run.jobs import Job
-from walrusd.training.run.threads import count_threads
 from walrusd.units import Address
 
 OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -78,12 +76,6 @@ class Tools:
     wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
-
-    async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
-        threads = count_threads(self.settings.daemon.threads)
-        limits = dataclasses.replace(job.limits, threads=threads)
-        return await self.training.run(dataclasses.replace(job, limits=limits), on_line)
 
     @property
     def data_dir(self) -> Path:

@@ -25,7 +25,7 @@ from walrusd.crypto.pedersen.rows import (
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.vfile import Source
-from walrusd.engine.progress import clear_progress, make_encryption_report
+from walrusd.engine.jobs import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case

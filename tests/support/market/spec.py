@@ -36,11 +36,11 @@ from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import MoveAborted, ObjectNotFound
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener

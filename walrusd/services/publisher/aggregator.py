@@ -13,7 +13,7 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.core.secrets import derive_paillier_seed
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.pedersen.rows import RunningSum
-from walrusd.engine.progress import clear_progress
+from walrusd.engine.jobs import clear_progress
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
