@@ -54,6 +54,7 @@ from walrusd.services.upkeep.cranker import Cranker
 from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import Role, Settings
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.journal import Journal
 from walrusd.state.stores import KeyValue, Work
 from walrusd.units import Mist
@@ -136,6 +137,7 @@ async def open_tools(
             wakeup=wakeup,
             training=make_training(),
             broadcast=broadcast or Broadcast(),
+            files=DataDir(settings.daemon.data_dir),
         )
         yield Opened(tools, clock, client)
 

@@ -74,7 +74,7 @@ async def test_a_damaged_file_is_noticed_and_trained_again(tmp_path: Path, damag
     with net.daemon(tmp_path, "c") as tools:
         await _train_and_commit(net, tools)
         net.seat("0x" + "5" * 64, KEY)
-        path = tools.work_dir / SUBMISSION / damage
+        path = tools.files.work / SUBMISSION / damage
         data = bytearray(path.read_bytes())
         data[11] ^= 1
         path.write_bytes(data)

@@ -94,7 +94,7 @@ def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | No
     ``reserved`` are the bytes that tasks in progress will still take. The reason names no number
     that changes by itself, so that a lasting fault is journalled once.
     """
-    directory = tools.data_dir
+    directory = tools.files.root
     hint = f"free space in {directory}, or move daemon.data_dir to a larger disk"
     try:
         free = shutil.disk_usage(directory).free

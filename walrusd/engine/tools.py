@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from walrusd.chain.calls.contract import ContractClient
@@ -13,6 +12,7 @@ from walrusd.runtime.clock import Clock
 from walrusd.runtime.wakeup import WakeUp
 from walrusd.settings.model import Settings
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
@@ -52,7 +52,7 @@ class PublicTools(Protocol):
         ...
 
     @property
-    def data_dir(self) -> Path:
+    def files(self) -> DataDir:
         """Where downloaded files are kept."""
         ...
 
@@ -76,13 +76,4 @@ class Tools:
     wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
-
-    @property
-    def data_dir(self) -> Path:
-        """Where the daemon keeps its files."""
-        return self.settings.daemon.data_dir
-
-    @property
-    def work_dir(self) -> Path:
-        """Where jobs keep their files."""
-        return self.settings.daemon.data_dir / "work"
+    files: DataDir

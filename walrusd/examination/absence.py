@@ -42,7 +42,7 @@ async def can_read(tools: Tools, task: Task) -> bool:
 
     Tells a missing part of a submission from a network of ours that is down.
     """
-    path = tools.data_dir / "probes" / f"{task.id}.manifest"
+    path = tools.files.probe(task.id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         await tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)

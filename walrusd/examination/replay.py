@@ -23,6 +23,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
+from walrusd.state.data_dir import DataDir
 from walrusd.training.run.costs import SegmentCosts, compute_segment_costs
 from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
 
@@ -118,7 +119,7 @@ class Replayer:
         tools, opening = self._tools, verified.opening
         # The directory is new each time and goes afterwards: it holds rows in the clear.
         token = secrets.token_hex(4)
-        workdir = replays_dir(tools.work_dir, self._user) / f"{case.submission.id}-{token}"
+        workdir = tools.files.replays(self._user) / f"{case.submission.id}-{token}"
         workdir.mkdir(mode=0o700, parents=True)
         try:
             job = ReplayJob(
@@ -182,14 +183,9 @@ class SeatReplays:
         self._tools.work.delete("replayed", case.submission.id)
 
 
-def replays_dir(work_dir: Path, user: str) -> Path:
-    """Return where the replays of a service keep their files."""
-    return work_dir / "replay" / user
-
-
-def sweep_replays(work_dir: Path, user: str) -> None:
+def sweep_replays(files: DataDir, user: str) -> None:
     """Remove what replays left that were killed: rows of datasets in the clear."""
-    shutil.rmtree(replays_dir(work_dir, user), ignore_errors=True)
+    shutil.rmtree(files.replays(user), ignore_errors=True)
 
 
 def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:

@@ -37,8 +37,6 @@ from walrusd.errors import (
 )
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
-from walrusd.market.checked import CheckedFiles, read_stamp
-from walrusd.market.dataset_files import decrypt_file, rows_path
 from walrusd.market.limits import (
     compute_file_limit,
     compute_opening_limit,
@@ -52,6 +50,8 @@ from walrusd.market.verified import (
     verify_weights,
 )
 from walrusd.runtime.pool import run_heavy
+from walrusd.state.checked import CheckedFiles, read_stamp
+from walrusd.state.encrypted_files import decrypt_file
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.data import check_rows
 from walrusd.training.run.state import Tensors
@@ -94,11 +94,6 @@ class Fetcher:
         self._checked = CheckedFiles()
         self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
 
-    def _dir(self, name: str) -> Path:
-        path = self._tools.data_dir / name
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path
-
     async def plan_of(self, task: Task) -> VerifiedPlan:
         """Return a task's manifest and plan.
 
@@ -129,7 +124,8 @@ class Fetcher:
     async def plan_file(self, task: Task) -> Path:
         """Return the path of the plan's canonical bytes."""
         data = (await self.plan_of(task)).plan.to_bytes()
-        path = self._dir("plans") / f"{task.plan_digest.hex()}.json"
+        path = self._tools.files.plan(task.plan_digest)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists() or path.read_bytes() != data:
             write_atomically(path, data)
         return path
@@ -157,14 +153,12 @@ class Fetcher:
         """Return where a task's initial weights lie once fetched. Errors as ``plan_of``."""
         path = self._weight_paths.get(task.manifest_digest)
         if path is None:
-            path = self._weights_path((await self.plan_of(task)).manifest)
+            manifest = (await self.plan_of(task)).manifest
+            path = self._tools.files.weights(manifest.weights_digest)
             self._weight_paths[task.manifest_digest] = path
             if len(self._weight_paths) > PATHS_KEPT:
                 self._weight_paths.popitem(last=False)
         return path
-
-    def _weights_path(self, manifest: TaskManifest) -> Path:
-        return self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
 
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
         """Return a task's initial weights, and the file that holds them.
@@ -175,7 +169,8 @@ class Fetcher:
         """
         verified = await self.plan_of(task)
         manifest, plan = verified.manifest, verified.plan
-        path = self._weights_path(manifest)
+        path = self._tools.files.weights(manifest.weights_digest)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.turn_on(path):
             if path.exists():
                 try:
@@ -210,7 +205,7 @@ class Fetcher:
             VerificationFailed: if the rows are not the listed ones.
         """
         verify_key_check(dek, version.row_root, version.key_check)
-        path = rows_path(self._tools, version.row_root)
+        path = self._tools.files.rows(version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.turn_on(path):
             if not path.exists() or not await self._are_rows_of(version, dek, path):
@@ -233,7 +228,7 @@ class Fetcher:
             MalformedData: if a row does not fit the plan's schema.
         """
         verify_key_check(dek, version.row_root, version.key_check)
-        path, claim = rows_path(self._tools, version.row_root), f"rows:{plan.digest().hex()}"
+        path, claim = self._tools.files.rows(version.row_root), f"rows:{plan.digest().hex()}"
         if not self._checked.holds(path, claim):
             path = await self.rows_of(version, dek)
             stamp = read_stamp(path)
@@ -280,8 +275,9 @@ class Fetcher:
         assert commitment is not None
         named = await self.plan_of(task)
         bound = compute_file_limit(task.terms, named.plan, named.manifest)
-        path = self._dir("work") / submission.id / "committed.wvf"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path = self._tools.files.committed_file(submission.id)
+        for folder in (self._tools.files.work, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.turn_on(path):
             verified: VerifiedFile | None = None
             if path.exists():

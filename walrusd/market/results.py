@@ -134,11 +134,6 @@ async def read_state(
     return state
 
 
-def verification_file_path(tools: Tools, submission: str) -> Path:
-    """Return where the verification file of a submission of ours lies until it has ended."""
-    return tools.work_dir / submission / "verification-file.wvf"
-
-
 async def _read(tools: Tools, case: Case, path: str) -> bytes:
     try:
         return await trio.Path(path).read_bytes()

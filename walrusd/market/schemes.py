@@ -135,7 +135,7 @@ async def commit_update(
             ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
         )
         return block, partial(BytesIO, b"".join(points))
-    path = tools.work_dir / submission / "ciphertexts.bin"
+    path = tools.files.ciphertexts(submission)
     try:
         await paillier.encrypt_update(
             encryption,

@@ -53,6 +53,7 @@ from walrusd.settings.model import (
     WalrusSettings,
 )
 from walrusd.state.chain_log import ChainLog, LoggedEvent
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
@@ -390,6 +391,7 @@ class Network:
                 wakeup=WakeUp(),
                 training=training or InlineTraining(),
                 broadcast=Broadcast(),
+                files=DataDir(home),
             )
 
 

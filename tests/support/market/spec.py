@@ -60,6 +60,7 @@ from walrusd.settings.model import (
     WalrusSettings,
 )
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
@@ -350,6 +351,7 @@ class Play:
             wakeup=WakeUp(),
             training=training or InlineTraining(),
             broadcast=Broadcast(),
+            files=DataDir(home),
         )
         self.daemons[name] = Daemon(name, tools, role)
         return self.daemons[name]

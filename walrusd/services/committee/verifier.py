@@ -39,7 +39,7 @@ class Verifier(Service):
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
-        sweep_replays(self.tools.work_dir, self.name)
+        sweep_replays(self.tools.files, self.name)
 
     async def list_due(self) -> Attempts:
         """Serve every opened submission whose committee we sit on."""

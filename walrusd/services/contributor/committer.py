@@ -26,7 +26,6 @@ from walrusd.market.results import (
     load_trace,
     read_result,
     read_update,
-    verification_file_path,
 )
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.runtime.pool import run_heavy
@@ -128,7 +127,7 @@ class Committer(Service):
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost
         )
-        path = verification_file_path(tools, case.submission.id)
+        path = tools.files.own_verification_file(case.submission.id)
         write = partial(
             write_file,
             path,

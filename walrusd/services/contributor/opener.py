@@ -24,7 +24,6 @@ from walrusd.market.results import (
     read_result,
     read_state,
     read_update,
-    verification_file_path,
 )
 from walrusd.market.schemes import derive_openings
 from walrusd.runtime.pool import run_heavy
@@ -114,7 +113,7 @@ class Opener(Service):
         The same bytes make the same blob. They cannot be made again, as their encryption is salted.
         """
         tools, commitment = self.tools, case.submission.commitment
-        path = verification_file_path(tools, case.submission.id)
+        path = tools.files.own_verification_file(case.submission.id)
         if case.submission.abort is not None or not await trio.Path(path).is_file():
             return
         assert commitment is not None, "a seated submission has committed"

@@ -46,7 +46,7 @@ class Trainer(Service):
         plan = (await self._fetcher.plan_of(case.task)).plan
         dek = await submission_dataset_key(tools, case)
         rows = await self._fetcher.dataset_of(submission, dek)
-        workdir = tools.work_dir / submission.id
+        workdir = tools.files.submission(submission.id)
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         job = TrainJob(
             plan=str(await self._fetcher.plan_file(case.task)),

@@ -50,7 +50,7 @@ class Juror(Service):
 
     async def start(self) -> None:
         """Remove what a killed run has left."""
-        sweep_replays(self.tools.work_dir, self.name)
+        sweep_replays(self.tools.files, self.name)
 
     async def list_due(self) -> Attempts:
         """Serve every dispute that we have a part in."""

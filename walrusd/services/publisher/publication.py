@@ -71,7 +71,7 @@ class Publication:
         """
         tools = self._tools
         check_names(params)
-        request = await read_request(await adopt_folder(params, tools.work_dir))
+        request = await read_request(await adopt_folder(params, tools.files.work))
         executed = await tools.contract.find_done(request.once)
         market = await tools.contract.market()
         weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
@@ -196,7 +196,7 @@ class Publication:
 
 async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
     """Make the weights of a plan's seed; return their file and the root of the first state."""
-    workdir = tools.work_dir / "init" / plan.digest().hex()
+    workdir = tools.files.work / "init" / plan.digest().hex()
     workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan_path = workdir / "plan.json"
     write_atomically(plan_path, plan.to_bytes())

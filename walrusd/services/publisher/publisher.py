@@ -90,7 +90,7 @@ class Publisher(Service):
         if tools.records.get("models", task.id) is not None:
             return
         verified = await self._checker.verify(task)
-        workdir = tools.work_dir / "aggregate" / task.id
+        workdir = tools.files.work / "aggregate" / task.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
         write_atomically(sum_path, verified.aggregate.vector)
