@@ -13,9 +13,9 @@ from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replay import Replayed, make_verdict
 from walrusd.market.case import Case, read_cases
 from walrusd.state.protection import Begun
+from walrusd.training.run.replayed import Replayed, make_verdict
 from walrusd.units import address_bytes
 
 

@@ -37,11 +37,14 @@ from walrusd.errors import (
     VerificationFailed,
 )
 from walrusd.examination import checks
-from walrusd.examination.replay import Replayed
+from walrusd.examination.replay import Replays
 from walrusd.market.case import Case
-from walrusd.market.schemes import check_opened_update, find_wrong_row
+from walrusd.market.schemes import find_wrong_row
 from walrusd.market.verified import VerifiedPlan
+from walrusd.runtime.pool import run_heavy
+from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.state import Tensors
+from walrusd.workers.files import check_opened
 
 
 class SubmissionParts(Protocol):
@@ -52,18 +55,6 @@ class SubmissionParts(Protocol):
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
     async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
     async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
-
-
-class Replays(Protocol):
-    """What replays segments, and may know earlier replays."""
-
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays, which need not be made again."""
-
-    async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
-    ) -> dict[int, Replayed]:
-        """Return the value of every segment; their inputs have been checked."""
 
 
 @dataclass
@@ -289,7 +280,8 @@ async def _check_rows(
     checks.check_openings(opening, file)
     if only is None:
         try:
-            await check_opened_update(file, opening.opening)
+            given = opening.opening
+            await run_heavy(check_opened, file, given.update, given.openings)
         except (VerificationFailed, MalformedData) as error:
             wrong = await find_wrong_row(file, opening.opening)
             if wrong is None:

@@ -8,75 +8,22 @@ commitment, and nothing else can.
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import trio
 
 from walrusd.chain.layouts.objects import Task
 from walrusd.core.opening import Opening, VerifiedOpening
-from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.engine.jobs import clear_progress, make_on_line, run_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.state.data_dir import DataDir
-from walrusd.training.run.costs import SegmentCosts, compute_segment_costs
 from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """The value that a replay of one segment gives.
-
-    Of one that cannot be carried out ``costs`` is None, and ``abort`` says where and why. ``chain``
-    binds the losses themselves.
-    """
-
-    segment: int
-    chain: bytes
-    state_root: bytes
-    costs: SegmentCosts | None
-    abort: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, as a work item keeps it."""
-        return {
-            "chain": self.chain.hex(),
-            "state_root": self.state_root.hex(),
-            "costs": self.costs.to_json() if self.costs else None,
-            "abort": self.abort,
-        }
-
-    @classmethod
-    def from_json(cls, segment: int, value: dict[str, Any]) -> "Replayed":
-        """Read the JSON form, also that of earlier versions, which has ``losses``."""
-        if "losses" in value:
-            losses = value["losses"]
-            costs = compute_segment_costs(losses) if losses else None
-        else:
-            told = value["costs"]
-            costs = None if told is None else SegmentCosts.from_json(told)
-        return cls(
-            segment,
-            bytes.fromhex(value["chain"]),
-            bytes.fromhex(value["state_root"]),
-            costs,
-            value.get("abort"),
-        )
-
-    def leaf(self, ctx: bytes, committee: int) -> bytes:
-        """Return the leaf that follows from the value, as the contract computes it."""
-        slots = compute_slot_tree(ctx, self.segment, committee, self.chain)
-        return compute_leaf(self.segment, self.state_root, slots.root)
-
-
-def make_verdict(index: int, chain: bytes) -> Replayed:
-    """Return the value that stands for an answer about anything but a segment."""
-    return Replayed(index, chain, bytes(32), None)
+from walrusd.training.run.replayed import Replayed
 
 
 class TaskFiles(Protocol):
@@ -89,6 +36,18 @@ class TaskFiles(Protocol):
     async def weights_of(self, task: Task) -> Path:
         """Return the path of the initial weights, their bytes just checked."""
         ...
+
+
+class Replays(Protocol):
+    """What replays segments, and may know earlier replays."""
+
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays, which need not be made again."""
+
+    async def replay(
+        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Return the value of every segment; their inputs have been checked."""
 
 
 class Replayer:

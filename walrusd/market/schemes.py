@@ -33,7 +33,7 @@ from walrusd.runtime.pool import Report, run_heavy, say_nothing
 from walrusd.runtime.sources import source_of
 from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
-from walrusd.workers import files, paillier, pedersen
+from walrusd.workers import paillier, pedersen
 from walrusd.workers.paillier import Encryption
 
 Committed = tuple[SchemeBlock, Source]
@@ -168,22 +168,12 @@ async def commit_update(
     return block, source_of(path)
 
 
-async def check_opened_update(file: VerifiedFile, opening: Opening) -> None:
-    """Check that the file's commitments or ciphertexts open to an opened update.
-
-    Raises:
-        VerificationFailed: if they do not.
-        MalformedData: if one is malformed, or the number of openings is wrong.
-    """
-    await run_heavy(files.check_opened, file, opening.update, opening.openings)
-
-
 async def find_wrong_row(
     file: VerifiedFile, opening: Opening, only: int | None = None
 ) -> int | None:
     """Return the first row or ciphertext that does not open to an opened update, or None.
 
-    ``only`` asks about one of them. To check all, ``check_opened_update`` is far cheaper.
+    ``only`` asks about one of them. To check all, ``workers.files.check_opened`` is far cheaper.
     """
     block = file.file.header.scheme
     if isinstance(block, PaillierBlock):

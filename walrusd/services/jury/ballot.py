@@ -31,10 +31,11 @@ from walrusd.examination.examine import (
     read_task_plan,
     replay_opened,
 )
-from walrusd.examination.replay import Replayed, Replayer, make_verdict
+from walrusd.examination.replay import Replayer
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import check_seat_key, find_opening_key, share_opening_key
+from walrusd.training.run.replayed import Replayed, make_verdict
 from walrusd.units import address_bytes
 
 

@@ -16,11 +16,12 @@ from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
 from walrusd.core.secrets import derive_jury_salt
 from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replay import Replayed, sweep_replays
+from walrusd.examination.replay import sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.services.jury.ballot import Ballot, charge_of_dispute, may_be_withheld
 from walrusd.state.protection import Begun
+from walrusd.training.run.replayed import Replayed
 from walrusd.units import address_bytes
 
 SHORTEST_RESERVE_MS = 10_000
