@@ -18,7 +18,7 @@ from tests.support.market.world import InlineTraining
 from walrusd.cli.verify import verify
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.engine import training_backend
-from walrusd.engine.jobs import run_job
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
@@ -107,7 +107,7 @@ async def test_other_limits_of_a_job_stay(tmp_path: Path) -> None:
 
         training.run = run
         job = SelftestJob()
-        await run_job(tools, replace(job, limits=replace(job.limits, cpu_seconds=5)))
+        await run_training_job(tools, replace(job, limits=replace(job.limits, cpu_seconds=5)))
         assert (seen[0].limits.cpu_seconds, seen[0].limits.threads) == (5, CORES)
 
 
@@ -148,7 +148,7 @@ def test_zero_is_the_number_of_usable_cores() -> None:
 
 
 def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
-    """A new job cannot forget the setting: only ``engine.jobs.run_job`` speaks to the backend."""
+    """A new job cannot forget the setting: only ``engine.jobs.run_training_job`` speaks to the backend."""
     runs, counts = set(), set()
     for path in SOURCES.rglob("*.py"):
         name, text = path.relative_to(SOURCES).as_posix(), path.read_text(encoding="utf-8")

@@ -19,7 +19,9 @@ async def ignore_progress(_kind: str, _payload: dict[str, Any]) -> None:
     """Drop the progress of a job that takes a moment."""
 
 
-async def run_job(tools: Tools, job: Job, on_line: OnLine = ignore_progress) -> dict[str, Any]:
+async def run_training_job(
+    tools: Tools, job: Job, on_line: OnLine = ignore_progress
+) -> dict[str, Any]:
     """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
     threads = count_threads(tools.settings.daemon.threads)
     limits = dataclasses.replace(job.limits, threads=threads)

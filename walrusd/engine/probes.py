@@ -11,7 +11,7 @@ from enum import StrEnum
 import trio
 
 from walrusd.core.disk import FLOOR_BYTES
-from walrusd.engine.jobs import run_job
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
 from walrusd.training.run.jobs import SelftestJob
@@ -76,7 +76,7 @@ async def find_device_fault(tools: Tools) -> Fault | None:
     """Run the selftest in a training process; return a fault if it does not pass in time."""
     try:
         with trio.fail_after(SELFTEST_LIMIT_S):
-            await run_job(tools, SelftestJob())
+            await run_training_job(tools, SelftestJob())
     except trio.TooSlowError:
         reason = f"the training process did not pass its selftest in {SELFTEST_LIMIT_S:.0f} s"
         return Fault(Ability.DEVICE, reason, "run `walrusd verify selftest` to see why")

@@ -16,7 +16,7 @@ import trio
 
 from walrusd.chain.layouts.objects import Task
 from walrusd.core.opening import Opening, VerifiedOpening
-from walrusd.engine.jobs import clear_progress, make_on_line, run_job
+from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed
 from walrusd.files import write_atomically
@@ -91,7 +91,7 @@ class Replayer:
                 weights=str(await self._files.weights_of(case.task)),
             )
             on_line = make_on_line(tools, "replay", case.submission.id)
-            result = await run_job(tools, job, on_line)
+            result = await run_training_job(tools, job, on_line)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
             clear_progress(tools, case.submission.id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.engine.jobs import clear_progress, make_on_line, run_job
+from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
@@ -61,10 +61,10 @@ class Trainer(Service):
         reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
         tools.journal.record_once(submission.id, self.name, "training", reason)
         on_line = make_on_line(tools, "training", submission.id)
-        result = await run_job(tools, job, on_line)
+        result = await run_training_job(tools, job, on_line)
         if "abort" in result:
             # From the last checkpoint on, so this costs at most one segment.
-            check_same_abort(result, await run_job(tools, job, on_line))
+            check_same_abort(result, await run_training_job(tools, job, on_line))
         check_same_as_committed(submission, result)
         with tools.database.transaction():
             tools.work.put("trained", submission.id, result)

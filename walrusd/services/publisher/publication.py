@@ -16,7 +16,7 @@ from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
-from walrusd.engine.jobs import run_job
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
@@ -200,7 +200,7 @@ async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
     workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan_path = workdir / "plan.json"
     write_atomically(plan_path, plan.to_bytes())
-    made = await run_job(tools, InitJob(str(plan_path), str(workdir)))
+    made = await run_training_job(tools, InitJob(str(plan_path), str(workdir)))
     return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
-from walrusd.engine.jobs import run_job
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.files import write_atomically
@@ -94,7 +94,7 @@ class Publisher(Service):
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
         write_atomically(sum_path, verified.aggregate.vector)
-        result = await run_job(
+        result = await run_training_job(
             tools,
             AggregateJob(
                 plan=str(await self._fetcher.plan_file(task)),
