@@ -148,7 +148,7 @@ def test_zero_is_the_number_of_usable_cores() -> None:
 
 
 def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
-    """A new job cannot forget the setting: only ``engine.jobs.run_training_job`` speaks to the backend."""
+    """A new job cannot forget the setting: only ``run_training_job`` speaks to the backend."""
     runs, counts = set(), set()
     for path in SOURCES.rglob("*.py"):
         name, text = path.relative_to(SOURCES).as_posix(), path.read_text(encoding="utf-8")

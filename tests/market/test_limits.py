@@ -16,7 +16,7 @@ from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.market.limits import compute_file_limit, compute_opening_limit
+from walrusd.market.verified import compute_file_limit, compute_opening_limit
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.staker import Staker

@@ -37,16 +37,13 @@ from walrusd.errors import (
 )
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
-from walrusd.market.limits import (
+from walrusd.market.verified import (
+    VerifiedPlan,
     compute_file_limit,
     compute_opening_limit,
     compute_weights_limit,
-)
-from walrusd.market.verified import (
-    VerifiedPlan,
     verify_committed_file,
     verify_plan,
-    verify_submission_opening,
     verify_weights,
 )
 from walrusd.runtime.pool import run_heavy
@@ -322,7 +319,7 @@ class Fetcher:
             DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
         """
         opening = await self.opening_of(case, key)
-        return await trio.to_thread.run_sync(verify_submission_opening, case, opening)
+        return await trio.to_thread.run_sync(case.verify_opening, opening)
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:

@@ -10,12 +10,8 @@ from io import BytesIO
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
-from walrusd.core.lifecycle import Scheme, WeightsRule
-from walrusd.core.manifest import TaskManifest
 from walrusd.core.opening import Opening
-from walrusd.crypto.paillier.keys import read_public_key
-from walrusd.crypto.paillier.packing import choose_slot_bits
-from walrusd.crypto.paillier.vectors import MAX_WEIGHT, derive_encryption_seed
+from walrusd.crypto.paillier.vectors import derive_encryption_seed
 from walrusd.crypto.pedersen.g1 import ROW_LENGTH
 from walrusd.crypto.pedersen.rows import (
     compute_row_count,
@@ -27,11 +23,11 @@ from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.vfile import Source
 from walrusd.engine.jobs import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
-from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.errors import MalformedData
 from walrusd.market.case import Case
+from walrusd.market.verified import TaskScheme
 from walrusd.runtime.pool import Report, run_heavy, say_nothing
 from walrusd.runtime.sources import source_of
-from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 from walrusd.workers import paillier, pedersen
 from walrusd.workers.paillier import Encryption
@@ -47,55 +43,6 @@ class CostProof:
     context: bytes
     commitment: bytes
     proof: bytes
-
-
-@dataclass(frozen=True)
-class TaskScheme:
-    """What terms, manifest and plan say of a task's scheme. No ``encryption``: Pedersen's."""
-
-    entries: int
-    encryption: Encryption | None = None
-    modulus_proof: bytes = b""
-
-
-def compute_slot_bits(terms: ob.Terms, plan: Plan) -> int:
-    """Return the width of a slot: the same for every contribution, as their sum is one.
-
-    Raises:
-        SlotOverflow: if the weights that the terms allow could overflow the widest slot.
-    """
-    weight = 1 if terms.weights_rule == WeightsRule.EQUAL else MAX_WEIGHT
-    return choose_slot_bits(plan.update.value_bits, terms.max_submissions * weight)
-
-
-def read_task_scheme(task: ob.Task, manifest: TaskManifest, plan: Plan) -> TaskScheme:
-    """Return the scheme of a task.
-
-    Raises:
-        MalformedData: if a task of the Paillier scheme has no key.
-        PaillierKeyRefused: if the key has no acceptable size.
-        SlotOverflow: if weighted sums could overflow.
-    """
-    if task.terms.scheme == Scheme.PEDERSEN:
-        return TaskScheme(plan.weight_count)
-    if manifest.paillier is None:
-        raise MalformedData("a task of the Paillier scheme has no key in its manifest")
-    read_public_key(manifest.paillier.modulus)
-    encryption = Encryption(manifest.paillier.modulus, compute_slot_bits(task.terms, plan))
-    return TaskScheme(plan.weight_count, encryption, manifest.paillier.proof)
-
-
-def check_file_scheme(file: VerifiedFile, scheme: TaskScheme) -> None:
-    """Check that a file is of its task's scheme, and encrypted to its task's key.
-
-    Raises:
-        VerificationFailed: if it is not.
-    """
-    block = file.file.header.scheme
-    if isinstance(block, PedersenBlock) != (scheme.encryption is None):
-        raise VerificationFailed("the verification file is of another scheme than the task")
-    if isinstance(block, PaillierBlock) and _encryption_of(block) != scheme.encryption:
-        raise VerificationFailed("the update is encrypted to another key, or packed otherwise")
 
 
 def _encryption_of(block: PaillierBlock) -> Encryption:

@@ -10,7 +10,7 @@ from walrusd.core.disk import DiskShape, compute_state_files
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
 from walrusd.market.fetch import Fetcher
-from walrusd.market.limits import compute_opening_limit
+from walrusd.market.verified import compute_opening_limit
 
 SHAPES_KEPT = 4096
 

@@ -31,12 +31,14 @@ from walrusd.market.limits import (
     check_run_length,
     check_storage,
     check_weights_size,
-    make_work_shape,
     measure_published,
     show_parts,
 )
-from walrusd.market.schemes import compute_slot_bits
-from walrusd.market.verified import check_dataset_for_plan
+from walrusd.market.verified import (
+    check_dataset_for_plan,
+    compute_slot_bits,
+    make_work_shape,
+)
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
