@@ -39,6 +39,7 @@ from walrusd.errors import (
 from walrusd.examination import checks
 from walrusd.examination.replay import Replays
 from walrusd.market.case import Case
+from walrusd.market.fetch import JobFiles
 from walrusd.market.schemes import find_wrong_row
 from walrusd.market.verified import VerifiedPlan
 from walrusd.runtime.pool import run_heavy
@@ -52,6 +53,7 @@ class SubmissionParts(Protocol):
 
     async def plan_of(self, task: Task) -> VerifiedPlan: ...
     async def ready_weights(self, task: Task) -> Path: ...
+    async def job_files_of(self, task: Task) -> JobFiles: ...
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
     async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
     async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
@@ -116,7 +118,8 @@ async def examine(
                 usable.append(segment)
         if usable:
             with looking_at(CheckedPart.OPENING):
-                found.replayed = await replays.replay(case, opening, usable)
+                files = await parts.job_files_of(case.task)
+                found.replayed = await replays.replay(case, files, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
             checks.check_replayed(case, opening, found.replayed[segment])
@@ -165,17 +168,24 @@ async def examine_charge(
             await _check_update(case, plan, opening, parts)
         case ChallengeKind.ROWS:
             await _check_update(case, plan, opening, parts)
-            await _check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
+            await _check_rows(opening, await _read_given_file(case, plan, parts), charge.index)
         case ChallengeKind.COST:
-            file = await _read_file_as_given(case, plan, parts)
-            last = await replay_opened(case, plan, opening, case.segment_count, replays)
+            file = await _read_given_file(case, plan, parts)
+            end = case.segment_count
+            last = await replay_opened(case, plan, opening, end, parts=parts, replays=replays)
             checks.check_cost(case, opening, file, last)
         case _:
             raise ValueError(f"{charge.kind} is no charge of fraud that surrounds a replay")
 
 
 async def replay_opened(
-    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, segment: int, replays: Replays
+    case: Case,
+    plan: VerifiedPlan,
+    opening: VerifiedOpening,
+    segment: int,
+    *,
+    parts: SubmissionParts,
+    replays: Replays,
 ) -> Replayed:
     """Replay a segment, its inputs checked first.
 
@@ -184,7 +194,9 @@ async def replay_opened(
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
     with looking_at(CheckedPart.OPENING):
-        return (await replays.replay(case, opening, [segment]))[segment]
+        files = await parts.job_files_of(case.task)
+        found = await replays.replay(case, files, opening, [segment])
+    return found[segment]
 
 
 async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
@@ -244,9 +256,7 @@ async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> V
     return file
 
 
-async def _read_file_as_given(
-    case: Case, plan: VerifiedPlan, parts: SubmissionParts
-) -> VerifiedFile:
+async def _read_given_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:
     """Return the file for a charge that is not about it: if it is bad, nothing can be told."""
     try:
         return await read_file(case, plan, parts)
@@ -268,20 +278,17 @@ async def _check_update(
     await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
 
 
-async def _check_rows(
-    opening: VerifiedOpening, file: VerifiedFile, only: int | None = None
-) -> None:
+async def _check_rows(opening: VerifiedOpening, file: VerifiedFile, row: int | None = None) -> None:
     """Check that the file's commitments or ciphertexts open to the opened update.
 
     Raises:
-        FraudFound: naming the first row that does not; ``only`` asks about one row.
+        FraudFound: naming the first row that does not; ``row`` asks about one row.
         OpeningUnusable: if what opens them is incomplete.
     """
     checks.check_openings(opening, file)
-    if only is None:
+    if row is None:
         try:
-            given = opening.opening
-            await run_heavy(check_opened, file, given.update, given.openings)
+            await run_heavy(check_opened, file, opening.opening.update, opening.opening.openings)
         except (VerificationFailed, MalformedData) as error:
             wrong = await find_wrong_row(file, opening.opening)
             if wrong is None:
@@ -289,7 +296,8 @@ async def _check_rows(
         else:
             return
     else:
-        wrong = await find_wrong_row(file, opening.opening, only)
+        wrong = await find_wrong_row(file, opening.opening, row)
     if wrong is not None:
-        message = f"row {wrong} of the update is not the committed one"
-        raise make_fraud(CheckedPart.ROWS, wrong, message)
+        raise make_fraud(
+            CheckedPart.ROWS, wrong, f"row {wrong} of the update is not the committed one"
+        )

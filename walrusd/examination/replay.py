@@ -14,28 +14,16 @@ from typing import Protocol
 import numpy as np
 import trio
 
-from walrusd.chain.layouts.objects import Task
 from walrusd.core.opening import Opening, VerifiedOpening
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
+from walrusd.market.fetch import JobFiles
 from walrusd.state.data_dir import DataDir
 from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
 from walrusd.training.run.replayed import Replayed
-
-
-class TaskFiles(Protocol):
-    """Where the files of a task come from that every replay reads."""
-
-    async def plan_file(self, task: Task) -> Path:
-        """Return the path of the plan's canonical bytes."""
-        ...
-
-    async def weights_of(self, task: Task) -> Path:
-        """Return the path of the initial weights, their bytes just checked."""
-        ...
 
 
 class Replays(Protocol):
@@ -45,7 +33,7 @@ class Replays(Protocol):
         """Return the values of earlier replays, which need not be made again."""
 
     async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Return the value of every segment; their inputs have been checked."""
 
@@ -56,10 +44,9 @@ class Replayer:
     One opening at a time is held in memory: whoever wants one takes ``turn``.
     """
 
-    def __init__(self, tools: Tools, files: TaskFiles, user: str) -> None:
+    def __init__(self, tools: Tools, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
-        self._files = files
         self._user = user
         self.turn = trio.CapacityLimiter(1)
 
@@ -68,7 +55,7 @@ class Replayer:
         return {}
 
     async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Replay segments, whose inputs have been checked, and return their values.
 
@@ -82,13 +69,13 @@ class Replayer:
         workdir.mkdir(mode=0o700, parents=True)
         try:
             job = ReplayJob(
-                plan=str(await self._files.plan_file(case.task)),
+                plan=str(files.plan),
                 rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
                 ctx=case.ctx,
                 seed=case.seed,
                 committee=case.task.terms.committee,
                 segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
-                weights=str(await self._files.weights_of(case.task)),
+                weights=str(files.weights),
             )
             on_line = make_on_line(tools, "replay", case.submission.id)
             result = await run_training_job(tools, job, on_line)
@@ -119,7 +106,7 @@ class SeatReplays:
         return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
 
     async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Replay as ``Replayer`` does, and keep the values if they are all that was dealt to us."""
         tools, submission = self._tools, case.submission
@@ -130,7 +117,7 @@ class SeatReplays:
             "the opening is for our seat",
             segments=list(segments),
         )
-        found = await self._replayer.replay(case, verified, segments)
+        found = await self._replayer.replay(case, files, verified, segments)
         seat = case.seat_of(tools.address)
         if seat is not None and set(found) == set(case.segments_of(seat)):
             saved = {str(i): replayed.to_json() for i, replayed in found.items()}

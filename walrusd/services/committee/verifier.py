@@ -33,7 +33,7 @@ class Verifier(Service):
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
         self._fetcher = fetcher
-        self._replayer = Replayer(tools, fetcher, self.name)
+        self._replayer = Replayer(tools, self.name)
         self._replays = SeatReplays(tools, self._replayer, self.name)
         self._accuser = Accuser(tools, self.name)
 
@@ -129,7 +129,9 @@ class Verifier(Service):
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
             assert found.opening is not None
             plan = await read_task_plan(case, self._fetcher)
-            again = await replay_opened(case, plan, found.opening, charge.index, self._replayer)
+            again = await replay_opened(
+                case, plan, found.opening, charge.index, parts=self._fetcher, replays=self._replayer
+            )
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)

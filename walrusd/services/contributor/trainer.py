@@ -48,10 +48,11 @@ class Trainer(Service):
         rows = await self._fetcher.dataset_of(submission, dek)
         workdir = tools.files.submission(submission.id)
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = await self._fetcher.job_files_of(case.task)
         job = TrainJob(
-            plan=str(await self._fetcher.plan_file(case.task)),
+            plan=str(files.plan),
             workdir=str(workdir),
-            weights=str(await self._fetcher.weights_of(case.task)),
+            weights=str(files.weights),
             rows=RowsFile(str(rows)),
             ctx=case.ctx,
             seed=case.seed,

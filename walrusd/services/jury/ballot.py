@@ -56,7 +56,7 @@ class Ballot:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
         self._tools = tools
         self._fetcher = fetcher
-        self._replayer = Replayer(tools, fetcher, user)
+        self._replayer = Replayer(tools, user)
         self._read: set[bytes] = set()
 
     # --- values ---------------------------------------------------------------------------------
@@ -75,7 +75,9 @@ class Ballot:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
                 plan = await read_task_plan(case, self._fetcher)
                 opening = await read_opening(case, key, self._fetcher)
-                return await replay_opened(case, plan, opening, charge.index, self._replayer)
+                return await replay_opened(
+                    case, plan, opening, charge.index, parts=self._fetcher, replays=self._replayer
+                )
             if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
                 await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)

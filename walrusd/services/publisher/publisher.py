@@ -94,12 +94,13 @@ class Publisher(Service):
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
         write_atomically(sum_path, verified.aggregate.vector)
+        files = await self._fetcher.job_files_of(task)
         result = await run_training_job(
             tools,
             AggregateJob(
-                plan=str(await self._fetcher.plan_file(task)),
+                plan=str(files.plan),
                 workdir=str(workdir),
-                weights=str(await self._fetcher.weights_of(task)),
+                weights=str(files.weights),
                 weighted_sum=str(sum_path),
                 total_weight=verified.total_weight,
             ),
