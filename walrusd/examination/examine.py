@@ -132,7 +132,7 @@ async def examine(
     with found.collecting():
         file = await read_file(case, plan, parts)
     with found.collecting():
-        await _check_update(case, plan, opening, parts)
+        await check_final_update(case, plan, opening, parts)
         is_committed = True
     if file is not None and is_committed:
         with found.collecting():
@@ -165,9 +165,9 @@ async def examine_charge(
     opening = await read_opening(case, key, parts)
     match charge.kind:
         case ChallengeKind.UPDATE:
-            await _check_update(case, plan, opening, parts)
+            await check_final_update(case, plan, opening, parts)
         case ChallengeKind.ROWS:
-            await _check_update(case, plan, opening, parts)
+            await check_final_update(case, plan, opening, parts)
             await _check_rows(opening, await _read_given_file(case, plan, parts), charge.index)
         case ChallengeKind.COST:
             file = await _read_given_file(case, plan, parts)
@@ -197,27 +197,6 @@ async def replay_opened(
         files = await parts.job_files_of(case.task)
         found = await replays.replay(case, files, opening, [segment])
     return found[segment]
-
-
-async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
-    """Check that the opening is all that the committee needs; that it is true is not asked.
-
-    Raises:
-        OpeningUnusable: if something is missing or is not the committed thing.
-        PartAbsent: if the opening or the verification file is not there.
-    """
-    plan = await read_task_plan(case, parts)
-    opening = await read_opening(case, key, parts)
-    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
-    if case.submission.abort is not None:
-        return
-    try:
-        file = await read_file(case, plan, parts)
-        checks.check_opened_cost(case, opening, file)
-        checks.check_openings(opening, file)
-        await _check_update(case, plan, opening, parts)
-    except FraudFound:
-        return  # there to be read, which is all that is asked
 
 
 async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
@@ -264,7 +243,7 @@ async def _read_given_file(case: Case, plan: VerifiedPlan, parts: SubmissionPart
         raise OpeningUnusable(error.message) from error
 
 
-async def _check_update(
+async def check_final_update(
     case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: SubmissionParts
 ) -> None:
     """Check the update against the final state and the task's weights.

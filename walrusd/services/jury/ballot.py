@@ -22,10 +22,9 @@ from walrusd.errors import (
     PartAbsent,
     VerificationFailed,
 )
-from walrusd.examination.absence import can_read
+from walrusd.examination.absence import can_read, check_complete
 from walrusd.examination.checks import check_inputs
 from walrusd.examination.examine import (
-    check_complete,
     examine_charge,
     read_opening,
     read_task_plan,
