@@ -74,7 +74,7 @@ async def test_an_audit_whose_key_is_withheld_is_a_fault_late(bench: Bench, garb
     bench.net.clock.ms += 1
     await Juror(tools, Fetcher(tools)).run_once()
     told = [e for e in tools.journal.why(SUBMISSION) if e.decision == "committed"]
-    assert [e.reason for e in told] == ["the opening was kept from the audit of segment 2"]
+    assert [e.reason for e in told] == ["the opening was withheld from the audit of segment 2"]
     tools.work.delete("jury", dispute.challenge.hex())  # state may be lost before the reveal
     assert await bench.reveal(tools, dispute) == FAULT
 

@@ -1,1 +1,1 @@
-"""A submission looked at: replayed, compared with what was committed, and judged."""
+"""The examination of a submission: replay it, compare it with what was committed, accuse."""

@@ -1,6 +1,6 @@
 """A seat's examination of a submission, from the opening's bytes to what is wrong with it.
 
-``examine`` looks at everything, for verifiers; ``examine_charge`` at what a jury is asked about.
+``examine`` checks everything, for verifiers; ``examine_charge`` what a jury is asked about.
 Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
 honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
 ``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.

@@ -1,6 +1,7 @@
 """The files of a training result. They may be gone or damaged; then the work is done again.
 
-The result itself, a work item, names them and is small whatever the plan: it is read at every look.
+The result itself, a work item, names them and is small whatever the plan: it is read at every
+reconciliation.
 """
 
 from collections.abc import Callable

@@ -69,7 +69,7 @@ class Registrar(Service):
     name = "registrar"
 
     def __init__(self, tools: Tools, readiness: Readiness | None = None) -> None:
-        """Take the collaborators; without ``readiness`` the machine is not looked at."""
+        """Take the collaborators; without ``readiness`` the machine is not checked."""
         super().__init__(tools)
         self._readiness = readiness
 

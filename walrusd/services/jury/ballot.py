@@ -1,8 +1,8 @@
 """Find what a juror is asked about, from the opening's bytes on.
 
-A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. That an
-opening cannot be had is a fault only where the one who withholds it would gain by it: in a claim of
-that kind, and in an audit, whose jury has nobody else to get the key from.
+A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. A
+missing opening is a fault only where the one who withholds it would gain by it: in a claim that it
+is unavailable, and in an audit, whose jury has nobody else to get the key from.
 """
 
 from contextlib import suppress
@@ -44,7 +44,7 @@ def charge_of_dispute(dispute: ob.Dispute) -> Charge:
 
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
-    """Say whether a jury may find that the opening cannot be had."""
+    """Return whether a jury may find that the opening was withheld."""
     return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
@@ -89,7 +89,7 @@ class Ballot:
                 return make_verdict(charge.index, VERDICT_FAULT)
             return make_verdict(charge.index, VERDICT_SOUND)
 
-    async def look_once_more(
+    async def check_once_more(
         self, case: Case, dispute: ob.Dispute, registered: bytes
     ) -> Replayed | None:
         """Return our value about an opening that was waited for long enough, a fault if it is none.
@@ -128,14 +128,14 @@ class Ballot:
         return True
 
     async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
-        """Seal the key to a seat that says it cannot read what we can.
+        """Send the key to a seat that says it cannot read what we can.
 
         A contributor that serves jurors and not its committee would make honest seats look silent.
         """
         seat = case.seat_of(dispute.accuser)
         if seat is not None:
             public_key = case.submission.committee[seat].key
-            with suppress(MalformedData):  # nothing can be sealed to it: its own fault
+            with suppress(MalformedData):  # its encryption key is unusable: its own fault
                 await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
     # --- what was said --------------------------------------------------------------------------

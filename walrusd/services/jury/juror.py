@@ -1,6 +1,6 @@
 """Sit on juries, and see our own challenges through.
 
-A juror looks at what is challenged without knowing anybody else's value, commits to what it found,
+A juror examines what is challenged without knowing anybody else's value, commits to what it found,
 and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
 whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
 nor acquits.
@@ -35,7 +35,7 @@ def compute_reserve_ms(window_ms: int) -> int:
 def compute_wait_ms(window_ms: int) -> int:
     """Return how long a juror waits for an opening before it says that there is none.
 
-    Three quarters of the window, but long enough before abstaining to look once more.
+    Three quarters of the window, but long enough before abstaining to check once more.
     """
     return min(3 * window_ms // 4, window_ms - 2 * compute_reserve_ms(window_ms))
 
@@ -102,23 +102,23 @@ class Juror(Service):
         if value is None:
             value = await self._ballot.find(case, dispute)
             if value is None:
-                return  # nobody has sealed it to us yet; we are woken when somebody does
-        await self._say(case, dispute, number, value)
+                return  # nobody has sent us the key yet; its event will wake us
+        await self._commit_value(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        """Look for the opening a last time, and say that it is not available if so it is."""
+        """Ask for the opening a last time; if it is not there, commit to its being unavailable."""
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
-            value = await self._ballot.look_once_more(case, dispute, key)
+            value = await self._ballot.check_once_more(case, dispute, key)
             if value is None:
                 return  # it can be replayed, so that is what decides
-        await self._say(case, dispute, number, value)
+        await self._commit_value(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is not None:
-            await self._say(case, dispute, number, value)
+            await self._commit_value(case, dispute, number, value)
             return
         await self._send_commitment(
             case,
@@ -128,15 +128,17 @@ class Juror(Service):
             "abstained: it could not be told in time, and silence costs stake",
         )
 
-    async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
-        # Meanwhile we may have abstained; what is said is said.
+    async def _commit_value(
+        self, case: Case, dispute: ob.Dispute, number: int, value: Replayed
+    ) -> None:
+        # Meanwhile we may have abstained, and a juror commits once.
         value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
-        reason = f"looked at {charge} as a juror"
+        reason = f"examined {charge} as a juror"
         if charge.kind == ChallengeKind.SEGMENT:
             reason = f"replayed segment {charge.index} as a juror"
             if value.chain == VERDICT_FAULT:
-                reason = f"the opening was kept from the audit of segment {charge.index}"
+                reason = f"the opening was withheld from the audit of segment {charge.index}"
         await self._send_commitment(case, dispute, number, value, reason)
 
     async def _send_commitment(
