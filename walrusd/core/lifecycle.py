@@ -2,8 +2,8 @@
 
 The numbers are the contract's (PROTOCOL section 1). A step of a ``…_NEXT`` table is what one call
 may do: the tests hold every call of the specification to the tables, and take each step in the
-Move VM. Nothing outside this folder compares states. The questions below answer from the tables;
-who has to act in which state stands in ``duties``, what anybody may do in ``cranks``.
+Move VM. Nothing outside this folder compares states to decide anything. The questions below answer
+from the tables; ``duties`` has who must act in which state, ``cranks`` what anybody may do.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,6 @@ METADATA_KEY = "walrusd-dataset"
 TENSOR = "rows"
 MAX_HEADER_BYTES = 1 << 16
 _LENGTH_BYTES = 8
-_ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
