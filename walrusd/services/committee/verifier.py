@@ -139,7 +139,7 @@ class Verifier(Service):
             )
         if not same:
             self._replays.forget(case)
-            raise SecondLookDiffers(f"a second look did not show again: {verdict.error.message}")
+            raise SecondLookDiffers(f"a second check did not confirm: {verdict.error.message}")
         tools.work.put("confirmed", action, {})
 
     # --- acting ---------------------------------------------------------------------------------

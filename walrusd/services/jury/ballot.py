@@ -44,7 +44,7 @@ def charge_of_dispute(dispute: ob.Dispute) -> Charge:
 
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
-    """Say whether a jury may find that the opening cannot be had."""
+    """Return whether a jury may find that the opening was withheld."""
     return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
