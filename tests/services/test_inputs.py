@@ -33,25 +33,25 @@ SCHEMA = {"kind": "tabular-u8", "features": 2, "scale_log2": -4, "classes": 3}
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "terms is an object"),
-        ("x", "terms is an object"),
+        ([], "terms must be an object"),
+        ("x", "terms must be an object"),
         ({"rewrad": 1}, "terms has no rewrad"),
-        ({"weights": "loud"}, "terms.weights is one of"),
-        ({"weights": []}, "terms.weights is one of"),
-        ({"reward": "5"}, "terms.reward is an amount"),
-        ({"reward": None}, "terms.reward is an amount"),
-        ({"reward": -1}, "terms.reward is an amount"),
-        ({"k_min": 3.0}, "terms.k_min is a whole number"),
-        ({"k_min": True}, "terms.k_min is a whole number"),
-        ({"k_min": 1 << 64}, "terms.k_min is a whole number"),
-        ({"k_min": -1}, "terms.k_min is a whole number"),
-        ({"join": "1h"}, "terms.join is a number of seconds"),
-        ({"join": None}, "terms.join is a number of seconds"),
-        ({"join": True}, "terms.join is a number of seconds"),
-        ({"join": 0}, "terms.join lies between"),
-        ({"join": math.nan}, "terms.join lies between"),
-        ({"join": math.inf}, "terms.join lies between"),
-        ({"join": 10**12}, "terms.join lies between"),
+        ({"weights": "loud"}, "terms.weights must be one of"),
+        ({"weights": []}, "terms.weights must be one of"),
+        ({"reward": "5"}, "terms.reward: not an amount"),
+        ({"reward": None}, "terms.reward: not an amount"),
+        ({"reward": -1}, "terms.reward: "),
+        ({"k_min": 3.0}, "terms.k_min must be a whole number"),
+        ({"k_min": True}, "terms.k_min must be a whole number"),
+        ({"k_min": 1 << 64}, "terms.k_min must be a whole number"),
+        ({"k_min": -1}, "terms.k_min must be a whole number"),
+        ({"join": "1h"}, "terms.join must be a number of seconds"),
+        ({"join": None}, "terms.join must be a number of seconds"),
+        ({"join": True}, "terms.join must be a number of seconds"),
+        ({"join": 0}, "terms.join must be between"),
+        ({"join": math.nan}, "terms.join must be between"),
+        ({"join": math.inf}, "terms.join must be between"),
+        ({"join": 10**12}, "terms.join must be between"),
     ],
 )
 def test_a_wrong_term_is_named(document, message: str) -> None:
@@ -106,7 +106,7 @@ def test_a_schema_no_plan_could_use_is_refused(change) -> None:
 
 @pytest.mark.parametrize("document", [None, [], "tabular-u8", {}])
 def test_a_schema_is_an_object(document) -> None:
-    with pytest.raises(BadRequest, match="a dataset's schema is"):
+    with pytest.raises(BadRequest, match="a dataset's schema must"):
         read_schema(document)
 
 

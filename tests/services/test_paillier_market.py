@@ -83,7 +83,7 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
 async def test_keys_that_are_too_short_are_refused(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         publisher = await world.start("publisher", Role.PUBLISHER, Role.DATASET_OWNER)
-        with pytest.raises(BadRequest, match="paillier_bits is a multiple of 16 from 2048"):
+        with pytest.raises(BadRequest, match="paillier_bits must be a multiple of 16 from 2048"):
             await open_task(
                 publisher, publisher, scheme="paillier", parameters={"paillier_bits": 1024}
             )

@@ -53,7 +53,7 @@ def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) ->
     if state is None:
         raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
     if compute_state_root(plan, state) != verified.opening.state_roots[boundary]:
-        raise VerificationFailed(f"the opened state at boundary {boundary} is not its leaf's")
+        raise VerificationFailed(f"the opened state at boundary {boundary} does not match its leaf")
     return state
 
 

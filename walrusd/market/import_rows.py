@@ -42,9 +42,9 @@ def read_schema(document: Any) -> DataSchema:
         BadRequest: naming what is wrong, if it is not a kind in docs/formats/dataset.md.
     """
     if not isinstance(document, dict):
-        raise BadRequest("a dataset's schema is an object", hint=EXPECTED)
+        raise BadRequest("a dataset's schema must be an object", hint=EXPECTED)
     if not document:
-        raise BadRequest("a dataset's schema is not empty", hint=EXPECTED)
+        raise BadRequest("a dataset's schema must not be empty", hint=EXPECTED)
     # People may leave out what nearly all tables have.
     defaults: dict[str, Any] = {"kind": "tabular-u8"}
     if document.get("kind", "tabular-u8") in {"tabular-u8", "image-u8"}:

@@ -25,7 +25,7 @@ async def read_leaves(tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]
         if leaves and compute_trace_root(leaves) == commitment.trace_root:
             return leaves
     raise VerificationFailed(
-        "nothing that can be read here gives the leaves of the committed trace",
+        "no file that can be read here has the leaves of the committed trace",
         hint="its contributor and its committee hold them",
     )
 

@@ -17,4 +17,4 @@ def check_public_text(text: str, what: str, most: int, *, least: int = 0) -> Non
             f"{what} is not Unicode text", hint="check the terminal's encoding"
         ) from error
     if not least <= size <= most:
-        raise BadRequest(f"{what} is text of {least} to {most} bytes")
+        raise BadRequest(f"{what} must be text of {least} to {most} bytes")

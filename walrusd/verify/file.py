@@ -99,7 +99,7 @@ def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
         except DecryptionFailed:
             continue
         return parse_opening(payload)
-    raise DecryptionFailed("none of the given keys opens the opening of this submission")
+    raise DecryptionFailed("none of the given keys decrypts the opening of this submission")
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
@@ -149,7 +149,7 @@ def _verify_trace(file: VerificationFile, opening: Opening) -> None:
 
 def _verify_final_cost(file: VerificationFile, opening: Opening) -> str:
     if opening.cost is None:
-        raise VerificationFailed("the opening is of a training without an end: it has no cost")
+        raise VerificationFailed("the opening is of a training that was aborted: it has no cost")
     verify_opened_cost(opening.cost, file.header.scheme.cost_commitment)
     return f"a loss of {opening.cost.final / (1 << FIXED_POINT_BITS):.6g}"
 
@@ -195,4 +195,4 @@ def _read_cost(file: VerificationFile, keys: Sequence[bytes]) -> CostFunction:
     for key in keys:
         if compute_key_check(key, submission) == file.header.key_check:
             return open_cost(file, key)
-    raise DecryptionFailed("none of the given keys opens the cost function")
+    raise DecryptionFailed("none of the given keys decrypts the cost function")

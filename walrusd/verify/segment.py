@@ -72,7 +72,7 @@ def check_segment(
         raise BadRequest(f"segment {segment} has the steps {steps.start} to {steps.stop - 1}")
     file = read_verification_file(files.file)
     if len(file.trace_leaves) != plan.segments + 1:
-        raise MalformedData("the verification file has not one leaf a segment")
+        raise MalformedData("the verification file does not have one leaf per segment")
     leaf = file.trace_leaves[segment].hex()
     checks.run("verification file", lambda: _verify_whole(file))
     checks.run("plan", lambda: _verify_plan(file, plan))
@@ -104,7 +104,7 @@ def _verify_whole(file: VerificationFile) -> None:
 
 def _verify_plan(file: VerificationFile, plan: Plan) -> None:
     if plan.digest() != file.header.subject.plan_digest:
-        raise VerificationFailed("not the plan that the file names")
+        raise VerificationFailed("the plan is not the one that the file names")
 
 
 def _verify_start(file: VerificationFile, plan: Plan, start: bytes) -> None:
@@ -113,7 +113,7 @@ def _verify_start(file: VerificationFile, plan: Plan, start: bytes) -> None:
     Later leaves hide the state behind a root: a wrong start is found by the replay.
     """
     if compute_leaf_zero(compute_state_root(plan, start)) != file.trace_leaves[0]:
-        raise VerificationFailed("not the state that the trace starts from")
+        raise VerificationFailed("the state is not the one that the trace starts from")
 
 
 def _replay(

@@ -67,9 +67,9 @@ def _read(path: Path) -> bytes:
 def _read_plan(path: Path, found: Found) -> Plan:
     plan = parse_plan(_read(path))
     if plan.digest() != found.file.header.subject.plan_digest:
-        raise VerificationFailed("not the plan that the file names")
+        raise VerificationFailed("the plan is not the one that the file names")
     if len(found.file.trace_leaves) != plan.segments + 1:
-        raise VerificationFailed("the trace has not one leaf a segment of the plan")
+        raise VerificationFailed("the trace does not have one leaf per segment of the plan")
     return plan
 
 

@@ -85,7 +85,7 @@ def read_title(params: dict[str, Any]) -> str:
     """Return the title. Raises BadRequest if it is not text of the right length."""
     title = params.get("title") or "untitled"
     if not isinstance(title, str):
-        raise BadRequest(f"title is text of 1 to {MAX_TITLE_BYTES} bytes")
+        raise BadRequest(f"title must be text of 1 to {MAX_TITLE_BYTES} bytes")
     check_public_text(title, "title", MAX_TITLE_BYTES, least=1)
     return title
 
@@ -96,21 +96,21 @@ def read_parent(params: dict[str, Any]) -> str:
     try:
         return NO_PARENT if parent is None else parse_address(parent)
     except (ValueError, AttributeError) as error:
-        raise BadRequest("parent is the object id of a task") from error
+        raise BadRequest("parent must be the object id of a task") from error
 
 
 def read_datasets(value: Any) -> list[ob.DatasetRef]:
     """Return the approved datasets. Raises BadRequest if the list is malformed."""
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_DATASETS:
-        raise BadRequest(f"datasets is a list of {{dataset, version}}, 1 to {MAX_DATASETS} of them")
+        raise BadRequest(f"datasets must be a list of 1 to {MAX_DATASETS} {{dataset, version}}")
     found = []
     for item in value:
         try:
             dataset, number = parse_address(item["dataset"]), item.get("version", 1)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadRequest("each dataset is {dataset: id, version: number}") from error
+            raise BadRequest("each dataset must be {dataset: id, version: number}") from error
         if type(number) is not int or not 1 <= number < 1 << 64:
-            raise BadRequest("the version of a dataset is a whole number, 1 or more")
+            raise BadRequest("the version of a dataset must be a whole number, 1 or more")
         found.append(ob.DatasetRef(dataset, number))
     return found
 
@@ -125,7 +125,7 @@ async def read_given_weights(params: dict[str, Any]) -> bytes | None:
     if path is None:
         return None
     if not isinstance(path, str):
-        raise BadRequest("weights_path is the path of a safetensors file")
+        raise BadRequest("weights_path must be the path of a safetensors file")
     try:
         return await trio.Path(path).read_bytes()
     except OSError as error:
@@ -140,7 +140,7 @@ def read_key_bits(params: dict[str, Any]) -> int:
     bits = params.get("paillier_bits", DEFAULT_BITS)
     if type(bits) is not int or not MIN_BITS <= bits <= MAX_BITS or bits % 16:
         raise BadRequest(
-            f"paillier_bits is a multiple of 16 from {MIN_BITS} to {MAX_BITS}",
+            f"paillier_bits must be a multiple of 16 from {MIN_BITS} to {MAX_BITS}",
             hint=f"{DEFAULT_BITS} is the default",
         )
     return bits

@@ -61,7 +61,7 @@ def read_terms(document: Any, plan: Plan) -> Terms:
         )
     given = {} if document is None else document
     if not isinstance(given, dict):
-        raise BadRequest("terms is an object")
+        raise BadRequest("terms must be an object")
     known = {*_AMOUNTS, *_NUMBERS, *_WINDOWS, "weights", "scheme", "cost"}
     unknown = sorted(set(given) - known)
     if unknown:
@@ -86,7 +86,7 @@ def _read_choice(given: dict[str, Any], name: str, choices: dict[str, _Named]) -
     """Return the choice of a name; the first of ``choices`` is the default."""
     chosen = given.get(name, next(iter(choices)))
     if not isinstance(chosen, str) or chosen not in choices:
-        raise BadRequest(f"terms.{name} is one of {', '.join(choices)}")
+        raise BadRequest(f"terms.{name} must be one of {', '.join(choices)}")
     return choices[chosen]
 
 
@@ -94,13 +94,13 @@ def _read_amount(given: dict[str, Any], name: str) -> int:
     try:
         return parse_amount(given.get(name, _AMOUNTS[name]))
     except (ConfigError, ValueError) as error:
-        raise BadRequest(f"terms.{name} is an amount such as 1.5 SUI: {error}") from error
+        raise BadRequest(f"terms.{name}: {error}") from error
 
 
 def _read_number(given: dict[str, Any], name: str) -> int:
     value = given.get(name, _NUMBERS[name])
     if type(value) is not int or not 0 <= value < 1 << 64:
-        raise BadRequest(f"terms.{name} is a whole number")
+        raise BadRequest(f"terms.{name} must be a whole number")
     return value
 
 
@@ -109,7 +109,7 @@ def _read_window(given: dict[str, Any], name: str) -> int:
         return _WINDOWS[name]
     value = given[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f"terms.{name} is a number of seconds")
+        raise BadRequest(f"terms.{name} must be a number of seconds")
     if not 0.001 <= value <= _LONGEST_S:  # also false for NaN
-        raise BadRequest(f"terms.{name} lies between a millisecond and ten years, in seconds")
+        raise BadRequest(f"terms.{name} must be between a millisecond and ten years, in seconds")
     return round(value * 1000)
