@@ -142,7 +142,7 @@ def _compose_document(
 
 @cli.group()
 def config() -> None:
-    """Look at a configuration file."""
+    """Show or check a configuration file."""
 
 
 @config.command("show")

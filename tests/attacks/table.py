@@ -342,7 +342,7 @@ _TABLE = [
     Attack(
         "envelopes-for-jurors",
         Culprit.CONTRIBUTOR,
-        "seals garbage to every seat and the key to the jurors, who then find nothing amiss",
+        "seals garbage to every seat and the key to the jurors, who then find nothing wrong",
         "opener",
         "jurors that can read an opening pass its key on to the seats that cannot",
         "tests/attacks/test_openings.py::test_whoever_can_read_an_opening_passes_its_key_on",

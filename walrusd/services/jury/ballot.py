@@ -1,7 +1,7 @@
 """Find what a juror is asked about, from the opening's bytes on.
 
 A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. That an
-opening cannot be had is a fault only where the one who withholds it would gain by it: in a claim of
+opening is not available is a fault only where the one who withholds it would gain by it: in a claim of
 that kind, and in an audit, whose jury has nobody else to get the key from.
 """
 
@@ -49,7 +49,7 @@ def may_be_withheld(dispute: ob.Dispute) -> bool:
 
 
 class Ballot:
-    """Finds values, keeps what was said, and finds it again if local state was lost."""
+    """Finds values, records what was voted, and restores it if local state was lost."""
 
     def __init__(self, tools: Tools, fetcher: Fetcher, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files lie apart."""
@@ -136,7 +136,7 @@ class Ballot:
             with suppress(MalformedData):  # nothing can be sealed to it: its own fault
                 await share_opening_key(self._tools, case, dispute.accuser, public_key, key)
 
-    # --- what was said --------------------------------------------------------------------------
+    # --- what was voted -------------------------------------------------------------------------
 
     def saved(self, challenge: bytes, index: int) -> Replayed | None:
         """Return the value that we have committed to, if it was not lost."""

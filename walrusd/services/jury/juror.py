@@ -105,7 +105,7 @@ class Juror(Service):
         await self._say(case, dispute, number, value)
 
     async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        """Look for the opening a last time, and say that it is not available if so it is."""
+        """Fetch the opening a last time; if that fails, vote that it is not available."""
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
@@ -128,7 +128,7 @@ class Juror(Service):
         )
 
     async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
-        # Meanwhile we may have abstained; what is said is said.
+        # We may have abstained meanwhile: a vote is final.
         value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"looked at {charge} as a juror"
