@@ -1,8 +1,8 @@
 """Find what a juror is asked about, from the opening's bytes on.
 
-A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. That an
-opening is not available is a fault only where the one who withholds it would gain by it: in a claim of
-that kind, and in an audit, whose jury has nobody else to get the key from.
+A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. A
+withheld opening is a fault only where the one who withholds it would gain by it: in a claim of that
+kind, and in an audit, whose jury has nobody else to get the key from.
 """
 
 from contextlib import suppress
