@@ -86,3 +86,45 @@ def test_everything_is_used_by_the_programs() -> None:
         and not _is_registered(node)
     }
     assert sorted(found) == sorted(UNUSED)
+
+
+NOT_READ = {
+    "walrusd/crypto/stream.py: MODEL": "a kind that the format names",
+    "walrusd/chain/layouts/objects.py: OWNED_OBJECTS": "what tests compare with the Move sources",
+    "walrusd/crypto/envelope.py: HPKE_HYBRID": "a number that is reserved",
+    "walrusd/crypto/envelope.py: SEAL": "a number that is reserved",
+    "walrusd/devnet/move/failures.py: INVALID_USAGE_OF_PURE_ARGUMENT": "a number of Sui",
+    "walrusd/devnet/move/signatures.py: COIN_MUT": _DEVNET,
+}
+"""Constants that no code reads, and why they are there."""
+
+
+def _list_constants(tree: ast.Module) -> Iterator[str]:
+    """Return the names assigned at the top of a module and of its classes, such as enumerators."""
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (node for body in bodies for node in body if isinstance(node, ast.Assign)):
+        yield from (name.id for name in node.targets if isinstance(name, ast.Name))
+    for node in (node for node in tree.body if isinstance(node, ast.AnnAssign)):
+        yield ast.unparse(node.target)
+
+
+def test_every_constant_is_read_by_the_programs() -> None:
+    trees = {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for top in ("walrusd", "walrusctl")
+        for path in sorted((ROOT / top).rglob("*.py"))
+    }
+    read = {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    found = {
+        f"{path}: {name}"
+        for path, tree in trees.items()
+        for name in _list_constants(tree)
+        if name not in read and not name.startswith("__")
+    }
+    assert found - NOT_READ.keys() == set()
+    assert found == NOT_READ.keys()

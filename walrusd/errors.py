@@ -114,6 +114,7 @@ class MalformedData(PeerFault):
     """Raised when bytes do not have the expected layout."""
 
     code = "data.malformed"
+    default_hint = "get the data again, or ask whoever made it; a newer walrusd may read it"
 
 
 class MalformedPoint(MalformedData):
@@ -168,6 +169,7 @@ class VerificationFailed(PeerFault):
     """Raised when well-formed data does not prove what it claims."""
 
     code = "proof.invalid"
+    default_hint = "do not rely on this data; get it again, or ask whoever made it"
 
 
 class PedersenProofInvalid(VerificationFailed):
@@ -186,6 +188,7 @@ class PaillierKeyRefused(PeerFault):
     """Raised when a Paillier modulus is too short, malformed, or not proven well-formed."""
 
     code = "paillier.key"
+    default_hint = "whoever published the key must make a new one"
 
 
 class MalformedCiphertext(MalformedData):
@@ -210,6 +213,7 @@ class DecryptionFailed(PeerFault):
     """Raised when authenticated decryption rejects a ciphertext."""
 
     code = "crypto.decryption"
+    default_hint = "check that the key is the one that the data was encrypted with"
 
 
 class FraudFound(VerificationFailed):
@@ -256,18 +260,21 @@ class NonFiniteValue(PeerFault):
     """Raised when training produces NaN or infinity."""
 
     code = "training.non_finite"
+    default_hint = "lower the learning rate of the plan, or clip its gradient"
 
 
 class UpdateOverflow(PeerFault):
     """Raised when an update does not fit its declared bits."""
 
     code = "training.update_overflow"
+    default_hint = "the plan needs more value_bits, fewer scale_bits, or a lower learning rate"
 
 
 class ProductBoundExceeded(PeerFault):
     """Raised when a matrix product has too many terms to be exact in its numeric profile."""
 
     code = "training.product_bound"
+    default_hint = "use smaller layers, batches or contexts in the plan"
 
 
 class DeviceRefused(OurFault):
@@ -288,6 +295,7 @@ class ForeignTranscript(PeerFault):
     """Raised when transcripts, or the files given with them, are about different work."""
 
     code = "transcript.foreign"
+    default_hint = "compare transcripts and files of the same segment of one submission"
 
 
 class MachineUnfit(OurFault):
@@ -458,6 +466,7 @@ class ContentMismatch(PeerFault):
     """Raised when a blob matches its id but not the digest announced on the chain."""
 
     code = "storage.content"
+    default_hint = "whoever stored it must store the announced bytes"
 
 
 class StoreRefused(OurFault):

@@ -51,7 +51,7 @@ def compute_flows(transactions: Sequence[Transaction], tip: int) -> dict[str, Fl
 
 
 def _is_tipped(events: Sequence[object]) -> bool:
-    """Say whether a transaction earned a tip, which is for turning a crank and no reward."""
+    """Return whether a transaction earned a tip, which pays for a crank and is no reward."""
     if any(isinstance(event, _TIPPED) for event in events):
         return True
     # A jury's cranks have none: its verdict, and the draw that found too few jurors.

@@ -10,9 +10,9 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import DisputePhase, SubmissionState, TaskPhase
 from walrusd.engine.service import Service
 
-LOOK_S = 0.4
+POLL_S = 0.4
 SURE_AFTER = 6
-"""Looks in a row that must find everybody idle: longer than anybody sleeps between two looks."""
+"""Polls in a row that must find everybody idle: longer than any service sleeps."""
 
 _PASSING = frozenset({"chain.unreachable", "chain.uncertain", "storage.unreachable"})
 
@@ -46,7 +46,7 @@ class ClockHand:
         """Watch until cancelled."""
         idle, seen = 0, -1
         while True:
-            await trio.sleep(LOOK_S)
+            await trio.sleep(POLL_S)
             now = await self._scene.checkpoint()
             idle = 0 if now != seen or self._is_anybody_busy() else idle + 1
             seen = now
@@ -80,7 +80,7 @@ class ClockHand:
 
 
 def _waits(service: Service) -> bool:
-    """Say whether a service tries again soon what a busy machine has kept it from."""
+    """Return whether a service will soon retry what failed on a busy machine."""
     return any(trouble.code in _PASSING for trouble in service._troubles.values())
 
 
@@ -99,7 +99,7 @@ def list_moments(task: ob.Task, submissions: list[ob.Submission]) -> Iterator[in
                 yield since + terms.open_ms + terms.grace_ms // 4
                 yield since + terms.open_ms + terms.grace_ms
             case SubmissionState.OPENED:
-                # Absent parts are missed, other holders reseal, keys are complained of.
+                # Absent parts count as such, other holders pass the key on, seats report keys.
                 yield from _parts(since, terms.verify_ms, (26, 51, 64, 100))
             case SubmissionState.AUDITED:
                 yield since + terms.open_ms + terms.grace_ms

@@ -161,12 +161,12 @@ def attest_for_money(loot: Loot) -> SeatAct:
     return act
 
 
-def _first_time(verifier: CastVerifier, case: Case, deed: str) -> bool:
-    """Say whether a deed was not done yet."""
-    key = f"{case.submission.id}:{deed}"
-    if verifier.tools.records.get("deeds", key):
+def _first_time(verifier: CastVerifier, case: Case, what: str) -> bool:
+    """Return whether something is done for the first time."""
+    key = f"{case.submission.id}:{what}"
+    if verifier.tools.records.get("done", key):
         return False
-    verifier.tools.records.put("deeds", key, value=True)
+    verifier.tools.records.put("done", key, value=True)
     return True
 
 
@@ -174,7 +174,7 @@ def _first_time(verifier: CastVerifier, case: Case, deed: str) -> bool:
 
 
 def vote(value: Any) -> JurorAct:
-    """Return the act of voting without a look: ``value(dispute)`` gives what to say.
+    """Return the act of voting without checking: ``value(dispute)`` gives the vote.
 
     It is committed to like an honest value, so the juror's own service reveals it.
     """

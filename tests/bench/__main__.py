@@ -15,10 +15,10 @@ from tests.bench.commitments import measure_commitments
 from tests.bench.economy import show_economy
 from tests.bench.goals import find_goal, list_missed
 from tests.bench.latency import measure_latency
-from tests.bench.looks import measure_looks
 from tests.bench.measure import Measurement
 from tests.bench.paillier import measure_paillier
 from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_quality
+from tests.bench.reconciling import measure_reconciling
 from tests.bench.streams import measure_streams
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
@@ -41,7 +41,7 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
             *measure_paillier(max(1, rounds // 5)),
             *measure_transactions(Path(directory), rounds * 3),
             *measure_latency(Path(directory) / "latency", rounds * 14),
-            *measure_looks(Path(directory) / "looks", rounds),
+            *measure_reconciling(Path(directory) / "reconciling", rounds),
             *measure_verification(Path(directory) / "verification", rounds),
         ]
 

@@ -165,7 +165,7 @@ class Game:
     # --- the committee --------------------------------------------------------------------------
 
     def _verify(self, seats: dict[int, int]) -> bool:
-        """Let seats do their part in order; say if the submission ended."""
+        """Let seats do their part in order; return whether the submission ended."""
         accusers = []
         for seat, index in seats.items():
             dealt = self._dealt(seat)
@@ -220,7 +220,7 @@ class Game:
         return verdict, votes[verdict]
 
     def _challenge(self, accuser: str, segment: int) -> bool:
-        """Bring a segment before a jury; say if that ended the submission."""
+        """Bring a segment before a jury; return whether that ended the submission."""
         if segment in self._judged:
             return False
         self._judged.add(segment)
@@ -242,7 +242,7 @@ class Game:
         return self._challenge(ACCUSER, self._dealt(0)[0])
 
     def _audit(self) -> bool:
-        """Let the lot decide; say if an audit ended the submission."""
+        """Draw the audit; return whether it ended the submission."""
         if self.rng.randrange(10_000) >= self.rules.audit_bps:
             return False
         place = self.rng.randrange(self.rules.committee * self.rules.segments_per_seat)

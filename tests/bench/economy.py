@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tests.bench.agents import ACCUSER, CONTRIBUTOR, Behaviour, Game, Plot, Submission
 from tests.golden.plans import make_mlp
-from walrusd.admin.contract import DEFAULT_PARAMS
+from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.core.economics import Rules, compute_tolerated_share
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.terms import read_terms

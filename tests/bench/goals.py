@@ -19,11 +19,11 @@ class Goal:
     bound: float
 
     def applies_to(self, found: Measurement) -> bool:
-        """Say whether it bounds this measurement."""
+        """Return whether it bounds this measurement."""
         return re.fullmatch(self.names, found.name) is not None
 
     def is_met(self, found: Measurement) -> bool:
-        """Say whether the measurement keeps within the bound."""
+        """Return whether the measurement keeps within the bound."""
         return bool(getattr(found, self.quantity) <= self.bound)
 
     def describe(self, found: Measurement) -> str:
@@ -47,8 +47,8 @@ GOALS = (
     Goal(r"transaction\.build_and_sign", "value", 2),
     Goal(r"latency\.event_to_decision\.median", "value", 1_000),
     Goal(r"latency\.event_to_decision\.p99", "value", 5_000),
-    Goal(r"staker\.look\.1000_tasks", "value", 0.1),
-    Goal(r"staker\.look\.20000_joins", "ratio", 1.5),
+    Goal(r"staker\.reconcile\.1000_tasks", "value", 0.1),
+    Goal(r"staker\.reconcile\.20000_joins", "ratio", 1.5),
     Goal(r"verification\.\w+\.contributor", "ratio", 0.05),
     Goal(r"verification\.\w+\.committee", "ratio", 0.475),
     Goal(r"verification\.attestation", "ratio", 1),

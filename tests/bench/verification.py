@@ -1,7 +1,7 @@
 """What being verifiable costs: the contributor beside its training, and the whole committee.
 
 Real services do one honest submission in memory, on one thread, timed in seconds of processor time:
-training, commitments, opening, and each seat's look at it. What an honest training would take
+training, commitments, opening, and each seat's examination. What an honest training would take
 without a trace is what it took less folds, hashes and states, which are timed by themselves.
 """
 
@@ -152,9 +152,9 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
         opened = await spend(Opener(contributor, fetcher).run_once)
         net.submission.opening = contributor.contract.arguments("open")[0][2]
         net.submission.state = SubmissionState.OPENED
-        looked = 0.0
+        examined = 0.0
         for tools in seats:
-            looked += await spend(Verifier(tools, Fetcher(tools)).run_once)
+            examined += await spend(Verifier(tools, Fetcher(tools)).run_once)
             assert len(tools.contract.calls("attest")) == PER_SEAT
     folds, ends = time_in_turns([make_folds(plan), make_ends(plan)], rounds=9)
     traced = (plan.steps * folds + SEGMENTS * ends) / 1000
@@ -174,7 +174,7 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
         ),
         Measurement(
             f"verification.{name}.committee",
-            looked,
+            examined,
             "s",
             honest,
             size + f"{COMMITTEE} seats that replay {coverage:.1%} of the segments together; "
@@ -182,7 +182,7 @@ async def _measure(name: str, directory: Path, segment_steps: int) -> list[Measu
         ),
         Measurement(
             f"verification.{name}.committee_beside_replay",
-            looked - replays.seconds,
+            examined - replays.seconds,
             "s",
             honest,
             size + "of that, everything but the replays; baseline: the training",

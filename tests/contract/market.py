@@ -262,7 +262,7 @@ class Bazaar(World):
     # The audit.
 
     def lot(self, submission, beacon=None):
-        """Return the lot of the audit that was drawn, or that a beacon would give."""
+        """Return the audit sample that was drawn, or that a beacon would give."""
         terms, name = self.task.terms, address_bytes(submission.id)
         places = terms.committee * terms.segments_per_seat
         beacon = beacon or submission.audit_beacon

@@ -1,4 +1,4 @@
-"""The lot after the attestation, and the jury that it may bring."""
+"""The audit drawn after the attestation, and the jury that it may call."""
 
 import pytest
 

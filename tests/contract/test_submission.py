@@ -1,4 +1,4 @@
-"""Joining, committing, opening, resealing, and claiming."""
+"""Joining, committing, opening, passing the key on, and claiming."""
 
 import pytest
 

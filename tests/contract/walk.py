@@ -345,7 +345,7 @@ class Walk:
                     self.settle,
                 ):
                     crank(n)
-        assert m.task.phase in ENDED, "somebody's goodwill was needed"
+        assert m.task.phase in ENDED, "the market depends on one party"
         for event in m.events:
             if isinstance(event, ChallengeResolved):
                 self.counts[f"resolved {ChallengeOutcome(event.outcome).name}"] += 1

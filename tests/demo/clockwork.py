@@ -12,7 +12,7 @@ from walrusd.settings.model import Role
 
 LOOK_S = 0.4
 SURE_AFTER = 3
-"""Looks in a row that must find nothing to do; a daemon may be between two steps."""
+"""Checks in a row that must find nothing to do; a daemon may be between two steps."""
 
 
 class Scene(Protocol):

@@ -37,7 +37,7 @@ class Control:
         await self._client.aclose()
 
     async def is_ready(self) -> bool:
-        """Say whether every service of the daemon runs."""
+        """Return whether every service of the daemon runs."""
         try:
             return (await self._client.get("/readyz")).status_code == 200
         except httpx.TransportError:

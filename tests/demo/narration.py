@@ -80,9 +80,9 @@ class Narrator:
             case ev.SeatReplaced():
                 return self.name(event.verifier), f"takes a silent seat and verifies {worker}"
             case ev.AuditDrawn():
-                return "chain", f"the lot for an audit of {worker} is drawn"
+                return "chain", f"the audit of {worker} is drawn"
             case ev.ChallengeOpened() if int(event.accuser, 16) == 0:
-                return "chain", f"the lot sends segment {event.index} of {worker} to a jury"
+                return "chain", f"the audit sends segment {event.index} of {worker} to a jury"
             case ev.ChallengeOpened():
                 accuser = self.name(event.accuser)
                 return accuser, f"accuses {worker}: segment {event.index} replays otherwise"

@@ -31,7 +31,7 @@ class SubmissionLine:
 
     @property
     def is_just(self) -> bool:
-        """Say whether the honest was paid, or the cheat slashed."""
+        """Return whether the honest was paid, or the cheat slashed."""
         if self.cheated:
             return self.outcome == "rejected" and self.payout == 0
         return self.outcome == "accepted" and self.payout > self.stake
@@ -71,7 +71,7 @@ class Report:
 
     @property
     def coins_conserved(self) -> bool:
-        """Say whether every Mist is accounted for."""
+        """Return whether every Mist is accounted for."""
         return not self.discrepancies
 
     def find_failures(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Attempts, back-off, long work beside the look: one subject's trouble is nobody else's."""
+"""Attempts, back-off, long work in the background: a subject that fails delays no other."""
 
 from itertools import pairwise
 from pathlib import Path

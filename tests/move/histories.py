@@ -380,7 +380,7 @@ class History(walk.Walk):
             self.jury_round(n)
 
     def audit_round(self, n: int) -> None:
-        """Attest everything, draw the lot, let a jury judge what it says, and settle."""
+        """Attest everything, draw the audit, let a jury judge its sample, and settle."""
         self.attest_everything(n)
         self.draw_audit(n)
         if n // 3 % 5 == 0:
@@ -448,7 +448,7 @@ class History(walk.Walk):
                 self.attempt(m.call, "task::claim_task", "crank", m.market, m.task)
 
     def govern(self, n: int) -> None:
-        """Pause, go on, make another market, list another dataset, reseal."""
+        """Pause, go on, make another market, list another dataset, pass a key on."""
         m = self.m
         match n % 9:
             case 7:

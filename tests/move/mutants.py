@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant("wrong jurors are paid", "payment", "if holds_value(juror, value)", "if True"),
     Mutant("seating is free", "committee", "ctx.sender, task.tip)", "ctx.sender, 0)"),
     Mutant("replacing is free", "substitutes", "ctx.sender, task.tip)", "ctx.sender, 0)"),
-    Mutant("drawing a lot is free", "audit", "ctx.sender, task.tip)", "ctx.sender, 0)"),
+    Mutant("drawing an audit is free", "audit", "ctx.sender, task.tip)", "ctx.sender, 0)"),
     Mutant("late is later", "opening", "open_ms=terms.open_ms", "open_ms=terms.open_ms + 1"),
     Mutant("grace is shorter", "opening", "=terms.grace_ms", "=terms.grace_ms // 2"),
     Mutant(

@@ -10,8 +10,8 @@ from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.signatures import PureKind
 
-from . import gas
 from .builder import PACKAGE
+from .gas import estimates
 from .growth import find_collections, find_loops, find_vectors
 from .histories import is_given
 from .sources import parse_structs, read_constant, read_modules
@@ -111,7 +111,7 @@ def test_every_loop_has_a_stated_bound():
         assert all(name in VECTORS or read_constant(name) for name in stated), bound
 
 
-class StuffedBazaar(gas.MeteredBazaar):
+class StuffedBazaar(estimates.MeteredBazaar):
     """Tries each call first with each of its vectors far too long, and notes what is taken."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class StuffedBazaar(gas.MeteredBazaar):
 
 def test_no_entry_point_takes_a_vector_that_is_far_too_long():
     world = StuffedBazaar()
-    gas.estimate_all(world)
+    estimates.estimate_all(world)
     assert world.taken == set()
     takers = {
         (f"{function.module}::{function.name}", at)

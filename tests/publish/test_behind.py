@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.guards import GUARD_S
+from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin.contract import (
-    DEFAULT_PARAMS,
     publish_contract,
     upgrade_contract,
     verify_published,

@@ -13,9 +13,9 @@ from tests.docs.guide import UPGRADE, run_commands
 from tests.publish.earlier import build_earlier
 from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.market.world import InlineTraining
+from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin import contract as admin_contract
 from walrusd.admin.contract import (
-    DEFAULT_PARAMS,
     publish_contract,
     upgrade_contract,
     verify_published,

@@ -18,8 +18,8 @@ from tests.publish.places import (
 )
 from tests.support.guards import GUARD_S
 from tests.support.market.world import InlineTraining
+from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin.contract import (
-    DEFAULT_PARAMS,
     open_admin,
     publish_contract,
     read_chain_id,

@@ -7,8 +7,9 @@ import pytest
 
 from tests.publish.places import BUDGET, address_of, make_settings, open_devnet
 from tests.support.guards import GUARD_S
+from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin import contract
-from walrusd.admin.contract import DEFAULT_PARAMS, publish_contract, upgrade_contract
+from walrusd.admin.contract import publish_contract, upgrade_contract
 from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE
 from walrusd.chain.send.outbox import SqliteOutbox

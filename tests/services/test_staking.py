@@ -408,7 +408,7 @@ async def test_a_task_that_keeps_us_waiting_delays_no_other(
 
 
 async def test_many_tasks_without_a_plan_leave_room_for_a_good_one(tmp_path: Path) -> None:
-    """Each of them fails by itself, and the look goes on meanwhile."""
+    """Each of them fails by itself, and the others are still reconciled."""
     net = Network()
     with net.daemon(tmp_path, "c", max_open_tasks=99, max_stake_per_day=99 * STAKE) as tools:
         names = _add_tasks(net, tools, 30)

@@ -49,7 +49,7 @@ def wait(bench: Bench, window_ms: int | None = None) -> None:
 
 
 async def abstained(bench: Bench, tools: Tools, dispute: ob.Dispute) -> bool:
-    """Let the window end, and say whether the juror abstained."""
+    """Let the window end, and return whether the juror abstained."""
     window = bench.net.terms.jury_commit_ms
     bench.net.clock.ms = dispute.phase_ms + window - compute_reserve_ms(window)
     await Juror(tools, Fetcher(tools)).run_once()

@@ -32,7 +32,7 @@ def test_a_container_is_one_in_letters_of_any_case(tmp_path: Path, name: str) ->
     (tmp_path / name).write_bytes(make_container_header(PLAN.dataset, 9) + ROWS)
     assert read(tmp_path / name) == ROWS
     (tmp_path / name).write_bytes(make_container_header(PLAN.dataset, 8) + ROWS)
-    with pytest.raises(VerificationFailed, match="not of the plan's schema"):
+    with pytest.raises(VerificationFailed, match="do not have the plan's schema"):
         open_given_rows(PLAN, tmp_path / name)
 
 

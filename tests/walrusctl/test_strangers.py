@@ -22,7 +22,7 @@ from walrusctl.client import CallFailed, Client, Unreachable
 from walrusctl.layout import PrintableConsole
 from walrusctl.render import render_event, render_result
 from walrusctl.tables import LISTS
-from walrusd.rpc.schema import METHODS_BY_NAME
+from walrusd.rpc.schema import METHODS
 
 WIDTHS = [40, 80, 160, None]
 TEXT = st.text(st.characters(codec=None, categories=None), max_size=20) | st.just(EVIL)
@@ -47,7 +47,7 @@ def run(monkeypatch, *arguments: str, width: int | None = None) -> str:
 
 
 def test_every_method_has_a_reply_here() -> None:
-    assert REPLIES.keys() == COMMANDS.keys() == METHODS_BY_NAME.keys()
+    assert REPLIES.keys() == COMMANDS.keys() == {method.name for method in METHODS}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -149,7 +149,7 @@ def test_a_mistake_of_ours_is_traced_escaped(monkeypatch, capsys) -> None:
 
 
 @given(
-    st.sampled_from(sorted(METHODS_BY_NAME)),
+    st.sampled_from(sorted(method.name for method in METHODS)),
     st.dictionaries(TEXT, VALUES, max_size=3),
     st.dictionaries(
         st.sampled_from(sorted(LISTS)),

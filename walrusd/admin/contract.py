@@ -32,18 +32,7 @@ from walrusd.errors import ConfigError, NotAllowed
 from walrusd.market.contract_check import verify_contract
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
-from walrusd.units import MIST_PER_SUI, Mist
-
-DAY_MS = 24 * 3_600_000
-DEFAULT_PARAMS = MarketParams(
-    tip=1_000_000,
-    accuser_share_bps=2_000,
-    min_window_ms=60_000,
-    max_window_ms=7 * DAY_MS,
-    min_seat_stake=MIST_PER_SUI,
-    unbonding_ms=DAY_MS,
-)
-"""Windows of minutes to a week; a seat in use cannot leave, however long it has unbonded."""
+from walrusd.units import Mist
 
 
 @dataclass(frozen=True)

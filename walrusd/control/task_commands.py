@@ -113,7 +113,7 @@ class TaskCommands:
         if any(entry.contributor == self._tools.address for entry in found.entries):
             raise NotAllowed(
                 "the stake on this task is bound already",
-                hint=f"not committing costs {found.terms.lapse_penalty} Mist of it",
+                hint=f"leaving without a commitment costs {found.terms.lapse_penalty} Mist of it",
             )
         return self._override(found, "leave")
 

@@ -7,7 +7,13 @@ take are in ``cranks``, the transitions between states in ``lifecycle``.
 from dataclasses import dataclass
 from enum import Enum
 
-from walrusd.core.lifecycle import DisputePhase, RequestState, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import (
+    DISPUTE_NEXT,
+    DisputePhase,
+    RequestState,
+    SubmissionState,
+    TaskPhase,
+)
 
 
 class Party(Enum):
@@ -141,7 +147,7 @@ def list_submission_duties(party: Party, submission: SubmissionStanding) -> Duti
     """Return what a party has to do about a submission."""
     phases = {submission.dispute_phase}
     if submission.is_vote_over and submission.dispute_phase == DisputePhase.COMMITTING:
-        phases.add(DisputePhase.REVEALING)
+        phases |= DISPUTE_NEXT[DisputePhase.COMMITTING]
     return frozenset(
         duty
         for duty in SUBMISSION_DUTIES[SubmissionState(submission.state)].get(party, _NONE)

@@ -31,7 +31,7 @@ def _check(value: Any, depth: int = 0) -> None:
             return
         case int():
             if value not in _INTEGERS:
-                raise MalformedCbor("a CBOR integer has at most 64 bits")
+                raise MalformedCbor("a CBOR integer must have at most 64 bits")
         case list():
             for item in value:
                 _check(item, depth + 1)

@@ -48,7 +48,7 @@ class RawKek:
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
             raise KeystoreLocked(
-                f"a key-encryption key has {KEY_BYTES} bytes, not {len(self.key)}",
+                f"a key-encryption key must have {KEY_BYTES} bytes, not {len(self.key)}",
                 hint="make one with: head -c 32 /dev/urandom > FILE",
             )
 
@@ -165,7 +165,7 @@ def _check_header(header: Any, kind: int) -> None:
     if not isinstance(header, dict) or set(header) != names:
         raise MalformedData("the keystore header has unknown or missing fields")
     if not isinstance(header["salt"], bytes) or len(header["salt"]) != _SALT_BYTES:
-        raise MalformedData(f"the keystore salt has {_SALT_BYTES} bytes")
+        raise MalformedData(f"the keystore salt must have {_SALT_BYTES} bytes")
     if kind == _KIND_PASSPHRASE:
         match header["argon2id"]:
             case [int(memory), int(iterations), int(lanes)] if (
@@ -175,7 +175,7 @@ def _check_header(header: Any, kind: int) -> None:
             ):
                 return
             case _:
-                raise MalformedData("the keystore states impossible costs of its passphrase")
+                raise MalformedData("the keystore's header has impossible cost parameters")
 
 
 def _derive_kek(kek_source: KekSource, header: dict[str, Any]) -> bytes:

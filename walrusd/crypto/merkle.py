@@ -212,7 +212,7 @@ def compute_root_from_path(
             if used == len(path):
                 raise VerificationFailed("the Merkle path is too short")
             if len(path[used]) != 32:
-                raise VerificationFailed("a Merkle path consists of 32-byte hashes")
+                raise VerificationFailed("a Merkle path must consist of 32-byte hashes")
             sibling = path[used]
             node = hash_node(sibling, node) if index % 2 else hash_node(node, sibling)
             used += 1

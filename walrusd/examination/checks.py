@@ -7,12 +7,7 @@ A failed check is a ``FraudFound`` where everyone who reads it finds the same, a
 from collections.abc import Sequence
 
 from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
-from walrusd.core.opening import (
-    OpenedCost,
-    VerifiedOpening,
-    verify_opened_cost,
-    verify_rows_cover,
-)
+from walrusd.core.opening import OpenedCost, VerifiedOpening, verify_opened_cost, verify_rows_cover
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.blocks import PaillierBlock

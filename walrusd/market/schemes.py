@@ -165,7 +165,7 @@ async def check_aggregate(
         )
         return
     if len(aggregate.openings) != 1:
-        raise MalformedData("an encrypted aggregate is opened by one proof")
+        raise MalformedData("an encrypted aggregate must be opened by one proof")
     await paillier.check_decrypted_sum(
         _encryption_of(block),
         aggregate.vector,

@@ -177,5 +177,3 @@ METHODS: tuple[Method, ...] = (
         },
     ),
 )
-
-METHODS_BY_NAME: dict[str, Method] = {method.name: method for method in METHODS}

@@ -31,7 +31,7 @@ def blob_id_bytes(blob_id: BlobId) -> bytes:
         MalformedData: if it is not a u256.
     """
     if not 0 <= blob_id < 1 << 256:
-        raise MalformedData("a blob id is an unsigned number of 256 bits")
+        raise MalformedData("a blob id must be an unsigned number of 256 bits")
     return blob_id.to_bytes(32, "little")
 
 
@@ -47,11 +47,11 @@ def parse_blob_id(text: str) -> BlobId:
         MalformedData: if ``text`` is anything else, including a second spelling of the same bytes.
     """
     if len(text) != TEXT_LENGTH or not text.isascii():
-        raise MalformedData("a blob id is written with 43 characters of base64url")
+        raise MalformedData("a blob id must be 43 characters of base64url")
     try:
         raw = base64.b64decode(text + "=", altchars=b"-_", validate=True)
     except binascii.Error as error:
-        raise MalformedData("a blob id is written with 43 characters of base64url") from error
+        raise MalformedData("a blob id must be 43 characters of base64url") from error
     blob_id = blob_id_from_bytes(raw)
     if format_blob_id(blob_id) != text:
         raise MalformedData("the last character of the blob id has stray bits")

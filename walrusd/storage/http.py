@@ -71,7 +71,7 @@ class EndpointPool:
         except httpx.InvalidURL as error:
             raise ConfigError(f"not a URL: {url!r}") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise ConfigError(f"a Walrus endpoint starts with http:// or https://, not {url!r}")
+            raise ConfigError(f"a Walrus endpoint must start with http:// or https://, not {url!r}")
         policy = self.policy
         return httpx.AsyncClient(
             base_url=url,

@@ -164,7 +164,7 @@ def parse_manifest(encoding: bytes) -> Manifest:
         MalformedData: if it is not canonical, or its sizes do not add up.
     """
     if len(encoding) > MAX_MANIFEST:
-        raise MalformedData(f"a manifest has at most {MAX_MANIFEST} bytes")
+        raise MalformedData(f"a manifest must have at most {MAX_MANIFEST} bytes")
     try:
         value = json.loads(encoding)
         manifest = Manifest(
@@ -203,9 +203,9 @@ def _check_sizes(manifest: Manifest) -> None:
         or manifest.chunk_size % manifest.leaf_size
         or not manifest.chunk_size
     ):
-        raise MalformedData("a manifest's chunk size is a multiple of its leaf size")
+        raise MalformedData("a manifest's chunk size must be a multiple of its leaf size")
     if manifest.leaf_size > MAX_LEAF_SIZE:
-        raise MalformedData(f"a leaf of a manifest has at most {MAX_LEAF_SIZE:,} bytes")
+        raise MalformedData(f"a leaf of a manifest must have at most {MAX_LEAF_SIZE:,} bytes")
     expected = -(-manifest.size // manifest.chunk_size)
     if len(manifest.chunks) != expected:
         raise MalformedData(f"a manifest has {len(manifest.chunks)} chunks instead of {expected}")

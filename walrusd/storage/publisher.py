@@ -84,7 +84,9 @@ class BlobPublisher:
             OSError: if the file cannot be read.
         """
         if epochs < 1:
-            raise StoreRefused("a blob is stored for at least one epoch", hint="use epochs ≥ 1")
+            raise StoreRefused(
+                "a blob cannot be stored for less than an epoch", hint="use epochs ≥ 1"
+            )
         if isinstance(source, Path):
             source = await FileSpan.of(source)
         size = len(source) if isinstance(source, bytes) else source.length

@@ -58,7 +58,7 @@ def assemble_quilt(items: Sequence[QuiltItem], shards: int) -> Quilt:
     ordered = sorted(items, key=lambda item: item.identifier.encode())
     names = [item.identifier for item in ordered]
     if not names or "" in names or len(set(names)) != len(names):
-        raise MalformedData("a quilt has at least one item, and no two with the same identifier")
+        raise MalformedData("a quilt must have items, no two with the same identifier")
     rows, columns = compute_rows(shards), compute_columns(shards)
     blocks = [_block(item) for item in ordered]
     index_size = len(_index([(item, 0) for item in ordered]))
@@ -155,7 +155,7 @@ def _block(item: QuiltItem) -> bytes:
         raise MalformedData("an identifier or the tags of a quilt item are too long")
     body = b"".join(_u16(len(part)) + part for part in parts) + item.content
     if len(body) >= 1 << 32:
-        raise MalformedData("a quilt item has less than 4 GiB")
+        raise MalformedData("a quilt item must have less than 4 GiB")
     mask = _HAS_TAGS if item.tags else 0
     return bytes([VERSION]) + len(body).to_bytes(4, "little") + bytes([mask]) + body
 

@@ -32,7 +32,7 @@ def parse_receipt(body: bytes, blob_id: BlobId, size: int, *, permanent: bool) -
     """
     reply = _parse_object(body, "a publisher's receipt")
     if len(reply) != 1:
-        raise MalformedData("a publisher's receipt has exactly one key")
+        raise MalformedData("a publisher's receipt must have exactly one key")
     ((kind, value),) = reply.items()
     try:
         if kind == "newlyCreated":

@@ -99,7 +99,7 @@ def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
         except DecryptionFailed:
             continue
         return parse_opening(payload)
-    raise DecryptionFailed("none of the given keys opens the opening of this submission")
+    raise DecryptionFailed("none of the given keys decrypts the opening of this submission")
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
@@ -195,4 +195,4 @@ def _read_cost(file: VerificationFile, keys: Sequence[bytes]) -> CostFunction:
     for key in keys:
         if compute_key_check(key, submission) == file.header.key_check:
             return open_cost(file, key)
-    raise DecryptionFailed("none of the given keys opens the cost function")
+    raise DecryptionFailed("none of the given keys decrypts the cost function")

@@ -39,7 +39,7 @@ def open_given_rows(plan: Plan, path: Path) -> DatasetRows:
     if suffix == ".safetensors":
         container = read_container_header(bytes(data[: 8 + MAX_HEADER_BYTES]))
         if container.schema != plan.dataset or container.size != len(data):
-            raise VerificationFailed("the container's rows are not of the plan's schema")
+            raise VerificationFailed("the container's rows do not have the plan's schema")
         data = data[container.offset :]
     elif looks_like_text(path):
         raise BadRequest(

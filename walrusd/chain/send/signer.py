@@ -11,7 +11,6 @@ from walrusd.units import Address, address_from_bytes
 
 _FLAG = b"\x00"
 _TRANSACTION_INTENT = b"\x00\x00\x00"
-_PERSONAL_MESSAGE_INTENT = b"\x03\x00\x00"
 
 
 def derive_address(public_key: bytes) -> Address:

@@ -154,7 +154,7 @@ def verify_row_commitment(
         CommitmentMismatch: if it does not open to the row.
     """
     if row.size > row_length:
-        raise MalformedData(f"a row has at most {row_length} entries, not {row.size}")
+        raise MalformedData(f"a row must have at most {row_length} entries, not {row.size}")
     decode_point(commitment)
     if commit_rows(row, [blinding], row_length) != [commitment]:
         raise CommitmentMismatch("the row commitment does not open to this row")

@@ -114,8 +114,8 @@ def verify_file(
     checks = inspect_verification_file(file, expected_digest=expected_digest, cost_key=cost_key)
     if checks.failures:
         raise VerificationFailed(
-            f"the verification file fails: {', '.join(item.name for item in checks.failures)}",
-            hint=checks.failures[0].detail,
+            f"the verification file fails: {', '.join(item.name for item in checks.failures)}"
+            f" ({checks.failures[0].detail})",
             checks=[{"name": i.name, "ok": i.ok, "detail": i.detail} for i in checks.items],
         )
     return VerifiedFile(file, tuple(checks.items), anchored=expected_digest is not None)

@@ -95,8 +95,6 @@ class MoveContext:
     events: list[Any] = field(default_factory=list)
     placements: dict[str, Placement] = field(default_factory=dict)
     ids_created: int = 0
-    coins_taken: int = 0
-    coins_made: int = 0
     random_allowed: bool = True
 
     def fresh_id(self) -> str:
@@ -166,7 +164,6 @@ class MoveContext:
     def take_coin(self, coin: Coin) -> int:
         """``coin::into_balance``: consume a coin and return its Mist."""
         self.delete(coin)
-        self.coins_taken += coin.balance
         return coin.balance
 
     def new_coin(self, amount: int) -> Coin:
@@ -177,7 +174,6 @@ class MoveContext:
         """
         if not 0 <= amount <= MAX_U64:
             raise ContractDefectError(f"a coin of {amount} Mist cannot exist")
-        self.coins_made += amount
         return Coin(self.fresh_id(), amount)
 
     def split_balance(self, coin: Coin, amount: int) -> int:
@@ -189,10 +185,8 @@ class MoveContext:
         if coin.balance < amount:
             raise MoveAbort("0x2::balance", 2, "split")
         coin.balance -= amount
-        self.coins_taken += amount
         return amount
 
     def join_balance(self, coin: Coin, amount: int) -> None:
         """``coin.balance_mut().join(…)``: put Mist held by the contract into a ``&mut Coin``."""
         coin.balance += amount
-        self.coins_made += amount

@@ -15,8 +15,6 @@ from walrusd.devnet.move.types import encode_pure, normalize_type
 from walrusd.devnet.rpc.replica import Replica
 from walrusd.units import address_from_bytes, normalize_address
 
-_NO_DIGEST = bytes(32)
-
 
 @dataclass(frozen=True)
 class TransactionRequest:

@@ -28,7 +28,7 @@ const BEACON_BYTES: u16 = 32;
 
 // === Public Functions ===
 
-/// Draws the lot of an attested submission, and pays the caller a tip. Anyone may call it.
+/// Draws the audit sample of an attested submission, and pays the caller a tip. Anyone may call it.
 entry fun draw_audit(
     market: &Market,
     task: &Task,
@@ -46,7 +46,7 @@ entry fun draw_audit(
     events::emit_audit_drawn(submission.task(), submission.id(), beacon, now)
 }
 
-/// Brings the segment on which the lot fell before a jury. `leaf` is what the trace commits to
+/// Brings the sampled segment before a jury. `leaf` is what the trace commits to
 /// there; whoever holds the trace can show it.
 public fun audit(
     market: &Market,
@@ -91,7 +91,7 @@ public fun audit(
 
 // === Package Functions ===
 
-/// Whether a drawn submission waits for a jury: the lot fell on a segment, and no verdict on it
+/// Whether a drawn submission waits for a jury: a segment was sampled, and no verdict on it
 /// stands.
 public(package) fun is_pending(task: &Task, submission: &Submission): bool {
     find_place(task, submission).is_some()
@@ -99,7 +99,7 @@ public(package) fun is_pending(task: &Task, submission: &Submission): bool {
 
 // === Private Functions ===
 
-/// The place of the deal that a jury must look at; none if the lot fell on none, or a verdict on
+/// The place of the deal that a jury must judge; none if none was sampled, or a verdict on
 /// its segment stands.
 fun find_place(task: &Task, submission: &Submission): Option<u64> {
     let lot = compute_lot(task, submission);
@@ -108,7 +108,7 @@ fun find_place(task: &Task, submission: &Submission): Option<u64> {
     if (submission.is_judged(dispute::segment(), segment)) option::none() else lot
 }
 
-/// The place on which the lot fell; none if the submission is spared.
+/// The sampled place; none if the submission is spared.
 fun compute_lot(task: &Task, submission: &Submission): Option<u64> {
     let id = submission.id().to_address();
     let digest = protocol::compute_audit_digest(submission.audit_beacon(), id);
@@ -119,7 +119,7 @@ fun compute_lot(task: &Task, submission: &Submission): Option<u64> {
 // === Test Functions ===
 
 #[test_only]
-/// The segment on which the lot fell, judged or not; 0 for none.
+/// The sampled segment, judged or not; 0 for none.
 public fun segment_for_testing(task: &Task, submission: &Submission): u64 {
     let lot = compute_lot(task, submission);
     if (lot.is_none()) 0 else trace::segment_at(task, submission, *lot.borrow())

@@ -251,7 +251,7 @@ public(package) fun is_about_segment(self: &Dispute): bool { self.kind == SEGMEN
 /// Whether it is about an opening that nobody can read.
 public(package) fun is_about_availability(self: &Dispute): bool { self.kind == UNAVAILABLE }
 
-/// Whether nobody accused: the lot of the audit fell on a segment.
+/// Whether nobody accused: the audit sampled a segment.
 public(package) fun is_audit(self: &Dispute): bool { self.accuser == NOBODY }
 
 /// Whether a juror revealed the word for a fault.

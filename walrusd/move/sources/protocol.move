@@ -183,7 +183,7 @@ public(package) fun compute_jury_commitment(
     sha2_256(bytes)
 }
 
-/// `H(AUDIT ‖ audit_beacon ‖ submission)`: the lot that decides whether and where to audit.
+/// `H(AUDIT ‖ audit_beacon ‖ submission)`: the draw that decides whether and where to audit.
 public(package) fun compute_audit_digest(beacon: vector<u8>, submission: address): vector<u8> {
     let mut bytes = start(AUDIT);
     bytes.append(beacon);

@@ -1,5 +1,5 @@
 /// The crank that ends submissions, and the claims. Anyone may turn the crank: every path ends
-/// without anyone's goodwill.
+/// without depending on one party.
 module walrusd::settlement;
 
 use sui::{clock::Clock, coin::Coin, sui::SUI};

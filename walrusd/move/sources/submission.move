@@ -779,7 +779,7 @@ public fun holdings(self: &Submission): vector<u64> {
 }
 
 #[test_only]
-/// As if the lot of the audit had been drawn from this beacon.
+/// As if the audit had been drawn from this beacon.
 public fun set_audit_beacon_for_testing(self: &mut Submission, beacon: vector<u8>) {
     self.audit_beacon = beacon
 }

@@ -30,7 +30,6 @@ class Right(StrEnum):
     A = "A"
     B = "B"
     NEITHER = "neither"
-    BOTH = "both"
 
 
 @dataclass(frozen=True)

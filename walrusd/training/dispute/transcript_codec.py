@@ -69,7 +69,7 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
             log or a value does not fit the rest.
     """
     if len(raw) > MAX_BYTES:
-        raise MalformedTranscript(f"a transcript has at most {MAX_BYTES} bytes")
+        raise MalformedTranscript(f"a transcript must have at most {MAX_BYTES} bytes")
     if not raw.startswith(MAGIC):
         raise MalformedTranscript("the file is not a transcript of a known version")
     try:

@@ -17,7 +17,6 @@ METADATA_KEY = "walrusd-dataset"
 TENSOR = "rows"
 MAX_HEADER_BYTES = 1 << 16
 _LENGTH_BYTES = 8
-_ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def read_container_header(head: bytes) -> Container:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MalformedData("the file is not a dataset container") from error
     if set(document) != {"__metadata__", TENSOR} or set(metadata) != {METADATA_KEY}:
-        raise MalformedData("a dataset container has one tensor and one key of metadata")
+        raise MalformedData("a dataset container must have one tensor and one key of metadata")
     schema = parse_data_schema(_parse(schema_text))
     if type(rows) is not int or rows < 1 or width != schema.row_bytes:
         raise MalformedData(f"the container's rows do not have {schema.row_bytes} bytes each")

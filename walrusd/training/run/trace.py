@@ -163,7 +163,7 @@ class Trace:
 
     def __init__(self, state_root_0: bytes, records: Sequence[SegmentRecord]) -> None:
         if [record.segment for record in records] != list(range(1, len(records) + 1)):
-            raise MalformedData("a trace has all segments in order")
+            raise MalformedData("a trace must have all segments in order")
         self.state_root_0 = state_root_0
         self.records = tuple(records)
         self.leaves = (

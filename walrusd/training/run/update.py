@@ -66,7 +66,6 @@ def compute_update(plan: Plan, start: Tensors, end: Tensors) -> npt.NDArray[np.i
         raise UpdateOverflow(
             f"the update reaches {largest:.0f}, but {plan.update.value_bits} bits hold at most "
             f"{plan.update.limit}",
-            hint="the plan needs more value_bits, fewer scale_bits, or a lower learning rate",
         )
     return scaled.astype(np.int32)
 

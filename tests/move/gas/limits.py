@@ -1,9 +1,10 @@
 """Writes the second table of docs/gas.md: the calls whose cost grows, and their limits."""
 
+from tests.move.sources import read_constant
 from walrusd.chain.layouts.objects import VerifierPool
 from walrusd.core.protocol import compute_juror_draw, compute_seat_draw
 
-from .gas_prices import (
+from .prices import (
     HASH_BASE,
     HASH_PER_BYTE,
     INTERNAL_PER_UNIT,
@@ -15,7 +16,6 @@ from .gas_prices import (
     counting_hashes,
     round_up_units,
 )
-from .sources import read_constant
 
 ENVELOPE = "submission::MAX_ENVELOPE_BYTES"
 MIST_PER_SUI = 10**9

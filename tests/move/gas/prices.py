@@ -44,7 +44,7 @@ def counting_hashes(counts: list[int]):
 
 
 def compute_instruction_cost(count: int) -> int:
-    """Return the internal units of ``count`` instructions, each tier dearer than the last."""
+    """Return the internal units of ``count`` instructions, each tier costlier than the last."""
     total = 0
     for (start, price), (end, _) in zip(TIERS, (*TIERS[1:], (max(count, 0), 0)), strict=True):
         total += max(0, min(count, end) - start) * price

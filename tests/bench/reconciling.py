@@ -1,7 +1,7 @@
-"""What a contributor's look at strangers' tasks costs in CPU time, and how that grows.
+"""What it costs a contributor to reconcile strangers' tasks, in CPU time, and how that grows.
 
 The tasks are joining and were declined before, as most of a large market's are: nothing is to be
-done, and a look comes every two seconds. The baseline of a look at 1,000 tasks is ten looks at 100,
+done, every two seconds. The baseline of reconciling 1,000 tasks once is reconciling 100 ten times,
 measured in turn: the ratio is 1 if the cost grows with the number of tasks, and 10 if it grows with
 its square. Objects come from memory, through the reader that a daemon has.
 """
@@ -81,10 +81,10 @@ def _emit_join(net: Network, tools: Tools, number: int) -> None:
     net.emit(joined, SUBMISSION, tools)
 
 
-async def _spend(staker: Staker, looks: int) -> float:
-    """Return the CPU seconds of some looks."""
+async def _spend(staker: Staker, times: int) -> float:
+    """Return the CPU seconds of reconciling some times."""
     before = time.process_time()
-    for _look in range(looks):
+    for _each in range(times):
         await staker.run_once()
     return time.process_time() - before
 
@@ -98,29 +98,29 @@ async def _measure(directory: Path, rounds: int) -> list[Measurement]:
         plan = ((few, MANY // FEW), (many, 1), (busy, 1))
         samples: list[list[float]] = [[] for _ in plan]
         for number in range(1 + rounds):
-            for (staker, looks), found in zip(plan, samples, strict=True):
-                spent = await _spend(staker, looks)
+            for (staker, times), found in zip(plan, samples, strict=True):
+                spent = await _spend(staker, times)
                 if number:
                     found.append(spent)
     ten_of_few, one_of_many, one_of_busy = (statistics.median(found) for found in samples)
     return [
         Measurement(
-            f"staker.look.{MANY}_tasks",
+            f"staker.reconcile.{MANY}_tasks",
             one_of_many,
             "CPU s",
             ten_of_few,
-            f"declined before; the baseline is {MANY // FEW} looks at {FEW} tasks",
+            f"declined before; the baseline is {FEW} tasks, {MANY // FEW} times",
         ),
         Measurement(
-            f"staker.look.{STRANGERS_JOINS}_joins",
+            f"staker.reconcile.{STRANGERS_JOINS}_joins",
             one_of_busy,
             "CPU s",
             one_of_many,
-            "after as many joins by strangers; the baseline is the same look without them",
+            "after as many joins by strangers; the baseline is the same without them",
         ),
     ]
 
 
-def measure_looks(directory: Path, rounds: int) -> list[Measurement]:
-    """Return what looks at many tasks cost, in CPU seconds."""
+def measure_reconciling(directory: Path, rounds: int) -> list[Measurement]:
+    """Return what it costs to reconcile many tasks, in CPU seconds."""
     return trio.run(_measure, directory, rounds)

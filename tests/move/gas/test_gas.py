@@ -4,40 +4,40 @@ import hashlib
 
 import pytest
 
+from tests.move.recorder import Argument, Step
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move.signatures import Mode
 
-from . import gas, gas_limits, gas_prices
-from .recorder import Argument, Step
+from . import estimates, limits, prices
 
-DOCUMENT = gas.DOCUMENT.read_text()
+DOCUMENT = estimates.DOCUMENT.read_text()
 
 
 @pytest.fixture(scope="module")
-def world() -> gas.MeteredBazaar:
-    world = gas.MeteredBazaar()
-    gas.estimate_all(world)
+def world() -> estimates.MeteredBazaar:
+    world = estimates.MeteredBazaar()
+    estimates.estimate_all(world)
     return world
 
 
 def test_the_document_holds_the_computed_tables(world):
     hint = "run: python -m tests.move.gas"
-    table = gas.write_table(sorted(world.estimates.values()))
-    assert gas.read_table(DOCUMENT, "table") == table, hint
-    assert gas.read_table(DOCUMENT, "limits") == gas_limits.write_limits(world.pool), hint
+    table = estimates.write_table(sorted(world.estimates.values()))
+    assert estimates.read_table(DOCUMENT, "table") == table, hint
+    assert estimates.read_table(DOCUMENT, "limits") == limits.write_limits(world.pool), hint
 
 
 def test_the_text_says_how_much_of_a_call_is_reading_the_code():
-    size = gas.measure_package()
+    size = estimates.measure_package()
     assert size > sum(map(len, load_bytecode().modules))
-    units = size * gas_prices.READ_PER_BYTE // gas_prices.INTERNAL_PER_UNIT
+    units = size * prices.READ_PER_BYTE // prices.INTERNAL_PER_UNIT
     assert f"{size:,} bytes are read in each call and cost {units:,} units" in DOCUMENT
 
 
 def test_a_gas_coin_has_the_deposit_that_networks_show():
-    assert gas.GAS_COIN * gas_prices.STORAGE_MIST_PER_BYTE == 988_000
-    assert gas.measure_object(gas.COIN, bytes(40)) == gas.GAS_COIN
+    assert estimates.GAS_COIN * prices.STORAGE_MIST_PER_BYTE == 988_000
+    assert estimates.measure_object(estimates.COIN, bytes(40)) == estimates.GAS_COIN
     assert "9,880 Mist of the gas coin's" in DOCUMENT
 
 
@@ -56,36 +56,36 @@ def make_argument(mode: Mode, before: int, after: int, kind: str = "walrusd::nod
 
 
 def test_what_is_consumed_is_paid_back_but_for_one_percent():
-    size = gas.measure_object("walrusd::node::Cap", bytes(72))
-    idle = gas.estimate(make_step(), 0, 0, 0)
-    found = gas.estimate(make_step(make_argument(Mode.VALUE, 72, 0)), 0, 0, 0)
+    size = estimates.measure_object("walrusd::node::Cap", bytes(72))
+    idle = estimates.estimate(make_step(), 0, 0, 0)
+    found = estimates.estimate(make_step(make_argument(Mode.VALUE, 72, 0)), 0, 0, 0)
     assert (idle.deposit, idle.fee) == (0, 9_880)
     assert found.deposit == -7_600 * size
     assert found.fee == 76 * size + 9_880
 
 
 def test_a_coin_that_is_paid_in_had_no_deposit():
-    paid = gas.estimate(make_step(make_argument(Mode.VALUE, 40, 0, gas.COIN)), 0, 0, 0)
-    assert paid == gas.estimate(make_step(), 0, 0, 0)
+    paid = estimates.estimate(make_step(make_argument(Mode.VALUE, 40, 0, estimates.COIN)), 0, 0, 0)
+    assert paid == estimates.estimate(make_step(), 0, 0, 0)
 
 
 def test_what_grows_is_paid_for_and_what_is_only_read_is_not():
-    size = gas.measure_object("walrusd::node::Cap", bytes(500))
-    grown = gas.estimate(make_step(make_argument(Mode.MUT, 500, 530)), 0, 0, 0)
+    size = estimates.measure_object("walrusd::node::Cap", bytes(500))
+    grown = estimates.estimate(make_step(make_argument(Mode.MUT, 500, 530)), 0, 0, 0)
     assert (grown.deposit, grown.fee) == (7_600 * 30, 76 * size + 9_880)
-    read = gas.estimate(make_step(make_argument(Mode.REF, 10_000, 10_000)), 0, 0, 0)
+    read = estimates.estimate(make_step(make_argument(Mode.REF, 10_000, 10_000)), 0, 0, 0)
     assert (read.units, read.deposit, read.fee) == (2_000, 0, 9_880)
-    assert gas.estimate(make_step(), 0, 0, 0).units == 1_000
+    assert estimates.estimate(make_step(), 0, 0, 0).units == 1_000
 
 
 def test_units_are_charged_in_whole_thousands():
     internal = (0, 999_999, 1_000_999, 1_001_000, 2_000_000)
-    assert [*map(gas_prices.round_up_units, internal)] == [1_000, 1_000, 1_000, 2_000, 2_000]
+    assert [*map(prices.round_up_units, internal)] == [1_000, 1_000, 1_000, 2_000, 2_000]
 
 
 def test_hashes_are_counted_however_their_bytes_are_given():
     counts = [0, 0]
-    with gas_prices.counting_hashes(counts):
+    with prices.counting_hashes(counts):
         assert hashlib.sha256(b"abc").hexdigest().startswith("ba7816bf")
         state = hashlib.sha256()
         state.update(b"ab")
@@ -96,9 +96,9 @@ def test_hashes_are_counted_however_their_bytes_are_given():
     assert counts == [2, 6]
 
 
-def test_instructions_get_dearer():
-    assert gas_prices.compute_instruction_cost(0) == 0
-    assert gas_prices.compute_instruction_cost(20_000) == 20_000
-    assert gas_prices.compute_instruction_cost(50_001) == 20_000 + 60_000 + 10
+def test_instructions_get_more_expensive():
+    assert prices.compute_instruction_cost(0) == 0
+    assert prices.compute_instruction_cost(20_000) == 20_000
+    assert prices.compute_instruction_cost(50_001) == 20_000 + 60_000 + 10
     tiers = 20_000 + 60_000 + 500_000 + 5_000_000 + 10**7
-    assert gas_prices.compute_instruction_cost(300_000) == tiers
+    assert prices.compute_instruction_cost(300_000) == tiers

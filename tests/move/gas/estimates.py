@@ -1,4 +1,4 @@
-"""Estimates what each entry point costs on a network, and writes the tables of docs/gas.md.
+"""Estimates of what each entry point costs on a network, for the tables of docs/gas.md.
 
     python -m tests.move.gas
 
@@ -10,6 +10,10 @@ import random
 from functools import cache
 from typing import NamedTuple
 
+from tests.move.builder import HERE
+from tests.move.histories import Contract, OracleBazaar
+from tests.move.recorder import Argument, Step, move_type
+from tests.move.sources import parse_structs, read_modules
 from walrusd.chain.layouts.objects import KeyRequest, Submission
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.chain.packages.modules import read_module
@@ -17,9 +21,7 @@ from walrusd.devnet.contract import DEVNET_PARAMS
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import Mode
 
-from .builder import HERE
-from .gas_limits import write_limits
-from .gas_prices import (
+from .prices import (
     BODY,
     G1_ADD,
     G1_DECODE,
@@ -35,9 +37,6 @@ from .gas_prices import (
     counting_hashes,
     round_up_units,
 )
-from .histories import Contract, OracleBazaar
-from .recorder import Argument, Step, move_type
-from .sources import parse_structs, read_modules
 
 DOCUMENT = HERE.parents[1] / "docs" / "gas.md"
 
@@ -225,11 +224,3 @@ def write_table(estimates: list[Estimate]) -> str:
     ]
     rows += [f"| `{e.target}` | {e.units:,} | {e.deposit:,} | {e.fee:,} |" for e in estimates]
     return "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":
-    text = DOCUMENT.read_text()
-    world = MeteredBazaar()
-    text = replace_table(text, "table", write_table(estimate_all(world)))
-    text = replace_table(text, "limits", write_limits(world.pool))
-    DOCUMENT.write_text(text)
