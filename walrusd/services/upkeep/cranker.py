@@ -1,8 +1,7 @@
 """Turn the cranks that are due, so that no task depends on one party.
 
 The party with the most at stake goes first; the others follow after a grace, so that usually only
-one transaction is paid for. Losing the race is harmless: the contract aborts the second
-transaction.
+one transaction is paid for. Losing the race is harmless: the contract aborts the second one.
 """
 
 from functools import partial
