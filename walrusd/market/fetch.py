@@ -176,7 +176,7 @@ class Fetcher:
         verified = await self.plan_of(task)
         manifest, plan = verified.manifest, verified.plan
         path = self._weights_path(manifest)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             if path.exists():
                 try:
                     return path, await self._load_weights(plan, task, path)
@@ -212,7 +212,7 @@ class Fetcher:
         verify_key_check(dek, version.row_root, version.key_check)
         path = rows_path(self._tools, version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             if not path.exists() or not await self._are_rows_of(version, dek, path):
                 await self._fetch_rows(version, dek, path)
             return path
@@ -282,7 +282,7 @@ class Fetcher:
         bound = compute_file_limit(task.terms, named.plan, named.manifest)
         path = self._dir("work") / submission.id / "committed.wvf"
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             verified: VerifiedFile | None = None
             if path.exists():
                 try:

@@ -87,7 +87,7 @@ class Ballot:
                 return make_answer_without_replay(charge.index, VERDICT_FAULT)
             return make_answer_without_replay(charge.index, VERDICT_SOUND)
 
-    async def look_once_more(
+    async def check_once_more(
         self, case: Case, dispute: ob.Dispute, registered: bytes
     ) -> Replayed | None:
         """Return our value after waiting long enough: a fault if the opening is unavailable.

@@ -87,7 +87,7 @@ class Juror(Service):
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
                 # Separate from earlier attempts, whose next retry may come too late.
-                yield attempt("miss", partial(self._miss, case, dispute, number))
+                yield attempt("miss", partial(self._vote_unavailable, case, dispute, number))
             if waited >= window - compute_reserve_ms(window):
                 yield attempt("abstain", partial(self._abstain, case, dispute, number))
         elif juror.commitment and not juror.chain and Duty.REVEAL in due:
@@ -104,12 +104,12 @@ class Juror(Service):
                 return  # no one has sent us the key yet; we are woken when someone does
         await self._say(case, dispute, number, value)
 
-    async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+    async def _vote_unavailable(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         """Check the opening a last time, and vote that it is unavailable if it is."""
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
-            value = await self._ballot.look_once_more(case, dispute, key)
+            value = await self._ballot.check_once_more(case, dispute, key)
             if value is None:
                 return  # it can be replayed, so the replay decides
         await self._say(case, dispute, number, value)
