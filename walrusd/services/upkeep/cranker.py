@@ -20,13 +20,7 @@ from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
-from walrusd.market.case import (
-    Case,
-    read_cases,
-    read_tasks,
-    submission_facts,
-    task_facts,
-)
+from walrusd.market.case import Case, read_cases, read_tasks, submission_facts, task_facts
 from walrusd.market.fetch import Fetcher
 from walrusd.market.leaves import read_leaves
 
