@@ -33,12 +33,12 @@ from walrusd.engine.service import Service
 from walrusd.engine.starting import Starting, check_not_behind, wait_out
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools, TrainingBackend
-from walrusd.engine.wakeup import WakeUp
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.contract_check import verify_contract
 from walrusd.market.fetch import Fetcher
 from walrusd.market.ids import Ids
 from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.services.committee.registrar import Registrar, check_stake
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
@@ -54,6 +54,7 @@ from walrusd.services.upkeep.cranker import Cranker
 from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import Role, Settings
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.journal import Journal
 from walrusd.state.stores import KeyValue, Work
 from walrusd.units import Mist
@@ -136,6 +137,7 @@ async def open_tools(
             wakeup=wakeup,
             training=make_training(),
             broadcast=broadcast or Broadcast(),
+            files=DataDir(settings.daemon.data_dir),
         )
         yield Opened(tools, clock, client)
 

@@ -15,7 +15,7 @@
     └── WorldFault    an outside thing failed; trying again may help
         ├── ChainUnreachable, ObjectUnreadable, HistoryPruned, TransactionUncertain
         ├── StorageUnreachable, Blob…, PartAbsent, EncoderFailed
-        ├── TrainingFailed, SecondCheckDiffers, DaemonStarting, DevnetFailed
+        ├── TrainingFailed, FindingNotReproduced, DaemonStarting, DevnetFailed
         └── LocalFault: disk, database and open files of this machine
 
 Only a ``PeerFault`` may lead to an accusation; walrusd retries after a ``WorldFault``. Each class
@@ -568,8 +568,8 @@ class DatabaseCorrupt(LocalFault):
     default_hint = "stop walrusd, check the disk, and restore walrusd.sqlite from a backup"
 
 
-class SecondCheckDiffers(WorldFault):
-    """Raised when a second check does not confirm a finding against a peer's work."""
+class FindingNotReproduced(WorldFault):
+    """Raised when a second check does not confirm what the first found wrong with a peer's work."""
 
     code = "local.second_look"
     default_hint = "check this machine's memory and disk; walrusd accuses no one on such a finding"

@@ -12,6 +12,7 @@ from tests.support.verification_files import build_verification_file
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts
 from walrusd.core.opening import OpenedRow, Opening
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.pedersen import pedersen
@@ -19,7 +20,6 @@ from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.market.case import Case
 from walrusd.market.results import read_update
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
-from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.upkeep.cranker import Cranker

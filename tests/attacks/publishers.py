@@ -19,7 +19,7 @@ from walrusd.crypto.envelope import derive_public_key, seal_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
 from walrusd.market.aggregate import read_accepted
-from walrusd.market.dataset_keys import make_grant_info
+from walrusd.market.keys import make_grant_info
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.data_owner.listings import Listings
 from walrusd.services.publisher.aggregator import Aggregator

@@ -14,13 +14,13 @@ from walrusd.core.protocol import (
     compute_slot_tree,
     compute_work_digest,
 )
+from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
-from walrusd.examination.replay import Replayed
 from walrusd.market.case import Case
-from walrusd.market.opening_keys import find_opening_key
-from walrusd.market.secrets import derive_jury_salt
+from walrusd.market.keys import find_opening_key
 from walrusd.services.contributor.committer import trace_leaves
+from walrusd.training.run.replayed import Replayed
 from walrusd.units import address_bytes
 
 Value = tuple[bytes, bytes]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.trace_submission import Counts, Tracer, trace_submission
+from tests.bench.trace_submission import Counts, Tracer, is_loop_edge, trace_submission
 
 FILES = {
     "core/rule": "def double(number):\n    return 2 * number\n",
@@ -58,11 +58,18 @@ def test_direct_calls_between_files_are_counted(root: Path) -> None:
     tracer = trace(root, "serve")
     assert {name for _file, name, _line in tracer.functions} == {"serve", "read", "double"}
     assert tracer.edges == {(SERVICE, CASE), (CASE, RULE)}
-    assert tracer.count() == Counts(3, 3, 2, 2, 1, 0)
+    assert tracer.count() == Counts(3, 3, 2, 2, 1, 0, 0)
 
 
 def test_a_pair_that_goes_back_and_forth_is_found(root: Path) -> None:
     assert trace(root, "serve_and_answer").back_and_forth == [(CASE, SERVICE)]
+
+
+def test_the_loop_that_calls_a_service_is_told_apart() -> None:
+    loop = "walrusd/engine/service.py"
+    assert is_loop_edge((loop, "walrusd/services/jury/juror.py"))
+    assert not is_loop_edge((loop, "walrusd/market/case.py"))
+    assert not is_loop_edge(("walrusd/engine/jobs.py", "walrusd/services/jury/juror.py"))
 
 
 def test_no_two_service_files_call_each_other(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from tests.adversaries.results import read_records, read_states
 from tests.support.row_tree import RowTree
 from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
 from walrusd.errors import BadRequest, MalformedData
-from walrusd.examination.replay import Replayed
 from walrusd.market.results import load_trace
 from walrusd.services.contributor.committer import cost_function, trace_leaves
 from walrusd.training.process.execution import run_train
 from walrusd.training.run.data import DatasetRows
 from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.replay import replay_segment
+from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.state import (
     compute_state_root,
     deserialize_state,

@@ -6,7 +6,7 @@ import pytest
 
 from walrusd.engine import chain_clock
 from walrusd.engine.chain_clock import READINGS, ChainClock
-from walrusd.engine.wakeup import WakeUp
+from walrusd.runtime.wakeup import WakeUp
 
 
 class Nodes:

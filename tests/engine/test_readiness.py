@@ -313,7 +313,7 @@ async def test_tasks_in_progress_keep_their_share(tmp_path: Path) -> None:
         net.join(tools.address)
         whole = (net.terms.segments + 1) * net.terms.state_bytes
         assert compute_reserved(tools, [net.task]) == whole
-        workdir = tools.work_dir / net.submission.id / "states"
+        workdir = tools.files.work / net.submission.id / "states"
         workdir.mkdir(parents=True)
         (workdir / "one").write_bytes(bytes(100))
         assert compute_reserved(tools, [net.task]) == whole - 100

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 from structlog.testing import capture_logs
+from walrusd.workers.pool import discard_progress
 
 from tests.support.clocks import TrioClock
 from tests.support.guards import GUARD_S
@@ -26,7 +27,7 @@ from walrusd.errors import (
 )
 from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
-from walrusd.workers.pool import discard_progress, run_pieces
+from walrusd.runtime.pool import run_pieces
 
 
 class Scripted(Service):
@@ -45,7 +46,7 @@ class Scripted(Service):
         for subject, action in list(self.script.items()):
             await self.attempt(subject, action)
         for subject, action in list(self.background.items()):
-            await self.undertake(subject, action)
+            await self.attempt_in_background(subject, action)
 
 
 def _raising(error: Exception, calls: list[float]):

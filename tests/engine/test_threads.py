@@ -10,24 +10,29 @@ import pytest
 import trio
 import trio.testing
 from click.testing import CliRunner
+from walrusd.workers.pool import discard_progress
 
 import walrusd
-from tests.examination.test_judging import Bench, bench  # noqa: F401 - a fixture
+from tests.examination.test_judging import (
+    Bench,
+    bench,  # noqa: F401 - a fixture
+)
 from tests.support.market.bench import Network
 from tests.support.market.world import InlineTraining
 from walrusd.cli.verify import verify
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.engine import training_backend
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
+from walrusd.runtime.pool import run_pieces
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.publisher.publication import make_initial_weights
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.run.jobs import AggregateJob, InitJob, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.run.threads import count_threads
-from walrusd.workers.pool import discard_progress, run_pieces
 
 SOURCES = Path(walrusd.__file__).parent
 CORES = 3
@@ -106,7 +111,7 @@ async def test_other_limits_of_a_job_stay(tmp_path: Path) -> None:
 
         training.run = run
         job = SelftestJob()
-        await tools.run_job(replace(job, limits=replace(job.limits, cpu_seconds=5)), None)
+        await run_training_job(tools, replace(job, limits=replace(job.limits, cpu_seconds=5)))
         assert (seen[0].limits.cpu_seconds, seen[0].limits.threads) == (5, CORES)
 
 
@@ -120,7 +125,7 @@ async def test_pieces_run_on_as_many_cores() -> None:
         await trio.testing.wait_all_tasks_blocked()
         running -= 1
 
-    await run_pieces(10, work, discard_progress, 0)
+    await run_pieces(10, work, discard_progress, count_threads(0))
     assert most == CORES
 
 
@@ -147,7 +152,7 @@ def test_zero_is_the_number_of_usable_cores() -> None:
 
 
 def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
-    """A new job cannot forget the setting: only ``Tools.run_job`` speaks to the backend."""
+    """A new job cannot forget the setting: only ``run_training_job`` speaks to the backend."""
     runs, counts = set(), set()
     for path in SOURCES.rglob("*.py"):
         name, text = path.relative_to(SOURCES).as_posix(), path.read_text(encoding="utf-8")
@@ -160,5 +165,5 @@ def test_nobody_runs_a_job_or_counts_cores_in_another_way() -> None:
                 counts.add(name)
             if node.attr == "training" and isinstance(node.value, ast.Name | ast.Attribute):
                 runs.add(name)
-    assert runs == {"engine/tools.py"}
+    assert runs == {"engine/jobs.py"}
     assert counts == {"training/run/threads.py"}

@@ -15,14 +15,14 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.opening import parse_opening
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
+from walrusd.core.secrets import derive_abstention, derive_opening_key
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.errors import TrainingFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
-from walrusd.market.secrets import derive_abstention, derive_opening_key
+from walrusd.market.keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
@@ -149,7 +149,7 @@ async def test_honest_work_is_attested_segment_by_segment(bench: Bench) -> None:
     assert not tools.contract.calls("challenge")
     await service.run_once()
     assert decisions(tools, SUBMISSION).count("attested") == 4
-    assert not list((tools.work_dir / "replay" / "verifier").iterdir())
+    assert not list((tools.files.work / "replay" / "verifier").iterdir())
 
 
 async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -> None:
@@ -450,7 +450,7 @@ async def test_a_verification_file_that_was_lost_is_stored_again(bench, autojump
 async def test_a_damaged_copy_of_the_file_is_told_of(bench: Bench) -> None:
     await bench.open_work()
     contributor = bench.contributor
-    (contributor.work_dir / SUBMISSION / "verification-file.wvf").write_bytes(b"x")
+    (contributor.files.work / SUBMISSION / "verification-file.wvf").write_bytes(b"x")
     bench.net.submission.reopened, bench.net.submission.state = True, SubmissionState.SEATED
     await Opener(contributor, Fetcher(contributor)).run_once()
     assert "damaged" in decisions(contributor, SUBMISSION)

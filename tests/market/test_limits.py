@@ -16,7 +16,7 @@ from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.market.limits import compute_file_limit, compute_opening_limit
+from walrusd.market.verified import compute_file_limit, compute_opening_limit
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.staker import Staker
@@ -154,7 +154,7 @@ async def test_such_a_task_is_not_opened(tmp_path: Path, plan, terms, parts) -> 
             assert f"{name}: " in caught.value.hint
         assert not tools.contract.sent
         assert set(net.blobs) == before
-        assert not tools.work_dir.exists() or not list(tools.work_dir.rglob("*.safetensors"))
+        assert not tools.files.work.exists() or not list(tools.files.work.rglob("*.safetensors"))
 
 
 async def test_weights_with_a_header_that_nobody_reads_are_not_stored(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 from tests.support.market.bench import DEK, SUBMISSION, Network, decisions, failures
 from walrusd.core.lifecycle import CostRule, SubmissionState
 from walrusd.crypto.pedersen.pedersen import verify_commitment
-from walrusd.engine.progress import make_on_line
+from walrusd.engine.jobs import make_on_line
 from walrusd.errors import ChainUnreachable
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import UNUSABLE_ENVELOPE
+from walrusd.market.keys import UNUSABLE_ENVELOPE
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
@@ -74,7 +74,7 @@ async def test_a_damaged_file_is_noticed_and_trained_again(tmp_path: Path, damag
     with net.daemon(tmp_path, "c") as tools:
         await _train_and_commit(net, tools)
         net.seat("0x" + "5" * 64, KEY)
-        path = tools.work_dir / SUBMISSION / damage
+        path = tools.files.work / SUBMISSION / damage
         data = bytearray(path.read_bytes())
         data[11] ^= 1
         path.write_bytes(data)

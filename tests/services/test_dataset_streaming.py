@@ -11,8 +11,8 @@ from tests.support.row_tree import RowTree
 from walrusd.crypto.dataset_rows import verify_row
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.market import import_rows
-from walrusd.market.dataset_files import decrypt_file, encrypt_file
 from walrusd.market.import_rows import open_table, read_schema
+from walrusd.state.encrypted_files import decrypt_file, encrypt_file
 from walrusd.workers.rows import compute_file_row_root, prove_file_rows
 
 DEK = bytes(range(32))

@@ -103,7 +103,7 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
         await owner.api.dataset_add(str(DIGITS), EVIL, "", SCHEMA)
     assert (await owner.api.dataset_list(mine=True))["datasets"] == []
     assert not owner.tools.work.items("dataset")
-    assert not (owner.tools.work_dir / "listing").exists()
+    assert not (owner.tools.files.work / "listing").exists()
     container = directory / "t.safetensors"
     schema = read_schema(SCHEMA)
     container.write_bytes(make_container_header(schema, 1) + bytes(schema.row_bytes - 1))
@@ -119,7 +119,7 @@ async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> No
     places = Places((info.sui_url,), info.chain_id, ids, urls, urls, info.shards)
     with pytest.raises(UnknownId, match="no task known here"):
         await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
-    places = replace(places, state=owner.tools.data_dir / DATABASE_NAME)
+    places = replace(places, state=owner.tools.files.root / DATABASE_NAME)
     facts = await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
     assert facts["task"] == task
 

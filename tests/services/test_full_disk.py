@@ -19,12 +19,12 @@ from walrusd.errors import (
     needs_owner,
 )
 from walrusd.files import new_file, write_atomically
-from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
 from walrusd.market.import_rows import open_table, read_schema
 from walrusd.rpc.listen import open_control_socket
 from walrusd.services.data_owner.listings import Listings
 from walrusd.state.database import Database
+from walrusd.state.encrypted_files import encrypt_file
 from walrusd.state.protection import Protection, write_export
 from walrusd.storage.part_file import PartFile
 from walrusd.units import normalize_address
@@ -106,7 +106,7 @@ async def test_a_listing_on_a_full_disk_leaves_no_plaintext(tmp_path, monkeypatc
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space"):
             await datasets.add(str(source), "t", "", {"features": 1, "classes": 100})
-        assert not (tools.work_dir / "listing").exists()
+        assert not (tools.files.work / "listing").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")

@@ -14,13 +14,13 @@ from tests.support.market.bench import SUBMISSION, Network, failures
 from tests.support.market.world import make_plan
 from walrusd.control.costs import show_losses
 from walrusd.core.lifecycle import SubmissionState
+from walrusd.core.secrets import derive_cost_key
 from walrusd.crypto.vfile.checks import open_cost
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.case import read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.results import find_trained, load_costs, load_trace
-from walrusd.market.secrets import derive_cost_key
 from walrusd.runtime import child_output
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer

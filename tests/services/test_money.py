@@ -257,7 +257,7 @@ async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
     with net.daemon(tmp_path, "c") as tools:
         net.join(tools.address, SubmissionState.REJECTED)
         net.task.phase = TaskPhase.AGGREGATED
-        workdir = tools.work_dir / SUBMISSION
+        workdir = tools.files.work / SUBMISSION
         workdir.mkdir(parents=True)
         tools.work.put("trained", SUBMISSION, {})
         await Claimer(tools).run_once()

@@ -11,6 +11,7 @@ from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.errors import MalformedData, PaillierKeyRefused, SlotOverflow
 from walrusd.market.fetch import Fetcher
+from walrusd.state.data_dir import DataDir
 from walrusd.training.plan.plan import read_plan
 
 KEY = paillier_vectors.load_key(2048)
@@ -48,7 +49,9 @@ async def read(tmp_path, paillier, rule=WeightsRule.EQUAL, submissions=4):
         terms=terms,
     )
     reading = SimpleNamespace(
-        contract=SimpleNamespace(market=market), store=SimpleNamespace(get=get), data_dir=tmp_path
+        contract=SimpleNamespace(market=market),
+        store=SimpleNamespace(get=get),
+        files=DataDir(tmp_path),
     )
     verified = await Fetcher(reading).plan_of(task)
     return verified.manifest, verified.plan

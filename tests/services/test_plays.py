@@ -21,7 +21,6 @@ from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
 from walrusd.examination.examine import Examination
-from walrusd.examination.replay import Replayed
 from walrusd.market import schemes
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor import committer, opener
@@ -30,6 +29,7 @@ from walrusd.services.contributor.opener import Opener
 from walrusd.training.process.workdir import write_trace
 from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.run.jobs import ReplayJob, TrainJob
+from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.trace import Assignment, Trace, compute_record
 
 pytestmark = virtual_time

@@ -30,10 +30,10 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted, TransactionUncertain
 from walrusd.market import fetch
 from walrusd.market.aggregate import AggregateChecker
-from walrusd.market.checked import read_stamp
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor import exposure
 from walrusd.services.contributor.staker import Staker
+from walrusd.state.checked import read_stamp
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
 STAKE = 2 * MIST_PER_SUI

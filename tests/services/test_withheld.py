@@ -15,11 +15,11 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, EndReason, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT
+from walrusd.core.secrets import derive_abstention
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import ChainUnreachable, LocalFault, StorageUnreachable
 from walrusd.market.fetch import Fetcher
-from walrusd.market.secrets import derive_abstention
 from walrusd.services.jury.ballot import Ballot
 from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
 from walrusd.services.upkeep.key_sharer import KeySharer

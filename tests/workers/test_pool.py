@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import trio
+from walrusd.workers.pool import discard_progress
 
 from tests.crypto import paillier_vectors
 from walrusd.crypto.paillier.packing import Packing
@@ -14,6 +15,7 @@ from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
+from walrusd.runtime.pool import run_heavy, run_pieces
 from walrusd.workers import pedersen
 from walrusd.workers.paillier import (
     ENCRYPTED_PIECE,
@@ -24,7 +26,6 @@ from walrusd.workers.paillier import (
     encrypt_update,
     sum_files,
 )
-from walrusd.workers.pool import discard_progress, run_heavy, run_pieces
 
 KEY = paillier_vectors.load_key(2048)
 ENCRYPTION = Encryption(KEY.public.to_bytes(), 40)
@@ -72,10 +73,10 @@ async def test_pieces_are_reported_and_the_first_error_ends_them():
         if number >= 3:
             raise StoreRefused("no")
 
-    await run_pieces(3, work, lambda done, pieces: told.append((done, pieces)), threads=2)
+    await run_pieces(3, work, lambda done, pieces: told.append((done, pieces)), at_once=2)
     assert told == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(StoreRefused):
-        await run_pieces(400, work, discard_progress, threads=1)
+        await run_pieces(400, work, discard_progress, at_once=1)
     assert len(begun) < 20
 
 

@@ -22,7 +22,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import PeerFault
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.keys import find_opening_key
 from walrusd.market.results import find_trained
 from walrusd.services.contributor.opener import make_opened_cost
 

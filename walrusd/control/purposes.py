@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, parse_task_manifest
-from walrusd.engine.tools import Reading
+from walrusd.engine.tools import PublicTools
 from walrusd.errors import PeerFault, WorldFault
 from walrusd.units import BlobId
 
@@ -18,7 +18,7 @@ TITLES_S = 5.0
 
 
 async def read_purposes(
-    tools: Reading, requests: Sequence[ob.KeyRequest]
+    tools: PublicTools, requests: Sequence[ob.KeyRequest]
 ) -> dict[str, dict[str, Any]]:
     """Return what each request is for, by its id; a title that does not arrive in time is None.
 
@@ -43,7 +43,7 @@ async def read_purposes(
     return found
 
 
-async def _read_titles(tools: Reading, tasks: Sequence[ob.Task]) -> dict[str, str]:
+async def _read_titles(tools: PublicTools, tasks: Sequence[ob.Task]) -> dict[str, str]:
     titles: dict[str, str] = {}
     limiter = trio.CapacityLimiter(AT_ONCE)
 

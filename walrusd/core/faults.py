@@ -16,8 +16,11 @@ from enum import Enum
 
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.errors import (
+    BlobNotFound,
+    BlobTooLarge,
     FraudFound,
     OpeningUnusable,
+    PartAbsent,
     PeerFault,
     WalrusdError,
 )
@@ -149,6 +152,22 @@ def raising_findings(part: CheckedPart, index: int = 0) -> Iterator[None]:
                 raise OpeningUnusable(error.message, hint=error.hint, cause=error.code) from error
             case Ground.OURS:
                 raise
+
+
+@contextmanager
+def naming_absence() -> Iterator[None]:
+    """Call a blob absent that no endpoint has, or that is too large to be one.
+
+    Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
+    """
+    try:
+        yield
+    except BlobNotFound as error:
+        raise PartAbsent(error.message) from error
+    except BlobTooLarge as error:
+        if error.fields.get("agreed", True):
+            raise PartAbsent(error.message) from error
+        raise
 
 
 def make_fraud(part: CheckedPart, index: int, message: str) -> FraudFound:

@@ -1,1 +1,1 @@
-"""The machinery that runs services: supervision, wake-ups, the view of the chain, readiness."""
+"""The machinery that runs services: supervision, jobs, the view of the chain, readiness."""

@@ -6,8 +6,8 @@ from collections import deque
 import trio
 
 from walrusd.chain.nodes.client import SuiClient
-from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import WalrusdError
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.units import Millis
 
 JUMP_MS = 1000

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import trio
 
 from walrusd.core.disk import FLOOR_BYTES
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
 from walrusd.training.run.jobs import SelftestJob
@@ -74,13 +74,9 @@ def make_probes(tools: Tools) -> dict[Ability, Probe]:
 
 async def find_device_fault(tools: Tools) -> Fault | None:
     """Run the selftest in a training process; return a fault if it does not pass in time."""
-
-    async def ignore(_kind: str, _payload: dict[str, Any]) -> None:
-        return None
-
     try:
         with trio.fail_after(SELFTEST_LIMIT_S):
-            await tools.run_job(SelftestJob(), ignore)
+            await run_training_job(tools, SelftestJob())
     except trio.TooSlowError:
         reason = f"the training process did not pass its selftest in {SELFTEST_LIMIT_S:.0f} s"
         return Fault(Ability.DEVICE, reason, "run `walrusd verify selftest` to see why")
@@ -98,7 +94,7 @@ def find_disk_fault(tools: Tools, need: int, *, reserved: int = 0) -> Fault | No
     ``reserved`` are the bytes that tasks in progress will still take. The reason names no number
     that changes by itself, so that a lasting fault is journalled once.
     """
-    directory = tools.data_dir
+    directory = tools.files.root
     hint = f"free space in {directory}, or move daemon.data_dir to a larger disk"
     try:
         free = shutil.disk_usage(directory).free

@@ -64,7 +64,7 @@ class Service:
         """Advance everything this service is responsible for by one step."""
         async with aclosing(self.list_due()) as attempts:
             async for each in attempts:
-                do = self.undertake if each.in_background else self.attempt
+                do = self.attempt_in_background if each.in_background else self.attempt
                 await do(each.subject, each.action, part=each.part)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -130,7 +130,7 @@ class Service:
         self._troubles.pop(key, None)
         return True
 
-    async def undertake(self, subject: str, action: Action, *, part: str = "") -> None:
+    async def attempt_in_background(self, subject: str, action: Action, *, part: str = "") -> None:
         """Attempt a long action in the background; parameters as for :meth:`attempt`.
 
         The service continues reconciling, and skips the subject while it is busy. A service that is

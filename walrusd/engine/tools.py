@@ -1,26 +1,24 @@
 """The collaborators of every service: adapters and state, made by the composition root."""
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.crypto.keystore import KeyBundle
-from walrusd.engine.wakeup import WakeUp
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.clock import Clock
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.settings.model import Settings
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.run.jobs import Job
-from walrusd.training.run.threads import count_threads
 from walrusd.units import Address
 
 OnLine = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -40,7 +38,7 @@ class TrainingBackend(Protocol):
         ...
 
 
-class Reading(Protocol):
+class PublicTools(Protocol):
     """What reading the market and its blobs needs: neither key nor state."""
 
     @property
@@ -54,7 +52,7 @@ class Reading(Protocol):
         ...
 
     @property
-    def data_dir(self) -> Path:
+    def files(self) -> DataDir:
         """Where downloaded files are kept."""
         ...
 
@@ -78,19 +76,4 @@ class Tools:
     wakeup: WakeUp
     training: TrainingBackend
     broadcast: Broadcast
-
-    async def run_job(self, job: Job, on_line: OnLine) -> dict[str, Any]:
-        """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
-        threads = count_threads(self.settings.daemon.threads)
-        limits = dataclasses.replace(job.limits, threads=threads)
-        return await self.training.run(dataclasses.replace(job, limits=limits), on_line)
-
-    @property
-    def data_dir(self) -> Path:
-        """Where the daemon keeps its files."""
-        return self.settings.daemon.data_dir
-
-    @property
-    def work_dir(self) -> Path:
-        """Where jobs keep their files."""
-        return self.settings.daemon.data_dir / "work"
+    files: DataDir

@@ -1,1 +1,1 @@
-"""The examination of a submission: replay, comparison with the commitments, judgement."""
+"""The examination of a submission: replay it, compare it with what was committed, accuse."""

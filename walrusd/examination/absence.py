@@ -1,13 +1,23 @@
-"""When to give up on an absent part: only after enough attempts over enough time.
+"""Whether all parts are there, and when to give up on one: after asking often and long enough.
 
 A node of Walrus that is down, or our own network, must not look like a contributor that withholds.
 """
+
+import trio
 
 from walrusd.chain.layouts.objects import Task
 from walrusd.core.faults import is_patience_over
 from walrusd.core.manifest import MAX_MANIFEST_BYTES
 from walrusd.engine.tools import Tools
-from walrusd.errors import OpeningUnusable, PartAbsent, WorldFault
+from walrusd.errors import FraudFound, OpeningUnusable, PartAbsent, WorldFault
+from walrusd.examination import checks
+from walrusd.examination.examine import (
+    SubmissionParts,
+    check_final_update,
+    read_file,
+    read_opening,
+    read_task_plan,
+)
 from walrusd.market.case import Case
 from walrusd.units import BlobId
 
@@ -42,7 +52,7 @@ async def can_read(tools: Tools, task: Task) -> bool:
 
     Distinguishes a missing part of a submission from a failure of our own network.
     """
-    path = tools.data_dir / "probes" / f"{task.id}.manifest"
+    path = tools.files.probe(task.id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         await tools.store.download(BlobId(task.manifest_blob), path, MAX_MANIFEST_BYTES)
@@ -51,3 +61,24 @@ async def can_read(tools: Tools, task: Task) -> bool:
     finally:
         path.unlink(missing_ok=True)
     return True
+
+
+async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
+    """Check that the opening is all that the committee needs; that it is true is not asked.
+
+    Raises:
+        OpeningUnusable: if something is missing or is not the committed thing.
+        PartAbsent: if the opening or the verification file is not there.
+    """
+    plan = await read_task_plan(case, parts)
+    opening = await read_opening(case, key, parts)
+    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
+    if case.submission.abort is not None:
+        return
+    try:
+        file = await read_file(case, plan, parts)
+        checks.check_opened_cost(case, opening, file)
+        checks.check_openings(opening, file)
+        await check_final_update(case, plan, opening, parts)
+    except FraudFound:
+        return  # there to be read, which is all that is asked

@@ -7,13 +7,13 @@ import trio
 from walrusd.core.faults import Charge
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id, compute_jury_commitment
+from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
-from walrusd.examination.replay import Replayed, make_answer_without_replay
 from walrusd.market.case import Case, read_cases
-from walrusd.market.secrets import derive_jury_salt
 from walrusd.state.protection import Begun
+from walrusd.training.run.replayed import Replayed, make_answer_without_replay
 from walrusd.units import address_bytes
 
 

@@ -18,11 +18,11 @@ from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.blocks import PaillierBlock
 from walrusd.crypto.vfile.checks import VerifiedFile, open_cost
 from walrusd.errors import OpeningUnusable, VerificationFailed
-from walrusd.examination.replay import Replayed
 from walrusd.market.case import Case
 from walrusd.market.verified import VerifiedPlan
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import digest_step_costs
+from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.state import Tensors, compute_state_root, deserialize_state
 from walrusd.training.run.update import compute_update, update_to_bytes
 from walrusd.units import address_bytes

@@ -1,9 +1,9 @@
 """A seat's examination of a submission, from the opening's bytes to the findings.
 
-``examine`` checks everything, for verifiers; ``examine_charge`` only a jury's charge. Both use the
-same checks (``checks``), so that an honest jury finds exactly the faults that an honest seat
-accuses of. ``SubmissionParts`` fetches the parts, ``Replays`` replays segments;
-``core.faults.decide_verdict`` decides about the findings.
+``examine`` checks everything, for verifiers; ``examine_charge`` what a jury is asked about.
+Both are made of the same checks (``checks``), so that what an honest seat accuses of is what an
+honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
+``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.
 
 An opening is held in memory while it is examined: callers run one examination at a time.
 """
@@ -37,11 +37,15 @@ from walrusd.errors import (
     VerificationFailed,
 )
 from walrusd.examination import checks
-from walrusd.examination.replay import Replayed
+from walrusd.examination.replay import Replays
 from walrusd.market.case import Case
-from walrusd.market.schemes import check_opened_update, find_wrong_row
+from walrusd.market.fetch import JobFiles
+from walrusd.market.schemes import find_wrong_row
 from walrusd.market.verified import VerifiedPlan
+from walrusd.runtime.pool import run_heavy
+from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.state import Tensors
+from walrusd.workers.files import check_opened
 
 
 class SubmissionParts(Protocol):
@@ -49,21 +53,10 @@ class SubmissionParts(Protocol):
 
     async def plan_of(self, task: Task) -> VerifiedPlan: ...
     async def ready_weights(self, task: Task) -> Path: ...
+    async def job_files_of(self, task: Task) -> JobFiles: ...
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
     async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
     async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
-
-
-class Replays(Protocol):
-    """Replays segments, and may remember earlier replays."""
-
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays, which need not be made again."""
-
-    async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
-    ) -> dict[int, Replayed]:
-        """Return the value of every segment; their inputs have been checked."""
 
 
 @dataclass
@@ -125,7 +118,8 @@ async def examine(
                 usable.append(segment)
         if usable:
             with raising_findings(CheckedPart.OPENING):
-                found.replayed = await replays.replay(case, opening, usable)
+                files = await parts.job_files_of(case.task)
+                found.replayed = await replays.replay(case, files, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
             checks.check_replayed(case, opening, found.replayed[segment])
@@ -138,7 +132,7 @@ async def examine(
     with found.collecting():
         file = await read_file(case, plan, parts)
     with found.collecting():
-        await _check_update(case, plan, opening, parts)
+        await check_final_update(case, plan, opening, parts)
         is_committed = True
     if file is not None and is_committed:
         with found.collecting():
@@ -171,20 +165,27 @@ async def examine_charge(
     opening = await read_opening(case, key, parts)
     match charge.kind:
         case ChallengeKind.UPDATE:
-            await _check_update(case, plan, opening, parts)
+            await check_final_update(case, plan, opening, parts)
         case ChallengeKind.ROWS:
-            await _check_update(case, plan, opening, parts)
-            await _check_rows(opening, await _read_file_as_given(case, plan, parts), charge.index)
+            await check_final_update(case, plan, opening, parts)
+            await _check_rows(opening, await _read_given_file(case, plan, parts), charge.index)
         case ChallengeKind.COST:
-            file = await _read_file_as_given(case, plan, parts)
-            last = await replay_opened(case, plan, opening, case.segment_count, replays)
+            file = await _read_given_file(case, plan, parts)
+            end = case.segment_count
+            last = await replay_opened(case, plan, opening, end, parts=parts, replays=replays)
             checks.check_cost(case, opening, file, last)
         case _:
             raise ValueError(f"{charge.kind} is no fraud that is shown without a replay")
 
 
 async def replay_opened(
-    case: Case, plan: VerifiedPlan, opening: VerifiedOpening, segment: int, replays: Replays
+    case: Case,
+    plan: VerifiedPlan,
+    opening: VerifiedOpening,
+    segment: int,
+    *,
+    parts: SubmissionParts,
+    replays: Replays,
 ) -> Replayed:
     """Replay a segment, its inputs checked first.
 
@@ -193,28 +194,9 @@ async def replay_opened(
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
     with raising_findings(CheckedPart.OPENING):
-        return (await replays.replay(case, opening, [segment]))[segment]
-
-
-async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
-    """Check that the opening has everything the committee needs, not that it is correct.
-
-    Raises:
-        OpeningUnusable: if something is missing or is not the committed thing.
-        PartAbsent: if the opening or the verification file is not there.
-    """
-    plan = await read_task_plan(case, parts)
-    opening = await read_opening(case, key, parts)
-    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
-    if case.submission.abort is not None:
-        return
-    try:
-        file = await read_file(case, plan, parts)
-        checks.check_opened_cost(case, opening, file)
-        checks.check_openings(opening, file)
-        await _check_update(case, plan, opening, parts)
-    except FraudFound:
-        return  # it can be read, and nothing else is required
+        files = await parts.job_files_of(case.task)
+        found = await replays.replay(case, files, opening, [segment])
+    return found[segment]
 
 
 async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
@@ -253,9 +235,7 @@ async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> V
     return file
 
 
-async def _read_file_as_given(
-    case: Case, plan: VerifiedPlan, parts: SubmissionParts
-) -> VerifiedFile:
+async def _read_given_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:
     """Return the file for a charge that is not about it: if it is bad, nothing can be decided."""
     try:
         return await read_file(case, plan, parts)
@@ -263,7 +243,7 @@ async def _read_file_as_given(
         raise OpeningUnusable(error.message) from error
 
 
-async def _check_update(
+async def check_final_update(
     case: Case, plan: VerifiedPlan, opening: VerifiedOpening, parts: SubmissionParts
 ) -> None:
     """Check the update against the final state and the task's weights.
@@ -277,19 +257,17 @@ async def _check_update(
     await trio.to_thread.run_sync(checks.check_update, case, plan, weights, opening)
 
 
-async def _check_rows(
-    opening: VerifiedOpening, file: VerifiedFile, only: int | None = None
-) -> None:
+async def _check_rows(opening: VerifiedOpening, file: VerifiedFile, row: int | None = None) -> None:
     """Check that the file's commitments or ciphertexts open to the opened update.
 
     Raises:
-        FraudFound: naming the first row that does not; ``only`` asks about one row.
+        FraudFound: naming the first row that does not; ``row`` asks about one row.
         OpeningUnusable: if their openings are incomplete.
     """
     checks.check_openings(opening, file)
-    if only is None:
+    if row is None:
         try:
-            await check_opened_update(file, opening.opening)
+            await run_heavy(check_opened, file, opening.opening.update, opening.opening.openings)
         except (VerificationFailed, MalformedData) as error:
             wrong = await find_wrong_row(file, opening.opening)
             if wrong is None:
@@ -297,7 +275,8 @@ async def _check_rows(
         else:
             return
     else:
-        wrong = await find_wrong_row(file, opening.opening, only)
+        wrong = await find_wrong_row(file, opening.opening, row)
     if wrong is not None:
-        message = f"row {wrong} of the update is not the committed one"
-        raise make_fraud(CheckedPart.ROWS, wrong, message)
+        raise make_fraud(
+            CheckedPart.ROWS, wrong, f"row {wrong} of the update is not the committed one"
+        )

@@ -7,86 +7,34 @@ the dataset's root. So only a wrong commitment can make a replay end in an error
 import secrets
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import trio
 
-from walrusd.chain.layouts.objects import Task
 from walrusd.core.opening import Opening, VerifiedOpening
-from walrusd.core.protocol import compute_leaf, compute_slot_tree
-from walrusd.engine.progress import clear_progress, make_on_line
+from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import TrainingFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
-from walrusd.training.run.costs import SegmentCosts, compute_segment_costs
+from walrusd.market.fetch import JobFiles
+from walrusd.state.data_dir import DataDir
 from walrusd.training.run.jobs import ReplayJob, RowsFile, SegmentStart
+from walrusd.training.run.replayed import Replayed
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """The value that a replay of one segment gives.
+class Replays(Protocol):
+    """What replays segments, and may know earlier replays."""
 
-    If it cannot be carried out, ``costs`` is None, and ``abort`` says where and why. ``chain``
-    binds the losses themselves.
-    """
+    def recall(self, case: Case) -> dict[int, Replayed]:
+        """Return the values of earlier replays, which need not be made again."""
 
-    segment: int
-    chain: bytes
-    state_root: bytes
-    costs: SegmentCosts | None
-    abort: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, as a work item keeps it."""
-        return {
-            "chain": self.chain.hex(),
-            "state_root": self.state_root.hex(),
-            "costs": self.costs.to_json() if self.costs else None,
-            "abort": self.abort,
-        }
-
-    @classmethod
-    def from_json(cls, segment: int, value: dict[str, Any]) -> "Replayed":
-        """Read the JSON form, also that of earlier versions, which has ``losses``."""
-        if "losses" in value:
-            losses = value["losses"]
-            costs = compute_segment_costs(losses) if losses else None
-        else:
-            told = value["costs"]
-            costs = None if told is None else SegmentCosts.from_json(told)
-        return cls(
-            segment,
-            bytes.fromhex(value["chain"]),
-            bytes.fromhex(value["state_root"]),
-            costs,
-            value.get("abort"),
-        )
-
-    def leaf(self, ctx: bytes, committee: int) -> bytes:
-        """Return the leaf that follows from the value, as the contract computes it."""
-        slots = compute_slot_tree(ctx, self.segment, committee, self.chain)
-        return compute_leaf(self.segment, self.state_root, slots.root)
-
-
-def make_answer_without_replay(index: int, chain: bytes) -> Replayed:
-    """Return an answer in the form of a replay's value; ``chain`` is the word FAULT or SOUND."""
-    return Replayed(index, chain, bytes(32), None)
-
-
-class TaskFiles(Protocol):
-    """Provides the files of a task that every replay reads."""
-
-    async def plan_file(self, task: Task) -> Path:
-        """Return the path of the plan's canonical bytes."""
-        ...
-
-    async def weights_of(self, task: Task) -> Path:
-        """Return the path of the initial weights, their bytes just checked."""
-        ...
+    async def replay(
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
+    ) -> dict[int, Replayed]:
+        """Return the value of every segment; their inputs have been checked."""
 
 
 class Replayer:
@@ -95,10 +43,9 @@ class Replayer:
     One opening at a time is held in memory: its holder takes ``turn``.
     """
 
-    def __init__(self, tools: Tools, files: TaskFiles, user: str) -> None:
+    def __init__(self, tools: Tools, user: str) -> None:
         """Take the collaborators; ``user`` names the service, whose files are separate."""
         self._tools = tools
-        self._files = files
         self._user = user
         self.turn = trio.CapacityLimiter(1)
 
@@ -107,7 +54,7 @@ class Replayer:
         return {}
 
     async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Replay segments, whose inputs have been checked, and return their values.
 
@@ -117,20 +64,20 @@ class Replayer:
         tools, opening = self._tools, verified.opening
         # A new directory each time, removed afterwards: it holds plaintext rows.
         token = secrets.token_hex(4)
-        workdir = replays_dir(tools.work_dir, self._user) / f"{case.submission.id}-{token}"
+        workdir = tools.files.replays(self._user) / f"{case.submission.id}-{token}"
         workdir.mkdir(mode=0o700, parents=True)
         try:
             job = ReplayJob(
-                plan=str(await self._files.plan_file(case.task)),
+                plan=str(files.plan),
                 rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
                 ctx=case.ctx,
                 seed=case.seed,
                 committee=case.task.terms.committee,
                 segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
-                weights=str(await self._files.weights_of(case.task)),
+                weights=str(files.weights),
             )
             on_line = make_on_line(tools, "replay", case.submission.id)
-            result = await tools.run_job(job, on_line)
+            result = await run_training_job(tools, job, on_line)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
             clear_progress(tools, case.submission.id)
@@ -158,7 +105,7 @@ class SeatReplays:
         return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
 
     async def replay(
-        self, case: Case, verified: VerifiedOpening, segments: Sequence[int]
+        self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
         """Replay as ``Replayer`` does, and save the values if they cover all our segments."""
         tools, submission = self._tools, case.submission
@@ -169,7 +116,7 @@ class SeatReplays:
             "the opening is for our seat",
             segments=list(segments),
         )
-        found = await self._replayer.replay(case, verified, segments)
+        found = await self._replayer.replay(case, files, verified, segments)
         seat = case.seat_of(tools.address)
         if seat is not None and set(found) == set(case.segments_of(seat)):
             saved = {str(i): replayed.to_json() for i, replayed in found.items()}
@@ -181,14 +128,9 @@ class SeatReplays:
         self._tools.work.delete("replayed", case.submission.id)
 
 
-def replays_dir(work_dir: Path, user: str) -> Path:
-    """Return where the replays of a service keep their files."""
-    return work_dir / "replay" / user
-
-
-def sweep_replays(work_dir: Path, user: str) -> None:
+def sweep_replays(files: DataDir, user: str) -> None:
     """Remove the files of killed replays, which hold plaintext rows of datasets."""
-    shutil.rmtree(replays_dir(work_dir, user), ignore_errors=True)
+    shutil.rmtree(files.replays(user), ignore_errors=True)
 
 
 def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:

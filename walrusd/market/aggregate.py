@@ -10,7 +10,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.lifecycle import is_accepted
 from walrusd.crypto.pedersen.rows import compute_row_count
-from walrusd.engine.tools import Reading, Tools
+from walrusd.engine.tools import PublicTools, Tools
 from walrusd.errors import PeerFault, VerificationFailed
 from walrusd.market.fetch import Fetcher
 from walrusd.market.schemes import check_aggregate, compute_decryption_context
@@ -33,13 +33,13 @@ class VerifiedAggregate:
     total_weight: int
 
 
-async def read_accepted(tools: Reading, task: ob.Task) -> list[ob.Submission]:
+async def read_accepted(tools: PublicTools, task: ob.Task) -> list[ob.Submission]:
     """Return a task's accepted submissions, in the order of joining."""
     found = [await tools.contract.submission(entry.submission) for entry in task.entries]
     return [sub for sub in found if is_accepted(sub.state)]
 
 
-async def read_aggregate(tools: Reading, task: ob.Task, plan: Plan) -> Aggregate:
+async def read_aggregate(tools: PublicTools, task: ob.Task, plan: Plan) -> Aggregate:
     """Return the aggregate that a task's publisher recorded, checked against its roots.
 
     Raises:

@@ -16,6 +16,7 @@ from walrusd.core.duties import (
 )
 from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
+from walrusd.core.opening import Opening, VerifiedOpening, verify_opening
 from walrusd.core.protocol import (
     TraceContext,
     compute_audit_sample,
@@ -129,6 +130,22 @@ class Case:
             return {0}
         found = (compute_segment_rows(plan, self.seed, segment, count) for segment in segments)
         return {int(row) for rows in found for row in rows}
+
+    def verify_opening(self, opening: Opening) -> VerifiedOpening:
+        """Verify an opening against the roots that the submission has on the chain. Blocks.
+
+        Raises:
+            VerificationFailed: if a root does not match.
+        """
+        commitment = self.submission.commitment
+        assert commitment is not None
+        return verify_opening(
+            opening,
+            segments=self.segment_count,
+            trace_root=commitment.trace_root,
+            row_root=self.submission.dataset_root,
+            row_count=self.submission.dataset_rows,
+        )
 
     def seat_of(self, address: str) -> int | None:
         """Return the committee seat of an address, if it has one."""

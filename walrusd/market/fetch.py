@@ -4,15 +4,14 @@ Everything is verified before it is used, even from our own disk: a flipped bit 
 would make honest work look forged. No read takes more than an honest peer needs.
 """
 
-import mmap
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 
 from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
+from walrusd.core.faults import naming_absence
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
 from walrusd.core.opening import Opening, VerifiedOpening, parse_opening
 from walrusd.crypto.stream import (
@@ -25,40 +24,28 @@ from walrusd.crypto.stream import (
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
-from walrusd.engine.tools import Reading
-from walrusd.errors import (
-    BlobNotFound,
-    BlobTooLarge,
-    ContentMismatch,
-    MalformedData,
-    PartAbsent,
-    PeerFault,
-    VerificationFailed,
-)
+from walrusd.engine.tools import PublicTools
+from walrusd.errors import ContentMismatch, PeerFault, VerificationFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
-from walrusd.market.checked import CheckedFiles, read_stamp
-from walrusd.market.dataset_files import decrypt_file, rows_path
-from walrusd.market.limits import (
+from walrusd.market.verified import (
+    VerifiedPlan,
     compute_file_limit,
     compute_opening_limit,
     compute_weights_limit,
-)
-from walrusd.market.verified import (
-    VerifiedPlan,
     verify_committed_file,
     verify_plan,
-    verify_submission_opening,
     verify_weights,
 )
+from walrusd.runtime.pool import run_heavy
+from walrusd.state.checked import CheckedFiles, read_stamp
+from walrusd.state.encrypted_files import decrypt_file
 from walrusd.training.plan.plan import Plan, parse_plan
-from walrusd.training.run.data import check_rows
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
 from walrusd.workers.files import verify_file_at
 from walrusd.workers.paillier import check_modulus
-from walrusd.workers.pool import run_heavy
-from walrusd.workers.rows import compute_file_row_root
+from walrusd.workers.rows import check_file_rows, holds_rows
 
 PLANS_KEPT, PATHS_KEPT = 64, 4096
 HEADER_ALLOWANCE = 1 << 17
@@ -69,35 +56,21 @@ def _weights_claim(task: Task) -> str:
     return f"weights:{task.plan_digest.hex()}:{task.state_root_0.hex()}"
 
 
-@contextmanager
-def _naming_absence() -> Iterator[None]:
-    """Treat a blob as absent if no endpoint has it, or if it is too large.
+class JobFiles(NamedTuple):
+    """The files of a task that every job reads: the plan's canonical bytes, and safetensors."""
 
-    Only if the endpoints agree: one that corrupts or lengthens a blob proves nothing.
-    """
-    try:
-        yield
-    except BlobNotFound as error:
-        raise PartAbsent(error.message) from error
-    except BlobTooLarge as error:
-        if error.fields.get("agreed", True):
-            raise PartAbsent(error.message) from error
-        raise
+    plan: Path
+    weights: Path
 
 
 class Fetcher:
     """Reads of Walrus on behalf of all services."""
 
-    def __init__(self, tools: Reading) -> None:
+    def __init__(self, tools: PublicTools) -> None:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._checked = CheckedFiles()
         self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
-
-    def _dir(self, name: str) -> Path:
-        path = self._tools.data_dir / name
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path
 
     async def plan_of(self, task: Task) -> VerifiedPlan:
         """Return a task's manifest and plan.
@@ -126,21 +99,18 @@ class Fetcher:
                 check_modulus, manifest.paillier.modulus, manifest.paillier.proof, context
             )
 
-    async def plan_file(self, task: Task) -> Path:
-        """Return the path of the plan's canonical bytes."""
-        data = (await self.plan_of(task)).plan.to_bytes()
-        path = self._dir("plans") / f"{task.plan_digest.hex()}.json"
-        if not path.exists() or path.read_bytes() != data:
-            write_atomically(path, data)
-        return path
-
-    async def weights_of(self, task: Task) -> Path:
-        """Return the path of a task's initial weights (safetensors), their bytes just checked.
+    async def job_files_of(self, task: Task) -> JobFiles:
+        """Return the files of a task that its jobs read, their bytes just checked.
 
         Errors as ``initial_weights``.
         """
-        path, _weights = await self.initial_weights(task)
-        return path
+        data = (await self.plan_of(task)).plan.to_bytes()
+        path = self._tools.files.plan(task.plan_digest)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != data:
+            write_atomically(path, data)
+        weights, _tensors = await self.initial_weights(task)
+        return JobFiles(path, weights)
 
     async def ready_weights(self, task: Task) -> Path:
         """Return the path of a task's initial weights, which are read only if they are new.
@@ -151,20 +121,18 @@ class Fetcher:
         path = await self.weights_path(task)
         if self._checked.holds(path, _weights_claim(task)):
             return path
-        return await self.weights_of(task)
+        return (await self.initial_weights(task))[0]
 
     async def weights_path(self, task: Task) -> Path:
         """Return where a task's initial weights are once fetched. Errors as ``plan_of``."""
         path = self._weight_paths.get(task.manifest_digest)
         if path is None:
-            path = self._weights_path((await self.plan_of(task)).manifest)
+            manifest = (await self.plan_of(task)).manifest
+            path = self._tools.files.weights(manifest.weights_digest)
             self._weight_paths[task.manifest_digest] = path
             if len(self._weight_paths) > PATHS_KEPT:
                 self._weight_paths.popitem(last=False)
         return path
-
-    def _weights_path(self, manifest: TaskManifest) -> Path:
-        return self._dir("models") / f"{manifest.weights_digest.hex()}.safetensors"
 
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]:
         """Return a task's initial weights, and the file that holds them.
@@ -175,7 +143,8 @@ class Fetcher:
         """
         verified = await self.plan_of(task)
         manifest, plan = verified.manifest, verified.plan
-        path = self._weights_path(manifest)
+        path = self._tools.files.weights(manifest.weights_digest)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.exclusive(path):
             if path.exists():
                 try:
@@ -210,7 +179,7 @@ class Fetcher:
             VerificationFailed: if the rows are not the listed ones.
         """
         verify_key_check(dek, version.row_root, version.key_check)
-        path = rows_path(self._tools, version.row_root)
+        path = self._tools.files.rows(version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.exclusive(path):
             if not path.exists() or not await self._are_rows_of(version, dek, path):
@@ -219,11 +188,8 @@ class Fetcher:
 
     @staticmethod
     async def _are_rows_of(version: DatasetVersion, dek: bytes, path: Path) -> bool:
-        try:
-            found = await run_heavy(compute_file_row_root, dek, str(path), version.row_bytes)
-        except MalformedData:
-            return False
-        return found == (version.row_root, version.rows)
+        listed = version.row_bytes, version.rows, version.row_root
+        return await run_heavy(holds_rows, dek, str(path), *listed)
 
     async def ready_rows(self, version: DatasetVersion, dek: bytes, plan: Plan) -> Path:
         """Return the path of rows that a plan can train on, which are read only if they are new.
@@ -233,11 +199,11 @@ class Fetcher:
             MalformedData: if a row does not fit the plan's schema.
         """
         verify_key_check(dek, version.row_root, version.key_check)
-        path, claim = rows_path(self._tools, version.row_root), f"rows:{plan.digest().hex()}"
+        path, claim = self._tools.files.rows(version.row_root), f"rows:{plan.digest().hex()}"
         if not self._checked.holds(path, claim):
             path = await self.rows_of(version, dek)
             stamp = read_stamp(path)
-            await trio.to_thread.run_sync(_check_labels, path, plan)
+            await trio.to_thread.run_sync(check_file_rows, path, plan.dataset)
             self._checked.note(path, claim, stamp)
         return path
 
@@ -280,8 +246,8 @@ class Fetcher:
         assert commitment is not None
         named = await self.plan_of(task)
         bound = compute_file_limit(task.terms, named.plan, named.manifest)
-        path = self._dir("work") / submission.id / "committed.wvf"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path = self._tools.files.committed_file(submission.id)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.exclusive(path):
             verified: VerifiedFile | None = None
             if path.exists():
@@ -290,7 +256,7 @@ class Fetcher:
                 except PeerFault:
                     path.unlink()  # perhaps only our copy is damaged
             if verified is None:
-                with _naming_absence():
+                with naming_absence():
                     await self._tools.store.download(
                         BlobId(commitment.file_blob), path, bound + HEADER_ALLOWANCE
                     )
@@ -311,7 +277,7 @@ class Fetcher:
         verify_key_check(key, name, opened.key_check)
         plan = (await self.plan_of(case.task)).plan
         bound = compute_opening_limit(case.task.terms, plan, submission.dataset_rows)
-        with _naming_absence():
+        with naming_absence():
             sealed = await self._tools.store.get(BlobId(opened.blob), bound)
         if hash_tagged(Tag.OPENING, sealed) != opened.digest:
             raise ContentMismatch("the opening does not have the announced digest")
@@ -326,15 +292,9 @@ class Fetcher:
             DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
         """
         opening = await self.opening_of(case, key)
-        return await trio.to_thread.run_sync(verify_submission_opening, case, opening)
+        return await trio.to_thread.run_sync(case.verify_opening, opening)
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
     """Return a task's initial weights from our own file. Blocks; raises as ``verify_weights``."""
     return verify_weights(plan, task, path.read_bytes())
-
-
-def _check_labels(path: Path, plan: Plan) -> None:
-    """Check every row of a file against a plan's schema, before a stake is bound. Blocks."""
-    with path.open("rb") as file:
-        check_rows(plan.dataset, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))

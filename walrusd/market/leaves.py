@@ -5,7 +5,7 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, PartAbsent, PeerFault, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.keys import find_opening_key
 from walrusd.market.results import find_trained, load_trace, read_result
 
 

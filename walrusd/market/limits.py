@@ -1,22 +1,10 @@
 """Whether the parts of a task can be stored: checked before it is opened, and before staking."""
 
-from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, PaillierOffer, TaskManifest
-from walrusd.core.sizes import (
-    SchemeShape,
-    Storage,
-    StoredPart,
-    WorkShape,
-    compute_file_size,
-    compute_opening_size,
-    compute_sum_size,
-    list_contributed,
-)
-from walrusd.crypto.paillier.keys import MIN_BITS
+from walrusd.core.sizes import Storage, StoredPart, WorkShape, compute_sum_size, list_contributed
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
-from walrusd.market.schemes import compute_slot_bits
+from walrusd.market.verified import compute_weights_limit
 from walrusd.settings.model import WalrusSettings
 from walrusd.storage.geometry import compute_max_blob_size
 from walrusd.storage.manifest import (
@@ -29,9 +17,6 @@ from walrusd.training.plan.plan import Plan
 
 MAX_SEGMENT_LOSSES = 1 << 22
 """One for each micro-batch: training or replaying a segment holds all its losses in memory."""
-
-WEIGHTS_HEAD_BYTES = 1 << 17
-"""The room for the header of a file of weights."""
 
 
 def check_run_length(plan: Plan) -> None:
@@ -47,44 +32,6 @@ def check_run_length(plan: Plan) -> None:
             hint="use more segments, with fewer steps in each",
             key="segment_steps",
         )
-
-
-def make_scheme_shape(terms: ob.Terms, plan: Plan, modulus_bits: int) -> SchemeShape:
-    """Return the shape of an update; only the Paillier scheme needs ``modulus_bits`` of the key.
-
-    Raises:
-        SlotOverflow: if sums of encrypted updates could overflow.
-    """
-    if terms.scheme != Scheme.PAILLIER:
-        return SchemeShape(plan.weight_count)
-    return SchemeShape(plan.weight_count, modulus_bits, compute_slot_bits(terms, plan))
-
-
-def make_work_shape(terms: ob.Terms, plan: Plan, dataset_rows: int, modulus_bits: int) -> WorkShape:
-    """Return the numbers that decide the sizes.
-
-    Raises:
-        SlotOverflow: if sums of encrypted updates could overflow.
-    """
-    return WorkShape(
-        scheme=make_scheme_shape(terms, plan, modulus_bits),
-        state_bytes=plan.state_bytes,
-        segments=plan.segments,
-        steps=plan.steps,
-        segment_rows=plan.segment_steps * plan.batch,
-        row_bytes=plan.dataset.row_bytes,
-        dataset_rows=dataset_rows,
-        committee=terms.committee,
-        segments_per_seat=terms.segments_per_seat,
-        max_submissions=terms.max_submissions,
-    )
-
-
-def read_modulus_bits(manifest: TaskManifest) -> int:
-    """Return the bits of the key in a task's manifest; 0 without a key."""
-    if manifest.paillier is None:
-        return 0
-    return int.from_bytes(manifest.paillier.modulus, "big").bit_length()
 
 
 def make_storage(parts: tuple[StoredPart, ...], walrus: WalrusSettings) -> Storage:
@@ -113,11 +60,6 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
         ),
     )
     return make_storage(parts, walrus)
-
-
-def compute_weights_limit(plan: Plan) -> int:
-    """Return the most bytes that a task's file of weights may have; readers accept no more."""
-    return 4 * plan.model.size + WEIGHTS_HEAD_BYTES
 
 
 def check_weights_size(plan: Plan, size: int) -> None:
@@ -155,16 +97,3 @@ def show_parts(storage: Storage) -> list[dict[str, object]]:
         }
         for part in storage.parts
     ]
-
-
-def compute_file_limit(terms: ob.Terms, plan: Plan, manifest: TaskManifest) -> int:
-    """Return the most bytes that the verification file of a task may have."""
-    return compute_file_size(make_work_shape(terms, plan, 1, read_modulus_bits(manifest)))
-
-
-def compute_opening_limit(terms: ob.Terms, plan: Plan, dataset_rows: int) -> int:
-    """Return the most bytes that an opening of a task may have; readers accept no more.
-
-    It does not depend on the length of a Paillier key.
-    """
-    return compute_opening_size(make_work_shape(terms, plan, dataset_rows, MIN_BITS))

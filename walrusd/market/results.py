@@ -135,11 +135,6 @@ async def read_state(
     return state
 
 
-def verification_file_path(tools: Tools, submission: str) -> Path:
-    """Return where the verification file of our submission is kept until its end."""
-    return tools.work_dir / submission / "verification-file.wvf"
-
-
 async def _read(tools: Tools, case: Case, path: str) -> bytes:
     try:
         return await trio.Path(path).read_bytes()

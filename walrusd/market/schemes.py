@@ -10,12 +10,8 @@ from io import BytesIO
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
-from walrusd.core.lifecycle import Scheme, WeightsRule
-from walrusd.core.manifest import TaskManifest
 from walrusd.core.opening import Opening
-from walrusd.crypto.paillier.keys import read_public_key
-from walrusd.crypto.paillier.packing import choose_slot_bits
-from walrusd.crypto.paillier.vectors import MAX_WEIGHT, derive_encryption_seed
+from walrusd.crypto.paillier.vectors import derive_encryption_seed
 from walrusd.crypto.pedersen.g1 import ROW_LENGTH
 from walrusd.crypto.pedersen.rows import (
     compute_row_count,
@@ -25,16 +21,16 @@ from walrusd.crypto.pedersen.rows import (
 from walrusd.crypto.vfile.blocks import PaillierBlock, PedersenBlock, SchemeBlock
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.vfile import Source
-from walrusd.engine.progress import clear_progress, make_encryption_report
+from walrusd.engine.jobs import clear_progress, make_encryption_report
 from walrusd.engine.tools import Tools
-from walrusd.errors import MalformedData, VerificationFailed
+from walrusd.errors import MalformedData
 from walrusd.market.case import Case
+from walrusd.market.verified import TaskScheme
+from walrusd.runtime.pool import Report, discard_progress, run_heavy
 from walrusd.runtime.sources import source_of
-from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
-from walrusd.workers import files, paillier, pedersen
+from walrusd.workers import paillier, pedersen
 from walrusd.workers.paillier import Encryption
-from walrusd.workers.pool import Report, discard_progress, run_heavy
 
 Committed = tuple[SchemeBlock, Source]
 """A header block, and the openings of its section."""
@@ -47,55 +43,6 @@ class CostProof:
     context: bytes
     commitment: bytes
     proof: bytes
-
-
-@dataclass(frozen=True)
-class TaskScheme:
-    """A task's scheme, by terms, manifest and plan. Without ``encryption`` it is Pedersen's."""
-
-    entries: int
-    encryption: Encryption | None = None
-    modulus_proof: bytes = b""
-
-
-def compute_slot_bits(terms: ob.Terms, plan: Plan) -> int:
-    """Return the width of a slot: the same for every contribution, because they are summed.
-
-    Raises:
-        SlotOverflow: if the weights that the terms allow could overflow the widest slot.
-    """
-    weight = 1 if terms.weights_rule == WeightsRule.EQUAL else MAX_WEIGHT
-    return choose_slot_bits(plan.update.value_bits, terms.max_submissions * weight)
-
-
-def read_task_scheme(task: ob.Task, manifest: TaskManifest, plan: Plan) -> TaskScheme:
-    """Return the scheme of a task.
-
-    Raises:
-        MalformedData: if a task of the Paillier scheme has no key.
-        PaillierKeyRefused: if the key has no acceptable size.
-        SlotOverflow: if weighted sums could overflow.
-    """
-    if task.terms.scheme == Scheme.PEDERSEN:
-        return TaskScheme(plan.weight_count)
-    if manifest.paillier is None:
-        raise MalformedData("a task of the Paillier scheme has no key in its manifest")
-    read_public_key(manifest.paillier.modulus)
-    encryption = Encryption(manifest.paillier.modulus, compute_slot_bits(task.terms, plan))
-    return TaskScheme(plan.weight_count, encryption, manifest.paillier.proof)
-
-
-def check_file_scheme(file: VerifiedFile, scheme: TaskScheme) -> None:
-    """Check that a file is of its task's scheme, and encrypted to its task's key.
-
-    Raises:
-        VerificationFailed: if it is not.
-    """
-    block = file.file.header.scheme
-    if isinstance(block, PedersenBlock) != (scheme.encryption is None):
-        raise VerificationFailed("the verification file does not have the task's scheme")
-    if isinstance(block, PaillierBlock) and _encryption_of(block) != scheme.encryption:
-        raise VerificationFailed("the update is encrypted to another key, or packed differently")
 
 
 def _encryption_of(block: PaillierBlock) -> Encryption:
@@ -135,7 +82,7 @@ async def commit_update(
             ROW_LENGTH, len(points), compute_scheme_root(points), cost.commitment, cost.proof
         )
         return block, partial(BytesIO, b"".join(points))
-    path = tools.work_dir / submission / "ciphertexts.bin"
+    path = tools.files.ciphertexts(submission)
     try:
         await paillier.encrypt_update(
             encryption,
@@ -168,22 +115,12 @@ async def commit_update(
     return block, source_of(path)
 
 
-async def check_opened_update(file: VerifiedFile, opening: Opening) -> None:
-    """Check that the file's commitments or ciphertexts open to an opened update.
-
-    Raises:
-        VerificationFailed: if they do not.
-        MalformedData: if one is malformed, or the number of openings is wrong.
-    """
-    await run_heavy(files.check_opened, file, opening.update, opening.openings)
-
-
 async def find_wrong_row(
     file: VerifiedFile, opening: Opening, only: int | None = None
 ) -> int | None:
     """Return the first row or ciphertext that does not open to an opened update, or None.
 
-    ``only`` asks about one of them. To check all, ``check_opened_update`` is far cheaper.
+    ``only`` asks about one of them. To check all, ``workers.files.check_opened`` is far cheaper.
     """
     block = file.file.header.scheme
     if isinstance(block, PaillierBlock):

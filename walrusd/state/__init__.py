@@ -1,4 +1,4 @@
-"""The daemon's one SQLite file: decisions, the double-action guard, and services' records."""
+"""What a daemon keeps on its disk: one SQLite file (decisions, guard, records), and other files."""
 
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal, JournalEntry

@@ -24,6 +24,7 @@ from walrusd.settings.load import load_settings
 from walrusd.settings.model import ContractIds
 from walrusd.settings.network import read_network
 from walrusd.state.chain_log import find_in_file
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.plan.plan import Plan
@@ -48,11 +49,11 @@ class Places:
 
 @dataclass(frozen=True)
 class Public:
-    """Everything that reading needs; implements ``engine.tools.Reading``."""
+    """Everything that reading needs; implements ``engine.tools.PublicTools``."""
 
     contract: MarketReader
     store: WalrusStore
-    data_dir: Path
+    files: DataDir
 
 
 def read_places(network: str | None, config: Path | None) -> Places:
@@ -113,7 +114,7 @@ async def open_public(places: Places) -> AsyncIterator[Public]:
             )
         )
         reader = MarketReader(client, places.ids.package, places.ids.market)
-        yield Public(reader, store, directory)
+        yield Public(reader, store, DataDir(directory))
 
 
 async def check_aggregate_of(

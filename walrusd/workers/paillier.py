@@ -35,7 +35,8 @@ from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import PaillierKeyRefused
 from walrusd.files import new_file
-from walrusd.workers.pool import Report, run_heavy, run_pieces
+from walrusd.runtime.pool import Report, run_heavy, run_pieces
+from walrusd.training.run.threads import count_threads
 
 ENCRYPTED_PIECE = 512
 """About a second of work at 3072 bits: the interval of progress reports and of cancelling."""
@@ -206,7 +207,7 @@ async def encrypt_update(
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with new_file(path) as file:
-        await run_pieces(-(-len(update) // size), encrypt, report, threads)
+        await run_pieces(-(-len(update) // size), encrypt, report, count_threads(threads))
 
 
 def _write_at(descriptor: int, data: bytes, offset: int) -> None:
@@ -231,7 +232,7 @@ async def sum_files(
         stop = min(start + SUMMED_PIECE, ciphertexts)
         found[number] = await run_heavy(sum_piece, encryption, list(parts), start, stop)
 
-    await run_pieces(pieces, add, report, threads)
+    await run_pieces(pieces, add, report, count_threads(threads))
     return b"".join(found[number] for number in range(pieces))
 
 
@@ -271,7 +272,10 @@ async def decrypt_files(
         found[number] = await run_heavy(decrypt_piece, seed, encryption, piece)
 
     await run_pieces(
-        pieces, decrypt, lambda done, _pieces: report(pieces + done, 2 * pieces), threads
+        pieces,
+        decrypt,
+        lambda done, _pieces: report(pieces + done, 2 * pieces),
+        count_threads(threads),
     )
     plaintexts = b"".join(found[number] for number in range(pieces))
     return await run_heavy(prove_sum, seed, encryption, entries, total, plaintexts, context)

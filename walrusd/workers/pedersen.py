@@ -46,7 +46,7 @@ def find_wrong_commitment(
 ) -> int | None:
     """Return the first row whose Pedersen commitment opens to something else, or None.
 
-    ``only`` checks a single row.
+    ``only`` checks one row alone.
     """
     load_generators()
     vector = np.frombuffer(update, "<i4").astype(np.int32)

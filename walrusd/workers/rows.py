@@ -12,6 +12,8 @@ from typing import Self
 from walrusd.core.opening import OpenedRow
 from walrusd.crypto.dataset_rows import compute_row_root, prove_rows
 from walrusd.errors import MalformedData
+from walrusd.training.plan.dataspec import DataSchema
+from walrusd.training.run.data import check_rows
 
 
 class RowFile:
@@ -59,6 +61,20 @@ def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes,
     """
     with RowFile(Path(path), row_bytes) as file:
         return compute_row_root(dek, file), len(file)
+
+
+def holds_rows(dek: bytes, path: str, row_bytes: int, rows: int, row_root: bytes) -> bool:
+    """Return whether a file holds exactly the rows that a salted root commits to."""
+    try:
+        return compute_file_row_root(dek, path, row_bytes) == (row_root, rows)
+    except MalformedData:
+        return False
+
+
+def check_file_rows(path: Path, schema: DataSchema) -> None:
+    """Check every row of a file against a plan's schema. Raises as ``check_rows``."""
+    with path.open("rb") as file:
+        check_rows(schema, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
 def prove_file_rows(

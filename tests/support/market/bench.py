@@ -38,9 +38,9 @@ from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools
-from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import BlobNotFound, BlobTooLarge, ObjectNotFound
 from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.model import (
     DaemonSettings,
@@ -53,6 +53,7 @@ from walrusd.settings.model import (
     WalrusSettings,
 )
 from walrusd.state.chain_log import ChainLog, LoggedEvent
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
@@ -390,6 +391,7 @@ class Network:
                 wakeup=WakeUp(),
                 training=training or InlineTraining(),
                 broadcast=Broadcast(),
+                files=DataDir(home),
             )
 
 

@@ -36,11 +36,11 @@ from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.engine.wakeup import WakeUp
 from walrusd.errors import MoveAborted, ObjectNotFound
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.runtime.broadcast import Broadcast
+from walrusd.runtime.wakeup import WakeUp
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
@@ -60,6 +60,7 @@ from walrusd.settings.model import (
     WalrusSettings,
 )
 from walrusd.state.chain_log import ChainLog
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
@@ -350,6 +351,7 @@ class Play:
             wakeup=WakeUp(),
             training=training or InlineTraining(),
             broadcast=Broadcast(),
+            files=DataDir(home),
         )
         self.daemons[name] = Daemon(name, tools, role)
         return self.daemons[name]

@@ -15,14 +15,14 @@ from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import FraudFound, OpeningUnusable, SecondCheckDiffers, VerificationFailed
+from walrusd.errors import FindingNotReproduced, FraudFound, OpeningUnusable, VerificationFailed
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
 from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
 from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key
+from walrusd.market.keys import check_seat_key, find_opening_key
 from walrusd.state.protection import Begun
 
 
@@ -34,13 +34,13 @@ class Verifier(Service):
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
         self._fetcher = fetcher
-        self._replayer = Replayer(tools, fetcher, self.name)
+        self._replayer = Replayer(tools, self.name)
         self._replays = SeatReplays(tools, self._replayer, self.name)
         self._accuser = Accuser(tools, self.name)
 
     async def start(self) -> None:
         """Remove the files of a killed run."""
-        sweep_replays(self.tools.work_dir, self.name)
+        sweep_replays(self.tools.files, self.name)
 
     async def list_due(self) -> Attempts:
         """Serve every opened submission whose committee we sit on."""
@@ -121,7 +121,7 @@ class Verifier(Service):
         opening is read and examined again from its bytes, and saved replays are reused.
 
         Raises:
-            SecondCheckDiffers: if the findings differ: then this machine errs.
+            FindingNotReproduced: if that finds something else, as then this machine errs.
         """
         if verdict.error is None or verdict.action is SeatAction.STAND_BY:
             return
@@ -134,7 +134,9 @@ class Verifier(Service):
         if charge is not None and charge.kind == ChallengeKind.SEGMENT:
             assert found.opening is not None
             plan = await read_task_plan(case, self._fetcher)
-            again = await replay_opened(case, plan, found.opening, charge.index, self._replayer)
+            again = await replay_opened(
+                case, plan, found.opening, charge.index, parts=self._fetcher, replays=self._replayer
+            )
             same = again == found.replayed[charge.index]
         else:
             second = (await self._examine(case, seat, segments)).decide(case)
@@ -144,7 +146,9 @@ class Verifier(Service):
             )
         if not same:
             self._replays.forget(case)
-            raise SecondCheckDiffers(f"a second check did not confirm: {verdict.error.message}")
+            raise FindingNotReproduced(
+                f"a second examination did not confirm this: {verdict.error.message}"
+            )
         tools.work.put("confirmed", action, {})
 
     # --- acting ---------------------------------------------------------------------------------

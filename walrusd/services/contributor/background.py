@@ -62,7 +62,7 @@ class Background:
                 self._service.tools.wakeup.wake()  # once for many: reconciling comes soon anyway
 
         if key not in self._found:
-            await self._service.undertake(task, fetch, part=part)
+            await self._service.attempt_in_background(task, fetch, part=part)
         return self._found.get(key)
 
     def forget(self, task: str, part: FetchedPart) -> None:

@@ -11,6 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
@@ -25,17 +26,15 @@ from walrusd.market.results import (
     load_trace,
     read_result,
     read_update,
-    verification_file_path,
 )
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
-from walrusd.market.secrets import derive_cost_blinding, derive_cost_key
+from walrusd.runtime.pool import run_heavy
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
 from walrusd.workers.files import write_file
 from walrusd.workers.pedersen import prove_cost
-from walrusd.workers.pool import run_heavy
 
 
 class Committer(Service):
@@ -128,7 +127,7 @@ class Committer(Service):
         block, committed = await commit_update(
             tools, case.submission.id, scheme, update, openings=openings, cost=cost
         )
-        path = verification_file_path(tools, case.submission.id)
+        path = tools.files.own_verification_file(case.submission.id)
         write = partial(
             write_file,
             path,

@@ -9,9 +9,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape, compute_state_files
 from walrusd.engine.tools import Tools
 from walrusd.errors import WalrusdError
-from walrusd.market.dataset_files import rows_path
 from walrusd.market.fetch import Fetcher
-from walrusd.market.limits import compute_opening_limit
+from walrusd.market.verified import compute_opening_limit
 
 SHAPES_KEPT = 4096
 
@@ -70,7 +69,7 @@ class DiskShapes:
                 version = versions[ref.number - 1]
                 size = version.rows * version.row_bytes
                 if size > largest[0]:
-                    largest = size, rows_path(self._tools, version.row_root)
+                    largest = size, self._tools.files.rows(version.row_root)
         return largest
 
 
@@ -89,7 +88,7 @@ def compute_reserved(tools: Tools, tasks: Sequence[ob.Task]) -> int:
     for task in tasks:
         whole = compute_state_files(task.terms.state_bytes, task.terms.segments)
         mine = [e.submission for e in task.entries if e.contributor == tools.address]
-        written = sum(_measure(tools.work_dir / submission) for submission in mine)
+        written = sum(_measure(tools.files.submission(submission)) for submission in mine)
         reserved += max(0, whole - written)
     return reserved
 

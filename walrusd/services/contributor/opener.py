@@ -9,6 +9,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
 from walrusd.core.opening import OpenedCost, Opening
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
@@ -16,20 +17,17 @@ from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import make_seat_envelope
+from walrusd.market.keys import make_seat_envelope, submission_dataset_key
 from walrusd.market.results import (
     find_trained,
     load_trace,
     read_result,
     read_state,
     read_update,
-    verification_file_path,
 )
 from walrusd.market.schemes import derive_openings
-from walrusd.market.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
-from walrusd.services.contributor.key_grants import submission_dataset_key
+from walrusd.runtime.pool import run_heavy
 from walrusd.units import address_bytes
-from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import prove_file_rows
 
 
@@ -115,7 +113,7 @@ class Opener(Service):
         The same bytes give the same blob. They cannot be recomputed, as their encryption is salted.
         """
         tools, commitment = self.tools, case.submission.commitment
-        path = verification_file_path(tools, case.submission.id)
+        path = tools.files.own_verification_file(case.submission.id)
         if case.submission.abort is not None or not await trio.Path(path).is_file():
             return
         assert commitment is not None, "a seated submission has committed"

@@ -20,11 +20,11 @@ from walrusd.engine.tools import Tools
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.case import read_tasks, read_version
 from walrusd.market.fetch import Fetcher
+from walrusd.market.keys import OwnRequests, open_granted_key
 from walrusd.market.verified import check_dataset_for_plan
 from walrusd.services.contributor.assessor import Assessor, Snapshot
 from walrusd.services.contributor.background import Background
 from walrusd.services.contributor.exposure import Exposure, ExposureReader, has_joined
-from walrusd.services.contributor.key_grants import OwnRequests, open_granted_key
 from walrusd.state.protection import Begun
 from walrusd.units import Mist
 

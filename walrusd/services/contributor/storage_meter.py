@@ -10,9 +10,8 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.limits import (
     check_run_length,
     make_storage,
-    make_work_shape,
-    read_modulus_bits,
 )
+from walrusd.market.verified import make_work_shape, read_modulus_bits
 
 KEPT = 4096
 """Tasks whose sizes are cached: terms, plans and dataset versions never change."""

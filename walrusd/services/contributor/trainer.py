@@ -9,14 +9,14 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.engine.progress import clear_progress, make_on_line
+from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
+from walrusd.market.keys import submission_dataset_key
 from walrusd.market.results import find_trained
-from walrusd.services.contributor.key_grants import submission_dataset_key
 from walrusd.training.run.jobs import RowsFile, TrainJob
 
 
@@ -46,12 +46,13 @@ class Trainer(Service):
         plan = (await self._fetcher.plan_of(case.task)).plan
         dek = await submission_dataset_key(tools, case)
         rows = await self._fetcher.dataset_of(submission, dek)
-        workdir = tools.work_dir / submission.id
+        workdir = tools.files.submission(submission.id)
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = await self._fetcher.job_files_of(case.task)
         job = TrainJob(
-            plan=str(await self._fetcher.plan_file(case.task)),
+            plan=str(files.plan),
             workdir=str(workdir),
-            weights=str(await self._fetcher.weights_of(case.task)),
+            weights=str(files.weights),
             rows=RowsFile(str(rows)),
             ctx=case.ctx,
             seed=case.seed,
@@ -61,10 +62,10 @@ class Trainer(Service):
         reason = "the result was lost; the same bits are needed" if lost else "joining has closed"
         tools.journal.record_once(submission.id, self.name, "training", reason)
         on_line = make_on_line(tools, "training", submission.id)
-        result = await tools.run_job(job, on_line)
+        result = await run_training_job(tools, job, on_line)
         if "abort" in result:
             # From the last checkpoint on, so this costs at most one segment.
-            check_same_abort(result, await tools.run_job(job, on_line))
+            check_same_abort(result, await run_training_job(tools, job, on_line))
         check_same_as_committed(submission, result)
         with tools.database.transaction():
             tools.work.put("trained", submission.id, result)

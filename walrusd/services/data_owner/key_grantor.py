@@ -10,13 +10,13 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.duties import Duty, Party, list_request_duties
 from walrusd.core.key_requests import NO_TASK, AskedTask, find_closing_reason
 from walrusd.core.lifecycle import RequestState, TaskPhase, is_final, is_unanswered
+from walrusd.core.secrets import derive_dataset_key
 from walrusd.crypto.envelope import check_public_key, seal_key
 from walrusd.crypto.stream import verify_key_check
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.errors import MalformedData, NotAllowed
-from walrusd.market.dataset_keys import make_grant_info
+from walrusd.market.keys import make_grant_info
 from walrusd.market.public_text import check_public_text
-from walrusd.market.secrets import derive_dataset_key
 from walrusd.state.protection import Begun
 from walrusd.units import BlobId, Millis
 

@@ -15,18 +15,18 @@ import trio
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.core.secrets import derive_dataset_key
 from walrusd.crypto.stream import compute_key_check
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, WalrusdError
-from walrusd.market.dataset_files import encrypt_file
 from walrusd.market.fetch import Fetcher
 from walrusd.market.import_rows import Table, looks_like_text, open_table, read_schema
 from walrusd.market.public_text import check_public_text
-from walrusd.market.secrets import derive_dataset_key
 from walrusd.runtime.groups import collapsed
+from walrusd.runtime.pool import run_heavy
 from walrusd.services.data_owner.key_grantor import MAX_DESCRIPTION_BYTES
+from walrusd.state.encrypted_files import encrypt_file
 from walrusd.units import BlobId
-from walrusd.workers.pool import run_heavy
 from walrusd.workers.rows import compute_file_row_root
 
 MAX_TITLE_BYTES = 128
@@ -82,7 +82,7 @@ class Listings:
         is_text = bool(raw) and await trio.to_thread.run_sync(looks_like_text, Path(path))
         # One at a time: each first removes the plaintext that a killed one left.
         async with self._turn:
-            with _empty_folder(tools.work_dir / "listing") as workdir:
+            with _empty_folder(tools.files.work / "listing") as workdir:
                 stored = await self._store(table, title, description, workdir)
         executed = await tools.contract.list_dataset(
             title=title.encode(),

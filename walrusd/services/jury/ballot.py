@@ -1,8 +1,8 @@
 """Find a juror's value, from the opening's bytes on.
 
-A value is the result of a replay, or a word: FAULT or SOUND. A withheld opening is a fault only
-where the party that withholds it would gain by it: in a claim of that kind, and in an audit, whose
-jury can get the key from no one else.
+A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. A
+missing opening is a fault only where the one who withholds it would gain by it: in a claim that it
+is unavailable, and in an audit, whose jury has nobody else to get the key from.
 """
 
 from contextlib import suppress
@@ -13,6 +13,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
 from walrusd.core.lifecycle import ChallengeKind
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
+from walrusd.core.secrets import derive_abstention, derive_jury_salt
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     FraudFound,
@@ -21,20 +22,14 @@ from walrusd.errors import (
     PartAbsent,
     VerificationFailed,
 )
-from walrusd.examination.absence import can_read
+from walrusd.examination.absence import can_read, check_complete
 from walrusd.examination.checks import check_inputs
-from walrusd.examination.examine import (
-    check_complete,
-    examine_charge,
-    read_opening,
-    read_task_plan,
-    replay_opened,
-)
-from walrusd.examination.replay import Replayed, Replayer, make_answer_without_replay
+from walrusd.examination.examine import examine_charge, read_opening, read_task_plan, replay_opened
+from walrusd.examination.replay import Replayer
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import check_seat_key, find_opening_key, share_opening_key
-from walrusd.market.secrets import derive_abstention, derive_jury_salt
+from walrusd.market.keys import check_seat_key, find_opening_key, share_opening_key
+from walrusd.training.run.replayed import Replayed, make_answer_without_replay
 from walrusd.units import address_bytes
 
 
@@ -55,7 +50,7 @@ class Ballot:
         """Take the collaborators; ``user`` names the service, whose files are separate."""
         self._tools = tools
         self._fetcher = fetcher
-        self._replayer = Replayer(tools, fetcher, user)
+        self._replayer = Replayer(tools, user)
         self._read: set[bytes] = set()
 
     # --- values ---------------------------------------------------------------------------------
@@ -74,7 +69,9 @@ class Ballot:
             if key is not None and charge.kind == ChallengeKind.SEGMENT:
                 plan = await read_task_plan(case, self._fetcher)
                 opening = await read_opening(case, key, self._fetcher)
-                return await replay_opened(case, plan, opening, charge.index, self._replayer)
+                return await replay_opened(
+                    case, plan, opening, charge.index, parts=self._fetcher, replays=self._replayer
+                )
             if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
                 await check_complete(case, key, self._fetcher)
                 await self._let_accuser_read(case, dispute, key)
@@ -126,7 +123,7 @@ class Ballot:
         return True
 
     async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
-        """Re-encrypt the key to an accuser that cannot read an opening that we can read.
+        """Send the key to a seat that says it cannot read what we can.
 
         A contributor that serves jurors and not its committee would make honest seats look silent.
         """

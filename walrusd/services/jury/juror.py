@@ -1,8 +1,8 @@
 """Sit on juries, and see our own challenges through.
 
-A juror examines the charge without knowing any other juror's value, commits to its own, and
-reveals it. The contract compares. Silence costs stake, so a juror that cannot decide in time, for
-whatever reason, abstains: it commits to a value that no one else can have, which neither convicts
+A juror examines what is challenged without knowing anybody else's value, commits to what it found,
+and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
+whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
 nor acquits.
 """
 
@@ -13,14 +13,15 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import ChallengeKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
+from walrusd.core.secrets import derive_jury_salt
 from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.examination.replay import Replayed, sweep_replays
+from walrusd.examination.replay import sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.secrets import derive_jury_salt
 from walrusd.services.jury.ballot import Ballot, charge_of_dispute, may_be_withheld
 from walrusd.state.protection import Begun
+from walrusd.training.run.replayed import Replayed
 from walrusd.units import address_bytes
 
 SHORTEST_RESERVE_MS = 10_000
@@ -50,7 +51,7 @@ class Juror(Service):
 
     async def start(self) -> None:
         """Remove the files of a killed run."""
-        sweep_replays(self.tools.work_dir, self.name)
+        sweep_replays(self.tools.files, self.name)
 
     async def list_due(self) -> Attempts:
         """Serve every dispute that we have a part in."""
@@ -101,8 +102,8 @@ class Juror(Service):
         if value is None:
             value = await self._ballot.find(case, dispute)
             if value is None:
-                return  # no one has sent us the key yet; we are woken when someone does
-        await self._say(case, dispute, number, value)
+                return  # no one has sent us the key yet; its event will wake us
+        await self._commit_value(case, dispute, number, value)
 
     async def _vote_unavailable(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         """Check the opening a last time, and vote that it is unavailable if it is."""
@@ -112,12 +113,12 @@ class Juror(Service):
             value = await self._ballot.check_once_more(case, dispute, key)
             if value is None:
                 return  # it can be replayed, so the replay decides
-        await self._say(case, dispute, number, value)
+        await self._commit_value(case, dispute, number, value)
 
     async def _abstain(self, case: Case, dispute: ob.Dispute, number: int) -> None:
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is not None:
-            await self._say(case, dispute, number, value)
+            await self._commit_value(case, dispute, number, value)
             return
         await self._send_commitment(
             case,
@@ -127,8 +128,10 @@ class Juror(Service):
             "abstained: no value was found in time, and silence costs stake",
         )
 
-    async def _say(self, case: Case, dispute: ob.Dispute, number: int, value: Replayed) -> None:
-        # Meanwhile we may have abstained; a commitment is final.
+    async def _commit_value(
+        self, case: Case, dispute: ob.Dispute, number: int, value: Replayed
+    ) -> None:
+        # Meanwhile we may have abstained, and a juror commits once.
         value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"examined {charge} as a juror"

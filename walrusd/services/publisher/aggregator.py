@@ -10,19 +10,20 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
+from walrusd.core.secrets import derive_paillier_seed
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.pedersen.rows import RunningSum
-from walrusd.engine.progress import clear_progress
+from walrusd.engine.jobs import clear_progress
 from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.opening_keys import find_opening_key
+from walrusd.market.keys import find_opening_key
 from walrusd.market.schemes import (
-    check_opened_update,
     compute_decryption_context,
 )
-from walrusd.market.secrets import derive_paillier_seed
+from walrusd.runtime.pool import run_heavy
+from walrusd.workers.files import check_opened
 from walrusd.workers.paillier import decrypt_files
 
 Summed = tuple[bytes, tuple[bytes, ...]]
@@ -104,6 +105,7 @@ class Aggregator:
         root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
         if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
-        await check_opened_update(await self._fetcher.file_of(case.task, case.submission), opening)
+        file = await self._fetcher.file_of(case.task, case.submission)
+        await run_heavy(check_opened, file, opening.update, opening.openings)
         update = np.frombuffer(opening.update, "<i4").astype(np.int32)
         return update, [int.from_bytes(blinding, "big") for blinding in opening.openings]

@@ -12,9 +12,11 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.economics import compute_required_funds
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
@@ -29,13 +31,15 @@ from walrusd.market.limits import (
     check_run_length,
     check_storage,
     check_weights_size,
-    make_work_shape,
     measure_published,
     show_parts,
 )
-from walrusd.market.schemes import compute_slot_bits
-from walrusd.market.secrets import derive_paillier_seed
-from walrusd.market.verified import check_dataset_for_plan
+from walrusd.market.verified import (
+    check_dataset_for_plan,
+    compute_slot_bits,
+    make_work_shape,
+)
+from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
@@ -44,7 +48,6 @@ from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
 from walrusd.units import BlobId, Mist, address_bytes, format_sui
 from walrusd.workers.paillier import make_key
-from walrusd.workers.pool import run_heavy
 
 
 class Publication:
@@ -70,7 +73,7 @@ class Publication:
         """
         tools = self._tools
         check_names(params)
-        request = await read_request(await adopt_folder(params, tools.work_dir))
+        request = await read_request(await adopt_folder(params, tools.files.work))
         executed = await tools.contract.find_done(request.once)
         market = await tools.contract.market()
         weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
@@ -195,11 +198,11 @@ class Publication:
 
 async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
     """Make the weights of a plan's seed; return their file and the root of the first state."""
-    workdir = tools.work_dir / "init" / plan.digest().hex()
+    workdir = tools.files.work / "init" / plan.digest().hex()
     workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan_path = workdir / "plan.json"
     write_atomically(plan_path, plan.to_bytes())
-    made = await tools.run_job(InitJob(str(plan_path), str(workdir)), ignore_progress)
+    made = await run_training_job(tools, InitJob(str(plan_path), str(workdir)))
     return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
 
@@ -215,7 +218,3 @@ def compute_funds(terms: ob.Terms, tip: int) -> Mist:
         tip=tip,
         publisher_bond=terms.publisher_bond,
     )
-
-
-async def ignore_progress(_kind: str, _payload: dict[str, Any]) -> None:
-    """Drop the progress of a job that takes a moment."""

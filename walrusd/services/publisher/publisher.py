@@ -6,6 +6,7 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
+from walrusd.engine.jobs import run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.files import write_atomically
@@ -13,7 +14,7 @@ from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.case import list_duties_about, read_tasks
 from walrusd.market.fetch import Fetcher
 from walrusd.services.publisher.aggregator import Aggregator
-from walrusd.services.publisher.publication import Publication, ignore_progress
+from walrusd.services.publisher.publication import Publication
 from walrusd.state.protection import Begun
 from walrusd.training.run.jobs import AggregateJob
 from walrusd.units import address_bytes
@@ -89,19 +90,20 @@ class Publisher(Service):
         if tools.records.get("models", task.id) is not None:
             return
         verified = await self._checker.verify(task)
-        workdir = tools.work_dir / "aggregate" / task.id
+        workdir = tools.files.work / "aggregate" / task.id
         workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         sum_path = workdir / "sum.bin"
         write_atomically(sum_path, verified.aggregate.vector)
-        result = await tools.run_job(
+        files = await self._fetcher.job_files_of(task)
+        result = await run_training_job(
+            tools,
             AggregateJob(
-                plan=str(await self._fetcher.plan_file(task)),
+                plan=str(files.plan),
                 workdir=str(workdir),
-                weights=str(await self._fetcher.weights_of(task)),
+                weights=str(files.weights),
                 weighted_sum=str(sum_path),
                 total_weight=verified.total_weight,
             ),
-            ignore_progress,
         )
         tools.records.put("models", task.id, result)
         tools.broadcast.publish("model", task=task.id, **result)

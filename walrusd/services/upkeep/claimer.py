@@ -10,8 +10,7 @@ from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_ag
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
-from walrusd.market.dataset_files import rows_path
-from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
+from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
@@ -59,7 +58,7 @@ class Claimer(Service):
         if not amount and tools.clock.now_ms() > submission.window_ms + FORGET_AFTER_MS:
             forget_submission(tools, case)
             if submission.dataset_root not in used:
-                rows_path(tools, submission.dataset_root).unlink(missing_ok=True)
+                tools.files.rows(submission.dataset_root).unlink(missing_ok=True)
 
     def _note_end(self, case: Case) -> None:
         """Journal once what the end of a submission meant for us, including penalties."""
@@ -134,4 +133,4 @@ def forget_submission(tools: Tools, case: Case) -> None:
             tools.work.delete(kind, submission.id)
         tools.records.delete("concluded", submission.id)
         tools.chain_log.mark_ended(submission.id)
-    shutil.rmtree(tools.work_dir / submission.id, ignore_errors=True)
+    shutil.rmtree(tools.files.submission(submission.id), ignore_errors=True)

@@ -15,7 +15,7 @@ from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
-from walrusd.market.opening_keys import find_opening_key, find_shared_envelopes, share_opening_key
+from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_opening_key
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from tests.support.market.bench import SUBMISSION, Network
-from walrusd.engine.progress import make_encryption_report
+from walrusd.engine.jobs import make_encryption_report
 from walrusd.errors import StoreRefused
 from walrusd.market import schemes
 

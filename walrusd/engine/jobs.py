@@ -1,12 +1,31 @@
-"""The progress of a job, for listeners and for ``status``; never a vote's proof."""
+"""Run jobs of the training process, and tell how far they are.
 
+That is for whoever listens and for ``status``: never what a vote is proved with.
+"""
+
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from walrusd.engine.tools import OnLine, Tools
+from walrusd.training.run.jobs import Job
+from walrusd.training.run.threads import count_threads
 
 SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
 """A finished segment also has its work chain: with that, one could attest without a replay."""
+
+
+async def ignore_progress(_kind: str, _payload: dict[str, Any]) -> None:
+    """Drop the progress of a job that takes a moment."""
+
+
+async def run_training_job(
+    tools: Tools, job: Job, on_line: OnLine = ignore_progress
+) -> dict[str, Any]:
+    """Run a job with as many threads as the owner allows. Raises as ``TrainingBackend.run``."""
+    threads = count_threads(tools.settings.daemon.threads)
+    limits = dataclasses.replace(job.limits, threads=threads)
+    return await tools.training.run(dataclasses.replace(job, limits=limits), on_line)
 
 
 def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:

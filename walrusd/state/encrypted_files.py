@@ -1,15 +1,9 @@
-"""The files of a dataset: its plaintext rows and its encrypted stream, both of mode 0600."""
+"""Files and the encrypted streams made of them, both of mode 0600."""
 
 from pathlib import Path
 
 from walrusd.crypto.stream import decrypt_stream, encrypt_stream
-from walrusd.engine.tools import Reading
 from walrusd.files import new_file
-
-
-def rows_path(tools: Reading, row_root: bytes) -> Path:
-    """Return where the decrypted rows of a dataset are kept while they are needed."""
-    return tools.data_dir / "datasets" / f"{row_root.hex()}.rows"
 
 
 def encrypt_file(plain: Path, sealed: Path, key: bytes, aad: bytes) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from walrusd.market.checked import CheckedFiles, read_stamp
+from walrusd.state.checked import CheckedFiles, read_stamp
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_check(path: Path, monkeypatch)
     def refuse(_path: Path, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("walrusd.market.checked.write_atomically", refuse)
+    monkeypatch.setattr("walrusd.state.checked.write_atomically", refuse)
     checked = CheckedFiles()
     checked.note(path, "another root", read_stamp(path))
     assert checked.holds(path, "another root")

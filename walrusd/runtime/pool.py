@@ -13,7 +13,6 @@ from typing_extensions import TypeVarTuple, Unpack
 
 from walrusd.errors import WalrusdError
 from walrusd.runtime.groups import collapsed
-from walrusd.training.run.threads import count_threads
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -34,13 +33,13 @@ def discard_progress(_done: int, _pieces: int) -> None:
 
 
 async def run_pieces(
-    pieces: int, work: Callable[[int], Awaitable[None]], report: Report, threads: int = 0
+    pieces: int, work: Callable[[int], Awaitable[None]], report: Report, at_once: int
 ) -> None:
-    """Do pieces ``0 … pieces−1`` with ``work``, ``threads`` at once; 0 is one per core.
+    """Do pieces ``0 … pieces−1`` with ``work``, ``at_once`` of them at a time.
 
     The first typed error ends the rest and is raised as it is. Cancelling ends them all.
     """
-    limiter = trio.CapacityLimiter(count_threads(threads))
+    limiter = trio.CapacityLimiter(at_once)
     failures: list[WalrusdError] = []
     done = 0
 
