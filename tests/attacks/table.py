@@ -100,7 +100,7 @@ _TABLE = [
     Attack(
         "copied-work",
         Culprit.CONTRIBUTOR,
-        "hands in the states, chains and losses of a friend, bit by bit",
+        "submits a friend's states, chains and losses, bit for bit",
         "training backend",
         "the work chain of every segment begins with the contributor; " + _REPLAY,
         "tests/attacks/test_quick.py::test_two_more_at_once",
@@ -383,7 +383,7 @@ _TABLE = [
     Attack(
         "forged-row",
         Culprit.CONTRIBUTOR,
-        "its row commitments are to another update than the committed one",
+        "commits in its rows to an update other than the committed one",
         "committer",
         "a challenge of the row; a jury opens it",
         "tests/attacks/test_commits.py::test_parts_that_do_not_belong_together_are_slashed",

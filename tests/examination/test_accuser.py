@@ -51,4 +51,4 @@ async def test_two_challenges_at_once_do_not_bind_more_bonds_than_allowed(
             nursery.start_soon(accuse, copy.deepcopy(second))
 
     assert len(sent) == 1
-    assert refused == ["1 bonds of ours are bound already, and 1 are allowed"]
+    assert refused == ["1 bonds are already bound, and at most 1 are allowed"]

@@ -211,14 +211,14 @@ async def test_only_the_administrator_hands_the_market_over_and_anybody_the_rest
     stranger = make_settings(tmp_path / "stranger", devnet, devnet.accounts[1]["key"])
     with Raises(NotAllowed, "administrator capability"):
         await migrate_contract(stranger, contract, [], BUDGET)
-    with Raises(BadRequest, "is nothing on this network"):
+    with Raises(BadRequest, "does not exist on this network"):
         await migrate_contract(settings, contract, ["0x" + "99" * 32], BUDGET)
     with Raises(BadRequest, "AdminCap"):
         await migrate_contract(settings, contract, [contract.admin_cap_id], BUDGET)
     with Raises(BadRequest, "at most 100"):
         await migrate_contract(settings, contract, [dataset] * 101, BUDGET)
     moved = await migrate_contract(settings, contract, [], BUDGET)
-    assert moved["migrated"] == 2, "nothing was handed over before"
+    assert moved["migrated"] == 2, "nothing was migrated before"
     for expected in ({dataset}, set()):
         moved = await migrate_contract(stranger, contract, [dataset], BUDGET)
         assert set(moved["transactions"]) == expected

@@ -102,8 +102,9 @@ async def _find_older(reader: MarketReader, ids: Sequence[str]) -> dict[str, str
     for wanted in ids:
         data = found.get(wanted)  # type: ignore[call-overload]  # an object id is an address
         if data is None or data.type not in kinds:
+            state = "does not exist" if data is None else f"is a {data.type}"
             raise BadRequest(
-                f"{wanted} is {'nothing' if data is None else f'a {data.type}'} on this network",
+                f"{wanted} {state} on this network",
                 hint="name tasks, submissions, datasets or key requests of this contract",
             )
         layout = kinds[data.type]

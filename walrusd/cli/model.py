@@ -43,7 +43,7 @@ def import_model(folder: Path, plan_path: Path, out: Path, *, as_json: bool) -> 
     data = weights_to_bytes(plan, weights)
     _write(out, {"plan.json": plan.to_bytes(), "weights.safetensors": data})
     report = {"out": str(out), "weights": plan.model.size, "trained": plan.weight_count}
-    _tell(report, as_json=as_json)
+    _report(report, as_json=as_json)
 
 
 @model.command("export")
@@ -71,7 +71,7 @@ def export_model(plan_path: Path, weights: Path, out: Path, *, as_json: bool) ->
     # Readers of this layout expect the one key of metadata.
     model = save(tensors, metadata={"format": "pt"})
     _write(out, {"config.json": config.encode(), "model.safetensors": model})
-    _tell({"out": str(out), "tensors": len(tensors)}, as_json=as_json)
+    _report({"out": str(out), "tensors": len(tensors)}, as_json=as_json)
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
@@ -92,7 +92,7 @@ def _write(out: Path, files: dict[str, bytes]) -> None:
         raise explain_os_error(error) from error
 
 
-def _tell(report: dict[str, Any], *, as_json: bool) -> None:
+def _report(report: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(report)
         return

@@ -121,6 +121,6 @@ class Accuser:
         limit = tools.settings.verifier.max_bonds
         if len(bound) >= limit:
             raise NotAllowed(
-                f"{len(bound)} of our bonds are already bound, and only {limit} are allowed",
+                f"{len(bound)} bonds are already bound, and at most {limit} are allowed",
                 hint="raise verifier.max_bonds, or wait until a jury has decided",
             )

@@ -145,7 +145,7 @@ class Fetcher:
         manifest, plan = verified.manifest, verified.plan
         path = self._tools.files.weights(manifest.weights_digest)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             if path.exists():
                 try:
                     return path, await self._load_weights(plan, task, path)
@@ -181,7 +181,7 @@ class Fetcher:
         verify_key_check(dek, version.row_root, version.key_check)
         path = self._tools.files.rows(version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             if not path.exists() or not await self._are_rows_of(version, dek, path):
                 await self._fetch_rows(version, dek, path)
             return path
@@ -248,7 +248,7 @@ class Fetcher:
         bound = compute_file_limit(task.terms, named.plan, named.manifest)
         path = self._tools.files.committed_file(submission.id)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        async with self._checked.turn_on(path):
+        async with self._checked.exclusive(path):
             verified: VerifiedFile | None = None
             if path.exists():
                 try:

@@ -78,7 +78,7 @@ async def read_result(
     try:
         return await trio.to_thread.run_sync(load, trained)
     except LocalFault as fault:
-        raise _lose(tools, case, fault.fields["path"]) from fault
+        raise _discard_result(tools, case, fault.fields["path"]) from fault
 
 
 def _make_fault(path: str) -> LocalFault:
@@ -101,11 +101,11 @@ async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, A
         return update_to_bytes(compute_update(plan, first.weights, last.weights))
 
     if update != await trio.to_thread.run_sync(compute):
-        raise _lose(tools, case, trained["update"])
+        raise _discard_result(tools, case, trained["update"])
     commitment = case.submission.commitment
     root = await trio.to_thread.run_sync(compute_chunk_root, update)
     if commitment is not None and root != commitment.update_root:
-        raise _lose(tools, case, trained["update"])
+        raise _discard_result(tools, case, trained["update"])
     return update
 
 
@@ -131,7 +131,7 @@ async def read_state(
         roots = await read_result(tools, case, trained, load_trace)
     root = await trio.to_thread.run_sync(compute_state_root, plan, state)
     if root != roots.state_roots[boundary]:
-        raise _lose(tools, case, path)
+        raise _discard_result(tools, case, path)
     return state
 
 
@@ -139,10 +139,10 @@ async def _read(tools: Tools, case: Case, path: str) -> bytes:
     try:
         return await trio.Path(path).read_bytes()
     except OSError as error:
-        raise _lose(tools, case, path) from error
+        raise _discard_result(tools, case, path) from error
 
 
-def _lose(tools: Tools, case: Case, path: str) -> LocalFault:
+def _discard_result(tools: Tools, case: Case, path: str) -> LocalFault:
     """Delete a result whose files are missing or damaged, so that the work is done again."""
     with tools.database.transaction():
         tools.work.delete("trained", case.submission.id)

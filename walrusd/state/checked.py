@@ -39,7 +39,7 @@ class CheckedFiles:
         self._passed: OrderedDict[tuple[Path, str], Stamp] = OrderedDict()
 
     @asynccontextmanager
-    async def turn_on(self, path: Path) -> AsyncIterator[None]:
+    async def exclusive(self, path: Path) -> AsyncIterator[None]:
         """Let one task at a time make a file; the next one finds it made."""
         lock, users = self._turns.get(path, (trio.Lock(), 0))
         self._turns[path] = lock, users + 1

@@ -169,8 +169,8 @@ class Assessor:
         standing = Standing(
             address=self._tools.address,
             balance=held,
-            staked_today=exposure.staked_besides(task.id),
-            open_tasks=exposure.open_besides(task.id),
+            staked_today=exposure.staked_elsewhere(task.id),
+            open_tasks=exposure.open_elsewhere(task.id),
             machine=machine,
         )
         return decide(self._rules, offer, standing)

@@ -32,11 +32,11 @@ class Exposure:
     def __post_init__(self) -> None:
         self._total = sum(self.stakes.values())
 
-    def staked_besides(self, task: str) -> int:
+    def staked_elsewhere(self, task: str) -> int:
         """Return the Mist staked in the last 24 hours on other tasks."""
         return self._total - self.stakes.get(task, 0)
 
-    def open_besides(self, task: str) -> int:
+    def open_elsewhere(self, task: str) -> int:
         """Return how many other tasks are in progress."""
         return len(self.open_tasks) - (task in self.open_tasks)
 

@@ -88,7 +88,7 @@ class Juror(Service):
             window, waited = case.task.terms.jury_commit_ms, self._waited_ms(dispute)
             if may_be_withheld(dispute) and waited >= compute_wait_ms(window):
                 # Separate from earlier attempts, whose next retry may come too late.
-                yield attempt("miss", partial(self._miss, case, dispute, number))
+                yield attempt("miss", partial(self._vote_unavailable, case, dispute, number))
             if waited >= window - compute_reserve_ms(window):
                 yield attempt("abstain", partial(self._abstain, case, dispute, number))
         elif juror.commitment and not juror.chain and Duty.REVEAL in due:
@@ -102,11 +102,11 @@ class Juror(Service):
         if value is None:
             value = await self._ballot.find(case, dispute)
             if value is None:
-                return  # nobody has sent us the key yet; its event will wake us
+                return  # no one has sent us the key yet; its event will wake us
         await self._commit_value(case, dispute, number, value)
 
-    async def _miss(self, case: Case, dispute: ob.Dispute, number: int) -> None:
-        """Ask for the opening a last time; if it is not there, commit to its being unavailable."""
+    async def _vote_unavailable(self, case: Case, dispute: ob.Dispute, number: int) -> None:
+        """Check the opening a last time, and vote that it is unavailable if it is."""
         value = self._ballot.saved(dispute.challenge, dispute.index)
         if value is None:
             key = dispute.jurors[number].key
