@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import trio
 from structlog.testing import capture_logs
-from walrusd.workers.pool import discard_progress
 
 from tests.support.clocks import TrioClock
 from tests.support.guards import GUARD_S
@@ -27,7 +26,7 @@ from walrusd.errors import (
 )
 from walrusd.market.ids import Ids
 from walrusd.runtime.groups import most_significant
-from walrusd.runtime.pool import run_pieces
+from walrusd.runtime.pool import discard_progress, run_pieces
 
 
 class Scripted(Service):

@@ -10,7 +10,6 @@ import pytest
 import trio
 import trio.testing
 from click.testing import CliRunner
-from walrusd.workers.pool import discard_progress
 
 import walrusd
 from tests.examination.test_judging import (
@@ -26,7 +25,7 @@ from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.market.fetch import Fetcher
-from walrusd.runtime.pool import run_pieces
+from walrusd.runtime.pool import discard_progress, run_pieces
 from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.publisher.publication import make_initial_weights

@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 import trio
-from walrusd.workers.pool import discard_progress
 
 from tests.crypto import paillier_vectors
 from walrusd.crypto.paillier.packing import Packing
@@ -15,7 +14,7 @@ from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
-from walrusd.runtime.pool import run_heavy, run_pieces
+from walrusd.runtime.pool import discard_progress, run_heavy, run_pieces
 from walrusd.workers import pedersen
 from walrusd.workers.paillier import (
     ENCRYPTED_PIECE,
