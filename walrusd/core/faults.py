@@ -156,9 +156,12 @@ def raising_findings(part: CheckedPart, index: int = 0) -> Iterator[None]:
 
 @contextmanager
 def naming_absence() -> Iterator[None]:
-    """Call a blob absent that no endpoint has, or that is too large to be one.
+    """Treat a blob as absent if no endpoint has it, or if it is too large.
 
-    Only if the endpoints agree: one that spoils or lengthens what it serves shows nothing.
+    Only if the endpoints agree: one that corrupts or lengthens a blob proves nothing.
+
+    Raises:
+        PartAbsent: instead of ``BlobNotFound`` and an agreed ``BlobTooLarge``.
     """
     try:
         yield
