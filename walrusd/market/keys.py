@@ -1,7 +1,7 @@
 """The keys of openings and datasets: finding those that were sent to us, and sending ours.
 
 A key travels in an envelope, encrypted to one recipient and bound to one purpose. Envelopes of an
-opening's key come with the opening, or later by anybody who has the key; that of a dataset's key is
+opening's key come with the opening, or later by anyone who has the key; that of a dataset's key is
 its owner's answer to a request.
 """
 
@@ -82,7 +82,7 @@ def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict
 
 
 def find_opening_key(tools: Tools, case: Case) -> bytes | None:
-    """Return the key of a submission's opening, or None if nobody has sent it to us.
+    """Return the key of a submission's opening, or None if no one has sent it to us.
 
     Any party may post envelopes, including useless ones, so each is tried until a key has the
     check value on the chain.
@@ -154,7 +154,7 @@ def make_grant_info(market: ob.Market, request: ob.KeyRequest) -> bytes:
 
 
 async def open_granted_key(tools: Tools, request: ob.KeyRequest) -> bytes:
-    """Return the dataset key of a granted request of ours.
+    """Return the dataset key of our granted request.
 
     Raises:
         DecryptionFailed: if the owner encrypted it wrongly; nothing is staked on such a grant.
@@ -167,7 +167,7 @@ async def submission_dataset_key(tools: Tools, case: Case) -> bytes:
     """Return the dataset key that was granted to us for a task.
 
     Raises:
-        ObjectNotFound: if no granted request of ours is known.
+        ObjectNotFound: if we know of no granted request.
         DecryptionFailed: if the grant does not open.
     """
     submission = case.submission

@@ -23,11 +23,11 @@ class DataDir:
         return self.work / submission
 
     def ciphertexts(self, submission: str) -> Path:
-        """Return where the encrypted update of a submission of ours is written."""
+        """Return where the encrypted update of our submission is written."""
         return self.submission(submission) / "ciphertexts.bin"
 
     def own_verification_file(self, submission: str) -> Path:
-        """Return where the verification file of a submission of ours lies until it has ended."""
+        """Return where the verification file of our submission is kept until its end."""
         return self.submission(submission) / "verification-file.wvf"
 
     def committed_file(self, submission: str) -> Path:

@@ -2,7 +2,7 @@
 
 A value is what a replay gives, or a word: that there is a fault, or that nothing is wrong. A
 missing opening is a fault only where the one who withholds it would gain by it: in a claim that it
-is unavailable, and in an audit, whose jury has nobody else to get the key from.
+is unavailable, and in an audit, whose jury can get the key from no one else.
 """
 
 from contextlib import suppress

@@ -1,8 +1,8 @@
 """Sit on juries, and see our own challenges through.
 
-A juror examines what is challenged without knowing anybody else's value, commits to what it found,
+A juror examines what is challenged without knowing any other value, commits to what it found,
 and reveals. The contract compares. Silence costs stake, so a juror that cannot tell in time, for
-whatever reason, abstains: it commits to a value that nobody else can have, which neither convicts
+whatever reason, abstains: it commits to a value that no one else can have, which neither convicts
 nor acquits.
 """
 
