@@ -57,7 +57,7 @@ def process_id():
     return os.getpid()
 
 
-async def test_work_runs_in_other_processes_that_stay_warm(real_workers):
+async def test_work_runs_in_other_processes_that_stay_warm():
     found = {await run_heavy(process_id) for _ in range(3)}
     assert len(found) == 1
     assert os.getpid() not in found
@@ -93,7 +93,7 @@ async def test_an_update_is_encrypted_in_pieces_with_progress(tmp_path):
 
 # anyio kills a worker that works for nobody, and leaves its handles to the collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_encryption_ends_when_it_is_cancelled(tmp_path, real_workers):
+async def test_encryption_ends_when_it_is_cancelled(tmp_path):
     update = make_update(PACKING.slots * ENCRYPTED_PIECE * 400)
     told, path = [], tmp_path / "c"
     with trio.move_on_after(0.2) as scope:
@@ -166,7 +166,7 @@ async def test_a_keystore_without_the_key_is_told_so(parts):
 
 
 @pytest.mark.slow
-async def test_big_integers_do_not_make_the_loop_late(tmp_path, real_workers):
+async def test_big_integers_do_not_make_the_loop_late(tmp_path):
     """A canary on the loop: while workers compute, 20 ms of this process never pass unawakened.
 
     Lateness is counted in this process's own processor time: what other programs on the machine do

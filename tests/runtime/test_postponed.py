@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guards import GUARD_S
 from walrusd.runtime.postponed import postpone_init
 
 
@@ -65,7 +66,7 @@ def test_a_submodule_that_needs_the_whole_package_gets_it(package: str, tmp_path
 def test_threads_wait_for_the_one_that_runs_it(package: str, tmp_path: Path) -> None:
     home = tmp_path / package
     (home / "__init__.py").write_text(
-        "import sys\nsys.slow_begun.set()\nsys.slow_go.wait(60)\n"
+        "import sys\nsys.slow_begun.set()\nsys.slow_go.wait(GUARD_S)\n"
         "sys.slow_runs += 1\nNAME = 'slow'\n"
     )
     begun, go = threading.Event(), threading.Event()
@@ -80,7 +81,7 @@ def test_threads_wait_for_the_one_that_runs_it(package: str, tmp_path: Path) -> 
     try:
         for thread in threads:
             thread.start()
-        assert begun.wait(60)
+        assert begun.wait(GUARD_S)
         assert found == []
         go.set()
         for thread in threads:

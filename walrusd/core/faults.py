@@ -161,7 +161,7 @@ def naming_absence() -> Iterator[None]:
     Only if the endpoints agree: one that corrupts or lengthens a blob proves nothing.
 
     Raises:
-        PartAbsent: in place of the storage's error.
+        PartAbsent: instead of ``BlobNotFound`` and an agreed ``BlobTooLarge``.
     """
     try:
         yield
