@@ -66,7 +66,7 @@ def test_a_submodule_that_needs_the_whole_package_gets_it(package: str, tmp_path
 def test_threads_wait_for_the_one_that_runs_it(package: str, tmp_path: Path) -> None:
     home = tmp_path / package
     (home / "__init__.py").write_text(
-        "import sys\nsys.slow_begun.set()\nsys.slow_go.wait(GUARD_S)\n"
+        f"import sys\nsys.slow_begun.set()\nsys.slow_go.wait({GUARD_S})\n"
         "sys.slow_runs += 1\nNAME = 'slow'\n"
     )
     begun, go = threading.Event(), threading.Event()

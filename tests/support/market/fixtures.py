@@ -17,15 +17,10 @@ def check_the_machine_once(monkeypatch) -> None:
     monkeypatch.setattr(execution, "selftest", _check_machine_once)
 
 
-@pytest.fixture
-def real_workers() -> None:
-    """Asked for by a test that is about worker processes: it gets them."""
-
-
 @pytest.fixture(autouse=True)
 def heavy_work_in_a_thread(request, monkeypatch) -> None:
     """Save a worker process (a second each) in all tests but those of the whole market."""
-    if request.module.__name__.endswith("test_market") or "real_workers" in request.fixturenames:
+    if request.module.__name__.endswith("test_market"):
         return
 
     async def run_sync(function, *arguments, cancellable=False):
