@@ -15,7 +15,7 @@ from tests.docs.references import (
     names_of,
     read_prose,
 )
-from tests.test_import_direction import ALLOWED, FOUNDATION
+from tests.structure.test_import_direction import ALLOWED, FOUNDATION
 from walrusd.settings.model import Settings
 
 PAGE = DOCS / "architecture.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from walrusd import errors
 
-ROOT = Path(__file__).resolve().parent.parent / "walrusd"
+ROOT = Path(__file__).resolve().parents[2] / "walrusd"
 ROOMS = ("core", "crypto", "training")
 
 ERRORS = {

@@ -9,7 +9,7 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
+from tests.admin.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.guards import GUARD_S
 from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin.contract import (

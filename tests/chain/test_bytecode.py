@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.admin.places import flip_instruction
 from tests.move.bytecode import place_all
-from tests.publish.places import flip_instruction
 from walrusd.chain.packages.bytecode import (
     BUILT,
     INTERFACE_VERSION,

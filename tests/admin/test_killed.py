@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.publish.places import BUDGET, address_of, make_settings, open_devnet
+from tests.admin.places import BUDGET, address_of, make_settings, open_devnet
 from tests.support.guards import GUARD_S
 from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin import contract

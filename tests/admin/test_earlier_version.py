@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.admin.earlier import build_earlier
+from tests.admin.places import BUDGET, Raises, make_settings, open_devnet
 from tests.docs.guide import UPGRADE, run_commands
-from tests.publish.earlier import build_earlier
-from tests.publish.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.market.world import InlineTraining
 from tests.support.market_params import DEFAULT_PARAMS
 from walrusd.admin import contract as admin_contract

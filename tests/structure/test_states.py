@@ -6,7 +6,7 @@ from pathlib import Path
 
 from walrusd.core import lifecycle
 
-ROOT = Path(__file__).resolve().parent.parent.parent / "walrusd"
+ROOT = Path(__file__).resolve().parents[2] / "walrusd"
 
 STATES = {"TaskPhase", "SubmissionState", "DisputePhase", "SeatStatus", "RequestState"}
 HOMES = ("core", "chain/layouts", "devnet")

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.publish.places import (
+from tests.admin.places import (
     BUDGET,
     Raises,
     address_of,

@@ -1,0 +1,1 @@
+"""Rules of the whole program that no single room can hold."""
