@@ -29,7 +29,7 @@ NOT_LEDGER = [
 ]  # fmt: skip
 
 
-class Net:
+class PruningNet:
     """Full nodes, then archives: nodes of the same ledger that offer only LedgerService."""
 
     def __init__(self, *, nodes: int = 1, archives: int = 1) -> None:
@@ -119,7 +119,7 @@ class Net:
 async def test_a_fresh_follower_starts_at_the_archive_and_continues_at_the_node(
     autojump_clock, nodes
 ):
-    net = Net(nodes=nodes)
+    net = PruningNet(nodes=nodes)
     for n in range(1, 9):
         net.deposit(n)
     net.prune(6)
@@ -138,7 +138,7 @@ async def test_a_fresh_follower_starts_at_the_archive_and_continues_at_the_node(
 
 
 async def test_a_checkpoint_of_more_events_than_a_page_is_read_completely(autojump_clock):
-    net = Net()
+    net = PruningNet()
     net.deposit(1, times=PAGE + 30)
     net.deposit(2, times=PAGE)
     net.deposit(3, times=5)
@@ -148,7 +148,7 @@ async def test_a_checkpoint_of_more_events_than_a_page_is_read_completely(autoju
 
 
 async def test_a_follower_that_stops_half_way_resumes_without_the_archives_token(autojump_clock):
-    net = Net()
+    net = PruningNet()
     net.deposit(1, times=PAGE + 30)
     net.deposit(2, times=20)
     net.prune(2)
@@ -176,7 +176,7 @@ async def test_a_follower_that_stops_half_way_resumes_without_the_archives_token
 
 
 async def test_a_daemon_that_was_away_for_long_catches_up(autojump_clock):
-    net = Net()
+    net = PruningNet()
     for n in range(1, 9):
         net.deposit(n)
     async with net.following() as (_, follower, _):
@@ -190,7 +190,7 @@ async def test_a_daemon_that_was_away_for_long_catches_up(autojump_clock):
 
 
 async def test_nodes_may_forget_more_while_the_archive_is_read(autojump_clock):
-    net = Net()
+    net = PruningNet()
     for n in range(1, 31):
         net.deposit(n)
     net.prune(10)
@@ -203,7 +203,7 @@ async def test_nodes_may_forget_more_while_the_archive_is_read(autojump_clock):
 
 
 async def test_the_birth_of_a_package_is_found_in_the_archive(autojump_clock):
-    net = Net()
+    net = PruningNet()
     for _ in range(5):
         net.ledger.seal()
     tx = Tx(net.ledger)
@@ -240,7 +240,7 @@ async def test_the_birth_of_a_package_is_found_in_the_archive(autojump_clock):
 
 
 async def test_a_second_archive_takes_over_from_one_with_a_floor_or_without_events(autojump_clock):
-    net = Net(archives=3)
+    net = PruningNet(archives=3)
     for n in range(1, 9):
         net.deposit(n)
     net.prune(6)
@@ -250,7 +250,7 @@ async def test_a_second_archive_takes_over_from_one_with_a_floor_or_without_even
 
 
 async def test_the_archive_helps_too_while_the_other_nodes_are_down(autojump_clock):
-    net = Net(nodes=3)
+    net = PruningNet(nodes=3)
     for n in range(1, 9):
         net.deposit(n)
     net.prune(6)
@@ -259,7 +259,7 @@ async def test_the_archive_helps_too_while_the_other_nodes_are_down(autojump_clo
 
 
 async def test_a_short_outage_of_the_archive_is_waited_for(autojump_clock):
-    net = Net()
+    net = PruningNet()
     for n in range(1, 9):
         net.deposit(n)
     net.prune(6)
@@ -268,7 +268,7 @@ async def test_a_short_outage_of_the_archive_is_waited_for(autojump_clock):
 
 
 async def test_checking_a_poor_node_does_not_move_the_start_at_a_good_one(autojump_clock):
-    net = Net(nodes=2, archives=0)
+    net = PruningNet(nodes=2, archives=0)
     for n in range(1, 4):
         net.deposit(n)
     async with net.following() as (seen, follower, _):
@@ -289,7 +289,7 @@ async def test_checking_a_poor_node_does_not_move_the_start_at_a_good_one(autoju
 async def test_every_event_once_while_nodes_forget_and_archives_fail(autojump_clock, seed):
     """The nodes keep so little that a follower falls out of their history again and again."""
     chance = random.Random(seed)
-    net = Net(nodes=2, archives=2)
+    net = PruningNet(nodes=2, archives=2)
     net.deposit(1)
     for number, services in enumerate(net.sui.nodes):
         services.faults.chance = random.Random(seed * 10 + number)
@@ -368,7 +368,7 @@ def silent(net):
 async def test_an_archive_that_does_not_help_is_an_error_with_its_setting(
     autojump_clock, trouble, words
 ):
-    net = Net()
+    net = PruningNet()
     for n in range(1, 9):
         net.deposit(n)
     net.prune(6)
@@ -387,7 +387,7 @@ async def test_an_archive_that_does_not_help_is_an_error_with_its_setting(
 @pytest.mark.parametrize("named", [True, False])
 async def test_an_archive_of_another_chain_is_refused(autojump_clock, named):
     """Also if the configuration names no chain: then it is the chain of the nodes."""
-    net = Net()
+    net = PruningNet()
     net.deposit(1)
     net.deposit(2)
     net.prune(1)
@@ -408,7 +408,7 @@ async def test_an_archive_of_another_chain_is_refused(autojump_clock, named):
 
 @pytest.mark.parametrize("archive", ["there", "down"])
 async def test_the_fate_of_a_pruned_transaction_is_found_in_the_archive(autojump_clock, archive):
-    net = Net()
+    net = PruningNet()
     connection = sqlite3.connect(":memory:")
     async with net.client() as client:
         sender = Sender(client, Signer(BOB.secret), SqliteOutbox(connection), patience=5)

@@ -12,6 +12,7 @@ from walrusd.chain.grpc import GRPCError, Status
 from walrusd.errors import ChainRefused
 
 from .fakenode import PKG, FakeNode, network
+from .wiretools import Crash
 
 
 class Store:
@@ -132,10 +133,6 @@ async def test_a_node_that_always_refuses_is_an_error(autojump_clock):
     async with network(node) as client:
         with pytest.RaisesGroup(pytest.RaisesExc(ChainRefused, match="pruned")):
             await Follower(client, [PKG], store.cursor).run(store.handle)
-
-
-class Crash(Exception):
-    """The daemon dies."""
 
 
 @pytest.mark.parametrize("doorbell", [True, False])

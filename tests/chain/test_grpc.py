@@ -38,7 +38,7 @@ ECHO, TICKS, STUCK, FAIL, BUG, FLOOD = (
 )
 
 
-class World:
+class Handlers:
     """Handlers that remember how many of them are running."""
 
     def __init__(self):
@@ -90,19 +90,19 @@ class World:
 
 
 async def test_large_and_small_messages_come_back_unchanged(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         for size in (0, 1, 65_535, 3_000_000):
             assert await channel.unary(ECHO, Raw(b"x" * size)) == b"x" * size
 
 
 async def test_two_hundred_concurrent_calls_share_one_connection(autojump_clock):
-    world, got = World(), []
+    handlers, got = Handlers(), []
 
     async def call(n):
         got.append(int(await channel.unary(ECHO, Raw(b"%d" % n))))
 
-    async with switchboard(world.table) as (channel, board):
+    async with switchboard(handlers.table) as (channel, board):
         async with trio.open_nursery() as nursery:
             for n in range(200):
                 nursery.start_soon(call, n)
@@ -111,8 +111,8 @@ async def test_two_hundred_concurrent_calls_share_one_connection(autojump_clock)
 
 
 async def test_status_arrives_after_the_messages_before_it(autojump_clock):
-    world, got = World(), []
-    async with switchboard(world.table) as (channel, _), channel.stream(FAIL, Raw()) as stream:
+    handlers, got = Handlers(), []
+    async with switchboard(handlers.table) as (channel, _), channel.stream(FAIL, Raw()) as stream:
         with pytest.raises(GRPCError) as caught:  # noqa: PT012 - any message may raise
             async for message in stream:
                 got.append(bytes(message))  # noqa: PERF401 - what came first must be kept
@@ -122,8 +122,8 @@ async def test_status_arrives_after_the_messages_before_it(autojump_clock):
 
 
 async def test_unknown_routes_and_handler_bugs_have_different_statuses(autojump_clock, caplog):
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         with pytest.raises(GRPCError) as unknown:
             await channel.unary(method("Nowhere"), Raw())
         assert unknown.value.status is Status.UNIMPLEMENTED
@@ -138,9 +138,9 @@ async def test_undecodable_messages_are_internal_errors_on_both_sides(autojump_c
     async def bad(request):
         return Raw(b"undecodable")
 
-    world = World()
-    world.table[BUG.route] = handler(bad)
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    handlers.table[BUG.route] = handler(bad)
+    async with switchboard(handlers.table) as (channel, _):
         for target, body in ((BUG, b""), (ECHO, b"undecodable")):
             with pytest.raises(GRPCError) as caught:
                 await channel.unary(target, Raw(body))
@@ -148,37 +148,37 @@ async def test_undecodable_messages_are_internal_errors_on_both_sides(autojump_c
 
 
 async def test_cancelling_a_call_stops_its_handler(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, board):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, board):
         with trio.move_on_after(1):
             await channel.unary(STUCK, Raw(), seconds=None)
         await trio.sleep(0.1)
-        assert world.open == 0
+        assert handlers.open == 0
         assert len(board.streams) == 1
         assert await channel.unary(ECHO, Raw(b"x")) == b"x"
 
 
 async def test_a_deadline_ends_the_call_and_its_handler(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         start = trio.current_time()
         with pytest.raises(GRPCError) as caught:
             await channel.unary(STUCK, Raw(), seconds=5)
         assert caught.value.status is Status.DEADLINE_EXCEEDED
         assert trio.current_time() - start == pytest.approx(5)
         await trio.sleep(0.1)
-        assert world.open == 0
+        assert handlers.open == 0
 
 
 async def test_leaving_a_stream_stops_its_handler(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         async with channel.stream(TICKS, Raw()) as stream:
             async for message in stream:
                 if message == b"5":
                     break
         await trio.sleep(0.1)
-        assert world.open == 0
+        assert handlers.open == 0
 
 
 async def test_a_generated_stub_may_be_left_half_read(autojump_clock):
@@ -190,8 +190,8 @@ async def test_a_generated_stub_may_be_left_half_read(autojump_clock):
             async for message in stream:
                 yield message
 
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         generator = stub(channel)
         with trio.move_on_after(5) as scope:
             async for message in generator:
@@ -201,11 +201,11 @@ async def test_a_generated_stub_may_be_left_half_read(autojump_clock):
         await trio.sleep(1)  # another scope came and went while the generator was suspended
         await generator.aclose()
         await trio.sleep(0.1)
-        assert world.open == 0
+        assert handlers.open == 0
 
 
 async def test_a_lost_connection_fails_its_calls_and_the_next_call_reconnects(autojump_clock):
-    world, failures = World(), []
+    handlers, failures = Handlers(), []
 
     async def call(target):
         try:
@@ -221,7 +221,7 @@ async def test_a_lost_connection_fails_its_calls_and_the_next_call_reconnects(au
         except GRPCError as error:
             failures.append(error.status)
 
-    async with switchboard(world.table) as (channel, board):
+    async with switchboard(handlers.table) as (channel, board):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call, STUCK)
             nursery.start_soon(read)
@@ -238,27 +238,27 @@ async def test_a_lost_connection_fails_its_calls_and_the_next_call_reconnects(au
 
 
 async def test_back_pressure_bounds_what_a_slow_reader_is_sent(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, _), channel.stream(FLOOD, Raw()) as stream:
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _), channel.stream(FLOOD, Raw()) as stream:
         await stream.recv_message()
         await trio.sleep(60)
-        first = world.sent
+        first = handlers.sent
         assert first * 100_000 < 9 << 20
         for _ in range(200):
             await stream.recv_message()
-        assert world.sent > first + 100
+        assert handlers.sent > first + 100
 
 
 async def test_random_cancellation_leaks_no_window_and_no_inbox(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, board):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, board):
         outcomes = {"done": 0, "cancelled": 0}
 
         async def slow_echo(request):
             await trio.sleep(0.001 * (len(request) % 7))
             return Raw(request)
 
-        world.table[ECHO.route] = handler(slow_echo)
+        handlers.table[ECHO.route] = handler(slow_echo)
 
         async def call(n):
             with trio.move_on_after(0.001 * (n % 11) + 0.0005):
@@ -282,8 +282,8 @@ async def test_random_cancellation_leaks_no_window_and_no_inbox(autojump_clock):
 
 
 async def test_callers_wait_for_a_free_stream(autojump_clock):
-    world = World()
-    async with switchboard(world.table) as (channel, _):
+    handlers = Handlers()
+    async with switchboard(handlers.table) as (channel, _):
         await channel.unary(ECHO, Raw())
         settings = channel._connection.h2.remote_settings
         settings[3] = 5  # MAX_CONCURRENT_STREAMS
@@ -312,7 +312,7 @@ async def test_our_window_is_announced_before_the_first_stream(autojump_clock):
         nursery.cancel_scope.cancel()
 
 
-class Peer:
+class BareServer:
     """A raw h2 server under the test's control."""
 
     def __init__(self, stream):
@@ -347,7 +347,7 @@ async def with_peer(script, *, keepalive=None):
     async def connect():
         await trio.lowlevel.checkpoint()
         ours, theirs = trio.testing.memory_stream_pair()
-        peer = Peer(theirs)
+        peer = BareServer(theirs)
         await peer.flush()
         peers.append(peer)
         return ours
@@ -486,10 +486,10 @@ async def test_garbage_ends_only_its_own_connection(autojump_clock):
 
 
 async def test_it_works_over_tcp():
-    world = World()
+    handlers = Handlers()
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(
-            trio.serve_tcp, lambda s: serve_connection(s, world.table), 0
+            trio.serve_tcp, lambda s: serve_connection(s, handlers.table), 0
         )
         port = listeners[0].socket.getsockname()[1]
         async with open_channel(f"http://127.0.0.1:{port}") as channel:
@@ -527,12 +527,12 @@ def _tls_contexts(tmp_path):
 
 
 async def test_it_works_over_tls_and_refuses_unknown_certificates(tmp_path):
-    world = World()
+    handlers = Handlers()
     theirs, ours = _tls_contexts(tmp_path)
 
     async def serve(stream):
         with suppress(trio.BrokenResourceError):  # a client that refuses our certificate
-            await serve_connection(stream, world.table)
+            await serve_connection(stream, handlers.table)
 
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(

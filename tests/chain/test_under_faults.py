@@ -17,6 +17,7 @@ from walrusd.devnet.move.types import SUI_COIN
 from walrusd.errors import MoveAborted, WalrusdError
 
 from .storm import Storm
+from .wiretools import Crash
 
 ALICE, BOB, CAROL = accounts()
 
@@ -27,10 +28,6 @@ def one_seed(monkeypatch):
     monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
     trio._core._run._r.seed(1)
     random.seed(1)
-
-
-class Crash(Exception):
-    """The daemon dies."""
 
 
 def deposit(ledger, first, count):

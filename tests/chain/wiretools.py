@@ -97,3 +97,7 @@ async def cancelled_at(step: int, call: Callable[[], Awaitable[object]]) -> bool
         finally:
             trio.lowlevel.remove_instrument(counter)
     return scope.cancelled_caught
+
+
+class Crash(Exception):
+    """The daemon dies."""

@@ -18,7 +18,7 @@ BURN = "0x" + "dead".zfill(64)
 
 
 @dataclass(frozen=True)
-class Transaction:
+class AuditedTransaction:
     """Who sent it, what gas it cost in Mist (negative if storage was freed), what it emitted."""
 
     sender: str
@@ -40,7 +40,7 @@ class Account:
         return self.got - self.paid - self.gas
 
 
-def compute_accounts(transactions: Iterable[Transaction], tip: int) -> dict[str, Account]:
+def compute_accounts(transactions: Iterable[AuditedTransaction], tip: int) -> dict[str, Account]:
     """Return every sender's movements; ``tip`` is the market's."""
     accounts: dict[str, Account] = {}
 
@@ -81,7 +81,7 @@ def compute_funds(event: ev.TaskOpened, tip: int) -> int:
     )
 
 
-def compute_burned(transactions: Iterable[Transaction]) -> int:
+def compute_burned(transactions: Iterable[AuditedTransaction]) -> int:
     """Return what the events say was burned: stakes, penalties, and the rest of lost bonds."""
     total = 0
     terms: dict[str, Terms] = {}
@@ -129,7 +129,7 @@ class Supply:
 
 
 def find_discrepancies(
-    transactions: list[Transaction],
+    transactions: list[AuditedTransaction],
     *,
     tip: int,
     before: Mapping[str, int],

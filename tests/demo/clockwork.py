@@ -7,7 +7,7 @@ import trio
 from tests.demo.board import Board
 from tests.demo.duties import Outlook, compute_outlook
 from tests.demo.observer import Observer
-from tests.demo.world import World
+from tests.demo.world import DemoWorld
 from walrusd.settings.model import Role
 
 LOOK_S = 0.4
@@ -15,11 +15,11 @@ SURE_AFTER = 3
 """Checks in a row that must find nothing to do; a daemon may be between two steps."""
 
 
-class Scene(Protocol):
+class ClockScene(Protocol):
     """What the clock needs to see."""
 
     board: Board
-    world: World
+    world: DemoWorld
     observer: Observer
     task: str
 
@@ -27,7 +27,7 @@ class Scene(Protocol):
 class Clockwork:
     """Watches one task."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ClockScene) -> None:
         self._scene = scene
         self.pending = "its opening"
         """What the task waits for, in words."""

@@ -21,7 +21,7 @@ from tests.demo.control import RefusedError, run_ctl
 from tests.demo.observer import Observer
 from tests.demo.phases import Phases
 from tests.demo.report import Report, SubmissionLine
-from tests.demo.world import World
+from tests.demo.world import DemoWorld
 from tests.support.guards import GUARD_S
 from tests.support.patience import patiently
 from walrusd.chain.layouts import events as ev
@@ -38,12 +38,12 @@ QUIET_S = 1.5
 """No transaction for so long: everybody has collected what is theirs."""
 
 
-class Scene(Protocol):
+class FinaleScene(Protocol):
     """What the end of the demonstration needs to see."""
 
     cast: Cast
     board: Board
-    world: World
+    world: DemoWorld
     observer: Observer
     task: str
 
@@ -56,14 +56,14 @@ class Books:
     supply: Supply
 
 
-async def read_books(world: World, observer: Observer) -> Books:
+async def read_books(world: DemoWorld, observer: Observer) -> Books:
     """Read the balances of every account that the devnet prefunded, and its supply."""
     addresses = [account["address"] for account in world.network["accounts"]]
     balances = {address: await observer.balance(address) for address in addresses}
     return Books(dict(balances), Supply.from_json(await world.admin("/supply")))
 
 
-async def examine(scene: Scene, phases: Phases, before: Books) -> Report:
+async def examine(scene: FinaleScene, phases: Phases, before: Books) -> Report:
     """Return the report; called once the aggregate is recorded."""
     verified = await _verify_aggregate(scene)
     await _wait_for_claims(scene)
@@ -84,7 +84,7 @@ async def examine(scene: Scene, phases: Phases, before: Books) -> Report:
     return report
 
 
-async def _read_curves(scene: Scene) -> dict[str, list[float]]:
+async def _read_curves(scene: FinaleScene) -> dict[str, list[float]]:
     """Return the loss of every step that each contributor has committed to, by its own daemon."""
     curves = {}
     for daemon in scene.world.with_role(Role.CONTRIBUTOR):
@@ -94,7 +94,7 @@ async def _read_curves(scene: Scene) -> dict[str, list[float]]:
     return curves
 
 
-async def _verify_aggregate(scene: Scene) -> bool:
+async def _verify_aggregate(scene: FinaleScene) -> bool:
     """Let an honest contributor's daemon verify the aggregate, with challenges it draws."""
     honest = [d for d in scene.world.with_role(Role.CONTRIBUTOR) if not d.actor.cheats]
     checker = honest[0]
@@ -109,7 +109,7 @@ async def _verify_aggregate(scene: Scene) -> bool:
     return verified and await _verify_aggregate_as_anyone(scene, len(honest))
 
 
-async def _verify_aggregate_as_anyone(scene: Scene, accepted: int) -> bool:
+async def _verify_aggregate_as_anyone(scene: FinaleScene, accepted: int) -> bool:
     """Verify it once more without a daemon, from what chain and Walrus show to everybody."""
     network = scene.world.directory / "network.json"
     network.write_text(json.dumps(scene.world.network))
@@ -123,7 +123,7 @@ async def _verify_aggregate_as_anyone(scene: Scene, accepted: int) -> bool:
     return found["valid"] is True and len(found["submissions"]) == accepted
 
 
-async def _wait_for_claims(scene: Scene) -> None:
+async def _wait_for_claims(scene: FinaleScene) -> None:
     """Return once nothing is owed to anybody and no transaction has come for a while."""
     publisher = scene.world.daemons[PUBLISHER]
     scene.board.tell("everybody", "collects what is theirs")
@@ -140,7 +140,7 @@ async def _wait_for_claims(scene: Scene) -> None:
         await trio.sleep(0.3)
 
 
-async def _verify_file(scene: Scene) -> bool:
+async def _verify_file(scene: FinaleScene) -> bool:
     """Download an accepted contributor's verification file and check it without any daemon."""
     _task, submissions = await scene.observer.task(scene.task)
     accepted = [sub for sub in submissions if sub.state == SubmissionState.ACCEPTED]
@@ -166,7 +166,7 @@ async def _verify_file(scene: Scene) -> bool:
     return checked["valid"] is True and checked["anchored"] is True
 
 
-async def _measure(scene: Scene) -> tuple[float, float]:
+async def _measure(scene: FinaleScene) -> tuple[float, float]:
     """Return the accuracy on held-out rows of the first weights and of the aggregated ones."""
     workdir = scene.world.directory / "evaluation"
     workdir.mkdir()
@@ -192,7 +192,7 @@ async def _ignore(_kind: str, _payload: dict[str, Any]) -> None:
     """Progress of a job that takes a moment."""
 
 
-async def _count(scene: Scene, report: Report, before: Books) -> None:
+async def _count(scene: FinaleScene, report: Report, before: Books) -> None:
     """Fill in who got what, and whether it all adds up."""
     world, observer = scene.world, scene.observer
     scene.board.tell("offline", "counts every Mist")

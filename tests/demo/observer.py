@@ -8,7 +8,7 @@ from typing import Any
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
-from tests.demo.audit import Transaction
+from tests.demo.audit import AuditedTransaction
 from tests.support.patience import patiently
 from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.follow.follower import Cursor, Follower
@@ -75,9 +75,9 @@ class Observer:
 
         await Follower(self.client, [self._package], Cursor(), poll=0.5).run(handle)
 
-    async def transactions(self) -> list[Transaction]:
+    async def transactions(self) -> list[AuditedTransaction]:
         """Return every transaction after genesis, oldest first."""
-        found: list[Transaction] = []
+        found: list[AuditedTransaction] = []
         for number in range(1, await self.height() + 1):
             request = pb.GetCheckpointRequest(
                 sequence_number=number, read_mask=FieldMask(["transactions"])
@@ -88,7 +88,7 @@ class Observer:
             for raw in need(reply.checkpoint, "checkpoint").transactions:
                 executed = read_transaction(raw)
                 found.append(
-                    Transaction(
+                    AuditedTransaction(
                         sender=str(need(raw.transaction, "transaction").sender),
                         gas=executed.gas_used.net,
                         events=tuple(read_event(event) for event in executed.events),

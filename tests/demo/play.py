@@ -17,17 +17,17 @@ from tests.demo.observer import Observer, open_observer
 from tests.demo.patience import Patience
 from tests.demo.phases import Phases
 from tests.demo.report import Report
-from tests.demo.world import BrokenWorldError, Daemon, World, open_world, start_daemons
+from tests.demo.world import BrokenWorldError, DemoDaemon, DemoWorld, open_demo_world, start_daemons
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.settings.model import Role
 
 LOOK_S = 0.3
 
 
-class Stage:
+class DemoStage:
     """What the parts of the demonstration share."""
 
-    def __init__(self, cast: Cast, board: Board, world: World, observer: Observer) -> None:
+    def __init__(self, cast: Cast, board: Board, world: DemoWorld, observer: Observer) -> None:
         self.cast = cast
         self.board = board
         self.world = world
@@ -38,7 +38,7 @@ class Stage:
         self.clockwork = Clockwork(self)
 
 
-Interfere = Callable[[Stage], Awaitable[None]]
+Interfere = Callable[[DemoStage], Awaitable[None]]
 """Something that happens to the daemons meanwhile; runs from the opening of the task."""
 
 
@@ -54,8 +54,8 @@ async def play(
     _make_empty(directory)
     phases = Phases(board)
     phases.begin("start", "Starting a devnet and 14 daemons")
-    async with open_world(directory, cast) as world, open_observer(world.network) as observer:
-        stage = Stage(cast, board, world, observer)
+    async with open_demo_world(directory, cast) as world, open_observer(world.network) as observer:
+        stage = DemoStage(cast, board, world, observer)
         with board.live():
             return await _act(stage, phases, interfere)
 
@@ -65,7 +65,7 @@ def _make_empty(directory: Path) -> None:
     directory.mkdir(parents=True)
 
 
-async def _act(stage: Stage, phases: Phases, interfere: Interfere | None) -> Report:
+async def _act(stage: DemoStage, phases: Phases, interfere: Interfere | None) -> Report:
     world, observer = stage.world, stage.observer
     before = await finale.read_books(world, observer)
     narrator = Narrator(stage.board, {d.address: d.name for d in world.daemons.values()})
@@ -96,7 +96,7 @@ async def _act(stage: Stage, phases: Phases, interfere: Interfere | None) -> Rep
     return report
 
 
-def _describe(stage: Stage, phases: Phases) -> str:
+def _describe(stage: DemoStage, phases: Phases) -> str:
     """Return what is waited for."""
     return (
         f"phase {phases.name!r}, last: {stage.board.last};"
@@ -104,7 +104,7 @@ def _describe(stage: Stage, phases: Phases) -> str:
     )
 
 
-async def _wait_for_seats(stage: Stage) -> None:
+async def _wait_for_seats(stage: DemoStage) -> None:
     wanted = len(stage.world.with_role(Role.VERIFIER))
     while True:
         if await stage.observer.seats() == wanted:
@@ -112,7 +112,7 @@ async def _wait_for_seats(stage: Stage) -> None:
         await trio.sleep(LOOK_S)
 
 
-async def open_task(stage: Stage) -> str:
+async def open_task(stage: DemoStage) -> str:
     """List the dataset and publish the task, as their owners would; return the task's id."""
     directory, cast = stage.world.directory, stage.cast
     data = directory / "digits-train.bin"
@@ -131,7 +131,7 @@ async def open_task(stage: Stage) -> str:
     return str(published["task"])
 
 
-async def _wait_for(stage: Stage, phase: TaskPhase) -> None:
+async def _wait_for(stage: DemoStage, phase: TaskPhase) -> None:
     while True:
         found, _submissions = await stage.observer.task(stage.task)
         if found.phase == TaskPhase.VOID:
@@ -141,13 +141,13 @@ async def _wait_for(stage: Stage, phase: TaskPhase) -> None:
         await trio.sleep(LOOK_S)
 
 
-async def _keep_checking(world: World) -> None:
+async def _keep_checking(world: DemoWorld) -> None:
     while True:
         world.check()
         await trio.sleep(LOOK_S)
 
 
-async def _approve_keys(stage: Stage) -> None:
+async def _approve_keys(stage: DemoStage) -> None:
     """Approve every request through ``walrusctl``, as a dataset owner at a terminal would."""
     owner = stage.world.daemons[OWNER].control
     while True:
@@ -156,7 +156,7 @@ async def _approve_keys(stage: Stage) -> None:
         await trio.sleep(LOOK_S)
 
 
-async def _watch_training(stage: Stage, daemon: Daemon) -> None:
+async def _watch_training(stage: DemoStage, daemon: DemoDaemon) -> None:
     """Tell from its event stream how far a contributor is, also after a restart."""
     while True:
         async for event in daemon.control.events():

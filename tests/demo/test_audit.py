@@ -8,8 +8,8 @@ from tests.contract.market import CONTRIBUTORS, TERMS, TIP, VERIFIERS, Bazaar
 from tests.contract.world import address
 from tests.demo.audit import (
     Account,
+    AuditedTransaction,
     Supply,
-    Transaction,
     compute_accounts,
     compute_burned,
     find_discrepancies,
@@ -31,7 +31,9 @@ class Ledger(Bazaar):
     def call(self, target, sender, *args):
         told = len(self.events)
         result = super().call(target, sender, *args)
-        self.transactions.append(Transaction(address(sender), GAS, tuple(self.events[told:])))
+        self.transactions.append(
+            AuditedTransaction(address(sender), GAS, tuple(self.events[told:]))
+        )
         return result
 
     def books(self):
@@ -127,7 +129,7 @@ def test_burned_gas_and_minted_mist_are_counted(ledger):
     for name in ("minted", "in_coins", "in_objects", "gas_collected"):
         changed = dataclasses.replace(after, **{name: getattr(after, name) + 1})
         assert find_discrepancies(ledger.transactions, **{**books, "supply_after": changed})
-    stranger = Transaction(address("stranger"), 0, ())
+    stranger = AuditedTransaction(address("stranger"), 0, ())
     assert find_discrepancies([*ledger.transactions, stranger], **books)
 
 

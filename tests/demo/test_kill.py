@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tests.demo.board import Board
 from tests.demo.cast import PUBLISHER, choose_cast
-from tests.demo.play import Stage, play
+from tests.demo.play import DemoStage, play
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import TERMINAL, SubmissionState
 from walrusd.settings.model import Role
@@ -23,7 +23,7 @@ class Killer:
         self.killed = []
         self.told = []
 
-    async def __call__(self, stage: Stage):
+    async def __call__(self, stage: DemoStage):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stage.observer.follow, self.told.append)
             await self.kill_a_contributor(stage)

@@ -32,7 +32,7 @@ class BrokenWorldError(Exception):
 
 
 @dataclass
-class Daemon:
+class DemoDaemon:
     """One actor's daemon: its files, its process, and the way to talk to it."""
 
     actor: Actor
@@ -84,15 +84,15 @@ class Daemon:
 
 
 @dataclass
-class World:
+class DemoWorld:
     """Everything that runs. ``network`` is what the devnet printed."""
 
     directory: Path
     network: dict[str, Any]
     devnet: subprocess.Popen[bytes]
-    daemons: dict[str, Daemon] = field(default_factory=dict)
+    daemons: dict[str, DemoDaemon] = field(default_factory=dict)
 
-    def with_role(self, role: Role) -> list[Daemon]:
+    def with_role(self, role: Role) -> list[DemoDaemon]:
         """Return the daemons of a role."""
         return [d for d in self.daemons.values() if d.actor.role is role]
 
@@ -163,7 +163,7 @@ def short_directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def open_world(directory: Path, cast: Cast) -> AsyncIterator[World]:
+async def open_demo_world(directory: Path, cast: Cast) -> AsyncIterator[DemoWorld]:
     """Start the devnet, make every daemon's files, and stop all processes at the end.
 
     The daemons are not started yet; see ``start_daemons``.
@@ -181,14 +181,14 @@ async def open_world(directory: Path, cast: Cast) -> AsyncIterator[World]:
         logs / "devnet.log",
         stdout=subprocess.PIPE,
     )
-    world = World(directory, {}, devnet)
+    world = DemoWorld(directory, {}, devnet)
     try:
         world.network = await _read_network(devnet)
         with short_directory() as sockets:
             for actor in cast.actors:
                 socket = sockets / f"{actor.name}.sock"
                 made = make_daemon(actor, directory / actor.name, socket, world.network)
-                world.daemons[actor.name] = Daemon(
+                world.daemons[actor.name] = DemoDaemon(
                     actor, made.address, made.config, logs / f"{actor.name}.log", Control(socket)
                 )
             yield world
@@ -214,10 +214,10 @@ async def _read_network(devnet: subprocess.Popen[bytes]) -> dict[str, Any]:
     raise BrokenWorldError(f"the devnet is not ready after {GUARD_S:.0f} s")
 
 
-async def start_daemons(world: World, on_ready: Callable[[Daemon], None]) -> None:
+async def start_daemons(world: DemoWorld, on_ready: Callable[[DemoDaemon], None]) -> None:
     """Start every daemon and return once all are ready; ``on_ready`` hears of each."""
 
-    async def wait_ready(daemon: Daemon) -> None:
+    async def wait_ready(daemon: DemoDaemon) -> None:
         await daemon.wait_ready()
         on_ready(daemon)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.support.market.bench import DATASET, TASK, Network, decisions, failures
+from tests.support.market.bench import DATASET, TASK, Network, decisions, failures, make_staker
 from tests.support.market.world import open_world, wait_for
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import FLOOR_BYTES, DiskShape, compute_disk_need
@@ -20,7 +20,6 @@ from walrusd.engine.readiness import LIFETIMES, NEEDS, Readiness, ReadinessWatch
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.errors import DeviceRefused, MachineUnfit, TrainingFailed
-from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.registrar import Registrar
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
@@ -49,8 +48,7 @@ class _Machine:
 
 
 def _staker(tools: Tools, readiness: Readiness | None = None) -> Staker:
-    fetcher = Fetcher(tools)
-    return Staker(tools, fetcher, AggregateChecker(tools, fetcher), readiness or Readiness(tools))
+    return make_staker(tools, readiness=readiness or Readiness(tools))
 
 
 def _no_gpu(_tools: Tools, machine: _Machine, _patch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from walrusd.runtime.groups import most_significant
 from walrusd.runtime.pool import discard_progress, run_pieces
 
 
-class Scripted(Service):
+class ScriptedService(Service):
     """Attempts what the test says."""
 
     name = "scripted"
@@ -59,7 +59,7 @@ def _raising(error: Exception, calls: list[float]):
 @pytest.fixture
 def service(tmp_path: Path):
     with Network().daemon(tmp_path, "d") as tools:
-        yield Scripted(tools)
+        yield ScriptedService(tools)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,8 @@ import trio.testing
 from click.testing import CliRunner
 
 import walrusd
-from tests.examination.test_judging import (
-    Bench,
-    bench,  # noqa: F401 - a fixture
-)
 from tests.support.market.bench import Network
+from tests.support.market.opened import Bench
 from tests.support.market.world import InlineTraining
 from walrusd.cli.verify import verify
 from walrusd.core.lifecycle import SubmissionState
@@ -66,7 +63,7 @@ def with_threads(tools: Tools, threads: int) -> tuple[Tools, Noting]:
 
 @pytest.mark.parametrize(("setting", "expected"), [(0, CORES), (1, 1), (7, 7)])
 async def test_every_service_asks_for_as_many_threads_as_are_set(
-    bench: Bench,  # noqa: F811
+    bench: Bench,
     tmp_path: Path,
     setting: int,
     expected: int,

@@ -1,45 +1,28 @@
 """Verifiers and jurors: whom they accuse, and what they do when they cannot know."""
 
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import trio
 
-from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records
 from tests.support.market.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
+from tests.support.market.doubles import BrokenMachine, InlineForger
+from tests.support.market.opened import UNUSABLE_OPENINGS, Bench, without_a_row
 from tests.support.market.world import InlineTraining
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.opening import parse_opening
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
-from walrusd.core.secrets import derive_abstention, derive_opening_key
+from walrusd.core.secrets import derive_abstention
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
-from walrusd.crypto.tags import Tag, hash_tagged
-from walrusd.errors import TrainingFailed
-from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
 from walrusd.services.committee.verifier import Verifier
-from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
-from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror, compute_reserve_ms, compute_wait_ms
 from walrusd.services.upkeep.key_sharer import KeySharer
-from walrusd.training.run.jobs import ReplayJob, TrainJob
+from walrusd.training.run.jobs import ReplayJob
 from walrusd.units import address_bytes
-
-
-class Forging(InlineTraining):
-    """Stakes without training."""
-
-    async def run(self, job, on_line):
-        if not isinstance(job, TrainJob):
-            return await super().run(job, on_line)
-        return dict(forge(job))["result"]
 
 
 class Shaky(InlineTraining):
@@ -54,87 +37,6 @@ class Shaky(InlineTraining):
             if self.replays == 1:
                 result["segments"][0]["state_root"] = "00" * 32
         return result
-
-
-class Broken(InlineTraining):
-    """A machine on which no replay ends."""
-
-    async def run(self, job, on_line):
-        raise TrainingFailed("out of memory")
-
-
-class Bench:
-    """A contributor's opened work, and a verifier."""
-
-    def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
-        self.net = Network()
-        self._path, self._stack = tmp_path, stack
-
-    def daemon(self, name: str, training=None):
-        return self._stack.enter_context(self.net.daemon(self._path, name, training))
-
-    async def open_work(self, training=None, edit=None):
-        net = self.net
-        self.contributor = contributor = self.daemon("contributor", training)
-        self.verifier = verifier = self.daemon("verifier")
-        net.join(contributor.address)
-        net.grant(contributor.address, contributor.keys.encryption_key)
-        fetcher = Fetcher(contributor)
-        await Trainer(contributor, fetcher).run_once()
-        await Committer(contributor, fetcher).run_once()
-        net.submission.commitment = contributor.contract.arguments("commit")[0][2]
-        net.seat(verifier.address, verifier.keys.encryption_key)
-        await Opener(contributor, fetcher).run_once()
-        net.submission.opening = contributor.contract.arguments("open")[0][2]
-        net.submission.state = SubmissionState.OPENED
-        if edit is not None:
-            self._replace_opening(edit)
-
-    def _replace_opening(self, edit) -> None:
-        """Let the contributor have sealed another opening than an honest one."""
-        name, opened = address_bytes(SUBMISSION), self.net.submission.opening
-        key = derive_opening_key(self.contributor.keys, name)
-        aad = stream_aad(
-            StreamKind.OPENING, bytes(32), address_bytes(self.net.market.package), name
-        )
-        honest = parse_opening(decrypt_bytes(self.net.blobs[opened.blob], key, aad))
-        sealed = encrypt_bytes(edit(honest).to_bytes(), key, aad)
-        opened.blob = self.net.store.keep(sealed)
-        opened.digest = hash_tagged(Tag.OPENING, sealed)
-
-    def case(self, tools):
-        return Case(self.net.market, self.net.task, self.net.submission)
-
-    def key(self) -> bytes:
-        return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
-
-    def summon(
-        self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
-    ) -> ob.Dispute:
-        key = derive_public_key(tools.keys.encryption_key)
-        juror = ob.Juror(3, tools.address, key, b"", b"", b"")
-        if index is None:
-            index = 2 if kind == ChallengeKind.SEGMENT else 0
-        return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
-
-    async def reveal(self, tools, dispute: ob.Dispute) -> tuple[bytes, bytes]:
-        """Let a juror reveal what it has committed to, and return the value."""
-        dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
-        dispute.phase = DisputePhase.REVEALING
-        await Juror(tools, Fetcher(tools)).run_once()
-        revealed = tools.contract.calls("jury_reveal")[-1]
-        return revealed["chain"], revealed["state_root"]
-
-    def reseal(self, tools) -> None:
-        key = derive_public_key(tools.keys.encryption_key)
-        envelope = make_envelope(self.case(tools), tools.address, key, self.key())
-        self.net.resealed(self.verifier.address, tools.address, envelope, tools)
-
-
-@pytest.fixture
-def bench(tmp_path: Path):
-    with ExitStack() as stack:
-        yield Bench(tmp_path, stack)
 
 
 # --- verifiers --------------------------------------------------------------------------------
@@ -153,7 +55,7 @@ async def test_honest_work_is_attested_segment_by_segment(bench: Bench) -> None:
 
 
 async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -> None:
-    await bench.open_work(Forging())
+    await bench.open_work(InlineForger())
     tools = bench.verifier
     service = Verifier(tools, Fetcher(tools))
     for _look in range(2):
@@ -166,67 +68,7 @@ async def test_forged_work_is_replayed_twice_and_challenged_once(bench: Bench) -
     assert decisions(tools, SUBMISSION).count("challenged") == 1
 
 
-def _without_a_row(opening):
-    return replace(opening, rows=opening.rows[1:])
-
-
-def _with_rows_twice(opening):
-    return replace(opening, rows=(opening.rows[0], *opening.rows))
-
-
-def _without_a_state(opening):
-    return replace(opening, states={4: opening.states[4]})
-
-
-def _with_another_state(opening):
-    return replace(opening, states={**opening.states, 0: opening.states[1]})
-
-
-def _with_another_row(opening):
-    other = replace(opening.rows[0], data=opening.rows[1].data)
-    return replace(opening, rows=(other, *opening.rows[1:]))
-
-
-def _with_another_update(opening):
-    return replace(opening, update=bytes(len(opening.update)))
-
-
-def _with_another_cost_key(opening):
-    return replace(opening, cost=replace(opening.cost, key=bytes(32)))
-
-
-def _with_another_cost(opening):
-    return replace(opening, cost=replace(opening.cost, final=opening.cost.final + 1))
-
-
-def _with_another_blinding(opening):
-    return replace(opening, cost=replace(opening.cost, blinding=bytes(32)))
-
-
-def _with_no_scalar(opening):
-    return replace(opening, cost=replace(opening.cost, blinding=b"\xff" * 32))
-
-
-def _without_an_opening(opening):
-    return replace(opening, openings=(*opening.openings, bytes(32)))
-
-
-UNUSABLE = [
-    _without_a_row,
-    _with_rows_twice,
-    _without_a_state,
-    _with_another_state,
-    _with_another_row,
-    _with_another_update,
-    _with_another_cost_key,
-    _with_another_cost,
-    _with_another_blinding,
-    _with_no_scalar,
-    _without_an_opening,
-]
-
-
-@pytest.mark.parametrize("edit", UNUSABLE)
+@pytest.mark.parametrize("edit", UNUSABLE_OPENINGS)
 async def test_an_opening_of_no_use_is_reported_and_then_claimed_unavailable(bench, edit) -> None:
     await bench.open_work(edit=edit)
     tools = bench.verifier
@@ -243,7 +85,7 @@ async def test_an_opening_of_no_use_is_reported_and_then_claimed_unavailable(ben
     assert told == ["reported", "challenged"]
 
 
-@pytest.mark.parametrize("edit", UNUSABLE)
+@pytest.mark.parametrize("edit", UNUSABLE_OPENINGS)
 async def test_a_jury_finds_the_same_opening_unavailable(bench: Bench, edit) -> None:
     await bench.open_work(edit=edit)
     tools = bench.daemon("juror")
@@ -315,7 +157,7 @@ async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -
 
 
 @pytest.mark.parametrize(
-    ("training", "code"), [(Shaky, "local.second_look"), (Broken, "training.failed")]
+    ("training", "code"), [(Shaky, "local.second_look"), (BrokenMachine, "training.failed")]
 )
 async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str) -> None:
     await bench.open_work()
@@ -327,7 +169,7 @@ async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str
 
 
 async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench) -> None:
-    await bench.open_work(Forging())
+    await bench.open_work(InlineForger())
     first, *others = sorted(bench.net.segments())
     bench.net.submission.judged = [ob.Judged(1, first)]
     tools = bench.verifier
@@ -341,7 +183,7 @@ async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench
 
 
 async def test_what_is_missing_does_not_hide_what_is_forged(bench: Bench) -> None:
-    await bench.open_work(Forging(), edit=_without_a_row)
+    await bench.open_work(InlineForger(), edit=without_a_row)
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).run_once()
     assert [name for name, _a, _k in tools.contract.sent] == ["challenge"]
@@ -540,7 +382,7 @@ async def test_garbage_envelopes_do_not_hide_the_key(bench: Bench) -> None:
 
 
 async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench) -> None:
-    await bench.open_work(Forging())
+    await bench.open_work(InlineForger())
     juror = bench.daemon("juror")
     useless = ob.Juror(4, "0x" + "6" * 64, bytes(32), b"", b"", b"")
     dispute = bench.summon(juror, useless)
@@ -560,7 +402,7 @@ async def test_an_accuser_passes_the_key_on_whatever_others_posted(bench: Bench)
 
 
 async def test_an_accuser_that_lost_its_state_reveals_what_it_accused_with(bench: Bench) -> None:
-    await bench.open_work(Forging())
+    await bench.open_work(InlineForger())
     tools = bench.verifier
     await Verifier(tools, Fetcher(tools)).run_once()
     (challenge,) = tools.contract.calls("challenge")

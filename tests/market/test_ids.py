@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clocks import SetClock
 from walrusctl.values import shorten
 from walrusd.errors import AmbiguousId, BadRequest, UnknownId
 from walrusd.market.ids import Ids, is_short, match_id, read_id, split_id
-from walrusd.runtime.clock import Clock
 from walrusd.state.chain_log import ChainLog, LoggedEvent, find_in_file
 from walrusd.state.database import Database
 from walrusd.state.journal import Journal
@@ -23,18 +23,13 @@ DATASET = "0x" + "d1d1" * 16
 ME = "0x" + "77" * 32
 
 
-class StoppedClock(Clock):
-    def now_ms(self):
-        return 0
-
-
 @pytest.fixture
 def tools(tmp_path: Path):
     with Database.open(tmp_path / "db") as database:
         yield SimpleNamespace(
             address=ME,
             chain_log=ChainLog(database),
-            journal=Journal(database, StoppedClock()),
+            journal=Journal(database, SetClock()),
         )
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
-from tests.support.market.bench import DATASET, REQUEST, TASK, Network, decisions, make_api
+from tests.support.market.bench import (
+    DATASET,
+    REQUEST,
+    TASK,
+    Network,
+    decisions,
+    make_api,
+    make_staker,
+)
 from tests.support.market.spec import Play
 from tests.support.market.world import make_plan
 from walrusd.core.lifecycle import SubmissionState
@@ -19,7 +27,6 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.verified import compute_file_limit, compute_opening_limit
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
-from walrusd.services.contributor.staker import Staker
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.training.plan.plan import read_plan
@@ -36,11 +43,6 @@ def wide_plan(*hidden: int, **changes):
     plan = make_plan(segments=4, segment_steps=2)
     plan["model"] = {**plan["model"], "hidden": list(hidden)}
     return {**plan, **changes}
-
-
-def make_staker(tools) -> Staker:
-    fetcher = Fetcher(tools)
-    return Staker(tools, fetcher, AggregateChecker(tools, fetcher))
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ class RecordingApi:
                 await self._called.wait()
 
 
-class Daemon:
+class ServedInterface:
     """The running interface and a client for it."""
 
     def __init__(self, api: RecordingApi, socket_path: Path) -> None:
@@ -116,7 +116,7 @@ def socket_dir():
 
 @pytest.fixture
 async def daemon(nursery, socket_dir):
-    daemon = Daemon(RecordingApi(), socket_dir / "control.sock")
+    daemon = ServedInterface(RecordingApi(), socket_dir / "control.sock")
     await nursery.start(daemon.serve)
     async with daemon.client:
         yield daemon

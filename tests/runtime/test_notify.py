@@ -11,7 +11,7 @@ from tests.support.guards import GUARD_S
 from walrusd.runtime.notify import Canary, Notifier
 
 
-class Heard(Notifier):
+class RecordingNotifier(Notifier):
     """Records notices instead of sending them."""
 
     def __init__(self, watchdog_s: float | None = None) -> None:
@@ -60,7 +60,7 @@ def test_the_watchdogs_timeout(environ, watchdog_s) -> None:
 
 
 async def test_the_canary_beats_often_enough_and_keeps_its_rhythm(mock_clock, nursery) -> None:
-    notifier = Heard(watchdog_s=3.0)
+    notifier = RecordingNotifier(watchdog_s=3.0)
     canary = Canary(notifier)
     mock_clock.autojump_threshold = 0
     await nursery.start(canary.run)
@@ -72,7 +72,7 @@ async def test_the_canary_beats_often_enough_and_keeps_its_rhythm(mock_clock, nu
 
 
 async def test_a_blocked_loop_is_silent_and_then_known(mock_clock, nursery) -> None:
-    notifier = Heard()
+    notifier = RecordingNotifier()
     canary = Canary(notifier, period_s=2.0)
     await nursery.start(canary.run)
     await trio.testing.wait_all_tasks_blocked()

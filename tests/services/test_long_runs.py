@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.adversaries.results import read_records, read_states
-from tests.examination.test_judging import Bench, bench  # noqa: F401 - a fixture
 from tests.support.market.bench import SUBMISSION, Network, failures
+from tests.support.market.opened import Bench
 from tests.support.market.world import make_plan
 from walrusd.control.costs import show_losses
 from walrusd.core.lifecycle import SubmissionState
@@ -253,7 +253,7 @@ async def test_checkpoints_without_their_files_are_trained_from_the_start(tmp_pa
         assert await train(net, tools) == trained
 
 
-async def test_replays_of_an_earlier_version_are_used(bench: Bench) -> None:  # noqa: F811
+async def test_replays_of_an_earlier_version_are_used(bench: Bench) -> None:
     await bench.open_work()
     tools = bench.verifier
     records = {r.segment: r for r in read_records(find_trained(bench.contributor, SUBMISSION))}

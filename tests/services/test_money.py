@@ -16,6 +16,7 @@ from tests.support.market.bench import (
     Network,
     decisions,
     failures,
+    make_staker,
 )
 from tests.support.market.world import make_plan
 from walrusd import errors
@@ -36,7 +37,6 @@ from walrusd.errors import (
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.registrar import check_stake, register_seat
-from walrusd.services.contributor.staker import Staker
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.services.upkeep.claimer import FORGET_AFTER_MS, Claimer
@@ -44,11 +44,6 @@ from walrusd.services.upkeep.cranker import Cranker
 from walrusd.settings.model import Role, VerifierSettings
 from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, normalize_address
-
-
-def _staker(tools) -> Staker:
-    fetcher = Fetcher(tools)
-    return Staker(tools, fetcher, AggregateChecker(tools, fetcher))
 
 
 def _publisher(tools) -> Publisher:
@@ -66,13 +61,13 @@ def _abort() -> MoveAborted:
 async def test_the_key_is_asked_for_and_then_the_stake_bound(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert tools.contract.calls("request_key")[0]["task"] == TASK
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert tools.contract.calls("join")[0]["request"] == REQUEST
         assert decisions(tools, TASK) == ["join", "key_requested", "staked"]
-        await _staker(tools).run_once()  # the chain does not show it yet
+        await make_staker(tools).run_once()  # the chain does not show it yet
         assert decisions(tools, TASK).count("staked") == 1
 
 
@@ -109,7 +104,7 @@ async def test_nothing_is_staked_on_what_cannot_be_trained(tmp_path: Path, spoil
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         spoil(net)
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert not tools.contract.calls("join")
         assert len(list(failures(tools, TASK))) == 1
 
@@ -120,7 +115,7 @@ async def test_only_a_certain_failure_frees_the_amount(tmp_path: Path, error, bo
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         tools.contract.fail["join"] = [error]
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert len(tools.records.items("stakes")) == bound
 
 
@@ -145,7 +140,7 @@ async def test_an_error_counts_as_uncertain_unless_it_is_listed(tmp_path: Path, 
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key)
         tools.contract.fail["join"] = [cls("x")]
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         kept = tools.protection.begin(f"join:{TASK}", _join_payload(net)) is not Begun.FRESH
         assert (len(tools.records.items("stakes")) == 1) == kept == (not certain)
 
@@ -176,22 +171,22 @@ async def test_the_daily_limit_survives_a_loss_of_local_state(tmp_path: Path) ->
             other, SUBMISSION, tools.address, DATASET, 1, 9 * MIST_PER_SUI, 1, NOW - 1000
         )
         net.emit(event, SUBMISSION, tools)
-        decision = await _staker(tools).estimate(net.task)
+        decision = await make_staker(tools).estimate(net.task)
         assert [v.rule for v in decision.verdicts if not v.ok] == ["stake_per_day"]
         net.clock.ms += 24 * 3600 * 1000
-        assert (await _staker(tools).estimate(net.task)).join
+        assert (await make_staker(tools).estimate(net.task)).join
 
 
 async def test_the_owners_word_overrides_limits_but_not_sense(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         tools.records.put("stake_override", TASK, "join")
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert tools.contract.calls("request_key")
         tools.contract.sent.clear()
         tools.contract.balances[tools.address] = 1
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert not tools.contract.sent
         assert "would leave less" in tools.records.get("decisions", TASK)[1]
 
@@ -211,7 +206,7 @@ async def test_a_look_at_many_tasks_asks_for_the_balance_once(tmp_path: Path, mo
             task = dataclasses.replace(net.task, id=normalize_address(hex(0x90 + number)))
             net.objects[task.id] = task
             tools.chain_log.note("task", task.id)
-        staker = _staker(tools)
+        staker = make_staker(tools)
         await staker.run_once()
         assert decisions(tools, normalize_address("0x94")) == ["decline"]
         assert asked == [tools.address]
@@ -221,7 +216,7 @@ async def test_a_denied_request_is_not_asked_again(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key, RequestState.DENIED)
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert not tools.contract.sent
 
 

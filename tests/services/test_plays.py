@@ -7,41 +7,28 @@ awake loses anything of a stake.
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records
 from tests.support.clocks import virtual_time
+from tests.support.market.doubles import BribedVerifier, InlineForger
 from tests.support.market.spec import Play
 from tests.support.market.world import InlineTraining, make_plan
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
-from walrusd.examination.examine import Examination
 from walrusd.market import schemes
-from walrusd.services.committee.verifier import Verifier
 from walrusd.services.contributor import committer, opener
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.training.process.workdir import write_trace
 from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.run.jobs import ReplayJob, TrainJob
-from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.trace import Assignment, Trace, compute_record
 
 pytestmark = virtual_time
-
-
-class Forging(InlineTraining):
-    """Stakes without training."""
-
-    async def run(self, job, on_line):
-        if not isinstance(job, TrainJob):
-            return await super().run(job, on_line)
-        return dict(forge(job))["result"]
 
 
 @pytest.fixture
@@ -66,7 +53,7 @@ async def test_honest_work_is_attested_and_accepted(make_play) -> None:
 @pytest.mark.slow
 async def test_forged_work_is_challenged_and_loses_its_stake(make_play) -> None:
     play = make_play()
-    play.contributor.use(Forging())
+    play.contributor.use(InlineForger())
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.CHALLENGE_CONFIRMED)
@@ -237,7 +224,7 @@ async def test_work_that_is_never_committed_lapses(make_play) -> None:
     assert "0.1 SUI were burned as the penalty" in told
 
 
-class Withholder(Opener):
+class RowWithholder(Opener):
     """Leaves a row out of every opening, or of the first one only."""
 
     times = 99
@@ -251,7 +238,7 @@ class Withholder(Opener):
 @pytest.mark.slow
 async def test_an_opening_of_no_use_is_made_again(make_play) -> None:
     play = make_play()
-    service = Withholder(play.contributor.tools, play.contributor.fetcher)
+    service = RowWithholder(play.contributor.tools, play.contributor.fetcher)
     service.times = 1
     play.contributor.put(service)
     await play.open()
@@ -264,7 +251,7 @@ async def test_an_opening_of_no_use_is_made_again(make_play) -> None:
 @pytest.mark.slow
 async def test_an_opening_that_stays_of_no_use_is_a_missing_one(make_play) -> None:
     play = make_play()
-    play.contributor.put(Withholder(play.contributor.tools, play.contributor.fetcher))
+    play.contributor.put(RowWithholder(play.contributor.tools, play.contributor.fetcher))
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.NEVER_OPENED)
@@ -310,29 +297,17 @@ async def test_an_audit_finds_nothing_in_honest_work(make_play) -> None:
         assert play.credit_of(juror) >= play.terms.juror_fee
 
 
-class Bribed(Verifier):
-    """Attests whatever the contributor says, with its records in the place of a replay."""
-
-    records: ClassVar[list] = []
-
-    async def _examine(self, case, seat, segments):
-        found = await super()._examine(case, seat, [])
-        replayed = {
-            record.segment: Replayed.from_json(record.segment, record.summarize())
-            for record in self.records
-        }
-        return Examination(found.opening, replayed)
-
-
 async def test_an_audit_finds_what_bribed_seats_attest(make_play) -> None:
     play = make_play(audit_bps=10_000)
-    play.contributor.use(Forging())
+    play.contributor.use(InlineForger())
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.SEATED)
-    Bribed.records = read_records(play.contributor.tools.work.get("trained", play.submission.id))
+    BribedVerifier.records = read_records(
+        play.contributor.tools.work.get("trained", play.submission.id)
+    )
     bribed = play.seated()
     for daemon in bribed:
-        daemon.put(Bribed(daemon.tools, daemon.fetcher))
+        daemon.put(BribedVerifier(daemon.tools, daemon.fetcher))
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.AUDIT_CONFIRMED)
     segment = play.events(ev.ChallengeOpened)[0].index

@@ -20,6 +20,7 @@ from tests.support.market.bench import (
     Network,
     decisions,
     failures,
+    make_staker,
 )
 from tests.support.market.world import wait_for
 from walrusd.chain.layouts import events as ev
@@ -29,10 +30,8 @@ from walrusd.core.manifest import parse_task_manifest
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted, TransactionUncertain
 from walrusd.market import fetch
-from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor import exposure
-from walrusd.services.contributor.staker import Staker
 from walrusd.state.checked import read_stamp
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
@@ -47,11 +46,6 @@ class _Ready(Fetcher):
 
     async def ready_rows(self, version: Any, dek: bytes, plan: Any) -> Path:
         return Path("rows")
-
-
-def _staker(tools: Tools, fetcher: Fetcher | None = None) -> Staker:
-    fetcher = fetcher or Fetcher(tools)
-    return Staker(tools, fetcher, AggregateChecker(tools, fetcher))
 
 
 def _task_id(number: int) -> str:
@@ -124,12 +118,12 @@ async def test_no_limit_is_exceeded_whatever_becomes_of_the_joins(
         names = _add_tasks(net, tools, len(outcomes))
         _grant_all(net, tools, names)
         at_stake = _let_join(net, tools, dict(zip(names, outcomes, strict=True)))
-        staker = _staker(tools, _Ready(tools))
+        staker = make_staker(tools, _Ready(tools))
         for _look in range(looks):
             await staker.run_once()
             staker._troubles.clear()  # as if each pause were over
             assert len(at_stake) <= min(per_day, at_once)
-        restarted = _staker(tools, _Ready(tools))
+        restarted = make_staker(tools, _Ready(tools))
         await restarted.run_once()
         assert len(at_stake) <= min(per_day, at_once)
 
@@ -142,7 +136,7 @@ async def test_the_limits_are_used_up_in_one_look(tmp_path: Path) -> None:
         script: dict[str, list[str]] = {name: [] for name in names}
         script[names[0]] = ["refused"]
         at_stake = _let_join(net, tools, script)
-        await _staker(tools, _Ready(tools)).run_once()
+        await make_staker(tools, _Ready(tools)).run_once()
         assert at_stake == names[1:3]
         assert "2 tasks are in progress" in tools.records.get("decisions", names[3])[1]
 
@@ -155,7 +149,7 @@ async def test_the_owners_word_counts_for_the_next_decision(tmp_path: Path) -> N
         at_stake = _let_join(net, tools, {name: [] for name in names})
         tools.records.put("stake_override", names[1], "join")
         tools.records.put("stake_override", names[0], "leave")
-        await _staker(tools, _Ready(tools)).run_once()
+        await make_staker(tools, _Ready(tools)).run_once()
         assert at_stake == [names[1]]
         assert "With 2 SUI staked today" in tools.records.get("decisions", names[2])[1]
 
@@ -166,7 +160,7 @@ async def test_an_uncertain_join_counts_until_joining_closes_without_us(tmp_path
         names = _add_tasks(net, tools, 2)
         _grant_all(net, tools, names)
         at_stake = _let_join(net, tools, {names[0]: ["uncertain"], names[1]: []})
-        staker = _staker(tools, _Ready(tools))
+        staker = make_staker(tools, _Ready(tools))
         await staker.run_once()
         await staker.run_once()
         assert at_stake == names[:1]
@@ -180,7 +174,7 @@ async def test_the_owners_word_does_not_hide_a_bad_parent(tmp_path: Path) -> Non
     with net.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
         net.task.parent = normalize_address("0x77")  # is not there
         tools.records.put("stake_override", TASK, "join")
-        await _staker(tools).run_once()
+        await make_staker(tools).run_once()
         assert not tools.contract.sent
         assert "parent task does not verify" in tools.records.get("decisions", TASK)[1]
 
@@ -234,7 +228,7 @@ async def test_a_look_reads_each_task_once_and_decodes_nothing_of_strangers(
             )
             net.emit(joined, SUBMISSION, tools)
         counts = _count_reads(monkeypatch, tools)
-        staker = _staker(tools)
+        staker = make_staker(tools)
         await staker.run_once()
         assert counts["Task"] == count
         assert counts["decoded"] == 0
@@ -255,7 +249,7 @@ async def test_our_own_joins_are_decoded_once(tmp_path: Path, monkeypatch) -> No
         )
         net.emit(joined, SUBMISSION, tools)
         counts = _count_reads(monkeypatch, tools)
-        staker = _staker(tools)
+        staker = make_staker(tools)
         for _look in range(3):
             await staker.run_once()
         assert counts["decoded"] == 1
@@ -270,7 +264,7 @@ async def test_many_requests_are_each_read_for_their_own_task(tmp_path: Path, mo
         for value in net.objects.values():
             if isinstance(value, ob.KeyRequest):
                 value.state = RequestState.REQUESTED
-        staker = _staker(tools, _Ready(tools))
+        staker = make_staker(tools, _Ready(tools))
         await staker.run_once()
         counts = _count_reads(monkeypatch, tools)
         await staker.run_once()
@@ -297,14 +291,14 @@ def loads(monkeypatch) -> list[Path]:
 async def test_the_weights_are_read_once_while_a_key_is_awaited(tmp_path: Path, loads) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
-        staker = _staker(tools)
+        staker = make_staker(tools)
         await staker.run_once()
         net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
         for _look in range(3):
             await staker.run_once()
         assert len(loads) == 1
     with net.daemon(tmp_path, "c") as tools:
-        staker = _staker(tools)
+        staker = make_staker(tools)
         await staker.run_once()
         net.objects[REQUEST].state = RequestState.GRANTED
         await staker.run_once()
@@ -316,7 +310,7 @@ async def test_weights_that_changed_on_disk_are_checked_again(tmp_path: Path, lo
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
-        staker = _staker(tools)
+        staker = make_staker(tools)
         await staker.run_once()
         (path,) = set(loads)
         good, before = path.read_bytes(), read_stamp(path)
@@ -339,7 +333,7 @@ async def test_another_tasks_root_is_not_taken_for_checked(tmp_path: Path, loads
         await fetcher.ready_weights(net.task)
         net.task.state_root_0 = bytes(32)
         net.grant(tools.address, tools.keys.encryption_key)
-        await _staker(tools, fetcher).run_once()
+        await make_staker(tools, fetcher).run_once()
         assert list(failures(tools, TASK)) == ["proof.invalid"]
         assert not tools.contract.calls("join")
 
@@ -367,7 +361,7 @@ async def _run_until(tools: Tools, is_done: Callable[[], bool]) -> None:
         return is_done()
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(_staker(tools).run)
+        await nursery.start(make_staker(tools).run)
         await wait_for(done, every_s=0.01)
         nursery.cancel_scope.cancel()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examination.test_judging import Bench
 from tests.support.market.bench import SUBMISSION, TASK, Network, failures
+from tests.support.market.opened import Bench
 from walrusd.chain.layouts import objects as ob
 from walrusd.errors import (
     BlobCorrupt,
@@ -41,7 +41,7 @@ def test_only_what_is_proven_of_content_is_a_peers_fault() -> None:
         assert not isinstance(fault, PeerFault)
 
 
-class Scripted(AggregateChecker):
+class ScriptedChecker(AggregateChecker):
     """Finds what the test says."""
 
     def __init__(self, tools, *outcomes: WalrusdError | None) -> None:
@@ -65,7 +65,7 @@ def net() -> Network:
 @pytest.mark.parametrize("fault", [*ENDPOINT_FAULTS, ObjectUnreadable("garbled")])
 async def test_a_bad_endpoint_does_not_refuse_a_parent_for_good(tmp_path, net, fault) -> None:
     with net.daemon(tmp_path, "c") as tools:
-        checker = Scripted(tools, fault, None)
+        checker = ScriptedChecker(tools, fault, None)
         with pytest.raises(type(fault)):
             await checker.holds(net.task)
         assert await checker.holds(net.task)
@@ -74,14 +74,14 @@ async def test_a_bad_endpoint_does_not_refuse_a_parent_for_good(tmp_path, net, f
 
 async def test_what_was_proven_wrong_stays_wrong(tmp_path: Path, net: Network) -> None:
     with net.daemon(tmp_path, "c") as tools:
-        assert not await Scripted(tools, VerificationFailed("another sum")).holds(net.task)
-        assert not await Scripted(tools).holds(net.task)
+        assert not await ScriptedChecker(tools, VerificationFailed("another sum")).holds(net.task)
+        assert not await ScriptedChecker(tools).holds(net.task)
 
 
 async def test_a_refusal_of_an_earlier_version_is_looked_at_again(tmp_path: Path, net) -> None:
     with net.daemon(tmp_path, "c") as tools:
         tools.records.put("aggregates", TASK, value=False)
-        assert await Scripted(tools, None).holds(net.task)
+        assert await ScriptedChecker(tools, None).holds(net.task)
 
 
 async def test_a_real_look_at_spoilt_bytes_refuses_nobody(tmp_path: Path, net: Network) -> None:

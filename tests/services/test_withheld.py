@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.adversaries.results import read_records
-from tests.examination.test_judging import UNUSABLE, Bench, Broken
-from tests.services.test_plays import Bribed, Forging
 from tests.support.clocks import virtual_time
 from tests.support.market.bench import PUBLISHER, SUBMISSION, decisions, failures
+from tests.support.market.doubles import BribedVerifier, BrokenMachine, InlineForger
+from tests.support.market.opened import UNUSABLE_OPENINGS, Bench
 from tests.support.market.spec import Daemon, Play
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
@@ -27,12 +27,6 @@ from walrusd.units import normalize_address
 
 NOBODY = normalize_address("0x0")
 FAULT = VERDICT_FAULT, bytes(32)
-
-
-@pytest.fixture
-def bench(tmp_path: Path):
-    with ExitStack() as stack:
-        yield Bench(tmp_path, stack)
 
 
 def audit(bench: Bench, tools: Tools, *others: ob.Juror, segment: int = 2) -> ob.Dispute:
@@ -80,7 +74,8 @@ async def test_an_audit_whose_key_is_withheld_is_a_fault_late(bench: Bench, garb
 
 
 @pytest.mark.parametrize(
-    ("edit", "segment"), [(UNUSABLE[0], 2), *((edit, 1) for edit in UNUSABLE[1:5])]
+    ("edit", "segment"),
+    [(UNUSABLE_OPENINGS[0], 2), *((edit, 1) for edit in UNUSABLE_OPENINGS[1:5])],
 )
 async def test_an_audit_of_an_opening_of_no_use_is_a_fault(bench: Bench, edit, segment) -> None:
     await bench.open_work(edit=edit)
@@ -135,7 +130,7 @@ async def test_a_key_that_comes_in_time_is_replayed_with(bench: Bench) -> None:
 
 async def test_a_machine_that_cannot_replay_abstains(bench: Bench) -> None:
     await bench.open_work()
-    tools = bench.daemon("juror", Broken())
+    tools = bench.daemon("juror", BrokenMachine())
     dispute = audit(bench, tools)
     bench.reseal(tools)
     wait(bench)
@@ -270,13 +265,15 @@ def keep_the_key(*daemons: Daemon) -> None:
 
 @virtual_time
 async def test_a_ring_that_withholds_from_an_audit_loses_the_contributors_stake(play: Play) -> None:
-    play.contributor.use(Forging())
+    play.contributor.use(InlineForger())
     await play.open()
     await play.run(lambda: play.submission.state == SubmissionState.SEATED)
-    Bribed.records = read_records(play.contributor.tools.work.get("trained", play.submission.id))
+    BribedVerifier.records = read_records(
+        play.contributor.tools.work.get("trained", play.submission.id)
+    )
     ring = play.seated()
     for daemon in ring:
-        daemon.put(Bribed(daemon.tools, daemon.fetcher))
+        daemon.put(BribedVerifier(daemon.tools, daemon.fetcher))
     keep_the_key(play.contributor, *ring)
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.NEVER_OPENED)

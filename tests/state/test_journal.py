@@ -4,20 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clocks import TickingClock
 from walrusd.state import Database, Journal, KeyValue
-from walrusd.units import Millis
 
 TASK = "0x" + "ab" * 32
 OTHER = "0x" + "ac" * 32
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000
-
-    def now_ms(self) -> Millis:
-        self.now += 1
-        return Millis(self.now)
 
 
 @pytest.fixture
@@ -28,7 +19,7 @@ def database(tmp_path: Path):
 
 @pytest.fixture
 def journal(database: Database) -> Journal:
-    return Journal(database, Clock())
+    return Journal(database, TickingClock(1000))
 
 
 def test_why_tells_the_decisions_about_one_thing_in_order(journal: Journal) -> None:

@@ -45,6 +45,26 @@ class TrioClock:
         return Millis(self._epoch_ms + round((trio.current_time() - self._began) * 1000))
 
 
+class SetClock:
+    """Says what it is told: ``ms`` since the Unix epoch."""
+
+    def __init__(self, ms: int = 0) -> None:
+        self.ms = ms
+
+    def now_ms(self) -> Millis:
+        """Return the time that was set."""
+        return Millis(self.ms)
+
+
+class TickingClock(SetClock):
+    """Every look takes a millisecond."""
+
+    def now_ms(self) -> Millis:
+        """Return the time after this look."""
+        self.ms += 1
+        return super().now_ms()
+
+
 async def pass_time_once(condition: Callable[[], object], seconds: float) -> None:
     """Let ``seconds`` pass at once when ``condition`` holds."""
     while not condition():  # noqa: ASYNC110 - the conditions are the test's own

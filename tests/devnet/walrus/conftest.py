@@ -14,7 +14,7 @@ from walrusd.devnet.walrus import create_walrus_app
 SHARDS = 10
 
 
-class Clock:
+class SetEpoch:
     """An epoch to advance by hand."""
 
     now = 1
@@ -24,8 +24,8 @@ class Clock:
 
 
 @pytest.fixture
-def epoch() -> Clock:
-    return Clock()
+def epoch() -> SetEpoch:
+    return SetEpoch()
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 import trio
 
+from tests.support.clocks import SetClock
 from tests.support.market.world import InlineTraining, make_plan
 from tests.support.row_tree import RowTree
 from walrusd.chain.calls.contract import ContractClient
@@ -36,11 +37,15 @@ from walrusd.core.protocol import compute_deal_seed
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
+from walrusd.engine.readiness import Readiness
 from walrusd.engine.supervisor import Supervisor
 from walrusd.engine.tools import Tools
 from walrusd.errors import BlobNotFound, BlobTooLarge, ObjectNotFound
+from walrusd.market.aggregate import AggregateChecker
+from walrusd.market.fetch import Fetcher
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.wakeup import WakeUp
+from walrusd.services.contributor.staker import Staker
 from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.model import (
     DaemonSettings,
@@ -192,16 +197,6 @@ class MemoryStore(WalrusStore):
         await trio.Path(path).write_bytes(await self.get(blob_id, max_bytes))
 
 
-class SetClock:
-    """Says what it is told."""
-
-    def __init__(self) -> None:
-        self.ms = NOW
-
-    def now_ms(self) -> int:
-        return self.ms
-
-
 class Network:
     """What all daemons of a test share: a task on a dataset, by default of 160 rows, in memory."""
 
@@ -214,7 +209,7 @@ class Network:
         self.objects: dict[str, Any] = {}
         self.blobs: dict[int, bytes] = {}
         self.store = MemoryStore(self.blobs)
-        self.clock = SetClock()
+        self.clock = SetClock(NOW)
         self.plan = plan or read_plan(make_plan(segments=4, segment_steps=2))
         self.rows = rows or [bytes([n % 17] * 64 + [n % 10]) for n in range(ROWS)]
         self._positions = itertools.count()
@@ -407,6 +402,14 @@ def _settings(home: Path, policy: dict[str, Any]) -> Settings:
         ),
         timing=TimingSettings(crank_grace_s=30.0, poll_s=2.0),
     )
+
+
+def make_staker(
+    tools: Tools, fetcher: Fetcher | None = None, readiness: Readiness | None = None
+) -> Staker:
+    """Return the service that stakes, with its usual parts."""
+    fetcher = fetcher or Fetcher(tools)
+    return Staker(tools, fetcher, AggregateChecker(tools, fetcher), readiness)
 
 
 def make_api(tools: Tools) -> DaemonApi:

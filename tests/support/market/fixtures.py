@@ -1,11 +1,15 @@
 """Fixtures of the services' tests."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 
 import anyio.to_process
 import pytest
 import trio
 
+from tests.support.market.opened import Bench
 from walrusd.training.process import execution
 
 _check_machine_once = cache(execution.selftest)
@@ -27,3 +31,10 @@ def heavy_work_in_a_thread(request, monkeypatch) -> None:
         return await trio.to_thread.run_sync(function, *arguments)
 
     monkeypatch.setattr(anyio.to_process, "run_sync", run_sync)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A contributor's work, to be opened before a verifier."""
+    with ExitStack() as stack:
+        yield Bench(tmp_path, stack)

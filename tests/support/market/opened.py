@@ -1,0 +1,151 @@
+"""A contributor's opened work before a verifier, without a network, and what may be wrong in it."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.market.bench import SUBMISSION, Network
+from walrusd.chain.layouts import objects as ob
+from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
+from walrusd.core.opening import parse_opening
+from walrusd.core.secrets import derive_opening_key
+from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
+from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.market.case import Case
+from walrusd.market.fetch import Fetcher
+from walrusd.market.keys import make_envelope
+from walrusd.services.contributor.committer import Committer
+from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.trainer import Trainer
+from walrusd.services.jury.juror import Juror
+from walrusd.units import address_bytes
+
+
+class Bench:
+    """A contributor's opened work, and a verifier."""
+
+    def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
+        self.net = Network()
+        self._path, self._stack = tmp_path, stack
+
+    def daemon(self, name: str, training=None):
+        return self._stack.enter_context(self.net.daemon(self._path, name, training))
+
+    async def open_work(self, training=None, edit=None):
+        """Train, commit and open; ``edit`` changes the opening before it is sealed."""
+        net = self.net
+        self.contributor = contributor = self.daemon("contributor", training)
+        self.verifier = verifier = self.daemon("verifier")
+        net.join(contributor.address)
+        net.grant(contributor.address, contributor.keys.encryption_key)
+        fetcher = Fetcher(contributor)
+        await Trainer(contributor, fetcher).run_once()
+        await Committer(contributor, fetcher).run_once()
+        net.submission.commitment = contributor.contract.arguments("commit")[0][2]
+        net.seat(verifier.address, verifier.keys.encryption_key)
+        await Opener(contributor, fetcher).run_once()
+        net.submission.opening = contributor.contract.arguments("open")[0][2]
+        net.submission.state = SubmissionState.OPENED
+        if edit is not None:
+            self._replace_opening(edit)
+
+    def _replace_opening(self, edit) -> None:
+        """Let the contributor have sealed another opening than an honest one."""
+        name, opened = address_bytes(SUBMISSION), self.net.submission.opening
+        key = derive_opening_key(self.contributor.keys, name)
+        aad = stream_aad(
+            StreamKind.OPENING, bytes(32), address_bytes(self.net.market.package), name
+        )
+        honest = parse_opening(decrypt_bytes(self.net.blobs[opened.blob], key, aad))
+        sealed = encrypt_bytes(edit(honest).to_bytes(), key, aad)
+        opened.blob = self.net.store.keep(sealed)
+        opened.digest = hash_tagged(Tag.OPENING, sealed)
+
+    def case(self, tools):
+        return Case(self.net.market, self.net.task, self.net.submission)
+
+    def key(self) -> bytes:
+        return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
+
+    def summon(
+        self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
+    ) -> ob.Dispute:
+        key = derive_public_key(tools.keys.encryption_key)
+        juror = ob.Juror(3, tools.address, key, b"", b"", b"")
+        if index is None:
+            index = 2 if kind == ChallengeKind.SEGMENT else 0
+        return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
+
+    async def reveal(self, tools, dispute: ob.Dispute) -> tuple[bytes, bytes]:
+        """Let a juror reveal what it has committed to, and return the value."""
+        dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
+        dispute.phase = DisputePhase.REVEALING
+        await Juror(tools, Fetcher(tools)).run_once()
+        revealed = tools.contract.calls("jury_reveal")[-1]
+        return revealed["chain"], revealed["state_root"]
+
+    def reseal(self, tools) -> None:
+        key = derive_public_key(tools.keys.encryption_key)
+        envelope = make_envelope(self.case(tools), tools.address, key, self.key())
+        self.net.resealed(self.verifier.address, tools.address, envelope, tools)
+
+
+def without_a_row(opening):
+    return replace(opening, rows=opening.rows[1:])
+
+
+def with_rows_twice(opening):
+    return replace(opening, rows=(opening.rows[0], *opening.rows))
+
+
+def without_a_state(opening):
+    return replace(opening, states={4: opening.states[4]})
+
+
+def with_another_state(opening):
+    return replace(opening, states={**opening.states, 0: opening.states[1]})
+
+
+def with_another_row(opening):
+    other = replace(opening.rows[0], data=opening.rows[1].data)
+    return replace(opening, rows=(other, *opening.rows[1:]))
+
+
+def with_another_update(opening):
+    return replace(opening, update=bytes(len(opening.update)))
+
+
+def with_another_cost_key(opening):
+    return replace(opening, cost=replace(opening.cost, key=bytes(32)))
+
+
+def with_another_cost(opening):
+    return replace(opening, cost=replace(opening.cost, final=opening.cost.final + 1))
+
+
+def with_another_blinding(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=bytes(32)))
+
+
+def with_no_scalar(opening):
+    return replace(opening, cost=replace(opening.cost, blinding=b"\xff" * 32))
+
+
+def without_an_opening(opening):
+    return replace(opening, openings=(*opening.openings, bytes(32)))
+
+
+UNUSABLE_OPENINGS = [
+    without_a_row,
+    with_rows_twice,
+    without_a_state,
+    with_another_state,
+    with_another_row,
+    with_another_update,
+    with_another_cost_key,
+    with_another_cost,
+    with_another_blinding,
+    with_no_scalar,
+    without_an_opening,
+]
