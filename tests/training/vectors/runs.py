@@ -9,7 +9,7 @@ from .perceptron import run_plan, step_fields
 from .streams import rows_of_step
 
 COMMITTEE = 3
-ROWS, FEATURES, CLASSES = 13, 3, 2
+ROWS, FEATURES, CLASSES = 13, 3, 3
 PLAN = {
     "version": 1,
     "profile": "exact-q20/1",
@@ -27,7 +27,7 @@ PLAN = {
     "dataset": {
         "kind": "tabular-u8",
         "features": FEATURES,
-        "scale_log2": -4,
+        "scale_log2": -8,
         "classes": CLASSES,
     },
     "update": {"scale_bits": 20, "value_bits": 24},
