@@ -22,7 +22,7 @@ from .measures import compute_cost
 from .steps import rate, sgd
 from .streams import rows_of_step, uniform
 
-ABORT_BAD_DATA, ABORT_UPDATE = 1, 5
+ABORT_BAD_DATA, ABORT_NON_FINITE, ABORT_UPDATE = 1, 2, 5
 
 
 class Aborted(Exception):
@@ -222,6 +222,8 @@ def run_plan(plan, seed, rows, ctx, committee):
             if number == plan["segments"]:
                 losses = [loss for step in found["steps"] for loss in step["losses"]]
                 result = {"cost": compute_cost(losses)}
+                if result["cost"] is None:
+                    raise Aborted(ABORT_NON_FINITE)
                 result["update"] = flat_update(run)
             found["state_root"] = run.state_root()
         except Aborted as error:
