@@ -3,10 +3,11 @@
 import math
 from fractions import Fraction
 
-import mpmath
 import numpy as np
 
+from .aborts import require_finite
 from .arithmetic import F32, F64, grid, reciprocal_sqrt
+from .reals import REAL
 
 
 def sgd(p, m, g, lr, momentum):
@@ -37,27 +38,33 @@ def adamw_constants(spec, powers, rate):
     )
 
 
+RATIONAL = {Fraction(n, 6): Fraction(c, 2) for n, c in ((0, 2), (2, 1), (3, 0), (4, -1), (6, -2))}
+"""The cosines of rational parts of pi that are rational themselves."""
+
+
 def rate_at(schedule, lr, step, steps):
-    """Return the learning rate: a real number to fifty digits, then float64, then float32."""
+    """Return the rate of a step: a real number, then float64, then float32."""
     warm = schedule["warmup_steps"]
     if step <= warm:
         return F32(float(Fraction(lr) * step / warm))
-    if schedule["kind"] == "constant" or warm == steps:
+    if schedule["kind"] == "constant":
         return F32(lr)
-    with mpmath.workdps(50):
-        x = mpmath.mpf(step - warm) / (steps - warm)
-        floor = mpmath.mpf(schedule["floor"])
-        value = floor + (mpmath.mpf(lr) - floor) * (1 + mpmath.cos(mpmath.pi * x)) / 2
-        return F32(float(value))
+    low, high, part = Fraction(schedule["floor"]), Fraction(lr), Fraction(step - warm, steps - warm)
+    if part in RATIONAL:
+        return F32(float(low + (high - low) * (1 + RATIONAL[part]) / 2))
+    low, high = REAL.mpf(schedule["floor"]), REAL.mpf(lr)
+    cosine = REAL.cospi(REAL.mpf(part.numerator) / part.denominator)
+    return F32(float(low + (high - low) * (1 + cosine) / 2))
 
 
 def clip(gradients, limit):
     """Scale all gradients if the root of their exact sum of squares exceeds ``limit``."""
     whole = np.concatenate([g.reshape(-1) for g in gradients.values()])
     integers, exponent = grid(whole)
-    total = sum(int(n) * int(n) for n in integers)
+    squares = integers.astype(np.int64) ** 2
+    total = sum(int(piece.sum()) for piece in np.array_split(squares, len(squares) // 2**20 + 1))
     norm = F32(math.ldexp(math.sqrt(float(total)), int(exponent)))
-    assert np.isfinite(norm), "the norm of the gradient is beyond f32"
+    require_finite(norm, "the norm of the gradient")
     if norm > F32(limit):
         factor = F32(float(limit) / float(norm))
         return {name: g * factor for name, g in gradients.items()}
