@@ -1,9 +1,10 @@
 """``python -m tests.training.oracle PLAN [WEIGHTS] ROWS``: what a plan's run must commit to.
 
-PLAN is the canonical JSON of a plan, WEIGHTS a safetensors file, missing where the weights are those
-of the plan's seed, ROWS raw rows. Prints one JSON object: the digest of the plan, the losses, chain,
-roots and leaf of each segment, the trace root, and the cost and hashes of the update and of the last
-state; or where and with which code the plan aborts. ``--evaluate`` counts what WEIGHTS get right.
+PLAN is the canonical JSON of a plan, ROWS are raw rows. WEIGHTS is a safetensors file; without it
+the weights are those of the plan's seed. Prints one JSON object: the digest of the plan, losses,
+chain, roots and leaf of each segment, the trace root, the cost, and hashes of the update and of the
+last state; or where the plan aborts, and with which code. With
+``--evaluate`` it trains nothing, and counts what WEIGHTS get right.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How well weights predict rows: no dropout, no gradient, and grids of one piece of rows at a time."""
+"""How well weights predict rows: no dropout, no gradient, grids of a piece of rows at a time."""
 
 import math
 from fractions import Fraction

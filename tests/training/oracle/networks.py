@@ -1,11 +1,9 @@
 """The layers of a model, forward and backward, as SPEC chapter 4 describes them one by one."""
 
-import numpy as np
-
-from . import arithmetic, attention, convolution, elementwise, lines, losses, norms
+from . import arithmetic, attention, convolution, elementwise, lines, losses
 from .aborts import BAD_DATA, Abort, require_finite
 from .arithmetic import f32, fold_rows
-from .rope import rope_tables
+from .reals import rope_tables
 from .stream import kept
 
 PROFILES = {
@@ -148,9 +146,9 @@ class Net:
         name, shape, epsilon = layer["name"], x.shape, layer["epsilon"]
         x, gain = x.reshape(-1, shape[-1]), self.w[f"{name}.weight"]
         if layer["layer"] == "rms_norm":
-            y, back = norms.rms_norm(x, gain, epsilon)
+            y, back = elementwise.rms_norm(x, gain, epsilon)
         else:
-            y, back = norms.layer_norm(x, gain, self.w[f"{name}.bias"], epsilon)
+            y, back = elementwise.layer_norm(x, gain, self.w[f"{name}.bias"], epsilon)
 
         def backward(dy):
             dx, dgain, *dbias = back(dy.reshape(x.shape))

@@ -1,13 +1,11 @@
-"""SGD with momentum, AdamW with running powers, the schedule of the rate, and clipping."""
+"""SGD with momentum, AdamW with running powers, and clipping."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
 from .aborts import require_finite
 from .arithmetic import F32, F64, grid, reciprocal_sqrt
-from .reals import REAL
 
 
 def sgd(p, m, g, lr, momentum):
@@ -36,25 +34,6 @@ def adamw_constants(spec, powers, rate):
         F32(F64(rate) * (1 - beta1) / (1 - powers[0]) / np.sqrt(share)),
         F32(1 - F64(rate) * F64(spec["weight_decay"])),
     )
-
-
-RATIONAL = {Fraction(n, 6): Fraction(c, 2) for n, c in ((0, 2), (2, 1), (3, 0), (4, -1), (6, -2))}
-"""The cosines of rational parts of pi that are rational themselves."""
-
-
-def rate_at(schedule, lr, step, steps):
-    """Return the rate of a step: a real number, then float64, then float32."""
-    warm = schedule["warmup_steps"]
-    if step <= warm:
-        return F32(float(Fraction(lr) * step / warm))
-    if schedule["kind"] == "constant":
-        return F32(lr)
-    low, high, part = Fraction(schedule["floor"]), Fraction(lr), Fraction(step - warm, steps - warm)
-    if part in RATIONAL:
-        return F32(float(low + (high - low) * (1 + RATIONAL[part]) / 2))
-    low, high = REAL.mpf(schedule["floor"]), REAL.mpf(lr)
-    cosine = REAL.cospi(REAL.mpf(part.numerator) / part.denominator)
-    return F32(float(low + (high - low) * (1 + cosine) / 2))
 
 
 def clip(gradients, limit):

@@ -12,7 +12,8 @@ from .files import read_plan, read_weights, with_numbers
 from .losses import cross_entropy, mean_squared_error
 from .models import Tensors
 from .networks import Net
-from .optimizers import adamw, adamw_constants, clip, rate_at, sgd
+from .optimizers import adamw, adamw_constants, clip, sgd
+from .reals import rate_at
 from .rows import cut_rows, decode
 from .state import State, base_root
 from .stream import batch_rows
@@ -142,8 +143,7 @@ class Run:
         step, failed = (number - 1) * length + 1, None
         with np.errstate(all="ignore"):
             try:
-                if 2 * self.plan["batch"] > len(self.rows):
-                    raise Abort(PLAN_REFUSED, "the batch is above half of the rows")
+                self._check_batch()
                 if start is not None:
                     self.state.read(start, step - 1)
                 for _ in range(length):
@@ -163,6 +163,10 @@ class Run:
         found.state_root = ABORTED_ROOT if failed else self.state.root()
         found.leaf = commitments.leaf(number, found.state_root, found.slot_root)
         return found, failed
+
+    def _check_batch(self):
+        if 2 * self.plan["batch"] > len(self.rows):
+            raise Abort(PLAN_REFUSED, "the batch is above half of the rows")
 
     def update(self):
         """Return the update, int32 of all trained weights in the order of their names."""
