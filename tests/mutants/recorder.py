@@ -5,7 +5,6 @@ write to: a file for each test module, when its last test has ended. A recording
 interrupted thus goes on with the modules that it lacks.
 """
 
-import hashlib
 import json
 import os
 from collections import defaultdict
@@ -16,15 +15,10 @@ from typing import Any
 import coverage
 import pytest
 
+from tests.mutants.recordings import digest_file, digest_helpers, path_of
 from tests.mutants.rooms import ROOMS
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def recording_of(folder: Path, root: Path, module: str) -> Path:
-    """Return where the recording of a test module is, as the module is now."""
-    digest = hashlib.blake2b((root / module).read_bytes(), digest_size=8).hexdigest()
-    return folder / f"{module.replace('/', '-').removesuffix('.py')}-{digest}.json"
 
 
 class Recorder:
@@ -63,33 +57,42 @@ class Recorder:
             self._failed.add(report.nodeid)
 
     def _write(self, module: str) -> None:
-        lines: dict[str, dict[str, list[int]]] = defaultdict(dict)
+        lines = self._take_lines(module)
+        tests = {
+            test: {
+                "seconds": round(seconds, 4),
+                "failed": test in self._failed,
+                "lines": lines.get(test, {}),
+            }
+            for test, seconds in self._seconds.items()
+            if _module_of(test) == module
+        }
+        files = sorted({file for by_file in lines.values() for file in by_file})
+        recorded = {
+            "module": module,
+            "helpers": digest_helpers(self._root, module),
+            "files": {file: digest_file(self._root / file) for file in files},
+            "tests": tests,
+        }
+        path = path_of(self._folder, self._root, module)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(recorded), "utf-8")
+        temporary.replace(path)
+
+    def _take_lines(self, module: str) -> dict[str, dict[str, list[int]]]:
+        """Return the executed lines of each test and file, and forget them."""
+        lines: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._coverage.stop()
         data = self._coverage.get_data()
         for file in data.measured_files():
             name = str(Path(file).relative_to(self._root))
-            by_test: dict[str, list[int]] = defaultdict(list)
-            for line, contexts in data.contexts_by_lineno(file).items():
-                for context in contexts:
-                    by_test[context].append(line)
-            for test, found in by_test.items():
-                if _module_of(test) == module:
-                    lines[test][name] = sorted(found)
+            for line, contexts in sorted(data.contexts_by_lineno(file).items()):
+                for test in contexts:
+                    if _module_of(test) == module:
+                        lines[test][name].append(line)
         self._coverage.erase()
         self._coverage.start()
-        tests = [test for test in self._seconds if _module_of(test) == module]
-        recorded = {
-            test: {
-                "seconds": round(self._seconds[test], 4),
-                "failed": test in self._failed,
-                "lines": lines.get(test, {}),
-            }
-            for test in tests
-        }
-        path = recording_of(self._folder, self._root, module)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(recorded), "utf-8")
-        temporary.replace(path)
+        return lines
 
 
 def _module_of(test: str) -> str:
