@@ -30,11 +30,9 @@ from tests.mutants.results import Journal, Result
 from tests.mutants.sampling import draw, read_room
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "build" / "mutants"
-LIMITS = Path(__file__).with_name("limits.toml")
 
 
-def read_limits(path: Path = LIMITS) -> dict[str, float]:
+def read_limits(path: Path) -> dict[str, float]:
     """Return how many mutants in a hundred may survive, by room."""
     limits: dict[str, float] = tomllib.loads(path.read_text("utf-8"))["most_survivors_percent"]
     return limits
@@ -52,18 +50,23 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run what ``options`` ask for, and return the exit status."""
-    limits = {r: m for r, m in read_limits().items() if not options.rooms or r in options.rooms}
-    equivalents = read_equivalents()
-    stale = find_stale(equivalents, ROOT)
+def run(options: argparse.Namespace, root: Path, folder: Path) -> int:
+    """Run what ``options`` ask for on the tree at ``root``, and return the exit status."""
+    settings = root / "tests" / "mutants"
+    limits = {
+        room: most
+        for room, most in read_limits(settings / "limits.toml").items()
+        if not options.rooms or room in options.rooms
+    }
+    equivalents = read_equivalents(settings / "equivalents.toml")
+    stale = find_stale(equivalents, root)
     for entry in stale:
         print(f"equivalents.toml: {entry.file} has no such mutant: {entry.line!r}")
     if stale:
         return 2
     began = time.monotonic()
-    base = prepare_base(ROOT, FOLDER)
-    index = record_tests(base, FOLDER / "recordings", options.workers)
+    base = prepare_base(root, folder)
+    index = record_tests(base, folder / "recordings", options.workers)
     recorded = time.monotonic()
     rooms = {room: read_room(base, room) for room in limits}
     sources = {source.path: source for modules in rooms.values() for source in modules}
@@ -73,10 +76,10 @@ def run(options: argparse.Namespace) -> int:
         for mutant in draw(modules, options.sample, f"{options.seed} {room}", equivalents)
     ]
     if options.survivors:
-        last = json.loads((FOLDER / "report.json").read_text("utf-8"))["mutants"]
+        last = json.loads((folder / "report.json").read_text("utf-8"))["mutants"]
         names = {m["name"] for m in last if m["outcome"] in {"survived", "untested"}}
         mutants = [mutant for mutant in mutants if mutant.name in names]
-    journal = Journal(FOLDER / "results.jsonl", digest_tree(base))
+    journal = Journal(folder / "results.jsonl", digest_tree(base))
     known = journal.read().keys() & {mutant.name for mutant in mutants}
     print(
         f"seed {options.seed}: {len(mutants)} mutants; "
@@ -93,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             f"{done}/{len(mutants)} {result.outcome:8} {result.seconds:6.1f} s {place}", flush=True
         )
 
-    results = try_mutants(mutants, index, sources, FOLDER, journal, tell, workers=options.workers)
+    results = try_mutants(mutants, index, sources, folder, journal, tell, workers=options.workers)
     tried = list(zip(mutants, results, strict=True))
     counts = count_rooms(tried, limits)
     about = Run(
@@ -103,22 +106,23 @@ def run(options: argparse.Namespace) -> int:
         trying_s=round(time.monotonic() - recorded, 1),
         python=platform.python_version(),
     )
-    write_report(FOLDER, about, counts, tried, {path: s.data for path, s in sources.items()})
+    write_report(folder, about, counts, tried, {path: s.data for path, s in sources.items()})
     for count in counts:
         print(
             f"{count.room:9} {count.killed} of {count.tried} killed, "
             f"{count.survivors_percent:.1f} % survive, {count.most_percent:g} % may"
         )
-    print(FOLDER.relative_to(ROOT) / "report.md")
+    print(folder.relative_to(root) / "report.md")
     return int(any(count.too_many for count in counts))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """Run the command, and return its exit status."""
     options = _parse(arguments)
+    folder = root / "build" / "mutants"
     try:
-        with hold_folder(FOLDER):
-            return run(options)
+        with hold_folder(folder):
+            return run(options, root, folder)
     except (AlreadyRunning, BrokenTests) as error:
         print(error, file=sys.stderr)
         return 2

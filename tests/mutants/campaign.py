@@ -75,6 +75,7 @@ def record_tests(base: Path, folder: Path, workers: int) -> Index:
     if missing:
         options = ["-m", "not slow", "-p", "no:cacheprovider", "-p", "tests.mutants.recorder"]
         spread = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+        spread = spread if workers > 1 else []
         status = subprocess.run(
             [sys.executable, "-m", "pytest", *options, *spread, *missing],
             cwd=base,

@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.mutants.mutant import Mutant, list_mutants
 from tests.mutants.source import Source
 
-PATH = Path(__file__).with_name("equivalents.toml")
 ANY = "*"
 
 
@@ -33,7 +32,7 @@ class Equivalent:
         )
 
 
-def read_equivalents(path: Path = PATH) -> list[Equivalent]:
+def read_equivalents(path: Path) -> list[Equivalent]:
     """Return the entries of a file.
 
     Raises:
