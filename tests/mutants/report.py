@@ -91,7 +91,7 @@ def format_report(
     for mutant, result in survivors:
         told = f"passed by {result.ran} tests"
         if result.outcome == UNTESTED:
-            told = "no test executes it"
+            told = "no test executes this module"
         elif result.left_out:
             told += f"; {result.left_out} more would have taken too long"
         lines += [f"### {mutant.file}:{mutant.line} ({mutant.operator})", "", f"{told}.", ""]

@@ -16,7 +16,7 @@ class Result:
 
     ``outcome``: ``failed``, ``import`` (the tests could not be imported) or ``timeout`` if it was
     noticed, by ``test``; ``survived`` if all of ``ran`` tests passed, and ``left_out`` more would
-    have taken too long; ``untested`` if no test executes it.
+    have taken too long; ``untested`` if no test executes its module.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """The tests that must notice a mutant, in the order in which they are run.
 
 First those that execute the changed line; then the others of the same modules, because a fixture or
-a cached function may have executed it for them. What is executed when a module is imported belongs
-to no test: every test that executes anything of that module must notice it, then those of the room.
+a cached function may have executed it for them. If none does, another process may: those that
+execute anything else of its module. What is executed when a module is imported belongs to no test:
+those that execute anything of that module must notice it, then all of the room.
 Within each group the fastest come first, and each batch of tests is run in a process of its own.
 """
 
@@ -55,20 +56,20 @@ class Index:
                     self.by_line[file, line].add(test)
 
     def select(self, mutant: Mutant, source: Source) -> Selection:
-        """Return the tests that must notice ``mutant``; none if none executes it."""
+        """Return the tests that must notice ``mutant``; none if none executes its module."""
         statement, inside = find_statement(source, mutant.start)
         groups: list[Iterable[str]]
         if inside:
             lines = {statement, *range(mutant.line, mutant.last + 1)}
             exact = set().union(*(self.by_line.get((mutant.file, line), ()) for line in lines))
+            exact = exact or self.by_file.get(mutant.file, set())
             modules = {test.partition("::")[0] for test in exact}
             groups = [exact, set().union(*(self.by_module[module] for module in modules))]
         else:
             room = f"tests/{mutant.room}/"
-            groups = [
-                self.by_file.get(mutant.file, ()),
-                [test for test in self.seconds if test.startswith(room)],
-            ]
+            nearest = [test for test in self.seconds if test.startswith(room)]
+            others = self.by_file.get(mutant.file, set())
+            groups = [others & set(nearest), others, nearest]
         return self._order(groups)
 
     def _order(self, groups: Iterable[Iterable[str]]) -> Selection:
