@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m tests.project.install
 
 # Two pips in one environment would disturb each other.
 .NOTPARALLEL:
-.PHONY: help demo test test-all test-python lint coverage bench docs dist audit lock kernels hooks clean tools node-tools
+.PHONY: help demo test test-all test-python lint coverage mutants bench docs dist audit lock kernels hooks clean tools node-tools
 
 help:
 	@echo "make demo [SEED=n]  the whole market on this machine: train, verify, pay, slash (< 5 minutes)"
@@ -20,6 +20,8 @@ help:
 	@echo "make test-python    make test without what needs Node: the Move compiler, the Sui SDK"
 	@echo "make lint           ruff and mypy --strict"
 	@echo "make coverage       branch coverage of the packages that decide; fails below their limits"
+	@echo "make mutants [SEED=n] [SAMPLE=n]  small random changes of the code that tests must notice;"
+	@echo "                    fails if too many survive (< 60 minutes on 2 cores; build/mutants/report.md)"
 	@echo "make bench          benchmarks; writes build/bench/results.json"
 	@echo "make docs           the documentation as a site, build/site; fails on dead links and orphans"
 	@echo "make dist           sdist and wheel in build/dist, and a check of the wheel"
@@ -124,6 +126,13 @@ coverage: $(VENV)/.test
 	@for least in $(LEAST); do \
 	    $(BIN)/python -m coverage report --include="walrusd/$${least%=*}/*" --fail-under=$${least#*=} --skip-covered || exit 1; \
 	done
+
+# Mutants of each of six rooms. A run on two idle cores takes less than an hour, a third of it to
+# find out what each test executes, which is kept for the next run.
+SAMPLE ?= 40
+
+mutants: $(VENV)/.test
+	@$(BIN)/python -m tests.mutants --seed $(SEED) --sample $(SAMPLE)
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.bench
