@@ -1,0 +1,81 @@
+"""A play in the Move VM: recorded on the specification, replayed there call by call.
+
+Every object after every call, every event, every coin and every refusal must agree to the byte. Of
+the cryptography only the group is a stub in this VM, so recording stubs it, too. Starting the VM is
+what it costs: ``replay_together`` takes many plays in one go.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from tests.contract.market import Bazaar
+from tests.move.histories import stubbed_group
+from tests.move.recorder import RecordingBazaar
+from tests.move.replays import replay
+from tests.move.writer import write_module
+from tests.support.scenario.stage import Rules
+
+_NAME = "play"
+_failures: dict[str, str] = {}
+"""What is wrong with a play, by the module that it was written as; empty if nothing is."""
+
+
+class MoveStage:
+    """The recorder; the VM judges at the end."""
+
+    name = "move"
+
+    def __init__(self, verifiers: int, rules: type[Rules]) -> None:
+        class Recorder(RecordingBazaar):
+            functions = rules.functions
+            deploy = staticmethod(rules.deploy)
+
+        self.world = Recorder(verifiers=verifiers)
+
+    def gain(self, person: str) -> int:
+        return self.world.gain(person)
+
+    def write(self) -> tuple[str, str]:
+        """Return the Move module of what has happened, after its name: the same for the same."""
+        refusals = [at for at, step in enumerate(self.world.steps) if step.abort]
+        text = write_module(_NAME, self.world, refusals)
+        name = f"{_NAME}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        return name, text.replace(f"module walrusd::{_NAME};", f"module walrusd::{name};")
+
+    def compare(self) -> None:
+        """Replay what has happened, unless it was replayed with others already."""
+        name, text = self.write()
+        if name not in _failures:
+            replay_together({name: text})
+        assert not _failures[name], f"the Move VM does not agree:\n{_failures[name]}"
+
+
+def replay_together(modules: dict[str, str]) -> None:
+    """Replay plays as ``MoveStage.write`` returns them, and keep what the VM says of each."""
+    report = replay((name, lambda text=text: text) for name, text in modules.items())
+    for name in modules:
+        found = {test: verdict for test, verdict in report.results.items() if name in test}
+        is_good = found and set(found.values()) == {"PASS"}
+        _failures[name] = "" if is_good else f"{found}\n{report.failures}"
+
+
+def rehearse(plays: Iterable[Callable[[MoveStage], object]]) -> None:
+    """Play on stages of their own, and replay all that were played to the end together."""
+    modules = {}
+    for play in plays:
+        with open_move() as stage:
+            try:
+                play(stage)
+            except Exception:  # noqa: BLE001, S112  # it fails again when it is played
+                continue
+            name, text = stage.write()
+            modules[name] = text
+    replay_together(modules)
+
+
+@contextmanager
+def open_move(verifiers: int = 14, rules: type[Rules] = Bazaar) -> Iterator[MoveStage]:
+    """Yield a recorder with so many seats registered."""
+    with stubbed_group():
+        yield MoveStage(verifiers, rules)
