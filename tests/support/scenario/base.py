@@ -72,6 +72,12 @@ class Base:
             return self.world.objects[found.task], found
         return found, None
 
+    @property
+    def task(self) -> Thing:
+        """The task that was opened last."""
+        assert self._latest_task, "no task was opened"
+        return self._latest_task
+
     # --- what one sees --------------------------------------------------------------------------
 
     def state(self, thing: Thing) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.contract.market import NOBODY
 from tests.contract.world import digest
 from tests.support.scenario.base import SUI, Base, Thing
 from tests.support.scenario.terms import make_terms, write_terms
@@ -67,13 +68,18 @@ class TaskVerbs(Base):
         who: str,
         *,
         dataset: Thing | None = None,
+        task: Thing | None = None,
         scope: str = "train+verify",
         lifetime: float = DAY_S,
     ) -> Thing:
-        """Let somebody ask for a dataset's key, for "train" or for "train+verify"."""
+        """Let somebody ask for a dataset's key, perhaps for one task.
+
+        ``scope`` is "train", or "train+verify", which joining needs; ``lifetime`` is in seconds.
+        """
         asked = self.world.request(
             who,
             dataset=self._get(dataset or self.dataset),
+            task=self._ids[task] if task else NOBODY,
             scope=_SCOPES[scope],
             lifetime_ms=round(lifetime * 1000),
         )
@@ -156,11 +162,11 @@ class TaskVerbs(Base):
         self._task(task)
         self.world.close_joining(by)
 
-    def reclaim(self, task: Thing | None = None, by: str | None = None) -> int:
+    def reclaim(self, task: Thing | None = None) -> int:
         """Let the publisher take back what is not spent; return the Mist."""
         task = task or self._latest_task
         self._task(task)
-        return int(self.world.reclaim(by or task.who, self._caps[task]))
+        return int(self.world.reclaim(task.who, self._caps[task]))
 
     def aggregate(self, task: Thing | None = None) -> None:
         """Let the publisher record the sum of what was accepted."""
