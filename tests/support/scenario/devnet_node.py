@@ -25,11 +25,12 @@ from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.aborts import SENTENCES
 from walrusd.devnet.app import DevnetInfo, describe_chain
-from walrusd.devnet.chain_file import open_chain_file
+from walrusd.devnet.chain_file import load_contract, open_chain_file
 from walrusd.devnet.ledger.accounts import Account
 from walrusd.devnet.ledger.faucet import send_from_faucet
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.ledger.runner import Runner
+from walrusd.devnet.ledger.store import Store
 from walrusd.devnet.rpc.sui_services import build_sui_services
 from walrusd.units import Address, Mist
 
@@ -65,8 +66,9 @@ class DevnetNode:
     info: DevnetInfo
     client: SuiClient
 
-    def __init__(self, start_ms: int, purse: int) -> None:
-        self._start_ms, self._purse = start_ms, purse
+    def __init__(self, start_ms: int, purse: int, saved: bytes | None = None) -> None:
+        """Take the time at which the clock stands, what people get, and perhaps a saved chain."""
+        self._start_ms, self._purse, self._saved = start_ms, purse, saved
         self._people: dict[str, ContractClient] = {}
         self._events: queue.Queue[BaseException | None] = queue.Queue()
         self._thread = threading.Thread(target=self._serve, name="devnet", daemon=True)
@@ -95,7 +97,7 @@ class DevnetNode:
 
     async def _run(self) -> None:
         self._token, self._over = trio.lowlevel.current_trio_token(), trio.Event()
-        self.ledger = open_chain_file(None, seed=SEED, accounts=1, wall_ms=lambda: self._start_ms)
+        self.ledger = self._open_ledger()
         try:
             self.seed = ChosenSeed(self.ledger.seed.raw)
             self.ledger.runner = Runner(self.seed)
@@ -116,6 +118,17 @@ class DevnetNode:
         finally:
             self.ledger.store.close()
 
+    def _open_ledger(self) -> Ledger:
+        if self._saved is None:
+            return open_chain_file(None, seed=SEED, accounts=1, wall_ms=lambda: self._start_ms)
+        store = Store(None)
+        store._db.deserialize(self._saved)
+        return Ledger(store, [load_contract()], lambda: self._start_ms)
+
+    def save(self) -> bytes:
+        """Return the chain as it is now."""
+        return bytes(self.run_sync(self.ledger.store._db.serialize))
+
     def run(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Run an async function where the devnet runs, and return what it returns."""
         return trio.from_thread.run(function, *args, trio_token=self._token)
@@ -129,16 +142,22 @@ class DevnetNode:
     def person(self, name: str) -> ContractClient:
         """Return the client of somebody, who gets a full purse at first."""
         if name not in self._people:
-            account = find_account(name)
-            self.run_sync(send_from_faucet, self.ledger, account.address, Mist(self._purse))
-            aborts = AbortSentences([self.info.package_id], SENTENCES)
-            signer = Signer.from_bech32(account.exported)
-            sender = Sender(self.client, signer, ForgetfulOutbox(), aborts=aborts)
-            info = self.info
-            self._people[name] = ContractClient(
-                self.client, sender, info.package_id, info.market_id
-            )
+            address = find_account(name).address
+            self.run_sync(send_from_faucet, self.ledger, address, Mist(self._purse))
+            self.adopt(name)
         return self._people[name]
+
+    def adopt(self, name: str) -> None:
+        """Make the client of somebody who has a purse already. All share what they have read."""
+        info, signer = self.info, Signer.from_bech32(find_account(name).exported)
+        aborts = AbortSentences([info.package_id], SENTENCES)
+        sender = Sender(self.client, signer, ForgetfulOutbox(), aborts=aborts)
+        client = ContractClient(self.client, sender, info.package_id, info.market_id)
+        for other in self._people.values():
+            client._copies, client._changes = other._copies, other._changes
+            client._before, client._initial_versions = other._before, other._initial_versions
+            break
+        self._people[name] = client
 
     @property
     def people(self) -> Sequence[str]:

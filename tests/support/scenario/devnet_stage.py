@@ -7,7 +7,9 @@ names the objects that it makes, its time and its randomness. So both must agree
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from copy import deepcopy
+from functools import cache
+from typing import Any, NamedTuple
 
 from tests.contract.market import Bazaar
 from tests.contract.world import SHARED
@@ -37,6 +39,19 @@ class DevnetBazaar(Bazaar):
         genesis = node.ledger.seed.derive("genesis")
         self._prepared: MoveContext | None = self._make_context("admin", genesis, epoch=0)
         super().__init__(verifiers=verifiers)
+
+    def save(self) -> dict[str, Any]:
+        """Return everything but the devnet and the rules, as ``resume`` takes it."""
+        kept = {"node", "functions", "deploy"}
+        return deepcopy({name: each for name, each in vars(self).items() if name not in kept})
+
+    @classmethod
+    def resume(cls, node: DevnetNode, rules: type[Rules], saved: dict[str, Any]) -> "DevnetBazaar":
+        """Return a bazaar that goes on where another was saved, as its devnet does."""
+        world = cls.__new__(cls)
+        vars(world).update(deepcopy(saved))
+        world.node, world.functions, world.deploy = node, rules.functions, rules.deploy
+        return world
 
     # --- as on the devnet -----------------------------------------------------------------------
 
@@ -162,8 +177,28 @@ class DevnetStage:
         return {each.id for each in found if each.type.startswith(package)}
 
 
+class Beginning(NamedTuple):
+    """A chain on which seats are registered, who has acted on it, and the bazaar that did it."""
+
+    chain: bytes
+    people: list[str]
+    bazaar: dict[str, Any]
+
+
+@cache
+def begin(verifiers: int) -> Beginning:
+    """Register seats on a new devnet: once, as it takes longer than most plays."""
+    with DevnetNode(START_MS, PURSE + GAS_PURSE) as node:
+        world = DevnetBazaar(node, Bazaar, verifiers)
+        DevnetStage(node, world).compare()
+        return Beginning(node.save(), list(node.people), world.save())
+
+
 @contextmanager
 def open_devnet(verifiers: int = 14, rules: type[Rules] = Bazaar) -> Iterator[DevnetStage]:
-    """Yield a new devnet with so many seats registered; ``rules`` are what it is compared with."""
-    with DevnetNode(START_MS, PURSE + GAS_PURSE) as node:
-        yield DevnetStage(node, DevnetBazaar(node, rules, verifiers))
+    """Yield a devnet with so many seats registered; ``rules`` are what it is compared with."""
+    beginning = begin(verifiers)
+    with DevnetNode(START_MS, PURSE + GAS_PURSE, beginning.chain) as node:
+        for person in beginning.people:
+            node.adopt(person)
+        yield DevnetStage(node, DevnetBazaar.resume(node, rules, beginning.bazaar))
