@@ -91,7 +91,7 @@ def test_the_commands_run_in_their_order(checkout: Path) -> None:
     told, _, rest = done.stdout.partition("=== examples")
     examined, _, stopped = rest.partition("=== stopped")
     assert "coins conserved: yes" in told
-    assert re.search(r"Our work is accepted: stake and reward, 3\.5\s+SUI", told)
+    assert re.search(r"Our work is accepted: stake and reward, 11\.5\s+SUI", told)
     balances = [float(b) for b in re.findall(r"^balance +(\S+) SUI$", told, re.MULTILINE)]
     assert balances[0] == 1000
     assert 1001 < balances[-1] < 1001.5, "the reward of 1.5 SUI, less gas"

@@ -24,7 +24,8 @@ DATASET_DESCRIPTION = f"Synthetic: {ROWS} points of {FEATURES} features, in {CLA
 SEGMENTS, SEGMENT_STEPS = 4, 40
 DAY_S, HOUR_S = 86_400, 3_600
 
-STAKE = "2 SUI"
+STAKE = "10 SUI"
+"""So high that few audits suffice: cheating does not pay under the terms below."""
 VERIFIER_STAKE = "20 SUI"
 PLACES = len(CONTRIBUTORS) + 1
 """One place is the newcomer's: training begins when it is taken."""
@@ -73,18 +74,18 @@ def make_terms() -> dict[str, Any]:
         "cost": "public",
         "reward": "1.5 SUI",
         "stake": STAKE,
-        "verifier_fee": "0.05 SUI",
-        "juror_fee": "0.05 SUI",
-        "lapse_penalty": "0.2 SUI",
-        "verifier_stake": "10 SUI",
-        "accuser_bond": "0.5 SUI",
+        "verifier_fee": "0.6 SUI",
+        "juror_fee": "0.3 SUI",
+        "lapse_penalty": "1 SUI",
+        "verifier_stake": VERIFIER_STAKE,
+        "accuser_bond": "1 SUI",
         "publisher_bond": "1 SUI",
         "max_submissions": PLACES,
         "k_min": PLACES,
         "committee": 2,
         "segments_per_seat": SEGMENTS // 2,
         "jury": 3,
-        "audit_bps": 1000,
+        "audit_bps": 1200,
         "join": DAY_S,
         **dict.fromkeys(windows, HOUR_S),
     }
