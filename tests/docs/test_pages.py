@@ -11,6 +11,7 @@ from tests.docs.guide import ROOT, list_tested
 from walrusd.devnet_market.layout import MEMBERS
 from walrusd.devnet_market.state import DEFAULT_PORTS
 from walrusd.rpc import schema
+from walrusd.settings.profile import load_profile
 
 DOCS = ROOT / "docs"
 SHELL = re.compile(r"^```(?:sh|console)[ \w]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -82,3 +83,11 @@ def test_examples_are_tested(page: str, most: int) -> None:
     """All but those that start and stop networks, or name a request that the reader has."""
     assert len(list_tested(page)) >= 4
     assert len(re.findall(r"^```sh$", page, re.MULTILINE)) == most
+
+
+def test_the_profile_of_the_devnet_has_its_default_ports() -> None:
+    profile = load_profile(ROOT / "config" / "networks" / "devnet.toml")
+    assert profile.urls == (f"http://127.0.0.1:{DEFAULT_PORTS.sui}",)
+    assert (
+        profile.aggregators == profile.publishers == (f"http://127.0.0.1:{DEFAULT_PORTS.walrus}",)
+    )

@@ -5,7 +5,6 @@ So do the examples of docs/rpc.md and docs/devnet.md, on the market that README.
 
 import re
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from tests.docs.commands import check_command, list_commands
 from tests.docs.guide import README, ROOT, TYPED, list_tested, run_commands, strip_prompts
 from tests.docs.tables import PAGES
+from tests.support.ports import find_free_ports
 
 UP = "walrusd devnet up --detach"
 PRELUDE = """\
@@ -63,15 +63,6 @@ def checkout() -> Iterator[Path]:
     (directory / ".venv").symlink_to(sys.prefix)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def find_free_ports(count: int) -> list[int]:
-    """Return ports that are free now; those of the README may be in use on this machine."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.mark.slow
