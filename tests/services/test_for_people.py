@@ -12,10 +12,11 @@ import pytest
 from tests.support.containers import make_container_header
 from tests.support.market.plays import TERMS
 from tests.support.market.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
+from tests.support.refusals import refused
 from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
 from walrusctl.render import render_result
 from walrusd.crypto.checklist import Checklist
-from walrusd.errors import BadRequest, NotAllowed, UnknownId
+from walrusd.errors import UnknownId
 from walrusd.market.import_rows import read_schema
 from walrusd.rpc.methods import make_handlers
 from walrusd.settings.model import ContractIds, Role
@@ -78,7 +79,7 @@ async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
 
         await wait_for(void)
         assert await pending() == []
-        with pytest.raises(NotAllowed, match="the task has been void since"):
+        with refused("daemon.not_allowed", "void"):
             await owner.api.keys_approve(request["request"][:12])
         assert (await owner.api.keys_list())["requests"][0]["state"] == "requested"
         await owner.api.keys_deny(request["request"][:12], TITLE)
@@ -99,7 +100,7 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     error = str((await call(schema=SCHEMA))._error)
     assert "does not know files that end in .tsv" in error
     assert "--raw" in error
-    with pytest.raises(BadRequest, match="is not Unicode text"):
+    with refused("rpc.bad_request", "Unicode"):
         await owner.api.dataset_add(str(DIGITS), EVIL, "", SCHEMA)
     assert (await owner.api.dataset_list(mine=True))["datasets"] == []
     assert not owner.tools.work.items("dataset")
@@ -117,7 +118,7 @@ async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> No
     ids = ContractIds(info.package_id, info.package_id, info.market_id)
     urls = (info.walrus_url,)
     places = Places((info.sui_url,), info.chain_id, ids, urls, urls, info.shards)
-    with pytest.raises(UnknownId, match="no task known here"):
+    with refused("rpc.unknown_id", "task"):
         await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
     places = replace(places, state=owner.tools.files.root / DATABASE_NAME)
     facts = await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
