@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.refusals import refused
 from tests.support.row_tree import RowTree
 from walrusd.core.aggregate import parse_aggregate
 from walrusd.core.manifest import parse_task_manifest
@@ -26,7 +27,6 @@ from walrusd.errors import (
     CommitmentMismatch,
     MalformedData,
     MalformedScalar,
-    VerificationFailed,
 )
 
 DEK = bytes(32)
@@ -141,15 +141,15 @@ def test_other_leaves_are_not_the_committed_ones() -> None:
 
 @pytest.mark.parametrize("indices", [(4, 1), (1, 1)])
 def test_rows_come_in_order_and_once(indices) -> None:
-    with pytest.raises(VerificationFailed, match="ascending"):
+    with refused("proof.invalid", "ascending"):
         _verify(_opening(indices))
 
 
 def test_missing_and_odd_rows_are_named() -> None:
     verify_rows_cover(_opening(), [7, 1, 1, 4], 2)
-    with pytest.raises(VerificationFailed, match="lacks 2 rows of the dealt segments, first row 2"):
+    with refused("proof.invalid", "lacks", 2):
         verify_rows_cover(_opening(), [1, 3, 2], 2)
-    with pytest.raises(VerificationFailed, match="row 1 does not have 3 bytes"):
+    with refused("proof.invalid", "1", "3"):
         verify_rows_cover(_opening(), [1], 3)
 
 

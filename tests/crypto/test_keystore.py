@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.refusals import refused
 from walrusd.crypto import keystore
 from walrusd.crypto.cbor import encode_canonical
 from walrusd.crypto.keystore import (
@@ -40,21 +41,21 @@ def test_bundles_survive(bundle):
 def test_passphrase():
     sealed = seal_keystore(BUNDLE, PASSPHRASE)
     assert open_keystore(sealed, PassphraseKek(b"correct horse")) == BUNDLE
-    with pytest.raises(KeystoreLocked, match="cannot be decrypted"):
+    with refused("keys.locked", "decrypted"):
         open_keystore(sealed, PassphraseKek(b"wrong horse"))
 
 
 def test_wrong_key_or_kind():
     sealed = seal_keystore(BUNDLE, RAW)
-    with pytest.raises(KeystoreLocked, match="cannot be decrypted"):
+    with refused("keys.locked", "decrypted"):
         open_keystore(sealed, RawKek(b"j" * 32))
-    with pytest.raises(KeystoreLocked, match="opens with a key file") as caught:
+    with refused("keys.locked", "file") as caught:
         open_keystore(sealed, PASSPHRASE)
     assert "key file" in caught.value.hint
-    with pytest.raises(KeystoreLocked, match="opens with a passphrase") as caught:
+    with refused("keys.locked", "passphrase") as caught:
         open_keystore(seal_keystore(BUNDLE, PASSPHRASE), RAW)
     assert "passphrase" in caught.value.hint
-    with pytest.raises(KeystoreLocked, match="32 bytes"):
+    with refused("keys.locked", "32"):
         RawKek(b"k" * 33)
 
 
@@ -80,7 +81,7 @@ def test_every_shorter_file_is_refused():
 def test_forged_costs_are_refused_before_they_are_paid(costs):
     header = encode_canonical({"salt": bytes(32), "argon2id": costs})
     data = b"WALRUSDK\x01\x02" + len(header).to_bytes(2, "little") + header + bytes(60)
-    with pytest.raises(MalformedData, match="impossible cost"):
+    with refused("data.malformed", "cost"):
         open_keystore(data, PASSPHRASE)
 
 

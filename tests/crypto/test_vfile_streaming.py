@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.crypto.file_vectors import COST_KEY, LEAVES, LOSSES, SUBJECT
+from tests.support.refusals import refused
 from walrusd.crypto import merkle
 from walrusd.crypto.pedersen.g1 import G, encode_point
 from walrusd.crypto.vfile.blocks import PedersenBlock, Section
@@ -16,7 +17,6 @@ from walrusd.crypto.vfile.checks import list_checks
 from walrusd.crypto.vfile.header import Quantisation
 from walrusd.crypto.vfile.vfile import open_verification_file
 from walrusd.crypto.vfile.writer import write_verification_file
-from walrusd.errors import MalformedSection
 from walrusd.runtime.sources import source_of
 
 POINT = encode_point(G)
@@ -95,9 +95,9 @@ def test_a_file_that_shrinks_meanwhile_is_noticed(tmp_path):
     path = write(tmp_path / "f", 100)
     file = open_verification_file(source_of(path))
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(MalformedSection, match="cut short"):
+    with refused("file.section", "short"):
         file.section(Section.ROWS)
-    with pytest.raises(MalformedSection, match="fill it exactly"):
+    with refused("file.section", "exactly"):
         open_verification_file(source_of(path))
 
 

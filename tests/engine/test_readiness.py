@@ -11,6 +11,7 @@ import trio
 
 from tests.support.market.bench import DATASET, TASK, Network, decisions, failures, make_staker
 from tests.support.market.world import open_world, wait_for
+from tests.support.refusals import refused
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import FLOOR_BYTES, DiskShape, compute_disk_need
 from walrusd.core.lifecycle import TaskPhase
@@ -19,7 +20,7 @@ from walrusd.engine.probes import Ability, format_size
 from walrusd.engine.readiness import LIFETIMES, NEEDS, Readiness, ReadinessWatch, list_needs
 from walrusd.engine.tools import Tools
 from walrusd.engine.training_backend import ChildTraining
-from walrusd.errors import DeviceRefused, MachineUnfit, TrainingFailed
+from walrusd.errors import DeviceRefused, TrainingFailed
 from walrusd.market.fetch import Fetcher
 from walrusd.services.committee.registrar import Registrar
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
@@ -52,7 +53,7 @@ def _staker(tools: Tools, readiness: Readiness | None = None) -> Staker:
 
 
 def _no_gpu(_tools: Tools, machine: _Machine, _patch: pytest.MonkeyPatch) -> None:
-    machine.error = DeviceRefused("there is no such GPU", hint="use the CPU")
+    machine.error = DeviceRefused("GPU", hint="use the CPU")
 
 
 def _no_child(_tools: Tools, machine: _Machine, _patch: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,7 @@ def _hanging_aggregator(tools: Tools, _machine: _Machine, patch: pytest.MonkeyPa
 
 Spoil = Callable[[Tools, _Machine, pytest.MonkeyPatch], None]
 CASES: list[tuple[Spoil, str, str]] = [
-    (_no_gpu, "device", "there is no such GPU"),
+    (_no_gpu, "device", "GPU"),
     (_no_child, "device", "No module named torch"),
     (_no_process, "device", "cannot be started: Resource temporarily unavailable"),
     (_hanging_child, "device", "did not pass its selftest in 300 s"),
@@ -143,7 +144,7 @@ async def test_a_task_that_is_declined_anyway_costs_no_probe(tmp_path: Path) -> 
         staker = _staker(tools)
         await staker.run_once()
         assert machine.selftests == 0
-        machine.error = DeviceRefused("there is no such GPU")
+        machine.error = DeviceRefused("GPU")
         decision = await staker.estimate(net.task)  # a person is told all the same
         assert {"reward", "device"} <= {v.rule for v in decision.verdicts if not v.ok}
 
@@ -169,7 +170,7 @@ async def test_a_machine_that_works_is_not_tested_for_every_task(
 
 async def test_what_failed_is_told_once_and_looked_at_again(tmp_path: Path, autojump_clock) -> None:
     net, machine = Network(), _Machine()
-    machine.error = DeviceRefused("there is no such GPU", hint="use the CPU")
+    machine.error = DeviceRefused("GPU", hint="use the CPU")
     for _restart in range(2):
         with net.daemon(tmp_path, "c", training=machine) as tools:
             readiness = Readiness(tools)
@@ -179,7 +180,7 @@ async def test_what_failed_is_told_once_and_looked_at_again(tmp_path: Path, auto
             (fault,) = readiness.faults
             assert fault.to_json() == {
                 "what": "device",
-                "reason": "there is no such GPU",
+                "reason": "GPU",
                 "hint": "use the CPU",
             }
             assert decisions(tools, tools.address) == ["cannot"]
@@ -197,7 +198,7 @@ async def test_the_watch_tries_again_what_failed_and_leaves_a_good_device_alone(
 ) -> None:
     net, machine = Network(), _Machine()
     with net.daemon(tmp_path, "c", training=machine) as tools:
-        machine.error = DeviceRefused("there is no such GPU")
+        machine.error = DeviceRefused("GPU")
         readiness = Readiness(tools)
         watch = ReadinessWatch(tools, readiness)
         async with trio.open_nursery() as nursery:
@@ -234,7 +235,7 @@ def test_each_role_has_its_needs() -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
-    [(_no_gpu, "there is no such GPU"), (_full_disk, "are needed in"), (_lost_disk, "error")],
+    [(_no_gpu, "GPU"), (_full_disk, "needed"), (_lost_disk, "error")],
 )
 async def test_no_seat_is_staked_on_a_machine_that_cannot_replay(
     tmp_path: Path, monkeypatch, autojump_clock, spoil: Spoil, reason: str
@@ -253,7 +254,7 @@ async def test_no_seat_is_staked_on_a_machine_that_cannot_replay(
         with monkeypatch.context() as patch:
             spoil(tools, machine, patch)
             await registrar.run_once()
-            with pytest.raises(MachineUnfit, match=reason):
+            with refused("daemon.unfit", reason):
                 await Readiness(tools).check_seat()
         assert not tools.contract.calls("register_seat")
         assert list(failures(tools, tools.address)) == ["daemon.unfit"]
@@ -388,7 +389,7 @@ async def test_a_whole_daemon_says_so_and_takes_no_seat(tmp_path: Path, monkeypa
         assert fault["what"] == "device"
         assert "cuda:99" in fault["reason"]
         assert fault["hint"]
-        with pytest.raises(MachineUnfit, match="cuda:99"):
+        with refused("daemon.unfit", "cuda:99"):
             await peer.api.node_register({})
 
         async def has_journalled() -> bool:

@@ -18,10 +18,11 @@ from tests.support.market.bench import (
 )
 from tests.support.market.spec import Play
 from tests.support.market.world import make_plan
+from tests.support.refusals import refused
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.core.sizes import LOSS_DEFINITION_BYTES
 from walrusd.crypto.vfile.vfile import read_verification_file
-from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
+from walrusd.errors import BlobOverLimit, PlanRefused
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
 from walrusd.market.verified import compute_file_limit, compute_opening_limit
@@ -166,7 +167,7 @@ async def test_weights_with_a_header_that_nobody_reads_are_not_stored(tmp_path: 
     save_file(tensors, path, metadata={"story": "s" * (1 << 17)})
     with net.daemon(tmp_path, "p") as tools:
         before = set(net.blobs)
-        with pytest.raises(BadRequest, match="readers take at most"):
+        with refused("rpc.bad_request", "readers"):
             await publish(tools, net.plan.to_json(), weights_path=str(path))
         assert set(net.blobs) == before
 

@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from tests.support.guards import GUARD_S
-from walrusd.errors import ConfigError, DoubleAction
+from tests.support.refusals import refused
 from walrusd.rpc.events import encode_event
 from walrusd.rpc.listen import open_control_socket, take_passed_socket
 
@@ -111,19 +111,19 @@ async def test_the_socket_is_for_owner_and_group(daemon) -> None:
 def test_a_socket_left_behind_is_replaced_but_a_live_one_is_not(socket_dir) -> None:
     path = socket_dir / "control.sock"
     first = open_control_socket(path, {})
-    with pytest.raises(DoubleAction, match="another walrusd listens"):
+    with refused("daemon.double_action", "listens"):
         open_control_socket(path, {})
     first.close()
     open_control_socket(path, {}).close()
 
 
 def test_bad_socket_paths(socket_dir) -> None:
-    with pytest.raises(ConfigError, match="longer than 107 bytes"):
+    with refused("config.invalid", "107"):
         open_control_socket(socket_dir / ("x" * 100), {})
     (socket_dir / "file").write_text("precious")
-    with pytest.raises(ConfigError, match="is not a socket"):
+    with refused("config.invalid", "not", "socket"):
         open_control_socket(socket_dir / "file", {})
-    with pytest.raises(ConfigError, match="cannot create the control socket"):
+    with refused("config.invalid", "create"):
         open_control_socket(socket_dir / "file" / "below", {})
     assert (socket_dir / "file").read_text() == "precious"
 

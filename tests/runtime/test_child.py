@@ -11,7 +11,8 @@ import pytest
 import trio
 
 from tests.support.guards import GUARD_S
-from walrusd.errors import MalformedData, TrainingFailed
+from tests.support.refusals import refused
+from walrusd.errors import TrainingFailed
 from walrusd.runtime.child import Limits, run_child
 from walrusd.runtime.child_output import error_from_json
 from walrusd.runtime.isolation import compute_isolation_prefix
@@ -72,7 +73,7 @@ async def test_a_job_larger_than_a_pipe() -> None:
 
 
 async def test_an_error_of_the_child_is_raised_as_itself() -> None:
-    with pytest.raises(MalformedData, match="bad row") as caught:
+    with refused("data.malformed", "row") as caught:
         await run(
             "say({'error': {'code': 'data.malformed', 'message': 'bad row', 'hint': 'h',"
             " 'row': 3}})\nsys.exit(3)"
@@ -110,7 +111,7 @@ async def test_a_child_that_fails(body: str, complaint: str) -> None:
 
 
 async def test_a_program_that_is_not_there() -> None:
-    with pytest.raises(TrainingFailed, match="could not start"):
+    with refused("training.failed", "start"):
         await run_child(["/no/such/program"], {}, on_line=ignore, limits=CONNECTED)
 
 
@@ -194,7 +195,7 @@ async def test_limits_are_in_force_before_the_job_arrives() -> None:
 
 async def test_memory_that_runs_out_is_a_failure_of_the_child_only() -> None:
     limits = Limits(network=True, memory_bytes=1 << 29)
-    with pytest.raises(TrainingFailed, match="MemoryError"):
+    with refused("training.failed", "MemoryError"):
         await run("x = bytearray(1 << 30)", limits=limits)
 
 
@@ -224,7 +225,7 @@ async def test_a_probe_that_fails_is_tried_again(monkeypatch, error: Exception) 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "which", lambda _name: "/usr/bin/unshare")
         patch.setattr(subprocess, "run", fail)
-        with pytest.raises(TrainingFailed, match=f"cannot determine .*: {type(error).__name__}"):
+        with refused("training.failed", type(error).__name__):
             await run("say({'result': {}})", limits=Limits())
     assert await run("say({'result': {}})", limits=Limits()) == {}
 

@@ -13,10 +13,11 @@ from jsonrpcserver import JsonRpcError
 from tests.support.containers import make_container_header
 from tests.support.market.plays import TERMS
 from tests.support.market.world import DIGITS, SCHEMA, make_plan, open_world, wait_for
+from tests.support.refusals import refused
 from tests.walrusctl.strangers import EVIL, Screen, assert_harmless
 from walrusctl.render import render_result
 from walrusd.crypto.checklist import Checklist
-from walrusd.errors import BadRequest, NotAllowed, UnknownId
+from walrusd.errors import UnknownId
 from walrusd.market.import_rows import read_schema
 from walrusd.rpc.methods import make_handlers
 from walrusd.settings.model import ContractIds, Role
@@ -79,7 +80,7 @@ async def test_what_a_person_lists_looks_at_and_decides(tmp_path: Path) -> None:
 
         await wait_for(void)
         assert await pending() == []
-        with pytest.raises(NotAllowed, match="the task has been void since"):
+        with refused("daemon.not_allowed", "void"):
             await owner.api.keys_approve(request["request"][:12])
         assert (await owner.api.keys_list())["requests"][0]["state"] == "requested"
         await owner.api.keys_deny(request["request"][:12], TITLE)
@@ -97,11 +98,11 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     table.write_bytes(b"1\t2\t3\n" * 65)  # 390 bytes: six rows of 65 bytes
     handlers = make_handlers(owner.api)
     call = partial(handlers["dataset.add"], path=str(table), title="t", description="")
-    with pytest.raises(JsonRpcError) as refused:
+    with pytest.raises(JsonRpcError) as caught:
         await call(schema=SCHEMA)
-    assert "does not know files that end in .tsv" in refused.value.message
-    assert "--raw" in refused.value.data["hint"]
-    with pytest.raises(BadRequest, match="is not Unicode text"):
+    assert "does not know files that end in .tsv" in caught.value.message
+    assert "--raw" in caught.value.data["hint"]
+    with refused("rpc.bad_request", "Unicode"):
         await owner.api.dataset_add(str(DIGITS), EVIL, "", SCHEMA)
     assert (await owner.api.dataset_list(mine=True))["datasets"] == []
     assert not owner.tools.work.items("dataset")
@@ -109,9 +110,9 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     container = directory / "t.safetensors"
     schema = read_schema(SCHEMA)
     container.write_bytes(make_container_header(schema, 1) + bytes(schema.row_bytes - 1))
-    with pytest.raises(JsonRpcError) as refused:  # a container is read without a schema
+    with pytest.raises(JsonRpcError) as caught:  # a container is read without a schema
         await call(path=str(container))
-    assert "its header says" in refused.value.message
+    assert "its header says" in caught.value.message
 
 
 async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> None:
@@ -120,7 +121,7 @@ async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> No
     ids = ContractIds(info.package_id, info.package_id, info.market_id)
     urls = (info.walrus_url,)
     places = Places((info.sui_url,), info.chain_id, ids, urls, urls, info.shards)
-    with pytest.raises(UnknownId, match="no task known here"):
+    with refused("rpc.unknown_id", "task"):
         await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)
     places = replace(places, state=owner.tools.files.root / DATABASE_NAME)
     facts = await check_aggregate_of(places, task[:10], Checklist(), lambda _: None, 1)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 
 from tests.support.market.plays import TERMS, approve_keys, wait_phase
 from tests.support.market.world import open_world, wait_for
-from walrusd.errors import BadRequest, ModelRefused
+from tests.support.refusals import refused
 from walrusd.settings.model import Role
 
 TOKENS = {"kind": "tokens", "length": 16, "vocabulary": 128}
@@ -106,10 +106,10 @@ async def test_a_folder_that_cannot_be_trained_is_refused_before_anything_is_pai
     async with open_world(tmp_path / "world") as world:
         publisher = await world.start("publisher", Role.PUBLISHER)
         before = await publisher.tools.contract.balance(publisher.address)
-        with pytest.raises(BadRequest, match="needs weights_path"):
+        with refused("rpc.bad_request", "weights_path"):
             await publisher.api.task_publish(request)
-        with pytest.raises(ModelRefused, match="attention_bias"):
+        with refused("model.refused", "attention_bias"):
             await publisher.api.task_publish(request | {"weights_path": str(tmp_path / "llama")})
-        with pytest.raises(BadRequest, match="cannot read"):
+        with refused("rpc.bad_request", "read"):
             await publisher.api.task_publish(request | {"weights_path": str(tmp_path)})
         assert await publisher.tools.contract.balance(publisher.address) == before

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.market.bench import TASK, Network, decisions, make_api
+from tests.support.refusals import refused
 from walrusd.core.lifecycle import TaskPhase
-from walrusd.errors import NotAllowed
 
 
 async def test_an_owner_joins_a_task_that_takes_contributors(tmp_path: Path) -> None:
@@ -22,9 +22,7 @@ async def test_an_owner_cannot_join_a_task_whose_joining_is_over(tmp_path: Path,
     with net.daemon(tmp_path, "contributor") as tools:
         net.task.phase = phase
         api = make_api(tools)
-        with pytest.raises(
-            NotAllowed, match=f"no longer takes contributors: it is {phase.name.lower()}"
-        ):
+        with refused("daemon.not_allowed", phase.name.lower()):
             await api.task_join(TASK)
         assert not decisions(tools, TASK)
 
@@ -33,5 +31,5 @@ async def test_an_owner_cannot_join_twice(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "contributor") as tools:
         net.join(tools.address)
-        with pytest.raises(NotAllowed, match="bound already"):
+        with refused("daemon.not_allowed", "already"):
             await make_api(tools).task_join(TASK)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.market.bench import DATASET, DEK, OWNER, REQUEST, TASK, Network, decisions
+from tests.support.refusals import refused
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import build_api, build_parts
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
@@ -92,13 +93,13 @@ def _join_with_another_version(market) -> None:
 
 
 DEAD = [
-    (_void, "void since"), (_settle, "settled since"), (_aggregate, "aggregated since"),
-    (_close_joining, "training since .* has not joined"),
-    (_let_joining_lapse, "joining closed on .* has not joined"), (_fill, "full"),
-    (_end_the_work, "work on the task has ended"), (_expire, "expired on"),
-    (_join_with_another_dataset, "with another dataset"),
-    (_join_with_another_version, "with another dataset"),
-    (_name_no_such_task, "does not exist"), (_name_another_dataset, "does not train on"),
+    (_void, ["void"]), (_settle, ["settled"]), (_aggregate, ["aggregated"]),
+    (_close_joining, ["training", "joined"]),
+    (_let_joining_lapse, ["closed", "joined"]), (_fill, ["full"]),
+    (_end_the_work, ["work", "ended"]), (_expire, ["expired"]),
+    (_join_with_another_dataset, ["another", "dataset"]),
+    (_join_with_another_version, ["another", "dataset"]),
+    (_name_no_such_task, ["exist"]), (_name_another_dataset, ["train"]),
 ]  # fmt: skip
 
 
@@ -120,13 +121,13 @@ async def test_the_owners_list_grants_a_living_request(market) -> None:
 
 
 @pytest.mark.parametrize(("kill", "why"), DEAD)
-async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: str) -> None:
+async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: list[str]) -> None:
     kill(market)
     assert (await market.api.keys_pending())["requests"] == []
     (listed,) = (await market.api.keys_list())["requests"]
     assert listed["state"] == "requested"
     assert listed["closed"]
-    with pytest.raises(NotAllowed, match=f"is not granted: .*{why}") as caught:
+    with refused("daemon.not_allowed", "granted", *why) as caught:
         await market.api.keys_approve(REQUEST)
     assert caught.value.hint
     await market.grantor.run_once()
@@ -138,14 +139,14 @@ async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: st
 
 @pytest.mark.parametrize(("kill", "why"), DEAD)
 async def test_a_request_that_dies_on_the_way_is_not_granted(
-    market, kill, why: str, monkeypatch
+    market, kill, why: list[str], monkeypatch
 ) -> None:
     async def die(_self, _dataset) -> bytes:
         kill(market)
         return b""
 
     monkeypatch.setattr(module.KeyGrantor, "_key_id", die)
-    with pytest.raises(NotAllowed, match=f"is not granted: .*{why}"):
+    with refused("daemon.not_allowed", "granted", *why):
         await market.api.keys_approve(REQUEST)
     assert not market.tools.contract.sent
     assert not decisions(market.tools, REQUEST)

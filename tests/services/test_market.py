@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 import trio
 
 from tests.adversaries.forger import ForgingTraining
@@ -15,8 +14,8 @@ from tests.support.market.world import (
     open_world,
     wait_for,
 )
+from tests.support.refusals import refused
 from walrusd.core.lifecycle import ChallengeKind
-from walrusd.errors import BadRequest, InsufficientBalance, NotAllowed, VerificationFailed
 from walrusd.settings.model import PolicySettings, Role
 from walrusd.units import MIST_PER_SUI, Mist
 
@@ -92,13 +91,13 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
             policy=PolicySettings(max_stake_per_task=Mist(1), max_stake_per_day=Mist(1)),
         )
         other = await world.start("other", Role.CONTRIBUTOR)
-        with pytest.raises(BadRequest, match="there is no file"):
+        with refused("rpc.bad_request", "/nowhere"):
             await peer.api.dataset_add("/nowhere", "digits", "", SCHEMA)
-        with pytest.raises(BadRequest, match="terms has no rewrad"):
+        with refused("rpc.bad_request", "rewrad"):
             await peer.api.task_publish(
                 {"plan": make_plan(), "datasets": [{"dataset": "0x1"}], "terms": {"rewrad": 1}}
             )
-        with pytest.raises(InsufficientBalance, match="opening this task takes") as caught:
+        with refused("chain.insufficient_balance", "opening") as caught:
             await peer.api.task_publish(
                 {
                     "plan": make_plan(),
@@ -107,7 +106,7 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
                 }
             )
         assert caught.value.hint
-        with pytest.raises(NotAllowed, match="does not have the role publisher"):
+        with refused("daemon.not_allowed", "role", "publisher"):
             await other.api.task_publish({})
         listed = await peer.api.dataset_add(str(DIGITS), "digits", "digits", SCHEMA)
         again = await peer.api.dataset_add(str(DIGITS), "digits", "digits", SCHEMA)
@@ -134,8 +133,8 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
         assert estimate["contributor_income_mist"] == estimate["reward_mist"] // 5
         assert 0 < estimate["coverage"] <= 1
         assert estimate["warnings"] == published["warnings"]
-        with pytest.raises(NotAllowed, match="has no aggregate"):
+        with refused("daemon.not_allowed", "aggregate"):
             await peer.api.task_aggregate(published["task"])
         found = await peer.tools.contract.task(published["task"])
-        with pytest.raises(VerificationFailed, match="has no aggregate"):
+        with refused("proof.invalid", "aggregate"):
             await peer.parts.checker.verify(found)

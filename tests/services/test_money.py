@@ -19,6 +19,7 @@ from tests.support.market.bench import (
     make_staker,
 )
 from tests.support.market.world import make_plan
+from tests.support.refusals import refused
 from walrusd import errors
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
@@ -26,10 +27,8 @@ from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
-    BlobOverLimit,
     InsufficientBalance,
     MoveAborted,
-    NotAllowed,
     TransactionFailed,
     TransactionUncertain,
     WalrusdError,
@@ -379,7 +378,7 @@ async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp
     plan["model"] = {"kind": "layers", "input": [64], "layers": [*[inner] * 55, last]}
     stored = len(net.blobs)
     with net.daemon(tmp_path, "p") as tools:
-        with pytest.raises(BlobOverLimit, match="readers take at most 1,048,576"):
+        with refused("storage.over_limit", "1,048,576"):
             await _publisher(tools).publish({"plan": plan, "datasets": [{"dataset": DATASET}]})
         assert not tools.contract.sent
         assert len(net.blobs) == stored
@@ -390,7 +389,7 @@ async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> N
     weak = {"reward": "1 SUI", "audit_bps": 100}
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": weak}
     with net.daemon(tmp_path, "strict", refuse_weak_terms=True) as tools:
-        with pytest.raises(NotAllowed, match="if every seat is bribed") as caught:
+        with refused("daemon.not_allowed", "bribed") as caught:
             await _publisher(tools).publish(params)
         assert "set audit_bps to" in caught.value.hint
         assert "bribery" in {found["rule"] for found in caught.value.fields["warnings"]}

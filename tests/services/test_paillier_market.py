@@ -7,10 +7,11 @@ import pytest
 
 from tests.support.market.plays import approve_keys, check_by_anyone, open_task, wait_phase
 from tests.support.market.world import open_world, wait_for
+from tests.support.refusals import refused
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.vfile.blocks import PaillierBlock
-from walrusd.errors import BadRequest, PaillierProofInvalid
+from walrusd.errors import PaillierProofInvalid
 from walrusd.market.aggregate import read_accepted
 from walrusd.market.schemes import check_aggregate, compute_decryption_context
 from walrusd.settings.model import Role
@@ -83,7 +84,7 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
 async def test_keys_that_are_too_short_are_refused(tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         publisher = await world.start("publisher", Role.PUBLISHER, Role.DATASET_OWNER)
-        with pytest.raises(BadRequest, match="paillier_bits must be a multiple of 16 from 2048"):
+        with refused("rpc.bad_request", "paillier_bits", "16", "2048"):
             await open_task(
                 publisher, publisher, scheme="paillier", parameters={"paillier_bits": 1024}
             )

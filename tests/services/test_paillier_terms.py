@@ -6,10 +6,11 @@ import pytest
 
 from tests.crypto import paillier_vectors
 from tests.support.market.world import make_plan
+from tests.support.refusals import refused
 from walrusd.core.lifecycle import Scheme, WeightsRule
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
-from walrusd.errors import MalformedData, PaillierKeyRefused, SlotOverflow
+from walrusd.errors import PaillierKeyRefused, SlotOverflow
 from walrusd.market.fetch import Fetcher
 from walrusd.state.data_dir import DataDir
 from walrusd.training.plan.plan import read_plan
@@ -77,7 +78,7 @@ async def test_a_key_that_may_not_bind_is_refused(tmp_path, bad):
 
 
 async def test_a_task_without_a_key_is_refused(tmp_path):
-    with pytest.raises(MalformedData, match="no key"):
+    with refused("data.malformed", "key"):
         await read(tmp_path, None)
 
 

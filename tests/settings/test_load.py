@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.refusals import refused
 from walrusd.errors import ConfigError, UnknownConfigKey
 from walrusd.settings import (
     LogFormat,
@@ -110,7 +111,7 @@ def test_an_unknown_key_is_refused_with_a_guess(text: str, key: str, hint: str) 
 @pytest.mark.parametrize("section", ["policy]\ndeny_publishers", "dataset_owner]\nauto_approve"])
 @pytest.mark.parametrize("text", ["0xe954", "e954"])
 def test_four_digits_are_not_filled_up_to_somebody_elses_address(section, text) -> None:
-    with pytest.raises(ConfigError, match=text) as caught:
+    with refused("config.invalid", text) as caught:
         parse(MINIMAL + f'[{section} = ["{text}"]')
     assert "4 of the 64 digits of an id" in caught.value.hint
 
@@ -192,17 +193,17 @@ def test_chunks_fit_what_publishers_take_by_default_and_when_that_is_less() -> N
 
 
 def test_files_that_are_no_toml_or_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with refused("config.invalid", "such"):
         load_settings(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("[daemon\n")
-    with pytest.raises(ConfigError, match="not TOML"):
+    with refused("config.invalid", "TOML"):
         load_settings(broken)
     broken.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="not UTF-8"):
+    with refused("config.invalid", "UTF-8"):
         load_settings(broken)
     broken.write_text("daemon = 5\n")
-    with pytest.raises(ConfigError, match="daemon must be a section"):
+    with refused("config.invalid", "daemon", "section"):
         load_settings(broken)
 
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.refusals import refused
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.errors import (
-    ConfigError,
-    KeyFileMissing,
     KeyFileMode,
     KeystoreDamaged,
     KeystoreLocked,
@@ -35,30 +34,30 @@ def test_a_private_file_is_read(tmp_path: Path, mode: int) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620, 0o777])
 def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
     path = write(tmp_path / "kek", mode)
-    with pytest.raises(KeyFileMode, match=f"mode {mode:04o}") as caught:
+    with refused("keys.mode", f"{mode:04o}") as caught:
         read_kek(keys(path))
     assert caught.value.hint == f"chmod 600 {path}"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(KeyFileMissing, match=r"the keystore .* does not exist"):
+    with refused("keys.missing", "keystore"):
         read_secret_file(tmp_path / "none", "the keystore")
-    with pytest.raises(ConfigError, match="cannot read the keystore"):
+    with refused("config.invalid", "keystore"):
         read_secret_file(tmp_path, "the keystore")
 
 
 def test_a_key_of_the_wrong_length_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has 6 bytes, not 32") as caught:
+    with refused("config.invalid", "6", "32") as caught:
         read_kek(keys(write(tmp_path / "kek", 0o600, b"hunter")))
     assert "hunter" not in str(caught.value.to_json())
 
 
 def test_the_credential_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    with pytest.raises(KeyFileMissing, match="kek_file is not set"):
+    with refused("keys.missing", "kek_file"):
         read_kek(keys(None))
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(KeyFileMissing, match="walrusd-kek does not exist"):
+    with refused("keys.missing", "walrusd-kek"):
         read_kek(keys(None))
     for mode in (0o400, 0o440):
         (tmp_path / "walrusd-kek").unlink(missing_ok=True)
@@ -80,5 +79,5 @@ def test_a_damaged_keystore_is_its_owners_business(tmp_path: Path) -> None:
         assert needs_owner(caught.value)
         assert caught.value.hint
     write(settings.keystore, 0o600, b"")
-    with pytest.raises(KeystoreDamaged, match="too short"):
+    with refused("keys.damaged", "short"):
         read_keystore(settings)

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.containers import make_container_header
 from tests.support.market.world import DIGITS, make_plan
-from walrusd.errors import BadRequest, MalformedData, VerificationFailed
+from tests.support.refusals import refused
+from walrusd.errors import MalformedData
 from walrusd.training.plan.plan import read_plan
 from walrusd.verify.rows import open_given_rows
 
@@ -32,7 +33,7 @@ def test_a_container_is_one_in_letters_of_any_case(tmp_path: Path, name: str) ->
     (tmp_path / name).write_bytes(make_container_header(PLAN.dataset, 9) + ROWS)
     assert read(tmp_path / name) == ROWS
     (tmp_path / name).write_bytes(make_container_header(PLAN.dataset, 8) + ROWS)
-    with pytest.raises(VerificationFailed, match="do not have the plan's schema"):
+    with refused("proof.invalid", "schema"):
         open_given_rows(PLAN, tmp_path / name)
 
 
@@ -42,14 +43,14 @@ def test_a_table_is_read_as_it_is_listed(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("".join(",".join(map(str, line)) + "\n" for line in lines))
     assert read(tmp_path / name) == ROWS
     (tmp_path / name).write_text("1,2\n")
-    with pytest.raises(BadRequest, match="2 columns, not 65"):
+    with refused("rpc.bad_request", "2", "65"):
         open_given_rows(PLAN, tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.txt", "t"])
 def test_text_is_no_rows(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"1\t2\t3\n" * WIDTH)
-    with pytest.raises(BadRequest, match="reads like text"):
+    with refused("rpc.bad_request", "reads"):
         open_given_rows(PLAN, tmp_path / name)
 
 
@@ -57,5 +58,5 @@ def test_what_is_not_whole_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t").write_bytes(ROWS[:-1])
     with pytest.raises(MalformedData):
         open_given_rows(PLAN, tmp_path / "t")
-    with pytest.raises(BadRequest, match="cannot read"):
+    with refused("rpc.bad_request", "read"):
         open_given_rows(PLAN, tmp_path / "none")

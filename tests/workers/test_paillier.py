@@ -9,11 +9,12 @@ import pytest
 import trio
 
 from tests.crypto import paillier_vectors
+from tests.support.refusals import refused
 from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import verify_encryption
 from walrusd.crypto.pedersen import rows
 from walrusd.crypto.vfile.header import Quantisation
-from walrusd.errors import MalformedCiphertext, PaillierKeyRefused, SlotOverflow, StoreRefused
+from walrusd.errors import MalformedCiphertext, StoreRefused
 from walrusd.runtime.pool import discard_progress, run_heavy, run_pieces
 from walrusd.workers import pedersen
 from walrusd.workers.paillier import (
@@ -149,7 +150,7 @@ async def test_sums_of_files_are_decrypted_and_checked_in_pieces(parts, monkeypa
 async def test_sums_that_could_overflow_or_are_malformed_are_refused(parts, monkeypatch):
     files, _total = parts
     heavy_ones = [(file, 1 << 16) for file, _weight in files]
-    with pytest.raises(SlotOverflow, match="could reach"):
+    with refused("paillier.slot_overflow", "reach"):
         await decrypting(heavy_ones, monkeypatch)
     short = [*files[:2], (Ciphertexts(b""), 1)]
     with pytest.raises(MalformedCiphertext):
@@ -159,7 +160,7 @@ async def test_sums_that_could_overflow_or_are_malformed_are_refused(parts, monk
 async def test_a_keystore_without_the_key_is_told_so(parts):
     files, _total = parts
     quantisation = Quantisation(20, 24, 2 * PACKING.slots + 3)
-    with pytest.raises(PaillierKeyRefused, match="does not hold the key"):
+    with refused("paillier.key", "hold"):
         await decrypt_files(
             SEED, ENCRYPTION, quantisation, files, context=b"c", report=discard_progress, threads=1
         )
