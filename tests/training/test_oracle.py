@@ -34,6 +34,7 @@ from tests.training.random_plans import (
     to_hex,
 )
 from walrusd.errors import ProductBoundExceeded
+from walrusd.training.native import library
 from walrusd.training.operators import attention
 from walrusd.training.plan.schedule import ScheduleSpec
 
@@ -66,11 +67,21 @@ def test_random_plans_agree(first):
         check_case(make_case(seed))
 
 
+@pytest.mark.parametrize("first", QUICK[:56:14])
+def test_random_plans_agree_without_compiled_kernels(first):
+    """What torch computes by itself is also what a GPU does."""
+    with library.definitions_only():
+        for seed in range(first, first + 14):
+            check_case(make_case(seed))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", SLOW[::50])
 def test_many_random_plans_agree(first):
     for seed in range(first, first + 50):
         check_case(make_case(seed))
+        with library.definitions_only():
+            check_case(make_case(seed))
 
 
 def list_layers(layers):
@@ -158,6 +169,20 @@ CASES = {
     "biases of -0": chosen(make_weights(-0.0), schedule=COSINE),
     "all weights 0": chosen(make_weights(0.0, 0.0), schedule=COSINE),
     "weights of 1e-12": chosen(make_weights(0.0, 1e-12), optimizer=ADAMW),
+    "two gradients that are folds of one row": chosen(
+        model={
+            "kind": "layers",
+            "input": [1, 3],
+            "layers": [
+                {"layer": "positions", "name": "a"},
+                {"layer": "positions", "name": "b"},
+                {"layer": "flatten"},
+                {"layer": "linear", "name": "c", "outputs": 3, "bias": True},
+            ],
+        },
+        clipping={"kind": "global-norm", "limit": to_hex(2.0**-10)},
+        micro_batches=[1, 1, 2],
+    ),
     "a long contraction": chosen(
         model={"kind": "mlp", "inputs": 3, "hidden": [8200], "classes": 3}, **ONE_STEP
     ),
@@ -185,7 +210,10 @@ ABORTS = {
 def test_chosen_runs_agree(name, profile):
     case = CASES[name]
     plan = json.loads(case.plan) | {"profile": profile}
-    assert check_case(case._replace(plan=canonical(plan))) == 0
+    case = case._replace(plan=canonical(plan))
+    assert check_case(case) == 0
+    with library.definitions_only():
+        assert check_case(case) == 0
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
