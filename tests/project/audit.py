@@ -89,7 +89,7 @@ def main() -> int:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     report, said = run_pip_audit(ROOT / "constraints.txt")
     if report is None:
-        print(said, file=sys.stderr)
+        print(*said.strip().splitlines()[-1:], file=sys.stderr)
     exceptions = config["tool"].get("audit", {}).get("exceptions", [])
     finding = judge(report, exceptions, dt.datetime.now(tz=dt.UTC).date())
     print("\n".join(finding.lines), file=sys.stderr if finding.status else sys.stdout)

@@ -61,7 +61,7 @@ def run_pip(arguments: list[str]) -> int:
 
     def make_quieter(*args: object, **kwargs: object) -> logging.LogRecord:
         record = make(*args, **kwargs)
-        if str(record.msg).startswith("Requirement already satisfied"):
+        if record.getMessage().startswith("Requirement already satisfied"):
             record.levelno = logging.DEBUG
         return record
 

@@ -114,7 +114,7 @@ def test_pip_does_not_list_what_is_there_already(monkeypatch, tmp_path) -> None:
         handler.emit = lambda record: seen.append(record.getMessage())
         monkeypatch.setattr(log, "handlers", [handler])
         log.setLevel(logging.INFO)
-        log.info("Requirement already satisfied: %s", "click")
+        log.info("Requirement %s: %s (%s)", "already satisfied", "click", "8")
         log.info("Downloading %s", "torch (190 MB)")
         raise SystemExit(sys.argv[1:])
 
