@@ -5,6 +5,6 @@ ROOMS = ("core", "chain", "state", "storage", "crypto", "services")
 
 SUITES = (
     *ROOMS,
-    *("contract", "engine", "examination", "market", "verify"),
+    *("contract", "engine", "examination", "market", "publish", "verify"),
 )
 """The folders of tests that are run. The others need much time, or do not run these rooms."""
