@@ -255,6 +255,19 @@ async def test_coins_are_read_after_our_last_transaction_is_shown(node, outbox):
         assert trio.current_time() < 11.1
 
 
+async def test_a_transaction_that_was_waited_for_once_is_not_waited_for_again(node, outbox):
+    async with network(node) as client:
+        sender = Sender(client, SIGNER, outbox)
+        await sender.submit(pay(), label="x", budget=2 * GAS)
+        (coin,) = node.coins
+        stale = refuse(f"object {coin} is unavailable for consumption")
+        node.calls.clear()
+        node.fail_next("ExecuteTransaction", stale, stale, stale)
+        await sender.submit(pay(), label="x", budget=2 * GAS)
+    assert node.calls.count("ListOwnedObjects") == 3
+    assert node.calls.count("GetTransaction") == 1
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 
