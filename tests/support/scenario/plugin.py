@@ -26,11 +26,16 @@ _REHEARSED = pytest.StashKey[bool]()
 def scenario(request: pytest.FixtureRequest) -> Iterator[Scenario]:
     """Yield a market with 14 verifiers and a dataset, on each stage in turn."""
     if request.param == "move":
-        if find_node() is None:
-            pytest.skip("NODE IS MISSING: the play was not replayed in the Move VM")
+        require_vm()
         _rehearse_all(request.session)
     with STAGES[request.param]() as stage:
         yield Scenario(stage)
+
+
+def require_vm() -> None:
+    """Skip the test where there is no Node, in which the Move VM runs."""
+    if find_node() is None:
+        pytest.skip("NODE IS MISSING: the play was not replayed in the Move VM")
 
 
 @pytest.hookimpl(wrapper=True)

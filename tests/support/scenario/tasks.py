@@ -6,9 +6,8 @@ from typing import Any
 from tests.contract.market import NOBODY
 from tests.contract.world import digest
 from tests.support.scenario.base import SUI, Base, Thing
-from tests.support.scenario.terms import make_terms, write_terms
+from tests.support.scenario.terms import PRICES, make_terms, write_terms
 from walrusd.core.lifecycle import KeyScope
-from walrusd.devnet.contract.constants import SILENCE_FEES
 
 DAY_S = 86_400
 _SCOPES = {"train": KeyScope.TRAIN, "train+verify": KeyScope.TRAIN_AND_VERIFY}
@@ -124,28 +123,14 @@ class TaskVerbs(Base):
         return task
 
     def price(self, what: str, task: Thing | None = None) -> int:
-        """Return, in Mist, what something costs under a task's terms.
+        """Return, in Mist, what something costs or earns under a task's terms.
 
-        "stake" of a contributor, "seat stake", "accusation" (what the accuser puts down), "lapse",
-        "seat silence" and "juror silence" (what they lose), "tip" (what turning a crank earns),
-        "reward", "seat fee", "juror fee".
+        "reward"; "stake" of a contributor, "lapse" (what it loses if it commits nothing); "seat
+        stake", "seat fee", "juror fee"; "seat silence" and "juror silence" (what they lose);
+        "accusation" (what an accuser puts down); "tip" (what turning a crank earns).
         """
         found = self._task(task)
-        terms = found.terms
-        return int(
-            {
-                "stake": terms.stake,
-                "accusation": terms.accuser_bond,
-                "lapse": terms.lapse_penalty,
-                "seat silence": SILENCE_FEES * terms.verifier_fee,
-                "juror silence": SILENCE_FEES * terms.juror_fee,
-                "seat stake": terms.verifier_stake,
-                "tip": found.tip,
-                "reward": terms.reward,
-                "seat fee": terms.verifier_fee,
-                "juror fee": terms.juror_fee,
-            }[what]
-        )
+        return int(found.tip if what == "tip" else PRICES[what](found.terms))
 
     def join(self, who: str, *, task: Thing | None = None, request: Thing | None = None) -> Thing:
         """Let somebody stake on a task, with a key that was granted, by default on the spot."""

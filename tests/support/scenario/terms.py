@@ -3,7 +3,7 @@
 Amounts are Mist, or text such as "1.5 SUI"; windows are seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -54,13 +54,26 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 WINDOWS = (*_WINDOWS, "unbonding", "key")
 """What ``advance_to`` takes: the task's windows, those of a seat that leaves and of a request."""
 
+PRICES: dict[str, Callable[[ob.Terms], int]] = {
+    "reward": lambda terms: terms.reward,
+    "stake": lambda terms: terms.stake,
+    "lapse": lambda terms: terms.lapse_penalty,
+    "accusation": lambda terms: terms.accuser_bond,
+    "seat stake": lambda terms: terms.verifier_stake,
+    "seat fee": lambda terms: terms.verifier_fee,
+    "seat silence": lambda terms: 10 * terms.verifier_fee,
+    "juror fee": lambda terms: terms.juror_fee,
+    "juror silence": lambda terms: 10 * terms.juror_fee,
+}
+"""What things cost, or earn, under terms, in Mist."""
+
 
 class UnknownTermError(Exception):
     """Raised when terms have no such name, in this version of the protocol."""
 
 
 def make_terms(base: Mapping[str, Any] = DEFAULTS, **changes: Any) -> dict[str, Any]:
-    """Return terms by name: those of ``base`` with changes.
+    """Return terms by name: those of ``base``, by default all, with changes.
 
     Raises:
         UnknownTermError: if there is no such term.
