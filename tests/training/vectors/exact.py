@@ -99,7 +99,8 @@ def transpose(rows):
 
 def mm(a, b):
     """Return the product of two matrices, given as lists of rows."""
-    return [[_multiply(x, y) for y in transpose(grid_rows(b))] for x in grid_rows(a)]
+    columns = transpose(grid_rows(b))
+    return [[_multiply(x, y) for y in columns] for x in grid_rows(a)]
 
 
 def _multiply(x, y):

@@ -82,8 +82,8 @@ def make_grids():
     left, right = shape(draw("left", 12, 2), 4), shape(draw("right", 8, 5), 2)
     small = exact.mm(left, right)
     long = {
-        "left": ["long left", [2, 8200], "0x1p+3"],
-        "right": ["long right", [8200, 2], "0x1p-4"],
+        "left": ["long left", [1, 8200], "0x1p+3"],
+        "right": ["long right", [8200, 1], "0x1p-4"],
     }
     drawn = {
         side: shape(draw(name, rows * columns, exact.read(bound)), columns)

@@ -5,6 +5,7 @@ from fractions import Fraction
 from .exact import rn64
 
 LARGEST_STEP_COST = 2**63 - 1
+PIECE = 1024
 
 
 def mean_cost(losses):
@@ -23,16 +24,18 @@ def compute_step_cost(losses):
 
 
 def evaluate(run):
-    """Return what an evaluation of a run's weights on all its rows gives."""
-    inputs, labels = run.decode(range(len(run.rows)))
-    assert len(inputs) <= 1024, "one piece is enough for the examples"
-    logits = run.forward(inputs)[-1]
-    correct = sum(row.index(max(row)) == label for row, label in zip(logits, labels, strict=True))
-    losses = [run.row_loss(row, label) for row, label in zip(logits, labels, strict=True)]
+    """Return what an evaluation of a perceptron's weights on all its rows gives."""
+    correct, losses = 0, []
+    for start in range(0, len(run.rows), PIECE):
+        inputs, labels = run.decode(range(len(run.rows))[start : start + PIECE])
+        for logits, label in zip(run.forward(inputs)[-1], labels, strict=True):
+            correct += logits.index(max(logits)) == label
+            losses.append(run.row_loss(logits, label))
+    count = len(losses)
     return {
         "correct": correct,
-        "places": len(labels),
-        "rows": len(labels),
-        "accuracy": rn64(Fraction(correct, len(labels))),
-        "loss": rn64(sum(losses) / Fraction(len(losses))),
+        "places": count,
+        "rows": count,
+        "accuracy": rn64(Fraction(correct, count)),
+        "loss": rn64(sum(losses) / Fraction(count)),
     }

@@ -191,6 +191,14 @@ def cross_entropy(logits, label, scale):
     return rn32(log(total) - t[label]), [rn32(p * scale) for p in shares]
 
 
+def final_cost(losses):
+    """Return the cost, or end the run if it needs more than 64 bits."""
+    cost = compute_cost(losses)
+    if cost is None:
+        raise Aborted(ABORT_NON_FINITE)
+    return cost
+
+
 def flat_update(run):
     """Return the update, or end the run if it does not fit its bits."""
     spec = run.plan["update"]
@@ -221,9 +229,7 @@ def run_plan(plan, seed, rows, ctx, committee):
                 found["steps"].append(step | {"chain": chain})
             if number == plan["segments"]:
                 losses = [loss for step in found["steps"] for loss in step["losses"]]
-                result = {"cost": compute_cost(losses)}
-                if result["cost"] is None:
-                    raise Aborted(ABORT_NON_FINITE)
+                result = {"cost": final_cost(losses)}
                 result["update"] = flat_update(run)
             found["state_root"] = run.state_root()
         except Aborted as error:

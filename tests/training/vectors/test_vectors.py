@@ -1,15 +1,20 @@
-"""The files of ``tests/vectors/training``: computed anew here, and by the product."""
+"""The files of ``tests/vectors/training`` against the product."""
 
 import json
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.vectors.files import FOLDER, MAKERS, load, render
+from tests.training.vectors import measures
+from tests.training.vectors.files import load, show_all
+from tests.training.vectors.perceptron import Perceptron
 from walrusd.core import protocol
 from walrusd.crypto.chunks import compute_update_root
+from walrusd.errors import MalformedData, NonFiniteValue
+from walrusd.training.native.library import definitions_only
 from walrusd.training.numerics import arith, functions, random
 from walrusd.training.operators.elementwise import dropout
 from walrusd.training.plan.optimspec import AdamWSpec, SgdSpec
@@ -36,6 +41,13 @@ from walrusd.training.run.update import (
 from walrusd.training.run.weights import init_weights
 
 
+@pytest.fixture(autouse=True, params=["kernels", "definitions"])
+def _both_ways(request):
+    """Run every test with the compiled kernels, where there are any, and in plain torch."""
+    with definitions_only() if request.param == "definitions" else nullcontext():
+        yield
+
+
 def number(text):
     return float.fromhex(text)
 
@@ -51,19 +63,6 @@ def as_numbers(values):
 def bits(value):
     """Return values in a form in which equal ones have equal bits; the sign of zero is open."""
     return (torch.as_tensor(value) + 0.0).tolist()
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def name(request):
-    return request.param
-
-
-def test_the_files_are_what_is_computed_from_fractions(name):
-    assert (FOLDER / f"{name}.json").read_text(encoding="utf-8") == render(name)
-
-
-def test_there_is_no_other_file():
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(MAKERS)
 
 
 @pytest.mark.parametrize("name", ["exp2", "exp", "log", "sqrt", "rsqrt"])
@@ -253,13 +252,44 @@ def test_a_run_to_its_end(runs):
     assert update.tolist() == told["update"]
     assert update_to_bytes(update).hex() == told["update_bytes"]
     assert compute_update_root(update).hex() == told["update_root"]
-    found, wanted = evaluate(plan, end, rows), told["evaluation"]
-    assert (found.correct, found.places, found.rows) == (
-        wanted["correct"],
-        wanted["places"],
-        wanted["rows"],
-    )
-    assert (found.accuracy, found.loss) == (number(wanted["accuracy"]), number(wanted["loss"]))
+    check_evaluation(evaluate(plan, end, rows), told["evaluation"])
+
+
+def check_evaluation(found, told):
+    assert [found.correct, found.places, found.rows] == [
+        told[key] for key in ("correct", "places", "rows")
+    ]
+    assert (found.accuracy, found.loss) == (number(told["accuracy"]), number(told["loss"]))
+
+
+@pytest.fixture(scope="module")
+def long_evaluation(runs):
+    """A plan, more rows than a piece has, and what an evaluation of its weights on them gives."""
+    document = runs["run"]["plan"]
+    document = document | {"model": document["model"] | {"hidden": [4]}}
+    data = random.compute_stream(bytes(32), 0, "it", 4 * 1030)
+    rows = [bytes([*data[i : i + 3], data[i + 3] % 3]) for i in range(0, len(data), 4)]
+    rows[1024:] = [bytes([*(byte // 9 for byte in row[:3]), row[3]]) for row in rows[1024:]]
+    expected = measures.evaluate(Perceptron(document, bytes(32), rows))
+    return read_plan(document), b"".join(rows), show_all(expected)
+
+
+def test_an_evaluation_of_more_than_one_piece(long_evaluation):
+    """Its pieces have grids of their own: the activations of the last rows are the smallest."""
+    plan, rows, expected = long_evaluation
+    check_evaluation(evaluate(plan, init_weights(plan), DatasetRows(plan.dataset, rows)), expected)
+
+
+def test_an_evaluation_ends_at_a_loss_that_is_not_finite(runs):
+    plan = read_plan(runs["run"]["plan"])
+    weights = {name: np.zeros_like(values) for name, values in init_weights(plan).items()}
+    weights["linear01.bias"] = np.array([3e38, -3e38, 0.0], np.float32)
+    rows = DatasetRows(plan.dataset, bytes([0, 0, 0, 0]))
+    assert evaluate(plan, weights, rows).loss == 0.0
+    with pytest.raises(NonFiniteValue, match="a loss"):
+        evaluate(plan, weights, DatasetRows(plan.dataset, bytes([0, 0, 0, 1])))
+    with pytest.raises(MalformedData, match="no rows"):
+        evaluate(plan, weights, DatasetRows(plan.dataset, b""))
 
 
 def test_the_context_of_a_run(runs):
