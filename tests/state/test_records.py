@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from walrusd.errors import ConfigError, DatabaseCorrupt, DiskFull
+from walrusd.errors import ConfigError, DatabaseCorrupt, DiskFull, DoubleAction
 from walrusd.state import Database, Journal, KeyValue, Protection, Work
 from walrusd.state import checked as checked_module
 from walrusd.state.chain_log import ChainLog, KnownObject, LoggedEvent, find_in_file
@@ -210,6 +210,18 @@ def test_a_lock_that_cannot_be_made_or_written_is_told(database, tmp_path, monke
     Protection.open(database, tmp_path, ALICE).close()
 
 
+def test_a_lock_that_is_held_is_told_with_its_holder_and_nothing_is_left_open(
+    database, tmp_path
+) -> None:
+    with Protection.open(database, tmp_path, ALICE):
+        before = {path.name for path in Path("/proc/self/fd").iterdir()}
+        with pytest.raises(DoubleAction) as caught:
+            Protection.open(database, tmp_path, ALICE)
+        assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
+    assert f"process {os.getpid()}" in caught.value.message
+    assert (tmp_path / f"{ALICE}.lock").stat().st_mode & 0o777 == 0o600
+
+
 # --- files -----------------------------------------------------------------------------------
 
 
@@ -270,7 +282,12 @@ def test_the_checks_kept_in_memory_are_bounded(tmp_path: Path, monkeypatch) -> N
     for path in paths:
         path.write_bytes(b"x")
         checked.note(path, "sound", read_stamp(path))
-    assert len(checked._passed) == 2
+    assert [path for path, _claim in checked._passed] == paths[1:]
+    paths[1].write_bytes(b"other")
+    checked.note(paths[1], "sound", read_stamp(paths[1]))
+    checked.note(paths[0], "sound", read_stamp(paths[0]))
+    # The one that was used last stays.
+    assert [path for path, _claim in checked._passed] == [paths[1], paths[0]]
     assert all(checked.holds(path, "sound") for path in paths)  # from beside the file
     assert len(checked._passed) == 2
 
