@@ -213,13 +213,19 @@ def test_a_lock_that_cannot_be_made_or_written_is_told(database, tmp_path, monke
 def test_a_lock_that_is_held_is_told_with_its_holder_and_nothing_is_left_open(
     database, tmp_path
 ) -> None:
+    lock = tmp_path / f"{ALICE}.lock"
+    lock.touch(mode=0o600)
+    lock.write_text("1234567890123456\n")  # of a process that has ended
     with Protection.open(database, tmp_path, ALICE):
+        assert lock.read_text() == f"{os.getpid()}\n"
         before = {path.name for path in Path("/proc/self/fd").iterdir()}
         with pytest.raises(DoubleAction) as caught:
             Protection.open(database, tmp_path, ALICE)
         assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
     assert f"process {os.getpid()}" in caught.value.message
-    assert (tmp_path / f"{ALICE}.lock").stat().st_mode & 0o777 == 0o600
+    lock.unlink()
+    Protection.open(database, tmp_path, ALICE).close()
+    assert lock.stat().st_mode & 0o777 == 0o600
 
 
 # --- files -----------------------------------------------------------------------------------

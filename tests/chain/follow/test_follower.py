@@ -144,8 +144,8 @@ async def test_each_node_may_refuse_ten_times_in_a_row(count):
 
 async def test_refusals_are_counted_from_the_last_success():
     node = Listing(*[REFUSED] * 9, None, *[REFUSED] * 9, None, has_subscriptions=False)
-    async with following(node, poll=1) as (follower, _):
-        await trio.sleep(1000)
+    async with following(node, poll=50) as (follower, _):
+        await trio.sleep(400)
         assert follower._at_tip
     assert not node.answers
 
