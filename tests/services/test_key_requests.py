@@ -13,7 +13,16 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.compose import build_api, build_parts
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.engine.supervisor import Supervisor
-from walrusd.errors import DecryptionFailed, NotAllowed, PeerFault
+from walrusd.errors import (
+    BadRequest,
+    DecryptionFailed,
+    DoubleAction,
+    MalformedData,
+    MoveAborted,
+    NotAllowed,
+    PeerFault,
+    TransactionUncertain,
+)
 from walrusd.services.data_owner import key_grantor as module
 from walrusd.settings.model import DatasetOwnerSettings
 from walrusd.units import normalize_address
@@ -226,3 +235,50 @@ async def test_only_those_on_the_list_are_granted_without_being_asked_for(market
     market.request.requester = normalize_address("0xbad")
     await market.grantor.run_once()
     assert not market.tools.contract.sent
+
+
+async def test_a_request_is_followed_for_a_day_after_its_end(market) -> None:
+    def followed() -> list[str]:
+        return [known.id for known in market.tools.chain_log.known("request")]
+
+    market.net.clock.ms = market.request.expires_ms + 24 * 3600 * 1000
+    await market.grantor.run_once()
+    assert followed() == [REQUEST]
+    market.net.clock.ms += 1
+    await market.grantor.run_once()
+    assert followed() == []
+
+
+async def test_a_reason_is_public_and_short(market) -> None:
+    with pytest.raises(BadRequest):
+        await market.grantor.deny(REQUEST, "x" * 257)
+    assert not market.tools.contract.sent
+    await market.grantor.deny(REQUEST, "x" * 256)
+    assert market.tools.contract.arguments("deny_key") == [(REQUEST, "x" * 256)]
+
+
+@pytest.mark.parametrize("document", [b"{}", b"[]", b"{", b'{"key_id": 5}', b'{"key_id": "x"}'])
+async def test_a_description_that_names_no_key_opens_nothing(market, document) -> None:
+    """It was listed by another program; our key is derived from what it names."""
+    market.net.objects[DATASET].description_blob = market.net.store.keep(document)
+    with pytest.raises(MalformedData):
+        await market.grantor.approve(REQUEST, "asked")
+    assert not market.tools.contract.sent
+
+
+async def test_an_answer_that_was_certainly_not_given_may_be_changed(market) -> None:
+    market.tools.contract.fail["grant_key"] = [MoveAborted("no", module="dataset", abort_code=1)]
+    with pytest.raises(MoveAborted):
+        await market.grantor.approve(REQUEST, "asked")
+    await market.grantor.deny(REQUEST, "after all not")
+    assert len(market.tools.contract.arguments("deny_key")) == 1
+
+
+async def test_an_answer_that_may_have_been_given_may_not(market) -> None:
+    market.tools.contract.fail["grant_key"] = [TransactionUncertain("?")]
+    with pytest.raises(TransactionUncertain):
+        await market.grantor.approve(REQUEST, "asked")
+    with pytest.raises(DoubleAction):
+        await market.grantor.deny(REQUEST, "after all not")
+    await market.grantor.approve(REQUEST, "asked")
+    assert decisions(market.tools, REQUEST) == ["granted"]

@@ -221,3 +221,26 @@ async def test_changes_are_told_apart(operation, state, expected):
     assert found.gas_used == GasUsed(GAS, 1, 1)
     assert found.success
     assert not wire.read_transaction(shown("d", success=False)).success
+
+
+@pytest.mark.parametrize("garbage", ["xyz", "0x", "", "0x" + "1" * 65, "0x1g", "０x1"])
+async def test_a_garbled_address_is_the_nodes_fault(garbage):
+    """An untyped error would look like a bug of ours, and end whoever reads."""
+    ours = pb.Owner(kind=pb.OwnerOwnerKind.ADDRESS, address=garbage)
+    place = {"checkpoint": 1, "transaction_index": 0, "event_index": 0}
+    reads = [
+        lambda: wire.read_object(pb.Object(object_id=garbage, version=1, digest="d")),
+        lambda: wire.read_transaction(
+            shown("d", pb.ChangedObject(object_id=garbage, output_version=1))
+        ),
+    ]
+    if garbage:  # an empty one is none
+        reads += [
+            lambda: wire.read_owner(ours),
+            lambda: wire.read_event(pb.Event(event_type="E", sender=garbage)),
+            lambda: wire.read_event(pb.Event(event_type="E", package_id=garbage)),
+            lambda: wire.read_chain_event(pb.Event(event_type="E", sender=garbage, **place)),
+        ]
+    for read in reads:
+        with pytest.raises(ChainUnreachable):
+            read()

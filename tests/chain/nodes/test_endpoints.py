@@ -185,8 +185,11 @@ async def test_a_chain_is_named_by_its_digest_or_its_first_four_bytes():
     assert not matches_chain(CHAIN, fake_digest("another"))
 
 
-async def test_a_node_of_another_chain_is_passed_over(nodes):
-    nodes[0].chain_id = fake_digest("another")
+@pytest.mark.parametrize(
+    "strange", ["", "0OIl", "not base58!", "４c78adac", fake_digest("another")]
+)
+async def test_a_node_of_another_chain_is_passed_over(nodes, strange):
+    nodes[0].chain_id = strange
     async with network(*nodes, chain_id=CHAIN) as client:
         assert (await client.epoch()).number == 2
         assert current(client) == "node-1"
