@@ -15,7 +15,8 @@
     └── WorldFault    an outside thing failed; trying again may help
         ├── ChainUnreachable, ObjectUnreadable, HistoryPruned, TransactionUncertain
         ├── StorageUnreachable, Blob…, PartAbsent, EncoderFailed
-        ├── TrainingFailed, FindingNotReproduced, DaemonStarting, DevnetFailed
+        ├── TrainingFailed, JobInputUnusable, FindingNotReproduced
+        ├── DaemonStarting, DevnetFailed
         └── LocalFault: disk, database and open files of this machine
 
 Only a ``PeerFault`` may lead to an accusation; walrusd retries after a ``WorldFault``. Each class
@@ -277,6 +278,16 @@ class ProductBoundExceeded(PeerFault):
     default_hint = "use smaller layers, batches or contexts in the plan"
 
 
+class RowAbsent(PeerFault):
+    """Raised when the rows given do not include one that a step reads.
+
+    It says nothing about the plan, so it aborts nothing.
+    """
+
+    code = "training.row_absent"
+    default_hint = "give all rows that the segment reads"
+
+
 class DeviceRefused(OurFault):
     """Raised when this machine does not compute an operation bit for bit as specified."""
 
@@ -310,6 +321,16 @@ class TrainingFailed(WorldFault):
 
     code = "training.failed"
     default_hint = "walrusd will retry; check this machine's memory and walrusd's log"
+
+
+class JobInputUnusable(WorldFault):
+    """Raised when a file of a training job is not the one that the job was to read.
+
+    Such a file says nothing about the plan or about anyone's work.
+    """
+
+    code = "training.input"
+    default_hint = "walrusd fetches it again and retries; check this machine's disk and memory"
 
 
 # --- chain ------------------------------------------------------------------------------------

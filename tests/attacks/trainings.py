@@ -17,7 +17,8 @@ from tests.support.market.world import InlineTraining, make_plan
 from walrusd.core.protocol import compute_abort_chain, compute_leaf
 from walrusd.engine.tools import OnLine, TrainingBackend
 from walrusd.training.plan.plan import Plan, parse_plan, read_plan
-from walrusd.training.process.workdir import open_rows, write_trace
+from walrusd.training.process.inputs import JobRows
+from walrusd.training.process.workdir import write_trace
 from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
 from walrusd.training.run.data import DatasetRows, RowSource
 from walrusd.training.run.jobs import Job, TrainJob, state_name
@@ -56,7 +57,7 @@ class CrookedTraining(InlineTraining):
         weights = weights_from_bytes(plan, Path(job.weights).read_bytes())
         honest = Assignment(plan, job.ctx, job.seed, job.committee)
         assignment = self.bend_assignment(honest)
-        rows = self.bend_rows(plan, open_rows(plan, job.rows))
+        rows = self.bend_rows(plan, JobRows(plan, job.rows).source)
         states = [serialize_state(plan, initial_state(plan, weights))]
         records: list[SegmentRecord] = []
         for segment in range(1, plan.segments + 1):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.cli.test_model import write_plan
 from tests.support.refusals import refused
-from tests.training.test_huggingface import make
+from tests.training.formats.test_huggingface import make
 from walrusd.cli.model import model as model_command
 from walrusd.cli.model_folder import read_folder
 from walrusd.errors import BadRequest, ModelRefused

@@ -1,12 +1,14 @@
 """Verifiers and jurors: whom they accuse, and what they do when they cannot know."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
 
 from tests.adversaries.results import read_records
 from tests.support.market.bench import PUBLISHER, SUBMISSION, TASK, Network, decisions, failures
+from tests.support.market.damage import Damaging
 from tests.support.market.doubles import BrokenMachine, InlineForger
 from tests.support.market.opened import UNUSABLE_OPENINGS, Bench, without_a_row
 from tests.support.market.world import InlineTraining
@@ -15,6 +17,7 @@ from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_challenge_id
 from walrusd.core.secrets import derive_abstention
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.errors import MalformedData
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import UNUSABLE_ENVELOPE, find_opening_key, make_envelope
 from walrusd.services.committee.verifier import Verifier
@@ -37,6 +40,22 @@ class Shaky(InlineTraining):
             if self.replays == 1:
                 result["segments"][0]["state_root"] = "00" * 32
         return result
+
+
+DAMAGED = {
+    "rows": lambda job: job.rows.path,
+    "row numbers": lambda job: job.rows.indices,
+    "start state": lambda job: job.segments[-1].start_state,
+    "plan": lambda job: job.plan,
+    "weights": lambda job: job.weights,
+}
+
+
+class Confused(InlineTraining):
+    """A machine whose child blames the opening that was just verified."""
+
+    async def run(self, job, on_line):
+        raise MalformedData("the state holds a negative zero")
 
 
 # --- verifiers --------------------------------------------------------------------------------
@@ -157,7 +176,14 @@ async def test_a_juror_whose_keystore_is_another_convicts_nobody(bench: Bench) -
 
 
 @pytest.mark.parametrize(
-    ("training", "code"), [(Shaky, "local.second_look"), (BrokenMachine, "training.failed")]
+    ("training", "code"),
+    [
+        (Shaky, "local.second_look"),
+        (BrokenMachine, "training.failed"),
+        (Confused, "training.failed"),
+        *((partial(Damaging, find), "training.input") for find in DAMAGED.values()),
+    ],
+    ids=["shaky", "broken", "confused", *DAMAGED],
 )
 async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str) -> None:
     await bench.open_work()
@@ -166,6 +192,31 @@ async def test_a_faulty_machine_accuses_nobody(bench: Bench, training, code: str
     assert not tools.contract.sent
     assert list(failures(tools, SUBMISSION)) == [code]
     assert tools.work.get("replayed", SUBMISSION) is None
+
+
+async def test_a_seat_whose_file_was_damaged_attests_after_all(bench: Bench) -> None:
+    await bench.open_work()
+    tools = bench.verifier
+    damaged = replace(tools, training=Damaging(DAMAGED["weights"]))
+    await Verifier(damaged, Fetcher(damaged)).run_once()
+    await Verifier(tools, Fetcher(tools)).run_once()
+    assert [c["position"] for c in tools.contract.calls("attest")] == [0, 1, 2, 3]
+    assert {len(tools.contract.calls(name)) for name in ("report", "challenge")} == {0}
+
+
+@pytest.mark.parametrize("kind", [ChallengeKind.SEGMENT, ChallengeKind.COST])
+@pytest.mark.parametrize("training", [Confused, partial(Damaging, DAMAGED["rows"])])
+async def test_a_juror_with_a_faulty_machine_convicts_nobody(bench: Bench, kind, training) -> None:
+    await bench.open_work()
+    tools = replace(bench.daemon("juror"), training=training())
+    dispute = bench.summon(tools, kind=kind)
+    bench.reseal(tools)
+    await Juror(tools, Fetcher(tools)).run_once()
+    assert not tools.contract.sent
+    bench.net.clock.ms += bench.net.terms.jury_commit_ms - 1
+    await Juror(tools, Fetcher(tools)).run_once()
+    value = await bench.reveal(tools, dispute)
+    assert value == derive_abstention(tools.keys, dispute.challenge)
 
 
 async def test_a_segment_that_a_jury_upheld_is_not_challenged_again(bench: Bench) -> None:

@@ -1,10 +1,13 @@
 """The contributor's part, through crashes and losses: the same bits, sent the same way."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.market.bench import DEK, SUBMISSION, Network, decisions, failures
+from tests.support.market.damage import Damaging
 from walrusd.core.lifecycle import CostRule, SubmissionState
 from walrusd.crypto.pedersen.pedersen import verify_commitment
 from walrusd.engine.jobs import make_on_line
@@ -92,12 +95,37 @@ async def test_rows_damaged_on_our_disk_are_fetched_again(tmp_path: Path) -> Non
         net.grant(tools.address, tools.keys.encryption_key)
         net.join(tools.address)
         fetcher = Fetcher(tools)
-        path = await fetcher.rows_of(net.version, DEK)
+        path = tools.files.rows(net.version.row_root)
+        first = await fetcher.rows_of(net.version, DEK)
+        assert first.path == str(path)
         assert path.stat().st_mode & 0o077 == 0
         path.write_bytes(b"\xff" + path.read_bytes()[1:])
-        again = await fetcher.rows_of(net.version, DEK)
-        assert again.read_bytes() == b"".join(net.rows)
+        assert await fetcher.rows_of(net.version, DEK) == first
+        assert path.read_bytes() == b"".join(net.rows)
+        assert first.digest == hashlib.sha256(path.read_bytes()).digest()
+        assert first.count == len(net.rows)
         assert [p.suffix for p in path.parent.iterdir()] == [".rows"]
+
+
+@pytest.mark.parametrize(
+    "find",
+    [lambda job: job.rows.path, lambda job: job.weights, lambda job: job.plan],
+    ids=["rows", "weights", "plan"],
+)
+async def test_a_file_damaged_before_the_training_blames_no_plan(tmp_path: Path, find) -> None:
+    """The last byte of the rows is a label: as it is now, no class."""
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.join(tools.address)
+        net.grant(tools.address, tools.keys.encryption_key)
+        damaged = replace(tools, training=Damaging(find))
+        await Trainer(damaged, Fetcher(damaged)).run_once()
+        await Committer(tools, Fetcher(tools)).run_once()
+        assert tools.work.get("trained", SUBMISSION) is None
+        assert not tools.contract.sent
+        assert list(failures(tools, SUBMISSION)) == ["training.input"]
+        await _train_and_commit(net, tools)
+        assert "abort" not in tools.work.get("trained", SUBMISSION)
 
 
 async def test_another_trace_than_the_committed_one_is_not_opened(tmp_path: Path) -> None:

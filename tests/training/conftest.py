@@ -1,6 +1,7 @@
 """Small plans and data for the training tests."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ import walrusd
 from tests.training import oracle as numpy_oracle
 from walrusd.training.numerics.random import compute_stream
 from walrusd.training.plan.plan import read_plan
+from walrusd.training.process.child import run_line
 from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.jobs import job_to_json
 from walrusd.training.run.state import initial_state, serialize_state
 from walrusd.training.run.trace import Assignment
 from walrusd.training.run.trainer import SegmentResult, train
-from walrusd.training.run.weights import init_weights
+from walrusd.training.run.weights import init_weights, weights_to_bytes
 
 HERE = Path(__file__).parent
 
@@ -120,3 +123,26 @@ def child():
         )
 
     return start
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a job in this process: what a child does, without its start. As ``finish``."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run_here(job):
+        code = run_line(job_to_json(job) + "\n")
+        out = capsys.readouterr().out
+        return code, [next(iter(json.loads(line).items())) for line in out.splitlines()]
+
+    yield run_here
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def files(tmp_path, plan, row_bytes):
+    """Inputs of a job on disk."""
+    (tmp_path / "plan.json").write_bytes(plan.to_bytes())
+    (tmp_path / "weights").write_bytes(weights_to_bytes(plan, init_weights(plan)))
+    (tmp_path / "rows").write_bytes(row_bytes)
+    return tmp_path

@@ -1,22 +1,24 @@
 """Replay segments of a verified opening in the training process.
 
 Every input is verified first: the plan by its digest, start states by the committed leaves, rows by
-the dataset's root. So only a wrong commitment can make a replay end in an error.
+the dataset's root. The job names what was verified, so that a file which is damaged on its way to
+the child ends the job, and never passes for another result or for a bad opening.
 """
 
+import hashlib
 import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import trio
 
 from walrusd.core.opening import Opening, VerifiedOpening
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
-from walrusd.engine.tools import Tools
-from walrusd.errors import TrainingFailed
+from walrusd.engine.tools import OnLine, Tools
+from walrusd.errors import PeerFault, TrainingFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.market.fetch import JobFiles
@@ -59,6 +61,7 @@ class Replayer:
         """Replay segments, whose inputs have been checked, and return their values.
 
         Raises:
+            JobInputUnusable: if a file was damaged on its way to the child.
             TrainingFailed: if the child ended without a result.
         """
         tools, opening = self._tools, verified.opening
@@ -75,9 +78,11 @@ class Replayer:
                 committee=case.task.terms.committee,
                 segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
                 weights=str(files.weights),
+                plan_digest=case.task.plan_digest,
+                state_root_0=case.task.state_root_0,
             )
             on_line = make_on_line(tools, "replay", case.submission.id)
-            result = await run_training_job(tools, job, on_line)
+            result = await _run(tools, job, on_line)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
             clear_progress(tools, case.submission.id)
@@ -133,15 +138,32 @@ def sweep_replays(files: DataDir, user: str) -> None:
     shutil.rmtree(files.replays(user), ignore_errors=True)
 
 
+async def _run(tools: Tools, job: ReplayJob, on_line: OnLine) -> dict[str, Any]:
+    """Run a job whose inputs have been checked: what it finds wrong with them is our fault.
+
+    Raises:
+        TrainingFailed: instead of a peer's fault, which would be reported to the chain.
+    """
+    try:
+        return await run_training_job(tools, job, on_line)
+    except PeerFault as error:
+        raise TrainingFailed(
+            f"the replay could not be carried out: {error.message}", cause=error.code
+        ) from error
+
+
 def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
     path = workdir / f"state-{segment - 1}.bin"
     write_atomically(path, opening.states[segment - 1])
-    return SegmentStart(segment, str(path))
+    return SegmentStart(segment, str(path), opening.state_roots[segment - 1])
 
 
 def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
-    data, indices = workdir / "rows.bin", workdir / "rows.idx"
-    write_atomically(data, b"".join(row.data for row in opening.rows))
-    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8")
-    write_atomically(indices, numbers.tobytes())
-    return RowsFile(str(data), str(indices), count)
+    path, indices = workdir / "rows.bin", workdir / "rows.idx"
+    data = b"".join(row.data for row in opening.rows)
+    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8").tobytes()
+    write_atomically(path, data)
+    write_atomically(indices, numbers)
+    digest = hashlib.sha256(data)
+    digest.update(numbers)
+    return RowsFile(str(path), str(indices), count, digest.digest())

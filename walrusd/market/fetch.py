@@ -41,11 +41,12 @@ from walrusd.runtime.pool import run_heavy
 from walrusd.state.checked import CheckedFiles, read_stamp
 from walrusd.state.encrypted_files import decrypt_file
 from walrusd.training.plan.plan import Plan, parse_plan
+from walrusd.training.run.jobs import RowsFile
 from walrusd.training.run.state import Tensors
 from walrusd.units import BlobId, address_bytes
 from walrusd.workers.files import verify_file_at
 from walrusd.workers.paillier import check_modulus
-from walrusd.workers.rows import check_file_rows, holds_rows
+from walrusd.workers.rows import check_file_rows, find_rows_digest
 
 PLANS_KEPT, PATHS_KEPT = 64, 4096
 HEADER_ALLOWANCE = 1 << 17
@@ -165,14 +166,13 @@ class Fetcher:
         self._checked.note(path, _weights_claim(task), stamp)
         return weights
 
-    async def dataset_of(self, submission: Submission, dek: bytes) -> Path:
-        """Return the path of the decrypted rows of a submission. Errors as ``rows_of``."""
+    async def dataset_of(self, submission: Submission, dek: bytes) -> RowsFile:
+        """Return the decrypted rows of a submission. Errors as ``rows_of``."""
         dataset = await self._tools.contract.dataset(submission.dataset)
-        version = dataset.versions[submission.dataset_version - 1]
-        return await self.rows_of(version, dek)
+        return await self.rows_of(dataset.versions[submission.dataset_version - 1], dek)
 
-    async def rows_of(self, version: DatasetVersion, dek: bytes) -> Path:
-        """Return the path of the decrypted rows of a dataset's version, mode 0600.
+    async def rows_of(self, version: DatasetVersion, dek: bytes) -> RowsFile:
+        """Return the decrypted rows of a dataset's version, mode 0600, their bytes just checked.
 
         Raises:
             DecryptionFailed: if ``dek`` is not the key that the listing commits to.
@@ -182,14 +182,16 @@ class Fetcher:
         path = self._tools.files.rows(version.row_root)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self._checked.exclusive(path):
-            if not path.exists() or not await self._are_rows_of(version, dek, path):
-                await self._fetch_rows(version, dek, path)
-            return path
+            digest = await self._digest_rows(version, dek, path) if path.exists() else None
+            if digest is None:
+                digest = await self._fetch_rows(version, dek, path)
+            return RowsFile(str(path), count=version.rows, digest=digest)
 
     @staticmethod
-    async def _are_rows_of(version: DatasetVersion, dek: bytes, path: Path) -> bool:
+    async def _digest_rows(version: DatasetVersion, dek: bytes, path: Path) -> bytes | None:
+        """Return the SHA-256 of a file that holds a version's rows, else None."""
         listed = version.row_bytes, version.rows, version.row_root
-        return await run_heavy(holds_rows, dek, str(path), *listed)
+        return await run_heavy(find_rows_digest, dek, str(path), *listed)
 
     async def ready_rows(self, version: DatasetVersion, dek: bytes, plan: Plan) -> Path:
         """Return the path of rows that a plan can train on, which are read only if they are new.
@@ -201,13 +203,14 @@ class Fetcher:
         verify_key_check(dek, version.row_root, version.key_check)
         path, claim = self._tools.files.rows(version.row_root), f"rows:{plan.digest().hex()}"
         if not self._checked.holds(path, claim):
-            path = await self.rows_of(version, dek)
+            await self.rows_of(version, dek)
             stamp = read_stamp(path)
             await trio.to_thread.run_sync(check_file_rows, path, plan.dataset)
             self._checked.note(path, claim, stamp)
         return path
 
-    async def _fetch_rows(self, version: DatasetVersion, dek: bytes, path: Path) -> None:
+    async def _fetch_rows(self, version: DatasetVersion, dek: bytes, path: Path) -> bytes:
+        """Fetch a version's rows and return their SHA-256."""
         sealed, partial = path.with_suffix(".sealed"), path.with_suffix(".partial")
         await self._tools.store.get_file(
             BlobId(version.blob),
@@ -218,9 +221,11 @@ class Fetcher:
         try:
             aad = await self.dataset_aad(version.row_root)
             await trio.to_thread.run_sync(decrypt_file, sealed, partial, dek, aad)
-            if not await self._are_rows_of(version, dek, partial):
+            digest = await self._digest_rows(version, dek, partial)
+            if digest is None:
                 raise VerificationFailed("the dataset's rows do not have the listed row root")
             partial.replace(path)
+            return digest
         finally:
             partial.unlink(missing_ok=True)
             sealed.unlink(missing_ok=True)

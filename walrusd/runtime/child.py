@@ -45,6 +45,12 @@ _PASSED_ENVIRONMENT = (
     "WALRUSD_PRODUCTS",
 )
 
+_SIGNALS: dict[int, str] = {
+    signal.SIGKILL: "signal 9 often means that memory ran out",
+    signal.SIGBUS: "a file became shorter while it was read, or its disk cannot be read",
+}
+"""What a signal that ends a child often means."""
+
 OnLine = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -125,7 +131,7 @@ def _conclude(argv: Sequence[str], returncode: int | None, outcome: _Output) -> 
     how = f"ended with exit status {returncode}"
     if returncode is not None and returncode < 0:
         how = f"was killed by signal {-returncode}"
-    hint = "signal 9 often means that memory ran out" if returncode == -signal.SIGKILL else ""
+    hint = "" if returncode is None else _SIGNALS.get(-returncode, "")
     raise TrainingFailed(
         f"the child process {_name(argv)} {how} and gave no result"
         + (f": {words[-1][:500]}" if words else ""),

@@ -3,6 +3,7 @@
 The file is mapped into memory, and never read completely.
 """
 
+import hashlib
 import mmap
 import os
 from collections.abc import Iterator, Sequence
@@ -63,12 +64,26 @@ def compute_file_row_root(dek: bytes, path: str, row_bytes: int) -> tuple[bytes,
         return compute_row_root(dek, file), len(file)
 
 
-def holds_rows(dek: bytes, path: str, row_bytes: int, rows: int, row_root: bytes) -> bool:
-    """Return whether a file holds exactly the rows that a salted root commits to."""
+def find_rows_digest(
+    dek: bytes, path: str, row_bytes: int, rows: int, row_root: bytes
+) -> bytes | None:
+    """Return the SHA-256 of a file that holds exactly the rows of a salted root, else None.
+
+    The bytes that are hashed are those that are compared with the root.
+    """
+    digest = hashlib.sha256()
+
+    def pass_on(file: RowFile) -> Iterator[bytes]:
+        for row in file:
+            digest.update(row)
+            yield row
+
     try:
-        return compute_file_row_root(dek, path, row_bytes) == (row_root, rows)
+        with RowFile(Path(path), row_bytes) as file:
+            found = compute_row_root(dek, pass_on(file)), len(file)
     except MalformedData:
-        return False
+        return None
+    return digest.digest() if found == (row_root, rows) else None
 
 
 def check_file_rows(path: Path, schema: DataSchema) -> None:

@@ -136,8 +136,8 @@ class Opener(Service):
         boundaries = {segment - 1 for segment in segments}
         indices = sorted(case.compute_needed_rows(plan, segments))
         dek = await submission_dataset_key(tools, case)
-        path = await self._fetcher.dataset_of(submission, dek)
-        rows = await run_heavy(prove_file_rows, dek, str(path), plan.dataset.row_bytes, indices)
+        path = (await self._fetcher.dataset_of(submission, dek)).path
+        rows = await run_heavy(prove_file_rows, dek, path, plan.dataset.row_bytes, indices)
         update, openings, cost = b"", list[bytes](), None
         if submission.abort is None:
             assert submission.commitment is not None

@@ -20,7 +20,7 @@ from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import submission_dataset_key
 from walrusd.market.results import find_trained
-from walrusd.training.run.jobs import RowsFile, TrainJob
+from walrusd.training.run.jobs import TrainJob
 
 
 class Trainer(Service):
@@ -56,10 +56,12 @@ class Trainer(Service):
             plan=str(files.plan),
             workdir=str(workdir),
             weights=str(files.weights),
-            rows=RowsFile(str(rows)),
+            rows=rows,
             ctx=case.ctx,
             seed=case.seed,
             committee=case.task.terms.committee,
+            plan_digest=case.task.plan_digest,
+            state_root_0=case.task.state_root_0,
         )
         lost = submission.commitment is not None
         reason = "the result was lost; the same bits are needed" if lost else "joining has closed"

@@ -1,27 +1,31 @@
 """What each job of the training process does: plans, weights and rows in, files and results out.
 
-Jobs raise the typed errors of the functions that they call: ``MalformedData`` and ``PlanRefused``
-for a bad file or plan, ``NonFiniteValue`` and ``UpdateOverflow`` for a value out of range,
-``DeviceRefused`` for this machine. Every job except ``init`` and ``aggregate`` runs the selftest
+Jobs raise the typed errors of the functions that they call: ``JobInputUnusable`` for a file that is
+not the one that the job was to read, ``MalformedData`` and ``PlanRefused`` for a bad file or plan,
+``NonFiniteValue`` and ``UpdateOverflow`` for a value out of range, ``DeviceRefused`` for this
+machine. Every job except ``init`` and ``aggregate`` runs the selftest
 first: on a machine with other bits, honest work would look forged.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from walrusd.errors import BadRequest, MalformedData
+from walrusd.errors import BadRequest, JobInputUnusable, MalformedData, RowAbsent
 from walrusd.files import write_atomically
-from walrusd.training.plan.plan import Plan, parse_plan
-from walrusd.training.process.reporter import Reporter, emit
-from walrusd.training.process.workdir import (
-    Checkpoints,
-    open_rows,
-    write_costs,
-    write_trace,
+from walrusd.training.plan.plan import Plan
+from walrusd.training.process.inputs import (
+    JobRows,
+    read_plan_file,
+    read_start_state,
+    read_weights_file,
 )
+from walrusd.training.process.reporter import Reporter, emit
+from walrusd.training.process.workdir import Checkpoints, write_costs, write_trace
 from walrusd.training.run.jobs import (
     AggregateJob,
     EvaluateJob,
@@ -50,18 +54,9 @@ from walrusd.training.run.weights import (
     compute_state_root_0,
     init_weights,
     select_frozen,
-    weights_from_bytes,
     weights_to_bytes,
 )
 from walrusd.training.selftest.selftest import selftest
-
-
-def _read_plan(path: str) -> Plan:
-    return parse_plan(Path(path).read_bytes())
-
-
-def _read_weights(plan: Plan, path: str) -> Tensors:
-    return weights_from_bytes(plan, Path(path).read_bytes())
 
 
 def _read_frozen(plan: Plan, weights: Tensors | None) -> Tensors:
@@ -80,26 +75,33 @@ def run_train(job: TrainJob) -> dict[str, Any]:
 
     Raises:
         Stopped: after SIGTERM.
-        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+        JobInputUnusable: if a file is not the one that the job was to read.
+        MalformedData, NonFiniteValue, PlanRefused: if the plan or the weights are wrong.
         ConfigError: if ``workdir`` holds checkpoints of another run.
     """
-    plan = _read_plan(job.plan)
-    weights = _read_weights(plan, job.weights)
-    rows = open_rows(plan, job.rows)
+    plan = read_plan_file(job.plan, job.plan_digest)
+    weights = read_weights_file(plan, job.weights, job.state_root_0)
+    rows = JobRows(plan, job.rows)
     assignment = Assignment(plan, job.ctx, job.seed, job.committee)
     state_0 = serialize_state(plan, initial_state(plan, weights))
     checkpoints = Checkpoints(assignment, Path(job.workdir), state_0)
     first = checkpoints.resume()
     reporter = Reporter((plan.segments + 1 - first) * plan.segment_steps)
     frozen = select_frozen(plan, weights)
-    for event in train(assignment, rows, checkpoints.state, first, frozen, weights=weights):
-        if isinstance(event, SegmentAbort):
-            return _conclude_abort(Path(job.workdir), checkpoints, event)
-        if isinstance(event, SegmentResult):
+    with _discarding(checkpoints, first):
+        for event in train(
+            assignment, rows.source, checkpoints.state, first, frozen, weights=weights
+        ):
+            if isinstance(event, Progress):
+                reporter.step(event)
+                continue
+            rows.check_unchanged()
+            if isinstance(event, SegmentAbort):
+                rows.verify()
+                return _conclude_abort(Path(job.workdir), checkpoints, event)
             checkpoints.save(event)
             emit("segment", _describe_segment(event.record))
-        else:
-            reporter.step(event)
+        rows.verify()
     end = deserialize_state(plan, checkpoints.state).weights
     assert checkpoints.last is not None, "a plan has at least one segment"
     update = compute_update(plan, weights, end)
@@ -116,6 +118,16 @@ def run_train(job: TrainJob) -> dict[str, Any]:
         "cost": compute_cost(losses),
         "loss": sum(losses) / len(losses),
     }
+
+
+@contextmanager
+def _discarding(checkpoints: Checkpoints, first: int) -> Iterator[None]:
+    """Remove the checkpoints from segment ``first`` on if the rows turn out to be other ones."""
+    try:
+        yield
+    except JobInputUnusable:
+        checkpoints.discard_new(first)
+        raise
 
 
 def _describe_segment(record: SegmentRecord) -> dict[str, Any]:
@@ -145,38 +157,67 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
     Raises:
         Stopped: after SIGTERM.
         BadRequest: if a plan with adapters comes without weights.
-        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+        JobInputUnusable: if a file is not the one that the job was to read.
+        MalformedData, NonFiniteValue, PlanRefused: if the plan or the weights are wrong.
     """
-    plan = _read_plan(job.plan)
-    rows = open_rows(plan, job.rows)
-    weights = None if job.weights is None else _read_weights(plan, job.weights)
+    plan = read_plan_file(job.plan, job.plan_digest)
+    rows = JobRows(plan, job.rows)
+    weights = (
+        None if job.weights is None else read_weights_file(plan, job.weights, job.state_root_0)
+    )
     frozen = _read_frozen(plan, weights)
     assignment = Assignment(plan, job.ctx, job.seed, job.committee)
     reporter = Reporter(len(job.segments) * plan.segment_steps)
     found: list[dict[str, Any]] = []
     for start in job.segments:
-        state = Path(start.start_state).read_bytes()
-        for event in attempt_segment(
-            assignment, rows, state, start.segment, frozen, weights=weights
+        state = read_start_state(plan, start)
+        for event in _attempt(
+            assignment, rows, state, start.segment, frozen=frozen, weights=weights
         ):
             if isinstance(event, Progress):
                 reporter.step(event)
                 continue
+            rows.check_unchanged()
             found.append(_describe_segment(event.record))
             if isinstance(event, SegmentAbort):
+                rows.verify()
                 found[-1]["abort"] = _describe_abort(event)
             emit("segment", found[-1])
+    rows.verify()
     return {"segments": found}
+
+
+def _attempt(
+    assignment: Assignment,
+    rows: JobRows,
+    state: bytes,
+    segment: int,
+    *,
+    frozen: Tensors,
+    weights: Tensors | None,
+) -> Iterator[Progress | SegmentResult | SegmentAbort]:
+    """Run one segment as ``attempt_segment`` does.
+
+    Raises:
+        JobInputUnusable: if the rows do not include one that it reads.
+    """
+    try:
+        yield from attempt_segment(assignment, rows.source, state, segment, frozen, weights=weights)
+    except RowAbsent as error:
+        raise JobInputUnusable(error.message) from error
 
 
 def run_evaluate(job: EvaluateJob) -> dict[str, Any]:
     """Run rows through the model; see ``EvaluateJob`` for the result.
 
     Raises:
-        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or the rows are wrong.
+        JobInputUnusable: if the rows are not raw rows of the plan's schema.
+        MalformedData, NonFiniteValue, PlanRefused: if the plan, the weights or a row is wrong.
     """
-    plan = _read_plan(job.plan)
-    found = evaluate(plan, _read_weights(plan, job.weights), open_rows(plan, job.rows))
+    plan = read_plan_file(job.plan)
+    rows = JobRows(plan, job.rows)
+    found = evaluate(plan, read_weights_file(plan, job.weights), rows.source)
+    rows.verify()
     return {
         "correct": found.correct,
         "places": found.places,
@@ -201,7 +242,7 @@ def run_init(job: InitJob) -> dict[str, Any]:
         PlanRefused: if the plan is wrong.
         MalformedData: if the plan has adapters for another base than its own initial weights.
     """
-    plan = _read_plan(job.plan)
+    plan = read_plan_file(job.plan)
     return _write_weights(plan, job.workdir, init_weights(plan))
 
 
@@ -212,12 +253,12 @@ def run_aggregate(job: AggregateJob) -> dict[str, Any]:
         MalformedData: if the weighted sum or the weights do not fit the plan.
         PlanRefused, UpdateOverflow, NonFiniteValue: as ``parse_plan`` and ``apply_aggregate``.
     """
-    plan = _read_plan(job.plan)
+    plan = read_plan_file(job.plan)
     raw = Path(job.weighted_sum).read_bytes()
     if len(raw) % 8:
         raise MalformedData(f"the weighted sum has {len(raw)} bytes, not a multiple of 8")
     weighted_sum = np.frombuffer(raw, "<i8").astype(np.int64)
-    start = _read_weights(plan, job.weights)
+    start = read_weights_file(plan, job.weights)
     end = apply_aggregate(plan, start, weighted_sum, job.total_weight)
     return _write_weights(plan, job.workdir, select_frozen(plan, start) | end)
 

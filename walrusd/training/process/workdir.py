@@ -1,4 +1,4 @@
-"""Files of the training process: rows mapped into memory, states and records written atomically.
+"""What the training process writes: states and records, each atomically.
 
 A train job writes ``state-NNNNNN.bin`` and then ``segment-NNNNNN.json`` at every segment boundary,
 each by write, fsync and rename, so that a killed process resumes after the last finished segment.
@@ -9,49 +9,24 @@ losses. Nothing in ``training`` outside of ``process`` touches files.
 import dataclasses
 import hashlib
 import json
-import mmap
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from walrusd.crypto.tags import u64
-from walrusd.errors import BadRequest, ConfigError, MalformedData
+from walrusd.errors import ConfigError, MalformedData
 from walrusd.files import make_directory, write_atomically
-from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import (
     StepCosts,
     compute_step_costs,
     costs_to_bytes,
     digest_step_costs,
 )
-from walrusd.training.run.data import DatasetRows, PackedRows, RowSource
-from walrusd.training.run.jobs import RowsFile, state_name
+from walrusd.training.run.jobs import state_name
 from walrusd.training.run.state import compute_state_root
 from walrusd.training.run.trace import Assignment, SegmentRecord, Trace
 from walrusd.training.run.trainer import SegmentResult
-
-
-def open_rows(plan: Plan, rows: RowsFile) -> RowSource:
-    """Map a rows file into memory.
-
-    Raises:
-        MalformedData: if it is empty, or rows or their numbers do not fit the plan's schema.
-        BadRequest: if only one of ``indices`` and ``count`` is given.
-    """
-    with Path(rows.path).open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            raise MalformedData("the rows file is empty")
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    if (rows.indices is None) != (rows.count is None):
-        raise BadRequest("packed rows need both indices and count")
-    if rows.indices is None or rows.count is None:
-        return DatasetRows(plan.dataset, data)
-    raw = Path(rows.indices).read_bytes()
-    if len(raw) % 8:
-        raise MalformedData(f"the row numbers have {len(raw)} bytes, not a multiple of 8")
-    return PackedRows(plan.dataset, rows.count, np.frombuffer(raw, "<u8").astype(np.int64), data)
 
 
 def write_trace(workdir: Path, trace: Trace) -> dict[str, Any]:
@@ -169,3 +144,9 @@ class Checkpoints:
                 return segment
             self._add(*kept)
         return self._plan.segments + 1
+
+    def discard_new(self, first: int) -> None:
+        """Remove the segments saved from ``first`` on: what they were made of was not the input."""
+        for segment in range(first, len(self.records) + 1):
+            self._record_path(segment).unlink(missing_ok=True)
+            self.state_path(segment).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedData, RowAbsent
 from walrusd.training.plan.dataspec import (
     DataSchema,
     ImageSchema,
@@ -31,7 +31,7 @@ class RowSource(Protocol):
         """Return the bytes of the rows ``indices``, int64 ``(n,)``, one after the other.
 
         Raises:
-            MalformedData: if a row is not in this source.
+            RowAbsent: if a row is not in this source.
         """
         ...
 
@@ -62,10 +62,10 @@ class DatasetRows:
         """Return the bytes of the rows ``indices``, one after the other.
 
         Raises:
-            MalformedData: if a number is outside the dataset.
+            RowAbsent: if a number is outside the dataset.
         """
         if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < self.count:
-            raise MalformedData(f"a row number is outside the {self.count} rows of the dataset")
+            raise RowAbsent(f"a row number is outside the {self.count} rows of the dataset")
         return self._table[indices].tobytes()
 
 
@@ -102,12 +102,12 @@ class PackedRows:
         """Return the bytes of the rows ``indices``, one after the other.
 
         Raises:
-            MalformedData: if a row is not among the opened ones.
+            RowAbsent: if a row is not among the opened ones.
         """
         places = np.searchsorted(self._indices, indices)
         inside = np.minimum(places, max(self._indices.size - 1, 0))
         if self._indices.size == 0 or np.any(self._indices[inside] != indices):
-            raise MalformedData("a row that the segment reads is not among the opened rows")
+            raise RowAbsent("a row that the segment reads is not among the opened rows")
         return self._table[inside].tobytes()
 
 

@@ -42,23 +42,30 @@ class JobLimits:
 
 @dataclass(frozen=True)
 class RowsFile:
-    """Rows in a file: a whole dataset, or the packed rows of an opening.
+    """Raw rows in a file, one after the other and nothing else: a whole dataset, or some rows.
 
-    For packed rows ``indices`` is a file of their row numbers, u64 little-endian, ascending, and
-    ``count`` the rows of the whole dataset. For a whole dataset both are ``None``.
+    A container (docs/formats/dataset.md) is no such file. For some rows ``indices`` is a file of
+    their numbers, u64 little-endian, ascending. ``count`` are the rows of the whole dataset; with
+    ``indices`` it is required.
+
+    ``digest`` is the SHA-256 of the rows' bytes, followed by those of ``indices``. The daemon takes
+    it while it compares the rows with the dataset's root, so that an abort because of a bad row is
+    about the dataset and not about a file. Without it, the caller vouches for the file.
     """
 
     path: str
     indices: str | None = None
     count: int | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True)
 class SegmentStart:
-    """A segment to replay, and the file of the canonical state it starts from."""
+    """A segment to replay, and the file of the canonical state it starts from, with its root."""
 
     segment: int
     start_state: str
+    state_root: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,9 @@ class TrainJob:
     A plan that cannot be carried out gives ``{trace_root, state_root_0, segments, states, trace,
     abort}`` instead: trace and states up to the segment that aborts, which is the last. ``abort``
     is ``{segment, step, code, message}`` with a code of ``aborts.py``.
+
+    ``plan_digest`` and ``state_root_0`` are those that the task names: with them a file that is
+    not the task's is an error of the job. ``ReplayJob`` has them too.
     """
 
     kind: ClassVar[str] = "train"
@@ -85,6 +95,8 @@ class TrainJob:
     seed: bytes
     committee: int
     limits: JobLimits = JobLimits()
+    plan_digest: bytes | None = None
+    state_root_0: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,8 @@ class ReplayJob:
     segments: tuple[SegmentStart, ...]
     weights: str | None = None
     limits: JobLimits = JobLimits()
+    plan_digest: bytes | None = None
+    state_root_0: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +201,9 @@ def _decode(annotation: Any, value: Any, where: str) -> Any:
     """Read one field of a job; the annotations are those of the classes above."""
     if dataclasses.is_dataclass(annotation):
         return _decode_object(annotation, value, where)
-    if annotation is bytes:
+    if annotation in (bytes, bytes | None):
+        if value is None and annotation is not bytes:
+            return None
         if isinstance(value, str) and len(value) == 64:
             try:
                 return bytes.fromhex(value)

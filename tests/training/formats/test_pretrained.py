@@ -9,7 +9,7 @@ import transformers
 from click.testing import CliRunner
 
 from tests.golden.plans import make_gpt
-from tests.training.test_huggingface import CASES, make
+from tests.training.formats.test_huggingface import CASES, make
 from walrusd.cli.model import model as model_command
 from walrusd.errors import ModelRefused
 from walrusd.training.formats.pretrained import adopt_pretrained, export_pretrained

@@ -14,11 +14,11 @@ import walrusd
 from tests.adversaries.results import read_records, read_states
 from tests.support.disk import record_disk
 from tests.support.guards import GUARD_S
+from tests.training.process.child_jobs import segments_of, train_job
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.runtime.child import error_from_json
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import read_plan
-from walrusd.training.process.child import run_line
 from walrusd.training.run.aborts import AbortCode
 from walrusd.training.run.jobs import (
     AggregateJob,
@@ -29,17 +29,11 @@ from walrusd.training.run.jobs import (
     RowsFile,
     SegmentStart,
     SelftestJob,
-    TrainJob,
     job_from_json,
     job_to_json,
     state_name,
 )
 from walrusd.training.run.weights import init_weights, weights_from_bytes, weights_to_bytes
-
-
-def segments_of(lines):
-    return [value for key, value in lines if key == "segment"]
-
 
 CAPABILITIES = ("default", "avx2", "avx512")
 
@@ -50,42 +44,6 @@ def finish(process, job):
     assert not err, err
     lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
     return process.returncode, lines
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a job in this process: what a child does, without its start. As ``finish``."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_here(job):
-        code = run_line(job_to_json(job) + "\n")
-        out = capsys.readouterr().out
-        return code, [next(iter(json.loads(line).items())) for line in out.splitlines()]
-
-    yield run_here
-    signal.signal(signal.SIGTERM, handler)
-
-
-@pytest.fixture
-def files(tmp_path, plan, row_bytes):
-    """Inputs of a job on disk."""
-    (tmp_path / "plan.json").write_bytes(plan.to_bytes())
-    (tmp_path / "weights").write_bytes(weights_to_bytes(plan, init_weights(plan)))
-    (tmp_path / "rows").write_bytes(row_bytes)
-    return tmp_path
-
-
-def train_job(files, **changes):
-    fields = {
-        "plan": str(files / "plan.json"),
-        "workdir": str(files / "work"),
-        "weights": str(files / "weights"),
-        "rows": RowsFile(str(files / "rows")),
-        "ctx": b"c" * 32,
-        "seed": b"s" * 32,
-        "committee": 3,
-    }
-    return TrainJob(**{**fields, **changes})
 
 
 @pytest.fixture
