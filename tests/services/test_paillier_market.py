@@ -33,7 +33,7 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
             publisher,
             scheme="paillier",
             max_submissions=3,
-            # The work of encryption grows with the update: a small model, in two ciphertexts or more.
+            # Encrypting takes time by the size of the update: a small model will do.
             parameters={"paillier_bits": 2048, "plan": make_plan(hidden=4)},
         )
         await approve_keys(owner, 3)
