@@ -3,13 +3,14 @@
 PYTHON ?= python3
 SEED ?= 1
 SCHEME ?= pedersen
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# The tools of an optional extra, without walrusd and all that it needs.
-TOOLS = $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"])')
+INSTALL := $(BIN)/python -m tests.project.install
 
-.PHONY: help demo test test-all test-python lint coverage bench docs dist hooks clean tools node-tools
+# Two pips in one environment would disturb each other.
+.NOTPARALLEL:
+.PHONY: help demo test test-all test-python lint coverage mutants bench docs dist audit lock kernels hooks clean tools node-tools
 
 help:
 	@echo "make demo [SEED=n]  the whole market on this machine: train, verify, pay, slash (< 5 minutes)"
@@ -19,44 +20,71 @@ help:
 	@echo "make test-python    make test without what needs Node: the Move compiler, the Sui SDK"
 	@echo "make lint           ruff and mypy --strict"
 	@echo "make coverage       branch coverage of the packages that decide; fails below their limits"
+	@echo "make mutants [SEED=n] [SAMPLE=n]  small random changes of the code that tests must notice;"
+	@echo "                    fails if too many survive (< 60 minutes on 2 cores; build/mutants/report.md)"
 	@echo "make bench          benchmarks; writes build/bench/results.json"
 	@echo "make docs           the documentation as a site, build/site; fails on dead links and orphans"
 	@echo "make dist           sdist and wheel in build/dist, and a check of the wheel"
+	@echo "make audit          known vulnerabilities of the versions in constraints.txt"
+	@echo "make lock           complete constraints.txt; with UPGRADE=yes, newer versions too"
+	@echo "make kernels        build the compiled kernels again; fails, and says why, where that fails"
 	@echo "make hooks          run make lint's checks before each commit (needs pre-commit)"
 	@echo "make clean          remove everything that make created"
 	@echo
-	@echo "A bare machine must have: git, make, python3 (3.11 or newer, with venv), a C compiler;"
-	@echo "for the tests also node 20 and npm."
+	@echo "A bare machine must have: git, make, python3 (3.11 or newer, with venv). Everything else is"
+	@echo "installed into $(VENV). On Linux, torch brings 2.3 GB for CUDA; to do without, say once:"
+	@echo "make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu"
 
+# The environment may have been made with another PYTHON; it stays, unless one is asked for.
 tools:
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; set PYTHON=python3.12, say" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' || { echo "python3 has no venv: install python3-venv" >&2; exit 1; }
-	@command -v cc >/dev/null || { echo "a C compiler (cc) is missing: install gcc or clang" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) has no venv: install python3-venv" >&2; exit 1; }
+	@version='import sys; print(sys.version_info[:2])'; \
+	if test -e $(VENV)/pyvenv.cfg && ! { test $(origin PYTHON) = file && test -e $(VENV)/.made; } && \
+	    test "$$($(BIN)/python -c "$$version" 2>&1)" != "$$($(PYTHON) -c "$$version")"; \
+	then echo "$(VENV) was made with another Python than $(PYTHON); remove it: make clean" >&2; exit 1; fi
 
-node-tools:
-	@command -v npm >/dev/null || { echo "npm is missing: the tests need node 20 and npm (make demo and make test-python do not)" >&2; exit 1; }
+node-tools: | $(VENV)/.made
+	@$(BIN)/python -m tests.support.node >/dev/null 2>&1 || { \
+	    echo "no Node 22 or newer with npm here: installing one into $(VENV)"; \
+	    $(INSTALL) node && $(BIN)/python -m tests.support.node; \
+	} || { \
+	    echo "PyPI has no Node for this platform, or was not reached. Install Node 22 or newer with npm," >&2; \
+	    echo "or do without: make test-python" >&2; exit 1; }
 
-$(BIN)/python: | tools
+# A stamp is written when its step is done; what was interrupted before is done again.
+$(VENV)/.made: | tools
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[chi]*) | $(BIN)/python
-	@echo "installing walrusd into $(VENV)"
-	@$(INSTALL) -e '.[demo]'
+# Torch alone may come from another index. It is remembered, so later commands need not name it.
+TORCH_BEFORE := $(shell cat $(VENV)/.torch 2>/dev/null)
+TORCH_FROM := $(or $(TORCH_INDEX),$(TORCH_BEFORE))
+TORCH_CHANGES := $(filter-out $(TORCH_BEFORE),$(TORCH_FROM))
+
+.PHONY: $(if $(TORCH_CHANGES),$(VENV)/.torch)
+$(VENV)/.torch: constraints.txt | $(VENV)/.made
+	@$(if $(TORCH_FROM),$(INSTALL) torch --index-url "$(TORCH_FROM)" $(if $(TORCH_CHANGES),--force-reinstall))
+	@echo "$(TORCH_FROM)" >$@
+
+$(VENV)/.base: pyproject.toml constraints.txt $(wildcard walrusd/training/native/*.[chi]*) $(VENV)/.torch
+	@echo "installing walrusd and what it needs into $(VENV)"
+	@$(INSTALL) base
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
 	@echo "installing the test tools"
-	@$(INSTALL) -e '.[demo,test]'
+	@$(INSTALL) test
 	@touch $@
 
-$(VENV)/.docs $(VENV)/.dist: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
-	@$(INSTALL) $(call TOOLS,$*)
+$(VENV)/.docs $(VENV)/.dist $(VENV)/.audit $(VENV)/.lock: $(VENV)/.%: pyproject.toml constraints.txt | $(VENV)/.made
+	@$(INSTALL) $*
 	@touch $@
 
-tests/node_modules/.installed: tests/package.json | node-tools
+tests/node_modules/.installed: tests/package.json tests/package-lock.json | node-tools
 	@echo "installing the npm packages of the tests"
-	@cd tests && npm install --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m tests.support.node npm --prefix tests ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: $(VENV)/.base
@@ -69,7 +97,9 @@ lint: $(VENV)/.test
 
 QUICK := -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
-test: lint tests/node_modules/.installed
+NODE := $(if $(filter no,$(WALRUSD_TEST_NODE)),,node-tools tests/node_modules/.installed)
+
+test: lint $(NODE)
 	@$(BIN)/python $(QUICK)
 
 test-python: lint
@@ -82,7 +112,7 @@ build/aarch64/.ready: tests/training/aarch64/prepare.sh
 	@echo "preparing an arm64 system to train in"
 	@if $< $(@D) && touch $@; then :; else echo "no arm64 system: its tests will be skipped" >&2; fi
 
-test-all: lint tests/node_modules/.installed coverage $(AARCH64)
+test-all: lint $(NODE) coverage $(AARCH64)
 	@$(BIN)/python -m pytest
 
 # Per cent of lines and branches that the quick tests of these packages must reach, in one process:
@@ -92,8 +122,15 @@ ROOMS := $(foreach least,$(LEAST),$(firstword $(subst =, ,$(least))))
 
 coverage: $(VENV)/.test
 	@mkdir -p build/coverage
-	@$(BIN)/python -m coverage run -m pytest -m "not slow" $(ROOMS:%=tests/%)
+	@$(BIN)/python -m coverage run -m pytest -m "not slow" $(ROOMS:%=tests/%) tests/admin
 	@$(BIN)/python -m tests.project.coverage $(LEAST)
+
+# Mutants of each of six rooms. A run on two idle cores takes less than an hour, a third of it to
+# find out what each test executes, which is kept for the next run.
+SAMPLE ?= 40
+
+mutants: $(VENV)/.test
+	@$(BIN)/python -m tests.mutants --seed $(SEED) --sample $(SAMPLE)
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.bench
@@ -106,6 +143,17 @@ dist: $(VENV)/.base $(VENV)/.dist
 	@rm -rf build/dist
 	@$(BIN)/python -m build --outdir build/dist .
 	@$(BIN)/python -m tests.project.wheel build/dist
+
+audit: $(VENV)/.audit
+	@$(BIN)/python -m tests.project.audit
+
+lock: $(VENV)/.lock
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	    --fork-strategy fewest $(if $(UPGRADE),--upgrade) --no-annotate \
+	    --custom-compile-command "make lock" --quiet --output-file constraints.txt
+
+kernels: $(VENV)/.base
+	@$(INSTALL) kernels
 
 hooks: $(VENV)/.test
 	@command -v pre-commit >/dev/null || { echo "pre-commit is missing: pipx install pre-commit" >&2; exit 1; }

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
+import trio
 from hypothesis import HealthCheck, settings
 
 from tests.support.databases import at_end_of_test, connect_owned
@@ -19,6 +20,15 @@ settings.load_profile("patient")
 
 # Python 3.13 reports a connection that nobody closed; before, nothing did.
 sqlite3.connect = connect_owned()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the mark of a module say how trio runs; pytest-trio adds one that is nearer to a test."""
+    for item in items:
+        for mark in item.iter_markers("trio"):
+            if mark.kwargs.get("run") not in {None, trio.run}:
+                item.add_marker(pytest.mark.trio(**mark.kwargs), append=False)
+                break
 
 
 @pytest.fixture(autouse=True)

@@ -143,7 +143,7 @@ def test_a_new_file_is_private_and_flushed_if_asked(
         file.write(b"new")
     assert target.read_bytes() == b"new"
     assert mode_of(target) == 0o600
-    assert calls == [("fsync", "target")] * durable
+    assert calls == [("fsync", "target"), ("fsync", "home")] * durable
 
 
 def test_a_new_file_that_breaks_off_is_removed(target: Path) -> None:

@@ -62,7 +62,10 @@ def run(config: Path, *, accept_new_database: bool) -> None:
 def devnet(arguments: tuple[str, ...]) -> None:
     """Serve a Sui and a Walrus network of one process, for development and tests."""
     from walrusd.devnet.cli import devnet as command  # noqa: PLC0415  # pulls in the whole devnet
+    from walrusd.devnet_market.cli import down, up  # noqa: PLC0415  # with the former
 
+    command.add_command(up)
+    command.add_command(down)
     run_command(command, list(arguments), "walrusd devnet")
 
 
@@ -83,16 +86,24 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @click.option("--publisher", "publishers", multiple=True, help="Walrus publisher URL.")
 @click.option("--shards", type=int, help="Shards of the Walrus network.")
 @click.option("--key-file", type=click.File("r"), help="File with a suiprivkey1…; - is stdin.")
+@click.option(
+    "--stake-limit",
+    metavar="AMOUNT",
+    help='What a contributor may stake in 24 hours, for example "5 SUI"; without it, nothing.',
+)
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting.")
 @json_option
 @typed_errors
-def init(directory: Path, *, as_json: bool, **options: Any) -> None:
+def init(directory: Path, *, as_json: bool, stake_limit: str | None, **options: Any) -> None:
     """Make configuration and keys of a new daemon in DIR; nothing is overwritten."""
     from walrusd.cli.init import apply_overrides, initialize  # noqa: PLC0415  # pysui is slow
 
     key_file = options.pop("key_file")
     overrides = options.pop("overrides")
-    document = apply_overrides(_compose_document(**options), overrides)
+    document = _compose_document(**options)
+    if stake_limit is not None:
+        document["policy"] = dict.fromkeys(("max_stake_per_task", "max_stake_per_day"), stake_limit)
+    document = apply_overrides(document, overrides)
     made = initialize(directory, document, None if key_file is None else key_file.read())
     if as_json:
         say_json(made.to_json())

@@ -26,7 +26,7 @@ def new_file(path: Path, *, mode: int = PRIVATE, durable: bool = False) -> Itera
     """Open a file for writing in its place; remove it if the block raises.
 
     For files that no one reads before they are complete. Without the removal, a full disk would
-    stay full. ``durable`` flushes it to the disk at the end of the block.
+    stay full. ``durable`` flushes it to the disk at the end of the block, with its name.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
@@ -34,6 +34,8 @@ def new_file(path: Path, *, mode: int = PRIVATE, durable: bool = False) -> Itera
             yield file
             if durable:
                 sync_file(file)
+        if durable:
+            sync_directory(path.parent)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -79,6 +81,17 @@ def write_atomically(
     """
     with open_atomically(path, mode=mode, overwrite=overwrite) as file:
         file.write(data)
+
+
+def make_directory(path: Path, *, mode: int = 0o700) -> None:
+    """Make a directory, and those above it, so that they survive a power cut with what is in them.
+
+    ``mode`` is that of the directory itself. One that is there already stays as it is.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_directory(made.parent)
 
 
 def move_durably(source: Path, target: Path) -> None:

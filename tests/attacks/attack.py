@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from tests.support.scenario.terms import PRICES
 from walrusd.chain.layouts.objects import Terms
 from walrusd.core.lifecycle import EndReason, SubmissionState
 
@@ -33,16 +34,19 @@ class Loss(Enum):
 
     def amount(self, terms: Terms) -> int | None:
         """Return the loss in Mist under a task's terms; None if that depends on the time."""
-        return {
-            Loss.NOTHING: 0,
-            Loss.STAKE: terms.stake,
-            Loss.LAPSE: terms.lapse_penalty,
-            Loss.LATE_FEE: None,
-            Loss.TEN_FEES: 10 * terms.verifier_fee,
-            Loss.TEN_JUROR_FEES: 10 * terms.juror_fee,
-            Loss.SEAT_STAKE: terms.verifier_stake,
-            Loss.BOND: terms.accuser_bond,
-        }[self]
+        if self in _PRICES:
+            return PRICES[_PRICES[self]](terms)
+        return 0 if self is Loss.NOTHING else None
+
+
+_PRICES = {
+    Loss.STAKE: "stake",
+    Loss.LAPSE: "lapse",
+    Loss.TEN_FEES: "seat silence",
+    Loss.TEN_JUROR_FEES: "juror silence",
+    Loss.SEAT_STAKE: "seat stake",
+    Loss.BOND: "accusation",
+}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Moves the devnet's clock, and only while no daemon has anything to do."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
 import trio
 
 from tests.support.market.world import Peer, World
+from tests.support.scenario.terms import compute_window_end
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import DisputePhase, SubmissionState, TaskPhase
 from walrusd.engine.service import Service
@@ -86,34 +88,33 @@ def _waits(service: Service) -> bool:
 
 def list_moments(task: ob.Task, submissions: list[ob.Submission]) -> Iterator[int]:
     """Yield when a window of a task or of its submissions ends, or a part of one that matters."""
-    terms = task.terms
     if task.phase == TaskPhase.JOINING:
-        yield task.phase_ms + terms.join_ms
+        yield compute_window_end(task, None, "join")
     elif task.phase == TaskPhase.TRAINING:
-        yield task.phase_ms + terms.train_ms
+        yield compute_window_end(task, None, "train")
     for submission in submissions:
+        ends = partial(compute_window_end, task, submission)
         since, dispute = submission.window_ms, submission.dispute
         match submission.state:
             case SubmissionState.SEATED:
-                yield since + terms.open_ms
-                yield since + terms.open_ms + terms.grace_ms // 4
-                yield since + terms.open_ms + terms.grace_ms
+                yield ends("open")
+                yield ends("open") + task.terms.grace_ms // 4
+                yield ends("grace")
             case SubmissionState.OPENED:
                 # Absent parts count as such, other holders pass the key on, seats report keys.
-                yield from _parts(since, terms.verify_ms, (26, 51, 64, 100))
+                yield from _parts(since, ends("verify"), (26, 51, 64, 100))
             case SubmissionState.AUDITED:
-                yield since + terms.open_ms + terms.grace_ms
+                yield ends("grace")
             case SubmissionState.DISPUTED if dispute is not None:
                 if dispute.phase == DisputePhase.COMMITTING:
                     # Jurors say that there is no opening, then abstain.
-                    yield from _parts(dispute.phase_ms, terms.jury_commit_ms, (26, 51, 76, 91, 100))
-                    yield dispute.phase_ms + terms.jury_commit_ms + terms.jury_reveal_ms
-                elif dispute.phase == DisputePhase.REVEALING:
-                    yield dispute.phase_ms + terms.jury_reveal_ms
+                    yield from _parts(dispute.phase_ms, ends("jury_commit"), (26, 51, 76, 91, 100))
+                if dispute.phase in (DisputePhase.COMMITTING, DisputePhase.REVEALING):
+                    yield ends("jury_reveal")
             case _:
                 pass
 
 
-def _parts(since: int, window: int, percents: tuple[int, ...]) -> Iterator[int]:
+def _parts(since: int, end: int, percents: tuple[int, ...]) -> Iterator[int]:
     for percent in percents:
-        yield since + window * percent // 100
+        yield since + (end - since) * percent // 100

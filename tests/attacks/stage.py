@@ -27,6 +27,7 @@ from tests.support.market.world import (
     wait_for,
 )
 from tests.support.patience import patiently
+from tests.support.scenario.terms import PRICES, make_terms
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts, build_parts
@@ -126,7 +127,7 @@ class Stage:
         self, plan: dict[str, Any] | None = None, parent: str | None = None, **terms: Any
     ) -> str:
         """Open a task that all contributors will join."""
-        terms = TERMS | {"max_submissions": len(self.contributors)} | terms
+        terms = make_terms(TERMS, **{"max_submissions": len(self.contributors)} | terms)
         params = {
             "title": "digits",
             "plan": plan or make_plan(),
@@ -252,6 +253,10 @@ class Stage:
         """Return what a contributor is called."""
         return next(n for n, peer in self.contributors.items() if peer.address == address)
 
+    def gain(self, address: str, submission: ob.Submission) -> int:
+        """Return what somebody has won over a submission, or lost if below 0, in Mist."""
+        return self.flows[submission.id].net[address]
+
     def _check_submission(self, task: ob.Task, submission: ob.Submission) -> None:
         name = self.name_of(submission.contributor)
         attack = None if name.startswith(HONEST) else ATTACKS[name]
@@ -287,25 +292,25 @@ class Stage:
         self, name: str, task: ob.Task, submission: ob.Submission, culprits: set[str]
     ) -> None:
         """Check that honest people got what their work earns under this end."""
-        flows, terms = self.flows[submission.id], task.terms
         contributor = submission.contributor
         if submission.state == SubmissionState.ACCEPTED:
             late = submission.late_fee if contributor in culprits else 0
-            assert flows.net[contributor] == terms.reward - late, name
+            assert self.gain(contributor, submission) == task.terms.reward - late, name
         paid = submission.state in {SubmissionState.ACCEPTED, SubmissionState.ABORTED} or (
             submission.state == SubmissionState.REJECTED and submission.dispute is not None
         )
         for seat in submission.committee if paid else []:
             if seat.verifier not in culprits:
-                assert flows.net[seat.verifier] >= terms.verifier_fee, f"{name}: an unpaid seat"
+                earned = self.gain(seat.verifier, submission)
+                assert earned >= PRICES["seat fee"](task.terms), f"{name}: an unpaid seat"
 
     def _check_loss(
         self, attack: Attack, task: ob.Task, submission: ob.Submission, culprits: set[str]
     ) -> None:
         """Check what the attack has cost, beside what was earned by honest work."""
-        flows, terms = self.flows[submission.id], task.terms
+        terms = task.terms
         if attack.culprit in {Culprit.CONTRIBUTOR, Culprit.RING}:
-            lost = -flows.net[submission.contributor]
+            lost = -self.gain(submission.contributor, submission)
             if submission.state == SubmissionState.ACCEPTED:
                 lost += terms.reward
         else:
@@ -315,7 +320,7 @@ class Stage:
             redrawn = self.events(ev.JurySeated, submission=submission.id)[1:]
             again = sum(address in jury.jurors for jury in redrawn for address in cast)
             earned = len(seated) * terms.verifier_fee + again * terms.juror_fee
-            lost = earned - sum(flows.net[address] for address in cast)
+            lost = earned - sum(self.gain(address, submission) for address in cast)
         expected = attack.loss.amount(terms)
         if expected is None:
             assert 0 < lost <= terms.stake, f"{attack.name} lost {lost}"

@@ -47,6 +47,21 @@ def walrusd(*arguments: str, stdin: str | None = None):
     return CliRunner().invoke(cli, list(arguments), input=stdin)
 
 
+def test_a_stake_limit_is_that_of_a_task_and_of_a_day(tmp_path: Path, network: str) -> None:
+    common = ("init", "--network", network, "--dir")
+    assert walrusd(*common, str(tmp_path / "a"), "--stake-limit", "1.5 SUI").exit_code == 0
+    policy = load_settings(tmp_path / "a" / "walrusd.toml").policy
+    assert policy.max_stake_per_task == policy.max_stake_per_day == 1_500_000_000
+    day = ("--stake-limit", "1 SUI", "--set", 'policy.max_stake_per_day="3 SUI"')
+    assert walrusd(*common, str(tmp_path / "b"), *day).exit_code == 0
+    policy = load_settings(tmp_path / "b" / "walrusd.toml").policy
+    assert (policy.max_stake_per_task, policy.max_stake_per_day) == (10**9, 3 * 10**9)
+    refused = walrusd(*common, str(tmp_path / "c"), "--stake-limit", "plenty")
+    assert refused.exit_code == 1
+    assert "policy.max_stake_per_task" in refused.stderr
+    assert not (tmp_path / "c").exists()
+
+
 def test_init_takes_over_every_url_of_a_network(tmp_path: Path) -> None:
     more = {
         "sui_urls": ["http://127.0.0.1:9000", "http://127.0.0.1:9002"],

@@ -24,7 +24,7 @@ from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.units import address_bytes
 
 from .work import BLINDING, COST, Replay, Work
-from .world import World, address, digest
+from .world import World, digest
 
 SUI = 1_000_000_000
 NOBODY = "0x0"
@@ -109,7 +109,7 @@ class Bazaar(World):
         return self.caps[name]
 
     def name_of(self, verifier):
-        return next(name for name in self.caps if address(name) == verifier)
+        return self.names[verifier]
 
     def list_dataset(self, owner="owner", rows=1_000, title=b"iris", **changes):
         args = {
@@ -175,14 +175,14 @@ class Bazaar(World):
         self.call("task::close_joining", sender, self.market, self.task)
 
     def commit(self, submission, sender=None, forged=(), **changes):
-        work = self.works[submission.id] = Work(self.task, submission, forged)
+        work = self.works[submission.id] = Work(self.task, submission, forged, market=self.market)
         args = {**work.commit_args(), **changes}
         sender = sender or self.contributor_of(submission)
         self.call("submission::commit", sender, self.market, self.task, submission, *args.values())
 
     def commit_abort(self, submission, segment=2, sender=None, forged=(), claims=None, **changes):
         """Claim that the plan ends in ``segment``; ``claims`` another than the trace has."""
-        work = Work(self.task, submission, forged, abort=segment)
+        work = Work(self.task, submission, forged, abort=segment, market=self.market)
         args = {**work.abort_args(), **changes}
         args["segment"] = segment if claims is None else claims
         sender = sender or self.contributor_of(submission)
@@ -191,7 +191,7 @@ class Bazaar(World):
         self.works[submission.id] = work
 
     def contributor_of(self, submission):
-        return next(n for n in CONTRIBUTORS if address(n) == submission.contributor)
+        return self.names[submission.contributor]
 
     def draw(self, sender="crank"):
         self.call("task::draw", sender, self.market, self.pool, self.task)
@@ -270,11 +270,10 @@ class Bazaar(World):
 
     def draw_audit(self, submission, sender="crank", selected=None):
         """Draw; with ``selected`` in a transaction whose randomness decides so."""
-        while selected is not None:
-            beacon = self.context(sender).random_bytes(32)
-            if self.lot(submission, beacon).is_selected == selected:
-                self.calls -= 1
-                break
+        if selected is not None:
+            self.choose_randomness(
+                sender, lambda beacon: self.lot(submission, beacon).is_selected == selected
+            )
         self.call("audit::draw_audit", sender, self.market, self.task, submission)
 
     def audited_segment(self, submission):
@@ -333,7 +332,7 @@ class Bazaar(World):
         )
 
     def seal(self, case, name, value):
-        who, salt = address_bytes(address(name)), digest("salt", name)
+        who, salt = address_bytes(self.address(name)), digest("salt", name)
         return compute_jury_commitment(case, who, value.chain, value.state_root, salt)
 
     def draw_jury(self, submission):

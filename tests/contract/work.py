@@ -19,12 +19,12 @@ from .world import CHAIN_ID, PACKAGE, digest
 COST, BLINDING = 3 << 31, 123_456_789
 
 
-def compute_context(task, submission):
-    """Return ctx the way a daemon computes it."""
+def compute_context(task, submission, market=None):
+    """Return ctx the way a daemon computes it; without a market, in that of ``World``."""
     task_id, contributor = address_bytes(task.id), address_bytes(submission.contributor)
     return TraceContext(
-        chain_id=CHAIN_ID,
-        package=address_bytes(PACKAGE),
+        chain_id=market.chain_id if market else CHAIN_ID,
+        package=address_bytes(market.package if market else PACKAGE),
         task=task_id,
         contributor=contributor,
         seed=compute_seed(task_id, contributor, task.join_beacon),
@@ -54,8 +54,9 @@ class Work:
     With ``abort`` the plan cannot be carried out beyond that segment, which has no state.
     """
 
-    def __init__(self, task, submission, forged=(), abort=None):
-        self.task, self.ctx, self.abort = task, compute_context(task, submission), abort
+    def __init__(self, task, submission, forged=(), abort=None, market=None):
+        self.task, self.abort = task, abort
+        self.ctx = compute_context(task, submission, market)
         self.honest = {i: self.replay(i) for i in range(1, (abort or task.terms.segments) + 1)}
         if abort is not None:
             self.honest[abort].state_root = bytes(32)

@@ -6,6 +6,8 @@ arguments alone and lose no object. After every call the coins are counted and t
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
@@ -58,16 +60,20 @@ class World:
 
     functions = FUNCTION
     deploy = staticmethod(genesis)
+    package = PACKAGE
+    chain_id = CHAIN_ID
 
     def __init__(self, params: MarketParams = DEVNET_PARAMS):
         self.now = 1_700_000_000_000
+        self.names: dict[str, str] = {}
+        self.given: Counter[str] = Counter()
         self.objects = {}
         self.owners = {}
         self.events = []
         self.minted = 0
         self.calls = 0
         ctx = self.context("admin")
-        made: Genesis = self.deploy(ctx, CHAIN_ID, params)
+        made: Genesis = self.deploy(ctx, self.chain_id, params)
         self.settle_placements(ctx)
         self.market: Market = made.market
         self.pool: VerifierPool = made.pool
@@ -76,13 +82,19 @@ class World:
 
     # Calling.
 
+    def address(self, name):
+        """Return the address of a person, whom ``names`` knows from then on."""
+        found = address(name)
+        self.names[found] = name
+        return found
+
     def context(self, sender):
         self.calls += 1
         return MoveContext(
-            sender=address(sender),
+            sender=self.address(sender),
             now_ms=self.now,
             epoch=1,
-            package=PACKAGE,
+            package=self.package,
             digest=digest("transaction", self.calls),
             random_seed=digest("random", self.calls),
         )
@@ -177,11 +189,16 @@ class World:
         return self.of_type(layout)[-1]
 
     def balance(self, owner):
+        where = normalize_address(owner) if owner.startswith("0x") else self.address(owner)
         return sum(
             obj.balance
             for oid, obj in self.objects.items()
-            if isinstance(obj, Coin) and self.owners[oid] == address_of(owner)
+            if isinstance(obj, Coin) and self.owners[oid] == where
         )
+
+    def gain(self, owner):
+        """Return what somebody has in coins beyond what ``mint`` gave: below zero if less."""
+        return self.balance(owner) - self.given[owner]
 
     @property
     def burned(self):
@@ -196,16 +213,19 @@ class World:
     def mint(self, owner, amount):
         """Give ``owner`` a new coin."""
         self.minted += amount
+        self.given[owner] += amount
         coin = Coin(self.context(owner).fresh_id(), amount)
-        self.keep(coin, address(owner))
+        self.keep(coin, self.address(owner))
         return coin
+
+    def choose_randomness(self, sender, is_wanted: Callable[[bytes], bool]):
+        """Let the next transaction, of ``sender``, be one whose 32 random bytes are wanted."""
+        while not is_wanted(self.context(sender).random_bytes(32)):
+            pass
+        self.calls -= 1
 
     def advance(self, ms):
         self.now += ms
-
-
-def address_of(owner):
-    return normalize_address(owner) if owner.startswith("0x") else address(owner)
 
 
 def has_object_id(obj):

@@ -145,6 +145,13 @@ def test_a_jury(phase, is_vote_over, juror, accuser) -> None:
     assert not list_submission_duties(Party.SEAT, standing)
 
 
+def test_a_vote_is_not_over_unless_that_is_said() -> None:
+    standing = SubmissionStanding(
+        SubmissionState.DISPUTED, TaskPhase.VERIFYING, DisputePhase.COMMITTING
+    )
+    assert list_submission_duties(Party.JUROR, standing) == {Duty.VOTE}
+
+
 # --- states are compared in core alone ------------------------------------------------------------
 
 KINDS = {"TaskPhase", "SubmissionState", "DisputePhase", "SeatStatus", "RequestState"}

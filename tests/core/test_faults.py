@@ -15,9 +15,12 @@ from walrusd.core.faults import (
     charge_of,
     compute_ground,
     decide_verdict,
+    is_audit,
     is_patience_over,
     make_fraud,
     may_complain,
+    may_find_withheld,
+    naming_absence,
     raising_findings,
 )
 from walrusd.core.lifecycle import ChallengeKind
@@ -30,6 +33,7 @@ from walrusd.errors import (
     ObjectUnreadable,
     OpeningUnusable,
     OurFault,
+    PartAbsent,
     PeerFault,
     WalrusdError,
     WorldFault,
@@ -152,3 +156,38 @@ def test_only_what_other_holders_can_mend_is_waited_for() -> None:
     assert may_complain(cut, others_know=True, **early)
     assert not may_complain(no_key, others_know=True, **early)
     assert may_complain(no_key, others_know=True, waited_ms=625, window_ms=1_000)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BlobNotFound("none has it"), BlobTooLarge("too long"), BlobTooLarge("too long", agreed=True)],
+)
+def test_a_blob_that_nobody_can_deliver_is_absent(error) -> None:
+    with pytest.raises(PartAbsent), naming_absence():
+        raise error
+
+
+@pytest.mark.parametrize("error", [BlobTooLarge("one says so", agreed=False), BlobCorrupt("bad")])
+def test_what_one_endpoint_says_is_no_absence(error) -> None:
+    with pytest.raises(type(error)), naming_absence():
+        raise error
+
+
+def test_only_the_draw_accuses_for_an_audit() -> None:
+    assert is_audit("0x0")
+    assert is_audit("0x" + "0" * 64)
+    assert not is_audit("0x" + "0" * 63 + "1")
+
+
+@pytest.mark.parametrize("kind", ChallengeKind)
+@pytest.mark.parametrize("has_accuser", [True, False])
+def test_a_withheld_opening_is_a_fault_if_that_is_the_claim_or_nobody_else_has_the_key(
+    kind, has_accuser
+) -> None:
+    claimed = kind is ChallengeKind.UNAVAILABLE
+    audited = kind is ChallengeKind.SEGMENT and not has_accuser
+    assert may_find_withheld(kind, has_accuser=has_accuser) == (claimed or audited)
+
+
+def test_what_needs_no_opening_is_public() -> None:
+    assert [kind for kind in ChallengeKind if Charge(kind).is_public] == [ChallengeKind.FILE]

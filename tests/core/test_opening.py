@@ -1,5 +1,7 @@
 """Openings from strangers: strict types, rows in order, and all of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.refusals import refused
@@ -71,6 +73,9 @@ def test_an_opening_survives_its_encoding() -> None:
         (3, [[True, b"x"]]),
         (3, [[0, b"x"], [0, b"y"]]),
         (3, [0]),
+        (3, {}),
+        (3, [[0, "x"]]),
+        (3, [[1, b"x"], [0, b"y"]]),
         (4, 1 << 40),
         (4, b""),
         (4, b"123"),
@@ -112,6 +117,26 @@ def test_an_opened_cost_is_the_committed_one() -> None:
             verify_opened_cost(OpenedCost(bytes(32), final, blinding), commitment)
     with pytest.raises(MalformedScalar):
         verify_opened_cost(OpenedCost(bytes(32), 7, b"\xff" * 32), commitment)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state_roots": (bytes(32),) * 2},
+        {"state_roots": (bytes(32),) * 4},
+        {"slot_roots": (bytes(32),)},
+        {"slot_roots": (bytes(32),) * 3},
+    ],
+)
+def test_an_opening_has_the_roots_of_every_segment(change) -> None:
+    with refused("proof.invalid", "roots"):
+        _verify(replace(_opening(), **change))
+
+
+def test_other_leaves_are_not_the_committed_ones() -> None:
+    state_roots = (*_opening().state_roots[:2], bytes(32))
+    with refused("proof.invalid", "trace"):
+        _verify(replace(_opening(), state_roots=state_roots))
 
 
 @pytest.mark.parametrize("indices", [(4, 1), (1, 1)])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from walrusd.core.policy import Offer, PolicyRules, RuleVerdict, Standing, decide
+from walrusd.core.sizes import Storage, StoredPart
 
 RULES = PolicyRules(
     max_stake_per_task=10, max_stake_per_day=25, min_reward=2, min_balance=5, max_open_tasks=2
@@ -67,3 +68,22 @@ def test_what_the_machine_cannot_do_binds_the_owner_too(rule: str) -> None:
     assert decision.binding_refusals == ("It cannot.",)
     good = replace(bad, ok=True)
     assert decide(RULES, OFFER, replace(STANDING, machine=(good,))).join
+
+
+SMALL = Storage((StoredPart("update", 10),), network=10, publishers=10)
+
+
+@pytest.mark.parametrize(
+    ("storage", "ok", "says"),
+    [
+        (None, True, "before staking"),
+        ("no limit was given", False, "no limit was given"),
+        (SMALL, True, "can be stored"),
+        (replace(SMALL, network=9), False, "The update needs 10 bytes"),
+    ],
+)
+def test_what_cannot_be_stored_is_not_staked_on(storage, ok, says) -> None:
+    decision = decide(RULES, replace(OFFER, storage=storage), STANDING)
+    (verdict,) = [v for v in decision.verdicts if v.rule == "storage"]
+    assert (decision.join, verdict.ok) == (ok, ok)
+    assert says in verdict.sentence

@@ -49,3 +49,17 @@ def test_what_no_number_mends_is_said() -> None:
     assert found.value == 8_001
     hopeless = replace(RULES, audit_bps=0, stake=0, verifier_stake=0, reward=1)
     assert find(hopeless, "bribery").value == 8_001
+
+
+def test_forging_costs_nothing_where_nothing_is_at_stake() -> None:
+    rules = replace(RULES, stake=0, reward=0)
+    found = find(rules, "forging")
+    assert (found.term, found.value) == ("stake", 1)
+    assert find(replace(rules, stake=1), "forging") is None
+    assert find(rules, "bribery").advice == "no audit_bps alone remedies this"
+
+
+def test_a_remedy_that_does_not_exist_is_not_named() -> None:
+    found = find(replace(RULES, accuser_share_bps=0), "challenging")
+    assert found.value is None
+    assert found.advice == "no stake alone remedies this"

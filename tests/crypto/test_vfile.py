@@ -262,6 +262,26 @@ def test_opened_update_is_checked():
         verify_file_update(FILE, UPDATE, [*OPENINGS[:2], OPENINGS[0]])
 
 
+@pytest.mark.parametrize(
+    ("value", "fits"), [(-9, False), (-8, True), (-1, True), (7, True), (8, False)]
+)
+@pytest.mark.parametrize("place", [0, 20])
+def test_an_update_fits_its_bits_in_twos_complement(value, fits, place):
+    update = np.zeros(21, np.int32)
+    update[place] = value
+    data = build(
+        quantisation=Quantisation(20, 4, 21),
+        commitments=rows.commit_rows(update, BLINDINGS, N),
+        update_root=compute_update_root(update),
+    )
+    file = read_verification_file(data)
+    if fits:
+        verify_file_update(file, update, OPENINGS)
+        return
+    with refused("proof.invalid", "4"):
+        verify_file_update(file, update, OPENINGS)
+
+
 def test_context_is_that_of_the_protocol():
     s = SUBJECT
     expected = TraceContext(

@@ -125,11 +125,11 @@ class DemoWorld:
 
 
 def spawn(argv: Sequence[str], log: Path, stdout: Any = None) -> subprocess.Popen[bytes]:
-    """Start a process in its own group, its output appended to ``log``."""
+    """Start a process in its own group, its output appended to ``log``; it ends when we do."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         return subprocess.Popen(
-            argv,
+            [sys.executable, "-m", "walrusd.devnet_market.attached", str(os.getpid()), *argv],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=file if stdout is None else stdout,

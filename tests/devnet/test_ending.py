@@ -5,14 +5,15 @@ import signal
 import pytest
 from click.testing import CliRunner
 
-from walrusd.devnet.cli import _stop_signals, devnet
+from walrusd.devnet.cli import devnet
+from walrusd.devnet.ending import list_stop_signals
 
 
 @pytest.mark.parametrize(("handler", "listened"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
 def test_a_lost_terminal_ends_it_unless_nohup_started_it(handler, listened) -> None:
     before = signal.signal(signal.SIGHUP, handler)
     try:
-        assert (signal.SIGHUP in _stop_signals()) == listened
+        assert (signal.SIGHUP in list_stop_signals()) == listened
     finally:
         signal.signal(signal.SIGHUP, before)
 

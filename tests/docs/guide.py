@@ -1,4 +1,4 @@
-"""The commands of docs/testnet.md, and a shell that runs them as a reader would type them."""
+"""The commands of README.md and docs/testnet.md, and a shell that runs them as typed."""
 
 import os
 import re
@@ -16,8 +16,11 @@ TESTED = [text for mark, text in BLOCKS if mark == " test"]
 UPGRADE = [text for mark, text in BLOCKS if mark == " upgrade"]
 UNTESTED = [text for mark, text in BLOCKS if not mark]
 
+README = (ROOT / "README.md").read_text("utf-8")
+TYPED = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+STRICT = "set -euo pipefail\n"
 _PRELUDE = """\
-set -euo pipefail
 # Ends the daemons, which the guide leaves running, and only them.
 trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
 # Ten minutes pass on the chain alone.
@@ -31,10 +34,28 @@ sleep() {
 """
 
 
+def list_tested(page: str) -> list[str]:
+    """Return the blocks of a page that a test runs."""
+    return re.findall(r"^```sh test\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def strip_prompts(block: str) -> str:
+    """Return what a reader types of a block in which each command begins with ``$``."""
+    lines = []
+    for line in block.splitlines():
+        goes_on = bool(lines) and lines[-1].endswith("\\")
+        assert goes_on or line.startswith("$ "), f"neither a command nor its continuation: {line}"
+        lines.append(line if goes_on else line.removeprefix("$ "))
+    return "\n".join(lines) + "\n"
+
+
 def run_commands(
-    blocks: list[str], directory: Path, **variables: str
+    blocks: list[str], directory: Path, prelude: str = _PRELUDE, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run blocks of the guide in one shell; ``ADMIN`` is the devnet's own controls."""
+    """Run blocks in one shell that stops at the first failure.
+
+    For the prelude of the guide, ``ADMIN`` is the devnet's own controls.
+    """
     bash = shutil.which("bash")
     assert bash is not None
     environment = {
@@ -43,7 +64,7 @@ def run_commands(
         **variables,
     }
     return subprocess.run(
-        [bash, "-c", _PRELUDE + "\n".join(blocks)],
+        [bash, "-c", STRICT + prelude + "\n".join(blocks)],
         cwd=directory,
         env=environment,
         capture_output=True,

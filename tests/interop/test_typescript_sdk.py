@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.guards import GUARD_S
-from tests.support.node import find_node
+from tests.support.node import NO_NODE, find_node
 from walrusd.devnet.launch import run_devnet
 from walrusd.units import MIST_PER_SUI
 
@@ -15,12 +15,12 @@ HERE = Path(__file__).parent
 NODE = find_node()
 SDK = HERE.parent / "node_modules" / "@mysten" / "sui"
 
-pytestmark = pytest.mark.skipif(NODE is None, reason="NOT RUN: node is not there")
+pytestmark = pytest.mark.skipif(NODE is None, reason=NO_NODE)
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    assert SDK.is_dir(), "run `npm ci` in tests/: the packages of tests/package.json are missing"
+    assert SDK.is_dir(), "the packages of tests/package.json are missing: run `make test`"
     with run_devnet(tmp_path_factory.mktemp("devnet"), "--seed", "1") as devnet:
         info = devnet.info
         _, user, recipient = info.accounts[:3]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.guards import PLAY_S
-from tests.support.node import find_node
+from tests.support.node import NO_NODE, find_node
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "walrusd" / "move"
@@ -29,7 +29,7 @@ def run_builder(command: str, package: Path = PACKAGE, *extras: Path) -> dict[st
     """Return the builder's answer. Skips where Node is missing; fails where its packages are."""
     node = find_node()
     if node is None:
-        pytest.skip("NODE IS MISSING: the Move package was neither compiled nor tested")
+        pytest.skip(NO_NODE)
     done = subprocess.run(
         [node, str(HERE / "build.mjs"), command, str(package), *map(str, extras)],
         capture_output=True,
@@ -38,7 +38,7 @@ def run_builder(command: str, package: Path = PACKAGE, *extras: Path) -> dict[st
         check=False,
     )
     if not done.stdout:
-        raise AssertionError(f"the builder failed (`npm ci` in tests/ installs it):\n{done.stderr}")
+        raise AssertionError(f"the builder failed (`make test` installs it):\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

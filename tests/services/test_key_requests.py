@@ -13,6 +13,16 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.compose import build_api, build_parts
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.engine.supervisor import Supervisor
+from walrusd.errors import (
+    BadRequest,
+    DecryptionFailed,
+    DoubleAction,
+    MalformedData,
+    MoveAborted,
+    NotAllowed,
+    PeerFault,
+    TransactionUncertain,
+)
 from walrusd.services.data_owner import key_grantor as module
 from walrusd.settings.model import DatasetOwnerSettings
 from walrusd.units import normalize_address
@@ -169,3 +179,106 @@ async def test_a_manifest_that_is_not_there_hides_no_request(market) -> None:
     market.net.blobs.clear()
     (shown,) = (await market.api.keys_pending())["requests"]
     assert shown["title"] is None
+
+
+async def test_a_key_that_does_not_open_the_dataset_is_not_granted(market, monkeypatch) -> None:
+    """As after another keystore was restored: it would cost the contributor's time."""
+    monkeypatch.setattr(module, "derive_dataset_key", lambda *_: bytes([1, *DEK[1:]]))
+    with pytest.raises(DecryptionFailed):
+        await market.grantor.approve(REQUEST, "asked")
+    assert not market.tools.contract.sent
+    assert not decisions(market.tools, REQUEST)
+    monkeypatch.setattr(module, "derive_dataset_key", lambda *_: DEK)
+    await market.grantor.approve(REQUEST, "asked")
+    assert len(market.tools.contract.arguments("grant_key")) == 1
+
+
+async def test_the_key_is_checked_against_the_version_that_is_asked_for(market) -> None:
+    """The second version has other rows, and so another key check."""
+    dataset = market.net.objects[DATASET]
+    other = dataclasses.replace(dataset.versions[0], number=2, row_root=bytes(32))
+    dataset.versions.append(other)
+    market.net.task.datasets.append(ob.DatasetRef(DATASET, 2))
+    market.request.number = 2
+    with pytest.raises(DecryptionFailed):
+        await market.grantor.approve(REQUEST, "asked")
+    assert not market.tools.contract.sent
+
+
+@pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31), bytes(31)])
+async def test_nothing_is_encrypted_to_an_unusable_key(market, key) -> None:
+    market.request.key = key
+    with pytest.raises(PeerFault):
+        await market.grantor.approve(REQUEST, "asked")
+    assert not market.tools.contract.sent
+
+
+async def test_a_request_to_another_owner_is_not_answered(market) -> None:
+    market.request.owner = OWNER
+    for answer in (market.grantor.approve, market.grantor.deny):
+        with pytest.raises(NotAllowed):
+            await answer(REQUEST, "mine")
+    assert not market.tools.contract.sent
+
+
+@pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.REQUESTED])
+async def test_an_answered_request_is_not_answered_again(market, state) -> None:
+    market.request.state = state
+    await market.grantor.run_once()
+    for answer in (market.grantor.approve, market.grantor.deny):
+        with pytest.raises(NotAllowed):
+            await answer(REQUEST, "again")
+    assert not market.tools.contract.sent
+
+
+async def test_only_those_on_the_list_are_granted_without_being_asked_for(market) -> None:
+    market.request.requester = normalize_address("0xbad")
+    await market.grantor.run_once()
+    assert not market.tools.contract.sent
+
+
+async def test_a_request_is_followed_for_a_day_after_its_end(market) -> None:
+    def followed() -> list[str]:
+        return [known.id for known in market.tools.chain_log.known("request")]
+
+    market.net.clock.ms = market.request.expires_ms + 24 * 3600 * 1000
+    await market.grantor.run_once()
+    assert followed() == [REQUEST]
+    market.net.clock.ms += 1
+    await market.grantor.run_once()
+    assert followed() == []
+
+
+async def test_a_reason_is_public_and_short(market) -> None:
+    with pytest.raises(BadRequest):
+        await market.grantor.deny(REQUEST, "x" * 257)
+    assert not market.tools.contract.sent
+    await market.grantor.deny(REQUEST, "x" * 256)
+    assert market.tools.contract.arguments("deny_key") == [(REQUEST, "x" * 256)]
+
+
+@pytest.mark.parametrize("document", [b"{}", b"[]", b"{", b'{"key_id": 5}', b'{"key_id": "x"}'])
+async def test_a_description_that_names_no_key_opens_nothing(market, document) -> None:
+    """It was listed by another program; our key is derived from what it names."""
+    market.net.objects[DATASET].description_blob = market.net.store.keep(document)
+    with pytest.raises(MalformedData):
+        await market.grantor.approve(REQUEST, "asked")
+    assert not market.tools.contract.sent
+
+
+async def test_an_answer_that_was_certainly_not_given_may_be_changed(market) -> None:
+    market.tools.contract.fail["grant_key"] = [MoveAborted("no", module="dataset", abort_code=1)]
+    with pytest.raises(MoveAborted):
+        await market.grantor.approve(REQUEST, "asked")
+    await market.grantor.deny(REQUEST, "after all not")
+    assert len(market.tools.contract.arguments("deny_key")) == 1
+
+
+async def test_an_answer_that_may_have_been_given_may_not(market) -> None:
+    market.tools.contract.fail["grant_key"] = [TransactionUncertain("?")]
+    with pytest.raises(TransactionUncertain):
+        await market.grantor.approve(REQUEST, "asked")
+    with pytest.raises(DoubleAction):
+        await market.grantor.deny(REQUEST, "after all not")
+    await market.grantor.approve(REQUEST, "asked")
+    assert decisions(market.tools, REQUEST) == ["granted"]

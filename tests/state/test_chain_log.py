@@ -8,7 +8,7 @@ import pytest
 
 from walrusd.chain.layouts import events as ev
 from walrusd.state import database as database_module
-from walrusd.state.chain_log import PARTIED, TASKED, ChainLog, LoggedEvent
+from walrusd.state.chain_log import PARTIED, TASKED, ChainLog, LoggedEvent, find_in_file
 from walrusd.state.database import Database
 from walrusd.units import normalize_address
 
@@ -61,6 +61,30 @@ def test_objects_are_known_once_until_they_end(log: ChainLog) -> None:
     log.note("request", "r", "d")  # a repeated event brings nothing back
     assert [k.id for k in log.known("request")] == ["q"]
     assert [k.ended for k in log.known("request", with_ended=True)] == [True, False]
+
+
+def test_ids_are_found_by_their_beginning_and_their_end(log: ChainLog) -> None:
+    for kind, found in (("task", "0xab11"), ("task", "0xab12"), ("request", "0xab21")):
+        log.note(kind, found, "")
+    log.mark_ended("0xab12")
+    log.append(_event(1, subject="0xab31"))
+    log.append(_event(2, subject="0xab11"))
+    assert log.find("0xab") == ["0xab11", "0xab12", "0xab21", "0xab31"]
+    assert log.find("0xab", "1") == ["0xab11", "0xab21", "0xab31"]
+    assert log.find("0xab", kind="task") == ["0xab11", "0xab12"]
+    assert log.find("0xab", "12", kind="task") == ["0xab12"]
+    assert log.find("0xab1", "12", kind="task") == []  # what begins an id does not also end it
+    assert log.find("%") == []
+
+
+def test_ids_are_found_in_the_file_of_a_running_daemon(log: ChainLog, tmp_path: Path) -> None:
+    log.note("task", "0xab11", "")
+    log.note("request", "0xab21", "")
+    assert find_in_file(tmp_path / "db", "0xab", "1", kind="task") == ["0xab11"]
+    (tmp_path / "junk").write_bytes(b"no database" * 100)
+    for name in ("junk", "none"):
+        assert find_in_file(tmp_path / name, "0xab", "", kind="task") == []
+    assert not (tmp_path / "none").exists()
 
 
 def _logged(position: int, event: Any, subject: str = SUBMISSION) -> LoggedEvent:

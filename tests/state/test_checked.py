@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from walrusd.state import checked as module
 from walrusd.state.checked import CheckedFiles, read_stamp
 
 
@@ -78,3 +79,12 @@ def test_a_full_disk_costs_the_memory_and_not_the_check(path: Path, monkeypatch)
     checked.note(path, "another root", read_stamp(path))
     assert checked.holds(path, "another root")
     assert not CheckedFiles().holds(path, "another root")
+
+
+def test_only_the_checks_used_last_are_kept_in_memory(path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    checked = CheckedFiles()
+    for claim in ("a", "b", "c"):
+        checked.note(path, claim, read_stamp(path))
+    path.with_name("model.checked").unlink()
+    assert [checked.holds(path, claim) for claim in ("a", "b", "c")] == [False, True, True]

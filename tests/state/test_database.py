@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from walrusd.errors import ConfigError, DatabaseLocked
+from walrusd.errors import ConfigError, DatabaseCorrupt, DatabaseLocked, LocalFault
 from walrusd.state import Database, KeyValue
+from walrusd.state.database import parse_json
 
 
 @pytest.fixture
@@ -93,3 +94,24 @@ def test_a_file_that_another_process_writes(tmp_path: Path, monkeypatch) -> None
     with pytest.raises(DatabaseLocked, match="in use by another process"):
         Database.open(path)
     holder.close()
+
+
+def test_a_transaction_that_sqlite_has_rolled_back_is_no_success(database: Database) -> None:
+    with pytest.raises(LocalFault, match="by itself"), database.transaction() as connection:
+        connection.execute("ROLLBACK")
+    KeyValue(database).put("ns", "after", 1)
+    assert KeyValue(database).items("ns") == {"after": 1}
+
+
+def test_a_damaged_text_is_typed_wherever_it_is_read(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("CREATE TABLE notes (body TEXT)")
+        connection.executemany("INSERT INTO notes VALUES (CAST(? AS TEXT))", [(b"\xff",), (b"a",)])
+    cursor = database.connection.execute("SELECT body FROM notes")
+    with pytest.raises(DatabaseCorrupt):
+        next(cursor)
+    with pytest.raises(DatabaseCorrupt):
+        database.connection.execute("SELECT body FROM notes").fetchone()
+    with pytest.raises(DatabaseCorrupt):
+        parse_json("{")
+    assert parse_json("[1]") == [1]

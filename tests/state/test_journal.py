@@ -43,6 +43,16 @@ def test_an_id_may_be_abbreviated_but_not_too_much(journal: Journal) -> None:
     assert journal.why("%" * 8) == []
 
 
+def test_subjects_are_found_once_by_their_beginning_and_their_end(journal: Journal) -> None:
+    for subject in (TASK, OTHER, TASK):
+        journal.record(subject, "join", "refused", "-")
+    assert journal.count() == 3
+    assert journal.find("0xab", "") == [TASK]
+    assert sorted(journal.find("0xa", "")) == [TASK, OTHER]
+    assert journal.find("0xa", "acac") == [OTHER]
+    assert journal.find(TASK, "ab") == []  # what begins an id does not also end it
+
+
 def test_a_decision_vanishes_with_the_effects_it_belonged_to(
     database: Database, journal: Journal
 ) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walrusd.errors import ConfigError, DoubleAction
+from walrusd.errors import ConfigError, DatabaseLost, DoubleAction
 from walrusd.state import Begun, Database, Protection
-from walrusd.state.protection import write_export
+from walrusd.state.protection import check_not_lost, write_export
 from walrusd.units import normalize_address
 
 ALICE = normalize_address("0xa11ce")
@@ -94,6 +95,31 @@ def test_the_lock_needs_its_directory(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "db")
     with database, pytest.raises(ConfigError, match="cannot create the lock file"):
         Protection.open(database, tmp_path / "none", ALICE)
+
+
+def test_an_identity_that_has_worked_here_has_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    check_not_lost(path, tmp_path, ALICE)  # a new identity
+    with Database.open(path) as database, Protection.open(database, tmp_path, ALICE):
+        pass
+    check_not_lost(path, tmp_path, ALICE)
+    check_not_lost(tmp_path / "none", tmp_path, BOB)
+    for size in (1, 0):
+        path.write_bytes(bytes(size))
+        with pytest.raises(DatabaseLost):
+            check_not_lost(path, tmp_path, ALICE)
+    path.write_bytes(bytes(2))
+    check_not_lost(path, tmp_path, ALICE)
+    path.unlink()
+    with pytest.raises(DatabaseLost):
+        check_not_lost(path, tmp_path, ALICE)
+
+
+def test_the_lock_tells_who_has_it_to_its_owner_alone(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db") as database, Protection.open(database, tmp_path, ALICE):
+        (lock,) = tmp_path.glob("*.lock")
+        assert lock.stat().st_mode & 0o777 == 0o600
+        assert lock.read_text("ascii") == f"{os.getpid()}\n"
 
 
 def test_an_export_carries_the_guard_to_another_machine(

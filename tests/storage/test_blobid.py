@@ -24,7 +24,16 @@ def test_round_trip(raw):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "+", "A" * 42 + "é", "A" * 42 + "B"],
+    [
+        "",
+        "A" * 42,
+        "A" * 44,
+        "A" * 42 + "=",
+        "A" * 42 + "+",
+        "A" * 42 + "!",
+        "A" * 42 + "é",
+        "A" * 42 + "B",
+    ],
 )
 def test_other_spellings_are_refused(text):
     with pytest.raises(MalformedData):

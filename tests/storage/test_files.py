@@ -150,6 +150,52 @@ def test_malformed_manifests(change):
         parse_manifest(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
+ODD = [
+    None,
+    True,
+    5,
+    -1,
+    1.5,
+    "",
+    "x",
+    "0" * 43,
+    "0" * 64,
+    [],
+    [0] * 43,
+    [0] * 64,
+    {},
+    [None],
+    [{}],
+]
+
+
+def find_places(value, place=()):
+    """Yield the path of every value inside a document."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*place, key)
+            yield from find_places(inner, (*place, key))
+
+
+def test_a_value_of_any_other_kind_is_a_malformed_manifest():
+    """A stranger chose it: whatever it is, it is the stranger's fault and not a bug of ours."""
+    encoding = make_manifest(b"walrus" * 3, 8, 4).encode()
+    for *outer, last in find_places(json.loads(encoding)):
+        for odd in ODD:
+            value = json.loads(encoding)
+            inner = value
+            for key in outer:
+                inner = inner[key]
+            might_do = type(inner[last]) is type(odd) and odd
+            inner[last] = odd
+            changed = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+            try:
+                assert parse_manifest(changed).encode() == changed
+                assert might_do, (outer, last, odd)
+            except MalformedData:
+                continue
+
+
 @given(st.data())
 def test_other_spellings_are_refused(data):
     encoding = make_manifest(b"walrus" * 3, 8, 4).encode()

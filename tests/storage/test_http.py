@@ -4,13 +4,14 @@ import gzip
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx
 import pytest
 import trio
 
 from tests.support.clocks import movable_time, pass_time_in_silence
 from walrusd.storage.classify import AnswerKind, classify_answer
 from walrusd.storage.exchange import EndpointFailure
-from walrusd.storage.http import EndpointPool
+from walrusd.storage.http import EndpointPool, RetryPolicy
 
 from .conftest import QUICK
 
@@ -130,3 +131,59 @@ def error(domain: str, reason: str) -> bytes:
 )
 def test_table_of_answers(status, body, outcome):
     assert classify_answer(status, body) is outcome
+
+
+class _Endless(httpx.AsyncByteStream):
+    """A body that sends a piece and then nothing; closing it takes a moment."""
+
+    def __init__(self):
+        self.waits, self.closed = trio.Event(), False
+
+    async def __aiter__(self):
+        yield b"piece"
+        self.waits.set()
+        await trio.sleep_forever()
+
+    async def aclose(self):
+        await trio.lowlevel.checkpoint()
+        self.closed = True
+
+
+async def test_a_cancelled_request_closes_its_response():
+    body = _Endless()
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, stream=body))
+    pool = EndpointPool(["http://one"], QUICK, lambda _url: transport)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask, pool)
+        await body.waits.wait()
+        nursery.cancel_scope.cancel()
+    assert body.closed
+    await pool.aclose()
+
+
+async def test_connecting_has_a_limit_of_its_own():
+    policy = RetryPolicy(connect_timeout=3, read_timeout=7)
+    pool = EndpointPool(["http://one"], policy)
+    (endpoint,) = pool.ranked()
+    assert endpoint.client.timeout == httpx.Timeout(7, connect=3)
+    assert not endpoint.client.follow_redirects
+    await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("url", "trusts"),
+    [("http://127.0.0.1:1", False), ("http://localhost", False), ("http://walrus.space", True)],
+)
+async def test_a_proxy_is_not_asked_for_what_is_on_this_machine(url, trusts):
+    pool = EndpointPool([url], QUICK)
+    (endpoint,) = pool.ranked()
+    assert endpoint.client.trust_env is trusts
+    await pool.aclose()
+
+
+def test_a_delay_is_random_and_bounded():
+    policy = RetryPolicy(base_delay=1, max_delay=3)
+    for round_, most in ((0, 1), (1, 2), (2, 3), (9, 3)):
+        delays = [policy.delay(round_) for _ in range(200)]
+        assert min(delays) >= 0
+        assert most / 2 < max(delays) <= most  # wrong once in 2**200

@@ -1,13 +1,23 @@
 """Quilts against the network's own TypeScript encoder."""
 
+import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from walrusd.errors import MalformedData
-from walrusd.storage.quilt import QuiltItem, assemble_quilt, read_patch
+from walrusd.storage.geometry import compute_columns, compute_rows
+from walrusd.storage.quilt import (
+    Patch,
+    QuiltItem,
+    assemble_quilt,
+    format_patch_id,
+    read_patch,
+)
+from walrusd.units import BlobId
 
 SETS = {
     "plain": [QuiltItem("b", b"beta"), QuiltItem("a", b"alpha")],
@@ -77,3 +87,39 @@ def test_round_trip(contents, shards):
 def test_impossible_quilts(items):
     with pytest.raises(MalformedData):
         assemble_quilt(items, 10)
+
+
+def test_other_columns_hold_no_patch():
+    quilt = assemble_quilt(SETS["tags"], 10)
+    log, weights, _ = quilt.patches
+    assert (log.identifier, weights.identifier) == ("log", "weights")
+    assert read_patch(quilt.data, log, 10) == b""
+    with pytest.raises(MalformedData):  # inside the content of an item
+        read_patch(quilt.data, replace(weights, start=weights.start + 1), 10)
+    with pytest.raises(MalformedData):  # longer than its columns
+        read_patch(quilt.data, replace(weights, end=weights.start + 1), 10)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_a_patch_of_another_version_is_not_read(version):
+    quilt = assemble_quilt([QuiltItem("a", b"alpha")], 10)
+    (patch,) = quilt.patches
+    data = bytearray(quilt.data)
+    symbol = len(data) // (compute_rows(10) * compute_columns(10))
+    data[patch.start * symbol] = version
+    with pytest.raises(MalformedData):
+        read_patch(bytes(data), patch, 10)
+
+
+def test_the_id_of_a_patch_is_the_quilts_and_its_columns():
+    patch = Patch("a", {}, 258, 3)
+    raw = base64.urlsafe_b64decode(format_patch_id(BlobId(7), patch) + "==")
+    assert raw == (7).to_bytes(32, "little") + b"\x01" + b"\x02\x01" + b"\x03\x00"
+
+
+@pytest.mark.parametrize("tags", [{}, {"k": "v" * 0x10000}])
+def test_the_longest_texts_of_an_item(tags):
+    longest = "a" * (0xFFFF - 3)  # its length takes three bytes
+    assemble_quilt([QuiltItem(longest, b"")], 1000)
+    with pytest.raises(MalformedData):
+        assemble_quilt([QuiltItem(longest + "a" * (not tags), b"", tags)], 1000)

@@ -43,9 +43,10 @@ ALLOWED: dict[str, set[str]] = {
     "admin": _MARKET | {"services"},
     "cli": _MARKET | {"verify", "admin"},
     "devnet": _DECIDING | {"runtime", "chain", "storage"},
+    "devnet_market": _MACHINE | {"chain", "cli", "devnet"},
     "compose": _ROLES | {"services", "control"},
     "app": _ENGINE | {"compose", "control", "rpc"},
-    "__main__": {"settings", "runtime", "cli", "admin", "devnet", "app"},
+    "__main__": {"settings", "runtime", "cli", "admin", "devnet", "devnet_market", "app"},
 }
 
 # The folders of a room, lower first. A folder imports those below it, never one beside it.

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from walrusd.errors import MalformedData
 from walrusd.training.numerics.random import batch_rows, compute_segment_rows, compute_uniform
-from walrusd.training.run.data import DatasetRows, PackedRows, decode_rows
+from walrusd.training.plan.dataspec import (
+    ImageSchema,
+    TabularFloatSchema,
+    TabularSchema,
+    TokenSchema,
+)
+from walrusd.training.run import data as data_module
+from walrusd.training.run.data import DatasetRows, PackedRows, check_rows, decode_rows
 
 SEED = b"s" * 32
 
@@ -100,3 +107,96 @@ def test_bad_rows_are_refused(plan):
         DatasetRows(plan.dataset, bytes(14))
     with pytest.raises(MalformedData, match="outside"):
         DatasetRows(plan.dataset, bytes(13)).rows(np.array([1]))
+
+
+def numbers(*values, kind="<u2"):
+    return np.array(values, kind).tobytes()
+
+
+SMALL, LARGE = TokenSchema(2, 300), TokenSchema(2, 65_537)
+
+
+@pytest.mark.parametrize(
+    ("schema", "last", "kind"),
+    [
+        (SMALL, 299, "<u2"),
+        (TokenSchema(2, 2), 1, "<u2"),
+        (TokenSchema(2, 65_536), 65_535, "<u2"),
+        (LARGE, 65_536, "<u4"),
+    ],
+)
+def test_the_vocabulary_ends_before_its_size(schema, last, kind):
+    inputs, targets = decode_rows(schema, numbers(0, last, 0, kind=kind))
+    assert (inputs.tolist(), targets.tolist()) == ([[0, last]], [[last, 0]])
+    if last == np.iinfo(kind).max:
+        return
+    for row in ((last + 1, 0, 0), (0, 0, last + 1)):
+        with pytest.raises(MalformedData, match=f"token {last + 1} "):
+            decode_rows(schema, numbers(*row, kind=kind))
+
+
+@pytest.mark.parametrize(
+    ("schema", "row"),
+    [
+        (TabularSchema(2, 0, 3), lambda label: bytes([7, 7, label])),
+        (ImageSchema((1, 1, 2), 0, 3), lambda label: bytes([7, 7, label])),
+        (ImageSchema((1, 1, 2), 0, 257), lambda label: bytes([7, 7]) + numbers(label)),
+    ],
+)
+def test_the_classes_end_before_their_number(schema, row):
+    for label in (0, schema.classes - 1):
+        assert decode_rows(schema, row(label))[1].tolist() == [label]
+    with pytest.raises(MalformedData, match=f"label {schema.classes} "):
+        decode_rows(schema, row(schema.classes))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", range(3))
+def test_values_are_finite(bad, place):
+    values = np.zeros(3, "<f4")
+    schema = TabularFloatSchema(2, 1)
+    assert decode_rows(schema, values.tobytes())[1].tolist() == [[0]]
+    values[place] = bad
+    with pytest.raises(MalformedData):
+        decode_rows(schema, values.tobytes())
+
+
+def test_no_rows_decode_to_nothing():
+    for schema in (SMALL, TabularSchema(2, 0, 3), ImageSchema((1, 1, 2), 0, 3)):
+        inputs, targets = decode_rows(schema, b"")
+        assert len(inputs) == len(targets) == 0
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_every_row_of_a_large_dataset_is_checked(monkeypatch, place):
+    """Also where a piece begins and ends, and in the last one, which is shorter."""
+    monkeypatch.setattr(data_module, "CHECKED_AT_ONCE", 2 * SMALL.row_bytes + 1)
+    rows = np.zeros((5, 3), "<u2")
+    check_rows(SMALL, rows.tobytes())
+    rows[place, 2] = 300
+    with pytest.raises(MalformedData):
+        check_rows(SMALL, rows.tobytes())
+    monkeypatch.setattr(data_module, "CHECKED_AT_ONCE", 1)  # less than a row
+    with pytest.raises(MalformedData):
+        check_rows(SMALL, rows.tobytes())
+
+
+@pytest.mark.parametrize(("index", "is_there"), [(-1, False), (0, True), (2, True), (3, False)])
+def test_a_dataset_has_the_rows_up_to_its_count(index, is_there):
+    source = DatasetRows(TabularSchema(2, 0, 3), bytes(range(9)))
+    if is_there:
+        expected = bytes(range(3 * index, 3 * index + 3))
+        assert source.rows(np.array([index])) == expected
+        return
+    for indices in ([index], [0, index], [index, 0]):
+        with pytest.raises(MalformedData):
+            source.rows(np.array(indices))
+
+
+def test_opened_rows_reach_to_the_last_of_the_dataset():
+    packed = PackedRows(TabularSchema(2, 0, 3), 75, [0, 74], bytes(range(6)))
+    assert packed.count == 75
+    assert packed.rows(np.array([74, 0])) == bytes([3, 4, 5, 0, 1, 2])
+    for index in (1, 73, 75, -1):
+        with pytest.raises(MalformedData):
+            packed.rows(np.array([0, index]))

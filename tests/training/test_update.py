@@ -132,6 +132,18 @@ def test_the_costs_of_a_segment_stand_for_its_losses(steps):
     assert digest_step_costs(costs) != found.digest
 
 
+@given(st.lists(st.floats(0, 2.0**60, width=32), min_size=1, max_size=40))
+def test_the_cost_of_a_step_is_the_rational_mean_rounded_once(losses):
+    exact = round(sum(map(Fraction, losses)) * 2**32 / len(losses))
+    assert compute_step_cost(losses) == min(exact, 2**63 - 1)
+
+
+def test_a_sum_of_floats_would_give_another_cost_of_a_step():
+    """It would also depend on the version of Python: from 3.12 on ``sum`` compensates."""
+    assert compute_step_cost([2.0**20, 2.0**-31, 0.0, 0.0]) == 2**50
+    assert compute_step_cost([2.0**20, 2.0**-31, 2.0**-60, 0.0]) == 2**50 + 1
+
+
 @pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf"), 2.0**40])
 def test_costs_without_meaning_are_refused(bad):
     with pytest.raises(NonFiniteValue):

@@ -15,7 +15,7 @@ import tomli
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.errors import ConfigError, explain_or
-from walrusd.files import write_atomically
+from walrusd.files import make_directory, write_atomically
 from walrusd.settings.keystore import read_keystore
 from walrusd.settings.load import settings_from_document
 from walrusd.settings.model import Settings
@@ -119,7 +119,7 @@ def _write_all(directory: Path, files: dict[Path, bytes]) -> None:
     made_directory = not directory.exists()
     written: list[Path] = []
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         for path, content in files.items():
             write_atomically(path, content, overwrite=False)
             written.append(path)

@@ -105,7 +105,8 @@ class History:
         """Return the number of the seat that is asked for; None if it is ours and we have none."""
         _, _, text = subject.partition(":")
         if text:
-            if not text.isdecimal():
+            # ``int`` refuses thousands of digits, and reads digits of every script.
+            if not (text.isascii() and text.isdecimal() and len(text) <= 20):
                 raise BadRequest(f"{subject} names no seat", hint="seat, or seat: and its number")
             return int(text)
         ours = self._tools.chain_log.events_by("SeatRegistered", self._tools.address)

@@ -13,6 +13,8 @@ from walrusd.core.lifecycle import (
     TaskPhase,
 )
 from walrusd.core.policy import Decision
+from walrusd.storage.blobid import format_blob_id
+from walrusd.units import BlobId
 
 
 def show_task(task: ob.Task, address: str) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def show_submission(submission: ob.Submission) -> dict[str, Any]:
             for seat in submission.committee
         ],
         "trace_root": None if commitment is None else commitment.trace_root.hex(),
-        "file_blob": None if commitment is None else str(commitment.file_blob),
+        "file_blob": None if commitment is None else format_blob_id(BlobId(commitment.file_blob)),
         "file_digest": None if commitment is None else commitment.file_digest.hex(),
         "cost": None if submission.opening is None else submission.opening.cost,
         "dispute": None

@@ -100,7 +100,7 @@ def _review_bribery(rules: Rules) -> Weakness | None:
     # Seats' stakes do not count: a ring of all seats withholds the key from the audit jury.
     at_stake = rules.reward + rules.stake
     # The audit meets k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
-    needed = int(rules.work_cost * _BPS / at_stake) + 1
+    needed = int(rules.work_cost * _BPS / at_stake) + 1 if at_stake else None
     return Weakness(
         "bribery",
         f"Forging {forged} of {rules.segments} segments pays if every seat is bribed: the audit "
@@ -108,7 +108,7 @@ def _review_bribery(rules: Rules) -> Weakness | None:
         f"{format_sui(rules.stake)} are lost, but no seat's stake, because the ring withholds the "
         "key from the jury.",
         "audit_bps",
-        needed if needed <= _BPS else None,
+        needed if needed is not None and needed <= _BPS else None,
     )
 
 

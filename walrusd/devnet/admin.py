@@ -17,37 +17,56 @@ from walrusd.units import MIST_PER_SUI, Mist
 _DEFAULT_FAUCET = 10 * MIST_PER_SUI
 
 
+_Answer = Callable[[dict[str, Any]], Any]
+
+COMMANDS = {
+    "GET /": "what this interface can do",
+    "POST /faucet": "send coins: {address, amount?}, the amount in Mist, 10 SUI if missing",
+    "POST /v2/gas": "the same as on public faucets: {FixedAmountRequest: {recipient}}",
+    "GET /clock": "the time on the chain, in milliseconds since 1970",
+    "POST /clock/advance": "let time pass on the chain at once: {ms}",
+    "POST /epoch/advance": "end the epoch: {gas_price?}, in Mist per unit of gas",
+    "POST /checkpoint/seal": "seal a checkpoint now",
+    "GET /supply": "where all coins are, and whether none was made or lost; amounts in Mist",
+    "GET /status": "chain, epoch, checkpoint, transactions and time",
+    "GET /endpoints": "the full nodes, numbered from 0, and how they behave",
+    "POST /endpoints": "change them: {endpoint?, lag_ms?, frozen?, prune?, without?}",
+    "POST /faults": "let calls of them fail: {endpoint?, seed?, rules}",
+}
+"""What the admin interface answers, each with what it is for, and its parameters in braces."""
+
+
 def create_admin_app(ledger: Ledger, endpoints: SuiEndpoints | None = None) -> Starlette:
     """Return the admin application of one ledger and of the endpoints that serve it.
 
-    ``POST /faucet {address, amount?}``, ``POST /v2/gas`` as on public faucets,
-    ``POST /clock/advance {ms}``, ``GET /clock``,
-    ``POST /epoch/advance {gas_price?}``, ``POST /checkpoint/seal``, ``GET /supply``,
-    ``GET /status``; for the endpoints, numbered from 0: ``GET /endpoints``,
-    ``POST /endpoints {endpoint?, lag_ms?, frozen?, prune?, without?}`` and
-    ``POST /faults {endpoint?, seed?, rules}`` (see ``FaultRule``). Amounts in Mist. Errors are
+    It answers ``COMMANDS``; the rules of faults are those of ``FaultRule``. Errors are
     ``{"error": text}`` with status 400.
     """
     controls = _Controls(ledger)
     endpoints = endpoints or SuiEndpoints(ledger, 0)
-    return Starlette(
-        routes=[
-            Route("/faucet", _json(controls.faucet), methods=["POST"]),
-            Route("/v2/gas", _json(controls.public_faucet), methods=["POST"]),
-            Route("/clock/advance", _json(controls.advance_clock), methods=["POST"]),
-            Route("/clock", _json(controls.clock), methods=["GET"]),
-            Route("/epoch/advance", _json(controls.advance_epoch), methods=["POST"]),
-            Route("/checkpoint/seal", _json(controls.seal), methods=["POST"]),
-            Route("/endpoints", _json(lambda _: endpoints.describe()), methods=["GET"]),
-            Route("/endpoints", _json(endpoints.change), methods=["POST"]),
-            Route("/faults", _json(endpoints.set_faults), methods=["POST"]),
-            Route("/supply", _json(controls.supply), methods=["GET"]),
-            Route("/status", _json(controls.status), methods=["GET"]),
-        ]
-    )
+    answers: dict[str, _Answer] = {
+        "GET /": controls.describe,
+        "POST /faucet": controls.faucet,
+        "POST /v2/gas": controls.public_faucet,
+        "GET /clock": controls.clock,
+        "POST /clock/advance": controls.advance_clock,
+        "POST /epoch/advance": controls.advance_epoch,
+        "POST /checkpoint/seal": controls.seal,
+        "GET /supply": controls.supply,
+        "GET /status": controls.status,
+        "GET /endpoints": lambda _: endpoints.describe(),
+        "POST /endpoints": endpoints.change,
+        "POST /faults": endpoints.set_faults,
+    }
+    return Starlette(routes=[_make_route(name, answer) for name, answer in answers.items()])
 
 
-def _json(answer: Callable[[dict[str, Any]], Any]) -> Callable[[Request], Awaitable[Response]]:
+def _make_route(name: str, answer: _Answer) -> Route:
+    method, _, path = name.partition(" ")
+    return Route(path, _json(answer), methods=[method])
+
+
+def _json(answer: _Answer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(answer(await _read_body(request)))
@@ -76,6 +95,9 @@ def _integer(body: dict[str, Any], name: str, default: int | None = None) -> int
 class _Controls:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+
+    def describe(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"about": "the controls of a walrusd devnet", "commands": COMMANDS}
 
     def faucet(self, body: dict[str, Any]) -> dict[str, Any]:
         amount = Mist(_integer(body, "amount", _DEFAULT_FAUCET))

@@ -23,6 +23,7 @@ from walrusd.devnet.ledger.dynamic_fields import compute_table_id
 from walrusd.devnet.ledger.genesis import compute_package_id
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.move.packages import Contract
+from walrusd.devnet.ports import check_port
 from walrusd.devnet.rpc.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.walrus import MAX_BODY, create_walrus_app
 from walrusd.errors import DoubleAction
@@ -114,7 +115,12 @@ def describe_chain(
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a devnet's directory, which is made if it is missing.
+
+    Raises:
+        DoubleAction: if another process holds it.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -137,11 +143,17 @@ async def serve_devnet(
     """Serve until cancelled; ``task_status`` receives the ``DevnetInfo`` once all ports listen.
 
     Raises:
-        ConfigError: if the directory holds a chain with another seed or number of accounts.
+        ConfigError: if the directory holds a chain with another seed or number of accounts, or a
+            port is taken.
         DoubleAction: if another devnet runs in it.
-        OSError: if a port is taken or the directory cannot be used.
+        OSError: if the directory cannot be used.
     """
-    with _locked(options.directory):
+    with locked(options.directory):
+        for option, port in (
+            *(("--sui-port", options.sui_port), ("--walrus-port", options.walrus_port)),
+            ("--admin-port", options.admin_port),
+        ):
+            check_port(options.host, port, option)
         ledger = open_chain_file(
             options.directory / "sui.sqlite",
             seed=options.seed,

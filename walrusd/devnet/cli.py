@@ -1,6 +1,5 @@
-"""``walrusd devnet``."""
+"""``walrusd devnet``: the networks alone. ``walrusd devnet up`` adds a market to them."""
 
-import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 import trio
 
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
+from walrusd.devnet.ending import list_stop_signals
 from walrusd.devnet.rpc.endpoints import NodeOptions
 from walrusd.devnet.walrus import MAX_BODY
 from walrusd.errors import ConfigError, WalrusdError
@@ -17,13 +17,16 @@ from walrusd.text import make_printable
 _PORT = click.IntRange(0, 65_535)
 
 
-@click.command()
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--dir",
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory of the devnet's state; created if missing.",
+    help="Directory of the devnet's state; created if missing.  [required]",
 )
 @click.option("--sui-port", type=_PORT, default=0, help="Port of sui.rpc.v2; 0 is any free one.")
 @click.option("--walrus-port", type=_PORT, default=0, help="Port of the Walrus HTTP API.")
@@ -75,9 +78,11 @@ _PORT = click.IntRange(0, 65_535)
     help="An RPC or service that the full nodes lack.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once ready.")
+@click.pass_context
 def devnet(
+    context: click.Context,
     *,
-    directory: Path,
+    directory: Path | None,
     sui_port: int,
     walrus_port: int,
     admin_port: int,
@@ -93,7 +98,15 @@ def devnet(
     without: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Serve a Sui and a Walrus network in one process, for development and tests."""
+    """Serve a Sui and a Walrus network in one process, for development and tests.
+
+    They are empty. `up` adds daemons, and a task with a place for you.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
+    if directory is None:
+        raise click.UsageError("Missing option '--dir'.")
     options = DevnetOptions(
         directory=directory,
         sui_port=sui_port,
@@ -123,6 +136,16 @@ def devnet(
         sys.exit(1)
 
 
+def _refuse_options(context: click.Context) -> None:
+    """Refuse options that stand before a subcommand, which would not see them."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[0]} must follow {context.invoked_subcommand!r}, if it has it"
+            )
+
+
 def _complain(line: str) -> None:
     click.echo(make_printable(line), err=True)
 
@@ -134,17 +157,9 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return out
 
 
-def _stop_signals() -> list[signal.Signals]:
-    """Return the signals that end the devnet; SIGHUP only if ``nohup`` does not ignore it."""
-    wanted = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        wanted.append(signal.SIGHUP)
-    return wanted
-
-
 async def _run(options: DevnetOptions, as_json: bool) -> None:
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(*_stop_signals()) as signals:
+        with trio.open_signal_receiver(*list_stop_signals()) as signals:
             info = await nursery.start(serve_devnet, options)
             click.echo(info.to_json() if as_json else _describe(info))
             async for _ in signals:

@@ -9,8 +9,10 @@ import structlog
 from walrusd.chain.send.signer import Signer
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.errors import DatabaseLost
+from walrusd.files import make_directory
 from walrusd.settings.keystore import read_keystore
 from walrusd.settings.model import Settings
+from walrusd.state.data_dir import DataDir
 from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.protection import Protection, check_not_lost
 
@@ -41,7 +43,9 @@ def open_state(settings: Settings, *, accept_new_database: bool = False) -> Iter
     keys = read_keystore(settings.keys)
     signer = Signer(keys.sui_seed)
     data_dir = settings.daemon.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # With the folder in which submissions will have theirs.
+    make_directory(data_dir)
+    make_directory(DataDir(data_dir).work)
     path = data_dir / DATABASE_NAME
     try:
         check_not_lost(path, data_dir, signer.address)

@@ -1,30 +1,18 @@
 """JSON-RPC 2.0 on trio.
 
-jsonrpcserver's ``async_dispatch`` gathers with asyncio, so here a nursery runs its parser, its
-validator and its single-request dispatcher. These are not exported at its top level, so its version
-is pinned. Every error has ``data = {"code", "message", "hint", …}``.
+jsonrpcserver reads, checks and answers requests, but awaits handlers with asyncio or not at all. So
+each body goes through its synchronous dispatcher, whose methods only note the calls; a nursery then
+makes them, and their results take the places of the notes. Only what the library exports is used.
+Every error has ``data = {"code", "message", "hint", …}``.
 """
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from itertools import starmap
+from functools import partial, wraps
 from typing import Any
 
 import trio
-from jsonrpcserver.async_dispatcher import dispatch_request
-from jsonrpcserver.dispatcher import (
-    create_request,
-    deserialize_request,
-    extract_list,
-    not_notification,
-    to_response,
-    validate_request,
-)
-from jsonrpcserver.main import default_validator
-from jsonrpcserver.response import to_serializable
-from jsonrpcserver.sentinels import NOCONTEXT
-from oslash.either import Right
+from jsonrpcserver import JsonRpcError, Success, dispatch_to_serializable
 
 from walrusd.errors import BadRequest, WalrusdError
 from walrusd.rpc.schema import INVALID_REQUEST, MAX_BATCH, METHOD_NOT_FOUND, PARSE_ERROR
@@ -38,34 +26,69 @@ _HINTS = {
 }
 
 
+class _Calls:
+    """The calls of one request body, noted in its order and made together afterwards."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self.methods = {name: self._noting(handler) for name, handler in handlers.items()}
+        self.size = 1  # requests, notifications and unknown methods too
+        self._noted: list[Callable[[], Awaitable[Any]]] = []
+        self._outcomes: dict[int, dict[str, Any]] = {}
+
+    def deserialize(self, raw: bytes) -> Any:
+        body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        self.size = len(body) if isinstance(body, list) else 1
+        return body
+
+    def _noting(self, handler: Handler) -> Callable[..., Any]:
+        @wraps(handler)  # the library compares arguments with its signature
+        def note(*positional: Any, **named: Any) -> Any:
+            self._noted.append(partial(handler, *positional, **named))
+            return Success(len(self._noted) - 1)
+
+        return note
+
+    async def make(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for number, call in enumerate(self._noted):
+                nursery.start_soon(self._make_one, number, call)
+
+    async def _make_one(self, number: int, call: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            self._outcomes[number] = {"result": await call()}
+        except JsonRpcError as exc:
+            error = {"code": exc.code, "message": exc.message, "data": exc.data}
+            self._outcomes[number] = {"error": error}
+
+    def complete(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Put the outcome of its call into an answer, or ``data`` into the library's error."""
+        if "error" in answer:
+            return _with_data(answer)
+        outcome = self._outcomes[answer["result"]]
+        return {"jsonrpc": "2.0", **outcome, "id": answer["id"]}
+
+
 async def dispatch(raw: bytes, handlers: Mapping[str, Handler]) -> bytes:
     """Answer one request body; requests of a batch run concurrently.
 
-    A malformed body gets a JSON-RPC error. Notifications, and batches of them, get no bytes.
+    A handler returns a JSON value, or raises ``JsonRpcError`` with ``data`` of our form. A
+    malformed body gets a JSON-RPC error. Notifications, and batches of them, get no bytes.
     Cancelled: the handlers are cancelled.
     """
-    parsed = deserialize_request(_deserialize, raw).bind(partial(validate_request, _validate))
-    if not isinstance(parsed, Right):
-        return json.dumps(_with_data(to_serializable(parsed))).encode()
-    payload = parsed._value  # noqa: SLF001  # oslash has no public accessor
-    is_batch = isinstance(payload, list)
-    requests = [create_request(item) for item in (payload if is_batch else [payload])]
-    if len(requests) > MAX_BATCH:
+    calls = _Calls(handlers)
+    answers = dispatch_to_serializable(raw, calls.methods, deserializer=calls.deserialize)
+    if calls.size > MAX_BATCH and isinstance(answers, list | None):
         error = BadRequest(
-            f"a batch of {len(requests)} requests", hint=f"send at most {MAX_BATCH} in a batch"
+            f"a batch of {calls.size} requests", hint=f"send at most {MAX_BATCH} in a batch"
         )
         return error_response(INVALID_REQUEST, error)
-    results: list[Any] = [None] * len(requests)
-
-    async def answer(index: int, request: Any) -> None:
-        results[index] = await dispatch_request(handlers, NOCONTEXT, request)
-
-    async with trio.open_nursery() as nursery:
-        for index, request in enumerate(requests):
-            nursery.start_soon(answer, index, request)
-    responses = starmap(to_response, filter(not_notification, results))
-    answers = extract_list(is_batch, [_with_data(to_serializable(item)) for item in responses])
-    return b"" if answers is None else json.dumps(answers).encode()
+    await calls.make()
+    if answers is None:
+        return b""
+    is_batch = isinstance(answers, list)
+    return json.dumps(
+        [calls.complete(answer) for answer in answers] if is_batch else calls.complete(answers)
+    ).encode()
 
 
 def error_response(number: int, error: WalrusdError) -> bytes:
@@ -74,23 +97,13 @@ def error_response(number: int, error: WalrusdError) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "error": body, "id": None}).encode()
 
 
-def _with_data(response: Any) -> Any:
-    """Add our ``data`` to the errors that the library itself creates."""
-    error = response.get("error")
-    if error is None or (isinstance(error.get("data"), dict) and "code" in error["data"]):
-        return response
+def _with_data(answer: dict[str, Any]) -> dict[str, Any]:
+    """Add our ``data`` to an error that the library itself created."""
+    error = answer["error"]
     detail = f": {error['data']}" if isinstance(error.get("data"), str) else ""
     typed = BadRequest(error["message"] + detail, hint=_HINTS.get(error["code"], ""))
-    return {**response, "error": {**error, "data": typed.to_json()}}
-
-
-def _deserialize(raw: bytes) -> Any:
-    return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    return {**answer, "error": {**error, "data": typed.to_json()}}
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _validate(request: Any) -> None:
-    default_validator(request)

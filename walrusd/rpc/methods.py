@@ -8,7 +8,7 @@ only to the log.
 from typing import Any
 
 import structlog
-from jsonrpcserver import Error, Success
+from jsonrpcserver import JsonRpcError
 
 from walrusd.errors import BadRequest, OurFault, PeerFault, WalrusdError, explain_os_error
 from walrusd.rpc.api import Api
@@ -42,7 +42,7 @@ def make_handlers(api: Api) -> dict[str, Handler]:
 
 
 async def _discover() -> Any:
-    return Success(compute_openrpc_document())
+    return compute_openrpc_document()
 
 
 def _make_handler(method: Method, call: Handler) -> Handler:
@@ -50,28 +50,28 @@ def _make_handler(method: Method, call: Handler) -> Handler:
         try:
             arguments = bind_params(method, positional, named)
         except BadRequest as exc:
-            return Error(INVALID_PARAMS, exc.message, exc.to_json())
+            raise JsonRpcError(INVALID_PARAMS, exc.message, exc.to_json()) from exc
         try:
             with collapsed():
-                return Success(await call(**arguments))
+                return await call(**arguments)
         except WalrusdError as exc:
-            return to_rpc_error(exc)
+            raise to_rpc_error(exc) from exc
         except Exception as exc:  # the RPC edge, see the module's docstring
             if isinstance(exc, OSError) and exc.errno is not None:
                 fault = explain_os_error(exc)
                 log.warning("rpc_method_failed", method=method.name, error=fault.message)
-                return to_rpc_error(fault)
+                raise to_rpc_error(fault) from exc
             log.exception("rpc_method_failed", method=method.name)
             bug = WalrusdError(
                 f"{method.name} failed unexpectedly",
                 hint="this is a bug; report it with walrusd's log",
             )
-            return Error(INTERNAL_ERROR, bug.message, bug.to_json())
+            raise JsonRpcError(INTERNAL_ERROR, bug.message, bug.to_json()) from exc
 
     return handle
 
 
-def to_rpc_error(exc: WalrusdError) -> Any:
+def to_rpc_error(exc: WalrusdError) -> JsonRpcError:
     """Return the JSON-RPC error, whose number tells whose fault it was."""
     if isinstance(exc, OurFault):
         number = OUR_FAULT
@@ -79,7 +79,7 @@ def to_rpc_error(exc: WalrusdError) -> Any:
         number = PEER_FAULT
     else:
         number = WORLD_FAULT
-    return Error(number, exc.message, exc.to_json())
+    return JsonRpcError(number, exc.message, exc.to_json())
 
 
 def bind_params(

@@ -15,7 +15,7 @@ from typing import Any
 import tomli
 
 from walrusd.errors import ConfigError, ContractNotPublished, explain_or
-from walrusd.files import write_atomically
+from walrusd.files import make_directory, write_atomically
 from walrusd.settings.load import MAX_BLOB
 from walrusd.settings.model import DEFAULT_MAX_BLOB, MIB, ContractIds
 from walrusd.settings.reader import TableReader, unknown_key
@@ -228,7 +228,7 @@ def check_writable(path: Path) -> None:
             hint="choose another --name or --dir; profiles are never overwritten",
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent, mode=0o777)
     except OSError as exc:
         refusal = ConfigError(f"cannot make the directory {path.parent}: {exc.strerror}")
         raise explain_or(exc, refusal) from exc

@@ -185,8 +185,11 @@ def parse_manifest(encoding: bytes) -> Manifest:
 
 
 def _parse_chunk(value: dict[str, Any]) -> Chunk:
+    text = value["blob_id"]
+    if not isinstance(text, str):
+        raise TypeError("not a blob id")
     try:
-        blob_id = parse_blob_id(value["blob_id"])
+        blob_id = parse_blob_id(text)
     except WalrusdError as error:
         raise ValueError("blob_id") from error
     return Chunk(

@@ -20,7 +20,6 @@ class PartFile:
         """Open or resume the part of ``path``; ``tag`` names the content that it will have."""
         self.path = path
         self.part = name_part(path, tag)
-        self.size = size
         self._fd = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self.resumed = os.fstat(self._fd).st_size == size

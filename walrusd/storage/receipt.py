@@ -46,7 +46,7 @@ def parse_receipt(body: bytes, blob_id: BlobId, size: int, *, permanent: bool) -
             raise StoreRefused(
                 "Walrus has marked this blob as invalid", hint="store different bytes"
             )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedData(f"a publisher's receipt has a missing or bad field: {error}") from error
     raise MalformedData("a publisher's receipt is of an unknown kind")
 

@@ -10,7 +10,7 @@ from walrusd.crypto.vfile.checks import VerifiedFile, verify_file
 from walrusd.crypto.vfile.scheme_checks import verify_scheme_opening
 from walrusd.crypto.vfile.vfile import open_verification_file
 from walrusd.crypto.vfile.writer import write_verification_file
-from walrusd.files import new_file
+from walrusd.files import make_directory, new_file
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
 
@@ -20,7 +20,7 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
 
     Arguments and errors as ``write_verification_file``, without the target.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     with new_file(path, durable=True) as target:
         return write_verification_file(target, *arguments, **contents)
 

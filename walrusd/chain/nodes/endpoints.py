@@ -48,7 +48,12 @@ _STALE_S = 15.0
 
 def matches_chain(chain_id: str, wanted: str) -> bool:
     """Return whether ``wanted`` names the chain: its base58 digest, or its first 4 bytes in hex."""
-    return wanted == chain_id or wanted.lower() == base58.b58decode(chain_id)[:4].hex()
+    if wanted == chain_id:
+        return True
+    try:
+        return wanted.lower() == base58.b58decode(chain_id)[:4].hex()
+    except ValueError:
+        return False  # whatever answers there, it is no node of a Sui network
 
 
 class Endpoints:

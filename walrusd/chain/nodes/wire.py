@@ -22,7 +22,7 @@ from walrusd.chain.values.types import (
     ServiceInfo,
 )
 from walrusd.errors import ChainUnreachable
-from walrusd.units import Mist, ObjectId, normalize_address
+from walrusd.units import Address, Mist, ObjectId, normalize_address
 
 T = TypeVar("T")
 
@@ -69,12 +69,26 @@ def need(value: T | None, field: str) -> T:
     return value
 
 
+def read_address(text: str) -> Address:
+    """Return an address or object id in a node's answer.
+
+    Raises:
+        ChainUnreachable: if it is not one.
+    """
+    try:
+        return normalize_address(text)
+    except ValueError as error:
+        raise ChainUnreachable(
+            f"the node's answer is garbled: {error}", hint="use another Sui node"
+        ) from error
+
+
 def read_owner(owner: pb.Owner | None) -> Owner:
     """Return who owns an object."""
     if owner is None:
         return Owner(OwnerKind.UNKNOWN)
     kind = OwnerKind.UNKNOWN if owner.kind is None else _OWNERS.get(owner.kind, OwnerKind.UNKNOWN)
-    address = normalize_address(owner.address) if owner.address else None
+    address = read_address(owner.address) if owner.address else None
     return Owner(kind, address, owner.version)
 
 
@@ -172,7 +186,7 @@ def _read_abort(error: pb.ExecutionError) -> Abort | None:
     location = abort.location or pb.MoveLocation()
     clever = abort.clever_error
     return Abort(
-        package=normalize_address(location.package) if location.package else "",
+        package=read_address(location.package) if location.package else "",
         module=location.module or "",
         function=location.function_name or "",
         code=abort.abort_code or 0,
@@ -203,8 +217,8 @@ def read_event(message: pb.Event) -> Event:
     return Event(
         type=need(message.event_type, "event_type"),
         contents=(message.contents.value if message.contents else None) or b"",
-        sender=normalize_address(message.sender or "0x0"),
-        package=normalize_address(message.package_id or "0x0"),
+        sender=read_address(message.sender or "0x0"),
+        package=read_address(message.package_id or "0x0"),
         module=message.module or "",
     )
 
@@ -234,4 +248,4 @@ def read_function(message: pb.FunctionDescriptor) -> FunctionInfo:
 
 
 def _object_id(text: str) -> ObjectId:
-    return ObjectId(normalize_address(text))
+    return ObjectId(read_address(text))

@@ -7,12 +7,15 @@ the files that it names, training is repeated, which gives the same bits.
 from functools import partial
 from typing import Any
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import DeviceRefused, TrainingFailed
+from walrusd.files import make_directory
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import submission_dataset_key
@@ -47,7 +50,7 @@ class Trainer(Service):
         dek = await submission_dataset_key(tools, case)
         rows = await self._fetcher.dataset_of(submission, dek)
         workdir = tools.files.submission(submission.id)
-        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await trio.to_thread.run_sync(make_directory, workdir)
         files = await self._fetcher.job_files_of(case.task)
         job = TrainJob(
             plan=str(files.plan),

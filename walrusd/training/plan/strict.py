@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from walrusd.errors import PlanRefused
+from walrusd.training.plan.numerals import parse_decimal, parse_hexadecimal
 
 
 def canonical_json(value: Any) -> bytes:
@@ -175,8 +176,9 @@ class Fields:
     def float32(self, key: str, low: float, high: float) -> float:
         """Take a float32 in ``low … high`` from hexadecimal or decimal text.
 
-        Hexadecimal text must be exactly a float32; decimal text, which people write, is rounded
-        to the nearest one. A JSON number is refused.
+        The grammar is that of ``numerals.py``. Hexadecimal text must be exactly a float32; decimal
+        text, which people write, is rounded to the nearest float64 and then to the nearest float32,
+        and the bounds hold for the result. A JSON number is refused.
 
         Raises:
             PlanRefused: if it is another value.
@@ -187,7 +189,7 @@ class Fields:
             raise self.refuse(key, expected)
         hexadecimal = "0x" in value.lower()
         try:
-            number = float.fromhex(value) if hexadecimal else float(value)
+            number = parse_hexadecimal(value) if hexadecimal else parse_decimal(value)
             rounded = round_to_float32(number)
         except (ValueError, OverflowError) as error:
             raise self.refuse(key, expected) from error

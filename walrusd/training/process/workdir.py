@@ -18,7 +18,7 @@ import numpy as np
 
 from walrusd.crypto.tags import u64
 from walrusd.errors import BadRequest, ConfigError, MalformedData
-from walrusd.files import write_atomically
+from walrusd.files import make_directory, write_atomically
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import (
     StepCosts,
@@ -100,7 +100,7 @@ class Checkpoints:
         self.last: SegmentRecord | None = None
         self.records: list[SegmentRecord] = []
         self._costs: list[StepCosts] = []
-        workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(workdir)
         for leftover in workdir.glob("*.partial"):
             leftover.unlink(missing_ok=True)  # of an earlier version; a state may be large
         write_atomically(self.state_path(0), state_0)

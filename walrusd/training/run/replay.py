@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
 
 from walrusd.errors import MalformedData
 from walrusd.training.layers.model import build_model
+from walrusd.training.numerics import arith
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.data import RowSource
 from walrusd.training.run.state import Tensors
@@ -17,6 +19,9 @@ from walrusd.training.run.trainer import SegmentResult, run_segment
 from walrusd.training.run.weights import check_weights
 
 EVALUATION_PLACES = 1024
+
+_FINEST = 149
+"""Every float32 is a multiple of ``2**-149``."""
 
 ReplayedSegment = SegmentRecord
 """The record of a replay. A segment is confirmed exactly if it equals the contributor's record."""
@@ -62,9 +67,10 @@ class Evaluation:
 
 
 def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
-    """Run all ``rows`` through the model, piece by piece; ties go to the smaller class.
+    """Run all ``rows`` through the model, piece by piece; ties go to the smaller class (SPEC §10).
 
-    ``weights`` holds the frozen tensors too.
+    ``weights`` holds the frozen tensors too. The loss is the rational mean of the float32 losses of
+    all places, rounded once to float64.
 
     Raises:
         MalformedData: if there are no rows, a row is bad, or the weights do not fit the plan.
@@ -78,15 +84,16 @@ def evaluate(plan: Plan, weights: Tensors, rows: RowSource) -> Evaluation:
     prepared = model.prepare({name: torch.from_numpy(value) for name, value in weights.items()})
     piece = max(1, EVALUATION_PLACES // math.prod(plan.model.output_shape[:-1]))
     correct = places = 0
-    total = 0.0
+    total = 0  # of the losses, in units of 2**-149
     for start in range(0, rows.count, piece):
         indices = np.arange(start, min(start + piece, rows.count), dtype=np.int64)
         inputs, targets = decode_batch(plan, rows.rows(indices))  # (b, …) each
         outputs = model.outputs(prepared, inputs)  # (b, …, c)
         losses, _gradient = model.losses(outputs, targets, len(indices))  # (m,)
-        total += sum(losses.tolist())
+        arith.require_finite(losses, "a loss")
+        total += sum(int(math.ldexp(loss, _FINEST)) for loss in losses.tolist())
         places += losses.numel()
         if plan.loss != "mse":
             found = outputs.reshape(-1, outputs.shape[-1]).numpy().argmax(1)  # (m,)
             correct += int((found == targets.reshape(-1).numpy()).sum())
-    return Evaluation(correct, places, rows.count, total / places)
+    return Evaluation(correct, places, rows.count, float(Fraction(total, places << _FINEST)))

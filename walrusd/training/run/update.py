@@ -125,21 +125,27 @@ def compute_cost(losses: Iterable[float]) -> int:
         raise MalformedData("there is no loss, of which the cost is the mean")
     if not all(0.0 <= value < float("inf") for value in values):
         raise NonFiniteValue("a loss is negative or not finite")
-    # Denominators are powers of two: the largest is common to all, so the sum is one of integers.
-    common = max(value.as_integer_ratio()[1] for value in values)
-    total = 0
-    for value in values:
-        numerator, denominator = value.as_integer_ratio()
-        total += numerator * (common // denominator)
-    cost = round(Fraction(total * COST_SCALE, common * len(values)))
+    cost = _scale_mean(values)
     if cost >= 1 << 64:
         raise NonFiniteValue("the cost does not fit in 64 bits")
     return cost
 
 
 def compute_step_cost(losses: Sequence[float]) -> int:
-    """Return the cost of one step: the mean of its micro-batches' losses, in units of 2**-32.
+    """Return the cost of one step: ``round_half_even(mean·2^32)`` of its micro-batches' losses.
 
-    Anything beyond the largest int64 becomes the largest int64.
+    The mean is a rational number, as that of the whole cost: a sum of floats would depend on the
+    version of Python. Anything beyond the largest int64 becomes the largest int64.
     """
-    return min(round(sum(losses) / len(losses) * COST_SCALE), LARGEST_STEP_COST)
+    return min(_scale_mean(losses), LARGEST_STEP_COST)
+
+
+def _scale_mean(values: Sequence[float]) -> int:
+    """Return ``round_half_even(mean·2^32)``; the only rounding is the last."""
+    # Denominators are powers of two: the largest is common to all, so the sum is one of integers.
+    common = max(value.as_integer_ratio()[1] for value in values)
+    total = 0
+    for value in values:
+        numerator, denominator = value.as_integer_ratio()
+        total += numerator * (common // denominator)
+    return round(Fraction(total * COST_SCALE, common * len(values)))

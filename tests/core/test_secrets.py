@@ -1,0 +1,52 @@
+"""Secrets that can be derived again after a crash: one for each purpose and each context."""
+
+from dataclasses import replace
+
+from walrusd.core.secrets import (
+    derive_abstention,
+    derive_cost_blinding,
+    derive_cost_key,
+    derive_dataset_key,
+    derive_jury_salt,
+    derive_opening_key,
+    derive_paillier_seed,
+)
+from walrusd.crypto.keystore import KeyBundle
+from walrusd.crypto.pedersen.g1 import Q
+
+KEYS = KeyBundle(b"a" * 32, b"b" * 32, b"c" * 32)
+HERE, THERE = bytes(32), bytes(31) + b"\x01"
+DERIVED = (
+    derive_cost_key,
+    derive_opening_key,
+    derive_jury_salt,
+    derive_paillier_seed,
+    derive_dataset_key,
+)
+
+
+def derive_all(keys):
+    secrets = [derive(keys, context) for derive in DERIVED for context in (HERE, THERE)]
+    for context in (HERE, THERE):
+        secrets += derive_abstention(keys, context)
+        secrets += [derive_cost_blinding(keys, context, cost).to_bytes(32) for cost in (0, 1)]
+    return secrets
+
+
+def test_every_secret_is_another_and_the_same_each_time():
+    mine = derive_all(KEYS)
+    assert derive_all(KEYS) == mine
+    others = derive_all(replace(KEYS, contributor_secret=bytes(32)))
+    assert len({*mine, *others}) == len(mine) + len(others)
+    assert {len(secret) for secret in mine} == {32}
+
+
+def test_a_blinding_is_a_scalar_and_not_zero():
+    for cost in range(20):
+        assert 1 <= derive_cost_blinding(KEYS, HERE, cost) < Q
+
+
+def test_what_an_abstention_stands_for_is_no_half_of_the_salt():
+    chain, root = derive_abstention(KEYS, HERE)
+    assert chain != root
+    assert derive_jury_salt(KEYS, HERE) not in {chain, root}
