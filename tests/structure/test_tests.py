@@ -8,7 +8,6 @@ import walrusd.errors
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
-LIMIT = 25
 
 OTHERS = {
     "adversaries": "daemons with one malicious part, which the demonstration runs as well",
@@ -39,9 +38,6 @@ ELSEWHERE = {
 
 BESIDE = {"power_cuts": "files.py again, on a disk that drops what was not synced"}
 """Test modules beside the folders that are named after no module, and why."""
-
-LARGE = {"tests/training"}
-"""Its modules share plans, rows and reference models."""
 
 NAMESAKES = {
     "Bench": "of work before a verifier, and of a mutant",
@@ -100,13 +96,6 @@ def test_modules_beside_the_rooms_have_tests_beside_the_folders() -> None:
     assert tested - modules == BESIDE.keys()
     assert modules - tested == ELSEWHERE.keys()
     assert all((TESTS / place).exists() for place in ELSEWHERE.values())
-
-
-def test_folders_are_of_a_readable_size() -> None:
-    counts: dict[str, int] = defaultdict(int)
-    for name in MODULES:
-        counts[name.rpartition("/")[0]] += not name.endswith("__init__.py")
-    assert {folder: n for folder, n in counts.items() if n > LIMIT}.keys() == LARGE
 
 
 def test_what_tests_share_has_a_name_of_its_own() -> None:
