@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.demo.audit import Transaction
+from tests.demo.audit import AuditedTransaction
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import EndReason
 
@@ -21,7 +21,7 @@ class Flows:
     penalties: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-def compute_flows(transactions: Sequence[Transaction], tip: int) -> dict[str, Flows]:
+def compute_flows(transactions: Sequence[AuditedTransaction], tip: int) -> dict[str, Flows]:
     """Return what moved over every submission.
 
     A penalty names no submission, but its transaction has another event that does.

@@ -13,7 +13,7 @@ from tests.attacks.books import Flows, compute_flows
 from tests.attacks.casting import Casting, JurorAct, SeatAct
 from tests.attacks.clockhand import ClockHand
 from tests.attacks.table import ATTACKS
-from tests.demo.audit import BURN, Supply, Transaction, find_discrepancies
+from tests.demo.audit import BURN, AuditedTransaction, Supply, find_discrepancies
 from tests.demo.observer import Observer, open_observer
 from tests.support.guards import PLAY_S
 from tests.support.market.world import (
@@ -68,7 +68,7 @@ class Stage:
         self.contributors: dict[str, Peer] = {}
         self.tasks: list[str] = []
         self.dataset = ""
-        self.transactions: list[Transaction] = []
+        self.transactions: list[AuditedTransaction] = []
         self.flows: dict[str, Flows] = {}
         self._before: tuple[dict[str, int], Supply]
 
@@ -358,6 +358,6 @@ async def open_stage(
         yield stage
 
 
-def kinds(transactions: Sequence[Transaction]) -> list[str]:
+def kinds(transactions: Sequence[AuditedTransaction]) -> list[str]:
     """Return the names of all events, in order."""
     return [type(event).__name__ for transaction in transactions for event in transaction.events]

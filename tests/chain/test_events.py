@@ -12,7 +12,7 @@ from walrusd.chain.grpc import GRPCError, Status
 from walrusd.errors import ChainRefused
 
 from .fakenode import PKG, FakeNode, network
-from .wiretools import Crash
+from .wiretools import DaemonKilled
 
 
 class Store:
@@ -148,10 +148,10 @@ async def test_exactly_once_under_faults(autojump_clock, seed, doorbell):
 
     async def handle(events, cursor):
         if rnd.random() < 0.1:
-            raise Crash
+            raise DaemonKilled
         await store.handle(events, cursor)
         if rnd.random() < 0.1:
-            raise Crash
+            raise DaemonKilled
 
     async def produce():
         n = 0
@@ -174,7 +174,7 @@ async def test_exactly_once_under_faults(autojump_clock, seed, doorbell):
             try:
                 async with network(node) as client:
                     await Follower(client, [PKG], store.cursor, poll=3).run(handle)
-            except* Crash:
+            except* DaemonKilled:
                 stats["crashes"] += 1
             await trio.sleep(1)
 

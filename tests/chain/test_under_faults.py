@@ -17,7 +17,7 @@ from walrusd.devnet.move.types import SUI_COIN
 from walrusd.errors import MoveAborted, WalrusdError
 
 from .storm import Storm
-from .wiretools import Crash
+from .wiretools import DaemonKilled
 
 ALICE, BOB, CAROL = accounts()
 
@@ -48,7 +48,7 @@ async def follow_everything(seed, total, largest, **options):
     async def handle(events, cursor):
         nonlocal saved
         if chance.random() < 0.03:
-            raise Crash
+            raise DaemonKilled
         await trio.sleep(0.01)
         seen.extend(
             int.from_bytes(e.contents[32:40], "little") - 1
@@ -57,7 +57,7 @@ async def follow_everything(seed, total, largest, **options):
         )
         saved = Cursor.from_bytes(cursor.to_bytes())
         if chance.random() < 0.03:
-            raise Crash
+            raise DaemonKilled
 
     async def daemon():
         nonlocal crashes
@@ -65,7 +65,7 @@ async def follow_everything(seed, total, largest, **options):
             try:
                 async with storm.client() as client:
                     await Follower(client, [package], saved, poll=3, idle=20).run(handle)
-            except* Crash:
+            except* DaemonKilled:
                 crashes += 1
             await trio.sleep(1)
 

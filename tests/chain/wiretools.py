@@ -99,5 +99,5 @@ async def cancelled_at(step: int, call: Callable[[], Awaitable[object]]) -> bool
     return scope.cancelled_caught
 
 
-class Crash(Exception):
+class DaemonKilled(Exception):
     """The daemon dies."""

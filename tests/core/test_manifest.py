@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.refusals import refused
 from walrusd.core.manifest import (
     MAX_MODULUS_BYTES,
     PaillierOffer,
@@ -30,7 +31,7 @@ def test_a_manifest_survives_its_encoding(manifest):
 
 
 def test_the_digest_is_that_of_the_task():
-    with pytest.raises(MalformedData, match="digest"):
+    with refused("data.malformed", "digest"):
         parse_task_manifest(PLAIN.to_bytes(), replace(PLAIN, title="another").digest())
 
 

@@ -17,8 +17,11 @@ QUICK, CHUNK, CHUNKS = 60, 235, 4
 They are the thousand with which changed rules are caught.
 """
 
-DRIVEN, MANY_DRIVEN, DRIVES = 200, 500, 10
-"""Histories whose steps hypothesis draws in the quick suite, and in each drive of the slow one."""
+DRIVEN, WIDELY_DRIVEN, MANY_DRIVEN, DRIVES = 40, 200, 500, 10
+"""Histories whose steps hypothesis draws: in the quick suite, and in each drive of the slow one.
+
+The first drive of the slow one is counted: what it reaches.
+"""
 
 
 def replay_histories(first: int, count: int) -> Replayed:
@@ -83,6 +86,12 @@ def replay_driven(count: int, drive: int = 0) -> Replayed:
 
 def test_histories_that_hypothesis_drives_agree_to_the_byte():
     report = replay_driven(DRIVEN)
+    assert len(report.calls) > 25, "the histories reached too little of the contract"
+
+
+@pytest.mark.slow
+def test_histories_that_hypothesis_drives_reach_most_of_the_contract():
+    report = replay_driven(WIDELY_DRIVEN)
     assert len(report.calls) > 25, "the histories reached too little of the contract"
     assert len(report.refusals) > 30, "the histories were refused for too few reasons"
 

@@ -34,7 +34,7 @@ BROKEN = (
 """What a rule that is badly broken raises, or makes of the walkers who count on it."""
 
 QUICK = (
-    "training ends late",
+    "joins are late",
     "windows stay",
     "seating is free",
 )

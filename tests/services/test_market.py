@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
 from tests.adversaries.forger import ForgingTraining
@@ -28,7 +29,14 @@ class QuickForger(ForgingTraining):
         self._honest = InlineTraining()
 
 
-async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "audit_bps",
+    [1, pytest.param(10_000, marks=pytest.mark.slow)],
+    ids=["unaudited", "audited"],
+)
+async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(
+    tmp_path: Path, audit_bps: int
+) -> None:
     async with open_world(tmp_path) as world:
         owner = await world.start("owner", Role.DATASET_OWNER)
         publisher = await world.start("publisher", Role.PUBLISHER)
@@ -40,8 +48,9 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         await wait_for(seats)
         honest = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(3)]
         cheat = await world.start("cheat", Role.CONTRIBUTOR, training=QuickForger)
-        # Every attested submission goes before a jury, too.
-        _dataset, task = await open_task(owner, publisher, audit_bps=10_000)
+        # At 10,000 every attested submission goes before a jury, too.
+        _dataset, task = await open_task(owner, publisher, audit_bps=audit_bps)
+        audits = [ChallengeKind.SEGMENT] if audit_bps == 10_000 else []
         await approve_keys(owner, 4)
         shown = await wait_phase(publisher, task, "aggregated")
 
@@ -53,7 +62,7 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(tmp_path: Path)
         for entry in (await contract.task(task)).entries:
             submission = await contract.submission(entry.submission)
             if submission.contributor != cheat.address:
-                assert [judged.kind for judged in submission.judged] == [ChallengeKind.SEGMENT]
+                assert [judged.kind for judged in submission.judged] == audits
         checked = await honest[0].api.task_aggregate(task)
         assert checked["verified"]
         assert len(checked["submissions"]) == 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.market.plays import approve_keys, check_by_anyone, open_task, wait_phase
-from tests.support.market.world import open_world, wait_for
+from tests.support.market.world import make_plan, open_world, wait_for
 from tests.support.refusals import refused
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import Scheme
@@ -33,7 +33,8 @@ async def test_an_encrypted_market_ends_in_a_checked_aggregate(tmp_path: Path) -
             publisher,
             scheme="paillier",
             max_submissions=3,
-            parameters={"paillier_bits": 2048},
+            # Encrypting takes time by the size of the update: a small model will do.
+            parameters={"paillier_bits": 2048, "plan": make_plan(hidden=4)},
         )
         await approve_keys(owner, 3)
         shown = await wait_phase(publisher, task_id, "aggregated")

@@ -219,12 +219,12 @@ async def open_world(directory: Path, accounts: int = 16) -> AsyncIterator[World
         nursery.cancel_scope.cancel()
 
 
-def make_plan(segments: int = 4, segment_steps: int = 5) -> dict[str, Any]:
+def make_plan(segments: int = 4, segment_steps: int = 5, hidden: int = 16) -> dict[str, Any]:
     """Return a small plan for the digits."""
     return {
         "version": 1,
         "profile": "exact-q20/1",
-        "model": {"kind": "mlp", "inputs": 64, "hidden": [16], "classes": 10},
+        "model": {"kind": "mlp", "inputs": 64, "hidden": [hidden], "classes": 10},
         "init_seed": "11" * 32,
         "loss": "softmax-cross-entropy",
         "optimizer": {"kind": "sgd", "lr": "0.05", "momentum": "0.9"},
