@@ -12,7 +12,7 @@ from walrusd.errors import BlobCorrupt, MalformedData, NonFiniteValue, PlanRefus
 from walrusd.training.numerics.random import batch_rows, compute_segment_rows
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.aborts import ABORTED_STATE, SENTENCES, AbortCode, compute_abort_code
-from walrusd.training.run.data import DatasetRows, PackedRows, decode_rows
+from walrusd.training.run.data import DatasetRows, PackedRows
 from walrusd.training.run.replay import evaluate, replay_segment
 from walrusd.training.run.state import (
     compute_state_root,
@@ -48,44 +48,6 @@ def test_plan_to_trace_root_is_golden(plan, trained):
         "update_sha256": hashlib.sha256(update).hexdigest(),
         "cost": compute_cost(loss for step in records[-1].losses for loss in step),
     }
-
-
-def test_numpy_written_from_the_rules_gives_the_same_trace(plan, assignment, rows, trained, oracle):
-    states, records = trained
-    weights = init_weights(plan)
-    names = ["linear00", "linear01", "linear02"]
-    layers = [(weights[f"{n}.weight"], weights[f"{n}.bias"]) for n in names]
-    momenta = [(np.zeros_like(w), np.zeros_like(b)) for w, b in layers]
-    chain = protocol.compute_chain_start(assignment.ctx, 1, compute_state_root(plan, states[0]))
-    for step in range(1, 5):
-        chosen = batch_rows(assignment.seed, step, 16, rows.count)
-        losses, total = [], None
-        for part in (chosen[:10], chosen[10:]):
-            features, labels = decode_rows(plan.dataset, rows.rows(part))
-            loss, found = oracle.gradients(layers, features, labels, 16)
-            losses.append(float(loss))
-            total = (
-                found
-                if total is None
-                else [(a + c, b + d) for (a, b), (c, d) in zip(total, found, strict=True)]
-            )
-        folds = []
-        for w, b in total:
-            folds += [float(oracle.fold(b)), float(oracle.fold(w.reshape(-1)))]
-        chain = protocol.compute_chain_step(chain, step, losses, [f + 0.0 for f in folds])
-        for i, gradient in enumerate(total):
-            both = [
-                oracle.sgd(p, m, g, 0.05, 0.9)
-                for p, m, g in zip(layers[i], momenta[i], gradient, strict=True)
-            ]
-            layers[i] = (both[0][0], both[1][0])
-            momenta[i] = (both[0][1], both[1][1])
-    assert chain == records[0].chain
-    end = deserialize_state(plan, states[1])
-    for i, name in enumerate(names):
-        assert np.array_equal(end.weights[f"{name}.weight"], layers[i][0])
-        assert np.array_equal(end.weights[f"{name}.bias"], layers[i][1])
-        assert np.array_equal(end.slots[0][f"{name}.weight"], momenta[i][0])
 
 
 @pytest.mark.parametrize("segment", [1, 2, 3])

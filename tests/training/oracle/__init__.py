@@ -1,6 +1,7 @@
 """A second implementation of the arithmetic and of whole training runs, from the specification.
 
-NumPy and Python's integers alone: nothing here imports what it is compared with.
+Bytes in, numbers and hashes out: nothing here imports what it is compared with, and callers hand
+over no shape, no schedule and no decoded row. ``python -m tests.training.oracle`` runs a plan.
 """
 
 from . import lines
@@ -23,16 +24,16 @@ from .arithmetic import (
 from .commitments import hash_arrays
 from .losses import cross_entropy
 from .optimizers import sgd
-from .perceptron import gradients
+from .trace import describe
 
 __all__ = [
     "cross_entropy",
+    "describe",
     "exact_product",
     "exp",
     "exp2",
     "fold",
     "fold_rows",
-    "gradients",
     "grid",
     "hash_arrays",
     "lines",

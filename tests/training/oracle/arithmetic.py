@@ -6,6 +6,8 @@ in float64, scaled back at the end. No magic constants, no fused operations, no 
 
 import numpy as np
 
+from .aborts import require_bound, require_finite
+
 F32 = np.float32
 F64 = np.float64
 
@@ -21,7 +23,7 @@ def f32(value):
 
 def _exponent(largest, bits):
     """Return the exponent of the unit of a grid whose largest magnitude is ``largest``."""
-    assert np.isfinite(largest).all(), "NaN or infinity reached a grid"
+    require_finite(largest, "an operand")
     exponent = np.frexp(largest)[1].astype(np.int64) - bits
     return np.where(largest == 0, SMALLEST_UNIT, np.maximum(exponent, SMALLEST_UNIT))
 
@@ -45,7 +47,10 @@ def quantise(x, bits=BITS):
 
 
 def product(left, right, exponent):
-    """Return ``RN32`` of the exact product of integer matrices or stacks, times 2^exponent."""
+    """Return ``RN32`` of the product of integer matrices or stacks, times 2^exponent.
+
+    Blocks of 8192 terms are exact; they are added in order, each sum rounded to float64.
+    """
     length = left.shape[-1]
     total = None
     for start in range(0, length, BLOCK):
@@ -54,6 +59,16 @@ def product(left, right, exponent):
         block = np.ldexp(a @ b, exponent)
         total = block if total is None else total + block
     return total.astype(F32)
+
+
+def whole_product(left, right, exponent):
+    """Return the same of two grids of 20 bits, not cut into blocks.
+
+    Raises:
+        Abort: if it has too many terms to be exact.
+    """
+    require_bound(BITS, BITS, left.shape[-1])
+    return product(left, right, exponent)
 
 
 def exact_product(left, right, exponent):
@@ -111,13 +126,13 @@ LN_2 = f32("0x1.62e430p-1")
 
 
 def exp2(x):
-    """For -126 <= x <= 126."""
+    """For -126 <= x <= 126, and NaN of NaN."""
     whole = np.rint(x)
     rest = x - whole
     p = rest * EXP2[0]
     for coefficient in (*EXP2[1:], EXP2_FIRST):
         p = (p + coefficient) * rest
-    return np.ldexp(p + F32(1), whole.astype(np.int32)).astype(F32)
+    return np.ldexp(p + F32(1), np.nan_to_num(whole).astype(np.int32)).astype(F32)
 
 
 def exp(x):

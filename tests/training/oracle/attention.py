@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from .arithmetic import F32, F64, LN_2, LOG2_E, exp2, f32, fold, grid, product
+from .aborts import require_finite
+from .arithmetic import F32, F64, LN_2, LOG2_E, exp2, f32, fold, grid, whole_product
 
 
 def causal_attention(q, k, v):
@@ -20,24 +21,25 @@ def causal_attention(q, k, v):
     value, value_unit = spread(grid(v))
     future = np.triu(np.ones((length, length), bool), 1)
 
-    scores = product(query, key.swapaxes(2, 3), query_unit + key_unit)
+    scores = whole_product(query, key.swapaxes(2, 3), query_unit + key_unit)
     scores[..., future] = -np.inf
-    weights = exp2(np.maximum(scores - scores.max(-1, keepdims=True), F32(-64)))
+    top = require_finite(scores.max(-1, keepdims=True), "the largest score of a row")
+    weights = exp2(np.maximum(scores - top, F32(-64)))
     weights[..., future] = 0
     numerators = np.rint(np.ldexp(weights.astype(F64), 20))
     total = np.ldexp(numerators.sum(-1, keepdims=True), -20).astype(F32)
-    out = product(numerators, value, value_unit - 20) / total
+    out = whole_product(numerators, value, value_unit - 20) / total
 
     def backward(dy):
         scaled = dy / total
         delta = fold(scaled * out)[..., None].astype(F64)
         d, d_unit = grid(scaled)
-        dv = product(numerators.swapaxes(2, 3), d, d_unit - 20)
+        dv = whole_product(numerators.swapaxes(2, 3), d, d_unit - 20)
         exact = np.ldexp(d @ value.swapaxes(2, 3), d_unit + value_unit)
         slope = (exact - delta) * np.ldexp(numerators, -20)
         g, g_unit = grid(slope, axes=(2, 3))
-        dq = product(g, key, g_unit + key_unit) * f32(1 / math.sqrt(size))
-        dk = product(g.swapaxes(2, 3), query, g_unit + query_unit) * LN_2
+        dq = whole_product(g, key, g_unit + key_unit) * f32(1 / math.sqrt(size))
+        dk = whole_product(g.swapaxes(2, 3), query, g_unit + query_unit) * LN_2
         shape = (batch, heads // group, group, length, size)
         return dq, fold(dk.reshape(shape), 2), fold(dv.reshape(shape), 2)
 

@@ -17,6 +17,10 @@ def canonical_json(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
+def plan_digest(document):
+    return tagged_hash(b"PLAN", canonical_json(document))
+
+
 def canonical(array):
     """Return little-endian float32, a negative zero made positive."""
     assert array.dtype == F32
@@ -57,14 +61,23 @@ def chain_step(chain, step, losses, folds):
     return tagged_hash(b"STEP", chain, u64(step), canonical(values))
 
 
+def chain_abort(chain, context, segment, step, code):
+    return tagged_hash(b"ABORT", context, u64(segment), u64(step), u64(code), chain)
+
+
 def leaf_zero(root):
     return tagged_hash(b"LEAF", u64(0), root)
 
 
-def leaf(context, segment, committee, chain, root):
-    """Return a segment's leaf: its end state, and the digests that the seats will reveal."""
-    slots = [
-        tagged_hash(b"SLOT", tagged_hash(b"DIGEST", context, u64(segment), u64(slot), chain))
-        for slot in range(2 * committee)
-    ]
-    return tagged_hash(b"LEAF", u64(segment), root, merkle_root(slots))
+def slot_root(context, segment, committee, chain):
+    """Return the root over the digests that the seats and their substitutes reveal."""
+    return merkle_root(
+        [
+            tagged_hash(b"SLOT", tagged_hash(b"DIGEST", context, u64(segment), u64(slot), chain))
+            for slot in range(2 * committee)
+        ]
+    )
+
+
+def leaf(segment, root, slots):
+    return tagged_hash(b"LEAF", u64(segment), root, slots)

@@ -1,8 +1,8 @@
-"""Activations and dropout: each function returns its value and the function of its gradient."""
+"""Activations, dropout and norms: each returns its value and the function of its gradient."""
 
 import numpy as np
 
-from .arithmetic import F32, f32, sigmoid
+from .arithmetic import F32, f32, fold_rows, mean, reciprocal_sqrt, sigmoid
 
 GELU_A = f32(1.5957691216057308)
 GELU_B = f32(0.044715 * 1.5957691216057308)
@@ -50,3 +50,32 @@ def dropout(x, kept, threshold):
         return dy * kept * scale
 
     return through(x), through
+
+
+def layer_norm(x, gain, bias, epsilon):
+    """Normalise each row of a matrix; the gradients are by ``x``, ``gain`` and ``bias``."""
+    centred = x - mean(x)[:, None]
+    scale = reciprocal_sqrt(mean(centred * centred) + f32(epsilon))[:, None]
+    unit = centred * scale
+
+    def backward(dy):
+        inner = dy * gain
+        middle = mean(inner)[:, None]
+        along = mean(inner * unit)[:, None]
+        dx = ((inner - middle) - unit * along) * scale
+        return dx, fold_rows(dy * unit), fold_rows(dy)
+
+    return unit * gain + bias, backward
+
+
+def rms_norm(x, gain, epsilon):
+    """Divide each row of a matrix by its root mean square."""
+    scale = reciprocal_sqrt(mean(x * x) + f32(epsilon))[:, None]
+    unit = x * scale
+
+    def backward(dy):
+        inner = dy * gain
+        along = mean(inner * unit)[:, None]
+        return (inner - unit * along) * scale, fold_rows(dy * unit)
+
+    return unit * gain, backward

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .aborts import require_finite
 from .arithmetic import F32, F64, LN_2, LOG2_E, SMALLEST_UNIT, exp2, f32, fold, fold_rows
 
 BITS = 8
@@ -13,7 +14,7 @@ def line_grid(x, axis):
     """Integers (int64) and the units of the lines along ``axis``, kept with size one."""
     wide = x.astype(F64)
     largest = np.abs(wide).max(axis=axis, keepdims=True)
-    assert np.isfinite(largest).all(), "NaN or infinity reached a grid"
+    require_finite(largest, "an operand")
     exponent = np.frexp(largest)[1].astype(np.int64) - BITS
     exponent = np.where(largest == 0, SMALLEST_UNIT, np.maximum(exponent, SMALLEST_UNIT))
     integers = np.rint(np.ldexp(wide, -exponent)).astype(np.int64)
@@ -41,7 +42,8 @@ def causal_attention(q, k, v):
     future = np.triu(np.ones((length, length), bool), 1)
     scores = mm(query, key.swapaxes(2, 3))
     scores[..., future] = -np.inf
-    weights = exp2(np.maximum(scores - scores.max(-1, keepdims=True), F32(-64)))
+    top = require_finite(scores.max(-1, keepdims=True), "the largest score of a row")
+    weights = exp2(np.maximum(scores - top, F32(-64)))
     weights[..., future] = 0
     numerators = np.rint(weights.astype(F64) * 256).astype(np.int64)
     total = numerators.sum(-1, keepdims=True).astype(F32)

@@ -1,11 +1,10 @@
-"""SGD with momentum, AdamW with running powers, the schedule of the rate, and clipping."""
+"""SGD with momentum, AdamW with running powers, and clipping."""
 
 import math
-from fractions import Fraction
 
-import mpmath
 import numpy as np
 
+from .aborts import require_finite
 from .arithmetic import F32, F64, grid, reciprocal_sqrt
 
 
@@ -37,27 +36,14 @@ def adamw_constants(spec, powers, rate):
     )
 
 
-def rate_at(schedule, lr, step, steps):
-    """Return the learning rate: a real number to fifty digits, then float64, then float32."""
-    warm = schedule["warmup_steps"]
-    if step <= warm:
-        return F32(float(Fraction(lr) * step / warm))
-    if schedule["kind"] == "constant" or warm == steps:
-        return F32(lr)
-    with mpmath.workdps(50):
-        x = mpmath.mpf(step - warm) / (steps - warm)
-        floor = mpmath.mpf(schedule["floor"])
-        value = floor + (mpmath.mpf(lr) - floor) * (1 + mpmath.cos(mpmath.pi * x)) / 2
-        return F32(float(value))
-
-
 def clip(gradients, limit):
     """Scale all gradients if the root of their exact sum of squares exceeds ``limit``."""
     whole = np.concatenate([g.reshape(-1) for g in gradients.values()])
     integers, exponent = grid(whole)
-    total = sum(int(n) * int(n) for n in integers)
+    squares = integers.astype(np.int64) ** 2
+    total = sum(int(piece.sum()) for piece in np.array_split(squares, len(squares) // 2**20 + 1))
     norm = F32(math.ldexp(math.sqrt(float(total)), int(exponent)))
-    assert np.isfinite(norm), "the norm of the gradient is beyond f32"
+    require_finite(norm, "the norm of the gradient")
     if norm > F32(limit):
         factor = F32(float(limit) / float(norm))
         return {name: g * factor for name, g in gradients.items()}

@@ -1,138 +1,182 @@
-"""A whole segment of training from the JSON of a plan, and what it commits to."""
+"""A run of training from bytes alone: plan, weights, rows and seed (SPEC chapters 8 and 10)."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
 from . import commitments
+from .aborts import NON_FINITE, PLAN_REFUSED, UPDATE_OVERFLOW, Abort, require_finite
 from .arithmetic import F32, F64, fold, mean
+from .files import read_plan, read_weights, with_numbers
 from .losses import cross_entropy, mean_squared_error
-from .networks import Net, initial
-from .optimizers import adamw, adamw_constants, clip, rate_at, sgd
-from .stream import batch_rows, u64, uniform
+from .models import Tensors
+from .networks import Net
+from .optimizers import adamw, adamw_constants, clip, sgd
+from .reals import rate_at
+from .rows import cut_rows, decode
+from .state import State, base_root
+from .stream import batch_rows
 
-SLOTS = {"sgd": ["momentum"], "adamw": ["first", "second"]}
-POWERS = {"sgd": [], "adamw": ["beta1_power", "beta2_power"]}
+ABORTED_ROOT = bytes(32)
 
 
-def number(value):
-    return float.fromhex(value) if isinstance(value, str) else value
+@dataclass
+class Segment:
+    """What a trace says about a segment; ``losses`` of each micro-batch of each step."""
+
+    number: int
+    losses: list = field(default_factory=list)
+    chain: bytes = b""
+    slot_root: bytes = b""
+    state_root: bytes = b""
+    leaf: bytes = b""
 
 
-def read_plan(plan):
-    """Return the plan with its hexadecimal texts as numbers."""
-    if isinstance(plan, dict):
-        texts = ("lr", "momentum", "beta1", "beta2", "epsilon", "weight_decay", "floor", "limit")
-        texts += ("alpha", "norm_epsilon")
-        return {k: number(v) if k in texts else read_plan(v) for k, v in plan.items()}
-    return [read_plan(part) for part in plan] if isinstance(plan, list) else plan
+def compute_loss(kind, logits, labels, batch, rows):
+    """Return each row's loss, or each place's, and the gradient by the outputs."""
+    if kind == "mse":
+        scale = F32(2.0 / (batch * labels.shape[1]))
+        losses, gradient = mean_squared_error(logits, labels, scale)
+    else:
+        scale = F32(1.0 / (batch * (len(labels) // rows)))
+        losses, gradient = cross_entropy(logits, labels, scale)
+    return require_finite(losses, "a loss"), gradient
+
+
+def compute_cost(losses):
+    """Return the mean of the losses of a segment's micro-batches in units of 2^-32."""
+    total = sum(Fraction(float(loss)) for step in losses for loss in step)
+    cost = round(total / sum(len(step) for step in losses) * 2**32)
+    if not 0 <= cost < 2**64:
+        raise Abort(NON_FINITE, "the cost does not fit 64 bits")
+    return cost
+
+
+def compute_step_cost(losses):
+    """Return the mean of a step's losses in units of 2^-32, at most the largest int64."""
+    mean_loss = sum(Fraction(float(loss)) for loss in losses) / len(losses)
+    return min(round(mean_loss * 2**32), 2**63 - 1)
 
 
 class Run:
-    """Weights and optimizer state of a plan. ``shapes`` gives every tensor by name."""
+    """A plan with its initial weights and rows, step by step.
 
-    def __init__(self, plan, shapes, rows):
-        self.plan, self.rows = read_plan(plan), rows
-        self.shapes = shapes
-        seed, model = bytes.fromhex(plan["init_seed"]), self.plan["model"]
-        self.weights = {
-            name: initial(
-                name,
-                shape,
-                model,
-                lambda bound, name=name, shape=shape: uniform(
-                    seed, 0, f"init/{name}", shape, bound
-                ),
-            )
-            for name, shape in shapes.items()
-        }
-        adapters = model.get("lora")
-        self.trained = sorted(n for n in shapes if not adapters or ".lora_" in n)
-        kind = self.plan["optimizer"]["kind"]
-        self.slots = [{n: np.zeros(shapes[n], F32) for n in self.trained} for _ in SLOTS[kind]]
-        self.powers = [F64(1.0) for _ in POWERS[kind]]
-        self.done = 0
+    ``weights`` are a safetensors file, or None for those that follow from the plan's seed.
+    ``rows`` are raw rows of the plan's dataset.
+    """
 
-    def state(self):
-        parts = [self.weights, *self.slots]
-        data = b"".join(
-            commitments.canonical(part[name]) for part in parts for name in self.trained
-        )
-        return data + u64(self.done) + np.array(self.powers, "<f8").tobytes()
+    def __init__(self, plan, weights, rows, *, seed, context, committee):
+        self.document = read_plan(plan)
+        self.plan = with_numbers(self.document)
+        self.tensors = Tensors(self.plan["model"])
+        if weights is None:
+            self.weights = self.tensors.begin(bytes.fromhex(self.plan["init_seed"]))
+        else:
+            self.weights = read_weights(weights)
+        shapes = {name: value.shape for name, value in self.weights.items()}
+        if shapes != self.tensors.shapes:
+            raise ValueError("the weights are not those of the plan's model")
+        lora = self.plan["model"].get("lora")
+        if lora and base_root(self.tensors, self.weights).hex() != lora["base_root"]:
+            raise ValueError("the frozen weights do not have the plan's base_root")
+        self.rows = cut_rows(self.plan["dataset"], rows)
+        self.seed, self.context, self.committee = seed, context, committee
+        self.state = State(self.tensors, self.plan["optimizer"]["kind"], self.weights)
+        self.steps = self.plan["segments"] * self.plan["segment_steps"]
 
-    def root(self):
-        kind = self.plan["optimizer"]["kind"]
-        manifest = {
-            "counters": [["step", "u64"], *([p, "f64"] for p in POWERS[kind])],
-            "tensors": [
-                [f"{prefix}/{name}", "f32", list(self.shapes[name])]
-                for prefix in ("weight", *SLOTS[kind])
-                for name in self.trained
-            ],
-        }
-        return commitments.state_root(manifest, self.state())
-
-    def decode(self, chosen):
-        data, schema = self.rows[chosen], self.plan["dataset"]
-        if schema["kind"] == "tokens":
-            tokens = np.ascontiguousarray(data).view("<u2").astype(np.int64)
-            return tokens[:, :-1], tokens[:, 1:].reshape(-1)
-        if schema["kind"] == "tabular-f32":
-            values = np.ascontiguousarray(data).view("<f4").astype(F32)
-            return values[:, : schema["features"]], values[:, schema["features"] :]
-        inputs = data[:, :-1].astype(F32) * F32(2.0 ** schema["scale_log2"])
-        if schema["kind"] == "image-u8":
-            inputs = inputs.reshape(-1, *schema["shape"])
-        return inputs, data[:, -1].astype(np.int64)
-
-    def step(self, seed):
+    def step(self):
         """Do one step; return the losses and the folds that the chain absorbs."""
-        plan, step = self.plan, self.done + 1
-        order = batch_rows(seed, step, plan["batch"], len(self.rows))
+        plan, state = self.plan, self.state
+        step = state.step + 1
+        order = batch_rows(self.seed, step, plan["batch"], len(self.rows))
         total, found, start = {}, [], 0
         for micro, size in enumerate(plan["micro_batches"]):
-            inputs, labels = self.decode(order[start : start + size])
+            chosen = self.rows[order[start : start + size]]
             start += size
-            net = Net(plan["profile"], plan["model"], self.weights, (seed, step, micro))
-            logits, backward = getattr(net, plan["model"]["kind"])(inputs)
-            if plan["loss"] == "mse":
-                scale = F32(2.0 / (plan["batch"] * labels.shape[1]))
-                losses, gradient = mean_squared_error(logits, labels, scale)
-            else:
-                scale = F32(1.0 / (plan["batch"] * (len(labels) // size)))
-                losses, gradient = cross_entropy(logits, labels, scale)
+            inputs, labels = decode(plan["dataset"], chosen, self.tensors.input)
+            drops = (self.seed, step, micro)
+            net = Net(plan["profile"], self.tensors, state.weights, drops)
+            outputs, backward = net.forward(inputs)
+            losses, gradient = compute_loss(plan["loss"], outputs, labels, plan["batch"], size)
+            found.append(require_finite(mean(losses), "a loss"))
             backward(gradient)
-            found.append(mean(losses))
             for name, g in net.grads.items():
                 total[name] = total[name] + g if name in total else g
-        folds = [fold(total[name].reshape(-1)) for name in self.trained]
+        names = self.tensors.trained
+        folds = [require_finite(fold(total[name].reshape(-1)), "a fold") for name in names]
         if plan["clipping"] != "none":
             total = clip(total, plan["clipping"]["limit"])
-        self.update(total, step)
-        self.done = step
+        self._update(total, step)
+        for part in (state.weights, *state.slots):
+            for name in names:
+                require_finite(part[name], f"tensor {name}")
+        state.step = step
         return found, folds
 
-    def update(self, gradients, step):
-        spec = self.plan["optimizer"]
-        steps = self.plan["segments"] * self.plan["segment_steps"]
-        rate = rate_at(self.plan["schedule"], spec["lr"], step, steps)
+    def _update(self, gradients, step):
+        state, spec = self.state, self.plan["optimizer"]
+        rate = rate_at(self.plan["schedule"], spec["lr"], step, self.steps)
         if spec["kind"] == "adamw":
             betas = (F64(spec["beta1"]), F64(spec["beta2"]))
-            self.powers = [p * b for p, b in zip(self.powers, betas, strict=True)]
-            constants = adamw_constants(spec, self.powers, rate)
-        for name in self.trained:
-            p, g = self.weights[name], gradients[name]
+            state.powers = [p * b for p, b in zip(state.powers, betas, strict=True)]
+            constants = adamw_constants(spec, state.powers, rate)
+        for name in self.tensors.trained:
+            p, g = state.weights[name], gradients[name]
+            slots = [slot[name] for slot in state.slots]
             if spec["kind"] == "sgd":
-                p, m = sgd(p, self.slots[0][name], g, rate, spec["momentum"])
-                self.slots[0][name] = m
+                p, *slots = sgd(p, *slots, g, rate, spec["momentum"])
             else:
-                first, second = self.slots[0][name], self.slots[1][name]
-                p, self.slots[0][name], self.slots[1][name] = adamw(p, first, second, g, constants)
-            self.weights[name] = p
+                p, *slots = adamw(p, *slots, g, constants)
+            state.weights[name] = p
+            for slot, value in zip(state.slots, slots, strict=True):
+                slot[name] = value
 
-    def segment(self, context, seed, committee):
-        """Run the next segment; return its leaf."""
-        segment = self.done // self.plan["segment_steps"] + 1
-        chain = commitments.chain_start(context, segment, self.root())
-        for _ in range(self.plan["segment_steps"]):
-            losses, folds = self.step(seed)
-            chain = commitments.chain_step(chain, self.done, losses, folds)
-        return commitments.leaf(context, segment, committee, chain, self.root())
+    def segment(self, number, start=None):
+        """Run a segment; ``start`` are the bytes of the state before it, else it is ours.
+
+        Returns the segment, and the step and the error that ended it early, if one did.
+        """
+        length = self.plan["segment_steps"]
+        found = Segment(number)
+        chain = commitments.chain_start(self.context, number, self.state.root(start))
+        step, failed = (number - 1) * length + 1, None
+        with np.errstate(all="ignore"):
+            try:
+                self._check_batch()
+                if start is not None:
+                    self.state.read(start, step - 1)
+                for _ in range(length):
+                    losses, folds = self.step()
+                    chain = commitments.chain_step(chain, step, losses, folds)
+                    found.losses.append([float(loss) for loss in losses])
+                    step += 1
+                if number == self.plan["segments"]:
+                    compute_cost(found.losses)
+                    self.update()
+            except Abort as error:
+                failed = step, error
+                chain = commitments.chain_abort(chain, self.context, number, step, error.code)
+                found.losses = []
+        found.chain = chain
+        found.slot_root = commitments.slot_root(self.context, number, self.committee, chain)
+        found.state_root = ABORTED_ROOT if failed else self.state.root()
+        found.leaf = commitments.leaf(number, found.state_root, found.slot_root)
+        return found, failed
+
+    def _check_batch(self):
+        if 2 * self.plan["batch"] > len(self.rows):
+            raise Abort(PLAN_REFUSED, "the batch is above half of the rows")
+
+    def update(self):
+        """Return the update, int32 of all trained weights in the order of their names."""
+        change = np.concatenate(
+            [
+                (self.state.weights[n].astype(F64) - self.weights[n].astype(F64)).reshape(-1)
+                for n in self.tensors.trained
+            ]
+        )
+        scaled = np.rint(change * 2.0 ** self.plan["update"]["scale_bits"])
+        if np.abs(scaled).max() > 2 ** (self.plan["update"]["value_bits"] - 1) - 1:
+            raise Abort(UPDATE_OVERFLOW, "the update does not fit its bits")
+        return scaled.astype("<i4")

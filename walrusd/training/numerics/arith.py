@@ -239,7 +239,8 @@ def fold(x: Tensor) -> Tensor:
     """Return the sum over the last axis, ``(…, n) -> (…)``, in the order of the binary fold.
 
     With ``h`` the largest power of two below ``n``: ``s[i] = RN32(x[i] + x[i+h])`` where ``i+h``
-    exists, else ``x[i]``; again on the first ``h`` until one is left.
+    exists, else ``x[i]``; again on the first ``h`` until one is left. The result shares no memory
+    with ``x``, even for ``n = 1``: gradients are changed in place, and two may come from one ``x``.
     """
     found = kernels.fold(x)
     if found is not None:
@@ -250,7 +251,7 @@ def fold(x: Tensor) -> Tensor:
         head = x[..., :half].clone()  # (…, half)
         head[..., : count - half].add_(x[..., half:count])
         x, count = head, half
-    return x[..., 0]  # (…)
+    return x[..., 0].clone()  # (…)
 
 
 def fold_each(tensors: Sequence[Tensor]) -> Tensor:
@@ -270,7 +271,7 @@ def fold_rows(x: Tensor) -> Tensor:
         head = x[:half].clone()  # (half, …)
         head[: count - half].add_(x[half:count])
         x, count = head, half
-    return x[0]
+    return x[0].clone()
 
 
 def mean(x: Tensor) -> Tensor:
