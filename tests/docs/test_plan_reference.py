@@ -24,7 +24,6 @@ from walrusd.training.plan.plan import MAX_ACTIVATIONS, read_plan
 from walrusd.training.plan.schedule import read_schedule
 from walrusd.training.plan.shapes import compute_output_shape
 from walrusd.training.plan.strict import Fields
-from walrusd.training.run.aborts import ABORTS, compute_abort_code
 
 NAME = "text of 1…64 characters"
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,13 +198,6 @@ def test_the_bounds_in_sentences_are_those_of_the_code() -> None:
     )
     text = " ".join(CHAPTER.split())
     assert [sentence for sentence in sentences if sentence not in text] == []
-
-
-def test_the_numbers_of_aborts_are_those_of_the_code() -> None:
-    text = " ".join(CHAPTER.split())
-    numbers = re.findall(r"`([a-z]+\.[a-z_]+)`(?: \([^)]*\))?(?: is)? (\d)\b", text)
-    codes = {kind.code: str(int(compute_abort_code(kind("")))) for kind in ABORTS}
-    assert dict(numbers) == codes
 
 
 SHAPES = {

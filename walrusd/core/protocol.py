@@ -1,4 +1,4 @@
-"""The hashes of PROTOCOL sections 2 to 6, as the contract and every daemon compute them.
+"""The hashes of PROTOCOL sections 2 to 6 (SPEC §10), as the contract and every daemon compute them.
 
 All functions are pure. Addresses, object ids and digests are 32 raw bytes here; the callers
 convert. Each preimage is given in the docstring; ``‖`` is concatenation and integers are u64
@@ -20,7 +20,7 @@ def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class TraceContext:
-    """Everything a trace is bound to (PROTOCOL section 3). Each field is 32 bytes."""
+    """Everything a trace is bound to (SPEC §10). Each field is 32 bytes."""
 
     chain_id: bytes
     package: bytes

@@ -39,7 +39,7 @@ class FileSubject:
     def ctx(self) -> bytes:
         """Return the trace context, 32 bytes, as ``core.protocol`` computes it.
 
-        See docs/protocol.md §3.
+        See SPEC §10.
         """
         return hash_tagged(
             Tag.CTX,

@@ -1,4 +1,4 @@
-"""Why a plan cannot be carried out: the codes that an abort commits to (docs/protocol.md §3).
+"""Why a plan cannot be carried out: the codes that an abort commits to (SPEC §10).
 
 Every cause here follows from plan, rows and start state alone, so every machine that replays the
 work aborts at the same step. A machine that runs out of memory says nothing about the plan.

@@ -26,7 +26,7 @@ class Assignment:
 
 
 class WorkChain:
-    """The hash chain of one segment, one link per step (docs/protocol.md §3)."""
+    """The hash chain of one segment, one link per step (SPEC §10)."""
 
     def __init__(self, ctx: bytes, segment: int, start_root: bytes) -> None:
         self.value = protocol.compute_chain_start(ctx, segment, start_root)
