@@ -24,6 +24,7 @@ from walrusd.engine.training_backend import ChildTraining
 from walrusd.training.layers.rope import compute_rope_tables
 from walrusd.training.plan.schedule import MAX_STEPS, ScheduleSpec
 from walrusd.training.run.jobs import SelftestJob
+from walrusd.training.run.threads import WAITING
 from walrusd.training.selftest.golden import GOLDEN
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +127,7 @@ decimal.setcontext(decimal.Context(prec=6, traps=[decimal.Inexact, decimal.Float
 import json, locale, os, sys
 import numpy as np
 import torch
+torch.set_num_threads(1)
 np.seterr(all="raise")
 np.set_printoptions(precision=2)
 torch.set_default_dtype(torch.float64)
@@ -171,6 +173,7 @@ def test_golden_runs_in_a_process_with_everything_else_changed(native, tmp_path)
         "LC_ALL": "tr_TR.UTF-8",
         "TEST_LOCALE": find_locale(),
         "WALRUSD_NATIVE": native,
+        **WAITING,
     }
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE],

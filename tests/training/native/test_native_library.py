@@ -16,6 +16,7 @@ import torch
 from walrusd.errors import DeviceRefused
 from walrusd.training.native import library
 from walrusd.training.numerics import arith
+from walrusd.training.run.threads import WAITING
 from walrusd.training.selftest import selftest
 
 BUILT = library.find_library(Path(library.__file__).parent)
@@ -186,7 +187,7 @@ def test_two_processes_agree_with_and_without_kernels():
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"WALRUSD_NATIVE": switch},
+            env={"WALRUSD_NATIVE": switch, **WAITING},
             capture_output=True,
             text=True,
             check=True,
