@@ -16,7 +16,7 @@ from walrusd.training.run.state import (
     serialize_state,
 )
 from walrusd.training.run.trace import Assignment
-from walrusd.training.run.trainer import SegmentAbort, SegmentResult, train
+from walrusd.training.run.trainer import SegmentAbort, SegmentResult, attempt_segment, train
 from walrusd.training.run.update import compute_cost, compute_update, update_to_bytes
 from walrusd.training.run.weights import (
     check_weights,
@@ -71,6 +71,17 @@ def describe(plan, weights, rows, *, seed, context, committee=3):
         found["update"] = hashlib.sha256(update_to_bytes(update)).hexdigest()
         found["state"] = hashlib.sha256(state).hexdigest()
     return found
+
+
+def describe_replay(case, start, segment, *, seed, context, committee=3):
+    """Run one segment from the bytes of a state; return its record, and the abort or None."""
+    plan = parse_plan(case.plan)
+    weights = read_weights(plan, case.weights)
+    assignment = Assignment(plan, context, seed, committee)
+    source, frozen = DatasetRows(plan.dataset, case.rows), select_frozen(plan, weights)
+    *_, last = attempt_segment(assignment, source, start, segment, frozen, weights=weights)
+    failed = (last.step, int(last.code)) if isinstance(last, SegmentAbort) else None
+    return describe_record(last.record), failed
 
 
 def describe_evaluation(plan, weights, rows):

@@ -127,6 +127,7 @@ decimal.setcontext(decimal.Context(prec=6, traps=[decimal.Inexact, decimal.Float
 import json, locale, os, sys
 import numpy as np
 import torch
+torch.set_num_threads(1)
 np.seterr(all="raise")
 np.set_printoptions(precision=2)
 torch.set_default_dtype(torch.float64)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.errors import MalformedData
+from walrusd.errors import MalformedData, RowAbsent
 from walrusd.training.numerics.random import batch_rows, compute_segment_rows, compute_uniform
 from walrusd.training.plan.dataspec import (
     ImageSchema,
@@ -68,7 +68,7 @@ def test_packed_rows_serve_exactly_their_segment(plan, rows):
         assert packed.rows(indices) == rows.rows(indices)
     absent = np.setdiff1d(np.arange(rows.count), needed)[:1]
     assert absent.size
-    with pytest.raises(MalformedData, match="not among"):
+    with pytest.raises(RowAbsent, match="not among"):
         packed.rows(absent)
 
 
@@ -89,7 +89,7 @@ def test_inconsistent_packed_rows_are_refused(plan, indices, data):
 
 
 def test_no_packed_rows_at_all(plan):
-    with pytest.raises(MalformedData):
+    with pytest.raises(RowAbsent):
         PackedRows(plan.dataset, 75, [], b"").rows(np.array([0]))
 
 
@@ -105,7 +105,7 @@ def test_bad_rows_are_refused(plan):
         decode_rows(plan.dataset, bytes([0] * 12 + [5]))
     with pytest.raises(MalformedData, match="whole rows"):
         DatasetRows(plan.dataset, bytes(14))
-    with pytest.raises(MalformedData, match="outside"):
+    with pytest.raises(RowAbsent, match="outside"):
         DatasetRows(plan.dataset, bytes(13)).rows(np.array([1]))
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.golden.plans import MODELS
 from tests.golden.run import read_golden
 from tests.support.guards import PLAY_S
+from walrusd.training.run.threads import WAITING
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +57,7 @@ def run_cell(cell: str, *options: str) -> dict[str, dict[str, object]]:
     clean = {name: value for name, value in os.environ.items() if name not in ALL_VARIABLES}
     done = subprocess.run(
         [sys.executable, "-m", "tests.golden.run", *MODELS, "--threads", threads, *options],
-        env={**clean, **changes, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads},
+        env={**clean, **WAITING, **changes, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": threads},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -145,7 +145,7 @@ class Run:
             try:
                 self._check_batch()
                 if start is not None:
-                    self.state.read(start, step - 1)
+                    self.state.read(start, step - 1, length, self.steps)
                 for _ in range(length):
                     losses, folds = self.step()
                     chain = commitments.chain_step(chain, step, losses, folds)

@@ -36,8 +36,10 @@ class State:
         )
         return data + u64(self.step) + np.array(self.powers, "<f8").tobytes()
 
-    def read(self, data, step):
+    def read(self, data, step, length, steps):
         """Take the state of canonical bytes, which must be that after ``step``.
+
+        ``length`` are the steps of a segment, ``steps`` those of the run.
 
         Raises:
             Abort: if they are no state of this plan after that step.
@@ -48,12 +50,15 @@ class State:
             raise Abort(BAD_DATA, "a state of this plan has another size")
         values = np.frombuffer(data, "<f4", count)
         powers = np.frombuffer(data, "<f8", offset=4 * count + 8)
-        self.step = int.from_bytes(data[4 * count : 4 * count + 8], "little")
-        if self.step != step or not ((powers >= 0) & (powers <= 1)).all():
-            raise Abort(BAD_DATA, f"the state is not one after step {step}")
+        done = int.from_bytes(data[4 * count : 4 * count + 8], "little")
+        if done % length or done > steps or not ((powers >= 0) & (powers <= 1)).all():
+            raise Abort(BAD_DATA, "the state is not one at the end of a segment")
         require_finite(values, "the start state")
         if (values.view("<u4") == 1 << 31).any() or np.signbit(powers).any():
             raise Abort(BAD_DATA, "the state holds a negative zero")
+        if done != step:
+            raise Abort(BAD_DATA, f"the state is one after step {done}, not {step}")
+        self.step = done
         place = 0
         for part in (self.weights, *self.slots):
             for name, size in zip(self.tensors.trained, sizes, strict=True):

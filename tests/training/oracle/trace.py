@@ -6,6 +6,24 @@ from . import commitments
 from .run import Run, compute_cost, compute_step_cost
 
 
+def describe_segment(segment):
+    return {
+        "losses": segment.losses,
+        "costs": [compute_step_cost(step) for step in segment.losses],
+        "chain": segment.chain.hex(),
+        "slot_root": segment.slot_root.hex(),
+        "state_root": segment.state_root.hex(),
+        "leaf": segment.leaf.hex(),
+    }
+
+
+def describe_replay(plan, weights, rows, start, segment, *, seed, context, committee=3):
+    """Run one segment from the bytes of a state; return it, and where and why it aborts or None."""
+    run = Run(plan, weights, rows, seed=seed, context=context, committee=committee)
+    found, failed = run.segment(segment, start)
+    return describe_segment(found), failed and (failed[0], failed[1].code)
+
+
 def describe(plan, weights, rows, *, seed, context, committee=3, segments=None):
     """Train a plan, or its first ``segments``, and return all that the chain would hold of it.
 
@@ -22,16 +40,7 @@ def describe(plan, weights, rows, *, seed, context, committee=3, segments=None):
     for number in range(1, (segments or run.plan["segments"]) + 1):
         segment, failed = run.segment(number)
         leaves.append(segment.leaf)
-        found["segments"].append(
-            {
-                "losses": segment.losses,
-                "costs": [compute_step_cost(step) for step in segment.losses],
-                "chain": segment.chain.hex(),
-                "slot_root": segment.slot_root.hex(),
-                "state_root": segment.state_root.hex(),
-                "leaf": segment.leaf.hex(),
-            }
-        )
+        found["segments"].append(describe_segment(segment))
         if failed:
             found["abort"] = {"segment": number, "step": failed[0], "code": failed[1].code}
             break

@@ -134,12 +134,18 @@ def test_rows_that_change_during_the_run_end_it_and_leave_nothing(
     assert again["trace_root"] == whole["trace_root"]
 
 
-def test_a_flipped_bit_without_a_write_is_found_at_the_end(run, files, row_bytes, monkeypatch):
-    """Memory and disks change bytes and no times."""
+def flip_first(data):
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+@pytest.mark.parametrize("change", [flip_first, spoil])
+def test_a_flipped_bit_without_a_write_is_found_at_the_end(
+    run, files, row_bytes, monkeypatch, change
+):
+    """Memory and disks change bytes and no times. The second change makes the plan abort."""
     job = train_job(files, rows=verified(files, row_bytes))
-    damaged = bytes([row_bytes[0] ^ 1]) + row_bytes[1:]
     monkeypatch.setattr("walrusd.training.process.inputs._read_stamp", lambda found: ())
-    after_segment(monkeypatch, 2, lambda: (files / "rows").write_bytes(damaged))
+    after_segment(monkeypatch, 2, lambda: (files / "rows").write_bytes(change(row_bytes)))
     check_refused(run(job))
     assert not list((files / "work").glob("segment-*.json"))
 
