@@ -24,6 +24,8 @@ async def test_a_publisher_with_a_wrong_receipt_comes_last_from_then_on(endpoint
     endpoints.faults["one"].foreign_receipts = 1
     async with open_store(publishers=["one", "two"]) as store:
         await store.put(DATA)
+        for publisher in store._pools[1].ranked():
+            publisher.latency = 0.3  # not because it is slower
         await store.put(DATA[1:])
     assert sent(endpoints) == ["one", "two", "two"]
 
@@ -151,7 +153,12 @@ async def test_all_must_refuse_a_blob_for_its_size(endpoints, open_store):
 async def test_a_file_ends_with_its_shortest_lived_part(endpoints, open_store, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(os.urandom(2000))
+    lasting = tmp_path / "lasting"
+    lasting.write_bytes(os.urandom(2000))
     async with open_store(publishers=["one"], chunk_size=1000, leaf_size=1000) as store:
+        await store.put(lasting.read_bytes()[:1000], epochs=20)
+        assert (await store.put_file(lasting, epochs=5)).end_epoch == 6
+        endpoints.requests.clear()
         first = await store.put_file(path, epochs=5)
         assert first.end_epoch == 6
         again = await store.put_file(path, epochs=9, min_end_epoch=6)
