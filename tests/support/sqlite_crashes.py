@@ -21,14 +21,19 @@ _OPEN_AT, _DELETE_AT = 5, 6
 """Places in ``sqlite3_vfs``, in words: two of numbers and three of pointers come first."""
 
 _Open = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
 )
-_Delete = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+_Delete = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 _Write = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 )
 _Truncate = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64)
 _Sync = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+
+
+def _read_path(name: int) -> Path:
+    """Return the path at an address. SQLite keeps the address, so it is passed on as it is."""
+    return Path(ctypes.string_at(name).decode())
 
 
 def find_library() -> ctypes.CDLL | None:
@@ -86,16 +91,16 @@ class SqliteDisk:
         former = table[_OPEN_AT], table[_DELETE_AT]
         real, real_delete = _Open(former[0]), _Delete(former[1])
 
-        def open_file(vfs: int, name: bytes | None, file: int, flags: int, told: int | None) -> int:
+        def open_file(vfs: int, name: int | None, file: int, flags: int, told: int | None) -> int:
             code: int = real(vfs, name, file, flags, told)
             if code == 0 and name is not None:
-                self._follow(Path(name.decode()), file)
+                self._follow(_read_path(name), file)
             return code
 
-        def delete_file(vfs: int, name: bytes, flush: int) -> int:
+        def delete_file(vfs: int, name: int, flush: int) -> int:
             code: int = real_delete(vfs, name, flush)
-            if Path(name.decode()).is_relative_to(self.root):
-                self._files.pop(Path(name.decode()).relative_to(self.root).as_posix(), None)
+            if (path := _read_path(name)).is_relative_to(self.root):
+                self._files.pop(path.relative_to(self.root).as_posix(), None)
                 self._note()
             return code
 
