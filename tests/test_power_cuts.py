@@ -66,6 +66,7 @@ def test_a_file_that_replaces_none_is_whole_or_not_there(tmp_path, monkeypatch) 
     def act(disk: Disk) -> None:
         write_atomically(tmp_path / "file", NEW, overwrite=False)
         disk.say_done("written")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
     found = crash(tmp_path, monkeypatch, act)
     assert {each.files.get("file") for each in found} == {None, NEW}

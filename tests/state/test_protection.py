@@ -226,3 +226,78 @@ def verdict(document, key: str, payload: bytes) -> str:
                 return "refused"
             return "2 done" if item["done"] else "1 resumed"
     return "0 fresh"
+
+
+@pytest.fixture
+def other(tmp_path: Path):
+    """The same identity on another machine."""
+    directory = tmp_path / "other"
+    directory.mkdir()
+    with (
+        Database.open(directory / "db") as database,
+        Protection.open(database, directory, ALICE) as opened,
+    ):
+        yield opened
+
+
+def act(protection: Protection, payload: bytes, *, done: bool) -> None:
+    protection.begin("join:1", payload)
+    if done:
+        protection.done("join:1")
+
+
+@pytest.mark.parametrize("ours_done", [False, True])
+@pytest.mark.parametrize("theirs_done", [False, True])
+def test_what_two_machines_did_differently_is_never_done_again(
+    protection: Protection, other: Protection, ours_done: bool, theirs_done: bool
+) -> None:
+    """Neither of the two, and also not after it was forgotten: which one counts is not known."""
+    act(protection, b"ours", done=ours_done)
+    act(other, b"theirs", done=theirs_done)
+    assert protection.merge(other.export()) == 1
+    protection.forget("join:1")
+    for payload in (b"ours", b"theirs", b""):
+        with pytest.raises(DoubleAction):
+            protection.begin("join:1", payload)
+    # A third machine, or the other one, learns of it from an export.
+    other.merge(protection.export())
+    for payload in (b"ours", b"theirs", b""):
+        with pytest.raises(DoubleAction):
+            other.begin("join:1", payload)
+    other.forget("join:1")
+    assert other.export()["actions"] == [{"key": "join:1", "payload": "", "done": True}]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (None, False, Begun.RESUMED),
+        (None, True, Begun.DONE),
+        (False, False, Begun.RESUMED),
+        (False, True, Begun.DONE),
+        (True, False, Begun.DONE),
+        (True, True, Begun.DONE),
+        (True, None, Begun.DONE),
+        (False, None, Begun.RESUMED),
+    ],
+)
+def test_of_two_records_of_one_act_the_stricter_stays(
+    protection: Protection, other: Protection, ours, theirs, expected
+) -> None:
+    for machine, done in ((protection, ours), (other, theirs)):
+        if done is not None:
+            act(machine, b"same", done=done)
+    protection.merge(other.export())
+    assert protection.begin("join:1", b"same") is expected
+
+
+def test_acts_of_another_identity_are_their_own(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db") as database:
+        with Protection.open(database, tmp_path, ALICE) as ours:
+            act(ours, b"ours", done=True)
+        with Protection.open(database, tmp_path, BOB) as theirs:
+            assert theirs.begin("join:1", b"theirs") is Begun.FRESH
+            theirs.forget("join:1")
+            assert theirs.export()["actions"] == []
+        with Protection.open(database, tmp_path, ALICE) as ours:
+            assert ours.begin("join:1", b"ours") is Begun.DONE

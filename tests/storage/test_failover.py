@@ -9,7 +9,7 @@ from tests.support.clocks import virtual_time
 from walrusd.errors import BlobCorrupt, BlobNotFound, BlobTooLarge, StorageUnreachable
 from walrusd.storage.classify import AnswerKind
 from walrusd.storage.exchange import EndpointFailure
-from walrusd.storage.failover import ROUNDS_AFTER_NOT_FOUND, ask_in_turn
+from walrusd.storage.failover import ask_in_turn
 from walrusd.storage.http import EndpointPool, RetryPolicy
 
 pytestmark = virtual_time
@@ -217,7 +217,7 @@ async def test_one_that_lacks_a_blob_shortens_the_wait_for_the_silent(pool):
     with pytest.raises(BlobNotFound):
         await ask_in_turn(pool, script, what="x")
     assert script.asked.count("one") == 1
-    assert script.asked.count("two") == ROUNDS_AFTER_NOT_FOUND
+    assert script.asked.count("two") == 2
 
 
 async def test_a_vague_answer_does_not(pool):

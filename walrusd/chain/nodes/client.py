@@ -13,7 +13,7 @@ from walrusd.chain.nodes.wire import (
     OBJECT_FIELDS,
     TRANSACTION_FIELDS,
     need,
-    read_address,
+    need_address,
     read_coin_balance,
     read_function,
     read_object,
@@ -249,7 +249,7 @@ class SuiClient:
             if token is None:
                 break
         versions.sort(key=lambda item: item.version or 0)
-        return [read_address(need(item.package_id, "package_id")) for item in versions]
+        return [need_address(need(item.package_id, "package_id")) for item in versions]
 
     async def simulate(self, tx_bytes: bytes) -> Simulation:
         """Return what a built, unsigned transaction would do now; nothing is paid.

@@ -69,7 +69,7 @@ def need(value: T | None, field: str) -> T:
     return value
 
 
-def read_address(text: str) -> Address:
+def need_address(text: str) -> Address:
     """Return an address or object id in a node's answer.
 
     Raises:
@@ -88,7 +88,7 @@ def read_owner(owner: pb.Owner | None) -> Owner:
     if owner is None:
         return Owner(OwnerKind.UNKNOWN)
     kind = OwnerKind.UNKNOWN if owner.kind is None else _OWNERS.get(owner.kind, OwnerKind.UNKNOWN)
-    address = read_address(owner.address) if owner.address else None
+    address = need_address(owner.address) if owner.address else None
     return Owner(kind, address, owner.version)
 
 
@@ -186,7 +186,7 @@ def _read_abort(error: pb.ExecutionError) -> Abort | None:
     location = abort.location or pb.MoveLocation()
     clever = abort.clever_error
     return Abort(
-        package=read_address(location.package) if location.package else "",
+        package=need_address(location.package) if location.package else "",
         module=location.module or "",
         function=location.function_name or "",
         code=abort.abort_code or 0,
@@ -217,8 +217,8 @@ def read_event(message: pb.Event) -> Event:
     return Event(
         type=need(message.event_type, "event_type"),
         contents=(message.contents.value if message.contents else None) or b"",
-        sender=read_address(message.sender or "0x0"),
-        package=read_address(message.package_id or "0x0"),
+        sender=need_address(message.sender or "0x0"),
+        package=need_address(message.package_id or "0x0"),
         module=message.module or "",
     )
 
@@ -248,4 +248,4 @@ def read_function(message: pb.FunctionDescriptor) -> FunctionInfo:
 
 
 def _object_id(text: str) -> ObjectId:
-    return ObjectId(read_address(text))
+    return ObjectId(need_address(text))

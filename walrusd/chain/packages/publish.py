@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from walrusd.chain.layouts.objects import AdminCap, MarketParams
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.methods import GET_OBJECT, GET_PACKAGE
-from walrusd.chain.nodes.wire import need, read_address
+from walrusd.chain.nodes.wire import need, need_address
 from walrusd.chain.packages.bytecode import Bytecode, PublishedPackage
 from walrusd.chain.packages.modules import read_module
 from walrusd.chain.send.ptb import Ptb
@@ -86,12 +86,12 @@ async def read_package(client: SuiClient, package_id: str) -> PublishedPackage:
         raise ChainUnreachable(f"a node returned no code of {wanted}", hint="use another Sui node")
     original = package.original_id or read_module(next(iter(modules.values()))).address
     return PublishedPackage(
-        id=ObjectId(read_address(package.storage_id or wanted)),
-        original_id=ObjectId(read_address(original)),
+        id=ObjectId(need_address(package.storage_id or wanted)),
+        original_id=ObjectId(need_address(original)),
         version=package.version or 1,
         modules=modules,
         dependencies=tuple(
-            read_address(need(link.upgraded_id, "linkage.upgraded_id")) for link in package.linkage
+            need_address(need(link.upgraded_id, "linkage.upgraded_id")) for link in package.linkage
         ),
     )
 
