@@ -54,6 +54,12 @@ KNOWN_LOSSES = {
         "the forger's friend accuses the forgery first and takes the accuser's share of the stake",
         "the share is paid to seats only, or little, and the rest is burned",
     ),
+    "dead-seats": Loss(
+        "every later verifier, and whoever needs a jury",
+        "seats are never removed: whoever fills the pool with seats that no one can pay takes all "
+        "the stakes home again, and nobody can register any more",
+        "a slot whose seat has left is used again, and registering burns a fee",
+    ),
     "grant-for-another-task": Loss(
         "the dataset's owner",
         "a key that was asked for one task lets its holder join another",

@@ -1,5 +1,7 @@
 """Verifiers that are silent, that leave, or of whom there are too few."""
 
+import pytest
+
 from tests.scenarios.known_losses import known_loss
 from tests.scenarios.test_accusers import begin
 from tests.support.scenario.scenario import Scenario
@@ -133,3 +135,22 @@ def test_one_stake_answers_for_two_forgeries(scenario: Scenario) -> None:
     assert lost == [s.price("seat stake"), 0]  # instead: the whole of it, each time
     s.finish()
     assert s.gain("bribed") == -s.price("seat stake")
+
+
+@pytest.mark.slow
+@known_loss("dead-seats")
+@pytest.mark.parametrize("scenario", ["specification"], indirect=True)
+def test_seats_that_nobody_can_pay_fill_the_pool_for_ever(scenario: Scenario) -> None:
+    """A thousand transactions: too many for the other stages."""
+    s = scenario
+    dead = [f"dead {number}" for number in range(1_024 - 14)]
+    for who in dead:
+        s.register_seat(who, stake=10**9, min_fee=2**64 - 1)
+    for who in dead[:3]:
+        s.leave_seat(who)
+    s.advance_to("unbonding", dead[2])
+    for who in dead[:3]:
+        s.withdraw_seat(who)
+        assert s.gain(who) == 0  # instead: a fee is burned
+    with s.expect_refused("node.EPoolFull"):  # instead: three slots are free
+        s.register_seat("newcomer")
