@@ -210,3 +210,10 @@ def test_the_checks_read_ciphertexts_strictly():
         verify_knowledge(PUBLIC, bad, proof, CONTEXT)
     with pytest.raises(MalformedCiphertext):
         verify_decryption(PUBLIC, bad, PLAINTEXTS, bytes(PUBLIC.modulus_bytes), CONTEXT)
+
+
+@pytest.mark.parametrize("data", [b"", DATA[:-1], DATA[:WIDTH] + b"\0"])
+def test_a_root_is_over_whole_ciphertexts(data):
+    proof = prove_knowledge(PUBLIC, DATA, PLAINTEXTS, SEED, CONTEXT)
+    with pytest.raises(MalformedCiphertext):
+        verify_knowledge(PUBLIC, data, proof, CONTEXT)
