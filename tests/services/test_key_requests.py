@@ -129,6 +129,7 @@ async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: st
     with pytest.raises(NotAllowed, match=f"is not granted: .*{why}") as caught:
         await market.api.keys_approve(REQUEST)
     assert caught.value.hint
+    assert caught.value.fields["closed"] == listed["closed"]
     await market.grantor.run_once()
     assert not market.tools.contract.sent
     assert not decisions(market.tools, REQUEST)
