@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.refusals import refused
 from walrusd.core.manifest import (
+    MAX_MANIFEST_BYTES,
     MAX_MODULUS_BYTES,
     PaillierOffer,
     TaskManifest,
@@ -75,3 +76,8 @@ def test_a_key_that_cannot_be_is_malformed(change):
     document["paillier"] |= change
     with pytest.raises(MalformedData):
         parse_document(document)
+
+
+def test_the_limits_are_those_that_others_read_with():
+    """A publisher with larger ones would open tasks that earlier readers refuse."""
+    assert (MAX_MANIFEST_BYTES, MAX_MODULUS_BYTES) == (1 << 20, 1024)

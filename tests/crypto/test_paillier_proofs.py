@@ -6,7 +6,7 @@ import pytest
 from tests.crypto import paillier_vectors
 from tests.support.refusals import refused
 from walrusd.crypto.paillier import vectors
-from walrusd.crypto.paillier.keys import PublicKey
+from walrusd.crypto.paillier.keys import PrivateKey, PublicKey
 from walrusd.crypto.paillier.modulus_proof import prove_modulus, verify_modulus
 from walrusd.crypto.paillier.packing import Packing
 from walrusd.crypto.paillier.proofs import (
@@ -80,6 +80,17 @@ def test_moduli_that_do_not_bind_are_refused():
     square = PublicKey(KEY.p**2 * KEY.q)
     with refused("paillier.key", "hold"):
         verify_modulus(square, b"\1" * (11 * square.modulus_bytes), CONTEXT)
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(3, True), (6367, True), (6373, False)])
+def test_a_small_factor_is_refused_although_the_proof_holds(factor, refused):
+    key = PrivateKey(PublicKey(factor * KEY.q), factor, KEY.q)
+    proof = prove_modulus(key, CONTEXT)
+    if refused:
+        with pytest.raises(PaillierKeyRefused, match="small factor"):
+            verify_modulus(key.public, proof, CONTEXT)
+    else:
+        verify_modulus(key.public, proof, CONTEXT)
 
 
 # --- knowledge -------------------------------------------------------------------------------
@@ -200,3 +211,10 @@ def test_the_checks_read_ciphertexts_strictly():
         verify_knowledge(PUBLIC, bad, proof, CONTEXT)
     with pytest.raises(MalformedCiphertext):
         verify_decryption(PUBLIC, bad, PLAINTEXTS, bytes(PUBLIC.modulus_bytes), CONTEXT)
+
+
+@pytest.mark.parametrize("data", [b"", DATA[:-1], DATA[:WIDTH] + b"\0"])
+def test_a_root_is_over_whole_ciphertexts(data):
+    proof = prove_knowledge(PUBLIC, DATA, PLAINTEXTS, SEED, CONTEXT)
+    with pytest.raises(MalformedCiphertext):
+        verify_knowledge(PUBLIC, data, proof, CONTEXT)

@@ -141,3 +141,16 @@ def test_hkdf_vectors():
 @given(st.binary(min_size=1, max_size=80), st.binary(max_size=80), st.binary(max_size=80))
 def test_many_keys_are_single_keys(secret, salt, info):
     assert KeyDeriver(secret, salt).derive(info) == derive_key(secret, salt, info)
+
+
+def test_a_stream_has_a_last_segment_number(monkeypatch):
+    """The number is in the nonce, so it must not come round."""
+    key, head = bytes(32), stream._FIRST_CAPACITY + stream._CAPACITY
+    three = stream.encrypt_bytes(bytes(head + 1), key, b"")
+    monkeypatch.setattr(stream, "MAX_SEGMENTS", 2)
+    two = stream.encrypt_bytes(bytes(head), key, b"")
+    assert stream.decrypt_bytes(two, key, b"") == bytes(head)
+    with pytest.raises(ValueError, match="too long"):
+        stream.encrypt_bytes(bytes(head + 1), key, b"")
+    with pytest.raises(DecryptionFailed, match="too many segments"):
+        stream.decrypt_bytes(three, key, b"")

@@ -2,7 +2,8 @@
 
 An entry names a file, a line of it as it stands (spaces aside), and the same line when it is
 changed. ``becomes = "*"`` stands for every change of the line. An entry that fits no mutant of the
-tree is an error: the code has changed, and the reason may no longer hold.
+tree is an error: the code has changed, and the reason may no longer hold. So is one whose line
+stands twice in its file: the reason may hold for one place only.
 """
 
 import tomllib
@@ -47,7 +48,7 @@ def read_equivalents(path: Path) -> list[Equivalent]:
 
 
 def find_stale(entries: Iterable[Equivalent], root: Path) -> list[Equivalent]:
-    """Return the entries that fit no mutant of the tree."""
+    """Return the entries that fit no mutant of the tree, or mutants of several lines."""
     stale = []
     mutants: dict[str, Sequence[Mutant]] = {}
     for entry in entries:
@@ -55,6 +56,6 @@ def find_stale(entries: Iterable[Equivalent], root: Path) -> list[Equivalent]:
             exists = (root / entry.file).is_file()
             source = Source.read(root, entry.file) if exists else None
             mutants[entry.file] = list(list_mutants(source)) if source else []
-        if not any(map(entry.fits, mutants[entry.file])):
+        if len({mutant.line for mutant in mutants[entry.file] if entry.fits(mutant)}) != 1:
             stale.append(entry)
     return stale

@@ -33,6 +33,12 @@ def test_an_entry_that_fits_none_is_stale(tree, change):
     assert find_stale([entry], tree) == [entry]
 
 
+def test_an_entry_means_one_line(tree):
+    module = tree / ENTRY.file
+    module.write_text(module.read_text("utf-8") * 2, "utf-8")
+    assert find_stale([ENTRY], tree) == [ENTRY]
+
+
 def test_an_entry_needs_a_reason(tmp_path):
     path = tmp_path / "equivalents.toml"
     path.write_text(

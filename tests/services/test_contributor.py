@@ -17,6 +17,7 @@ from walrusd.market.keys import UNUSABLE_ENVELOPE
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
+from walrusd.units import normalize_address
 
 KEY = bytes([3]) * 32
 
@@ -50,6 +51,16 @@ async def test_a_commit_is_repeated_with_identical_values(tmp_path: Path) -> Non
         assert first == second
         assert first[2]["cost_proof"].hex() == saved["cost_proof"]
         assert decisions(tools, SUBMISSION).count("committing") == 1
+
+
+async def test_an_opening_is_journalled_with_whom_it_is_for(tmp_path: Path) -> None:
+    net, verifier = Network(), normalize_address("0x5")
+    with net.daemon(tmp_path, "c") as tools:
+        await _train_and_commit(net, tools)
+        net.seat(verifier, KEY)
+        await Opener(tools, Fetcher(tools)).run_once()
+        (entry,) = (e for e in tools.journal.why(SUBMISSION) if e.decision == "opening")
+        assert entry.fields == {"segments": sorted(net.segments()), "verifiers": [verifier]}
 
 
 async def test_lost_state_is_made_again_with_the_same_bits(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ async def test_a_dead_request_is_neither_shown_nor_granted(market, kill, why: li
     with refused("daemon.not_allowed", "granted", *why) as caught:
         await market.api.keys_approve(REQUEST)
     assert caught.value.hint
+    assert caught.value.fields["closed"] == listed["closed"]
     await market.grantor.run_once()
     assert not market.tools.contract.sent
     assert not decisions(market.tools, REQUEST)

@@ -264,6 +264,17 @@ async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
         assert tools.chain_log.known("task") == []
 
 
+async def test_a_task_is_forgotten_a_while_after_its_end_and_no_sooner(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.task.phase = TaskPhase.AGGREGATED
+        tools.chain_log.note("task", TASK)
+        for since, known in ((0, 1), (FORGET_AFTER_MS, 1), (FORGET_AFTER_MS + 1, 0)):
+            net.clock.ms = net.task.phase_ms + since
+            await Claimer(tools).run_once()
+            assert len(tools.chain_log.known("task")) == known
+
+
 # --- cranks -------------------------------------------------------------------------------------
 
 

@@ -179,6 +179,19 @@ async def test_the_owners_word_does_not_hide_a_bad_parent(tmp_path: Path) -> Non
         assert "parent task does not verify" in tools.records.get("decisions", TASK)[1]
 
 
+@pytest.mark.parametrize("change", [{"row_bytes": 64}, {"rows": 1}])
+async def test_no_key_is_asked_for_a_dataset_that_does_not_fit_the_plan(
+    tmp_path: Path, change
+) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        dataset = net.objects[DATASET]
+        dataset.versions = [dataclasses.replace(dataset.versions[0], **change)]
+        await _staker(tools, _Ready(tools)).run_once()
+        assert not tools.contract.sent
+        assert list(failures(tools, TASK))
+
+
 # --- what a look costs ---------------------------------------------------------------------------
 
 
