@@ -16,6 +16,7 @@ from tests.support.disk import record_disk
 from tests.support.guards import GUARD_S
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.runtime.child import error_from_json
+from walrusd.training.native import library
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.process.child import run_line
@@ -36,6 +37,13 @@ from walrusd.training.run.jobs import (
 )
 from walrusd.training.run.weights import init_weights, weights_from_bytes, weights_to_bytes
 
+# Where no kernels were built, a child that trains says so, and nothing else.
+SAID = (
+    ""
+    if library.find_library(Path(library.__file__).parent)
+    else "the compiled kernels are missing: training runs in torch alone, slower\n"
+)
+
 
 def segments_of(lines):
     return [value for key, value in lines if key == "segment"]
@@ -47,7 +55,7 @@ CAPABILITIES = ("default", "avx2", "avx512")
 def finish(process, job):
     """Return the exit code and the lines, as (key, value) pairs."""
     out, err = process.communicate(job_to_json(job) + "\n", timeout=GUARD_S)
-    assert not err, err
+    assert err in {"", SAID}, err
     lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
     return process.returncode, lines
 
@@ -279,7 +287,7 @@ def test_kill_9_loses_at_most_a_segment(child, long_files):
     assert start_until_segment(process, job) == len(kept) + 1
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate()
-    assert not err
+    assert err in {"", SAID}
     stopped = json.loads(out.splitlines()[-1])["stopped"]
     assert process.returncode == 4
     assert stopped["step"] > 20 * len(kept)
@@ -291,7 +299,7 @@ def test_a_vanished_parent_ends_the_child(child, long_files):
     start_until_segment(process, train_job(long_files))
     process.stdout.close()
     assert process.wait(timeout=GUARD_S) == 4
-    assert process.stderr.read() == ""
+    assert process.stderr.read() in {"", SAID}
     process.stderr.close()
     process.stdin.close()
 
