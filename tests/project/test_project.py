@@ -142,3 +142,27 @@ def test_the_packages_that_decide_have_limits_of_coverage() -> None:
         assert (ROOT / "walrusd" / room).is_dir()
         assert (ROOT / "tests" / room).is_dir()
     assert CONFIG["tool"]["coverage"]["run"]["branch"] is True
+
+
+def find_leaps(source: str) -> list[int]:
+    """Return the lines in ``except*`` clauses that raise something new, or exit."""
+    return [
+        inner.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.TryStar)
+        for handler in node.handlers
+        for inner in ast.walk(handler)
+        if (isinstance(inner, ast.Raise) and inner.exc is not None)
+        or (isinstance(inner, ast.Call) and ast.unparse(inner.func) in {"exit", "sys.exit"})
+    ]
+
+
+def test_no_except_star_raises_what_older_pythons_would_wrap() -> None:
+    """Python 3.11.0 to 3.11.3, Debian's among them, puts such an exception into a group."""
+    trying = "try:\n    f()\nexcept* OSError:\n    "
+    assert find_leaps(trying + "sys.exit(1)") == find_leaps(trying + "raise ValueError") == [4]
+    assert find_leaps(trying + "raise") == []
+    for folder in ("walrusd", "walrusctl", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "node_modules" not in path.parts:
+                assert find_leaps(path.read_text("utf-8")) == [], path

@@ -125,7 +125,8 @@ def test_a_malformed_file_is_complained_of_escaped(monkeypatch, tmp_path) -> Non
     assert_harmless(run(monkeypatch, "task", "publish", str(path), width=80))
 
 
-def test_what_forgets_to_escape_is_caught_where_it_is_printed() -> None:
+def test_what_forgets_to_escape_is_caught_where_it_is_printed(monkeypatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal has no styles
     out = Screen()
     console = PrintableConsole(file=out, width=80, force_terminal=True, highlight=False)
     console.print(Text(EVIL, "bold"), EVIL.replace("[", "("), soft_wrap=True)

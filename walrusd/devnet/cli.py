@@ -121,18 +121,21 @@ def devnet(
         epoch_ms=epoch_ms,
         nodes=NodeOptions(lag_ms=lag_ms, keep=keep_checkpoints, without=without),
     )
+    failed = False  # before Python 3.11.4, what is raised in ``except*`` arrives in a group
     try:
         trio.run(_run, options, as_json, strict_exception_groups=True)
     except* WalrusdError as group:
+        failed = True
         for error in _leaves(group):
             _complain(f"walrusd devnet: {error}")
             if isinstance(error, WalrusdError) and error.hint:
                 _complain(f"  {error.hint}")
-        sys.exit(1)
     except* (OSError, ValueError, sqlite3.Error) as group:
+        failed = True
         for error in _leaves(group):
             # A port that is taken, a disk that is full, a database that is damaged.
             _complain(f"walrusd devnet: {ConfigError(str(error))}")
+    if failed:
         sys.exit(1)
 
 

@@ -17,6 +17,7 @@ from tests.support.guards import GUARD_S
 from tests.training.process.child_jobs import segments_of, train_job
 from walrusd.errors import BadRequest, PlanRefused, TrainingFailed
 from walrusd.runtime.child import error_from_json
+from walrusd.training.native import library
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.aborts import AbortCode
@@ -35,13 +36,19 @@ from walrusd.training.run.jobs import (
 )
 from walrusd.training.run.weights import init_weights, weights_from_bytes, weights_to_bytes
 
+# Where no kernels were built, a child that trains says so, and nothing else.
+SAID = (
+    ""
+    if library.find_library(Path(library.__file__).parent)
+    else "the compiled kernels are missing: training runs in torch alone, slower\n"
+)
 CAPABILITIES = ("default", "avx2", "avx512")
 
 
 def finish(process, job):
     """Return the exit code and the lines, as (key, value) pairs."""
     out, err = process.communicate(job_to_json(job) + "\n", timeout=GUARD_S)
-    assert not err, err
+    assert err in {"", SAID}, err
     lines = [next(iter(json.loads(line).items())) for line in out.splitlines()]
     return process.returncode, lines
 
@@ -237,7 +244,7 @@ def test_kill_9_loses_at_most_a_segment(child, long_files):
     assert start_until_segment(process, job) == len(kept) + 1
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate()
-    assert not err
+    assert err in {"", SAID}
     stopped = json.loads(out.splitlines()[-1])["stopped"]
     assert process.returncode == 4
     assert stopped["step"] > 20 * len(kept)
@@ -249,7 +256,7 @@ def test_a_vanished_parent_ends_the_child(child, long_files):
     start_until_segment(process, train_job(long_files))
     process.stdout.close()
     assert process.wait(timeout=GUARD_S) == 4
-    assert process.stderr.read() == ""
+    assert process.stderr.read() in {"", SAID}
     process.stderr.close()
     process.stdin.close()
 
