@@ -187,7 +187,7 @@ async def test_no_key_is_asked_for_a_dataset_that_does_not_fit_the_plan(
     with net.daemon(tmp_path, "c") as tools:
         dataset = net.objects[DATASET]
         dataset.versions = [dataclasses.replace(dataset.versions[0], **change)]
-        await _staker(tools, _Ready(tools)).run_once()
+        await make_staker(tools, _Ready(tools)).run_once()
         assert not tools.contract.sent
         assert list(failures(tools, TASK))
 
