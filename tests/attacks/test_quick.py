@@ -1,4 +1,4 @@
-"""Attacks played side by side, each on a submission of its own; the first three tell most."""
+"""Attacks played side by side, each on a submission of its own."""
 
 from pathlib import Path
 
@@ -11,11 +11,18 @@ from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
 
 
-async def test_three_attacks_at_once(tmp_path: Path) -> None:
+async def test_a_forger_and_a_false_accuser_at_once(tmp_path: Path) -> None:
     async with open_stage(tmp_path, verifiers=5) as stage:
         await stage.add_contributor("jump", training=tr.JumpForger)
-        await stage.add_contributor("withheld-opening", build=co.withhold())
         await stage.add_contributor("false-accuser", seats={0: seats.accuse_falsely()})
+        await stage.open_task()
+        await stage.play()
+        await stage.check()
+
+
+async def test_an_opening_is_withheld(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, verifiers=5) as stage:
+        await stage.add_contributor("withheld-opening", build=co.withhold())
         await stage.open_task()
         await stage.play()
         await stage.check()

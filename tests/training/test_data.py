@@ -189,7 +189,7 @@ def test_a_dataset_has_the_rows_up_to_its_count(index, is_there):
         assert source.rows(np.array([index])) == expected
         return
     for indices in ([index], [0, index], [index, 0]):
-        with pytest.raises(MalformedData):
+        with pytest.raises(RowAbsent):
             source.rows(np.array(indices))
 
 
@@ -198,5 +198,5 @@ def test_opened_rows_reach_to_the_last_of_the_dataset():
     assert packed.count == 75
     assert packed.rows(np.array([74, 0])) == bytes([3, 4, 5, 0, 1, 2])
     for index in (1, 73, 75, -1):
-        with pytest.raises(MalformedData):
+        with pytest.raises(RowAbsent):
             packed.rows(np.array([0, index]))
