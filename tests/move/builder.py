@@ -52,9 +52,9 @@ class UnitTests:
     output: str
 
 
-def run_unit_tests(*extras: Path, command: str = "test") -> UnitTests:
-    """Run the package's unit tests and those in ``extras``; with ``replay`` only the latter."""
-    answer = run_builder(command, PACKAGE, *extras)
+def run_unit_tests(*files: Path) -> UnitTests:
+    """Run the unit tests in ``files``, or in the files of a folder, against the package."""
+    answer = run_builder("test", PACKAGE, *files)
     output = _COLOUR.sub("", f"{answer['output']}{answer['error']}")
     results = {name: status for status, name in _RESULT.findall(output)}
     return UnitTests(answer["passed"], results, output)

@@ -11,8 +11,8 @@ def built():
 
 
 @pytest.fixture(scope="session")
-def unit_tests(tmp_path_factory) -> UnitTests:
-    """One run of the package's own unit tests and of those generated from the Python side."""
+def generated_tests(tmp_path_factory) -> UnitTests:
+    """One run of the unit tests that are generated from the Python side."""
     folder = tmp_path_factory.mktemp("vectors")
     for name, text in vectors.generate_modules().items():
         (folder / f"{name}.move").write_text(text)

@@ -64,4 +64,4 @@ def _run(folder: Path, modules: Mapping[str, str]) -> UnitTests:
     folder.mkdir()
     for name, text in {"calls": write_helpers(), **modules}.items():
         (folder / f"{name}.move").write_text(text)
-    return run_unit_tests(HELPER, folder, command="replay")
+    return run_unit_tests(HELPER, folder)

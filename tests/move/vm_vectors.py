@@ -64,7 +64,7 @@ def leak_events() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "leaks.move"
         path.write_text("\n".join([head, uses, *functions, *tests]))
-        output = run_unit_tests(path, command="replay").output
+        output = run_unit_tests(path).output
     found: dict[str, dict[int, int]] = {}
     for part in re.split(r"┌── ", output)[1:]:
         name, at = part.split(" ", 1)[0].removeprefix("e").rsplit("_", 1)
