@@ -81,9 +81,9 @@ class ChainLog:
     def events(self, name: str, subject: str | None = None) -> list[LoggedEvent]:
         """Return the events of one name, about one subject if given, in ledger order."""
         rows = self._database.read(
-            "SELECT * FROM chain_events WHERE name = ?1 AND (?2 IS NULL OR subject = ?2)"
-            " ORDER BY checkpoint, tx, position",
-            (name, subject),
+            "SELECT * FROM chain_events WHERE name = :name"
+            " AND (:subject IS NULL OR subject = :subject) ORDER BY checkpoint, tx, position",
+            {"name": name, "subject": subject},
         )
         return [_logged(row) for row in rows]
 
@@ -138,7 +138,7 @@ class ChainLog:
         happened to another object for the same reason.
         """
         rows = self._database.read(
-            "SELECT * FROM chain_events WHERE subject BETWEEN ?1 AND ?2",
+            "SELECT * FROM chain_events WHERE subject BETWEEN ? AND ?",
             (subject, subject + LAST_CHARACTER),
         )
         found = {event.place: event for event in map(_logged, rows)}
@@ -173,9 +173,10 @@ class ChainLog:
     ) -> list[KnownObject]:
         """Return the known objects of a kind, oldest first."""
         rows = self._database.read(
-            "SELECT * FROM known_objects WHERE kind = ?1 AND (?2 IS NULL OR parent = ?2)"
-            " AND (?3 OR NOT ended) ORDER BY rowid",
-            (kind, parent, with_ended),
+            "SELECT * FROM known_objects WHERE kind = :kind"
+            " AND (:parent IS NULL OR parent = :parent) AND (:with_ended OR NOT ended)"
+            " ORDER BY rowid",
+            {"kind": kind, "parent": parent, "with_ended": with_ended},
         )
         return [
             KnownObject(row["kind"], row["id"], row["parent"], bool(row["ended"])) for row in rows
@@ -186,20 +187,20 @@ class ChainLog:
 
         Without a kind, of all known objects, and of all that events are about.
         """
-        rows = self._database.read(_FIND, (head, tail, kind))
+        rows = self._database.read(_FIND, {"head": head, "tail": tail, "kind": kind})
         found = [row["id"] for row in rows]
         if kind is None:
-            rows = self._database.read(_FIND_SUBJECTS, (head, tail))
+            rows = self._database.read(_FIND_SUBJECTS, {"head": head, "tail": tail})
             found += [row["subject"] for row in rows]
         return list(dict.fromkeys(found))
 
 
 _MATCHES = (
-    "substr({0}, 1, length(?1)) = ?1 AND (?2 = '' OR substr({0}, -length(?2)) = ?2)"
-    " AND length({0}) >= length(?1) + length(?2)"
+    "substr({0}, 1, length(:head)) = :head AND (:tail = '' OR substr({0}, -length(:tail)) = :tail)"
+    " AND length({0}) >= length(:head) + length(:tail)"
 )
 _FIND = (
-    "SELECT DISTINCT id FROM known_objects WHERE (?3 IS NULL OR kind = ?3) AND "  # noqa: S608  # constants
+    "SELECT DISTINCT id FROM known_objects WHERE (:kind IS NULL OR kind = :kind) AND "  # noqa: S608  # constants
     + _MATCHES.format("id")
 )
 _FIND_SUBJECTS = "SELECT DISTINCT subject FROM chain_events WHERE " + _MATCHES.format("subject")  # noqa: S608  # constants
@@ -212,7 +213,8 @@ def find_in_file(path: Path, head: str, tail: str, *, kind: str) -> list[str]:
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return [row[0] for row in database.execute(_FIND, (head, tail, kind))]
+            wanted = {"head": head, "tail": tail, "kind": kind}
+            return [row[0] for row in database.execute(_FIND, wanted)]
     except sqlite3.Error:
         return []
 

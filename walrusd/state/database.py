@@ -14,7 +14,7 @@ would land in it. An :class:`AssertionError` enforces this.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -223,8 +223,13 @@ class Database:
         """The connection, for adapters that keep a table of their own in the same file."""
         return self._connection
 
-    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Return all rows of a query."""
+    def read(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Return all rows of a query.
+
+        A parameter that stands twice in it has a name: some versions of Python 3.12 warn of ``?1``.
+        """
         return self._connection.execute(sql, parameters).fetchall()
 
     def _check(self) -> None:

@@ -96,7 +96,7 @@ class Journal:
         is_prefix = len(subject_id) >= SHORTEST_PREFIX
         last = subject_id + LAST_CHARACTER if is_prefix else subject_id
         rows = self._database.read(
-            "SELECT * FROM journal WHERE subject BETWEEN ?1 AND ?2 ORDER BY +id DESC LIMIT ?3",
+            "SELECT * FROM journal WHERE subject BETWEEN ? AND ? ORDER BY +id DESC LIMIT ?",
             (subject_id, last, limit),
         )
         return [_entry(row) for row in reversed(rows)]
@@ -104,10 +104,10 @@ class Journal:
     def find(self, head: str, tail: str = "") -> list[str]:
         """Return the subjects that begin with ``head`` and end with ``tail``."""
         rows = self._database.read(
-            "SELECT DISTINCT subject FROM journal WHERE substr(subject, 1, length(?1)) = ?1"
-            " AND (?2 = '' OR substr(subject, -length(?2)) = ?2)"
-            " AND length(subject) >= length(?1) + length(?2)",
-            (head, tail),
+            "SELECT DISTINCT subject FROM journal WHERE substr(subject, 1, length(:head)) = :head"
+            " AND (:tail = '' OR substr(subject, -length(:tail)) = :tail)"
+            " AND length(subject) >= length(:head) + length(:tail)",
+            {"head": head, "tail": tail},
         )
         return [row["subject"] for row in rows]
 

@@ -66,10 +66,10 @@ class Work:
         """Add an item, or replace its state; its place in the order stays."""
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO work (service, key, added, state) VALUES (?1, ?2,"
-                " (SELECT coalesce(max(added), 0) + 1 FROM work WHERE service = ?1), ?3)"
+                "INSERT INTO work (service, key, added, state) VALUES (:service, :key,"
+                " (SELECT coalesce(max(added), 0) + 1 FROM work WHERE service = :service), :state)"
                 " ON CONFLICT DO UPDATE SET state = excluded.state",
-                (service, key, _dump(state)),
+                {"service": service, "key": key, "state": _dump(state)},
             )
 
     def get(self, service: str, key: str) -> dict[str, Any] | None:

@@ -144,8 +144,9 @@ class SqliteOutbox:
         """Return what is not settled, oldest first: of one sender, or of all."""
         rows = self._connection.execute(
             "SELECT digest, tx, signature, label, key, sender FROM outbox"
-            " WHERE outcome = 'pending' AND (?1 IS NULL OR sender = ?1) ORDER BY sequence",
-            (sender,),
+            " WHERE outcome = 'pending' AND (:sender IS NULL OR sender = :sender)"
+            " ORDER BY sequence",
+            {"sender": sender},
         )
         return [OutboxEntry(*row) for row in rows]
 
