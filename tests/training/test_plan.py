@@ -254,3 +254,14 @@ def test_an_integer_is_an_integer_of_json(document, number):
     if len(number) < 10:  # Python's reader of JSON refuses the long one
         with pytest.raises(PlanRefused, match="batch must be an integer"):
             read_plan(json.loads(text))
+
+
+@pytest.mark.parametrize("begin", ["", "1.", "1e", "0x", "0x1.", "0x1p"])
+def test_a_long_text_that_is_no_number_is_refused_at_once(begin, document):
+    """With a choice of where the point may stand this would take hours."""
+    text = f"{begin}{'1' * 500_000}!"
+    for parse in (parse_decimal, parse_hexadecimal):
+        with pytest.raises(ValueError, match="number"):
+            parse(text)
+    with pytest.raises(PlanRefused):
+        read_plan(document(optimizer={"kind": "sgd", "lr": text, "momentum": "0"}))
