@@ -14,7 +14,7 @@ from tests.support.guards import GUARD_S
 from walrusd.devnet.app import locked
 from walrusd.devnet.ports import check_port
 from walrusd.devnet_market import daemons
-from walrusd.devnet_market.background import stop_running
+from walrusd.devnet_market.background import announced, find_running, stop_running
 from walrusd.devnet_market.daemons import Daemons, running_daemons
 from walrusd.devnet_market.layout import MEMBERS, MarketFiles
 from walrusd.devnet_market.state import (
@@ -26,6 +26,7 @@ from walrusd.devnet_market.state import (
 )
 from walrusd.devnet_market.up import UpOptions, choose_ports
 from walrusd.errors import ConfigError, DevnetFailed, DoubleAction, NotAllowed
+from walrusd.files import open_atomically
 
 PARENT = """
 import os, subprocess, sys, time
@@ -124,6 +125,19 @@ def test_only_what_runs_can_be_stopped(tmp_path: Path) -> None:
         stop_running(files)
     with locked(files.root), pytest.raises(DoubleAction), locked(files.root):
         pass
-    files.pid.write_text("1\n")  # of a process that has ended: the lock is free
+    with announced(files):
+        assert find_running(files) == os.getpid()
+        with open_atomically(files.pid) as file:  # a stale file in its place: nobody holds its lock
+            file.write(b"1\n")
+    with locked(files.root), pytest.raises(NotAllowed, match="no devnet runs"):
+        stop_running(files)  # whoever else holds the directory, as another `down` does
+
+
+def test_a_number_is_that_of_the_process_which_holds_it(tmp_path: Path) -> None:
+    files = MarketFiles(tmp_path / "net")
+    with locked(files.root), announced(files):
+        pass
+    assert files.pid.read_text() == f"{os.getpid()}\n"
+    assert find_running(files) is None, "as after a reboot"
     with pytest.raises(NotAllowed, match="no devnet runs"):
         stop_running(files)

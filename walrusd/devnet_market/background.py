@@ -1,16 +1,18 @@
 """Start the market in the background and wait until it is ready; stop what runs in a directory."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from walrusd.devnet.app import locked
 from walrusd.devnet_market.layout import MarketFiles
 from walrusd.errors import DevnetFailed, DoubleAction, NotAllowed
-from walrusd.files import new_file
+from walrusd.files import new_file, open_atomically
 
 _LOOK_S = 0.2
 
@@ -62,22 +64,50 @@ def _show_until_ready(
             time.sleep(_LOOK_S)
 
 
+@contextmanager
+def announced(files: MarketFiles) -> Iterator[None]:
+    """Be known to :func:`stop_running`; the lock of the directory is held by the caller.
+
+    The file with our number is locked before it has its name, and the lock ends with this process
+    however that ends. So a locked file has the number of its holder, and of nobody else.
+    """
+    with open_atomically(files.pid) as file:
+        file.write(f"{os.getpid()}\n".encode())
+        held = os.dup(file.fileno())
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def find_running(files: MarketFiles) -> int | None:
+    """Return the number of the process that serves a directory, or None."""
+    try:
+        descriptor = os.open(files.pid, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor) as file:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared with others who ask
+        except BlockingIOError:
+            return int(file.read())
+    return None
+
+
 def stop_running(files: MarketFiles) -> None:
     """Ask the process that serves a directory to stop, and wait for its end.
 
     Raises:
         NotAllowed: if none does.
     """
-    nothing = NotAllowed(
-        f"no devnet runs in {files.root}", hint="--dir names the directory of another"
-    )
-    if not files.pid.exists():
-        raise nothing
-    try:
-        with locked(files.root):
-            raise nothing
-    except DoubleAction:
-        os.kill(int(files.pid.read_text()), signal.SIGTERM)
+    running = find_running(files)
+    if running is None:
+        raise NotAllowed(
+            f"no devnet runs in {files.root}", hint="--dir names the directory of another"
+        )
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(running, signal.SIGTERM)
     while True:
         try:
             with locked(files.root):

@@ -1,6 +1,5 @@
 """``walrusd devnet up`` and ``walrusd devnet down``."""
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -9,11 +8,10 @@ import trio
 
 from walrusd.cli.options import say, typed_errors
 from walrusd.devnet.app import locked
-from walrusd.devnet_market.background import start_in_background, stop_running
+from walrusd.devnet_market.background import announced, start_in_background, stop_running
 from walrusd.devnet_market.layout import MarketFiles
 from walrusd.devnet_market.state import DEFAULT_PORTS
 from walrusd.devnet_market.up import UpOptions, run_market
-from walrusd.files import write_atomically
 
 _PORT = click.IntRange(1, 65_535)
 _dir_option = click.option(
@@ -55,8 +53,7 @@ def up(
         start_in_background(files, say)
         return
     options = UpOptions(files, sui_port, walrus_port, admin_port, seed)
-    with locked(files.root):
-        write_atomically(files.pid, f"{os.getpid()}\n".encode())
+    with locked(files.root), announced(files):
         trio.run(partial(run_market, options, say), strict_exception_groups=True)
 
 
