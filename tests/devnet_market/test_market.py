@@ -16,7 +16,7 @@ from walrusd.devnet_market.market import LOOK_S, REMIND_S, Market, describe_phas
 from walrusd.devnet_market.offer import PLACES
 from walrusd.devnet_market.state import MarketState, read_market_state
 from walrusd.devnet_market.up import describe_ready
-from walrusd.errors import ChainUnreachable, InsufficientBalance
+from walrusd.errors import ChainUnreachable, DevnetFailed, InsufficientBalance
 
 
 def make_task(phase: TaskPhase = TaskPhase.JOINING, joined: int = 2, accepted: int = 0) -> Any:
@@ -167,6 +167,25 @@ async def test_a_publisher_without_money_opens_no_further_task(files, autojump_c
     assert said[-1] == "no further task is opened: it has nothing left"
 
 
+async def test_a_passing_fault_does_not_end_the_offer(files, autojump_clock) -> None:
+    chain = Chain()
+    market, said = open_market(files, chain)
+    await market.prepare()
+    chain.tasks["0x1"] = make_task(TaskPhase.VOID)
+    chain.refusal = DevnetFailed("walrusctl ended with exit status 1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(market.keep_task_open)
+        await trio.sleep(3 * REMIND_S)
+        assert len(chain.tasks) == 1
+        chain.refusal = None
+        await trio.sleep(2 * REMIND_S)
+        nursery.cancel_scope.cancel()
+    assert list(chain.tasks) == ["0x1", "0x2"]
+    assert (
+        said.count("no task could be opened, trying again: walrusctl ended with exit status 1") > 1
+    )
+
+
 @pytest.mark.parametrize(
     ("phase", "accepted", "over"),
     [
@@ -197,6 +216,8 @@ async def test_what_is_printed_to_be_typed_exists(files, monkeypatch, autojump_c
     for words in commands:
         check_command(words)
     assert "--network devnet/network.json" in text
+    spaced = describe_ready(MarketFiles(files.root / "my net"), INFO, found, 12.0)
+    assert "--network 'my net/network.json'" in "\n".join(spaced)
     assert "1 of 3 places left" in text
     elsewhere = describe_ready(MarketFiles(Path("/srv/net")), INFO, found, 12.0)
     assert "walrusd devnet down --dir /srv/net" in "\n".join(elsewhere)

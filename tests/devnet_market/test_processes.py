@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.guards import GUARD_S
 from walrusd.devnet.app import locked
-from walrusd.devnet.ports import check_port
+from walrusd.devnet.ports import check_distinct, check_port
 from walrusd.devnet_market import daemons
 from walrusd.devnet_market.background import announced, find_running, stop_running
 from walrusd.devnet_market.daemons import Daemons, running_daemons
@@ -117,6 +117,13 @@ async def test_daemons_that_do_not_end_are_killed_when_it_is_urgent(tmp_path: Pa
     await running.stop()
     process.stdout.close()
     assert process.returncode == -signal.SIGKILL
+
+
+def test_two_servers_cannot_share_a_port() -> None:
+    check_distinct({"--sui-port": 0, "--walrus-port": 0, "--admin-port": 9})
+    with pytest.raises(ConfigError, match="port 9 is given twice") as caught:
+        check_distinct({"--sui-port": 9, "--walrus-port": 0, "--admin-port": 9})
+    assert caught.value.hint == "--sui-port and --admin-port must differ"
 
 
 def test_only_what_runs_can_be_stopped(tmp_path: Path) -> None:

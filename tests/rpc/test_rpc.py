@@ -94,6 +94,7 @@ async def test_a_bug_is_answered_without_its_text(daemon, task: str) -> None:
         (b"garbage", -32700),
         (b"\xff\xfe", -32700),
         (b'{"jsonrpc": "2.0", "method": "status", "id": NaN}', -32700),
+        (b'{"jsonrpc": "2.0", "method": "status", "id": 1e999}', -32700),
         (b"[" * 100_000, -32700),
         (b"5", -32600),
         (b"[]", -32600),

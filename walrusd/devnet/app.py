@@ -23,7 +23,7 @@ from walrusd.devnet.ledger.dynamic_fields import compute_table_id
 from walrusd.devnet.ledger.genesis import compute_package_id
 from walrusd.devnet.ledger.ledger import Ledger
 from walrusd.devnet.move.packages import Contract
-from walrusd.devnet.ports import check_port
+from walrusd.devnet.ports import check_distinct, check_port
 from walrusd.devnet.rpc.endpoints import NodeOptions, SuiEndpoints
 from walrusd.devnet.walrus import MAX_BODY, create_walrus_app
 from walrusd.errors import DoubleAction
@@ -144,15 +144,18 @@ async def serve_devnet(
 
     Raises:
         ConfigError: if the directory holds a chain with another seed or number of accounts, or a
-            port is taken.
+            port is taken or given twice.
         DoubleAction: if another devnet runs in it.
         OSError: if the directory cannot be used.
     """
     with locked(options.directory):
-        for option, port in (
-            *(("--sui-port", options.sui_port), ("--walrus-port", options.walrus_port)),
-            ("--admin-port", options.admin_port),
-        ):
+        ports = {
+            "--sui-port": options.sui_port,
+            "--walrus-port": options.walrus_port,
+            "--admin-port": options.admin_port,
+        }
+        check_distinct(ports)
+        for option, port in ports.items():
             check_port(options.host, port, option)
         ledger = open_chain_file(
             options.directory / "sui.sqlite",

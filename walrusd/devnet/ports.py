@@ -2,8 +2,23 @@
 
 import errno
 import socket
+from collections.abc import Mapping
 
 from walrusd.errors import ConfigError
+
+
+def check_distinct(ports: Mapping[str, int]) -> None:
+    """Check that no two options name one port; 0 means any.
+
+    Raises:
+        ConfigError: if two do.
+    """
+    options: dict[int, str] = {}
+    for option, port in ports.items():
+        if port and options.setdefault(port, option) != option:
+            raise ConfigError(
+                f"port {port} is given twice", hint=f"{options[port]} and {option} must differ"
+            )
 
 
 def check_port(host: str, port: int, option: str) -> None:

@@ -79,6 +79,9 @@ class Market:
             if has_ended(task):
                 try:
                     await self._open_next()
+                except WorldFault as fault:
+                    self._say(f"no task could be opened, trying again: {fault.message}")
+                    await trio.sleep(REMIND_S)
                 except WalrusdError as refusal:
                     self._say(f"no further task is opened: {refusal.message}")
                     return

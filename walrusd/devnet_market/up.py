@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, replace
+from shlex import quote
 
 import trio
 
@@ -135,8 +136,9 @@ def describe_ready(
     root, terms = relative_to_here(files.root), found.task.terms
     here = MarketFiles(root)
     pays = f"reward {format_sui(terms.reward)}, stake {format_sui(terms.stake)}"
-    init = f"walrusd init --dir me --network {here.network} --key-file {here.newcomer_key}"
-    down = "walrusd devnet down" + ("" if str(root) == "devnet" else f" --dir {root}")
+    network, key = quote(str(here.network)), quote(str(here.newcomer_key))
+    init = f"walrusd init --dir me --network {network} --key-file {key}"
+    down = "walrusd devnet down" + ("" if str(root) == "devnet" else f" --dir {quote(str(root))}")
     place = f"{found.places_left} of {terms.max_submissions} places left"
     if not found.is_joinable:
         place = "being worked on; another opens when it has ended"

@@ -7,6 +7,7 @@ Every error has ``data = {"code", "message", "hint", …}``.
 """
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial, wraps
 from typing import Any
@@ -36,7 +37,9 @@ class _Calls:
         self._outcomes: dict[int, dict[str, Any]] = {}
 
     def deserialize(self, raw: bytes) -> Any:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        body = json.loads(
+            raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_read_number
+        )
         self.size = len(body) if isinstance(body, list) else 1
         return body
 
@@ -103,6 +106,14 @@ def _with_data(answer: dict[str, Any]) -> dict[str, Any]:
     detail = f": {error['data']}" if isinstance(error.get("data"), str) else ""
     typed = BadRequest(error["message"] + detail, hint=_HINTS.get(error["code"], ""))
     return {**answer, "error": {**error, "data": typed.to_json()}}
+
+
+def _read_number(text: str) -> float:
+    """Refuse what is beyond float64: as an id it would be answered with ``Infinity``."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is too large")
+    return value
 
 
 def _refuse_constant(name: str) -> None:
