@@ -1,21 +1,26 @@
-"""A submission and its dispute, as the Move modules ``submission`` and ``dispute`` lay them out."""
+"""A submission and its case, as the Move modules ``submission`` and ``dispute`` lay them out."""
 
 from walrusd.chain.layouts.task import Credit
-from walrusd.chain.values.bcs import U8, U64, U256, Addr, Balance, Bool, Bytes, Id, Layout, Uid
+from walrusd.chain.values.bcs import U8, U16, U64, U256, Addr, Balance, Bool, Bytes, Id, Layout, Uid
 
 
 class CommitteeSeat(Layout, module="submission"):
-    """A seated verifier. ``attested`` is a bit set over its dealt segments.
+    """A seat of the pool that serves a submission. ``attested`` is a bit set over its segments.
 
-    ``slot`` says which of the ``2·committee`` work digests of a segment is the seat's own.
+    ``slot`` says which of the work digests of a segment is the seat's own. ``keys`` is the digest
+    of its public keys, ``envelope`` the sealed label ``work`` of the present attempt (R ‖ C), empty
+    until it is delivered. ``tries`` counts how often the place was given on.
     """
 
     pool_index: U64
+    generation: U64
     verifier: Addr
-    key: Bytes
+    keys: Bytes
+    envelope: Bytes
     slot: U64
     status: U8
     attested: U64
+    tries: U64
 
 
 class Commitment(Layout, module="submission"):
@@ -39,63 +44,79 @@ class AbortClaim(Layout, module="submission"):
 
 
 class Opening(Layout, module="submission"):
-    """The encrypted opening: its blob, the check value of its key, one envelope per seat, the cost.
+    """An attempt at opening: the sealed manifest, the public point of its key, the cost.
 
-    ``cost`` is None where costs are private, and for a claim that the plan cannot be carried out.
+    ``was_complete``: every place of the committee has had its envelope once. ``cost`` is None
+    where costs are private, and for a claim that the plan cannot be carried out.
     """
 
     blob: U256
     digest: Bytes
-    key_check: Bytes
-    envelopes: list[Bytes]
+    p2: Bytes
+    was_complete: Bool
     cost: U64 | None
 
 
+class Lot(Layout, module="submission"):
+    """Who may be drawn, and the beacon that draws: the list is stored before the beacon exists.
+
+    ``eligible`` are indices in the pool, in its order.
+    """
+
+    eligible: list[U16]
+    beacon: Bytes
+    at_ms: U64
+
+
 class Juror(Layout, module="dispute"):
-    """A juror's seat, its commitment, and its revealed value (empty until then)."""
+    """A juror's seat, its envelope, its commitment and its revealed value (empty until then)."""
 
     pool_index: U64
+    generation: U64
     verifier: Addr
-    key: Bytes
+    keys: Bytes
+    envelope: Bytes
     commitment: Bytes
-    chain: Bytes
-    state_root: Bytes
+    value: Bytes
 
 
 class Dispute(Layout, module="dispute"):
-    """One challenge or audit before its jury. ``place`` is the dealt place of a segment."""
+    """One case: an accusation, an audit, or the question whether an opening is absent.
+
+    ``accuser`` is 0x0 where nobody accuses, ``accuser_seat`` the place of an accusing seat or
+    2^64 − 1. ``place`` is the dealt place of a segment. ``opened_ms`` is when the case began.
+    """
 
     kind: U8
     index: U64
     place: U64
     round: U64
+    number: U64
     challenge: Bytes
     phase: U8
     phase_ms: U64
+    opened_ms: U64
     resume_state: U8
     accuser: Addr
-    accuser_commitment: Bytes
-    accuser_chain: Bytes
-    accuser_state_root: Bytes
+    accuser_seat: U64
     leaf: Bytes
     beacon: Bytes
-    pool_len: U64
-    drawn_ms: U64
     jurors: list[Juror]
 
 
-class Judged(Layout, module="dispute"):
-    """A final verdict: there is no second jury for the same claim."""
-
-    kind: U8
-    index: U64
-
-
 class Submission(Layout, module="submission"):
-    """Shared. One contributor's work on one task."""
+    """Shared. One contributor's work on one task.
+
+    ``attempt`` numbers the openings from 1, ``cases`` the cases so far. ``substitutes`` are seats
+    of the committee's lot that wait to be called. ``reported`` is a bit set over the places that
+    say the opening is absent. ``accusers`` have accused and may not again. ``unproved`` counts
+    accusations on cash that were not upheld. ``audit_round`` counts the samples drawn.
+    """
 
     id: Uid
     version: U64
+    market: Id
+    pool: Id
     task: Id
     number: U64
     contributor: Addr
@@ -112,15 +133,22 @@ class Submission(Layout, module="submission"):
     ctx: Bytes
     commitment: Commitment | None
     abort: AbortClaim | None
+    lot: Lot | None
+    beacon: Bytes
     committee: list[CommitteeSeat]
+    substitutes: list[CommitteeSeat]
+    attempt: U64
     opening: Opening | None
+    reported: U64
+    rounds: U64
     audit_beacon: Bytes
+    audit_round: U64
     dispute: Dispute | None
-    judged: list[Judged]
+    cases: U64
+    accusers: list[Addr]
+    unproved: U64
     reason: U8
     late_fee: U64
-    reopened: Bool
-    replaced: Bool
     stake: Balance
     escrow: Balance
     bond: Balance

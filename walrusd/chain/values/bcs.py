@@ -48,6 +48,7 @@ class StructCodec(Codec):
 
 
 U8 = Annotated[int, Unsigned(1)]
+U16 = Annotated[int, Unsigned(2)]
 U64 = Annotated[int, Unsigned(8)]
 U256 = Annotated[int, Unsigned(32)]
 Bool = Annotated[bool, Boolean()]
