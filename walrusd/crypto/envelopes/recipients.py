@@ -84,7 +84,7 @@ def verify_recipient(context: bytes, pk1: bytes, pk2: bytes, proof: SchnorrProof
         SchnorrProofInvalid: if the proof does not hold for these keys and this context.
     """
     first, second = decode_point(pk1), decode_g2(pk2)
-    SchnorrProof.decode(proof.encode())
+    proof.check()
     generator: G1Point = -G
     if not pairs_cancel([(first, G2), (generator, second)]):
         raise RecipientKeysDiffer("the two public keys do not have the same secret")

@@ -58,9 +58,18 @@ class SchnorrProof:
         """
         if len(raw) != 2 * SCALAR_BYTES:
             raise MalformedScalar(f"a Schnorr proof has {2 * SCALAR_BYTES} bytes, not {len(raw)}")
-        for start in (0, SCALAR_BYTES):
-            decode_scalar(raw[start : start + SCALAR_BYTES])
-        return cls(raw[:SCALAR_BYTES], raw[SCALAR_BYTES:])
+        proof = cls(raw[:SCALAR_BYTES], raw[SCALAR_BYTES:])
+        proof.check()
+        return proof
+
+    def check(self) -> None:
+        """Check the form of both numbers.
+
+        Raises:
+            MalformedScalar: if one is not a number below the group order in 32 bytes.
+        """
+        decode_scalar(self.challenge)
+        decode_scalar(self.answer)
 
 
 def derive_nonce(secret: bytes, tag: Tag, statement: bytes) -> int:

@@ -120,7 +120,7 @@ def verify_envelope(
         ValueError: if the sender does not have 32 bytes.
     """
     r, c = decode_point(envelope.r), decode_point(envelope.c)
-    SchnorrProof.decode(envelope.proof.encode())
+    envelope.proof.check()
     point, mask = -compute_label_point(opening.context, label), -r
     keys = decode_g2(opening.p2), decode_g2(recipient.pk2)
     if not pairs_cancel([(c, G2), (point, keys[0]), (mask, keys[1])]):
