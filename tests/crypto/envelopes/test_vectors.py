@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.crypto.envelopes import oracle
 from tests.crypto.envelopes.vectors import make_vectors, read_vectors
 from walrusd.core.aborts import ABORTS
 from walrusd.crypto.envelopes.contexts import Label, OpeningContext, PublisherContext, SeatContext
@@ -56,6 +57,12 @@ def test_the_twin_ends_each_call_as_the_vectors_say(case):
         function(**arguments)
     found = [caught.value.module.removeprefix("0x2::"), caught.value.code]
     assert found == case["abort"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_another_library_ends_each_call_as_the_vectors_say(case):
+    found = getattr(oracle, case["function"])(**read_arguments(case))
+    assert found == (case["abort"] and tuple(case["abort"]))
 
 
 def test_the_vectors_reach_every_abort_of_the_module():
