@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from walrusd.crypto import merkle
-from walrusd.crypto.envelopes.contexts import encode_bytes
-from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged, u64
 
 
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:

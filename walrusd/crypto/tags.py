@@ -97,6 +97,17 @@ def u64(number: int) -> bytes:
     return number.to_bytes(8, "little")
 
 
+def encode_bytes(raw: bytes) -> bytes:
+    """Return ``raw`` as BCS writes a byte vector of fewer than 128 bytes.
+
+    Raises:
+        ValueError: if it has more.
+    """
+    if len(raw) >= 1 << 7:
+        raise ValueError("the length of a longer vector takes more than one byte")
+    return bytes([len(raw)]) + raw
+
+
 def hash_tagged(tag: Tag, *fields: bytes | memoryview) -> bytes:
     """Return ``SHA-256(prefix(tag) ‖ fields…)``, 32 bytes."""
     state = hashlib.sha256(tag.prefix)
