@@ -80,7 +80,7 @@ class DetectionChances:
     ``by_committee``: an honest seat accuses it, and a jury confirms. ``by_audit``: the audit finds
     it while an honest seat was there to be found innocent or guilty; ``by_ring_audit``: the same,
     where the whole committee colludes. ``undecided``: every honest seat of a place was refuted or
-    dismissed; the stake goes back, the reward is lost. ``bought_fees`` are what colluding jurors can
+    dismissed; the stake goes back, the reward is lost. ``bought_fees``: what colluding jurors can
     expect for finding for the forger.
     """
 
