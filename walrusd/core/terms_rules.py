@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from walrusd.core.economics import compute_required_funds
+from walrusd.core.deposits import compute_funds
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
 from walrusd.durations import format_duration
-from walrusd.units import Mist, format_sui
+from walrusd.units import format_sui
 
 BPS = 10_000
 MAX_AMOUNT = 10**16
@@ -136,20 +136,6 @@ def list_broken_rules(terms: Terms, market: MarketLimits) -> tuple[BrokenRule, .
         if not least <= value <= most or (rule.odd and value % 2 == 0):
             found.append(BrokenRule(rule, value, least, most))
     return tuple(found)
-
-
-def compute_funds(terms: Terms, tip: int) -> Mist:
-    """Return what opening a task with these terms takes, in a market with that ``tip``; in Mist."""
-    return compute_required_funds(
-        max_submissions=terms["max_submissions"],
-        reward=terms["reward"],
-        committee=terms["committee"],
-        verifier_fee=terms["verifier_fee"],
-        jury=terms["jury"],
-        juror_fee=terms["juror_fee"],
-        tip=tip,
-        publisher_bond=terms["publisher_bond"],
-    )
 
 
 _FILE_NAMES = {"weights_rule": "weights", "cost_rule": "cost"}
