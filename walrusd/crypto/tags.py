@@ -61,7 +61,9 @@ class Tag(Enum):
     OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
-    OPENING = "OPENING"
+    LABEL_KEY = "LABEL-KEY"
+    PIECE = "PIECE"
+    SEALING = "SEALING"
     VALUE = "VALUE"
 
     @property
