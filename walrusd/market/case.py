@@ -67,8 +67,13 @@ class Case:
         )
 
     @property
+    def attempt(self) -> int:
+        """The number of the opening: 1 if a seat's report made the contributor open again."""
+        return int(self.submission.reopened)
+
+    @property
     def opening_aad(self) -> bytes:
-        """The associated data of the opening's stream."""
+        """The associated data of the opening, with which that of every piece begins."""
         package, name = address_bytes(self.market.package), address_bytes(self.submission.id)
         return stream_aad(StreamKind.OPENING, self.market.chain_id, package, name)
 

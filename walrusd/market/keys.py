@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
+from walrusd.core.pieces.keys import OpeningKeys, derive_opening_keys
 from walrusd.core.secrets import derive_opening_key
 from walrusd.crypto.envelope import (
     check_public_key,
@@ -99,6 +100,12 @@ def find_opening_key(tools: Tools, case: Case) -> bytes | None:
         if key is not None:
             return key
     return None
+
+
+def find_opening_keys(tools: Tools, case: Case) -> OpeningKeys | None:
+    """Return the keys of the pieces of a submission's opening, found as ``find_opening_key``."""
+    key = find_opening_key(tools, case)
+    return None if key is None else derive_opening_keys(key, case.attempt)
 
 
 def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:

@@ -63,6 +63,7 @@ from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
+from walrusd.storage.spans import FileSpan
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.plan.plan import Plan, read_plan
 from walrusd.training.run.weights import compute_state_root_0, init_weights, weights_to_bytes
@@ -175,8 +176,10 @@ class MemoryStore(WalrusStore):
     async def find_aggregator_trouble(self) -> str | None:
         return None
 
-    async def put(self, data: bytes | Path, **_options: Any) -> Any:
+    async def put(self, data: bytes | Path | FileSpan, **_options: Any) -> Any:
         content = await trio.Path(data).read_bytes() if isinstance(data, Path) else data
+        if isinstance(data, FileSpan):
+            content = await trio.to_thread.run_sync(data.read)
         return SimpleNamespace(blob_id=self.keep(content))
 
     async def put_file(self, path: Path, **_options: Any) -> Any:

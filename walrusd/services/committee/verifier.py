@@ -22,7 +22,7 @@ from walrusd.examination.examine import Examination, examine, read_task_plan, re
 from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import check_seat_key, find_opening_key
+from walrusd.market.keys import check_seat_key, find_opening_keys
 from walrusd.state.protection import Begun
 
 
@@ -86,10 +86,10 @@ class Verifier(Service):
             SeatKeyLost: if no envelope for our seat could be opened here.
             PartAbsent: if nothing is wrong so far, but a part is still missing.
         """
-        key = find_opening_key(self.tools, case)
-        if key is None:
+        keys = find_opening_keys(self.tools, case)
+        if keys is None:
             check_seat_key(self.tools, case.submission.committee[seat].key)
-        found = await examine(case, segments, key, self._fetcher, self._replays)
+        found = await examine(case, segments, keys, self._fetcher, self._replays)
         if found.absent is not None and not found.frauds and found.unusable is None:
             found.unusable = await judge_absence(self.tools, case, found.absent)
         return found
@@ -117,8 +117,8 @@ class Verifier(Service):
     ) -> None:
         """Find the same a second time, before accusing or reporting.
 
-        A forged segment is replayed again from the opening in memory. For everything else the
-        opening is read and examined again from its bytes, and saved replays are reused.
+        A forged segment is replayed again from the pieces already fetched. For everything else the
+        opening is examined again from its bytes, and saved replays are reused.
 
         Raises:
             FindingNotReproduced: if that finds something else, as then this machine errs.
