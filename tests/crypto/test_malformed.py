@@ -30,7 +30,8 @@ from walrusd.core.pieces.layouts import (
     parse_trace,
 )
 from walrusd.core.pieces.manifest import OpeningManifest, open_manifest, seal_manifest
-from walrusd.core.pieces.names import TRACE, UPDATE, Label, PieceKind, PieceName
+from walrusd.core.pieces.names import TRACE, UPDATE, PieceKind, PieceName
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.cost import CostFunction, parse_cost_function
 from walrusd.crypto.dataset_rows import RowProof

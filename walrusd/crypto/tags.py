@@ -63,7 +63,6 @@ class Tag(Enum):
     OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
-    LABEL_KEY = "LABEL-KEY"
     PIECE = "PIECE"
     SEALING = "SEALING"
     VALUE = "VALUE"

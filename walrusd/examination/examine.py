@@ -27,7 +27,7 @@ from walrusd.core.faults import (
     make_fraud,
     raising_findings,
 )
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.opening import VerifiedOpening
 from walrusd.core.pieces.keys import OpeningKeys
 from walrusd.core.pieces.names import RESULT_PIECES, PieceName, list_segment_pieces
@@ -88,7 +88,7 @@ class Examination:
 
     def decide(self, case: Case) -> Verdict:
         """Return the seat's verdict on the findings."""
-        judged = {Charge(ChallengeKind(j.kind), j.index) for j in case.submission.judged}
+        judged = {Charge(CaseKind(j.kind), j.index) for j in case.submission.judged}
         return decide_verdict(
             self.frauds, self.unusable, judged=judged, reopened=case.submission.reopened
         )
@@ -171,20 +171,20 @@ async def examine_charge(
         OpeningUnusable, PartAbsent: if it cannot be decided.
     """
     plan = await read_task_plan(case, parts)
-    if charge.kind == ChallengeKind.FILE:
+    if charge.kind == CaseKind.FILE:
         await read_file(case, plan, parts)
         return
     if keys is None:
         raise OpeningUnusable("no envelope for us holds the opening's key")
-    replayed = [case.segment_count] if charge.kind == ChallengeKind.COST else []
+    replayed = [case.segment_count] if charge.kind == CaseKind.COST else []
     opening = await read_opening(case, keys, parts, list_needed_pieces(case, replayed))
     match charge.kind:
-        case ChallengeKind.UPDATE:
+        case CaseKind.UPDATE:
             await check_final_update(case, plan, opening, parts)
-        case ChallengeKind.ROWS:
+        case CaseKind.ROWS:
             await check_final_update(case, plan, opening, parts)
             await _check_rows(opening, await _read_given_file(case, plan, parts), charge.index)
-        case ChallengeKind.COST:
+        case CaseKind.COST:
             file = await _read_given_file(case, plan, parts)
             end = case.segment_count
             last = await replay_opened(case, plan, opening, end, parts=parts, replays=replays)

@@ -20,7 +20,8 @@ from walrusd.core.pieces.manifest import (
     compute_manifest_digest,
     seal_manifest,
 )
-from walrusd.core.pieces.names import Label, PieceName
+from walrusd.core.pieces.names import PieceName
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.core.sizes import MAX_OPENING_MANIFEST, SMALLEST_CUT
 from walrusd.crypto.stream import SEGMENT_BYTES, encrypt_stream
 from walrusd.crypto.vfile.vfile import Source
@@ -64,6 +65,7 @@ class OpeningWriter:
         assert keys.update is not None
         self._tools, self._folder, self._aad, self._cut = tools, folder, aad, cut
         self._keys, self._work, self._update = keys, keys.work, keys.update
+        self._update_secret = keys.update + keys.update_value
         self._shared = {label: _Shared(min(cut, SHARED_BLOB_BYTES)) for label in Label}
         self._listed: list[ListedPiece] = []
 
@@ -98,7 +100,7 @@ class OpeningWriter:
         for label in Label:
             await self._flush(self._shared[label])
         pieces = tuple(sorted(self._listed, key=lambda piece: piece.name))
-        manifest = OpeningManifest(pieces, update_secret=self._update)
+        manifest = OpeningManifest(pieces, update_secret=self._update_secret)
         sealed = await trio.to_thread.run_sync(
             seal_manifest, manifest, self._work, self._update, self._aad
         )

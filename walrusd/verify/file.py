@@ -13,7 +13,7 @@ from walrusd.core.opening import (
     check_opened_trace,
     verify_opened_cost,
 )
-from walrusd.core.pieces.keys import OpeningKeys, derive_opening_keys, derive_sealing
+from walrusd.core.pieces.keys import OpeningKeys, derive_sealing
 from walrusd.core.pieces.layouts import ReadPiece
 from walrusd.core.pieces.manifest import ListedPiece, complete_keys, open_manifest
 from walrusd.core.pieces.names import COST, PieceKind
@@ -124,10 +124,9 @@ def _unseal(given: Given, file: VerificationFile, folder: Path) -> Opening:
 
 
 def _list_opening_keys(given: Sequence[bytes]) -> Iterator[OpeningKeys]:
-    """Return each key as that of an opening, at each attempt, and as that of its work alone."""
+    """Return each key as that of an opening's work, and as that of its update."""
     for key in given:
-        yield from (derive_opening_keys(key, attempt) for attempt in (0, 1))
-        yield OpeningKeys(key, None)
+        yield from (OpeningKeys(key, None), OpeningKeys(None, key))
 
 
 def _find_piece(folder: Path, piece: ListedPiece, keys: OpeningKeys, aad: bytes) -> ReadPiece:

@@ -8,27 +8,27 @@ under one piece's key so never share a nonce (the construction of Rogaway and Sh
 from dataclasses import dataclass
 from typing import Self
 
-from walrusd.core.pieces.names import Label, PieceName
+from walrusd.core.pieces.names import PieceName
+from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.openings import OpeningSecret
 from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.stream import RANDOM_HEAD_BYTES
 from walrusd.crypto.tags import Tag, u64
 
 SECTION_KIND = 0
 """The kind that stands for a section of the manifest where the key of a piece is derived."""
-
-MAX_ATTEMPT = 255
-
-
 @dataclass(frozen=True)
 class OpeningKeys:
     """The keys of an opening that a reader holds, 32 bytes each.
 
-    A seat holds both, or finds that of the update in the manifest; the publisher holds only that
-    of the update.
+    A seat holds that of the work, and finds that of the update in the manifest; the publisher holds
+    only that of the update. ``update_value`` is the point that the latter follows from, 48 bytes,
+    with which a seat seals it to the publisher; it is empty where it is unknown.
     """
 
     work: bytes | None
     update: bytes | None
+    update_value: bytes = b""
 
     def update_alone(self) -> Self:
         """Return what the publisher needs: it reads the update, and nothing else."""
@@ -39,18 +39,10 @@ class OpeningKeys:
         return self.work if label is Label.WORK else self.update
 
 
-def derive_opening_keys(key: bytes, attempt: int) -> OpeningKeys:
-    """Return both keys of an opening. ``attempt`` is 0, and 1 for one that was made again.
-
-    Raises:
-        ValueError: if the attempt does not fit a byte.
-    """
-    if not 0 <= attempt <= MAX_ATTEMPT:
-        raise ValueError("the number of an attempt fits a byte")
-    work, update = (
-        derive_key(key, b"", Tag.LABEL_KEY.text + bytes([attempt, label])) for label in Label
-    )
-    return OpeningKeys(work, update)
+def make_opening_keys(secret: OpeningSecret) -> OpeningKeys:
+    """Return all keys of the opening that its maker, who knows ``secret``, seals pieces under."""
+    work, update = (secret.compute_value(label) for label in (Label.WORK, Label.UPDATE))
+    return OpeningKeys(work.derive_key(), update.derive_key(), update.value)
 
 
 def derive_piece_key(label_key: bytes, kind: int, index: int) -> bytes:

@@ -17,7 +17,8 @@ from walrusd.core.pieces.keys import (
     derive_stream_head,
     make_piece_aad,
 )
-from walrusd.core.pieces.names import Label, PieceKind, PieceName
+from walrusd.core.pieces.names import PieceKind, PieceName
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.stream import compute_ciphertext_size, decrypt_bytes, encrypt_bytes
 from walrusd.errors import DecryptionFailed, MalformedData
@@ -26,7 +27,8 @@ from walrusd.units import BlobId
 VERSION = 1
 SHARED_BLOB_BYTES = 4 << 20
 """The largest blob that may hold more than one piece, so that no reader fetches much in vain."""
-MAX_UPDATE_SECRET = 64
+MAX_UPDATE_SECRET = 80
+"""The update's key, and the point of G1 that it follows from."""
 _BLOB_BYTES = 32
 _HASH = 32
 _WIDEST = (1 << 63) - 1
@@ -61,7 +63,8 @@ class ListedPiece:
 class OpeningManifest:
     """The pieces of an opening that its reader can open, in ascending order of their names.
 
-    ``update_secret`` is what a seat opens the update's section with; the publisher does not see it.
+    ``update_secret`` is what a seat opens the update's section with: its key, and the value that
+    the seat seals to the publisher if the contributor does not. The publisher does not see it.
     """
 
     pieces: tuple[ListedPiece, ...]
@@ -151,9 +154,10 @@ def _find_update_key(keys: OpeningKeys, secret: bytes) -> bytes:
     Raises:
         MalformedData: if it is no key, or another one than the reader has.
     """
-    if len(secret) != _HASH or keys.update not in (None, secret):
+    key = secret[:_HASH]
+    if len(key) != _HASH or keys.update not in (None, key):
         raise MalformedData("the opening's manifest hands its seats another key of the update")
-    return secret
+    return key
 
 
 def complete_keys(keys: OpeningKeys, manifest: OpeningManifest) -> OpeningKeys:
@@ -164,7 +168,8 @@ def complete_keys(keys: OpeningKeys, manifest: OpeningManifest) -> OpeningKeys:
     """
     if keys.update is not None:
         return keys
-    return OpeningKeys(keys.work, _find_update_key(keys, manifest.update_secret))
+    secret = manifest.update_secret
+    return OpeningKeys(keys.work, _find_update_key(keys, secret), secret[_HASH:])
 
 
 def _open_manifest(sealed: bytes, keys: OpeningKeys, aad: bytes) -> OpeningManifest:

@@ -4,12 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-
-class Label(IntEnum):
-    """Who reads a piece: the seats alone, or the seats and later the publisher."""
-
-    WORK = 1
-    UPDATE = 2
+from walrusd.crypto.envelopes.contexts import Label
 
 
 class PieceKind(IntEnum):

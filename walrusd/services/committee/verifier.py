@@ -10,7 +10,7 @@ from functools import partial
 
 from walrusd.core.duties import Duty, Party
 from walrusd.core.faults import Charge, SeatAction, Verdict, charge_of, may_complain
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
@@ -131,7 +131,7 @@ class Verifier(Service):
         action = f"{verdict.action.value}:{submission.id}:{what}:{submission.reopened}"
         if tools.work.get("confirmed", action) is not None:
             return
-        if charge is not None and charge.kind == ChallengeKind.SEGMENT:
+        if charge is not None and charge.kind == CaseKind.SEGMENT:
             assert found.opening is not None
             plan = await read_task_plan(case, self._fetcher)
             again = await replay_opened(
@@ -189,11 +189,11 @@ class Verifier(Service):
     ) -> None:
         assert verdict.error is not None
         if not isinstance(verdict.error, FraudFound):
-            charge = Charge(ChallengeKind.UNAVAILABLE)
+            charge = Charge(CaseKind.ABSENCE)
             await self._accuser.accuse(case, charge, verdict.error.message)
             return
         charge = charge_of(verdict.error)
-        if charge.kind != ChallengeKind.SEGMENT:
+        if charge.kind != CaseKind.SEGMENT:
             await self._accuser.accuse(case, charge, verdict.error.message)
             return
         assert found.opening is not None

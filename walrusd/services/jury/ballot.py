@@ -11,7 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.pieces.names import list_segment_pieces
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
 from walrusd.core.secrets import derive_abstention, derive_jury_salt
@@ -41,12 +41,12 @@ from walrusd.units import address_bytes
 
 def charge_of_dispute(dispute: ob.Dispute) -> Charge:
     """Return the charge of a dispute."""
-    return Charge(ChallengeKind(dispute.kind), dispute.index)
+    return Charge(CaseKind(dispute.kind), dispute.index)
 
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
     """Return whether a jury may find that the opening was withheld."""
-    return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
+    return may_find_withheld(CaseKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Ballot:
@@ -72,14 +72,14 @@ class Ballot:
         if keys is None and not charge.is_public:
             return None
         async with self._replayer.turn:
-            if keys is not None and charge.kind == ChallengeKind.SEGMENT:
+            if keys is not None and charge.kind == CaseKind.SEGMENT:
                 plan = await read_task_plan(case, self._fetcher)
                 wanted = list_segment_pieces([charge.index])
                 opening = await read_opening(case, keys, self._fetcher, wanted)
                 return await replay_opened(
                     case, plan, opening, charge.index, parts=self._fetcher, replays=self._replayer
                 )
-            if keys is not None and charge.kind == ChallengeKind.UNAVAILABLE:
+            if keys is not None and charge.kind == CaseKind.ABSENCE:
                 await check_complete(case, keys, self._fetcher)
                 await self._let_accuser_read(case, dispute)
                 return make_answer_without_replay(charge.index, VERDICT_SOUND)
@@ -106,7 +106,7 @@ class Ballot:
         check_seat_key(self._tools, registered)
         fault = make_answer_without_replay(dispute.index, VERDICT_FAULT)
         try:
-            if dispute.kind != ChallengeKind.SEGMENT:
+            if dispute.kind != CaseKind.SEGMENT:
                 return await self.find(case, dispute) or fault
             return None if await self._can_replay(case, dispute) else fault
         except OpeningUnusable:
