@@ -117,18 +117,20 @@ class Game:
 
     def _draw(self, count: int) -> list[int]:
         """Return seats that serve the submission, as the contract draws them from its list."""
-        left, found = list(range(self._pool)), []
-        for attempt in range(count):
-            found.append(left.pop(compute_seat_draw(self._beacon, self._id, attempt, len(left))))
-        return found
+        left = list(range(self._pool))
+        return [
+            left.pop(compute_seat_draw(self._beacon, self._id, attempt, len(left)))
+            for attempt in range(count)
+        ]
 
     def _draw_jury(self) -> list[int]:
         """Return the jury: everybody commits, so the alternates are not needed."""
         beacon = self.rng.randbytes(32)
-        left, found = [i for i in range(self._pool) if i not in self._serving], []
-        for attempt in range(self.rules.jury):
-            found.append(left.pop(compute_juror_draw(beacon, self._id, attempt, len(left))))
-        return found
+        left = [index for index in range(self._pool) if index not in self._serving]
+        return [
+            left.pop(compute_juror_draw(beacon, self._id, attempt, len(left)))
+            for attempt in range(self.rules.jury)
+        ]
 
     def _dealt(self, seat: int) -> list[int]:
         per_seat = self.rules.segments_per_seat

@@ -25,7 +25,7 @@ from walrusd.units import MIST_PER_SUI
 POOL = 60
 SEGMENTS = 64
 SHARES = (0.0, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6)
-STATED_SHARE = 0.45
+STATED_SHARE = 0.3
 """The share of colluding seats up to which honesty is said to dominate (docs/economics.md)."""
 
 
@@ -78,12 +78,14 @@ def play(
     rounds: int,
     seed: int,
     behaviours: Sequence[Behaviour] = (),
+    *,
+    pool: int = POOL,
 ) -> list[Submission]:
     """Return many plays; the same seed gives the same ones."""
     rng = Random(f"{seed}/{plot}/{share}/{behaviours}")
-    colluding = round(share * POOL)
+    colluding = round(share * pool)
     return [
-        Game(rules, rng, plot, pool=POOL, colluding=colluding, behaviours=behaviours).play()
+        Game(rules, rng, plot, pool=pool, colluding=colluding, behaviours=behaviours).play()
         for _ in range(rounds)
     ]
 
