@@ -15,6 +15,7 @@ from walrusd.examination import checks
 from walrusd.examination.examine import (
     SubmissionParts,
     check_final_update,
+    check_lasting,
     list_needed_pieces,
     read_file,
     read_opening,
@@ -76,6 +77,7 @@ async def check_complete(case: Case, keys: OpeningKeys, parts: SubmissionParts) 
     segments = case.dealt_segments()
     opening = await read_opening(case, keys, parts, list_needed_pieces(case, segments))
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, segments)
+    await check_lasting(case, keys, parts)
     if case.submission.abort is not None:
         return
     try:

@@ -61,6 +61,7 @@ class SubmissionParts(Protocol):
     async def verified_opening_of(
         self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName]
     ) -> VerifiedOpening: ...
+    async def check_lasting(self, case: Case, keys: OpeningKeys) -> None: ...
     async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
 
 
@@ -115,8 +116,10 @@ async def examine(
         plan = await read_task_plan(case, parts)
         wanted = list_needed_pieces(case, segments)
         opening = found.opening = await read_opening(case, keys, parts, wanted)
-    if found.opening is None:
+    if found.opening is None or keys is None:
         return found
+    with found.collecting():
+        await check_lasting(case, keys, parts)
 
     # The work: an opening that lacks something for one segment does not hide what others show.
     found.replayed = replays.recall(case)
@@ -243,6 +246,16 @@ async def read_opening(
     """
     with raising_findings(CheckedPart.OPENING):
         return await parts.verified_opening_of(case, keys, wanted)
+
+
+async def check_lasting(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> None:
+    """Check that the blobs of an opening cannot be deleted.
+
+    Raises:
+        OpeningUnusable: if one can: it would be gone when a jury needs it.
+    """
+    with raising_findings(CheckedPart.OPENING):
+        await parts.check_lasting(case, keys)
 
 
 async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:

@@ -26,7 +26,7 @@ from walrusd.crypto.stream import (
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.tools import PublicTools
-from walrusd.errors import PeerFault, VerificationFailed
+from walrusd.errors import PeerFault, StorageUnreachable, VerificationFailed
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.market.opened import OpenedPieces
@@ -42,6 +42,7 @@ from walrusd.market.verified import (
 from walrusd.runtime.pool import run_heavy
 from walrusd.state.checked import CheckedFiles, read_stamp
 from walrusd.state.encrypted_files import decrypt_file
+from walrusd.storage.blobid import format_blob_id
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.jobs import RowsFile
 from walrusd.training.run.state import Tensors
@@ -73,6 +74,7 @@ class Fetcher:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._checked = CheckedFiles()
+        self._lasting: set[bytes] = set()
         self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
 
     async def plan_of(self, task: Task) -> VerifiedPlan:
@@ -282,9 +284,37 @@ class Fetcher:
             ContentMismatch, MalformedData: if a blob is not the announced one, or not an opening.
             PartAbsent: if no endpoint has a blob, or none as small as it may be.
         """
+        return await (await self._pieces_of(case, keys)).read(wanted)
+
+    async def _pieces_of(self, case: Case, keys: OpeningKeys) -> OpenedPieces:
         plan = (await self.plan_of(case.task)).plan
         shape = make_opening_shape(case.task.terms, plan, case.submission.dataset_rows)
-        return await OpenedPieces(self._tools, case, keys, shape).read(wanted)
+        return OpenedPieces(self._tools, case, keys, shape)
+
+    async def check_lasting(self, case: Case, keys: OpeningKeys) -> None:
+        """Check that nobody can delete the blobs of an opening before it is judged.
+
+        Nothing is checked if no storage node can be asked. How long they live is not: that takes
+        the clock of Walrus, which its nodes do not tell.
+
+        Raises:
+            VerificationFailed: if the owner of a blob can delete it.
+            DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
+        """
+        assert case.submission.opening is not None
+        digest = case.submission.opening.digest
+        if digest in self._lasting:
+            return
+        for blob in await (await self._pieces_of(case, keys)).list_blobs():
+            try:
+                status = await self._tools.store.find_status(blob)
+            except StorageUnreachable:
+                return
+            if status is not None and not status.permanent:
+                raise VerificationFailed(
+                    f"blob {format_blob_id(blob)} of the opening can be deleted by its owner"
+                )
+        self._lasting.add(digest)
 
     async def verified_opening_of(
         self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName]

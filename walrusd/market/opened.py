@@ -96,6 +96,18 @@ class OpenedPieces:
         blobs = manifest.measure_blobs()
         return Opening({piece.name: await self._fetch(piece, keys, blobs) for piece in listed})
 
+    async def list_blobs(self) -> list[BlobId]:
+        """Return every blob that a committee depends on, that of the verification file among them.
+
+        Errors as ``read_manifest``.
+        """
+        manifest = await self.read_manifest()
+        submission = self._case.submission
+        found = [BlobId(self._opened.blob), *manifest.measure_blobs()]
+        if submission.abort is None and submission.commitment is not None:
+            found.append(BlobId(submission.commitment.file_blob))
+        return found
+
     async def _fetch(
         self, piece: ListedPiece, keys: OpeningKeys, blobs: dict[BlobId, int]
     ) -> ReadPiece:

@@ -28,6 +28,9 @@ from walrusd.runtime.pool import run_heavy
 from walrusd.workers.files import check_opened
 from walrusd.workers.paillier import decrypt_files
 
+SUMMED_PIECES = (UPDATE, OPENINGS)
+"""The pieces of an opening that the publisher adds up."""
+
 Summed = tuple[bytes, tuple[bytes, ...]]
 """The weighted sum, int64 little-endian, and its openings."""
 
@@ -55,6 +58,21 @@ class Aggregator:
             return await self._sum_opened(task, accepted)
         finally:
             clear_progress(self._tools, task.id)
+
+    async def keep(self, case: Case) -> bool:
+        """Fetch what the sum takes from an accepted submission; return whether all is here.
+
+        Raises:
+            PartAbsent: if a blob is not there.
+            PeerFault: if something is not the committed thing.
+        """
+        if case.task.terms.scheme == Scheme.PEDERSEN:
+            keys = find_opening_keys(self._tools, case)
+            if keys is None:
+                return False
+            await self._fetcher.opening_of(case, keys.update_alone(), SUMMED_PIECES)
+        await self._fetcher.file_of(case.task, case.submission)
+        return True
 
     async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
         """Multiply the ciphertexts of the files and decrypt the product; no opening is needed."""
@@ -103,7 +121,7 @@ class Aggregator:
     async def _open_update(self, case: Case, keys: OpeningKeys) -> tuple[Any, list[int]]:
         """Return one accepted update and its row blindings, checked against its commitments."""
         assert case.submission.commitment is not None
-        opening = await self._fetcher.opening_of(case, keys, [UPDATE, OPENINGS])
+        opening = await self._fetcher.opening_of(case, keys, SUMMED_PIECES)
         opened = await trio.to_thread.run_sync(opening.read_update)
         openings = await trio.to_thread.run_sync(opening.read_openings)
         root = await trio.to_thread.run_sync(compute_chunk_root, opened)
