@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
+from walrusd.core.eligibility import count_committee
 from walrusd.core.opening import Opening, VerifiedOpening, merge_rows
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import OnLine, Tools
@@ -78,7 +79,7 @@ class Replayer:
                 ),
                 ctx=case.ctx,
                 seed=case.seed,
-                committee=case.task.terms.committee,
+                committee=count_committee(vars(case.task.terms)),
                 segments=await trio.to_thread.run_sync(_write_starts, workdir, opening, segments),
                 weights=str(files.weights),
                 plan_digest=case.task.plan_digest,
