@@ -117,7 +117,7 @@ async def open_tools(
         async def connect_network() -> None:
             await check_not_behind(client, read_cursor(records).checkpoint)
             verified = await verify_contract(contract, ids)
-            if complaint := check_stake(settings, verified.market):
+            if complaint := check_stake(settings, verified.pools[0]):
                 log.warning("setting_too_low", reason=complaint)
             await clock.read()
             await sender.recover()

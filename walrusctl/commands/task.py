@@ -80,6 +80,23 @@ def join(session: Session, task: str, *, yes: bool) -> None:
 
 @task.command()
 @click.argument("task")
+@yes_option
+@with_session
+def cancel(session: Session, task: str, *, yes: bool) -> None:
+    """Give up TASK, one of ours, before joining closes. Costs gas.
+
+    Free while nobody has joined; everybody who has gets its stake back and the task's cancel fee.
+    What the task does not spend comes back.
+    """
+    if must_ask(session, yes=yes):
+        found = session.call("task.show", task=task)
+        fees = found["joined"] * found["cancel_fee_mist"]
+        ask(f"Cancel task {found['task']}, which {found['joined']} joined, for {show_sui(fees)}?")
+    session.call_and_show("task.cancel", task=task)
+
+
+@task.command()
+@click.argument("task")
 @with_session
 def leave(session: Session, task: str) -> None:
     """Do not join TASK. A stake that is already bound stays bound."""

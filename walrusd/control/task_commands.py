@@ -113,6 +113,11 @@ class TaskCommands:
             raise NotAllowed(f"the task no longer takes contributors: it is {phase}")
         return self._override(found, "join")
 
+    async def cancel(self, task: str) -> Result:
+        """Give up a task of ours; whoever has joined gets its stake and the cancel fee."""
+        check_role(self._tools.settings, Role.PUBLISHER)
+        return await self._publisher.cancel(await self._read(task))
+
     async def leave(self, task: str) -> Result:
         """Do not stake on a task. A stake that is bound already stays bound."""
         check_role(self._tools.settings, Role.CONTRIBUTOR)

@@ -34,6 +34,7 @@ def show_task(task: ob.Task, address: str) -> dict[str, Any]:
         "cost_rule": CostRule(terms.cost_rule).name.lower(),
         "reward_mist": terms.reward,
         "stake_mist": terms.stake,
+        "cancel_fee_mist": terms.cancel_fee,
         "verifier_fee_mist": terms.verifier_fee,
         "joined": len(task.entries),
         "max_submissions": terms.max_submissions,

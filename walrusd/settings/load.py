@@ -205,6 +205,7 @@ def _verifier(reader: TableReader) -> VerifierSettings:
         rate=reader.integer("rate", 0, _U64_MAX, default.rate),
         memory=reader.integer("memory", 0, _U64_MAX, default.memory),
         auto_register=reader.boolean("auto_register", default.auto_register),
+        seats=reader.integer("seats", 1, 100, default.seats),
         auto_renew=reader.boolean("auto_renew", default.auto_renew),
         max_top_up=reader.amount("max_top_up", default.max_top_up),
         max_bonds=reader.integer("max_bonds", 0, 1000, default.max_bonds),

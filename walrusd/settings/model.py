@@ -178,7 +178,7 @@ class VerifierSettings:
     both. ``max_penalty`` is the most that one duty may cost the seat, at most its share of the
     stake; 0 means that share. ``rate`` in segment work a second and ``memory`` in bytes are what
     the seat declares; 0 means as measured. With ``auto_renew`` the seat is renewed for the pool's
-    fee before it lapses. ``max_top_up`` is the most that may be added to its stake in 24 hours,
+    fee before it lapses. ``seats`` is how many are taken at start. ``max_top_up`` is the most that may be added to its stake in 24 hours,
     after penalties. ``max_bonds`` is how many of our accusations on a bond may be open at once.
     """
 
@@ -188,6 +188,7 @@ class VerifierSettings:
     rate: int = 0
     memory: int = 0
     auto_register: bool = False
+    seats: int = 1
     auto_renew: bool = True
     max_top_up: Mist = NOTHING
     max_bonds: int = 4

@@ -6,10 +6,16 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import is_accepted, may_be_aggregated
+from walrusd.core.lifecycle import (
+    TaskPhase,
+    is_accepted,
+    may_be_aggregated,
+    takes_contributors,
+)
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
+from walrusd.errors import NotAllowed
 from walrusd.files import write_atomically
 from walrusd.market.aggregate import AggregateChecker, read_accepted
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
@@ -41,6 +47,27 @@ class Publisher(Service):
     async def preview(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return what publishing would cost. As for :meth:`Publication.preview`."""
         return await self._publication.preview(params)
+
+    async def cancel(self, task: ob.Task) -> dict[str, Any]:
+        """Give up our task before joining closes. Costs the cancel fee for each who has joined.
+
+        Raises:
+            NotAllowed: if it is another's task, or joining has closed.
+        """
+        tools = self.tools
+        if task.publisher != tools.address:
+            raise NotAllowed("the task is another publisher's")
+        if not takes_contributors(task.phase):
+            raise NotAllowed(
+                f"the task cannot be cancelled any more: it is {TaskPhase(task.phase).name.lower()}"
+            )
+        joined = len(task.entries)
+        reason = f"the owner said so; {joined} had joined"
+        tools.journal.record_once(task.id, self.name, "cancelled", reason)
+        executed = await tools.contract.cancel_task(task.id)
+        tools.wakeup.wake()
+        fees = joined * task.terms.cancel_fee
+        return {"task": task.id, "digest": executed.digest, "joined": joined, "cost_mist": fees}
 
     async def list_due(self) -> Attempts:
         """Aggregate settled tasks, reclaim their unspent funds, and keep what was accepted."""
