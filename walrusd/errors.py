@@ -185,6 +185,30 @@ class CommitmentMismatch(VerificationFailed):
     code = "pedersen.opening"
 
 
+class SchnorrProofInvalid(VerificationFailed):
+    """Raised when a proof of a key or an envelope does not hold for its context."""
+
+    code = "envelope.proof"
+
+
+class RecipientKeysDiffer(VerificationFailed):
+    """Raised when a recipient's two public keys are not of one secret."""
+
+    code = "envelope.keys"
+
+
+class EnvelopeMismatch(VerificationFailed):
+    """Raised when an envelope does not hold what the opening's public key fixes."""
+
+    code = "envelope.mismatch"
+
+
+class LabelValueMismatch(VerificationFailed):
+    """Raised when a value is not the one that the opening's public key fixes for the label."""
+
+    code = "envelope.value"
+
+
 class PaillierKeyRefused(PeerFault):
     """Raised when a Paillier modulus is too short, malformed, or not proven well-formed."""
 

@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
 
 # The folders of a room, lower first. A folder imports those below it, never one beside it.
 ORDER: dict[str, list[set[str]]] = {
-    "crypto": [{""}, {"pedersen", "paillier"}, {"vfile"}],
+    "crypto": [{""}, {"pedersen", "paillier"}, {"vfile", "envelopes"}],
     "training": [
         {"plan"},
         {"native"},

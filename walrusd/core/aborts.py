@@ -83,6 +83,19 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EBadOpening", "The cost and blinding do not open the commitment."),
         ("EBadPoint", "The bytes are not a valid group element."),
     ],
+    "envelope": [
+        ("EIdentity", "A point of a key, an opening or an envelope is the identity."),
+        ("EKeysDiffer", "The two public keys do not have the same secret."),
+        ("EBadKeyProof", "The proof of possession of a recipient's keys does not hold."),
+        ("EBadOpeningProof", "The proof of the opening's secret does not hold."),
+        ("EBadEnvelope", "The envelope does not hold the opening's value for this recipient."),
+        ("EBadEnvelopeProof", "The proof of the envelope does not hold for these parties."),
+        (
+            "EBadValue",
+            "The value is not the one that the opening's public key fixes for the label.",
+        ),
+        ("EBadLabel", "An opening has no such label."),
+    ],
     "merkle": [
         ("EBadPath", "The Merkle path leads to another root."),
         ("EBadIndex", "The leaf index is outside the tree."),

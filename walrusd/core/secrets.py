@@ -4,6 +4,8 @@ Nothing has to be saved before it is used, and a crash between two steps cannot 
 whose opening is lost.
 """
 
+from walrusd.crypto.envelopes.openings import OpeningSecret
+from walrusd.crypto.envelopes.recipients import RecipientSecret
 from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.pedersen.g1 import Q
@@ -29,6 +31,29 @@ def derive_cost_key(keys: KeyBundle, submission: bytes) -> bytes:
 def derive_opening_key(keys: KeyBundle, submission: bytes) -> bytes:
     """Return the 32-byte key ``K`` that the opening is encrypted with."""
     return derive_key(keys.contributor_secret, submission, Tag.OPENING_SECRET.text)
+
+
+def _derive_scalar(keys: KeyBundle, context: bytes, tag: Tag) -> int:
+    raw = derive_key(keys.contributor_secret, context, tag.text, 64)
+    return int.from_bytes(raw, "big") % (Q - 1) + 1
+
+
+def derive_recipient_secret(keys: KeyBundle, context: bytes) -> RecipientSecret:
+    """Return the secret that opens envelopes for the seat or publisher with this context digest.
+
+    One for each context, not one for each daemon: a proof of possession stands for one context, and
+    a seat of a later generation cannot read what was sealed to an earlier one by mistake. Nothing
+    has to be stored, as the context is on chain.
+    """
+    return RecipientSecret(_derive_scalar(keys, context, Tag.RECIPIENT_SECRET))
+
+
+def derive_opening_secret(keys: KeyBundle, context: bytes) -> OpeningSecret:
+    """Return the secret scalar of the attempt with the context digest ``context``.
+
+    Each attempt has another, so a key that leaked does not open what is uploaded again.
+    """
+    return OpeningSecret(context, _derive_scalar(keys, context, Tag.OPENING_SCALAR))
 
 
 def derive_jury_salt(keys: KeyBundle, challenge: bytes) -> bytes:

@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Tag(Enum):
-    """The tags. The value is what follows ``WALRUSD-V01-``."""
+    """The tags. The value is what follows ``WALRUSD-V01-``, or has its own version in front."""
 
     # Protocol, hashed by the contract too (SHA-256).
     SEED = "SEED"
@@ -63,11 +63,25 @@ class Tag(Enum):
     AGGREGATE = "AGGREGATE"
     OPENING = "OPENING"
     VALUE = "VALUE"
+    # Envelopes (docs/formats/envelope.md), the first seven hashed by the contract too.
+    SEAT_CONTEXT = "V02-SEAT-CONTEXT"
+    PUBLISHER_CONTEXT = "V02-PUBLISHER-CONTEXT"
+    OPENING_CONTEXT = "V02-OPENING-CONTEXT"
+    LABEL_POINT = "V02-LABEL-POINT"
+    RECIPIENT_PROOF = "V02-RECIPIENT-PROOF"
+    OPENING_PROOF = "V02-OPENING-PROOF"
+    ENVELOPE_PROOF = "V02-ENVELOPE-PROOF"
+    LABEL_KEY = "V02-LABEL-KEY"
+    PROOF_NONCE = "V02-PROOF-NONCE"
+    ENVELOPE_RANDOM = "V02-ENVELOPE-RANDOM"
+    RECIPIENT_SECRET = "V02-RECIPIENT-SECRET"  # noqa: S105 - a domain tag, no secret
+    OPENING_SCALAR = "V02-OPENING-SCALAR"
 
     @property
     def text(self) -> bytes:
         """The whole tag, without its length."""
-        return b"WALRUSD-V01-" + self.value.encode("ascii")
+        version = "" if self.value.startswith("V02-") else "V01-"
+        return f"WALRUSD-{version}{self.value}".encode("ascii")
 
     @property
     def prefix(self) -> bytes:
