@@ -54,14 +54,17 @@ class SubmissionState(IntEnum):
 
 _S = SubmissionState
 SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
-    _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED}),
+    # VOID: the task was void before anybody trained, or it stalled.
+    _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED, _S.VOID}),
     _S.COMMITTED: frozenset({_S.SEATED, _S.VOID}),
-    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED}),
-    # Back to SEATED: a seat reported that it cannot read the opening.
+    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED, _S.UNDECIDED}),
+    # Back to SEATED: the opening is absent, or a substitute needs an envelope.
     _S.OPENED: frozenset({_S.ATTESTED, _S.DISPUTED, _S.UNDECIDED, _S.SEATED}),
-    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED}),
-    _S.AUDITED: frozenset({_S.ACCEPTED, _S.ABORTED, _S.DISPUTED, _S.REJECTED}),
-    _S.DISPUTED: frozenset({_S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED, _S.UNDECIDED}),
+    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED, _S.UNDECIDED}),
+    _S.AUDITED: frozenset({_S.ACCEPTED, _S.ABORTED, _S.DISPUTED, _S.REJECTED, _S.UNDECIDED}),
+    _S.DISPUTED: frozenset(
+        {_S.SEATED, _S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED, _S.UNDECIDED}
+    ),
     _S.ACCEPTED: frozenset(),
     _S.REJECTED: frozenset(),
     _S.LAPSED: frozenset(),
@@ -75,19 +78,21 @@ TERMINAL = frozenset(state for state, following in SUBMISSION_NEXT.items() if no
 
 
 class DisputePhase(IntEnum):
-    """The life of one jury."""
+    """The life of one jury. From SUMMONED on, its jurors wait for their envelopes."""
 
     WAITING = 0
     DRAWN = 1
-    COMMITTING = 2
-    REVEALING = 3
+    SUMMONED = 2
+    COMMITTING = 3
+    REVEALING = 4
 
 
 DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
     DisputePhase.WAITING: frozenset({DisputePhase.DRAWN}),
-    DisputePhase.DRAWN: frozenset({DisputePhase.COMMITTING}),
+    # Back to WAITING: the lot filled too few places, or there was no majority.
+    DisputePhase.DRAWN: frozenset({DisputePhase.SUMMONED, DisputePhase.WAITING}),
+    DisputePhase.SUMMONED: frozenset({DisputePhase.COMMITTING}),
     DisputePhase.COMMITTING: frozenset({DisputePhase.REVEALING, DisputePhase.WAITING}),
-    # Back to WAITING: no majority, so another jury is drawn.
     DisputePhase.REVEALING: frozenset({DisputePhase.WAITING}),
 }
 
@@ -118,24 +123,26 @@ REQUEST_NEXT: dict[RequestState, frozenset[RequestState]] = {
 }
 
 
-class ChallengeKind(IntEnum):
-    """What an accuser may claim."""
+class CaseKind(IntEnum):
+    """What a jury is asked: an accuser's claim, or whether the opening is absent."""
 
     SEGMENT = 1
     UPDATE = 2
     ROWS = 3
     COST = 4
     FILE = 5
-    UNAVAILABLE = 6
+    OPENING = 6
+    ABSENCE = 7
 
 
-class ChallengeOutcome(IntEnum):
+class CaseOutcome(IntEnum):
     """What a jury decided."""
 
     CONFIRMED = 1
     REFUTED = 2
     REDRAWN = 3
-    UNDECIDED = 4
+    DISMISSED = 4
+    ABSENT = 5
 
 
 class EndReason(IntEnum):
@@ -148,10 +155,14 @@ class EndReason(IntEnum):
     NOT_FULLY_ATTESTED = 5
     NO_MAJORITY = 6
     TOO_FEW_SEATS = 7
-    TOO_FEW_JURORS = 8
-    NOBODY_JOINED = 9
-    PLAN_ABORTED = 10
-    AUDIT_CONFIRMED = 11
+    NOBODY_JOINED = 8
+    PLAN_ABORTED = 9
+    AUDIT_CONFIRMED = 10
+    CANCELLED = 11
+    POOL_BUSY = 12
+    TASK_VOID = 13
+    UPDATE_WITHHELD = 14
+    STALLED = 15
 
 
 class KeyScope(IntEnum):

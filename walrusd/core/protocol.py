@@ -1,21 +1,24 @@
 """The hashes of PROTOCOL sections 2 to 6 (SPEC §10), as the contract and every daemon compute them.
 
 All functions are pure. Addresses, object ids and digests are 32 raw bytes here; the callers
-convert. Each preimage is given in the docstring; ``‖`` is concatenation and integers are u64
-little-endian.
+convert. What the contract hashes too is the BCS of one Move struct, the tag first, so that Move
+makes it with one ``bcs::to_bytes``: addresses and ids are 32 bytes, digests are byte vectors with
+their length before them, integers are u64 little-endian. Docstrings give the fields; ``‖`` is
+concatenation.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from walrusd.crypto import merkle
-from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged, u64
 
 
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
     """``H(SEED ‖ task ‖ contributor ‖ join_beacon)``: drives batch order and dropout."""
-    return hash_tagged(Tag.SEED, task, contributor, join_beacon)
+    return hash_tagged(Tag.SEED, task, contributor, encode_bytes(join_beacon))
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,12 @@ class TraceContext:
         Raises:
             ValueError: if a field does not have 32 bytes.
         """
-        fields = (
-            self.chain_id,
-            self.package,
-            self.task,
-            self.contributor,
-            self.seed,
-            self.plan_digest,
-            self.dataset_root,
-        )
-        if any(len(field) != 32 for field in fields):
+        places = (self.package, self.task, self.contributor)
+        digests = (self.chain_id, self.seed, self.plan_digest, self.dataset_root)
+        if any(len(field) != 32 for field in (*places, *digests)):
             raise ValueError("each field of a trace context has 32 bytes")
-        return hash_tagged(Tag.CTX, *fields)
+        chain_id, *bound = map(encode_bytes, digests)
+        return hash_tagged(Tag.CTX, chain_id, *places, *bound)
 
 
 def compute_chain_start(ctx: bytes, segment: int, start_root: bytes) -> bytes:
@@ -77,32 +74,29 @@ def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: b
 
 def compute_work_digest(ctx: bytes, segment: int, slot: int, chain: bytes) -> bytes:
     """``D_{i,s} = H(DIGEST ‖ ctx ‖ i ‖ s ‖ chain_i)``: what seat ``s`` reveals."""
-    return hash_tagged(Tag.DIGEST, ctx, u64(segment), u64(slot), chain)
+    return hash_tagged(Tag.DIGEST, encode_bytes(ctx), u64(segment), u64(slot), encode_bytes(chain))
 
 
 def compute_slot(work_digest: bytes) -> bytes:
     """``H(SLOT ‖ D_{i,s})``: leaf data of the slot tree."""
-    return hash_tagged(Tag.SLOT, work_digest)
+    return hash_tagged(Tag.SLOT, encode_bytes(work_digest))
 
 
-def compute_slot_tree(ctx: bytes, segment: int, committee: int, chain: bytes) -> merkle.Tree:
-    """Return the tree over the ``2·committee`` slots of a segment: seats, then substitutes."""
+def compute_slot_tree(ctx: bytes, segment: int, slots: int, chain: bytes) -> merkle.Tree:
+    """Return the tree over the ``slots`` of a segment: one a committee seat, then substitutes."""
     return merkle.Tree(
-        [
-            compute_slot(compute_work_digest(ctx, segment, slot, chain))
-            for slot in range(2 * committee)
-        ]
+        [compute_slot(compute_work_digest(ctx, segment, slot, chain)) for slot in range(slots)]
     )
 
 
 def compute_leaf_zero(state_root: bytes) -> bytes:
-    """``leaf_0 = H(LEAF ‖ 0 ‖ state_root_0)``."""
-    return hash_tagged(Tag.LEAF, u64(0), state_root)
+    """``leaf_0 = H(LEAF ‖ 0 ‖ state_root_0 ‖ no bytes)``: no segment led to it."""
+    return hash_tagged(Tag.LEAF, u64(0), encode_bytes(state_root), encode_bytes(b""))
 
 
 def compute_leaf(segment: int, state_root: bytes, slot_root: bytes) -> bytes:
     """``leaf_i = H(LEAF ‖ i ‖ state_root_i ‖ slot_root_i)`` for ``i ≥ 1``."""
-    return hash_tagged(Tag.LEAF, u64(segment), state_root, slot_root)
+    return hash_tagged(Tag.LEAF, u64(segment), encode_bytes(state_root), encode_bytes(slot_root))
 
 
 def compute_trace_root(leaves: Sequence[bytes]) -> bytes:
@@ -110,21 +104,23 @@ def compute_trace_root(leaves: Sequence[bytes]) -> bytes:
     return merkle.compute_root(leaves)
 
 
-def compute_seat_draw(beacon: bytes, submission: bytes, attempt: int, pool_len: int) -> int:
-    """``u64(H(SEAT ‖ beacon ‖ submission ‖ k)[0..8]) mod pool_len``."""
-    digest = hash_tagged(Tag.SEAT, beacon, submission, u64(attempt))
-    return int.from_bytes(digest[:8], "little") % pool_len
+def compute_seat_draw(beacon: bytes, submission: bytes, attempt: int, remaining: int) -> int:
+    """``u64(H(SEAT ‖ beacon ‖ submission ‖ k)[0..8]) mod remaining``: a place in what is left."""
+    digest = hash_tagged(Tag.SEAT, encode_bytes(beacon), submission, u64(attempt))
+    return int.from_bytes(digest[:8], "little") % remaining
 
 
-def compute_juror_draw(beacon: bytes, challenge: bytes, attempt: int, pool_len: int) -> int:
-    """``u64(H(JUROR-SEAT ‖ beacon ‖ challenge ‖ k)[0..8]) mod pool_len``."""
-    digest = hash_tagged(Tag.JUROR_SEAT, beacon, challenge, u64(attempt))
-    return int.from_bytes(digest[:8], "little") % pool_len
+def compute_juror_draw(beacon: bytes, challenge: bytes, attempt: int, remaining: int) -> int:
+    """``u64(H(JUROR-SEAT ‖ beacon ‖ challenge ‖ k)[0..8]) mod remaining``."""
+    digest = hash_tagged(
+        Tag.JUROR_SEAT, encode_bytes(beacon), encode_bytes(challenge), u64(attempt)
+    )
+    return int.from_bytes(digest[:8], "little") % remaining
 
 
 def compute_deal_seed(beacon: bytes, submission: bytes) -> bytes:
     """``H(DEAL ‖ beacon ‖ submission)``: the seed of the segment shuffle."""
-    return hash_tagged(Tag.DEAL, beacon, submission)
+    return hash_tagged(Tag.DEAL, encode_bytes(beacon), submission)
 
 
 @dataclass(frozen=True)
@@ -136,32 +132,56 @@ class AuditSample:
 
 
 def compute_audit_sample(
-    beacon: bytes, submission: bytes, audit_bps: int, places: int
+    beacon: bytes, submission: bytes, round_: int, audit_bps: int, places: int
 ) -> AuditSample:
     """Draw one of the ``places`` (committee · segments per seat) with ``audit_bps`` of 10,000.
 
-    ``h = H(AUDIT ‖ beacon ‖ submission)``: ``u64(h[0..8]) mod 10,000 < audit_bps`` selects the
-    place ``u64(h[8..16]) mod places``.
+    ``h = H(AUDIT ‖ beacon ‖ submission ‖ round)``: ``u64(h[0..8]) mod 10,000 < audit_bps`` selects
+    the place ``u64(h[8..16]) mod places``. A later round, drawn because a jury found no majority,
+    is always selected.
     """
-    digest = hash_tagged(Tag.AUDIT, beacon, submission)
+    digest = hash_tagged(Tag.AUDIT, encode_bytes(beacon), submission, u64(round_))
     ticket, place = (int.from_bytes(digest[at : at + 8], "little") for at in (0, 8))
-    return AuditSample(ticket % 10_000 < audit_bps, place % places)
+    return AuditSample(round_ > 0 or ticket % 10_000 < audit_bps, place % places)
 
 
-def compute_challenge_id(submission: bytes, kind: int, index: int, round_: int) -> bytes:
-    """``H(CHALLENGE ‖ submission ‖ kind ‖ index ‖ round)``: names one jury's case."""
-    return hash_tagged(Tag.CHALLENGE, submission, u64(kind), u64(index), u64(round_))
+def compute_challenge_id(submission: bytes, number: int, round_: int) -> bytes:
+    """``H(CHALLENGE ‖ submission ‖ number ‖ round)``: names one jury of a submission's case.
+
+    ``number`` counts the submission's cases, ``round`` the juries of a case: nothing that one jury
+    hid or revealed means anything to another.
+    """
+    return hash_tagged(Tag.CHALLENGE, submission, u64(number), u64(round_))
 
 
-def compute_jury_commitment(
-    challenge: bytes, address: bytes, chain: bytes, state_root: bytes, salt: bytes
-) -> bytes:
-    """``H(JURY ‖ challenge ‖ address ‖ chain' ‖ state_root' ‖ salt)``, salt of 32 bytes."""
-    return hash_tagged(Tag.JURY, challenge, address, chain, state_root, salt)
+class Word(IntEnum):
+    """What a juror says where it does not show a replay."""
+
+    SOUND = 0
+    FAULT = 1
+    ABSENT = 2
+
+    @property
+    def chain(self) -> bytes:
+        """What stands in the place of the work chain."""
+        return bytes([self]) + bytes(31)
 
 
-VERDICT_SOUND = bytes(32)
-"""The ``chain`` that a juror reveals to reject a claim, unless it is about a segment."""
+def compute_judged(beacon: bytes, digest: bytes) -> bytes:
+    """``H(JUDGED ‖ beacon ‖ SHA-256 of the bytes judged)``: stands in the place of the state root.
 
-VERDICT_FAULT = b"\x01" + bytes(31)
-"""The ``chain`` that a juror reveals to confirm such a claim. The state root is zero in both."""
+    ``beacon`` is the jury's. Only a juror that has read the bytes can say it.
+    """
+    return hash_tagged(Tag.JUDGED, encode_bytes(beacon), encode_bytes(digest))
+
+
+def compute_verdict(challenge: bytes, chain: bytes, state_root: bytes) -> bytes:
+    """``H(VERDICT ‖ challenge ‖ chain' ‖ state_root')``: the value that a juror reveals."""
+    return hash_tagged(Tag.VERDICT, *map(encode_bytes, (challenge, chain, state_root)))
+
+
+def compute_jury_commitment(challenge: bytes, address: bytes, value: bytes, salt: bytes) -> bytes:
+    """``H(JURY ‖ challenge ‖ address ‖ value ‖ salt)``, salt of 32 bytes."""
+    return hash_tagged(
+        Tag.JURY, encode_bytes(challenge), address, encode_bytes(value), encode_bytes(salt)
+    )

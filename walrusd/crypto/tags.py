@@ -12,21 +12,23 @@ from enum import Enum
 class Tag(Enum):
     """The tags. The value is what follows ``WALRUSD-V01-``, or has its own version in front."""
 
-    # Protocol, hashed by the contract too (SHA-256).
-    SEED = "SEED"
-    CTX = "CTX"
+    # Protocol, hashed by the contract too: SHA-256 of the BCS of a struct (``core.protocol``).
+    SEED = "V02-SEED"
+    CTX = "V02-CTX"
+    DIGEST = "V02-DIGEST"
+    SLOT = "V02-SLOT"
+    LEAF = "V02-LEAF"
+    SEAT = "V02-SEAT"
+    DEAL = "V02-DEAL"
+    JURY = "V02-JURY"
+    CHALLENGE = "V02-CHALLENGE"
+    JUROR_SEAT = "V02-JUROR-SEAT"
+    AUDIT = "V02-AUDIT"
+    VERDICT = "V02-VERDICT"
+    PEDERSEN_POK = "PEDERSEN-POK"
+    # What segments commit to.
     CHAIN = "CHAIN"
     STEP = "STEP"
-    DIGEST = "DIGEST"
-    SLOT = "SLOT"
-    LEAF = "LEAF"
-    SEAT = "SEAT"
-    DEAL = "DEAL"
-    JURY = "JURY"
-    CHALLENGE = "CHALLENGE"
-    JUROR_SEAT = "JUROR-SEAT"
-    AUDIT = "AUDIT"
-    PEDERSEN_POK = "PEDERSEN-POK"
     # Off chain.
     ABORT = "ABORT"
     PEDERSEN_H = "PEDERSEN-H"
@@ -63,6 +65,7 @@ class Tag(Enum):
     AGGREGATE = "AGGREGATE"
     OPENING = "OPENING"
     VALUE = "VALUE"
+    JUDGED = "V02-JUDGED"
     # Envelopes (docs/formats/envelope.md), the first seven hashed by the contract too.
     SEAT_CONTEXT = "V02-SEAT-CONTEXT"
     PUBLISHER_CONTEXT = "V02-PUBLISHER-CONTEXT"
@@ -92,6 +95,17 @@ class Tag(Enum):
 def u64(number: int) -> bytes:
     """Return ``number`` as the protocol writes integers: 8 bytes, little-endian."""
     return number.to_bytes(8, "little")
+
+
+def encode_bytes(raw: bytes) -> bytes:
+    """Return ``raw`` as BCS writes a byte vector of fewer than 128 bytes.
+
+    Raises:
+        ValueError: if it has more.
+    """
+    if len(raw) >= 1 << 7:
+        raise ValueError("the length of a longer vector takes more than one byte")
+    return bytes([len(raw)]) + raw
 
 
 def hash_tagged(tag: Tag, *fields: bytes | memoryview) -> bytes:

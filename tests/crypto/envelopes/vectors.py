@@ -31,7 +31,7 @@ from tests.crypto.envelopes.parties import (
     identify,
 )
 from walrusd.core.aborts import abort_named
-from walrusd.crypto.envelopes.contexts import Label, encode_bytes
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.groups import G2, G2_IDENTITY_BYTES, decode_g2, encode_g2, multiply_g2
 from walrusd.crypto.envelopes.openings import OpeningKey, OpeningSecret, compute_label_point
 from walrusd.crypto.envelopes.recipients import Recipient, RecipientSecret, prove_recipient
@@ -45,7 +45,7 @@ from walrusd.crypto.pedersen.g1 import (
     encode_point,
     multiply,
 )
-from walrusd.crypto.tags import Tag
+from walrusd.crypto.tags import Tag, encode_bytes
 
 PATH = Path(__file__).parents[2] / "vectors" / "envelopes.json"
 

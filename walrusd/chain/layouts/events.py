@@ -1,30 +1,72 @@
 """The contract's events: one per transition, past tense, all of Move module ``events``."""
 
-from walrusd.chain.layouts.objects import DatasetRef, Terms
+from walrusd.chain.layouts.objects import DatasetRef, PoolParams, Terms
 from walrusd.chain.values.bcs import U8, U64, U256, Addr, Bytes, Id, Layout
 
 
 class MarketCreated(Layout, module="events"):
-    """Signals that the market and its verifier pool exist."""
+    """Signals that the market exists."""
 
     market: Id
-    pool: Id
     chain_id: Bytes
 
 
+class PoolCreated(Layout, module="events"):
+    """Signals that verifiers may take seats in a pool of the market."""
+
+    market: Id
+    pool: Id
+    params: PoolParams
+
+
 class SeatRegistered(Layout, module="events"):
-    """Signals that a verifier took a seat for a stake."""
+    """Signals that a verifier took a seat for the pool's stake; its keys are checked."""
+
+    pool: Id
+    index: U64
+    generation: U64
+    verifier: Addr
+    pk1: Bytes
+    pk2: Bytes
+    min_fee: U64
+    max_penalty: U64
+    rate: U64
+    memory: U64
+    at_ms: U64
+
+
+class SeatDeclared(Layout, module="events"):
+    """Signals what a seat asks for and can do from now on."""
+
+    pool: Id
+    index: U64
+    min_fee: U64
+    max_penalty: U64
+    rate: U64
+    memory: U64
+
+
+class SeatRenewed(Layout, module="events"):
+    """Signals that a seat lives on for the pool's seat life."""
 
     pool: Id
     index: U64
     verifier: Addr
-    key: Bytes
+    at_ms: U64
+
+
+class SeatToppedUp(Layout, module="events"):
+    """Signals that a seat's stake was filled up again."""
+
+    pool: Id
+    index: U64
+    verifier: Addr
+    amount: U64
     stake: U64
-    min_fee: U64
 
 
 class SeatExited(Layout, module="events"):
-    """Signals that a seat is no longer drawn and unbonds."""
+    """Signals that a seat is no longer drawn and unbonds; anybody may exit a dead one."""
 
     pool: Id
     index: U64
@@ -33,10 +75,11 @@ class SeatExited(Layout, module="events"):
 
 
 class SeatWithdrawn(Layout, module="events"):
-    """Signals that a seat's stake went back to its verifier."""
+    """Signals that a seat's stake went back to its verifier, whoever asked: its slot is free."""
 
     pool: Id
     index: U64
+    generation: U64
     verifier: Addr
     amount: U64
 
@@ -54,11 +97,14 @@ class TaskOpened(Layout, module="events"):
     """Signals that contributors may join."""
 
     task: Id
+    market: Id
+    pool: Id
     publisher: Addr
     manifest_blob: U256
     manifest_digest: Bytes
     state_root_0: Bytes
     plan_digest: Bytes
+    program_root: Bytes
     parent: Addr
     datasets: list[DatasetRef]
     terms: Terms
@@ -74,12 +120,11 @@ class JoiningClosed(Layout, module="events"):
     at_ms: U64
 
 
-class CommitteeDrawn(Layout, module="events"):
-    """Signals that the beacon for all committees of a task is fixed."""
+class TrainingClosed(Layout, module="events"):
+    """Signals that no commitment counts any more, and committees may be drawn."""
 
     task: Id
-    beacon: Bytes
-    pool_len: U64
+    committed: U64
     at_ms: U64
 
 
@@ -92,7 +137,7 @@ class TaskSettled(Layout, module="events"):
 
 
 class TaskVoided(Layout, module="events"):
-    """Signals that a task ended without work."""
+    """Signals that a task ended before anybody trained: why is an ``EndReason``."""
 
     task: Id
     reason: U8
@@ -100,9 +145,10 @@ class TaskVoided(Layout, module="events"):
 
 
 class AggregateRecorded(Layout, module="events"):
-    """Signals that the publisher published the weighted sum."""
+    """Signals that the publisher published the weighted sum of the ``parts``, a bit set."""
 
     task: Id
+    parts: U64
     root: Bytes
     blindings_root: Bytes
     blob: U256
@@ -160,8 +206,33 @@ class AbortCommitted(Layout, module="events"):
     at_ms: U64
 
 
+class LotDrawn(Layout, module="events"):
+    """Signals that the beacon of a submission's committee is fixed, after the list it draws from.
+
+    ``eligible`` is the length of that list.
+    """
+
+    task: Id
+    submission: Id
+    beacon: Bytes
+    eligible: U64
+    at_ms: U64
+
+
+class LotFailed(Layout, module="events"):
+    """Signals that a lot filled too few places: another is drawn.
+
+    ``challenge`` names the case whose jury it was for; it is empty for a committee.
+    """
+
+    task: Id
+    submission: Id
+    challenge: Bytes
+    at_ms: U64
+
+
 class CommitteeSeated(Layout, module="events"):
-    """Signals who verifies a submission."""
+    """Signals who verifies a submission, the committee first, then the substitutes."""
 
     task: Id
     submission: Id
@@ -171,34 +242,71 @@ class CommitteeSeated(Layout, module="events"):
 
 
 class SubmissionOpened(Layout, module="events"):
-    """Signals that the committee can read what it must replay."""
+    """Signals an attempt at opening. It can be read once every place has its envelope."""
 
     task: Id
     submission: Id
     contributor: Addr
+    attempt: U64
     blob: U256
     digest: Bytes
-    key_check: Bytes
+    p2: Bytes
     cost: U64 | None
     at_ms: U64
 
 
-class OpeningReported(Layout, module="events"):
-    """Signals that a seat cannot read the opening: the contributor must open again."""
+class KeyDelivered(Layout, module="events"):
+    """Signals a checked envelope of the label ``work`` for a seat, or a juror of ``challenge``.
+
+    ``challenge`` is empty for a seat of the committee. ``place`` is its place there, or the juror's
+    in the jury; ``recipient`` is its owner.
+    """
 
     task: Id
     submission: Id
-    seat: U64
+    challenge: Bytes
+    attempt: U64
+    place: U64
+    recipient: Addr
+    sender: Addr
+    envelope: Bytes
+
+
+class SubmissionReadable(Layout, module="events"):
+    """Signals that every place of the committee has its envelope: it may replay."""
+
+    task: Id
+    submission: Id
+    attempt: U64
+    at_ms: U64
+
+
+class OpeningReported(Layout, module="events"):
+    """Signals that a seat says that the opening is absent."""
+
+    task: Id
+    submission: Id
+    attempt: U64
+    place: U64
     verifier: Addr
     at_ms: U64
 
 
-class SeatReplaced(Layout, module="events"):
-    """Signals that a substitute replaced a silent seat."""
+class OpeningReopened(Layout, module="events"):
+    """Signals that the contributor must open once more: ``attempt`` is the new one."""
 
     task: Id
     submission: Id
-    seat: U64
+    attempt: U64
+    at_ms: U64
+
+
+class SeatReplaced(Layout, module="events"):
+    """Signals that a place of the committee was given on to a substitute."""
+
+    task: Id
+    submission: Id
+    place: U64
     pool_index: U64
     verifier: Addr
     at_ms: U64
@@ -209,7 +317,7 @@ class SegmentAttested(Layout, module="events"):
 
     task: Id
     submission: Id
-    seat: U64
+    place: U64
     verifier: Addr
     segment: U64
 
@@ -231,38 +339,52 @@ class AuditDrawn(Layout, module="events"):
     at_ms: U64
 
 
-class ChallengeOpened(Layout, module="events"):
-    """Signals an accusation, or an audit (accuser 0x0), that a jury will judge."""
+class CaseOpened(Layout, module="events"):
+    """Signals an accusation, or a question that nobody accuses for (0x0): a jury will judge.
+
+    ``accuser_seat`` is the place of an accusing seat, or 2^64 − 1.
+    """
 
     task: Id
     submission: Id
     accuser: Addr
+    accuser_seat: U64
     kind: U8
     index: U64
+    place: U64
     challenge: Bytes
     bond: U64
     at_ms: U64
 
 
 class JuryDrawn(Layout, module="events"):
-    """Signals that the beacon for a jury is fixed."""
+    """Signals that the beacon for a jury is fixed, after the list of ``eligible`` seats."""
 
     task: Id
     submission: Id
     challenge: Bytes
     beacon: Bytes
-    pool_len: U64
+    eligible: U64
     at_ms: U64
 
 
 class JurySeated(Layout, module="events"):
-    """Signals who the jurors are."""
+    """Signals who the jurors are: each needs an envelope."""
 
     task: Id
     submission: Id
     challenge: Bytes
     pool_indices: list[U64]
     jurors: list[Addr]
+    at_ms: U64
+
+
+class JuryReadable(Layout, module="events"):
+    """Signals that every juror has its envelope: they may judge."""
+
+    task: Id
+    submission: Id
+    challenge: Bytes
     at_ms: U64
 
 
@@ -275,32 +397,42 @@ class JurorCommitted(Layout, module="events"):
 
 
 class JurorRevealed(Layout, module="events"):
-    """Signals a juror's value, or the accuser's."""
+    """Signals a juror's value, a digest of its verdict."""
 
     submission: Id
     challenge: Bytes
     juror: Addr
-    chain: Bytes
-    state_root: Bytes
+    value: Bytes
 
 
-class ChallengeResolved(Layout, module="events"):
-    """Signals what a jury decided."""
+class CaseResolved(Layout, module="events"):
+    """Signals what a jury decided: a ``CaseOutcome`` and the majority's value, if there is one."""
 
     task: Id
     submission: Id
     challenge: Bytes
     outcome: U8
+    value: Bytes
     at_ms: U64
 
 
-class KeyResealed(Layout, module="events"):
-    """Signals that an opening's key was encrypted to one more recipient."""
+class CaseDropped(Layout, module="events"):
+    """Signals that a case ended without a verdict."""
 
+    task: Id
     submission: Id
-    recipient: Addr
-    sender: Addr
+    challenge: Bytes
+    at_ms: U64
+
+
+class UpdateDelivered(Layout, module="events"):
+    """Signals that the publisher can read the update: its label's envelope is on chain."""
+
+    task: Id
+    submission: Id
+    contributor: Addr
     envelope: Bytes
+    at_ms: U64
 
 
 class SubmissionEnded(Layout, module="events"):

@@ -111,6 +111,7 @@ class Submission(Layout, module="submission"):
     of the committee's lot that wait to be called. ``reported`` is a bit set over the places that
     say the opening is absent. ``accusers`` have accused and may not again. ``unproved`` counts
     accusations on cash that were not upheld. ``audit_round`` counts the samples drawn.
+    ``update_envelope`` is the sealed label ``update`` (R ‖ C), empty until it is delivered.
     """
 
     id: Uid
@@ -143,6 +144,7 @@ class Submission(Layout, module="submission"):
     rounds: U64
     audit_beacon: Bytes
     audit_round: U64
+    update_envelope: Bytes
     dispute: Dispute | None
     cases: U64
     accusers: list[Addr]

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
-from walrusd.crypto.tags import Tag, u64
+from walrusd.crypto.tags import Tag, encode_bytes, u64
 
 DIGEST_BYTES = 32
 
@@ -21,17 +21,6 @@ class Label(IntEnum):
     """What seats and jurors need."""
     UPDATE = 2
     """What the publisher needs."""
-
-
-def encode_bytes(raw: bytes) -> bytes:
-    """Return ``raw`` as BCS writes a byte vector of fewer than 128 bytes.
-
-    Raises:
-        ValueError: if it has more.
-    """
-    if len(raw) >= 1 << 7:
-        raise ValueError("the length of a longer vector takes more than one byte")
-    return bytes([len(raw)]) + raw
 
 
 def _check_ids(context: "SeatContext | PublisherContext | OpeningContext") -> None:

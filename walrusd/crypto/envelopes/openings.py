@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from py_arkworks_bls12381 import G1Point
 
-from walrusd.crypto.envelopes.contexts import Label, encode_bytes
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.groups import G2, decode_g2, encode_g2, multiply_g2, pairs_cancel
 from walrusd.crypto.envelopes.schnorr import (
     Preimage,
@@ -20,7 +20,7 @@ from walrusd.crypto.envelopes.schnorr import (
 )
 from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.pedersen.g1 import Q, decode_point, encode_point, hash_to_g1, multiply
-from walrusd.crypto.tags import Tag
+from walrusd.crypto.tags import Tag, encode_bytes
 from walrusd.errors import LabelValueMismatch
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from py_arkworks_bls12381 import G1Point
 
-from walrusd.crypto.envelopes.contexts import encode_bytes
 from walrusd.crypto.envelopes.groups import G2, decode_g2, encode_g2, multiply_g2, pairs_cancel
 from walrusd.crypto.envelopes.schnorr import (
     Preimage,
@@ -18,7 +17,7 @@ from walrusd.crypto.envelopes.schnorr import (
     verify_logarithm,
 )
 from walrusd.crypto.pedersen.g1 import G, Q, decode_point, encode_point, multiply
-from walrusd.crypto.tags import Tag
+from walrusd.crypto.tags import Tag, encode_bytes
 from walrusd.errors import RecipientKeysDiffer
 
 

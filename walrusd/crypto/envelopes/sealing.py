@@ -14,7 +14,7 @@ from typing import Self
 
 from py_arkworks_bls12381 import G1Point
 
-from walrusd.crypto.envelopes.contexts import DIGEST_BYTES, encode_bytes
+from walrusd.crypto.envelopes.contexts import DIGEST_BYTES
 from walrusd.crypto.envelopes.groups import G2, decode_g2, pairs_cancel
 from walrusd.crypto.envelopes.openings import (
     Label,
@@ -39,7 +39,7 @@ from walrusd.crypto.pedersen.g1 import (
     encode_point,
     multiply,
 )
-from walrusd.crypto.tags import Tag
+from walrusd.crypto.tags import Tag, encode_bytes
 from walrusd.errors import EnvelopeMismatch, MalformedEnvelope
 
 ENVELOPE_BYTES = 2 * POINT_BYTES + 2 * SCALAR_BYTES

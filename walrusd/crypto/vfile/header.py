@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walrusd.crypto.stream import StreamKind, stream_aad
-from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged
 from walrusd.crypto.vfile.blocks import (
     CODECS,
     SchemeBlock,
@@ -43,13 +43,13 @@ class FileSubject:
         """
         return hash_tagged(
             Tag.CTX,
-            self.chain_id,
+            encode_bytes(self.chain_id),
             self.package,
             self.task,
             self.contributor,
-            self.seed,
-            self.plan_digest,
-            self.dataset_root,
+            encode_bytes(self.seed),
+            encode_bytes(self.plan_digest),
+            encode_bytes(self.dataset_root),
         )
 
     def cost_aad(self) -> bytes:
