@@ -11,38 +11,36 @@ from walrusd.core.juries import compute_capture, compute_escape, list_majorities
 from walrusd.units import Mist
 
 
+def compute_escrow(
+    *, reward: int, committee: int, verifier_fee: int, case_cost: int, tip: int
+) -> Mist:
+    """Return what is set aside for one submission: reward, committee's fees, two cases, six tips.
+
+    The cases are an audit's two samples, or one of them and whether the opening is absent.
+    """
+    return Mist(reward + committee * verifier_fee + 2 * case_cost + 6 * tip)
+
+
 def compute_required_funds(
-    *,
-    max_submissions: int,
-    reward: int,
-    committee: int,
-    verifier_fee: int,
-    jury: int,
-    juror_fee: int,
-    tip: int,
-    publisher_bond: int,
+    *, max_submissions: int, escrow: int, tip: int, publisher_bond: int
 ) -> Mist:
     """Return what a publisher deposits at opening: the contract demands exactly this.
 
-    For each submission the reward, the committee's fees, two juries (an audit's, and one about
-    availability, whose accuser risks nothing) and the tips of four cranks.
+    For each submission its escrow, the tips of closing joining and training, and the bond.
     """
-    per_submission = reward + committee * verifier_fee + 2 * jury * juror_fee + 4 * tip
-    return Mist(max_submissions * per_submission + 2 * tip + publisher_bond)
+    return Mist(max_submissions * escrow + 2 * tip + publisher_bond)
 
 
 def compute_late_fee(
-    *, stake: int, late_fee: int, window_ms: int, open_ms: int, grace_ms: int, now_ms: int
+    *, stake: int, late_fee: int, grace_ms: int, owed: int, deadline_ms: int, now_ms: int
 ) -> Mist:
-    """Return what a contributor that opens ``now`` owes for being late, former fees included.
+    """Return what a contributor owes that was due by ``deadline_ms`` and acts ``now``.
 
-    The fee grows linearly from the end of the opening window to the whole stake at the end of the
-    grace; it never exceeds the stake. ``window_ms`` is when the seats were drawn or reported.
+    ``owed`` is what it owed before. ``late_fee`` grows linearly over the grace and not beyond; all
+    late fees together are at most half of the stake.
     """
-    late_ms = now_ms - (window_ms + open_ms)
-    if late_ms <= 0:
-        return Mist(late_fee)
-    return Mist(min(stake, late_fee + stake * min(late_ms, grace_ms) // grace_ms))
+    late_ms = min(max(0, now_ms - deadline_ms), grace_ms)
+    return Mist(min(stake // 2, owed + late_fee * late_ms // grace_ms))
 
 
 WORK_SHARE = Fraction(4, 5)

@@ -16,6 +16,11 @@ from walrusd.crypto import merkle
 from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged, u64
 
 
+def compute_keys_digest(pk1: bytes, pk2: bytes) -> bytes:
+    """``H(KEYS ‖ pk1 ‖ pk2)``: what a pool stores of a recipient's keys, of 48 and 96 bytes."""
+    return hash_tagged(Tag.KEYS, encode_bytes(pk1), encode_bytes(pk2))
+
+
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
     """``H(SEED ‖ task ‖ contributor ‖ join_beacon)``: drives batch order and dropout."""
     return hash_tagged(Tag.SEED, task, contributor, encode_bytes(join_beacon))
@@ -105,16 +110,20 @@ def compute_trace_root(leaves: Sequence[bytes]) -> bytes:
 
 
 def compute_seat_draw(beacon: bytes, submission: bytes, attempt: int, remaining: int) -> int:
-    """``u64(H(SEAT ‖ beacon ‖ submission ‖ k)[0..8]) mod remaining``: a place in what is left."""
-    digest = hash_tagged(Tag.SEAT, encode_bytes(beacon), submission, u64(attempt))
-    return int.from_bytes(digest[:8], "little") % remaining
+    """``u64(H(SEAT ‖ beacon ‖ submission ‖ k)[0..8]) mod remaining``: a place in what is left.
+
+    The submission's id is a byte vector here, as a challenge is for a juror.
+    """
+    return _compute_draw(Tag.SEAT, beacon, submission, attempt, remaining)
 
 
 def compute_juror_draw(beacon: bytes, challenge: bytes, attempt: int, remaining: int) -> int:
     """``u64(H(JUROR-SEAT ‖ beacon ‖ challenge ‖ k)[0..8]) mod remaining``."""
-    digest = hash_tagged(
-        Tag.JUROR_SEAT, encode_bytes(beacon), encode_bytes(challenge), u64(attempt)
-    )
+    return _compute_draw(Tag.JUROR_SEAT, beacon, challenge, attempt, remaining)
+
+
+def _compute_draw(tag: Tag, beacon: bytes, name: bytes, attempt: int, remaining: int) -> int:
+    digest = hash_tagged(tag, encode_bytes(beacon), encode_bytes(name), u64(attempt))
     return int.from_bytes(digest[:8], "little") % remaining
 
 

@@ -13,6 +13,7 @@ class Tag(Enum):
     """The tags. The value is what follows ``WALRUSD-V01-``, or has its own version in front."""
 
     # Protocol, hashed by the contract too: SHA-256 of the BCS of a struct (``core.protocol``).
+    KEYS = "V02-KEYS"
     SEED = "V02-SEED"
     CTX = "V02-CTX"
     DIGEST = "V02-DIGEST"

@@ -4,30 +4,21 @@ It has the names, argument order, check order, abort codes, events and layouts o
 The devnet binds ``FUNCTIONS`` and ``LAYOUTS`` to a package id; tests call the functions directly.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from walrusd.chain.layouts import objects
 from walrusd.chain.layouts.events import EVENTS
-from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, VerifierPool
+from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, PoolParams, VerifierPool
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.contract import (
-    attestation,
-    audit,
-    challenge,
-    committee,
     committing,
     dataset,
-    jury,
     market,
     node,
-    opening,
-    settlement,
+    seats,
     submission,
-    substitutes,
     task,
     terms,
-    verdict,
-    voting,
 )
 from walrusd.devnet.contract.market import init
 from walrusd.devnet.move.context import MoveContext
@@ -36,6 +27,7 @@ from walrusd.units import MIST_PER_SUI
 
 __all__ = [
     "DEVNET_PARAMS",
+    "DEVNET_POOL",
     "FUNCTIONS",
     "LAYOUTS",
     "NOT_TRANSFERABLE",
@@ -47,20 +39,11 @@ __all__ = [
 _MODULES = (
     market,
     node,
+    seats,
     terms,
     task,
     submission,
     committing,
-    opening,
-    committee,
-    substitutes,
-    attestation,
-    audit,
-    challenge,
-    jury,
-    voting,
-    verdict,
-    settlement,
     dataset,
 )
 
@@ -82,44 +65,58 @@ LAYOUTS: tuple[type[Layout], ...] = (
 NOT_TRANSFERABLE: tuple[type[Layout], ...] = objects.SHARED_OBJECTS
 """Structs without ``store``: only the package's own code moves them."""
 
+_DAY_MS = 24 * 3_600_000
+
 DEVNET_PARAMS = MarketParams(
     tip=1_000_000,
-    accuser_share_bps=2_000,
     min_window_ms=1_000,
-    max_window_ms=30 * 24 * 3_600_000,
-    min_seat_stake=MIST_PER_SUI,
-    unbonding_ms=3_600_000,
+    max_window_ms=30 * _DAY_MS,
+    min_grace_ms=1_000,
+    max_life_ms=30 * _DAY_MS,
+)
+
+DEVNET_POOL = PoolParams(
+    stake=32 * MIST_PER_SUI,
+    duties=16,
+    fee=MIST_PER_SUI // 100,
+    seat_life_ms=30 * _DAY_MS,
+    unbonding_ms=30 * _DAY_MS,
+    max_min_fee=MIST_PER_SUI,
+    min_rate=1,
+    min_memory=1,
+    min_penalty=MIST_PER_SUI // 4,
 )
 
 
 class Genesis(NamedTuple):
-    """The objects of a fresh deployment."""
+    """The objects of a fresh deployment: a market with its first pool."""
 
     admin_cap: AdminCap
-    pool: VerifierPool
     market: Market
+    pool: VerifierPool
 
 
-def genesis(ctx: MoveContext, chain_id: bytes, params: MarketParams = DEVNET_PARAMS) -> Genesis:
-    """Deploy the package ``ctx.package`` as ``ctx.sender``: ``init``, then ``create_market``.
+def genesis(
+    ctx: MoveContext,
+    chain_id: bytes,
+    params: MarketParams = DEVNET_PARAMS,
+    pool_params: PoolParams = DEVNET_POOL,
+) -> Genesis:
+    """Deploy the package ``ctx.package`` as ``ctx.sender``: ``init``, a market, a pool.
 
     Raises:
         MoveAbort: if ``chain_id`` does not have 32 bytes or a parameter is out of bounds.
     """
     cap = init(ctx)
-    node.create_market(
-        ctx,
-        cap,
-        chain_id,
-        ctx.package,
-        params.tip,
-        params.accuser_share_bps,
-        params.min_window_ms,
-        params.max_window_ms,
-        params.min_seat_stake,
-        params.unbonding_ms,
-    )
-    made = [placement.value for placement in ctx.placements.values()]
-    (pool,) = (obj for obj in made if isinstance(obj, VerifierPool))
-    (shared_market,) = (obj for obj in made if isinstance(obj, Market))
-    return Genesis(cap, pool, shared_market)
+    market.create_market(ctx, cap, chain_id, ctx.package, *vars(params).values())
+    shared_market = _find(ctx, Market)
+    node.create_pool(ctx, cap, shared_market, *vars(pool_params).values())
+    return Genesis(cap, shared_market, _find(ctx, VerifierPool))
+
+
+_Object = TypeVar("_Object")
+
+
+def _find(ctx: MoveContext, layout: type[_Object]) -> _Object:
+    (found,) = (each.value for each in ctx.placements.values() if isinstance(each.value, layout))
+    return found

@@ -9,8 +9,9 @@ from walrusd.devnet.contract import pedersen
 from walrusd.devnet.contract.constants import DIGEST, MAX_SCHEME_ROWS, POINT, PROOF
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
-from walrusd.devnet.contract.market import check_versions
+from walrusd.devnet.contract.market import check_market, check_versions
 from walrusd.devnet.contract.task import check_belongs, check_phase
+from walrusd.devnet.contract.terms import add_late_fee
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, U256, mut, ref, vector
 from walrusd.errors import VerificationFailed
@@ -31,6 +32,12 @@ def compute_context(market: Market, task: Task, submission: Submission) -> bytes
         plan_digest=task.plan_digest,
         dataset_root=submission.dataset_root,
     ).digest()
+
+
+def _charge_lateness(task: Task, submission: Submission, now: int) -> None:
+    """Let a commitment after the training window cost a late fee."""
+    deadline_ms = task.phase_ms + task.terms.train_ms
+    submission.late_fee = add_late_fee(task.terms, submission.late_fee, deadline_ms, now)
 
 
 def _starts_at(task: Task, trace_root: bytes, segments: int, path: list[bytes]) -> bool:
@@ -73,8 +80,9 @@ def commit(
     file_blob: int,
     clock: ClockObject,
 ) -> None:
-    """Commit to the work. It may be late as long as the committee is not drawn."""
+    """Commit to the work. It may be late, for a fee, as long as training is not closed."""
     check_versions(market, task, submission)
+    check_market(market, task, submission)
     check_belongs(task, submission)
     require(ctx.sender == submission.contributor, "submission.ENotContributor")
     check_phase(task, TaskPhase.TRAINING)
@@ -91,6 +99,7 @@ def commit(
     pedersen.check_proof(proof_context, cost_commitment, cost_proof)
 
     now = clock.timestamp_ms
+    _charge_lateness(task, submission, now)
     submission.ctx = trace_context
     submission.commitment = Commitment(
         trace_root=trace_root,
@@ -136,6 +145,7 @@ def commit_abort(
 ) -> None:
     """Claim that the plan cannot be carried out beyond a segment; it is verified like any work."""
     check_versions(market, task, submission)
+    check_market(market, task, submission)
     check_belongs(task, submission)
     require(ctx.sender == submission.contributor, "submission.ENotContributor")
     check_phase(task, TaskPhase.TRAINING)
@@ -146,6 +156,7 @@ def commit_abort(
     require(starts, "submission.EBadLeafZero")
 
     now = clock.timestamp_ms
+    _charge_lateness(task, submission, now)
     submission.ctx = compute_context(market, task, submission)
     submission.abort = AbortClaim(segment, step, code)
     submission.commitment = Commitment(

@@ -46,6 +46,16 @@ MAX_SAMPLES = 2
 """How many audit samples may be drawn, the first included."""
 SILENT_EVICTED = 2
 """After so many duties in a row at which a seat was silent anybody may exit it."""
+MAX_SILENT = 255
+MAX_SPAN_MS = 10 * 365 * 24 * 3_600_000
+"""The longest window, life or unbonding period that anybody may set: sums of times never overflow.
+"""
+LATE_PARTS = 4
+"""A late fee, and a penalty for not committing, is at most one part in so many of the stake."""
+DEAREST_SILENCES = 4
+"""At how many windows one duty of a committee may be found silent."""
+PARTIES = 3
+"""Whose seats are not drawn: those of the publisher, the contributor and the dataset's owner."""
 
 DIGEST = 32
 POINT = 48

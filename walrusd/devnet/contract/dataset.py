@@ -1,4 +1,8 @@
-"""Module ``dataset``: listings, requests for keys, and the receipts of their release."""
+"""Module ``dataset``: listings, requests for keys, and the receipts of their release.
+
+Datasets and requests belong to no market: one listing serves any. A grant to train for a task is
+for that task alone, and only while it takes contributors.
+"""
 
 from walrusd.chain.layouts.events import (
     DatasetListed,
@@ -8,7 +12,7 @@ from walrusd.chain.layouts.events import (
     KeyGranted,
     KeyRequested,
 )
-from walrusd.chain.layouts.objects import Dataset, DatasetVersion, KeyRequest, Market
+from walrusd.chain.layouts.objects import Dataset, DatasetVersion, KeyRequest, Market, Task
 from walrusd.core.lifecycle import KeyScope, RequestState
 from walrusd.devnet.contract.constants import (
     DIGEST,
@@ -18,10 +22,12 @@ from walrusd.devnet.contract.constants import (
     MAX_TITLE,
     MAX_VERSIONS,
     MIN_LIFETIME_MS,
+    NOBODY,
     VERSION,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_versions, migrate
+from walrusd.devnet.contract.market import check_market, check_versions, migrate
+from walrusd.devnet.contract.task import takes_contributors
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import ADDRESS, BYTES, CLOCK, U8, U64, U256, mut, ref
 
@@ -113,11 +119,16 @@ def request_key(
     lifetime_ms: int,
     clock: ClockObject,
 ) -> None:
-    """Ask for the key of one version, to be encrypted to ``key``."""
+    """Ask for the key of one version, to be encrypted to ``key``.
+
+    A key to train and be verified with is for one task; one to train alone may be for none, 0x0.
+    """
     check_versions(market, dataset)
     require(1 <= number <= len(dataset.versions), "dataset.ENoVersion")
     require(len(key) == DIGEST, "dataset.EBadKey")
     require(scope in set(KeyScope), "dataset.EBadScope")
+    is_for_task = task != NOBODY
+    require(scope == KeyScope.TRAIN or is_for_task, "dataset.EBadScope")
     require(MIN_LIFETIME_MS <= lifetime_ms <= MAX_LIFETIME_MS, "dataset.EBadLifetime")
 
     now = clock.timestamp_ms
@@ -153,15 +164,12 @@ def request_key(
     ctx.share(request)
 
 
-@MODULE.public(ref(Market), mut(KeyRequest), BYTES, CLOCK)
-def grant_key(
-    ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, clock: ClockObject
+def _grant(
+    ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, now: int
 ) -> None:
-    """Release the key, encrypted to the requester; the request becomes the receipt."""
     check_versions(market, request)
     require(ctx.sender == request.owner, "dataset.ENotOwner")
     require(request.state == RequestState.REQUESTED, "dataset.EWrongState")
-    now = clock.timestamp_ms
     require(now < request.expires_ms, "dataset.EExpired")
     require(1 <= len(envelope) <= MAX_ENVELOPE, "dataset.EBadEnvelope")
 
@@ -178,6 +186,37 @@ def grant_key(
             at_ms=now,
         )
     )
+
+
+def _check_task(market: Market, task: Task, request: KeyRequest) -> None:
+    check_versions(market, task)
+    check_market(market, task)
+    require(request.task == task.id, "dataset.EWrongTask")
+
+
+@MODULE.public(ref(Market), ref(Task), mut(KeyRequest), BYTES, CLOCK)
+def grant_key(
+    ctx: MoveContext,
+    market: Market,
+    task: Task,
+    request: KeyRequest,
+    envelope: bytes,
+    clock: ClockObject,
+) -> None:
+    """Release the key for a task, encrypted to the requester; the request becomes the receipt."""
+    _check_task(market, task, request)
+    now = clock.timestamp_ms
+    require(takes_contributors(task, now), "dataset.ETaskClosed")
+    _grant(ctx, market, request, envelope, now)
+
+
+@MODULE.public(ref(Market), mut(KeyRequest), BYTES, CLOCK)
+def grant_key_alone(
+    ctx: MoveContext, market: Market, request: KeyRequest, envelope: bytes, clock: ClockObject
+) -> None:
+    """Release the key for no task; the request becomes the receipt."""
+    require(request.task == NOBODY, "dataset.EWrongTask")
+    _grant(ctx, market, request, envelope, clock.timestamp_ms)
 
 
 @MODULE.public(ref(Market), mut(KeyRequest), BYTES, CLOCK)
@@ -202,6 +241,23 @@ def expire_key(ctx: MoveContext, market: Market, request: KeyRequest, clock: Clo
     require(request.state == RequestState.REQUESTED, "dataset.EWrongState")
     require(clock.timestamp_ms >= request.expires_ms, "dataset.ENotExpired")
 
+    _lapse(ctx, request)
+
+
+@MODULE.public(ref(Market), ref(Task), mut(KeyRequest), CLOCK)
+def lapse_key(
+    ctx: MoveContext, market: Market, task: Task, request: KeyRequest, clock: ClockObject
+) -> None:
+    """Close an unanswered request for a task that takes no more contributors; anyone may."""
+    _check_task(market, task, request)
+    check_versions(market, request)
+    require(request.state == RequestState.REQUESTED, "dataset.EWrongState")
+    require(not takes_contributors(task, clock.timestamp_ms), "dataset.ETaskOpen")
+
+    _lapse(ctx, request)
+
+
+def _lapse(ctx: MoveContext, request: KeyRequest) -> None:
     request.state = RequestState.EXPIRED
     ctx.emit(KeyExpired(request.id, request.dataset, request.requester))
 

@@ -1,12 +1,22 @@
-"""Module ``market``: the shared parameters, the allowed versions, and the pause."""
+"""Module ``market``: the shared parameters, the allowed versions, and the pause.
+
+Also the checks that every other module makes of its objects: their version, market and pool.
+"""
 
 from typing import Protocol
 
-from walrusd.chain.layouts.objects import AdminCap, Market, VerifierPool
-from walrusd.devnet.contract.constants import MAX_ALLOWED_VERSIONS, VERSION
+from walrusd.chain.layouts.events import MarketCreated
+from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, VerifierPool
+from walrusd.devnet.contract.constants import (
+    DIGEST,
+    MAX_ALLOWED_VERSIONS,
+    MAX_AMOUNT,
+    MAX_SPAN_MS,
+    VERSION,
+)
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.move.context import MoveContext
-from walrusd.devnet.move.signatures import BOOL, U64, mut, ref
+from walrusd.devnet.move.signatures import ADDRESS, BOOL, BYTES, U64, mut, ref
 
 MODULE = Module("market")
 
@@ -17,6 +27,18 @@ class Versioned(Protocol):
     version: int
 
 
+class Marketed(Protocol):
+    """An object of one market."""
+
+    market: str
+
+
+class Pooled(Protocol):
+    """An object of one verifier pool."""
+
+    pool: str
+
+
 def check_versions(market: Market, *shared: Versioned) -> None:
     """Abort for objects of another package version."""
     require(VERSION in market.allowed_versions, "market.EWrongVersion")
@@ -24,9 +46,16 @@ def check_versions(market: Market, *shared: Versioned) -> None:
         require(shared_object.version == VERSION, "market.EWrongVersion")
 
 
-def check_pool(market: Market, pool: VerifierPool) -> None:
-    """Abort for any pool but the market's."""
-    require(pool.id == market.pool, "market.EWrongPool")
+def check_market(market: Market, *members: Marketed) -> None:
+    """Abort for objects of another market."""
+    for member in members:
+        require(member.market == market.id, "market.EWrongMarket")
+
+
+def check_pool(pool: VerifierPool, *members: Pooled) -> None:
+    """Abort for objects of another verifier pool."""
+    for member in members:
+        require(member.pool == pool.id, "market.EWrongPool")
 
 
 def check_not_paused(market: Market) -> None:
@@ -39,6 +68,44 @@ def init(ctx: MoveContext) -> AdminCap:
     cap = AdminCap(ctx.fresh_id())
     ctx.transfer(cap, ctx.sender)
     return cap
+
+
+@MODULE.public(ref(AdminCap), BYTES, ADDRESS, U64, U64, U64, U64, U64)
+def create_market(
+    ctx: MoveContext,
+    _cap: AdminCap,
+    chain_id: bytes,
+    package: str,
+    tip: int,
+    min_window_ms: int,
+    max_window_ms: int,
+    min_grace_ms: int,
+    max_life_ms: int,
+) -> None:
+    """Create and share a market. Its pools are created later."""
+    require(len(chain_id) == DIGEST, "market.EBadParams")
+    require(tip <= MAX_AMOUNT, "market.EBadParams")
+    require(0 < min_window_ms <= max_window_ms <= MAX_SPAN_MS, "market.EBadParams")
+    require(0 < min_grace_ms <= max_window_ms, "market.EBadParams")
+    require(0 < max_life_ms <= MAX_SPAN_MS, "market.EBadParams")
+
+    market = Market(
+        id=ctx.fresh_id(),
+        version=VERSION,
+        chain_id=chain_id,
+        package=package,
+        paused=False,
+        allowed_versions=[VERSION],
+        params=MarketParams(
+            tip=tip,
+            min_window_ms=min_window_ms,
+            max_window_ms=max_window_ms,
+            min_grace_ms=min_grace_ms,
+            max_life_ms=max_life_ms,
+        ),
+    )
+    ctx.emit(MarketCreated(market=market.id, chain_id=chain_id))
+    ctx.share(market)
 
 
 @MODULE.public(ref(AdminCap), mut(Market), BOOL)

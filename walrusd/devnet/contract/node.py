@@ -1,165 +1,80 @@
-"""Module ``node``: the verifier pool: its creation, registering and leaving a seat, draws.
+"""Module ``node``, first part: verifier pools, and what a submission does to their seats.
 
-The market is created here because it comes with its pool, and modules may not depend on each
-other in a circle.
+Only the administrator makes pools. Seats are registered in ``seats``, judged in ``fitness`` and
+drawn in ``lot``.
 """
 
-from collections.abc import Callable, Collection
-
-from walrusd.chain.layouts.events import (
-    MarketCreated,
-    SeatExited,
-    SeatPenalized,
-    SeatRegistered,
-    SeatWithdrawn,
-)
-from walrusd.chain.layouts.objects import (
-    AdminCap,
-    Market,
-    MarketParams,
-    Seat,
-    Terms,
-    VerifierCap,
-    VerifierPool,
-)
+from walrusd.chain.layouts.events import PoolCreated, SeatPenalized
+from walrusd.chain.layouts.objects import AdminCap, Market, PoolParams, VerifierPool
 from walrusd.devnet.contract.constants import (
-    DIGEST,
-    MAX_ACCUSER_SHARE_BPS,
     MAX_AMOUNT,
-    MAX_SEATS,
-    MAX_TRIES,
+    MAX_DUTIES,
+    MAX_SILENT,
+    MAX_SPAN_MS,
+    NOBODY,
     VERSION,
 )
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_pool, check_versions, migrate
-from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
-from walrusd.devnet.move.signatures import ADDRESS, BYTES, CLOCK, COIN, U64, mut, ref, value
+from walrusd.devnet.contract.market import check_versions, migrate
+from walrusd.devnet.move.context import MoveContext
+from walrusd.devnet.move.signatures import U64, mut, ref
 
 MODULE = Module("node")
 
 
-@MODULE.public(ref(AdminCap), BYTES, ADDRESS, U64, U64, U64, U64, U64, U64)
-def create_market(
+@MODULE.public(ref(AdminCap), ref(Market), *[U64] * 9)
+def create_pool(
     ctx: MoveContext,
     _cap: AdminCap,
-    chain_id: bytes,
-    package: str,
-    tip: int,
-    accuser_share_bps: int,
-    min_window_ms: int,
-    max_window_ms: int,
-    min_seat_stake: int,
+    market: Market,
+    stake: int,
+    duties: int,
+    fee: int,
+    seat_life_ms: int,
     unbonding_ms: int,
+    max_min_fee: int,
+    min_rate: int,
+    min_memory: int,
+    min_penalty: int,
 ) -> None:
-    """Create and share the verifier pool and the market."""
-    require(len(chain_id) == DIGEST, "market.EBadParams")
-    require(accuser_share_bps <= MAX_ACCUSER_SHARE_BPS, "market.EBadParams")
-    require(0 < min_window_ms <= max_window_ms, "market.EBadParams")
-    require(tip <= MAX_AMOUNT, "market.EBadParams")
-    require(min_seat_stake > 0, "market.EBadParams")
+    """Create and share a verifier pool of a market.
 
-    pool = VerifierPool(id=ctx.fresh_id(), version=VERSION, seats=[], stakes=0)
-    market = Market(
+    Unbonding takes at least as long as a task may: a stake is there until its work is judged.
+    """
+    check_versions(market)
+    require(0 < stake <= MAX_AMOUNT, "node.EBadParams")
+    require(1 <= duties <= MAX_DUTIES, "node.EBadParams")
+    require(fee <= stake, "node.EBadParams")
+    require(0 < seat_life_ms <= MAX_SPAN_MS, "node.EBadParams")
+    require(market.params.max_life_ms <= unbonding_ms <= MAX_SPAN_MS, "node.EBadParams")
+    require(max_min_fee > 0, "node.EBadParams")
+    require(min_rate > 0, "node.EBadParams")
+    require(min_memory > 0, "node.EBadParams")
+    require(0 < min_penalty <= stake // duties, "node.EBadParams")
+
+    params = PoolParams(
+        stake=stake,
+        duties=duties,
+        fee=fee,
+        seat_life_ms=seat_life_ms,
+        unbonding_ms=unbonding_ms,
+        max_min_fee=max_min_fee,
+        min_rate=min_rate,
+        min_memory=min_memory,
+        min_penalty=min_penalty,
+    )
+    pool = VerifierPool(
         id=ctx.fresh_id(),
         version=VERSION,
-        chain_id=chain_id,
-        package=package,
-        pool=pool.id,
-        paused=False,
-        allowed_versions=[VERSION],
-        params=MarketParams(
-            tip=tip,
-            accuser_share_bps=accuser_share_bps,
-            min_window_ms=min_window_ms,
-            max_window_ms=max_window_ms,
-            min_seat_stake=min_seat_stake,
-            unbonding_ms=unbonding_ms,
-        ),
+        market=market.id,
+        params=params,
+        seats=[],
+        booked=0,
+        lot=NOBODY,
+        stakes=0,
     )
-    ctx.emit(MarketCreated(market=market.id, pool=pool.id, chain_id=chain_id))
+    ctx.emit(PoolCreated(market=market.id, pool=pool.id, params=params))
     ctx.share(pool)
-    ctx.share(market)
-
-
-def check_key(key: bytes) -> None:
-    """Abort for bytes that cannot be an X25519 public key."""
-    require(len(key) == DIGEST, "node.EBadKey")
-
-
-@MODULE.public(
-    ref(Market), mut(VerifierPool), COIN, BYTES, U64, U64, U64, CLOCK, returns=(value(VerifierCap),)
-)
-def register_seat(
-    ctx: MoveContext,
-    market: Market,
-    pool: VerifierPool,
-    stake: Coin,
-    key: bytes,
-    min_fee: int,
-    max_state_bytes: int,
-    max_segment_work: int,
-    clock: ClockObject,
-) -> VerifierCap:
-    """Register a seat for a stake; it can be drawn for tasks that are opened later."""
-    check_versions(market, pool)
-    check_pool(market, pool)
-    require(stake.balance >= market.params.min_seat_stake, "node.EStakeTooSmall")
-    check_key(key)
-    require(len(pool.seats) < MAX_SEATS, "node.EPoolFull")
-
-    index, amount = len(pool.seats), ctx.take_coin(stake)
-    pool.stakes += amount
-    pool.seats.append(
-        Seat(
-            verifier=ctx.sender,
-            key=key,
-            stake=amount,
-            min_fee=min_fee,
-            max_state_bytes=max_state_bytes,
-            max_segment_work=max_segment_work,
-            active_from_ms=clock.timestamp_ms,
-            exiting_at_ms=0,
-            in_use=0,
-        )
-    )
-    ctx.emit(SeatRegistered(pool.id, index, ctx.sender, key, amount, min_fee))
-    return VerifierCap(id=ctx.fresh_id(), pool=pool.id, index=index)
-
-
-@MODULE.public(ref(Market), mut(VerifierPool), ref(VerifierCap), CLOCK)
-def exit_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
-) -> None:
-    """Stop being drawn; the stake stays bonded for the unbonding period."""
-    check_versions(market, pool)
-    check_pool(market, pool)
-    require(cap.pool == pool.id, "node.EWrongCap")
-    seat = pool.seats[cap.index]
-    require(seat.exiting_at_ms == 0, "node.EAlreadyExiting")
-
-    seat.exiting_at_ms = clock.timestamp_ms
-    ctx.emit(SeatExited(pool.id, cap.index, seat.verifier, clock.timestamp_ms))
-
-
-@MODULE.public(ref(Market), mut(VerifierPool), value(VerifierCap), CLOCK, returns=(COIN,))
-def withdraw_seat(
-    ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap, clock: ClockObject
-) -> Coin:
-    """Withdraw the stake of an exited seat, and destroy its capability."""
-    check_versions(market, pool)
-    check_pool(market, pool)
-    require(cap.pool == pool.id, "node.EWrongCap")
-    seat = pool.seats[cap.index]
-    require(seat.exiting_at_ms != 0, "node.ENotExiting")
-    unbonded_ms = seat.exiting_at_ms + market.params.unbonding_ms
-    require(clock.timestamp_ms >= unbonded_ms, "node.EStillBonded")
-    require(seat.in_use == 0, "node.ESeatInUse")
-
-    amount, seat.stake = seat.stake, 0
-    pool.stakes -= amount
-    ctx.delete(cap)
-    ctx.emit(SeatWithdrawn(pool.id, cap.index, seat.verifier, amount))
-    return ctx.new_coin(amount)
 
 
 @MODULE.public(ref(Market), mut(VerifierPool))
@@ -169,59 +84,49 @@ def migrate_pool(_ctx: MoveContext, market: Market, pool: VerifierPool) -> None:
     migrate(pool)
 
 
-# --- for the modules that draw ------------------------------------------------------------------
+# --- for the modules whose submissions use seats --------------------------------------------------
 
 
-def is_eligible(
-    seat: Seat, terms: Terms, fee: int, opened_ms: int, drawn_ms: int, excluded: Collection[str]
-) -> bool:
-    """Return whether a seat may serve a task opened at ``opened_ms`` and drawn at ``drawn_ms``."""
-    return (
-        seat.active_from_ms < opened_ms
-        and (seat.exiting_at_ms == 0 or seat.exiting_at_ms > drawn_ms)
-        and seat.max_state_bytes >= terms.state_bytes
-        and seat.max_segment_work >= terms.segment_work
-        and seat.min_fee <= fee
-        and seat.stake >= terms.verifier_stake
-        and seat.verifier not in excluded
-    )
+def compute_share(pool: VerifierPool) -> int:
+    """Return the Mist that back one duty."""
+    return pool.params.stake // pool.params.duties
 
 
-def draw_seats(
-    pool: VerifierPool,
-    pool_len: int,
-    wanted: int,
-    draw: Callable[[int], int],
-    accepts: Callable[[int, Seat], bool],
-) -> list[int]:
-    """Return ``wanted`` different pool indices, or fewer if 256 attempts do not find as many.
+def book(pool: VerifierPool, duties: int) -> None:
+    """Promise duties to submissions."""
+    pool.booked += duties
 
-    ``draw`` maps an attempt to an index below ``pool_len``.
-    """
-    chosen: list[int] = []
-    attempt = 0
-    while pool_len > 0 and attempt < MAX_TRIES and len(chosen) < wanted:
-        index = draw(attempt)
-        if index not in chosen and accepts(index, pool.seats[index]):
-            chosen.append(index)
-        attempt += 1
-    return chosen
+
+def unbook(pool: VerifierPool, duties: int) -> None:
+    """Take back what was promised to a submission that has ended."""
+    pool.booked -= duties
 
 
 def pin(pool: VerifierPool, index: int) -> None:
-    """Bind a seat's stake while it serves."""
-    pool.seats[index].in_use += 1
+    """Give a seat one more duty: its stake stays while it has any."""
+    pool.seats[index].duties += 1
 
 
 def unpin(pool: VerifierPool, index: int) -> None:
-    """Record that one service of a seat is over."""
-    pool.seats[index].in_use -= 1
+    """Record that one duty of a seat is over."""
+    pool.seats[index].duties -= 1
+
+
+def note_silence(pool: VerifierPool, index: int) -> None:
+    """Count a duty at which a seat was silent."""
+    seat = pool.seats[index]
+    seat.silent = min(MAX_SILENT, seat.silent + 1)
+
+
+def note_service(pool: VerifierPool, index: int) -> None:
+    """Forget earlier silence: the seat has done a duty."""
+    pool.seats[index].silent = 0
 
 
 def penalize(ctx: MoveContext, pool: VerifierPool, index: int, amount: int) -> int:
-    """Take at most ``amount`` Mist of a seat's stake and return what was taken."""
+    """Take ``amount`` Mist of a seat's stake, at most one duty's share; return what was taken."""
     seat = pool.seats[index]
-    taken = min(seat.stake, amount)
+    taken = min(seat.stake, amount, compute_share(pool))
     seat.stake -= taken
     pool.stakes -= taken
     if taken > 0:

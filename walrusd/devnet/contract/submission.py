@@ -14,11 +14,16 @@ from walrusd.chain.layouts.objects import (
 from walrusd.core.lifecycle import KeyScope, RequestState, SubmissionState, TaskPhase, WeightsRule
 from walrusd.devnet.contract.constants import MAX_WEIGHT, VERSION
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_not_paused, check_versions, migrate
-from walrusd.devnet.contract.task import check_phase
+from walrusd.devnet.contract.market import (
+    check_market,
+    check_not_paused,
+    check_versions,
+    migrate,
+)
+from walrusd.devnet.contract.task import check_phase, takes_contributors
 from walrusd.devnet.contract.terms import compute_escrow
 from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
-from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
+from walrusd.devnet.move.signatures import BYTES, CLOCK, COIN, mut, ref
 
 MODULE = Module("submission")
 
@@ -35,45 +40,55 @@ def _compute_weight(rule: int, rows: int) -> int:
     return rows
 
 
-def _check_grant(request: KeyRequest, dataset: Dataset, sender: str) -> None:
+def _check_grant(request: KeyRequest, task: Task, dataset: Dataset, sender: str) -> None:
+    """Abort unless the owner released this dataset's key to the sender, for this task alone."""
     require(request.state == RequestState.GRANTED, "submission.ENoGrant")
     require(request.scope == KeyScope.TRAIN_AND_VERIFY, "submission.ENoGrant")
     require(request.requester == sender, "submission.ENoGrant")
     require(request.dataset == dataset.id, "submission.ENoGrant")
+    require(request.task == task.id, "submission.ENoGrant")
 
 
-@MODULE.public(ref(Market), mut(Task), ref(Dataset), ref(KeyRequest), COIN, CLOCK)
+@MODULE.public(ref(Market), mut(Task), ref(Dataset), ref(KeyRequest), BYTES, COIN, CLOCK)
 def join(
     ctx: MoveContext,
     market: Market,
     task: Task,
     dataset: Dataset,
     request: KeyRequest,
+    program_root: bytes,
     stake: Coin,
     clock: ClockObject,
 ) -> None:
-    """Stake on a task with a dataset whose key was granted for training and verification."""
+    """Stake on a task with a dataset whose key was granted for training and verification.
+
+    ``program_root`` is what the contributor takes the task's plan for.
+    """
     check_versions(market, task, dataset, request)
+    check_market(market, task)
     check_not_paused(market)
     check_phase(task, TaskPhase.JOINING)
     now, terms = clock.timestamp_ms, task.terms
-    require(now < task.phase_ms + terms.join_ms, "task.ETooLate")
+    require(takes_contributors(task, now), "task.ETooLate")
     require(ctx.sender != task.publisher, "submission.EConflict")
     require(len(task.entries) < terms.max_submissions, "submission.EFull")
     joined = {entry.contributor for entry in task.entries}
     require(ctx.sender not in joined, "submission.EAlreadyJoined")
+    require(program_root == task.program_root, "submission.EWrongProgram")
     require(stake.balance == terms.stake, "submission.EWrongStake")
-    _check_grant(request, dataset, ctx.sender)
+    _check_grant(request, task, dataset, ctx.sender)
     approved = DatasetRef(dataset.id, request.number) in task.datasets
     require(approved, "submission.EDatasetNotApproved")
     version = _version_numbered(dataset, request.number)
     weight = _compute_weight(terms.weights_rule, version.rows)
 
     escrow = compute_escrow(terms, task.tip)
-    task.pool -= escrow
+    task.funds -= escrow
     submission = Submission(
         id=ctx.fresh_id(),
         version=VERSION,
+        market=market.id,
+        pool=task.pool,
         task=task.id,
         number=len(task.entries),
         contributor=ctx.sender,
@@ -90,15 +105,23 @@ def join(
         ctx=b"",
         commitment=None,
         abort=None,
+        lot=None,
+        beacon=b"",
         committee=[],
+        substitutes=[],
+        attempt=1,
         opening=None,
+        reported=0,
+        rounds=0,
         audit_beacon=b"",
+        audit_round=0,
+        update_envelope=b"",
         dispute=None,
-        judged=[],
+        cases=0,
+        accusers=[],
+        unproved=0,
         reason=0,
         late_fee=0,
-        reopened=False,
-        replaced=False,
         stake=ctx.take_coin(stake),
         escrow=escrow,
         bond=0,
