@@ -21,8 +21,10 @@ class Crank(Enum):
     """A permissionless entry point of the contract."""
 
     CLOSE_JOINING = "close_joining"
-    DRAW = "draw"
-    SEAT = "seat"
+    CLOSE_TRAINING = "close_training"
+    DRAW_COMMITTEE = "draw_committee"
+    SEAT_COMMITTEE = "seat_committee"
+    REOPEN = "reopen"
     REPLACE = "replace"
     DRAW_AUDIT = "draw_audit"
     AUDIT = "audit"
@@ -38,12 +40,12 @@ class TaskFacts:
 
     phase: int
     phase_ms: int
+    ends_by_ms: int
     joined: int
     committed: int
     max_submissions: int
     join_ms: int
     train_ms: int
-    drawn: bool
     open_ms: int
     grace_ms: int
     verify_ms: int
@@ -53,7 +55,10 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class DisputeFacts:
-    """The facts of a dispute that decide its cranks; ``phase_ms`` is when its phase began."""
+    """The facts of a dispute that decide its cranks; ``phase_ms`` is when its phase began.
+
+    ``all_revealed``: whoever committed has revealed.
+    """
 
     phase: int
     phase_ms: int
@@ -64,21 +69,28 @@ class DisputeFacts:
 class SubmissionFacts:
     """The facts of a submission that decide its cranks.
 
-    ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``replaced``:
-    silent seats were replaced once. ``audit_pending``: the audit sampled a segment that has no
-    verdict yet.
+    ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``has_lot``: its
+    committee is drawn and not seated yet. ``is_lot_free``: no lot of the pool is. ``is_opened``: it
+    has an opening in this attempt, and ``was_complete`` says that every place had its envelope.
+    ``may_replace``: enough substitutes and rounds are left for the places that have not attested.
+    ``audit_pending``: the audit sampled a segment that has no verdict yet. ``is_abort``: it claims
+    that the plan cannot be carried out.
     """
 
     state: int
     window_ms: int
     dispute: DisputeFacts | None
-    replaced: bool = False
+    has_lot: bool = False
+    is_lot_free: bool = True
+    was_complete: bool = False
+    may_replace: bool = True
     audit_pending: bool = False
+    is_abort: bool = False
 
 
 _TaskCondition = Callable[[TaskFacts, int], bool]
 _Condition = Callable[[TaskFacts, SubmissionFacts, int], bool]
-_DisputeCondition = Callable[[TaskFacts, DisputeFacts, int], bool]
+_DisputeCondition = Callable[[TaskFacts, SubmissionFacts, DisputeFacts, int], bool]
 
 
 def _is_joining_over(task: TaskFacts, now_ms: int) -> bool:
@@ -86,23 +98,44 @@ def _is_joining_over(task: TaskFacts, now_ms: int) -> bool:
 
 
 def _is_training_over(task: TaskFacts, now_ms: int) -> bool:
-    return task.committed == task.joined or now_ms >= task.phase_ms + task.train_ms
+    end = task.phase_ms + task.train_ms + task.grace_ms
+    return task.committed == task.joined or now_ms >= end
 
 
-def _always(_task: TaskFacts, _facts: SubmissionFacts | DisputeFacts, _now_ms: int) -> bool:
+def _always(_task: TaskFacts, _facts: SubmissionFacts, _now_ms: int) -> bool:
     return True
 
 
-def _is_drawn(task: TaskFacts, _submission: SubmissionFacts, _now_ms: int) -> bool:
-    return task.drawn
+def _takes_no_commitment(task: TaskFacts, _submission: SubmissionFacts, _now_ms: int) -> bool:
+    return task.phase not in (TaskPhase.JOINING, TaskPhase.TRAINING)
+
+
+def _may_draw_committee(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    may = _takes_no_commitment(task, submission, now_ms)
+    return may and submission.is_lot_free and not submission.has_lot
+
+
+def _has_lot(_task: TaskFacts, submission: SubmissionFacts, _now_ms: int) -> bool:
+    return submission.has_lot
 
 
 def _is_grace_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
     return now_ms >= submission.window_ms + task.open_ms + task.grace_ms
 
 
+def _was_left_without_key(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    return submission.was_complete and _is_grace_over(task, submission, now_ms)
+
+
 def _may_be_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
     return submission.audit_pending and not _is_grace_over(task, submission, now_ms)
+
+
+def _may_end_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
+    """An abort claim ends at once; a part of the sum when the publisher can read it, or too late."""
+    if submission.is_abort and not submission.audit_pending:
+        return True
+    return _is_grace_over(task, submission, now_ms)
 
 
 def _is_verifying_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
@@ -110,21 +143,42 @@ def _is_verifying_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int
 
 
 def _may_be_replaced(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
-    return not submission.replaced and _is_verifying_over(task, submission, now_ms)
+    return submission.may_replace and _is_verifying_over(task, submission, now_ms)
 
 
-def _is_revealing_over(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> bool:
+def _may_draw_jury(
+    _task: TaskFacts, submission: SubmissionFacts, _dispute: DisputeFacts, _now_ms: int
+) -> bool:
+    return submission.is_lot_free
+
+
+def _is_drawn(
+    _task: TaskFacts, _submission: SubmissionFacts, _dispute: DisputeFacts, _now_ms: int
+) -> bool:
+    return True
+
+
+def _is_jury_left_without_key(
+    task: TaskFacts, _submission: SubmissionFacts, dispute: DisputeFacts, now_ms: int
+) -> bool:
+    return now_ms >= dispute.phase_ms + task.open_ms + task.grace_ms
+
+
+def _is_revealing_over(
+    task: TaskFacts, _submission: SubmissionFacts, dispute: DisputeFacts, now_ms: int
+) -> bool:
     return dispute.all_revealed or now_ms >= dispute.phase_ms + task.jury_reveal_ms
 
 
-def _are_both_windows_over(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> bool:
-    end = dispute.phase_ms + task.jury_commit_ms + task.jury_reveal_ms
-    return dispute.all_revealed or now_ms >= end
+def _are_both_windows_over(
+    task: TaskFacts, _submission: SubmissionFacts, dispute: DisputeFacts, now_ms: int
+) -> bool:
+    return now_ms >= dispute.phase_ms + task.jury_commit_ms + task.jury_reveal_ms
 
 
 TASK_CRANKS: dict[TaskPhase, tuple[tuple[Crank, _TaskCondition], ...]] = {
     TaskPhase.JOINING: ((Crank.CLOSE_JOINING, _is_joining_over),),
-    TaskPhase.TRAINING: ((Crank.DRAW, _is_training_over),),
+    TaskPhase.TRAINING: ((Crank.CLOSE_TRAINING, _is_training_over),),
     # From here on the cranks are those of its submissions.
     TaskPhase.OPENING: (),
     TaskPhase.VERIFYING: (),
@@ -135,16 +189,26 @@ TASK_CRANKS: dict[TaskPhase, tuple[tuple[Crank, _TaskCondition], ...]] = {
 """The cranks of each phase of a task; the first whose condition holds is due."""
 
 SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] = {
-    SubmissionState.JOINED: ((Crank.SETTLE, _is_drawn),),
-    SubmissionState.COMMITTED: ((Crank.SEAT, _is_drawn),),
-    SubmissionState.SEATED: ((Crank.SETTLE, _is_grace_over),),
+    SubmissionState.JOINED: ((Crank.SETTLE, _takes_no_commitment),),
+    SubmissionState.COMMITTED: (
+        (Crank.SEAT_COMMITTEE, _has_lot),
+        (Crank.DRAW_COMMITTEE, _may_draw_committee),
+    ),
+    SubmissionState.SEATED: (
+        (Crank.REOPEN, _was_left_without_key),
+        (Crank.SETTLE, _is_grace_over),
+    ),
     SubmissionState.OPENED: (
         (Crank.REPLACE, _may_be_replaced),
         (Crank.SETTLE, _is_verifying_over),
     ),
     SubmissionState.ATTESTED: ((Crank.DRAW_AUDIT, _always),),
-    # A neglected audit makes settling due, but can still be started until settling has landed.
-    SubmissionState.AUDITED: ((Crank.AUDIT, _may_be_audited), (Crank.SETTLE, _always)),
+    # A neglected audit, or an update that nobody delivers, makes settling due; either can still
+    # come until settling has landed.
+    SubmissionState.AUDITED: (
+        (Crank.AUDIT, _may_be_audited),
+        (Crank.SETTLE, _may_end_audited),
+    ),
     # The cranks of a dispute follow its own phase.
     SubmissionState.DISPUTED: (),
     **dict.fromkeys(TERMINAL, ()),
@@ -152,8 +216,9 @@ SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] =
 """The cranks of each state of a submission; the first whose condition holds is due."""
 
 DISPUTE_CRANKS: dict[DisputePhase, tuple[tuple[Crank, _DisputeCondition], ...]] = {
-    DisputePhase.WAITING: ((Crank.DRAW_JURY, _always),),
-    DisputePhase.DRAWN: ((Crank.SEAT_JURY, _always),),
+    DisputePhase.WAITING: ((Crank.DRAW_JURY, _may_draw_jury),),
+    DisputePhase.DRAWN: ((Crank.SEAT_JURY, _is_drawn),),
+    DisputePhase.SUMMONED: ((Crank.REOPEN, _is_jury_left_without_key),),
     DisputePhase.COMMITTING: ((Crank.RESOLVE, _are_both_windows_over),),
     DisputePhase.REVEALING: ((Crank.RESOLVE, _is_revealing_over),),
 }
@@ -169,12 +234,18 @@ def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
 def compute_submission_crank(
     task: TaskFacts, submission: SubmissionFacts, now_ms: int
 ) -> Crank | None:
-    """Return the crank that is due on a submission, or on its dispute, if any."""
+    """Return the crank that is due on a submission, or on its dispute, if any.
+
+    Whatever still hangs when the task's time is up is settled.
+    """
+    if now_ms >= task.ends_by_ms and submission.state not in TERMINAL:
+        return Crank.SETTLE
     if is_disputed(submission.state):
         dispute = submission.dispute
         assert dispute is not None
         steps = DISPUTE_CRANKS[DisputePhase(dispute.phase)]
-        return next((crank for crank, is_due in steps if is_due(task, dispute, now_ms)), None)
+        due = (crank for crank, is_due in steps if is_due(task, submission, dispute, now_ms))
+        return next(due, None)
     rules = SUBMISSION_CRANKS[SubmissionState(submission.state)]
     return next((crank for crank, is_due in rules if is_due(task, submission, now_ms)), None)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from walrusd.core.lifecycle import (
-    DISPUTE_NEXT,
     DisputePhase,
     RequestState,
     SubmissionState,
@@ -23,7 +22,6 @@ class Party(Enum):
     CONTRIBUTOR = "contributor"
     SEAT = "seat"
     JUROR = "juror"
-    ACCUSER = "accuser"
     DATA_OWNER = "data owner"
 
 
@@ -36,13 +34,17 @@ class Duty(Enum):
     KEEP_RESULT = "keep the result"
     """Train again if the result is lost: opening needs the same bits."""
     OPEN = "open"
+    DELIVER_WORK = "deliver the key of the work"
+    """Seal the opening's key to the places of the committee that have none yet."""
+    SUMMON = "give the jury the key"
+    """Seal the opening's key to the jurors that have none yet."""
     EXAMINE = "examine"
-    """Attest, report or challenge. A seat needs the opening's key for it."""
+    """Attest, report or accuse."""
     VOTE = "vote"
-    """Commit to a value. A juror needs the opening's key for it."""
+    """Commit to a value."""
     REVEAL = "reveal"
-    DELIVER_KEY = "deliver the key"
-    """Send the opening's key to the publisher."""
+    DELIVER_UPDATE = "deliver the key of the update"
+    """Seal it to the publisher: with that the submission is accepted."""
     AGGREGATE = "aggregate"
     APPLY = "apply"
     """Make the new model from the aggregate."""
@@ -69,19 +71,24 @@ _S = SubmissionState
 SUBMISSION_DUTIES: dict[SubmissionState, dict[Party, Duties]] = {
     _S.JOINED: {Party.CONTRIBUTOR: frozenset({Duty.TRAIN, Duty.COMMIT})},
     _S.COMMITTED: {Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT})},
-    _S.SEATED: {Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT, Duty.OPEN})},
+    _S.SEATED: {
+        Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT, Duty.OPEN, Duty.DELIVER_WORK}),
+        # Holders of the key pay if a substitute gets none from anybody.
+        Party.SEAT: frozenset({Duty.DELIVER_WORK}),
+    },
     _S.OPENED: {Party.SEAT: frozenset({Duty.EXAMINE})},
     # The audit that comes next is a crank.
     _S.ATTESTED: {},
-    _S.AUDITED: {},
+    _S.AUDITED: {
+        Party.CONTRIBUTOR: frozenset({Duty.DELIVER_UPDATE}),
+        Party.SEAT: frozenset({Duty.DELIVER_UPDATE}),
+    },
     _S.DISPUTED: {
-        Party.JUROR: frozenset({Duty.VOTE, Duty.REVEAL}),
-        Party.ACCUSER: frozenset({Duty.REVEAL}),
+        Party.CONTRIBUTOR: frozenset({Duty.SUMMON}),
+        Party.SEAT: frozenset({Duty.SUMMON}),
+        Party.JUROR: frozenset({Duty.SUMMON, Duty.VOTE, Duty.REVEAL}),
     },
-    _S.ACCEPTED: {
-        Party.CONTRIBUTOR: frozenset({Duty.DELIVER_KEY}),
-        Party.SEAT: frozenset({Duty.DELIVER_KEY}),
-    },
+    _S.ACCEPTED: {},
     _S.REJECTED: {},
     _S.LAPSED: {},
     _S.ABORTED: {},
@@ -96,6 +103,7 @@ TASK_PHASE_OF: dict[Duty, TaskPhase] = {
 """The only phase of the task in which a duty towards a submission exists."""
 
 DISPUTE_PHASE_OF: dict[Duty, DisputePhase] = {
+    Duty.SUMMON: DisputePhase.SUMMONED,
     Duty.VOTE: DisputePhase.COMMITTING,
     Duty.REVEAL: DisputePhase.REVEALING,
 }
@@ -111,7 +119,10 @@ REQUEST_DUTIES: dict[RequestState, dict[Party, Duties]] = {
 
 @dataclass(frozen=True)
 class TaskStanding:
-    """The facts of a task that decide its publisher's duties. ``unspent`` in Mist."""
+    """The facts of a task that decide its publisher's duties.
+
+    ``accepted`` counts accepted submissions; ``unspent`` in Mist.
+    """
 
     phase: int
     accepted: int
@@ -124,13 +135,16 @@ class SubmissionStanding:
     """The facts of a submission that decide the duties towards it.
 
     ``dispute_phase`` is None without a dispute. ``is_vote_over``: the jury's time to commit
-    is over; the first reveal then opens the next phase.
+    is over; the first reveal then opens the next phase. ``is_opened``: it has an opening in this
+    attempt. ``may_deliver_update``: no audit is pending, and it claims no abort.
     """
 
     state: int
     task_phase: int
     dispute_phase: int | None = None
     is_vote_over: bool = False
+    is_opened: bool = False
+    may_deliver_update: bool = True
 
 
 def list_task_duties(party: Party, task: TaskStanding) -> Duties:
@@ -147,11 +161,15 @@ def list_submission_duties(party: Party, submission: SubmissionStanding) -> Duti
     """Return what a party has to do about a submission."""
     phases = {submission.dispute_phase}
     if submission.is_vote_over and submission.dispute_phase == DisputePhase.COMMITTING:
-        phases |= DISPUTE_NEXT[DisputePhase.COMMITTING]
+        phases |= {DisputePhase.REVEALING}
+    not_due = {Duty.OPEN if submission.is_opened else Duty.DELIVER_WORK}
+    if not submission.may_deliver_update:
+        not_due.add(Duty.DELIVER_UPDATE)
     return frozenset(
         duty
         for duty in SUBMISSION_DUTIES[SubmissionState(submission.state)].get(party, _NONE)
-        if TASK_PHASE_OF.get(duty, submission.task_phase) == submission.task_phase
+        if duty not in not_due
+        and TASK_PHASE_OF.get(duty, submission.task_phase) == submission.task_phase
         and (duty not in DISPUTE_PHASE_OF or DISPUTE_PHASE_OF[duty] in phases)
     )
 

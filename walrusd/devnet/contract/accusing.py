@@ -9,12 +9,12 @@ from walrusd.core.lifecycle import CaseKind, SubmissionState
 from walrusd.devnet.contract.attestation import find_seat
 from walrusd.devnet.contract.audit import is_audit_pending
 from walrusd.devnet.contract.checks import check_submission
-from walrusd.devnet.contract.constants import MAX_UNPROVED, SILENCE_FEES
+from walrusd.devnet.contract.constants import MAX_UNPROVED
 from walrusd.devnet.contract.dealt import compute_segment_at, is_leaf
 from walrusd.devnet.contract.dispute import open_case
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state
-from walrusd.devnet.contract.terms import compute_case_cost
+from walrusd.devnet.contract.terms import compute_case_cost, compute_silence_penalty
 from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
 from walrusd.devnet.move.signatures import BYTES, CLOCK, COIN, U8, U64, mut, ref, vector
 
@@ -88,26 +88,27 @@ def accuse(
     )
 
 
-@MODULE.public(ref(Market), ref(Task), mut(Submission), COIN, CLOCK)
+@MODULE.public(ref(Market), ref(Task), mut(Submission), BYTES, COIN, CLOCK)
 def accuse_file(
     ctx: MoveContext,
     market: Market,
     task: Task,
     submission: Submission,
+    program_root: bytes,
     bond: Coin,
     clock: ClockObject,
 ) -> None:
     """Accuse the verification file, as an outsider, for the cost of a case and the penalty."""
     check_submission(market, task, submission)
     _check_may_be_accused(task, submission)
+    require(program_root == task.program_root, "submission.EWrongProgram")
     require(_is_supported(submission, CaseKind.FILE), "jury.EUnsupportedKind")
     seats = {seat.verifier for seat in submission.committee}
     is_outsider = ctx.sender != submission.contributor and ctx.sender not in seats
     require(is_outsider, "jury.EConflict")
     require(ctx.sender not in submission.accusers, "jury.EAlreadyAccused")
     require(submission.unproved < MAX_UNPROVED, "jury.ETooManyUnproved")
-    penalty = SILENCE_FEES * task.terms.verifier_fee
-    amount = compute_case_cost(task.terms) + penalty
+    amount = compute_case_cost(task.terms) + compute_silence_penalty(task.terms)
     require(bond.balance == amount, "jury.EWrongBond")
 
     submission.bond += ctx.take_coin(bond)

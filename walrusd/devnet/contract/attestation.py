@@ -7,18 +7,16 @@ from walrusd.chain.layouts.objects import (
     Submission,
     Task,
     VerifierCap,
-    VerifierPool,
 )
 from walrusd.core.lifecycle import CaseKind, SeatStatus, SubmissionState
 from walrusd.core.protocol import compute_leaf, compute_slot
 from walrusd.crypto.merkle import compute_root_from_path
-from walrusd.devnet.contract.checks import check_case, check_submission
+from walrusd.devnet.contract.checks import check_submission
 from walrusd.devnet.contract.constants import DIGEST, MAX_ATTEMPTS, NOBODY
 from walrusd.devnet.contract.dealt import compute_segment_at, is_leaf
 from walrusd.devnet.contract.dispute import open_case
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
-from walrusd.devnet.contract.node import note_service
 from walrusd.devnet.contract.places import has_attested, has_reported
 from walrusd.devnet.contract.reopening import ask_again
 from walrusd.devnet.move.context import ClockObject, MoveContext
@@ -43,39 +41,37 @@ def find_seat(submission: Submission, cap: VerifierCap, place: int) -> Committee
 @MODULE.public(
     ref(Market),
     ref(Task),
-    mut(VerifierPool),
     mut(Submission),
     ref(VerifierCap),
     U64,
     U64,
     BYTES,
-    BYTES,
     vector(BYTES),
     BYTES,
     vector(BYTES),
+    BYTES,
     CLOCK,
 )
 def attest(
     ctx: MoveContext,
     market: Market,
     task: Task,
-    pool: VerifierPool,
     submission: Submission,
     cap: VerifierCap,
     place: int,
     position: int,
-    program_root: bytes,
     digest: bytes,
     slot_path: list[bytes],
     state_root: bytes,
     trace_path: list[bytes],
+    program_root: bytes,
     clock: ClockObject,
 ) -> None:
     """Vote valid on one dealt segment, with a digest that only a replay yields.
 
     ``program_root`` is the program that the seat knows: it stakes on no other.
     """
-    check_case(market, task, pool, submission)
+    check_submission(market, task, submission)
     check_state(submission, SubmissionState.OPENED)
     voter, terms = find_seat(submission, cap, place), task.terms
     require(program_root == task.program_root, "submission.EWrongProgram")
@@ -93,7 +89,6 @@ def attest(
     if voter.attested == (1 << terms.segments_per_seat) - 1:
         voter.status = SeatStatus.ATTESTED
         submission.reported &= ~(1 << place)
-        note_service(pool, voter.pool_index)
     if all(seated.status == SeatStatus.ATTESTED for seated in submission.committee):
         enter_state(submission, SubmissionState.ATTESTED, now)
         ctx.emit(SubmissionAttested(task.id, submission.id, now))

@@ -15,7 +15,7 @@ from walrusd.chain.layouts.objects import (
 )
 from walrusd.core.lifecycle import EndReason, SubmissionState, TaskPhase
 from walrusd.core.protocol import compute_keys_digest
-from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.contexts import Label, SeatContext
 from walrusd.crypto.envelopes.recipients import Recipient
 from walrusd.crypto.envelopes.schnorr import SchnorrProof
 from walrusd.crypto.envelopes.sealing import Envelope
@@ -25,14 +25,14 @@ from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.envelope import check_envelope, open_label
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state, pay_tip
-from walrusd.devnet.contract.lateness import add_late_fee
 from walrusd.devnet.contract.opening import compute_opening_context
 from walrusd.devnet.contract.payment import pay_accepted
 from walrusd.devnet.contract.places import compute_readable_state
-from walrusd.devnet.contract.seats import compute_seat_context
 from walrusd.devnet.contract.task import compute_publisher_context
+from walrusd.devnet.contract.terms import add_late_fee
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, mut, ref
+from walrusd.units import address_bytes
 
 MODULE = Module("submission")
 
@@ -57,10 +57,16 @@ def name_recipient(
 ) -> Recipient:
     """Return a seat of the committee or of a jury with its public keys; abort for other keys."""
     require(compute_keys_digest(pk1, pk2) == seat.keys, "submission.EWrongKeys")
-    context = compute_seat_context(
-        market, submission.pool, seat.pool_index, seat.generation, seat.verifier
+    context = SeatContext(
+        chain_id=market.chain_id,
+        package=address_bytes(market.package),
+        market=address_bytes(market.id),
+        pool=address_bytes(submission.pool),
+        index=seat.pool_index,
+        generation=seat.generation,
+        owner=address_bytes(seat.verifier),
     )
-    return Recipient(context, pk1, pk2)
+    return Recipient(context.digest(), pk1, pk2)
 
 
 @MODULE.public(
@@ -114,7 +120,8 @@ def _let_read(ctx: MoveContext, task: Task, submission: Submission, now: int) ->
     assert opening is not None, "envelopes are of an opening"
     if not opening.was_complete:
         opening.was_complete = True
-        add_late_fee(submission, task.terms, task.terms.open_ms, now)
+        due_ms = submission.window_ms + task.terms.open_ms
+        submission.late_fee = add_late_fee(task.terms, submission.late_fee, due_ms, now)
         if submission.attempt == 1:
             task.opened += 1
     enter_state(submission, compute_readable_state(submission), now)

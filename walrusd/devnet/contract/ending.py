@@ -2,12 +2,12 @@
 
 from walrusd.chain.layouts.events import SubmissionEnded, TaskSettled
 from walrusd.chain.layouts.objects import Submission, Task, VerifierPool
-from walrusd.core.lifecycle import EndReason, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState, TaskPhase
 from walrusd.devnet.contract.credit import burn
 from walrusd.devnet.contract.holdings import enter_state, return_bond
-from walrusd.devnet.contract.node import unbook, unpin
+from walrusd.devnet.contract.node import note_service, unbook, unpin
 from walrusd.devnet.contract.payment import pay_attested_from_stake, pay_undecided
-from walrusd.devnet.contract.terms import compute_booking
+from walrusd.devnet.contract.terms import compute_places
 from walrusd.devnet.move.context import MoveContext
 
 
@@ -25,10 +25,13 @@ def end(
 
     ``payout`` is what its contributor got, in Mist. Jurors are free already.
     """
+    for seat in submission.committee:
+        if seat.status == SeatStatus.ATTESTED:
+            note_service(pool, seat.pool_index)
     for seat in submission.committee + submission.substitutes:
         unpin(pool, seat.pool_index)
     if task.phase != TaskPhase.VOID:
-        unbook(pool, compute_booking(task.terms))
+        unbook(pool, compute_places(task.terms))
 
     return_bond(submission)
     # The rest of the stake is burned: a punishment, or a fee for being late.

@@ -1,6 +1,6 @@
 """A submission's state and the money it holds (part of Move module ``submission``)."""
 
-from walrusd.chain.layouts.objects import Submission, Task
+from walrusd.chain.layouts.objects import Submission, Task, Terms
 from walrusd.core.lifecycle import SubmissionState
 from walrusd.devnet.contract.credit import burn, credit
 from walrusd.devnet.contract.functions import require
@@ -42,6 +42,11 @@ def pay_from_publisher_bond(task: Task, submission: Submission, amount: int) -> 
     task.bond -= amount
     submission.credited += amount
     credit(submission.credits, submission.contributor, amount)
+
+
+def add_full_late_fee(terms: Terms, submission: Submission) -> None:
+    """Add the whole late fee, as if its contributor had acted at the end of the grace."""
+    submission.late_fee = min(terms.stake // 2, submission.late_fee + terms.late_fee)
 
 
 def return_bond(submission: Submission) -> None:

@@ -13,15 +13,14 @@ from walrusd.core.protocol import compute_juror_draw
 from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.schnorr import SchnorrProof
 from walrusd.crypto.envelopes.sealing import Envelope
-from walrusd.devnet.contract.checks import check_case
+from walrusd.devnet.contract.checks import check_case, check_submission
 from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.delivering import check_sealed, name_recipient
 from walrusd.devnet.contract.dispute import case_in, enter_phase
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.lot import begin_lot, choose_seats, end_lot
-from walrusd.devnet.contract.market import check_market, check_versions
 from walrusd.devnet.contract.node import pin
-from walrusd.devnet.contract.terms import count_jurors
+from walrusd.devnet.contract.terms import compute_jurors
 from walrusd.devnet.move.context import ClockObject, MoveContext, Random
 from walrusd.devnet.move.signatures import BYTES, CLOCK, RANDOM, U64, mut, ref
 
@@ -51,7 +50,7 @@ def draw_jury(
         submission.dataset_owner,
         dispute.accuser,
     }
-    wanted = count_jurors(terms) + terms.committee + terms.substitutes
+    wanted = compute_jurors(terms) + terms.committee + terms.substitutes
     eligible = begin_lot(pool, submission.id, terms, task.opened_ms, parties, wanted, now)
 
     enter_phase(dispute, DisputePhase.DRAWN, now)
@@ -83,7 +82,7 @@ def seat_jury(
     check_case(market, task, pool, submission)
     dispute, lot = case_in(submission, DisputePhase.DRAWN), submission.lot
     assert lot is not None, "a drawn jury has a lot"
-    now, wanted = clock.timestamp_ms, count_jurors(task.terms)
+    now, wanted = clock.timestamp_ms, compute_jurors(task.terms)
     seats = submission.committee + submission.substitutes
     taken = {dispute.accuser, *(seat.verifier for seat in seats)}
 
@@ -117,11 +116,12 @@ def seat_jury(
 
 
 @MODULE.public(
-    ref(Market), mut(Submission), U64, BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, CLOCK
+    ref(Market), ref(Task), mut(Submission), U64, BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, CLOCK
 )
 def deliver_juror(
     ctx: MoveContext,
     market: Market,
+    task: Task,
     submission: Submission,
     juror: int,
     pk1: bytes,
@@ -133,8 +133,7 @@ def deliver_juror(
     clock: ClockObject,
 ) -> None:
     """Deliver to a juror what opens the work; with the last, they may judge."""
-    check_versions(market, submission)
-    check_market(market, submission)
+    check_submission(market, task, submission)
     dispute = case_in(submission, DisputePhase.SUMMONED)
     require(juror < len(dispute.jurors), "submission.EBadPlace")
     voter = dispute.jurors[juror]

@@ -7,7 +7,7 @@ window longer by exactly the time that the case took.
 from walrusd.chain.layouts.objects import Dispute, Submission, Task, VerifierPool
 from walrusd.core.lifecycle import CaseKind, DisputePhase, EndReason, SubmissionState
 from walrusd.core.protocol import compute_challenge_id
-from walrusd.devnet.contract.constants import MAX_ATTEMPTS, MAX_SAMPLES, NO_SEAT, SILENCE_FEES
+from walrusd.devnet.contract.constants import MAX_ATTEMPTS, MAX_SAMPLES, NO_SEAT
 from walrusd.devnet.contract.credit import burn
 from walrusd.devnet.contract.dealt import compute_segments
 from walrusd.devnet.contract.dispute import (
@@ -27,6 +27,7 @@ from walrusd.devnet.contract.places import (
     penalize_places,
 )
 from walrusd.devnet.contract.reopening import ask_again, return_accusation
+from walrusd.devnet.contract.terms import compute_silence_penalty
 from walrusd.devnet.move.context import MoveContext
 from walrusd.units import address_bytes
 
@@ -72,7 +73,6 @@ def refute(
 ) -> None:
     """End a case in which the work held: who accused pays the jury and the silence penalty."""
     terms, holders = task.terms, list_holders(dispute, value)
-    penalty = SILENCE_FEES * terms.verifier_fee
     if not has_accuser(dispute):
         for juror in holders:
             pay_from_escrow(submission, juror, terms.juror_fee)
@@ -86,7 +86,7 @@ def refute(
         pay_from_loser(ctx, submission, holders, terms.juror_fee, lost)
     else:
         index = submission.committee[dispute.accuser_seat].pool_index
-        owed = len(holders) * terms.juror_fee + penalty
+        owed = len(holders) * terms.juror_fee + compute_silence_penalty(terms)
         lost = penalize(ctx, pool, index, owed)
         pay_from_loser(ctx, submission, holders, terms.juror_fee, lost)
     _go_on(ctx, task, pool, submission, dispute, now)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from walrusd.chain.layouts.events import SeatReplaced
 from walrusd.chain.layouts.objects import Submission, Task, VerifierPool
 from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState
-from walrusd.devnet.contract.constants import MAX_PLACE_TRIES, SILENCE_FEES
+from walrusd.devnet.contract.constants import MAX_PLACE_TRIES
 from walrusd.devnet.contract.credit import burn
 from walrusd.devnet.contract.ending import end_undecided
 from walrusd.devnet.contract.holdings import enter_state
 from walrusd.devnet.contract.node import note_silence, penalize, unpin
+from walrusd.devnet.contract.terms import compute_silence_penalty
 from walrusd.devnet.move.context import MoveContext
 
 
@@ -66,7 +67,7 @@ def penalize_places(
     ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, places: Sequence[int]
 ) -> None:
     """Take the silence penalty from the seats at these places, and burn it as one coin."""
-    penalty, taken = SILENCE_FEES * task.terms.verifier_fee, 0
+    penalty, taken = compute_silence_penalty(task.terms), 0
     for at in places:
         index = submission.committee[at].pool_index
         taken += penalize(ctx, pool, index, penalty)

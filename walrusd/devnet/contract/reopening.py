@@ -12,8 +12,12 @@ from walrusd.devnet.contract.constants import MAX_ATTEMPTS
 from walrusd.devnet.contract.dispute import case_in, has_accuser
 from walrusd.devnet.contract.ending import end_never_opened
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state, return_bond
-from walrusd.devnet.contract.lateness import add_full_late_fee
+from walrusd.devnet.contract.holdings import (
+    add_full_late_fee,
+    check_state,
+    enter_state,
+    return_bond,
+)
 from walrusd.devnet.contract.node import unpin
 from walrusd.devnet.contract.places import penalize_places
 from walrusd.devnet.move.context import ClockObject, MoveContext
@@ -51,7 +55,7 @@ def reopen(
 
     holders = [at for at, seat in enumerate(submission.committee) if seat.envelope != b""]
     penalize_places(ctx, task, pool, submission, holders)
-    add_full_late_fee(submission, terms)
+    add_full_late_fee(terms, submission)
     if is_disputed:
         _drop_case(ctx, pool, submission, now)
     if submission.attempt == MAX_ATTEMPTS:
@@ -86,6 +90,4 @@ def ask_again(ctx: MoveContext, submission: Submission, now: int) -> None:
     for seat in submission.committee:
         seat.envelope = b""
     enter_state(submission, SubmissionState.SEATED, now)
-    ctx.emit(
-        OpeningReopened(submission.task, submission.id, submission.attempt, now)
-    )
+    ctx.emit(OpeningReopened(submission.task, submission.id, submission.attempt, now))

@@ -8,8 +8,7 @@ from walrusd.devnet.contract.checks import check_case
 from walrusd.devnet.contract.credit import take_credit
 from walrusd.devnet.contract.ending import end, end_never_opened, end_undecided
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import pay_tip
-from walrusd.devnet.contract.lateness import add_full_late_fee
+from walrusd.devnet.contract.holdings import add_full_late_fee, pay_tip
 from walrusd.devnet.contract.market import check_market, check_versions
 from walrusd.devnet.contract.payment import pay_aborted, pay_lapsed, pay_void
 from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
@@ -100,7 +99,7 @@ def _settle_audited(
     else:
         require(is_over, "settlement.ETooEarly")
         pay_tip(task, submission, ctx.sender)
-        add_full_late_fee(submission, task.terms)
+        add_full_late_fee(task.terms, submission)
         end_undecided(ctx, task, pool, submission, EndReason.UPDATE_WITHHELD, now)
 
 

@@ -22,7 +22,6 @@ from walrusd.devnet.contract.dispute import (
     find_word,
     have_all_revealed,
     is_voting_over,
-    list_jury,
 )
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.node import note_service, note_silence, penalize, unpin
@@ -33,9 +32,7 @@ from walrusd.devnet.move.signatures import BYTES, CLOCK, mut, ref
 MODULE = Module("jury")
 
 
-@MODULE.public(
-    ref(Market), mut(Task), mut(VerifierPool), mut(Submission), BYTES, BYTES, CLOCK
-)
+@MODULE.public(ref(Market), mut(Task), mut(VerifierPool), mut(Submission), BYTES, BYTES, CLOCK)
 def resolve(
     ctx: MoveContext,
     market: Market,
@@ -65,9 +62,7 @@ def resolve(
     _dismiss_jurors(ctx, pool, dispute, terms)
     finding, is_replay = _find(task, submission, dispute, chain, state_root)
     outcome = _decide(dispute, finding)
-    ctx.emit(
-        CaseResolved(submission.task, submission.id, dispute.challenge, outcome, value, now)
-    )
+    ctx.emit(CaseResolved(submission.task, submission.id, dispute.challenge, outcome, value, now))
     if outcome == CaseOutcome.REDRAWN:
         redraw(submission, dispute, now)
     elif outcome == CaseOutcome.DISMISSED:
@@ -98,11 +93,10 @@ def _dismiss_jurors(ctx: MoveContext, pool: VerifierPool, dispute: Dispute, term
 
     An alternate that committed but was not needed has done its duty.
     """
-    size = len(list_jury(dispute, terms.jury))
     committed, taken = 0, 0
     for juror in dispute.jurors:
         has_committed = juror.commitment != b""
-        is_needed = has_committed and committed < size
+        is_needed = has_committed and committed < terms.jury
         committed += has_committed
         if has_committed and not (is_needed and juror.value == b""):
             note_service(pool, juror.pool_index)
@@ -122,6 +116,8 @@ def _find(
     word = find_word(chain)
     if dispute.kind != CaseKind.SEGMENT or word in (Finding.FAULT, Finding.ABSENT):
         return word, False
+    if word is Finding.SOUND:
+        return Finding.NONE, False  # nobody has replayed anything
     slots = task.terms.committee + task.terms.substitutes
     tree = compute_slot_tree(submission.ctx, dispute.index, slots, chain)
     is_same = compute_leaf(dispute.index, state_root, tree.root) == dispute.leaf
