@@ -681,6 +681,13 @@ class BadRequest(OurFault):
     code = "rpc.bad_request"
 
 
+class TermsRefused(BadRequest):
+    """Raised when the contract would refuse a task's terms; ``fields`` lists ``violations``."""
+
+    code = "terms.refused"
+    default_hint = "change these terms in the task file; nothing was stored, and nothing spent"
+
+
 class UnknownId(BadRequest):
     """Raised when no object known to this daemon has an id that begins as given."""
 

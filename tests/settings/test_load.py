@@ -80,7 +80,7 @@ def test_every_section_can_be_given() -> None:
         [dataset_owner]
         auto_approve = ["0x{"AB" * 32}"]
         [timing]
-        poll_s = 0.5
+        poll_s = "0.5s"
         crank_grace_s = 0
         """
     )
@@ -155,8 +155,10 @@ def test_the_beginning_of_an_id_is_refused_and_not_filled_up(text: str) -> None:
         (MINIMAL + '[policy]\nmin_reward = "5"', "policy.min_reward", "an amount such as"),
         (MINIMAL + "[policy]\nmin_reward = 0.5", "policy.min_reward", "an amount such as"),
         (MINIMAL + '[policy]\nallow_publishers = "0x2"', "policy.allow_publishers", "a list"),
-        (MINIMAL + "[timing]\npoll_s = 0", "timing.poll_s", "a number of seconds from 0.01"),
-        (MINIMAL + "[timing]\npoll_s = nan", "timing.poll_s", "a number of seconds from 0.01"),
+        (MINIMAL + "[timing]\npoll_s = 0", "timing.poll_s", "a duration from 0.01s to 1h"),
+        (MINIMAL + "[timing]\npoll_s = nan", "timing.poll_s", "a duration from 0.01s to 1h"),
+        (MINIMAL + '[timing]\npoll_s = "2x"', "timing.poll_s", '"90s", "15m"'),
+        (MINIMAL + '[timing]\npoll_s = "2h"', "timing.poll_s", "from 0.01s to 1h"),
         (MINIMAL + "[verifier]\nauto_register = true", "verifier.stake", "auto_register needs"),
         (replaced('["http://127.0.0.1:31416"]', "[]"), "walrus.publishers", "a list of http"),
         (

@@ -2,6 +2,7 @@
 
 import click
 
+from walrusctl.confirm import ask, must_ask, yes_option
 from walrusctl.session import Session, with_session
 
 
@@ -13,12 +14,15 @@ def node() -> None:
 @node.command()
 @click.option("--stake", help='Overrides [verifier] stake, for example "10 SUI".')
 @click.option("--min-fee", help="Overrides [verifier] min_fee.")
+@yes_option
 @with_session
-def register(session: Session, stake: str | None, min_fee: str | None) -> None:
+def register(session: Session, stake: str | None, min_fee: str | None, *, yes: bool) -> None:
     """Take a seat in the verifier pool. Binds the stake until `node withdraw`; costs gas.
 
     The seat can lose stake if it does not do its work or attests to a forged segment.
     """
+    if must_ask(session, yes=yes):
+        ask(f"Take a seat and bind {stake or 'the stake of [verifier] in the configuration'}?")
     given = {"stake": stake, "min_fee": min_fee}
     params = {key: value for key, value in given.items() if value is not None}
     session.call_and_show("node.register", params=params)

@@ -17,11 +17,12 @@ from walrusd.cli.options import (
     say_json,
     typed_errors,
 )
+from walrusd.durations import parse_duration
 from walrusd.errors import BadRequest
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.load import load_settings
 from walrusd.settings.profile import PROFILE_DIRECTORY, NetworkProfile, load_profile
-from walrusd.units import Mist
+from walrusd.units import Millis, Mist
 
 _network_option = click.option(
     "--network", metavar="NAME|FILE", help="A profile that names a contract."
@@ -35,7 +36,16 @@ def _read_amount(_ctx: click.Context, _param: click.Parameter, value: str) -> Mi
         raise click.BadParameter(str(exc)) from exc
 
 
-_SECONDS = click.FloatRange(min=0.001)
+def _read_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> Millis:
+    try:
+        found = parse_duration(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    if not found:
+        raise click.BadParameter("it must be longer than 0s")
+    return found
+
+
 _name_option = click.option("--name", required=True, help="Name of the new profile.")
 _dir_option = click.option(
     "--dir",
@@ -67,10 +77,10 @@ def contract() -> None:
     "--tip", callback=_read_amount, default="0.001 SUI", show_default=True, help="Per crank."
 )
 @click.option("--accuser-share-bps", type=click.IntRange(0, 2000), default=2000, show_default=True)
-@click.option("--min-window", type=_SECONDS, default=60, show_default=True, help="Seconds.")
-@click.option("--max-window", type=_SECONDS, default=7 * 86400, show_default=True, help="Seconds.")
+@click.option("--min-window", callback=_read_duration, default="1m", show_default=True)
+@click.option("--max-window", callback=_read_duration, default="7d", show_default=True)
 @click.option("--min-seat-stake", callback=_read_amount, default="1 SUI", show_default=True)
-@click.option("--unbonding", type=_SECONDS, default=86400, show_default=True, help="Seconds.")
+@click.option("--unbonding", callback=_read_duration, default="1d", show_default=True)
 @_budget_option
 @json_option
 @typed_errors
@@ -80,6 +90,7 @@ def publish(
     """Publish the contract with the daemon's key, create a market, and write a profile.
 
     Safe to repeat after a crash: what has succeeded is neither repeated nor paid for again.
+    Windows are durations: 90s, 15m, 1h30m, 2d, or a number of seconds.
     """
     import trio  # noqa: PLC0415  # see the module
 
@@ -89,10 +100,10 @@ def publish(
     chosen = MarketParams(
         tip=params["tip"],
         accuser_share_bps=params["accuser_share_bps"],
-        min_window_ms=round(params["min_window"] * 1000),
-        max_window_ms=round(params["max_window"] * 1000),
+        min_window_ms=params["min_window"],
+        max_window_ms=params["max_window"],
         min_seat_stake=params["min_seat_stake"],
-        unbonding_ms=round(params["unbonding"] * 1000),
+        unbonding_ms=params["unbonding"],
     )
     settings, path = load_settings(config), _profile_path(directory, name)
     _show(trio.run(publish_contract, settings, path, chosen, gas_budget), as_json=as_json)

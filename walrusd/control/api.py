@@ -23,6 +23,7 @@ class DaemonApi:
         self.why = daemon.why
 
         self.task_publish = tasks.publish
+        self.task_preview = tasks.preview
         self.task_list = tasks.list_all
         self.task_show = tasks.show
         self.task_estimate = tasks.estimate

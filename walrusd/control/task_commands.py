@@ -19,8 +19,10 @@ from walrusd.market.ids import Ids
 from walrusd.market.limits import show_parts
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.publisher.estimate import make_rules, show_economics
+from walrusd.services.publisher.preview import show_durations
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.settings.model import Role
+from walrusd.units import format_sui
 
 Result = dict[str, Any]
 
@@ -48,6 +50,11 @@ class TaskCommands:
         """Store model and plan, open a task."""
         check_role(self._tools.settings, Role.PUBLISHER)
         return await self._publisher.publish(self._ids.complete(params))
+
+    async def preview(self, params: dict[str, Any]) -> Result:
+        """Return what publishing a task would lock, cost and take; nothing is stored or sent."""
+        check_role(self._tools.settings, Role.PUBLISHER)
+        return await self._publisher.preview(self._ids.complete(params))
 
     async def list_all(self) -> Result:
         """Return the tasks that this daemon follows."""
@@ -86,7 +93,8 @@ class TaskCommands:
         storage = await self._measure(found)
         decision = await self._staker.estimate(found, storage=storage)
         parts = [] if isinstance(storage, str) else show_parts(storage)
-        return {**show_decision(found, decision, economics), "parts": parts}
+        shown = show_decision(found, decision, economics)
+        return {**shown, **show_durations(found.terms), "parts": parts}
 
     async def _measure(self, task: ob.Task) -> Storage | str:
         """Return the parts that a contributor to a task stores, or why they are unknown."""
@@ -111,9 +119,10 @@ class TaskCommands:
         check_role(self._tools.settings, Role.CONTRIBUTOR)
         found = await self._read(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
+            penalty = format_sui(found.terms.lapse_penalty)
             raise NotAllowed(
                 "the stake on this task is bound already",
-                hint=f"leaving without a commitment costs {found.terms.lapse_penalty} Mist of it",
+                hint=f"leaving without a commitment costs {penalty} of it",
             )
         return self._override(found, "leave")
 

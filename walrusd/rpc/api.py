@@ -22,6 +22,10 @@ class Api(Protocol):
         """Store model and plan, and open a task; return its id, digests, and cost."""
         ...
 
+    async def task_preview(self, params: dict[str, Any]) -> Result:
+        """Return what publishing a task would lock, cost and take; nothing is stored or sent."""
+        ...
+
     async def task_list(self) -> Result:
         """Return ``{"tasks": […]}``."""
         ...

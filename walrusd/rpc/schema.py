@@ -83,6 +83,18 @@ METHODS: tuple[Method, ...] = (
         (Param("params", "object", "the task: title, plan, datasets, terms, weights_path"),),
         {"task": "object id of the new task"},
     ),
+    Method(
+        "task.preview",
+        "What publishing a task would lock, cost and take; nothing is stored or sent",
+        (Param("params", "object", "as for task.publish"),),
+        {
+            "locked_mist": "what would be deposited, the bond included",
+            "lost_most_mist": "the most that can be spent or lost, gas included",
+            "missing_mist": "what the balance lacks",
+            "durations": "how long each stage takes at most",
+            "warnings": "terms under which cheating would pay",
+        },
+    ),
     Method("task.list", "Tasks on this market", _NONE, {"tasks": "list of tasks"}),
     Method(
         "task.show",

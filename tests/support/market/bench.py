@@ -9,6 +9,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ import trio
 
 from tests.support.clocks import SetClock
 from tests.support.market.world import InlineTraining, make_plan
+from tests.support.market_params import DEFAULT_PARAMS
 from tests.support.row_tree import RowTree
 from walrusd.chain.calls.contract import ContractClient
 from walrusd.chain.layouts import events as ev
@@ -216,9 +218,8 @@ class Network:
         self.log: list[LoggedEvent] = []
         given = {"max_submissions": 4, "committee": 1, "segments_per_seat": 4, "jury": 3}
         self.terms = read_terms({**given, **(terms or {})}, self.plan)
-        self.market = ob.Market(
-            MARKET, 1, bytes(32), PACKAGE, POOL, False, [1], ob.MarketParams(5, 2000, 1, 9, 1, 1)
-        )
+        params = replace(DEFAULT_PARAMS, tip=5, min_seat_stake=1, unbonding_ms=1)
+        self.market = ob.Market(MARKET, 1, bytes(32), PACKAGE, POOL, False, [1], params)
         self.objects[MARKET] = self.market
         self._make_dataset()
         self._make_task()

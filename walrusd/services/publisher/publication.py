@@ -9,7 +9,7 @@ import trio
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ExecutedTransaction
-from walrusd.core.economics import compute_required_funds
+from walrusd.core.deposits import compute_funds
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.secrets import derive_paillier_seed
@@ -20,7 +20,6 @@ from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
-    InsufficientBalance,
     MalformedData,
     ObjectNotFound,
     PlanRefused,
@@ -42,11 +41,12 @@ from walrusd.market.verified import (
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
+from walrusd.services.publisher.preview import Bill, check_rules, show_preview
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
-from walrusd.units import BlobId, Mist, address_bytes, format_sui
+from walrusd.units import BlobId, Mist, address_bytes
 from walrusd.workers.paillier import make_key
 
 
@@ -67,31 +67,54 @@ class Publication:
 
         Raises:
             BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
+            TermsRefused: if the contract would refuse the terms.
             NotAllowed: if the terms are weak and the policy refuses such.
-            InsufficientBalance: if the balance does not cover reward and fees.
+            InsufficientBalance: if the balance does not cover deposit and gas.
             BlobOverLimit: if a part of the task would be too large to be stored.
         """
         tools = self._tools
-        check_names(params)
-        request = await read_request(await adopt_folder(params, tools.files.work))
+        request = await self._read(params)
         executed = await tools.contract.find_done(request.once)
         market = await tools.contract.market()
         weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
         parts: list[dict[str, object]] = []
         if executed is None:
-            check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
-            funds = compute_funds(request.terms, market.params.tip)
-            await self._check_balance(funds)
+            bill = await self._check_request(request, market, weak)
+            bill.check(tools.address)
             parts = await self._check_parts(request)
-            executed = await self._open(request, funds)
-        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
+            executed = await self._open(request, bill.funds)
+        opened = _read_opened(executed)
         task = await tools.contract.task(opened.task)
         self._journal(opened.task, request, weak)
         return {
             "task": opened.task,
             "digest": executed.digest,
-            "funds": Mist(task.pool + task.bond + task.tips),
+            "locked_mist": task.pool + task.bond + task.tips,
             "warnings": show_warnings(weak),
+            "parts": parts,
+        }
+
+    async def preview(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what publishing would lock, cost and take. Nothing is stored or sent.
+
+        A balance that is too small is told, not refused: its owner asks how much is needed.
+
+        Raises:
+            BadRequest, PlanRefused, ModelRefused, TermsRefused, NotAllowed, BlobOverLimit: as
+                :meth:`publish`.
+        """
+        tools = self._tools
+        request = await self._read(params)
+        market = await tools.contract.market()
+        weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
+        bill = await self._check_request(request, market, weak)
+        parts = await self._check_parts(request)
+        done = await tools.contract.find_done(request.once)
+        opened = None if done is None else _read_opened(done).task
+        return {
+            "title": request.title,
+            "already_open": opened,
+            **show_preview(request.terms, market.params.tip, bill, weak),
             "parts": parts,
         }
 
@@ -107,13 +130,23 @@ class Publication:
 
     # --- before anything is spent ---------------------------------------------------------------
 
-    async def _check_balance(self, funds: Mist) -> None:
-        balance = await self._tools.contract.balance(self._tools.address)
-        if balance < funds:
-            raise InsufficientBalance(
-                f"opening this task takes {format_sui(funds)}, "
-                f"{self._tools.address} has {format_sui(balance)}"
-            )
+    async def _read(self, params: dict[str, Any]) -> TaskRequest:
+        check_names(params)
+        return await read_request(await adopt_folder(params, self._tools.files.work))
+
+    async def _check_request(
+        self, request: TaskRequest, market: ob.Market, weak: tuple[Weakness, ...]
+    ) -> Bill:
+        """Check the terms by the contract's rules and the policy's; return what they cost."""
+        tools = self._tools
+        check_rules(request.terms, market)
+        check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
+        return Bill(
+            funds=compute_funds(vars(request.terms), market.params.tip),
+            bond=Mist(request.terms.publisher_bond),
+            gas_budget=tools.settings.sui.gas_budget,
+            balance=await tools.contract.balance(tools.address),
+        )
 
     async def _check_parts(self, request: TaskRequest) -> list[dict[str, object]]:
         """Check that every part of the task can be stored; return their sizes and limits."""
@@ -206,15 +239,5 @@ async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
     return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
 
-def compute_funds(terms: ob.Terms, tip: int) -> Mist:
-    """Return what opening a task with these terms costs, in a market with that ``tip``; in Mist."""
-    return compute_required_funds(
-        max_submissions=terms.max_submissions,
-        reward=terms.reward,
-        committee=terms.committee,
-        verifier_fee=terms.verifier_fee,
-        jury=terms.jury,
-        juror_fee=terms.juror_fee,
-        tip=tip,
-        publisher_bond=terms.publisher_bond,
-    )
+def _read_opened(executed: ExecutedTransaction) -> ev.TaskOpened:
+    return ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)

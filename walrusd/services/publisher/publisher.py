@@ -36,6 +36,10 @@ class Publisher(Service):
         """Open a task. Parameters and errors as for :meth:`Publication.publish`."""
         return await self._publication.publish(params)
 
+    async def preview(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what publishing would cost. As for :meth:`Publication.preview`."""
+        return await self._publication.preview(params)
+
     async def list_due(self) -> Attempts:
         """Aggregate settled tasks, and reclaim their unspent funds."""
         for task in await read_tasks(self.tools):

@@ -4,12 +4,12 @@ from typing import Any, TypeVar
 
 from walrusd.chain.layouts.objects import Terms
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.durations import EXAMPLES, parse_duration
 from walrusd.errors import BadRequest, ConfigError
 from walrusd.settings.amounts import parse_amount
 from walrusd.training.plan.plan import Plan
 
 _HOUR = 3_600_000
-_LONGEST_S = 10 * 366 * 24 * 3600
 _AMOUNTS = {
     "reward": "1 SUI",
     "verifier_fee": "0.05 SUI",
@@ -46,8 +46,8 @@ _Named = TypeVar("_Named", Scheme, WeightsRule, CostRule)
 def read_terms(document: Any, plan: Plan) -> Terms:
     """Return the terms of a task for ``plan``.
 
-    ``document`` may set any amount ("1.5 SUI" or Mist), number, and window (in seconds); the rest
-    has defaults. State size, work and segments follow from the plan.
+    ``document`` may set any amount ("1.5 SUI" or Mist), number, and window ("1h30m" or seconds);
+    the rest has defaults. State size, work and segments follow from the plan.
 
     Raises:
         BadRequest: naming the key that is unknown or wrong, or if a segment is more work than the
@@ -107,9 +107,9 @@ def _read_number(given: dict[str, Any], name: str) -> int:
 def _read_window(given: dict[str, Any], name: str) -> int:
     if name not in given:
         return _WINDOWS[name]
-    value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f"terms.{name} must be a number of seconds")
-    if not 0.001 <= value <= _LONGEST_S:  # also false for NaN
-        raise BadRequest(f"terms.{name} must be between a millisecond and ten years, in seconds")
-    return round(value * 1000)
+    try:
+        return parse_duration(given[name])
+    except ValueError as error:
+        raise BadRequest(
+            f"terms.{name} must be a duration: {error}", hint=f"write {EXAMPLES}"
+        ) from error
