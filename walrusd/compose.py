@@ -90,7 +90,7 @@ async def open_tools(
         ContractNotPublished: if the settings name no contract.
         WalrusdError: if keys, database or contract cannot be used.
     """
-    ids = settings.sui.require_contract()
+    ids = settings.require_contract()
     async with AsyncExitStack() as stack:
         if state is None:
             state = stack.enter_context(open_state(settings))
@@ -103,7 +103,12 @@ async def open_tools(
             max_budget=Mist(settings.sui.gas_budget),
         )
         contract = ContractClient(
-            client, sender, ids.package, ids.market, called_package_id=ids.latest
+            client,
+            sender,
+            ids.package,
+            ids.market,
+            called_package_id=ids.latest,
+            pool_ids=ids.pools,
         )
         store = await stack.enter_async_context(open_store(settings, state))
         wakeup, records = WakeUp(), KeyValue(database)

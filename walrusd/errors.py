@@ -688,6 +688,13 @@ class TermsRefused(BadRequest):
     default_hint = "change these terms in the task file; nothing was stored, and nothing spent"
 
 
+class PoolUnfit(BadRequest):
+    """Raised when too few seats of a pool can serve a task; ``fields`` counts them."""
+
+    code = "terms.pool_unfit"
+    default_hint = "wait for more seats, or use another pool; nothing was stored"
+
+
 class UnknownId(BadRequest):
     """Raised when no object known to this daemon has an id that begins as given."""
 

@@ -17,7 +17,7 @@ async def check_on_network(settings: Settings) -> None:
         ChainUnreachable: if no endpoint answers.
         WrongNetwork, ContractMismatch, ContractNotPublished: as ``verify_contract``.
     """
-    ids = settings.sui.require_contract()
+    ids = settings.require_contract()
     with collapsed():
         async with open_chain(settings.sui) as client:
             verified = await verify_contract(MarketReader(client, ids.package, ids.market), ids)

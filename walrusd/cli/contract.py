@@ -124,7 +124,7 @@ def verify(config: Path | None, network: str | None, *, as_json: bool) -> None:
         raise click.UsageError("give --config or --network")
     if config is not None:
         settings = load_settings(config)
-        ids = settings.sui.require_contract()
+        ids = settings.require_contract()
         profile = NetworkProfile(
             name=config.stem,
             urls=settings.sui.urls,

@@ -87,8 +87,7 @@ class TaskCommands:
     async def estimate(self, task: str) -> Result:
         """Return the policy's decision about a task, with its numbers and reasons."""
         found = await self._read(task)
-        market = await self._tools.contract.market()
-        rules = make_rules(found.terms, market.params.accuser_share_bps)
+        rules = make_rules(found.terms)
         economics = await trio.to_thread.run_sync(show_economics, rules)
         storage = await self._measure(found)
         decision = await self._staker.estimate(found, storage=storage)

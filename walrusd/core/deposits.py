@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from walrusd.core.economics import compute_required_funds
+from walrusd.core.economics import compute_escrow, compute_required_funds
+from walrusd.core.eligibility import compute_case_cost
 from walrusd.units import Mist
 
 
@@ -28,14 +29,14 @@ def list_deposits(terms: Mapping[str, int], tip: int) -> tuple[Deposit, ...]:
 
     ``terms`` are the fields of the contract's ``Terms``, ``tip`` the market's, in Mist.
     """
-    places, jury = terms["max_submissions"], terms["jury"] * terms["juror_fee"]
+    places, case = terms["max_submissions"], compute_case_cost(terms)
     committee = terms["committee"] * terms["verifier_fee"]
     unspent = "what no place needs comes back"
     return (
         Deposit("rewards", places, terms["reward"], f"paid for accepted work; {unspent}"),
         Deposit("verifier fees", places, committee, f"paid to seats that attest; {unspent}"),
-        Deposit("juror fees", places, 2 * jury, f"paid to two juries, if there are any; {unspent}"),
-        Deposit("tips of a place", places, 4 * tip, f"paid to who turns a crank; {unspent}"),
+        Deposit("juror fees", places, 2 * case, f"paid to two juries, if there are any; {unspent}"),
+        Deposit("tips of a place", places, 6 * tip, f"paid to who turns a crank; {unspent}"),
         Deposit("tips of the task", 0, 2 * tip, f"paid to who turns a crank; {unspent}"),
         Deposit(
             "bond",
@@ -48,13 +49,16 @@ def list_deposits(terms: Mapping[str, int], tip: int) -> tuple[Deposit, ...]:
 
 def compute_funds(terms: Mapping[str, int], tip: int) -> Mist:
     """Return what opening a task with these terms takes, in a market with that ``tip``; in Mist."""
-    return compute_required_funds(
-        max_submissions=terms["max_submissions"],
+    escrow = compute_escrow(
         reward=terms["reward"],
         committee=terms["committee"],
         verifier_fee=terms["verifier_fee"],
-        jury=terms["jury"],
-        juror_fee=terms["juror_fee"],
+        case_cost=compute_case_cost(terms),
+        tip=tip,
+    )
+    return compute_required_funds(
+        max_submissions=terms["max_submissions"],
+        escrow=escrow,
         tip=tip,
         publisher_bond=terms["publisher_bond"],
     )

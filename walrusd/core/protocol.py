@@ -194,3 +194,10 @@ def compute_jury_commitment(challenge: bytes, address: bytes, value: bytes, salt
     return hash_tagged(
         Tag.JURY, encode_bytes(challenge), address, encode_bytes(value), encode_bytes(salt)
     )
+
+
+PROGRAM_ROOT = bytes(32)
+"""Names the program that a plan means to a judge of single operations: none exists yet.
+
+Every task of ours names it, and no stake is bound and no seat speaks where a task names another.
+"""

@@ -12,7 +12,9 @@ from enum import Enum
 from typing import Any
 
 from walrusd.core.deposits import compute_funds
+from walrusd.core.eligibility import compute_case_cost, compute_seat_loss
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.core.task_life import compute_longest_life
 from walrusd.durations import format_duration
 from walrusd.units import format_sui
 
@@ -24,8 +26,11 @@ MAX_COMMITTEE = 16
 MAX_SEGMENTS = 1 << 20
 MAX_PER_SEAT = 64
 MAX_JURY = 15
-SILENCE_FEES = 10
-"""How many fees a silent seat or juror loses."""
+MAX_SUBSTITUTES = 16
+LATE_PARTS = 4
+"""A lapse and one late fee take at most one part in so many of the stake."""
+ACCUSER_FEES = 5
+"""How many verifier fees a conviction pays the accuser."""
 MAX_U64 = (1 << 64) - 1
 
 Terms = Mapping[str, int]
@@ -34,11 +39,17 @@ Terms = Mapping[str, int]
 
 @dataclass(frozen=True)
 class MarketLimits:
-    """What the market adds to the limits of terms: its tip in Mist, and the limits of a window."""
+    """What market and pool add to the limits of terms: amounts in Mist, times in milliseconds.
+
+    ``share`` is the part of a seat's stake that backs one duty.
+    """
 
     tip: int
     min_window_ms: int
     max_window_ms: int
+    min_grace_ms: int
+    max_life_ms: int
+    share: int
 
 
 Limit = int | Callable[[Terms, MarketLimits], int]
@@ -142,22 +153,32 @@ _FILE_NAMES = {"weights_rule": "weights", "cost_rule": "cost"}
 _OF_THE_PLAN = {"segments", "state_bytes", "segment_work"}
 
 
-def _compute_jury_cost(terms: Terms, _market: MarketLimits) -> int:
-    return terms["jury"] * terms["juror_fee"]
+def _compute_checking_cost(terms: Terms, _market: MarketLimits) -> int:
+    """Return the stake whose half pays committee, two cases and an accuser."""
+    committee = (terms["committee"] + ACCUSER_FEES) * terms["verifier_fee"]
+    return 2 * (committee + 2 * compute_case_cost(terms))
 
 
-def _compute_checking_cost(terms: Terms, market: MarketLimits) -> int:
-    return terms["committee"] * terms["verifier_fee"] + _compute_jury_cost(terms, market)
+def _compute_quarter(terms: Terms, _market: MarketLimits) -> int:
+    return terms["stake"] // LATE_PARTS
+
+
+def _compute_largest_penalty(terms: Terms, market: MarketLimits) -> int:
+    """Return the largest ``verifier_stake`` whose duty a seat's share still backs."""
+    return market.share - compute_seat_loss({**terms, "verifier_stake": 0})
+
+
+def _compute_longest_grace(terms: Terms, market: MarketLimits) -> int:
+    """Return the longest grace with which the task ends within the market's longest life."""
+    fixed = compute_longest_life({**terms, "grace_ms": 0})
+    each = compute_longest_life({**terms, "grace_ms": 1}) - fixed
+    return min(market.max_window_ms, max(0, market.max_life_ms - fixed) // each)
 
 
 def _compute_audited_stake(terms: Terms, _market: MarketLimits) -> int:
     """``audit · stake / segments per seat`` is more than the fee; without audits nothing is."""
     gained = terms["verifier_fee"] * BPS * terms["segments_per_seat"]
     return gained // terms["audit_bps"] + 1 if terms["audit_bps"] else 0
-
-
-def _compute_silence_stake(terms: Terms, _market: MarketLimits) -> int:
-    return SILENCE_FEES * max(terms["verifier_fee"], terms["juror_fee"])
 
 
 def _compute_most_places(terms: Terms, market: MarketLimits) -> int:
@@ -200,16 +221,19 @@ RULES: tuple[TermRule, ...] = (
     _amount("verifier_fee", least=1),
     _amount("juror_fee", least=1),
     _amount("stake", least=1),
-    _amount("lapse_penalty"),
     _amount("verifier_stake"),
-    _amount("accuser_bond"),
     _amount("publisher_bond"),
+    _amount("lapse_penalty", most=_compute_quarter, reason="it is at most a quarter of stake"),
+    _amount("late_fee", most=_compute_quarter, reason="it is at most a quarter of stake"),
     _amount(
-        "lapse_penalty", most=lambda terms, _market: terms["stake"], reason="it is a part of stake"
+        "cancel_fee",
+        most=lambda terms, _market: terms["reward"],
+        reason="it is paid from the reward set aside",
     ),
     _number("max_submissions", 1, MAX_SUBMISSIONS),
     _number("k_min", K_MIN_LEAST, MAX_U64),
     _number("committee", 1, MAX_COMMITTEE),
+    _number("substitutes", 1, MAX_SUBSTITUTES),
     _number("segments", 1, MAX_SEGMENTS),
     _number(
         "segments_per_seat",
@@ -231,21 +255,21 @@ RULES: tuple[TermRule, ...] = (
     _window("jury_commit_ms"),
     _window("jury_reveal_ms"),
     TermRule(
+        "EBadWindow",
+        "grace_ms",
+        TermKind.WINDOW,
+        lambda _terms, market: market.min_grace_ms,
+        _compute_longest_grace,
+        "the market protects who is away so long, and ends every task in its longest life",
+    ),
+    TermRule(
         "EStakeBelowJuryCost",
         "stake",
         TermKind.AMOUNT,
         _compute_checking_cost,
         MAX_AMOUNT,
-        "a stake that is lost pays the committee (committee · verifier_fee) and a jury (jury ·"
-        " juror_fee)",
-    ),
-    TermRule(
-        "EStakeBelowJuryCost",
-        "accuser_bond",
-        TermKind.AMOUNT,
-        _compute_jury_cost,
-        MAX_AMOUNT,
-        "a bond that is lost pays a jury (jury · juror_fee)",
+        "half of a stake that is lost pays the committee, two cases and an accuser; late fees take "
+        "the other half at most",
     ),
     TermRule(
         "EAuditTooWeak",
@@ -265,12 +289,13 @@ RULES: tuple[TermRule, ...] = (
         " segments_per_seat · 10,000 / audit_bps)",
     ),
     TermRule(
-        "EAuditTooWeak",
+        "ELossAboveShare",
         "verifier_stake",
         TermKind.AMOUNT,
-        _compute_silence_stake,
-        MAX_AMOUNT,
-        f"a silent seat or juror loses {SILENCE_FEES} of the larger of verifier_fee and juror_fee",
+        0,
+        _compute_largest_penalty,
+        "with a seat's silences and a case that it loses it is within the share of the pool's "
+        "stake that backs one duty",
     ),
     TermRule(
         "EBadAmount",

@@ -64,7 +64,8 @@ class Tag(Enum):
     OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
-    OPENING = "OPENING"
+    PIECE = "PIECE"
+    SEALING = "SEALING"
     VALUE = "VALUE"
     JUDGED = "V02-JUDGED"
     # Envelopes (docs/formats/envelope.md), the first seven hashed by the contract too.

@@ -137,6 +137,14 @@ class TableReader:
             key, expected, lambda value: ObjectId(parse_address(_string(value))), None
         )
 
+    def object_ids(self, key: str, expected: str) -> tuple[ObjectId, ...]:
+        """Return a list of Sui object ids, each once, in its order; empty if the key is absent."""
+
+        def convert(value: Any) -> tuple[ObjectId, ...]:
+            return tuple(dict.fromkeys(ObjectId(_identifier(item)) for item in _list(value)))
+
+        return self.value(key, expected, convert, ())
+
     def identifiers(self, key: str, expected: str) -> frozenset[str]:
         """Return a set of Sui addresses or object ids; empty when the key is absent."""
         return self.value(

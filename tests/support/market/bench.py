@@ -65,6 +65,8 @@ from walrusd.state.database import Database
 from walrusd.state.journal import Journal
 from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
+from walrusd.storage.receipt import BlobStatus
+from walrusd.storage.spans import FileSpan
 from walrusd.storage.walrus import WalrusStore
 from walrusd.training.plan.plan import Plan, read_plan
 from walrusd.training.run.weights import compute_state_root_0, init_weights, weights_to_bytes
@@ -165,6 +167,8 @@ class MemoryStore(WalrusStore):
 
     def __init__(self, blobs: dict[int, bytes]) -> None:
         self.blobs = blobs
+        self.deletable: set[int] = set()
+        self.read: list[int] = []
 
     def keep(self, data: bytes) -> int:
         blob_id = int.from_bytes(hashlib.sha256(data).digest(), "little")
@@ -177,15 +181,21 @@ class MemoryStore(WalrusStore):
     async def find_aggregator_trouble(self) -> str | None:
         return None
 
-    async def put(self, data: bytes | Path, **_options: Any) -> Any:
+    async def put(self, data: bytes | Path | FileSpan, **_options: Any) -> Any:
         content = await trio.Path(data).read_bytes() if isinstance(data, Path) else data
+        if isinstance(data, FileSpan):
+            content = await trio.to_thread.run_sync(data.read)
         return SimpleNamespace(blob_id=self.keep(content))
 
     async def put_file(self, path: Path, **_options: Any) -> Any:
         data = await trio.Path(path).read_bytes()
         return SimpleNamespace(blob_id=self.keep(data), digest=hashlib.sha256(data).digest())
 
+    async def find_status(self, blob_id: int) -> BlobStatus | None:
+        return BlobStatus(True, blob_id not in self.deletable, 99)
+
     async def get(self, blob_id: int, max_bytes: int) -> bytes:
+        self.read.append(blob_id)
         if blob_id not in self.blobs:
             raise BlobNotFound(f"no blob {blob_id}")
         if len(self.blobs[blob_id]) > max_bytes:

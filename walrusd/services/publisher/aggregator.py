@@ -10,6 +10,8 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
+from walrusd.core.pieces.keys import OpeningKeys
+from walrusd.core.pieces.names import OPENINGS, UPDATE
 from walrusd.core.secrets import derive_paillier_seed
 from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.pedersen.rows import RunningSum
@@ -18,13 +20,16 @@ from walrusd.engine.tools import Tools
 from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import find_opening_key
+from walrusd.market.keys import find_opening_keys
 from walrusd.market.schemes import (
     compute_decryption_context,
 )
 from walrusd.runtime.pool import run_heavy
 from walrusd.workers.files import check_opened
 from walrusd.workers.paillier import decrypt_files
+
+SUMMED_PIECES = (UPDATE, OPENINGS)
+"""The pieces of an opening that the publisher adds up."""
 
 Summed = tuple[bytes, tuple[bytes, ...]]
 """The weighted sum, int64 little-endian, and its openings."""
@@ -54,6 +59,21 @@ class Aggregator:
         finally:
             clear_progress(self._tools, task.id)
 
+    async def keep(self, case: Case) -> bool:
+        """Fetch what the sum takes from an accepted submission; return whether all is here.
+
+        Raises:
+            PartAbsent: if a blob is not there.
+            PeerFault: if something is not the committed thing.
+        """
+        if case.task.terms.scheme == Scheme.PEDERSEN:
+            keys = find_opening_keys(self._tools, case)
+            if keys is None:
+                return False
+            await self._fetcher.opening_of(case, keys.update_alone(), SUMMED_PIECES)
+        await self._fetcher.file_of(case.task, case.submission)
+        return True
+
     async def _sum_encrypted(self, task: ob.Task, accepted: Sequence[ob.Submission]) -> Summed:
         """Multiply the ciphertexts of the files and decrypt the product; no opening is needed."""
         tools = self._tools
@@ -77,7 +97,7 @@ class Aggregator:
         tools = self._tools
         market = await tools.contract.market()
         cases = [Case(market, task, sub) for sub in accepted]
-        keys = [find_opening_key(tools, case) for case in cases]
+        keys = [find_opening_keys(tools, case) for case in cases]
         missing = [c.submission.id for c, key in zip(cases, keys, strict=True) if key is None]
         if missing:
             self._log.info("waiting_for_keys", task=task.id, submissions=missing)
@@ -85,7 +105,7 @@ class Aggregator:
         total = RunningSum()
         for number, (case, key) in enumerate(zip(cases, keys, strict=True)):
             assert key is not None
-            update, blindings = await self._open_update(case, key)
+            update, blindings = await self._open_update(case, key.update_alone())
             # Memory holds one update at a time, beside the sum.
             await trio.to_thread.run_sync(total.add, update, case.submission.weight, blindings)
             self._report(task, number + 1, len(cases))
@@ -98,14 +118,16 @@ class Aggregator:
         self._tools.broadcast.publish("aggregate", task=task.id, line="progress", **told)
         self._tools.records.put("progress", task.id, {"aggregating": told})
 
-    async def _open_update(self, case: Case, key: bytes) -> tuple[Any, list[int]]:
+    async def _open_update(self, case: Case, keys: OpeningKeys) -> tuple[Any, list[int]]:
         """Return one accepted update and its row blindings, checked against its commitments."""
         assert case.submission.commitment is not None
-        opening = (await self._fetcher.verified_opening_of(case, key)).opening
-        root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
+        opening = await self._fetcher.opening_of(case, keys, SUMMED_PIECES)
+        opened = await trio.to_thread.run_sync(opening.read_update)
+        openings = await trio.to_thread.run_sync(opening.read_openings)
+        root = await trio.to_thread.run_sync(compute_chunk_root, opened)
         if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
         file = await self._fetcher.file_of(case.task, case.submission)
-        await run_heavy(check_opened, file, opening.update, opening.openings)
-        update = np.frombuffer(opening.update, "<i4").astype(np.int32)
-        return update, [int.from_bytes(blinding, "big") for blinding in opening.openings]
+        await run_heavy(check_opened, file, opened, openings)
+        update = np.frombuffer(opened, "<i4").astype(np.int32)
+        return update, [int.from_bytes(blinding, "big") for blinding in openings]

@@ -5,10 +5,11 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.deposits import list_deposits
+from walrusd.core.eligibility import Service, judge_service
 from walrusd.core.task_life import STAGES, compute_longest_life
 from walrusd.core.terms_review import Weakness
 from walrusd.core.terms_rules import MarketLimits, list_broken_rules
-from walrusd.errors import InsufficientBalance, TermsRefused
+from walrusd.errors import InsufficientBalance, PoolUnfit, TermsRefused
 from walrusd.services.publisher.estimate import show_warnings
 from walrusd.units import Mist, format_sui
 
@@ -57,20 +58,56 @@ class Bill:
             )
 
 
-def check_rules(terms: ob.Terms, market: ob.Market) -> None:
-    """Check that the contract takes the terms, with its own rules.
+def check_rules(terms: ob.Terms, market: ob.Market, pool: ob.VerifierPool) -> None:
+    """Check that the contract takes the terms for tasks of a pool, with its own rules.
 
     Raises:
         TermsRefused: naming every term that is outside its limits, its value and the limit.
     """
     params = market.params
-    limits = MarketLimits(params.tip, params.min_window_ms, params.max_window_ms)
+    limits = MarketLimits(
+        tip=params.tip,
+        min_window_ms=params.min_window_ms,
+        max_window_ms=params.max_window_ms,
+        min_grace_ms=params.min_grace_ms,
+        max_life_ms=params.max_life_ms,
+        share=pool.params.stake // pool.params.duties,
+    )
     broken = list_broken_rules(vars(terms), limits)
     if broken:
         raise TermsRefused(
             "; ".join(each.sentence for each in broken),
             violations=[each.to_json() for each in broken],
         )
+
+
+def check_service(terms: ob.Terms, pool: ob.VerifierPool, now_ms: int) -> Service:
+    """Check that enough seats of a pool can serve a task; return the count.
+
+    Raises:
+        PoolUnfit: with the count of the seats that can, and what most of the others lack.
+    """
+    service = judge_service(pool.seats, pool.params, vars(terms), now_ms)
+    if service.refusal:
+        raise PoolUnfit(
+            service.refusal,
+            hint=f"{service.advice}; nothing was stored",
+            pool=pool.id,
+            **show_service(service),
+        )
+    return service
+
+
+def show_service(service: Service) -> dict[str, Any]:
+    """Return how many seats of the pool can serve a task, as the control interface shows it."""
+    census = service.census
+    return {
+        "seats_live": census.live,
+        "seats_fit": census.fit,
+        "seats_eligible": census.eligible,
+        "seats_needed": service.least_fit,
+        "duties_needed": service.needed_duties,
+    }
 
 
 def show_durations(terms: ob.Terms) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
 from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
-from walrusd.crypto.envelope import derive_public_key
+from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.crypto.envelopes.contexts import PublisherContext
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
@@ -26,6 +27,7 @@ from walrusd.errors import (
 )
 from walrusd.files import write_atomically
 from walrusd.market.case import read_version
+from walrusd.market.envelopes import prove_own_keys
 from walrusd.market.limits import (
     check_run_length,
     check_storage,
@@ -41,7 +43,13 @@ from walrusd.market.verified import (
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
-from walrusd.services.publisher.preview import Bill, check_rules, show_preview
+from walrusd.services.publisher.preview import (
+    Bill,
+    check_rules,
+    check_service,
+    show_preview,
+    show_service,
+)
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.jobs import InitJob
@@ -70,26 +78,29 @@ class Publication:
             TermsRefused: if the contract would refuse the terms.
             NotAllowed: if the terms are weak and the policy refuses such.
             InsufficientBalance: if the balance does not cover deposit and gas.
+            PoolUnfit: if too few seats of the pool can serve the task.
             BlobOverLimit: if a part of the task would be too large to be stored.
         """
         tools = self._tools
         request = await self._read(params)
         executed = await tools.contract.find_done(request.once)
         market = await tools.contract.market()
-        weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
+        weak = review_terms(make_rules(request.terms))
         parts: list[dict[str, object]] = []
         if executed is None:
-            bill = await self._check_request(request, market, weak)
+            pool = await self._read_pool()
+            bill = await self._check_request(request, market, pool, weak)
             bill.check(tools.address)
+            check_service(request.terms, pool, tools.clock.now_ms())
             parts = await self._check_parts(request)
-            executed = await self._open(request, bill.funds)
+            executed = await self._open(request, market, pool.id, bill.funds)
         opened = _read_opened(executed)
         task = await tools.contract.task(opened.task)
         self._journal(opened.task, request, weak)
         return {
             "task": opened.task,
             "digest": executed.digest,
-            "locked_mist": task.pool + task.bond + task.tips,
+            "locked_mist": task.funds + task.bond + task.tips,
             "warnings": show_warnings(weak),
             "parts": parts,
         }
@@ -100,20 +111,24 @@ class Publication:
         A balance that is too small is told, not refused: its owner asks how much is needed.
 
         Raises:
-            BadRequest, PlanRefused, ModelRefused, TermsRefused, NotAllowed, BlobOverLimit: as
-                :meth:`publish`.
+            BadRequest, PlanRefused, ModelRefused, TermsRefused, NotAllowed, PoolUnfit,
+            BlobOverLimit: as :meth:`publish`.
         """
         tools = self._tools
         request = await self._read(params)
         market = await tools.contract.market()
-        weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
-        bill = await self._check_request(request, market, weak)
+        weak = review_terms(make_rules(request.terms))
+        pool = await self._read_pool()
+        bill = await self._check_request(request, market, pool, weak)
+        service = check_service(request.terms, pool, tools.clock.now_ms())
         parts = await self._check_parts(request)
         done = await tools.contract.find_done(request.once)
         opened = None if done is None else _read_opened(done).task
         return {
             "title": request.title,
             "already_open": opened,
+            "pool": pool.id,
+            **show_service(service),
             **show_preview(request.terms, market.params.tip, bill, weak),
             "parts": parts,
         }
@@ -134,12 +149,23 @@ class Publication:
         check_names(params)
         return await read_request(await adopt_folder(params, self._tools.files.work))
 
+    async def _read_pool(self) -> ob.VerifierPool:
+        """Return the pool that new tasks are for, as it is now."""
+        contract = self._tools.contract
+        pool = contract.pool_ids[0]
+        contract.forget(pool)
+        return await contract.pool(pool)
+
     async def _check_request(
-        self, request: TaskRequest, market: ob.Market, weak: tuple[Weakness, ...]
+        self,
+        request: TaskRequest,
+        market: ob.Market,
+        pool: ob.VerifierPool,
+        weak: tuple[Weakness, ...],
     ) -> Bill:
         """Check the terms by the contract's rules and the policy's; return what they cost."""
         tools = self._tools
-        check_rules(request.terms, market)
+        check_rules(request.terms, market, pool)
         check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
         return Bill(
             funds=compute_funds(vars(request.terms), market.params.tip),
@@ -178,18 +204,28 @@ class Publication:
 
     # --- opening --------------------------------------------------------------------------------
 
-    async def _open(self, request: TaskRequest, funds: Mist) -> ExecutedTransaction:
+    async def _open(
+        self, request: TaskRequest, market: ob.Market, pool: str, funds: Mist
+    ) -> ExecutedTransaction:
         tools = self._tools
         offer = await self._offer_key(request)
         manifest, blob, state_root_0 = await self._store(request, offer)
+        context = PublisherContext(
+            chain_id=market.chain_id,
+            package=address_bytes(market.package),
+            market=address_bytes(market.id),
+            owner=address_bytes(tools.address),
+        )
         return await tools.contract.open_task(
             request.terms,
+            pool=pool,
             funds=funds,
-            publisher_key=derive_public_key(tools.keys.encryption_key),
+            keys=prove_own_keys(tools.keys, context),
             manifest_blob=blob,
             manifest_digest=manifest.digest(),
             state_root_0=state_root_0,
             plan_digest=request.plan.digest(),
+            program_root=PROGRAM_ROOT,
             parent=request.parent,
             datasets=list(request.datasets),
             once=request.once,

@@ -6,12 +6,13 @@ from typing import Any
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.duties import Duty, Party
+from walrusd.core.lifecycle import is_accepted, may_be_aggregated
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.files import write_atomically
 from walrusd.market.aggregate import AggregateChecker, read_accepted
-from walrusd.market.case import list_duties_about, read_tasks
+from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.fetch import Fetcher
 from walrusd.services.publisher.aggregator import Aggregator
 from walrusd.services.publisher.publication import Publication
@@ -31,6 +32,7 @@ class Publisher(Service):
         self._checker = checker
         self._publication = Publication(tools, self.name)
         self._aggregator = Aggregator(tools, fetcher, self.name)
+        self._kept: set[str] = set()
 
     async def publish(self, params: dict[str, Any]) -> dict[str, Any]:
         """Open a task. Parameters and errors as for :meth:`Publication.publish`."""
@@ -41,10 +43,27 @@ class Publisher(Service):
         return await self._publication.preview(params)
 
     async def list_due(self) -> Attempts:
-        """Aggregate settled tasks, and reclaim their unspent funds."""
+        """Aggregate settled tasks, reclaim their unspent funds, and keep what was accepted."""
+        for case in await read_cases(self.tools):
+            if case.task.publisher == self.tools.address and self._must_keep(case):
+                keep = partial(self._keep, case)
+                yield Attempt(case.submission.id, keep, part=":keep", in_background=True)
         for task in await read_tasks(self.tools):
             if task.publisher == self.tools.address:
                 yield Attempt(task.id, partial(self._finish, task), in_background=True)
+
+    def _must_keep(self, case: Case) -> bool:
+        is_needed = case.task.aggregate is None and may_be_aggregated(case.task.phase)
+        return (
+            is_needed
+            and is_accepted(case.submission.state)
+            and case.submission.id not in self._kept
+        )
+
+    async def _keep(self, case: Case) -> None:
+        """Fetch what the sum will need: blobs may be gone when the last submission is judged."""
+        if await self._aggregator.keep(case):
+            self._kept.add(case.submission.id)
 
     async def _finish(self, task: ob.Task) -> None:
         due = list_duties_about(task, Party.PUBLISHER)

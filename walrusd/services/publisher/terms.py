@@ -12,18 +12,20 @@ from walrusd.training.plan.plan import Plan
 _HOUR = 3_600_000
 _AMOUNTS = {
     "reward": "1 SUI",
-    "verifier_fee": "0.05 SUI",
-    "juror_fee": "0.05 SUI",
+    "verifier_fee": "0.02 SUI",
+    "juror_fee": "0.02 SUI",
     "stake": "2 SUI",
     "lapse_penalty": "0.2 SUI",
-    "verifier_stake": "10 SUI",
-    "accuser_bond": "0.5 SUI",
+    "late_fee": "0.1 SUI",
+    "cancel_fee": "0.05 SUI",
+    "verifier_stake": "1 SUI",
     "publisher_bond": "1 SUI",
 }
 _NUMBERS = {
     "max_submissions": 8,
     "k_min": 3,
     "committee": 3,
+    "substitutes": 2,
     "segments_per_seat": 2,
     "jury": 5,
     "audit_bps": 3000,
@@ -31,11 +33,11 @@ _NUMBERS = {
 _WINDOWS = {
     "join": _HOUR,
     "train": 24 * _HOUR,
-    "open": 6 * _HOUR,
-    "grace": 24 * _HOUR,
-    "verify": 24 * _HOUR,
-    "jury_commit": 6 * _HOUR,
-    "jury_reveal": 6 * _HOUR,
+    "open": 2 * _HOUR,
+    "grace": 6 * _HOUR,
+    "verify": 12 * _HOUR,
+    "jury_commit": 3 * _HOUR,
+    "jury_reveal": _HOUR,
 }
 _SCHEMES = {"pedersen": Scheme.PEDERSEN, "paillier": Scheme.PAILLIER}
 _RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}

@@ -6,7 +6,13 @@ from functools import partial
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_aggregated
+from walrusd.core.lifecycle import (
+    SubmissionState,
+    is_accepted,
+    is_final,
+    is_over,
+    may_be_aggregated,
+)
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
@@ -14,6 +20,8 @@ from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_o
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
+KEEP_ACCEPTED_MS = 30 * FORGET_AFTER_MS
+"""How long publisher and contributor keep an accepted update that is in no sum yet."""
 SECOND_DELIVERY_GRACES = 10
 """After this many graces the committee assumes that the contributor's envelope is unusable."""
 
@@ -55,10 +63,17 @@ class Claimer(Service):
             yield Attempt(submission.id, partial(self._claim, case, amount))
         if self._must_deliver(case):
             yield Attempt(submission.id, partial(self._deliver, case), part=":deliver")
-        if not amount and tools.clock.now_ms() > submission.window_ms + FORGET_AFTER_MS:
+        keep_ms = KEEP_ACCEPTED_MS if self._is_for_sum(case) else FORGET_AFTER_MS
+        if not amount and tools.clock.now_ms() > submission.window_ms + keep_ms:
             forget_submission(tools, case)
             if submission.dataset_root not in used:
                 tools.files.rows(submission.dataset_root).unlink(missing_ok=True)
+
+    def _is_for_sum(self, case: Case) -> bool:
+        """Return whether the sum still needs this submission, of which we keep a copy."""
+        ours = self.tools.address in (case.task.publisher, case.submission.contributor)
+        is_open = case.task.aggregate is None and may_be_aggregated(case.task.phase)
+        return ours and is_open and is_accepted(case.submission.state)
 
     def _note_end(self, case: Case) -> None:
         """Journal once what the end of a submission meant for us, including penalties."""

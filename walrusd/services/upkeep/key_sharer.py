@@ -11,7 +11,7 @@ from functools import partial
 
 from walrusd.chain.layouts import events as ev
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
+from walrusd.core.lifecycle import CaseKind, has_attested, is_disputed
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
@@ -84,7 +84,7 @@ def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
     if Duty.EXAMINE not in case.list_duties(Party.SEAT, now_ms):
         return
     reported = _reported_seats(tools, submission.id)
-    if any(judged.kind == ChallengeKind.UNAVAILABLE for judged in submission.judged):
+    if any(judged.kind == CaseKind.ABSENCE for judged in submission.judged):
         # A jury could read it, so a seat that cannot was left out, and cannot report it again.
         reported = set(range(len(submission.committee)))
     for number, seat in enumerate(submission.committee):
