@@ -8,7 +8,7 @@ from tests.attacks.casting import CastJuror, CastVerifier, JurorAct, SeatAct
 from tests.attacks.trainings import Loot
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase
-from walrusd.core.pieces.layouts import OpenedTrace
+from walrusd.core.opening import Opening
 from walrusd.core.pieces.names import TRACE
 from walrusd.core.protocol import (
     compute_challenge_id,
@@ -39,14 +39,14 @@ async def stay_silent(verifier: CastVerifier, case: Case, seat: int) -> bool:
 
 async def read_leaves(verifier: CastVerifier, case: Case) -> list[bytes]:
     """Return the leaves of an opening's trace, which every seat can read."""
-    return (await read_trace(verifier, case)).leaves()
+    return (await open_trace(verifier, case)).leaves()
 
 
-async def read_trace(verifier: CastVerifier, case: Case) -> OpenedTrace:
-    """Return the opened roots of a trace."""
+async def open_trace(verifier: CastVerifier, case: Case) -> Opening:
+    """Return the opening as far as it shows the trace."""
     keys = find_opening_keys(verifier.tools, case)
     assert keys is not None
-    return (await verifier.fetcher.opening_of(case, keys, [TRACE])).trace
+    return await verifier.fetcher.opening_of(case, keys, [TRACE])
 
 
 async def attest_with(
@@ -54,7 +54,7 @@ async def attest_with(
 ) -> None:
     """Attest with a digest that no replay gave; note it if the contract refuses."""
     segment = case.segments_of(seat)[position]
-    trace = await read_trace(verifier, case)
+    opening = await open_trace(verifier, case)
     committee, slot = case.task.terms.committee, case.submission.committee[seat].slot
     slots = compute_slot_tree(case.ctx, segment, committee, chain)
     try:
@@ -65,8 +65,8 @@ async def attest_with(
             position=position,
             digest=digest,
             slot_path=slots.path(slot),
-            state_root=trace.state_roots[segment],
-            trace_path=Tree(trace.leaves()).path(segment),
+            state_root=opening.trace.state_roots[segment],
+            trace_path=Tree(opening.leaves()).path(segment),
         )
     except MoveAborted as error:
         verifier.casting.refused.append((case.submission.id, error.message))

@@ -24,7 +24,7 @@ from walrusd.units import MIST_PER_SUI
 
 POOL = 60
 SEGMENTS = 64
-SHARES = (0.0, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6)
+SHARES = (0.0, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5)
 STATED_SHARE = 0.3
 """The share of colluding seats up to which honesty is said to dominate (docs/economics.md)."""
 

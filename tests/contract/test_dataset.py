@@ -5,8 +5,9 @@ import pytest
 from walrusd.chain.layouts import events
 from walrusd.chain.layouts.objects import KeyRequest
 from walrusd.core.lifecycle import KeyScope, RequestState
+from walrusd.devnet.contract.constants import NOBODY as NOBODY_ID
 
-from .market import DAY, Bazaar
+from .early import CONTRIBUTORS, DAY, NOBODY, TERMS, EarlyBazaar
 from .world import aborts, address, digest
 
 VERSION = (8, digest("manifest 2"), digest("rows 2"), 10, 20, digest("check 2"))
@@ -14,7 +15,7 @@ VERSION = (8, digest("manifest 2"), digest("rows 2"), 10, 20, digest("check 2"))
 
 @pytest.fixture
 def m():
-    return Bazaar(verifiers=0)
+    return EarlyBazaar(verifiers=0)
 
 
 def add(m, *args, owner="owner"):
@@ -64,14 +65,14 @@ def test_versions_that_are_refused(m):
 
 
 def test_a_request_is_granted_once(m):
-    request = m.request("asker", task=address("task"))
+    request = m.request("asker", scope=KeyScope.TRAIN)
     assert request.state == RequestState.REQUESTED
     assert (request.owner, request.requester) == (address("owner"), address("asker"))
     assert (request.requested_ms, request.expires_ms) == (m.now, m.now + DAY)
-    assert m.last(events.KeyRequested).task == address("task")
+    assert m.last(events.KeyRequested).task == NOBODY_ID
     m.grant(request, envelope=b"for you")
     assert (request.state, request.envelope) == (RequestState.GRANTED, b"for you")
-    assert m.last(events.KeyGranted).scope == KeyScope.TRAIN_AND_VERIFY
+    assert m.last(events.KeyGranted).scope == KeyScope.TRAIN
     with aborts("dataset.EWrongState"):
         m.grant(request)
     with aborts("dataset.EWrongState"):
@@ -79,6 +80,61 @@ def test_a_request_is_granted_once(m):
     m.advance(DAY)
     with aborts("dataset.EWrongState"):
         m.call("dataset::expire_key", "anyone", m.market, request)
+
+
+def test_a_grant_is_for_one_task_while_it_takes_contributors():
+    m = EarlyBazaar()
+    first = m.open_task()
+    request = m.request(CONTRIBUTORS[0])
+    assert m.last(events.KeyRequested).task == first.id
+    with aborts("dataset.EWrongTask"):
+        m.call("dataset::grant_key_alone", "owner", m.market, request, b"sealed")
+    second = m.open_task()
+    with aborts("dataset.EWrongTask"):
+        m.grant(request, task=second)
+    m.grant(request, task=first)
+    with aborts("dataset.EWrongState"):
+        m.grant(request, task=first)
+
+    late = m.request(CONTRIBUTORS[1])
+    with aborts("dataset.ETaskOpen"):
+        m.call("dataset::lapse_key", "anyone", m.market, second, late)
+    m.advance(TERMS.join_ms)
+    with aborts("dataset.ETaskClosed"):
+        m.grant(late)
+    with aborts("dataset.EWrongTask"):
+        m.call("dataset::lapse_key", "anyone", m.market, first, late)
+    m.call("dataset::lapse_key", "anyone", m.market, second, late)
+    assert late.state == RequestState.EXPIRED
+    assert m.last(events.KeyExpired).request == late.id
+    with aborts("dataset.EWrongState"):
+        m.call("dataset::lapse_key", "anyone", m.market, second, late)
+    with aborts("dataset.EWrongState"):
+        m.call("dataset::lapse_key", "anyone", m.market, first, request)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_task_that_has_begun_or_was_cancelled_takes_no_grants(is_cancelled):
+    m = EarlyBazaar()
+    m.joined(3)
+    request = m.request(CONTRIBUTORS[3])
+    if is_cancelled:
+        m.cancel()
+    else:
+        m.join(CONTRIBUTORS[3], request=m.grant(m.request(CONTRIBUTORS[3])))
+        m.close_joining()
+    with aborts("dataset.ETaskClosed"):
+        m.grant(request)
+    m.call("dataset::lapse_key", "anyone", m.market, m.task, request)
+
+
+def test_a_request_for_no_task_is_granted_for_none():
+    m = EarlyBazaar()
+    m.open_task()
+    request = m.request("asker", scope=KeyScope.TRAIN, task=NOBODY)
+    with aborts("dataset.EWrongTask"):
+        m.call("dataset::grant_key", "owner", m.market, m.task, request, b"sealed")
+    m.grant(request)
 
 
 @pytest.mark.parametrize(
@@ -89,22 +145,23 @@ def test_a_request_is_granted_once(m):
         ("dataset.EBadKey", {"key": bytes(31)}),
         ("dataset.EBadScope", {"scope": 0}),
         ("dataset.EBadScope", {"scope": 3}),
+        ("dataset.EBadScope", {"scope": KeyScope.TRAIN_AND_VERIFY, "task": NOBODY}),
         ("dataset.EBadLifetime", {"lifetime_ms": 59_999}),
         ("dataset.EBadLifetime", {"lifetime_ms": 30 * DAY + 1}),
     ],
 )
 def test_requests_that_are_refused(m, abort, changes):
     with aborts(abort):
-        m.request("asker", **changes)
+        m.request("asker", **{"scope": KeyScope.TRAIN, **changes})
 
 
 def test_lifetimes_at_their_limits(m):
-    m.request("asker", lifetime_ms=60_000)
-    m.request("asker", lifetime_ms=30 * DAY)
+    m.request("asker", scope=KeyScope.TRAIN, lifetime_ms=60_000)
+    m.request("asker", scope=KeyScope.TRAIN, lifetime_ms=30 * DAY)
 
 
 def test_grants_that_are_refused(m):
-    request = m.request("asker")
+    request = m.request("asker", scope=KeyScope.TRAIN)
     with aborts("dataset.ENotOwner"):
         m.grant(request, owner="asker")
     for envelope in (b"", bytes(2049)):
@@ -116,7 +173,7 @@ def test_grants_that_are_refused(m):
 
 
 def test_denying(m):
-    request = m.request("asker")
+    request = m.request("asker", scope=KeyScope.TRAIN)
     with aborts("dataset.ENotOwner"):
         m.call("dataset::deny_key", "asker", m.market, request, b"no")
     with aborts("dataset.EBadEnvelope"):
@@ -127,7 +184,7 @@ def test_denying(m):
 
 
 def test_expiring(m):
-    request = m.request("asker")
+    request = m.request("asker", scope=KeyScope.TRAIN)
     m.advance(DAY - 1)
     with aborts("dataset.ENotExpired"):
         m.call("dataset::expire_key", "anyone", m.market, request)
@@ -138,10 +195,10 @@ def test_expiring(m):
 
 
 def test_versions_of_objects_are_checked(m):
-    request = m.request("asker")
+    request = m.request("asker", scope=KeyScope.TRAIN)
     request.version = 2
     with aborts("market.EWrongVersion"):
         m.grant(request)
     m.dataset.version = 0
     with aborts("market.EWrongVersion"):
-        m.request("asker")
+        m.request("asker", scope=KeyScope.TRAIN)

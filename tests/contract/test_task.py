@@ -1,70 +1,104 @@
-"""Opening, the two draws, and what the publisher takes back."""
+"""Opening, cancelling, closing, and what the publisher takes back."""
 
 import pytest
 
 from walrusd.chain.layouts import events
-from walrusd.chain.layouts.objects import PublisherCap
-from walrusd.core.lifecycle import TaskPhase
+from walrusd.chain.layouts.objects import PublisherCap, Submission
+from walrusd.core.lifecycle import EndReason, SubmissionState, TaskPhase
+from walrusd.devnet.contract import DEVNET_POOL
+from walrusd.devnet.contract.terms import compute_max_life
 
-from .market import CONTRIBUTORS, TERMS, TIP, Bazaar, required
+from .early import CONTRIBUTORS, TERMS, TIP, EarlyBazaar, make_keys, required, terms_with
 from .world import aborts, address, digest
 
+PLACES = 13
+"""Duties booked for a submission under ``TERMS``: 3 seats, 2 substitutes, 8 jurors."""
 
-def record(m, root=digest("root"), blindings=digest("blindings"), cap=None):  # noqa: B008 - constant
+
+def record(m, parts=0b111, root=digest("root"), blindings=digest("blindings"), cap=None):  # noqa: B008 - constants
     cap = cap or m.publisher_cap
-    m.call("task::record_aggregate", "publisher", m.market, cap, m.task, root, blindings, 1)
+    args = (m.market, cap, m.task, parts, root, blindings, 1)
+    m.call("task::record_aggregate", "publisher", *args)
 
 
-def finished(count=3):
-    m = Bazaar()
-    for submission in m.opened(count):
-        m.accept(submission)
+def settled(accepted=0b1011):
+    """Return a bazaar whose task is settled, without having played it."""
+    m = EarlyBazaar()
+    submissions = m.trained(4)
+    for submission in submissions:
+        is_accepted = accepted >> submission.number & 1
+        ending = SubmissionState.ACCEPTED if is_accepted else SubmissionState.LAPSED
+        submission.state, submission.reason = ending, EndReason.ATTESTED
+        m.task.funds += submission.stake + submission.escrow
+        submission.stake = submission.escrow = 0
+    m.task.accepted, m.task.ended, m.task.phase = accepted, 4, TaskPhase.SETTLED
+    m.task.accepted_weight = accepted.bit_count()
+    m.pool.booked = 0
     return m
 
 
 def test_opening_splits_the_funds():
-    m = Bazaar()
+    m = EarlyBazaar()
     task = m.open_task(parent=address("parent"))
+    assert (task.market, task.pool) == (m.market.id, m.pool.id)
     assert task.publisher == address("publisher")
     assert (task.phase, task.opened_ms, task.phase_ms) == (TaskPhase.JOINING, m.now, m.now)
+    assert task.ends_by_ms == m.now + 2 * compute_max_life(TERMS)
     assert (task.tips, task.bond) == (2 * TIP, TERMS.publisher_bond)
-    assert task.pool + task.tips + task.bond == required(TERMS)
-    assert task.parent == address("parent")
+    assert task.funds + task.tips + task.bond == required(TERMS)
+    assert (task.parent, task.program_root) == (address("parent"), digest("program"))
     assert m.owners[m.publisher_cap.id] == address("publisher")
-    assert m.last(events.TaskOpened).terms == TERMS
+    event = m.last(events.TaskOpened)
+    assert (event.terms, event.pool, event.program_root) == (TERMS, m.pool.id, digest("program"))
 
 
 @pytest.mark.parametrize(
     ("abort", "changes"),
     [
-        ("node.EBadKey", {"publisher_key": bytes(33)}),
         ("task.EBadDigest", {"manifest_digest": bytes(31)}),
         ("task.EBadDigest", {"state_root_0": b""}),
         ("task.EBadDigest", {"plan_digest": bytes(64)}),
+        ("task.EBadDigest", {"program_root": bytes(33)}),
         ("task.ETooManyDatasets", {"datasets": [], "numbers": []}),
         ("task.ETooManyDatasets", {"datasets": ["0x1"] * 9, "numbers": [1] * 9}),
         ("task.ETooManyDatasets", {"datasets": ["0x1"] * 2, "numbers": [1]}),
         ("task.EWrongFunds", {"funds": 0}),
+        ("terms.EBadScheme", {"terms": terms_with(scheme=3)}),
+        ("terms.ETooFewFit", {"terms": terms_with(state_bytes=10**6 + 1)}),
+        ("terms.EPoolTooSmall", {"terms": terms_with(max_submissions=12)}),
+        ("envelope.EIdentity", {"pk1": b"\xc0" + bytes(47)}),
     ],
 )
 def test_openings_that_are_refused(abort, changes):
-    m = Bazaar(verifiers=0)
+    m = EarlyBazaar()
     with aborts(abort):
         m.open_task(**changes)
 
 
+def test_a_publishers_keys_are_its_own():
+    m = EarlyBazaar()
+    context = digest("another context")
+    names = ("pk1", "pk2", "challenge", "answer")
+    keys = dict(zip(names, make_keys("publisher", context), strict=True))
+    with aborts("envelope.EBadKeyProof"):
+        m.open_task(**keys)
+
+
 def test_eight_datasets_are_allowed():
-    m = Bazaar(verifiers=0)
+    m = EarlyBazaar()
     task = m.open_task(datasets=[m.dataset.id] * 8, numbers=list(range(8)))
     assert [d.number for d in task.datasets] == list(range(8))
 
 
 def test_joining_closes_on_time_or_when_full():
-    m = Bazaar()
+    m = EarlyBazaar()
     m.joined(4)
     m.close_joining()
     assert m.task.phase == TaskPhase.TRAINING
-    assert m.last(events.JoiningClosed).joined == 4
+    assert len(m.task.join_beacon) == 32
+    assert m.pool.booked == 4 * PLACES
+    event = m.last(events.JoiningClosed)
+    assert (event.joined, event.join_beacon) == (4, m.task.join_beacon)
     with aborts("task.EWrongPhase"):
         m.close_joining()
 
@@ -74,44 +108,104 @@ def test_joining_closes_on_time_or_when_full():
         m.close_joining()
     m.advance(1)
     m.close_joining()
+    assert m.pool.booked == 7 * PLACES
+
+
+def test_a_task_that_nobody_joined_is_void():
+    m = EarlyBazaar()
+    m.joined(0)
+    m.advance(TERMS.join_ms)
+    m.close_joining()
+    assert (m.task.phase, m.pool.booked) == (TaskPhase.VOID, 0)
+    assert m.last(events.TaskVoided).reason == EndReason.NOBODY_JOINED
+    assert m.reclaim() == required(TERMS)
+
+
+def test_a_task_that_would_take_more_than_half_of_the_duties_is_void():
+    m = EarlyBazaar()
+    half = 18 * DEVNET_POOL.duties // 2
+    for booked, phase in (
+        (half - 4 * PLACES, TaskPhase.TRAINING),
+        (half - 4 * PLACES + 1, TaskPhase.VOID),
+    ):
+        m.joined(4)
+        m.pool.booked = booked
+        m.inspect = lambda _before: m.check_supply()  # the pool is not as booked as it says
+        m.close_joining()
+        assert m.task.phase == phase
+        assert m.pool.booked == (half if phase == TaskPhase.TRAINING else booked)
+    assert m.last(events.TaskVoided).reason == EndReason.POOL_BUSY
+
+
+@pytest.mark.parametrize(("leaving", "phase"), [(11, TaskPhase.TRAINING), (12, TaskPhase.VOID)])
+def test_seats_that_leave_offer_no_duties(leaving, phase):
+    """Four submissions need 52 duties, half of what seven seats have, and six do not."""
+    m = EarlyBazaar()
+    m.joined(4)
+    for name in list(m.caps)[:leaving]:
+        m.call("node::exit_seat", name, m.market, m.pool, m.caps[name])
+    m.close_joining()
+    assert m.task.phase == phase
+
+
+def test_cancelling_before_joining_closes():
+    m = EarlyBazaar()
+    m.joined(2)
+    foreign = PublisherCap(address("cap"), address("another task"))
+    with aborts("task.EWrongCap"):
+        m.cancel(cap=foreign)
+    m.cancel()
+    assert (m.task.phase, m.task.phase_ms) == (TaskPhase.VOID, m.now)
+    assert m.last(events.TaskVoided).reason == EndReason.CANCELLED
+    with aborts("task.EWrongPhase"):
+        m.cancel()
+    with aborts("task.EWrongPhase"):
+        m.join(CONTRIBUTORS[2], request=m.request(CONTRIBUTORS[2]))
+    left = m.reclaim()
+    assert left == required(TERMS) - sum(s.escrow for s in m.of_type(Submission))
+
+    m.training(1)
+    with aborts("task.EWrongPhase"):
+        m.cancel()
+
+
+def test_training_closes_when_the_grace_is_over_or_all_have_committed():
+    m = EarlyBazaar()
+    with_work, idle = m.training(2)
+    m.commit(with_work)
+    m.advance(TERMS.train_ms + TERMS.grace_ms - 1)
+    with aborts("task.ETooEarly"):
+        m.close_training()
+    m.advance(1)
+    m.close_training()
+    assert (m.task.phase, m.task.phase_ms) == (TaskPhase.OPENING, m.now)
+    assert m.last(events.TrainingClosed).committed == 1
+    with aborts("task.EWrongPhase"):
+        m.close_training()
+    with aborts("task.EWrongPhase"):
+        m.commit(idle)
+
+    m.trained(2)
+    m.joined(1)
+    with aborts("task.EWrongPhase"):
+        m.close_training()
 
 
 def test_a_late_crank_shortens_nobodys_time():
-    m = Bazaar()
+    m = EarlyBazaar()
     m.joined(1)
     m.advance(10 * TERMS.join_ms)
     m.close_joining()
-    m.advance(TERMS.train_ms - 1)
+    m.advance(TERMS.train_ms + TERMS.grace_ms - 1)
     with aborts("task.ETooEarly"):
-        m.draw()
-
-
-def test_drawing_on_time_or_when_all_have_committed():
-    m = Bazaar()
-    with_work, _idle = m.training(2)
-    m.commit(with_work)
-    with aborts("task.ETooEarly"):
-        m.draw()
-    m.advance(TERMS.train_ms)
-    m.draw()
-    assert m.task.phase == TaskPhase.OPENING
-    assert (m.task.drawn_ms, m.task.pool_len) == (m.now, 14)
-    with aborts("task.EWrongPhase"):
-        m.draw()
-
-
-def test_drawing_is_not_before_training():
-    m = Bazaar()
-    m.joined(1)
-    with aborts("task.EWrongPhase"):
-        m.draw()
+        m.close_training()
 
 
 def test_cranks_earn_a_tip_each_and_only_once():
-    m = Bazaar()
+    m = EarlyBazaar()
     m.training(1)
-    m.advance(TERMS.train_ms)
-    m.draw(sender="other crank")
+    m.advance(TERMS.train_ms + TERMS.grace_ms)
+    m.close_training(sender="other crank")
     assert m.task.tips == 0
     assert m.call("task::claim_task", "crank", m.market, m.task).balance == TIP
     with aborts("task.ENothingToClaim"):
@@ -120,49 +214,56 @@ def test_cranks_earn_a_tip_each_and_only_once():
     assert m.call("task::claim_task", "other crank", m.market, m.task).balance == TIP
 
 
-def test_recording_an_aggregate():
-    m = finished()
+def test_an_aggregate_is_over_accepted_parts():
+    m = settled(accepted=0b1011)
     foreign = PublisherCap(address("cap"), address("another task"))
     with aborts("task.EWrongCap"):
         record(m, cap=foreign)
+    for parts in (0b0111, 0b11011):
+        with aborts("task.EBadParts"):
+            record(m, parts=parts)
+    with aborts("task.ETooFewAccepted"):
+        record(m, parts=0b0011)
     with aborts("task.EBadDigest"):
-        record(m, root=bytes(31))
+        record(m, parts=0b1011, root=bytes(31))
     with aborts("task.EBadDigest"):
-        record(m, blindings=bytes(33))
-    record(m)
+        record(m, parts=0b1011, blindings=bytes(33))
+    record(m, parts=0b1011)
     assert m.task.phase == TaskPhase.AGGREGATED
+    assert m.task.aggregate.parts == m.last(events.AggregateRecorded).parts == 0b1011
     with aborts("task.EWrongPhase"):
-        record(m)
+        record(m, parts=0b1011)
     assert m.reclaim() > 0
 
 
-def test_an_aggregate_waits_for_settlement():
-    m = Bazaar()
-    m.opened(3)
-    with aborts("task.EWrongPhase"):
-        record(m)
+def test_an_aggregate_may_leave_out_what_cannot_be_read():
+    m = settled(accepted=0b1111)
+    record(m, parts=0b1101)
+    assert m.task.aggregate.parts == 0b1101
 
 
 def test_reclaiming_waits_for_settlement_and_works_once():
-    m = Bazaar()
-    (submission,) = m.opened(1)
+    m = EarlyBazaar()
+    m.trained(1)
+    with aborts("task.EWrongPhase"):
+        record(m)
     with aborts("task.EWrongPhase"):
         m.reclaim()
-    m.accept(submission)
+    m = settled()
     with aborts("task.EWrongCap"):
         m.reclaim(cap=PublisherCap(address("cap"), address("another task")))
     amount = m.reclaim()
-    spent = TERMS.reward + 3 * TERMS.verifier_fee + 5 * TIP
-    assert amount == required(TERMS) - spent == m.last(events.FundsReclaimed).amount
+    assert amount == m.last(events.FundsReclaimed).amount > 0
+    assert (m.task.funds, m.task.bond, m.task.tips) == (0, 0, 0)
     with aborts("task.ENothingToClaim"):
         m.reclaim()
 
 
 def test_the_version_of_a_task_is_checked():
-    m = Bazaar()
+    m = EarlyBazaar()
     m.joined(1)
     m.task.version = 7
     with aborts("market.EWrongVersion"):
         m.close_joining()
     with aborts("market.EWrongVersion"):
-        m.join(CONTRIBUTORS[1])
+        m.join(CONTRIBUTORS[1], request=m.request(CONTRIBUTORS[1]))

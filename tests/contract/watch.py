@@ -16,6 +16,7 @@ from walrusd.core.lifecycle import (
     SubmissionState,
     TaskPhase,
 )
+from walrusd.devnet.contract.terms import compute_places
 
 SEATED_STATES = {
     SubmissionState.SEATED,
@@ -25,7 +26,6 @@ SEATED_STATES = {
     SubmissionState.DISPUTED,
 }
 ATTESTED_STATES = {SubmissionState.ATTESTED, SubmissionState.AUDITED}
-JURY_PHASES = {DisputePhase.COMMITTING, DisputePhase.REVEALING}
 
 
 TRANSITIONS = {
@@ -45,7 +45,7 @@ def watch(world, before):
         watch_submission(world, submission, before)
     for task in world.of_type(Task):
         watch_task(task, [s for s in submissions if s.task == task.id], before)
-    watch_pool(world.pool, submissions)
+    watch_pool(world, world.pool, submissions)
 
 
 def read_phases(objects) -> dict[tuple[str, type[IntEnum]], IntEnum]:
@@ -73,6 +73,7 @@ def list_moves(before, after) -> Iterator[tuple[IntEnum, IntEnum]]:
 def watch_submission(world, submission, before):
     task = world.objects[submission.task]
     terms, state = task.terms, SubmissionState(submission.state)
+    assert (submission.market, submission.pool) == (task.market, task.pool)
     assert submission.credited == sum(c.amount for c in submission.credits)
     owners = [c.owner for c in submission.credits]
     assert len(set(owners)) == len(owners)
@@ -82,38 +83,33 @@ def watch_submission(world, submission, before):
     if state in TERMINAL:
         assert (submission.stake, submission.escrow, submission.bond) == (0, 0, 0)
         assert submission.reason != 0
+        assert submission.lot is None
         return
     assert submission.stake == terms.stake
     assert submission.reason == 0
     is_seated = state in SEATED_STATES
-    watch_escrow(submission, task, is_seated)
-    assert 0 <= submission.late_fee <= terms.stake
-    is_disputed = state is SubmissionState.DISPUTED
-    has_accuser = is_disputed and int(submission.dispute.accuser, 16) != 0
-    assert submission.bond == (terms.accuser_bond if has_accuser else 0)
-    assert (submission.dispute is not None) == is_disputed
+    watch_escrow(submission, task)
+    assert 0 <= submission.late_fee <= terms.stake // 2
+    assert (submission.dispute is not None) == (state is SubmissionState.DISPUTED)
     assert len(submission.committee) == (terms.committee if is_seated else 0)
-    substitutes = [
-        at for at, seat in enumerate(submission.committee) if seat.slot == terms.committee + at
-    ]
-    assert bool(substitutes) == submission.replaced
-    kept = set(range(len(submission.committee))) - set(substitutes)
+    called = sum(seat.slot >= terms.committee for seat in submission.committee)
+    waiting = len(submission.substitutes)
+    assert called + waiting <= (terms.substitutes if is_seated else 0)
+    slots = [seat.slot for seat in (*submission.committee, *submission.substitutes)]
+    assert len(set(slots)) == len(slots)
+    kept = [at for at, seat in enumerate(submission.committee) if seat.slot < terms.committee]
     assert all(submission.committee[at].slot == at for at in kept)
     if state in ATTESTED_STATES:
         assert all(seat.status == SeatStatus.ATTESTED for seat in submission.committee)
 
 
-def watch_escrow(submission, task, is_seated):
-    """Fees and reward are all there; two juries and four tips are, but for what was spent."""
+def watch_escrow(submission, task):
+    """Fees and reward are all there; of two cases and six tips there is what was not spent."""
     terms = task.terms
-    tips = 4 - is_seated - submission.replaced - bool(submission.audit_beacon)
-    fees = terms.reward + terms.committee * terms.verifier_fee + tips * task.tip
-    reserve = submission.escrow - fees
-    juries, odd = divmod(reserve, terms.juror_fee)
-    assert odd == 0
-    spent = 2 * terms.jury - juries
-    assert 0 <= spent <= 2 * terms.jury
-    assert spent == 0 or submission.judged
+    least = terms.reward + terms.committee * terms.verifier_fee
+    jurors = terms.jury + (terms.jury + 1) // 2
+    most = least + 2 * jurors * terms.juror_fee + 6 * task.tip
+    assert least <= submission.escrow <= most
 
 
 def watch_task(task, submissions, before):
@@ -121,13 +117,12 @@ def watch_task(task, submissions, before):
     assert (task.id, TaskPhase) in before or phase is TaskPhase.JOINING
     ended = [s for s in submissions if s.state in TERMINAL]
     accepted = [s for s in ended if s.state == SubmissionState.ACCEPTED]
-    assert min(task.pool, task.bond, task.tips) >= 0
+    assert min(task.funds, task.bond, task.tips) >= 0
     assert task.credited == sum(c.amount for c in task.credits)
     assert len(task.entries) == len(submissions) <= task.terms.max_submissions
     assert task.committed == sum(s.commitment is not None for s in submissions)
-    assert task.opened == sum(s.opening is not None for s in submissions)
     assert task.ended == len(ended)
-    assert task.accepted == len(accepted)
+    assert task.accepted == sum(1 << s.number for s in accepted)
     assert task.accepted_weight == sum(s.weight for s in accepted)
     if phase in (TaskPhase.SETTLED, TaskPhase.AGGREGATED):
         assert len(ended) == len(submissions)
@@ -136,16 +131,25 @@ def watch_task(task, submissions, before):
     assert (task.aggregate is not None) == (phase is TaskPhase.AGGREGATED)
 
 
-def watch_pool(pool, submissions):
+def watch_pool(world, pool, submissions):
     assert pool.stakes == sum(seat.stake for seat in pool.seats)
-    uses = [0] * len(pool.seats)
+    duties, booked = [0] * len(pool.seats), 0
     for submission in submissions:
-        if submission.state in SEATED_STATES:
-            for seat in submission.committee:
-                uses[seat.pool_index] += 1
-        dispute = submission.dispute
-        is_judged = submission.state == SubmissionState.DISPUTED and dispute is not None
-        if is_judged and dispute.phase in JURY_PHASES:
-            for juror in dispute.jurors:
-                uses[juror.pool_index] += 1
-    assert [seat.in_use for seat in pool.seats] == uses
+        task = world.objects[submission.task]
+        if submission.pool != pool.id or submission.state in TERMINAL:
+            continue
+        if task.phase not in (TaskPhase.JOINING, TaskPhase.VOID):
+            booked += compute_places(task.terms)
+        for seat in (*submission.committee, *submission.substitutes):
+            duties[seat.pool_index] += 1
+        if submission.dispute is not None:
+            for juror in submission.dispute.jurors:
+                duties[juror.pool_index] += 1
+    assert [seat.duties for seat in pool.seats] == duties
+    assert pool.booked == booked
+    for seat in pool.seats:
+        assert seat.duties <= pool.params.duties
+        assert seat.stake <= pool.params.stake
+        assert (int(seat.verifier, 16) == 0) <= (seat.stake == seat.duties == 0)
+    drawn = [s.id for s in submissions if s.lot is not None]
+    assert drawn == ([] if int(pool.lot, 16) == 0 else [pool.lot])

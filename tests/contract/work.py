@@ -65,8 +65,9 @@ class Work:
         }
         leaves = [compute_leaf_zero(task.state_root_0)]
         self.slots = {}
+        slots = task.terms.committee + task.terms.substitutes
         for i, replay in self.claimed.items():
-            self.slots[i] = compute_slot_tree(self.ctx, i, task.terms.committee, replay.chain)
+            self.slots[i] = compute_slot_tree(self.ctx, i, slots, replay.chain)
             leaves.append(compute_leaf(i, replay.state_root, self.slots[i].root))
         self.leaves, self.tree = leaves, Tree(leaves)
         self.update_root = digest("update", self.ctx)

@@ -59,7 +59,7 @@ def _verify(opening: DraftOpening):
     return verify_opening(
         _view(opening),
         segments=2,
-        trace_root=compute_trace_root(_view(_opening()).trace.leaves()),
+        trace_root=compute_trace_root(_view(_opening()).leaves()),
         row_root=TREE.root,
         row_count=len(TABLE),
     )

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from walrusd.core.secrets import (
     derive_abstention,
     derive_cost_blinding,
@@ -9,7 +12,9 @@ from walrusd.core.secrets import (
     derive_dataset_key,
     derive_jury_salt,
     derive_opening_key,
+    derive_opening_secret,
     derive_paillier_seed,
+    derive_recipient_secret,
 )
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.pedersen.g1 import Q
@@ -30,6 +35,8 @@ def derive_all(keys):
     for context in (HERE, THERE):
         secrets += derive_abstention(keys, context)
         secrets += [derive_cost_blinding(keys, context, cost).to_bytes(32) for cost in (0, 1)]
+        secrets.append(derive_recipient_secret(keys, context).scalar.to_bytes(32))
+        secrets.append(derive_opening_secret(keys, context).scalar.to_bytes(32))
     return secrets
 
 
@@ -50,3 +57,17 @@ def test_what_an_abstention_stands_for_is_no_half_of_the_salt():
     chain, root = derive_abstention(KEYS, HERE)
     assert chain != root
     assert derive_jury_salt(KEYS, HERE) not in {chain, root}
+
+
+def test_an_opening_secret_is_that_of_its_attempt():
+    assert derive_opening_secret(KEYS, THERE).context == THERE
+
+
+def test_the_scalars_of_envelopes_are_those_of_hkdf():
+    """The reduction leaves no room for another one after a crash or in another version."""
+    for derive, tag in (
+        (derive_recipient_secret, b"WALRUSD-V02-RECIPIENT-SECRET"),
+        (derive_opening_secret, b"WALRUSD-V02-OPENING-SCALAR"),
+    ):
+        raw = HKDF(SHA256(), 64, THERE, tag).derive(KEYS.contributor_secret)
+        assert derive(KEYS, THERE).scalar == int.from_bytes(raw, "big") % (Q - 1) + 1

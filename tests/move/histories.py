@@ -7,7 +7,7 @@ part of the history. Times crowd around deadlines.
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
+from walrusd.crypto.envelopes import schnorr
 from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move.aborts import MoveAbort
@@ -596,14 +597,23 @@ def choose_reason(world: MeddledBazaar, refused: list[int], chance: random.Rando
 def stubbed_group() -> Iterator[None]:
     """Make the specification's group as meaningless as the one of the unit tests' VM.
 
-    There every operation gives 48 zero bytes: proofs hold, and zeros open to anything.
+    There every operation gives zero bytes, 48 in G1: proofs hold, and zeros open to anything. A
+    proof of Schnorr's still has a challenge, which is the hash with a nonce point of zeros.
     """
 
     def open_zeros(commitment: bytes, *_: Any) -> None:
         if commitment != bytes(48):
             raise VerificationFailed("the stub of the group gives zeros")
 
+    compute_challenge = schnorr.compute_challenge
+
+    def challenge_zeros(preimage: Callable[[bytes], bytes], nonce_point: Any) -> bytes:
+        """Of a nonce point of zeros: proofs made and checked with it hold there and here."""
+        size = len(nonce_point.to_compressed_bytes())
+        return compute_challenge(lambda _: preimage(bytes(size)), nonce_point)
+
     stubs = {
+        (schnorr, "compute_challenge"): challenge_zeros,
         (pedersen, "verify_proof"): lambda *_: None,
         (pedersen, "verify_commitment"): open_zeros,
         (work, "commit"): lambda *_: bytes(48),

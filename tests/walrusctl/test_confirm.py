@@ -89,6 +89,15 @@ async def test_the_question_names_what_is_bound(daemon, asks, monkeypatch) -> No
         assert amount in (await daemon.ctl(*asks[method])).err
 
 
+async def test_a_task_that_is_open_already_locks_nothing_and_is_not_asked_about(
+    daemon, asks, monkeypatch
+) -> None:
+    monkeypatch.setitem(ANSWERS, "task.preview", COSTS | {"already_open": TASK})
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    assert (await daemon.ctl(*asks["task.publish"])).status == 0
+    assert sent(daemon) == ["task.preview", "task.publish"]
+
+
 async def test_a_dry_run_shows_amounts_and_durations_and_sends_nothing(daemon, asks) -> None:
     out = (await daemon.ctl(*asks["task.publish"], "--dry-run")).out
     assert sent(daemon) == ["task.preview"]

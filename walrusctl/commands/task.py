@@ -36,7 +36,8 @@ def publish(session: Session, file: Path, title: str | None, *, dry_run: bool, y
     if must_ask(session, yes=yes):
         found = session.call("task.preview", params=params)
         session.show("task.preview", found)
-        ask(f"Open this task and lock {show_sui(found['locked_mist'])}?")
+        if not found["already_open"]:  # else nothing more is locked
+            ask(f"Open this task and lock {show_sui(found['locked_mist'])}?")
     session.call_and_show("task.publish", params=params)
 
 

@@ -38,9 +38,12 @@ def _read_amount(_ctx: click.Context, _param: click.Parameter, value: str) -> Mi
 
 def _read_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> Millis:
     try:
-        return parse_duration(value)
+        found = parse_duration(value)
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
+    if not found:
+        raise click.BadParameter("it must be longer than 0s")
+    return found
 
 
 _name_option = click.option("--name", required=True, help="Name of the new profile.")

@@ -103,5 +103,5 @@ async def _open_cost(tools: Tools, fetcher: Fetcher, case: Case) -> OpenedCost |
     keys = find_opening_keys(tools, case)
     if keys is None:
         return None
-    opening = await fetcher.opening_of(case, keys, [COST])
+    opening = await fetcher.opening_of(case, keys.update_alone(), [COST])
     return await trio.to_thread.run_sync(opening.read_cost)

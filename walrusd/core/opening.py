@@ -30,7 +30,7 @@ from walrusd.core.pieces.names import (
     PieceKind,
     PieceName,
 )
-from walrusd.core.protocol import compute_trace_root
+from walrusd.core.protocol import compute_leaf, compute_leaf_zero, compute_trace_root
 from walrusd.crypto.dataset_rows import verify_row
 from walrusd.crypto.pedersen.g1 import decode_scalar
 from walrusd.crypto.pedersen.pedersen import verify_commitment as verify_pedersen_opening
@@ -52,6 +52,14 @@ class Opening:
         """The roots that the leaves are made of."""
         return parse_trace(self._read(TRACE))
 
+    def leaves(self) -> list[bytes]:
+        """Return ``leaf_0 … leaf_S``."""
+        states, slots = self.trace
+        return [
+            compute_leaf_zero(states[0]),
+            *(compute_leaf(i, states[i], slots[i - 1]) for i in range(1, len(states))),
+        ]
+
     def has_state(self, boundary: int) -> bool:
         """Return whether the state at a segment boundary was opened."""
         return self._name_state(boundary) in self.pieces
@@ -61,7 +69,11 @@ class Opening:
         return self._read(self._name_state(boundary))
 
     def read_update(self) -> bytes:
-        """Return the update, int32 little-endian."""
+        """Return the update, int32 little-endian.
+
+        Raises:
+            MalformedData: if it is empty, or not whole numbers.
+        """
         update = self._read(UPDATE)
         if not update or len(update) % 4:
             raise MalformedData("the opened update is not int32")
@@ -134,7 +146,7 @@ def check_opened_trace(opening: Opening, segments: int, trace_root: bytes) -> li
     """
     if len(opening.trace.slot_roots) != segments:
         raise VerificationFailed(f"the opening does not have the roots of {segments} segments")
-    leaves = opening.trace.leaves()
+    leaves = opening.leaves()
     if compute_trace_root(leaves) != trace_root:
         raise VerificationFailed("the opened leaves do not give the committed trace root")
     return leaves

@@ -6,13 +6,15 @@ from typing import Protocol
 class Readable(Protocol):
     """What bytes are read from, such as a file."""
 
-    def read(self, count: int, /) -> bytes: ...
+    def read(self, count: int, /) -> bytes:
+        """Return at most ``count`` bytes, none only at the end."""
 
 
 class Writable(Protocol):
     """What bytes are written to, such as a file."""
 
-    def write(self, data: bytes | memoryview, /) -> int: ...
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write some of ``data``; return how many bytes."""
 
 
 def read_up_to(source: Readable, count: int) -> bytes:

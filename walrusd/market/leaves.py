@@ -55,6 +55,6 @@ async def _leaves_of_opening(tools: Tools, fetcher: Fetcher, case: Case) -> list
     if keys is None:
         return []
     try:
-        return (await fetcher.opening_of(case, keys, [TRACE])).trace.leaves()
+        return (await fetcher.opening_of(case, keys, [TRACE])).leaves()
     except (PeerFault, PartAbsent):
         return []

@@ -22,7 +22,7 @@ from walrusd.core.pieces.manifest import (
     ListedPiece,
     OpeningManifest,
     complete_keys,
-    compute_manifest_digest,
+    compute_opening_digest,
     open_manifest,
 )
 from walrusd.core.pieces.names import PieceName
@@ -72,7 +72,7 @@ class OpenedPieces:
             bound = min(MAX_OPENING_MANIFEST, compute_opening_manifest_size(self._shape))
             with naming_absence():
                 sealed = await self._tools.store.get(BlobId(self._opened.blob), bound)
-            if compute_manifest_digest(sealed) != self._opened.digest:
+            if compute_opening_digest(sealed) != self._opened.digest:
                 raise ContentMismatch("the opening does not have the announced digest")
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             await trio.to_thread.run_sync(write_atomically, path, sealed)
@@ -185,7 +185,7 @@ def _read_known(path: Path, digest: bytes) -> bytes | None:
         data = path.read_bytes()
     except OSError:
         return None
-    return data if compute_manifest_digest(data) == digest else None
+    return data if compute_opening_digest(data) == digest else None
 
 
 def has_digest(path: Path, digest: bytes) -> bool:

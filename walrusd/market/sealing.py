@@ -17,7 +17,7 @@ from walrusd.core.pieces.manifest import (
     Extent,
     ListedPiece,
     OpeningManifest,
-    compute_manifest_digest,
+    compute_opening_digest,
     seal_manifest,
 )
 from walrusd.core.pieces.names import PieceName
@@ -112,7 +112,7 @@ class OpeningWriter:
                 "more",
             )
         stored = await self._put(sealed)
-        digest = compute_manifest_digest(sealed)
+        digest = compute_opening_digest(sealed)
         return StoredOpening(stored.blob_id, digest, tuple(manifest.measure_blobs()))
 
     async def _flush(self, shared: "_Shared") -> None:

@@ -12,11 +12,15 @@ Q = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 MALFORMED = ("group_ops", 1)
 IDENTITIES = {48: b"\xc0" + bytes(47), 96: b"\xc0" + bytes(95)}
-GENERATORS = {
-    48: "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb",
-    96: "93e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e"
-    "024aa2b2f08f0a91260805272dc51051c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8",
-}  # fmt: skip
+G1_GENERATOR = (
+    "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac58"
+    "6c55e83ff97a1aeffb3af00adb22c6bb"
+)
+G2_GENERATOR = (
+    "93e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049"
+    "334cf11213945d57e5ac7d055d042b7e024aa2b2f08f0a91260805272dc51051"
+    "c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8"
+)
 
 
 class AbortedError(Exception):
@@ -65,8 +69,8 @@ def scalar(raw):
     return value
 
 
-G1 = g1(bytes.fromhex(GENERATORS[48]))
-G2 = g2(bytes.fromhex(GENERATORS[96]))
+G1 = g1(bytes.fromhex(G1_GENERATOR))
+G2 = g2(bytes.fromhex(G2_GENERATOR))
 
 
 def vector(raw):

@@ -8,6 +8,28 @@ TIERS = ((0, 1), (20_000, 2), (50_000, 10), (100_000, 50), (200_000, 100))
 READ_PER_BYTE = 15
 HASH_BASE, HASH_PER_BYTE = 52, 2
 G1_DECODE, G1_ADD, G1_MUL, HASH_TO_G1 = 2_848, 1_556, 4_842, 3_006
+NATIVES = {
+    "scalar_from_bytes": 7,
+    "g1_from_bytes": G1_DECODE,
+    "g1_add": G1_ADD,
+    "g1_sub": 1_550,
+    "g1_mul": G1_MUL,
+    "g2_from_bytes": 3_770,
+    "g2_sub": 3_019,
+    "g2_mul": 9_108,
+    "gt_add": 188,
+    "hash_to_g1": 2_962,
+    "pairing": 26_897,
+    # Constants: nothing is computed or checked.
+    "g1_generator": 0,
+    "g1_identity": 0,
+    "g2_generator": 0,
+    "g2_identity": 0,
+}
+"""Of each function of ``sui::bls12381``; hashing to the curve costs 2 a byte beside."""
+BCS_PER_BYTE = 2
+MAX_UNITS = 5_000_000
+"""Computation that a transaction may cost at most."""
 INTERNAL_PER_UNIT, ROUNDING = 1_000, 1_000
 STORAGE_MIST_PER_BYTE = 100 * 76
 KEPT_OF_REBATE = 100

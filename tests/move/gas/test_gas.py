@@ -9,7 +9,7 @@ from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move.signatures import Mode
 
-from . import estimates, limits, prices
+from . import envelopes, estimates, limits, prices
 
 DOCUMENT = estimates.DOCUMENT.read_text()
 
@@ -26,6 +26,14 @@ def test_the_document_holds_the_computed_tables(world):
     table = estimates.write_table(sorted(world.estimates.values()))
     assert estimates.read_table(DOCUMENT, "table") == table, hint
     assert estimates.read_table(DOCUMENT, "limits") == limits.write_limits(world.pool), hint
+    assert estimates.read_table(DOCUMENT, "envelopes") == envelopes.write_envelopes(), hint
+
+
+def test_a_check_of_an_envelope_calls_what_its_equations_need():
+    found = envelopes.count_natives("verify_envelope")
+    assert (found["pairing"], found["gt_add"], found["g1_mul"], found["g1_sub"]) == (2, 1, 2, 1)
+    assert set().union(*map(envelopes.count_natives, envelopes.CHECKS)) <= prices.NATIVES.keys()
+    assert envelopes.count_natives("open_label")["pairing"] == 1
 
 
 def test_the_text_says_how_much_of_a_call_is_reading_the_code():
@@ -73,9 +81,14 @@ def test_what_grows_is_paid_for_and_what_is_only_read_is_not():
     size = estimates.measure_object("walrusd::node::Cap", bytes(500))
     grown = estimates.estimate(make_step(make_argument(Mode.MUT, 500, 530)), 0, 0, 0)
     assert (grown.deposit, grown.fee) == (7_600 * 30, 76 * size + 9_880)
-    read = estimates.estimate(make_step(make_argument(Mode.REF, 10_000, 10_000)), 0, 0, 0)
-    assert (read.units, read.deposit, read.fee) == (2_000, 0, 9_880)
-    assert estimates.estimate(make_step(), 0, 0, 0).units == 1_000
+    # However much the code itself takes, so many bytes more are a thousand units more.
+    few, many = 1_000, 1_000 + 1_000 * prices.INTERNAL_PER_UNIT // prices.READ_PER_BYTE
+    less, more = (
+        estimates.estimate(make_step(make_argument(Mode.REF, size, size)), 0, 0, 0)
+        for size in (few, many)
+    )
+    assert more.units == less.units + 1_000
+    assert (more.deposit, more.fee) == (less.deposit, less.fee) == (0, 9_880)
 
 
 def test_units_are_charged_in_whole_thousands():

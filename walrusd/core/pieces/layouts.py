@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from walrusd.core.protocol import compute_leaf, compute_leaf_zero
 from walrusd.crypto.dataset_rows import SALT_BYTES, RowProof
 from walrusd.errors import MalformedData
 
@@ -55,16 +54,6 @@ class OpenedTrace(NamedTuple):
 
     state_roots: tuple[bytes, ...]
     slot_roots: tuple[bytes, ...]
-
-    def leaves(self) -> list[bytes]:
-        """Return ``leaf_0 … leaf_S``."""
-        return [
-            compute_leaf_zero(self.state_roots[0]),
-            *(
-                compute_leaf(i, self.state_roots[i], self.slot_roots[i - 1])
-                for i in range(1, len(self.state_roots))
-            ),
-        ]
 
     def to_bytes(self) -> bytes:
         """Return ``state_root_0``, then ``state_root_i ‖ slot_root_i`` for each segment."""

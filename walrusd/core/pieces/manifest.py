@@ -82,7 +82,7 @@ class OpeningManifest:
         return ends
 
 
-def compute_manifest_digest(sealed: bytes) -> bytes:
+def compute_opening_digest(sealed: bytes) -> bytes:
     """Return the digest of a sealed manifest that the chain names: its SHA-256."""
     return hashlib.sha256(sealed).digest()
 

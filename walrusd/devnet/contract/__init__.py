@@ -11,14 +11,26 @@ from walrusd.chain.layouts.events import EVENTS
 from walrusd.chain.layouts.objects import AdminCap, Market, MarketParams, PoolParams, VerifierPool
 from walrusd.chain.values.bcs import Layout
 from walrusd.devnet.contract import (
+    accusing,
+    attestation,
+    audit,
+    committee,
     committing,
     dataset,
+    delivering,
+    jury,
     market,
     node,
+    opening,
+    reopening,
     seats,
+    settlement,
     submission,
+    substitutes,
     task,
     terms,
+    verdict,
+    voting,
 )
 from walrusd.devnet.contract.market import init
 from walrusd.devnet.move.context import MoveContext
@@ -44,6 +56,18 @@ _MODULES = (
     task,
     submission,
     committing,
+    committee,
+    opening,
+    delivering,
+    reopening,
+    substitutes,
+    attestation,
+    accusing,
+    jury,
+    voting,
+    verdict,
+    audit,
+    settlement,
     dataset,
 )
 

@@ -4,16 +4,15 @@ A contributor could give its digests to bribed seats, so digests alone are not t
 """
 
 from walrusd.chain.layouts.events import AuditDrawn
-from walrusd.chain.layouts.objects import Judged, Market, Submission, Task
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.chain.layouts.objects import Market, Submission, Task
+from walrusd.core.lifecycle import CaseKind, SubmissionState
 from walrusd.core.protocol import AuditSample, compute_audit_sample
-from walrusd.devnet.contract.constants import DIGEST, NOBODY
+from walrusd.devnet.contract.checks import check_submission
+from walrusd.devnet.contract.constants import DIGEST, MAX_SAMPLES
 from walrusd.devnet.contract.dealt import compute_places, compute_segment_at, is_leaf
-from walrusd.devnet.contract.dispute import open_dispute
+from walrusd.devnet.contract.dispute import open_case
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_escrow
-from walrusd.devnet.contract.market import check_versions
-from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.contract.holdings import check_state, enter_state, pay_tip
 from walrusd.devnet.move.context import ClockObject, MoveContext, Random
 from walrusd.devnet.move.signatures import BYTES, CLOCK, RANDOM, mut, ref, vector
 from walrusd.units import address_bytes
@@ -31,29 +30,32 @@ def draw_audit(
     clock: ClockObject,
 ) -> None:
     """Fix the beacon that decides whether, and where, a jury audits an attested submission."""
-    check_versions(market, task, submission)
-    check_belongs(task, submission)
+    check_submission(market, task, submission)
     check_state(submission, SubmissionState.ATTESTED)
 
     now = clock.timestamp_ms
-    submission.audit_beacon = ctx.random_bytes(DIGEST)
-    pay_from_escrow(submission, ctx.sender, task.tip)
+    pay_tip(task, submission, ctx.sender)
     enter_state(submission, SubmissionState.AUDITED, now)
-    ctx.emit(AuditDrawn(task.id, submission.id, submission.audit_beacon, now))
+    beacon = ctx.random_bytes(DIGEST)
+    submission.audit_beacon = beacon
+    ctx.emit(AuditDrawn(task.id, submission.id, beacon, now))
 
 
-def _draw_lot(task: Task, submission: Submission) -> AuditSample:
-    name, beacon = address_bytes(submission.id), submission.audit_beacon
-    return compute_audit_sample(beacon, name, task.terms.audit_bps, compute_places(task))
+def _draw_sample(task: Task, submission: Submission) -> AuditSample:
+    return compute_audit_sample(
+        submission.audit_beacon,
+        address_bytes(submission.id),
+        submission.audit_round,
+        task.terms.audit_bps,
+        compute_places(task),
+    )
 
 
 def is_audit_pending(task: Task, submission: Submission) -> bool:
-    """Return whether a segment was drawn that no jury has judged yet."""
-    lot = _draw_lot(task, submission)
-    if not lot.is_selected:
+    """Return whether a segment was drawn that no jury has decided on yet."""
+    if submission.audit_beacon == b"" or submission.audit_round == MAX_SAMPLES:
         return False
-    segment = compute_segment_at(task, submission, lot.place)
-    return Judged(ChallengeKind.SEGMENT, segment) not in submission.judged
+    return _draw_sample(task, submission).is_selected
 
 
 @MODULE.public(ref(Market), ref(Task), mut(Submission), BYTES, vector(BYTES), CLOCK)
@@ -67,13 +69,12 @@ def audit(
     clock: ClockObject,
 ) -> None:
     """Bring the audit sample before a jury, without an accuser and without a bond."""
-    check_versions(market, task, submission)
-    check_belongs(task, submission)
+    check_submission(market, task, submission)
     check_state(submission, SubmissionState.AUDITED)
     require(is_audit_pending(task, submission), "audit.ENotSelected")
-    place = _draw_lot(task, submission).place
-    segment = compute_segment_at(task, submission, place)
-    require(is_leaf(task, submission, segment, leaf, path), "audit.EWrongLeaf")
+    place = _draw_sample(task, submission).place
+    index = compute_segment_at(task, submission, place)
+    require(is_leaf(task, submission, index, leaf, path), "audit.EWrongLeaf")
 
-    kind, now = ChallengeKind.SEGMENT, clock.timestamp_ms
-    open_dispute(ctx, submission, kind, segment, place, NOBODY, b"", leaf, now)
+    kind, now = CaseKind.SEGMENT, clock.timestamp_ms
+    open_case(ctx, submission, kind, now, index=index, place=place, leaf=leaf)

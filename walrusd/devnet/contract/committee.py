@@ -1,33 +1,66 @@
-"""Module ``committee``, first half: who verifies a submission."""
+"""Module ``committee``, first part: who verifies a submission.
 
-from collections.abc import Collection
+One transaction draws a beacon over the list of eligible seats, a later one seats who it picks.
+"""
 
-from walrusd.chain.layouts.events import CommitteeSeated
+from walrusd.chain.layouts.events import CommitteeSeated, LotDrawn, LotFailed
 from walrusd.chain.layouts.objects import (
     CommitteeSeat,
+    Lot,
     Market,
-    Seat,
     Submission,
     Task,
     VerifierPool,
 )
-from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState
+from walrusd.core.lifecycle import SeatStatus, SubmissionState, TaskPhase
 from walrusd.core.protocol import compute_seat_draw
-from walrusd.devnet.contract.ending import end
+from walrusd.devnet.contract.checks import check_case
+from walrusd.devnet.contract.constants import DIGEST
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_escrow
-from walrusd.devnet.contract.market import check_pool, check_versions
-from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
-from walrusd.devnet.contract.task import check_belongs
-from walrusd.devnet.move.context import ClockObject, MoveContext
-from walrusd.devnet.move.signatures import CLOCK, mut, ref
+from walrusd.devnet.contract.holdings import check_state, enter_state, pay_tip
+from walrusd.devnet.contract.lot import begin_lot, choose_seats, end_lot
+from walrusd.devnet.contract.node import pin
+from walrusd.devnet.contract.task import check_phase
+from walrusd.devnet.move.context import ClockObject, MoveContext, Random
+from walrusd.devnet.move.signatures import CLOCK, RANDOM, mut, ref
 from walrusd.units import address_bytes
 
 MODULE = Module("committee")
 
 
-@MODULE.public(ref(Market), mut(Task), mut(VerifierPool), mut(Submission), CLOCK)
-def seat(
+@MODULE.entry(ref(Market), ref(Task), mut(VerifierPool), mut(Submission), RANDOM, CLOCK)
+def draw_committee(
+    ctx: MoveContext,
+    market: Market,
+    task: Task,
+    pool: VerifierPool,
+    submission: Submission,
+    _random: Random,
+    clock: ClockObject,
+) -> None:
+    """Store who may verify a submission, then draw the beacon that picks among them.
+
+    The tip is paid for the first lot alone: a lot that fails must not empty the escrow.
+    """
+    check_case(market, task, pool, submission)
+    check_phase(task, TaskPhase.OPENING, TaskPhase.VERIFYING)
+    check_state(submission, SubmissionState.COMMITTED)
+    require(submission.lot is None, "committee.ELotDrawn")
+    now, terms = clock.timestamp_ms, task.terms
+    parties = {task.publisher, submission.contributor, submission.dataset_owner}
+    wanted = terms.committee + terms.substitutes
+    eligible = begin_lot(pool, submission.id, terms, task.opened_ms, parties, wanted, now)
+
+    if submission.beacon == b"":
+        pay_tip(task, submission, ctx.sender)
+    beacon = ctx.random_bytes(DIGEST)
+    submission.beacon = beacon
+    submission.lot = Lot(eligible, beacon, now)
+    ctx.emit(LotDrawn(task.id, submission.id, beacon, len(eligible), now))
+
+
+@MODULE.public(ref(Market), ref(Task), mut(VerifierPool), mut(Submission), CLOCK)
+def seat_committee(
     ctx: MoveContext,
     market: Market,
     task: Task,
@@ -35,68 +68,53 @@ def seat(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Seat the committee that the task's beacon picks; with too few verifiers, void it."""
-    check_versions(market, task, pool, submission)
-    check_pool(market, pool)
-    check_belongs(task, submission)
-    require(len(task.beacon) > 0, "committee.ENotDrawn")
+    """Seat committee and substitutes that the lot picks; if it picks too few, draw another."""
+    check_case(market, task, pool, submission)
     check_state(submission, SubmissionState.COMMITTED)
+    lot = submission.lot
+    require(lot is not None, "committee.ENoLot")
+    assert lot is not None, "required above"
 
-    now = clock.timestamp_ms
-    chosen = _draw_committee(task, pool, submission)
-    pay_from_escrow(submission, ctx.sender, task.tip)
-    if len(chosen) < task.terms.committee:
-        reason = EndReason.TOO_FEW_SEATS
-        end(ctx, market, task, pool, submission, SubmissionState.VOID, reason, now)
+    now, terms, name = clock.timestamp_ms, task.terms, address_bytes(submission.id)
+    wanted = terms.committee + terms.substitutes
+
+    def draw(attempt: int, remaining: int) -> int:
+        return compute_seat_draw(lot.beacon, name, attempt, remaining)
+
+    chosen = choose_seats(pool, lot.eligible, lot.at_ms, wanted, (), draw)
+    end_lot(pool, submission.id)
+    submission.lot = None
+    if len(chosen) < wanted:
+        ctx.emit(LotFailed(task.id, submission.id, b"", now))
         return
-    for slot, index in enumerate(chosen):
-        submission.committee.append(make_seat(pool, index, slot))
+    seats = [_make_seat(pool, index, slot) for slot, index in enumerate(chosen)]
+    submission.committee = seats[: terms.committee]
+    submission.substitutes = seats[terms.committee :]
+    pay_tip(task, submission, ctx.sender)
     enter_state(submission, SubmissionState.SEATED, now)
     ctx.emit(
         CommitteeSeated(
             task=task.id,
             submission=submission.id,
             pool_indices=chosen,
-            verifiers=[seated.verifier for seated in submission.committee],
+            verifiers=[seat.verifier for seat in seats],
             at_ms=now,
         )
     )
 
 
-def _draw_committee(task: Task, pool: VerifierPool, submission: Submission) -> list[int]:
-    return draw_verifiers(task, pool, submission, task.terms.committee, task.drawn_ms)
-
-
-# --- also for substitutes -----------------------------------------------------------------------
-
-
-def draw_verifiers(
-    task: Task,
-    pool: VerifierPool,
-    submission: Submission,
-    wanted: int,
-    drawn_ms: int,
-    taken: Collection[int] = (),
-) -> list[int]:
-    """Return the pool indices that the task's beacon picks, none of them ``taken``.
-
-    Seats that are exiting at ``drawn_ms`` are left out.
-    """
-    terms, name = task.terms, address_bytes(submission.id)
-    excluded = {task.publisher, submission.contributor, submission.dataset_owner}
-
-    def draw(attempt: int) -> int:
-        return compute_seat_draw(task.beacon, name, attempt, task.pool_len)
-
-    def accepts(index: int, candidate: Seat) -> bool:
-        fee, opened = terms.verifier_fee, task.opened_ms
-        return index not in taken and is_eligible(candidate, terms, fee, opened, drawn_ms, excluded)
-
-    return draw_seats(pool, task.pool_len, wanted, draw, accepts)
-
-
-def make_seat(pool: VerifierPool, index: int, slot: int) -> CommitteeSeat:
-    """Bind a seat of the pool and return its committee seat."""
+def _make_seat(pool: VerifierPool, index: int, slot: int) -> CommitteeSeat:
+    """Give a seat of the pool the duty, and return what the submission keeps of it."""
     pin(pool, index)
     drawn = pool.seats[index]
-    return CommitteeSeat(index, drawn.verifier, drawn.key, slot, SeatStatus.SEATED, attested=0)
+    return CommitteeSeat(
+        pool_index=index,
+        generation=drawn.generation,
+        verifier=drawn.verifier,
+        keys=drawn.keys,
+        envelope=b"",
+        slot=slot,
+        status=SeatStatus.SEATED,
+        attested=0,
+        tries=0,
+    )

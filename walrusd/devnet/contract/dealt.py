@@ -22,7 +22,7 @@ def compute_places(task: Task) -> int:
 def compute_segment_at(task: Task, submission: Submission, place: int) -> int:
     """Return the segment at a dealt place: seat ``a``, position ``k`` is place ``a·q + k``."""
     segments = compute_segments(task, submission)
-    seed = compute_deal_seed(task.beacon, address_bytes(submission.id))
+    seed = compute_deal_seed(submission.beacon, address_bytes(submission.id))
     return compute_dealt_segment(seed, segments, place % segments)
 
 

@@ -1,110 +1,151 @@
-"""Module ``dispute``: opening a case before a jury, and evaluating the revealed values."""
+"""Module ``dispute``: opening a case before a jury, and evaluating what the jurors revealed."""
 
-from typing import NamedTuple
+from enum import Enum
 
-from walrusd.chain.layouts.events import ChallengeOpened
-from walrusd.chain.layouts.objects import Dispute, Juror, Submission
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
-from walrusd.devnet.contract.constants import DIGEST, NOBODY
-from walrusd.devnet.contract.holdings import enter_state
+from walrusd.chain.layouts.events import CaseOpened
+from walrusd.chain.layouts.objects import Dispute, Juror, Submission, Terms
+from walrusd.core.lifecycle import CaseKind, DisputePhase, SubmissionState
+from walrusd.core.protocol import Word, compute_challenge_id
+from walrusd.devnet.contract.constants import NO_SEAT, NOBODY
+from walrusd.devnet.contract.functions import require
 from walrusd.devnet.move.context import MoveContext
 from walrusd.units import address_bytes
 
 
-class Revealed(NamedTuple):
-    """The result of replaying a segment: the work chain and the state root, 32 bytes each.
+class Finding(Enum):
+    """What a jury's majority says, if there is one."""
 
-    Juries about anything else answer ``FAULT`` or another value, and so does an audit jury from
-    which the opening is withheld.
-    """
-
-    chain: bytes
-    state_root: bytes
+    NONE = 0
+    SOUND = 1
+    FAULT = 2
+    ABSENT = 3
 
 
-FAULT = Revealed(VERDICT_FAULT, bytes(DIGEST))
-"""What a majority must reveal to confirm a claim not about a segment, or a withheld audit."""
-
-
-def open_dispute(
+def open_case(
     ctx: MoveContext,
     submission: Submission,
-    kind: ChallengeKind,
-    index: int,
-    place: int,
-    accuser: str,
-    commitment: bytes,
-    leaf: bytes,
+    kind: CaseKind,
     now: int,
+    *,
+    index: int = 0,
+    place: int = 0,
+    accuser: str = NOBODY,
+    accuser_seat: int = NO_SEAT,
+    leaf: bytes = b"",
 ) -> None:
-    """Bring a case before a jury; ``submission.bond`` holds the accuser's bond."""
-    challenge_id = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
+    """Bring a case before a jury. The submission's window stands still meanwhile.
+
+    ``submission.bond`` holds the bond of an accuser on cash.
+    """
+    number = submission.cases
+    challenge = compute_challenge_id(address_bytes(submission.id), number, 0)
+    submission.cases += 1
+    if accuser != NOBODY or kind == CaseKind.ABSENCE:
+        submission.accusers.append(accuser)
     submission.dispute = Dispute(
         kind=kind,
         index=index,
         place=place,
         round=0,
-        challenge=challenge_id,
+        number=number,
+        challenge=challenge,
         phase=DisputePhase.WAITING,
         phase_ms=now,
+        opened_ms=now,
         resume_state=submission.state,
         accuser=accuser,
-        accuser_commitment=commitment,
-        accuser_chain=b"",
-        accuser_state_root=b"",
+        accuser_seat=accuser_seat,
         leaf=leaf,
         beacon=b"",
-        pool_len=0,
-        drawn_ms=0,
         jurors=[],
     )
-    enter_state(submission, SubmissionState.DISPUTED, now)
+    submission.state = SubmissionState.DISPUTED
     ctx.emit(
-        ChallengeOpened(
+        CaseOpened(
             task=submission.task,
             submission=submission.id,
             accuser=accuser,
+            accuser_seat=accuser_seat,
             kind=kind,
             index=index,
-            challenge=challenge_id,
+            place=place,
+            challenge=challenge,
             bond=submission.bond,
             at_ms=now,
         )
     )
 
 
+def case_in(submission: Submission, *phases: DisputePhase) -> Dispute:
+    """Return the case in progress; after the end, it is only kept as a record."""
+    dispute = submission.dispute
+    is_under_way = submission.state == SubmissionState.DISPUTED and dispute is not None
+    require(is_under_way, "jury.ENoDispute")
+    assert dispute is not None, "checked above"
+    require(dispute.phase in phases, "jury.ENoDispute")
+    return dispute
+
+
+def enter_phase(dispute: Dispute, phase: DisputePhase, now: int) -> None:
+    """Change the phase, which starts its window."""
+    dispute.phase = phase
+    dispute.phase_ms = now
+
+
+def has_accuser(dispute: Dispute) -> bool:
+    """Return whether somebody accuses: nobody does in an audit, or for an absent opening."""
+    return dispute.accuser != NOBODY
+
+
 def is_audit(dispute: Dispute) -> bool:
-    """Return whether the case is an audit and so has no accuser."""
-    return dispute.accuser == NOBODY
+    """Return whether the case is an audit."""
+    return not has_accuser(dispute) and dispute.kind == CaseKind.SEGMENT
 
 
-def is_withheld(dispute: Dispute, value: Revealed) -> bool:
-    """Return whether ``value`` means that the opening was withheld from the audit jury."""
-    return is_audit(dispute) and value == FAULT
+# --- what the jurors revealed -------------------------------------------------------------------
 
 
-def compute_majority(dispute: Dispute) -> Revealed | None:
-    """Return the value that more than half of all jurors revealed, if there is one."""
-    for candidate in dispute.jurors:
-        value = Revealed(candidate.chain, candidate.state_root)
-        count = sum(1 for juror in dispute.jurors if holds_value(juror, value))
-        if candidate.chain and 2 * count > len(dispute.jurors):
-            return value
-    return None
+def list_jury(dispute: Dispute, size: int) -> list[Juror]:
+    """Return the jury: the first ``size`` jurors, in order, that committed."""
+    return [juror for juror in dispute.jurors if juror.commitment != b""][:size]
 
 
-def holds_value(juror: Juror, value: Revealed) -> bool:
-    """Return whether a juror revealed ``value``."""
-    return juror.chain == value.chain and juror.state_root == value.state_root
+def compute_majority(dispute: Dispute, size: int) -> bytes:
+    """Return the value that more than half of a jury of ``size`` revealed; no bytes if none."""
+    jury = list_jury(dispute, size)
+    for candidate in jury:
+        count = sum(1 for juror in jury if juror.value == candidate.value)
+        if candidate.value != b"" and 2 * count > size:
+            return candidate.value
+    return b""
 
 
-def accuser_holds_value(dispute: Dispute, value: Revealed) -> bool:
-    """Return whether the accuser revealed ``value``."""
-    return dispute.accuser_chain == value.chain and dispute.accuser_state_root == value.state_root
+def list_holders(dispute: Dispute, value: bytes) -> list[str]:
+    """Return the addresses of all jurors, alternates too, that revealed ``value``."""
+    return [juror.verifier for juror in dispute.jurors if juror.value == value]
 
 
 def have_all_revealed(dispute: Dispute) -> bool:
-    """Return whether every juror and, unless it is an audit, the accuser have revealed."""
-    is_accuser_done = is_audit(dispute) or dispute.accuser_chain != b""
-    return is_accuser_done and all(juror.chain != b"" for juror in dispute.jurors)
+    """Return whether every juror that committed has revealed."""
+    return all(juror.value != b"" for juror in dispute.jurors if juror.commitment != b"")
+
+
+def is_voting_over(dispute: Dispute, terms: Terms, now: int) -> bool:
+    """Return whether no juror can commit any more."""
+    is_revealing = dispute.phase == DisputePhase.REVEALING
+    return is_revealing or now >= dispute.phase_ms + terms.jury_commit_ms
+
+
+def compute_revealed_ms(dispute: Dispute, terms: Terms) -> int:
+    """Return when the time to reveal is over at the latest."""
+    commit_ms = 0 if dispute.phase == DisputePhase.REVEALING else terms.jury_commit_ms
+    return dispute.phase_ms + commit_ms + terms.jury_reveal_ms
+
+
+def find_word(chain: bytes) -> Finding:
+    """Return what ``chain'`` says about anything but a segment's replay; NONE if it is no word."""
+    return {
+        Word.SOUND.chain: Finding.SOUND,
+        Word.FAULT.chain: Finding.FAULT,
+        Word.ABSENT.chain: Finding.ABSENT,
+    }.get(chain, Finding.NONE)

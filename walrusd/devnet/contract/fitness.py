@@ -8,35 +8,38 @@ share of the stake is whole.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from walrusd.chain.layouts.objects import PoolParams, Seat, Terms, VerifierPool
+from walrusd.chain.layouts.objects import Seat, Terms, VerifierPool
 from walrusd.devnet.contract.node import compute_share
 from walrusd.devnet.contract.seats import is_live
 from walrusd.devnet.contract.terms import compute_loss, compute_rate
 
 
 class Needs(NamedTuple):
-    """What a seat must allow and be able to do under terms, once for a whole pool."""
+    """What a seat must have, allow and be able to do under terms, once for a whole pool."""
 
+    stake: int
     fee: int
     loss: int
     memory: int
     rate: int
 
 
-def compute_needs(terms: Terms, params: PoolParams) -> Needs:
+def compute_needs(terms: Terms, pool: VerifierPool) -> Needs:
     """Return what the terms ask of a seat that has all of the pool's duties at once."""
     return Needs(
+        stake=compute_share(pool),
         fee=min(terms.verifier_fee, terms.juror_fee),
         loss=compute_loss(terms),
         memory=terms.state_bytes,
-        rate=compute_rate(terms, params.duties),
+        rate=compute_rate(terms, pool.params.duties),
     )
 
 
 def is_fit(seat: Seat, needs: Needs) -> bool:
-    """Return whether a seat has declared what the terms need."""
+    """Return whether a seat has declared what the terms need, and its stake backs a duty."""
     return (
-        seat.min_fee <= needs.fee
+        seat.stake >= needs.stake
+        and seat.min_fee <= needs.fee
         and seat.max_penalty >= needs.loss
         and seat.memory >= needs.memory
         and seat.rate >= needs.rate
@@ -52,7 +55,7 @@ class Census(NamedTuple):
 
 def count_seats(pool: VerifierPool, terms: Terms, now: int) -> Census:
     """Count the live seats, and those of them that fit the terms, busy or not."""
-    needs = compute_needs(terms, pool.params)
+    needs = compute_needs(terms, pool)
     live = [seat for seat in pool.seats if is_live(seat, pool.params, now)]
     return Census(len(live), sum(is_fit(seat, needs) for seat in live))
 
@@ -77,7 +80,7 @@ def list_eligible(
     A seat that was registered after the task was opened may be made for it. ``parties`` are left
     out altogether.
     """
-    needs, share, params = compute_needs(terms, pool.params), compute_share(pool), pool.params
+    needs, params = compute_needs(terms, pool), pool.params
     eligible, fit = [], 0
     for index, seat in enumerate(pool.seats):
         is_candidate = (
@@ -89,6 +92,6 @@ def list_eligible(
         if not is_candidate:
             continue
         fit += 1
-        if seat.duties < params.duties and seat.stake >= (seat.duties + 1) * share:
+        if seat.duties < params.duties and seat.stake >= (seat.duties + 1) * needs.stake:
             eligible.append(index)
     return Electorate(eligible, fit)

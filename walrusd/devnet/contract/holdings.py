@@ -1,9 +1,10 @@
 """A submission's state and the money it holds (part of Move module ``submission``)."""
 
-from walrusd.chain.layouts.objects import Submission, Task
+from walrusd.chain.layouts.objects import Submission, Task, Terms
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.devnet.contract.credit import credit
+from walrusd.devnet.contract.credit import burn, credit
 from walrusd.devnet.contract.functions import require
+from walrusd.devnet.move.context import MoveContext
 
 
 def check_state(submission: Submission, *states: SubmissionState) -> None:
@@ -31,11 +32,9 @@ def pay_from_escrow(submission: Submission, owner: str, amount: int) -> None:
     credit(submission.credits, owner, amount)
 
 
-def pay_from_bond(submission: Submission, owner: str, amount: int) -> None:
-    """Turn part of the accuser's bond into a credit."""
-    submission.bond -= amount
-    submission.credited += amount
-    credit(submission.credits, owner, amount)
+def pay_tip(task: Task, submission: Submission, caller: str) -> None:
+    """Pay whoever turned a crank."""
+    pay_from_escrow(submission, caller, task.tip)
 
 
 def pay_from_publisher_bond(task: Task, submission: Submission, amount: int) -> None:
@@ -43,3 +42,28 @@ def pay_from_publisher_bond(task: Task, submission: Submission, amount: int) -> 
     task.bond -= amount
     submission.credited += amount
     credit(submission.credits, submission.contributor, amount)
+
+
+def add_full_late_fee(terms: Terms, submission: Submission) -> None:
+    """Add the whole late fee, as if its contributor had acted at the end of the grace."""
+    submission.late_fee = min(terms.stake // 2, submission.late_fee + terms.late_fee)
+
+
+def return_bond(submission: Submission) -> None:
+    """Turn what is there of an accuser's bond into its credit."""
+    amount, submission.bond = submission.bond, 0
+    if submission.dispute is not None:
+        submission.credited += amount
+        credit(submission.credits, submission.dispute.accuser, amount)
+
+
+def pay_from_loser(
+    ctx: MoveContext, submission: Submission, owners: list[str], each: int, lost: int
+) -> None:
+    """Pay ``owners`` from what an accuser has ``lost``, in order, and burn the rest."""
+    for owner in owners:
+        amount = min(lost, each)
+        lost -= amount
+        submission.credited += amount
+        credit(submission.credits, owner, amount)
+    burn(ctx, lost)

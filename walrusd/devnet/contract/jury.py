@@ -1,89 +1,75 @@
-"""Module ``jury``, second part: drawing and seating a jury."""
+"""Module ``jury``, second part: drawing a jury, seating it, and giving it the opening's key."""
 
-from walrusd.chain.layouts.events import JuryDrawn, JurySeated
-from walrusd.chain.layouts.objects import (
-    Dispute,
-    Juror,
-    Market,
-    Seat,
-    Submission,
-    Task,
-    VerifierPool,
+from walrusd.chain.layouts.events import (
+    JuryDrawn,
+    JuryReadable,
+    JurySeated,
+    KeyDelivered,
+    LotFailed,
 )
-from walrusd.core.lifecycle import DisputePhase, EndReason, SubmissionState
+from walrusd.chain.layouts.objects import Juror, Lot, Market, Submission, Task, VerifierPool
+from walrusd.core.lifecycle import DisputePhase
 from walrusd.core.protocol import compute_juror_draw
+from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.schnorr import SchnorrProof
+from walrusd.crypto.envelopes.sealing import Envelope
+from walrusd.devnet.contract.checks import check_case, check_submission
 from walrusd.devnet.contract.constants import DIGEST
-from walrusd.devnet.contract.ending import end
+from walrusd.devnet.contract.delivering import check_sealed, name_recipient
+from walrusd.devnet.contract.dispute import case_in, enter_phase
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.market import check_pool, check_versions
-from walrusd.devnet.contract.node import draw_seats, is_eligible, pin
-from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.contract.lot import begin_lot, choose_seats, end_lot
+from walrusd.devnet.contract.node import pin
+from walrusd.devnet.contract.terms import compute_jurors
 from walrusd.devnet.move.context import ClockObject, MoveContext, Random
-from walrusd.devnet.move.signatures import CLOCK, RANDOM, mut, ref
+from walrusd.devnet.move.signatures import BYTES, CLOCK, RANDOM, U64, mut, ref
 
 MODULE = Module("jury")
 
 
-def dispute_in(submission: Submission, *phases: DisputePhase) -> Dispute:
-    """Return the dispute in progress; after the end, it is only kept as a record."""
-    dispute = submission.dispute
-    is_under_way = submission.state == SubmissionState.DISPUTED and dispute is not None
-    require(is_under_way, "jury.ENoDispute")
-    assert dispute is not None, "checked above"
-    require(dispute.phase in phases, "jury.ENoDispute")
-    return dispute
-
-
-@MODULE.entry(ref(Market), ref(VerifierPool), mut(Submission), RANDOM, CLOCK)
+@MODULE.entry(ref(Market), ref(Task), mut(VerifierPool), mut(Submission), RANDOM, CLOCK)
 def draw_jury(
     ctx: MoveContext,
     market: Market,
+    task: Task,
     pool: VerifierPool,
     submission: Submission,
     _random: Random,
     clock: ClockObject,
 ) -> None:
-    """Fix the beacon of a jury and the size of the pool it is drawn from."""
-    check_versions(market, pool, submission)
-    check_pool(market, pool)
-    dispute = dispute_in(submission, DisputePhase.WAITING)
+    """Store who may judge the case, then draw the beacon that picks among them.
 
-    now = clock.timestamp_ms
-    dispute.beacon = ctx.random_bytes(DIGEST)
-    dispute.pool_len = len(pool.seats)
-    dispute.drawn_ms = now
-    dispute.phase = DisputePhase.DRAWN
-    dispute.phase_ms = now
+    The list may hold the whole committee, whom the lot then passes over, so it must be longer.
+    """
+    check_case(market, task, pool, submission)
+    dispute = case_in(submission, DisputePhase.WAITING)
+    now, terms = clock.timestamp_ms, task.terms
+    parties = {
+        task.publisher,
+        submission.contributor,
+        submission.dataset_owner,
+        dispute.accuser,
+    }
+    wanted = compute_jurors(terms) + terms.committee + terms.substitutes
+    eligible = begin_lot(pool, submission.id, terms, task.opened_ms, parties, wanted, now)
+
+    enter_phase(dispute, DisputePhase.DRAWN, now)
+    beacon = ctx.random_bytes(DIGEST)
+    dispute.beacon = beacon
+    submission.lot = Lot(eligible, beacon, now)
     ctx.emit(
         JuryDrawn(
             task=submission.task,
             submission=submission.id,
             challenge=dispute.challenge,
-            beacon=dispute.beacon,
-            pool_len=dispute.pool_len,
+            beacon=beacon,
+            eligible=len(eligible),
             at_ms=now,
         )
     )
 
 
-def _draw_jurors(
-    task: Task, pool: VerifierPool, submission: Submission, dispute: Dispute
-) -> list[int]:
-    terms = task.terms
-    excluded = {task.publisher, submission.contributor, submission.dataset_owner, dispute.accuser}
-    excluded.update(seated.verifier for seated in submission.committee)
-
-    def draw(attempt: int) -> int:
-        return compute_juror_draw(dispute.beacon, dispute.challenge, attempt, dispute.pool_len)
-
-    def accepts(_index: int, candidate: Seat) -> bool:
-        fee, opened, drawn = terms.juror_fee, task.opened_ms, dispute.drawn_ms
-        return is_eligible(candidate, terms, fee, opened, drawn, excluded)
-
-    return draw_seats(pool, dispute.pool_len, terms.jury, draw, accepts)
-
-
-@MODULE.public(ref(Market), mut(Task), mut(VerifierPool), mut(Submission), CLOCK)
+@MODULE.public(ref(Market), ref(Task), mut(VerifierPool), mut(Submission), CLOCK)
 def seat_jury(
     ctx: MoveContext,
     market: Market,
@@ -92,27 +78,34 @@ def seat_jury(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Seat the jury that its beacon picks; with too few verifiers, it stays undecided."""
-    check_versions(market, task, pool, submission)
-    check_pool(market, pool)
-    check_belongs(task, submission)
-    dispute = dispute_in(submission, DisputePhase.DRAWN)
+    """Seat the jurors that the lot picks; if it picks too few, the case waits for another."""
+    check_case(market, task, pool, submission)
+    dispute, lot = case_in(submission, DisputePhase.DRAWN), submission.lot
+    assert lot is not None, "a drawn jury has a lot"
+    now, wanted = clock.timestamp_ms, compute_jurors(task.terms)
+    seats = submission.committee + submission.substitutes
+    taken = {dispute.accuser, *(seat.verifier for seat in seats)}
 
-    now = clock.timestamp_ms
-    chosen = _draw_jurors(task, pool, submission, dispute)
-    if len(chosen) < task.terms.jury:
-        reason = EndReason.TOO_FEW_JURORS
-        end(ctx, market, task, pool, submission, SubmissionState.UNDECIDED, reason, now)
+    def draw(attempt: int, remaining: int) -> int:
+        return compute_juror_draw(lot.beacon, dispute.challenge, attempt, remaining)
+
+    chosen = choose_seats(pool, lot.eligible, lot.at_ms, wanted, taken, draw)
+    end_lot(pool, submission.id)
+    submission.lot = None
+    if len(chosen) < wanted:
+        enter_phase(dispute, DisputePhase.WAITING, now)
+        ctx.emit(LotFailed(task.id, submission.id, dispute.challenge, now))
         return
     for index in chosen:
         pin(pool, index)
         drawn = pool.seats[index]
-        dispute.jurors.append(Juror(index, drawn.verifier, drawn.key, b"", b"", b""))
-    dispute.phase = DisputePhase.COMMITTING
-    dispute.phase_ms = now
+        dispute.jurors.append(
+            Juror(index, drawn.generation, drawn.verifier, drawn.keys, b"", b"", b"")
+        )
+    enter_phase(dispute, DisputePhase.SUMMONED, now)
     ctx.emit(
         JurySeated(
-            task=task.id,
+            task=submission.task,
             submission=submission.id,
             challenge=dispute.challenge,
             pool_indices=chosen,
@@ -120,3 +113,49 @@ def seat_jury(
             at_ms=now,
         )
     )
+
+
+@MODULE.public(
+    ref(Market), ref(Task), mut(Submission), U64, BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, CLOCK
+)
+def deliver_juror(
+    ctx: MoveContext,
+    market: Market,
+    task: Task,
+    submission: Submission,
+    juror: int,
+    pk1: bytes,
+    pk2: bytes,
+    r: bytes,
+    c: bytes,
+    challenge: bytes,
+    answer: bytes,
+    clock: ClockObject,
+) -> None:
+    """Deliver to a juror what opens the work; with the last, they may judge."""
+    check_submission(market, task, submission)
+    dispute = case_in(submission, DisputePhase.SUMMONED)
+    require(juror < len(dispute.jurors), "submission.EBadPlace")
+    voter = dispute.jurors[juror]
+    require(voter.envelope == b"", "submission.EHasEnvelope")
+    recipient = name_recipient(market, submission, voter, pk1, pk2)
+    envelope = Envelope(r, c, SchnorrProof(challenge, answer))
+    check_sealed(market, submission, Label.WORK, recipient, ctx.sender, envelope)
+
+    voter.envelope = r + c
+    ctx.emit(
+        KeyDelivered(
+            task=submission.task,
+            submission=submission.id,
+            challenge=dispute.challenge,
+            attempt=submission.attempt,
+            place=juror,
+            recipient=voter.verifier,
+            sender=ctx.sender,
+            envelope=voter.envelope,
+        )
+    )
+    if all(other.envelope != b"" for other in dispute.jurors):
+        now = clock.timestamp_ms
+        enter_phase(dispute, DisputePhase.COMMITTING, now)
+        ctx.emit(JuryReadable(submission.task, submission.id, dispute.challenge, now))

@@ -1,44 +1,49 @@
-"""Module ``submission``, third part: a contributor opens its work; its key is re-encrypted."""
+"""Module ``submission``, third part: a contributor opens its work.
 
-from walrusd.chain.layouts.events import KeyResealed, SubmissionOpened
+The opening is a fact: the public point of its key is on chain, so every envelope with a value of
+that key can be checked against it.
+"""
+
+from walrusd.chain.layouts.events import SubmissionOpened
 from walrusd.chain.layouts.objects import Market, Opening, Submission, Task
-from walrusd.core.economics import compute_late_fee
-from walrusd.core.lifecycle import CostRule, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import CostRule, SubmissionState
+from walrusd.crypto.envelopes.contexts import OpeningContext
 from walrusd.devnet.contract import pedersen
-from walrusd.devnet.contract.constants import DIGEST, MAX_ENVELOPE
+from walrusd.devnet.contract.checks import check_submission
+from walrusd.devnet.contract.constants import DIGEST
+from walrusd.devnet.contract.envelope import check_opening
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state
-from walrusd.devnet.contract.market import check_versions
-from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.contract.holdings import check_state
 from walrusd.devnet.move.context import ClockObject, MoveContext
-from walrusd.devnet.move.signatures import (
-    ADDRESS,
-    BYTES,
-    CLOCK,
-    U64,
-    U256,
-    mut,
-    option,
-    ref,
-    vector,
-)
+from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, U256, mut, option, ref
+from walrusd.units import address_bytes
 
 MODULE = Module("submission")
 
 
-def check_envelope(envelope: bytes) -> None:
-    """Abort for an envelope that cannot hold an encrypted key."""
-    require(1 <= len(envelope) <= MAX_ENVELOPE, "submission.EBadEnvelopes")
+def compute_opening_context(market: Market, submission: Submission) -> bytes:
+    """Return the 32 bytes that stand for the present attempt at opening."""
+    return OpeningContext(
+        chain_id=market.chain_id,
+        package=address_bytes(market.package),
+        market=address_bytes(market.id),
+        pool=address_bytes(submission.pool),
+        task=address_bytes(submission.task),
+        submission=address_bytes(submission.id),
+        contributor=address_bytes(submission.contributor),
+        attempt=submission.attempt,
+    ).digest()
 
 
 @MODULE.public(
     ref(Market),
-    mut(Task),
+    ref(Task),
     mut(Submission),
     U256,
     BYTES,
     BYTES,
-    vector(BYTES),
+    BYTES,
+    BYTES,
     option(U64),
     BYTES,
     CLOCK,
@@ -50,53 +55,37 @@ def open(  # noqa: A001  # the Move function has this name
     submission: Submission,
     blob: int,
     digest: bytes,
-    key_check: bytes,
-    envelopes: list[bytes],
+    p2: bytes,
+    challenge: bytes,
+    answer: bytes,
     cost: int | None,
     blinding: bytes,
     clock: ClockObject,
 ) -> None:
-    """Open the work to the committee, again if a seat reported that it cannot read.
+    """Say where the sealed opening is, and which key opens it. Its envelopes follow, one by one.
 
-    Being late costs a growing fee; it is possible until the crank that punishes absence is run.
+    It is possible, at a fee that grows, until the crank that punishes absence is run.
     """
-    check_versions(market, task, submission)
-    check_belongs(task, submission)
+    check_submission(market, task, submission)
     require(ctx.sender == submission.contributor, "submission.ENotContributor")
     check_state(submission, SubmissionState.SEATED)
+    require(submission.opening is None, "submission.EAlreadyOpened")
     require(len(digest) == DIGEST, "submission.EBadDigest")
-    require(len(key_check) == DIGEST, "submission.EBadDigest")
-    require(len(envelopes) == len(submission.committee), "submission.EBadEnvelopes")
-    for envelope in envelopes:
-        check_envelope(envelope)
     _check_cost(task, submission, cost, blinding)
+    check_opening(compute_opening_context(market, submission), p2, challenge, answer)
 
-    now, terms = clock.timestamp_ms, task.terms
-    submission.late_fee = compute_late_fee(
-        stake=terms.stake,
-        late_fee=submission.late_fee,
-        window_ms=submission.window_ms,
-        open_ms=terms.open_ms,
-        grace_ms=terms.grace_ms,
-        now_ms=now,
-    )
-    submission.opening = Opening(blob, digest, key_check, list(envelopes), cost)
-    enter_state(submission, SubmissionState.OPENED, now)
-    if not submission.reopened:
-        task.opened += 1
-    if task.phase == TaskPhase.OPENING and task.opened == task.committed:
-        task.phase = TaskPhase.VERIFYING
-        task.phase_ms = now
+    submission.opening = Opening(blob, digest, p2, was_complete=False, cost=cost)
     ctx.emit(
         SubmissionOpened(
             task=task.id,
             submission=submission.id,
             contributor=submission.contributor,
+            attempt=submission.attempt,
             blob=blob,
             digest=digest,
-            key_check=key_check,
+            p2=p2,
             cost=cost,
-            at_ms=now,
+            at_ms=clock.timestamp_ms,
         )
     )
 
@@ -114,24 +103,3 @@ def _check_cost(task: Task, submission: Submission, cost: int | None, blinding: 
     assert cost is not None, "required above"
     assert submission.commitment is not None, "a seated submission has committed"
     pedersen.check_opening(submission.commitment.cost_commitment, cost, blinding)
-
-
-def _parties(submission: Submission) -> set[str]:
-    parties = {submission.contributor, *(seat.verifier for seat in submission.committee)}
-    if submission.dispute is not None:
-        parties.add(submission.dispute.accuser)
-        parties.update(juror.verifier for juror in submission.dispute.jurors)
-    return parties
-
-
-@MODULE.public(ref(Market), ref(Submission), ADDRESS, BYTES)
-def reseal(
-    ctx: MoveContext, market: Market, submission: Submission, recipient: str, envelope: bytes
-) -> None:
-    """Pass the opening's key, re-encrypted, to one more recipient: a juror or the publisher."""
-    check_versions(market, submission)
-    require(submission.opening is not None, "submission.EWrongState")
-    check_envelope(envelope)
-    require(ctx.sender in _parties(submission), "submission.ENotParty")
-
-    ctx.emit(KeyResealed(submission.id, recipient, ctx.sender, envelope))

@@ -188,7 +188,7 @@ def _is_held(pool: VerifierPool, cap: VerifierCap) -> bool:
 def _hold(market: Market, pool: VerifierPool, cap: VerifierCap) -> Seat:
     """Return the seat that a capability holds."""
     check_versions(market, pool)
-    check_market(market, pool)
+    check_market(market, pool, cap)
     check_pool(pool, cap)
     require(_is_held(pool, cap), "node.EWrongCap")
     return pool.seats[cap.index]
@@ -324,7 +324,7 @@ def release_seat(
 def discard_cap(ctx: MoveContext, market: Market, pool: VerifierPool, cap: VerifierCap) -> None:
     """Destroy a capability whose seat was released."""
     check_versions(market, pool)
-    check_market(market, pool)
+    check_market(market, pool, cap)
     check_pool(pool, cap)
     require(not _is_held(pool, cap), "node.ESeatInUse")
     ctx.delete(cap)

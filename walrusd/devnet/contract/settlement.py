@@ -2,15 +2,15 @@
 
 from walrusd.chain.layouts.events import CreditClaimed
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
-from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState
+from walrusd.core.lifecycle import TERMINAL, DisputePhase, EndReason, SubmissionState, TaskPhase
 from walrusd.devnet.contract.audit import is_audit_pending
+from walrusd.devnet.contract.checks import check_case
 from walrusd.devnet.contract.credit import take_credit
-from walrusd.devnet.contract.ending import end
+from walrusd.devnet.contract.ending import end, end_never_opened, end_undecided
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import pay_from_escrow
-from walrusd.devnet.contract.market import check_pool, check_versions
-from walrusd.devnet.contract.substitutes import penalize_silent
-from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.contract.holdings import add_full_late_fee, pay_tip
+from walrusd.devnet.contract.market import check_market, check_versions
+from walrusd.devnet.contract.payment import pay_aborted, pay_lapsed, pay_void
 from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
 from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
 
@@ -26,53 +26,103 @@ def settle(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """End a submission that is finished, or whose contributor or committee is absent."""
-    check_versions(market, task, pool, submission)
-    check_pool(market, pool)
-    check_belongs(task, submission)
+    """End a submission that is finished, whose contributor is absent, or that hangs too long."""
+    check_case(market, task, pool, submission)
     require(submission.state not in TERMINAL, "settlement.EAlreadyEnded")
-    require(submission.state != SubmissionState.DISPUTED, "settlement.EDisputed")
     now = clock.timestamp_ms
-    state, reason = _decide(task, submission, now)
-
-    if reason == EndReason.NOT_FULLY_ATTESTED:
-        penalize_silent(ctx, task, pool, submission)
-    pay_from_escrow(submission, ctx.sender, task.tip)
-    end(ctx, market, task, pool, submission, state, reason, now)
-
-
-def _decide(task: Task, submission: Submission, now: int) -> tuple[SubmissionState, EndReason]:
-    """Return how a submission ends now; abort if it is too early."""
-    terms, opened_ms = task.terms, submission.window_ms
     match submission.state:
         case SubmissionState.JOINED:
-            require(len(task.beacon) > 0, "settlement.ETooEarly")
-            return SubmissionState.LAPSED, EndReason.NO_COMMIT
+            _settle_joined(ctx, task, pool, submission, now)
+        case SubmissionState.COMMITTED:
+            _void_stalled(ctx, task, pool, submission, now)
         case SubmissionState.SEATED:
-            closes_ms = opened_ms + terms.open_ms + terms.grace_ms
-            require(now >= closes_ms, "settlement.ETooEarly")
-            return SubmissionState.REJECTED, EndReason.NEVER_OPENED
-        case SubmissionState.OPENED:
-            is_over = now >= opened_ms + terms.verify_ms
-            require(submission.replaced and is_over, "settlement.ETooEarly")
-            return SubmissionState.UNDECIDED, EndReason.NOT_FULLY_ATTESTED
-        case SubmissionState.AUDITED if is_audit_pending(task, submission):
-            # Anyone who has the leaf can start the audit; the contributor certainly has it.
-            closes_ms = opened_ms + terms.open_ms + terms.grace_ms
-            require(now >= closes_ms, "settlement.ETooEarly")
-            return SubmissionState.REJECTED, EndReason.NEVER_OPENED
+            _settle_unopened(ctx, task, pool, submission, now)
+        case SubmissionState.AUDITED:
+            _settle_audited(ctx, task, pool, submission, now)
+        case SubmissionState.DISPUTED:
+            _settle_stalled(ctx, task, pool, submission, now)
         case _:
-            # A committed submission is seated first, an attested one drawn for its audit.
-            require(submission.state == SubmissionState.AUDITED, "settlement.ETooEarly")
-            if submission.abort is not None:
-                return SubmissionState.ABORTED, EndReason.PLAN_ABORTED
-            return SubmissionState.ACCEPTED, EndReason.ATTESTED
+            # Silent seats are replaced first, an attested submission drawn for its audit.
+            require(False, "settlement.ETooEarly")
+
+
+def _settle_joined(
+    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
+) -> None:
+    if task.phase == TaskPhase.VOID:
+        state, reason = SubmissionState.VOID, EndReason.TASK_VOID
+        pay_tip(task, submission, ctx.sender)
+        end(ctx, task, pool, submission, state, reason, pay_void(task, submission), now)
+        return
+    is_closed = task.phase in (TaskPhase.OPENING, TaskPhase.VERIFYING)
+    require(is_closed, "settlement.ETooEarly")
+    state, reason = SubmissionState.LAPSED, EndReason.NO_COMMIT
+    pay_tip(task, submission, ctx.sender)
+    end(ctx, task, pool, submission, state, reason, pay_lapsed(task, submission), now)
+
+
+def _void_stalled(
+    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
+) -> None:
+    """End work for which no committee could be drawn in twice the longest life of a task."""
+    is_waiting = submission.lot is None
+    require(is_waiting and now >= task.ends_by_ms, "settlement.ETooEarly")
+    state, reason = SubmissionState.VOID, EndReason.STALLED
+    pay_tip(task, submission, ctx.sender)
+    end(ctx, task, pool, submission, state, reason, pay_void(task, submission), now)
+
+
+def _settle_unopened(
+    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
+) -> None:
+    """End what its contributor did not open to the whole committee."""
+    opening = submission.opening
+    is_absent = opening is None or not opening.was_complete
+    require(is_absent and _is_grace_over(task, submission, now), "settlement.ETooEarly")
+    pay_tip(task, submission, ctx.sender)
+    end_never_opened(ctx, task, pool, submission, now)
+
+
+def _settle_audited(
+    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
+) -> None:
+    is_over = _is_grace_over(task, submission, now)
+    if is_audit_pending(task, submission):
+        # Anyone who has the leaf can start the audit; the contributor certainly has it.
+        require(is_over, "settlement.ETooEarly")
+        pay_tip(task, submission, ctx.sender)
+        end_never_opened(ctx, task, pool, submission, now)
+    elif submission.abort is not None:
+        state, reason = SubmissionState.ABORTED, EndReason.PLAN_ABORTED
+        pay_tip(task, submission, ctx.sender)
+        end(ctx, task, pool, submission, state, reason, pay_aborted(task, submission), now)
+    else:
+        require(is_over, "settlement.ETooEarly")
+        pay_tip(task, submission, ctx.sender)
+        add_full_late_fee(task.terms, submission)
+        end_undecided(ctx, task, pool, submission, EndReason.UPDATE_WITHHELD, now)
+
+
+def _settle_stalled(
+    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
+) -> None:
+    """End a case for which no jury could be drawn in twice the longest life of a task."""
+    dispute = submission.dispute
+    is_waiting = dispute is not None and dispute.phase == DisputePhase.WAITING
+    require(is_waiting and now >= task.ends_by_ms, "settlement.EDisputed")
+    pay_tip(task, submission, ctx.sender)
+    end_undecided(ctx, task, pool, submission, EndReason.STALLED, now)
+
+
+def _is_grace_over(task: Task, submission: Submission, now: int) -> bool:
+    return now >= submission.window_ms + task.terms.open_ms + task.terms.grace_ms
 
 
 @MODULE.public(ref(Market), mut(Submission), returns=(COIN,))
 def claim(ctx: MoveContext, market: Market, submission: Submission) -> Coin:
     """Pay out the sender's credit."""
     check_versions(market, submission)
+    check_market(market, submission)
     amount = take_credit(submission.credits, ctx.sender)
     require(amount > 0, "settlement.ENothingToClaim")
 

@@ -1,17 +1,18 @@
-"""Module ``committee``, second part: substitutes for silent seats, at those seats' cost."""
+"""Module ``committee``, third part: substitutes for silent seats, at those seats' cost."""
 
-from walrusd.chain.layouts.events import SeatReplaced
 from walrusd.chain.layouts.objects import Market, Submission, Task, VerifierPool
-from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState
-from walrusd.devnet.contract.committee import draw_verifiers, make_seat
-from walrusd.devnet.contract.constants import SILENCE_FEES
-from walrusd.devnet.contract.credit import burn
-from walrusd.devnet.contract.ending import end
+from walrusd.core.lifecycle import EndReason, SubmissionState
+from walrusd.devnet.contract.checks import check_case
+from walrusd.devnet.contract.constants import MAX_ROUNDS
+from walrusd.devnet.contract.ending import end_undecided
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, enter_state, pay_from_escrow
-from walrusd.devnet.contract.market import check_pool, check_versions
-from walrusd.devnet.contract.node import penalize, unpin
-from walrusd.devnet.contract.task import check_belongs
+from walrusd.devnet.contract.holdings import check_state, pay_tip
+from walrusd.devnet.contract.places import (
+    give_on,
+    has_attested,
+    has_reported,
+    penalize_places,
+)
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import CLOCK, mut, ref
 
@@ -27,43 +28,22 @@ def replace(
     submission: Submission,
     clock: ClockObject,
 ) -> None:
-    """Replace silent seats by the next that the beacon picks; with too few, end undecided."""
-    check_versions(market, task, pool, submission)
-    check_pool(market, pool)
-    check_belongs(task, submission)
+    """Give the places that have not attested in time to substitutes; without, end undecided.
+
+    A seat that reported the opening was not silent: it loses its place and nothing else.
+    """
+    check_case(market, task, pool, submission)
     check_state(submission, SubmissionState.OPENED)
-    require(not submission.replaced, "committee.EAlreadyReplaced")
     now = clock.timestamp_ms
     require(now >= submission.window_ms + task.terms.verify_ms, "committee.ETooEarly")
 
-    pay_from_escrow(submission, ctx.sender, task.tip)
-    penalize_silent(ctx, task, pool, submission)
-    silent = _find_silent(submission)
-    taken = {seat.pool_index for seat in submission.committee}
-    chosen = draw_verifiers(task, pool, submission, len(silent), now, taken)
-    if len(chosen) < len(silent):
-        reason = EndReason.TOO_FEW_SEATS
-        end(ctx, market, task, pool, submission, SubmissionState.UNDECIDED, reason, now)
+    pay_tip(task, submission, ctx.sender)
+    waiting = [at for at in range(len(submission.committee)) if not has_attested(submission, at)]
+    silent = [at for at in waiting if not has_reported(submission, at)]
+    penalize_places(ctx, task, pool, submission, silent)
+    reason = EndReason.NOT_FULLY_ATTESTED
+    if submission.rounds == MAX_ROUNDS:
+        end_undecided(ctx, task, pool, submission, reason, now)
         return
-    for at, index in zip(silent, chosen, strict=True):
-        unpin(pool, submission.committee[at].pool_index)
-        substitute = make_seat(pool, index, slot=task.terms.committee + at)
-        submission.committee[at] = substitute
-        ctx.emit(SeatReplaced(task.id, submission.id, at, index, substitute.verifier, now))
-    submission.replaced = True
-    enter_state(submission, SubmissionState.OPENED, now)
-
-
-def _find_silent(submission: Submission) -> list[int]:
-    return [
-        at for at, seat in enumerate(submission.committee) if seat.status != SeatStatus.ATTESTED
-    ]
-
-
-def penalize_silent(
-    ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission
-) -> None:
-    """Burn part of the stake of every seat that has not attested everything, as one coin."""
-    penalty = SILENCE_FEES * task.terms.verifier_fee
-    seats = [submission.committee[at] for at in _find_silent(submission)]
-    burn(ctx, sum(penalize(ctx, pool, seat.pool_index, penalty) for seat in seats))
+    submission.rounds += 1
+    give_on(ctx, task, pool, submission, waiting, reason, now)
