@@ -82,7 +82,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @click.option("--chain-id", help="Chain identifier.")
 @click.option("--package-id", help="Package of the market.")
 @click.option("--market-id", help="The shared Market object.")
-@click.option("--pool", "pools", multiple=True, help="A pool of verifiers; the first is for new work.")
+@click.option("--pool", "pools", multiple=True, help="A pool of verifiers; the first for new work.")
 @click.option("--aggregator", "aggregators", multiple=True, help="Walrus aggregator URL.")
 @click.option("--publisher", "publishers", multiple=True, help="Walrus publisher URL.")
 @click.option("--shards", type=int, help="Shards of the Walrus network.")

@@ -198,7 +198,7 @@ def build_parts(tools: Tools) -> Parts:
             Juror(tools, fetcher),
         ]
     if settings.has_role(Role.CONTRIBUTOR) or settings.has_role(Role.VERIFIER):
-        services.append(KeySharer(tools))
+        services.append(KeySharer(tools, fetcher))
     services += [Cranker(tools, fetcher), Claimer(tools)]
 
     return Parts(

@@ -31,11 +31,11 @@ from walrusd.core.pieces.layouts import (
 )
 from walrusd.core.pieces.manifest import OpeningManifest, open_manifest, seal_manifest
 from walrusd.core.pieces.names import TRACE, UPDATE, PieceKind, PieceName
-from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.cost import CostFunction, parse_cost_function
 from walrusd.crypto.dataset_rows import RowProof
 from walrusd.crypto.envelope import check_public_key, derive_public_key, open_key, seal_key
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keystore
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.keys import read_public_key

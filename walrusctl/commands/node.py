@@ -43,7 +43,7 @@ def _given(**options: Any) -> dict[str, Any]:
 @click.option("--another", is_flag=True, help="Take one more seat, though we hold one.")
 @yes_option
 @with_session
-def register(session: Session, *, another: bool, yes: bool, **options: Any) -> None:
+def register(session: Session, /, *, another: bool, yes: bool, **options: Any) -> None:
     """Take a seat in a pool. Binds the pool's stake until `node withdraw`; burns its fee and gas.
 
     What the machine does in a second is measured, unless --rate or [verifier] rate says it. The
@@ -64,7 +64,7 @@ def register(session: Session, *, another: bool, yes: bool, **options: Any) -> N
 @_seat_option
 @_offer_options
 @with_session
-def declare(session: Session, **options: Any) -> None:
+def declare(session: Session, /, **options: Any) -> None:
     """Say anew what a seat asks for and can do. Costs gas; duties that it has stay."""
     session.call_and_show("node.declare", params=_given(**options))
 
@@ -74,7 +74,7 @@ def declare(session: Session, **options: Any) -> None:
 @_seat_option
 @yes_option
 @with_session
-def renew(session: Session, *, yes: bool, **options: Any) -> None:
+def renew(session: Session, /, *, yes: bool, **options: Any) -> None:
     """Renew a seat before it lapses. Burns the pool's fee, and costs gas."""
     if must_ask(session, yes=yes):
         ask("Renew the seat and burn the pool's fee?")
@@ -87,7 +87,7 @@ def renew(session: Session, *, yes: bool, **options: Any) -> None:
 @click.option("--amount", help='For example "0.5 SUI"; all that is missing by default.')
 @yes_option
 @with_session
-def top_up(session: Session, *, yes: bool, **options: Any) -> None:
+def top_up(session: Session, /, *, yes: bool, **options: Any) -> None:
     """Add to a seat's stake what penalties took. Costs gas."""
     if must_ask(session, yes=yes):
         ask(f"Bind {options['amount'] or 'what the stake lacks'} in the seat?")
@@ -112,7 +112,7 @@ def stake(session: Session) -> None:
 @_pool_option
 @_seat_option
 @with_session
-def exit_(session: Session, **options: Any) -> None:
+def exit_(session: Session, /, **options: Any) -> None:
     """Leave a pool: the seat is no longer drawn, and its stake unbonds. Costs gas."""
     session.call_and_show("node.exit", params=_given(**options))
 
@@ -121,6 +121,6 @@ def exit_(session: Session, **options: Any) -> None:
 @_pool_option
 @_seat_option
 @with_session
-def withdraw(session: Session, **options: Any) -> None:
+def withdraw(session: Session, /, **options: Any) -> None:
     """Withdraw a seat's stake after the unbonding period. Costs gas."""
     session.call_and_show("node.withdraw", params=_given(**options))

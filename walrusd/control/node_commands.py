@@ -50,9 +50,7 @@ class NodeCommands:
         await self._readiness.check_seat()
         pool, offer, max_stake = await self._read_offer(params)
         another = params.get("another", False) is True
-        return await register_seat(
-            self._tools, pool, offer, max_stake=max_stake, another=another
-        )
+        return await register_seat(self._tools, pool, offer, max_stake=max_stake, another=another)
 
     async def declare(self, params: dict[str, Any]) -> Result:
         """Say anew what our seat asks for and can do."""
@@ -80,9 +78,7 @@ class NodeCommands:
             raise BadRequest(f"the seat's stake lacks {format_sui(Mist(missing))}")
         return {"digest": await top_up_seat(self._tools, seat, amount), "amount_mist": amount}
 
-    async def _read_offer(
-        self, params: dict[str, Any]
-    ) -> tuple[ob.VerifierPool, SeatOffer, Mist]:
+    async def _read_offer(self, params: dict[str, Any]) -> tuple[ob.VerifierPool, SeatOffer, Mist]:
         """Return the pool and the declaration that parameters and settings ask for."""
         contract, verifier = self._tools.contract, self._tools.settings.verifier
         name = params.get("pool", contract.pool_ids[0])

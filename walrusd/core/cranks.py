@@ -136,7 +136,7 @@ def _may_be_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -
 
 
 def _may_end_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
-    """An abort claim ends at once; a part of the sum when the publisher can read it, or too late."""
+    """An abort claim ends at once; other work when its update was not delivered in time."""
     if submission.is_abort and not submission.audit_pending:
         return True
     return _is_grace_over(task, submission, now_ms)
@@ -272,8 +272,3 @@ def compute_submission_crank(
 def may_be_due(crank: Crank, state: int) -> bool:
     """Return whether a crank may be due on a submission in a state."""
     return any(crank is each for each, _is_due in SUBMISSION_CRANKS[SubmissionState(state)])
-
-
-def is_about_dispute(crank: Crank) -> bool:
-    """Return whether a crank is turned on a dispute, in which the accuser has most at stake."""
-    return any(crank is each for steps in DISPUTE_CRANKS.values() for each, _is_due in steps)

@@ -183,7 +183,7 @@ class Service:
 
     @property
     def refusal(self) -> str:
-        """Why the contract would refuse the task, with the count of seats; empty if it would not."""
+        """Why the contract would refuse the task, with the count of seats, or nothing."""
         census = self.census
         counted = f"{census.fit} of the pool's {census.live} live seats can serve these terms"
         if census.fit < self.least_fit:
@@ -206,9 +206,7 @@ class Service:
         return "wait for more seats, or use another pool"
 
 
-def judge_service(
-    seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int
-) -> Service:
+def judge_service(seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int) -> Service:
     """Return whether a pool can serve a task under terms, as ``open_task`` decides it."""
     census = take_census(seats, pool, terms, now_ms)
     two_thirds = -(-2 * census.live // 3)

@@ -44,7 +44,8 @@ SMALLEST_CUT = 1 << 20
 _COST_HEAD_BYTES = 4
 _COST_STEP_BYTES = 8
 _SUM_ENTRY_BYTES = 8
-_SUM_PART_BYTES = 1 + (2 + HASH_BYTES) + 9
+_SUM_PART_BYTES = 1 + (2 + HASH_BYTES) + (2 + POINT_BYTES)
+"""One that is left out, with the value that shows why; one that is summed has a weight instead."""
 _WIDEST = (1 << 64) - 1
 _BLANK = bytes(HASH_BYTES)
 

@@ -72,5 +72,5 @@ no clock runs then."""
 
 
 def compute_longest_life(terms: Mapping[str, int]) -> Millis:
-    """Return how long the clocks of a task may run, in milliseconds: the contract's ``max_life``."""
+    """Return how long the clocks of a task may run, in milliseconds: what the market limits."""
     return Millis(sum(stage.compute_duration(terms) for stage in STAGES))

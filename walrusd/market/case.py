@@ -1,10 +1,18 @@
 """Values that follow from a task and a submission on the chain: seeds, contexts, dealt segments."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import Crank, DisputeFacts, SubmissionFacts, TaskFacts, may_be_due
+from walrusd.core.cranks import (
+    Crank,
+    DisputeFacts,
+    SubmissionFacts,
+    TaskFacts,
+    compute_resolvable_ms,
+    may_be_due,
+)
 from walrusd.core.dealing import compute_seat_segments
 from walrusd.core.duties import (
     Duties,
@@ -14,7 +22,7 @@ from walrusd.core.duties import (
     list_submission_duties,
     list_task_duties,
 )
-from walrusd.core.lifecycle import has_attested, is_disputed
+from walrusd.core.lifecycle import is_disputed
 from walrusd.core.opening import Opening, VerifiedOpening, verify_opening
 from walrusd.core.protocol import (
     TraceContext,
@@ -31,8 +39,6 @@ from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
 
-MAX_ROUNDS = 2
-"""How often silent seats may be replaced: the contract's limit."""
 MAX_SAMPLES = 2
 """How many samples an audit may draw: the contract's limit."""
 
@@ -127,14 +133,18 @@ class Case:
     def list_duties(self, party: Party, now_ms: int) -> Duties:
         """Return what a party has to do about the submission."""
         sub, vote_ms = self.submission, self.task.terms.jury_commit_ms
-        dispute = sub.dispute
+        dispute, facts = sub.dispute, dispute_facts(self.task, sub)
+        told_ms = None
+        if facts is not None and facts.has_majority:
+            told_ms = compute_resolvable_ms(task_facts(self.task), facts, now_ms)
         standing = SubmissionStanding(
             state=sub.state,
             task_phase=self.task.phase,
             dispute_phase=None if dispute is None else dispute.phase,
             is_vote_over=dispute is not None and now_ms >= dispute.phase_ms + vote_ms,
+            may_tell=told_ms is not None and now_ms >= told_ms,
             is_opened=sub.opening is not None,
-            may_deliver_update=sub.abort is None and self.find_audited_segment() is None,
+            may_deliver_update=sub.abort is None and find_audited_place(self.task, sub) is None,
         )
         return list_submission_duties(party, standing)
 
@@ -285,6 +295,30 @@ def list_duties_about(task: ob.Task, party: Party) -> Duties:
     return list_task_duties(party, standing)
 
 
+def find_majority(dispute: ob.Dispute, size: int) -> bytes:
+    """Return the value that more than half of a jury of ``size`` revealed; empty if there is none.
+
+    The jury are the first that committed, in the order of the list.
+    """
+    voted = [juror for juror in dispute.jurors if juror.commitment][:size]
+    counted = Counter(juror.value for juror in voted if juror.value)
+    return next((value for value, count in counted.items() if 2 * count > size), b"")
+
+
+def dispute_facts(task: ob.Task, submission: ob.Submission) -> DisputeFacts | None:
+    """Return the facts that decide the cranks of a submission's case, if it has one."""
+    dispute = submission.dispute
+    if dispute is None or not is_disputed(submission.state):
+        return None
+    voted = [juror for juror in dispute.jurors if juror.commitment]
+    return DisputeFacts(
+        phase=dispute.phase,
+        phase_ms=dispute.phase_ms,
+        all_revealed=all(juror.value for juror in voted),
+        has_majority=bool(find_majority(dispute, task.terms.jury)),
+    )
+
+
 def submission_facts(
     task: ob.Task, submission: ob.Submission, pool: ob.VerifierPool | None
 ) -> SubmissionFacts:
@@ -292,25 +326,14 @@ def submission_facts(
 
     ``pool`` is its pool; a lot of one that cannot be read counts as taken.
     """
-    dispute = None
-    if submission.dispute is not None and is_disputed(submission.state):
-        found = submission.dispute
-        voted = [juror for juror in found.jurors if juror.commitment]
-        dispute = DisputeFacts(
-            phase=found.phase,
-            phase_ms=found.phase_ms,
-            all_revealed=all(juror.value for juror in voted),
-        )
     may_be_audited = may_be_due(Crank.AUDIT, submission.state)
-    waiting = sum(not has_attested(seat.status) for seat in submission.committee)
     return SubmissionFacts(
         submission.state,
         submission.window_ms,
-        dispute,
+        dispute_facts(task, submission),
         has_lot=submission.lot is not None,
         is_lot_free=pool is not None and int(pool.lot, 16) == 0,
         was_complete=submission.opening is not None and submission.opening.was_complete,
-        may_replace=submission.rounds < MAX_ROUNDS and waiting <= len(submission.substitutes),
         audit_pending=may_be_audited and find_audited_place(task, submission) is not None,
         is_abort=submission.abort is not None,
     )

@@ -19,7 +19,7 @@ from walrusd.units import format_sui
 REASONS = {
     EndReason.ATTESTED: "every dealt segment was attested, and no audit found anything",
     EndReason.NO_COMMIT: "nothing was committed before training was closed",
-    EndReason.NEVER_OPENED: "it was not opened to everybody within the grace, or its blobs are gone",
+    EndReason.NEVER_OPENED: "it was not opened to all in time, or its blobs are gone",
     EndReason.CHALLENGE_CONFIRMED: "a jury confirmed an accusation",
     EndReason.NOT_FULLY_ATTESTED: "not every seat attested in time, substitutes included",
     EndReason.NO_MAJORITY: "the juries of two audits reached no majority",

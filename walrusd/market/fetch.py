@@ -16,6 +16,7 @@ from walrusd.core.faults import naming_absence
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
 from walrusd.core.opening import Opening, VerifiedOpening
 from walrusd.core.pieces.keys import OpeningKeys
+from walrusd.core.pieces.manifest import complete_keys
 from walrusd.core.pieces.names import PieceName
 from walrusd.crypto.stream import (
     StreamKind,
@@ -290,6 +291,15 @@ class Fetcher:
         plan = (await self.plan_of(case.task)).plan
         shape = make_opening_shape(case.task.terms, plan, case.submission.dataset_rows)
         return OpenedPieces(self._tools, case, keys, shape)
+
+    async def update_value_of(self, case: Case, keys: OpeningKeys) -> bytes:
+        """Return the value that the manifest of an opening hands to its seats, not checked yet.
+
+        Raises:
+            DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
+        """
+        manifest = await (await self._pieces_of(case, keys)).read_manifest()
+        return complete_keys(keys, manifest).update_value
 
     async def check_lasting(self, case: Case, keys: OpeningKeys) -> None:
         """Check that nobody can delete the blobs of an opening before it is judged.

@@ -23,7 +23,7 @@ from walrusd.market.case import Case
 from walrusd.units import address_bytes
 
 NO_PROOF = SchnorrProof(bytes(SCALAR_BYTES), bytes(SCALAR_BYTES))
-"""Stands for the proof of an envelope on chain, which the contract has checked and does not keep."""
+"""Stands for the proof of an envelope on chain: the contract has checked it and keeps it not."""
 
 Place = ob.CommitteeSeat | ob.Juror
 """A seat of a pool that serves a submission."""

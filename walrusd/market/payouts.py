@@ -22,6 +22,7 @@ PRIZE_FEES, PRIZE_SHARE = 5, 5
 """What a conviction pays the accuser: so many verifier fees, at most one part in so many of the
 stake."""
 
+
 @dataclass
 class Jury:
     """One case, by the events of its last jury; ``bond`` in Mist.
@@ -39,7 +40,7 @@ class Jury:
     value: bytes = b""
 
     def must_reveal(self, size: int) -> list[str]:
-        """Return who judges: the first ``size`` jurors, in the order of the list, that committed."""
+        """Return who judges: the first ``size`` jurors that committed, in the list's order."""
         return [juror for juror in self.jurors if juror in self.committed][:size]
 
 

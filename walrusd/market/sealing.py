@@ -21,8 +21,8 @@ from walrusd.core.pieces.manifest import (
     seal_manifest,
 )
 from walrusd.core.pieces.names import PieceName
-from walrusd.crypto.envelopes.contexts import Label
 from walrusd.core.sizes import MAX_OPENING_MANIFEST, SMALLEST_CUT
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.stream import SEGMENT_BYTES, encrypt_stream
 from walrusd.crypto.vfile.vfile import Source
 from walrusd.engine.tools import Tools

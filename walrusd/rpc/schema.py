@@ -58,7 +58,9 @@ class Method:
 
 
 # The daemon accepts the first digits (four or more), and 0x123456…abcdef, if one known id matches.
-_SEAT_PARAMS = "pool, another; overrides of [verifier]: max_stake, min_fee, max_penalty, rate, memory"
+_SEAT_PARAMS = (
+    "pool, another; overrides of [verifier]: max_stake, min_fee, max_penalty, rate, memory"
+)
 _SEAT = Param("params", "object", "which seat: pool, seat; not needed for one", required=False)
 _TASK = Param("task", "string", "object id of the task, or its beginning")
 _DATASET = Param("dataset", "string", "object id of the dataset, or its beginning")

@@ -11,7 +11,9 @@ from walrusd.settings.load import load_settings, parse_settings
 from walrusd.settings.profile import NetworkProfile, contract_keys
 
 _KEYS = {
-    "sui": re.compile(r"^[ \t]*(package_id|market_id|upgraded_package_id)[ \t]*=.*\n?", re.MULTILINE),
+    "sui": re.compile(
+        r"^[ \t]*(package_id|market_id|upgraded_package_id)[ \t]*=.*\n?", re.MULTILINE
+    ),
     "market": re.compile(r"^[ \t]*pools[ \t]*=[^\]]*\].*\n?", re.MULTILINE),
 }
 """The keys of each section that a contract determines."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 import trio
 
 from walrusd.chain.calls.reads import MarketReader, SeatId
-from walrusd.chain.layouts import objects as ob
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.ptb import Argument, Ptb
 from walrusd.chain.send.transactions import Sender
@@ -71,14 +70,14 @@ class Caller(MarketReader):
     async def _crank(
         self, module: str, function: str, task: str, submission: str, *, random: bool = False
     ) -> ExecutedTransaction:
-        """Call a crank on a submission: of market, pool, task, submission, and the clock."""
+        """Call a crank on a submission: of market, task, pool, submission, and the clock."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         pool = await self.shared_ref((await self.task(task)).pool)
         sub = await self.shared_ref(submission)
 
         def build(p: Ptb) -> None:
             clock = (p.random, p.clock) if random else (p.clock,)
-            p.call(self._target(module, function), market, pool, ref, sub, *clock)
+            p.call(self._target(module, function), market, ref, pool, sub, *clock)
 
         # A crank may be due again after a redraw, so no key keeps it from being repeated.
         label = f"{function}"

@@ -39,7 +39,6 @@ class CommitteeCalls(Caller):
     ) -> ExecutedTransaction:
         """Vote valid, with the proof of replay."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
-        pool = await self.shared_ref(submission.pool)
         sub, place = await self.shared_ref(submission.id), submission.committee[seat]
         async with self._cap_turn:
             held = SeatId(submission.pool, place.pool_index, place.generation)
@@ -50,7 +49,6 @@ class CommitteeCalls(Caller):
                     self._target("attestation", "attest"),
                     market,
                     ref,
-                    pool,
                     sub,
                     cap,
                     p.u64(seat),
@@ -65,7 +63,7 @@ class CommitteeCalls(Caller):
 
             # A substitute has other work digests at the same place.
             once = f"attest:{submission.id}:{seat}:{place.slot}:{position}"
-            return await self._send(build, once, submission.id, pool.id)
+            return await self._send(build, once, submission.id)
 
     async def report(
         self, task: str, submission: ob.Submission, *, seat: int

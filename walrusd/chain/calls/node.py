@@ -91,7 +91,9 @@ class NodeCalls(Caller):
         """Add to the stake of our seat what penalties took, in Mist."""
         return await self._pay("top_up_seat", seat, amount, once)
 
-    async def _pay(self, function: str, seat: SeatId, amount: int, once: str) -> ExecutedTransaction:
+    async def _pay(
+        self, function: str, seat: SeatId, amount: int, once: str
+    ) -> ExecutedTransaction:
         market, pool = await self._market_ref(), await self.shared_ref(seat.pool)
         async with self._cap_turn:
             cap = await self._require_cap(seat)

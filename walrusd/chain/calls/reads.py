@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import trio
 
@@ -34,7 +34,8 @@ The node that is read may be another than the one that reported the event.
 Shape = TypeVar("Shape", bound=Layout)
 
 
-class SeatId(NamedTuple):
+@dataclass(frozen=True, order=True)
+class SeatId:
     """A seat of a pool: its slot, and which of the seats that the slot has had."""
 
     pool: str
@@ -154,9 +155,7 @@ class MarketReader:
         ours = [(ref, cap) for ref, cap in found if cap.market == self.market_id]
         return sorted(ours, key=lambda each: (each[1].pool, each[1].index, each[1].generation))
 
-    async def find_cap(
-        self, owner: str, seat: SeatId
-    ) -> tuple[ObjectRef, ob.VerifierCap] | None:
+    async def find_cap(self, owner: str, seat: SeatId) -> tuple[ObjectRef, ob.VerifierCap] | None:
         """Return an address's capability for one seat, if it has it."""
         for ref, cap in await self.verifier_caps(owner):
             if SeatId(cap.pool, cap.index, cap.generation) == seat:

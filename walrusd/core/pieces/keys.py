@@ -17,6 +17,8 @@ from walrusd.crypto.tags import Tag, u64
 
 SECTION_KIND = 0
 """The kind that stands for a section of the manifest where the key of a piece is derived."""
+
+
 @dataclass(frozen=True)
 class OpeningKeys:
     """The keys of an opening that a reader holds, 32 bytes each.
@@ -31,8 +33,8 @@ class OpeningKeys:
     update_value: bytes = b""
 
     def update_alone(self) -> Self:
-        """Return what the publisher needs: it reads the update, and nothing else."""
-        return type(self)(None, self.update)
+        """Return the key of the update alone, with which nothing else can be read."""
+        return type(self)(None, self.update, self.update_value)
 
     def find(self, label: Label) -> bytes | None:
         """Return the key with a label, if it is here."""

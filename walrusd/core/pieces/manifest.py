@@ -18,8 +18,8 @@ from walrusd.core.pieces.keys import (
     make_piece_aad,
 )
 from walrusd.core.pieces.names import PieceKind, PieceName
-from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.stream import compute_ciphertext_size, decrypt_bytes, encrypt_bytes
 from walrusd.errors import DecryptionFailed, MalformedData
 from walrusd.units import BlobId

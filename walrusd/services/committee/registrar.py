@@ -42,9 +42,7 @@ async def measure_rate(tools: Tools) -> int:
     return int((await run_training_job(tools, BenchmarkJob()))["rate"])
 
 
-async def make_offer(
-    tools: Tools, pool: ob.VerifierPool, settings: VerifierSettings
-) -> SeatOffer:
+async def make_offer(tools: Tools, pool: ob.VerifierPool, settings: VerifierSettings) -> SeatOffer:
     """Return what our seat would declare in a pool; zeros in the settings are measured.
 
     Raises:
@@ -86,7 +84,7 @@ def find_free_slot(pool: ob.VerifierPool) -> SeatId:
 
 
 async def list_held(tools: Tools) -> list[Held]:
-    """Return our seats, in the order of their pools; those whose capability is void are left out."""
+    """Return our seats, in the order of their pools, without those that are gone."""
     held = []
     for _ref, cap in await tools.contract.verifier_caps(tools.address):
         name = SeatId(cap.pool, cap.index, cap.generation)
@@ -114,8 +112,8 @@ async def register_seat(
     stake, payment = pool.params.stake, pool.params.stake + pool.params.fee
     if payment > max_stake:
         raise NotAllowed(
-            f"a seat of pool {pool.id} takes {format_sui(Mist(payment))}, and verifier.max_stake is "
-            f"{format_sui(Mist(max_stake))}",
+            f"a seat of pool {pool.id} takes {format_sui(Mist(payment))}, and "
+            f"verifier.max_stake is {format_sui(Mist(max_stake))}",
             hint="raise verifier.max_stake, or name the amount: --max-stake",
         )
     balance = await tools.contract.balance(tools.address)

@@ -12,9 +12,9 @@ from walrusd.chain.values.types import ExecutedTransaction
 from walrusd.core.deposits import compute_funds
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
-from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.crypto.envelopes.contexts import PublisherContext
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.jobs import run_training_job

@@ -17,7 +17,7 @@ from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed
 from walrusd.files import write_atomically
-from walrusd.market.aggregate import AggregateChecker, read_accepted
+from walrusd.market.aggregate import AggregateChecker, find_part_bits, read_accepted
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
 from walrusd.market.fetch import Fetcher
 from walrusd.services.publisher.aggregator import Aggregator
@@ -110,10 +110,15 @@ class Publisher(Service):
         accepted = await read_accepted(tools, task)
         summed = await self._aggregator.sum(task, accepted)
         if summed is None:
-            return  # a key is still missing
-        vector, openings = summed
-        parts = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
-        aggregate = Aggregate(vector, openings, parts)
+            reason = f"fewer than {task.terms.k_min} accepted submissions can be read"
+            tools.journal.record_once(task.id, self.name, "no sum", reason)
+            return
+        aggregate = Aggregate(
+            summed.vector,
+            summed.openings,
+            tuple((address_bytes(sub.id), sub.weight) for sub in summed.parts),
+            tuple((address_bytes(sub.id), value) for sub, value in summed.left_out),
+        )
         epochs = tools.settings.walrus.epochs
         stored = await tools.store.put(aggregate.to_bytes(), epochs=epochs, try_anyway=True)
         with tools.database.transaction():
@@ -123,11 +128,12 @@ class Publisher(Service):
                     task.id,
                     self.name,
                     "aggregated",
-                    f"{len(accepted)} submissions were accepted",
+                    f"{len(accepted)} submissions were accepted, {len(summed.parts)} can be read",
                     root=aggregate.root.hex(),
                 )
         await tools.contract.record_aggregate(
             task.id,
+            parts=find_part_bits(task, summed.parts),
             root=aggregate.root,
             blindings_root=aggregate.openings_root,
             blob=stored.blob_id,
