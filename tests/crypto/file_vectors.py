@@ -158,7 +158,7 @@ def make_paillier() -> tuple[bytes, dict[str, Any]]:
 REFUSED = [
     # (name, offset from the start, bytes to put there, the error's code; "" is a failed check)
     ("magic", 0, "58", "file.header"),
-    ("version", 8, "02", "file.header"),
+    ("version", 8, "01", "file.header"),
     ("scheme", 9, "03", "file.header"),
     ("reserved", 10, "01", "file.header"),
     ("header length", 14, "ff", "file.header"),
