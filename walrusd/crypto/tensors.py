@@ -83,15 +83,6 @@ def _canonicalize(block: Array, integers: np.dtype[Any], infinity: int, nan: int
     return bits.view("<u4")
 
 
-def tensor_to_bytes(array: Array) -> bytes:
-    """Return a tensor's canonical words as bytes, in C order, little-endian.
-
-    Raises:
-        ValueError: as ``name_number_type``.
-    """
-    return b"".join(words.tobytes() for words in iterate_words(array))
-
-
 def compute_tensor_root(array: Array) -> bytes:
     """Return the root, 32 bytes, over a tensor's canonical words, 1,024 a leaf.
 
