@@ -92,8 +92,8 @@ def measure_model(name: str, rounds: int) -> list[Measurement]:
             folds + chain + ends / SEGMENT_STEPS,
             "ms",
             step,
-            f"folds, chain and states at {SEGMENT_STEPS} steps a segment, in exact-q20/2, 1 thread; "
-            "baseline: the step",
+            f"folds, chain and states at {SEGMENT_STEPS} steps a segment, in {plan.profile}, "
+            "1 thread; baseline: the step",
         ),
         Measurement(f"tracing.{name}.folds", folds, "ms", step, "of that, the folds alone"),
         Measurement(f"tracing.{name}.chain", chain, "ms", step, "of that, the chain alone"),
