@@ -13,7 +13,7 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.core.pieces.keys import OpeningKeys
 from walrusd.core.pieces.names import OPENINGS, UPDATE
 from walrusd.core.secrets import derive_paillier_seed
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.pedersen.rows import RunningSum
 from walrusd.engine.jobs import clear_progress
 from walrusd.engine.tools import Tools
@@ -124,7 +124,7 @@ class Aggregator:
         opening = await self._fetcher.opening_of(case, keys, SUMMED_PIECES)
         opened = await trio.to_thread.run_sync(opening.read_update)
         openings = await trio.to_thread.run_sync(opening.read_openings)
-        root = await trio.to_thread.run_sync(compute_chunk_root, opened)
+        root = await trio.to_thread.run_sync(compute_number_root, opened)
         if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
         file = await self._fetcher.file_of(case.task, case.submission)
