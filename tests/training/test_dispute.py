@@ -2,32 +2,35 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from tests.golden.data import read_rows
 from tests.golden.plans import make_document
+from tests.golden.run import make_rows
+from tests.support.transcripts import make_output, read_transcript, rewrite, write_transcript
 from walrusd.core.protocol import TraceContext
-from walrusd.errors import ForeignTranscript, NonFiniteValue
-from walrusd.training.dispute.dispute import (
-    Right,
+from walrusd.errors import ForeignTranscript, MalformedTranscript, NonFiniteValue
+from walrusd.training.dispute.comparing import (
+    OutputDifference,
     check_comparable,
-    choose_log,
-    compare_operations,
+    find_output,
     find_step,
-    judge_step,
 )
-from walrusd.training.dispute.recording import SegmentWork, Wanted, keep_up_to, transcribe
-from walrusd.training.dispute.transcript import Ending, StepLog, unpack_floats
+from walrusd.training.dispute.dispute import Right, judge_step
+from walrusd.training.dispute.operation import Source
+from walrusd.training.dispute.operations import compute_operations
+from walrusd.training.dispute.recording import SegmentWork
+from walrusd.training.dispute.writer import Wanted
 from walrusd.training.layers.linear import Map
 from walrusd.training.layers.prepared import Gradients
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run import step as stepping
-from walrusd.training.run.data import DatasetRows
+from walrusd.training.run.aborts import AbortCode
 from walrusd.training.run.state import initial_state, serialize_state
 from walrusd.training.run.step import Run
 from walrusd.training.run.trace import Assignment
-from walrusd.training.run.trainer import run_segment
+from walrusd.training.run.trainer import SegmentAbort, attempt_segment, run_segment
 from walrusd.training.run.weights import init_weights, select_frozen
 
 SEGMENT = {"segments": 10, "segment_steps": 4, "steps": 40}
@@ -42,25 +45,40 @@ class Case:
     def __init__(self, model):
         self.model = model
         self.plan = read_plan(make_document(model) | SEGMENT)
+        self.operations = compute_operations(self.plan)
         names = TraceContext.__annotations__
         fields = {name: bytes([i]) * 32 for i, name in enumerate(names)}
         self.subject = TraceContext(**fields | {"plan_digest": self.plan.digest()})
-        tokens = self.plan.dataset.kind == "tokens"
-        raw = read_rows("licence", 32) if tokens else read_rows("digits")
         weights = init_weights(self.plan)
         self.start = serialize_state(self.plan, initial_state(self.plan, weights))
-        rows = DatasetRows(self.plan.dataset, raw)
+        rows = make_rows(self.plan)
         assignment = Assignment(self.plan, self.subject.digest(), self.subject.seed, 3)
         self.work = SegmentWork(assignment, self.subject, rows, select_frozen(self.plan, weights))
 
-    def tell(self, step=STEP, *, values=True, state=True):
-        keep = keep_up_to((1 << 26) if values else 0)
-        wanted = None if step is None else Wanted(step, keep, with_state=state)
-        return transcribe(self.work, self.start, 1, wanted)
+    def write(self, step=STEP, *, values=True):
+        wanted = None if step is None else Wanted(step, (1 << 26) if values else 0)
+        return write_transcript(self.work, self.start, 1, wanted)
+
+    def tell(self, step=STEP, *, values=True):
+        return read_transcript(self.plan, self.write(step, values=values))
+
+    def lie(self, raw, **lies):
+        return read_transcript(self.plan, rewrite(self.plan, raw, **lies))
 
     def judge(self, a, b):
         check_comparable(a, b)
         return judge_step(self.work, self.start, a, b, find_step(a, b).step)
+
+    def number(self, name):
+        return next(operation.number for operation in self.operations if operation.name == name)
+
+    def backward(self, tensor):
+        """Return the number of the first gradient of a tensor."""
+        return next(
+            each.number
+            for each in self.operations
+            if "backward" in each.name and each.name.endswith(f": {tensor}")
+        )
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -78,6 +96,11 @@ def mlp():
 @pytest.fixture(scope="module")
 def honest(case):
     return case.tell()
+
+
+@pytest.fixture(scope="module")
+def written(mlp):
+    return mlp.write()
 
 
 @pytest.fixture
@@ -140,86 +163,89 @@ def forge(monkeypatch, at_step):
     return lambda kind, *arguments: kinds[kind](*arguments)
 
 
-@pytest.mark.parametrize("model", ["mlp", "convnet", "gpt", "llama-lora"])
+@pytest.mark.parametrize("model", ["mlp", "convnet", "gpt", "llama-lora", "regression-q8r"])
 def test_a_transcript_is_of_the_work_that_a_replay_does(model):
     case = Case(model)
     made = case.tell()
     *_, result = run_segment(case.work.assignment, case.work.rows, case.start, 1, case.work.frozen)
-    last = made.steps[-1]
+    last = made.get_record(made.steps[-1])
     assert (last.chain, last.state_root) == (result.record.chain, result.record.state_root)
-    assert tuple(unpack_floats(step.losses) for step in made.steps) == result.record.losses
-    names = [operation.name for operation in made.log.operations]
-    assert len(names) == len(set(names))
-    for name in case.plan.model.tensors():
-        assert f"optimizer {name.name}" in names
-
-
-def test_every_operation_works_on_what_came_out_before(honest, case):
-    """Apart from weights and numbers, no input appears from nowhere."""
-    known = set()
-    for operation in honest.log.operations:
-        forward = "forward" in operation.name and not operation.name.endswith("grid")
-        if forward and "attention" not in operation.name:
-            assert operation.inputs["x"].digest in known, operation.name
-        known |= {value.digest for value in operation.outputs.values()}
+    assert made.log.count == len(case.operations)
+    losses = case.number("losses")
+    told = np.frombuffer(made.log.read_leaf(losses, 0), "<f4")
+    assert tuple(told.tolist()) == result.record.losses[STEP - made.steps.start]
 
 
 def test_honest_transcripts_are_identical(case, honest):
-    again = case.tell(step=2, values=False, state=False)
-    assert replace(again, log=None) == replace(honest, log=None)
+    again = case.tell(step=2, values=False)
+    assert again.tree().root() == honest.tree().root()
     assert find_step(again, honest) is None
-    assert compare_operations(honest.log, case.tell().log) is None
+    assert find_output(honest.log, case.tell(values=False).log) is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "operation", "part", "values"),
-    [
-        ("rate", "choose rate", "outputs", ("rate",)),
-        ("silent_rate", "optimizer {first}", "outputs", None),
-        ("order", "micro-batch 0: choose rows", "outputs", None),
-        ("flip", "micro-batch 0: backward {flipped}", "outputs", ("gradient/{weight}",)),
-    ],
-)
-def test_a_forgery_is_narrowed_to_its_operation(
-    case, honest, forge, monkeypatch, kind, operation, part, values
-):
+@pytest.mark.parametrize("kind", ["rate", "silent_rate", "order", "flip"])
+def test_a_forgery_is_narrowed_to_its_operation(case, honest, forge, monkeypatch, kind):
     flipped = FLIPPED[case.model]
     forge(kind, STEP, *([flipped] if kind == "flip" else []))
     forged = case.tell()
     monkeypatch.undo()
     first = min(tensor.name for tensor in case.plan.model.tensors())
-    wanted = operation.format(first=first, flipped=flipped)
+    target = {
+        "rate": lambda: case.number("choose rate"),
+        "silent_rate": lambda: case.number(f"optimizer {first}: weight"),
+        "order": lambda: case.number("micro-batch 0: choose rows"),
+        "flip": lambda: case.backward(f"{flipped}.weight"),
+    }[kind]()
     assert find_step(honest, forged).step == STEP
-    found = compare_operations(honest.log, forged.log)
-    if kind == "flip" and case.model == "mlp":
-        wanted = "micro-batch 0: backward 02 linear01"
-    assert (honest.log.operations[found.index].name, found.part) == (wanted, part)
-    if values is not None:
-        assert found.values == tuple(v.format(weight=f"{flipped}.weight") for v in values)
+    assert find_output(honest.log, forged.log) == OutputDifference(target, 0)
+    inputs = [i for i in case.operations[target].inputs if i.source == Source.OPERATION]
     for a, b, right in ((honest, forged, Right.A), (forged, honest, Right.B)):
         judged = case.judge(a, b)
-        assert (judged.right, judged.target) == (right, found.index)
+        assert (judged.right, judged.target, judged.leaf) == (right, target, 0)
         assert (judged.a.operation, judged.b.operation) == (right == Right.A, right == Right.B)
-        wrong = judged.b if right == Right.A else judged.a
-        assert wrong.first_wrong == wanted
+        wrong, fine = (judged.b, judged.a) if right == Right.A else (judged.a, judged.b)
+        assert (wrong.first_wrong, fine.first_wrong) == (target, None)
         assert judged.computed_steps == 1
-        shown = judged.log.operations[judged.target]
-        described = [*shown.inputs.values(), *shown.outputs.values()]
-        assert {value.digest for value in described} <= judged.log.values.keys()
+        assert judged.kept.keys() == {(target, 0), *((each.place, 0) for each in inputs)}
+        assert judged.kept[target, 0] == honest.log.read_leaf(target, 0)
+        assert judged.kept[target, 0] != forged.log.read_leaf(target, 0)
 
 
-def test_without_a_carried_state_the_segment_is_computed_up_to_the_step(case, honest, forge):
-    plain = replace(honest, log=replace(honest.log, state=None))
-    judged = case.judge(plain, replace(plain, steps=_spoil(plain, STEP)))
+@pytest.mark.parametrize("place", [0, 1023, 1024, 1583])
+def test_a_wrong_number_is_narrowed_to_its_leaf(mlp, written, place):
+    honest = read_transcript(mlp.plan, written)
+    target = mlp.number("optimizer linear01.weight: weight")
+    form = mlp.operations[target].form
+    assert form.leaves == 2
+    data = b"".join(honest.log.read_leaf(target, leaf) for leaf in range(2))
+    numbers = np.frombuffer(data, "<f4").copy()
+    numbers[place] += 1
+    root = b"w" * 32
+    wrong = mlp.lie(
+        written,
+        records={STEP: replace(honest.get_record(STEP), state_root=root)},
+        outputs={
+            target: make_output(mlp.plan, target, numbers.tobytes()),
+            mlp.number("state"): b"\0" + root,
+        },
+    )
+    leaf = place // 1024
+    assert find_output(honest.log, wrong.log) == OutputDifference(target, leaf)
+    judged = mlp.judge(wrong, honest)
+    assert (judged.right, judged.target, judged.leaf) == (Right.B, target, leaf)
+    assert judged.kept[target, leaf] == honest.log.read_leaf(target, leaf)
+
+
+def test_without_a_carried_state_the_segment_is_computed_up_to_the_step(mlp, written):
+    plain = mlp.lie(written, state=None)
+    judged = mlp.judge(plain, _spoil(mlp, written, log=False))
     assert (judged.right, judged.computed_steps) == (Right.A, STEP)
 
 
-def _spoil(transcript, step):
-    """Return the steps with another state root at ``step``."""
-    index = step - transcript.first
-    steps = list(transcript.steps)
-    steps[index] = replace(steps[index], state_root=b"x" * 32)
-    return tuple(steps)
+def _spoil(case, raw, **lies):
+    """Return a transcript with another state root at the step."""
+    record = read_transcript(case.plan, raw).get_record(STEP)
+    return case.lie(raw, records={STEP: replace(record, state_root=b"x" * 32)}, **lies)
 
 
 def test_two_different_forgeries_are_both_told(mlp, monkeypatch, forge):
@@ -229,11 +255,11 @@ def test_two_different_forgeries_are_both_told(mlp, monkeypatch, forge):
     b = mlp.tell()
     monkeypatch.undo()
     judged = mlp.judge(a, b)
-    assert judged.right == Right.NEITHER
-    assert judged.log.operations[judged.target].name == "micro-batch 0: backward 02 linear01"
+    gradient = mlp.backward("linear01.weight")
+    assert (judged.right, judged.target) == (Right.NEITHER, gradient)
     assert (judged.a.operation, judged.b.operation) == (True, False)
-    assert judged.a.first_wrong == "optimizer linear00.bias"
-    assert judged.b.first_wrong == "micro-batch 0: backward 02 linear01"
+    assert judged.a.first_wrong == mlp.number("optimizer linear00.bias: weight")
+    assert judged.b.first_wrong == gradient
 
 
 def test_both_wrong_in_the_same_way_before_they_part(mlp, monkeypatch, forge):
@@ -247,14 +273,16 @@ def test_both_wrong_in_the_same_way_before_they_part(mlp, monkeypatch, forge):
     assert (judged.right, judged.diverges, judged.computed_steps) == (Right.NEITHER, 2, 2)
 
 
-def test_a_state_that_both_agree_on_is_believed_only_with_its_root(mlp, monkeypatch, forge):
-    honest = mlp.tell()
+def test_a_state_that_both_agree_on_is_believed_only_with_its_root(
+    mlp, written, monkeypatch, forge
+):
+    honest = read_transcript(mlp.plan, written)
     forge("rate", STEP)
     forged = mlp.tell(step=None)
     monkeypatch.undo()
-    other = bytearray(honest.log.state)
+    other = bytearray(honest.log.read_state())
     other[0] ^= 1
-    lied = replace(honest, log=replace(honest.log, state=bytes(other)))
+    lied = mlp.lie(written, state=bytes(other))
     assert mlp.judge(honest, forged).computed_steps == 1
     judged = mlp.judge(lied, forged)
     assert (judged.right, judged.computed_steps) == (Right.A, STEP)
@@ -263,27 +291,14 @@ def test_a_state_that_both_agree_on_is_believed_only_with_its_root(mlp, monkeypa
 def test_one_log_is_held_against_what_is_computed(mlp, monkeypatch, forge):
     honest = mlp.tell(step=None)
     forge("flip", STEP)
-    forged = mlp.tell()
+    raw = mlp.write()
     monkeypatch.undo()
+    forged = read_transcript(mlp.plan, raw)
     judged = mlp.judge(honest, forged)
     assert (judged.right, judged.a.operation, judged.b.operation) == (Right.A, None, False)
-    assert judged.log.operations[judged.target].name == "micro-batch 0: backward 02 linear01"
-    judged = mlp.judge(honest, replace(forged, log=None))
+    assert judged.target == mlp.backward("linear01.weight")
+    judged = mlp.judge(honest, mlp.lie(raw, log=False))
     assert (judged.right, judged.target) == (Right.A, None)
-
-
-def test_inputs_that_came_from_nowhere_are_told_as_such(mlp):
-    honest = mlp.tell()
-    operations = list(honest.log.operations)
-    index = next(i for i, o in enumerate(operations) if o.name.startswith("optimizer"))
-    rate = replace(operations[index].inputs["rate"], digest=b"r" * 32)
-    inputs = operations[index].inputs | {"rate": rate}
-    operations[index] = replace(operations[index], inputs=inputs)
-    log = replace(honest.log, operations=tuple(operations))
-    found = compare_operations(honest.log, log)
-    assert (found.index, found.part, found.values) == (index, "inputs", ("rate",))
-    shorter = replace(honest.log, operations=tuple(operations[:index]))
-    assert compare_operations(honest.log, shorter).part == "operation"
 
 
 def test_an_error_of_the_work_is_judged_too(mlp, monkeypatch):
@@ -297,35 +312,64 @@ def test_an_error_of_the_work_is_judged_too(mlp, monkeypatch):
 
     monkeypatch.setattr(Run, "_choose_rate", choose)
     aborted = mlp.tell()
+    *_, end = attempt_segment(mlp.work.assignment, mlp.work.rows, mlp.start, 1)
     monkeypatch.undo()
-    assert aborted.ending == Ending(STEP, "training.non_finite")
-    assert isinstance(aborted.log, StepLog)
+    assert isinstance(end, SegmentAbort)
+    record = aborted.get_record(STEP)
+    assert (record.step, record.code) == (STEP, AbortCode.NON_FINITE)
+    assert aborted.get_record(STEP + 1) == record
+    assert (record.chain, record.state_root) == (end.record.chain, end.record.state_root)
+    assert aborted.log.count == mlp.number("choose rate")
     judged = mlp.judge(aborted, honest)
     assert (judged.right, find_step(aborted, honest).parts) == (Right.B, ("ending",))
+    assert judged.target == judged.a.first_wrong == mlp.number("choose rate")
 
 
-def test_transcripts_of_other_work_are_refused(mlp):
-    honest = mlp.tell()
-    subject = replace(honest.subject, task=b"t" * 32)
+def test_a_log_whose_leaves_are_others_is_refused(mlp, written, monkeypatch, forge):
+    """The digests differ, but the leaves under one of them do not lead to it."""
+    forge("flip", STEP)
+    raw = mlp.write(values=False)
+    monkeypatch.undo()
+    honest, forged = (read_transcript(mlp.plan, each) for each in (written, raw))
+    target = find_output(honest.log, forged.log).number
+    form, digest = mlp.operations[target].form, forged.log.digest(target)
+    lied = mlp.lie(raw, outputs={target: b"\0" + bytes(32 * form.leaves) + digest})
+    with pytest.raises(MalformedTranscript, match=f"operation {target} lead to another"):
+        find_output(honest.log, lied.log)
+    data = honest.log.read_leaf(target, 0)
+    body = make_output(mlp.plan, target, b"\1" + data[1:] + honest.log.read_leaf(target, 1))
+    lied = mlp.lie(
+        written,
+        outputs={target: b"\1" + data + honest.log.read_leaf(target, 1) + body[1 + form.size :]},
+    )
+    assert find_output(honest.log, lied.log) == OutputDifference(target, 0)
+    with pytest.raises(MalformedTranscript, match=f"operation {target} has another hash"):
+        lied.log.read_leaf(target, 0)
+
+
+def test_transcripts_of_other_work_are_refused(mlp, written):
+    honest = read_transcript(mlp.plan, written)
+    beginning = honest.beginning
+    subject = replace(beginning.subject, task=b"t" * 32)
     for other in (
-        replace(honest, subject=subject),
-        replace(honest, segment=2),
-        replace(honest, start_root=b"r" * 32),
+        replace(beginning, subject=subject),
+        replace(beginning, segment=2),
+        replace(beginning, start_root=b"r" * 32),
     ):
         with pytest.raises(ForeignTranscript, match="differ in"):
-            check_comparable(honest, other)
-    forged = replace(honest, steps=_spoil(honest, STEP))
+            check_comparable(honest, replace(honest, beginning=other))
+    forged = _spoil(mlp, written, log=False)
     other_plan = replace(mlp.plan, init_seed=b"i" * 32)
     work = replace(mlp.work, assignment=replace(mlp.work.assignment, plan=other_plan))
     with pytest.raises(ForeignTranscript, match="another plan"):
         judge_step(work, mlp.start, honest, forged, STEP)
+    with pytest.raises(ForeignTranscript, match="another plan"):
+        read_transcript(other_plan, written)
     with pytest.raises(ForeignTranscript, match="another state"):
-        judge_step(mlp.work, honest.log.state, honest, forged, STEP)
-    with pytest.raises(ForeignTranscript, match="more steps"):
-        judge_step(mlp.work, mlp.start, honest, forged, 5)
+        judge_step(mlp.work, honest.log.read_state(), honest, forged, STEP)
 
 
 def test_the_log_of_another_step_is_not_used(mlp):
     told = mlp.tell(step=2)
-    assert choose_log(told, 2) is told.log
-    assert choose_log(told, STEP) is None
+    assert told.find_log(2) is told.log
+    assert told.find_log(STEP) is None

@@ -5,12 +5,14 @@ convert. Each preimage is given in the docstring; ``‖`` is concatenation and i
 little-endian.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from walrusd.crypto import merkle
 from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tensors import compute_tensor_root
 
 
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
@@ -60,11 +62,12 @@ def compute_chain_step(
 ) -> bytes:
     """Absorb one training step into the work chain.
 
-    ``H(STEP ‖ chain ‖ step ‖ f32 bits of each micro-batch loss ‖ f32 fold of each gradient)``,
-    losses in micro-batch order, folds in tensor-name order, float32 little-endian.
+    ``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, roots over float32 numbers
+    (``tensors.py``): the loss of each micro-batch in order, the fold of each gradient in the order
+    of the tensors' names.
     """
-    values = [*losses, *folds]
-    return hash_tagged(Tag.STEP, chain, u64(step), struct.pack(f"<{len(values)}f", *values))
+    roots = (compute_tensor_root(np.array([*side], np.float32)) for side in (losses, folds))
+    return hash_tagged(Tag.STEP, chain, u64(step), *roots)
 
 
 def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:

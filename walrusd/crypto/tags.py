@@ -10,13 +10,16 @@ from enum import Enum
 
 
 class Tag(Enum):
-    """The tags. The value is what follows ``WALRUSD-V01-``."""
+    """The tags: what follows ``WALRUSD-V01-``, or a name and the number of the form.
+
+    A form that changes takes the next number, so that no tag ever has two forms.
+    """
 
     # Protocol, hashed by the contract too (SHA-256).
     SEED = "SEED"
     CTX = "CTX"
     CHAIN = "CHAIN"
-    STEP = "STEP"
+    STEP = ("STEP", 2)
     DIGEST = "DIGEST"
     SLOT = "SLOT"
     LEAF = "LEAF"
@@ -42,7 +45,8 @@ class Tag(Enum):
     PAILLIER_ANSWER = "PAILLIER-ANSWER"
     PAILLIER_DEC = "PAILLIER-DEC"
     ROW_SALT = "ROW-SALT"
-    ROW = "ROW"
+    ROW = ("ROW", 2)
+    ROW_TREE = "ROW-TREE"
     STREAM = "STREAM"
     KEYCOMMIT = "KEYCOMMIT"
     LOSSBLIND = "LOSSBLIND"
@@ -52,7 +56,8 @@ class Tag(Enum):
     PLAN = "PLAN"
     MANIFEST = "MANIFEST"
     TASK_MANIFEST = "TASK-MANIFEST"
-    STATE = "STATE"
+    STATE = ("STATE", 2)
+    STATE_MANIFEST = "STATE-MANIFEST"
     RANDOM = "RANDOM"
     KEYSTORE = "KEYSTORE"
     DATASET_SECRET = "DATASET-SECRET"  # noqa: S105 - a domain tag, no secret
@@ -62,12 +67,16 @@ class Tag(Enum):
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
     OPENING = "OPENING"
-    VALUE = "VALUE"
+    VALUE = ("VALUE", 2)
+    RECORD = "RECORD"
+
+    def __init__(self, name: str, form: int = 1) -> None:
+        self._text = f"WALRUSD-V{form:02d}-{name}".encode("ascii")
 
     @property
     def text(self) -> bytes:
         """The whole tag, without its length."""
-        return b"WALRUSD-V01-" + self.value.encode("ascii")
+        return self._text
 
     @property
     def prefix(self) -> bytes:

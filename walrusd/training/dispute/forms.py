@@ -3,22 +3,21 @@
 import math
 from dataclasses import dataclass
 
+from walrusd.crypto.number_tree import LEAF_BYTES, WORD_BYTES, count_leaves
+from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tensors import WORDS_PER_NUMBER
 from walrusd.training.plan.layerspec import Shape
-
-WORDS = {"f32": 1, "f64": 2, "i64": 2}
-"""The types of numbers, and the words of 32 bits that one takes."""
 
 HASH = "hash"
 """The type of an output that is itself a hash: the chain, and the state root."""
 
-WORD_BYTES = 4
-LEAF_BYTES = 4096
-"""1,024 words."""
+NO_OUTPUT = bytes(32)
+"""The digest of an operation that was not carried out, as the work ended before."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The type and shape of a value. A hash has no shape, no numbers and no leaves."""
+    """The type and shape of a value. A hash has no shape, no words and no leaves."""
 
     type: str
     shape: Shape = ()
@@ -26,7 +25,7 @@ class Form:
     @property
     def width(self) -> int:
         """The bytes of one number."""
-        return WORD_BYTES * WORDS.get(self.type, 0)
+        return WORD_BYTES * WORDS_PER_NUMBER.get(self.type, 0)
 
     @property
     def size(self) -> int:
@@ -34,9 +33,29 @@ class Form:
         return self.width * math.prod(self.shape)
 
     @property
+    def words(self) -> int:
+        """The number of words of 32 bits."""
+        return self.size // WORD_BYTES
+
+    @property
     def leaves(self) -> int:
         """The number of leaves."""
-        return -(-self.size // LEAF_BYTES)
+        return count_leaves(self.words)
+
+    def leaf_bytes(self, index: int) -> int:
+        """Return the length of leaf ``index`` in bytes."""
+        return min(LEAF_BYTES, self.size - index * LEAF_BYTES)
+
+    def compute_digest(self, root: bytes) -> bytes:
+        """Return the digest of the value of this form with this root, 32 bytes each.
+
+        ``H(VALUE ‖ u8(length of type) ‖ type ‖ u64(axes) ‖ u64 of each axis ‖ root)``; a hash is
+        its own digest.
+        """
+        if self.type == HASH:
+            return root
+        axes = b"".join(u64(axis) for axis in (len(self.shape), *self.shape))
+        return hash_tagged(Tag.VALUE, bytes([len(self.type)]), self.type.encode(), axes, root)
 
     def describe(self) -> str:
         """Return type and shape as text, such as ``f32[2, 3]``."""

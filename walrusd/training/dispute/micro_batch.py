@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from walrusd.training.dispute.forms import Form
 from walrusd.training.dispute.names import (
+    JOINERS,
     list_map_weights,
     name_kind,
     name_layer,
@@ -109,13 +110,11 @@ class _Walk(OperationList):
         self, spec: AttentionSpec | GatedSpec, name: str, x: Input, shape: Shape
     ) -> tuple[Input, _Passed]:
         """List the grid of the input, the first maps of it, what joins them, and the last map."""
-        kind, joiner = name_kind(spec), _JOINERS[type(spec)]
+        kind, joiner = name_kind(spec), JOINERS[type(spec)]
         *first, last = spec.linears()
         form = self._flat(shape, first[0].inputs)
         grid = self.add(f"{kind}.grid", f"forward {name_part(name, 'grid')}", form, x)
-        parts = [grid]
-        for part in first:
-            parts.append(self._pass_map(part, name, grid, shape))
+        parts = [grid, *(self._pass_map(part, name, grid, shape) for part in first)]
         made = [take(name_role(part), at) for part, at in zip(first, parts[1:], strict=True)]
         form = self._flat(shape, last.inputs)
         joined = self.add(f"{kind}.{joiner}", f"forward {name_part(name, joiner)}", form, *made)
@@ -155,7 +154,7 @@ class _Walk(OperationList):
                     given = (layer.x, *self._weights(weights))
                     form = self._form(layer.shape) if wanted else None
                     kind = name_kind(layer.spec)
-                    found = self._list_gradients(kind, layer.name, found, given, weights, form)
+                    found = self._list_gradients(kind, layer.name, found, given, weights, dx=form)
             found = None if found is None else replace(found, name="dy")
         return found
 
@@ -166,6 +165,7 @@ class _Walk(OperationList):
         dy: Input,
         given: Sequence[Input],
         weights: Sequence[str],
+        *,
         dx: Form | None,
     ) -> Input | None:
         """List the gradients of the trained ones of ``weights``, ``dx``, and sums of gradients."""
@@ -199,7 +199,7 @@ class _Walk(OperationList):
         """List the last map, then for each of the others its gradient and itself, and the sum."""
         spec = layer.spec
         assert isinstance(spec, AttentionSpec | GatedSpec)
-        kind, joiner = name_kind(spec), _JOINERS[type(spec)]
+        kind, joiner = name_kind(spec), JOINERS[type(spec)]
         *first, last = spec.linears()
         grid, *made, joined = layer.parts
         inputs = [take(name_role(part), at) for part, at in zip(first, made, strict=True)]
@@ -228,11 +228,7 @@ class _Walk(OperationList):
         given = take("x", x), *self._weights(weights)
         form = self._flat(layer.shape, spec.inputs) if need_dx else None
         name = name_part(layer.name, name_role(spec))
-        return self._list_gradients("linear", name, dy, given, weights, form)
-
-
-_JOINERS: dict[type[LayerSpec], str] = {AttentionSpec: "attend", GatedSpec: "inner"}
-"""What stands between the first maps of a layer and the last one."""
+        return self._list_gradients("linear", name, dy, given, weights, dx=form)
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,12 @@ _KINDS: dict[type[LayerSpec], str] = {
 }
 
 
+JOINERS: dict[type[LayerSpec], str] = {AttentionSpec: "attend", GatedSpec: "inner"}
+"""What stands between the first maps of a layer and the last one."""
+
+
 def name_layer(path: str, index: int, spec: LayerSpec) -> str:
-    """Return a layer's name: ``path``, its two-digit index, and its name in the plan or its kind."""
+    """Return a layer's name: ``path``, its two-digit index, its name in the plan or its kind."""
     match spec:
         case ActivationSpec() | PoolSpec() | FlattenSpec() | ResidualSpec():
             label = name_kind(spec)

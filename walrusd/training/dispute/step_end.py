@@ -45,7 +45,9 @@ def list_step_end(
             moved.append(take(slot, place))
             ends.append(take(f"{slot}/{name}", place))
         before = Input("weight", Source.STATE, of=f"weight/{name}")
-        place = walk.add(f"{kind}.weight", f"optimizer {name}: weight", form, before, *moved, *shared)
+        place = walk.add(
+            f"{kind}.weight", f"optimizer {name}: weight", form, before, *moved, *shared
+        )
         ends.append(take(f"weight/{name}", place))
     before = Input("chain", Source.RECORD, of="chain")
     both = take("losses", told), take("folds", folds)
