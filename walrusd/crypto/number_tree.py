@@ -193,6 +193,11 @@ def verify_leaf(
     """
     if compute_root_from_leaf(words, index, data, path) != root:
         raise VerificationFailed(f"the path of leaf {index} leads to another root")
+    return read_leaf(index, data)
+
+
+def read_leaf(index: int, data: Buffer) -> NumberLeaf:
+    """Return the numbers of leaf ``index``, whose bytes have been checked."""
     return NumberLeaf(index * LEAF_WORDS, np.frombuffer(data, "<u4").astype(np.uint32))
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from walrusd.core.opening import Opening, parse_opening, verify_opened_cost, verify_opening
 from walrusd.crypto.checklist import Checklist
-from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.dataset_rows import verify_row
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.stream import StreamKind, compute_key_check, decrypt_bytes, stream_aad
 from walrusd.crypto.vfile.checks import list_checks, open_cost, verify_file_update
 from walrusd.crypto.vfile.header import FileSubject
@@ -116,7 +116,7 @@ def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> O
         for name in names[1:]:
             checks.skipped(name, "the check of the opening failed")
         return None
-    if compute_chunk_root(opening.update) == file.header.update_root:
+    if compute_number_root(opening.update) == file.header.update_root:
         checks.passed("update")
     else:
         checks.failed("update", "the opened update has another root")

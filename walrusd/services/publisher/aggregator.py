@@ -11,7 +11,7 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.secrets import derive_paillier_seed
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.pedersen.rows import RunningSum
 from walrusd.engine.jobs import clear_progress
 from walrusd.engine.tools import Tools
@@ -102,7 +102,7 @@ class Aggregator:
         """Return one accepted update and its row blindings, checked against its commitments."""
         assert case.submission.commitment is not None
         opening = (await self._fetcher.verified_opening_of(case, key)).opening
-        root = await trio.to_thread.run_sync(compute_chunk_root, opening.update)
+        root = await trio.to_thread.run_sync(compute_number_root, opening.update)
         if root != case.submission.commitment.update_root:
             raise VerificationFailed("an accepted update does not have its committed root")
         file = await self._fetcher.file_of(case.task, case.submission)

@@ -10,17 +10,19 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tags import u64
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.plan.layerspec import TensorSpec
 from walrusd.training.plan.plan import Plan
-from walrusd.training.plan.strict import canonical_json
+from walrusd.training.run.state_root import (
+    compute_manifest_root,
+    make_base_manifest,
+    make_state_manifest,
+)
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 """Tensors by name, in the shapes of their specs."""
@@ -169,29 +171,18 @@ def deserialize_state(plan: Plan, data: bytes, *, at_boundary: bool = True) -> S
     return state
 
 
-def _manifest(plan: Plan) -> dict[str, Any]:
-    counters = [["step", "u64"], *([power, "f64"] for power in plan.optimizer.powers)]
-    return {
-        "counters": counters,
-        "tensors": [
-            [f"{prefix}/{spec.name}", "f32", list(spec.shape)]
-            for prefix in ("weight", *plan.optimizer.slots)
-            for spec in plan.model.tensors()
-        ],
-    }
-
-
 def compute_state_root(plan: Plan, state_bytes: bytes) -> bytes:
-    """Return ``H(STATE ‖ u64(len(manifest)) ‖ manifest ‖ chunk root of the bytes)``, 32 bytes.
+    """Return the root of the canonical bytes of a state, 32 bytes (``state_root.py``).
 
-    SPEC §10. The manifest is canonical JSON: name, type and shape of each tensor in layout order.
+    Raises:
+        MalformedData: if they do not have the length of a state: such bytes have no root.
     """
-    return _hash_state(_manifest(plan), state_bytes)
+    return compute_manifest_root(make_state_manifest(plan), state_bytes)
 
 
-def _hash_state(manifest: dict[str, Any], data: bytes) -> bytes:
-    text = canonical_json(manifest)
-    return hash_tagged(Tag.STATE, u64(len(text)), text, compute_chunk_root(data))
+def has_state_root(plan: Plan, state_bytes: bytes, root: bytes) -> bool:
+    """Return whether bytes that somebody gave are those of a state with this root."""
+    return len(state_bytes) == plan.state_bytes and compute_state_root(plan, state_bytes) == root
 
 
 def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
@@ -205,6 +196,4 @@ def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
         NonFiniteValue: if a value is NaN or infinite.
     """
     check_against(specs, tensors, "frozen weights")
-    listed = [[f"frozen/{spec.name}", "f32", list(spec.shape)] for spec in specs]
-    data = serialize_tensors(specs, tensors)
-    return _hash_state({"counters": [], "tensors": listed}, data)
+    return compute_manifest_root(make_base_manifest(specs), serialize_tensors(specs, tensors))
