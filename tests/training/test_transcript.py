@@ -1,186 +1,262 @@
-"""The transcript's codec: one encoding, and nothing else is taken for a transcript."""
+"""The transcript's bytes: one encoding, and nothing else is taken for a transcript."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from walrusd.core.protocol import TraceContext, compute_chain_step
-from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.errors import MalformedTranscript
-from walrusd.training.dispute.transcript import (
-    Ending,
-    Operation,
-    StepLog,
-    StepRecord,
-    Transcript,
-    Value,
-    canonicalise,
-    compute_value_digest,
-    pack_floats,
-    unpack_floats,
+from tests.golden.plans import make_document
+from tests.golden.run import make_rows
+from tests.support.transcripts import (
+    frame,
+    list_frames,
+    read_transcript,
+    rewrite,
+    write_transcript,
 )
-from walrusd.training.dispute.transcript_codec import (
-    MAGIC,
-    transcript_from_bytes,
-    transcript_to_bytes,
+from walrusd.core.protocol import TraceContext
+from walrusd.crypto import tensors
+from walrusd.errors import ForeignTranscript, MalformedTranscript
+from walrusd.training.dispute.forms import Form
+from walrusd.training.dispute.frames import MAGIC, FrameKind
+from walrusd.training.dispute.operations import compute_operations
+from walrusd.training.dispute.oplog import compute_root
+from walrusd.training.dispute.reader import open_transcript
+from walrusd.training.dispute.recording import SegmentWork
+from walrusd.training.dispute.values import (
+    hash_leaves,
+    iterate_blocks,
+    read_array,
+    read_form,
+    read_numbers,
 )
+from walrusd.training.dispute.writer import Wanted, transcribe
+from walrusd.training.plan.plan import read_plan
+from walrusd.training.run.state import initial_state, serialize_state
+from walrusd.training.run.trace import Assignment
+from walrusd.training.run.weights import init_weights
 
-hashes = st.binary(min_size=32, max_size=32)
-floats = st.floats(width=32, allow_nan=False)
-names = st.text(min_size=1, max_size=12)
-
-
-def describe(value):
-    kind, shape, raw = canonicalise(value)
-    return Value(kind, shape, compute_value_digest(kind, shape, raw)), raw
-
-
-def make_log(step, record, extra, state, keep):
-    """A log whose last operations lead to the record, as every honest one does."""
-    kept = {}
-    operations = []
-    for name, array in extra:
-        value, raw = describe(array)
-        if keep:
-            kept[value.digest] = raw
-        operations.append(Operation(name, {"x": value}, {"y": value}))
-    if isinstance(record, StepRecord):
-        operations.append(Operation("chain", {}, {"chain": describe(record.chain)[0]}))
-        operations.append(Operation("state", {}, {"state_root": describe(record.state_root)[0]}))
-    return StepLog(step, tuple(operations), state, kept)
+PLAN = read_plan(
+    make_document("mlp")
+    | {
+        "model": {"kind": "mlp", "inputs": 64, "hidden": [40], "classes": 10},
+        "batch": 3,
+        "micro_batches": [2, 1],
+        "segments": 2,
+        "segment_steps": 3,
+        "steps": 6,
+    }
+)
+OPERATIONS = compute_operations(PLAN)
+STEP = 2
 
 
-@st.composite
-def transcripts(draw):
-    first = draw(st.integers(1, 1 << 40))
-    subject = TraceContext(**{name: draw(hashes) for name in TraceContext.__annotations__})
-    made = Transcript(subject, draw(st.integers(1, 1 << 20)), first, draw(hashes), ())
-    ending = draw(st.none() | names)
-    for step in range(first, first + draw(st.integers(1 if ending is None else 0, 3))):
-        losses = pack_floats(tuple(draw(st.lists(floats, max_size=3))))
-        folds = pack_floats(tuple(draw(st.lists(floats, max_size=3))))
-        chain = compute_chain_step(
-            made.chain_before(step), step, unpack_floats(losses), unpack_floats(folds)
-        )
-        made = replace(
-            made, steps=(*made.steps, StepRecord(step, losses, folds, chain, draw(hashes)))
-        )
-    if ending is not None:
-        made = replace(made, ending=Ending(first + len(made.steps), ending))
-    if draw(st.booleans()):
-        steps = [record.step for record in made.steps]
-        step = draw(st.sampled_from(steps + ([] if ending is None else [made.ending.step])))
-        shapes = st.lists(st.integers(0, 3), max_size=3)
-        drawn = draw(st.lists(st.tuples(names, shapes), max_size=3))
-        extra = [(name, np.zeros(shape, np.float32) + i) for i, (name, shape) in enumerate(drawn)]
-        state = draw(st.none() | st.binary(max_size=8))
-        made = replace(made, log=make_log(step, made.at(step), extra, state, draw(st.booleans())))
-    return made
+def make_work():
+    torch.set_num_threads(1)
+    subject = TraceContext(*(bytes([i]) * 32 for i in range(5)), PLAN.digest(), b"r" * 32)
+    assignment = Assignment(PLAN, subject.digest(), subject.seed, 3)
+    start = serialize_state(PLAN, initial_state(PLAN, init_weights(PLAN)))
+    return SegmentWork(assignment, subject, make_rows(PLAN), {}), start
 
 
-@given(transcripts())
-def test_a_transcript_survives_its_encoding(transcript):
-    raw = transcript_to_bytes(transcript)
-    assert transcript_from_bytes(raw) == transcript
-    assert transcript_to_bytes(transcript_from_bytes(raw)) == raw
+def write_small(wanted):
+    work, start = make_work()
+    return write_transcript(work, start, 1, wanted)
 
 
-@given(transcripts(), st.data())
-def test_a_changed_byte_is_noticed_or_is_another_transcript(transcript, data):
-    raw = bytearray(transcript_to_bytes(transcript))
+@pytest.fixture(scope="module")
+def raw():
+    return write_small(Wanted(STEP, 1 << 20))
+
+
+def test_writing_is_deterministic_and_reading_finds_what_was_written(raw):
+    assert write_small(Wanted(STEP, 1 << 20)) == raw
+    assert rewrite(PLAN, raw) == raw
+    told = read_transcript(PLAN, raw)
+    assert (told.steps, told.finished, told.ending) == (range(1, 4), 3, None)
+    assert told.find_root_before(1) == told.beginning.start_root
+    assert told.find_root_before(2) == told.get_record(1).state_root
+    assert told.find_chain_before(1) == told.beginning.compute_chain()
+    assert told.find_chain_before(3) == told.get_record(2).chain
+    assert told.log.count == len(OPERATIONS)
+    assert told.log.step == STEP
+
+
+def test_values_that_do_not_fit_are_left_out(raw):
+    """Those that fit are carried in order; the hashes of all leaves are there anyway."""
+    small = read_transcript(PLAN, write_small(Wanted(STEP, 700)))
+    sizes = [operation.form.size for operation in OPERATIONS]
+    left, carried = 700, []
+    for number, size in enumerate(sizes):
+        if 0 < size <= left:
+            left -= size
+            carried.append(number)
+    assert [n for n in range(len(sizes)) if small.log.carries(n)] == carried
+    whole = read_transcript(PLAN, raw)
+    for number, size in enumerate(sizes):
+        assert small.log.digest(number) == whole.log.digest(number)
+        if size:
+            assert whole.log.carries(number)
+            trees = small.log.leaf_tree(number), whole.log.leaf_tree(number)
+            assert trees[0].root() == trees[1].root()
+    bare = write_small(None)
+    assert read_transcript(PLAN, bare).log is None
+    assert rewrite(PLAN, raw, log=False) == bare
+
+
+def test_no_output_is_held_whole(raw, monkeypatch):
+    """Outputs are written a block at a time, and opening a transcript reads none of them."""
+    monkeypatch.setattr(tensors, "_BLOCK", 1024)
+    pieces, sizes = [], []
+    work, start = make_work()
+    transcribe(work, start, 1, pieces.append, Wanted(STEP, 1 << 20))
+    assert b"".join(pieces) == raw
+    largest = max(operation.form.size for operation in OPERATIONS)
+    state = PLAN.state_bytes
+    assert max(len(piece) for piece in pieces if len(piece) != state) == 4096 < largest / 2
+
+    def read(offset, size):
+        sizes.append(size)
+        return raw[offset : offset + size]
+
+    open_transcript(PLAN, read)
+    assert max(sizes) < 1024
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_changed_byte_is_noticed_or_changes_what_is_said(raw, data):
+    changed = bytearray(raw)
     place = data.draw(st.integers(0, len(raw) - 1))
-    raw[place] ^= data.draw(st.integers(1, 255))
+    changed[place] ^= data.draw(st.integers(1, 255))
+    changed = bytes(changed)
+    honest = read_transcript(PLAN, raw)
     try:
-        found = transcript_from_bytes(bytes(raw))
-    except MalformedTranscript:
+        told = read_transcript(PLAN, changed)
+        log = told.log
+        same = told.tree().root() == honest.tree().root()
+        same = same and log.tree().root() == honest.log.tree().root()
+        same = same and log.read_state() == honest.log.read_state()
+        for number, operation in enumerate(OPERATIONS):
+            for leaf in range(operation.form.leaves):
+                log.leaf_tree(number)
+                same = same and log.read_leaf(number, leaf) == honest.log.read_leaf(number, leaf)
+    except (MalformedTranscript, ForeignTranscript):
         return
-    assert transcript_to_bytes(found) == bytes(raw)
-    assert found != transcript
+    assert not same
 
 
 @given(st.binary(max_size=64))
 def test_other_bytes_are_refused(raw):
-    for data in (raw, MAGIC + raw):
+    for data in (raw, MAGIC + raw, MAGIC + (4).to_bytes(8, "little") + raw):
         with pytest.raises(MalformedTranscript):
-            transcript_from_bytes(data)
+            read_transcript(PLAN, data)
 
 
-def make_small():
-    subject = TraceContext(*(bytes([i]) * 32 for i in range(7)))
-    made = Transcript(subject, 2, 5, b"s" * 32, ())
-    for step in (5, 6):
-        losses, folds = pack_floats((1.5,)), pack_floats((0.25, -2.0))
-        chain = compute_chain_step(made.chain_before(step), step, (1.5,), (0.25, -2.0))
-        record = StepRecord(step, losses, folds, chain, bytes([step]) * 32)
-        made = replace(made, steps=(*made.steps, record))
-    extra = [("op", np.arange(6, dtype=np.float32).reshape(2, 3))]
-    return replace(made, log=make_log(6, made.at(6), extra, b"state", True))
+@given(st.data())
+def test_a_transcript_that_is_cut_is_refused(raw, data):
+    end = data.draw(st.integers(0, len(raw) - 1))
+    with pytest.raises(MalformedTranscript):
+        read_transcript(PLAN, raw[:end])
+    with pytest.raises(MalformedTranscript, match="after the end"):
+        read_transcript(PLAN, raw + b"x")
 
 
-def change(path, value):
-    """Return a small transcript's bytes with what lies at ``path`` replaced."""
-    body = decode_canonical(transcript_to_bytes(make_small())[len(MAGIC) :])
-    inner = body
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
-    return MAGIC + encode_canonical(body)
+def replace_frame(raw, number, *bodies):
+    """Return the bytes with one frame replaced by others."""
+    _kind, start, end = list_frames(raw)[number]
+    return raw[: start - 9] + b"".join(bodies) + raw[end:]
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "said"),
-    [
-        (("segment",), 0, "the numbers of segment and step"),
-        (("first",), 4, "the order of the steps"),
-        (("first",), -1, "first step"),
-        (("steps",), [], "the number of steps"),
-        (("ending",), [9, "x"], "the step of the error"),
-        (("ending",), [7, ""], "ending"),
-        (("start_root",), b"q" * 32, "the chain of step 5"),
-        (("start_root",), b"q" * 31, "start root"),
-        (("steps", 1, 1), pack_floats((2.5,)), "the chain of step 6"),
-        (("steps", 1, 1), b"abc", "losses"),
-        (("steps", 1), [6], "steps"),
-        (("subject", "task"), b"", "task"),
-        (("log", "step"), 9, "the step of the log"),
-        (("log", "step"), 5, "the chain of the log"),
-        (("log", "operations"), [], "the chain of the log"),
-        (("log", "operations", 0), ["op"], "operation"),
-        (("log", "operations", 0, 1, 0, 1), "f16", "operation"),
-        (("log", "operations", 0, 1, 0, 2), [1] * 9, "operation"),
-        (("log", "values", 0), b"other", "a value of the log"),
-        (("log", "values", 0), bytes(24), "a value of the log"),
-        (("log", "values", 0), 7, "values"),
-        (("log", "values"), [], "values"),
-        (("log", "digests"), [b"d" * 32], "a value of the log"),
-    ],
-)
-def test_what_does_not_follow_is_refused(path, value, said):
-    with pytest.raises(MalformedTranscript, match=said):
-        transcript_from_bytes(change(path, value))
+def find_frame(raw, kind, index=0):
+    return [n for n, (found, _s, _e) in enumerate(list_frames(raw)) if found == kind][index]
 
 
-def test_the_small_transcript_itself_is_taken():
-    made = make_small()
-    assert transcript_from_bytes(transcript_to_bytes(made)) == made
-    assert made.state_root_before(5) == b"s" * 32
-    assert made.state_root_before(6) == bytes([5]) * 32
-    assert (made.at(4), made.at(7)) == (None, None)
+def test_frames_that_do_not_follow_from_each_other_are_refused(raw):
+    told = read_transcript(PLAN, raw)
+    record = find_frame(raw, FrameKind.RECORD)
+    first, second = (told.get_record(step).to_bytes() for step in (1, 2))
+    output, state = find_frame(raw, FrameKind.OUTPUT), find_frame(raw, FrameKind.STATE)
+    last = find_frame(raw, FrameKind.OUTPUT, -1)
+    end = find_frame(raw, FrameKind.END)
+    body = raw[slice(*list_frames(raw)[output][1:])]
+    cases = {
+        "the chain of step 1 does not": replace_frame(
+            raw, record, frame(FrameKind.RECORD, b"x" * 32 + first[32:])
+        ),
+        "the chain of step 3 does not": replace_frame(
+            raw, record, frame(FrameKind.RECORD, first), frame(FrameKind.RECORD, second)
+        ),
+        "the state root of the log does not": replace_frame(raw, last),
+        "the root does not": replace_frame(raw, end, frame(FrameKind.END, bytes(32))),
+        "number of operations is": replace_frame(
+            raw, last, *2 * [frame(FrameKind.OUTPUT, raw[slice(*list_frames(raw)[last][1:])])]
+        ),
+        "number of steps is": replace_frame(raw, find_frame(raw, FrameKind.RECORD, -1)),
+        "frame is": replace_frame(raw, record, frame(9, first)),
+        "state is": replace_frame(raw, state, frame(FrameKind.STATE, b"short")),
+        "log is": replace_frame(raw, output, frame(FrameKind.OUTPUT, body[:-1])),
+        "ending is": replace_frame(raw, record, frame(FrameKind.ENDING, b"\0")),
+        "segment is": raw.replace(b"gsegment\x01", b"gsegment\x00"),
+    }
+    for said, changed in cases.items():
+        with pytest.raises(MalformedTranscript, match=said):
+            read_transcript(PLAN, changed)
+    twice = replace_frame(
+        raw,
+        find_frame(raw, FrameKind.RECORD, 2),
+        frame(FrameKind.STATE, told.log.read_state()),
+    )
+    with pytest.raises(MalformedTranscript, match="log is"):
+        read_transcript(PLAN, twice)
+    with pytest.raises(ForeignTranscript, match="no segment 3"):
+        read_transcript(PLAN, raw.replace(b"gsegment\x01", b"gsegment\x03"))
+    assert frame(FrameKind.RECORD, first) in raw
 
 
-def test_a_value_has_one_description():
+def test_the_log_ends_in_the_record(raw):
+    told = read_transcript(PLAN, raw)
+    count = len(OPERATIONS)
+    for number, what in ((count - 2, "chain"), (count - 1, "state root")):
+        lied = rewrite(PLAN, raw, outputs={number: b"\0" + b"x" * 32})
+        with pytest.raises(MalformedTranscript, match=f"the {what} of the log"):
+            read_transcript(PLAN, lied)
+    record = replace(told.get_record(STEP), state_root=b"x" * 32)
+    lied = rewrite(PLAN, raw, records={STEP: record}, outputs={count - 1: b"\0" + b"x" * 32})
+    assert read_transcript(PLAN, lied).get_record(STEP) == record
+
+
+def describe(value):
+    array = read_array(value)
+    form = read_form(array)
+    data = b"".join(iterate_blocks(array))
+    return form, form.compute_digest(compute_root(form, hash_leaves(data))), data
+
+
+def test_a_value_has_one_digest():
     array = np.array([[0.0, 1.0], [2.0, -0.0]], np.float32)
     plus = np.array([[0.0, 1.0], [2.0, 0.0]], np.float32)
     same = (torch.from_numpy(array), array, np.asfortranarray(array), plus)
-    assert len({describe(value)[0] for value in same}) == 1
-    assert describe(array)[0].shape == (2, 2)
-    others = (array.T, array.reshape(4), array.astype(np.float64), 0.0, 0, b"\0" * 16)
-    assert len({describe(value)[0].digest for value in (array, *others)}) == 7
-    assert describe(np.zeros((), np.int64))[0] == describe(0)[0]
-    value, raw = describe(array)
-    assert (value.read(raw) == plus).all()
-    assert value.size == 16
+    assert len({describe(value)[:2] for value in same}) == 1
+    others = (array.T, array.reshape(4), array.astype(np.float64), array[None], 0.0)
+    assert len({describe(value)[1] for value in (array, *others)}) == 6
+    quiet, other = (
+        np.array([bits], np.uint32).view(np.float32) for bits in (0x7FC00000, 0xFFC00001)
+    )
+    assert describe(quiet) == describe(other)
+    assert describe(quiet)[2] == bytes.fromhex("0000c07f")
+    form, _digest, data = describe(array)
+    assert (read_numbers(form, data).reshape(2, 2) == plus).all()
+
+
+@pytest.mark.parametrize("numbers", [1, 1023, 1024, 1025, 5000])
+def test_leaves_are_of_a_thousand_words(numbers):
+    for kind, words in (("f32", 1), ("f64", 2), ("i64", 2)):
+        form = Form(kind, (numbers,))
+        assert form.size == 4 * words * numbers
+        assert form.leaves == -(-words * numbers // 1024)
+        assert sum(form.leaf_bytes(leaf) for leaf in range(form.leaves)) == form.size
+        assert len(hash_leaves(bytes(form.size))) == 32 * form.leaves

@@ -67,7 +67,12 @@ def compute_chain_step(
     of the tensors' names.
     """
     roots = (compute_tensor_root(np.array([*side], np.float32)) for side in (losses, folds))
-    return hash_tagged(Tag.STEP, chain, u64(step), *roots)
+    return compute_chain_link(chain, step, *roots)
+
+
+def compute_chain_link(chain: bytes, step: int, losses_root: bytes, folds_root: bytes) -> bytes:
+    """``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, as in a step."""
+    return hash_tagged(Tag.STEP, chain, u64(step), losses_root, folds_root)
 
 
 def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:

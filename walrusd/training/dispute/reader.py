@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from walrusd.core.protocol import compute_chain_link
 from walrusd.crypto import merkle
 from walrusd.errors import ForeignTranscript, MalformedTranscript
 from walrusd.training.dispute.forms import NO_OUTPUT
@@ -19,7 +20,6 @@ from walrusd.training.dispute.transcript import (
     RECORD_BYTES,
     Beginning,
     StepRecord,
-    compute_record_chain,
     read_record,
 )
 from walrusd.training.dispute.tree import HashTree
@@ -177,7 +177,8 @@ class _Scan:
 
     def _take_record(self, raw: bytes) -> None:
         record = read_record(self._step, raw)
-        if compute_record_chain(self._chain, record) != record.chain:
+        link = compute_chain_link(self._chain, record.step, record.losses, record.folds)
+        if link != record.chain:
             self._contradict(f"the chain of step {record.step}")
         self._close_log(record.chain, record.state_root)
         self._chain = record.chain

@@ -90,8 +90,9 @@ class WatchedRun(Run):
 
     def _optimize(self, total: Named, rate: float) -> None:
         super()._optimize(total, rate)
-        if self._optimizer.powers:
-            self._log.put("optimizer powers", np.array(self._optimizer.powers, np.float64))
+        powers = zip(self._plan.optimizer.powers, self._optimizer.powers, strict=True)
+        for power, value in powers:
+            self._log.put(f"optimizer {power}", np.array(value, np.float64))
         named = list(zip(self._plan.optimizer.slots, self._optimizer.slots, strict=True))
         for name in sorted(total):
             for slot, tensors in named:

@@ -30,12 +30,11 @@ def list_step_end(
     step = Input("step", Source.CONSTANT, of="step")
     shared = [take("rate", walk.add("rate", "choose rate", Form("f32"), step))]
     kind, ends = plan.optimizer.kind, []
-    if plan.optimizer.powers:
-        form = Form("f64", (len(plan.optimizer.powers),))
-        before = Input("powers", Source.STATE, of="powers")
-        powers = take("powers", walk.add(f"{kind}.powers", "optimizer powers", form, before))
-        shared.append(powers)
-        ends.append(powers)
+    for power in plan.optimizer.powers:
+        before = Input("power", Source.STATE, of=power)
+        place = walk.add(f"{kind}.power", f"optimizer {power}", Form("f64"), before)
+        shared.append(take(power, place))
+        ends.append(take(power, place))
     for name, form in tensors.items():
         moved = []
         for slot in plan.optimizer.slots:

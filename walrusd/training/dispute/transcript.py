@@ -8,7 +8,7 @@ the segment's leaf in the trace, in both cases. The format is in docs/formats/tr
 from dataclasses import dataclass
 
 from walrusd.core.protocol import TraceContext, compute_abort_chain, compute_chain_start
-from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tags import Tag, u64
 from walrusd.training.run.aborts import ABORTED_STATE, AbortCode
 
 NOTHING = bytes(32)
@@ -63,8 +63,3 @@ class Beginning:
         """Return the record of an error in ``step``; ``chain`` is the value before that step."""
         value = compute_abort_chain(self.subject.digest(), self.segment, step, code, chain)
         return StepRecord(step, NOTHING, NOTHING, value, ABORTED_STATE, code)
-
-
-def compute_record_chain(before: bytes, record: StepRecord) -> bytes:
-    """Return ``H(STEP ‖ chain before ‖ step ‖ losses ‖ folds)``, the chain after a step."""
-    return hash_tagged(Tag.STEP, before, u64(record.step), record.losses, record.folds)
