@@ -19,7 +19,8 @@ from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.oplog import OperationLog
 from walrusd.training.dispute.recording import SegmentWork, Watch, record_steps
 from walrusd.training.dispute.transcript import Beginning
-from walrusd.training.dispute.values import read_numbers
+from walrusd.training.dispute.values import iterate_blocks, read_array, read_numbers
+from walrusd.training.dispute.watched import WatchedLayer, WatchedMap, WatchedResidual
 from walrusd.training.plan.plan import parse_plan, read_plan
 from walrusd.training.run.data import DatasetRows
 from walrusd.training.run.state import (
@@ -201,6 +202,47 @@ def test_the_inputs_that_the_list_names_are_those_of_the_run(optimizer):
         moved = watched.operations[watched.find(f"optimizer {name}: weight")]
         names = [each.name for each in moved.inputs]
         assert names[: 1 + len(plan.optimizer.slots)] == ["weight", *plan.optimizer.slots]
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_every_layer_is_given_what_the_list_says(seed, monkeypatch):
+    """What goes into a layer, forward and backward, is the output that the list names."""
+    given, logs = {}, []
+    begin = OperationLog.__init__
+
+    def start(self, *arguments):
+        logs.append(self)
+        begin(self, *arguments)
+
+    def read(x):
+        tensor = x if isinstance(x, torch.Tensor) else x.values.float()
+        return b"".join(iterate_blocks(read_array(tensor)))
+
+    def spy(kind, way, argument):
+        real = getattr(kind, way)
+
+        def call(self, x, *rest, **named):
+            given[f"{logs[-1].prefix}{way} {self._name}", argument] = read(x)
+            return real(self, x, *rest, **named)
+
+        monkeypatch.setattr(kind, way, call)
+
+    monkeypatch.setattr(OperationLog, "__init__", start)
+    for kind in (WatchedLayer, WatchedResidual, WatchedMap):
+        spy(kind, "forward", "x")
+        spy(kind, "backward", "dy")
+    watched = watch(seed)
+    if watched is None or watched.records[0].code is not None:
+        return
+    compared = 0
+    for operation in watched.operations:
+        for each in operation.inputs:
+            name = operation.name.rpartition(": ")[0] if each.name == "dy" else operation.name
+            found = given.get((operation.name, each.name), given.get((name, each.name)))
+            if found is not None and each.source == Source.OPERATION:
+                assert found == watched.outputs.values[each.place], (operation, each)
+                compared += 1
+    assert compared >= len(given)
 
 
 def test_the_state_root_follows_from_the_outputs():
