@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from walrusd.crypto import merkle
 from walrusd.training.dispute.frames import FrameKind, frame_to_bytes, header_to_bytes
 from walrusd.training.dispute.operations import compute_operations
-from walrusd.training.dispute.oplog import compute_root
+from walrusd.training.dispute.oplog import compute_value_root
 from walrusd.training.dispute.reader import Transcript, open_transcript
 from walrusd.training.dispute.recording import SegmentWork
 from walrusd.training.dispute.transcript import StepRecord
@@ -46,7 +46,7 @@ def make_output(plan: Plan, number: int, data: bytes) -> bytes:
     if not form.size:
         return b"\0" + data
     hashes = hash_leaves(data)
-    return b"\1" + data + hashes + form.compute_digest(compute_root(form, hashes))
+    return b"\1" + data + hashes + form.compute_digest(compute_value_root(form, hashes))
 
 
 def rewrite(

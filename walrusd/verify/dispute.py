@@ -17,7 +17,7 @@ from walrusd.training.run.aborts import SENTENCES
 from walrusd.training.run.jobs import JobLimits
 from walrusd.training.run.trace import Assignment
 from walrusd.training.selftest.selftest import selftest
-from walrusd.verify.dispute_values import Account, show_operation
+from walrusd.verify.dispute_values import OutputAccount, show_operation
 from walrusd.verify.rows import open_given_rows
 from walrusd.verify.segment import read_frozen
 
@@ -79,9 +79,11 @@ def check_dispute(
         found = find_output(logs["A"], logs["B"])
         number, leaf = (None, None) if found is None else (found.number, found.leaf)
     if number is not None:
-        accounts = [Account.of_log(name, log) for name, log in logs.items() if log is not None]
+        accounts = [
+            OutputAccount.of_log(name, log) for name, log in logs.items() if log is not None
+        ]
         if judgement is not None:
-            accounts.append(Account.of_judgement(judgement))
+            accounts.append(OutputAccount.of_judgement(judgement))
         report["operation"] = show_operation(plan, accounts, number, leaf)
     report["evidence"] = {}
     for name, side in sides.items():

@@ -9,7 +9,7 @@ import numpy as np
 from walrusd.crypto.number_tree import LEAF_BYTES
 from walrusd.training.dispute.dispute import Judgement
 from walrusd.training.dispute.forms import HASH, NO_OUTPUT, Form
-from walrusd.training.dispute.operation import Input, Source
+from walrusd.training.dispute.operation import Input, InputSource
 from walrusd.training.dispute.operations import StepOperations, compute_operations
 from walrusd.training.dispute.step_log import StepLog
 from walrusd.training.dispute.values import read_numbers
@@ -19,7 +19,7 @@ SHOWN_NUMBERS = 4
 
 
 @dataclass(frozen=True)
-class Account:
+class OutputAccount:
     """One party's account of the outputs of a step, or that of the computation.
 
     ``digest`` gives that of an operation, ``read_leaf`` the bytes of one leaf if they are known.
@@ -30,12 +30,12 @@ class Account:
     read_leaf: Callable[[int, int], bytes | None]
 
     @classmethod
-    def of_log(cls, name: str, log: StepLog) -> "Account":
+    def of_log(cls, name: str, log: StepLog) -> "OutputAccount":
         """Return the account of a party's log."""
         return cls(name, log.digest, log.read_leaf)
 
     @classmethod
-    def of_judgement(cls, judgement: Judgement) -> "Account":
+    def of_judgement(cls, judgement: Judgement) -> "OutputAccount":
         """Return the account of the computation."""
         assert judgement.computed is not None
         kept = judgement.kept
@@ -43,7 +43,7 @@ class Account:
 
 
 def show_operation(
-    plan: Plan, accounts: Sequence[Account], number: int, leaf: int | None
+    plan: Plan, accounts: Sequence[OutputAccount], number: int, leaf: int | None
 ) -> dict[str, Any]:
     """Return the operation in dispute: what it is, its inputs, and its output in each account."""
     operations = compute_operations(plan)
@@ -63,7 +63,9 @@ def show_operation(
     }
 
 
-def _show_leaf(form: Form, accounts: Sequence[Account], number: int, leaf: int) -> dict[str, Any]:
+def _show_leaf(
+    form: Form, accounts: Sequence[OutputAccount], number: int, leaf: int
+) -> dict[str, Any]:
     """Return the first number of a leaf that differs, in the accounts that carry it."""
     first = leaf * LEAF_BYTES // form.width
     shown: dict[str, Any] = {
@@ -87,19 +89,19 @@ def _show_leaf(form: Form, accounts: Sequence[Account], number: int, leaf: int) 
         "differing": int(differing.sum()),
         "place": [int(axis) for axis in index],
         "at": {
-            name: show_number(read_numbers(form, data)[place]) for name, data in carried.items()
+            name: spell_number(read_numbers(form, data)[place]) for name, data in carried.items()
         },
     }
 
 
 def _show_input(
-    operations: StepOperations, accounts: Sequence[Account], given: Input
+    operations: StepOperations, accounts: Sequence[OutputAccount], given: Input
 ) -> dict[str, Any]:
     """Return where an input comes from; of an output further up also its digest and first numbers.
 
     All agree on it: the operation in dispute is the first that differs.
     """
-    if given.source != Source.OPERATION:
+    if given.source != InputSource.OPERATION:
         return {"name": given.name, "source": given.source.value, "of": given.of}
     operation = operations[given.place]
     shown = {
@@ -116,11 +118,11 @@ def _show_input(
     data = next((leaf for leaf in leaves if leaf is not None), None)
     if data is not None:
         numbers = read_numbers(operation.form, data)[:SHOWN_NUMBERS]
-        shown["numbers"] = [show_number(each) for each in numbers]
+        shown["numbers"] = [spell_number(each) for each in numbers]
     return shown
 
 
-def show_number(item: Any) -> str:
+def spell_number(item: Any) -> str:
     """Return a number, with its bits if it is a float."""
     if isinstance(item, np.floating):
         bits = item.tobytes()[::-1].hex()

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from walrusd.errors import ForeignTranscript
 from walrusd.training.dispute.computed import ComputedStep, KeptLeaves
-from walrusd.training.dispute.operation import Source
+from walrusd.training.dispute.operation import InputSource
 from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.oplog import StepSink
 from walrusd.training.dispute.reader import Transcript
@@ -200,7 +200,7 @@ def _find_leaves(
     kept = KeptLeaves(
         target,
         [tree for tree in trees if tree is not None],
-        frozenset(each.place for each in given if each.source == Source.OPERATION),
+        frozenset(each.place for each in given if each.source == InputSource.OPERATION),
     )
     before = deserialize_state(plan, state, at_boundary=False)
     _compute(work, a, before, range(step, step + 1), sink=kept, reached=_Reached())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from walrusd.crypto import merkle
+from walrusd.crypto.number_tree import compute_root_from_leaf
 from walrusd.errors import VerificationFailed
 from walrusd.training.dispute.forms import NO_OUTPUT
 from walrusd.training.dispute.operations import compute_operations
@@ -21,11 +22,15 @@ Path = tuple[bytes, ...]
 
 @dataclass(frozen=True)
 class ShownLeaf:
-    """A leaf of an output: its index and hash, and its path to the root of the output's leaves."""
+    """A leaf of an output: its index and hash, and its path to the root of the output's leaves.
+
+    ``data`` holds its words, if the transcript carries them.
+    """
 
     index: int
     hash: bytes
     path: Path
+    data: bytes | None
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,12 @@ def _show_output(
     tree, leaves = log.tree(), None if leaf is None else log.leaf_tree(number)
     shown = None
     if leaf is not None and leaves is not None:
-        shown = ShownLeaf(leaf, leaves.leaf_hashes(leaf, leaf + 1)[0], tuple(leaves.path(leaf)))
+        shown = ShownLeaf(
+            leaf,
+            leaves.leaf_hashes(leaf, leaf + 1)[0],
+            tuple(leaves.path(leaf)),
+            log.read_leaf(number, leaf),
+        )
     return ShownOutput(
         root=tree.root().hash,
         number=number,
@@ -129,6 +139,10 @@ def _verify_output(plan: Plan, record: StepRecord, output: ShownOutput) -> None:
         return
     form, leaf = operations[output.number].form, output.leaf
     root = merkle.compute_root_from_node(leaf.hash, leaf.index, form.leaves, leaf.path)
+    if leaf.data is not None and root != compute_root_from_leaf(
+        form.words, leaf.index, leaf.data, leaf.path
+    ):
+        raise VerificationFailed("the words of the leaf have another hash")
     if form.compute_digest(root) != output.digest:
         raise VerificationFailed("the leaf's path leads to another digest")
 
@@ -156,7 +170,12 @@ def _output_to_json(output: ShownOutput) -> dict[str, Any]:
         "state_path": _show(output.ends[1]),
         "leaf": None
         if leaf is None
-        else {"index": leaf.index, "hash": leaf.hash.hex(), "path": _show(leaf.path)},
+        else {
+            "index": leaf.index,
+            "hash": leaf.hash.hex(),
+            "path": _show(leaf.path),
+            "words": None if leaf.data is None else leaf.data.hex(),
+        },
     }
 
 

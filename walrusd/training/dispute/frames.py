@@ -64,7 +64,7 @@ def parse_header(body: bytes) -> Beginning:
     subject = _read_map(outline["subject"], set(_SUBJECT), "subject")
     segment = outline["segment"]
     if type(segment) is not int or not 1 <= segment < 1 << 64:
-        refuse("segment")
+        refuse_part("segment")
     return Beginning(
         TraceContext(**{name: _read_hash(subject[name], name) for name in _SUBJECT}),
         segment,
@@ -72,18 +72,22 @@ def parse_header(body: bytes) -> Beginning:
     )
 
 
-def refuse(what: str) -> NoReturn:
-    """Raise MalformedTranscript about a part of a transcript."""
+def refuse_part(what: str) -> NoReturn:
+    """Refuse a part of a transcript, which ``what`` names.
+
+    Raises:
+        MalformedTranscript: always.
+    """
     raise MalformedTranscript(f"the transcript's {what} is malformed")
 
 
 def _read_map(value: Any, keys: set[str], what: str) -> dict[str, Any]:
     if not isinstance(value, dict) or set(value) != keys:
-        refuse(what)
+        refuse_part(what)
     return value
 
 
 def _read_hash(value: Any, what: str) -> bytes:
     if not isinstance(value, bytes) or len(value) != 32:
-        refuse(what)
+        refuse_part(what)
     return value

@@ -12,12 +12,12 @@ from walrusd.training.dispute.forms import Form
 from walrusd.training.dispute.names import (
     JOINERS,
     list_map_weights,
+    name_inner,
     name_kind,
     name_layer,
-    name_part,
     name_role,
 )
-from walrusd.training.dispute.operation import Input, Operation, OperationList, Source, take
+from walrusd.training.dispute.operation import Input, InputSource, Operation, OperationList, take
 from walrusd.training.plan.dataspec import TabularFloatSchema
 from walrusd.training.plan.layerspec import (
     AttentionSpec,
@@ -63,9 +63,9 @@ class _Walk(OperationList):
 
     def _weights(self, names: Sequence[str]) -> list[Input]:
         return [
-            Input(name, Source.STATE, of=f"weight/{name}")
+            Input(name, InputSource.STATE, of=f"weight/{name}")
             if name in self._trained
-            else Input(name, Source.FROZEN, of=name)
+            else Input(name, InputSource.FROZEN, of=name)
             for name in names
         ]
 
@@ -113,11 +113,11 @@ class _Walk(OperationList):
         kind, joiner = name_kind(spec), JOINERS[type(spec)]
         *first, last = spec.linears()
         form = self._flat(shape, first[0].inputs)
-        grid = self.add(f"{kind}.grid", f"forward {name_part(name, 'grid')}", form, x)
+        grid = self.add(f"{kind}.grid", f"forward {name_inner(name, 'grid')}", form, x)
         parts = [grid, *(self._pass_map(part, name, grid, shape) for part in first)]
         made = [take(name_role(part), at) for part, at in zip(first, parts[1:], strict=True)]
         form = self._flat(shape, last.inputs)
-        joined = self.add(f"{kind}.{joiner}", f"forward {name_part(name, joiner)}", form, *made)
+        joined = self.add(f"{kind}.{joiner}", f"forward {name_inner(name, joiner)}", form, *made)
         parts.append(joined)
         y = self._pass_map(last, name, joined, shape)
         return take("y", y), _Passed(spec, name, x, shape, tuple(parts))
@@ -125,7 +125,7 @@ class _Walk(OperationList):
     def _pass_map(self, spec: LinearSpec, name: str, x: int, shape: Shape) -> int:
         weights = self._weights(list_map_weights(spec, self._lora))
         form = self._flat(shape, spec.outputs)
-        title = f"forward {name_part(name, name_role(spec))}"
+        title = f"forward {name_inner(name, name_role(spec))}"
         return self.add("linear.forward", title, form, take("x", x), *weights)
 
     def _list_weights(self, spec: LayerSpec) -> list[str]:
@@ -208,7 +208,7 @@ class _Walk(OperationList):
         sums = []
         for part in first:
             role = name_role(part)
-            title = f"backward {name_part(layer.name, joiner)}: {role}"
+            title = f"backward {name_inner(layer.name, joiner)}: {role}"
             form = self._flat(layer.shape, part.outputs)
             given = replace(back, name=f"d{name_role(last)}"), *inputs
             change = self.add(f"{kind}.{joiner}.backward.{role}", title, form, *given)
@@ -218,7 +218,7 @@ class _Walk(OperationList):
         if not need_dx:
             return None
         form = self._form(layer.shape)
-        title = f"backward {name_part(layer.name, 'sum')}"
+        title = f"backward {name_inner(layer.name, 'sum')}"
         return take("dx", self.add(f"{kind}.sum", title, form, *sums))
 
     def _return_map(
@@ -227,7 +227,7 @@ class _Walk(OperationList):
         weights = list_map_weights(spec, self._lora)
         given = take("x", x), *self._weights(weights)
         form = self._flat(layer.shape, spec.inputs) if need_dx else None
-        name = name_part(layer.name, name_role(spec))
+        name = name_inner(layer.name, name_role(spec))
         return self._list_gradients("linear", name, dy, given, weights, dx=form)
 
 
@@ -248,9 +248,11 @@ def list_micro_batch(plan: Plan, number: int, rows: int) -> MicroBatchList:
     """
     walk = _Walk(plan, rows)
     model, wide = plan.model, isinstance(plan.dataset, TabularFloatSchema)
-    constants = [Input(name, Source.CONSTANT, of=name) for name in ("seed", "step", "micro-batch")]
+    constants = [
+        Input(name, InputSource.CONSTANT, of=name) for name in ("seed", "step", "micro-batch")
+    ]
     chosen = take("rows", walk.add("rows", "choose rows", Form("i64", (rows,)), *constants))
-    given = chosen, Input("dataset", Source.DATASET, of="rows")
+    given = chosen, Input("dataset", InputSource.DATASET, of="rows")
     form = Form("i64" if model.takes_tokens else "f32", (rows, *model.input_shape))
     x = take("x", walk.add("inputs", "read inputs", form, *given))
     axes = (model.output_shape[-1],) if wide else model.output_shape[:-1]

@@ -59,7 +59,7 @@ def name_layer(path: str, index: int, spec: LayerSpec) -> str:
     return f"{path}{index:02d} {label}".rstrip()
 
 
-def name_part(layer: str, part: str) -> str:
+def name_inner(layer: str, part: str) -> str:
     """Return the name of a part of a layer that is made of several."""
     return f"{layer}.{part}"
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from walrusd.training.dispute.forms import Form
 
 
-class Source(StrEnum):
+class InputSource(StrEnum):
     """Where an input comes from."""
 
     OPERATION = "operation"
@@ -31,7 +31,7 @@ class Input:
     """
 
     name: str
-    source: Source
+    source: InputSource
     place: int = 0
     of: str = ""
 
@@ -52,7 +52,7 @@ class Operation:
     def move(self, base: int, prefix: str) -> "Operation":
         """Return the operation with numbers counted from ``base`` and a prefix to its name."""
         inputs = tuple(
-            replace(each, place=each.place + base) if each.source == Source.OPERATION else each
+            replace(each, place=each.place + base) if each.source == InputSource.OPERATION else each
             for each in self.inputs
         )
         return replace(self, number=self.number + base, name=prefix + self.name, inputs=inputs)
@@ -73,4 +73,4 @@ class OperationList:
 
 def take(name: str, place: int) -> Input:
     """Return an input that is the output of operation ``place``."""
-    return Input(name, Source.OPERATION, place)
+    return Input(name, InputSource.OPERATION, place)

@@ -68,7 +68,7 @@ class OperationLog:
             found = hash_leaves(block)
             hashes += found
             self._sink.take(block, found)
-        root = compute_root(operation.form, bytes(hashes))
+        root = compute_value_root(operation.form, bytes(hashes))
         self._sink.finish(operation.form.compute_digest(root))
 
     def put_hash(self, name: str, value: bytes) -> None:
@@ -92,7 +92,7 @@ class OperationLog:
             raise OperationMismatch(f"the step ends without operation {self._next}, {missing}")
 
 
-def compute_root(form: Form, hashes: bytes) -> bytes:
+def compute_value_root(form: Form, hashes: bytes) -> bytes:
     """Return the root over the hashes of a value's leaves, joined."""
     tree = HashTree(form.leaves, lambda start, stop: hashes[32 * start : 32 * stop])
     return tree.root().hash

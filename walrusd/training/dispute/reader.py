@@ -12,7 +12,7 @@ from walrusd.training.dispute.frames import (
     MAX_HEADER,
     FrameKind,
     parse_header,
-    refuse,
+    refuse_part,
 )
 from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.step_log import Read, StepLog
@@ -113,7 +113,7 @@ class _Scan:
                 self._finish(body, length)
                 break
             if self._ending is not None or self._count == len(self.steps):
-                refuse("number of steps")
+                refuse_part("number of steps")
             match kind:
                 case FrameKind.RECORD:
                     self._take_record(self._read_body(body, length, RECORD_BYTES))
@@ -123,7 +123,7 @@ class _Scan:
                     self._open_log(body)
                     assert self._log is not None
                     if length != self._plan.state_bytes:
-                        refuse("state")
+                        refuse_part("state")
                     self._log.place_state(body, length)
                 case FrameKind.OUTPUT:
                     if not self._is_open:
@@ -131,7 +131,7 @@ class _Scan:
                     assert self._log is not None
                     self._log.append(body, length)
                 case _:
-                    refuse("frame")
+                    refuse_part("frame")
             self._place = body + length
         before, skipped = self._log_span
         return Transcript(
@@ -146,7 +146,7 @@ class _Scan:
 
     def _read_body(self, body: int, length: int, expected: int) -> bytes:
         if length != expected:
-            refuse("frame")
+            refuse_part("frame")
         found = self._read(body, length)
         if len(found) != length:
             raise MalformedTranscript("the transcript ends too early")
@@ -154,7 +154,7 @@ class _Scan:
 
     def _open_log(self, body: int) -> None:
         if self._log is not None:
-            refuse("log")
+            refuse_part("log")
         self._log = StepLog(self._step, compute_operations(self._plan), self._read)
         self._log_span = (self._count, body - FRAME_HEAD)
         self._is_open = True
@@ -187,7 +187,7 @@ class _Scan:
 
     def _take_ending(self, number: int) -> None:
         if number not in set(AbortCode):
-            refuse("ending")
+            refuse_part("ending")
         self._close_log(NO_OUTPUT, NO_OUTPUT)
         ending = self.beginning.compute_ending(self._step, AbortCode(number), self._chain)
         for _ in range(len(self.steps) - self._count):
@@ -197,7 +197,7 @@ class _Scan:
     def _finish(self, body: int, length: int) -> None:
         root = self._read_body(body, length, 32)
         if self._ending is None and self._count < len(self.steps):
-            refuse("number of steps")
+            refuse_part("number of steps")
         if self._is_open or self._tree.root() != root:
             self._contradict("the root")
         if self._read(body + length, 1):
@@ -214,7 +214,7 @@ def _read_header(plan: Plan, read: Read) -> tuple[int, Beginning]:
         raise MalformedTranscript("the file is not a transcript of a known version")
     length = int.from_bytes(head[len(MAGIC) :], "little")
     if length > MAX_HEADER:
-        refuse("header")
+        refuse_part("header")
     beginning = parse_header(read(len(head), length))
     if beginning.subject.plan_digest != plan.digest():
         raise ForeignTranscript("the transcript is about another plan")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from walrusd.training.dispute.forms import HASH, Form
-from walrusd.training.dispute.operation import Input, Operation, OperationList, Source, take
+from walrusd.training.dispute.operation import Input, InputSource, Operation, OperationList, take
 from walrusd.training.plan.plan import Plan
 
 
@@ -27,28 +27,28 @@ def list_step_end(
         for name, form in tensors.items():
             place = walk.add("clip", f"clip {name}", form, norm, gradients[name])
             gradients[name] = take(f"gradient/{name}", place)
-    step = Input("step", Source.CONSTANT, of="step")
+    step = Input("step", InputSource.CONSTANT, of="step")
     shared = [take("rate", walk.add("rate", "choose rate", Form("f32"), step))]
     kind, ends = plan.optimizer.kind, []
     for power in plan.optimizer.powers:
-        before = Input("power", Source.STATE, of=power)
+        before = Input("power", InputSource.STATE, of=power)
         place = walk.add(f"{kind}.power", f"optimizer {power}", Form("f64"), before)
         shared.append(take(power, place))
         ends.append(take(power, place))
     for name, form in tensors.items():
         moved = []
         for slot in plan.optimizer.slots:
-            before = Input(slot, Source.STATE, of=f"{slot}/{name}")
+            before = Input(slot, InputSource.STATE, of=f"{slot}/{name}")
             given = [before, take("gradient", gradients[name].place)]
             place = walk.add(f"{kind}.{slot}", f"optimizer {name}: {slot}", form, *given)
             moved.append(take(slot, place))
             ends.append(take(f"{slot}/{name}", place))
-        before = Input("weight", Source.STATE, of=f"weight/{name}")
+        before = Input("weight", InputSource.STATE, of=f"weight/{name}")
         place = walk.add(
             f"{kind}.weight", f"optimizer {name}: weight", form, before, *moved, *shared
         )
         ends.append(take(f"weight/{name}", place))
-    before = Input("chain", Source.RECORD, of="chain")
+    before = Input("chain", InputSource.RECORD, of="chain")
     both = take("losses", told), take("folds", folds)
     walk.add("chain", "chain", Form(HASH), before, *both)
     walk.add("state", "state", Form(HASH), *ends)

@@ -11,7 +11,7 @@ from walrusd.crypto.merkle import hash_leaf
 from walrusd.crypto.number_tree import LEAF_BYTES
 from walrusd.errors import MalformedTranscript
 from walrusd.training.dispute.forms import HASH, NO_OUTPUT
-from walrusd.training.dispute.frames import refuse
+from walrusd.training.dispute.frames import refuse_part
 from walrusd.training.dispute.operations import StepOperations
 from walrusd.training.dispute.tree import HashTree
 from walrusd.training.dispute.values import hash_leaves
@@ -48,11 +48,11 @@ class StepLog:
             MalformedTranscript: if the step has no such operation, or the frame another length.
         """
         if self.count >= len(self.operations):
-            refuse("number of operations")
+            refuse_part("number of operations")
         form = self.operations[self.count].form
         carried = self._read(body, 1) == b"\x01"
         if length != compute_output_bytes(form, carried=carried) or (carried and not form.size):
-            refuse("log")
+            refuse_part("log")
         self._places.append(body)
         self._digests += self._read(body + length - 32, 32)
         self.count += 1

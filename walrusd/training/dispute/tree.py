@@ -20,7 +20,7 @@ _PIECE = 1 << 12
 
 
 @dataclass(frozen=True)
-class Node:
+class TreeNode:
     """A node that a party has committed to, in a tree of ``size`` leaves."""
 
     size: int
@@ -59,9 +59,9 @@ class HashTree:
         """Return the hashes of the leaves ``start … stop − 1``."""
         return _split(self._read(start, stop))
 
-    def root(self) -> Node:
+    def root(self) -> TreeNode:
         """Return the root."""
-        return Node(self.size, self.height, 0, self.compute_hash(self.height, 0))
+        return TreeNode(self.size, self.height, 0, self.compute_hash(self.height, 0))
 
     def compute_hash(self, level: int, place: int) -> bytes:
         """Return the hash of a node, of which there is one.
@@ -76,7 +76,7 @@ class HashTree:
         ]
         return merkle.compute_root_of_hashes(pieces)
 
-    def children(self, node: Node, width: int = WIDTH) -> list[bytes]:
+    def children(self, node: TreeNode, width: int = WIDTH) -> list[bytes]:
         """Return the hashes of the nodes that ``width`` children a node puts under ``node``."""
         level, places = _place_children(node, width)
         return [self.compute_hash(level, place) for place in places]
@@ -101,7 +101,7 @@ def _split(hashes: bytes) -> list[bytes]:
     return [hashes[start : start + 32] for start in range(0, len(hashes), 32)]
 
 
-def _place_children(node: Node, width: int) -> tuple[int, range]:
+def _place_children(node: TreeNode, width: int) -> tuple[int, range]:
     """Return the level and the places of a node's children."""
     if width < 2 or width & (width - 1):
         raise ValueError(f"{width} is not a power of two above 1")
@@ -109,7 +109,9 @@ def _place_children(node: Node, width: int) -> tuple[int, range]:
     return level, range(node.span.start >> level, -(-node.span.stop >> level))
 
 
-def verify_children(node: Node, children: Sequence[bytes], width: int = WIDTH) -> list[Node]:
+def verify_children(
+    node: TreeNode, children: Sequence[bytes], width: int = WIDTH
+) -> list[TreeNode]:
     """Return the children of ``node``, after checking that the hashes shown lead to it.
 
     Raises:
@@ -124,7 +126,8 @@ def verify_children(node: Node, children: Sequence[bytes], width: int = WIDTH) -
     if merkle.compute_root_of_hashes(children) != node.hash:
         raise VerificationFailed("the children lead to another node")
     return [
-        Node(node.size, level, place, child) for place, child in zip(places, children, strict=True)
+        TreeNode(node.size, level, place, child)
+        for place, child in zip(places, children, strict=True)
     ]
 
 

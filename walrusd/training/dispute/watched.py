@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from walrusd.training.dispute.names import name_part, name_role
+from walrusd.training.dispute.names import name_inner, name_role
 from walrusd.training.dispute.oplog import OperationLog
 from walrusd.training.layers.layers import Layer, Residual, Tape
 from walrusd.training.layers.linear import Map
@@ -130,7 +130,7 @@ class WatchedMap(Map):
     ) -> None:
         super().__init__(spec, lora)
         self._log = log
-        self._name = name_part(layer, name_role(spec))
+        self._name = name_inner(layer, name_role(spec))
         self._made_input, self._made_gradient = made_input, made_gradient
 
     def forward(self, operand: Tape, prepared: Prepared) -> tuple[Tensor, Tape]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from walrusd.training.dispute.names import JOINERS, name_layer, name_part, name_role
+from walrusd.training.dispute.names import JOINERS, name_inner, name_layer, name_role
 from walrusd.training.dispute.oplog import OperationLog
 from walrusd.training.dispute.watched import WatchedLayer, WatchedMap, WatchedResidual
 from walrusd.training.layers.layers import Layer, Tape
@@ -27,11 +27,11 @@ def _watch_maps(
     log: OperationLog, name: str, spec: AttentionSpec | GatedSpec, lora: LoraSpec | None
 ) -> tuple[list[WatchedMap], WatchedMap]:
     """Return the watched maps of a layer: those of its input, and the last one."""
-    joiner = name_part(name, JOINERS[type(spec)])
+    joiner = name_inner(name, JOINERS[type(spec)])
     *first, last = spec.linears()
     maps = []
     for index, part in enumerate(first):
-        grid = "" if index else name_part(name, "grid")
+        grid = "" if index else name_inner(name, "grid")
         gradient = f"{joiner}: {name_role(part)}"
         maps.append(WatchedMap(log, name, part, lora, made_input=grid, made_gradient=gradient))
     return maps, WatchedMap(log, name, last, lora, made_input=joiner)
@@ -54,7 +54,7 @@ class WatchedAttention(Attention):
         """Return the layer's ``dx``, ``(b, t, w)``, if ``need_dx``."""
         dx = super().backward(dy, tape, prepared, gradients, need_dx=need_dx)
         if dx is not None:
-            self._log.put(f"backward {name_part(self._name, 'sum')}", dx)
+            self._log.put(f"backward {name_inner(self._name, 'sum')}", dx)
         return dx
 
 
@@ -74,7 +74,7 @@ class WatchedGated(Gated):
         """Return the layer's ``dx``, in the shape of ``dy``, if ``need_dx``."""
         dx = super().backward(dy, tape, prepared, gradients, need_dx=need_dx)
         if dx is not None:
-            self._log.put(f"backward {name_part(self._name, 'sum')}", dx)
+            self._log.put(f"backward {name_inner(self._name, 'sum')}", dx)
         return dx
 
 

@@ -18,7 +18,7 @@ from walrusd.training.dispute.comparing import (
     find_step,
 )
 from walrusd.training.dispute.dispute import Right, judge_step
-from walrusd.training.dispute.operation import Source
+from walrusd.training.dispute.operation import InputSource
 from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.recording import SegmentWork
 from walrusd.training.dispute.writer import Wanted
@@ -198,7 +198,7 @@ def test_a_forgery_is_narrowed_to_its_operation(case, honest, forge, monkeypatch
     }[kind]()
     assert find_step(honest, forged).step == STEP
     assert find_output(honest.log, forged.log) == OutputDifference(target, 0)
-    inputs = [i for i in case.operations[target].inputs if i.source == Source.OPERATION]
+    inputs = [i for i in case.operations[target].inputs if i.source == InputSource.OPERATION]
     for a, b, right in ((honest, forged, Right.A), (forged, honest, Right.B)):
         judged = case.judge(a, b)
         assert (judged.right, judged.target, judged.leaf) == (right, target, 0)

@@ -23,7 +23,7 @@ from walrusd.errors import ForeignTranscript, MalformedTranscript
 from walrusd.training.dispute.forms import Form
 from walrusd.training.dispute.frames import MAGIC, FrameKind
 from walrusd.training.dispute.operations import compute_operations
-from walrusd.training.dispute.oplog import compute_root
+from walrusd.training.dispute.oplog import compute_value_root
 from walrusd.training.dispute.reader import open_transcript
 from walrusd.training.dispute.recording import SegmentWork
 from walrusd.training.dispute.values import (
@@ -233,7 +233,7 @@ def describe(value):
     array = read_array(value)
     form = read_form(array)
     data = b"".join(iterate_blocks(array))
-    return form, form.compute_digest(compute_root(form, hash_leaves(data))), data
+    return form, form.compute_digest(compute_value_root(form, hash_leaves(data))), data
 
 
 def test_a_value_has_one_digest():

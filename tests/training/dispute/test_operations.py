@@ -14,7 +14,7 @@ from walrusd.crypto.tensors import compute_tensor_root
 from walrusd.errors import MalformedData, OperationMismatch, PlanRefused
 from walrusd.training.dispute import step_end
 from walrusd.training.dispute.forms import Form
-from walrusd.training.dispute.operation import OperationList, Source
+from walrusd.training.dispute.operation import InputSource, OperationList
 from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.oplog import OperationLog
 from walrusd.training.dispute.recording import SegmentWork, Watch, record_steps
@@ -122,17 +122,17 @@ def check_list(plan, listed):
     state = {entry.name for entry in make_state_manifest(plan).entries}
     frozen = {tensor.name for tensor in plan.model.frozen_tensors()}
     known = {
-        Source.STATE: state,
-        Source.FROZEN: frozen,
-        Source.DATASET: {"rows"},
-        Source.RECORD: {"chain"},
-        Source.CONSTANT: {"seed", "step", "micro-batch"},
+        InputSource.STATE: state,
+        InputSource.FROZEN: frozen,
+        InputSource.DATASET: {"rows"},
+        InputSource.RECORD: {"chain"},
+        InputSource.CONSTANT: {"seed", "step", "micro-batch"},
     }
     used = set()
     for operation in listed:
         assert operations[operation.number] == operation
         for given in operation.inputs:
-            if given.source == Source.OPERATION:
+            if given.source == InputSource.OPERATION:
                 assert 0 <= given.place < operation.number
                 used.add(given.place)
             else:
@@ -239,7 +239,7 @@ def test_every_layer_is_given_what_the_list_says(seed, monkeypatch):
         for each in operation.inputs:
             name = operation.name.rpartition(": ")[0] if each.name == "dy" else operation.name
             found = given.get((operation.name, each.name), given.get((name, each.name)))
-            if found is not None and each.source == Source.OPERATION:
+            if found is not None and each.source == InputSource.OPERATION:
                 assert found == watched.outputs.values[each.place], (operation, each)
                 compared += 1
     assert compared >= len(given)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.transcripts import read_transcript
-from tests.training.test_transcript import OPERATIONS, PLAN, STEP, write_small
+from tests.training.dispute.test_transcript import OPERATIONS, PLAN, STEP, write_small
 from walrusd.crypto import merkle
 from walrusd.errors import VerificationFailed
 from walrusd.training.dispute.evidence import compute_evidence, evidence_to_json, verify_evidence
-from walrusd.training.dispute.tree import HashTree, Node, find_difference, verify_children
+from walrusd.training.dispute.tree import HashTree, TreeNode, find_difference, verify_children
 from walrusd.training.dispute.writer import Wanted
 
 
@@ -31,7 +31,7 @@ sizes = st.integers(1, 700)
 def test_roots_and_paths_are_those_of_rfc_6962(size, data):
     leaves = make_leaves(size)
     tree, plain = make_tree(leaves), merkle.Tree(leaves, hashed=True)
-    assert tree.root() == Node(size, tree.height, 0, plain.root)
+    assert tree.root() == TreeNode(size, tree.height, 0, plain.root)
     index = data.draw(st.integers(0, size - 1))
     assert tree.path(index) == plain.path(index)
     for wrong in (-1, size):
@@ -124,7 +124,7 @@ def test_who_shows_what_was_not_committed_to_is_refused():
 
 @pytest.fixture(scope="module")
 def told():
-    return read_transcript(PLAN, write_small(Wanted(STEP)))
+    return read_transcript(PLAN, write_small(Wanted(STEP, 1 << 20)))
 
 
 NUMBER = next(each.number for each in OPERATIONS if each.form.leaves > 2)
@@ -172,6 +172,8 @@ def forge_evidence(good):
         {"leaf": replace(leaf, index=leaf.index - 1)},
         {"leaf": replace(leaf, index=999)},
         {"leaf": replace(leaf, hash=x)},
+        {"leaf": replace(leaf, data=leaf.data[:-4])},
+        {"leaf": replace(leaf, data=b"x" + leaf.data[1:])},
         {"leaf": replace(leaf, path=(*leaf.path, x))},
     ):
         yield replace(good, output=replace(output, **change))
