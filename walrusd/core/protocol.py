@@ -8,11 +8,10 @@ little-endian.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from walrusd.crypto import merkle
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.tags import Tag, hash_tagged, u64
-from walrusd.crypto.tensors import compute_tensor_root
+from walrusd.crypto.tensors import pack_floats
 
 
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
@@ -66,8 +65,8 @@ def compute_chain_step(
     (``tensors.py``): the loss of each micro-batch in order, the fold of each gradient in the order
     of the tensors' names.
     """
-    roots = (compute_tensor_root(np.array([*side], np.float32)) for side in (losses, folds))
-    return compute_chain_link(chain, step, *roots)
+    losses_root, folds_root = (compute_number_root(pack_floats(side)) for side in (losses, folds))
+    return compute_chain_link(chain, step, losses_root, folds_root)
 
 
 def compute_chain_link(chain: bytes, step: int, losses_root: bytes, folds_root: bytes) -> bytes:

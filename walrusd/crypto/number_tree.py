@@ -31,6 +31,10 @@ Buffer = bytes | bytearray | memoryview
 Words = npt.NDArray[np.uint32]
 
 
+_HEADS = tuple(b"\x00" + merkle.encode_count(count) for count in range(LEAF_BYTES + 1))
+"""What stands before the numbers of a leaf, by their count."""
+
+
 class LeafKind(IntEnum):
     """What a leaf counts; the value is its width in bytes."""
 
@@ -106,9 +110,10 @@ def hash_leaf_of(kind: LeafKind, data: Buffer) -> bytes:
     Raises:
         ValueError: if ``data`` is longer than a leaf, or its last word is not whole.
     """
-    if len(data) > LEAF_BYTES or len(data) % kind:
-        raise ValueError(f"{len(data)} bytes are no leaf of {kind.name.lower()}")
-    return merkle.hash_leaf(merkle.encode_count(len(data) // kind) + data)
+    size = memoryview(data).nbytes
+    if size > LEAF_BYTES or size % kind:
+        raise ValueError(f"{size} bytes are no leaf of {kind.name.lower()}")
+    return hashlib.sha256(_HEADS[size // kind] + data).digest()
 
 
 def compute_number_root(data: Buffer) -> bytes:
@@ -117,6 +122,10 @@ def compute_number_root(data: Buffer) -> bytes:
     Raises:
         ValueError: if the last word is not whole.
     """
+    if (
+        0 < memoryview(data).nbytes <= LEAF_BYTES
+    ):  # biases, losses, counters: many trees are one leaf
+        return hash_leaf_of(LeafKind.WORDS, data)
     hasher = TreeHasher()
     hasher.update(data)
     return hasher.root()

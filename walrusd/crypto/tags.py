@@ -73,9 +73,6 @@ class Tag(Enum):
     def __init__(self, name: str, form: int = 1) -> None:
         self._text = f"WALRUSD-V{form:02d}-{name}".encode("ascii")
 
-    def __init__(self, name: str, form: int = 1) -> None:
-        self._text = f"WALRUSD-V{form:02d}-{name}".encode("ascii")
-
     @property
     def text(self) -> bytes:
         """The whole tag, without its length."""

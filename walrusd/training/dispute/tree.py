@@ -125,10 +125,8 @@ def verify_children(
         raise VerificationFailed("a node of a Merkle tree has 32 bytes")
     if merkle.compute_root_of_hashes(children) != node.hash:
         raise VerificationFailed("the children lead to another node")
-    return [
-        TreeNode(node.size, level, place, child)
-        for place, child in zip(places, children, strict=True)
-    ]
+    shown = zip(places, children, strict=True)
+    return [TreeNode(node.size, level, place, child) for place, child in shown]
 
 
 def find_difference(a: HashTree, b: HashTree, width: int = WIDTH) -> int | None:

@@ -1,6 +1,6 @@
 """The root of a state: what its tensors are, then a Merkle tree over the tensors' roots (SPEC §10).
 
-``state_root = H(STATE ‖ H(STATE-MANIFEST ‖ manifest) ‖ merkle(root of each entry))``. The entries
+``H(STATE ‖ H(STATE-MANIFEST ‖ manifest) ‖ merkle(root of each entry))``, 32 bytes. The entries
 are the tensors in the order of the state's bytes, then the counters, each a tree of numbers of its
 own: a number of the state is proved with its leaf of 4 KiB and two paths. The manifest, which may
 be larger than a transaction, is needed as a hash alone.
