@@ -20,6 +20,7 @@ from tests.bench.paillier import measure_paillier
 from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_quality
 from tests.bench.reconciling import measure_reconciling
 from tests.bench.streams import measure_streams
+from tests.bench.tracing import measure_tracing
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
 from tests.bench.transcripts import measure_transcripts
@@ -36,6 +37,7 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
         streams = measure_streams(rounds)
         return [
             *measure_training(rounds),
+            *measure_tracing(rounds),
             *(found.to_measurement() for found in quality),
             *measure_transcripts(rounds),
             *measure_commitments(max(1, rounds // 5)),

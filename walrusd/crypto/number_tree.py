@@ -72,14 +72,18 @@ class TreeHasher:
     def _append(self, leaves: memoryview) -> None:
         # One copy of a prepared state per leaf is what makes small leaves nearly as fast as one
         # long hash.
-        begin, hashes = self._full.copy, self._leaves
-        for start in range(0, len(leaves), LEAF_BYTES):
-            state = begin()
-            state.update(leaves[start : start + LEAF_BYTES])
-            hashes.append(state.digest())
-            if len(hashes) == PIECE_LEAVES:
-                self._pieces.append(merkle.compute_root_of_hashes(hashes))
-                hashes.clear()
+        begin, place = self._full.copy, 0
+        while place < len(leaves):
+            missing = LEAF_BYTES * (PIECE_LEAVES - len(self._leaves))
+            end = min(place + missing, len(leaves))
+            for start in range(place, end, LEAF_BYTES):
+                state = begin()
+                state.update(leaves[start : start + LEAF_BYTES])
+                self._leaves.append(state.digest())
+            if len(self._leaves) == PIECE_LEAVES:
+                self._pieces.append(merkle.compute_root_of_hashes(self._leaves))
+                self._leaves.clear()
+            place = end
 
     def _last_leaves(self) -> list[bytes]:
         if not self._rest:
