@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from tests.bench.measure import Measurement, time_in_turns
@@ -31,7 +32,8 @@ def make_step(name: str, profile: str, *, logged: bool) -> Callable[[], object]:
     """Return a thunk that computes the first step and its record."""
     plan = make_plan(name, profile)
     rows, weights = make_rows(plan), init_weights(plan)
-    subject = TraceContext(*(bytes([i]) * 32 for i in range(4)), SEED, plan.digest(), bytes(32))
+    nobody = bytes(32)
+    subject = TraceContext(nobody, nobody, nobody, nobody, SEED, plan.digest(), nobody)
     work = SegmentWork(Assignment(plan, subject.digest(), SEED, 3), subject, rows, {})
     beginning = Beginning(subject, 1, bytes(32))
 
@@ -45,7 +47,7 @@ def make_step(name: str, profile: str, *, logged: bool) -> Callable[[], object]:
     return step
 
 
-def hash_as_tree(tensor: np.ndarray) -> None:
+def hash_as_tree(tensor: npt.NDArray[np.float32]) -> None:
     """Hash the leaves of a tensor in its canonical form."""
     for block in iterate_blocks(tensor):
         hash_leaves(block)

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from walrusd.core.protocol import TraceContext
-from walrusd.crypto.number_tree import compute_number_root
-from walrusd.crypto.tensors import pack_floats
+from walrusd.crypto.tensors import compute_tensor_root
 from walrusd.training.dispute.operations import compute_operations
 from walrusd.training.dispute.oplog import OperationLog, StepSink
 from walrusd.training.dispute.transcript import Beginning, StepRecord
@@ -164,7 +163,7 @@ def record_steps(
             yield beginning.compute_ending(step, compute_abort_code(error), chain.value)
             return
         chain.absorb(step, losses, folds)
-        told, folded = (compute_number_root(pack_floats(each)) for each in (losses, folds))
+        told, folded = (compute_tensor_root(np.array(each, np.float32)) for each in (losses, folds))
         record = StepRecord(step, told, folded, chain.value, root)
         if isinstance(run, WatchedRun):
             run.finish(record)
