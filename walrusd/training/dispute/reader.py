@@ -73,8 +73,22 @@ class Transcript:
         return HashTree(len(self.steps), self._hash_records)
 
     def _hash_records(self, start: int, stop: int) -> bytes:
-        records = (self.get_record(self.steps.start + index) for index in range(start, stop))
-        return b"".join(merkle.hash_leaf(record.to_leaf()) for record in records)
+        """Return the hashes of leaves, of which those on one side of the log are read at once."""
+        first, before, length = self.places
+        hashes = []
+        for low, high, skipped in (
+            (start, min(stop, before), 0),
+            (max(start, before), min(stop, self.finished), length),
+        ):
+            raw = self.read(first + low * _RECORD + skipped, max(0, high - low) * _RECORD)
+            for index in range(low, high):
+                at = (index - low) * _RECORD + FRAME_HEAD
+                record = read_record(self.steps.start + index, raw[at : at + RECORD_BYTES])
+                hashes.append(merkle.hash_leaf(record.to_leaf()))
+        if self.ending is not None:
+            missing = stop - max(start, self.finished)
+            hashes += [merkle.hash_leaf(self.ending.to_leaf())] * missing
+        return b"".join(hashes)
 
     def find_log(self, step: int) -> StepLog | None:
         """Return the log if it is the log of ``step``."""
