@@ -9,6 +9,7 @@ from walrusd.crypto.tensors import (
     WORDS_PER_NUMBER,
     compute_tensor_root,
     count_words,
+    encode_floats,
     iterate_words,
     name_number_type,
 )
@@ -92,3 +93,10 @@ def test_memory_does_not_grow_with_the_tensor():
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 << 20
+
+
+def test_a_few_numbers_are_encoded_as_an_array_of_them():
+    values = [0.0, -0.0, 1.5, -1e-40, float("inf"), float("-inf"), float("nan"), -float("nan")]
+    values = np.array(values, np.float32).tolist()
+    assert encode_floats(values) == to_bytes(np.array(values, np.float32))
+    assert encode_floats([]) == b""

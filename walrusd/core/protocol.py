@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from walrusd.crypto import merkle
 from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.tags import Tag, hash_tagged, u64
-from walrusd.crypto.tensors import pack_floats
+from walrusd.crypto.tensors import encode_floats
 
 
 def compute_seed(task: bytes, contributor: bytes, join_beacon: bytes) -> bytes:
@@ -65,7 +65,7 @@ def compute_chain_step(
     (``tensors.py``): the loss of each micro-batch in order, the fold of each gradient in the order
     of the tensors' names.
     """
-    losses_root, folds_root = (compute_number_root(pack_floats(side)) for side in (losses, folds))
+    losses_root, folds_root = (compute_number_root(encode_floats(side)) for side in (losses, folds))
     return compute_chain_link(chain, step, losses_root, folds_root)
 
 

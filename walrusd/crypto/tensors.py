@@ -75,7 +75,7 @@ def iterate_words(array: Array) -> Iterator[Words]:
             yield np.ascontiguousarray(block, block.dtype.newbyteorder("<")).view("<u4")
 
 
-def pack_floats(values: Iterable[float]) -> bytes:
+def encode_floats(values: Iterable[float]) -> bytes:
     """Return float32 values as their canonical words, 4 bytes each, little-endian.
 
     It is ``iterate_words`` for a few Python numbers, which it packs ten times faster.

@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from walrusd.crypto.tags import u64
+from walrusd.crypto.tensors import compute_tensor_root
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.plan.layerspec import TensorSpec
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.state_root import (
     compute_manifest_root,
+    compute_root_of_entries,
     make_base_manifest,
     make_state_manifest,
 )
@@ -189,11 +191,12 @@ def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
     """Return the root of frozen tensors, which a plan with adapters names, 32 bytes.
 
     It is made as a state root (SPEC §7); the manifest lists the tensors as ``frozen/…`` and has no
-    counters.
+    counters. No copy is made of the tensors, which may be most of a model.
 
     Raises:
         MalformedData: if the tensors are not those of ``specs``.
         NonFiniteValue: if a value is NaN or infinite.
     """
     check_against(specs, tensors, "frozen weights")
-    return compute_manifest_root(make_base_manifest(specs), serialize_tensors(specs, tensors))
+    roots = [compute_tensor_root(tensors[spec.name]) for spec in specs]
+    return compute_root_of_entries(make_base_manifest(specs), roots)

@@ -106,6 +106,11 @@ def compute_manifest_root(manifest: StateManifest, data: Buffer) -> bytes:
         MalformedData: if they do not have the state's length: such bytes have no root.
     """
     roots = [compute_number_root(piece) for piece in _split(manifest, data)]
+    return compute_root_of_entries(manifest, roots)
+
+
+def compute_root_of_entries(manifest: StateManifest, roots: Sequence[bytes]) -> bytes:
+    """Return the root of a state whose entries have these tensor roots, 32 bytes."""
     return _hash_state(manifest, merkle.compute_root(roots))
 
 
