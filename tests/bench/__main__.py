@@ -23,6 +23,7 @@ from tests.bench.streams import measure_streams
 from tests.bench.tracing import measure_tracing
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
+from tests.bench.transcripts import measure_transcripts
 from tests.bench.verification import measure_verification
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench" / "results.json"
@@ -38,6 +39,7 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
             *measure_training(rounds),
             *measure_tracing(rounds),
             *(found.to_measurement() for found in quality),
+            *measure_transcripts(rounds),
             *measure_commitments(max(1, rounds // 5)),
             *streams,
             *measure_paillier(max(1, rounds // 5)),

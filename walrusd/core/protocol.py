@@ -67,8 +67,13 @@ def compute_chain_step(
     (``tensors.py``): the loss of each micro-batch in order, the fold of each gradient in the order
     of the tensors' names.
     """
-    roots = (compute_number_root(encode_floats(side)) for side in (losses, folds))
-    return hash_tagged(Tag.STEP, chain, u64(step), *roots)
+    losses_root, folds_root = (compute_number_root(encode_floats(side)) for side in (losses, folds))
+    return compute_chain_link(chain, step, losses_root, folds_root)
+
+
+def compute_chain_link(chain: bytes, step: int, losses_root: bytes, folds_root: bytes) -> bytes:
+    """``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, as in a step."""
+    return hash_tagged(Tag.STEP, chain, u64(step), losses_root, folds_root)
 
 
 def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:

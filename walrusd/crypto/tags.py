@@ -71,7 +71,8 @@ class Tag(Enum):
     AGGREGATE = "AGGREGATE"
     PIECE = "PIECE"
     SEALING = "SEALING"
-    VALUE = "VALUE"
+    VALUE = ("VALUE", 2)
+    RECORD = "RECORD"
     JUDGED = ("JUDGED", 2)
     # Envelopes (docs/formats/envelope.md), the first seven hashed by the contract too.
     SEAT_CONTEXT = ("SEAT-CONTEXT", 2)
