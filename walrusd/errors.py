@@ -326,6 +326,13 @@ class MalformedTranscript(MalformedData):
     default_hint = "docs/formats/transcript.md describes the format"
 
 
+class OperationMismatch(OurFault):
+    """Raised when a step does other operations than those that follow from its plan."""
+
+    code = "transcript.operations"
+    default_hint = "this is an error in walrusd; please report it, with the plan"
+
+
 class ForeignTranscript(PeerFault):
     """Raised when transcripts, or the files given with them, are about different work."""
 

@@ -15,8 +15,8 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts
 from walrusd.core.pieces.layouts import OpenedRow
 from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.market.case import Case

@@ -18,9 +18,9 @@ from tests.support.verification_files import build_verification_file
 from walrusd.__main__ import cli
 from walrusd.core.pieces.layouts import OpenedCost, OpenedRow
 from walrusd.core.protocol import compute_leaf_zero, compute_slot_tree
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.pedersen.g1 import encode_scalar
 from walrusd.crypto.vfile.blocks import PedersenBlock

@@ -55,7 +55,7 @@ async def test_each_command_calls_its_method(daemon, arguments, method, params, 
 
 
 async def test_publishing_reads_the_plan_and_anchors_the_weights(daemon, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text('{"profile": "exact-q20/1"}')
+    (tmp_path / "plan.json").write_text('{"profile": "exact-q20/2"}')
     (tmp_path / "task.toml").write_text(
         'title = "digits"\nplan = "plan.json"\nweights_path = "w.safetensors"\n'
         '[terms]\nreward = "2 SUI"\n'
@@ -64,7 +64,7 @@ async def test_publishing_reads_the_plan_and_anchors_the_weights(daemon, tmp_pat
     ((_, arguments),) = daemon.api.calls
     assert arguments["params"] == {
         "title": "better",
-        "plan": {"profile": "exact-q20/1"},
+        "plan": {"profile": "exact-q20/2"},
         "weights_path": str(tmp_path / "w.safetensors"),
         "terms": {"reward": "2 SUI"},
     }

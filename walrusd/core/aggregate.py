@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.crypto import merkle
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.errors import MalformedData, VerificationFailed
 
 VERSION = 2
@@ -32,8 +32,8 @@ class Aggregate:
 
     @property
     def root(self) -> bytes:
-        """The RFC 6962 root over 1 MiB leaves of the vector, as recorded on the chain."""
-        return compute_chunk_root(self.vector)
+        """The root over the vector's words, two an entry, as recorded on the chain."""
+        return compute_number_root(self.vector)
 
     @property
     def openings_root(self) -> bytes:

@@ -49,7 +49,7 @@ def make_plan(init_seed: bytes) -> dict[str, Any]:
     """Return the plan: a small network, trained for some seconds."""
     return {
         "version": 1,
-        "profile": "exact-q20/1",
+        "profile": "exact-q20/2",
         "model": {"kind": "mlp", "inputs": FEATURES, "hidden": [32], "classes": CLASSES},
         "init_seed": init_seed.hex(),
         "loss": "softmax-cross-entropy",

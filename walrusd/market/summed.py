@@ -13,7 +13,7 @@ import trio
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.pieces.keys import OpeningKeys
 from walrusd.core.pieces.names import OPENINGS, UPDATE
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.errors import DecryptionFailed, PartAbsent, PeerFault, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.envelopes import read_update_value
@@ -36,7 +36,7 @@ async def open_update(fetcher: Fetcher, case: Case, keys: OpeningKeys) -> tuple[
     opening = await fetcher.opening_of(case, keys, SUMMED_PIECES)
     opened = await trio.to_thread.run_sync(opening.read_update)
     openings = await trio.to_thread.run_sync(opening.read_openings)
-    root = await trio.to_thread.run_sync(compute_chunk_root, opened)
+    root = await trio.to_thread.run_sync(compute_number_root, opened)
     if root != case.submission.commitment.update_root:
         raise VerificationFailed("an accepted update does not have its committed root")
     file = await fetcher.file_of(case.task, case.submission)

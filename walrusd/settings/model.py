@@ -179,7 +179,8 @@ class VerifierSettings:
     stake; 0 means that share. ``rate`` in segment work a second and ``memory`` in bytes are what
     the seat declares; 0 means as measured. With ``auto_renew`` the seat is renewed for the pool's
     fee before it lapses. ``seats`` is how many are taken at start. ``max_top_up`` is the most that
-    may be added to stakes in 24 hours, after penalties. ``max_bonds`` is how many of our accusations on a bond may be open at once.
+    may be added to stakes in 24 hours, after penalties. ``max_bonds`` is how many of our
+    accusations on a bond may be open at once.
     """
 
     max_stake: Mist = NOTHING

@@ -18,8 +18,8 @@ from walrusd.core.pieces.layouts import ReadPiece
 from walrusd.core.pieces.manifest import ListedPiece, complete_keys, open_manifest
 from walrusd.core.pieces.names import COST, PieceKind
 from walrusd.crypto.checklist import Checklist
-from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.stream import StreamKind, compute_key_check, stream_aad
 from walrusd.crypto.vfile.checks import list_checks, open_cost, verify_file_update
 from walrusd.crypto.vfile.header import FileSubject
@@ -177,7 +177,7 @@ def _verify_trace(file: VerificationFile, opening: Opening) -> None:
 
 
 def _verify_update_root(file: VerificationFile, opening: Opening) -> None:
-    if compute_chunk_root(opening.read_update()) != file.header.update_root:
+    if compute_number_root(opening.read_update()) != file.header.update_root:
         raise VerificationFailed("the opened update has another root")
 
 

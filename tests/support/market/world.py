@@ -223,7 +223,7 @@ def make_plan(segments: int = 4, segment_steps: int = 5, hidden: int = 16) -> di
     """Return a small plan for the digits."""
     return {
         "version": 1,
-        "profile": "exact-q20/1",
+        "profile": "exact-q20/2",
         "model": {"kind": "mlp", "inputs": 64, "hidden": [hidden], "classes": 10},
         "init_seed": "11" * 32,
         "loss": "softmax-cross-entropy",
