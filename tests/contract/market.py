@@ -1,211 +1,97 @@
-"""People acting on a ``World``: every step of a task's life, with arguments that work."""
+"""People acting on a ``World`` from committees to claims, with arguments that work."""
 
-import dataclasses
-
-from walrusd.chain.layouts.objects import (
-    Dataset,
-    KeyRequest,
-    Submission,
-    Task,
-    Terms,
-    VerifierCap,
-)
 from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.lifecycle import ChallengeKind, CostRule, KeyScope
+from walrusd.core.lifecycle import CaseKind, CostRule
 from walrusd.core.protocol import (
-    VERDICT_FAULT,
-    VERDICT_SOUND,
+    Word,
     compute_audit_sample,
-    compute_challenge_id,
     compute_deal_seed,
+    compute_judged,
     compute_jury_commitment,
+    compute_verdict,
 )
+from walrusd.crypto.envelopes.contexts import Label, SeatContext
 from walrusd.crypto.pedersen.g1 import encode_scalar
+from walrusd.devnet.contract.dispute import compute_majority
+from walrusd.devnet.contract.opening import compute_opening_context
+from walrusd.devnet.contract.task import compute_publisher_context
 from walrusd.units import address_bytes
 
-from .work import BLINDING, COST, Replay, Work
-from .world import World, digest
-
-SUI = 1_000_000_000
-NOBODY = "0x0"
-NOBODY_ID = "0x" + "00" * 32
-SECOND, DAY = 1_000, 86_400_000
-
-TERMS = Terms(
-    scheme=1,
-    weights_rule=0,
-    cost_rule=CostRule.PUBLIC,
-    reward=SUI,
-    verifier_fee=10_000_000,
-    juror_fee=5_000_000,
-    stake=400_000_003,
-    lapse_penalty=100_000_001,
-    verifier_stake=SUI,
-    accuser_bond=50_000_007,
-    publisher_bond=200_000_000,
-    max_submissions=4,
-    k_min=3,
-    committee=3,
-    segments_per_seat=2,
-    segments=6,
-    jury=5,
-    audit_bps=1_000,
-    state_bytes=1_000,
-    segment_work=1_000,
-    join_ms=10_000,
-    train_ms=20_000,
-    open_ms=5_000,
-    grace_ms=15_000,
-    verify_ms=30_000,
-    jury_commit_ms=6_000,
-    jury_reveal_ms=7_000,
+from .early import (
+    CONTRIBUTORS,
+    JURORS,
+    NOBODY_ID,
+    SECOND,
+    SUI,
+    TERMS,
+    TIP,
+    VERIFIERS,
+    EarlyBazaar,
+    escrow,
+    terms_with,
 )
-TIP = 1_000_000
-FAULT, SOUND = Replay(VERDICT_FAULT, bytes(32)), Replay(VERDICT_SOUND, bytes(32))
-VERIFIERS = [f"verifier {i}" for i in range(14)]
-CONTRIBUTORS = [f"contributor {i}" for i in range(4)]
+from .entitled import check_entitled
+from .sealing import make_envelope, make_opening
+from .work import BLINDING, COST, Replay
+from .world import digest
+
+__all__ = [
+    "ABSENT",
+    "CONTRIBUTORS",
+    "FAULT",
+    "JURORS",
+    "NOBODY_ID",
+    "SECOND",
+    "SOUND",
+    "SUI",
+    "TERMS",
+    "TIP",
+    "VERIFIERS",
+    "Bazaar",
+    "case_cost",
+    "escrow",
+    "terms_with",
+]
+
+SOUND, FAULT, ABSENT = Word.SOUND, Word.FAULT, Word.ABSENT
 
 
-def terms_with(**changes):
-    return dataclasses.replace(TERMS, **changes)
+def case_cost(terms=TERMS):
+    """Return what the jurors of one case may get, alternates too."""
+    return (terms.jury + (terms.jury + 1) // 2) * terms.juror_fee
 
 
-def required(terms):
-    return terms.max_submissions * escrow(terms) + 2 * TIP + terms.publisher_bond
-
-
-def escrow(terms, tip=TIP):
-    """Return what is set aside for one submission."""
-    fees = terms.committee * terms.verifier_fee + 2 * terms.jury * terms.juror_fee
-    return terms.reward + fees + 4 * tip
-
-
-class Bazaar(World):
+class Bazaar(EarlyBazaar):
     """A market with verifiers, a dataset, and at most one task under test."""
 
-    def __init__(self, verifiers=14, **kwargs):
-        super().__init__(**kwargs)
-        self.caps: dict[str, VerifierCap] = {}
-        self.works: dict[str, Work] = {}
-        for name in VERIFIERS[:verifiers]:
-            self.register(name)
-        self.dataset = self.list_dataset()
-        self.advance(1)
+    def check_entitled(self, target, given):
+        check_entitled(self, target, given)
 
-    # Nodes and datasets.
+    def turn(self, target, submission, sender="crank"):
+        """Turn a crank that takes market, task, pool and submission."""
+        self.call(target, sender, self.market, self.task, self.pool, submission)
 
-    def register(self, name, stake=2 * SUI, min_fee=1_000_000, state=10**6, work=10**6, key=None):
-        self.caps[name] = self.call(
-            "node::register_seat",
-            name,
-            self.market,
-            self.pool,
-            self.mint(name, stake),
-            key or digest("key", name),
-            min_fee,
-            state,
-            work,
-        )
-        return self.caps[name]
+    # The committee.
 
-    def name_of(self, verifier):
-        return self.names[verifier]
-
-    def list_dataset(self, owner="owner", rows=1_000, title=b"iris", **changes):
-        args = {
-            "title": title,
-            "description_blob": 5,
-            "blob": 6,
-            "manifest_digest": digest("manifest"),
-            "row_root": digest("rows"),
-            "rows": rows,
-            "row_bytes": 64,
-            "key_check": digest("check"),
-            **changes,
-        }
-        self.call("dataset::list_dataset", owner, self.market, *args.values())
-        return self.latest(Dataset)
-
-    def request(self, name, dataset=None, scope=KeyScope.TRAIN_AND_VERIFY, number=1, **changes):
-        args = {
-            "number": number,
-            "key": digest("key", name),
-            "scope": scope,
-            "task": NOBODY,
-            "lifetime_ms": DAY,
-            **changes,
-        }
-        dataset = dataset or self.dataset
-        self.call("dataset::request_key", name, self.market, dataset, *args.values())
-        return self.latest(KeyRequest)
-
-    def grant(self, request, owner="owner", envelope=b"sealed"):
-        self.call("dataset::grant_key", owner, self.market, request, envelope)
-        return request
-
-    # The task.
-
-    def open_task(self, terms=TERMS, funds=None, publisher="publisher", **changes):
-        args = {
-            "publisher_key": digest("publisher key"),
-            "manifest_blob": 1,
-            "manifest_digest": digest("manifest"),
-            "state_root_0": digest("state 0"),
-            "plan_digest": digest("plan"),
-            "parent": NOBODY,
-            "datasets": [self.dataset.id],
-            "numbers": [1],
-            **changes,
-        }
-        coin = self.mint(publisher, required(terms) if funds is None else funds)
-        self.publisher_cap = self.call(
-            "task::open_task", publisher, self.market, terms, *args.values(), coin
-        )
-        self.task = self.latest(Task)
-        return self.task
-
-    def join(self, name, request=None, stake=None, dataset=None):
-        request = request or self.grant(self.request(name))
-        coin = self.mint(name, self.task.terms.stake if stake is None else stake)
-        dataset = dataset or self.dataset
-        self.call("submission::join", name, self.market, self.task, dataset, request, coin)
-        return self.latest(Submission)
-
-    def close_joining(self, sender="crank"):
-        self.call("task::close_joining", sender, self.market, self.task)
-
-    def commit(self, submission, sender=None, forged=(), **changes):
-        work = self.works[submission.id] = Work(self.task, submission, forged, market=self.market)
-        args = {**work.commit_args(), **changes}
-        sender = sender or self.contributor_of(submission)
-        self.call("submission::commit", sender, self.market, self.task, submission, *args.values())
-
-    def commit_abort(self, submission, segment=2, sender=None, forged=(), claims=None, **changes):
-        """Claim that the plan ends in ``segment``; ``claims`` another than the trace has."""
-        work = Work(self.task, submission, forged, abort=segment, market=self.market)
-        args = {**work.abort_args(), **changes}
-        args["segment"] = segment if claims is None else claims
-        sender = sender or self.contributor_of(submission)
-        target = "submission::commit_abort"
-        self.call(target, sender, self.market, self.task, submission, *args.values())
-        self.works[submission.id] = work
-
-    def contributor_of(self, submission):
-        return self.names[submission.contributor]
-
-    def draw(self, sender="crank"):
-        self.call("task::draw", sender, self.market, self.pool, self.task)
+    def draw(self, submission, sender="crank"):
+        self.turn("committee::draw_committee", submission, sender)
 
     def seat(self, submission, sender="crank"):
-        self.call("committee::seat", sender, self.market, self.task, self.pool, submission)
+        """Seat the committee; its lot is drawn first if it is not."""
+        if submission.lot is None:
+            self.draw(submission, sender)
+        self.turn("committee::seat_committee", submission, sender)
 
     def open(self, submission, sender=None, **changes):
+        """Say where the opening is; nobody can read it yet."""
         is_public = self.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None
+        p2, challenge, answer = make_opening(compute_opening_context(self.market, submission))
         args = {
             "blob": 9,
             "digest": digest("opening"),
-            "key_check": digest("opening check"),
-            "envelopes": [b"envelope"] * len(submission.committee),
+            "p2": p2,
+            "challenge": challenge,
+            "answer": answer,
             "cost": COST if is_public else None,
             "blinding": encode_scalar(BLINDING) if is_public else b"",
             **changes,
@@ -213,23 +99,71 @@ class Bazaar(World):
         sender = sender or self.contributor_of(submission)
         self.call("submission::open", sender, self.market, self.task, submission, *args.values())
 
-    def dealt(self, submission, seat):
+    def seal_for(self, submission, seat, sender, **changes):
+        """Return the arguments of an envelope for a seat of a committee or a jury."""
+        keys = self.keys_of(seat)
+        recipient = SeatContext(
+            chain_id=self.market.chain_id,
+            package=address_bytes(self.market.package),
+            market=address_bytes(self.market.id),
+            pool=address_bytes(submission.pool),
+            index=seat.pool_index,
+            generation=seat.generation,
+            owner=address_bytes(seat.verifier),
+        ).digest()
+        context = compute_opening_context(self.market, submission)
+        who = address_bytes(self.address(sender))
+        sealed = make_envelope(context, Label.WORK, recipient, *keys, who)
+        names = ("pk1", "pk2", "r", "c", "challenge", "answer")
+        return {**dict(zip(names, (*keys, *sealed), strict=True)), **changes}
+
+    def keys_of(self, seat):
+        cap = self.caps[self.name_of(seat.verifier)]
+        return cap.pk1, cap.pk2
+
+    def deliver(self, submission, place, sender=None, **changes):
+        sender = sender or self.contributor_of(submission)
+        args = self.seal_for(submission, submission.committee[place], sender, **changes)
+        target = "submission::deliver"
+        self.call(target, sender, self.market, self.task, submission, place, *args.values())
+
+    def deliver_all(self, submission, sender=None):
+        """Deliver to every place that waits for its envelope."""
+        for place, seat in enumerate(submission.committee):
+            if not seat.envelope:
+                self.deliver(submission, place, sender)
+
+    def show(self, submission, sender=None):
+        """Open, unless it is opened, and let the whole committee read."""
+        if submission.opening is None:
+            self.open(submission)
+        self.deliver_all(submission, sender)
+
+    def reopen(self, submission, sender="crank"):
+        self.turn("submission::reopen", submission, sender)
+
+    def dealt(self, submission, place):
+        """Return the segments that were dealt to a place of the committee."""
         terms = self.task.terms
         segments = submission.abort.segment if submission.abort else terms.segments
-        seed = compute_deal_seed(self.task.beacon, address_bytes(submission.id))
-        return compute_seat_segments(seed, segments, seat, terms.segments_per_seat)
+        seed = compute_deal_seed(submission.beacon, address_bytes(submission.id))
+        return compute_seat_segments(seed, segments, place, terms.segments_per_seat)
 
     def places(self, submission):
         """Return the segment at every dealt place."""
         seats = range(self.task.terms.committee)
         return [segment for seat in seats for segment in self.dealt(submission, seat)]
 
-    def attest(self, submission, seat, position, cap=None, segment=None, **changes):
+    def holder_of(self, submission, place):
+        return self.name_of(submission.committee[place].verifier)
+
+    def attest(self, submission, place, position, cap=None, segment=None, **changes):
         if segment is None:
-            segment = self.dealt(submission, seat)[position]
-        name = self.name_of(submission.committee[seat].verifier)
-        slot = submission.committee[seat].slot
-        args = {**self.works[submission.id].attest_args(segment, slot), **changes}
+            segment = self.dealt(submission, place)[position]
+        name = self.holder_of(submission, place)
+        slot = submission.committee[place].slot
+        work = self.works[submission.id].attest_args(segment, slot)
+        args = {**work, "program_root": self.task.program_root, **changes}
         self.call(
             "attestation::attest",
             name,
@@ -237,27 +171,33 @@ class Bazaar(World):
             self.task,
             submission,
             cap or self.caps[name],
-            seat,
+            place,
             position,
             *args.values(),
         )
 
-    def attest_seat(self, submission, seat):
+    def attest_seat(self, submission, place):
         for position in range(self.task.terms.segments_per_seat):
-            self.attest(submission, seat, position)
+            if not submission.committee[place].attested >> position & 1:
+                self.attest(submission, place, position)
 
     def attest_all(self, submission):
-        for seat in range(self.task.terms.committee):
-            self.attest_seat(submission, seat)
+        for place in range(self.task.terms.committee):
+            self.attest_seat(submission, place)
 
-    def report(self, submission, seat, cap=None):
-        name = self.name_of(submission.committee[seat].verifier)
+    def report(self, submission, place, cap=None):
+        name = self.holder_of(submission, place)
         cap = cap or self.caps[name]
         target = "attestation::report"
-        self.call(target, name, self.market, self.task, submission, cap, seat)
+        self.call(target, name, self.market, self.task, submission, cap, place)
+
+    def report_all(self, submission):
+        """Let a majority of the committee report."""
+        for place in range(self.task.terms.committee // 2 + 1):
+            self.report(submission, place)
 
     def replace(self, submission, sender="crank"):
-        self.call("committee::replace", sender, self.market, self.task, self.pool, submission)
+        self.turn("committee::replace", submission, sender)
 
     # The audit.
 
@@ -266,7 +206,7 @@ class Bazaar(World):
         terms, name = self.task.terms, address_bytes(submission.id)
         places = terms.committee * terms.segments_per_seat
         beacon = beacon or submission.audit_beacon
-        return compute_audit_sample(beacon, name, terms.audit_bps, places)
+        return compute_audit_sample(beacon, name, submission.audit_round, terms.audit_bps, places)
 
     def draw_audit(self, submission, sender="crank", selected=None):
         """Draw; with ``selected`` in a transaction whose randomness decides so."""
@@ -284,73 +224,115 @@ class Bazaar(World):
         args = {"leaf": work.leaves[segment], "path": work.tree.path(segment), **changes}
         self.call("audit::audit", sender, self.market, self.task, submission, *args.values())
 
-    def accept(self, submission, sender="crank"):
-        """Attest everything, draw no segment for an audit, settle."""
+    def deliver_update(self, submission, sender=None, **changes):
+        sender = sender or self.contributor_of(submission)
+        context = compute_opening_context(self.market, submission)
+        recipient = compute_publisher_context(self.market, self.task.publisher)
+        keys = self.task.publisher_pk1, self.task.publisher_pk2
+        who = address_bytes(self.address(sender))
+        sealed = make_envelope(context, Label.UPDATE, recipient, *keys, who)
+        args = {**dict(zip(("r", "c", "challenge", "answer"), sealed, strict=True)), **changes}
+        self.call(
+            "submission::deliver_update",
+            sender,
+            self.market,
+            self.task,
+            self.pool,
+            submission,
+            *args.values(),
+        )
+
+    def accept(self, submission):
+        """Attest everything, draw no segment for an audit, deliver the update."""
         self.attest_all(submission)
-        self.draw_audit(submission, sender, selected=False)
-        self.settle(submission, sender)
+        self.draw_audit(submission, selected=False)
+        self.deliver_update(submission)
 
     def settle(self, submission, sender="crank"):
-        self.call("settlement::settle", sender, self.market, self.task, self.pool, submission)
+        self.turn("settlement::settle", submission, sender)
 
     def claim(self, submission, name):
         return self.call("settlement::claim", name, self.market, submission).balance
 
-    def reclaim(self, sender="publisher", cap=None):
-        cap = cap or self.publisher_cap
-        return self.call("task::reclaim", sender, self.market, cap, self.task).balance
+    # Cases.
 
-    # Disputes.
-
-    def challenge(self, submission, segment, sender="accuser", value=None, **changes):
-        """Accuse a segment, at the first place that it was dealt to."""
-        work, places = self.works[submission.id], self.places(submission)
+    def accuse(self, submission, kind, place=0, index=0, cap=None, **changes):
+        """Accuse a part as the seat at a place; a segment at its first position."""
+        name = self.holder_of(submission, place)
+        leaf, path = b"", []
+        if kind == CaseKind.SEGMENT:
+            work = self.works[submission.id]
+            index = index or self.dealt(submission, place)[changes.get("position", 0)]
+            leaf, path = work.leaves[index], work.tree.path(index)
         args = {
-            "place": places.index(segment) if segment in places else 0,
-            "leaf": work.leaves[segment],
-            "path": work.tree.path(segment),
-            **changes,
-        }
-        value = value or work.honest[segment]
-        self.accuse(submission, ChallengeKind.SEGMENT, segment, sender, value, **args)
-
-    def accuse(self, submission, kind, index=0, sender="accuser", value=FAULT, **changes):
-        """Accuse a part of any kind; all but a segment have neither place nor leaf."""
-        case = compute_challenge_id(address_bytes(submission.id), kind, index, 0)
-        args = {
+            "place": place,
             "kind": kind,
             "index": index,
-            "place": 0,
-            "leaf": b"",
-            "path": [],
-            "commitment": self.seal(case, sender, value),
+            "position": 0,
+            "leaf": leaf,
+            "path": path,
+            "program_root": self.task.program_root,
             **changes,
         }
-        bond = self.mint(sender, args.pop("bond", self.task.terms.accuser_bond))
-        self.call(
-            "jury::challenge", sender, self.market, self.task, submission, *args.values(), bond
-        )
+        cap = cap or self.caps[name]
+        self.call("jury::accuse", name, self.market, self.task, submission, cap, *args.values())
 
-    def seal(self, case, name, value):
-        who, salt = address_bytes(self.address(name)), digest("salt", name)
-        return compute_jury_commitment(case, who, value.chain, value.state_root, salt)
+    def accuse_file(self, submission, sender="accuser", bond=None, program_root=None):
+        terms = self.task.terms
+        amount = case_cost(terms) + 10 * terms.verifier_fee if bond is None else bond
+        root = self.task.program_root if program_root is None else program_root
+        coin = self.mint(sender, amount)
+        target = "jury::accuse_file"
+        self.call(target, sender, self.market, self.task, submission, root, coin)
 
-    def draw_jury(self, submission):
-        self.call("jury::draw_jury", "crank", self.market, self.pool, submission)
+    def draw_jury(self, submission, sender="crank"):
+        self.turn("jury::draw_jury", submission, sender)
 
-    def seat_jury(self, submission):
-        self.call("jury::seat_jury", "crank", self.market, self.task, self.pool, submission)
-
-    def convene(self, submission):
-        self.draw_jury(submission)
-        self.seat_jury(submission)
+    def seat_jury(self, submission, sender="crank"):
+        self.turn("jury::seat_jury", submission, sender)
 
     def juror_name(self, submission, juror):
         return self.name_of(submission.dispute.jurors[juror].verifier)
 
+    def deliver_juror(self, submission, juror, sender=None, **changes):
+        sender = sender or self.contributor_of(submission)
+        args = self.seal_for(submission, submission.dispute.jurors[juror], sender, **changes)
+        target = "jury::deliver_juror"
+        self.call(target, sender, self.market, self.task, submission, juror, *args.values())
+
+    def summon(self, submission):
+        """Draw and seat a jury."""
+        self.draw_jury(submission)
+        self.seat_jury(submission)
+
+    def brief(self, submission, sender=None):
+        """Deliver to every juror."""
+        for juror in range(len(submission.dispute.jurors)):
+            if not submission.dispute.jurors[juror].envelope:
+                self.deliver_juror(submission, juror, sender)
+
+    def convene(self, submission):
+        """Draw and seat a jury, and let it read."""
+        self.summon(submission)
+        self.brief(submission)
+
+    def verdict(self, submission, value):
+        """Return ``chain', state_root'`` of a replay, or of a word about what the jury judges."""
+        if isinstance(value, Replay):
+            return value.chain, value.state_root
+        beacon = submission.dispute.beacon
+        judged = compute_judged(beacon, digest("judged")) if value != ABSENT else bytes(32)
+        return value.chain, judged
+
+    def hide(self, submission, value):
+        """Return the value that a juror reveals for a verdict."""
+        return compute_verdict(submission.dispute.challenge, *self.verdict(submission, value))
+
     def jury_commit(self, submission, juror, value, cap=None, **changes):
         name = self.juror_name(submission, juror)
-        commitment = self.seal(submission.dispute.challenge, name, value)
+        case, who = submission.dispute.challenge, address_bytes(self.address(name))
+        salt = digest("salt", name)
+        sealed = compute_jury_commitment(case, who, self.hide(submission, value), salt)
         self.call(
             "jury::jury_commit",
             name,
@@ -359,7 +341,7 @@ class Bazaar(World):
             submission,
             cap or self.caps[name],
             juror,
-            changes.get("commitment", commitment),
+            changes.get("commitment", sealed),
         )
 
     def jury_reveal(self, submission, juror, value, cap=None, salt=None):
@@ -372,75 +354,60 @@ class Bazaar(World):
             submission,
             cap or self.caps[name],
             juror,
-            value.chain,
-            value.state_root,
+            self.hide(submission, value),
             digest("salt", name) if salt is None else salt,
         )
 
-    def accuser_reveal(self, submission, value, sender="accuser", salt=None):
-        self.call(
-            "jury::accuser_reveal",
-            sender,
-            self.market,
-            self.task,
-            submission,
-            value.chain,
-            value.state_root,
-            digest("salt", sender) if salt is None else salt,
-        )
-
     def vote(self, submission, values):
-        """Let juror ``j`` commit and reveal ``values[j]``."""
-        for juror, value in enumerate(values):
+        """Let juror ``j`` commit and reveal ``values[j]``; None: it does nothing."""
+        chosen = [(juror, value) for juror, value in enumerate(values) if value is not None]
+        for juror, value in chosen:
             self.jury_commit(submission, juror, value)
-        for juror, value in enumerate(values):
+        if len(chosen) < len(submission.dispute.jurors):
+            self.advance(self.task.terms.jury_commit_ms)
+        for juror, value in chosen:
             self.jury_reveal(submission, juror, value)
 
-    def judge(self, submission, value, accuser_value=None):
-        """Convene a jury that finds ``value``, and let it decide."""
+    def judge(self, submission, value):
+        """Convene a jury that finds ``value`` unanimously, and let it decide."""
         self.convene(submission)
-        self.vote(submission, [value] * self.task.terms.jury)
-        if submission.dispute.accuser != NOBODY_ID:
-            self.accuser_reveal(submission, accuser_value or value)
+        self.vote(submission, [value] * len(submission.dispute.jurors))
+        self.resolve(submission, value)
+
+    def fail(self, submission):
+        """Convene a jury of which nobody says anything, and let it not decide."""
+        self.convene(submission)
+        self.advance(self.task.terms.jury_commit_ms)
         self.resolve(submission)
 
-    def resolve(self, submission, sender="crank"):
-        self.call("jury::resolve", sender, self.market, self.task, self.pool, submission)
+    def resolve(self, submission, value=None, sender="crank"):
+        """Resolve, telling what the majority's value hides, or nothing."""
+        told = (b"", b"") if value is None else self.verdict(submission, value)
+        target = "jury::resolve"
+        self.call(target, sender, self.market, self.task, self.pool, submission, *told)
+
+    def majority(self, submission):
+        return compute_majority(submission.dispute, self.task.terms.jury)
 
     # Up to a point.
 
-    def joined(self, count=4, **kwargs):
-        self.open_task(**kwargs)
-        return [self.join(name) for name in CONTRIBUTORS[:count]]
-
-    def training(self, count=4, **kwargs):
-        submissions = self.joined(count, **kwargs)
-        self.advance(self.task.terms.join_ms)
-        self.close_joining()
-        return submissions
-
-    def drawn(self, count=4, forged=(), **kwargs):
-        submissions = self.training(count, **kwargs)
-        for submission in submissions:
-            self.commit(submission, forged=forged)
-        self.draw()
-        return submissions
-
     def seated(self, count=4, **kwargs):
-        submissions = self.drawn(count, **kwargs)
+        submissions = self.trained(count, **kwargs)
         for submission in submissions:
             self.seat(submission)
         return submissions
 
     def opened(self, count=4, **kwargs):
+        """Return submissions whose committees can read them."""
         submissions = self.seated(count, **kwargs)
         for submission in submissions:
-            self.open(submission)
+            self.show(submission)
         return submissions
 
-    def disputed(self, index=3, forged=(), count=1, **kwargs):
-        """Return a submission whose segment ``index`` is before a seated jury."""
-        submission, *_ = self.opened(count, forged=forged, **kwargs)
-        self.challenge(submission, index)
-        self.convene(submission)
-        return submission
+    def audited(self, count=1, selected=True, **kwargs):
+        """Return submissions that are attested and drawn for an audit, or not."""
+        submissions = self.opened(count, **kwargs)
+        for submission in submissions:
+            self.attest_all(submission)
+            self.draw_audit(submission, selected=selected)
+        return submissions

@@ -57,12 +57,14 @@ class TaskFacts:
 class DisputeFacts:
     """The facts of a dispute that decide its cranks; ``phase_ms`` is when its phase began.
 
-    ``all_revealed``: whoever committed has revealed.
+    ``all_revealed``: whoever committed has revealed. ``has_majority``: more than half of the jury
+    have revealed one value, and only a juror knows what it hides.
     """
 
     phase: int
     phase_ms: int
     all_revealed: bool
+    has_majority: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,10 @@ class SubmissionFacts:
     """The facts of a submission that decide its cranks.
 
     ``window_ms`` is when its window began, ``dispute`` None unless it is disputed. ``has_lot``: its
-    committee is drawn and not seated yet. ``is_lot_free``: no lot of the pool is. ``is_opened``: it
-    has an opening in this attempt, and ``was_complete`` says that every place had its envelope.
-    ``may_replace``: enough substitutes and rounds are left for the places that have not attested.
-    ``audit_pending``: the audit sampled a segment that has no verdict yet. ``is_abort``: it claims
-    that the plan cannot be carried out.
+    committee is drawn and not seated yet. ``is_lot_free``: no lot of the pool is.
+    ``was_complete``: every place has had its envelope of this attempt. ``audit_pending``: the audit
+    sampled a segment that no jury has decided on. ``is_abort``: it claims that the plan cannot be
+    carried out.
     """
 
     state: int
@@ -83,7 +84,6 @@ class SubmissionFacts:
     has_lot: bool = False
     is_lot_free: bool = True
     was_complete: bool = False
-    may_replace: bool = True
     audit_pending: bool = False
     is_abort: bool = False
 
@@ -104,6 +104,10 @@ def _is_training_over(task: TaskFacts, now_ms: int) -> bool:
 
 def _always(_task: TaskFacts, _facts: SubmissionFacts, _now_ms: int) -> bool:
     return True
+
+
+def _is_out_of_time(task: TaskFacts, _facts: SubmissionFacts, now_ms: int) -> bool:
+    return now_ms >= task.ends_by_ms
 
 
 def _takes_no_commitment(task: TaskFacts, _submission: SubmissionFacts, _now_ms: int) -> bool:
@@ -132,7 +136,7 @@ def _may_be_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -
 
 
 def _may_end_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
-    """An abort claim ends at once; a part of the sum when the publisher can read it, or too late."""
+    """An abort claim ends at once, anything else if its update is not delivered in time."""
     if submission.is_abort and not submission.audit_pending:
         return True
     return _is_grace_over(task, submission, now_ms)
@@ -142,8 +146,10 @@ def _is_verifying_over(task: TaskFacts, submission: SubmissionFacts, now_ms: int
     return now_ms >= submission.window_ms + task.verify_ms
 
 
-def _may_be_replaced(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
-    return submission.may_replace and _is_verifying_over(task, submission, now_ms)
+def _is_case_out_of_time(
+    task: TaskFacts, _submission: SubmissionFacts, _dispute: DisputeFacts, now_ms: int
+) -> bool:
+    return now_ms >= task.ends_by_ms
 
 
 def _may_draw_jury(
@@ -164,16 +170,32 @@ def _is_jury_left_without_key(
     return now_ms >= dispute.phase_ms + task.open_ms + task.grace_ms
 
 
-def _is_revealing_over(
-    task: TaskFacts, _submission: SubmissionFacts, dispute: DisputeFacts, now_ms: int
-) -> bool:
-    return dispute.all_revealed or now_ms >= dispute.phase_ms + task.jury_reveal_ms
+def compute_resolvable_ms(task: TaskFacts, dispute: DisputeFacts, now_ms: int) -> int | None:
+    """Return from when on a juror that knows the majority's verdict may resolve a case.
+
+    None while jurors may commit, or are not summoned yet.
+    """
+    if dispute.phase == DisputePhase.REVEALING:
+        reveals_ms = dispute.phase_ms
+    elif dispute.phase == DisputePhase.COMMITTING:
+        reveals_ms = dispute.phase_ms + task.jury_commit_ms
+        if now_ms < reveals_ms:
+            return None
+    else:
+        return None
+    return reveals_ms if dispute.all_revealed else reveals_ms + task.jury_reveal_ms
 
 
-def _are_both_windows_over(
+def _may_anyone_resolve(
     task: TaskFacts, _submission: SubmissionFacts, dispute: DisputeFacts, now_ms: int
 ) -> bool:
-    return now_ms >= dispute.phase_ms + task.jury_commit_ms + task.jury_reveal_ms
+    """Without a majority at once; otherwise when no juror has told in time what its value hides."""
+    began_ms = compute_resolvable_ms(task, dispute, now_ms)
+    if began_ms is None or now_ms < began_ms:
+        return False
+    commit_ms = task.jury_commit_ms if dispute.phase == DisputePhase.COMMITTING else 0
+    told_ms = dispute.phase_ms + commit_ms + 2 * task.jury_reveal_ms
+    return not dispute.has_majority or now_ms >= told_ms
 
 
 TASK_CRANKS: dict[TaskPhase, tuple[tuple[Crank, _TaskCondition], ...]] = {
@@ -192,16 +214,15 @@ SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] =
     SubmissionState.JOINED: ((Crank.SETTLE, _takes_no_commitment),),
     SubmissionState.COMMITTED: (
         (Crank.SEAT_COMMITTEE, _has_lot),
+        (Crank.SETTLE, _is_out_of_time),
         (Crank.DRAW_COMMITTEE, _may_draw_committee),
     ),
     SubmissionState.SEATED: (
         (Crank.REOPEN, _was_left_without_key),
         (Crank.SETTLE, _is_grace_over),
     ),
-    SubmissionState.OPENED: (
-        (Crank.REPLACE, _may_be_replaced),
-        (Crank.SETTLE, _is_verifying_over),
-    ),
+    # With no substitute left it ends the submission.
+    SubmissionState.OPENED: ((Crank.REPLACE, _is_verifying_over),),
     SubmissionState.ATTESTED: ((Crank.DRAW_AUDIT, _always),),
     # A neglected audit, or an update that nobody delivers, makes settling due; either can still
     # come until settling has landed.
@@ -216,11 +237,14 @@ SUBMISSION_CRANKS: dict[SubmissionState, tuple[tuple[Crank, _Condition], ...]] =
 """The cranks of each state of a submission; the first whose condition holds is due."""
 
 DISPUTE_CRANKS: dict[DisputePhase, tuple[tuple[Crank, _DisputeCondition], ...]] = {
-    DisputePhase.WAITING: ((Crank.DRAW_JURY, _may_draw_jury),),
+    DisputePhase.WAITING: (
+        (Crank.SETTLE, _is_case_out_of_time),
+        (Crank.DRAW_JURY, _may_draw_jury),
+    ),
     DisputePhase.DRAWN: ((Crank.SEAT_JURY, _is_drawn),),
     DisputePhase.SUMMONED: ((Crank.REOPEN, _is_jury_left_without_key),),
-    DisputePhase.COMMITTING: ((Crank.RESOLVE, _are_both_windows_over),),
-    DisputePhase.REVEALING: ((Crank.RESOLVE, _is_revealing_over),),
+    DisputePhase.COMMITTING: ((Crank.RESOLVE, _may_anyone_resolve),),
+    DisputePhase.REVEALING: ((Crank.RESOLVE, _may_anyone_resolve),),
 }
 """The cranks of each phase of a dispute."""
 
@@ -234,12 +258,7 @@ def compute_task_crank(task: TaskFacts, now_ms: int) -> Crank | None:
 def compute_submission_crank(
     task: TaskFacts, submission: SubmissionFacts, now_ms: int
 ) -> Crank | None:
-    """Return the crank that is due on a submission, or on its dispute, if any.
-
-    Whatever still hangs when the task's time is up is settled.
-    """
-    if now_ms >= task.ends_by_ms and submission.state not in TERMINAL:
-        return Crank.SETTLE
+    """Return the crank that is due on a submission, or on its dispute, if any."""
     if is_disputed(submission.state):
         dispute = submission.dispute
         assert dispute is not None

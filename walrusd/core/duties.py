@@ -43,6 +43,8 @@ class Duty(Enum):
     VOTE = "vote"
     """Commit to a value."""
     REVEAL = "reveal"
+    TELL = "tell the verdict"
+    """Say what the majority's value hides, which resolves the case."""
     DELIVER_UPDATE = "deliver the key of the update"
     """Seal it to the publisher: with that the submission is accepted."""
     AGGREGATE = "aggregate"
@@ -86,7 +88,7 @@ SUBMISSION_DUTIES: dict[SubmissionState, dict[Party, Duties]] = {
     _S.DISPUTED: {
         Party.CONTRIBUTOR: frozenset({Duty.SUMMON}),
         Party.SEAT: frozenset({Duty.SUMMON}),
-        Party.JUROR: frozenset({Duty.SUMMON, Duty.VOTE, Duty.REVEAL}),
+        Party.JUROR: frozenset({Duty.SUMMON, Duty.VOTE, Duty.REVEAL, Duty.TELL}),
     },
     _S.ACCEPTED: {},
     _S.REJECTED: {},
@@ -106,6 +108,7 @@ DISPUTE_PHASE_OF: dict[Duty, DisputePhase] = {
     Duty.SUMMON: DisputePhase.SUMMONED,
     Duty.VOTE: DisputePhase.COMMITTING,
     Duty.REVEAL: DisputePhase.REVEALING,
+    Duty.TELL: DisputePhase.REVEALING,
 }
 """The only phase of the dispute in which a duty towards a submission exists."""
 
@@ -135,7 +138,8 @@ class SubmissionStanding:
     """The facts of a submission that decide the duties towards it.
 
     ``dispute_phase`` is None without a dispute. ``is_vote_over``: the jury's time to commit
-    is over; the first reveal then opens the next phase. ``is_opened``: it has an opening in this
+    is over; the first reveal then opens the next phase. ``may_tell``: the jury has a majority, and
+    all have revealed or their time is over. ``is_opened``: it has an opening in this
     attempt. ``may_deliver_update``: no audit is pending, and it claims no abort.
     """
 
@@ -143,6 +147,7 @@ class SubmissionStanding:
     task_phase: int
     dispute_phase: int | None = None
     is_vote_over: bool = False
+    may_tell: bool = False
     is_opened: bool = False
     may_deliver_update: bool = True
 
@@ -165,6 +170,8 @@ def list_submission_duties(party: Party, submission: SubmissionStanding) -> Duti
     not_due = {Duty.OPEN if submission.is_opened else Duty.DELIVER_WORK}
     if not submission.may_deliver_update:
         not_due.add(Duty.DELIVER_UPDATE)
+    if not submission.may_tell:
+        not_due.add(Duty.TELL)
     return frozenset(
         duty
         for duty in SUBMISSION_DUTIES[SubmissionState(submission.state)].get(party, _NONE)

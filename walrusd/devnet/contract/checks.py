@@ -6,7 +6,7 @@ from walrusd.devnet.contract.task import check_belongs
 
 
 def check_submission(market: Market, task: Task, submission: Submission) -> None:
-    """Abort for a task or submission of another version or market, or that do not belong together."""
+    """Abort for another version or market, and for a submission to another task."""
     check_versions(market, task, submission)
     check_market(market, task, submission)
     check_belongs(task, submission)
