@@ -164,7 +164,7 @@ class Cranker(Service):
         leaves = await read_leaves(self.tools, self._fetcher, case)
         await self.tools.contract.audit(
             case.task.id,
-            case.submission.id,
+            case.submission,
             leaf=leaves[segment],
             path=Tree(leaves).path(segment),
         )
