@@ -79,15 +79,22 @@ def check_entitled(world, target, given):
             assert duty in duties(party), f"{target} worked, due was {duties(party)}"
 
 
-def list_cranks(world, task, submission):
-    """Return the cranks that may be turned on a task or a submission now."""
+def find_due(world, task, submission):
+    """Return the crank that is due on a task, or on a submission, if any."""
     now, facts = world.now, find_task_facts(task)
     if submission is None:
-        return {compute_task_crank(facts, now)}
-    about = find_submission_facts(world, task, submission)
-    due = {compute_submission_crank(facts, about, now)}
+        return compute_task_crank(facts, now)
+    return compute_submission_crank(facts, find_submission_facts(world, task, submission), now)
+
+
+def list_cranks(world, task, submission):
+    """Return the cranks that may be turned on a task or a submission now."""
+    due = {find_due(world, task, submission)}
+    if submission is None:
+        return due
     # Settling ends an audit that nobody began; until then one may begin it, however late.
-    due |= {Crank.AUDIT} if about.audit_pending else set()
+    is_pending = find_submission_facts(world, task, submission).audit_pending
+    due |= {Crank.AUDIT} if is_pending else set()
     # Whatever waits for seats may be drawn as long as it is not settled.
     due |= {Crank.DRAW_COMMITTEE, Crank.DRAW_JURY} if Crank.SETTLE in due else set()
     # A juror that knows what the majority's value hides need not wait.

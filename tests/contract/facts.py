@@ -66,9 +66,7 @@ def find_standing(world, task, submission):
         task_phase=task.phase,
         dispute_phase=dispute and dispute.phase,
         is_vote_over=bool(dispute) and now >= dispute.phase_ms + task.terms.jury_commit_ms,
-        may_tell=resolvable_ms is not None
-        and dispute.has_majority
-        and now >= resolvable_ms,
+        may_tell=resolvable_ms is not None and dispute.has_majority and now >= resolvable_ms,
         is_opened=submission.opening is not None,
         may_deliver_update=not facts.is_abort and not facts.audit_pending,
     )

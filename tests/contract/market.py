@@ -206,9 +206,7 @@ class Bazaar(EarlyBazaar):
         terms, name = self.task.terms, address_bytes(submission.id)
         places = terms.committee * terms.segments_per_seat
         beacon = beacon or submission.audit_beacon
-        return compute_audit_sample(
-            beacon, name, submission.audit_round, terms.audit_bps, places
-        )
+        return compute_audit_sample(beacon, name, submission.audit_round, terms.audit_bps, places)
 
     def draw_audit(self, submission, sender="crank", selected=None):
         """Draw; with ``selected`` in a transaction whose randomness decides so."""

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from walrusd.core.lifecycle import (
     TERMINAL,
-    ChallengeKind,
-    ChallengeOutcome,
+    CaseKind,
+    CaseOutcome,
     DisputePhase,
     EndReason,
     SubmissionState,
@@ -55,23 +55,30 @@ OPERATIONS = (
     "advance",
     "join",
     "close_joining",
+    "cancel",
     "commit",
+    "close_training",
     "draw",
     "seat",
     "open",
+    "deliver",
+    "show",
+    "reopen",
     "attest",
     "attest_everything",
     "report",
+    "report_everything",
     "replace",
     "draw_audit",
     "audit",
+    "deliver_update",
     "accuse",
-    "challenge",
+    "accuse_file",
     "draw_jury",
     "seat_jury",
+    "brief",
     "jury_commit",
     "jury_reveal",
-    "accuser_reveal",
     "resolve",
     "settle",
     "claim",
@@ -100,26 +107,32 @@ HOW_WALKS_GO = {
     "did commit_abort",
     "did report",
     "did replace",
+    "did reopen",
     "did draw_audit",
     "did audit",
     "did accuse",
-    "did challenge",
+    "did accuse_file",
     "did jury_commit",
     "did jury_reveal",
-    "did accuser_reveal",
     "did resolve",
     "did settle",
     "did seat_jury",
     "did claim",
-    *(f"resolved {outcome.name}" for outcome in ChallengeOutcome),
-    *(f"because {reason.name}" for reason in EndReason if reason != EndReason.NOBODY_JOINED),
+    "saw CaseDropped",
+    *(f"resolved {outcome.name}" for outcome in CaseOutcome),
+    *(
+        f"because {reason.name}"
+        for reason in EndReason
+        # Reasons of tasks alone.
+        if reason not in (EndReason.NOBODY_JOINED, EndReason.CANCELLED, EndReason.POOL_BUSY)
+    ),
 }
 
 
 def walks(seed):
     """Walk mostly forward, with detours; yield the walk after every step."""
     chance = random.Random(seed)
-    walk = Walk(verifiers=chance.choice((1, 4, 9, 12)))
+    walk = Walk(verifiers=chance.choice((12, 13, 18)))
     for _ in range(90):
         is_usual = chance.random() < 0.7
         name = "go_on" if is_usual else chance.choice(OPERATIONS[:-1])
@@ -159,8 +172,8 @@ def test_strangers_end_whatever_the_walks_reach():
     seen = end_every_new_shape(range(60))
     under_way = {state.name for state in SubmissionState if state not in TERMINAL}
     assert {shape[0] for shape in seen} == under_way
-    disputes = [shape[4] for shape in seen if shape[4]]
-    assert {kind for kind, *_ in disputes} == set(ChallengeKind)
+    disputes = [shape[5] for shape in seen if shape[5]]
+    assert {kind for kind, *_ in disputes} == set(CaseKind)
     assert {phase for _kind, phase, *_ in disputes} == set(DisputePhase)
     assert {resumed for *_, resumed in disputes} == {
         SubmissionState.OPENED,

@@ -136,7 +136,7 @@ def _may_be_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -
 
 
 def _may_end_audited(task: TaskFacts, submission: SubmissionFacts, now_ms: int) -> bool:
-    """An abort claim ends at once; a part of the sum when the publisher can read it, or too late."""
+    """An abort claim ends at once, anything else if its update is not delivered in time."""
     if submission.is_abort and not submission.audit_pending:
         return True
     return _is_grace_over(task, submission, now_ms)

@@ -57,10 +57,11 @@ SUBMISSION_NEXT: dict[SubmissionState, frozenset[SubmissionState]] = {
     # VOID: the task was void before anybody trained, or it stalled.
     _S.JOINED: frozenset({_S.COMMITTED, _S.LAPSED, _S.VOID}),
     _S.COMMITTED: frozenset({_S.SEATED, _S.VOID}),
-    _S.SEATED: frozenset({_S.OPENED, _S.REJECTED, _S.UNDECIDED}),
+    # To where it was, if it was opened before.
+    _S.SEATED: frozenset({_S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED}),
     # Back to SEATED: the opening is absent, or a substitute needs an envelope.
     _S.OPENED: frozenset({_S.ATTESTED, _S.DISPUTED, _S.UNDECIDED, _S.SEATED}),
-    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED, _S.UNDECIDED}),
+    _S.ATTESTED: frozenset({_S.AUDITED, _S.DISPUTED}),
     _S.AUDITED: frozenset({_S.ACCEPTED, _S.ABORTED, _S.DISPUTED, _S.REJECTED, _S.UNDECIDED}),
     _S.DISPUTED: frozenset(
         {_S.SEATED, _S.OPENED, _S.ATTESTED, _S.AUDITED, _S.REJECTED, _S.UNDECIDED}
