@@ -147,7 +147,7 @@ def test_a_friend_accuses_and_its_juries_cannot_decide(scenario: Scenario, withh
     assert s.state(work) == "rejected"
     s.finish()
     assert s.gain("contributor") == -s.price("stake")
-    assert s.gain(friend) == 0
+    assert s.gain(friend) in (0, s.price("juror fee"))  # off the committee, it may be a juror
 
 
 def test_an_outsider_delays_by_accusing_the_file(scenario: Scenario) -> None:
