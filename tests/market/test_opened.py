@@ -16,6 +16,7 @@ from walrusd.core.pieces.names import (
     PieceName,
     list_segment_pieces,
 )
+from walrusd.errors import BlobNotFound, StorageUnreachable
 from walrusd.market import opened, sealing
 from walrusd.market.fetch import Fetcher
 from walrusd.market.opened import name_piece_file
@@ -129,6 +130,15 @@ async def test_what_our_disk_damages_is_our_fault_and_fetched_again(bench: Bench
         opening.read_cost()
     (folder / "manifest.sealed").write_bytes(b"damaged")
     assert (await fetcher.opening_of(case, bench.keys(), [COST])).read_cost().final > 0
+
+
+@pytest.mark.parametrize("fault", [StorageUnreachable("no node"), BlobNotFound("not here")])
+async def test_what_no_node_tells_is_no_finding(bench: Bench, fault, monkeypatch) -> None:
+    async def fail(_blob):
+        raise fault
+
+    monkeypatch.setattr(bench.net.store, "find_status", fail)
+    await Fetcher(bench.verifier).check_lasting(case_of(bench), bench.keys())
 
 
 async def test_a_blob_that_its_owner_can_delete_is_found(bench: Bench) -> None:

@@ -26,7 +26,7 @@ from walrusd.crypto.stream import (
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.tools import PublicTools
-from walrusd.errors import PeerFault, StorageUnreachable, VerificationFailed
+from walrusd.errors import PeerFault, VerificationFailed, WorldFault
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.market.opened import OpenedPieces
@@ -294,7 +294,7 @@ class Fetcher:
     async def check_lasting(self, case: Case, keys: OpeningKeys) -> None:
         """Check that nobody can delete the blobs of an opening before it is judged.
 
-        Nothing is checked if no storage node can be asked. How long they live is not: that takes
+        What no storage node tells counts for nothing. How long they live is not: that takes
         the clock of Walrus, which its nodes do not tell.
 
         Raises:
@@ -308,8 +308,8 @@ class Fetcher:
         for blob in await (await self._pieces_of(case, keys)).list_blobs():
             try:
                 status = await self._tools.store.find_status(blob)
-            except StorageUnreachable:
-                return
+            except WorldFault:
+                return  # unknown is acceptable here: whether a blob is there is found by reading it
             if status is not None and not status.permanent:
                 raise VerificationFailed(
                     f"blob {format_blob_id(blob)} of the opening can be deleted by its owner"
