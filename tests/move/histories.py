@@ -7,26 +7,22 @@ part of the history. Times crowd around deadlines.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from tests.contract import walk, work
+from tests.contract import walk
 from tests.contract.market import FAULT, SOUND, TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
-from tests.contract.work import Replay
+from tests.contract.work import Replay, Work
 from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
-from walrusd.crypto.envelopes import schnorr
-from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import ClockKind, CoinKind, PureKind, RandomKind
-from walrusd.errors import VerificationFailed
 
 from .recorder import Context, RecordingBazaar
 from .writer import write_module
@@ -290,7 +286,7 @@ class History(walk.Walk):
             self.attempt(self.m.commit, submission, **how)
         if submission.commitment is not None:
             kept = works.get(submission.id) or self.m.works.get(submission.id)
-            self.m.works[submission.id] = kept or work.Work(self.m.task, submission)
+            self.m.works[submission.id] = kept or Work(self.m.task, submission)
 
     def meet_deadline(self, n: int) -> None:
         """Act a moment before a window ends, and when it does."""
@@ -591,39 +587,3 @@ def choose_reason(world: MeddledBazaar, refused: list[int], chance: random.Rando
     for at in refused:
         by_reason.setdefault((world.steps[at].target, world.steps[at].abort), []).append(at)
     return by_reason[chance.choice(sorted(by_reason))]
-
-
-@contextmanager
-def stubbed_group() -> Iterator[None]:
-    """Make the specification's group as meaningless as the one of the unit tests' VM.
-
-    There every operation gives zero bytes, 48 in G1: proofs hold, and zeros open to anything. A
-    proof of Schnorr's still has a challenge, which is the hash with a nonce point of zeros.
-    """
-
-    def open_zeros(commitment: bytes, *_: Any) -> None:
-        if commitment != bytes(48):
-            raise VerificationFailed("the stub of the group gives zeros")
-
-    compute_challenge = schnorr.compute_challenge
-
-    def challenge_zeros(preimage: Callable[[bytes], bytes], nonce_point: Any) -> bytes:
-        """Of a nonce point of zeros: proofs made and checked with it hold there and here."""
-        size = len(nonce_point.to_compressed_bytes())
-        return compute_challenge(lambda _: preimage(bytes(size)), nonce_point)
-
-    stubs = {
-        (schnorr, "compute_challenge"): challenge_zeros,
-        (pedersen, "verify_proof"): lambda *_: None,
-        (pedersen, "verify_commitment"): open_zeros,
-        (work, "commit"): lambda *_: bytes(48),
-        (work, "prove_opening"): lambda *_: bytes(112),
-    }
-    kept = {(module, name): getattr(module, name) for module, name in stubs}
-    for (module, name), stub in stubs.items():
-        setattr(module, name, stub)
-    try:
-        yield
-    finally:
-        for (module, name), original in kept.items():
-            setattr(module, name, original)

@@ -8,12 +8,12 @@ from tests.contract import work
 from tests.contract.market import DAY, FAULT, SOUND
 from tests.contract.watch import TRANSITIONS
 from tests.contract.world import address, digest
+from tests.support.stub_group import stubbed_group
 from walrusd.chain.layouts.objects import Submission
 from walrusd.core.lifecycle import ChallengeKind, KeyScope
 from walrusd.devnet.contract import FUNCTIONS
 from walrusd.devnet.move.aborts import MoveAbort
 
-from .histories import stubbed_group
 from .recorder import RecordingBazaar
 from .replays import replay
 from .writer import write_module

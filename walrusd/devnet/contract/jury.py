@@ -39,7 +39,8 @@ def draw_jury(
 ) -> None:
     """Store who may judge the case, then draw the beacon that picks among them.
 
-    The list may hold the whole committee, whom the lot then passes over, so it must be longer.
+    Whoever has accused this submission judges none of its cases. The list may hold the rest of the
+    committee, whom the lot then passes over, so it must be longer by as many.
     """
     check_case(market, task, pool, submission)
     dispute = case_in(submission, DisputePhase.WAITING)
@@ -48,9 +49,11 @@ def draw_jury(
         task.publisher,
         submission.contributor,
         submission.dataset_owner,
-        dispute.accuser,
+        *submission.accusers,
     }
-    wanted = compute_jurors(terms) + terms.committee + terms.substitutes
+    seats = submission.committee + submission.substitutes
+    passed_over = sum(1 for seat in seats if seat.verifier not in parties)
+    wanted = compute_jurors(terms) + passed_over
     eligible = begin_lot(pool, submission.id, terms, task.opened_ms, parties, wanted, now)
 
     enter_phase(dispute, DisputePhase.DRAWN, now)
@@ -84,7 +87,7 @@ def seat_jury(
     assert lot is not None, "a drawn jury has a lot"
     now, wanted = clock.timestamp_ms, compute_jurors(task.terms)
     seats = submission.committee + submission.substitutes
-    taken = {dispute.accuser, *(seat.verifier for seat in seats)}
+    taken = {seat.verifier for seat in seats}
 
     def draw(attempt: int, remaining: int) -> int:
         return compute_juror_draw(lot.beacon, dispute.challenge, attempt, remaining)

@@ -47,7 +47,7 @@ const EBadReveal: u64 = 11;
 const ETooEarly: u64 = 12;
 /// A digest has 32 bytes.
 const EBadDigest: u64 = 13;
-/// The window for commitments has closed.
+/// The window has closed.
 const ETooLate: u64 = 14;
 /// The submission has too many verdicts.
 const ETooManyVerdicts: u64 = 15;

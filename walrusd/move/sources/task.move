@@ -530,3 +530,17 @@ fun new_dataset_refs(datasets: &vector<address>, numbers: &vector<u64>): vector<
     };
     refs
 }
+
+// === Test Functions ===
+
+#[test_only]
+public fun close_joining_for_testing(
+    market: &Market,
+    pool: &mut VerifierPool,
+    self: &mut Task,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    close_joining(market, pool, self, random, clock, ctx)
+}
