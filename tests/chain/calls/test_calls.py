@@ -218,7 +218,9 @@ CALLS = {
         {POOL},
     ),
     "node::declare_seat": (lambda c: c.declare_seat(SEAT, OFFER), None, {POOL}),
-    "node::renew_seat": (lambda c: c.renew_seat(SEAT, once="renew", **values("fee")), "renew", {POOL}),
+    "node::renew_seat": (
+        lambda c: c.renew_seat(SEAT, once="renew", **values("fee")), "renew", {POOL},
+    ),
     "node::top_up_seat": (
         lambda c: c.top_up_seat(SEAT, once="fill", amount=number("coin")), "fill", {POOL},
     ),
