@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from tests.contract.market import required
+from tests.contract.early import required
 from tests.contract.world import CHAIN_ID, PACKAGE, World, address
 from tests.support.market.bench import DEK, ROW_BYTES, ROWS, MemoryStore
 from tests.support.market.spec_chain import Killed, SpecChain
