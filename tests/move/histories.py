@@ -8,7 +8,6 @@ part of the history. Times crowd around deadlines.
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,12 +19,10 @@ from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
-from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import ClockKind, CoinKind, PureKind, RandomKind
-from walrusd.errors import VerificationFailed
 
 from .recorder import Context, RecordingBazaar
 from .writer import write_module
