@@ -8,7 +8,6 @@ part of the history. Times crowd around deadlines.
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,12 +19,10 @@ from tests.contract.world import FUNCTION, address, digest, has_object_id
 from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
 from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
-from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import DEVNET_PARAMS, genesis
 from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import ClockKind, CoinKind, PureKind, RandomKind
-from walrusd.errors import VerificationFailed
 
 from .recorder import Context, RecordingBazaar
 from .writer import write_module
@@ -590,30 +587,3 @@ def choose_reason(world: MeddledBazaar, refused: list[int], chance: random.Rando
     for at in refused:
         by_reason.setdefault((world.steps[at].target, world.steps[at].abort), []).append(at)
     return by_reason[chance.choice(sorted(by_reason))]
-
-
-@contextmanager
-def stubbed_group() -> Iterator[None]:
-    """Make the specification's group as meaningless as the one of the unit tests' VM.
-
-    There every operation gives 48 zero bytes: proofs hold, and zeros open to anything.
-    """
-
-    def open_zeros(commitment: bytes, *_: Any) -> None:
-        if commitment != bytes(48):
-            raise VerificationFailed("the stub of the group gives zeros")
-
-    stubs = {
-        (pedersen, "verify_proof"): lambda *_: None,
-        (pedersen, "verify_commitment"): open_zeros,
-        (work, "commit"): lambda *_: bytes(48),
-        (work, "prove_opening"): lambda *_: bytes(112),
-    }
-    kept = {(module, name): getattr(module, name) for module, name in stubs}
-    for (module, name), stub in stubs.items():
-        setattr(module, name, stub)
-    try:
-        yield
-    finally:
-        for (module, name), original in kept.items():
-            setattr(module, name, original)

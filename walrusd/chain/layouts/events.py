@@ -1,6 +1,6 @@
 """The contract's events: one per transition, past tense, all of Move module ``events``."""
 
-from walrusd.chain.layouts.objects import DatasetRef, PoolParams, Terms
+from walrusd.chain.layouts.objects import DatasetRef, Terms
 from walrusd.chain.values.bcs import U8, U64, U256, Addr, Bytes, Id, Layout
 
 
@@ -16,7 +16,15 @@ class PoolCreated(Layout, module="events"):
 
     market: Id
     pool: Id
-    params: PoolParams
+    stake: U64
+    duties: U64
+    fee: U64
+    seat_life_ms: U64
+    unbonding_ms: U64
+    max_min_fee: U64
+    min_rate: U64
+    min_memory: U64
+    min_penalty: U64
 
 
 class SeatRegistered(Layout, module="events"):

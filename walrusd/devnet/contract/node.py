@@ -73,7 +73,7 @@ def create_pool(
         lot=NOBODY,
         stakes=0,
     )
-    ctx.emit(PoolCreated(market=market.id, pool=pool.id, params=params))
+    ctx.emit(PoolCreated(market.id, pool.id, *vars(params).values()))
     ctx.share(pool)
 
 

@@ -1,9 +1,12 @@
 /// Listed datasets and the requests for their keys. A granted request is also the receipt of the
 /// key's release; what a key may be used for is its scope.
+///
+/// They belong to no market: one listing serves any. A grant to train for a task is for that task
+/// alone, and only while it takes contributors.
 module walrusd::dataset;
 
 use sui::clock::Clock;
-use walrusd::{events, market::{Self, Market}, phase};
+use walrusd::{events, market::{Self, Market}, phase, task::Task};
 
 // === Errors ===
 
@@ -19,7 +22,7 @@ const ETooManyVersions: u64 = 3;
 const ENoVersion: u64 = 4;
 /// An encryption key has 32 bytes.
 const EBadKey: u64 = 5;
-/// The scope of a key request is unknown.
+/// The scope of a key request is unknown, or needs a task.
 const EBadScope: u64 = 6;
 /// The request has been answered already.
 const EWrongState: u64 = 7;
@@ -33,6 +36,12 @@ const EBadEnvelope: u64 = 10;
 const EEmpty: u64 = 11;
 /// A request lives between one minute and thirty days.
 const EBadLifetime: u64 = 12;
+/// The request is for another task.
+const EWrongTask: u64 = 13;
+/// The task takes no more contributors.
+const ETaskClosed: u64 = 14;
+/// The task still takes contributors.
+const ETaskOpen: u64 = 15;
 
 // === Constants ===
 
@@ -146,7 +155,8 @@ public fun add_version(
     events::emit_dataset_version_added(object::id(self), number, blob, row_root, rows)
 }
 
-/// Asks the owner to seal the key of one version to the X25519 key `key`.
+/// Asks the owner to seal the key of one version to the X25519 key `key`. A key to train and be
+/// verified with is for one task; one to train alone may be for none, 0x0.
 public fun request_key(
     market: &Market,
     dataset: &Dataset,
@@ -162,7 +172,7 @@ public fun request_key(
     dataset.assert_version();
     dataset.borrow_version(number);
     assert!(key.length() == 32, EBadKey);
-    assert!(scope == TRAIN || scope == TRAIN_AND_VERIFY, EBadScope);
+    assert!(scope == TRAIN || scope == TRAIN_AND_VERIFY && task != @0x0, EBadScope);
     assert!(MIN_LIFETIME_MS <= lifetime_ms && lifetime_ms <= MAX_LIFETIME_MS, EBadLifetime);
     let now = clock.timestamp_ms();
     let self = KeyRequest {
@@ -195,32 +205,31 @@ public fun request_key(
     transfer::share_object(self)
 }
 
-/// Releases the key, sealed to the requester.
+/// Releases the key for a task, sealed to the requester.
 public fun grant_key(
+    market: &Market,
+    task: &Task,
+    self: &mut KeyRequest,
+    envelope: vector<u8>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    self.assert_for(market, task);
+    let now = clock.timestamp_ms();
+    assert!(task.takes_contributors(now), ETaskClosed);
+    self.grant(market, envelope, now, ctx)
+}
+
+/// Releases the key for no task, sealed to the requester.
+public fun grant_key_alone(
     market: &Market,
     self: &mut KeyRequest,
     envelope: vector<u8>,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    market.assert_version();
-    market::assert_object_version(self.version);
-    assert!(ctx.sender() == self.owner, ENotOwner);
-    assert!(self.state == REQUESTED, EWrongState);
-    let now = clock.timestamp_ms();
-    assert!(now < self.expires_ms, EExpired);
-    assert!(1 <= envelope.length() && envelope.length() <= MAX_ENVELOPE_BYTES, EBadEnvelope);
-    self.state = GRANTED;
-    self.envelope = envelope;
-    events::emit_key_granted(
-        object::id(self),
-        self.dataset,
-        self.number,
-        self.requester,
-        self.scope,
-        envelope,
-        now,
-    )
+    assert!(self.task == @0x0, EWrongTask);
+    self.grant(market, envelope, clock.timestamp_ms(), ctx)
 }
 
 /// Refuses the request, with a reason for the requester to read. Takes the clock like every answer
@@ -248,8 +257,16 @@ public fun expire_key(market: &Market, self: &mut KeyRequest, clock: &Clock) {
     market::assert_object_version(self.version);
     assert!(self.state == REQUESTED, EWrongState);
     assert!(phase::is_over(clock.timestamp_ms(), self.expires_ms, 0), ENotExpired);
-    self.state = EXPIRED;
-    events::emit_key_expired(object::id(self), self.dataset, self.requester)
+    self.lapse()
+}
+
+/// Closes an unanswered request for a task that takes no more contributors. Anyone may call it.
+public fun lapse_key(market: &Market, task: &Task, self: &mut KeyRequest, clock: &Clock) {
+    self.assert_for(market, task);
+    market::assert_object_version(self.version);
+    assert!(self.state == REQUESTED, EWrongState);
+    assert!(!task.takes_contributors(clock.timestamp_ms()), ETaskOpen);
+    self.lapse()
 }
 
 /// Hands a dataset of an earlier version of the package to this one. Anyone may, once the market
@@ -276,9 +293,15 @@ public(package) fun assert_request_version(self: &KeyRequest) {
     market::assert_object_version(self.version)
 }
 
-/// Whether the request gave `who` the dataset's key for training and for verification.
-public(package) fun grants_verification(self: &KeyRequest, who: address, dataset: ID): bool {
+/// Whether the request gave `who` the dataset's key for training and for verification, in this task.
+public(package) fun grants_verification(
+    self: &KeyRequest,
+    task: ID,
+    who: address,
+    dataset: ID,
+): bool {
     self.state == GRANTED
+        && self.task == task.to_address()
         && self.scope == TRAIN_AND_VERIFY
         && self.requester == who
         && self.dataset == dataset
@@ -304,6 +327,43 @@ public(package) fun key_check(self: &DatasetVersion): vector<u8> { self.key_chec
 
 // === Private Functions ===
 
+/// Checks that the request is for this task of the market.
+fun assert_for(self: &KeyRequest, market: &Market, task: &Task) {
+    task.assert_valid(market);
+    assert!(self.task == object::id_address(task), EWrongTask)
+}
+
+fun grant(
+    self: &mut KeyRequest,
+    market: &Market,
+    envelope: vector<u8>,
+    now: u64,
+    ctx: &TxContext,
+) {
+    market.assert_version();
+    market::assert_object_version(self.version);
+    assert!(ctx.sender() == self.owner, ENotOwner);
+    assert!(self.state == REQUESTED, EWrongState);
+    assert!(now < self.expires_ms, EExpired);
+    assert!(1 <= envelope.length() && envelope.length() <= MAX_ENVELOPE_BYTES, EBadEnvelope);
+    self.state = GRANTED;
+    self.envelope = envelope;
+    events::emit_key_granted(
+        object::id(self),
+        self.dataset,
+        self.number,
+        self.requester,
+        self.scope,
+        envelope,
+        now,
+    )
+}
+
+fun lapse(self: &mut KeyRequest) {
+    self.state = EXPIRED;
+    events::emit_key_expired(object::id(self), self.dataset, self.requester)
+}
+
 fun new_version(
     number: u64,
     blob: u256,
@@ -320,23 +380,3 @@ fun new_version(
     assert!(rows > 0 && row_bytes > 0, EEmpty);
     DatasetVersion { number, blob, manifest_digest, row_root, rows, row_bytes, key_check }
 }
-
-// === Test Functions ===
-
-#[test_only]
-public fun request_state(self: &KeyRequest): u8 { self.state }
-
-#[test_only]
-public fun version_count(self: &Dataset): u64 { self.versions.length() }
-
-#[test_only]
-public fun set_version_for_testing(self: &mut Dataset, version: u64) { self.version = version }
-
-#[test_only]
-public fun object_version(self: &Dataset): u64 { self.version }
-
-#[test_only]
-public fun set_request_version_for_testing(self: &mut KeyRequest, version: u64) { self.version = version }
-
-#[test_only]
-public fun request_object_version(self: &KeyRequest): u64 { self.version }

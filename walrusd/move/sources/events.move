@@ -7,24 +7,70 @@ use walrusd::terms::{DatasetRef, Terms};
 
 // === Structs ===
 
-/// Signals that the market and its verifier pool exist.
+/// Signals that the market exists.
 public struct MarketCreated has copy, drop {
     market: ID,
-    pool: ID,
     chain_id: vector<u8>,
 }
 
-/// Signals that a verifier staked a seat.
+/// Signals that verifiers may take seats in a pool of the market.
+public struct PoolCreated has copy, drop {
+    market: ID,
+    pool: ID,
+    stake: u64,
+    duties: u64,
+    fee: u64,
+    seat_life_ms: u64,
+    unbonding_ms: u64,
+    max_min_fee: u64,
+    min_rate: u64,
+    min_memory: u64,
+    min_penalty: u64,
+}
+
+/// Signals that a verifier took a seat for the pool's stake; its keys are checked.
 public struct SeatRegistered has copy, drop {
     pool: ID,
     index: u64,
+    generation: u64,
     verifier: address,
-    key: vector<u8>,
-    stake: u64,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
     min_fee: u64,
+    max_penalty: u64,
+    rate: u64,
+    memory: u64,
+    at_ms: u64,
 }
 
-/// Signals that a seat is no longer drawn and unbonds.
+/// Signals what a seat asks for and can do from now on.
+public struct SeatDeclared has copy, drop {
+    pool: ID,
+    index: u64,
+    min_fee: u64,
+    max_penalty: u64,
+    rate: u64,
+    memory: u64,
+}
+
+/// Signals that a seat lives on for the pool's seat life.
+public struct SeatRenewed has copy, drop {
+    pool: ID,
+    index: u64,
+    verifier: address,
+    at_ms: u64,
+}
+
+/// Signals that a seat's stake was filled up again.
+public struct SeatToppedUp has copy, drop {
+    pool: ID,
+    index: u64,
+    verifier: address,
+    amount: u64,
+    stake: u64,
+}
+
+/// Signals that a seat is no longer drawn and unbonds; anybody may exit a dead one.
 public struct SeatExited has copy, drop {
     pool: ID,
     index: u64,
@@ -32,10 +78,11 @@ public struct SeatExited has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that a seat's stake went back to its verifier.
+/// Signals that a seat's stake went back to its verifier, whoever asked: its slot is free.
 public struct SeatWithdrawn has copy, drop {
     pool: ID,
     index: u64,
+    generation: u64,
     verifier: address,
     amount: u64,
 }
@@ -51,11 +98,14 @@ public struct SeatPenalized has copy, drop {
 /// Signals that contributors may join.
 public struct TaskOpened has copy, drop {
     task: ID,
+    market: ID,
+    pool: ID,
     publisher: address,
     manifest_blob: u256,
     manifest_digest: vector<u8>,
     state_root_0: vector<u8>,
     plan_digest: vector<u8>,
+    program_root: vector<u8>,
     parent: address,
     datasets: vector<DatasetRef>,
     terms: Terms,
@@ -70,11 +120,10 @@ public struct JoiningClosed has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that the beacon for all committees of a task is fixed.
-public struct CommitteeDrawn has copy, drop {
+/// Signals that no commitment counts any more, and committees may be drawn.
+public struct TrainingClosed has copy, drop {
     task: ID,
-    beacon: vector<u8>,
-    pool_len: u64,
+    committed: u64,
     at_ms: u64,
 }
 
@@ -85,16 +134,17 @@ public struct TaskSettled has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that a task ended without work.
+/// Signals that a task ended before anybody trained: why is an `EndReason`.
 public struct TaskVoided has copy, drop {
     task: ID,
     reason: u8,
     at_ms: u64,
 }
 
-/// Signals that the publisher published the weighted sum.
+/// Signals that the publisher published the weighted sum of the `parts`, a bit set.
 public struct AggregateRecorded has copy, drop {
     task: ID,
+    parts: u64,
     root: vector<u8>,
     blindings_root: vector<u8>,
     blob: u256,
@@ -107,7 +157,7 @@ public struct FundsReclaimed has copy, drop {
     amount: u64,
 }
 
-/// Signals that a contributor staked.
+/// Signals that a contributor joined with a stake.
 public struct SubmissionJoined has copy, drop {
     task: ID,
     submission: ID,
@@ -119,7 +169,7 @@ public struct SubmissionJoined has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that a contributor fixed its work.
+/// Signals that a contributor committed to its work.
 public struct SubmissionCommitted has copy, drop {
     task: ID,
     submission: ID,
@@ -135,7 +185,7 @@ public struct SubmissionCommitted has copy, drop {
     at_ms: u64,
 }
 
-/// Signals a contributor's claim that the plan cannot be carried out, and where it ends.
+/// Signals a contributor's claim that the plan cannot be carried out beyond a segment.
 public struct AbortCommitted has copy, drop {
     task: ID,
     submission: ID,
@@ -148,7 +198,28 @@ public struct AbortCommitted has copy, drop {
     at_ms: u64,
 }
 
-/// Signals who verifies a submission.
+/// Signals that the beacon of a submission's committee is fixed, after the list it draws from.
+///
+/// `eligible` is the length of that list.
+public struct LotDrawn has copy, drop {
+    task: ID,
+    submission: ID,
+    beacon: vector<u8>,
+    eligible: u64,
+    at_ms: u64,
+}
+
+/// Signals that a lot filled too few places: another is drawn.
+///
+/// `challenge` names the case whose jury it was for; it is empty for a committee.
+public struct LotFailed has copy, drop {
+    task: ID,
+    submission: ID,
+    challenge: vector<u8>,
+    at_ms: u64,
+}
+
+/// Signals who verifies a submission, the committee first, then the substitutes.
 public struct CommitteeSeated has copy, drop {
     task: ID,
     submission: ID,
@@ -157,32 +228,65 @@ public struct CommitteeSeated has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that the committee can read what it must replay.
+/// Signals an attempt at opening. It can be read once every place has its envelope.
 public struct SubmissionOpened has copy, drop {
     task: ID,
     submission: ID,
     contributor: address,
+    attempt: u64,
     blob: u256,
     digest: vector<u8>,
-    key_check: vector<u8>,
+    p2: vector<u8>,
     cost: Option<u64>,
     at_ms: u64,
 }
 
-/// Signals that a seat cannot read the opening: the contributor must open again.
+/// Signals a checked envelope of the label `work` for a seat, or a juror of `challenge`.
+///
+/// `challenge` is empty for a seat of the committee. `place` is its place there, or the juror's
+/// in the jury; `recipient` is its owner.
+public struct KeyDelivered has copy, drop {
+    task: ID,
+    submission: ID,
+    challenge: vector<u8>,
+    attempt: u64,
+    place: u64,
+    recipient: address,
+    sender: address,
+    envelope: vector<u8>,
+}
+
+/// Signals that every place of the committee has its envelope: it may replay.
+public struct SubmissionReadable has copy, drop {
+    task: ID,
+    submission: ID,
+    attempt: u64,
+    at_ms: u64,
+}
+
+/// Signals that a seat says that the opening is absent.
 public struct OpeningReported has copy, drop {
     task: ID,
     submission: ID,
-    seat: u64,
+    attempt: u64,
+    place: u64,
     verifier: address,
     at_ms: u64,
 }
 
-/// Signals that a substitute took the place of a silent seat.
+/// Signals that the contributor must open once more: `attempt` is the new one.
+public struct OpeningReopened has copy, drop {
+    task: ID,
+    submission: ID,
+    attempt: u64,
+    at_ms: u64,
+}
+
+/// Signals that a place of the committee was given on to a substitute.
 public struct SeatReplaced has copy, drop {
     task: ID,
     submission: ID,
-    seat: u64,
+    place: u64,
     pool_index: u64,
     verifier: address,
     at_ms: u64,
@@ -192,7 +296,7 @@ public struct SeatReplaced has copy, drop {
 public struct SegmentAttested has copy, drop {
     task: ID,
     submission: ID,
-    seat: u64,
+    place: u64,
     verifier: address,
     segment: u64,
 }
@@ -212,29 +316,33 @@ public struct AuditDrawn has copy, drop {
     at_ms: u64,
 }
 
-/// Signals an accusation, or an audit (accuser 0x0), that a jury will judge.
-public struct ChallengeOpened has copy, drop {
+/// Signals an accusation, or a question that nobody accuses for (0x0): a jury will judge.
+///
+/// `accuser_seat` is the place of an accusing seat, or 2^64 − 1.
+public struct CaseOpened has copy, drop {
     task: ID,
     submission: ID,
     accuser: address,
+    accuser_seat: u64,
     kind: u8,
     index: u64,
+    place: u64,
     challenge: vector<u8>,
     bond: u64,
     at_ms: u64,
 }
 
-/// Signals that the beacon for a jury is fixed.
+/// Signals that the beacon for a jury is fixed, after the list of `eligible` seats.
 public struct JuryDrawn has copy, drop {
     task: ID,
     submission: ID,
     challenge: vector<u8>,
     beacon: vector<u8>,
-    pool_len: u64,
+    eligible: u64,
     at_ms: u64,
 }
 
-/// Signals who judges.
+/// Signals who the jurors are: each needs an envelope.
 public struct JurySeated has copy, drop {
     task: ID,
     submission: ID,
@@ -244,37 +352,54 @@ public struct JurySeated has copy, drop {
     at_ms: u64,
 }
 
-/// Signals that a juror fixed its value.
+/// Signals that every juror has its envelope: they may judge.
+public struct JuryReadable has copy, drop {
+    task: ID,
+    submission: ID,
+    challenge: vector<u8>,
+    at_ms: u64,
+}
+
+/// Signals that a juror committed to its value.
 public struct JurorCommitted has copy, drop {
     submission: ID,
     challenge: vector<u8>,
     juror: address,
 }
 
-/// Signals a juror's value, or the accuser's.
+/// Signals a juror's value, a digest of its verdict.
 public struct JurorRevealed has copy, drop {
     submission: ID,
     challenge: vector<u8>,
     juror: address,
-    chain: vector<u8>,
-    state_root: vector<u8>,
+    value: vector<u8>,
 }
 
-/// Signals what a jury decided.
-public struct ChallengeResolved has copy, drop {
+/// Signals what a jury decided: a `CaseOutcome` and the majority's value, if there is one.
+public struct CaseResolved has copy, drop {
     task: ID,
     submission: ID,
     challenge: vector<u8>,
     outcome: u8,
+    value: vector<u8>,
     at_ms: u64,
 }
 
-/// Signals that an opening's key was sealed to one more recipient.
-public struct KeyResealed has copy, drop {
+/// Signals that a case ended without a verdict.
+public struct CaseDropped has copy, drop {
+    task: ID,
     submission: ID,
-    recipient: address,
-    sender: address,
+    challenge: vector<u8>,
+    at_ms: u64,
+}
+
+/// Signals that the publisher can read the update: its label's envelope is on chain.
+public struct UpdateDelivered has copy, drop {
+    task: ID,
+    submission: ID,
+    contributor: address,
     envelope: vector<u8>,
+    at_ms: u64,
 }
 
 /// Signals a submission's end: its state, why, what its contributor gets, what was burned.
@@ -304,7 +429,7 @@ public struct DatasetListed has copy, drop {
     description_blob: u256,
 }
 
-/// Signals a new version of a dataset (the first one too).
+/// Signals a new version of a dataset, also the first.
 public struct DatasetVersionAdded has copy, drop {
     dataset: ID,
     number: u64,
@@ -313,7 +438,7 @@ public struct DatasetVersionAdded has copy, drop {
     rows: u64,
 }
 
-/// Signals that somebody asks for a dataset's key.
+/// Signals that a dataset's key was requested.
 public struct KeyRequested has copy, drop {
     request: ID,
     dataset: ID,
@@ -354,27 +479,103 @@ public struct KeyExpired has copy, drop {
 
 // === Package Functions ===
 
-public(package) fun emit_market_created(market: ID, pool: ID, chain_id: vector<u8>) {
-    event::emit(MarketCreated { market, pool, chain_id })
+public(package) fun emit_market_created(market: ID, chain_id: vector<u8>) {
+    event::emit(MarketCreated { market, chain_id })
+}
+
+public(package) fun emit_pool_created(
+    market: ID,
+    pool: ID,
+    stake: u64,
+    duties: u64,
+    fee: u64,
+    seat_life_ms: u64,
+    unbonding_ms: u64,
+    max_min_fee: u64,
+    min_rate: u64,
+    min_memory: u64,
+    min_penalty: u64,
+) {
+    event::emit(PoolCreated {
+        market,
+        pool,
+        stake,
+        duties,
+        fee,
+        seat_life_ms,
+        unbonding_ms,
+        max_min_fee,
+        min_rate,
+        min_memory,
+        min_penalty,
+    })
 }
 
 public(package) fun emit_seat_registered(
     pool: ID,
     index: u64,
+    generation: u64,
     verifier: address,
-    key: vector<u8>,
-    stake: u64,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
     min_fee: u64,
+    max_penalty: u64,
+    rate: u64,
+    memory: u64,
+    at_ms: u64,
 ) {
-    event::emit(SeatRegistered { pool, index, verifier, key, stake, min_fee })
+    event::emit(SeatRegistered {
+        pool,
+        index,
+        generation,
+        verifier,
+        pk1,
+        pk2,
+        min_fee,
+        max_penalty,
+        rate,
+        memory,
+        at_ms,
+    })
+}
+
+public(package) fun emit_seat_declared(
+    pool: ID,
+    index: u64,
+    min_fee: u64,
+    max_penalty: u64,
+    rate: u64,
+    memory: u64,
+) {
+    event::emit(SeatDeclared { pool, index, min_fee, max_penalty, rate, memory })
+}
+
+public(package) fun emit_seat_renewed(pool: ID, index: u64, verifier: address, at_ms: u64) {
+    event::emit(SeatRenewed { pool, index, verifier, at_ms })
+}
+
+public(package) fun emit_seat_topped_up(
+    pool: ID,
+    index: u64,
+    verifier: address,
+    amount: u64,
+    stake: u64,
+) {
+    event::emit(SeatToppedUp { pool, index, verifier, amount, stake })
 }
 
 public(package) fun emit_seat_exited(pool: ID, index: u64, verifier: address, at_ms: u64) {
     event::emit(SeatExited { pool, index, verifier, at_ms })
 }
 
-public(package) fun emit_seat_withdrawn(pool: ID, index: u64, verifier: address, amount: u64) {
-    event::emit(SeatWithdrawn { pool, index, verifier, amount })
+public(package) fun emit_seat_withdrawn(
+    pool: ID,
+    index: u64,
+    generation: u64,
+    verifier: address,
+    amount: u64,
+) {
+    event::emit(SeatWithdrawn { pool, index, generation, verifier, amount })
 }
 
 public(package) fun emit_seat_penalized(pool: ID, index: u64, verifier: address, amount: u64) {
@@ -383,11 +584,14 @@ public(package) fun emit_seat_penalized(pool: ID, index: u64, verifier: address,
 
 public(package) fun emit_task_opened(
     task: ID,
+    market: ID,
+    pool: ID,
     publisher: address,
     manifest_blob: u256,
     manifest_digest: vector<u8>,
     state_root_0: vector<u8>,
     plan_digest: vector<u8>,
+    program_root: vector<u8>,
     parent: address,
     datasets: vector<DatasetRef>,
     terms: Terms,
@@ -395,11 +599,14 @@ public(package) fun emit_task_opened(
 ) {
     event::emit(TaskOpened {
         task,
+        market,
+        pool,
         publisher,
         manifest_blob,
         manifest_digest,
         state_root_0,
         plan_digest,
+        program_root,
         parent,
         datasets,
         terms,
@@ -416,8 +623,8 @@ public(package) fun emit_joining_closed(
     event::emit(JoiningClosed { task, join_beacon, joined, at_ms })
 }
 
-public(package) fun emit_committee_drawn(task: ID, beacon: vector<u8>, pool_len: u64, at_ms: u64) {
-    event::emit(CommitteeDrawn { task, beacon, pool_len, at_ms })
+public(package) fun emit_training_closed(task: ID, committed: u64, at_ms: u64) {
+    event::emit(TrainingClosed { task, committed, at_ms })
 }
 
 public(package) fun emit_task_settled(task: ID, accepted: u64, at_ms: u64) {
@@ -430,12 +637,13 @@ public(package) fun emit_task_voided(task: ID, reason: u8, at_ms: u64) {
 
 public(package) fun emit_aggregate_recorded(
     task: ID,
+    parts: u64,
     root: vector<u8>,
     blindings_root: vector<u8>,
     blob: u256,
     at_ms: u64,
 ) {
-    event::emit(AggregateRecorded { task, root, blindings_root, blob, at_ms })
+    event::emit(AggregateRecorded { task, parts, root, blindings_root, blob, at_ms })
 }
 
 public(package) fun emit_funds_reclaimed(task: ID, amount: u64) {
@@ -518,6 +726,20 @@ public(package) fun emit_abort_committed(
     })
 }
 
+public(package) fun emit_lot_drawn(
+    task: ID,
+    submission: ID,
+    beacon: vector<u8>,
+    eligible: u64,
+    at_ms: u64,
+) {
+    event::emit(LotDrawn { task, submission, beacon, eligible, at_ms })
+}
+
+public(package) fun emit_lot_failed(task: ID, submission: ID, challenge: vector<u8>, at_ms: u64) {
+    event::emit(LotFailed { task, submission, challenge, at_ms })
+}
+
 public(package) fun emit_committee_seated(
     task: ID,
     submission: ID,
@@ -532,9 +754,10 @@ public(package) fun emit_submission_opened(
     task: ID,
     submission: ID,
     contributor: address,
+    attempt: u64,
     blob: u256,
     digest: vector<u8>,
-    key_check: vector<u8>,
+    p2: vector<u8>,
     cost: Option<u64>,
     at_ms: u64,
 ) {
@@ -542,69 +765,109 @@ public(package) fun emit_submission_opened(
         task,
         submission,
         contributor,
+        attempt,
         blob,
         digest,
-        key_check,
+        p2,
         cost,
         at_ms,
     })
 }
 
+public(package) fun emit_key_delivered(
+    task: ID,
+    submission: ID,
+    challenge: vector<u8>,
+    attempt: u64,
+    place: u64,
+    recipient: address,
+    sender: address,
+    envelope: vector<u8>,
+) {
+    event::emit(KeyDelivered {
+        task,
+        submission,
+        challenge,
+        attempt,
+        place,
+        recipient,
+        sender,
+        envelope,
+    })
+}
+
+public(package) fun emit_submission_readable(task: ID, submission: ID, attempt: u64, at_ms: u64) {
+    event::emit(SubmissionReadable { task, submission, attempt, at_ms })
+}
+
 public(package) fun emit_opening_reported(
     task: ID,
     submission: ID,
-    seat: u64,
+    attempt: u64,
+    place: u64,
     verifier: address,
     at_ms: u64,
 ) {
-    event::emit(OpeningReported { task, submission, seat, verifier, at_ms })
+    event::emit(OpeningReported { task, submission, attempt, place, verifier, at_ms })
+}
+
+public(package) fun emit_opening_reopened(task: ID, submission: ID, attempt: u64, at_ms: u64) {
+    event::emit(OpeningReopened { task, submission, attempt, at_ms })
 }
 
 public(package) fun emit_seat_replaced(
     task: ID,
     submission: ID,
-    seat: u64,
+    place: u64,
     pool_index: u64,
     verifier: address,
     at_ms: u64,
 ) {
-    event::emit(SeatReplaced { task, submission, seat, pool_index, verifier, at_ms })
+    event::emit(SeatReplaced { task, submission, place, pool_index, verifier, at_ms })
 }
 
 public(package) fun emit_segment_attested(
     task: ID,
     submission: ID,
-    seat: u64,
+    place: u64,
     verifier: address,
     segment: u64,
 ) {
-    event::emit(SegmentAttested { task, submission, seat, verifier, segment })
+    event::emit(SegmentAttested { task, submission, place, verifier, segment })
 }
 
 public(package) fun emit_submission_attested(task: ID, submission: ID, at_ms: u64) {
     event::emit(SubmissionAttested { task, submission, at_ms })
 }
 
-public(package) fun emit_audit_drawn(
-    task: ID,
-    submission: ID,
-    beacon: vector<u8>,
-    at_ms: u64,
-) {
+public(package) fun emit_audit_drawn(task: ID, submission: ID, beacon: vector<u8>, at_ms: u64) {
     event::emit(AuditDrawn { task, submission, beacon, at_ms })
 }
 
-public(package) fun emit_challenge_opened(
+public(package) fun emit_case_opened(
     task: ID,
     submission: ID,
     accuser: address,
+    accuser_seat: u64,
     kind: u8,
     index: u64,
+    place: u64,
     challenge: vector<u8>,
     bond: u64,
     at_ms: u64,
 ) {
-    event::emit(ChallengeOpened { task, submission, accuser, kind, index, challenge, bond, at_ms })
+    event::emit(CaseOpened {
+        task,
+        submission,
+        accuser,
+        accuser_seat,
+        kind,
+        index,
+        place,
+        challenge,
+        bond,
+        at_ms,
+    })
 }
 
 public(package) fun emit_jury_drawn(
@@ -612,10 +875,10 @@ public(package) fun emit_jury_drawn(
     submission: ID,
     challenge: vector<u8>,
     beacon: vector<u8>,
-    pool_len: u64,
+    eligible: u64,
     at_ms: u64,
 ) {
-    event::emit(JuryDrawn { task, submission, challenge, beacon, pool_len, at_ms })
+    event::emit(JuryDrawn { task, submission, challenge, beacon, eligible, at_ms })
 }
 
 public(package) fun emit_jury_seated(
@@ -629,6 +892,15 @@ public(package) fun emit_jury_seated(
     event::emit(JurySeated { task, submission, challenge, pool_indices, jurors, at_ms })
 }
 
+public(package) fun emit_jury_readable(
+    task: ID,
+    submission: ID,
+    challenge: vector<u8>,
+    at_ms: u64,
+) {
+    event::emit(JuryReadable { task, submission, challenge, at_ms })
+}
+
 public(package) fun emit_juror_committed(submission: ID, challenge: vector<u8>, juror: address) {
     event::emit(JurorCommitted { submission, challenge, juror })
 }
@@ -637,29 +909,34 @@ public(package) fun emit_juror_revealed(
     submission: ID,
     challenge: vector<u8>,
     juror: address,
-    chain: vector<u8>,
-    state_root: vector<u8>,
+    value: vector<u8>,
 ) {
-    event::emit(JurorRevealed { submission, challenge, juror, chain, state_root })
+    event::emit(JurorRevealed { submission, challenge, juror, value })
 }
 
-public(package) fun emit_challenge_resolved(
+public(package) fun emit_case_resolved(
     task: ID,
     submission: ID,
     challenge: vector<u8>,
     outcome: u8,
+    value: vector<u8>,
     at_ms: u64,
 ) {
-    event::emit(ChallengeResolved { task, submission, challenge, outcome, at_ms })
+    event::emit(CaseResolved { task, submission, challenge, outcome, value, at_ms })
 }
 
-public(package) fun emit_key_resealed(
+public(package) fun emit_case_dropped(task: ID, submission: ID, challenge: vector<u8>, at_ms: u64) {
+    event::emit(CaseDropped { task, submission, challenge, at_ms })
+}
+
+public(package) fun emit_update_delivered(
+    task: ID,
     submission: ID,
-    recipient: address,
-    sender: address,
+    contributor: address,
     envelope: vector<u8>,
+    at_ms: u64,
 ) {
-    event::emit(KeyResealed { submission, recipient, sender, envelope })
+    event::emit(UpdateDelivered { task, submission, contributor, envelope, at_ms })
 }
 
 public(package) fun emit_submission_ended(

@@ -12,31 +12,34 @@ const EWrongVersion: u64 = 0;
 const EPaused: u64 = 1;
 /// A market parameter is outside its limits.
 const EBadParams: u64 = 2;
-/// The verifier pool is not the market's.
-const EWrongPool: u64 = 3;
+/// The object belongs to another market.
+const EWrongMarket: u64 = 3;
+/// The object belongs to another verifier pool.
+const EWrongPool: u64 = 4;
 /// The version is already allowed, or not allowed, or the only one, or one too many.
-const EBadVersion: u64 = 4;
+const EBadVersion: u64 = 5;
 /// The object does not come from an earlier version of the package.
-const ENotOlder: u64 = 5;
+const ENotOlder: u64 = 6;
 
 // === Constants ===
 
 const VERSION: u64 = 1;
 const MAX_AMOUNT: u64 = 10_000_000_000_000_000;
-const MAX_ACCUSER_SHARE_BPS: u64 = 2_000;
+/// The longest window, life or unbonding period: ten years, so that sums of times never overflow.
+const MAX_SPAN_MS: u64 = 315_360_000_000;
 const MAX_ALLOWED_VERSIONS: u64 = 8;
 const BURN: address = @0xdead;
 
 // === Structs ===
 
-/// What an administrator may tune. Amounts in Mist, windows in milliseconds.
+/// What an administrator may tune. Amounts in Mist, windows in milliseconds. `min_grace_ms` is the
+/// shortest time that an honest party may be away, `max_life_ms` the longest that a task may take.
 public struct MarketParams has copy, drop, store {
     tip: u64,
-    accuser_share_bps: u64,
     min_window_ms: u64,
     max_window_ms: u64,
-    min_seat_stake: u64,
-    unbonding_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
 }
 
 /// Shared. Always taken by reference, so tasks never contend on it.
@@ -45,7 +48,6 @@ public struct Market has key {
     version: u64,
     chain_id: vector<u8>,
     package: address,
-    pool: ID,
     paused: bool,
     allowed_versions: vector<u64>,
     params: MarketParams,
@@ -61,6 +63,32 @@ fun init(ctx: &mut TxContext) {
 }
 
 // === Admin Functions ===
+
+/// Creates and shares a market. Its verifier pools are made by `node::create_pool`.
+public fun create_market(
+    _: &AdminCap,
+    chain_id: vector<u8>,
+    package: address,
+    tip: u64,
+    min_window_ms: u64,
+    max_window_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    ctx: &mut TxContext,
+) {
+    transfer::share_object(
+        new(
+            chain_id,
+            package,
+            tip,
+            min_window_ms,
+            max_window_ms,
+            min_grace_ms,
+            max_life_ms,
+            ctx,
+        ),
+    )
+}
 
 /// Stops, or allows again, new tasks and new joins. Nothing that runs already is stopped.
 public fun set_paused(_: &AdminCap, self: &mut Market, paused: bool) {
@@ -97,56 +125,6 @@ public fun migrate_market(_: &AdminCap, self: &mut Market) {
 
 // === Package Functions ===
 
-/// Shares a new market around its verifier pool.
-public(package) fun share_new(
-    chain_id: vector<u8>,
-    package: address,
-    pool: ID,
-    params: MarketParams,
-    ctx: &mut TxContext,
-) {
-    let self = Market {
-        id: object::new(ctx),
-        version: VERSION,
-        chain_id,
-        package,
-        pool,
-        paused: false,
-        allowed_versions: vector[VERSION],
-        params,
-    };
-    events::emit_market_created(object::id(&self), pool, chain_id);
-    transfer::share_object(self)
-}
-
-/// The parameters, if all are within their limits.
-public(package) fun new_params(
-    chain_id: &vector<u8>,
-    tip: u64,
-    accuser_share_bps: u64,
-    min_window_ms: u64,
-    max_window_ms: u64,
-    min_seat_stake: u64,
-    unbonding_ms: u64,
-): MarketParams {
-    assert!(
-        chain_id.length() == 32
-            && accuser_share_bps <= MAX_ACCUSER_SHARE_BPS
-            && 0 < min_window_ms && min_window_ms <= max_window_ms
-            && tip <= MAX_AMOUNT
-            && min_seat_stake > 0,
-        EBadParams,
-    );
-    MarketParams {
-        tip,
-        accuser_share_bps,
-        min_window_ms,
-        max_window_ms,
-        min_seat_stake,
-        unbonding_ms,
-    }
-}
-
 /// Checks that this version of the package may act.
 public(package) fun assert_version(self: &Market) {
     let version = VERSION;
@@ -164,8 +142,14 @@ public(package) fun assert_object_version(version: u64) {
     assert!(version == VERSION, EWrongVersion)
 }
 
-public(package) fun assert_pool(self: &Market, pool: ID) {
-    assert!(self.pool == pool, EWrongPool)
+/// Checks that an object of the market `market` is of this one.
+public(package) fun assert_is(self: &Market, market: ID) {
+    assert!(object::id(self) == market, EWrongMarket)
+}
+
+/// Checks that an object of the pool `pool` is used with no other than that.
+public(package) fun assert_pool(given: ID, pool: ID) {
+    assert!(given == pool, EWrongPool)
 }
 
 public(package) fun assert_not_paused(self: &Market) {
@@ -176,6 +160,8 @@ public(package) fun version(): u64 { VERSION }
 
 public(package) fun max_amount(): u64 { MAX_AMOUNT }
 
+public(package) fun max_span_ms(): u64 { MAX_SPAN_MS }
+
 /// Nobody holds the key of this address: what is sent there is out of circulation, but counted.
 public(package) fun burn_address(): address { BURN }
 
@@ -183,40 +169,70 @@ public(package) fun chain_id(self: &Market): vector<u8> { self.chain_id }
 
 public(package) fun package(self: &Market): address { self.package }
 
-public(package) fun pool(self: &Market): ID { self.pool }
-
 public(package) fun tip(self: &Market): u64 { self.params.tip }
-
-public(package) fun accuser_share_bps(self: &Market): u64 { self.params.accuser_share_bps }
 
 public(package) fun min_window_ms(self: &Market): u64 { self.params.min_window_ms }
 
 public(package) fun max_window_ms(self: &Market): u64 { self.params.max_window_ms }
 
-public(package) fun min_seat_stake(self: &Market): u64 { self.params.min_seat_stake }
+public(package) fun min_grace_ms(self: &Market): u64 { self.params.min_grace_ms }
 
-public(package) fun unbonding_ms(self: &Market): u64 { self.params.unbonding_ms }
+public(package) fun max_life_ms(self: &Market): u64 { self.params.max_life_ms }
+
+// === Private Functions ===
+
+fun new(
+    chain_id: vector<u8>,
+    package: address,
+    tip: u64,
+    min_window_ms: u64,
+    max_window_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    ctx: &mut TxContext,
+): Market {
+    assert!(
+        chain_id.length() == 32
+            && tip <= MAX_AMOUNT
+            && 0 < min_window_ms && min_window_ms <= max_window_ms && max_window_ms <= MAX_SPAN_MS
+            && 0 < min_grace_ms && min_grace_ms <= max_window_ms
+            && 0 < max_life_ms && max_life_ms <= MAX_SPAN_MS,
+        EBadParams,
+    );
+    let self = Market {
+        id: object::new(ctx),
+        version: VERSION,
+        chain_id,
+        package,
+        paused: false,
+        allowed_versions: vector[VERSION],
+        params: MarketParams { tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms },
+    };
+    events::emit_market_created(object::id(&self), chain_id);
+    self
+}
 
 // === Test Functions ===
 
 #[test_only]
-public fun init_for_testing(ctx: &mut TxContext) { init(ctx) }
+/// A market that is not shared yet, so that its first pool can be made in the same transaction.
+public fun new_for_testing(
+    chain_id: vector<u8>,
+    package: address,
+    tip: u64,
+    min_window_ms: u64,
+    max_window_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    ctx: &mut TxContext,
+): Market {
+    new(chain_id, package, tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms, ctx)
+}
+
+#[test_only]
+public fun share_for_testing(self: Market) { transfer::share_object(self) }
 
 #[test_only]
 public fun admin_cap_for_testing(ctx: &mut TxContext): AdminCap {
     AdminCap { id: object::new(ctx) }
-}
-
-#[test_only]
-public fun set_version_for_testing(self: &mut Market, version: u64) { self.version = version }
-
-#[test_only]
-public fun object_version(self: &Market): u64 { self.version }
-
-#[test_only]
-public fun allowed_versions(self: &Market): vector<u64> { self.allowed_versions }
-
-#[test_only]
-public fun set_allowed_versions_for_testing(self: &mut Market, versions: vector<u64>) {
-    self.allowed_versions = versions
 }

@@ -1,7 +1,11 @@
 /// Merkle trees of RFC 6962, section 2.1: SHA-256, leaves and nodes separated by one byte.
+///
+/// A hash of 32 bytes is an address here: BCS writes it without a length, so that a struct of two is
+/// what the RFC hashes, made by one native call.
 module walrusd::merkle;
 
-use std::hash::sha2_256;
+use std::{bcs, hash::sha2_256};
+use sui::address;
 
 // === Errors ===
 
@@ -10,9 +14,24 @@ const EBadPath: u64 = 0;
 /// The leaf index is outside the tree.
 const EBadIndex: u64 = 1;
 
+// === Structs ===
+
+/// What is hashed for a leaf of 32 bytes: a zero before it.
+public struct Leaf has drop {
+    prefix: u8,
+    data: address,
+}
+
+/// What is hashed for a node: a one before what stands below it.
+public struct Node has drop {
+    prefix: u8,
+    left: address,
+    right: address,
+}
+
 // === Public Functions ===
 
-/// Checks that `leaf` is leaf `index` of the tree of `size` leaves with this `root`.
+/// Checks that `leaf`, of 32 bytes, is leaf `index` of the tree of `size` leaves with this `root`.
 public fun verify_path(
     root: &vector<u8>,
     leaf: vector<u8>,
@@ -38,32 +57,33 @@ public(package) fun leads_to(
     found.is_some() && found.borrow() == root
 }
 
-/// The root that `path` leads to; none if the path does not fit the place.
+/// The root that `path` leads to; none if the path does not fit the place, or not all of it and the
+/// leaf have 32 bytes.
 public(package) fun compute_root_from_path(
     leaf: vector<u8>,
     mut index: u64,
     size: u64,
     path: &vector<vector<u8>>,
 ): Option<vector<u8>> {
-    if (index >= size) return option::none();
+    if (index >= size || leaf.length() != 32) return option::none();
     let mut node = hash_leaf(leaf);
     let mut last = size - 1;
     let mut used = 0;
     while (last > 0) {
         if (index % 2 == 1 || index < last) {
-            if (used == path.length()) return option::none();
-            let sibling = path[used];
-            if (sibling.length() != 32) return option::none();
+            if (used == path.length() || path[used].length() != 32) return option::none();
+            let sibling = address::from_bytes(path[used]);
             node = if (index % 2 == 1) hash_node(sibling, node) else hash_node(node, sibling);
             used = used + 1;
         };
         index = index / 2;
         last = last / 2;
     };
-    if (used == path.length()) option::some(node) else option::none()
+    if (used == path.length()) option::some(bcs::to_bytes(&node)) else option::none()
 }
 
-/// The root over `leaves`, of which there is at least one. An odd last node moves up unchanged.
+/// The root over `leaves` of 32 bytes, of which there is at least one. An odd last node moves up
+/// unchanged.
 public(package) fun compute_root(leaves: &vector<vector<u8>>): vector<u8> {
     let mut level = vector[];
     let mut i = 0;
@@ -81,20 +101,16 @@ public(package) fun compute_root(leaves: &vector<vector<u8>>): vector<u8> {
         if (left < level.length()) above.push_back(level[left]);
         level = above;
     };
-    level[0]
+    bcs::to_bytes(&level[0])
 }
 
 // === Private Functions ===
 
-fun hash_leaf(data: vector<u8>): vector<u8> {
-    let mut bytes = x"00";
-    bytes.append(data);
-    sha2_256(bytes)
+fun hash_leaf(data: vector<u8>): address {
+    let data = address::from_bytes(data);
+    address::from_bytes(sha2_256(bcs::to_bytes(&Leaf { prefix: 0, data })))
 }
 
-fun hash_node(left: vector<u8>, right: vector<u8>): vector<u8> {
-    let mut bytes = x"01";
-    bytes.append(left);
-    bytes.append(right);
-    sha2_256(bytes)
+fun hash_node(left: address, right: address): address {
+    address::from_bytes(sha2_256(bcs::to_bytes(&Node { prefix: 1, left, right })))
 }

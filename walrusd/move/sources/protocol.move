@@ -1,5 +1,7 @@
-/// The hashes of the protocol. Every preimage starts with one length byte and an ASCII tag; fields
-/// are of fixed width and integers are 64 bits, little-endian.
+/// The hashes of the protocol: SHA-256 of the BCS of one struct each, the tag first. So addresses and
+/// ids are 32 bytes, digests have their length before them, and integers are 64 bits, little-endian.
+///
+/// One `bcs::to_bytes` a hash is a native call, where joining vectors is a loop over their bytes.
 module walrusd::protocol;
 
 use std::{bcs, hash::sha2_256};
@@ -7,35 +9,138 @@ use walrusd::{dealing, merkle};
 
 // === Constants ===
 
-const SEED: vector<u8> = b"WALRUSD-V01-SEED";
-const CTX: vector<u8> = b"WALRUSD-V01-CTX";
-const DIGEST: vector<u8> = b"WALRUSD-V01-DIGEST";
-const SLOT: vector<u8> = b"WALRUSD-V01-SLOT";
-const LEAF: vector<u8> = b"WALRUSD-V01-LEAF";
-const SEAT: vector<u8> = b"WALRUSD-V01-SEAT";
-const DEAL: vector<u8> = b"WALRUSD-V01-DEAL";
-const JURY: vector<u8> = b"WALRUSD-V01-JURY";
-const CHALLENGE: vector<u8> = b"WALRUSD-V01-CHALLENGE";
-const JUROR_SEAT: vector<u8> = b"WALRUSD-V01-JUROR-SEAT";
-const AUDIT: vector<u8> = b"WALRUSD-V01-AUDIT";
+const KEYS: vector<u8> = b"WALRUSD-V02-KEYS";
+const SEED: vector<u8> = b"WALRUSD-V02-SEED";
+const CTX: vector<u8> = b"WALRUSD-V02-CTX";
+const DIGEST: vector<u8> = b"WALRUSD-V02-DIGEST";
+const SLOT: vector<u8> = b"WALRUSD-V02-SLOT";
+const LEAF: vector<u8> = b"WALRUSD-V02-LEAF";
+const SEAT: vector<u8> = b"WALRUSD-V02-SEAT";
+const DEAL: vector<u8> = b"WALRUSD-V02-DEAL";
+const JURY: vector<u8> = b"WALRUSD-V02-JURY";
+const CHALLENGE: vector<u8> = b"WALRUSD-V02-CHALLENGE";
+const JUROR_SEAT: vector<u8> = b"WALRUSD-V02-JUROR-SEAT";
+const AUDIT: vector<u8> = b"WALRUSD-V02-AUDIT";
+const VERDICT: vector<u8> = b"WALRUSD-V02-VERDICT";
 const PEDERSEN_POK: vector<u8> = b"WALRUSD-V01-PEDERSEN-POK";
+
+// === Structs ===
+
+/// Preimage of the digest of a recipient's keys.
+public struct Keys has drop {
+    tag: vector<u8>,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+}
+
+/// Preimage of a contributor's seed.
+public struct Seed has drop {
+    tag: vector<u8>,
+    task: address,
+    contributor: address,
+    join_beacon: vector<u8>,
+}
+
+/// Preimage of what a trace is bound to.
+public struct Context has drop {
+    tag: vector<u8>,
+    chain_id: vector<u8>,
+    package: address,
+    task: address,
+    contributor: address,
+    seed: vector<u8>,
+    plan_digest: vector<u8>,
+    dataset_root: vector<u8>,
+}
+
+/// Preimage of what a seat reveals for a segment.
+public struct WorkDigest has drop {
+    tag: vector<u8>,
+    ctx: vector<u8>,
+    segment: u64,
+    slot: u64,
+    chain: vector<u8>,
+}
+
+/// Preimage of a leaf of the slot tree.
+public struct Slot has drop {
+    tag: vector<u8>,
+    work_digest: vector<u8>,
+}
+
+/// Preimage of a leaf of the trace. That of no segment, the first, has no slots.
+public struct Leaf has drop {
+    tag: vector<u8>,
+    segment: u64,
+    state_root: vector<u8>,
+    slot_root: vector<u8>,
+}
+
+/// Preimage of one attempt of a lot; `name` is a submission's id or a challenge.
+public struct Draw has drop {
+    tag: vector<u8>,
+    beacon: vector<u8>,
+    name: vector<u8>,
+    attempt: u64,
+}
+
+/// Preimage of the seed of a segment shuffle.
+public struct Deal has drop {
+    tag: vector<u8>,
+    beacon: vector<u8>,
+    submission: address,
+}
+
+/// Preimage of the name of one jury of a case.
+public struct Challenge has drop {
+    tag: vector<u8>,
+    submission: address,
+    number: u64,
+    round: u64,
+}
+
+/// Preimage of the value that a juror reveals.
+public struct Verdict has drop {
+    tag: vector<u8>,
+    challenge: vector<u8>,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+}
+
+/// Preimage of a juror's commitment.
+public struct Ballot has drop {
+    tag: vector<u8>,
+    challenge: vector<u8>,
+    who: address,
+    value: vector<u8>,
+    salt: vector<u8>,
+}
+
+/// Preimage of an audit sample.
+public struct Sample has drop {
+    tag: vector<u8>,
+    beacon: vector<u8>,
+    submission: address,
+    round: u64,
+}
 
 // === Package Functions ===
 
-/// `H(SEED ‖ task ‖ contributor ‖ join_beacon)`
+/// `H(KEYS, pk1, pk2)`: what a pool stores of a recipient's keys.
+public(package) fun compute_keys_digest(pk1: vector<u8>, pk2: vector<u8>): vector<u8> {
+    sha2_256(bcs::to_bytes(&Keys { tag: KEYS, pk1, pk2 }))
+}
+
+/// `H(SEED, task, contributor, join_beacon)`
 public(package) fun compute_seed(
     task: address,
     contributor: address,
     join_beacon: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(SEED);
-    bytes.append(bcs::to_bytes(&task));
-    bytes.append(bcs::to_bytes(&contributor));
-    bytes.append(join_beacon);
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Seed { tag: SEED, task, contributor, join_beacon }))
 }
 
-/// `H(CTX ‖ chain_id ‖ package ‖ task ‖ contributor ‖ seed ‖ plan_digest ‖ dataset_root)`
+/// `H(CTX, chain_id, package, task, contributor, seed, plan_digest, dataset_root)`
 public(package) fun compute_ctx(
     chain_id: vector<u8>,
     package: address,
@@ -45,150 +150,115 @@ public(package) fun compute_ctx(
     plan_digest: vector<u8>,
     dataset_root: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(CTX);
-    bytes.append(chain_id);
-    bytes.append(bcs::to_bytes(&package));
-    bytes.append(bcs::to_bytes(&task));
-    bytes.append(bcs::to_bytes(&contributor));
-    bytes.append(seed);
-    bytes.append(plan_digest);
-    bytes.append(dataset_root);
-    sha2_256(bytes)
+    let tag = CTX;
+    sha2_256(
+        bcs::to_bytes(
+            &Context { tag, chain_id, package, task, contributor, seed, plan_digest, dataset_root },
+        ),
+    )
 }
 
-/// `H(DIGEST ‖ ctx ‖ segment ‖ slot ‖ chain)`: what a seat reveals for a segment.
+/// `H(DIGEST, ctx, segment, slot, chain)`: what a seat reveals for a segment.
 public(package) fun compute_work_digest(
     ctx: vector<u8>,
     segment: u64,
     slot: u64,
     chain: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(DIGEST);
-    bytes.append(ctx);
-    bytes.append(bcs::to_bytes(&segment));
-    bytes.append(bcs::to_bytes(&slot));
-    bytes.append(chain);
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&WorkDigest { tag: DIGEST, ctx, segment, slot, chain }))
 }
 
-/// `H(SLOT ‖ digest)`: leaf data of the slot tree.
+/// `H(SLOT, work_digest)`: leaf data of the slot tree.
 public(package) fun compute_slot(work_digest: vector<u8>): vector<u8> {
-    let mut bytes = start(SLOT);
-    bytes.append(work_digest);
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Slot { tag: SLOT, work_digest }))
 }
 
-/// The root over the `2 * committee` slots of a segment: seats, then substitutes.
+/// The root over the slots of a segment: one a seat of the committee, then one a substitute.
 public(package) fun compute_slot_root(
     ctx: vector<u8>,
     segment: u64,
-    committee: u64,
+    slots: u64,
     chain: vector<u8>,
 ): vector<u8> {
-    let mut slots = vector[];
+    let mut leaves = vector[];
     let mut slot = 0;
-    while (slot < 2 * committee) {
-        slots.push_back(compute_slot(compute_work_digest(ctx, segment, slot, chain)));
+    while (slot < slots) {
+        leaves.push_back(compute_slot(compute_work_digest(ctx, segment, slot, chain)));
         slot = slot + 1;
     };
-    merkle::compute_root(&slots)
+    merkle::compute_root(&leaves)
 }
 
-/// `H(LEAF ‖ 0 ‖ state_root_0)`
+/// `H(LEAF, 0, state_root_0, no bytes)`: no segment led to it.
 public(package) fun compute_leaf_zero(state_root: vector<u8>): vector<u8> {
-    let mut bytes = start(LEAF);
-    bytes.append(bcs::to_bytes(&0u64));
-    bytes.append(state_root);
-    sha2_256(bytes)
+    compute_leaf(0, state_root, vector[])
 }
 
-/// `H(LEAF ‖ segment ‖ state_root ‖ slot_root)`
+/// `H(LEAF, segment, state_root, slot_root)`
 public(package) fun compute_leaf(
     segment: u64,
     state_root: vector<u8>,
     slot_root: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(LEAF);
-    bytes.append(bcs::to_bytes(&segment));
-    bytes.append(state_root);
-    bytes.append(slot_root);
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Leaf { tag: LEAF, segment, state_root, slot_root }))
 }
 
-/// `u64(H(SEAT ‖ beacon ‖ submission ‖ attempt)[0..8]) mod pool_len`
+/// `u64(H(SEAT, beacon, submission, attempt)[0..8]) mod remaining`: a place in what is left of a list.
 public(package) fun compute_seat_draw(
     beacon: vector<u8>,
-    submission: address,
+    submission: vector<u8>,
     attempt: u64,
-    pool_len: u64,
+    remaining: u64,
 ): u64 {
-    let mut bytes = start(SEAT);
-    bytes.append(beacon);
-    bytes.append(bcs::to_bytes(&submission));
-    bytes.append(bcs::to_bytes(&attempt));
-    dealing::first_u64(&sha2_256(bytes)) % pool_len
+    compute_draw(SEAT, beacon, submission, attempt, remaining)
 }
 
-/// `u64(H(JUROR-SEAT ‖ beacon ‖ challenge ‖ attempt)[0..8]) mod pool_len`
+/// `u64(H(JUROR-SEAT, beacon, challenge, attempt)[0..8]) mod remaining`
 public(package) fun compute_juror_draw(
     beacon: vector<u8>,
     challenge: vector<u8>,
     attempt: u64,
-    pool_len: u64,
+    remaining: u64,
 ): u64 {
-    let mut bytes = start(JUROR_SEAT);
-    bytes.append(beacon);
-    bytes.append(challenge);
-    bytes.append(bcs::to_bytes(&attempt));
-    dealing::first_u64(&sha2_256(bytes)) % pool_len
+    compute_draw(JUROR_SEAT, beacon, challenge, attempt, remaining)
 }
 
-/// `H(DEAL ‖ beacon ‖ submission)`: the seed of the segment shuffle.
+/// `H(DEAL, beacon, submission)`: the seed of the segment shuffle.
 public(package) fun compute_deal_seed(beacon: vector<u8>, submission: address): vector<u8> {
-    let mut bytes = start(DEAL);
-    bytes.append(beacon);
-    bytes.append(bcs::to_bytes(&submission));
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Deal { tag: DEAL, beacon, submission }))
 }
 
-/// `H(CHALLENGE ‖ submission ‖ kind ‖ index ‖ round)`: names one jury's case.
-public(package) fun compute_challenge_id(
-    submission: address,
-    kind: u8,
-    index: u64,
-    round: u64,
+/// `H(CHALLENGE, submission, number, round)`: names one jury of a case.
+public(package) fun compute_challenge_id(submission: address, number: u64, round: u64): vector<u8> {
+    sha2_256(bcs::to_bytes(&Challenge { tag: CHALLENGE, submission, number, round }))
+}
+
+/// `H(VERDICT, challenge, chain, state_root)`: the value that a juror reveals.
+public(package) fun compute_verdict(
+    challenge: vector<u8>,
+    chain: vector<u8>,
+    state_root: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(CHALLENGE);
-    bytes.append(bcs::to_bytes(&submission));
-    bytes.append(bcs::to_bytes(&(kind as u64)));
-    bytes.append(bcs::to_bytes(&index));
-    bytes.append(bcs::to_bytes(&round));
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Verdict { tag: VERDICT, challenge, chain, state_root }))
 }
 
-/// `H(JURY ‖ challenge ‖ address ‖ chain ‖ state_root ‖ salt)`
+/// `H(JURY, challenge, who, value, salt)`
 public(package) fun compute_jury_commitment(
     challenge: vector<u8>,
     who: address,
-    chain: vector<u8>,
-    state_root: vector<u8>,
+    value: vector<u8>,
     salt: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(JURY);
-    bytes.append(challenge);
-    bytes.append(bcs::to_bytes(&who));
-    bytes.append(chain);
-    bytes.append(state_root);
-    bytes.append(salt);
-    sha2_256(bytes)
+    sha2_256(bcs::to_bytes(&Ballot { tag: JURY, challenge, who, value, salt }))
 }
 
-/// `H(AUDIT ‖ audit_beacon ‖ submission)`: the draw that decides whether and where to audit.
-public(package) fun compute_audit_digest(beacon: vector<u8>, submission: address): vector<u8> {
-    let mut bytes = start(AUDIT);
-    bytes.append(beacon);
-    bytes.append(bcs::to_bytes(&submission));
-    sha2_256(bytes)
+/// `H(AUDIT, beacon, submission, round)`: the draw that decides whether and where to audit.
+public(package) fun compute_audit_digest(
+    beacon: vector<u8>,
+    submission: address,
+    round: u64,
+): vector<u8> {
+    sha2_256(bcs::to_bytes(&Sample { tag: AUDIT, beacon, submission, round }))
 }
 
 /// `H(PEDERSEN-POK ‖ context ‖ C ‖ A)`, of which the first 16 bytes are the challenge.
@@ -197,7 +267,8 @@ public(package) fun compute_pok_digest(
     commitment: vector<u8>,
     nonce_commitment: vector<u8>,
 ): vector<u8> {
-    let mut bytes = start(PEDERSEN_POK);
+    let tag = PEDERSEN_POK;
+    let mut bytes = bcs::to_bytes(&tag);
     bytes.append(context);
     bytes.append(commitment);
     bytes.append(nonce_commitment);
@@ -206,5 +277,13 @@ public(package) fun compute_pok_digest(
 
 // === Private Functions ===
 
-/// BCS writes a short byte vector as the protocol writes a tag: one length byte, then the bytes.
-fun start(tag: vector<u8>): vector<u8> { bcs::to_bytes(&tag) }
+fun compute_draw(
+    tag: vector<u8>,
+    beacon: vector<u8>,
+    name: vector<u8>,
+    attempt: u64,
+    remaining: u64,
+): u64 {
+    let digest = sha2_256(bcs::to_bytes(&Draw { tag, beacon, name, attempt }));
+    dealing::first_u64(&digest) % remaining
+}

@@ -1,18 +1,17 @@
 /// One contributor's work on one task: its stake, what it committed to, who verifies it.
 ///
 /// Joined → Committed → Seated → Opened → Attested → Audited → Accepted, with Disputed beside Opened,
-/// Attested and Audited, back to Seated when a seat cannot read the opening, and Rejected, Lapsed,
-/// Aborted, Undecided, Void as other ends.
+/// Attested and Audited, back to Seated when the opening is absent or a substitute needs its key, and
+/// Rejected, Lapsed, Aborted, Undecided, Void as other ends.
 module walrusd::submission;
 
 use sui::{balance::{Self, Balance}, clock::Clock, coin::Coin, sui::SUI};
 use walrusd::{
     credit::{Self, Credit},
     dataset::{Dataset, KeyRequest},
-    dispute::{Self, Dispute, Judged},
+    dispute::Dispute,
     events,
     market::{Self, Market},
-    math,
     merkle,
     pedersen,
     protocol,
@@ -33,7 +32,7 @@ const EFull: u64 = 3;
 const EWrongStake: u64 = 4;
 /// The task does not approve this version of the dataset.
 const EDatasetNotApproved: u64 = 5;
-/// The key request does not grant this dataset for training and verification.
+/// The key request does not grant this dataset for this task.
 const ENoGrant: u64 = 6;
 /// The publisher may not contribute to its own task.
 const EConflict: u64 = 7;
@@ -45,14 +44,26 @@ const EBadDigest: u64 = 9;
 const EBadLeafZero: u64 = 10;
 /// The number of commitment rows is zero or too large.
 const EBadRows: u64 = 11;
-/// There must be one envelope for each seat of the committee.
-const EBadEnvelopes: u64 = 12;
-/// Only the contributor, the committee, the accuser or a juror may do this.
-const ENotParty: u64 = 13;
 /// The plan has no such segment.
-const EBadAbort: u64 = 14;
+const EBadAbort: u64 = 12;
 /// The cost is opened if the task says so, and only then.
-const EBadCost: u64 = 15;
+const EBadCost: u64 = 13;
+/// The task has another program.
+const EWrongProgram: u64 = 14;
+/// The submission is opened already in this attempt.
+const EAlreadyOpened: u64 = 15;
+/// There is no opening that a key could be for.
+const ENotOpened: u64 = 16;
+/// There is no such place.
+const EBadPlace: u64 = 17;
+/// The place has its envelope already.
+const EHasEnvelope: u64 = 18;
+/// The keys are not those of the recipient.
+const EWrongKeys: u64 = 19;
+/// The window is still open.
+const ETooEarly: u64 = 20;
+/// The opening cannot be asked for again: settle the submission.
+const ENotReopened: u64 = 21;
 
 // === Constants ===
 
@@ -75,21 +86,25 @@ const SEAT_ATTESTED: u8 = 1;
 
 const MAX_WEIGHT: u64 = 65_536;
 const MAX_SCHEME_ROWS: u64 = 1_048_576;
-const MAX_ENVELOPE_BYTES: u64 = 2_048;
 const POINT_BYTES: u64 = 48;
 const PROOF_BYTES: u64 = 112;
 
 // === Structs ===
 
-/// A seated verifier. `attested` is a bit set over its dealt segments; `slot` says which of the
-/// `2 * committee` work digests of a segment is the seat's own.
+/// A seat of the pool that serves a submission. `attested` is a bit set over its dealt segments;
+/// `slot` says which of the work digests of a segment is its own. `keys` is the digest of its public
+/// keys, `envelope` what it was sealed of the label `work` in the present attempt, `tries` how often
+/// its place was given on.
 public struct CommitteeSeat has copy, drop, store {
     pool_index: u64,
+    generation: u64,
     verifier: address,
-    key: vector<u8>,
+    keys: vector<u8>,
+    envelope: vector<u8>,
     slot: u64,
     status: u8,
     attested: u64,
+    tries: u64,
 }
 
 /// What a contributor fixed before the committee was drawn.
@@ -110,25 +125,26 @@ public struct AbortClaim has copy, drop, store {
     code: u64,
 }
 
-/// The sealed opening: its blob, the check value of its key, one envelope a seat; the cost, if the
-/// task makes costs public.
+/// An attempt at opening: the sealed manifest, the public point of its key, the cost if the task makes
+/// costs public. It was complete once every place of the committee had its envelope.
 public struct Opening has copy, drop, store {
     blob: u256,
     digest: vector<u8>,
-    key_check: vector<u8>,
-    envelopes: vector<vector<u8>>,
+    p2: vector<u8>,
+    was_complete: bool,
     cost: Option<u64>,
 }
 
-/// Shared. One contributor's work on one task.
-public struct Submission has key {
-    id: UID,
-    version: u64,
-    task: ID,
-    number: u64,
-    contributor: address,
-    state: u8,
-    window_ms: u64,
+/// Who may be drawn, as indices of the pool, stored before the beacon that picks among them exists.
+public struct Lot has copy, drop, store {
+    eligible: vector<u16>,
+    beacon: vector<u8>,
+    at_ms: u64,
+}
+
+/// The version of a dataset that was trained on, as it was when the contributor joined. A part of
+/// `Submission`: a network takes no struct of more than 32 fields.
+public struct Source has copy, drop, store {
     dataset: ID,
     dataset_version: u64,
     dataset_owner: address,
@@ -136,19 +152,49 @@ public struct Submission has key {
     dataset_root: vector<u8>,
     dataset_rows: u64,
     dataset_key_check: vector<u8>,
+}
+
+/// Who verifies, and how far that is; a part of `Submission`. `attempt` numbers the openings;
+/// `substitutes` wait to be called; `reported` is a bit set over the places that say the opening is
+/// absent; `audit_round` counts the samples drawn; `update_envelope` is the sealed label `update`.
+public struct Verification has copy, drop, store {
+    lot: Option<Lot>,
+    beacon: vector<u8>,
+    committee: vector<CommitteeSeat>,
+    substitutes: vector<CommitteeSeat>,
+    attempt: u64,
+    opening: Option<Opening>,
+    reported: u64,
+    rounds: u64,
+    audit_beacon: vector<u8>,
+    audit_round: u64,
+    update_envelope: vector<u8>,
+}
+
+/// Shared. One contributor's work on one task. `cases` counts its cases; `accusers` may not accuse
+/// again; `unproved` counts accusations on cash that failed.
+public struct Submission has key {
+    id: UID,
+    version: u64,
+    market: ID,
+    pool: ID,
+    task: ID,
+    number: u64,
+    contributor: address,
+    state: u8,
+    window_ms: u64,
+    source: Source,
     weight: u64,
     ctx: vector<u8>,
     commitment: Option<Commitment>,
     `abort`: Option<AbortClaim>,
-    committee: vector<CommitteeSeat>,
-    opening: Option<Opening>,
-    audit_beacon: vector<u8>,
+    verification: Verification,
     dispute: Option<Dispute>,
-    judged: vector<Judged>,
+    cases: u64,
+    accusers: vector<address>,
+    unproved: u64,
     reason: u8,
     late_fee: u64,
-    reopened: bool,
-    replaced: bool,
     stake: Balance<SUI>,
     escrow: Balance<SUI>,
     bond: Balance<SUI>,
@@ -158,12 +204,14 @@ public struct Submission has key {
 
 // === Public Functions ===
 
-/// Joins a task with a stake and a granted dataset key. Shares the new submission.
+/// Joins a task with a stake and a granted dataset key. `program_root` is what the contributor takes
+/// the task's plan for. Shares the new submission.
 public fun join(
     market: &Market,
     task: &mut Task,
     dataset: &Dataset,
     request: &KeyRequest,
+    program_root: vector<u8>,
     stake: Coin<SUI>,
     clock: &Clock,
     ctx: &mut TxContext,
@@ -172,6 +220,7 @@ public fun join(
     task.assert_version();
     dataset.assert_version();
     request.assert_request_version();
+    market.assert_is(task.market());
     market.assert_not_paused();
     let now = clock.timestamp_ms();
     let contributor = ctx.sender();
@@ -179,9 +228,13 @@ public fun join(
     assert!(contributor != task.publisher(), EConflict);
     assert!(task.entry_count() < task.terms().max_submissions(), EFull);
     assert!(!task.has_joined(contributor), EAlreadyJoined);
+    assert!(program_root == task.program_root(), EWrongProgram);
     assert!(stake.value() == task.terms().stake(), EWrongStake);
     let dataset_id = object::id(dataset);
-    assert!(request.grants_verification(contributor, dataset_id), ENoGrant);
+    assert!(
+        request.grants_verification(object::id(task), contributor, dataset_id),
+        ENoGrant,
+    );
     let number = request.request_number();
     assert!(task.approves(dataset_id, number), EDatasetNotApproved);
     let approved = dataset.borrow_version(number);
@@ -190,31 +243,45 @@ public fun join(
     let self = Submission {
         id: object::new(ctx),
         version: market::version(),
+        market: object::id(market),
+        pool: task.pool(),
         task: object::id(task),
         number: task.entry_count(),
         contributor,
         state: JOINED,
         window_ms: now,
-        dataset: dataset_id,
-        dataset_version: number,
-        dataset_owner: dataset.owner(),
-        dataset_blob: approved.blob(),
-        dataset_root: approved.row_root(),
-        dataset_rows: approved.rows(),
-        dataset_key_check: approved.key_check(),
+        source: Source {
+            dataset: dataset_id,
+            dataset_version: number,
+            dataset_owner: dataset.owner(),
+            dataset_blob: approved.blob(),
+            dataset_root: approved.row_root(),
+            dataset_rows: approved.rows(),
+            dataset_key_check: approved.key_check(),
+        },
         weight,
         ctx: vector[],
         commitment: option::none(),
         `abort`: option::none(),
-        committee: vector[],
-        opening: option::none(),
-        audit_beacon: vector[],
+        verification: Verification {
+            lot: option::none(),
+            beacon: vector[],
+            committee: vector[],
+            substitutes: vector[],
+            attempt: 1,
+            opening: option::none(),
+            reported: 0,
+            rounds: 0,
+            audit_beacon: vector[],
+            audit_round: 0,
+            update_envelope: vector[],
+        },
         dispute: option::none(),
-        judged: vector[],
+        cases: 0,
+        accusers: vector[],
+        unproved: 0,
         reason: 0,
         late_fee: 0,
-        reopened: false,
-        replaced: false,
         stake: stake.into_balance(),
         escrow: task.reserve(),
         bond: balance::zero(),
@@ -236,7 +303,8 @@ public fun join(
     transfer::share_object(self)
 }
 
-/// Fixes the work before anybody knows who will verify it. Late is fine until the draw.
+/// Fixes the work before anybody knows who will verify it. It may be late, for a fee, as long as
+/// training is not closed.
 public fun commit(
     market: &Market,
     task: &mut Task,
@@ -272,6 +340,7 @@ public fun commit(
     context.append(update_root);
     pedersen::verify_proof(context, cost_commitment, &cost_proof);
     let now = clock.timestamp_ms();
+    self.charge_lateness(task, now);
     self.ctx = trace_ctx;
     self.commitment = option::some(Commitment {
         trace_root,
@@ -322,6 +391,7 @@ public fun commit_abort(
     assert!(1 <= segment && segment <= task.terms().segments(), EBadAbort);
     assert_starts_at(task, &trace_root, segment + 1, &leaf_zero_path);
     let now = clock.timestamp_ms();
+    self.charge_lateness(task, now);
     self.ctx = self.compute_ctx(market, task);
     self.`abort` = option::some(AbortClaim { segment, step, code });
     self.commitment = option::some(Commitment {
@@ -348,68 +418,6 @@ public fun commit_abort(
     )
 }
 
-/// Publishes the sealed opening, and the cost if the task makes costs public. Accepted until the
-/// crank that penalises its absence, for a fee that grows from the end of the window on.
-public fun open(
-    market: &Market,
-    task: &mut Task,
-    self: &mut Submission,
-    blob: u256,
-    digest: vector<u8>,
-    key_check: vector<u8>,
-    envelopes: vector<vector<u8>>,
-    cost: Option<u64>,
-    blinding: vector<u8>,
-    clock: &Clock,
-    ctx: &mut TxContext,
-) {
-    self.assert_valid(market, task);
-    assert!(ctx.sender() == self.contributor, ENotContributor);
-    self.assert_state(SEATED);
-    assert!(digest.length() == 32 && key_check.length() == 32, EBadDigest);
-    assert!(envelopes.length() == self.committee.length(), EBadEnvelopes);
-    let mut i = 0;
-    while (i < envelopes.length()) {
-        assert_envelope(&envelopes[i]);
-        i = i + 1;
-    };
-    self.assert_cost(task, &cost, &blinding);
-    let now = clock.timestamp_ms();
-    let stake = self.stake.value();
-    let fee = task.terms().compute_late_fee(stake, self.window_ms, now);
-    self.late_fee = math::min(stake, self.late_fee + fee);
-    self.opening = option::some(Opening { blob, digest, key_check, envelopes, cost });
-    self.enter(OPENED, now);
-    if (!self.reopened) task.count_opening(now);
-    events::emit_submission_opened(
-        self.task,
-        object::id(self),
-        self.contributor,
-        blob,
-        digest,
-        key_check,
-        cost,
-        now,
-    )
-}
-
-/// Seals the opening's key to one more recipient. Changes no state: the event is the message.
-public fun reseal(
-    market: &Market,
-    self: &Submission,
-    recipient: address,
-    envelope: vector<u8>,
-    ctx: &mut TxContext,
-) {
-    market.assert_version();
-    self.assert_version();
-    assert!(self.opening.is_some(), EWrongState);
-    assert_envelope(&envelope);
-    let sender = ctx.sender();
-    assert!(self.is_party(sender), ENotParty);
-    events::emit_key_resealed(object::id(self), recipient, sender, envelope)
-}
-
 /// Hands a submission of an earlier version of the package to this one. Anyone may, once the market
 /// allows this version.
 public fun migrate_submission(market: &Market, self: &mut Submission) {
@@ -419,11 +427,14 @@ public fun migrate_submission(market: &Market, self: &mut Submission) {
 
 // === Package Functions ===
 
-/// Checks the versions of market, task and submission, and that the submission is the task's.
+/// Checks the versions of market, task and submission, that they belong together, and that the
+/// submission is the task's.
 public(package) fun assert_valid(self: &Submission, market: &Market, task: &Task) {
     market.assert_version();
     task.assert_version();
     self.assert_version();
+    market.assert_is(task.market());
+    market.assert_is(self.market);
     task.assert_is(self.task)
 }
 
@@ -449,27 +460,9 @@ public(package) fun enter(self: &mut Submission, state: u8, now: u64) {
     self.window_ms = now
 }
 
-/// Notes that the opening cannot be read: the contributor must open again.
-public(package) fun ask_to_reopen(self: &mut Submission, now: u64) {
-    self.reopened = true;
-    self.enter(SEATED, now)
-}
-
-/// Notes the beacon of the audit.
-public(package) fun start_audit(self: &mut Submission, beacon: vector<u8>, now: u64) {
-    self.audit_beacon = beacon;
-    self.enter(AUDITED, now)
-}
-
 public(package) fun end(self: &mut Submission, state: u8, reason: u8, now: u64) {
     self.enter(state, now);
     self.reason = reason
-}
-
-/// Whether `who` may not verify or judge this submission, by address: publisher, contributor, or
-/// owner of the dataset.
-public(package) fun is_conflicted(self: &Submission, task: &Task, who: address): bool {
-    who == task.publisher() || who == self.contributor || who == self.dataset_owner
 }
 
 public(package) fun is_terminal(self: &Submission): bool { self.state >= ACCEPTED }
@@ -501,13 +494,9 @@ public(package) fun claims_abort(self: &Submission): bool { self.`abort`.is_some
 /// The segment in which the plan is said to end.
 public(package) fun abort_segment(self: &Submission): u64 { self.`abort`.borrow().segment }
 
-public(package) fun is_reopened(self: &Submission): bool { self.reopened }
-
-public(package) fun is_replaced(self: &Submission): bool { self.replaced }
-
 public(package) fun late_fee(self: &Submission): u64 { self.late_fee }
 
-public(package) fun audit_beacon(self: &Submission): vector<u8> { self.audit_beacon }
+public(package) fun audit_beacon(self: &Submission): vector<u8> { self.verification.audit_beacon }
 
 public(package) fun committed(): u8 { COMMITTED }
 
@@ -535,143 +524,6 @@ public(package) fun undecided(): u8 { UNDECIDED }
 
 public(package) fun void(): u8 { VOID }
 
-// === Package Functions: Committee ===
-
-public(package) fun new_seat(
-    pool_index: u64,
-    verifier: address,
-    key: vector<u8>,
-    slot: u64,
-): CommitteeSeat {
-    CommitteeSeat { pool_index, verifier, key, slot, status: SEAT_SEATED, attested: 0 }
-}
-
-public(package) fun set_committee(self: &mut Submission, committee: vector<CommitteeSeat>) {
-    self.committee = committee
-}
-
-/// Gives a seat to a substitute.
-public(package) fun replace_seat(self: &mut Submission, seat: u64, substitute: CommitteeSeat) {
-    *(&mut self.committee[seat]) = substitute
-}
-
-/// Starts the window of the substitutes. There are none after them.
-public(package) fun end_replacement(self: &mut Submission, now: u64) {
-    self.replaced = true;
-    self.enter(OPENED, now)
-}
-
-public(package) fun seat_count(self: &Submission): u64 { self.committee.length() }
-
-public(package) fun seat_pool_index(self: &Submission, seat: u64): u64 {
-    self.committee[seat].pool_index
-}
-
-public(package) fun seat_verifier(self: &Submission, seat: u64): address {
-    self.committee[seat].verifier
-}
-
-public(package) fun seat_slot(self: &Submission, seat: u64): u64 { self.committee[seat].slot }
-
-public(package) fun seat_pool_indices(self: &Submission): vector<u64> {
-    let mut indices = vector[];
-    let mut i = 0;
-    while (i < self.committee.length()) {
-        indices.push_back(self.committee[i].pool_index);
-        i = i + 1;
-    };
-    indices
-}
-
-/// The seats that have not attested all they were dealt.
-public(package) fun silent_seats(self: &Submission): vector<u64> {
-    let mut silent = vector[];
-    let mut i = 0;
-    while (i < self.committee.length()) {
-        if (!self.has_seat_attested(i)) silent.push_back(i);
-        i = i + 1;
-    };
-    silent
-}
-
-/// Whether `verifier` holds a seat that has not attested all it was dealt.
-public(package) fun is_silent_member(self: &Submission, verifier: address): bool {
-    let mut i = 0;
-    while (i < self.committee.length()) {
-        if (self.committee[i].verifier == verifier && !self.has_seat_attested(i)) return true;
-        i = i + 1;
-    };
-    false
-}
-
-public(package) fun has_seat_attested(self: &Submission, seat: u64): bool {
-    self.committee[seat].status == SEAT_ATTESTED
-}
-
-public(package) fun is_committee_member(self: &Submission, verifier: address): bool {
-    let mut i = 0;
-    while (i < self.committee.length()) {
-        if (self.committee[i].verifier == verifier) return true;
-        i = i + 1;
-    };
-    false
-}
-
-public(package) fun has_attested(self: &Submission, seat: u64, position: u64): bool {
-    (self.committee[seat].attested >> (position as u8)) & 1 == 1
-}
-
-/// Sets one bit of a seat; the last of `per_seat` bits makes the seat Attested.
-public(package) fun attest(self: &mut Submission, seat: u64, position: u64, per_seat: u64) {
-    let entry = &mut self.committee[seat];
-    entry.attested = entry.attested | (1 << (position as u8));
-    if (entry.attested == math::full_set(per_seat)) entry.status = SEAT_ATTESTED
-}
-
-public(package) fun have_all_attested(self: &Submission): bool {
-    let mut i = 0;
-    while (i < self.committee.length()) {
-        if (!self.has_seat_attested(i)) return false;
-        i = i + 1;
-    };
-    true
-}
-
-// === Package Functions: Dispute ===
-
-/// Whether a dispute runs in this phase. One that ended the submission is only a record.
-public(package) fun is_disputed_in(self: &Submission, phase: u8): bool {
-    self.state == DISPUTED && self.dispute.is_some() && self.dispute.borrow().phase() == phase
-}
-
-public(package) fun start_dispute(
-    self: &mut Submission,
-    dispute: Dispute,
-    bond: Balance<SUI>,
-) {
-    self.bond.join(bond);
-    self.dispute.fill(dispute);
-    let now = self.dispute().phase_ms();
-    self.enter(DISPUTED, now)
-}
-
-/// Ends a refuted dispute: the verdict stands, and the submission resumes where it was.
-public(package) fun resume(self: &mut Submission, now: u64) {
-    let dispute = self.dispute.extract();
-    self.judged.push_back(dispute::new_judged(dispute.kind(), dispute.index()));
-    self.enter(dispute.resume_state(), now)
-}
-
-public(package) fun is_judged(self: &Submission, kind: u8, index: u64): bool {
-    self.judged.contains(&dispute::new_judged(kind, index))
-}
-
-public(package) fun verdict_count(self: &Submission): u64 { self.judged.length() }
-
-public(package) fun dispute(self: &Submission): &Dispute { self.dispute.borrow() }
-
-public(package) fun dispute_mut(self: &mut Submission): &mut Dispute { self.dispute.borrow_mut() }
-
 // === Package Functions: Money ===
 
 public(package) fun stake(self: &Submission): u64 { self.stake.value() }
@@ -695,14 +547,6 @@ public(package) fun pay_from_bond(self: &mut Submission, owner: address, amount:
 public(package) fun pay(self: &mut Submission, owner: address, payment: Balance<SUI>) {
     credit::add(&mut self.credits, owner, payment.value());
     self.credited.join(payment);
-}
-
-/// Credits to the accuser what is left of its bond.
-public(package) fun return_bond(self: &mut Submission) {
-    let bond = self.bond.value();
-    if (bond == 0) return;
-    let accuser = self.dispute().accuser();
-    self.pay_from_bond(accuser, bond)
 }
 
 public(package) fun take_stake(self: &mut Submission): Balance<SUI> { self.stake.withdraw_all() }
@@ -732,25 +576,10 @@ fun assert_starts_at(
     assert!(merkle::leads_to(trace_root, leaf_zero, 0, leaves, path), EBadLeafZero)
 }
 
-/// Checks that the cost is the committed one where costs are public, and stays secret elsewhere.
-/// Work that was never finished has none.
-fun assert_cost(self: &Submission, task: &Task, cost: &Option<u64>, blinding: &vector<u8>) {
-    if (task.terms().is_cost_public() && !self.claims_abort()) {
-        assert!(cost.is_some(), EBadCost);
-        let commitment = &self.commitment.borrow().cost_commitment;
-        pedersen::verify_opening(commitment, *cost.borrow(), blinding)
-    } else assert!(cost.is_none() && blinding.is_empty(), EBadCost)
-}
-
-fun assert_envelope(envelope: &vector<u8>) {
-    assert!(1 <= envelope.length() && envelope.length() <= MAX_ENVELOPE_BYTES, EBadEnvelopes)
-}
-
-fun is_party(self: &Submission, who: address): bool {
-    who == self.contributor
-        || self.is_committee_member(who)
-        || self.dispute.is_some()
-            && (self.dispute().accuser() == who || self.dispute().is_juror(who))
+/// Lets a commitment after the training window cost a late fee.
+fun charge_lateness(self: &mut Submission, task: &Task, now: u64) {
+    let terms = task.terms();
+    self.late_fee = terms.add_late_fee(self.late_fee, task.phase_ms(), terms.train_ms(), now)
 }
 
 /// Everything the trace is bound to.
@@ -763,42 +592,6 @@ fun compute_ctx(self: &Submission, market: &Market, task: &Task): vector<u8> {
         self.contributor,
         protocol::compute_seed(task_address, self.contributor, task.join_beacon()),
         task.plan_digest(),
-        self.dataset_root,
+        self.source.dataset_root,
     )
 }
-
-// === Test Functions ===
-
-#[test_only]
-public fun credits(self: &Submission): &vector<Credit> { &self.credits }
-
-#[test_only]
-/// Everything the submission holds: stake, escrow, bond, and credits.
-public fun holdings(self: &Submission): vector<u64> {
-    vector[self.stake.value(), self.escrow.value(), self.bond.value(), self.credited.value()]
-}
-
-#[test_only]
-/// As if the audit had been drawn from this beacon.
-public fun set_audit_beacon_for_testing(self: &mut Submission, beacon: vector<u8>) {
-    self.audit_beacon = beacon
-}
-
-#[test_only]
-/// As if juries had refuted `count` more challenges.
-public fun add_verdicts_for_testing(self: &mut Submission, count: u64) {
-    let mut i = 0;
-    while (i < count) {
-        self.judged.push_back(dispute::new_judged(dispute::rows(), 1_000_000 + i));
-        i = i + 1;
-    }
-}
-
-#[test_only]
-public fun reason(self: &Submission): u8 { self.reason }
-
-#[test_only]
-public fun set_version_for_testing(self: &mut Submission, version: u64) { self.version = version }
-
-#[test_only]
-public fun object_version(self: &Submission): u64 { self.version }

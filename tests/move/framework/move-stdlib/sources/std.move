@@ -31,6 +31,11 @@ module std::vector {
         while (i < v.length()) { if (&v[i] == e) return true; i = i + 1; };
         false
     }
+    public fun swap_remove<T>(v: &mut vector<T>, i: u64): T {
+        let last = v.length() - 1;
+        v.swap(i, last);
+        v.pop_back()
+    }
     public fun remove<T>(v: &mut vector<T>, mut i: u64): T {
         let n = v.length();
         assert!(i < n, EIndexOutOfBounds);

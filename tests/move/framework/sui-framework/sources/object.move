@@ -24,6 +24,10 @@ module sui::tx_context {
     #[test_only] public fun dummy(): TxContext { new_for_testing(@0x0, 7, 0, 0) }
 }
 
+module sui::address {
+    public native fun from_bytes(bytes: vector<u8>): address;
+}
+
 module sui::object {
     use sui::tx_context::TxContext;
     public use fun id_to_address as ID.to_address;
