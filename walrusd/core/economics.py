@@ -10,7 +10,6 @@ from walrusd.core.detection import compute_met, count_covers
 from walrusd.core.juries import compute_capture, compute_escape, list_majorities
 from walrusd.units import Mist
 
-
 TIPS = 6
 """The tips of one submission: ``draw_committee``, ``seat_committee``, two of ``replace``,
 ``draw_audit``, and ``deliver_update`` or ``settle``."""
