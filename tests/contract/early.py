@@ -6,6 +6,7 @@
 import dataclasses
 import hashlib
 from functools import cache
+from unittest.mock import patch
 
 from walrusd.chain.layouts.objects import (
     Dataset,
@@ -16,6 +17,7 @@ from walrusd.chain.layouts.objects import (
     VerifierCap,
 )
 from walrusd.core.lifecycle import CostRule, KeyScope
+from walrusd.crypto.envelopes import schnorr
 from walrusd.crypto.envelopes.recipients import RecipientSecret, prove_recipient
 from walrusd.crypto.pedersen.g1 import Q
 from walrusd.devnet.contract.constants import NOBODY as NOBODY_ID
@@ -92,7 +94,9 @@ def secret_of(name):
 def make_keys(name, context):
     """Return ``pk1, pk2, challenge, answer`` of a person as the recipient ``context``."""
     secret = secret_of(name)
-    recipient, proof = secret.describe(context), prove_recipient(secret, context)
+    recipient = secret.describe(context)
+    with patch.object(schnorr.secrets, "token_bytes", bytes):
+        proof = prove_recipient(secret, context)
     return recipient.pk1, recipient.pk2, proof.challenge, proof.answer
 
 

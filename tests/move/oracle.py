@@ -26,7 +26,12 @@ from .builder import PACKAGE as SOURCES
 from .bytecode import place_all
 from .recorder import Argument, Step, move_type
 
-RANDOM = {"task::close_joining", "task::draw", "jury::draw_jury", "audit::draw_audit"}
+RANDOM = {
+    "task::close_joining",
+    "committee::draw_committee",
+    "jury::draw_jury",
+    "audit::draw_audit",
+}
 """The sandbox has no randomness."""
 
 CLOCK_ID = normalize_address("0x6")

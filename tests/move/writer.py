@@ -14,7 +14,7 @@ from walrusd.chain.layouts.events import EVENTS
 from walrusd.chain.layouts.objects import SHARED_OBJECTS
 from walrusd.chain.values.codecs import encode_length
 from walrusd.core.aborts import ABORTS
-from walrusd.devnet.contract import DEVNET_PARAMS
+from walrusd.devnet.contract import DEVNET_PARAMS, DEVNET_POOL
 from walrusd.devnet.move.signatures import (
     ClockKind,
     CoinKind,
@@ -27,7 +27,12 @@ from walrusd.devnet.move.signatures import (
 from .recorder import FIRST, SEED, RecordingBazaar, Step, move_type
 from .sources import parse_functions, read_modules
 
-ENTRY = {"task::close_joining", "task::draw", "jury::draw_jury", "audit::draw_audit"}
+ENTRY = {
+    "task::close_joining",
+    "committee::draw_committee",
+    "jury::draw_jury",
+    "audit::draw_audit",
+}
 TAKES_CONTEXT = {
     f"{module}::{function.name}"
     for module, text in read_modules().items()
@@ -181,7 +186,7 @@ def write_module(name: str, world: RecordingBazaar, refusals: list[int], whole: 
 
     A test that ends in a refusal replays what came before; without ``whole`` there is nothing else.
     """
-    numbers = ", ".join(str(getattr(DEVNET_PARAMS, f)) for f in DEVNET_PARAMS.codecs())
+    numbers = ", ".join(map(str, (*vars(DEVNET_PARAMS).values(), *vars(DEVNET_POOL).values())))
     deploy = f'w.deploy(@{address("admin")}, x"{CHAIN_ID.hex()}", @{PACKAGE}, {numbers})'
     done = [step for step in world.steps if step.abort is None]
 

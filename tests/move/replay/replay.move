@@ -11,6 +11,7 @@ use sui::{
     sui::SUI,
     test_scenario::{Self as ts, Scenario}
 };
+use walrusd::{market, node};
 
 public struct World { scenario: Scenario, clock: Clock, number: u64 }
 
@@ -40,19 +41,31 @@ public fun deploy(
     chain_id: vector<u8>,
     package: address,
     tip: u64,
-    accuser_share_bps: u64,
     min_window_ms: u64,
     max_window_ms: u64,
-    min_seat_stake: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    stake: u64,
+    duties: u64,
+    fee: u64,
+    seat_life_ms: u64,
     unbonding_ms: u64,
+    max_min_fee: u64,
+    min_rate: u64,
+    min_memory: u64,
+    min_penalty: u64,
 ) {
     w.begin(2, admin, 0);
     let ctx = w.scenario.ctx();
-    let cap = walrusd::market::admin_cap_for_testing(ctx);
-    walrusd::node::create_market(
-        &cap, chain_id, package, tip, accuser_share_bps, min_window_ms, max_window_ms,
-        min_seat_stake, unbonding_ms, ctx,
+    let cap = market::admin_cap_for_testing(ctx);
+    let market = market::new_for_testing(
+        chain_id, package, tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms, ctx,
     );
+    node::create_pool(
+        &cap, &market, stake, duties, fee, seat_life_ms, unbonding_ms, max_min_fee, min_rate,
+        min_memory, min_penalty, ctx,
+    );
+    market.share_for_testing();
     transfer::public_transfer(cap, admin)
 }
 

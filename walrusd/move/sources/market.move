@@ -76,25 +76,18 @@ public fun create_market(
     max_life_ms: u64,
     ctx: &mut TxContext,
 ) {
-    assert!(
-        chain_id.length() == 32
-            && tip <= MAX_AMOUNT
-            && 0 < min_window_ms && min_window_ms <= max_window_ms && max_window_ms <= MAX_SPAN_MS
-            && 0 < min_grace_ms && min_grace_ms <= max_window_ms
-            && 0 < max_life_ms && max_life_ms <= MAX_SPAN_MS,
-        EBadParams,
-    );
-    let self = Market {
-        id: object::new(ctx),
-        version: VERSION,
-        chain_id,
-        package,
-        paused: false,
-        allowed_versions: vector[VERSION],
-        params: MarketParams { tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms },
-    };
-    events::emit_market_created(object::id(&self), chain_id);
-    transfer::share_object(self)
+    transfer::share_object(
+        new(
+            chain_id,
+            package,
+            tip,
+            min_window_ms,
+            max_window_ms,
+            min_grace_ms,
+            max_life_ms,
+            ctx,
+        ),
+    )
 }
 
 /// Stops, or allows again, new tasks and new joins. Nothing that runs already is stopped.
@@ -185,3 +178,61 @@ public(package) fun max_window_ms(self: &Market): u64 { self.params.max_window_m
 public(package) fun min_grace_ms(self: &Market): u64 { self.params.min_grace_ms }
 
 public(package) fun max_life_ms(self: &Market): u64 { self.params.max_life_ms }
+
+// === Private Functions ===
+
+fun new(
+    chain_id: vector<u8>,
+    package: address,
+    tip: u64,
+    min_window_ms: u64,
+    max_window_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    ctx: &mut TxContext,
+): Market {
+    assert!(
+        chain_id.length() == 32
+            && tip <= MAX_AMOUNT
+            && 0 < min_window_ms && min_window_ms <= max_window_ms && max_window_ms <= MAX_SPAN_MS
+            && 0 < min_grace_ms && min_grace_ms <= max_window_ms
+            && 0 < max_life_ms && max_life_ms <= MAX_SPAN_MS,
+        EBadParams,
+    );
+    let self = Market {
+        id: object::new(ctx),
+        version: VERSION,
+        chain_id,
+        package,
+        paused: false,
+        allowed_versions: vector[VERSION],
+        params: MarketParams { tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms },
+    };
+    events::emit_market_created(object::id(&self), chain_id);
+    self
+}
+
+// === Test Functions ===
+
+#[test_only]
+/// A market that is not shared yet, so that its first pool can be made in the same transaction.
+public fun new_for_testing(
+    chain_id: vector<u8>,
+    package: address,
+    tip: u64,
+    min_window_ms: u64,
+    max_window_ms: u64,
+    min_grace_ms: u64,
+    max_life_ms: u64,
+    ctx: &mut TxContext,
+): Market {
+    new(chain_id, package, tip, min_window_ms, max_window_ms, min_grace_ms, max_life_ms, ctx)
+}
+
+#[test_only]
+public fun share_for_testing(self: Market) { transfer::share_object(self) }
+
+#[test_only]
+public fun admin_cap_for_testing(ctx: &mut TxContext): AdminCap {
+    AdminCap { id: object::new(ctx) }
+}

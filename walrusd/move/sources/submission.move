@@ -142,20 +142,9 @@ public struct Lot has copy, drop, store {
     at_ms: u64,
 }
 
-/// Shared. One contributor's work on one task. `attempt` numbers the openings, `cases` the cases;
-/// `substitutes` wait to be called; `reported` is a bit set over the places that say the opening is
-/// absent; `accusers` may not accuse again; `unproved` counts accusations on cash that failed;
-/// `audit_round` counts the samples drawn; `update_envelope` is the sealed label `update`.
-public struct Submission has key {
-    id: UID,
-    version: u64,
-    market: ID,
-    pool: ID,
-    task: ID,
-    number: u64,
-    contributor: address,
-    state: u8,
-    window_ms: u64,
+/// The version of a dataset that was trained on, as it was when the contributor joined. A part of
+/// `Submission`: a network takes no struct of more than 32 fields.
+public struct Source has copy, drop, store {
     dataset: ID,
     dataset_version: u64,
     dataset_owner: address,
@@ -163,10 +152,12 @@ public struct Submission has key {
     dataset_root: vector<u8>,
     dataset_rows: u64,
     dataset_key_check: vector<u8>,
-    weight: u64,
-    ctx: vector<u8>,
-    commitment: Option<Commitment>,
-    `abort`: Option<AbortClaim>,
+}
+
+/// Who verifies, and how far that is; a part of `Submission`. `attempt` numbers the openings;
+/// `substitutes` wait to be called; `reported` is a bit set over the places that say the opening is
+/// absent; `audit_round` counts the samples drawn; `update_envelope` is the sealed label `update`.
+public struct Verification has copy, drop, store {
     lot: Option<Lot>,
     beacon: vector<u8>,
     committee: vector<CommitteeSeat>,
@@ -178,6 +169,26 @@ public struct Submission has key {
     audit_beacon: vector<u8>,
     audit_round: u64,
     update_envelope: vector<u8>,
+}
+
+/// Shared. One contributor's work on one task. `cases` counts its cases; `accusers` may not accuse
+/// again; `unproved` counts accusations on cash that failed.
+public struct Submission has key {
+    id: UID,
+    version: u64,
+    market: ID,
+    pool: ID,
+    task: ID,
+    number: u64,
+    contributor: address,
+    state: u8,
+    window_ms: u64,
+    source: Source,
+    weight: u64,
+    ctx: vector<u8>,
+    commitment: Option<Commitment>,
+    `abort`: Option<AbortClaim>,
+    verification: Verification,
     dispute: Option<Dispute>,
     cases: u64,
     accusers: vector<address>,
@@ -239,28 +250,32 @@ public fun join(
         contributor,
         state: JOINED,
         window_ms: now,
-        dataset: dataset_id,
-        dataset_version: number,
-        dataset_owner: dataset.owner(),
-        dataset_blob: approved.blob(),
-        dataset_root: approved.row_root(),
-        dataset_rows: approved.rows(),
-        dataset_key_check: approved.key_check(),
+        source: Source {
+            dataset: dataset_id,
+            dataset_version: number,
+            dataset_owner: dataset.owner(),
+            dataset_blob: approved.blob(),
+            dataset_root: approved.row_root(),
+            dataset_rows: approved.rows(),
+            dataset_key_check: approved.key_check(),
+        },
         weight,
         ctx: vector[],
         commitment: option::none(),
         `abort`: option::none(),
-        lot: option::none(),
-        beacon: vector[],
-        committee: vector[],
-        substitutes: vector[],
-        attempt: 1,
-        opening: option::none(),
-        reported: 0,
-        rounds: 0,
-        audit_beacon: vector[],
-        audit_round: 0,
-        update_envelope: vector[],
+        verification: Verification {
+            lot: option::none(),
+            beacon: vector[],
+            committee: vector[],
+            substitutes: vector[],
+            attempt: 1,
+            opening: option::none(),
+            reported: 0,
+            rounds: 0,
+            audit_beacon: vector[],
+            audit_round: 0,
+            update_envelope: vector[],
+        },
         dispute: option::none(),
         cases: 0,
         accusers: vector[],
@@ -481,7 +496,7 @@ public(package) fun abort_segment(self: &Submission): u64 { self.`abort`.borrow(
 
 public(package) fun late_fee(self: &Submission): u64 { self.late_fee }
 
-public(package) fun audit_beacon(self: &Submission): vector<u8> { self.audit_beacon }
+public(package) fun audit_beacon(self: &Submission): vector<u8> { self.verification.audit_beacon }
 
 public(package) fun committed(): u8 { COMMITTED }
 
@@ -577,6 +592,6 @@ fun compute_ctx(self: &Submission, market: &Market, task: &Task): vector<u8> {
         self.contributor,
         protocol::compute_seed(task_address, self.contributor, task.join_beacon()),
         task.plan_digest(),
-        self.dataset_root,
+        self.source.dataset_root,
     )
 }

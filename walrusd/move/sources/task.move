@@ -73,8 +73,17 @@ public struct Aggregate has copy, drop, store {
     blob: u256,
 }
 
-/// Shared. One per task. `accepted` is a bit set over the entries; `ends_by_ms` is when whatever still
-/// hangs may be ended.
+/// How far the entries are. `accepted` is a bit set over them. A part of `Task`: a network takes no
+/// struct of more than 32 fields.
+public struct Counts has copy, drop, store {
+    committed: u64,
+    opened: u64,
+    ended: u64,
+    accepted: u64,
+    accepted_weight: u64,
+}
+
+/// Shared. One per task. `ends_by_ms` is when whatever still hangs may be ended.
 public struct Task has key {
     id: UID,
     version: u64,
@@ -98,11 +107,7 @@ public struct Task has key {
     tip: u64,
     entries: vector<Entry>,
     join_beacon: vector<u8>,
-    committed: u64,
-    opened: u64,
-    ended: u64,
-    accepted: u64,
-    accepted_weight: u64,
+    counts: Counts,
     aggregate: Option<Aggregate>,
     funds: Balance<SUI>,
     bond: Balance<SUI>,
@@ -191,11 +196,7 @@ public fun open_task(
         tip,
         entries: vector[],
         join_beacon: vector[],
-        committed: 0,
-        opened: 0,
-        ended: 0,
-        accepted: 0,
-        accepted_weight: 0,
+        counts: Counts { committed: 0, opened: 0, ended: 0, accepted: 0, accepted_weight: 0 },
         aggregate: option::none(),
         funds,
         bond,
@@ -279,12 +280,12 @@ public fun close_training(market: &Market, self: &mut Task, clock: &Clock, ctx: 
     let now = clock.timestamp_ms();
     assert!(
         self.terms.is_training_over(now, self.phase_ms)
-            || self.committed == self.entries.length(),
+            || self.counts.committed == self.entries.length(),
         ETooEarly,
     );
     self.enter(OPENING, now);
     self.pay_tip(ctx.sender());
-    events::emit_training_closed(object::id(self), self.committed, now)
+    events::emit_training_closed(object::id(self), self.counts.committed, now)
 }
 
 /// Publishes the weighted sum of accepted updates; `parts` says which, as a bit set over the entries.
@@ -302,7 +303,7 @@ public fun record_aggregate(
     self.assert_valid(market);
     self.assert_cap(cap);
     self.assert_phase(SETTLED);
-    assert!(parts & self.accepted == parts, EBadParts);
+    assert!(parts & self.counts.accepted == parts, EBadParts);
     assert!(math::count_bits(parts) >= self.terms.k_min(), ETooFewAccepted);
     assert!(root.length() == 32 && blindings_root.length() == 32, EBadDigest);
     let now = clock.timestamp_ms();
@@ -406,18 +407,18 @@ public(package) fun add_entry(self: &mut Task, contributor: address, submission:
     self.entries.push_back(Entry { contributor, submission })
 }
 
-public(package) fun count_commitment(self: &mut Task) { self.committed = self.committed + 1 }
+public(package) fun count_commitment(self: &mut Task) { self.counts.committed = self.counts.committed + 1 }
 
 /// Counts one more opening; with the last one the task verifies.
 public(package) fun count_opening(self: &mut Task, now: u64) {
-    self.opened = self.opened + 1;
-    if (self.phase == OPENING && self.opened == self.committed) self.enter(VERIFYING, now)
+    self.counts.opened = self.counts.opened + 1;
+    if (self.phase == OPENING && self.counts.opened == self.counts.committed) self.enter(VERIFYING, now)
 }
 
 /// Notes that the entry `number` is accepted.
 public(package) fun count_acceptance(self: &mut Task, number: u64, weight: u64) {
-    self.accepted = self.accepted | (1 << (number as u8));
-    self.accepted_weight = self.accepted_weight + weight
+    self.counts.accepted = self.counts.accepted | (1 << (number as u8));
+    self.counts.accepted_weight = self.counts.accepted_weight + weight
 }
 
 /// Takes up to `amount` out of the publisher's bond.
@@ -429,16 +430,16 @@ public(package) fun take_bond(self: &mut Task, amount: u64): Balance<SUI> {
 /// Takes back what a submission did not spend.
 public(package) fun refund(self: &mut Task, rest: Balance<SUI>) { self.funds.join(rest); }
 
-public(package) fun count_end(self: &mut Task) { self.ended = self.ended + 1 }
+public(package) fun count_end(self: &mut Task) { self.counts.ended = self.counts.ended + 1 }
 
 /// Settles the task if every submission has ended.
 public(package) fun settle_if_all_ended(self: &mut Task, now: u64) {
     if (
         (self.phase == OPENING || self.phase == VERIFYING)
-            && self.ended == self.entries.length()
+            && self.counts.ended == self.entries.length()
     ) {
         self.enter(SETTLED, now);
-        events::emit_task_settled(object::id(self), self.accepted, now)
+        events::emit_task_settled(object::id(self), self.counts.accepted, now)
     }
 }
 
@@ -528,4 +529,18 @@ fun new_dataset_refs(datasets: &vector<address>, numbers: &vector<u64>): vector<
         i = i + 1;
     };
     refs
+}
+
+// === Test Functions ===
+
+#[test_only]
+public fun close_joining_for_testing(
+    market: &Market,
+    pool: &mut VerifierPool,
+    self: &mut Task,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    close_joining(market, pool, self, random, clock, ctx)
 }
