@@ -507,7 +507,8 @@ public(package) fun count_fit(
         if (seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life) {
             live = live + 1;
             if (
-                seat.active_from_ms <= opened_ms && seat.stake >= share && seat.min_fee <= fee && seat.max_penalty >= loss
+                seat.active_from_ms <= opened_ms && seat.stake >= share
+                    && seat.min_fee <= fee && seat.max_penalty >= loss
                     && seat.memory >= memory && (seat.rate as u128) >= rate
             ) {
                 fit = fit + 1
