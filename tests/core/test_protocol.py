@@ -14,9 +14,9 @@ A, B, C, D, E, F, G = (bytes([i]) * 32 for i in range(1, 8))
 CONTEXT = TraceContext(A, B, C, D, E, F, G)
 
 
-def h(tag, *fields):
+def h(tag, *fields, form=1):
     """``H`` as PROTOCOL states it, without the code under test."""
-    text = b"WALRUSD-V01-" + tag
+    text = b"WALRUSD-V0%d-" % form + tag
     return hashlib.sha256(bytes([len(text)]) + text + b"".join(fields)).digest()
 
 
@@ -38,13 +38,32 @@ def test_preimages_are_those_of_the_protocol():
     assert protocol.compute_abort_chain(A, 2, 3, 4, B) == h(b"ABORT", A, n(2), n(3), n(4), B)
 
 
-def test_step_absorbs_float_bits_in_order():
-    found = protocol.compute_chain_step(A, 7, [0.5, -0.0], [1.5])
-    bits = bytes.fromhex("0000003f000000800000c03f")
-    assert found == h(b"STEP", A, n(7), bits)
-    assert found != protocol.compute_chain_step(A, 7, [0.5, 0.0], [1.5])
-    assert found != protocol.compute_chain_step(A, 7, [-0.0, 0.5], [1.5])
-    assert found != protocol.compute_chain_step(A, 8, [0.5, -0.0], [1.5])
+def test_step_absorbs_roots_over_float_bits_in_order():
+    found = protocol.compute_chain_step(A, 7, [0.5, 0.0], [1.5])
+    losses = hashlib.sha256(bytes.fromhex("00020000003f00000000")).digest()
+    folds = hashlib.sha256(bytes.fromhex("00010000c03f")).digest()
+    assert found == h(b"STEP", A, n(7), losses, folds, form=2)
+    assert found != protocol.compute_chain_step(A, 7, [0.0, 0.5], [1.5])
+    assert found != protocol.compute_chain_step(A, 8, [0.5, 0.0], [1.5])
+    assert found != protocol.compute_chain_step(A, 7, [0.5], [0.0, 1.5])
+
+
+def test_step_absorbs_a_zero_without_sign_and_one_nan():
+    def step(*losses):
+        return protocol.compute_chain_step(A, 7, losses, [1.5])
+
+    assert step(0.5, -0.0) == step(0.5, 0.0)
+    quiet, negative = (struct.unpack("<f", bytes.fromhex(x))[0] for x in ("0000c07f", "0100c0ff"))
+    assert step(quiet) == step(negative) != step(float("inf"))
+
+
+def test_a_step_of_many_numbers_absorbs_a_tree():
+    numbers = [float(k) for k in range(1025)]
+    raw = struct.pack("<1025f", *numbers)
+    left = hashlib.sha256(b"\x00\x80\x08" + raw[:4096]).digest()
+    right = hashlib.sha256(b"\x00\x01" + raw[4096:]).digest()
+    root, none = hashlib.sha256(b"\x01" + left + right).digest(), hashlib.sha256().digest()
+    assert protocol.compute_chain_step(A, 7, numbers, []) == h(b"STEP", A, n(7), root, none, form=2)
 
 
 def test_draws_read_eight_little_endian_bytes():
@@ -103,7 +122,7 @@ KNOWN = {
     "seed": "97fd1ddd672042086ad62249d587ad90f5e32f03a461e4f8d703333cf76332e2",
     "ctx": "a18e1ab7c91d5e26101e7acdff811dfbc7698f4cd9e73573818bcb1a4238e9ad",
     "chain_start": "f331ed7ef525426ea09b3ec27db906383f6c450bbd58629de654c6642d1cc3c1",
-    "chain_step": "f0e269754708e8537459289c1d770c1b3f93205548676d1552eab3eeeeb1f23a",
+    "chain_step": "266bb606d109f482da3fc1d64e54bf2c4f61cc0f5795f05d5ade1bdcca77d1d3",
     "work_digest": "62d1f67ff52ae7332687ef93cf4b393bde334254ca5a5fec59dae39dc83e69cb",
     "slot_root": "fa7615d448e64120c4e52bf719c856e4a0405e4066acef162f1929e63eef84f6",
     "leaf_zero": "f2a602295244df1711c4472b8c3d21d8cecea2abebcc5d03b3e215bb622f23cd",

@@ -26,7 +26,7 @@ def make_plan(init_seed: bytes) -> dict[str, Any]:
     """Return the plan: a small perceptron on 8 × 8 images."""
     return {
         "version": 1,
-        "profile": "exact-q20/1",
+        "profile": "exact-q20/2",
         "model": {"kind": "mlp", "inputs": 64, "hidden": [32], "classes": 10},
         "init_seed": init_seed.hex(),
         "loss": "softmax-cross-entropy",

@@ -11,8 +11,10 @@ import trio
 from tests.adversaries.forger import ForgingTraining
 from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records, read_states
+from tests.support.openings import DraftOpening, view
 from tests.support.row_tree import RowTree
-from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
+from walrusd.core.opening import verify_opening
+from walrusd.core.pieces.layouts import OpenedCost, OpenedRow
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.market.results import load_trace
 from walrusd.services.contributor.committer import cost_function, trace_leaves
@@ -89,17 +91,17 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
     table = [cast.train[i : i + width] for i in range(0, 40 * width, width)]
     tree = RowTree(DEK, table)
     roots = load_trace(forged)
-    opening = Opening(
+    opening = DraftOpening(
         state_roots=roots.state_roots,
         slot_roots=roots.slot_roots,
         states={0: read_states(forged)[0]},
         update=Path(forged["update"]).read_bytes(),
         openings=(bytes(32),),
         cost=OpenedCost(bytes(32), forged["cost"], bytes(32)),
-        rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17)),
+        rows={1: tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17))},
     )
     verified = verify_opening(
-        parse_opening(opening.to_bytes()),
+        view(opening.to_pieces()),
         segments=plan.segments,
         trace_root=bytes.fromhex(forged["trace_root"]),
         row_root=tree.root,

@@ -249,6 +249,20 @@ async def test_another_blob_than_the_announced_one_is_reported(bench: Bench) -> 
     assert [name for name, _a, _k in tools.contract.sent] == ["report"]
 
 
+async def test_an_opening_that_can_be_deleted_is_reported_and_judged_alike(bench: Bench) -> None:
+    await bench.open_work()
+    bench.net.store.deletable = {bench.net.submission.commitment.file_blob}
+    tools = bench.verifier
+    await Verifier(tools, Fetcher(tools)).run_once()
+    assert [name for name, _a, _k in tools.contract.sent] == ["report"]
+    juror = bench.daemon("juror")
+    dispute = bench.summon(juror, kind=ChallengeKind.UNAVAILABLE)
+    bench.reseal(juror)
+    bench.net.clock.ms += compute_wait_ms(bench.net.terms.jury_commit_ms)
+    await Juror(juror, Fetcher(juror)).run_once()
+    assert await bench.reveal(juror, dispute) == (VERDICT_FAULT, bytes(32))
+
+
 def _lost(net: Network) -> None:
     del net.blobs[net.submission.opening.blob]
 

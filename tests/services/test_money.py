@@ -42,7 +42,7 @@ from walrusd.services.upkeep.claimer import FORGET_AFTER_MS, Claimer
 from walrusd.services.upkeep.cranker import Cranker
 from walrusd.settings.model import Role, VerifierSettings
 from walrusd.state.protection import Begun
-from walrusd.units import MIST_PER_SUI, normalize_address
+from walrusd.units import MIST_PER_SUI, format_sui, normalize_address
 
 
 def _publisher(tools) -> Publisher:
@@ -382,6 +382,68 @@ async def test_a_bad_task_is_refused_by_name(tmp_path: Path, change, message: st
         assert not tools.contract.sent
 
 
+async def test_terms_that_the_contract_refuses_are_named_before_anything_is_stored(
+    tmp_path: Path,
+) -> None:
+    net = Network()
+    wrong = {"jury": 4, "join": "0.5s", "accuser_bond": "0.01 SUI"}
+    params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": wrong}
+    stored = len(net.blobs)
+    with net.daemon(tmp_path, "p") as tools:
+        for ask in (_publisher(tools).publish, _publisher(tools).preview):
+            with refused("terms.refused", "terms.jury", "4", "15", "terms.join", "0.5s") as caught:
+                await ask(params)
+            named = {each["term"]: each["abort"] for each in caught.value.fields["violations"]}
+            assert named["jury"] == "EBadCommittee"
+            assert named["join"] == "EBadWindow"
+            assert named["accuser_bond"] == "EStakeBelowJuryCost"
+        assert not tools.contract.sent
+        assert len(net.blobs) == stored
+
+
+@pytest.mark.parametrize("lacking", [1, 10**9])
+async def test_funds_and_gas_are_there_before_the_first_upload(tmp_path: Path, lacking) -> None:
+    net = Network()
+    params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}]}
+    stored = len(net.blobs)
+    with net.daemon(tmp_path, "p") as tools:
+        publisher = _publisher(tools)
+        told = await publisher.preview(params)
+        needed = told["locked_mist"] + tools.settings.sui.gas_budget
+        tools.contract.balances[tools.address] = needed - lacking
+        assert (await publisher.preview(params))["missing_mist"] == lacking
+        with refused("chain.insufficient_balance") as caught:
+            await publisher.publish(params)
+        assert caught.value.fields["needed"] == needed
+        assert format_sui(lacking) in caught.value.hint
+        assert not tools.contract.sent
+        assert len(net.blobs) == stored
+        tools.contract.balances[tools.address] = needed
+        with pytest.raises(AttributeError):
+            # The chain of this bench executes nothing.
+            await publisher.publish(params)
+        assert len(tools.contract.calls("open_task")) == 1
+
+
+async def test_a_preview_stores_and_sends_nothing_and_adds_up(tmp_path: Path) -> None:
+    net = Network()
+    terms = {"audit_bps": 101, "reward": "1 SUI", "join": "1h30m"}
+    params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": terms}
+    stored = len(net.blobs)
+    with net.daemon(tmp_path, "p") as tools:
+        told = await _publisher(tools).preview(params)
+        assert not tools.contract.sent
+        assert len(net.blobs) == stored
+    assert sum(each["amount_mist"] for each in told["deposits"]) == told["locked_mist"]
+    assert told["lost_most_mist"] == told["locked_mist"] + told["gas_most_mist"]
+    assert told["spent_most_mist"] == told["lost_most_mist"] - told["bond_mist"]
+    stages = {each["stage"]: each["duration_ms"] for each in told["durations"]}
+    assert stages["joining"] == 5_400_000
+    assert sum(stages.values()) == told["longest_life_duration_ms"]
+    assert "bribery" in {each["rule"] for each in told["warnings"]}
+    assert told["already_open"] is None
+
+
 async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp_path) -> None:
     net, plan = Network(), make_plan(4, 2)
     inner = {"layer": "residual", "layers": [{"layer": "relu"}] * 1000}
@@ -397,7 +459,7 @@ async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp
 
 async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> None:
     net = Network()
-    weak = {"reward": "1 SUI", "audit_bps": 100}
+    weak = {"reward": "1 SUI", "audit_bps": 101}
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": weak}
     with net.daemon(tmp_path, "strict", refuse_weak_terms=True) as tools:
         with refused("daemon.not_allowed", "bribed") as caught:

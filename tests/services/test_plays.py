@@ -5,7 +5,6 @@ awake loses anything of a stake.
 """
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from tests.support.clocks import virtual_time
 from tests.support.market.doubles import BribedVerifier, InlineForger
 from tests.support.market.spec import Play
 from tests.support.market.world import InlineTraining, make_plan
+from tests.support.openings import collect, list_sources
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
@@ -229,10 +229,12 @@ class RowWithholder(Opener):
 
     times = 99
 
-    async def _build(self, case, trained):
-        opening = await super()._build(case, trained)
+    async def _make_pieces(self, case, trained, folder):
+        opening = await collect(super()._make_pieces(case, trained, folder))
         self.times -= 1
-        return replace(opening, rows=opening.rows[1:]) if self.times >= 0 else opening
+        bent = opening.change_rows(lambda rows: rows[1:])
+        for piece in list_sources(bent if self.times >= 0 else opening):
+            yield piece
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def document():
     def make(**changes):
         base = {
             "version": 1,
-            "profile": "exact-q20/1",
+            "profile": "exact-q20/2",
             "model": {"kind": "mlp", "inputs": 12, "hidden": [16, 9], "classes": 5},
             "init_seed": "2a" * 32,
             "loss": "softmax-cross-entropy",

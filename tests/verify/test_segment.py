@@ -14,9 +14,9 @@ from tests.support.containers import make_container_header
 from tests.support.guards import GUARD_S
 from tests.support.verification_files import build_verification_file
 from walrusd.core.protocol import compute_leaf_zero
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.header import FileSubject, Quantisation

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.errors import (
     BlobNotFound,
     BlobTooLarge,
@@ -53,12 +53,12 @@ class ChargeTraits:
 
 
 CHARGE_TRAITS = {
-    ChallengeKind.SEGMENT: ChargeTraits(is_indexed=True),
-    ChallengeKind.UPDATE: ChargeTraits(),
-    ChallengeKind.ROWS: ChargeTraits(is_indexed=True),
-    ChallengeKind.COST: ChargeTraits(),
-    ChallengeKind.FILE: ChargeTraits(is_public=True),
-    ChallengeKind.UNAVAILABLE: ChargeTraits(),
+    CaseKind.SEGMENT: ChargeTraits(is_indexed=True),
+    CaseKind.UPDATE: ChargeTraits(),
+    CaseKind.ROWS: ChargeTraits(is_indexed=True),
+    CaseKind.COST: ChargeTraits(),
+    CaseKind.FILE: ChargeTraits(is_public=True),
+    CaseKind.ABSENCE: ChargeTraits(),
 }
 
 
@@ -66,7 +66,7 @@ CHARGE_TRAITS = {
 class Charge:
     """What a jury can be asked: a challenge's kind, and the segment or row it is about, or 0."""
 
-    kind: ChallengeKind
+    kind: CaseKind
     index: int = 0
 
     @property
@@ -106,11 +106,11 @@ class CheckedPart(Enum):
 
 
 _KINDS = {
-    CheckedPart.SEGMENT: ChallengeKind.SEGMENT,
-    CheckedPart.UPDATE: ChallengeKind.UPDATE,
-    CheckedPart.ROWS: ChallengeKind.ROWS,
-    CheckedPart.COST: ChallengeKind.COST,
-    CheckedPart.FILE: ChallengeKind.FILE,
+    CheckedPart.SEGMENT: CaseKind.SEGMENT,
+    CheckedPart.UPDATE: CaseKind.UPDATE,
+    CheckedPart.ROWS: CaseKind.ROWS,
+    CheckedPart.COST: CaseKind.COST,
+    CheckedPart.FILE: CaseKind.FILE,
 }
 """What a peer's fault in a part proves. The others prove nothing about the work."""
 
@@ -180,7 +180,7 @@ def make_fraud(part: CheckedPart, index: int, message: str) -> FraudFound:
 
 def charge_of(fraud: FraudFound) -> Charge:
     """Return what a jury would be asked about a fraud."""
-    return Charge(ChallengeKind(fraud.fields["kind"]), fraud.fields["index"])
+    return Charge(CaseKind(fraud.fields["kind"]), fraud.fields["index"])
 
 
 class SeatAction(Enum):
@@ -220,7 +220,7 @@ def decide_verdict(
     if unusable is not None:
         if not reopened:
             return Verdict(SeatAction.REPORT, unusable)
-        if Charge(ChallengeKind.UNAVAILABLE) not in judged:
+        if Charge(CaseKind.ABSENCE) not in judged:
             return Verdict(SeatAction.CLAIM_UNAVAILABLE, unusable)
         return Verdict(SeatAction.STAND_BY, unusable)
     if frauds:
@@ -247,10 +247,10 @@ def may_complain(
     return waited_ms >= 5 * window_ms // 8
 
 
-def may_find_withheld(kind: ChallengeKind, *, has_accuser: bool) -> bool:
+def may_find_withheld(kind: CaseKind, *, has_accuser: bool) -> bool:
     """Return whether a jury may find that the opening was withheld, which counts as a fault.
 
     It may if that is the claim; and in an audit, whose jurors get the key only from the contributor
     and its committee: a ring that forged would withhold it. An accuser holds the key.
     """
-    return kind == ChallengeKind.UNAVAILABLE or (kind == ChallengeKind.SEGMENT and not has_accuser)
+    return kind == CaseKind.ABSENCE or (kind == CaseKind.SEGMENT and not has_accuser)

@@ -8,12 +8,15 @@ import trio
 from walrusd.chain.layouts.objects import Task
 from walrusd.core.faults import is_patience_over
 from walrusd.core.manifest import MAX_MANIFEST_BYTES
+from walrusd.core.pieces.keys import OpeningKeys
 from walrusd.engine.tools import Tools
 from walrusd.errors import FraudFound, OpeningUnusable, PartAbsent, WorldFault
 from walrusd.examination import checks
 from walrusd.examination.examine import (
     SubmissionParts,
     check_final_update,
+    check_lasting,
+    list_needed_pieces,
     read_file,
     read_opening,
     read_task_plan,
@@ -63,7 +66,7 @@ async def can_read(tools: Tools, task: Task) -> bool:
     return True
 
 
-async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None:
+async def check_complete(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> None:
     """Check that the opening is all that the committee needs; that it is true is not asked.
 
     Raises:
@@ -71,8 +74,10 @@ async def check_complete(case: Case, key: bytes, parts: SubmissionParts) -> None
         PartAbsent: if the opening or the verification file is not there.
     """
     plan = await read_task_plan(case, parts)
-    opening = await read_opening(case, key, parts)
-    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, case.dealt_segments())
+    segments = case.dealt_segments()
+    opening = await read_opening(case, keys, parts, list_needed_pieces(case, segments))
+    await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, segments)
+    await check_lasting(case, keys, parts)
     if case.submission.abort is not None:
         return
     try:

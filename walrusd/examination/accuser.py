@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import trio
 
 from walrusd.core.faults import Charge
-from walrusd.core.lifecycle import ChallengeKind, is_disputed
+from walrusd.core.lifecycle import CaseKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id, compute_jury_commitment
 from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
@@ -38,7 +38,7 @@ class Accuser:
         committee = case.task.terms.committee
         await self._accuse(
             case,
-            Charge(ChallengeKind.SEGMENT, i),
+            Charge(CaseKind.SEGMENT, i),
             replayed,
             "the replay does not give the committed leaf",
             place=place,
@@ -78,7 +78,7 @@ class Accuser:
             derive_jury_salt(tools.keys, name),
         )
         action = f"verdict:{submission.id}:{charge.index}"
-        if charge.kind != ChallengeKind.SEGMENT:
+        if charge.kind != CaseKind.SEGMENT:
             action = f"verdict:{submission.id}:{charge.identity}"
         # Counted and bound in one turn: two challenges at once would pass the same count.
         async with self._turn:

@@ -5,10 +5,11 @@ Both are made of the same checks (``checks``), so that what an honest seat accus
 honest jury finds. What has to be fetched or replayed comes through ``SubmissionParts`` and
 ``Replays``; what the findings mean is decided by ``core.faults.decide_verdict``.
 
-An opening is held in memory while it is examined: callers run one examination at a time.
+Only the pieces of the opening that a check reads are fetched, and one at a time is in memory;
+callers run one examination at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +27,10 @@ from walrusd.core.faults import (
     make_fraud,
     raising_findings,
 )
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.opening import VerifiedOpening
+from walrusd.core.pieces.keys import OpeningKeys
+from walrusd.core.pieces.names import RESULT_PIECES, PieceName, list_segment_pieces
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.errors import (
     FraudFound,
@@ -55,7 +58,10 @@ class SubmissionParts(Protocol):
     async def ready_weights(self, task: Task) -> Path: ...
     async def job_files_of(self, task: Task) -> JobFiles: ...
     async def initial_weights(self, task: Task) -> tuple[Path, Tensors]: ...
-    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening: ...
+    async def verified_opening_of(
+        self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName]
+    ) -> VerifiedOpening: ...
+    async def check_lasting(self, case: Case, keys: OpeningKeys) -> None: ...
     async def file_of(self, task: Task, submission: Submission) -> VerifiedFile: ...
 
 
@@ -83,30 +89,37 @@ class Examination:
 
     def decide(self, case: Case) -> Verdict:
         """Return the seat's verdict on the findings."""
-        judged = {Charge(ChallengeKind(j.kind), j.index) for j in case.submission.judged}
+        judged = {Charge(CaseKind(j.kind), j.index) for j in case.submission.judged}
         return decide_verdict(
             self.frauds, self.unusable, judged=judged, reopened=case.submission.reopened
         )
 
 
 async def examine(
-    case: Case, segments: Sequence[int], key: bytes | None, parts: SubmissionParts, replays: Replays
+    case: Case,
+    segments: Sequence[int],
+    keys: OpeningKeys | None,
+    parts: SubmissionParts,
+    replays: Replays,
 ) -> Examination:
     """Examine everything that a seat can, above all the segments dealt to it.
 
-    ``key`` is the opening's, if an envelope for the seat holds it. An obstacle to further
+    ``keys`` are the opening's, if an envelope for the seat holds them. An obstacle to further
     checks becomes a finding too; infrastructure faults are raised.
     """
     found = Examination()
 
     # The opening: decrypted, and its leaves and rows compared with the roots on the chain.
     with found.collecting():
-        if key is None:
+        if keys is None:
             raise OpeningUnusable("no envelope for our seat holds the opening's key", cause=NO_KEY)
         plan = await read_task_plan(case, parts)
-        opening = found.opening = await read_opening(case, key, parts)
-    if found.opening is None:
+        wanted = list_needed_pieces(case, segments)
+        opening = found.opening = await read_opening(case, keys, parts, wanted)
+    if found.opening is None or keys is None:
         return found
+    with found.collecting():
+        await check_lasting(case, keys, parts)
 
     # The work: an opening that lacks something for one segment does not hide what others show.
     found.replayed = replays.recall(case)
@@ -145,11 +158,15 @@ async def examine(
 
 
 async def examine_charge(
-    case: Case, charge: Charge, key: bytes | None, parts: SubmissionParts, replays: Replays
+    case: Case,
+    charge: Charge,
+    keys: OpeningKeys | None,
+    parts: SubmissionParts,
+    replays: Replays,
 ) -> None:
     """Examine one charge before a jury, from the opening's bytes on.
 
-    ``key`` may be missing for a charge about the verification file, which is public. A SEGMENT is
+    ``keys`` may be missing for a charge about the verification file, which is public. A SEGMENT is
     judged by its replay, and whether the opening is available by ``check_complete``.
 
     Raises:
@@ -157,19 +174,20 @@ async def examine_charge(
         OpeningUnusable, PartAbsent: if it cannot be decided.
     """
     plan = await read_task_plan(case, parts)
-    if charge.kind == ChallengeKind.FILE:
+    if charge.kind == CaseKind.FILE:
         await read_file(case, plan, parts)
         return
-    if key is None:
+    if keys is None:
         raise OpeningUnusable("no envelope for us holds the opening's key")
-    opening = await read_opening(case, key, parts)
+    replayed = [case.segment_count] if charge.kind == CaseKind.COST else []
+    opening = await read_opening(case, keys, parts, list_needed_pieces(case, replayed))
     match charge.kind:
-        case ChallengeKind.UPDATE:
+        case CaseKind.UPDATE:
             await check_final_update(case, plan, opening, parts)
-        case ChallengeKind.ROWS:
+        case CaseKind.ROWS:
             await check_final_update(case, plan, opening, parts)
             await _check_rows(opening, await _read_given_file(case, plan, parts), charge.index)
-        case ChallengeKind.COST:
+        case CaseKind.COST:
             file = await _read_given_file(case, plan, parts)
             end = case.segment_count
             last = await replay_opened(case, plan, opening, end, parts=parts, replays=replays)
@@ -211,15 +229,33 @@ async def read_task_plan(case: Case, parts: SubmissionParts) -> VerifiedPlan:
     return plan
 
 
-async def read_opening(case: Case, key: bytes, parts: SubmissionParts) -> VerifiedOpening:
-    """Return the opening, its leaves and rows checked against the chain.
+def list_needed_pieces(case: Case, segments: Sequence[int]) -> list[PieceName]:
+    """Return the pieces that show the result, if there is one, and what replays read."""
+    result = RESULT_PIECES if case.submission.abort is None else ()
+    return [*list_segment_pieces(segments), *result]
+
+
+async def read_opening(
+    case: Case, keys: OpeningKeys, parts: SubmissionParts, wanted: Collection[PieceName]
+) -> VerifiedOpening:
+    """Return the wanted pieces of the opening, its leaves and rows checked against the chain.
 
     Raises:
         OpeningUnusable: if it is not the announced one, or does not match the roots.
         PartAbsent: if it is not there.
     """
     with raising_findings(CheckedPart.OPENING):
-        return await parts.verified_opening_of(case, key)
+        return await parts.verified_opening_of(case, keys, wanted)
+
+
+async def check_lasting(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> None:
+    """Check that the blobs of an opening cannot be deleted.
+
+    Raises:
+        OpeningUnusable: if one can: it would be gone when a jury needs it.
+    """
+    with raising_findings(CheckedPart.OPENING):
+        await parts.check_lasting(case, keys)
 
 
 async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:
@@ -264,18 +300,20 @@ async def _check_rows(opening: VerifiedOpening, file: VerifiedFile, row: int | N
         FraudFound: naming the first row that does not; ``row`` asks about one row.
         OpeningUnusable: if their openings are incomplete.
     """
-    checks.check_openings(opening, file)
+    openings = checks.check_openings(opening, file)
+    with raising_findings(CheckedPart.OPENING):
+        update = await trio.to_thread.run_sync(opening.opening.read_update)
     if row is None:
         try:
-            await run_heavy(check_opened, file, opening.opening.update, opening.opening.openings)
+            await run_heavy(check_opened, file, update, openings)
         except (VerificationFailed, MalformedData) as error:
-            wrong = await find_wrong_row(file, opening.opening)
+            wrong = await find_wrong_row(file, update, openings)
             if wrong is None:
                 raise OpeningUnusable(error.message, hint=error.hint) from error
         else:
             return
     else:
-        wrong = await find_wrong_row(file, opening.opening, row)
+        wrong = await find_wrong_row(file, update, openings, row)
     if wrong is not None:
         raise make_fraud(
             CheckedPart.ROWS, wrong, f"row {wrong} of the update is not the committed one"

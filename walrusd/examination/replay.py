@@ -8,6 +8,7 @@ the child ends the job, and never passes for another result or for a bad opening
 import hashlib
 import secrets
 import shutil
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
-from walrusd.core.opening import Opening, VerifiedOpening
+from walrusd.core.eligibility import count_committee
+from walrusd.core.opening import Opening, VerifiedOpening, merge_rows
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import OnLine, Tools
 from walrusd.errors import PeerFault, TrainingFailed
-from walrusd.files import write_atomically
+from walrusd.files import new_file, write_atomically
 from walrusd.market.case import Case
 from walrusd.market.fetch import JobFiles
 from walrusd.state.data_dir import DataDir
@@ -42,7 +44,7 @@ class Replays(Protocol):
 class Replayer:
     """Replays segments for one service.
 
-    One opening at a time is held in memory: its holder takes ``turn``.
+    One opening at a time is examined: who examines takes ``turn``.
     """
 
     def __init__(self, tools: Tools, user: str) -> None:
@@ -72,11 +74,13 @@ class Replayer:
         try:
             job = ReplayJob(
                 plan=str(files.plan),
-                rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
+                rows=await trio.to_thread.run_sync(
+                    _pack_rows, workdir, opening, segments, case.submission.dataset_rows
+                ),
                 ctx=case.ctx,
                 seed=case.seed,
-                committee=case.task.terms.committee,
-                segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
+                committee=count_committee(vars(case.task.terms)),
+                segments=await trio.to_thread.run_sync(_write_starts, workdir, opening, segments),
                 weights=str(files.weights),
                 plan_digest=case.task.plan_digest,
                 state_root_0=case.task.state_root_0,
@@ -152,18 +156,27 @@ async def _run(tools: Tools, job: ReplayJob, on_line: OnLine) -> dict[str, Any]:
         ) from error
 
 
-def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
-    path = workdir / f"state-{segment - 1}.bin"
-    write_atomically(path, opening.states[segment - 1])
-    return SegmentStart(segment, str(path), opening.state_roots[segment - 1])
+def _write_starts(
+    workdir: Path, opening: Opening, segments: Sequence[int]
+) -> tuple[SegmentStart, ...]:
+    roots = opening.trace.state_roots
+    starts = []
+    for segment in sorted(segments):
+        path = workdir / f"state-{segment - 1}.bin"
+        write_atomically(path, opening.read_state(segment - 1))
+        starts.append(SegmentStart(segment, str(path), roots[segment - 1]))
+    return tuple(starts)
 
 
-def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
+def _pack_rows(workdir: Path, opening: Opening, segments: Sequence[int], count: int) -> RowsFile:
     path, indices = workdir / "rows.bin", workdir / "rows.idx"
-    data = b"".join(row.data for row in opening.rows)
-    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8").tobytes()
-    write_atomically(path, data)
+    digest, found = hashlib.sha256(), array("Q")
+    with new_file(path) as file:
+        for row in merge_rows(opening, segments):
+            file.write(row.data)
+            digest.update(row.data)
+            found.append(row.proof.index)
+    numbers = np.array(found, dtype="<u8").tobytes()
     write_atomically(indices, numbers)
-    digest = hashlib.sha256(data)
     digest.update(numbers)
     return RowsFile(str(path), str(indices), count, digest.digest())

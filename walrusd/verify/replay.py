@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from walrusd.core.opening import Opening
+from walrusd.core.pieces.names import COST, PieceKind
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
 from walrusd.errors import VerificationFailed
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.data import RowSource
 from walrusd.training.run.state import (
     Tensors,
-    compute_state_root,
+    has_state_root,
     initial_state,
     serialize_state,
 )
@@ -39,10 +40,8 @@ def read_opened_state(plan: Plan, opening: Opening, boundary: int) -> bytes:
     Raises:
         VerificationFailed: if the opening lacks it, or it has another root.
     """
-    if boundary not in opening.states:
-        raise VerificationFailed(f"the opening lacks the state at the end of segment {boundary}")
-    state = opening.states[boundary]
-    if compute_state_root(plan, state) != opening.state_roots[boundary]:
+    state = opening.read_state(boundary)
+    if not has_state_root(plan, state, opening.trace.state_roots[boundary]):
         raise VerificationFailed(f"the state opened at boundary {boundary} has another root")
     return state
 
@@ -64,10 +63,7 @@ class Replay:
     def default_segments(self) -> list[int]:
         """Return the segments to replay if none was chosen: the opened ones, or the first."""
         opening = self.found.opening
-        if opening is None:
-            return [1]
-        last = self._material.plan.segments
-        return [boundary + 1 for boundary in sorted(opening.states) if boundary < last]
+        return [1] if opening is None else opening.list_segments(PieceKind.START_STATE)
 
     def run(self, segment: int) -> SegmentRecord:
         """Replay a segment, and all before it whose end was not opened.
@@ -86,7 +82,7 @@ class Replay:
         for number in range(segment, 0, -1):
             if number - 1 in self._states:
                 return number
-            if opening is not None and number - 1 in opening.states:
+            if opening is not None and opening.has_state(number - 1):
                 state = read_opened_state(self._material.plan, opening, number - 1)
                 self._states[number - 1] = state
                 return number
@@ -130,7 +126,7 @@ class Replay:
         told = self.found.cost.trajectory[steps.start - 1 : steps.stop - 1].tolist()
         if told != [compute_step_cost(step) for step in record.losses]:
             raise VerificationFailed("the losses in the cost function are not those of the replay")
-        if record.segment == plan.segments and opening is not None and opening.cost is not None:
+        if record.segment == plan.segments and opening is not None and COST in opening.pieces:
             final = compute_cost(loss for step in record.losses for loss in step)
-            if final != opening.cost.final:
+            if final != opening.read_cost().final:
                 raise VerificationFailed("the opened final loss is not the one of the replay")

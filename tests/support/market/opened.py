@@ -5,16 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.support.market.bench import SUBMISSION, Network
+from tests.support.openings import DraftOpening, list_sources
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.opening import parse_opening
+from walrusd.core.pieces.keys import OpeningKeys, derive_opening_keys
 from walrusd.core.secrets import derive_opening_key
 from walrusd.crypto.envelope import derive_public_key
-from walrusd.crypto.stream import StreamKind, decrypt_bytes, encrypt_bytes, stream_aad
-from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.examination.examine import list_needed_pieces
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.keys import make_envelope
+from walrusd.market.opened import OpenedPieces
+from walrusd.market.sealing import OpeningWriter
+from walrusd.market.verified import make_opening_shape
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
@@ -48,25 +51,31 @@ class Bench:
         net.submission.opening = contributor.contract.arguments("open")[0][2]
         net.submission.state = SubmissionState.OPENED
         if edit is not None:
-            self._replace_opening(edit)
+            await self._replace_opening(edit)
 
-    def _replace_opening(self, edit) -> None:
+    async def _replace_opening(self, edit) -> None:
         """Let the contributor have sealed another opening than an honest one."""
-        name, opened = address_bytes(SUBMISSION), self.net.submission.opening
-        key = derive_opening_key(self.contributor.keys, name)
-        aad = stream_aad(
-            StreamKind.OPENING, bytes(32), address_bytes(self.net.market.package), name
-        )
-        honest = parse_opening(decrypt_bytes(self.net.blobs[opened.blob], key, aad))
-        sealed = encrypt_bytes(edit(honest).to_bytes(), key, aad)
-        opened.blob = self.net.store.keep(sealed)
-        opened.digest = hash_tagged(Tag.OPENING, sealed)
+        tools, case = self.contributor, self.case(self.contributor)
+        plan, keys = self.net.plan, self.keys()
+        shape = make_opening_shape(case.task.terms, plan, case.submission.dataset_rows)
+        wanted = list_needed_pieces(case, case.dealt_segments())
+        honest = await OpenedPieces(tools, case, keys, shape).read(wanted)
+        folder = tools.files.sealing(SUBMISSION)
+        folder.mkdir(parents=True)
+        writer = OpeningWriter(tools, folder, keys, case.opening_aad, 1 << 20)
+        for name, source in list_sources(edit(DraftOpening.of(honest))):
+            await writer.add(name, source)
+        stored, opened = await writer.finish(), self.net.submission.opening
+        opened.blob, opened.digest = stored.blob, stored.digest
 
     def case(self, tools):
         return Case(self.net.market, self.net.task, self.net.submission)
 
     def key(self) -> bytes:
         return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
+
+    def keys(self) -> OpeningKeys:
+        return derive_opening_keys(self.key(), 0)
 
     def summon(
         self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
@@ -92,11 +101,12 @@ class Bench:
 
 
 def without_a_row(opening):
-    return replace(opening, rows=opening.rows[1:])
+    first = min(row.proof.index for rows in opening.rows.values() for row in rows)
+    return opening.change_rows(lambda rows: [row for row in rows if row.proof.index != first])
 
 
 def with_rows_twice(opening):
-    return replace(opening, rows=(opening.rows[0], *opening.rows))
+    return opening.change_rows(lambda rows: (rows[0], *rows))
 
 
 def without_a_state(opening):
@@ -108,8 +118,7 @@ def with_another_state(opening):
 
 
 def with_another_row(opening):
-    other = replace(opening.rows[0], data=opening.rows[1].data)
-    return replace(opening, rows=(other, *opening.rows[1:]))
+    return opening.change_rows(lambda rows: (replace(rows[0], data=rows[1].data), *rows[1:]))
 
 
 def with_another_update(opening):

@@ -111,7 +111,8 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     indices = np.unique(np.concatenate(wanted))
     (files / "indices").write_bytes(indices.astype("<u8").tobytes())
     (files / "packed").write_bytes(rows.rows(indices))
-    (files / "bad").write_bytes(b"\0" * 11)
+    minus_zero = b"\0\0\0\x80"
+    (files / "bad").write_bytes(minus_zero + trained[0][1][4:])
     replay = ReplayJob(
         plan=str(files / "plan.json"),
         rows=RowsFile(str(files / "packed"), str(files / "indices"), rows.count),

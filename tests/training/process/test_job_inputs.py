@@ -243,6 +243,14 @@ def test_a_replay_of_damaged_files_finds_nothing(run, files, replay, trained, na
     assert not segments_of(check_refused(run(replay())))
 
 
+def test_a_start_state_of_another_length_is_no_finding(run, files, replay):
+    """It has no root, so nothing can be said of the segment, even if the job names no root."""
+    path = files / state_name(1)
+    os.truncate(path, path.stat().st_size - 4)
+    segments = (SegmentStart(2, str(path)),)
+    assert not segments_of(check_refused(run(replay(segments=segments)), "length of a state"))
+
+
 def test_a_replay_that_lacks_a_row_finds_nothing(run, files, replay):
     """Not even if nobody has told the digest."""
     os.truncate(files / "packed", WIDTH)

@@ -1,4 +1,4 @@
-"""A whole run of a perceptron with SGD in ``exact-q20/1``, step by step (SPEC chapters 4 to 10)."""
+"""A whole run of a perceptron with SGD in ``exact-q20/2``, step by step (SPEC chapters 4 to 10)."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -250,4 +250,5 @@ def run_plan(plan, seed, rows, ctx, committee):
 
 
 def step_fields(chain, step):
-    return chain, forms.u64(step["step"]), pack(step["losses"]), pack(step["folds"])
+    roots = (forms.number_root(pack(step[name])) for name in ("losses", "folds"))
+    return chain, forms.u64(step["step"]), *roots

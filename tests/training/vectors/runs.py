@@ -5,14 +5,14 @@ import struct
 
 from . import forms
 from .measures import evaluate
-from .perceptron import run_plan, step_fields
+from .perceptron import Perceptron, run_plan, step_fields
 from .streams import rows_of_step
 
 COMMITTEE = 3
 ROWS, FEATURES, CLASSES = 13, 3, 3
 PLAN = {
     "version": 1,
-    "profile": "exact-q20/1",
+    "profile": "exact-q20/2",
     "model": {"kind": "mlp", "inputs": FEATURES, "hidden": [4], "classes": CLASSES},
     "init_seed": "2a" * 32,
     "loss": "softmax-cross-entropy",
@@ -60,6 +60,13 @@ def spell(tag, *fields, names=None):
     return {"tag": tag} | named | {"preimage": data, "hash": forms.digest(tag, *fields)}
 
 
+def spell_start(manifest, state):
+    """Return the forms of the root of the state before the first step."""
+    text = forms.canonical_json(manifest)
+    fields = forms.state_fields(manifest, state)
+    return [spell("STATE-MANIFEST", text), spell("STATE", *fields)]
+
+
 def spell_segment(ctx, segment, start_root):
     """Return every form of a segment, in the order in which they are computed."""
     number = forms.u64(segment["segment"])
@@ -93,6 +100,7 @@ def make_run():
     run, told = run_plan(PLAN, fields["seed"], [bytes(row) for row in rows], ctx, COMMITTEE)
     packed = struct.pack(f"<{len(told['update'])}i", *told["update"])
     segment = told["segments"][0]
+    start = Perceptron(PLAN, fields["seed"], [bytes(row) for row in rows]).state()
     return {
         "plan": PLAN,
         "canonical": forms.canonical_json(PLAN).decode(),
@@ -103,12 +111,15 @@ def make_run():
         "rows": [bytes(row) for row in rows],
         "initial_weights": run.start,
         "manifest": forms.canonical_json(run.manifest()).decode(),
+        "start_state": start,
+        "start_entry_roots": forms.entry_roots(run.manifest(), start),
         **told,
         "final_state": run.state(),
         "update_bytes": packed,
-        "update_root": forms.chunk_root(packed),
+        "update_root": forms.number_root(packed),
         "evaluation": evaluate(run),
-        "forms": spell_segment(ctx, segment, told["state_root_0"]),
+        "forms": spell_start(run.manifest(), start)
+        + spell_segment(ctx, segment, told["state_root_0"]),
     }
 
 

@@ -12,7 +12,7 @@ from tests.training.vectors import measures
 from tests.training.vectors.files import load, show_all
 from tests.training.vectors.perceptron import Perceptron
 from walrusd.core import protocol
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.native.library import definitions_only
 from walrusd.training.numerics import arith, functions, random

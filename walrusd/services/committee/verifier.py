@@ -10,7 +10,7 @@ from functools import partial
 
 from walrusd.core.duties import Duty, Party
 from walrusd.core.faults import Charge, SeatAction, Verdict, charge_of, may_complain
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.protocol import compute_slot_tree, compute_work_digest
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
@@ -22,7 +22,7 @@ from walrusd.examination.examine import Examination, examine, read_task_plan, re
 from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import check_seat_key, find_opening_key
+from walrusd.market.keys import check_seat_key, find_opening_keys
 from walrusd.state.protection import Begun
 
 
@@ -86,10 +86,10 @@ class Verifier(Service):
             SeatKeyLost: if no envelope for our seat could be opened here.
             PartAbsent: if nothing is wrong so far, but a part is still missing.
         """
-        key = find_opening_key(self.tools, case)
-        if key is None:
+        keys = find_opening_keys(self.tools, case)
+        if keys is None:
             check_seat_key(self.tools, case.submission.committee[seat].key)
-        found = await examine(case, segments, key, self._fetcher, self._replays)
+        found = await examine(case, segments, keys, self._fetcher, self._replays)
         if found.absent is not None and not found.frauds and found.unusable is None:
             found.unusable = await judge_absence(self.tools, case, found.absent)
         return found
@@ -117,8 +117,8 @@ class Verifier(Service):
     ) -> None:
         """Find the same a second time, before accusing or reporting.
 
-        A forged segment is replayed again from the opening in memory. For everything else the
-        opening is read and examined again from its bytes, and saved replays are reused.
+        A forged segment is replayed again from the pieces already fetched. For everything else the
+        opening is examined again from its bytes, and saved replays are reused.
 
         Raises:
             FindingNotReproduced: if that finds something else, as then this machine errs.
@@ -131,7 +131,7 @@ class Verifier(Service):
         action = f"{verdict.action.value}:{submission.id}:{what}:{submission.reopened}"
         if tools.work.get("confirmed", action) is not None:
             return
-        if charge is not None and charge.kind == ChallengeKind.SEGMENT:
+        if charge is not None and charge.kind == CaseKind.SEGMENT:
             assert found.opening is not None
             plan = await read_task_plan(case, self._fetcher)
             again = await replay_opened(
@@ -189,11 +189,11 @@ class Verifier(Service):
     ) -> None:
         assert verdict.error is not None
         if not isinstance(verdict.error, FraudFound):
-            charge = Charge(ChallengeKind.UNAVAILABLE)
+            charge = Charge(CaseKind.ABSENCE)
             await self._accuser.accuse(case, charge, verdict.error.message)
             return
         charge = charge_of(verdict.error)
-        if charge.kind != ChallengeKind.SEGMENT:
+        if charge.kind != CaseKind.SEGMENT:
             await self._accuser.accuse(case, charge, verdict.error.message)
             return
         assert found.opening is not None

@@ -11,7 +11,8 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.faults import Charge, charge_of, is_audit, may_find_withheld
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
+from walrusd.core.pieces.names import list_segment_pieces
 from walrusd.core.protocol import VERDICT_FAULT, VERDICT_SOUND, compute_jury_commitment
 from walrusd.core.secrets import derive_abstention, derive_jury_salt
 from walrusd.engine.tools import Tools
@@ -28,19 +29,24 @@ from walrusd.examination.examine import examine_charge, read_opening, read_task_
 from walrusd.examination.replay import Replayer
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import check_seat_key, find_opening_key, share_opening_key
+from walrusd.market.keys import (
+    check_seat_key,
+    find_opening_key,
+    find_opening_keys,
+    share_opening_key,
+)
 from walrusd.training.run.replayed import Replayed, make_answer_without_replay
 from walrusd.units import address_bytes
 
 
 def charge_of_dispute(dispute: ob.Dispute) -> Charge:
     """Return the charge of a dispute."""
-    return Charge(ChallengeKind(dispute.kind), dispute.index)
+    return Charge(CaseKind(dispute.kind), dispute.index)
 
 
 def may_be_withheld(dispute: ob.Dispute) -> bool:
     """Return whether a jury may find that the opening was withheld."""
-    return may_find_withheld(ChallengeKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
+    return may_find_withheld(CaseKind(dispute.kind), has_accuser=not is_audit(dispute.accuser))
 
 
 class Ballot:
@@ -62,22 +68,23 @@ class Ballot:
             OpeningUnusable: if the opening does not show it.
             PartAbsent: if the opening or the verification file is not there.
         """
-        charge, key = charge_of_dispute(dispute), find_opening_key(self._tools, case)
-        if key is None and not charge.is_public:
+        charge, keys = charge_of_dispute(dispute), find_opening_keys(self._tools, case)
+        if keys is None and not charge.is_public:
             return None
         async with self._replayer.turn:
-            if key is not None and charge.kind == ChallengeKind.SEGMENT:
+            if keys is not None and charge.kind == CaseKind.SEGMENT:
                 plan = await read_task_plan(case, self._fetcher)
-                opening = await read_opening(case, key, self._fetcher)
+                wanted = list_segment_pieces([charge.index])
+                opening = await read_opening(case, keys, self._fetcher, wanted)
                 return await replay_opened(
                     case, plan, opening, charge.index, parts=self._fetcher, replays=self._replayer
                 )
-            if key is not None and charge.kind == ChallengeKind.UNAVAILABLE:
-                await check_complete(case, key, self._fetcher)
-                await self._let_accuser_read(case, dispute, key)
+            if keys is not None and charge.kind == CaseKind.ABSENCE:
+                await check_complete(case, keys, self._fetcher)
+                await self._let_accuser_read(case, dispute)
                 return make_answer_without_replay(charge.index, VERDICT_SOUND)
             try:
-                await examine_charge(case, charge, key, self._fetcher, self._replayer)
+                await examine_charge(case, charge, keys, self._fetcher, self._replayer)
             except FraudFound as error:
                 if charge_of(error) != charge:
                     raise  # another fraud prevents an answer to the charge
@@ -99,7 +106,7 @@ class Ballot:
         check_seat_key(self._tools, registered)
         fault = make_answer_without_replay(dispute.index, VERDICT_FAULT)
         try:
-            if dispute.kind != ChallengeKind.SEGMENT:
+            if dispute.kind != CaseKind.SEGMENT:
                 return await self.find(case, dispute) or fault
             return None if await self._can_replay(case, dispute) else fault
         except OpeningUnusable:
@@ -111,24 +118,25 @@ class Ballot:
 
     async def _can_replay(self, case: Case, dispute: ob.Dispute) -> bool:
         """Return whether we hold the key; the opening must have all that the replay reads."""
-        key = find_opening_key(self._tools, case)
-        if key is None:
+        keys = find_opening_keys(self._tools, case)
+        if keys is None:
             return False
         if dispute.challenge not in self._read:
             async with self._replayer.turn:
                 plan = await read_task_plan(case, self._fetcher)
-                opening = await read_opening(case, key, self._fetcher)
+                wanted = list_segment_pieces([dispute.index])
+                opening = await read_opening(case, keys, self._fetcher, wanted)
                 await trio.to_thread.run_sync(check_inputs, case, plan, opening, [dispute.index])
             self._read.add(dispute.challenge)
         return True
 
-    async def _let_accuser_read(self, case: Case, dispute: ob.Dispute, key: bytes) -> None:
+    async def _let_accuser_read(self, case: Case, dispute: ob.Dispute) -> None:
         """Send the key to a seat that says it cannot read what we can.
 
         A contributor that serves jurors and not its committee would make honest seats look silent.
         """
-        seat = case.seat_of(dispute.accuser)
-        if seat is not None:
+        seat, key = case.seat_of(dispute.accuser), find_opening_key(self._tools, case)
+        if seat is not None and key is not None:
             public_key = case.submission.committee[seat].key
             with suppress(MalformedData):  # its encryption key is unusable: its own fault
                 await share_opening_key(self._tools, case, dispute.accuser, public_key, key)

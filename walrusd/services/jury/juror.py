@@ -11,7 +11,7 @@ from functools import partial
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import ChallengeKind, is_disputed
+from walrusd.core.lifecycle import CaseKind, is_disputed
 from walrusd.core.protocol import VERDICT_FAULT, compute_challenge_id
 from walrusd.core.secrets import derive_jury_salt
 from walrusd.engine.service import Action, Attempt, Attempts, Service
@@ -135,7 +135,7 @@ class Juror(Service):
         value = self._ballot.saved(dispute.challenge, dispute.index) or value
         charge = charge_of_dispute(dispute)
         reason = f"examined {charge} as a juror"
-        if charge.kind == ChallengeKind.SEGMENT:
+        if charge.kind == CaseKind.SEGMENT:
             reason = f"replayed segment {charge.index} as a juror"
             if value.chain == VERDICT_FAULT:
                 reason = f"the opening was withheld from the audit of segment {charge.index}"
@@ -181,7 +181,7 @@ class Juror(Service):
         submission = address_bytes(case.submission.id)
         # The accuser committed once, in round 0; a second jury changes nothing about that.
         name = compute_challenge_id(
-            submission, ChallengeKind(dispute.kind), dispute.index, round_=0
+            submission, CaseKind(dispute.kind), dispute.index, round_=0
         )
         value = await self._ballot.recall(case, dispute, name, dispute.accuser_commitment)
         await self.tools.contract.accuser_reveal(

@@ -7,6 +7,7 @@ machine. Every job except ``init`` and ``aggregate`` runs the selftest
 first: on a machine with other bits, honest work would look forged.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from walrusd.training.process.reporter import Reporter, emit
 from walrusd.training.process.workdir import Checkpoints, write_costs, write_trace
 from walrusd.training.run.jobs import (
     AggregateJob,
+    BenchmarkJob,
     EvaluateJob,
     InitJob,
     Job,
@@ -56,6 +58,7 @@ from walrusd.training.run.weights import (
     select_frozen,
     weights_to_bytes,
 )
+from walrusd.training.selftest.benchmark import measure_rate
 from walrusd.training.selftest.selftest import selftest
 
 
@@ -281,6 +284,8 @@ def run_job(job: Job) -> dict[str, Any]:
         return run_replay(job)
     if isinstance(job, EvaluateJob):
         return run_evaluate(job)
+    if isinstance(job, BenchmarkJob):
+        return {"rate": measure_rate(job.seconds, time.monotonic)}
     return {
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),

@@ -32,13 +32,8 @@ class WorkChain:
         self.value = protocol.compute_chain_start(ctx, segment, start_root)
 
     def absorb(self, step: int, losses: Sequence[float], folds: Sequence[float]) -> None:
-        """Absorb a step: float32 losses in micro-batch order, gradient folds in name order.
-
-        A zero is absorbed without its sign, which the rules of the arithmetic leave open.
-        """
-        self.value = protocol.compute_chain_step(
-            self.value, step, [loss + 0.0 for loss in losses], [fold + 0.0 for fold in folds]
-        )
+        """Absorb a step: float32 losses in micro-batch order, gradient folds in name order."""
+        self.value = protocol.compute_chain_step(self.value, step, losses, folds)
 
 
 @dataclass(frozen=True)
