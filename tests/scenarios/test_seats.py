@@ -1,7 +1,5 @@
 """Verifiers that are silent, that leave, that are bribed, or of whom there are too few."""
 
-import pytest
-
 from tests.scenarios.test_accusers import accept, begin
 from tests.support.scenario.scenario import Scenario
 from tests.support.scenario.stage import SEATS
@@ -154,8 +152,9 @@ def test_penalties_are_made_good(scenario: Scenario) -> None:
 def test_leaving_takes_its_time_and_a_seat_in_use_stays(scenario: Scenario) -> None:
     s = scenario
     work = begin(s, verify=7 * 86_400)
-    busy, (idle, *_) = s.committee(work)[0], set(EVERYBODY) - set(
-        s.committee(work) + s.substitutes(work)
+    busy, (idle, *_) = (
+        s.committee(work)[0],
+        set(EVERYBODY) - set(s.committee(work) + s.substitutes(work)),
     )
     for who in (busy, idle):
         with s.expect_refused("node.ENotExiting"):
