@@ -85,7 +85,7 @@ class Tag(Enum):
     LABEL_KEY = ("LABEL-KEY", 2)
     PROOF_NONCE = ("PROOF-NONCE", 2)
     ENVELOPE_RANDOM = ("ENVELOPE-RANDOM", 2)
-    RECIPIENT_SECRET = ("RECIPIENT-SECRET", 2)  # noqa: S105 - a domain tag, no secret
+    RECIPIENT_SECRET = ("RECIPIENT-SECRET", 2)
     OPENING_SCALAR = ("OPENING-SCALAR", 2)
 
     def __init__(self, name: str, form: int = 1) -> None:
