@@ -17,7 +17,7 @@ from tests.support.market.spec import Play
 from tests.support.market.world import InlineTraining, make_plan
 from tests.support.openings import collect, list_sources
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind, CostRule, EndReason, SubmissionState
+from walrusd.core.lifecycle import CaseKind, CostRule, EndReason, SubmissionState
 from walrusd.core.protocol import compute_abort_chain
 from walrusd.market import schemes
 from walrusd.services.contributor import committer, opener
@@ -58,7 +58,7 @@ async def test_forged_work_is_challenged_and_loses_its_stake(make_play) -> None:
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.CHALLENGE_CONFIRMED)
     assert not play.penalised()
-    (challenge,) = play.events(ev.ChallengeOpened)
+    (challenge,) = play.events(ev.CaseOpened)
     accuser = next(d for d in play.verifiers if d.address == challenge.accuser)
     assert play.credit_of(accuser) > play.terms.accuser_bond + play.terms.verifier_fee
     (told,) = play.contributor.why(play.submission.id)["outcome"]
@@ -124,11 +124,11 @@ def _other_file(_monkeypatch, play) -> None:
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
-        (_other_update, ChallengeKind.UPDATE),
-        pytest.param(_other_rows, ChallengeKind.ROWS, marks=pytest.mark.slow),
-        pytest.param(_other_cost, ChallengeKind.COST, marks=pytest.mark.slow),
-        pytest.param(_other_public_cost, ChallengeKind.COST, marks=pytest.mark.slow),
-        pytest.param(_other_file, ChallengeKind.FILE, marks=pytest.mark.slow),
+        (_other_update, CaseKind.UPDATE),
+        pytest.param(_other_rows, CaseKind.ROWS, marks=pytest.mark.slow),
+        pytest.param(_other_cost, CaseKind.COST, marks=pytest.mark.slow),
+        pytest.param(_other_public_cost, CaseKind.COST, marks=pytest.mark.slow),
+        pytest.param(_other_file, CaseKind.FILE, marks=pytest.mark.slow),
     ],
 )
 async def test_each_kind_of_fraud_is_judged(make_play, monkeypatch, spoil, kind) -> None:
@@ -137,7 +137,7 @@ async def test_each_kind_of_fraud_is_judged(make_play, monkeypatch, spoil, kind)
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.CHALLENGE_CONFIRMED)
-    assert [event.kind for event in play.events(ev.ChallengeOpened)] == [kind]
+    assert [event.kind for event in play.events(ev.CaseOpened)] == [kind]
     assert not play.penalised()
     for juror in play.jurors():
         assert play.credit_of(juror) >= play.terms.juror_fee
@@ -257,8 +257,8 @@ async def test_an_opening_that_stays_of_no_use_is_a_missing_one(make_play) -> No
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.NEVER_OPENED)
-    (challenge,) = play.events(ev.ChallengeOpened)
-    assert challenge.kind == ChallengeKind.UNAVAILABLE
+    (challenge,) = play.events(ev.CaseOpened)
+    assert challenge.kind == CaseKind.UNAVAILABLE
     assert not play.penalised()
     accuser = next(d for d in play.verifiers if d.address == challenge.accuser)
     assert play.credit_of(accuser) >= play.terms.accuser_bond
@@ -283,7 +283,7 @@ async def test_others_help_a_seat_with_a_bad_envelope(make_play) -> None:
     await play.run()
     assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
     assert len(play.events(ev.OpeningReported)) == 1
-    assert not play.events(ev.ChallengeOpened)
+    assert not play.events(ev.CaseOpened)
     assert not play.penalised()
 
 
@@ -312,7 +312,7 @@ async def test_an_audit_finds_what_bribed_seats_attest(make_play) -> None:
         daemon.put(BribedVerifier(daemon.tools, daemon.fetcher))
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.AUDIT_CONFIRMED)
-    segment = play.events(ev.ChallengeOpened)[0].index
+    segment = play.events(ev.CaseOpened)[0].index
     guilty = {d.name for n, d in enumerate(bribed) if segment in play.dealt(n)}
     assert play.penalised() == guilty
     told = next(d for d in bribed if d.name in guilty).why(play.submission.id)["outcome"]
@@ -372,7 +372,7 @@ async def test_a_made_up_abort_is_challenged(make_play) -> None:
     await play.open()
     await play.run()
     assert play.outcome == (SubmissionState.REJECTED, EndReason.CHALLENGE_CONFIRMED)
-    assert [(e.kind, e.index) for e in play.events(ev.ChallengeOpened)] == [(1, 2)]
+    assert [(e.kind, e.index) for e in play.events(ev.CaseOpened)] == [(1, 2)]
     assert not play.penalised()
 
 
