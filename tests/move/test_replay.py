@@ -8,7 +8,7 @@ from tests.contract import work
 from tests.contract.market import DAY, FAULT, SOUND
 from tests.contract.watch import TRANSITIONS
 from tests.contract.world import address, digest
-from tests.support.stub_group import stubbed_group
+from tests.move.groups.stub import stubbed_group
 from walrusd.chain.layouts.objects import Submission
 from walrusd.core.lifecycle import ChallengeKind, KeyScope
 from walrusd.devnet.contract import FUNCTIONS
