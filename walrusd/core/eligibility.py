@@ -115,9 +115,13 @@ def is_live(seat: PoolSeat, pool: PoolTerms, now_ms: int) -> bool:
 
 
 def list_obstacles(seat: PoolSeat, terms: Terms, pool: PoolTerms) -> tuple[str, ...]:
-    """Return the terms that a seat does not take, by name; a seat that fits has none."""
+    """Return what keeps a seat from serving terms; a seat that fits has nothing.
+
+    Each is the name of a term, or ``stake``: penalties left less than backs one duty.
+    """
     fee = min(terms["verifier_fee"], terms["juror_fee"])
     needs = {
+        "stake": seat.stake >= pool.stake // pool.duties,
         "verifier_fee": seat.min_fee <= fee,
         "verifier_stake": compute_seat_loss(terms) <= seat.max_penalty,
         "state_bytes": terms["state_bytes"] <= seat.memory,
@@ -130,7 +134,7 @@ def list_obstacles(seat: PoolSeat, terms: Terms, pool: PoolTerms) -> tuple[str, 
 class Census:
     """The seats of a pool under terms: how many are live, fit, may be drawn now, and what lacks.
 
-    ``obstacles`` counts, for each term that some live seat does not take, those seats.
+    ``obstacles`` counts the live seats that do not fit, for each reason (``list_obstacles``).
     """
 
     live: int
@@ -200,6 +204,8 @@ class Service:
         """What most of the seats that do not fit lack; empty if all fit."""
         if self.census.fit < self.least_fit and self.census.obstacles:
             name, count = max(self.census.obstacles.items(), key=lambda item: item[1])
+            if name == "stake":
+                return f"{count} seats have too little of their stake left"
             return f"{count} seats do not take its {name}"
         if self.needed_duties * 2 > self.census.fit * self.duties:
             return "set fewer max_submissions, or a smaller committee or jury"
