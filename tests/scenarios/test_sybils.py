@@ -56,6 +56,7 @@ def test_seats_made_between_the_opening_and_a_jury_are_not_in_it(scenario: Scena
     ring = [f"ring {n}" for n in range(30)]
     for member in ring:
         s.register_seat(member)
+    s.advance(1)
     s.convene(work)
     assert not set(ring) & set(s.jury(work))
     s.vote(work)
@@ -169,6 +170,7 @@ def test_five_hundred_dead_seats_do_not_free_a_forger(scenario: Scenario) -> Non
     work = begin(s, forged="everything")
     s.advance(1)
     register_dead(s, 500)
+    s.advance(1)
     s.accuse(work, "segment")
     assert s.judge(work) == "confirmed"
     s.finish()
