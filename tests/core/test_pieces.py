@@ -188,7 +188,9 @@ def test_parts_fill_their_blobs(pieces: list[ListedPiece]) -> None:
 )  # fmt: skip
 def test_what_does_not_add_up_is_malformed(pieces: list[ListedPiece]) -> None:
     with refused("data.malformed"):
-        open_manifest(seal_it(OpeningManifest(tuple(pieces), KEYS.update + KEYS.update_value)), KEYS, AAD)
+        open_manifest(
+            seal_it(OpeningManifest(tuple(pieces), KEYS.update + KEYS.update_value)), KEYS, AAD
+        )
 
 
 @pytest.mark.parametrize(
