@@ -47,10 +47,10 @@ class Replayed:
             value.get("abort"),
         )
 
-    def leaf(self, ctx: bytes, committee: int) -> bytes:
+    def leaf(self, ctx: bytes, slots: int) -> bytes:
         """Return the leaf that follows from the value, as the contract computes it."""
-        slots = compute_slot_tree(ctx, self.segment, committee, self.chain)
-        return compute_leaf(self.segment, self.state_root, slots.root)
+        tree = compute_slot_tree(ctx, self.segment, slots, self.chain)
+        return compute_leaf(self.segment, self.state_root, tree.root)
 
 
 def make_answer_without_replay(index: int, chain: bytes) -> Replayed:
