@@ -1,8 +1,8 @@
 """Makes the specification's group as meaningless as the one of the unit tests' VM.
 
-There every operation gives 48 zero bytes and every encoding is valid. So all pairings are equal, a
-proof holds if its challenge is the hash with zeros in the place of the nonce's point, and zeros open
-to anything.
+There every operation gives 48 zero bytes and every encoding is valid. So all pairings are equal,
+zeros open to anything, and a proof holds if its challenge is the hash with zeros in the place of
+the nonce's point.
 """
 
 import hashlib
