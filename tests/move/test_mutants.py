@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stub_group import stubbed_group
+from tests.move.groups.stub import stubbed_group
 from walrusd.devnet.move.aborts import ContractDefectError
 
 from .histories import write_history

@@ -274,9 +274,7 @@ async def read_opening(
         return await parts.verified_opening_of(case, keys, wanted)
 
 
-async def find_fleeting(
-    case: Case, keys: OpeningKeys, parts: SubmissionParts
-) -> PartAbsent | None:
+async def find_fleeting(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> PartAbsent | None:
     """Return what is wrong if the blobs of an opening can be deleted before a jury needs them."""
     try:
         await parts.check_lasting(case, keys)

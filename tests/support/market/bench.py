@@ -369,6 +369,12 @@ class Network:
         self.recipients[seat] = recipient
         return seat
 
+    def fill_pool(self, seats: int = 24) -> None:
+        """Let strangers hold seats that can serve anything; nobody has their keys."""
+        self.register(NOBODY.replace("0x0", "0x1"))
+        template = self.pool.seats[-1]
+        self.pool.seats += [replace(template, verifier=f"0x{n:064x}") for n in range(2, seats + 1)]
+
     def recipient(self, verifier: str, seat: SeatId, keys: KeyBundle | None) -> Recipient:
         """Return the public keys of a seat; without a keystore nobody has their secret."""
         context = SeatContext(

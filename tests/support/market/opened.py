@@ -80,9 +80,7 @@ class Bench:
         return secret.compute_value(label)
 
     def keys(self) -> OpeningKeys:
-        return make_opening_keys(
-            derive_own_secret(self.contributor, self.case(self.contributor))
-        )
+        return make_opening_keys(derive_own_secret(self.contributor, self.case(self.contributor)))
 
     def summon(
         self, tools, *others: ob.Juror, kind: int = CaseKind.SEGMENT, index: int | None = None

@@ -87,7 +87,6 @@ WINDOWS = {
 }
 TERMS = {
     "max_submissions": 1,
-    "k_min": 1,
     "committee": 2,
     "substitutes": 2,
     "segments_per_seat": 2,
