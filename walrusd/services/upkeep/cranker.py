@@ -15,7 +15,7 @@ from walrusd.core.aborts import abort_named
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import is_disputed
-from walrusd.core.seat_cranks import SeatStep, compute_seat_step
+from walrusd.core.seats.steps import SeatStep, compute_seat_step
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools

@@ -22,37 +22,24 @@ Terms = Mapping[str, int]
 class PoolTerms(Protocol):
     """What a pool fixes for all of its seats: Mist, numbers, milliseconds."""
 
-    @property
-    def stake(self) -> int: ...
-    @property
-    def duties(self) -> int: ...
-    @property
-    def seat_life_ms(self) -> int: ...
+    stake: int
+    duties: int
+    seat_life_ms: int
 
 
 class PoolSeat(Protocol):
     """A slot of a pool, as the chain lays it out."""
 
-    @property
-    def verifier(self) -> str: ...
-    @property
-    def stake(self) -> int: ...
-    @property
-    def min_fee(self) -> int: ...
-    @property
-    def max_penalty(self) -> int: ...
-    @property
-    def rate(self) -> int: ...
-    @property
-    def memory(self) -> int: ...
-    @property
-    def active_from_ms(self) -> int: ...
-    @property
-    def renewed_ms(self) -> int: ...
-    @property
-    def exiting_at_ms(self) -> int: ...
-    @property
-    def duties(self) -> int: ...
+    verifier: str
+    stake: int
+    min_fee: int
+    max_penalty: int
+    rate: int
+    memory: int
+    active_from_ms: int
+    renewed_ms: int
+    exiting_at_ms: int
+    duties: int
 
 
 # --- what terms take ------------------------------------------------------------------------------
@@ -177,7 +164,7 @@ def take_census(
 
 
 @dataclass(frozen=True)
-class Service:
+class Capacity:
     """Whether a pool can serve a task, with the numbers that decide it; ``duties`` of one seat."""
 
     census: Census
@@ -212,11 +199,13 @@ class Service:
         return "wait for more seats, or use another pool"
 
 
-def judge_service(seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int) -> Service:
+def judge_capacity(
+    seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int
+) -> Capacity:
     """Return whether a pool can serve a task under terms, as ``open_task`` decides it."""
     census = take_census(seats, pool, terms, now_ms)
     two_thirds = -(-2 * census.live // 3)
-    return Service(
+    return Capacity(
         census=census,
         duties=pool.duties,
         least_fit=max(two_thirds, count_duties(terms) + PARTIES),
