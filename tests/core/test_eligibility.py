@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from tests.contract.market import TERMS, terms_with
 from walrusd.chain.layouts.objects import Seat
-from walrusd.core.eligibility import (
+from walrusd.core.seats.eligibility import (
     compute_case_cost,
     compute_needed_rate,
     compute_seat_loss,
     count_committee,
     count_duties,
-    judge_service,
+    judge_capacity,
     list_obstacles,
     take_census,
 )
-from walrusd.core.seat_cranks import SeatStep, compute_seat_step
+from walrusd.core.seats.steps import SeatStep, compute_seat_step
 from walrusd.core.task_life import compute_longest_life
 from walrusd.devnet.contract import DEVNET_POOL, fitness, terms
 from walrusd.devnet.contract.constants import NOBODY
@@ -73,7 +73,7 @@ seats = st.builds(
 def test_the_census_is_the_contracts(held, party: str) -> None:
     parties = [normalize_address(party)] if party else []
     ours = take_census(held, DEVNET_POOL, vars(TERMS), NOW, opened_ms=NOW - 5, parties=parties)
-    counted = fitness.count_seats(Pool(held), TERMS, NOW)
+    counted = fitness.count_seats(Pool(held), TERMS, NOW - 5, NOW)
     drawn = fitness.list_eligible(Pool(held), TERMS, NOW - 5, NOW, parties)
     assert (ours.live, ours.fit) == (counted.live, counted.fit)
     assert ours.eligible == len(drawn.eligible)
@@ -91,27 +91,24 @@ def test_a_pool_that_cannot_serve_a_task_is_refused_by_both(
     )
     rate = fitness.compute_needs(wanted, Pool([])).rate
     held = [make_seat(rate=rate) for _ in range(fit)] + [make_seat(rate=0) for _ in range(other)]
-    service = judge_service(held, DEVNET_POOL, vars(wanted), NOW)
+    capacity = judge_capacity(held, DEVNET_POOL, vars(wanted), NOW)
     try:
         terms.check_pool(wanted, fit + other, fit, DEVNET_POOL.duties)
     except MoveAbort:
-        assert service.refusal
-        assert f"{fit} of the pool's {fit + other} live seats" in service.refusal
+        assert capacity.refusal
+        assert f"{fit} of the pool's {fit + other} live seats" in capacity.refusal
     else:
-        assert not service.refusal
+        assert not capacity.refusal
 
 
 numbers = st.integers(1, 1 << 40)
 
 
 @given(
-    st.fixed_dictionaries({
-        name: numbers
-        for name in (
-            "verifier_fee", "juror_fee", "verifier_stake", "segment_work", "verify_ms", "join_ms",
-            "train_ms", "open_ms", "grace_ms", "jury_commit_ms", "jury_reveal_ms",
-        )
-    }),
+    st.fixed_dictionaries(dict.fromkeys((
+        "verifier_fee", "juror_fee", "verifier_stake", "segment_work", "verify_ms", "join_ms",
+        "train_ms", "open_ms", "grace_ms", "jury_commit_ms", "jury_reveal_ms",
+    ), numbers)),
     st.integers(1, 16), st.integers(1, 16), st.integers(1, 15), st.integers(1, 64),
 )  # fmt: skip
 def test_what_follows_from_terms_follows_as_in_the_contract(
@@ -130,9 +127,9 @@ def test_what_follows_from_terms_follows_as_in_the_contract(
 def test_a_refusal_says_what_most_seats_do_not_take() -> None:
     assert list_obstacles(make_seat(), vars(TERMS), DEVNET_POOL) == ()
     held = [make_seat()] * 2 + [make_seat(memory=0)] * 5 + [make_seat(min_fee=NEEDS.fee + 1)]
-    service = judge_service(held, DEVNET_POOL, vars(TERMS), NOW)
-    assert service.census.obstacles == {"state_bytes": 5, "verifier_fee": 1}
-    assert service.advice == "5 seats do not take its state_bytes"
+    capacity = judge_capacity(held, DEVNET_POOL, vars(TERMS), NOW)
+    assert capacity.census.obstacles == {"state_bytes": 5, "verifier_fee": 1}
+    assert capacity.advice == "5 seats do not take its state_bytes"
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,8 @@ def test_parts_fill_their_blobs(pieces: list[ListedPiece]) -> None:
 )  # fmt: skip
 def test_what_does_not_add_up_is_malformed(pieces: list[ListedPiece]) -> None:
     with refused("data.malformed"):
-        open_manifest(seal_it(OpeningManifest(tuple(pieces), KEYS.update + KEYS.update_value)), KEYS, AAD)
+        secret = KEYS.update + KEYS.update_value
+        open_manifest(seal_it(OpeningManifest(tuple(pieces), secret)), KEYS, AAD)
 
 
 @pytest.mark.parametrize(

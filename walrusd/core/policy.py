@@ -42,7 +42,8 @@ class Offer:
     """What a task asks and pays. Amounts in Mist.
 
     ``pool_ok``: its seats are of a pool that the owner lists; ``program_ok``: it names the program
-    that this walrusd knows. ``storage`` has the parts that a contributor stores, or the reason why they are unknown; None if
+    that this walrusd knows. ``storage`` has the parts that a contributor stores, or the reason why
+    they are unknown; None if
     it was not checked because other rules refuse.
     """
 

@@ -6,11 +6,11 @@ A failed check is a ``FraudFound`` where everyone who reads it finds the same, a
 
 from collections.abc import Sequence
 
-from walrusd.core.eligibility import count_committee
 from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
 from walrusd.core.opening import VerifiedOpening, verify_opened_cost, verify_rows_cover
 from walrusd.core.pieces.layouts import OpenedCost
 from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.blocks import PaillierBlock

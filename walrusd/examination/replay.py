@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
-from walrusd.core.eligibility import count_committee
 from walrusd.core.opening import Opening, VerifiedOpening, merge_rows
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import OnLine, Tools
 from walrusd.errors import PeerFault, TrainingFailed

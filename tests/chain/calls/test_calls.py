@@ -12,7 +12,7 @@ import pytest
 
 from walrusd.chain.calls import reads
 from walrusd.chain.calls.contract import ContractClient
-from walrusd.chain.calls.delivery import Opened, Sealed
+from walrusd.chain.calls.delivery import OpeningAttempt, Sealed
 from walrusd.chain.calls.jury import Accused
 from walrusd.chain.calls.node import ProvenKeys, SeatOffer
 from walrusd.chain.calls.reads import SeatId
@@ -174,7 +174,7 @@ class Client(ContractClient):
         return CAP
 
 
-OPENED = Opened(**values("blob", "digest", "p2", "challenge", "answer", "cost", "blinding"))
+OPENED = OpeningAttempt(**values("blob", "digest", "p2", "challenge", "answer", "cost", "blinding"))
 SEALED = Sealed(**values("r", "c", "challenge", "answer"))
 KEYS = ProvenKeys(**values("pk1", "pk2", "challenge", "answer"))
 OFFER = SeatOffer(**values("min_fee", "max_penalty", "rate", "memory"))

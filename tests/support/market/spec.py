@@ -29,10 +29,10 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ChainEvent
 from walrusd.control.history import History
-from walrusd.core.eligibility import count_duties
 from walrusd.core.lifecycle import KeyScope, SubmissionState
 from walrusd.core.manifest import TaskManifest
 from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import count_duties
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
 from walrusd.crypto.envelopes.contexts import PublisherContext, SeatContext
 from walrusd.crypto.keystore import KeyBundle

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from walrusd.chain.calls.contract import ContractClient
-from walrusd.chain.calls.delivery import Opened, Sealed
+from walrusd.chain.calls.delivery import OpeningAttempt, Sealed
 from walrusd.chain.calls.jury import Accused
 from walrusd.chain.calls.node import ProvenKeys, SeatOffer
 from walrusd.chain.calls.reads import SeatId
@@ -198,7 +198,7 @@ async def _commit_abort(client: ContractClient, _m: Any, task: Any, work: Any, *
 
 
 async def _open(client: ContractClient, _m: Any, task: Any, work: Any, *args: Any):
-    return await client.open(task.id, work.id, Opened(*args), attempt=work.attempt)
+    return await client.open(task.id, work.id, OpeningAttempt(*args), attempt=work.attempt)
 
 
 async def _deliver(client: ContractClient, _m: Any, task: Any, work: Any, place: int, *args: Any):

@@ -18,7 +18,7 @@ class Sealed:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpeningAttempt:
     """An attempt at opening as the contract takes it.
 
     ``p2`` is the public point of its key, with the proof that its maker knows the secret. ``cost``
@@ -44,7 +44,7 @@ class DeliveryCalls(Caller):
     """The part of module ``submission`` that opens and delivers, and ``jury.deliver_juror``."""
 
     async def open(
-        self, task: str, submission: str, opened: Opened, *, attempt: int
+        self, task: str, submission: str, opened: OpeningAttempt, *, attempt: int
     ) -> ExecutedTransaction:
         """Say where the sealed opening lies; its key is delivered place by place afterwards."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))

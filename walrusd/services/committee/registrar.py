@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.calls.node import SeatOffer
 from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.eligibility import is_vacant
+from walrusd.core.seats.eligibility import is_vacant
 from walrusd.crypto.envelopes.contexts import SeatContext
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.readiness import MEMORY_PARTS, Readiness

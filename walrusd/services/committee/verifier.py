@@ -8,10 +8,10 @@ the kept replays. An opening that cannot be had is reported.
 from functools import partial
 
 from walrusd.core.duties import Duty, Party
-from walrusd.core.eligibility import count_committee
 from walrusd.core.faults import SeatAction, Verdict
 from walrusd.core.lifecycle import CaseKind
 from walrusd.core.protocol import PROGRAM_ROOT, compute_slot_tree, compute_work_digest
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools

@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from walrusd.chain.calls.delivery import Opened
+from walrusd.chain.calls.delivery import OpeningAttempt
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
 from walrusd.core.pieces.keys import make_opening_keys
@@ -99,7 +99,7 @@ class Opener(Service):
         await tools.contract.open(
             case.task.id,
             submission.id,
-            Opened(
+            OpeningAttempt(
                 blob=int(item["blob"]),
                 digest=bytes.fromhex(item["digest"]),
                 p2=secret.describe().p2,
