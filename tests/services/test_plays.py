@@ -377,7 +377,7 @@ class Quitter(InlineTraining):
         if not isinstance(job, TrainJob):
             return result
         ctx, first = job.ctx, read_records(result)[0]
-        assignment = Assignment(None, ctx, job.seed, job.committee)
+        assignment = Assignment(None, ctx, job.seed, job.slots)
         chain = compute_abort_chain(ctx, 2, 3, AbortCode.NON_FINITE, bytes(32))
         record = compute_record(assignment, 2, chain, ABORTED_STATE, ())
         trace = Trace(bytes.fromhex(result["state_root_0"]), [first, record])

@@ -259,6 +259,10 @@ async def _accuse_file(
     return await client.accuse_file(task.id, work, program_root=root, bond=coin.balance)
 
 
+async def _audit(client: ContractClient, _m: Any, task: Any, work: Any, leaf: bytes, path: Any):
+    return await client.audit(task.id, work, leaf=leaf, path=path)
+
+
 async def _resolve(
     client: ContractClient, _m: Any, task: Any, _pool: Any, work: Any, chain: bytes, root: bytes
 ):
@@ -309,7 +313,7 @@ CALLS: dict[str, Send] = {
     "attestation::attest": _with_cap("attest", "seat", "position", *_PROOF),
     "attestation::report": _with_cap("report", "seat"),
     "audit::draw_audit": _named("draw_audit"),
-    "audit::audit": _named("audit", "leaf", "path"),
+    "audit::audit": _audit,
     "jury::accuse": _accuse,
     "jury::accuse_file": _accuse_file,
     "jury::draw_jury": _crank("draw_jury"),
