@@ -73,7 +73,7 @@ seats = st.builds(
 def test_the_census_is_the_contracts(held, party: str) -> None:
     parties = [normalize_address(party)] if party else []
     ours = take_census(held, DEVNET_POOL, vars(TERMS), NOW, opened_ms=NOW - 5, parties=parties)
-    counted = fitness.count_seats(Pool(held), TERMS, NOW)
+    counted = fitness.count_seats(Pool(held), TERMS, NOW - 5, NOW)
     drawn = fitness.list_eligible(Pool(held), TERMS, NOW - 5, NOW, parties)
     assert (ours.live, ours.fit) == (counted.live, counted.fit)
     assert ours.eligible == len(drawn.eligible)

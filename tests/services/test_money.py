@@ -335,9 +335,9 @@ async def test_a_draw_that_waits_for_seats_is_no_failure(tmp_path, autojump_cloc
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
         _drawing(net, tools)
-        waits = [abort_named("node", name) for name in ("ETooFewSeats", "EPoolBusy", "ELotPending")]
+        waits = [abort_named("node", name) for name in ("ETooFewSeats", "EPoolBusy")]
         tools.contract.fail["draw_committee"] = [
-            MoveAborted(each.name, module="node", abort_code=each.code) for each in waits * 50
+            MoveAborted(each.name, module="node", abort_code=each.code) for each in waits * 75
         ]
         service = Cranker(tools, Fetcher(tools))
         with trio.move_on_after(20 * SEATS_PAUSE_S):

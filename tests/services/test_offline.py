@@ -18,15 +18,15 @@ from walrusd.core.lifecycle import DisputePhase, EndReason, SubmissionState
 pytestmark = virtual_time
 
 HOUR = 3600
-GRACE_S = 6 * HOUR
+GRACE_S = 5 * HOUR
 WINDOWS = {
     "join": "1h",
     "train": "8h",
     "open": "2h",
-    "grace": "6h",
+    "grace": "5h",
     "verify": "12h",
-    "jury_commit": "8h",
-    "jury_reveal": "7h",
+    "jury_commit": "7h",
+    "jury_reveal": "6h",
 }
 STATES = [
     SubmissionState.SEATED,

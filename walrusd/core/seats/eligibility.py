@@ -141,8 +141,9 @@ def take_census(
 ) -> Census:
     """Count the seats of a pool under terms.
 
-    Of those that fit, the eligible ones were registered before the task was opened, if it was, are
-    no party, and have a duty left whose share of the stake is whole.
+    Those that fit a task that was opened already were registered before: later ones may be made
+    for it. The eligible ones among them are no party, and have a duty left whose share of the
+    stake is whole.
     """
     share = pool.stake // pool.duties
     live = fit = eligible = 0
@@ -154,12 +155,11 @@ def take_census(
         lacking = list_obstacles(seat, terms, pool)
         for name in lacking:
             obstacles[name] = obstacles.get(name, 0) + 1
-        if lacking:
+        if lacking or (opened_ms is not None and seat.active_from_ms > opened_ms):
             continue
         fit += 1
-        is_known = opened_ms is None or seat.active_from_ms <= opened_ms
         has_duty = seat.duties < pool.duties and seat.stake >= (seat.duties + 1) * share
-        eligible += is_known and has_duty and seat.verifier not in parties
+        eligible += has_duty and seat.verifier not in parties
     return Census(live, fit, eligible, obstacles)
 
 

@@ -151,7 +151,10 @@ class Cranker(Service):
     def _note_waiting(self, subject: str, due: Crank, error: MoveAborted) -> None:
         """Wait for seats: nothing is lost meanwhile, as no clock runs."""
         self.tools.journal.record_once(subject, self.name, "waiting", error.message, step=due.value)
-        self._not_before[subject, due] = trio.current_time() + SEATS_PAUSE_S
+        # Another lot is used within seconds; seats are free again when somebody's work has ended.
+        is_short = error.fields.get("abort_code") == abort_named("node", "ELotPending").code
+        pause_s = RACE_PAUSE_S if is_short else SEATS_PAUSE_S
+        self._not_before[subject, due] = trio.current_time() + pause_s
 
     async def _start_audit(self, case: Case) -> None:
         """Bring the sampled segment before a jury.
