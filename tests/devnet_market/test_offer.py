@@ -5,10 +5,12 @@ import json
 import numpy as np
 
 from tests.contract.world import World
+from walrusd.core.seats.eligibility import count_duties
 from walrusd.core.terms_review import review_terms
-from walrusd.devnet.contract import DEVNET_PARAMS, terms
+from walrusd.devnet.contract import terms
+from walrusd.devnet.contract.node import compute_share
 from walrusd.devnet_market import offer
-from walrusd.devnet_market.layout import CONTRIBUTORS, VERIFIERS
+from walrusd.devnet_market.layout import CONTRIBUTORS, SEATS, VERIFIERS
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.task_request import check_names
 from walrusd.services.publisher.terms import read_terms
@@ -46,18 +48,21 @@ def test_there_is_something_to_learn() -> None:
 
 
 def test_the_contract_accepts_the_terms() -> None:
-    terms.check(TERMS, World().market)
+    pool = World().pool
+    terms.check(TERMS, World().market, compute_share(pool))
+    # Twice as many seats as verifiers, all of them live and fit.
+    seats = SEATS * len(VERIFIERS)
+    terms.check_pool(TERMS, seats, seats, pool.params.duties)
 
 
 def test_cheating_does_not_pay() -> None:
-    assert review_terms(make_rules(TERMS, DEVNET_PARAMS.accuser_share_bps)) == ()
+    assert review_terms(make_rules(TERMS)) == ()
 
 
 def test_seats_and_places_suffice() -> None:
-    assert TERMS.committee + TERMS.jury <= len(VERIFIERS)
+    assert count_duties(vars(TERMS)) <= len(VERIFIERS), "a jury excludes the committee"
     assert TERMS.max_submissions == TERMS.k_min == len(CONTRIBUTORS) + 1
     assert TERMS.committee * TERMS.segments_per_seat == TERMS.segments, "all work is replayed"
-    assert parse_amount(offer.VERIFIER_STAKE) >= TERMS.verifier_stake
     assert parse_amount(offer.STAKE) == TERMS.stake
 
 
