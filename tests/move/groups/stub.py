@@ -1,8 +1,8 @@
 """Makes the specification's group as meaningless as the one of the unit tests' VM.
 
-There every operation gives zero bytes, 48 or 96, and every encoding is valid. So all pairings are equal,
-zeros open to anything, and a proof holds if its challenge is the hash with zeros in the place of
-the nonce's point.
+There every operation gives zero bytes, 48 or 96, and every point of the right length is valid. So
+all pairings are equal, zeros open to anything, and a proof holds if its challenge is the hash with
+zeros in the place of the nonce's point.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from walrusd.crypto.envelopes.recipients import Recipient
 from walrusd.crypto.envelopes.schnorr import Preimage, SchnorrProof
 from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import envelope
-from walrusd.errors import SchnorrProofInvalid, VerificationFailed
+from walrusd.errors import MalformedPoint, SchnorrProofInvalid, VerificationFailed
 
 ZEROS, ZEROS_OF_G2 = bytes(48), bytes(96)
 
@@ -35,19 +35,27 @@ def _prove_opening(_base: Any, _secret: int, preimage: Preimage) -> SchnorrProof
     return SchnorrProof(_challenge(preimage, ZEROS_OF_G2), bytes(32))
 
 
+def _check_points(*points: tuple[bytes, int]) -> None:
+    if any(len(point) != size for point, size in points):
+        raise MalformedPoint("lengths are checked there, too")
+
+
 def _verify(preimage: Preimage, proof: SchnorrProof, nonce_point: bytes = ZEROS) -> None:
+    proof.check()
     if proof.challenge != _challenge(preimage, nonce_point):
         raise SchnorrProofInvalid("the proof does not hold")
 
 
 def _verify_recipient(context: bytes, pk1: bytes, pk2: bytes, proof: SchnorrProof) -> Recipient:
     recipient = Recipient(context, pk1, pk2)
+    _check_points((pk1, 48), (pk2, 96))
     _verify(recipients._bind(recipient), proof)
     return recipient
 
 
 def _verify_opening_key(context: bytes, p2: bytes, proof: SchnorrProof) -> OpeningKey:
     opening = OpeningKey(context, p2)
+    _check_points((p2, 96))
     _verify(openings._bind(opening), proof, ZEROS_OF_G2)
     return opening
 
@@ -55,6 +63,7 @@ def _verify_opening_key(context: bytes, p2: bytes, proof: SchnorrProof) -> Openi
 def _verify_envelope(
     given: envelopes.Envelope, label: Any, opening: OpeningKey, recipient: Recipient, sender: bytes
 ) -> envelopes.Envelope:
+    _check_points((given.r, 48), (given.c, 48))
     parties = envelopes._bind_parties(opening, label, recipient, sender)
     _verify(envelopes._bind(parties, given.r, given.c), given.proof)
     return given
