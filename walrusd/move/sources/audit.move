@@ -2,7 +2,7 @@
 /// trusted: once everything is attested, a fresh beacon may send one dealt segment to a jury.
 module walrusd::audit;
 
-use sui::{balance, clock::Clock, random::Random};
+use sui::{clock::Clock, random::Random};
 use walrusd::{
     dealing,
     dispute,
@@ -20,6 +20,8 @@ use walrusd::{
 const ENotSelected: u64 = 0;
 /// The leaf is not the one that the trace commits to.
 const EWrongLeaf: u64 = 1;
+/// The audit sampled a segment of this submission, and a jury must judge it first.
+const EPending: u64 = 2;
 
 // === Constants ===
 
@@ -40,14 +42,14 @@ entry fun draw_audit(
     submission.assert_valid(market, task);
     submission.assert_state(submission::attested());
     let now = clock.timestamp_ms();
+    submission.pay_from_escrow(ctx.sender(), task.tip());
     let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
     submission.start_audit(beacon, now);
-    submission.pay_from_escrow(ctx.sender(), task.tip());
     events::emit_audit_drawn(submission.task(), submission.id(), beacon, now)
 }
 
-/// Brings the sampled segment before a jury. `leaf` is what the trace commits to
-/// there; whoever holds the trace can show it.
+/// Brings the sampled segment before a jury. `leaf` is what the trace commits to there; whoever holds
+/// the trace can show it.
 public fun audit(
     market: &Market,
     task: &Task,
@@ -62,67 +64,45 @@ public fun audit(
     assert!(place.is_some(), ENotSelected);
     let place = place.destroy_some();
     let segment = trace::segment_at(task, submission, place);
-    assert!(trace::has_leaf(task, submission, segment, leaf, &path), EWrongLeaf);
+    assert!(trace::has_leaf(task, submission, segment, &leaf, &path), EWrongLeaf);
+    let (kind, nobody) = (dispute::segment(), dispute::nobody());
     let now = clock.timestamp_ms();
-    let dispute = dispute::new(
-        submission.id().to_address(),
-        dispute::segment(),
-        segment,
-        place,
-        submission::audited(),
-        dispute::nobody(),
-        vector[],
-        leaf,
-        now,
-    );
-    let challenge = dispute.challenge();
-    submission.start_dispute(dispute, balance::zero());
-    events::emit_challenge_opened(
-        submission.task(),
-        submission.id(),
-        dispute::nobody(),
-        dispute::segment(),
-        segment,
-        challenge,
-        0,
-        now,
-    )
+    submission.open_case(kind, segment, place, nobody, dispute::no_seat(), leaf, now)
 }
 
 // === Package Functions ===
 
-/// Whether a drawn submission waits for a jury: a segment was sampled, and no verdict on it
-/// stands.
+/// Whether a segment was sampled that no jury has decided on yet.
 public(package) fun is_pending(task: &Task, submission: &Submission): bool {
     find_place(task, submission).is_some()
 }
 
-// === Private Functions ===
-
-/// The place of the deal that a jury must judge; none if none was sampled, or a verdict on
-/// its segment stands.
-fun find_place(task: &Task, submission: &Submission): Option<u64> {
-    let lot = compute_lot(task, submission);
-    if (lot.is_none()) return lot;
-    let segment = trace::segment_at(task, submission, *lot.borrow());
-    if (submission.is_judged(dispute::segment(), segment)) option::none() else lot
+/// Checks that no audit waits: whoever colludes with the forger could hold it up.
+public(package) fun assert_not_pending(task: &Task, submission: &Submission) {
+    assert!(!is_pending(task, submission), EPending)
 }
 
-/// The sampled place; none if the submission is spared.
-fun compute_lot(task: &Task, submission: &Submission): Option<u64> {
+// === Private Functions ===
+
+/// The place of the deal that a jury must judge; none if none was sampled, or the audit is over. A
+/// later sample, drawn because juries found no majority, is always selected.
+fun find_place(task: &Task, submission: &Submission): Option<u64> {
+    if (submission.is_audit_over()) return option::none();
+    let round = submission.audit_round();
     let id = submission.id().to_address();
-    let digest = protocol::compute_audit_digest(submission.audit_beacon(), id);
-    if (dealing::u64_at(&digest, 0) % BPS >= task.terms().audit_bps()) return option::none();
+    let digest = protocol::compute_audit_digest(submission.audit_beacon(), id, round);
+    let ticket = dealing::u64_at(&digest, 0) % BPS;
+    if (round == 0 && ticket >= task.terms().audit_bps()) return option::none();
     option::some(dealing::u64_at(&digest, 8) % trace::place_count(task))
 }
 
 // === Test Functions ===
 
 #[test_only]
-/// The sampled segment, judged or not; 0 for none.
+/// The sampled segment; 0 for none.
 public fun segment_for_testing(task: &Task, submission: &Submission): u64 {
-    let lot = compute_lot(task, submission);
-    if (lot.is_none()) 0 else trace::segment_at(task, submission, *lot.borrow())
+    let place = find_place(task, submission);
+    if (place.is_none()) 0 else trace::segment_at(task, submission, *place.borrow())
 }
 
 #[test_only]

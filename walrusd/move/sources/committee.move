@@ -1,71 +1,122 @@
-/// Seating the verifiers of a submission from the beacon, and the substitutes of those that keep
-/// silent. Anyone may do it; nobody can choose.
+/// Who verifies a submission: the lot that picks committee and substitutes, and the places that are
+/// given on. Anyone may turn these cranks; nobody can choose.
 module walrusd::committee;
 
-use sui::clock::Clock;
+use sui::{balance, clock::Clock, random::Random};
 use walrusd::{
+    credit,
+    dispute,
     ending,
     events,
     market::Market,
     node::VerifierPool,
-    penalty,
-    protocol,
     submission::{Self, Submission},
     task::Task
 };
 
 // === Errors ===
 
-/// The committee beacon of the task is not drawn yet.
-const ENotDrawn: u64 = 0;
-/// Silent seats were replaced already.
-const EAlreadyReplaced: u64 = 1;
+/// The lot of the submission is not drawn.
+const ENoLot: u64 = 0;
+/// The lot of the submission is drawn already.
+const ELotDrawn: u64 = 1;
 /// The committee may still attest.
 const ETooEarly: u64 = 2;
 
 // === Constants ===
 
-const MAX_TRIES: u64 = 256;
+const BEACON_BYTES: u16 = 32;
+/// How often silent seats may be replaced.
+const MAX_ROUNDS: u64 = 2;
+/// How often a place may be given on.
+const MAX_PLACE_TRIES: u64 = 4;
 
 // === Public Functions ===
 
-/// Seats the committee, or ends the submission Void when the pool has too few eligible seats.
-public fun seat(
+/// Stores who may verify a submission, then draws the beacon that picks among them. The first lot
+/// pays a tip: one that fails must not empty the escrow.
+entry fun draw_committee(
     market: &Market,
-    task: &mut Task,
+    task: &Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    submission.assert_case(market, task, pool);
+    task.assert_verified_now();
+    submission.assert_state(submission::committed());
+    assert!(!submission.has_lot(), ELotDrawn);
+    let now = clock.timestamp_ms();
+    let id = submission.id();
+    let eligible = pool.begin_lot(
+        id.to_address(),
+        task.terms(),
+        task.opened_ms(),
+        task.publisher(),
+        submission.contributor(),
+        submission.dataset_owner(),
+        dispute::nobody(),
+        task.terms().compute_slots(),
+        now,
+    );
+    if (submission.beacon().is_empty()) submission.pay_from_escrow(ctx.sender(), task.tip());
+    let count = eligible.length();
+    let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
+    submission.set_beacon(beacon);
+    submission.set_lot(eligible, beacon, now);
+    events::emit_lot_drawn(submission.task(), id, beacon, count, now)
+}
+
+/// Seats committee and substitutes that the lot picks; if it picks too few, another is drawn.
+public fun seat_committee(
+    market: &Market,
+    task: &Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
-    assert!(task.is_drawn(), ENotDrawn);
+    submission.assert_case(market, task, pool);
     submission.assert_state(submission::committed());
+    assert!(submission.has_lot(), ENoLot);
     let now = clock.timestamp_ms();
-    submission.pay_from_escrow(ctx.sender(), task.tip());
-    let count = task.terms().committee();
-    let drawn = draw_seats(task, pool, submission, count, task.drawn_ms(), &vector[]);
-    if (drawn.length() < count) {
-        ending::void(task, pool, submission, now, ctx);
+    let (id, wanted) = (submission.id(), task.terms().compute_slots());
+    let name = id.to_bytes();
+    let (eligible, beacon, at_ms) = submission.take_lot();
+    let chosen =
+        pool.choose_seats(eligible, at_ms, wanted, vector[], false, beacon, name);
+    pool.end_lot(id.to_address());
+    if (chosen.length() < wanted) {
+        events::emit_lot_failed(submission.task(), id, vector[], now);
         return
     };
-    let mut seats = vector[];
+    let committee = task.terms().committee();
     let mut verifiers = vector[];
-    let mut i = 0;
-    while (i < drawn.length()) {
-        let verifier = pool.seat_verifier(drawn[i]);
-        pool.pin(drawn[i]);
-        seats.push_back(submission::new_seat(drawn[i], verifier, pool.seat_key(drawn[i]), i));
+    let mut slot = 0;
+    while (slot < wanted) {
+        let index = chosen[slot];
+        let verifier = pool.seat_verifier(index);
+        pool.pin(index);
+        submission.add_seat(
+            index,
+            pool.seat_generation(index),
+            verifier,
+            pool.seat_keys(index),
+            slot,
+            committee,
+        );
         verifiers.push_back(verifier);
-        i = i + 1;
+        slot = slot + 1;
     };
-    submission.set_committee(seats);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
     submission.enter(submission::seated(), now);
-    events::emit_committee_seated(submission.task(), submission.id(), drawn, verifiers, now)
+    events::emit_committee_seated(submission.task(), id, chosen, verifiers, now)
 }
 
-/// Burns part of the stakes of the seats that did not attest in time and draws substitutes in their
-/// place, once; ends the submission Undecided when the pool has too few eligible seats.
+/// Gives the places that have not attested in time to substitutes; without, ends the submission
+/// Undecided. A seat that reported the opening was not silent: it loses its place and nothing else.
 public fun replace(
     market: &Market,
     task: &mut Task,
@@ -74,80 +125,99 @@ public fun replace(
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
+    submission.assert_case(market, task, pool);
     submission.assert_state(submission::opened());
-    assert!(!submission.is_replaced(), EAlreadyReplaced);
     let now = clock.timestamp_ms();
     assert!(task.terms().is_verifying_over(now, submission.window_ms()), ETooEarly);
     submission.pay_from_escrow(ctx.sender(), task.tip());
-    penalty::burn_silent_seats(task, pool, submission, ctx);
-    let silent = submission.silent_seats();
-    let taken = submission.seat_pool_indices();
-    let drawn = draw_seats(task, pool, submission, silent.length(), now, &taken);
-    if (drawn.length() < silent.length()) {
-        ending::leave_without_seats(task, pool, submission, now, ctx);
+    let mut waiting = vector[];
+    let mut silent = vector[];
+    let mut place = 0;
+    while (place < submission.seat_count()) {
+        if (!submission.has_seat_attested(place)) {
+            waiting.push_back(place);
+            if (!submission.has_reported(place)) silent.push_back(place)
+        };
+        place = place + 1;
+    };
+    burn_silent(task, pool, submission, &silent, ctx);
+    let reason = ending::not_fully_attested();
+    if (submission.rounds() == MAX_ROUNDS) {
+        ending::leave_undecided(task, pool, submission, reason, now, ctx);
         return
     };
+    submission.count_round();
+    give_on(task, pool, submission, &waiting, reason, now, ctx)
+}
+
+// === Package Functions ===
+
+/// Gives places to the next substitutes, who need envelopes; with too few, ends the submission
+/// Undecided for `reason`.
+public(package) fun give_on(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    places: &vector<u64>,
+    reason: u8,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let mut can_go_on = places.length() <= submission.substitute_count();
     let mut i = 0;
-    while (i < silent.length()) {
-        let (seat, index) = (silent[i], drawn[i]);
-        let verifier = pool.seat_verifier(index);
-        pool.unpin(submission.seat_pool_index(seat));
-        pool.pin(index);
-        // Each segment has work digests for the seats and, after them, for their substitutes.
-        let slot = submission.seat_count() + seat;
-        let substitute = submission::new_seat(index, verifier, pool.seat_key(index), slot);
-        submission.replace_seat(seat, substitute);
-        let (task, id) = (submission.task(), submission.id());
-        events::emit_seat_replaced(task, id, seat, index, verifier, now);
+    while (i < places.length()) {
+        if (submission.seat_tries(places[i]) >= MAX_PLACE_TRIES) can_go_on = false;
         i = i + 1;
     };
-    submission.end_replacement(now)
-}
-
-// === Private Functions ===
-
-fun assert_valid(market: &Market, task: &Task, pool: &VerifierPool, submission: &Submission) {
-    market.assert_version();
-    task.assert_version();
-    pool.assert_version();
-    submission.assert_version();
-    market.assert_pool(object::id(pool));
-    task.assert_is(submission.task())
-}
-
-/// `count` pool indices that are not `taken`, in the order in which they were drawn; fewer when the
-/// tries are spent.
-fun draw_seats(
-    task: &Task,
-    pool: &VerifierPool,
-    submission: &Submission,
-    count: u64,
-    drawn_ms: u64,
-    taken: &vector<u64>,
-): vector<u64> {
-    let terms = task.terms();
-    let mut drawn = vector[];
-    if (task.pool_len() == 0) return drawn;
-    let id = submission.id().to_address();
-    let mut attempt = 0;
-    while (attempt < MAX_TRIES && drawn.length() < count) {
-        let index = protocol::compute_seat_draw(task.beacon(), id, attempt, task.pool_len());
-        if (
-            !drawn.contains(&index)
-                && !taken.contains(&index)
-                && pool.is_eligible(
-                    index,
-                    task.opened_ms(),
-                    drawn_ms,
-                    terms.state_bytes(),
-                    terms.segment_work(),
-                    terms.verifier_fee(),
-                    terms.verifier_stake(),
-                )
-                && !submission.is_conflicted(task, pool.seat_verifier(index))
-        ) drawn.push_back(index);
-        attempt = attempt + 1;
+    if (!can_go_on) {
+        ending::leave_undecided(task, pool, submission, reason, now, ctx);
+        return
     };
-    drawn
+    let (task_id, id) = (submission.task(), submission.id());
+    let mut i = 0;
+    while (i < places.length()) {
+        let place = places[i];
+        pool.unpin(submission.seat_pool_index(place));
+        submission.give_on(place);
+        let (index, verifier) =
+            (submission.seat_pool_index(place), submission.seat_verifier(place));
+        events::emit_seat_replaced(task_id, id, place, index, verifier, now);
+        i = i + 1;
+    };
+    submission.enter(submission::seated(), now)
+}
+
+/// Takes the silence penalty from the seats at these places, and burns it as one coin.
+public(package) fun burn_silent(
+    task: &Task,
+    pool: &mut VerifierPool,
+    submission: &Submission,
+    places: &vector<u64>,
+    ctx: &mut TxContext,
+) {
+    let penalty = task.terms().seat_penalty();
+    let mut taken = balance::zero();
+    let mut i = 0;
+    while (i < places.length()) {
+        let index = submission.seat_pool_index(places[i]);
+        taken.join(pool.penalize(index, penalty));
+        pool.note_silence(index);
+        i = i + 1;
+    };
+    credit::burn(taken, ctx);
+}
+
+// === Test Functions ===
+
+#[test_only]
+public fun draw_committee_for_testing(
+    market: &Market,
+    task: &Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    draw_committee(market, task, pool, submission, random, clock, ctx)
 }

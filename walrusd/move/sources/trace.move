@@ -21,7 +21,7 @@ public(package) fun place_count(task: &Task): u64 {
 
 /// The segment at a place of the deal.
 public(package) fun segment_at(task: &Task, submission: &Submission, place: u64): u64 {
-    let seed = protocol::compute_deal_seed(task.beacon(), submission.id().to_address());
+    let seed = protocol::compute_deal_seed(submission.beacon(), submission.id().to_address());
     let segments = segments(task, submission);
     dealing::compute_dealt_segment(&seed, segments, place % segments)
 }
@@ -31,12 +31,11 @@ public(package) fun has_leaf(
     task: &Task,
     submission: &Submission,
     segment: u64,
-    leaf: vector<u8>,
+    leaf: &vector<u8>,
     path: &vector<vector<u8>>,
 ): bool {
     let leaves = segments(task, submission) + 1;
-    leaf.length() == 32
-        && merkle::leads_to(submission.trace_root(), leaf, segment, leaves, path)
+    merkle::leads_to(submission.trace_root(), *leaf, segment, leaves, path)
 }
 
 /// Whether a seat attested the segment that `place` holds, from whichever place of its own.

@@ -1,16 +1,15 @@
-/// What follows from a jury's count. For a segment the contract itself rebuilds the leaf from the
-/// majority's value and compares it with the committed one; of anything else, and of an audit that
-/// is kept from its jury, the value is a word.
+/// What a jury's count says. For a segment the contract itself rebuilds the leaf from what the
+/// majority's value hides and compares it with the committed one; of anything else it is a word.
 module walrusd::verdict;
 
+use sui::balance;
 use walrusd::{
     credit,
-    dispute::Dispute,
+    dispute,
     ending,
     events,
-    market::Market,
     node::VerifierPool,
-    penalty,
+    outcome,
     protocol,
     submission::Submission,
     task::Task
@@ -21,87 +20,84 @@ use walrusd::{
 const CONFIRMED: u8 = 1;
 const REFUTED: u8 = 2;
 const REDRAWN: u8 = 3;
-const UNDECIDED: u8 = 4;
+const DISMISSED: u8 = 4;
+const ABSENT: u8 = 5;
 
 // === Package Functions ===
 
-/// Frees the jury and does what its majority demands.
+/// Frees the jury and does what its majority's `value` demands, which hides chain and state root.
 public(package) fun conclude(
-    market: &Market,
     task: &mut Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,
+    value: vector<u8>,
+    chain: vector<u8>,
+    state_root: vector<u8>,
     now: u64,
     ctx: &mut TxContext,
 ) {
-    penalty::burn_silent_jurors(task, pool, submission.dispute(), ctx);
-    unpin_jury(pool, submission.dispute());
-    let (id, challenge) = (submission.id(), submission.dispute().challenge());
-    let majority = submission.dispute().find_majority();
-    if (majority.is_none()) {
-        if (submission.dispute().round() == 0) {
-            submission.dispute_mut().redraw(id.to_address(), now);
-            events::emit_challenge_resolved(submission.task(), id, challenge, REDRAWN, now)
-        } else {
-            events::emit_challenge_resolved(submission.task(), id, challenge, UNDECIDED, now);
-            ending::leave_without_majority(task, pool, submission, now, ctx)
-        };
-        return
-    };
-    let majority = majority.destroy_some();
-    if (is_work_sound(task, submission, majority)) {
-        pay_for_refutation(task, submission, majority, ctx);
-        submission.resume(now);
-        events::emit_challenge_resolved(submission.task(), id, challenge, REFUTED, now)
-    } else {
-        events::emit_challenge_resolved(submission.task(), id, challenge, CONFIRMED, now);
-        ending::reject_confirmed(market, task, pool, submission, majority, now, ctx)
-    }
+    dismiss_jurors(task, pool, submission, ctx);
+    let (finding, is_replay) = find(task, submission, chain, state_root);
+    let outcome = decide(submission, finding);
+    let id = submission.id();
+    let challenge = submission.dispute().challenge();
+    events::emit_case_resolved(submission.task(), id, challenge, outcome, value, now);
+    if (outcome == REDRAWN) submission.dispute_mut().redraw(id.to_address(), now)
+    else if (outcome == DISMISSED) outcome::dismiss(task, pool, submission, now, ctx)
+    else if (outcome == ABSENT) outcome::ask_again(task, pool, submission, value, now, ctx)
+    else if (outcome == REFUTED) outcome::refute(task, pool, submission, value, now, ctx)
+    else ending::convict(task, pool, submission, value, is_replay, now, ctx)
 }
 
 // === Private Functions ===
 
-fun unpin_jury(pool: &mut VerifierPool, dispute: &Dispute) {
-    let mut juror = 0;
-    while (juror < dispute.juror_count()) {
-        pool.unpin(dispute.juror_pool_index(juror));
-        juror = juror + 1;
-    }
-}
-
-fun is_work_sound(task: &Task, submission: &Submission, majority: u64): bool {
-    let dispute = submission.dispute();
-    if (!dispute.is_about_segment()) return !dispute.says_fault(majority);
-    // Asked first: a forger could commit to the very leaf that the word rebuilds.
-    if (dispute.is_withheld(majority)) return false;
-    let (chain, state_root) = (dispute.juror_chain(majority), dispute.juror_state_root(majority));
-    let (segment, committee) = (dispute.index(), task.terms().committee());
-    let slot_root = protocol::compute_slot_root(submission.ctx(), segment, committee, chain);
-    protocol::compute_leaf(segment, state_root, slot_root) == dispute.leaf()
-}
-
-/// A wrong accuser pays the jurors, and its bond is lost. The jurors of an audit, and of a claim
-/// that a verifier makes in good faith, are paid from what the publisher set aside.
-fun pay_for_refutation(
+/// Ends the duty of every juror, and burns a part of the stake of those that were silent. An alternate
+/// that committed but was not needed has done its duty.
+fun dismiss_jurors(
     task: &Task,
-    submission: &mut Submission,
-    majority: u64,
+    pool: &mut VerifierPool,
+    submission: &Submission,
     ctx: &mut TxContext,
 ) {
-    let is_blameless =
-        submission.dispute().is_audit() || submission.dispute().is_about_availability();
-    let fee = task.terms().juror_fee();
+    let dispute = submission.dispute();
+    let silent = dispute.list_silent(task.terms().jury());
+    let mut taken = balance::zero();
     let mut juror = 0;
-    while (juror < submission.dispute().juror_count()) {
-        if (submission.dispute().agrees(juror, majority)) {
-            let verifier = submission.dispute().juror_verifier(juror);
-            if (is_blameless) submission.pay_from_escrow(verifier, fee)
-            else submission.pay_from_bond(verifier, fee);
-        };
+    while (juror < silent.length()) {
+        let index = dispute.juror_pool_index(juror);
+        if (silent[juror]) {
+            taken.join(pool.penalize(index, task.terms().juror_penalty()));
+            pool.note_silence(index)
+        } else pool.note_service(index);
+        pool.unpin(index);
         juror = juror + 1;
     };
-    if (is_blameless) submission.return_bond()
-    else {
-        credit::burn(submission.take_bond(), ctx);
-    }
+    credit::burn(taken, ctx);
+}
+
+/// What the jury found, and whether a replay shows it.
+fun find(
+    task: &Task,
+    submission: &Submission,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+): (u8, bool) {
+    let dispute = submission.dispute();
+    let word = dispute::find_word(&chain);
+    if (chain.is_empty() || !dispute.is_about_segment()) return (word, false);
+    if (word == dispute::fault() || word == dispute::absent()) return (word, false);
+    // Nobody has replayed anything.
+    if (word == dispute::sound()) return (dispute::none(), false);
+    let (segment, slots) = (dispute.index(), task.terms().compute_slots());
+    let slot_root = protocol::compute_slot_root(submission.ctx(), segment, slots, chain);
+    let leaf = protocol::compute_leaf(segment, state_root, slot_root);
+    if (&leaf == dispute.leaf()) (dispute::sound(), true) else (dispute::fault(), true)
+}
+
+fun decide(submission: &Submission, finding: u8): u8 {
+    if (finding == dispute::none()) {
+        if (submission.dispute().round() == 0) REDRAWN else DISMISSED
+    } else if (finding == dispute::absent()) ABSENT
+    else if (finding == dispute::sound()) REFUTED
+    else CONFIRMED
 }
