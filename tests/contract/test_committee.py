@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import pytest
-
 from walrusd.chain.layouts import events
 from walrusd.chain.layouts.objects import VerifierCap
 from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState

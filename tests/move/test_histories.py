@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.contract.test_walks import NUMBER
 
-from .histories import USUAL, start_walk, stubbed_group, write_history, write_walk
+from .groups.stub import stubbed_group
+from .histories import USUAL, start_walk, write_history, write_walk
 from .replays import Replayed, replay
 
 QUICK, CHUNK, CHUNKS = 60, 235, 4

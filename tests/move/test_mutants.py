@@ -10,7 +10,8 @@ import pytest
 
 from walrusd.devnet.move.aborts import ContractDefectError
 
-from .histories import stubbed_group, write_history
+from .groups.stub import stubbed_group
+from .histories import write_history
 from .mutants import MUTANTS, Mutant, apply
 from .replays import replay
 

@@ -1,5 +1,5 @@
 /// Proof of replay: a seat reveals a digest that only a replay of its segment yields, with the
-/// paths that tie it to the committed trace. And reports of openings that are absent.
+/// paths that tie it to the committed trace. Or it says that the opening is absent.
 module walrusd::attestation;
 
 use sui::clock::Clock;
@@ -31,8 +31,8 @@ const EAlreadyReported: u64 = 4;
 // === Public Functions ===
 
 /// Attests the segment dealt to `place` at `position`. `digest` is the seat's own work digest,
-/// `slot_path` leads from it to the segment's slot root, `trace_path` from the leaf to the trace;
-/// `program_root` is the program that the seat knows.
+/// `slot_path` leads from it to the segment's slot root, `trace_path` from the leaf to the trace.
+/// `program_root` is the program that the seat knows: it stakes on no other.
 public fun attest(
     market: &Market,
     task: &Task,
@@ -64,7 +64,7 @@ public fun attest(
     );
     assert!(slot_root.is_some(), EWrongDigest);
     let leaf = protocol::compute_leaf(segment, state_root, slot_root.destroy_some());
-    assert!(trace::has_leaf(task, submission, segment, &leaf, &trace_path), EWrongDigest);
+    assert!(trace::has_leaf(task, submission, segment, leaf, &trace_path), EWrongDigest);
     submission.attest(place, position, per_seat);
     events::emit_segment_attested(
         submission.task(),
@@ -80,8 +80,8 @@ public fun attest(
     }
 }
 
-/// Says that the opening is absent. If most places do, the contributor must open again; the second
-/// time a jury is asked, once: a committee alone takes no stake.
+/// Says that the opening is absent. If most places do, the contributor must open again; the second time
+/// a jury is asked, once: a committee alone takes no stake.
 public fun report(
     market: &Market,
     task: &Task,
@@ -99,7 +99,7 @@ public fun report(
         EAlreadyReported,
     );
     let now = clock.timestamp_ms();
-    let do_most = submission.report(place);
+    let are_most = submission.report(place);
     events::emit_opening_reported(
         submission.task(),
         submission.id(),
@@ -108,15 +108,23 @@ public fun report(
         submission.seat_verifier(place),
         now,
     );
-    if (!do_most) return;
+    if (!are_most) return;
     if (submission.is_last_attempt()) {
-        let (kind, nobody) = (dispute::absence(), dispute::nobody());
-        submission.open_case(kind, 0, 0, nobody, dispute::no_seat(), vector[], now)
+        submission.open_case(
+            dispute::absence(),
+            0,
+            0,
+            dispute::nobody(),
+            dispute::no_seat(),
+            vector[],
+            now,
+        )
     } else submission.ask_again(now)
 }
 
 // === Package Functions ===
 
+/// Checks that the capability holds the seat at a place.
 public(package) fun assert_seated(submission: &Submission, cap: &VerifierCap, place: u64) {
     assert!(submission.is_held_by(place, cap), ENotSeated)
 }

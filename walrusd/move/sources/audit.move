@@ -20,8 +20,6 @@ use walrusd::{
 const ENotSelected: u64 = 0;
 /// The leaf is not the one that the trace commits to.
 const EWrongLeaf: u64 = 1;
-/// The audit sampled a segment of this submission, and a jury must judge it first.
-const EPending: u64 = 2;
 
 // === Constants ===
 
@@ -48,8 +46,8 @@ entry fun draw_audit(
     events::emit_audit_drawn(submission.task(), submission.id(), beacon, now)
 }
 
-/// Brings the sampled segment before a jury. `leaf` is what the trace commits to there; whoever holds
-/// the trace can show it.
+/// Brings the sampled segment before a jury. `leaf` is what the trace commits to
+/// there; whoever holds the trace can show it.
 public fun audit(
     market: &Market,
     task: &Task,
@@ -60,50 +58,45 @@ public fun audit(
 ) {
     submission.assert_valid(market, task);
     submission.assert_state(submission::audited());
-    let place = find_place(task, submission);
-    assert!(place.is_some(), ENotSelected);
-    let place = place.destroy_some();
+    let sample = find_sample(task, submission);
+    assert!(sample.is_some(), ENotSelected);
+    let place = sample.destroy_some();
     let segment = trace::segment_at(task, submission, place);
-    assert!(trace::has_leaf(task, submission, segment, &leaf, &path), EWrongLeaf);
-    let (kind, nobody) = (dispute::segment(), dispute::nobody());
-    let now = clock.timestamp_ms();
-    submission.open_case(kind, segment, place, nobody, dispute::no_seat(), leaf, now)
+    assert!(trace::has_leaf(task, submission, segment, leaf, &path), EWrongLeaf);
+    submission.open_case(
+        dispute::segment(),
+        segment,
+        place,
+        dispute::nobody(),
+        dispute::no_seat(),
+        leaf,
+        clock.timestamp_ms(),
+    )
 }
 
 // === Package Functions ===
 
-/// Whether a segment was sampled that no jury has decided on yet.
+/// Whether a segment was drawn that no jury has decided on yet.
 public(package) fun is_pending(task: &Task, submission: &Submission): bool {
-    find_place(task, submission).is_some()
-}
-
-/// Checks that no audit waits: whoever colludes with the forger could hold it up.
-public(package) fun assert_not_pending(task: &Task, submission: &Submission) {
-    assert!(!is_pending(task, submission), EPending)
+    find_sample(task, submission).is_some()
 }
 
 // === Private Functions ===
 
-/// The place of the deal that a jury must judge; none if none was sampled, or the audit is over. A
-/// later sample, drawn because juries found no majority, is always selected.
-fun find_place(task: &Task, submission: &Submission): Option<u64> {
+/// The place that a jury must judge; none if the submission is spared, or the audit is over. A later
+/// sample, drawn because juries found no majority, always is.
+fun find_sample(task: &Task, submission: &Submission): Option<u64> {
     if (submission.is_audit_over()) return option::none();
-    let round = submission.audit_round();
     let id = submission.id().to_address();
+    let round = submission.audit_round();
     let digest = protocol::compute_audit_digest(submission.audit_beacon(), id, round);
-    let ticket = dealing::u64_at(&digest, 0) % BPS;
-    if (round == 0 && ticket >= task.terms().audit_bps()) return option::none();
+    if (round == 0 && dealing::u64_at(&digest, 0) % BPS >= task.terms().audit_bps()) {
+        return option::none()
+    };
     option::some(dealing::u64_at(&digest, 8) % trace::place_count(task))
 }
 
 // === Test Functions ===
-
-#[test_only]
-/// The sampled segment; 0 for none.
-public fun segment_for_testing(task: &Task, submission: &Submission): u64 {
-    let place = find_place(task, submission);
-    if (place.is_none()) 0 else trace::segment_at(task, submission, *place.borrow())
-}
 
 #[test_only]
 public fun draw_audit_for_testing(

@@ -1,11 +1,10 @@
-/// Who verifies a submission: the lot that picks committee and substitutes, and the places that are
-/// given on. Anyone may turn these cranks; nobody can choose.
+/// Who verifies a submission: its lot, the seats that it picks, and substitutes in the places of those
+/// that keep silent. Anyone may turn each step; nobody can choose.
 module walrusd::committee;
 
 use sui::{balance, clock::Clock, random::Random};
 use walrusd::{
     credit,
-    dispute,
     ending,
     events,
     market::Market,
@@ -25,16 +24,16 @@ const ETooEarly: u64 = 2;
 
 // === Constants ===
 
+const NOT_FULLY_ATTESTED: u8 = 5;
+
 const BEACON_BYTES: u16 = 32;
-/// How often silent seats may be replaced.
 const MAX_ROUNDS: u64 = 2;
-/// How often a place may be given on.
 const MAX_PLACE_TRIES: u64 = 4;
 
 // === Public Functions ===
 
-/// Stores who may verify a submission, then draws the beacon that picks among them. The first lot
-/// pays a tip: one that fails must not empty the escrow.
+/// Stores who may verify a submission, then draws the beacon that picks among them. The tip is paid
+/// for the first lot alone: a lot that fails must not empty the escrow.
 entry fun draw_committee(
     market: &Market,
     task: &Task,
@@ -49,27 +48,27 @@ entry fun draw_committee(
     submission.assert_state(submission::committed());
     assert!(!submission.has_lot(), ELotDrawn);
     let now = clock.timestamp_ms();
-    let id = submission.id();
+    let terms = task.terms();
     let eligible = pool.begin_lot(
-        id.to_address(),
-        task.terms(),
+        submission.id().to_address(),
+        terms,
         task.opened_ms(),
         task.publisher(),
         submission.contributor(),
         submission.dataset_owner(),
-        dispute::nobody(),
-        task.terms().compute_slots(),
+        @0x0,
+        terms.compute_slots(),
         now,
     );
-    if (submission.beacon().is_empty()) submission.pay_from_escrow(ctx.sender(), task.tip());
     let count = eligible.length();
+    if (submission.beacon().is_empty()) submission.pay_from_escrow(ctx.sender(), task.tip());
     let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
     submission.set_beacon(beacon);
     submission.set_lot(eligible, beacon, now);
-    events::emit_lot_drawn(submission.task(), id, beacon, count, now)
+    events::emit_lot_drawn(submission.task(), submission.id(), beacon, count, now)
 }
 
-/// Seats committee and substitutes that the lot picks; if it picks too few, another is drawn.
+/// Seats committee and substitutes that the lot picks. If it picks too few, another is drawn.
 public fun seat_committee(
     market: &Market,
     task: &Task,
@@ -82,41 +81,46 @@ public fun seat_committee(
     submission.assert_state(submission::committed());
     assert!(submission.has_lot(), ENoLot);
     let now = clock.timestamp_ms();
-    let (id, wanted) = (submission.id(), task.terms().compute_slots());
-    let name = id.to_bytes();
-    let (eligible, beacon, at_ms) = submission.take_lot();
-    let chosen =
-        pool.choose_seats(eligible, at_ms, wanted, vector[], false, beacon, name);
+    let id = submission.id();
+    let wanted = task.terms().compute_slots();
+    let (eligible, beacon, drawn_ms) = submission.take_lot();
+    let chosen = pool.choose_seats(
+        eligible,
+        drawn_ms,
+        wanted,
+        vector[],
+        false,
+        beacon,
+        id.to_bytes(),
+    );
     pool.end_lot(id.to_address());
     if (chosen.length() < wanted) {
         events::emit_lot_failed(submission.task(), id, vector[], now);
         return
     };
     let committee = task.terms().committee();
-    let mut verifiers = vector[];
     let mut slot = 0;
     while (slot < wanted) {
         let index = chosen[slot];
-        let verifier = pool.seat_verifier(index);
         pool.pin(index);
         submission.add_seat(
             index,
             pool.seat_generation(index),
-            verifier,
+            pool.seat_verifier(index),
             pool.seat_keys(index),
             slot,
             committee,
         );
-        verifiers.push_back(verifier);
         slot = slot + 1;
     };
     submission.pay_from_escrow(ctx.sender(), task.tip());
     submission.enter(submission::seated(), now);
+    let verifiers = submission.seat_verifiers();
     events::emit_committee_seated(submission.task(), id, chosen, verifiers, now)
 }
 
-/// Gives the places that have not attested in time to substitutes; without, ends the submission
-/// Undecided. A seat that reported the opening was not silent: it loses its place and nothing else.
+/// Gives the places that have not attested in time to substitutes; without, ends Undecided. A seat that
+/// reported the opening was not silent: it loses its place and nothing else.
 public fun replace(
     market: &Market,
     task: &mut Task,
@@ -140,20 +144,18 @@ public fun replace(
         };
         place = place + 1;
     };
-    burn_silent(task, pool, submission, &silent, ctx);
-    let reason = ending::not_fully_attested();
+    burn_silence(task, pool, submission, &silent, ctx);
     if (submission.rounds() == MAX_ROUNDS) {
-        ending::leave_undecided(task, pool, submission, reason, now, ctx);
+        ending::leave_undecided(task, pool, submission, NOT_FULLY_ATTESTED, now, ctx);
         return
     };
     submission.count_round();
-    give_on(task, pool, submission, &waiting, reason, now, ctx)
+    give_on(task, pool, submission, &waiting, NOT_FULLY_ATTESTED, now, ctx)
 }
 
 // === Package Functions ===
 
-/// Gives places to the next substitutes, who need envelopes; with too few, ends the submission
-/// Undecided for `reason`.
+/// Gives places to the next substitutes, who need envelopes; with too few, ends Undecided.
 public(package) fun give_on(
     task: &mut Task,
     pool: &mut VerifierPool,
@@ -163,32 +165,36 @@ public(package) fun give_on(
     now: u64,
     ctx: &mut TxContext,
 ) {
-    let mut can_go_on = places.length() <= submission.substitute_count();
+    let mut are_exhausted = submission.substitute_count() < places.length();
     let mut i = 0;
     while (i < places.length()) {
-        if (submission.seat_tries(places[i]) >= MAX_PLACE_TRIES) can_go_on = false;
+        if (submission.seat_tries(places[i]) >= MAX_PLACE_TRIES) are_exhausted = true;
         i = i + 1;
     };
-    if (!can_go_on) {
+    if (are_exhausted) {
         ending::leave_undecided(task, pool, submission, reason, now, ctx);
         return
     };
-    let (task_id, id) = (submission.task(), submission.id());
     let mut i = 0;
     while (i < places.length()) {
         let place = places[i];
         pool.unpin(submission.seat_pool_index(place));
         submission.give_on(place);
-        let (index, verifier) =
-            (submission.seat_pool_index(place), submission.seat_verifier(place));
-        events::emit_seat_replaced(task_id, id, place, index, verifier, now);
+        events::emit_seat_replaced(
+            submission.task(),
+            submission.id(),
+            place,
+            submission.seat_pool_index(place),
+            submission.seat_verifier(place),
+            now,
+        );
         i = i + 1;
     };
     submission.enter(submission::seated(), now)
 }
 
 /// Takes the silence penalty from the seats at these places, and burns it as one coin.
-public(package) fun burn_silent(
+public(package) fun burn_silence(
     task: &Task,
     pool: &mut VerifierPool,
     submission: &Submission,
@@ -196,15 +202,15 @@ public(package) fun burn_silent(
     ctx: &mut TxContext,
 ) {
     let penalty = task.terms().seat_penalty();
-    let mut taken = balance::zero();
+    let mut burned = balance::zero();
     let mut i = 0;
     while (i < places.length()) {
         let index = submission.seat_pool_index(places[i]);
-        taken.join(pool.penalize(index, penalty));
+        burned.join(pool.penalize(index, penalty));
         pool.note_silence(index);
         i = i + 1;
     };
-    credit::burn(taken, ctx);
+    credit::burn(burned, ctx);
 }
 
 // === Test Functions ===

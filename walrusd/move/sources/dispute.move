@@ -1,7 +1,7 @@
 /// One case before its jury, as data: phases, jurors, and the value of the majority.
 module walrusd::dispute;
 
-use walrusd::{phase, protocol, terms::Terms};
+use walrusd::{protocol, terms::Terms};
 
 // === Constants ===
 
@@ -177,7 +177,7 @@ public(package) fun reveal(self: &mut Dispute, juror: u64, value: vector<u8>, no
 
 /// Whether no juror can commit any more.
 public(package) fun is_voting_over(self: &Dispute, terms: &Terms, now: u64): bool {
-    self.phase == REVEALING || phase::is_over(now, self.phase_ms, terms.jury_commit_ms())
+    self.phase == REVEALING || terms.is_jury_commit_over(now, self.phase_ms)
 }
 
 /// Whether a jury can be counted: who committed has revealed, or the windows have closed.
@@ -249,9 +249,10 @@ public(package) fun is_preimage(
 
 /// What a word means; nothing if it is none.
 public(package) fun find_word(chain: &vector<u8>): u8 {
-    if (chain == SAYS_SOUND) SOUND
-    else if (chain == SAYS_FAULT) FAULT
-    else if (chain == SAYS_ABSENT) ABSENT
+    let (sound, fault, absent) = (SAYS_SOUND, SAYS_FAULT, SAYS_ABSENT);
+    if (chain == &sound) SOUND
+    else if (chain == &fault) FAULT
+    else if (chain == &absent) ABSENT
     else NONE
 }
 
@@ -266,9 +267,6 @@ public(package) fun is_audit(self: &Dispute): bool {
 public(package) fun is_on_cash(self: &Dispute): bool {
     self.has_accuser() && self.accuser_seat == NO_SEAT
 }
-
-/// Whether the accuser is a seat of the committee.
-public(package) fun has_seat(self: &Dispute): bool { self.accuser_seat != NO_SEAT }
 
 public(package) fun is_about_segment(self: &Dispute): bool { self.kind == SEGMENT }
 

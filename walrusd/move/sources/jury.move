@@ -1,5 +1,5 @@
-/// A case and its jury. Jurors replay and commit to what they found, then reveal a digest of it; what
-/// the digest of the majority hides decides.
+/// Cases before juries: accusations, drawing and seating a jury, its envelopes, and its votes. Jurors
+/// commit to the digest of a verdict, then reveal it.
 module walrusd::jury;
 
 use sui::{clock::Clock, coin::Coin, random::Random, sui::SUI};
@@ -10,11 +10,11 @@ use walrusd::{
     events,
     market::Market,
     node::{VerifierCap, VerifierPool},
+    outcome,
     protocol,
     submission::Submission,
     task::Task,
-    trace,
-    verdict
+    trace
 };
 
 // === Errors ===
@@ -27,7 +27,7 @@ const EBadIndex: u64 = 1;
 const EAlreadyAccused: u64 = 2;
 /// The bond is not the amount that the task asks for.
 const EWrongBond: u64 = 3;
-/// Who contributed or verifies may not accuse on cash.
+/// A contributor may not accuse itself.
 const EConflict: u64 = 4;
 /// The leaf is not the one that the trace commits to.
 const EWrongLeaf: u64 = 5;
@@ -51,18 +51,19 @@ const ETooLate: u64 = 13;
 const ETooManyUnproved: u64 = 14;
 /// Chain and state root are not what the majority's value hides.
 const EBadPreimage: u64 = 15;
+/// The audit sampled a segment of this submission, and a jury must judge it first.
+const EAuditPending: u64 = 16;
 
 // === Constants ===
 
-const BEACON_BYTES: u16 = 32;
-/// How many accusations on cash may fail before no more are heard.
 const MAX_UNPROVED: u64 = 3;
+const BEACON_BYTES: u16 = 32;
 
-// === Public Functions ===
+// === Public Functions: Accusations ===
 
-/// Accuses one part of a submission, as a seat of its committee, whose stake is the bond: a segment at
-/// a `position` of its own, for which `leaf` is what the trace commits to there; a row of the scheme;
-/// or one of the parts that are whole.
+/// Accuses one part of a submission, as a seat of its committee, whose stake is the bond. `index` names
+/// a segment, at a `position` of the seat's own, or a row; of other kinds there is only one. `leaf` is
+/// what the trace commits to for a segment.
 public fun accuse(
     market: &Market,
     task: &Task,
@@ -78,32 +79,27 @@ public fun accuse(
     clock: &Clock,
 ) {
     submission.assert_valid(market, task);
-    submission.assert_open_to_challenge();
-    audit::assert_not_pending(task, submission);
+    assert_may_be_accused(task, submission);
     attestation::assert_seated(submission, cap, place);
     submission.assert_program(task, program_root);
-    assert!(can_be_judged(submission, kind), EUnsupportedKind);
+    assert!(is_supported(submission, kind), EUnsupportedKind);
+    let per_seat = task.terms().segments_per_seat();
     let is_segment = kind == dispute::segment();
-    let mut dealt = 0;
-    if (is_segment) {
-        let per_seat = task.terms().segments_per_seat();
-        assert!(position < per_seat, EBadIndex);
-        dealt = place * per_seat + position;
-        assert!(trace::segment_at(task, submission, dealt) == index, EBadIndex)
-    } else {
-        let rows = if (kind == dispute::rows()) submission.scheme_rows() else 1;
-        assert!(index < rows && position == 0, EBadIndex)
-    };
+    assert!(position < if (is_segment) per_seat else 1, EBadIndex);
+    let dealt = if (is_segment) place * per_seat + position else 0;
+    let exists = if (is_segment) trace::segment_at(task, submission, dealt) == index
+    else if (kind == dispute::rows()) index < submission.scheme_rows()
+    else index == 0;
+    assert!(exists, EBadIndex);
     let accuser = submission.seat_verifier(place);
     assert!(!submission.has_accused(accuser), EAlreadyAccused);
-    let is_shown = if (is_segment) trace::has_leaf(task, submission, index, &leaf, &path)
+    let is_right_leaf = if (is_segment) trace::has_leaf(task, submission, index, leaf, &path)
     else leaf.is_empty() && path.is_empty();
-    assert!(is_shown, EWrongLeaf);
+    assert!(is_right_leaf, EWrongLeaf);
     submission.open_case(kind, index, dealt, accuser, place, leaf, clock.timestamp_ms())
 }
 
-/// Accuses the verification file, for the cost of a case and the silence penalty. Outsiders hold no
-/// key of the opening, so they may accuse only what is public.
+/// Accuses the verification file, as an outsider, for the cost of a case and the silence penalty.
 public fun accuse_file(
     market: &Market,
     task: &Task,
@@ -114,10 +110,9 @@ public fun accuse_file(
     ctx: &mut TxContext,
 ) {
     submission.assert_valid(market, task);
-    submission.assert_open_to_challenge();
-    audit::assert_not_pending(task, submission);
+    assert_may_be_accused(task, submission);
     submission.assert_program(task, program_root);
-    assert!(can_be_judged(submission, dispute::file()), EUnsupportedKind);
+    assert!(is_supported(submission, dispute::file()), EUnsupportedKind);
     let accuser = ctx.sender();
     assert!(
         accuser != submission.contributor() && !submission.is_committee_member(accuser),
@@ -128,12 +123,14 @@ public fun accuse_file(
     let terms = task.terms();
     assert!(bond.value() == terms.compute_case_cost() + terms.seat_penalty(), EWrongBond);
     submission.add_bond(bond.into_balance());
-    let (kind, no_seat) = (dispute::file(), dispute::no_seat());
-    submission.open_case(kind, 0, 0, accuser, no_seat, vector[], clock.timestamp_ms())
+    let now = clock.timestamp_ms();
+    submission.open_case(dispute::file(), 0, 0, accuser, dispute::no_seat(), vector[], now)
 }
 
+// === Public Functions: Juries ===
+
 /// Stores who may judge the case, then draws the beacon that picks among them. The list may hold the
-/// whole committee, whom the lot then passes over, so it must be longer. Anyone may call it.
+/// whole committee, whom the lot then passes over, so it must be longer.
 entry fun draw_jury(
     market: &Market,
     task: &Task,
@@ -146,16 +143,16 @@ entry fun draw_jury(
     submission.assert_case(market, task, pool);
     assert!(submission.is_disputed_in(dispute::waiting()), ENoDispute);
     let now = clock.timestamp_ms();
-    let id = submission.id();
+    let terms = task.terms();
     let eligible = pool.begin_lot(
-        id.to_address(),
-        task.terms(),
+        submission.id().to_address(),
+        terms,
         task.opened_ms(),
         task.publisher(),
         submission.contributor(),
         submission.dataset_owner(),
         submission.dispute().accuser(),
-        task.terms().compute_places(),
+        terms.compute_places(),
         now,
     );
     let count = eligible.length();
@@ -163,10 +160,10 @@ entry fun draw_jury(
     submission.dispute_mut().draw(beacon, now);
     submission.set_lot(eligible, beacon, now);
     let challenge = submission.dispute().challenge();
-    events::emit_jury_drawn(submission.task(), id, challenge, beacon, count, now)
+    events::emit_jury_drawn(submission.task(), submission.id(), challenge, beacon, count, now)
 }
 
-/// Seats the jurors that the lot picks; if it picks too few, the case waits for another.
+/// Seats the jurors that the lot picks. If it picks too few, the case waits for another.
 public fun seat_jury(
     market: &Market,
     task: &Task,
@@ -177,13 +174,13 @@ public fun seat_jury(
     submission.assert_case(market, task, pool);
     assert!(submission.is_disputed_in(dispute::drawn()), ENoDispute);
     let now = clock.timestamp_ms();
-    let (id, wanted) = (submission.id(), task.terms().compute_jurors());
-    let (eligible, beacon, at_ms) = submission.take_lot();
+    let id = submission.id();
+    let challenge = submission.dispute().challenge();
+    let wanted = task.terms().compute_jurors();
     let mut taken = submission.seat_verifiers();
     taken.push_back(submission.dispute().accuser());
-    let challenge = submission.dispute().challenge();
-    let chosen =
-        pool.choose_seats(eligible, at_ms, wanted, taken, true, beacon, challenge);
+    let (eligible, beacon, drawn_ms) = submission.take_lot();
+    let chosen = pool.choose_seats(eligible, drawn_ms, wanted, taken, true, beacon, challenge);
     pool.end_lot(id.to_address());
     if (chosen.length() < wanted) {
         submission.dispute_mut().wait(now);
@@ -194,8 +191,8 @@ public fun seat_jury(
     let mut i = 0;
     while (i < wanted) {
         let index = chosen[i];
-        let verifier = pool.seat_verifier(index);
         pool.pin(index);
+        let verifier = pool.seat_verifier(index);
         let (generation, keys) = (pool.seat_generation(index), pool.seat_keys(index));
         submission.dispute_mut().add_juror(index, generation, verifier, keys);
         jurors.push_back(verifier);
@@ -205,7 +202,8 @@ public fun seat_jury(
     events::emit_jury_seated(submission.task(), id, challenge, chosen, jurors, now)
 }
 
-/// Delivers to a juror what opens the work; with the last one they may judge.
+/// Delivers to a juror what opens the work. Anybody who can read it may; with the last juror they may
+/// judge.
 public fun deliver_juror(
     market: &Market,
     task: &Task,
@@ -242,7 +240,7 @@ public fun deliver_juror(
     }
 }
 
-/// Commits to a juror's value without showing it.
+/// Commits to a juror's value without revealing it.
 public fun jury_commit(
     market: &Market,
     task: &Task,
@@ -261,12 +259,12 @@ public fun jury_commit(
     assert!(commitment.length() == 32, EBadDigest);
     submission.dispute_mut().commit(juror, commitment, now);
     let dispute = submission.dispute();
-    let (challenge, verifier) = (dispute.challenge(), dispute.juror_verifier(juror));
-    events::emit_juror_committed(submission.id(), challenge, verifier)
+    let verifier = dispute.juror_verifier(juror);
+    events::emit_juror_committed(submission.id(), dispute.challenge(), verifier)
 }
 
-/// Reveals a juror's value, the digest of its verdict. It may be late as long as nobody has resolved
-/// the case.
+/// Reveals a juror's value, once all have committed or their time is over. It may be late as long as
+/// the jury is not resolved.
 public fun jury_reveal(
     market: &Market,
     task: &Task,
@@ -282,18 +280,18 @@ public fun jury_reveal(
     let now = clock.timestamp_ms();
     assert!(submission.dispute().is_voting_over(task.terms(), now), ENoDispute);
     assert_juror(submission, cap, juror);
-    let dispute = submission.dispute();
-    assert!(!dispute.has_revealed(juror), EAlreadyRevealed);
+    assert!(!submission.dispute().has_revealed(juror), EAlreadyRevealed);
     assert!(value.length() == 32 && salt.length() == 32, EBadDigest);
-    let (challenge, verifier) = (dispute.challenge(), dispute.juror_verifier(juror));
-    let found = protocol::compute_jury_commitment(challenge, verifier, value, salt);
-    assert!(&found == dispute.juror_commitment(juror), EBadReveal);
+    let challenge = submission.dispute().challenge();
+    let verifier = submission.dispute().juror_verifier(juror);
+    let expected = protocol::compute_jury_commitment(challenge, verifier, value, salt);
+    assert!(&expected == submission.dispute().juror_commitment(juror), EBadReveal);
     submission.dispute_mut().reveal(juror, value, now);
     events::emit_juror_revealed(submission.id(), challenge, verifier, value)
 }
 
-/// Decides by what the majority's value hides. Chain and state root are empty if there is no majority,
-/// or if nobody has told in time. Anyone may call it.
+/// Decides by what the majority's value hides. `chain` and `state_root` are empty if there is no
+/// majority, or if nobody has told in time what its value hides.
 public fun resolve(
     market: &Market,
     task: &mut Task,
@@ -310,22 +308,37 @@ public fun resolve(
     let dispute = submission.dispute();
     assert!(dispute.is_ready(task.terms(), now), ETooEarly);
     let mut value = dispute.find_majority(task.terms().jury());
-    if (chain.is_empty()) {
-        let may_be_untold = value.is_empty() || dispute.is_telling_over(task.terms(), now);
-        assert!(may_be_untold && state_root.is_empty(), EBadPreimage);
+    if (!value.is_empty() && chain.is_empty()) {
+        assert!(dispute.is_telling_over(task.terms(), now), EBadPreimage);
         value = vector[]
-    } else {
-        let is_told = !value.is_empty() && dispute.is_preimage(chain, state_root, &value);
-        assert!(is_told, EBadPreimage)
     };
-    verdict::conclude(task, pool, submission, value, chain, state_root, now, ctx)
+    let is_told = if (value.is_empty()) chain.is_empty() && state_root.is_empty()
+    else dispute.is_preimage(chain, state_root, &value);
+    assert!(is_told, EBadPreimage);
+    outcome::decide(task, pool, submission, value, chain, state_root, now, ctx)
+}
+
+// === Package Functions ===
+
+/// Checks that no audit waits: it goes first, as a friend of the forger could hold it up.
+public(package) fun assert_no_audit_pending(task: &Task, submission: &Submission) {
+    assert!(!audit::is_pending(task, submission), EAuditPending)
+}
+
+/// Checks that jurors wait for their envelopes.
+public(package) fun assert_summoned(submission: &Submission) {
+    assert!(submission.is_disputed_in(dispute::summoned()), ENoDispute)
 }
 
 // === Private Functions ===
 
-/// Whether the kind exists, and the submission has what it is about: an abort claim has neither an
-/// update nor a file.
-fun can_be_judged(submission: &Submission, kind: u8): bool {
+fun assert_may_be_accused(task: &Task, submission: &Submission) {
+    submission.assert_open_to_challenge();
+    assert_no_audit_pending(task, submission)
+}
+
+/// Whether this kind of claim is judged. An abort claim has neither an update nor a file.
+fun is_supported(submission: &Submission, kind: u8): bool {
     if (submission.claims_abort()) kind == dispute::segment() || kind == dispute::opening()
     else dispute::is_kind(kind)
 }
@@ -339,7 +352,16 @@ fun assert_voting(submission: &Submission) {
 }
 
 fun assert_juror(submission: &Submission, cap: &VerifierCap, juror: u64) {
-    assert!(submission.is_juror_held_by(juror, cap), ENotJuror)
+    let dispute = submission.dispute();
+    assert!(
+        juror < dispute.juror_count()
+            && cap.holds(
+                submission.pool(),
+                dispute.juror_pool_index(juror),
+                dispute.juror_generation(juror),
+            ),
+        ENotJuror,
+    )
 }
 
 // === Test Functions ===

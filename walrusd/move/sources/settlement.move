@@ -1,5 +1,5 @@
-/// The cranks that end submissions, or ask for an opening again, and the claims. Anyone may turn the
-/// cranks: every path ends without depending on one party.
+/// The cranks that end submissions or ask for their openings again, the delivery that accepts one, and the
+/// claims. Anyone may turn a crank: every path ends without depending on one party.
 module walrusd::settlement;
 
 use sui::{clock::Clock, coin::Coin, sui::SUI};
@@ -9,6 +9,7 @@ use walrusd::{
     dispute,
     ending,
     events,
+    jury,
     market::Market,
     node::VerifierPool,
     submission::{Self, Submission},
@@ -25,13 +26,17 @@ const ETooEarly: u64 = 1;
 const EDisputed: u64 = 2;
 /// There is no credit for this address.
 const ENothingToClaim: u64 = 3;
-/// There is no dispute in the phase this action needs.
-const ENoDispute: u64 = 4;
+
+// === Constants ===
+
+const TASK_VOID: u8 = 13;
+const UPDATE_WITHHELD: u8 = 14;
+const STALLED: u8 = 15;
 
 // === Public Functions ===
 
-/// Ends a submission that is finished, whose contributor is absent, or that hangs too long, and pays
-/// the caller a tip.
+/// Ends a submission that is finished, whose contributor is absent, or that hangs too long, and pays the
+/// caller a tip.
 public fun settle(
     market: &Market,
     task: &mut Task,
@@ -44,50 +49,35 @@ public fun settle(
     assert!(!submission.is_terminal(), EAlreadyEnded);
     let now = clock.timestamp_ms();
     let state = submission.state();
-    let is_late = task.terms().is_opening_over(now, submission.window_ms());
-    let is_out_of_time = now >= task.ends_by_ms();
-    if (state == submission::joined()) {
-        assert!(task.is_void() || task.is_verified_now(), ETooEarly);
-        pay_tip(task, submission, ctx);
-        if (task.is_void()) ending::void(task, pool, submission, ending::task_void(), now, ctx)
-        else ending::lapse(task, pool, submission, now, ctx)
-    } else if (state == submission::committed()) {
+    if (state == submission::joined()) settle_joined(task, pool, submission, now, ctx)
+    else if (state == submission::committed()) {
         // No committee could be drawn in twice the longest life of a task.
-        assert!(!submission.has_lot() && is_out_of_time, ETooEarly);
-        pay_tip(task, submission, ctx);
-        ending::void(task, pool, submission, ending::stalled(), now, ctx)
+        assert!(!submission.has_lot() && now >= task.ends_by_ms(), ETooEarly);
+        submission.pay_from_escrow(ctx.sender(), task.tip());
+        ending::void(task, pool, submission, STALLED, now, ctx)
     } else if (state == submission::seated()) {
-        assert!(!submission.was_complete() && is_late, ETooEarly);
-        pay_tip(task, submission, ctx);
+        assert!(!submission.was_complete(), ETooEarly);
+        assert_grace_over(task, submission, now);
+        submission.pay_from_escrow(ctx.sender(), task.tip());
         ending::reject_unopened(task, pool, submission, now, ctx)
+    } else if (state == submission::audited()) {
+        settle_audited(task, pool, submission, now, ctx)
     } else if (state == submission::disputed()) {
         // No jury could be drawn in that time.
-        let is_waiting = submission.is_disputed_in(dispute::waiting());
-        assert!(is_waiting && is_out_of_time, EDisputed);
-        pay_tip(task, submission, ctx);
-        ending::leave_undecided(task, pool, submission, ending::stalled(), now, ctx)
+        assert!(
+            submission.is_disputed_in(dispute::waiting()) && now >= task.ends_by_ms(),
+            EDisputed,
+        );
+        submission.pay_from_escrow(ctx.sender(), task.tip());
+        ending::leave_undecided(task, pool, submission, STALLED, now, ctx)
     } else {
         // Silent seats are replaced first, an attested submission drawn for its audit.
-        assert!(state == submission::audited(), ETooEarly);
-        let is_pending = audit::is_pending(task, submission);
-        let is_abort = submission.claims_abort() && !is_pending;
-        assert!(is_abort || is_late, ETooEarly);
-        pay_tip(task, submission, ctx);
-        if (is_abort) {
-            ending::abandon(task, pool, submission, now, ctx)
-        } else if (is_pending) {
-            // Anyone who has the leaf could start the audit; the contributor certainly has it.
-            ending::reject_unopened(task, pool, submission, now, ctx)
-        } else {
-            submission.add_full_late_fee(task.terms());
-            let reason = ending::update_withheld();
-            ending::leave_undecided(task, pool, submission, reason, now, ctx)
-        }
+        abort ETooEarly
     }
 }
 
-/// Delivers to the publisher what opens the update: with that the submission is accepted. Anyone who
-/// can read it may, and gets the tip.
+/// Delivers to the publisher what opens the update: with that the submission is accepted. Anybody who
+/// holds the value may.
 public fun deliver_update(
     market: &Market,
     task: &mut Task,
@@ -102,16 +92,18 @@ public fun deliver_update(
 ) {
     submission.assert_case(market, task, pool);
     submission.assert_state(submission::audited());
-    audit::assert_not_pending(task, submission);
-    let (now, sender) = (clock.timestamp_ms(), ctx.sender());
+    submission.assert_has_update();
+    jury::assert_no_audit_pending(task, submission);
+    let now = clock.timestamp_ms();
+    let sender = ctx.sender();
     submission.deliver_update(market, task, sender, r, c, challenge, answer, now);
-    pay_tip(task, submission, ctx);
+    submission.pay_from_escrow(sender, task.tip());
     ending::accept(task, pool, submission, now, ctx)
 }
 
-/// Asks for the opening again because a substitute or juror got its key from nobody. Every seat that
-/// holds it pays the silence penalty, the contributor the whole late fee; the second time the
-/// submission ends as never opened. A case is dropped: its accuser may accuse again.
+/// Asks for the opening again because a substitute or juror got its key from nobody. Every seat that holds
+/// the key pays the silence penalty, the contributor the whole late fee. The second time the submission
+/// ends as never opened.
 public fun reopen(
     market: &Market,
     task: &mut Task,
@@ -122,9 +114,9 @@ public fun reopen(
 ) {
     submission.assert_case(market, task, pool);
     submission.assert_may_lack_key();
-    let is_disputed = submission.state() == submission::disputed();
-    assert!(!is_disputed || submission.is_disputed_in(dispute::summoned()), ENoDispute);
     let now = clock.timestamp_ms();
+    let is_disputed = submission.state() == submission::disputed();
+    if (is_disputed) jury::assert_summoned(submission);
     submission.assert_left_without_key(task.terms(), now);
     let mut holders = vector[];
     let mut place = 0;
@@ -132,14 +124,15 @@ public fun reopen(
         if (submission.can_read(place)) holders.push_back(place);
         place = place + 1;
     };
-    committee::burn_silent(task, pool, submission, &holders, ctx);
+    committee::burn_silence(task, pool, submission, &holders, ctx);
     submission.add_full_late_fee(task.terms());
     if (is_disputed) drop_case(pool, submission, now);
-    if (submission.is_last_attempt()) ending::reject_unopened(task, pool, submission, now, ctx)
-    else submission.ask_again(now)
+    if (submission.is_last_attempt()) {
+        ending::reject_unopened(task, pool, submission, now, ctx)
+    } else submission.ask_again(now)
 }
 
-/// Pays out what the caller may claim of a submission.
+/// Pays out the caller's credit.
 public fun claim(market: &Market, submission: &mut Submission, ctx: &mut TxContext): Coin<SUI> {
     market.assert_version();
     submission.assert_version();
@@ -153,19 +146,53 @@ public fun claim(market: &Market, submission: &mut Submission, ctx: &mut TxConte
 
 // === Private Functions ===
 
-fun pay_tip(task: &Task, submission: &mut Submission, ctx: &TxContext) {
-    submission.pay_from_escrow(ctx.sender(), task.tip())
+fun settle_joined(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let is_void = task.is_void();
+    assert!(is_void || task.is_verified_now(), ETooEarly);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
+    if (is_void) ending::void(task, pool, submission, TASK_VOID, now, ctx)
+    else ending::lapse(task, pool, submission, now, ctx)
 }
 
-/// Ends a case that no juror could judge.
+fun settle_audited(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let is_pending = audit::is_pending(task, submission);
+    let is_abort = submission.claims_abort();
+    // Anyone who has the leaf can start the audit; the contributor certainly has it.
+    if (is_pending || !is_abort) assert_grace_over(task, submission, now);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
+    if (is_pending) ending::reject_unopened(task, pool, submission, now, ctx)
+    else if (is_abort) ending::abandon(task, pool, submission, now, ctx)
+    else {
+        submission.add_full_late_fee(task.terms());
+        ending::leave_undecided(task, pool, submission, UPDATE_WITHHELD, now, ctx)
+    }
+}
+
+fun assert_grace_over(task: &Task, submission: &Submission, now: u64) {
+    assert!(task.terms().is_opening_over(now, submission.window_ms()), ETooEarly)
+}
+
+/// Ends a case that no juror could judge; its accuser may accuse again.
 fun drop_case(pool: &mut VerifierPool, submission: &mut Submission, now: u64) {
     let dispute = submission.dispute();
-    let challenge = dispute.challenge();
     let mut juror = 0;
     while (juror < dispute.juror_count()) {
         pool.unpin(dispute.juror_pool_index(juror));
         juror = juror + 1;
     };
+    let challenge = dispute.challenge();
     events::emit_case_dropped(submission.task(), submission.id(), challenge, now);
     submission.return_accusation()
 }

@@ -563,13 +563,15 @@ public(package) fun id(self: &Submission): ID { object::id(self) }
 
 public(package) fun task(self: &Submission): ID { self.task }
 
-public(package) fun market(self: &Submission): ID { self.market }
-
 public(package) fun number(self: &Submission): u64 { self.number }
 
-public(package) fun contributor(self: &Submission): address { self.contributor }
+public(package) fun pool(self: &Submission): ID { self.pool }
+
+public(package) fun market(self: &Submission): ID { self.market }
 
 public(package) fun dataset_owner(self: &Submission): address { self.source.dataset_owner }
+
+public(package) fun contributor(self: &Submission): address { self.contributor }
 
 public(package) fun state(self: &Submission): u8 { self.state }
 
@@ -906,6 +908,11 @@ public(package) fun add_full_late_fee(self: &mut Submission, terms: &Terms) {
     self.late_fee = math::min(terms.stake() / 2, self.late_fee + terms.late_fee())
 }
 
+/// Checks that there is an update: an abort claim has none.
+public(package) fun assert_has_update(self: &Submission) {
+    assert!(!self.claims_abort(), EWrongState)
+}
+
 /// Delivers to the publisher what opens the update.
 public(package) fun deliver_update(
     self: &mut Submission,
@@ -918,7 +925,6 @@ public(package) fun deliver_update(
     answer: vector<u8>,
     now: u64,
 ) {
-    assert!(!self.claims_abort(), EWrongState);
     let recipient = task::compute_publisher_context(market, task.publisher());
     let (pk1, pk2) = (task.publisher_pk1(), task.publisher_pk2());
     self.verify_sealed(market, UPDATE, pk1, pk2, recipient, sender, r, c, challenge, answer);
@@ -940,13 +946,6 @@ public(package) fun dispute_mut(self: &mut Submission): &mut Dispute { self.disp
 
 public(package) fun has_accused(self: &Submission, accuser: address): bool {
     self.accusers.contains(&accuser)
-}
-
-/// Whether a capability holds the seat of a juror.
-public(package) fun is_juror_held_by(self: &Submission, juror: u64, cap: &VerifierCap): bool {
-    let dispute = self.dispute.borrow();
-    juror < dispute.juror_count()
-        && cap.holds(self.pool, dispute.juror_pool_index(juror), dispute.juror_generation(juror))
 }
 
 public(package) fun unproved(self: &Submission): u64 { self.unproved }

@@ -439,7 +439,7 @@ public(package) fun settle_if_all_ended(self: &mut Task, now: u64) {
             && self.counts.ended == self.entries.length()
     ) {
         self.enter(SETTLED, now);
-        events::emit_task_settled(object::id(self), self.counts.accepted, now)
+        events::emit_task_settled(object::id(self), math::count_bits(self.counts.accepted), now)
     }
 }
 

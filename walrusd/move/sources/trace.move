@@ -31,11 +31,12 @@ public(package) fun has_leaf(
     task: &Task,
     submission: &Submission,
     segment: u64,
-    leaf: &vector<u8>,
+    leaf: vector<u8>,
     path: &vector<vector<u8>>,
 ): bool {
     let leaves = segments(task, submission) + 1;
-    merkle::leads_to(submission.trace_root(), *leaf, segment, leaves, path)
+    leaf.length() == 32
+        && merkle::leads_to(submission.trace_root(), leaf, segment, leaves, path)
 }
 
 /// Whether a seat attested the segment that `place` holds, from whichever place of its own.

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.contract.early import TERMS, EarlyBazaar, terms_with
+from tests.contract.world import aborts, address, digest
 from walrusd.core.protocol import compute_seat_draw
 from walrusd.devnet.contract import DEVNET_POOL
 from walrusd.devnet.contract.fitness import count_live, count_seats, list_eligible
 from walrusd.devnet.contract.lot import begin_lot, choose_seats, end_lot
 from walrusd.devnet.contract.terms import compute_loss
-
-from .early import TERMS, EarlyBazaar, terms_with
-from .world import aborts, address, digest
 
 SHARE = DEVNET_POOL.stake // DEVNET_POOL.duties
 SUBMISSION = address("submission")
