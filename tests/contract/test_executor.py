@@ -10,7 +10,8 @@ from walrusd.devnet.move.ptb import Argument, ArgumentKind, MoveCall, TransferOb
 from walrusd.devnet.move.types import SUI_COIN, encode_pure
 from walrusd.devnet.move.values import HandleValue, PureValue, StructValue
 
-from .market import TERMS, Bazaar, required
+from .early import required
+from .market import TERMS, Bazaar
 from .world import PACKAGE, address, digest
 
 
