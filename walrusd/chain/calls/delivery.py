@@ -155,4 +155,4 @@ class DeliveryCalls(Caller):
 
     async def reopen(self, task: str, submission: str) -> ExecutedTransaction:
         """End an attempt in which a called substitute, or a juror, got no key from anybody."""
-        return await self._crank("submission", "reopen", task, submission)
+        return await self._crank("settlement", "reopen", task, submission)
