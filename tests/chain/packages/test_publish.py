@@ -120,7 +120,7 @@ async def test_a_market_is_bound_to_its_chain_and_package():
 
 
 async def test_a_pool_belongs_to_the_market_that_it_is_made_for():
-    market = replace(object_data(5), initial_shared_version=4)
+    market = replace(object_data(5), owner=Owner(OwnerKind.SHARED, version=4))
     known = {ref(3).id: object_data(3), ref(5).id: market}
     client = SimpleNamespace(get_object=lambda name: answer(known[name]))
     sender = Sender(created(6, f"{PACKAGE}::node::VerifierPool"))
