@@ -79,6 +79,14 @@ LISTS: dict[str, Columns] = {
         ("limit_bytes", "limit"),
         ("fits", "fits"),
     ),
+    "deposits": (
+        ("deposit", "deposit"),
+        ("places", "places"),
+        ("place_mist", "a place"),
+        ("amount_mist", "in all"),
+        ("ends", "what becomes of it"),
+    ),
+    "durations": (("stage", "stage"), ("duration_ms", "at most"), ("when", "when")),
     "warnings": (("rule", "weak term"), ("sentence", "why"), ("advice", "what to do")),
     "submissions": (
         ("submission", "submission"),

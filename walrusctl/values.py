@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from walrusd.durations import format_duration
 from walrusd.text import make_printable
 
 MIST_PER_SUI = 10**9
@@ -19,7 +20,7 @@ _SHARES = {"detection", "audit_detection", "coverage", "tolerated_share"}
 
 def label(key: str) -> str:
     """Return a key as a label: without its unit, with spaces."""
-    for suffix in ("_mist", "_ms"):
+    for suffix in ("_mist", "_duration_ms", "_ms"):
         key = key.removesuffix(suffix)
     return make_printable(key.replace("_", " "), MAX_TEXT)
 
@@ -111,6 +112,7 @@ def show_bytes(size: int) -> str:
 
 _UNITS: dict[str, Callable[[int], str]] = {
     "_mist": show_sui,
+    "duration_ms": format_duration,
     "_ms": show_instant,
     "_bytes": show_bytes,
 }

@@ -82,6 +82,7 @@ def devnet(arguments: tuple[str, ...]) -> None:
 @click.option("--chain-id", help="Chain identifier.")
 @click.option("--package-id", help="Package of the market.")
 @click.option("--market-id", help="The shared Market object.")
+@click.option("--pool", "pools", multiple=True, help="A pool of verifiers; the first for new work.")
 @click.option("--aggregator", "aggregators", multiple=True, help="Walrus aggregator URL.")
 @click.option("--publisher", "publishers", multiple=True, help="Walrus publisher URL.")
 @click.option("--shards", type=int, help="Shards of the Walrus network.")
@@ -120,6 +121,7 @@ def _compose_document(
     network: str | None,
     sui_urls: tuple[str, ...],
     archive_urls: tuple[str, ...],
+    pools: tuple[str, ...],
     aggregators: tuple[str, ...],
     publishers: tuple[str, ...],
     **values: Any,
@@ -127,11 +129,11 @@ def _compose_document(
     """Return the configuration tables of the options, which override the network file."""
     from walrusd.settings.network import read_network  # noqa: PLC0415  # pysui is slow
 
-    document = {"sui": {}, "walrus": {}} if network is None else read_network(network)
+    document = {} if network is None else read_network(network)
     document["daemon"] = {"data_dir": "state", "socket": "control.sock", "roles": list(roles)}
     if aggregators:
         # Other aggregators may serve another network, which its nodes would not belong to.
-        document["walrus"].pop("nodes", None)
+        document.get("walrus", {}).pop("nodes", None)
     given = {
         "sui": {
             "urls": list(sui_urls),
@@ -140,6 +142,7 @@ def _compose_document(
             "package_id": values["package_id"],
             "market_id": values["market_id"],
         },
+        "market": {"pools": list(pools)},
         "walrus": {
             "aggregators": list(aggregators),
             "publishers": list(publishers),
@@ -147,7 +150,8 @@ def _compose_document(
         },
     }
     for section, table in given.items():
-        document[section] |= {key: value for key, value in table.items() if value}
+        chosen = {key: value for key, value in table.items() if value}
+        document[section] = document.get(section, {}) | chosen
     return document
 
 

@@ -85,7 +85,7 @@ async def run_daemon(
     Raises:
         WalrusdError: if the configuration, the keys or the network do not fit.
     """
-    settings.sui.require_contract()
+    settings.require_contract()
     notifier = Notifier.from_environment()
     with (
         open_state(settings, accept_new_database=accept_new_database) as state,
@@ -138,7 +138,7 @@ async def run_services(
     """Run everything but the control interface; started once all services are usable."""
     tools, clock, client = opened
     settings = tools.settings
-    versions = settings.sui.require_contract().versions
+    versions = settings.require_contract().versions
     cursor = read_cursor(tools.records)
     follower = Follower(client, versions, cursor, poll=settings.timing.poll_s)
     async with trio.open_nursery() as nursery:

@@ -90,7 +90,7 @@ async def open_tools(
         ContractNotPublished: if the settings name no contract.
         WalrusdError: if keys, database or contract cannot be used.
     """
-    ids = settings.sui.require_contract()
+    ids = settings.require_contract()
     async with AsyncExitStack() as stack:
         if state is None:
             state = stack.enter_context(open_state(settings))
@@ -103,7 +103,12 @@ async def open_tools(
             max_budget=Mist(settings.sui.gas_budget),
         )
         contract = ContractClient(
-            client, sender, ids.package, ids.market, called_package_id=ids.latest
+            client,
+            sender,
+            ids.package,
+            ids.market,
+            called_package_id=ids.latest,
+            pool_ids=ids.pools,
         )
         store = await stack.enter_async_context(open_store(settings, state))
         wakeup, records = WakeUp(), KeyValue(database)
@@ -112,7 +117,7 @@ async def open_tools(
         async def connect_network() -> None:
             await check_not_behind(client, read_cursor(records).checkpoint)
             verified = await verify_contract(contract, ids)
-            if complaint := check_stake(settings, verified.market):
+            if complaint := check_stake(settings, verified.pools[0]):
                 log.warning("setting_too_low", reason=complaint)
             await clock.read()
             await sender.recover()
@@ -193,7 +198,7 @@ def build_parts(tools: Tools) -> Parts:
             Juror(tools, fetcher),
         ]
     if settings.has_role(Role.CONTRIBUTOR) or settings.has_role(Role.VERIFIER):
-        services.append(KeySharer(tools))
+        services.append(KeySharer(tools, fetcher))
     services += [Cranker(tools, fetcher), Claimer(tools)]
 
     return Parts(

@@ -326,6 +326,13 @@ class MalformedTranscript(MalformedData):
     default_hint = "docs/formats/transcript.md describes the format"
 
 
+class OperationMismatch(OurFault):
+    """Raised when a step does other operations than those that follow from its plan."""
+
+    code = "transcript.operations"
+    default_hint = "this is an error in walrusd; please report it, with the plan"
+
+
 class ForeignTranscript(PeerFault):
     """Raised when transcripts, or the files given with them, are about different work."""
 
@@ -679,6 +686,20 @@ class BadRequest(OurFault):
     """Raised when an RPC request is malformed, too large, or names an unknown thing."""
 
     code = "rpc.bad_request"
+
+
+class TermsRefused(BadRequest):
+    """Raised when the contract would refuse a task's terms; ``fields`` lists ``violations``."""
+
+    code = "terms.refused"
+    default_hint = "change these terms in the task file; nothing was stored, and nothing spent"
+
+
+class PoolUnfit(BadRequest):
+    """Raised when too few seats of a pool can serve a task; ``fields`` counts them."""
+
+    code = "terms.pool_unfit"
+    default_hint = "wait for more seats, or use another pool; nothing was stored"
 
 
 class UnknownId(BadRequest):

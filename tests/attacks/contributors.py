@@ -2,26 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trio
 
 from tests.attacks.plug import meddle, substitute
+from tests.support.openings import DraftOpening, collect, list_sources
 from tests.support.verification_files import build_verification_file
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts
-from walrusd.core.opening import OpenedRow, Opening
+from walrusd.core.pieces.layouts import OpenedRow
 from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.merkle import Tree
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.market.case import Case
 from walrusd.market.results import read_update
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.services.contributor.committer import Committer, cost_function, trace_leaves
-from walrusd.services.contributor.opener import Opener
+from walrusd.services.contributor.opener import Made, Opener
 from walrusd.services.upkeep.cranker import Cranker
 from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.units import BlobId, address_bytes
@@ -72,36 +74,41 @@ def spoil(envelope: bytes) -> bytes:
     return envelope[:-1] + bytes([envelope[-1] ^ 1])
 
 
-def open_with(bend: Callable[[Opening], Opening]) -> BuildParts:
+def open_with(bend: Callable[[DraftOpening], DraftOpening]) -> BuildParts:
     """Return a contributor that seals another opening than an honest one."""
 
     class Bent(Opener):
-        async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
-            return bend(await super()._build(case, trained))
+        async def _make_pieces(self, case: Case, trained: dict[str, Any], folder: Path) -> Made:
+            honest = await collect(super()._make_pieces(case, trained, folder))
+            for piece in list_sources(bend(honest)):
+                yield piece
 
     return substitute({Opener: lambda tools, parts: Bent(tools, parts.fetcher)})
 
 
-def break_path(opening: Opening) -> Opening:
-    """Give one row a path that leads elsewhere."""
-    first = opening.rows[0]
-    path = (bytes(32), *first.proof.path[1:])
-    broken = OpenedRow(first.data, replace(first.proof, path=path))
-    return replace(opening, rows=(broken, *opening.rows[1:]))
+def break_path(opening: DraftOpening) -> DraftOpening:
+    """Give one row of each segment a path that leads elsewhere."""
+
+    def change(rows: tuple[OpenedRow, ...]) -> tuple[OpenedRow, ...]:
+        path = (bytes(32), *rows[0].proof.path[1:])
+        broken = OpenedRow(rows[0].data, replace(rows[0].proof, path=path))
+        return (broken, *rows[1:])
+
+    return opening.change_rows(change)
 
 
-def drop_state(opening: Opening) -> Opening:
+def drop_state(opening: DraftOpening) -> DraftOpening:
     """Leave out the start state of a dealt segment, so that it cannot be replayed."""
     return replace(opening, states={b: s for b, s in opening.states.items() if b != 1})
 
 
-def lower_cost(opening: Opening) -> Opening:
+def lower_cost(opening: DraftOpening) -> DraftOpening:
     """Tell the committee a lower cost than the committed one."""
     assert opening.cost is not None
     return replace(opening, cost=replace(opening.cost, final=opening.cost.final - 1))
 
 
-def swap_leaves(opening: Opening) -> Opening:
+def swap_leaves(opening: DraftOpening) -> DraftOpening:
     """Give the roots of the trace in another order."""
     first, second, *others = opening.slot_roots
     return replace(opening, slot_roots=(second, first, *others))
@@ -200,13 +207,14 @@ class OtherUpdate(BentCommitter):
 class OtherUpdateOpener(Opener):
     """Opens the update that ``OtherUpdate`` has committed to."""
 
-    async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
+    async def _make_pieces(self, case: Case, trained: dict[str, Any], folder: Path) -> Made:
         assert case.submission.commitment is not None
         honest = root_of(await trio.Path(trained["update"]).read_bytes())
         commitment = replace(case.submission.commitment, update_root=honest)
         known = replace(case, submission=replace(case.submission, commitment=commitment))
-        opening = await super()._build(known, trained)
-        return replace(opening, update=shift(opening.update))
+        opening = await collect(super()._make_pieces(known, trained, folder))
+        for piece in list_sources(replace(opening, update=shift(opening.update))):
+            yield piece
 
 
 class ForgedRow(BentCommitter):

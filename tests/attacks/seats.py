@@ -8,6 +8,8 @@ from tests.attacks.casting import CastJuror, CastVerifier, JurorAct, SeatAct
 from tests.attacks.trainings import Loot
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import ChallengeKind, DisputePhase
+from walrusd.core.opening import Opening
+from walrusd.core.pieces.names import TRACE
 from walrusd.core.protocol import (
     compute_challenge_id,
     compute_jury_commitment,
@@ -18,7 +20,7 @@ from walrusd.core.secrets import derive_jury_salt
 from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
 from walrusd.market.case import Case
-from walrusd.market.keys import find_opening_key
+from walrusd.market.keys import find_opening_keys
 from walrusd.services.contributor.committer import trace_leaves
 from walrusd.training.run.replayed import Replayed
 from walrusd.units import address_bytes
@@ -37,9 +39,14 @@ async def stay_silent(verifier: CastVerifier, case: Case, seat: int) -> bool:
 
 async def read_leaves(verifier: CastVerifier, case: Case) -> list[bytes]:
     """Return the leaves of an opening's trace, which every seat can read."""
-    key = find_opening_key(verifier.tools, case)
-    assert key is not None
-    return (await verifier.fetcher.opening_of(case, key)).leaves()
+    return (await open_trace(verifier, case)).leaves()
+
+
+async def open_trace(verifier: CastVerifier, case: Case) -> Opening:
+    """Return the opening as far as it shows the trace."""
+    keys = find_opening_keys(verifier.tools, case)
+    assert keys is not None
+    return await verifier.fetcher.opening_of(case, keys, [TRACE])
 
 
 async def attest_with(
@@ -47,9 +54,7 @@ async def attest_with(
 ) -> None:
     """Attest with a digest that no replay gave; note it if the contract refuses."""
     segment = case.segments_of(seat)[position]
-    key = find_opening_key(verifier.tools, case)
-    assert key is not None
-    opening = await verifier.fetcher.opening_of(case, key)
+    opening = await open_trace(verifier, case)
     committee, slot = case.task.terms.committee, case.submission.committee[seat].slot
     slots = compute_slot_tree(case.ctx, segment, committee, chain)
     try:
@@ -60,7 +65,7 @@ async def attest_with(
             position=position,
             digest=digest,
             slot_path=slots.path(slot),
-            state_root=opening.state_roots[segment],
+            state_root=opening.trace.state_roots[segment],
             trace_path=Tree(opening.leaves()).path(segment),
         )
     except MoveAborted as error:

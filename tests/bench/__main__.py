@@ -20,8 +20,10 @@ from tests.bench.paillier import measure_paillier
 from tests.bench.quality import SEEDS, Quality, make_quality_table, measure_quality
 from tests.bench.reconciling import measure_reconciling
 from tests.bench.streams import measure_streams
+from tests.bench.tracing import measure_tracing
 from tests.bench.training import measure_training
 from tests.bench.transactions import measure_transactions
+from tests.bench.transcripts import measure_transcripts
 from tests.bench.verification import measure_verification
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench" / "results.json"
@@ -35,7 +37,9 @@ def run_all(rounds: int, quality: Sequence[Quality]) -> list[Measurement]:
         streams = measure_streams(rounds)
         return [
             *measure_training(rounds),
+            *measure_tracing(rounds),
             *(found.to_measurement() for found in quality),
+            *measure_transcripts(rounds),
             *measure_commitments(max(1, rounds // 5)),
             *streams,
             *measure_paillier(max(1, rounds // 5)),

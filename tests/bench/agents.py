@@ -4,19 +4,21 @@ Money is exact: what one account gets another one gives; work is an account of i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
 from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.economics import Rules
+from walrusd.core.incentives import GIVEN_ON, Rules
 from walrusd.core.protocol import compute_deal_seed, compute_juror_draw, compute_seat_draw
 
-CONTRIBUTOR, PUBLISHER, ACCUSER = "contributor", "publisher", "accuser"
+CONTRIBUTOR, PUBLISHER, OUTSIDER = "contributor", "publisher", "outsider"
 BURNED, WORK = "burned", "work"
-SILENCE = 10
-"""A silent seat loses so many fees (docs/contract.md)."""
+FILE_CLAIMS = 3
+"""How many accusations of outsiders may fail (docs/contract.md)."""
+ROUNDS = 2
+"""How often silent seats are replaced (docs/contract.md)."""
 
 
 class Behaviour(Enum):
@@ -39,15 +41,16 @@ class Plot:
     ``forged`` segments of the contributor's are wrong; it spends work on the others unless
     ``idle``. ``helped``: colluding seats attest with its digests and vote for it in juries; where
     they are the whole committee, nobody gives an audit's jury the key.
-    ``accused``: an outsider accuses the contributor, ``before`` the committee attests or ``after``,
-    and colluding jurors vote for the accuser.
+    ``slander``: colluding seats accuse the honest contributor, once each, and colluding jurors vote
+    for them; ``claims`` outsiders accuse the file, for cash.
     """
 
     forged: int = 0
     idle: bool = False
     helped: bool = True
     has_digests: bool = True
-    accused: str = ""
+    slander: bool = False
+    claims: int = 0
 
 
 @dataclass
@@ -88,66 +91,46 @@ class Game:
         self._deal = compute_deal_seed(self._beacon, self._id)
         self._forged = set(rng.sample(range(1, rules.segments + 1), plot.forged))
         self._piece = int(rules.work_cost) // rules.segments
-        self._drawn: list[int] = []
+        self._serving: list[int] = []
+        self._waiting: list[int] = []
+        self._committee: list[int] = []
         self._first: set[int] = set()
+        self._tries: dict[int, int] = defaultdict(int)
         self._attested: dict[int, set[int]] = {}
-        self._judged: set[int] = set()
-        self._keyed: set[int] = set()
+        self._silenced: set[int] = set()
         self.result = Submission()
 
     def play(self) -> Submission:
         """Play it to its end."""
         honest_work = 0 if self.plot.idle else self.rules.segments - self.plot.forged
         self._spend(CONTRIBUTOR, honest_work)
-        committee = list(self._draw(self.rules.committee))
-        self._first = set(committee)
-        names = self.result.seats = [self._name(index) for index in committee]
-        self.result.first = names[0]
-        if self._accuse("before") or self._verify(dict(enumerate(committee))):
-            return self.result
-        if self._accuse("after"):
-            return self.result
-        silent = [seat for seat in range(self.rules.committee) if seat not in self._attested]
-        if silent:
-            self._punish_silence(committee[seat] for seat in silent)
-            for seat, index in zip(silent, self._draw(len(silent)), strict=True):
-                committee[seat], names[seat] = index, self._name(index)
-            if self._verify({seat: committee[seat] for seat in silent}):
-                return self.result
-            silent = [seat for seat in silent if seat not in self._attested]
-            if silent:
-                self._punish_silence(committee[seat] for seat in silent)
-                self._pay_seats(PUBLISHER, set(self._attested))
-                self.result.end = "undecided"
-                return self.result
-        if self._audit():
-            return self.result
-        self._pay(PUBLISHER, CONTRIBUTOR, self.rules.reward)
-        self._pay_seats(PUBLISHER, set(self._attested))
-        self.result.end = "accepted"
+        self._serving = self._draw(self.rules.committee + self.rules.substitutes)
+        self._committee = self._serving[: self.rules.committee]
+        self._waiting = self._serving[self.rules.committee :]
+        self._first = set(self._committee)
+        self.result.seats = [self._name(index) for index in self._committee]
+        self.result.first = self.result.seats[0]
+        self._verify() or self._claim_file() or self._audit() or self._accept()
         return self.result
 
     # --- draws ----------------------------------------------------------------------------------
 
-    def _draw(self, count: int) -> Iterator[int]:
-        """Yield new seats, as the contract draws them."""
-        attempt = 0
-        while count:
-            index = compute_seat_draw(self._beacon, self._id, attempt, self._pool)
-            attempt += 1
-            if index not in self._drawn:
-                self._drawn.append(index)
-                count -= 1
-                yield index
+    def _draw(self, count: int) -> list[int]:
+        """Return seats that serve the submission, as the contract draws them from its list."""
+        left = list(range(self._pool))
+        return [
+            left.pop(compute_seat_draw(self._beacon, self._id, attempt, len(left)))
+            for attempt in range(count)
+        ]
 
     def _draw_jury(self) -> list[int]:
-        beacon, found, attempt = self.rng.randbytes(32), [], 0
-        while len(found) < self.rules.jury:
-            index = compute_juror_draw(beacon, self._id, attempt, self._pool)
-            attempt += 1
-            if index not in found and index not in self._drawn:
-                found.append(index)
-        return found
+        """Return the jury: everybody commits, so the alternates are not needed."""
+        beacon = self.rng.randbytes(32)
+        left = [index for index in range(self._pool) if index not in self._serving]
+        return [
+            left.pop(compute_juror_draw(beacon, self._id, attempt, len(left)))
+            for attempt in range(self.rules.jury)
+        ]
 
     def _dealt(self, seat: int) -> list[int]:
         per_seat = self.rules.segments_per_seat
@@ -164,82 +147,114 @@ class Game:
 
     # --- the committee --------------------------------------------------------------------------
 
-    def _verify(self, seats: dict[int, int]) -> bool:
-        """Let seats do their part in order; return whether the submission ended."""
-        accusers = []
-        for seat, index in seats.items():
-            dealt = self._dealt(seat)
-            if self._helps(index):
-                self._keyed.discard(seat)  # whom it replaced has no say any more
-                # A copied commitment comes without digests: nobody can vote for it.
-                if self.plot.has_digests:
-                    self._attested[seat] = set(dealt)
-                continue
-            self._keyed.add(seat)
-            behaviour = Behaviour.HONEST
-            if index in self._first:
-                behaviour = self._behaviours.get(seat, Behaviour.HONEST)
-            if behaviour is Behaviour.CREDULOUS and self.plot.has_digests:
-                self._attested[seat] = set(dealt)
-            elif behaviour is Behaviour.HONEST:
-                self._spend(self._name(index), len(set(dealt)))
-                bad = [segment for segment in dealt if segment in self._forged]
-                if bad:
-                    self.result.met = True
-                    accusers.append((index, bad[0]))
-                else:
-                    self._attested[seat] = set(dealt)
-        return any(self._challenge(self._name(index), segment) for index, segment in accusers)
+    def _verify(self) -> bool:
+        """Let the seats work until all have attested; return whether the submission ended."""
+        rounds = 0
+        while True:
+            for place in range(self.rules.committee):
+                while place not in self._attested and place not in self._silenced:
+                    if self._work(place):
+                        return True
+            if not self._silenced:
+                return False
+            rounds += 1
+            self._punish_silence(self._committee[place] for place in self._silenced)
+            if rounds > ROUNDS or len(self._waiting) < len(self._silenced):
+                return self._end_undecided()
+            for place in sorted(self._silenced):
+                self._sit(place, self._waiting.pop(0))
+            self._silenced.clear()
+
+    def _sit(self, place: int, index: int) -> None:
+        self._committee[place] = index
+        self.result.seats[place] = self._name(index)
+
+    def _work(self, place: int) -> bool:
+        """Let the seat of a place do its part; return whether that ended the submission."""
+        index = self._committee[place]
+        dealt = self._dealt(place)
+        if self._helps(index):
+            # A copied commitment comes without digests: nobody can vote for it.
+            return self._attest(place) if self.plot.has_digests else self._keep_silent(place)
+        if self.plot.slander and self._colludes(index):
+            return self._accuse(place, dealt[0])
+        behaviour = Behaviour.HONEST
+        if index in self._first:
+            behaviour = self._behaviours.get(place, Behaviour.HONEST)
+        if behaviour is Behaviour.CREDULOUS and self.plot.has_digests:
+            return self._attest(place)
+        if behaviour is not Behaviour.HONEST:
+            return self._keep_silent(place)
+        self._spend(self._name(index), len(set(dealt)))
+        bad = [segment for segment in dealt if segment in self._forged]
+        if not bad:
+            return self._attest(place)
+        self.result.met = True
+        return self._accuse(place, bad[0])
+
+    def _attest(self, place: int) -> bool:
+        self._attested[place] = set(self._dealt(place))
+        return False
+
+    def _keep_silent(self, place: int) -> bool:
+        self._silenced.add(place)
+        return False
 
     def _helps(self, index: int) -> bool:
-        return self.plot.helped and self._colludes(index) and not self.plot.accused
+        return self.plot.helped and self._colludes(index) and not self.plot.slander
 
     def _punish_silence(self, indices: Iterable[int]) -> None:
-        penalty = min(self.rules.verifier_stake, SILENCE * self.rules.verifier_fee)
         for index in indices:
-            self._pay(self._name(index), BURNED, penalty)
+            self._pay(self._name(index), BURNED, self.rules.silence)
 
-    # --- juries ---------------------------------------------------------------------------------
+    # --- cases ----------------------------------------------------------------------------------
 
-    def _judge(self, segment: int, *, is_audit: bool = False) -> tuple[bool, list[str]]:
-        """Return if a jury confirms that a segment is forged, and the jurors of the majority.
-
-        Griefers lie for their accuser alone: in an audit a lie would cost their own seats' stakes.
-        """
-        truth = segment in self._forged
-        votes: dict[bool, list[str]] = {True: [], False: []}
-        for index in self._draw_jury():
-            name = self._name(index)
-            grieves = bool(self.plot.accused) and self._colludes(index) and not is_audit
-            if grieves or self._helps(index):
-                votes[bool(self.plot.accused)].append(name)
-            else:
-                self._spend(name, 1)
-                votes[truth].append(name)
-        verdict = len(votes[True]) > len(votes[False])
-        return verdict, votes[verdict]
-
-    def _challenge(self, accuser: str, segment: int) -> bool:
-        """Bring a segment before a jury; return whether that ended the submission."""
-        if segment in self._judged:
-            return False
-        self._judged.add(segment)
-        confirmed, jurors = self._judge(segment)
+    def _accuse(self, place: int, segment: int) -> bool:
+        """Let the seat of a place accuse; if it comes to nothing the place is given on."""
+        accuser = self.result.seats[place]
+        confirmed, jurors = self._judge(segment in self._forged)
         if confirmed:
             self._reject(segment, jurors, accuser)
             return True
-        bond = self.rules.accuser_bond
-        for juror in jurors:
-            self._pay(accuser, juror, self.rules.juror_fee)
-            bond -= self.rules.juror_fee
-        self._pay(accuser, BURNED, bond)
+        self._pay_refuted(accuser, jurors)
+        self._tries[place] += 1
+        if self._tries[place] > GIVEN_ON or not self._waiting:
+            return self._end_undecided()
+        self._sit(place, self._waiting.pop(0))
         return False
 
-    def _accuse(self, when: str) -> bool:
-        if self.plot.accused != when:
-            return False
-        self.result.colluders.add(ACCUSER)
-        return self._challenge(ACCUSER, self._dealt(0)[0])
+    def _claim_file(self) -> bool:
+        """Let outsiders accuse the file, which is right; return whether that ended it."""
+        for _ in range(min(self.plot.claims, FILE_CLAIMS)):
+            self.result.colluders.add(OUTSIDER)
+            confirmed, jurors = self._judge(is_wrong=False)
+            if confirmed:
+                self._reject(None, jurors, OUTSIDER)
+                return True
+            self._pay_refuted(OUTSIDER, jurors)
+        return False
+
+    def _judge(self, is_wrong: bool, *, is_audit: bool = False) -> tuple[bool, list[str]]:
+        """Return if a jury finds something wrong, and the jurors of the majority.
+
+        Slanderers lie for their accusers alone: in an audit a lie would cost their own seats.
+        """
+        votes: dict[bool, list[str]] = {True: [], False: []}
+        for index in self._draw_jury():
+            name = self._name(index)
+            slanders = self.plot.slander and self._colludes(index) and not is_audit
+            if slanders or self._helps(index):
+                votes[self.plot.slander].append(name)
+            else:
+                self._spend(name, 1)
+                votes[is_wrong].append(name)
+        verdict = len(votes[True]) > len(votes[False])
+        return verdict, votes[verdict]
+
+    def _pay_refuted(self, accuser: str, jurors: list[str]) -> None:
+        for juror in jurors:
+            self._pay(accuser, juror, self.rules.juror_fee)
+        self._pay(accuser, BURNED, self.rules.silence)
 
     def _audit(self) -> bool:
         """Draw the audit; return whether it ended the submission."""
@@ -248,12 +263,13 @@ class Game:
         place = self.rng.randrange(self.rules.committee * self.rules.segments_per_seat)
         seat, position = divmod(place, self.rules.segments_per_seat)
         segment = self._dealt(seat)[position]
-        if segment in self._judged:
-            return False
-        if self._is_kept():
-            confirmed, jurors = self._judge_withheld()
-        else:
-            confirmed, jurors = self._judge(segment, is_audit=True)
+        if segment in self._forged and self._withholds():
+            # Nobody gives the jury a key: never opened, and each seat that held it is silent.
+            self._punish_silence(self._committee)
+            self._pay(CONTRIBUTOR, BURNED, self.rules.stake)
+            self.result.end = "rejected"
+            return True
+        confirmed, jurors = self._judge(segment in self._forged, is_audit=True)
         if confirmed:
             self._reject(segment, jurors, None)
             return True
@@ -261,27 +277,29 @@ class Game:
             self._pay(PUBLISHER, juror, self.rules.juror_fee)
         return False
 
-    def _is_kept(self) -> bool:
-        """Whether the opening's key is with the ring alone, and to be kept from an audit's jury."""
-        return bool(self._forged) and not self._keyed
+    def _withholds(self) -> bool:
+        """Whether the ring holds the key alone, and loses less by keeping it from the jury."""
+        rules = self.rules
+        is_alone = all(self._helps(index) for index in self._committee)
+        return is_alone and rules.committee * rules.silence < rules.verifier_stake
 
-    def _judge_withheld(self) -> tuple[bool, list[str]]:
-        """Return if a jury says that it got no key, and the jurors of the majority."""
-        votes: dict[bool, list[str]] = {True: [], False: []}
-        for index in self._draw_jury():
-            votes[not self._helps(index)].append(self._name(index))
-        verdict = len(votes[True]) > len(votes[False])
-        return verdict, votes[verdict]
+    # --- ends -----------------------------------------------------------------------------------
 
-    def _reject(self, segment: int, jurors: list[str], accuser: str | None) -> None:
-        """Take the stakes of the forger and of who vouched for it; pay who worked.
+    def _accept(self) -> bool:
+        self._pay(PUBLISHER, CONTRIBUTOR, self.rules.reward)
+        self._pay_seats(set(self._attested))
+        self.result.end = "accepted"
+        return True
 
-        A jury that could not read the opening does not know who vouched for what.
-        """
+    def _end_undecided(self) -> bool:
+        self._pay_seats(set(self._attested))
+        self.result.end = "undecided"
+        return True
+
+    def _reject(self, segment: int | None, jurors: list[str], accuser: str | None) -> None:
+        """Take the stakes of the forger and of who vouched for it; pay who worked."""
         rules, left = self.rules, self.rules.stake
         vouched = {seat for seat, dealt in self._attested.items() if segment in dealt}
-        if accuser is None and self._is_kept():
-            vouched = set()
         for seat in vouched:
             self._pay(self.result.seats[seat], BURNED, rules.verifier_stake)
 
@@ -297,7 +315,7 @@ class Game:
         for juror in jurors:
             pay(juror, rules.juror_fee)
         if accuser is not None:
-            pay(accuser, rules.stake * rules.accuser_share_bps // 10_000)
+            pay(accuser, rules.prize)
         self._pay(CONTRIBUTOR, BURNED, left)
         self.result.end = "rejected"
 
@@ -307,9 +325,9 @@ class Game:
         self.result.money[giver] -= amount
         self.result.money[taker] += amount
 
-    def _pay_seats(self, giver: str, seats: set[int]) -> None:
+    def _pay_seats(self, seats: set[int]) -> None:
         for seat in seats:
-            self._pay(giver, self.result.seats[seat], self.rules.verifier_fee)
+            self._pay(PUBLISHER, self.result.seats[seat], self.rules.verifier_fee)
 
     def _spend(self, who: str, segments: int) -> None:
         self._pay(who, WORK, segments * self._piece)

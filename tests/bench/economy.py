@@ -14,10 +14,9 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.agents import ACCUSER, CONTRIBUTOR, Behaviour, Game, Plot, Submission
+from tests.bench.agents import CONTRIBUTOR, OUTSIDER, Behaviour, Game, Plot, Submission
 from tests.golden.plans import make_mlp
-from tests.support.market_params import DEFAULT_PARAMS
-from walrusd.core.economics import Rules, compute_tolerated_share
+from walrusd.core.incentives import Rules, compute_tolerated_share
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.terms import read_terms
 from walrusd.training.plan.plan import read_plan
@@ -25,15 +24,15 @@ from walrusd.units import MIST_PER_SUI
 
 POOL = 60
 SEGMENTS = 64
-SHARES = (0.0, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6)
-STATED_SHARE = 0.45
+SHARES = (0.0, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5)
+STATED_SHARE = 0.3
 """The share of colluding seats up to which honesty is said to dominate (docs/economics.md)."""
 
 
 def default_rules(segments: int = SEGMENTS) -> Rules:
     """Return the defaults of ``task publish`` for a plan of so many segments."""
     plan = replace(read_plan(make_mlp()), segments=segments)
-    return make_rules(read_terms(None, plan), DEFAULT_PARAMS.accuser_share_bps)
+    return make_rules(read_terms(None, plan))
 
 
 def make_strategies(segments: int) -> dict[str, Plot]:
@@ -43,8 +42,8 @@ def make_strategies(segments: int) -> dict[str, Plot]:
         "half of the segments forged": Plot(forged=segments // 2),
         "jump: one segment forged": Plot(forged=1),
         "copycat: another's commitment": Plot(forged=segments, idle=True, has_digests=False),
-        "griefing accuser, at once": Plot(accused="before"),
-        "griefing accuser, after attestation": Plot(accused="after"),
+        "slander by seats of the committee": Plot(slander=True),
+        "slander, and three claims about the file": Plot(slander=True, claims=3),
     }
 
 
@@ -79,12 +78,14 @@ def play(
     rounds: int,
     seed: int,
     behaviours: Sequence[Behaviour] = (),
+    *,
+    pool: int = POOL,
 ) -> list[Submission]:
     """Return many plays; the same seed gives the same ones."""
     rng = Random(f"{seed}/{plot}/{share}/{behaviours}")
-    colluding = round(share * POOL)
+    colluding = round(share * pool)
     return [
-        Game(rules, rng, plot, pool=POOL, colluding=colluding, behaviours=behaviours).play()
+        Game(rules, rng, plot, pool=pool, colluding=colluding, behaviours=behaviours).play()
         for _ in range(rounds)
     ]
 
@@ -105,13 +106,13 @@ def _honest_loss(found: Submission, cheat: str) -> float:
 
 @lru_cache(maxsize=64)
 def _honest_profits(rules: Rules, cheat: str, share: float, rounds: int, seed: int) -> list[float]:
-    """Return the profits without a plot: accusers' friends replay, a contributor's need not."""
+    """Return the profits without a plot: slanderers' friends replay, a contributor's need not."""
     return _profits(play(rules, Plot(helped=cheat == CONTRIBUTOR), share, rounds, seed), cheat)
 
 
 def measure(rules: Rules, plot: Plot, share: float, rounds: int, seed: int) -> MeanGains:
     """Return what a strategy brings a coalition that has so many of the seats."""
-    cheat = ACCUSER if plot.accused else CONTRIBUTOR
+    cheat = OUTSIDER if plot.slander else CONTRIBUTOR
     found = play(rules, plot, share, rounds, seed)
     profits = _profits(found, cheat)
     honest = _honest_profits(rules, cheat, share, rounds, seed)

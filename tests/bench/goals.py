@@ -37,6 +37,8 @@ GOALS = (
     Goal(r"training\.(mlp|convnet)\.[12]_threads", "ratio", 2.2),
     Goal(r"training\.\w+\.q8r\.[12]_threads", "ratio", 1.3),
     Goal(r"training\.\w+(\.q8r)?\.trace\.[12]_threads", "ratio", 0.05),
+    Goal(r"tracing\.\w+\.whole", "ratio", 0.03),
+    Goal(r"tracing\.\w+\.state_root", "ratio", 1.6),
     Goal(r"training\.\w+(\.q8r)?\.peak_memory", "ratio", 2.5),
     Goal(r"pedersen\.commit_rows", "value", 9_000),
     Goal(r"pedersen\.verify_rows", "value", 300),

@@ -29,7 +29,7 @@ from walrusd.training.run.trace import Assignment
 from walrusd.training.run.trainer import SegmentResult, run_segment
 from walrusd.training.run.weights import init_weights
 
-PROFILES = ("exact-q20/1", "exact-q8r/1")
+PROFILES = ("exact-q20/2", "exact-q8r/2")
 """The columns of the table beside float32."""
 
 SEEDS = 3

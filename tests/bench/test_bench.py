@@ -102,6 +102,7 @@ def test_all_benchmarks_run(tmp_path):
     for goal in GOALS:
         assert any(map(goal.applies_to, found)), f"nothing is measured for {goal}"
     assert {entry["name"].partition(".")[0] for entry in results} == {
+        "tracing",
         "training",
         "quality",
         "pedersen",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.bench.agents import ACCUSER, CONTRIBUTOR, WORK, Behaviour, Plot
+from tests.bench.agents import CONTRIBUTOR, OUTSIDER, WORK, Behaviour, Plot
 from tests.bench.economy import (
     SEATS,
     STATED_SHARE,
@@ -19,12 +19,14 @@ from tests.bench.economy import (
     measure_seat,
     play,
 )
-from walrusd.core.economics import (
+from walrusd.core.incentives import (
     compute_accusation_gain,
     compute_detection_chances,
     compute_tolerated_share,
     compute_verifier_income,
 )
+from walrusd.core.juries import Pool
+from walrusd.core.rings import Drawn, compute_ring_chances
 from walrusd.core.terms_review import review_terms
 from walrusd.units import MIST_PER_SUI
 
@@ -53,9 +55,9 @@ def test_the_seed_decides_everything():
 def test_nobody_honest_loses_while_nobody_colludes():
     for plot in make_strategies(RULES.segments).values():
         for found in play(RULES, plot, 0.0, 20, 1):
-            cheat = ACCUSER if plot.accused else CONTRIBUTOR
+            cheat = OUTSIDER if plot.slander else CONTRIBUTOR
             assert all(money >= 0 for name, money in found.money.items() if name.startswith("seat"))
-            assert plot.accused or found.money[cheat] < 0 or found.end == "accepted"
+            assert plot.slander or found.money[cheat] < 0 or found.end == "accepted"
     honest = play(RULES, Plot(), 0.0, 20, 1)
     assert {found.money[CONTRIBUTOR] for found in honest} == {MIST_PER_SUI // 5}
 
@@ -81,15 +83,35 @@ def test_when_every_seat_is_bribed_the_audit_catches_at_the_stated_rate():
     assert abs(rejected - expected) <= 4 * (expected * (1 - expected) / rounds) ** 0.5
 
 
-def test_a_ring_keeps_the_key_from_an_audit_and_loses_one_stake():
-    """Everybody in the committee is the ring's; the honest jurors say that they got no key."""
+def test_a_ring_keeps_the_key_from_an_audit_where_that_is_cheaper():
+    """Everybody in the committee is the ring's: never opened, and each of its seats was silent."""
     plot = Plot(forged=RULES.segments)
     rounds = [r for r in play(RULES, plot, 0.45, 1500, 9) if set(r.seats) <= r.colluders]
     rejected = [r for r in rounds if r.end == "rejected"]
     assert rejected
     for found in rejected:
         assert -found.money[CONTRIBUTOR] == RULES.stake
-        assert min(found.money[seat] for seat in found.seats) >= RULES.verifier_fee
+        assert {found.money[seat] for seat in found.seats} == {-RULES.silence}
+
+
+@pytest.mark.parametrize(("pool", "ring"), [(16, 5), (30, 10), (60, 20)])
+def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
+    drawn = Drawn(RULES.committee, RULES.substitutes, RULES.jury, RULES.audit)
+    chances = compute_ring_chances(drawn, Pool(pool, ring))
+    rounds = 600
+    slander = Plot(slander=True, claims=3)
+    against = play(RULES, slander, ring / pool, rounds, 2, pool=pool)
+    forged = play(RULES, Plot(forged=RULES.segments, idle=True), ring / pool, rounds, 2, pool=pool)
+    # In the simulation slanderers do not lie in audits.
+    without_audit = compute_ring_chances(replace(drawn, audit=Fraction(0)), Pool(pool, ring))
+    for plays, end, expected in (
+        (against, "rejected", without_audit.convicts_honest),
+        (against, "undecided", without_audit.stops_honest),
+        (forged, "accepted", chances.passes_forged),
+        (forged, "undecided", chances.stops_forged),
+    ):
+        seen, chance = sum(each.end == end for each in plays) / rounds, float(expected)
+        assert abs(seen - chance) <= 4 * (chance * (1 - chance) / rounds) ** 0.5 + 2 / rounds
 
 
 @pytest.mark.parametrize("segments", [32, 64, 1 << 20])
@@ -98,8 +120,8 @@ def test_the_defaults_have_no_weakness_and_rarer_audits_would_have_one(segments)
     assert review_terms(rules) == ()
     assert compute_tolerated_share(rules) >= STATED_SHARE
     (bribery,) = review_terms(replace(rules, audit_bps=1_000))
-    assert (bribery.rule, bribery.term, bribery.value) == ("bribery", "audit_bps", 2_667)
-    # Whatever the seats have at stake: the ring keeps the key from the jury.
+    assert (bribery.rule, bribery.term, bribery.value) == ("bribery", "audit_bps", 1_778)
+    # However much the seats have at stake: the ring would rather be silent.
     assert review_terms(replace(rules, audit_bps=1_000, verifier_stake=10**15)) == (bribery,)
 
 
@@ -109,7 +131,7 @@ def test_honesty_dominates_up_to_the_stated_share():
     found = compare(RULES, (0.0, 0.3, STATED_SHARE), 120, 1)
     for name, by_share in found.items():
         for share, outcome in by_share.items():
-            if name.startswith(("jump", "griefing")) and share:
+            if name.startswith(("jump", "slander")) and share:
                 continue  # small against its chance: the next test, and the formula, are sharper
             assert outcome.gain + outcome.margin < 0, (name, share, outcome)
     assert found["lazy: no training at all"][0.0].rejected == 1
@@ -121,7 +143,7 @@ def test_small_frauds_lose_too():
         jump = measure(RULES, Plot(forged=1), share, 1000, 2)
         assert jump.gain + jump.margin < 0
     expected = compute_accusation_gain(RULES, Fraction(3, 10))
-    accusing = measure(RULES, Plot(accused="before"), 0.3, 600, 2)
+    accusing = measure(RULES, Plot(slander=True), 0.3, 600, 2)
     assert accusing.gain + accusing.margin < 0
     assert abs(accusing.gain - float(expected) / MIST_PER_SUI) < 0.1  # the pool is finite
 
@@ -140,5 +162,5 @@ def test_honest_seats_earn_and_others_lose():
 def test_the_simulation_prints_its_tables(capsys):
     assert main(["--rounds", "5"]) == 0
     out = capsys.readouterr().out
-    for words in ("copycat", "griefing accuser", "all credulous", "by formula nothing pays"):
+    for words in ("copycat", "slander", "all credulous", "by formula nothing pays"):
         assert words in out

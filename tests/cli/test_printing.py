@@ -125,14 +125,16 @@ def test_a_detail_cannot_add_a_line_to_a_checklist(capsys) -> None:
 
 
 def test_a_dispute_is_told_escaped(capsys) -> None:
-    told = {"type": EVIL, "shape": EVIL, "digest": EVIL}
-    value = {"name": EVIL, "told": {"A": told, "B": told}, "agree": False,
-             "elements": {"index": EVIL, "differing": 2, "at": {"A": EVIL}}}  # fmt: skip
+    given = [{"name": EVIL, "source": EVIL, "number": 1, "of": EVIL, "digest": EVIL,
+              "numbers": [EVIL]}, {"name": EVIL, "source": EVIL, "of": EVIL}]  # fmt: skip
+    leaf = {"index": 0, "count": 1, "first_number": 0, "numbers": 4, "place": [EVIL],
+            "differing": 2, "at": {"A": EVIL}}  # fmt: skip
+    record = dict.fromkeys(("losses", "folds", "chain", "state_root"), EVIL)
     report = {
         "segment": 1, "task": EVIL, "agree": False, "step": 3, "parts": [EVIL],
-        "told": {"A": {"error": EVIL}, "B": {"chain": EVIL, "state_root": EVIL, "losses": [EVIL]}},
-        "operation": {"index": 1, "name": EVIL, "differs_in": "operation", "names": {"A": EVIL},
-                      "inputs": [value], "outputs": [value]},
+        "told": {"A": {"step": 3, "error": EVIL, "means": EVIL}, "B": record},
+        "operation": {"number": 1, "count": 2, "name": EVIL, "form": EVIL, "inputs": given,
+                      "leaf": leaf, "digests": {"A": EVIL, "B": None}},
         "right": "A", "both_wrong_from_step": None, "computed_steps": 1,
         "accounts": {"A": {"first_wrong_operation": EVIL}},
     }  # fmt: skip

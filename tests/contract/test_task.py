@@ -143,13 +143,17 @@ def test_a_task_that_would_take_more_than_half_of_the_duties_is_void():
     assert m.last(events.TaskVoided).reason == EndReason.POOL_BUSY
 
 
-@pytest.mark.parametrize(("leaving", "phase"), [(11, TaskPhase.TRAINING), (12, TaskPhase.VOID)])
-def test_seats_that_leave_offer_no_duties(leaving, phase):
-    """Four submissions need 52 duties, half of what seven seats have, and six do not."""
+@pytest.mark.parametrize("made_for_it", [False, True])
+@pytest.mark.parametrize(("leaving", "phase"), [(2, TaskPhase.TRAINING), (3, TaskPhase.VOID)])
+def test_a_task_whose_jury_could_not_be_found_is_void(leaving, phase, made_for_it):
+    """A committee with its substitutes, a jury and three parties are sixteen seats."""
     m = EarlyBazaar()
-    m.joined(4)
+    m.joined(1)
+    m.advance(TERMS.join_ms)
     for name in list(m.caps)[:leaving]:
         m.call("node::exit_seat", name, m.market, m.pool, m.caps[name])
+    if made_for_it:
+        m.register("newcomer")
     m.close_joining()
     assert m.task.phase == phase
 

@@ -292,7 +292,7 @@ def test_a_case_waits_for_seats_with_the_clocks_stopped(case):
 
 @pytest.mark.parametrize("drawn_before", [False, True])
 @every_case
-def test_what_never_gets_a_jury_gives_the_stake_back(case, drawn_before):
+def test_what_never_gets_a_jury_is_dismissed_and_an_audit_gives_the_stake_back(case, drawn_before):
     play = Play(case)
     m, s = play.m, play.s
     if drawn_before:
@@ -302,10 +302,29 @@ def test_what_never_gets_a_jury_gives_the_stake_back(case, drawn_before):
         m.settle(s)
     m.advance(1)
     m.settle(s)
-    play.check_ended(SubmissionState.UNDECIDED, EndReason.STALLED)
-    assert m.claim(s, "contributor 0") == TERMS.stake - s.late_fee
+    if play.is_audit:
+        play.check_ended(SubmissionState.UNDECIDED, EndReason.STALLED)
+        assert m.claim(s, "contributor 0") == TERMS.stake - s.late_fee
+        return
+    play.check_resumed(play.given_on)
     if case.by == "cash":
         assert m.claim(s, "accuser") == m.given["accuser"]
+
+
+def test_when_time_is_up_nobody_accuses_and_silence_is_free():
+    """A seat that must not attest what it cannot accuse either loses nothing."""
+    play = Play(Case(CaseKind.SEGMENT, OPENED, "seat"))
+    m, s = play.m, play.s
+    m.advance(m.task.ends_by_ms - m.now)
+    m.settle(s)
+    m.deliver_all(s)
+    for accuse in (lambda: m.accuse(s, CaseKind.OPENING, place=2), lambda: m.accuse_file(s)):
+        with aborts("jury.ETooLate"):
+            accuse()
+    stakes = m.pool.stakes
+    m.advance(TERMS.verify_ms)
+    m.replace(s)
+    assert (s.state, m.pool.stakes) == (SubmissionState.UNDECIDED, stakes)
 
 
 @pytest.mark.parametrize("briefed", [0, 7])

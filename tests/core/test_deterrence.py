@@ -7,7 +7,8 @@ from itertools import combinations, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from walrusd.core.economics import (
+from walrusd.core.incentives import (
+    GIVEN_ON,
     Rules,
     compute_accusation_gain,
     compute_bought_fees,
@@ -19,15 +20,17 @@ from walrusd.core.economics import (
     compute_gain,
     compute_juror_income,
     compute_jury_rate,
+    compute_place_chances,
     compute_tolerated_share,
     compute_verifier_income,
     list_forgeries,
 )
-from walrusd.core.juries import compute_capture, compute_escape
+from walrusd.core.juries import compute_capture, count_drawn
 
 RULES = Rules(
     segments=64,
     committee=3,
+    substitutes=4,
     segments_per_seat=2,
     jury=5,
     audit_bps=3_000,
@@ -36,7 +39,6 @@ RULES = Rules(
     verifier_fee=50,
     juror_fee=50,
     verifier_stake=10_000,
-    accuser_bond=500,
 )
 shares = st.integers(0, 4).map(lambda n: Fraction(n, 4))
 
@@ -75,7 +77,7 @@ def test_outcomes_equal_counting(segments, committee, per_seat, bribed, data) ->
     assert abs(found.by_committee - by_committee) < Fraction(1, 1 << 120)
     # An audited place may be one of two that hold the same segment: exact without overlap.
     if committee * per_seat <= segments:
-        assert abs(found.by_audit - by_audit) < Fraction(1, 1 << 120)
+        assert abs(found.by_audit + found.by_ring_audit - by_audit) < Fraction(1, 1 << 120)
 
 
 def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
@@ -89,22 +91,48 @@ def test_without_bribes_the_committee_finds_what_coverage_says() -> None:
 def test_when_every_seat_is_bribed_the_audit_finds_its_share() -> None:
     for forged in (1, 32, 64):
         found = compute_detection_chances(RULES, forged, Fraction(1))
-        assert (found.by_committee, found.by_audit) == (0, Fraction(3 * forged, 640))
-        assert found.withheld == found.by_audit
+        assert (found.by_committee, found.by_audit) == (0, 0)
+        assert found.by_ring_audit == found.caught == Fraction(3 * forged, 640)
+
+
+def count_place(rules: Rules, share: Fraction, jurors: Fraction) -> tuple[Fraction, ...]:
+    """Follow an honest seat that accuses, seat by seat: convicted, attested, undecided."""
+    captured = compute_capture(rules.jury, jurors)
+    convicted = attested = Fraction(0)
+    reached = Fraction(1)
+    for further in range(min(GIVEN_ON, rules.substitutes) + 1):
+        convicted += reached * (1 - captured)
+        reached *= captured
+        if further == min(GIVEN_ON, rules.substitutes):
+            break
+        attested += reached * share
+        reached *= 1 - share
+    return convicted, attested, reached
+
+
+@given(shares, shares, st.integers(1, 16))
+def test_a_place_ends_as_it_does_seat_by_seat(share, jurors, substitutes) -> None:
+    rules = replace(RULES, substitutes=substitutes)
+    found = compute_place_chances(rules, share, jurors)
+    ends = (found.convicted, found.attested, found.undecided)
+    assert ends == count_place(rules, share, jurors)
+    assert sum(ends) == 1
+    assert found.accusations >= 1
 
 
 def test_a_captured_jury_finds_for_the_forger() -> None:
     free = compute_detection_chances(RULES, 64, Fraction(1, 2))
     half = compute_detection_chances(RULES, 64, Fraction(1, 2), Fraction(1, 2))
-    # Where no seat is honest one juror in each of two juries is enough: 31 of 32 have one.
-    kept = free.withheld * (1 - Fraction(31, 32) ** 2)
-    assert half.withheld == kept
-    assert half.caught == (free.caught - free.withheld) / 2 + kept
-    assert half.passed == 1 - half.caught
+    # A half of the juries acquits; then a half of the next seats accuses again, four times.
+    assert free.by_committee == Fraction(7, 8)
+    assert half.by_committee == Fraction(7, 8) / 2 * sum(Fraction(1, 4) ** i for i in range(5))
+    assert half.undecided == Fraction(7, 8) / 2 * Fraction(1, 4) ** 4
+    assert half.by_ring_audit == free.by_ring_audit / 2
+    assert half.caught + half.undecided + half.passed == 1
     # Three, four or five colluding jurors in 10, 5 and 1 of 32 juries.
     fees = Fraction(10 * 3 + 5 * 4 + 1 * 5, 32) * 50
     assert compute_bought_fees(RULES, Fraction(1, 2)) == fees
-    assert (free.bought_fees, half.bought_fees) == (0, free.caught * fees)
+    assert free.bought_fees == 0 < half.bought_fees
 
 
 def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
@@ -112,32 +140,22 @@ def test_a_jury_is_captured_by_the_majority_of_its_seats() -> None:
     assert compute_capture(3, Fraction(1, 3)) == Fraction(7, 27)
 
 
-@given(shares, shares)
-def test_withholding_is_what_a_ring_without_honest_seats_does(bribed, jurors) -> None:
-    """It loses no seat's stake by it, and is let off no more rarely."""
-    found = compute_detection_chances(RULES, 64, bribed, jurors)
-    everybody = bribed**RULES.committee * RULES.audit
-    assert found.withheld == everybody * (1 - compute_escape(RULES.jury, jurors))
-    assert compute_escape(RULES.jury, jurors) >= compute_capture(RULES.jury, jurors)
-    told = replace(found, withheld=Fraction(0))
-    assert compute_gain(RULES, 64, found) - compute_gain(RULES, 64, told) == (
-        found.withheld * RULES.verifier_stake
-    )
+def test_a_ring_loses_the_lesser_of_its_seats_stakes_and_their_silence() -> None:
+    found = compute_detection_chances(RULES, 64, Fraction(1))
+    silence = 3 * 10 * 50
+    for verifier_stake, lost in ((0, 0), (1_000, 1_000), (1_500, silence), (10_000, silence)):
+        rules = replace(RULES, verifier_stake=verifier_stake)
+        without = compute_gain(replace(rules, verifier_stake=0), 64, found)
+        assert without - compute_gain(rules, 64, found) == found.by_ring_audit * lost
 
 
-def test_what_deters_whoever_bribes_everybody_is_the_stake_alone() -> None:
-    """`p·(R + P) > C`, whatever the seats have at stake."""
-    for audit_bps, deters in ((2_666, False), (2_667, True)):
-        for verifier_stake in (0, 10_000, 1_000_000):
-            rules = replace(RULES, audit_bps=audit_bps, verifier_stake=verifier_stake)
-            for forged in list_forgeries(rules):
-                outcomes = compute_detection_chances(rules, forged, Fraction(1))
-                assert (compute_gain(rules, forged, outcomes) < 0) is deters
-
-
-def test_a_jury_is_divided_by_one_colluder_in_each_round() -> None:
-    assert [compute_escape(5, Fraction(n, 2)) for n in range(3)] == [0, Fraction(31, 32) ** 2, 1]
-    assert compute_escape(1, Fraction(1, 2)) == Fraction(1, 2)  # one juror is no two
+def test_what_deters_whoever_bribes_everybody_is_stake_and_audit() -> None:
+    """`p·(R + P + min(V, m·Z)) > C`."""
+    for audit_bps, deters in ((1_777, False), (1_778, True)):
+        rules = replace(RULES, audit_bps=audit_bps)
+        for forged in list_forgeries(rules):
+            outcomes = compute_detection_chances(rules, forged, Fraction(1))
+            assert (compute_gain(rules, forged, outcomes) < 0) is deters
 
 
 @given(st.integers(1, 64), shares, st.integers(0, 5_000))
@@ -181,20 +199,23 @@ def test_incomes_are_fees_less_the_cost_of_replays() -> None:
 
 
 def test_accusing_pays_only_with_the_jury() -> None:
-    assert compute_accusation_gain(RULES, Fraction(0)) == -500
-    assert compute_accusation_gain(RULES, Fraction(1)) == 400 + 5 * 50
-    assert compute_challenge_income(RULES, Fraction(0)) == 400
-    assert compute_challenge_income(RULES, Fraction(1)) == -500
+    assert count_drawn(5) == 8
+    assert RULES.accusation == 8 * 50 + 10 * 50
+    assert compute_accusation_gain(RULES, Fraction(0)) == -900
+    assert compute_accusation_gain(RULES, Fraction(1)) == 250 + 5 * 50
+    assert compute_challenge_income(RULES, Fraction(0)) == 250
+    assert compute_challenge_income(RULES, Fraction(1)) == -900
+    assert compute_challenge_income(replace(RULES, stake=100), Fraction(0)) == 20
 
 
 def test_the_tolerated_share_is_where_something_begins_to_pay() -> None:
     share = compute_tolerated_share(RULES)
-    assert share == Fraction(47, 100)
+    assert share == Fraction(33, 100)
     assert compute_challenge_income(RULES, share) > 0 > compute_accusation_gain(RULES, share)
     assert compute_challenge_income(RULES, share + Fraction(1, 100)) < 0
     assert compute_tolerated_share(replace(RULES, stake=1)) < share
-    assert compute_tolerated_share(replace(RULES, accuser_bond=0)) == 0
-    assert compute_tolerated_share(replace(RULES, accuser_share_bps=0)) == 0
+    assert compute_tolerated_share(replace(RULES, jury=15)) > share
+    assert compute_tolerated_share(replace(RULES, verifier_fee=0, juror_fee=0)) == 0
 
 
 def test_the_largest_terms_are_looked_at_quickly_and_exactly() -> None:

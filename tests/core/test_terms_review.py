@@ -19,11 +19,15 @@ def test_sound_terms_have_no_weakness() -> None:
 @pytest.mark.parametrize(
     ("change", "rule", "term"),
     [
-        ({"stake": 0, "verifier_stake": 0}, "collusion", "stake"),
+        (
+            {"stake": 0, "verifier_stake": 0, "committee": 1, "segments_per_seat": 1},
+            "collusion",
+            "stake",
+        ),
         ({"audit_bps": 500}, "bribery", "audit_bps"),
-        ({"stake": 1_000}, "bribery", "audit_bps"),
-        ({"accuser_bond": 10}, "accusing", "accuser_bond"),
-        ({"accuser_bond": 2_000}, "challenging", "stake"),
+        ({"stake": 100, "audit_bps": 2_900}, "bribery", "audit_bps"),
+        ({"juror_fee": 60}, "challenging", "verifier_fee"),
+        ({"stake": 1_000}, "challenging", "stake"),
         ({"verifier_fee": 20}, "verifier_fee", "verifier_fee"),
         ({"juror_fee": 12}, "juror_fee", "juror_fee"),
         ({"segments": 8}, "verifier_fee", "verifier_fee"),
@@ -52,7 +56,7 @@ def test_what_no_number_mends_is_said() -> None:
 
 
 def test_forging_costs_nothing_where_nothing_is_at_stake() -> None:
-    rules = replace(RULES, stake=0, reward=0)
+    rules = replace(RULES, stake=0, reward=0, verifier_stake=0)
     found = find(rules, "forging")
     assert (found.term, found.value) == ("stake", 1)
     assert find(replace(rules, stake=1), "forging") is None
@@ -60,6 +64,6 @@ def test_forging_costs_nothing_where_nothing_is_at_stake() -> None:
 
 
 def test_a_remedy_that_does_not_exist_is_not_named() -> None:
-    found = find(replace(RULES, accuser_share_bps=0), "challenging")
+    found = find(replace(RULES, jury=1), "challenging")
     assert found.value is None
-    assert found.advice == "no stake alone remedies this"
+    assert found.advice == "no verifier_fee alone remedies this"

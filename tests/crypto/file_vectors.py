@@ -13,9 +13,9 @@ import numpy as np
 
 from tests.crypto import paillier_vectors
 from tests.support.verification_files import build_verification_file
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.crypto.paillier.packing import Packing
@@ -158,7 +158,7 @@ def make_paillier() -> tuple[bytes, dict[str, Any]]:
 REFUSED = [
     # (name, offset from the start, bytes to put there, the error's code; "" is a failed check)
     ("magic", 0, "58", "file.header"),
-    ("version", 8, "02", "file.header"),
+    ("version", 8, "01", "file.header"),
     ("scheme", 9, "03", "file.header"),
     ("reserved", 10, "01", "file.header"),
     ("header length", 14, "ff", "file.header"),

@@ -41,6 +41,27 @@ def tree(leaves):
     return hashlib.sha256(b"\1" + tree(leaves[:k]) + tree(leaves[k:])).digest()
 
 
+def counted(data, count):
+    """Return a leaf's data behind the number of what it holds, in groups of seven bits."""
+    head = b""
+    while count >> 7:
+        head += bytes([count % 128 + 128])
+        count >>= 7
+    return head + bytes([count]) + data
+
+
+def byte_tree(data):
+    return tree([counted(leaf, len(leaf)) for leaf in cut_loose(data, 4096)])
+
+
+def number_tree(data):
+    return tree([counted(leaf, len(leaf) // 4) for leaf in cut_loose(data, 4096)])
+
+
+def item_tree(items):
+    return tree([counted(item, len(item)) for item in items])
+
+
 def cut(data, width):
     assert len(data) % width == 0
     return [data[i : i + width] for i in range(0, len(data), width)]
@@ -125,7 +146,7 @@ class File:
     def __init__(self, data):
         assert data[:8] == b"WALRUSDV"
         version, self.scheme, reserved, length = struct.unpack_from("<BBHI", data, 8)
-        assert version == 1
+        assert version == 2
         assert self.scheme in {1, 2}
         assert reserved == 0
         assert length <= 1 << 16
@@ -137,7 +158,7 @@ class File:
         at, self.sections = end + 32, {}
         for entry in self.header[23]:
             body = data[at : at + entry[1]]
-            assert tree(cut_loose(body, 1 << 20)) == entry[2]
+            assert byte_tree(body) == entry[2]
             self.sections[entry[0]] = body
             at += entry[1]
         assert at == len(data)
@@ -170,7 +191,7 @@ class File:
 
     def check_update(self, update):
         raw = struct.pack(f"<{len(update)}i", *update)
-        assert tree(cut_loose(raw, 1 << 20)) == self.header[10]
+        assert number_tree(raw) == self.header[10]
         bits = self.header[9][1]
         assert all(-(1 << bits - 1) <= v < 1 << bits - 1 for v in update)
         assert len(update) == self.header[9][2]
@@ -179,7 +200,7 @@ class File:
         block = self.header[14]
         points, n = cut(self.sections[3], 48), block[0]
         assert len(points) == block[1] == -(-len(update) // n)
-        assert tree(points) == block[2]
+        assert item_tree(points) == block[2]
         generators = [to_curve(tag("PEDERSEN-G") + struct.pack(">Q", i)) for i in range(n)]
         blind = to_curve(tag("PEDERSEN-H"))
         for j, commitment in enumerate(points):
@@ -220,7 +241,7 @@ class Paillier:
         self.width = 2 * self.bytes
         self.ciphertexts = cut(file.sections[4], self.width)
         assert len(self.ciphertexts) == self.block[1]
-        assert tree(self.ciphertexts) == self.block[2]
+        assert item_tree(self.ciphertexts) == self.block[2]
         self.numbers = [int.from_bytes(c) for c in self.ciphertexts]
         self.key_digest = h("PAILLIER-KEY", self.raw)
 

@@ -11,13 +11,31 @@ from hypothesis import strategies as st
 
 from tests.crypto import file_vectors, paillier_vectors
 from tests.crypto.mutation import mutate
+from tests.support.openings import seal
 from walrusd.core.aggregate import Aggregate, parse_aggregate
 from walrusd.core.manifest import PaillierOffer, TaskManifest, parse_task_manifest
-from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening
+from walrusd.core.pieces.keys import (
+    SECTION_KIND,
+    OpeningKeys,
+    derive_piece_key,
+    make_piece_aad,
+)
+from walrusd.core.pieces.layouts import (
+    OpenedCost,
+    OpenedRow,
+    OpenedTrace,
+    encode_rows,
+    iterate_opened_rows,
+    parse_cost,
+    parse_trace,
+)
+from walrusd.core.pieces.manifest import OpeningManifest, open_manifest, seal_manifest
+from walrusd.core.pieces.names import TRACE, UPDATE, PieceKind, PieceName
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
 from walrusd.crypto.cost import CostFunction, parse_cost_function
 from walrusd.crypto.dataset_rows import RowProof
 from walrusd.crypto.envelope import check_public_key, derive_public_key, open_key, seal_key
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.keystore import KeyBundle, RawKek, open_keystore, seal_keystore
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.keys import read_public_key
@@ -57,7 +75,8 @@ from walrusd.errors import (
 
 KEY, CONTEXT = b"k" * 32, b"c" * 96
 PRIVATE = b"p" * 32
-KEK = RawKek(b"q" * 32)
+KEK_BYTES = b"q" * 32
+KEK = RawKek(KEK_BYTES)
 
 
 @dataclass(frozen=True)
@@ -107,17 +126,43 @@ def check_encryption_key(raw: bytes) -> bytes:
     return raw
 
 
-def make_opening() -> Opening:
-    row = OpenedRow(b"row", RowProof(3, b"s" * 32, (b"h" * 32, b"i" * 32)))
-    return Opening(
-        state_roots=(b"a" * 32, b"b" * 32),
-        slot_roots=(b"c" * 32,),
-        states={0: b"state", 1: b"more"},
-        update=bytes(12),
-        openings=(b"o" * 32,),
-        cost=OpenedCost(KEY, 5, bytes(32)),
-        rows=(row,),
+def make_row() -> OpenedRow:
+    return OpenedRow(b"row", RowProof(3, b"s" * 32, (b"h" * 32, b"i" * 32)))
+
+
+def check_rows_piece(raw: bytes) -> bytes:
+    rows = list(iterate_opened_rows([raw]))
+    width = int.from_bytes(raw[:4], "little")
+    return b"".join(encode_rows(rows, width))
+
+
+def make_manifest() -> OpeningManifest:
+    names = (TRACE, PieceName(PieceKind.ROWS, 2), UPDATE)
+    keys = OpeningKeys(KEY, KEK_BYTES, bytes(48))
+    return seal({name: name.text.encode() for name in names}, keys, b"aad")[0]
+
+
+def make_sealed_manifest() -> bytes:
+    return seal_manifest(make_manifest(), KEY, KEK_BYTES, b"aad")
+
+
+def make_section() -> bytes:
+    """Return the plaintext of a manifest's section of the work."""
+    key = derive_piece_key(KEY, SECTION_KIND, Label.WORK)
+    sealed = decode_canonical(make_sealed_manifest())[int(Label.WORK)]
+    return decrypt_bytes(sealed, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
+
+
+def check_section(raw: bytes) -> bytes:
+    """Read a section that a stranger with the keys has sealed, and write it again."""
+    key = derive_piece_key(KEY, SECTION_KIND, Label.WORK)
+    sealed = encrypt_bytes(raw, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
+    outer = decode_canonical(make_sealed_manifest())
+    manifest = open_manifest(
+        encode_canonical({**outer, int(Label.WORK): sealed}), OpeningKeys(KEY, KEK_BYTES, bytes(48)), b"aad"
     )
+    again = decode_canonical(seal_manifest(manifest, KEY, KEK_BYTES, b"aad"))[int(Label.WORK)]
+    return decrypt_bytes(again, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
 
 
 @cache
@@ -169,10 +214,28 @@ def targets() -> dict[str, Target]:
             lambda raw: void(open_keystore(raw, KEK)),
             (KeystoreLocked, MalformedData),
         ),
-        "opening": Target(
-            make_opening().to_bytes(),
-            lambda raw: parse_opening(raw).to_bytes(),
+        "opened trace": Target(
+            OpenedTrace((KEY, KEY), (KEY,)).to_bytes(),
+            lambda raw: parse_trace(raw).to_bytes(),
             (MalformedData,),
+        ),
+        "opened cost": Target(
+            OpenedCost(KEY, 5, KEY).to_bytes(),
+            lambda raw: parse_cost(raw).to_bytes(),
+            (MalformedData,),
+        ),
+        "opened rows": Target(
+            b"".join(encode_rows([make_row()], 3)), check_rows_piece, (MalformedData,)
+        ),
+        "opening's manifest": Target(
+            make_sealed_manifest(),
+            lambda raw: void(open_manifest(raw, OpeningKeys(KEY, KEK_BYTES, bytes(48)), b"aad")),
+            (MalformedData, MalformedCbor, DecryptionFailed),
+        ),
+        "section of a manifest": Target(
+            make_section(),
+            check_section,
+            (MalformedData, MalformedCbor),
         ),
         "aggregate": Target(
             aggregate.to_bytes(),

@@ -14,9 +14,9 @@ from tests.support.verification_files import (
 )
 from walrusd.core.protocol import TraceContext
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.checks import (

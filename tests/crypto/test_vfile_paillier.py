@@ -12,9 +12,9 @@ from tests.support.verification_files import (
     verify_verification_file,
 )
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.paillier import vectors
 from walrusd.crypto.paillier.modulus_proof import prove_modulus
 from walrusd.crypto.paillier.packing import Packing

@@ -11,8 +11,10 @@ import trio
 from tests.adversaries.forger import ForgingTraining
 from tests.adversaries.forgery import forge
 from tests.adversaries.results import read_records, read_states
+from tests.support.openings import DraftOpening, view
 from tests.support.row_tree import RowTree
-from walrusd.core.opening import OpenedCost, OpenedRow, Opening, parse_opening, verify_opening
+from walrusd.core.opening import verify_opening
+from walrusd.core.pieces.layouts import OpenedCost, OpenedRow
 from walrusd.errors import BadRequest, MalformedData
 from walrusd.market.results import load_trace
 from walrusd.services.contributor.committer import cost_function, trace_leaves
@@ -89,17 +91,17 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
     table = [cast.train[i : i + width] for i in range(0, 40 * width, width)]
     tree = RowTree(DEK, table)
     roots = load_trace(forged)
-    opening = Opening(
+    opening = DraftOpening(
         state_roots=roots.state_roots,
         slot_roots=roots.slot_roots,
         states={0: read_states(forged)[0]},
         update=Path(forged["update"]).read_bytes(),
         openings=(bytes(32),),
         cost=OpenedCost(bytes(32), forged["cost"], bytes(32)),
-        rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17)),
+        rows={1: tuple(OpenedRow(table[i], tree.proof(i)) for i in (3, 17))},
     )
     verified = verify_opening(
-        parse_opening(opening.to_bytes()),
+        view(opening.to_pieces()),
         segments=plan.segments,
         trace_root=bytes.fromhex(forged["trace_root"]),
         row_root=tree.root,
@@ -110,12 +112,12 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
 
 def test_a_replay_of_any_segment_gives_another_leaf(job, plan, cast):
     forged = forge_result(job)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     rows = DatasetRows(plan.dataset, cast.train)
     for record, start in zip(read_records(forged), read_states(forged)[:-1], strict=True):
         true = replay_segment(assignment, rows, start, record.segment)
         replayed = Replayed.from_json(true.segment, true.summarize())
-        assert replayed.leaf(job.ctx, job.committee) != record.leaf
+        assert replayed.leaf(job.ctx, job.slots) != record.leaf
         assert (true.chain, true.state_root) != (record.chain, record.state_root)
 
 

@@ -13,7 +13,7 @@ AT_THE_ROOT = ("walrusd/", "walrusctl/", "tests/", "docs/", "config/", "systemd/
 ROOT_FILES = ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE")
 _FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|move|md|toml|c|h|json|mjs|service)")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]*[a-z][\w.-]*)+/?|[\w.-]+/")
-"""A part after a slash has a letter: ``exact-q20/1`` is no path."""
+"""A part after a slash has a letter: ``exact-q20/2`` is no path."""
 _SPAN = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

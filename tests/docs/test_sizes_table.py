@@ -10,6 +10,7 @@ from walrusd.core.sizes import (
     compute_sum_size,
     list_contributed,
 )
+from walrusd.settings.model import DEFAULT_CHUNK
 from walrusd.storage.geometry import compute_max_blob_size
 
 TEXT = (Path(__file__).parents[2] / "docs" / "task.md").read_text("utf-8")
@@ -18,44 +19,43 @@ LIMITS = {
     f"{compute_max_blob_size(100):,} bytes: a network of 100 shards": compute_max_blob_size(100),
     f"{compute_max_blob_size(1000):,} bytes: Walrus, 1,000 shards": compute_max_blob_size(1000),
 }
-NUMBERS_A_WEIGHT = {"sgd with momentum": 2, "adamw": 3}
-DEALT = {(3, 2): "3 seats, 2 segments each", (1, 1): "1 seat, 1 segment"}
+SCHEMES = {"pedersen": 0, "paillier": 3072}
+SLOT_BITS = 40
 
 
-def fits(weights: int, numbers: int, dealt: tuple[int, int], limit: int) -> bool:
+def fits(weights: int, modulus_bits: int, limit: int) -> bool:
     """Whether a plan of 8 segments fits, each of 320 rows of 65 bytes out of 1,797."""
     shape = WorkShape(
-        scheme=SchemeShape(weights),
-        state_bytes=4 * numbers * weights + 24,
+        scheme=SchemeShape(weights, modulus_bits, SLOT_BITS),
+        state_bytes=12 * weights + 24,
         segments=8,
         steps=80,
         segment_rows=320,
         row_bytes=65,
         dataset_rows=1797,
-        committee=dealt[0],
-        segments_per_seat=dealt[1],
+        committee=3,
+        segments_per_seat=2,
         max_submissions=8,
     )
-    parts = (*list_contributed(shape), StoredPart("sum", compute_sum_size(shape)))
+    cut = min(limit, DEFAULT_CHUNK)
+    parts = (*list_contributed(shape, cut), StoredPart("sum", compute_sum_size(shape)))
     return not Storage(parts, limit, limit).too_large
 
 
-def find_most(numbers: int, dealt: tuple[int, int], limit: int) -> int:
+def find_most(modulus_bits: int, limit: int) -> int:
     """Return how many weights fit, to two digits."""
     low, high = 1, limit
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle, numbers, dealt, limit) else (low, middle)
+        low, high = (middle, high) if fits(middle, modulus_bits, limit) else (low, middle)
     unit = 10 ** (len(str(low)) - 2)
     return low // unit * unit
 
 
 def render() -> str:
-    columns = [(o, d) for d in DEALT for o in NUMBERS_A_WEIGHT]
-    heads = [f"{optimizer}; {DEALT[dealt]}" for optimizer, dealt in columns]
-    lines = [f"| one blob may have | {' | '.join(heads)} |", "|---|" + "---:|" * len(columns)]
+    lines = [f"| one blob may have | {' | '.join(SCHEMES)} |", "|---|" + "---:|" * len(SCHEMES)]
     for name, limit in LIMITS.items():
-        found = [find_most(NUMBERS_A_WEIGHT[o], d, limit) for o, d in columns]
+        found = [find_most(bits, limit) for bits in SCHEMES.values()]
         lines.append(f"| {name} | " + " | ".join(f"{most:,}" for most in found) + " |")
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.market.world import make_plan
 from walrusd.chain.layouts.objects import Terms
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.durations import format_duration, parse_duration
 from walrusd.services.publisher.task_request import PARAMETERS
 from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.amounts import parse_amount
@@ -29,9 +30,10 @@ def read_default(name: str, shown: str) -> int:
     for rule in (Scheme, WeightsRule, CostRule):
         if text.upper() in rule.__members__:
             return rule[text.upper()]
-    if shown.startswith('"'):
-        return parse_amount(text)
-    return int(text) * 1000 if name.endswith("_ms") else int(text)
+    if name.endswith("_ms"):
+        assert shown == f'"{format_duration(parse_duration(text))}"', "as it is printed"
+        return parse_duration(text)
+    return parse_amount(text) if shown.startswith('"') else int(text)
 
 
 def test_every_key_is_described_and_no_other() -> None:

@@ -17,7 +17,7 @@ TARGETS = 8
 
 BASE = {
     "version": 1,
-    "profile": "exact-q20/1",
+    "profile": "exact-q20/2",
     "init_seed": "2a" * 32,
     "loss": "softmax-cross-entropy",
     "steps": SEGMENTS * SEGMENT_STEPS,
@@ -150,7 +150,7 @@ FAMILIES = {
     "llama-lora": make_llama,
     "regression": make_regression,
 }
-PROFILES = {"": "exact-q20/1", "-q8r": "exact-q8r/1"}
+PROFILES = {"": "exact-q20/2", "-q8r": "exact-q8r/2"}
 """By what they append to the name of a model."""
 
 MODELS = {

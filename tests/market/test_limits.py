@@ -1,7 +1,7 @@
 """Nothing is opened, asked for or staked whose parts storage cannot take."""
 
 import dataclasses
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,16 @@ from tests.support.market.spec import Play
 from tests.support.market.world import make_plan
 from tests.support.refusals import refused
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.core.sizes import LOSS_DEFINITION_BYTES
+from walrusd.core.sizes import LOSS_DEFINITION_BYTES, compute_opening_manifest_size
 from walrusd.crypto.vfile.vfile import read_verification_file
 from walrusd.errors import BlobOverLimit, PlanRefused
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.market.verified import compute_file_limit, compute_opening_limit
+from walrusd.market.verified import (
+    compute_file_limit,
+    compute_opening_limit,
+    make_opening_shape,
+)
 from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
@@ -48,17 +52,24 @@ def wide_plan(*hidden: int, **changes):
 
 @pytest.fixture(scope="module")
 def wide() -> Network:
-    """A task by somebody who did not look: five states of 2.4 MB make an opening of 13 MB."""
+    """A task whose states of 2.4 MB are cut into blobs, which not every publisher takes."""
     return Network(plan=read_plan(wide_plan(4000)))
 
 
+@contextmanager
+def contributor(net: Network, path: Path, max_blob_bytes: int = 1_000_000, **policy):
+    """A contributor of it whose publishers take less than the smallest part of a piece."""
+    with net.daemon(path, "c", **policy) as tools:
+        yield with_walrus(tools, max_blob_bytes=max_blob_bytes)
+
+
 async def test_a_contributor_does_not_even_ask_for_the_key(tmp_path: Path, wide: Network) -> None:
-    with wide.daemon(tmp_path, "c") as tools:
+    with contributor(wide, tmp_path) as tools:
         decision = await make_staker(tools).estimate(wide.task)
         (refused,) = [v for v in decision.verdicts if not v.ok]
         assert refused.rule == "storage"
-        assert "The opening needs 13,2" in refused.sentence
-        assert "at most 10,485,760" in refused.sentence
+        assert "The piece of the opening needs 1,048,576" in refused.sentence
+        assert "at most 1,000,000" in refused.sentence
         assert decision.binding_refusals == (refused.sentence,)
         await make_staker(tools).run_once()
         assert decisions(tools, TASK) == ["decline"]
@@ -67,13 +78,13 @@ async def test_a_contributor_does_not_even_ask_for_the_key(tmp_path: Path, wide:
 
 async def test_the_owners_word_does_not_override_it(tmp_path: Path, wide: Network) -> None:
     """Not where only that speaks against the task, nor where the policy refuses it as well."""
-    with wide.daemon(tmp_path, "c", max_stake_per_task=1) as tools:
+    with contributor(wide, tmp_path, max_stake_per_task=1) as tools:
         wide.grant(tools.address, tools.keys.encryption_key)
         tools.records.put("stake_override", TASK, "join")
         await make_staker(tools).run_once()
         del wide.objects[REQUEST]
         assert not tools.contract.sent
-        assert "The opening needs" in tools.records.get("decisions", TASK)[1]
+        assert "The piece of the opening needs" in tools.records.get("decisions", TASK)[1]
 
 
 async def test_the_owners_word_does_not_override_a_parent_that_fails(tmp_path: Path) -> None:
@@ -87,11 +98,12 @@ async def test_the_owners_word_does_not_override_a_parent_that_fails(tmp_path: P
 
 
 async def test_an_estimate_shows_the_numbers(tmp_path: Path, wide: Network) -> None:
-    with wide.daemon(tmp_path, "c", min_reward=10**18) as tools:
+    with contributor(wide, tmp_path, min_reward=10**18) as tools:
         shown = await make_api(tools).task_estimate(TASK)
         parts = {part["part"]: part for part in shown["parts"]}
-        assert parts["opening"]["limit_bytes"] == 10 << 20
-        assert not parts["opening"]["fits"]
+        assert parts["piece of the opening"]["limit_bytes"] == 1_000_000
+        assert not parts["piece of the opening"]["fits"]
+        assert parts["manifest of the opening"]["fits"]
         assert parts["verification file"]["fits"]
         assert {rule["rule"] for rule in shown["rules"] if not rule["ok"]} == {"reward", "storage"}
 
@@ -114,11 +126,10 @@ def with_walrus(tools, **changes):
 async def test_a_contributor_whose_publisher_takes_more_joins(
     tmp_path: Path, wide: Network
 ) -> None:
-    with wide.daemon(tmp_path, "c") as tools:
-        richer = with_walrus(tools, max_blob_bytes=64 << 20)
-        assert (await make_staker(richer).estimate(wide.task)).join
+    with contributor(wide, tmp_path, max_blob_bytes=1 << 20) as tools:
+        assert (await make_staker(tools).estimate(wide.task)).join
         # What the publisher takes is of no use where the network takes less.
-        small = with_walrus(richer, shards=10)
+        small = with_walrus(tools, shards=4)
         assert "this network takes" in (await make_staker(small).estimate(wide.task)).reason
 
 
@@ -136,11 +147,10 @@ def publish(tools, plan, weights_path=None, **terms):
         (
             wide_plan(2400, 2400, optimizer=ADAMW),
             {"committee": 1, "segments_per_seat": 4},
-            ["opening", "sum"],
+            ["sum"],
         ),
-        (wide_plan(4000), {}, ["opening"]),
-        (wide_plan(18_000), {"committee": 1, "segments_per_seat": 1}, ["opening", "sum"]),
-        (wide_plan(16_000), {"scheme": "paillier"}, ["opening", "verification file"]),
+        (wide_plan(18_000), {"committee": 1, "segments_per_seat": 1}, ["sum"]),
+        (wide_plan(16_000), {"scheme": "paillier"}, ["verification file"]),
     ],
 )
 async def test_such_a_task_is_not_opened(tmp_path: Path, plan, terms, parts) -> None:
@@ -229,10 +239,14 @@ async def test_real_parts_take_what_was_computed(tmp_path: Path) -> None:
         await play.open()
         await play.run(lambda: play.submission.state == SubmissionState.OPENED)
         submission, fetcher = play.submission, play.contributor.fetcher
-        opening = len(play.blobs[submission.opening.blob])
+        work = play.contributor.tools.work.get("open", submission.id)
+        opening = sum(len(play.blobs[int(blob)]) for blob in work["pieces"])
         bound = compute_opening_limit(play.terms, play.plan, submission.dataset_rows)
-        # Some rows are read twice, and are in it once.
+        # Some rows are read twice in a segment, and are in it once.
         assert 0 <= bound - opening < bound // 20
+        shape = make_opening_shape(play.terms, play.plan, submission.dataset_rows)
+        listed = len(play.blobs[submission.opening.blob])
+        assert 0 <= compute_opening_manifest_size(shape) - listed < 1000
         verified = await fetcher.plan_of(play.task)
         manifest, plan = verified.manifest, verified.plan
         file = play.blobs[submission.commitment.file_blob]
@@ -262,4 +276,4 @@ async def test_what_is_staked_on_already_is_sent_whatever_the_settings_say(tmp_p
         net.seat(tools.address, tools.keys.encryption_key)
         await Opener(tools, fetcher).run_once()
         assert tools.contract.calls("open")
-    assert [options["try_anyway"] for options in sent] == [True, True]
+    assert [options["try_anyway"] for options in sent] == [True] * 4

@@ -16,7 +16,7 @@ from walrusd.settings.model import Role
 TOKENS = {"kind": "tokens", "length": 16, "vocabulary": 128}
 PLAN = {
     "version": 1,
-    "profile": "exact-q20/1",
+    "profile": "exact-q20/2",
     "init_seed": "07" * 32,
     "loss": "softmax-cross-entropy",
     "optimizer": {

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 25
 
-FOUNDATION = {"errors", "files", "text", "units"}
+FOUNDATION = {"durations", "errors", "files", "text", "units"}
 """Modules that everybody imports; they import nothing of ours but each other."""
 
 _DECIDING = {"core", "crypto"}
@@ -324,8 +324,8 @@ def test_decision_code_does_no_io(room: str) -> None:
         assert not tops & IO_MODULES, f"{path} imports {tops & IO_MODULES}"
 
 
-def test_the_client_imports_only_the_schema_and_how_to_print_text() -> None:
+def test_the_client_imports_only_the_schema_and_how_to_print_text_and_durations() -> None:
     for path in _modules("walrusctl"):
         ours = {n for n in _imports(path) if n.startswith("walrusd")}
-        allowed = ("walrusd.rpc.schema", "walrusd.text")
+        allowed = ("walrusd.rpc.schema", "walrusd.text", "walrusd.durations")
         assert all(n.startswith(allowed) or n == "walrusd.rpc" for n in ours), path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_PROOF = "shows numbers to who holds a root alone, as a contract that judges does"
 _DEVNET = "part of the devnet, which is there to be tested with"
 
 _ENVELOPES = "envelopes, which no part of the daemon makes or opens yet"
@@ -18,24 +19,16 @@ UNUSED = {
     "walrusd/chain/send/inputs.py: Inputs.u32": "called by the name of the parameter's type",
     "walrusd/chain/send/inputs.py: Inputs.u128": "called by the name of the parameter's type",
     "walrusd/cli/verify.py: _FileByDefault.resolve_command": "called by click",
-    "walrusd/core/secrets.py: derive_opening_secret": _ENVELOPES,
-    "walrusd/core/secrets.py: derive_recipient_secret": _ENVELOPES,
-    "walrusd/crypto/envelopes/contexts.py: OpeningContext": _ENVELOPES,
-    "walrusd/crypto/envelopes/contexts.py: PublisherContext": _ENVELOPES,
-    "walrusd/crypto/envelopes/contexts.py: SeatContext": _ENVELOPES,
-    "walrusd/crypto/envelopes/openings.py: OpeningSecret.compute_value": _ENVELOPES,
-    "walrusd/crypto/envelopes/openings.py: prove_opening_key": _ENVELOPES,
-    "walrusd/crypto/envelopes/recipients.py: prove_recipient": _ENVELOPES,
-    "walrusd/crypto/envelopes/sealing.py: unseal": _ENVELOPES,
-    "walrusd/devnet/contract/envelope.py: check_recipient": _ENVELOPES,
-    "walrusd/devnet/contract/envelope.py: check_value": _ENVELOPES,
-    "walrusd/devnet/contract/envelope.py: open_label": _ENVELOPES,
+    "walrusd/crypto/number_tree.py: verify_leaf": _PROOF,
+    "walrusd/crypto/number_tree.py: verify_piece": _PROOF,
     "walrusd/crypto/pedersen/g1.py: Generators.dump_cache": "makes the file that load_cache reads",
     "walrusd/devnet/launch.py: run_devnet": _DEVNET,
     "walrusd/devnet/move/context.py: MoveContext.join_balance": _DEVNET,
     "walrusd/devnet/move/context.py: MoveContext.split_balance": _DEVNET,
     "walrusd/devnet/walrus/store.py: BlobStore.count_objects": _DEVNET,
     "walrusd/state/protection.py: write_export": "moves the guard to another machine",
+    "walrusd/training/run/state_root.py: prove_state_leaf": _PROOF,
+    "walrusd/training/run/state_root.py: verify_state_leaf": _PROOF,
     "walrusd/training/native/library.py: enable_all": "lets every test begin anew",
 }
 """Names that no code mentions, and who needs them."""

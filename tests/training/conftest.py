@@ -42,7 +42,7 @@ def document():
     def make(**changes):
         base = {
             "version": 1,
-            "profile": "exact-q20/1",
+            "profile": "exact-q20/2",
             "model": {"kind": "mlp", "inputs": 12, "hidden": [16, 9], "classes": 5},
             "init_seed": "2a" * 32,
             "loss": "softmax-cross-entropy",
@@ -83,7 +83,7 @@ def rows(plan, row_bytes):
 
 @pytest.fixture(scope="session")
 def assignment(plan):
-    return Assignment(plan, ctx=b"c" * 32, seed=b"s" * 32, committee=3)
+    return Assignment(plan, ctx=b"c" * 32, seed=b"s" * 32, slots=5)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.training.oracle.models import Tensors
 from tests.training.oracle.rows import row_bytes
 from tests.training.oracle.state import base_root
 
-PROFILES = ("exact-q20/1", "exact-q8r/1")
+PROFILES = ("exact-q20/2", "exact-q8r/2")
 
 
 class Case(NamedTuple):

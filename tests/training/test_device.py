@@ -103,7 +103,7 @@ def test_what_is_not_finite_reaches_the_end_of_the_step(value, arithmetic, as_on
         arith.require_finite(product, "a gradient")
 
 
-@pytest.mark.parametrize("profile", ["exact-q20/1", "exact-q8r/1"])
+@pytest.mark.parametrize("profile", ["exact-q20/2", "exact-q8r/2"])
 def test_no_value_is_read_back_for_a_product(profile, monkeypatch):
     """A tensor on the device ``meta`` has no values: whoever asks for one gets an error."""
     monkeypatch.setattr(arith, "exponents_stay_on_device", True)

@@ -1,4 +1,4 @@
-"""Products of profile exact-q8r/1: exact at the bound, refused beyond it, compiled or not."""
+"""Products of profile exact-q8r/2: exact at the bound, refused beyond it, compiled or not."""
 
 import functools
 import math

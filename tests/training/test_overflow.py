@@ -127,7 +127,7 @@ PLANS["adapters"] = PLANS["gpt"] | {
         "lora": {"rank": 2, "alpha": "4", "targets": ["*.value"], "base_root": "00" * 32},
     }
 }
-PROFILES = ["exact-q20/1", "exact-q8r/1"]
+PROFILES = ["exact-q20/2", "exact-q8r/2"]
 SCALE = st.sampled_from([-120, -40, 0, 0, 0, 40, 62, 64, 66, 90, 120])
 
 

@@ -46,7 +46,7 @@ def test_only_the_canonical_encoding_is_parsed(plan, change):
 REFUSED = [
     ("augment", {"augment": 1}, "augment is not a known key"),
     ("version", {"version": 2}, "version must be an integer from 1 to 1"),
-    ("profile", {"profile": "q6"}, 'profile must be "exact-q20/1" or "exact-q8r/1"'),
+    ("profile", {"profile": "q6"}, 'profile must be "exact-q20/2" or "exact-q8r/2"'),
     ("batch", {"batch": True}, "batch must be an integer"),
     ("batch", {"batch": 16.0}, "batch must be an integer"),
     ("micro_batches", {"micro_batches": [10, 7]}, "add up to the batch of 16"),

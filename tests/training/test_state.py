@@ -1,15 +1,10 @@
-import hashlib
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from walrusd.crypto import merkle
 from walrusd.errors import MalformedData, NonFiniteValue
-from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.state import (
     State,
     compute_state_root,
@@ -115,32 +110,6 @@ def test_state_root_binds_every_byte(plan, state_0):
         changed[place] ^= 1
         roots.add(compute_state_root(plan, bytes(changed)))
     assert len(roots) == 4
-
-
-def test_state_root_is_manifest_and_tree_over_mebibytes(document):
-    plan = read_plan(
-        document(
-            model={"kind": "mlp", "inputs": 12, "hidden": [8192], "classes": 5},
-            batch=1,
-            micro_batches=[1],
-        )
-    )
-    data = serialize_state(plan, initial_state(plan, init_weights(plan)))
-    mebibyte = 1 << 20
-    assert mebibyte < len(data) < 2 * mebibyte
-    shapes = [("linear00.bias", [8192]), ("linear00.weight", [8192, 12])]
-    shapes += [("linear01.bias", [5]), ("linear01.weight", [5, 8192])]
-    tensors = [
-        [f"{kind}/{name}", "f32", shape]
-        for kind in ("weight", "momentum")
-        for name, shape in shapes
-    ]
-    manifest = json.dumps(
-        {"counters": [["step", "u64"]], "tensors": tensors}, separators=(",", ":")
-    ).encode()
-    tree = merkle.compute_root([data[:mebibyte], data[mebibyte:]])
-    preimage = b"\x11WALRUSD-V01-STATE" + len(manifest).to_bytes(8, "little") + manifest + tree
-    assert compute_state_root(plan, data) == hashlib.sha256(preimage).digest()
 
 
 @given(step=st.sampled_from([0, 4, 8, 12]), value=st.floats(width=32, allow_nan=False))

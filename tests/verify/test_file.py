@@ -12,17 +12,17 @@ from click.testing import CliRunner
 
 from tests.golden.plans import make_mlp
 from tests.support.guards import GUARD_S
+from tests.support.openings import DraftOpening, seal_folder
 from tests.support.row_tree import RowTree
 from tests.support.verification_files import build_verification_file
 from walrusd.__main__ import cli
-from walrusd.core.opening import OpenedCost, OpenedRow, Opening
+from walrusd.core.pieces.layouts import OpenedCost, OpenedRow
 from walrusd.core.protocol import compute_leaf_zero, compute_slot_tree
-from walrusd.crypto.chunks import compute_update_root
 from walrusd.crypto.cost import CostFunction
 from walrusd.crypto.merkle import compute_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen, rows
 from walrusd.crypto.pedersen.g1 import encode_scalar
-from walrusd.crypto.stream import encrypt_bytes
 from walrusd.crypto.vfile.blocks import PedersenBlock
 from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.training.numerics.random import compute_segment_rows
@@ -42,7 +42,7 @@ from walrusd.verify.checklist_text import PROVES
 from walrusd.verify.file import opening_aad
 
 DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
-COMMITTEE = 3
+SLOTS = 5
 DEK, COST_KEY, OPENING_KEY = b"d" * 32, b"k" * 32, b"o" * 32
 
 
@@ -61,7 +61,7 @@ def make_work(folder):
     )
     weights = init_weights(plan)
     start = serialize_state(plan, initial_state(plan, weights))
-    assignment = Assignment(plan, subject.ctx(), subject.seed, COMMITTEE)
+    assignment = Assignment(plan, subject.ctx(), subject.seed, SLOTS)
     events = train(assignment, DatasetRows(plan.dataset, data), start)
     results = [event for event in events if isinstance(event, SegmentResult)]
     states = [start, *(result.state_bytes for result in results)]
@@ -94,18 +94,26 @@ def make_work(folder):
         cost_key=COST_KEY,
     )
     indices = sorted(set(compute_segment_rows(plan, subject.seed, 2, len(table)).tolist()))
-    opening = Opening(
+    opening = DraftOpening(
         state_roots=tuple(roots),
         slot_roots=tuple(
-            compute_slot_tree(subject.ctx(), i + 1, COMMITTEE, result.record.chain).root
+            compute_slot_tree(subject.ctx(), i + 1, SLOTS, result.record.chain).root
             for i, result in enumerate(results)
         ),
         states={1: states[1], 2: states[2]},
         update=update_to_bytes(update),
         openings=tuple(blinding.to_bytes(32, "big") for blinding in blindings),
         cost=OpenedCost(COST_KEY, final, encode_scalar(9)),
-        rows=tuple(OpenedRow(table[i], tree.proof(i)) for i in indices),
+        rows={2: tuple(OpenedRow(table[i], tree.proof(i)) for i in indices)},
     )
+    for name, bent in {
+        "opening": opening,
+        "other-cost": replace(opening, cost=replace(opening.cost, final=final - 1)),
+        "no-cost": replace(opening, cost=None),
+        "other-opening": replace(opening, update=bytes(len(opening.update))),
+    }.items():
+        seal_folder(folder / name, bent, OPENING_KEY, opening_aad(subject))
+    seal_folder(folder / "foreign-opening", opening, bytes(32), opening_aad(subject))
     for name, content in {
         "work.wvf": file,
         "plan.json": plan.to_bytes(),
@@ -118,22 +126,6 @@ def make_work(folder):
         "dataset.key": DEK,
         "cost.key": COST_KEY.hex().encode() + b"\n",
         "opening.key": OPENING_KEY,
-        "opening.bin": encrypt_bytes(opening.to_bytes(), OPENING_KEY, opening_aad(subject)),
-        "other-cost.bin": encrypt_bytes(
-            replace(opening, cost=replace(opening.cost, final=final - 1)).to_bytes(),
-            OPENING_KEY,
-            opening_aad(subject),
-        ),
-        "no-cost.bin": encrypt_bytes(
-            replace(opening, update=b"", openings=(), cost=None).to_bytes(),
-            OPENING_KEY,
-            opening_aad(subject),
-        ),
-        "other-opening.bin": encrypt_bytes(
-            replace(opening, update=bytes(len(opening.update))).to_bytes(),
-            OPENING_KEY,
-            opening_aad(subject),
-        ),
     }.items():
         (folder / name).write_bytes(content)
     return folder
@@ -161,7 +153,7 @@ def verify(work, *options, file="work.wvf"):
 
 
 ALL = (
-    *("--key", "@dataset.key", "--key", "@opening.key", "--opening", "@opening.bin"),
+    *("--key", "@dataset.key", "--key", "@opening.key", "--opening", "@opening"),
     *("--plan", "@plan.json", "--model", "@model.safetensors", "--dataset", "@rows.bin"),
     *("--rows", "1797"),
 )
@@ -202,7 +194,7 @@ def test_chosen_segments_are_replayed_from_the_model(work):
 
 
 def test_opened_rows_are_enough_for_a_replay(work):
-    options = ("--opening", "@opening.bin", "--key", "@opening.key", "--plan", "@plan.json")
+    options = ("--opening", "@opening", "--key", "@opening.key", "--plan", "@plan.json")
     status, _report, statuses = verify(work, *options, "--rows", "1797")
     assert (status, statuses["replay of segment 2"]) == (0, "passed")
     assert statuses["model"] == "not checked"
@@ -212,8 +204,8 @@ def test_opened_rows_are_enough_for_a_replay(work):
     ("changes", "failed"),
     [
         ({"@model.safetensors": "@other.safetensors"}, {"model"}),
-        ({"@opening.bin": "@other-opening.bin"}, {"update", "update opened", "difference"}),
-        ({"@opening.bin": "@rows.bin"}, {"opening"}),
+        ({"@opening": "@other-opening"}, {"update", "update opened", "difference"}),
+        ({"@opening": "@foreign-opening"}, {"opening"}),
         ({"@rows.bin": "@other-rows.bin"}, {"dataset"}),
         ({"@plan.json": "@rows.bin"}, {"plan"}),
         ({"1797": "3000"}, {"opened rows"}),

@@ -39,7 +39,14 @@ REPLIES: dict[str, dict[str, Any]] = {
                       "last_error": {"code": EVIL, "message": EVIL, "hint": EVIL}}],
     },
     "task.publish": {
-        "task": ID, "digest": EVIL, "funds": 5,
+        "task": ID, "digest": EVIL, "locked_mist": 5,
+        "warnings": [{"rule": EVIL, "sentence": EVIL, "advice": EVIL}],
+    },
+    "task.preview": {
+        "title": EVIL, "already_open": None, "locked_mist": 5, "storage_paid_by": EVIL,
+        "longest_life_duration_ms": 90_000,
+        "deposits": [{"deposit": EVIL, "places": 2, "amount_mist": 5, "ends": EVIL}],
+        "durations": [{"stage": EVIL, "duration_ms": 90_000, "when": EVIL}],
         "warnings": [{"rule": EVIL, "sentence": EVIL, "advice": EVIL}],
     },
     "task.list": {"tasks": [_TASK, _TASK]},
@@ -82,14 +89,17 @@ REPLIES: dict[str, dict[str, Any]] = {
         "outcome": [EVIL],
     },
 }  # fmt: skip
+_AS = {"task.preview": ("task", "publish", "--dry-run")}
+"""The commands of the methods that are not named like them."""
 COMMANDS: dict[str, tuple[str, ...]] = {
-    method: (*method.split("."), *arguments)
+    method: (*_AS.get(method, method.split(".")), *arguments)
     for method, arguments in {
-        "status": (), "task.publish": ("FILE",), "task.list": (), "task.show": (ID,),
-        "task.estimate": (ID,), "task.join": (ID,), "task.leave": (ID,), "task.aggregate": (ID,),
-        "task.costs": (ID,), "dataset.add": ("x.csv", "--title", "t"), "dataset.list": (),
+        "status": (), "task.publish": ("FILE", "--yes"), "task.preview": ("FILE",),
+        "task.list": (), "task.show": (ID,), "task.estimate": (ID,), "task.join": (ID, "--yes"),
+        "task.leave": (ID,), "task.aggregate": (ID,), "task.costs": (ID,),
+        "dataset.add": ("x.csv", "--title", "t", "--yes"), "dataset.list": (),
         "dataset.show": (ID,), "dataset.search": ("x",), "keys.pending": (), "keys.list": (),
-        "keys.approve": (ID,), "keys.deny": (ID, "--reason", "no"), "node.register": (),
+        "keys.approve": (ID,), "keys.deny": (ID, "--reason", "no"), "node.register": ("--yes",),
         "node.balance": (), "node.stake": (), "node.exit": (), "node.withdraw": (), "why": (ID,),
     }.items()
 }  # fmt: skip

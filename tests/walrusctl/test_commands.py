@@ -23,7 +23,7 @@ ALICE = "0x" + "a1" * 32
         (["task", "list"], "task.list", {}),
         (["task", "show", TASK], "task.show", {"task": TASK}),
         (["task", "estimate", TASK], "task.estimate", {"task": TASK}),
-        (["task", "join", TASK], "task.join", {"task": TASK}),
+        (["task", "join", TASK, "--yes"], "task.join", {"task": TASK}),
         (["task", "leave", TASK], "task.leave", {"task": TASK}),
         (["task", "aggregate", TASK], "task.aggregate", {"task": TASK}),
         (["task", "costs", TASK], "task.costs", {"task": TASK}),
@@ -36,7 +36,7 @@ ALICE = "0x" + "a1" * 32
         (["keys", "approve", "0x2"], "keys.approve", {"request": "0x2"}),
         (["keys", "deny", "0x2", "--reason", "no"], "keys.deny", {"request": "0x2",
                                                                 "reason": "no"}),
-        (["node", "register", "--stake", "10 SUI"], "node.register",
+        (["node", "register", "--stake", "10 SUI", "--yes"], "node.register",
          {"params": {"stake": "10 SUI"}}),
         (["node", "balance"], "node.balance", {}),
         (["node", "stake"], "node.stake", {}),
@@ -55,7 +55,7 @@ async def test_each_command_calls_its_method(daemon, arguments, method, params, 
 
 
 async def test_publishing_reads_the_plan_and_anchors_the_weights(daemon, tmp_path: Path) -> None:
-    (tmp_path / "plan.json").write_text('{"profile": "exact-q20/1"}')
+    (tmp_path / "plan.json").write_text('{"profile": "exact-q20/2"}')
     (tmp_path / "task.toml").write_text(
         'title = "digits"\nplan = "plan.json"\nweights_path = "w.safetensors"\n'
         '[terms]\nreward = "2 SUI"\n'
@@ -64,7 +64,7 @@ async def test_publishing_reads_the_plan_and_anchors_the_weights(daemon, tmp_pat
     ((_, arguments),) = daemon.api.calls
     assert arguments["params"] == {
         "title": "better",
-        "plan": {"profile": "exact-q20/1"},
+        "plan": {"profile": "exact-q20/2"},
         "weights_path": str(tmp_path / "w.safetensors"),
         "terms": {"reward": "2 SUI"},
     }
@@ -117,7 +117,7 @@ async def test_status_names_the_subjects_in_trouble_and_what_to_do(daemon) -> No
 
 
 async def test_a_typed_failure_has_status_1(daemon) -> None:
-    done = await daemon.ctl("task", "join", "forbidden")
+    done = await daemon.ctl("task", "join", "forbidden", "--yes")
     assert (done.status, done.out) == (1, "")
     assert done.err == ("error daemon.not_allowed: the policy forbids it\nhint: ask its owner\n")
     done = await daemon.ctl("task", "join", "forbidden", "--json")

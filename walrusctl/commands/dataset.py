@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from walrusctl.confirm import ask, must_ask, yes_option
 from walrusctl.inputs import read_document
 from walrusctl.session import Session, with_session
 
@@ -24,9 +25,17 @@ def dataset() -> None:
     help="TOML or JSON file with the layout of a row; a container has its own.",
 )
 @click.option("--raw", is_flag=True, help="PATH contains bare rows, laid out as the schema says.")
+@yes_option
 @with_session
 def add(
-    session: Session, path: Path, title: str, description: str, schema: Path | None, *, raw: bool
+    session: Session,
+    path: Path,
+    title: str,
+    description: str,
+    schema: Path | None,
+    *,
+    raw: bool,
+    yes: bool,
 ) -> None:
     """Encrypt the data at PATH, store it on Walrus and list it on the market.
 
@@ -37,6 +46,8 @@ def add(
     given: dict[str, Any] = {} if schema is None else {"schema": read_document(schema)}
     if raw:
         given["raw"] = True
+    if must_ask(session, yes=yes):
+        ask(f"Store {path} encrypted and list it? Pays gas, and storage if your publisher charges.")
     session.call_and_show(
         "dataset.add",
         path=str(path.absolute()),

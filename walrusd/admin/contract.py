@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.layouts.objects import MarketParams
+from walrusd.chain.layouts.objects import MarketParams, PoolParams
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.connect import open_client
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode, verify_package
 from walrusd.chain.packages.publish import (
     create_market,
+    create_pool,
     find_upgrade_cap,
     publish_package,
     read_package,
@@ -28,7 +29,7 @@ from walrusd.chain.send.transactions import Sender
 from walrusd.core.aborts import SENTENCES
 from walrusd.engine.adapters import make_sender, open_chain
 from walrusd.engine.local_state import open_state
-from walrusd.errors import ConfigError, NotAllowed
+from walrusd.errors import NotAllowed
 from walrusd.market.contract_check import verify_contract
 from walrusd.settings.model import ContractIds, Settings
 from walrusd.settings.profile import ContractProfile, NetworkProfile, check_writable, write_profile
@@ -67,9 +68,13 @@ async def open_admin(settings: Settings, max_budget: Mist) -> AsyncIterator[Admi
 
 
 async def publish_contract(
-    settings: Settings, path: Path, params: MarketParams, max_budget: Mist
+    settings: Settings,
+    path: Path,
+    params: MarketParams,
+    pool_params: PoolParams,
+    max_budget: Mist,
 ) -> dict[str, Any]:
-    """Publish the committed bytecode, create its market, and write the profile ``path``.
+    """Publish the committed bytecode, create its market and a pool, and write the profile ``path``.
 
     Raises:
         ConfigError: if the profile exists already; nothing was paid then.
@@ -92,19 +97,32 @@ async def publish_contract(
             params=params,
             once=f"{work}:market",
         )
+        pool = await create_pool(
+            admin.client,
+            admin.sender,
+            package_id=made.id,
+            admin_cap=made.admin_cap,
+            market_id=market.market,
+            params=pool_params,
+            once=f"{work}:pool",
+        )
         contract = ContractProfile(
             package_id=made.id,
             original_package_id=made.id,
             version=verified.version,
             digest=verified.digest,
             market_id=market.market,
-            pool_id=market.pool,
+            pool_id=pool.pool,
             admin_cap_id=made.admin_cap,
             upgrade_cap_id=made.upgrade_cap,
         )
         profile = _make_profile(settings, path, admin.chain_id, contract)
         write_profile(path, profile)
-    transactions = {"publish": made.transaction, "create_market": market.transaction}
+    transactions = {
+        "publish": made.transaction,
+        "create_market": market.transaction,
+        "create_pool": pool.transaction,
+    }
     return _describe(path, profile, contract) | {"transactions": transactions}
 
 
@@ -122,14 +140,8 @@ async def verify_published(profile: NetworkProfile, ids: ContractIds) -> dict[st
             ``verify_contract``.
     """
     async with open_client(profile.urls, chain_id=profile.chain_id) as client:
-        reader = MarketReader(client, ids.package, ids.market)
+        reader = MarketReader(client, ids.package, ids.market, ids.pools)
         verified = await verify_contract(reader, ids)
-    contract = profile.contract
-    if contract is not None and contract.pool_id != verified.market.pool:
-        raise ConfigError(
-            f"the profile names pool {contract.pool_id},"
-            f" but market {ids.market} has {verified.market.pool}"
-        )
     return {
         "package_id": verified.package.id,
         "original_package_id": verified.package.original_id,
@@ -138,7 +150,7 @@ async def verify_published(profile: NetworkProfile, ids: ContractIds) -> dict[st
         "modules": verified.package.modules,
         "current": verified.package.is_current,
         "market_id": verified.market.id,
-        "pool_id": verified.market.pool,
+        "pool_ids": [pool.id for pool in verified.pools],
         "paused": verified.market.paused,
         "chain_id": verified.chain_id,
     }

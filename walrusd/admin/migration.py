@@ -59,7 +59,7 @@ async def migrate_contract(
                 f"market {market.id} belongs to version {market.version} already;"
                 f" this walrusd speaks version {INTERFACE_VERSION}"
             )
-        older = await _find_older(reader, [market.pool, *objects])
+        older = await _find_older(reader, [profile.pool_id, *objects])
         done: dict[str, str] = {}
         if market.version < INTERFACE_VERSION:
             executed = await _migrate_market(admin, profile, reader)

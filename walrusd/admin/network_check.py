@@ -17,12 +17,13 @@ async def check_on_network(settings: Settings) -> None:
         ChainUnreachable: if no endpoint answers.
         WrongNetwork, ContractMismatch, ContractNotPublished: as ``verify_contract``.
     """
-    ids = settings.sui.require_contract()
+    ids = settings.require_contract()
     with collapsed():
         async with open_chain(settings.sui) as client:
-            verified = await verify_contract(MarketReader(client, ids.package, ids.market), ids)
-            if complaint := check_stake(settings, verified.market):
+            reader = MarketReader(client, ids.package, ids.market, ids.pools)
+            verified = await verify_contract(reader, ids)
+            if complaint := check_stake(settings, verified.pools[0]):
                 raise ConfigError(
                     f"{settings.path}: {complaint}",
-                    hint="raise verifier.stake, or leave verifier.auto_register off",
+                    hint="raise verifier.max_stake, or leave verifier.auto_register off",
                 )

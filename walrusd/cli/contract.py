@@ -17,11 +17,12 @@ from walrusd.cli.options import (
     say_json,
     typed_errors,
 )
+from walrusd.durations import parse_duration
 from walrusd.errors import BadRequest
 from walrusd.settings.amounts import parse_amount
 from walrusd.settings.load import load_settings
 from walrusd.settings.profile import PROFILE_DIRECTORY, NetworkProfile, load_profile
-from walrusd.units import Mist
+from walrusd.units import Millis, Mist
 
 _network_option = click.option(
     "--network", metavar="NAME|FILE", help="A profile that names a contract."
@@ -35,7 +36,16 @@ def _read_amount(_ctx: click.Context, _param: click.Parameter, value: str) -> Mi
         raise click.BadParameter(str(exc)) from exc
 
 
-_SECONDS = click.FloatRange(min=0.001)
+def _read_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> Millis:
+    try:
+        found = parse_duration(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    if not found:
+        raise click.BadParameter("it must be longer than 0s")
+    return found
+
+
 _name_option = click.option("--name", required=True, help="Name of the new profile.")
 _dir_option = click.option(
     "--dir",
@@ -66,36 +76,59 @@ def contract() -> None:
 @click.option(
     "--tip", callback=_read_amount, default="0.001 SUI", show_default=True, help="Per crank."
 )
-@click.option("--accuser-share-bps", type=click.IntRange(0, 2000), default=2000, show_default=True)
-@click.option("--min-window", type=_SECONDS, default=60, show_default=True, help="Seconds.")
-@click.option("--max-window", type=_SECONDS, default=7 * 86400, show_default=True, help="Seconds.")
-@click.option("--min-seat-stake", callback=_read_amount, default="1 SUI", show_default=True)
-@click.option("--unbonding", type=_SECONDS, default=86400, show_default=True, help="Seconds.")
+@click.option("--min-window", callback=_read_duration, default="1m", show_default=True)
+@click.option("--max-window", callback=_read_duration, default="7d", show_default=True)
+@click.option("--min-grace", callback=_read_duration, default="1h", show_default=True)
+@click.option("--max-life", callback=_read_duration, default="30d", show_default=True)
+@click.option("--seat-stake", callback=_read_amount, default="32 SUI", show_default=True)
+@click.option("--duties", type=click.IntRange(1, 64), default=16, show_default=True)
+@click.option("--seat-fee", callback=_read_amount, default="0.01 SUI", show_default=True)
+@click.option("--seat-life", callback=_read_duration, default="30d", show_default=True)
+@click.option("--unbonding", callback=_read_duration, default="30d", show_default=True)
+@click.option("--max-min-fee", callback=_read_amount, default="1 SUI", show_default=True)
+@click.option("--min-rate", type=click.IntRange(min=1), default=1_000_000, show_default=True)
+@click.option("--min-memory", type=click.IntRange(min=1), default=1 << 26, show_default=True)
+@click.option("--min-penalty", callback=_read_amount, default="0.25 SUI", show_default=True)
 @_budget_option
 @json_option
 @typed_errors
 def publish(
     config: Path, name: str, directory: Path, gas_budget: Mist, *, as_json: bool, **params: Any
 ) -> None:
-    """Publish the contract with the daemon's key, create a market, and write a profile.
+    """Publish the contract with the daemon's key, create a market and a pool, and write a profile.
 
     Safe to repeat after a crash: what has succeeded is neither repeated nor paid for again.
+    Windows are durations: 90s, 15m, 1h30m, 2d, or a number of seconds. A seat stakes the same as
+    every other for the same number of duties; its rate is in segment work a second.
     """
     import trio  # noqa: PLC0415  # see the module
 
     from walrusd.admin.contract import publish_contract  # noqa: PLC0415  # as above
-    from walrusd.chain.layouts.objects import MarketParams  # noqa: PLC0415  # pysui is slow
+    from walrusd.chain.layouts.objects import (  # noqa: PLC0415  # pysui is slow
+        MarketParams,
+        PoolParams,
+    )
 
     chosen = MarketParams(
         tip=params["tip"],
-        accuser_share_bps=params["accuser_share_bps"],
-        min_window_ms=round(params["min_window"] * 1000),
-        max_window_ms=round(params["max_window"] * 1000),
-        min_seat_stake=params["min_seat_stake"],
-        unbonding_ms=round(params["unbonding"] * 1000),
+        min_window_ms=params["min_window"],
+        max_window_ms=params["max_window"],
+        min_grace_ms=params["min_grace"],
+        max_life_ms=params["max_life"],
+    )
+    pool = PoolParams(
+        stake=params["seat_stake"],
+        duties=params["duties"],
+        fee=params["seat_fee"],
+        seat_life_ms=params["seat_life"],
+        unbonding_ms=params["unbonding"],
+        max_min_fee=params["max_min_fee"],
+        min_rate=params["min_rate"],
+        min_memory=params["min_memory"],
+        min_penalty=params["min_penalty"],
     )
     settings, path = load_settings(config), _profile_path(directory, name)
-    _show(trio.run(publish_contract, settings, path, chosen, gas_budget), as_json=as_json)
+    _show(trio.run(publish_contract, settings, path, chosen, pool, gas_budget), as_json=as_json)
 
 
 @contract.command()
@@ -113,7 +146,7 @@ def verify(config: Path | None, network: str | None, *, as_json: bool) -> None:
         raise click.UsageError("give --config or --network")
     if config is not None:
         settings = load_settings(config)
-        ids = settings.sui.require_contract()
+        ids = settings.require_contract()
         profile = NetworkProfile(
             name=config.stem,
             urls=settings.sui.urls,

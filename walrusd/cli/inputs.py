@@ -1,9 +1,11 @@
 """Files and values that a command line names, and files that it writes."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from walrusd.errors import BadRequest
-from walrusd.files import write_atomically
+from walrusd.files import open_atomically
 
 KEY_BYTES = 32
 
@@ -37,18 +39,6 @@ def read_key(path: Path) -> bytes:
     return data
 
 
-def write_output(path: Path, raw: bytes) -> None:
-    """Write a file atomically.
-
-    Raises:
-        BadRequest: if it cannot be written.
-    """
-    try:
-        write_atomically(path, raw)
-    except OSError as error:
-        raise BadRequest(f"cannot write {path}: {error.strerror}") from error
-
-
 def parse_hex(option: str, text: str) -> bytes:
     """Return the bytes of an option's value in hexadecimal.
 
@@ -59,3 +49,17 @@ def parse_hex(option: str, text: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise BadRequest(f"{option} is not hexadecimal") from error
+
+
+@contextmanager
+def open_output(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Write a file piece by piece; it gets its name only if the block succeeds.
+
+    Raises:
+        BadRequest: if it cannot be written.
+    """
+    try:
+        with open_atomically(path) as file:
+            yield file.write
+    except OSError as error:
+        raise BadRequest(f"cannot write {path}: {error.strerror}") from error

@@ -31,6 +31,7 @@ EXIT_NEEDS_OWNER = 78
 P = ParamSpec("P")
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 config_option = click.option(
     "--config",
     type=FILE,

@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from walrusd.cli.inputs import parse_hex, read_key
-from walrusd.cli.options import FILE, json_option, say, say_json, threads_option, typed_errors
+from walrusd.cli.options import (
+    FILE,
+    FOLDER,
+    json_option,
+    say,
+    say_json,
+    threads_option,
+    typed_errors,
+)
 from walrusd.cli.report import ProgressLine, open_checklist, print_report
 from walrusd.cli.verify_work import verify_dispute, verify_segment
 
@@ -42,7 +50,7 @@ def verify() -> None:
 @click.argument("file", type=FILE)
 @click.option("--digest", help="The header digest recorded on chain, in hexadecimal.")
 @click.option("--key", "key_files", type=FILE, multiple=True, help=KEY_HELP)
-@click.option("--opening", type=FILE, help="The sealed opening of the submission.")
+@click.option("--opening", type=FOLDER, help="The folder of the opening's sealed pieces.")
 @click.option("--plan", type=FILE, help="The task's plan.")
 @click.option("--model", type=FILE, help="The task's weights, safetensors.")
 @click.option("--dataset", type=FILE, help="The dataset's rows, or a container.")

@@ -23,10 +23,12 @@ class DaemonApi:
         self.why = daemon.why
 
         self.task_publish = tasks.publish
+        self.task_preview = tasks.preview
         self.task_list = tasks.list_all
         self.task_show = tasks.show
         self.task_estimate = tasks.estimate
         self.task_join = tasks.join
+        self.task_cancel = tasks.cancel
         self.task_leave = tasks.leave
         self.task_aggregate = tasks.check_aggregate
         self.task_costs = tasks.show_costs
@@ -42,6 +44,10 @@ class DaemonApi:
         self.keys_deny = keys.deny
 
         self.node_register = node.register
+        self.node_preview = node.preview
+        self.node_declare = node.declare
+        self.node_renew = node.renew
+        self.node_top_up = node.top_up
         self.node_balance = node.show_balance
         self.node_stake = node.show_stake
         self.node_exit = node.begin_exit

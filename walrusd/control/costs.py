@@ -15,14 +15,16 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import SubmissionState
-from walrusd.core.opening import OpenedCost, verify_opened_cost
+from walrusd.core.opening import verify_opened_cost
+from walrusd.core.pieces.layouts import OpenedCost
+from walrusd.core.pieces.names import COST
 from walrusd.crypto.cost import FIXED_POINT_BITS
 from walrusd.crypto.vfile.checks import open_cost
 from walrusd.engine.tools import Tools
 from walrusd.errors import PeerFault
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import find_opening_key
+from walrusd.market.keys import find_opening_keys
 from walrusd.market.results import find_trained
 from walrusd.services.contributor.opener import make_opened_cost
 
@@ -98,5 +100,8 @@ async def _open_cost(tools: Tools, fetcher: Fetcher, case: Case) -> OpenedCost |
     trained = find_trained(tools, case.submission.id)
     if trained is not None:
         return make_opened_cost(tools, case.submission.id, trained["cost"])
-    key = find_opening_key(tools, case)
-    return None if key is None else (await fetcher.opening_of(case, key)).cost
+    keys = find_opening_keys(tools, case)
+    if keys is None:
+        return None
+    opening = await fetcher.opening_of(case, keys.update_alone(), [COST])
+    return await trio.to_thread.run_sync(opening.read_cost)

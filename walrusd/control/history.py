@@ -10,6 +10,7 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
+from walrusd.core.lifecycle import CaseOutcome
 from walrusd.engine.tools import Tools
 from walrusd.errors import BadRequest
 from walrusd.market.event_text import describe_event
@@ -20,7 +21,7 @@ from walrusd.units import format_sui
 
 SEAT = "seat"
 _AMOUNTS = {"stake", "bond", "amount", "payout", "burned", "min_fee"}
-_FACTS = {"segment", "seat", "position", "step", "code", "challenge", "pool_index", "index"}
+_FACTS = {"segment", "place", "position", "step", "code", "challenge", "pool_index", "index"}
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,14 @@ class History:
         ours = penalty.verifier == self._tools.address
         who = "Our seat" if ours else f"The seat of {penalty.verifier}"
         amount = format_sui(penalty.amount)
-        resolved = [e for e in together if isinstance(e.body, ev.ChallengeResolved)]
-        if resolved and event.place > resolved[0].place:
-            return f"{who} lost {amount}: it had attested the segment that a jury found forged."
-        if resolved:
+        verdicts = [(e.place, e.body) for e in together if isinstance(e.body, ev.CaseResolved)]
+        for place, verdict in verdicts:
+            if event.place > place:
+                return f"{who} lost {amount}: {_AFTER_VERDICT[CaseOutcome(verdict.outcome)]}."
+        if verdicts:
             return f"{who} lost {amount}: as a juror it did not reveal a value."
+        if any(isinstance(e.body, ev.OpeningReopened | ev.CaseDropped) for e in together):
+            return f"{who} lost {amount}: it held the opening's key and did not pass it on."
         return f"{who} lost {amount}: it did not attest all of its segments in time."
 
     def _conclude(self, events: Sequence[DecodedEvent]) -> list[str]:
@@ -163,8 +167,18 @@ class History:
         return found
 
 
+_AFTER_VERDICT = {
+    CaseOutcome.CONFIRMED: "it had attested the segment that a jury found forged",
+    CaseOutcome.REFUTED: "the jury refuted its accusation or report",
+    CaseOutcome.REDRAWN: "it did not take part in the jury",
+    CaseOutcome.DISMISSED: "it did not take part in the jury",
+    CaseOutcome.ABSENT: "it did not take part in the jury",
+}
+"""What a penalty after the verdict is for, beside the silence of jurors that comes before it."""
+
 _NAMING_SEATS = frozenset(
     {"SeatRegistered", "SeatExited", "SeatWithdrawn", "SeatPenalized"}
+    | {"SeatDeclared", "SeatRenewed", "SeatToppedUp"}
     | {"CommitteeSeated", "JurySeated", "SeatReplaced"}
 )
 

@@ -19,8 +19,10 @@ from walrusd.market.ids import Ids
 from walrusd.market.limits import show_parts
 from walrusd.services.contributor.staker import Staker
 from walrusd.services.publisher.estimate import make_rules, show_economics
+from walrusd.services.publisher.preview import show_durations
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.settings.model import Role
+from walrusd.units import format_sui
 
 Result = dict[str, Any]
 
@@ -48,6 +50,11 @@ class TaskCommands:
         """Store model and plan, open a task."""
         check_role(self._tools.settings, Role.PUBLISHER)
         return await self._publisher.publish(self._ids.complete(params))
+
+    async def preview(self, params: dict[str, Any]) -> Result:
+        """Return what publishing a task would lock, cost and take; nothing is stored or sent."""
+        check_role(self._tools.settings, Role.PUBLISHER)
+        return await self._publisher.preview(self._ids.complete(params))
 
     async def list_all(self) -> Result:
         """Return the tasks that this daemon follows."""
@@ -80,13 +87,13 @@ class TaskCommands:
     async def estimate(self, task: str) -> Result:
         """Return the policy's decision about a task, with its numbers and reasons."""
         found = await self._read(task)
-        market = await self._tools.contract.market()
-        rules = make_rules(found.terms, market.params.accuser_share_bps)
+        rules = make_rules(found.terms)
         economics = await trio.to_thread.run_sync(show_economics, rules)
         storage = await self._measure(found)
         decision = await self._staker.estimate(found, storage=storage)
         parts = [] if isinstance(storage, str) else show_parts(storage)
-        return {**show_decision(found, decision, economics), "parts": parts}
+        shown = show_decision(found, decision, economics)
+        return {**shown, **show_durations(found.terms), "parts": parts}
 
     async def _measure(self, task: ob.Task) -> Storage | str:
         """Return the parts that a contributor to a task stores, or why they are unknown."""
@@ -106,14 +113,20 @@ class TaskCommands:
             raise NotAllowed(f"the task no longer takes contributors: it is {phase}")
         return self._override(found, "join")
 
+    async def cancel(self, task: str) -> Result:
+        """Give up a task of ours; whoever has joined gets its stake and the cancel fee."""
+        check_role(self._tools.settings, Role.PUBLISHER)
+        return await self._publisher.cancel(await self._read(task))
+
     async def leave(self, task: str) -> Result:
         """Do not stake on a task. A stake that is bound already stays bound."""
         check_role(self._tools.settings, Role.CONTRIBUTOR)
         found = await self._read(task)
         if any(entry.contributor == self._tools.address for entry in found.entries):
+            penalty = format_sui(found.terms.lapse_penalty)
             raise NotAllowed(
                 "the stake on this task is bound already",
-                hint=f"leaving without a commitment costs {found.terms.lapse_penalty} Mist of it",
+                hint=f"leaving without a commitment costs {penalty} of it",
             )
         return self._override(found, "leave")
 

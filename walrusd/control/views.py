@@ -4,7 +4,7 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import (
-    ChallengeKind,
+    CaseKind,
     CostRule,
     EndReason,
     KeyScope,
@@ -34,13 +34,14 @@ def show_task(task: ob.Task, address: str) -> dict[str, Any]:
         "cost_rule": CostRule(terms.cost_rule).name.lower(),
         "reward_mist": terms.reward,
         "stake_mist": terms.stake,
+        "cancel_fee_mist": terms.cancel_fee,
         "verifier_fee_mist": terms.verifier_fee,
         "joined": len(task.entries),
         "max_submissions": terms.max_submissions,
         "committed": task.committed,
         "opened": task.opened,
         "ended": task.ended,
-        "accepted": task.accepted,
+        "accepted": task.accepted.bit_count(),
         "segments": terms.segments,
         "committee": terms.committee,
         "segments_per_seat": terms.segments_per_seat,
@@ -49,7 +50,8 @@ def show_task(task: ob.Task, address: str) -> dict[str, Any]:
         "state_root_0": task.state_root_0.hex(),
         "datasets": [{"dataset": d.dataset, "version": d.number} for d in task.datasets],
         "aggregate_root": None if task.aggregate is None else task.aggregate.root.hex(),
-        "pool_mist": task.pool,
+        "pool": task.pool,
+        "funds_mist": task.funds,
         "bond_mist": task.bond,
     }
 
@@ -74,11 +76,13 @@ def show_submission(submission: ob.Submission) -> dict[str, Any]:
         "trace_root": None if commitment is None else commitment.trace_root.hex(),
         "file_blob": None if commitment is None else format_blob_id(BlobId(commitment.file_blob)),
         "file_digest": None if commitment is None else commitment.file_digest.hex(),
+        "attempt": submission.attempt,
+        "substitutes": len(submission.substitutes),
         "cost": None if submission.opening is None else submission.opening.cost,
         "dispute": None
         if dispute is None
         else {
-            "kind": ChallengeKind(dispute.kind).name.lower(),
+            "kind": CaseKind(dispute.kind).name.lower(),
             "segment": dispute.index,
             "accuser": dispute.accuser,
             "jurors": [juror.verifier for juror in dispute.jurors],

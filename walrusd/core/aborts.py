@@ -143,7 +143,7 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EBadReveal", "The revealed value does not match its commitment."),
         ("ETooEarly", "The jury may still commit or reveal."),
         ("EBadDigest", "A digest has 32 bytes."),
-        ("ETooLate", "The window for commitments has closed."),
+        ("ETooLate", "The window has closed."),
         ("ETooManyUnproved", "Too many accusations on cash were not upheld."),
         ("EBadPreimage", "Chain and state root are not what the majority's value hides."),
         (

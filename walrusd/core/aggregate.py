@@ -5,10 +5,11 @@ from typing import Any
 
 from walrusd.crypto import merkle
 from walrusd.crypto.cbor import decode_canonical, encode_canonical
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.errors import MalformedData, VerificationFailed
 
-VERSION = 1
+VERSION = 2
+_VALUE_BYTES = 48
 MAX_OPENING_BYTES = 1024
 """The width of the widest Paillier modulus."""
 
@@ -19,17 +20,20 @@ class Aggregate:
 
     ``openings`` are in the Pedersen scheme the summed blindings, one for each row, and in the
     Paillier scheme only the proof of decryption. ``parts`` are ``(submission id, weight)`` in the
-    order in which the contributors joined.
+    order in which the contributors joined. ``left_out`` are ``(submission id, value)`` of accepted
+    submissions that could not be read: the point ``s·H_update``, 48 bytes, with which everybody
+    sees what is wrong, or no bytes where nothing is there to be read.
     """
 
     vector: bytes
     openings: tuple[bytes, ...]
     parts: tuple[tuple[bytes, int], ...]
+    left_out: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def root(self) -> bytes:
-        """The RFC 6962 root over 1 MiB leaves of the vector, as recorded on the chain."""
-        return compute_chunk_root(self.vector)
+        """The root over the vector's words, two an entry, as recorded on the chain."""
+        return compute_number_root(self.vector)
 
     @property
     def openings_root(self) -> bytes:
@@ -44,6 +48,7 @@ class Aggregate:
                 1: self.vector,
                 2: list(self.openings),
                 3: [[name, weight] for name, weight in self.parts],
+                4: [[name, value] for name, value in self.left_out],
             }
         )
 
@@ -58,18 +63,18 @@ def parse_aggregate(data: bytes, *, root: bytes, openings_root: bytes) -> Aggreg
     try:
         aggregate = _from_map(decode_canonical(data))
     except (KeyError, TypeError, ValueError) as error:
-        raise MalformedData("the aggregate does not have the layout of version 1") from error
+        raise MalformedData("the aggregate does not have the layout of version 2") from error
     if aggregate.root != root or aggregate.openings_root != openings_root:
         raise VerificationFailed("the aggregate does not have the recorded roots")
     return aggregate
 
 
 def _from_map(value: Any) -> Aggregate:
-    if not isinstance(value, dict) or set(value) != {0, 1, 2, 3} or value[0] != VERSION:
+    if not isinstance(value, dict) or set(value) != {0, 1, 2, 3, 4} or value[0] != VERSION:
         raise ValueError("unknown version or fields")
-    vector, openings, parts = value[1], value[2], value[3]
-    if not isinstance(openings, list) or not isinstance(parts, list) or not openings:
-        raise ValueError("openings and parts are lists")
+    vector, openings, parts, left_out = value[1], value[2], value[3], value[4]
+    if not openings or not all(isinstance(each, list) for each in (openings, parts, left_out)):
+        raise ValueError("openings, parts and what is left out are lists")
     if not isinstance(vector, bytes) or not vector or len(vector) % 8:
         raise ValueError("the vector is not int64")
     if any(not isinstance(o, bytes) or not 32 <= len(o) <= MAX_OPENING_BYTES for o in openings):
@@ -77,4 +82,14 @@ def _from_map(value: Any) -> Aggregate:
     for name, weight in parts:
         if not isinstance(name, bytes) or len(name) != 32 or type(weight) is not int or weight < 1:
             raise ValueError("a part is a submission id and a positive weight")
-    return Aggregate(vector, tuple(openings), tuple((name, weight) for name, weight in parts))
+    for name, point in left_out:
+        if not isinstance(name, bytes) or len(name) != 32 or not isinstance(point, bytes):
+            raise ValueError("what is left out is a submission id and a value")
+        if len(point) not in (0, _VALUE_BYTES):
+            raise ValueError("the value of an update's key has 48 bytes")
+    return Aggregate(
+        vector,
+        tuple(openings),
+        tuple((name, weight) for name, weight in parts),
+        tuple((name, point) for name, point in left_out),
+    )

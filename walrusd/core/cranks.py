@@ -272,8 +272,3 @@ def compute_submission_crank(
 def may_be_due(crank: Crank, state: int) -> bool:
     """Return whether a crank may be due on a submission in a state."""
     return any(crank is each for each, _is_due in SUBMISSION_CRANKS[SubmissionState(state)])
-
-
-def is_about_dispute(crank: Crank) -> bool:
-    """Return whether a crank is turned on a dispute, in which the accuser has most at stake."""
-    return any(crank is each for steps in DISPUTE_CRANKS.values() for each, _is_due in steps)

@@ -56,11 +56,15 @@ def find_closing_reason(task: AskedTask | None, expires_ms: Millis, now_ms: Mill
         return "the task does not train on this version of the dataset"
     if task.has_joined and task.uses_another:
         return "the requester has joined the task with another dataset, and can join it only once"
-    if task.has_joined:
-        # A requester that lost its key may ask again while it works.
-        return "the requester's work on the task has ended" if task.has_ended else None
+    if task.has_joined and task.has_ended:
+        return "the requester's work on the task has ended"
     why = _find_joining_obstacle(task, now_ms)
-    return None if why is None else f"{why}, and the requester has not joined"
+    if why is None and task.places_left <= 0 and not task.has_joined:
+        why = "the task is full"
+    # The contract grants keys of a task only while it takes contributors, even to one that joined.
+    if why is None or task.has_joined:
+        return why
+    return f"{why}, and the requester has not joined"
 
 
 def _find_joining_obstacle(task: AskedTask, now_ms: Millis) -> str | None:
@@ -69,7 +73,7 @@ def _find_joining_obstacle(task: AskedTask, now_ms: Millis) -> str | None:
     over_ms = task.phase_ms + task.join_ms
     if now_ms >= over_ms:
         return f"joining closed on {format_instant(over_ms)}"
-    return "the task is full" if task.places_left <= 0 else None
+    return None
 
 
 def _name(task: AskedTask) -> str:

@@ -7,13 +7,14 @@ their length before them, integers are u64 little-endian. Docstrings give the fi
 concatenation.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from walrusd.crypto import merkle
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged, u64
+from walrusd.crypto.tensors import encode_floats
 
 
 def compute_keys_digest(pk1: bytes, pk2: bytes) -> bytes:
@@ -62,11 +63,17 @@ def compute_chain_step(
 ) -> bytes:
     """Absorb one training step into the work chain.
 
-    ``H(STEP ‖ chain ‖ step ‖ f32 bits of each micro-batch loss ‖ f32 fold of each gradient)``,
-    losses in micro-batch order, folds in tensor-name order, float32 little-endian.
+    ``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, roots over float32 numbers
+    (``tensors.py``): the loss of each micro-batch in order, the fold of each gradient in the order
+    of the tensors' names.
     """
-    values = [*losses, *folds]
-    return hash_tagged(Tag.STEP, chain, u64(step), struct.pack(f"<{len(values)}f", *values))
+    losses_root, folds_root = (compute_number_root(encode_floats(side)) for side in (losses, folds))
+    return compute_chain_link(chain, step, losses_root, folds_root)
+
+
+def compute_chain_link(chain: bytes, step: int, losses_root: bytes, folds_root: bytes) -> bytes:
+    """``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, as in a step."""
+    return hash_tagged(Tag.STEP, chain, u64(step), losses_root, folds_root)
 
 
 def compute_abort_chain(ctx: bytes, segment: int, step: int, code: int, chain: bytes) -> bytes:
@@ -194,3 +201,10 @@ def compute_jury_commitment(challenge: bytes, address: bytes, value: bytes, salt
     return hash_tagged(
         Tag.JURY, encode_bytes(challenge), address, encode_bytes(value), encode_bytes(salt)
     )
+
+
+PROGRAM_ROOT = bytes(32)
+"""Names the program that a plan means to a judge of single operations: none exists yet.
+
+Every task of ours names it, and no stake is bound and no seat speaks where a task names another.
+"""

@@ -1,14 +1,18 @@
 """How many bytes the parts of a task take, computed before any of them exists.
 
-The verification file, the opening and the published sum are one blob each. Before a task is opened,
-and before a stake on it, all of them must be known to fit, because finding out later costs the
-stake. The numbers are upper bounds, tight to a few bytes.
+The verification file and the published sum are one blob each; an opening is cut into as many as it
+takes, and only its manifest is limited. Before a task is opened, and before a stake on it, all of
+them must be known to fit, because finding out later costs the stake. The numbers are upper bounds,
+tight to a few bytes.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from walrusd.core.aggregate import Aggregate
-from walrusd.core.opening import compute_opening_bound
+from walrusd.core.pieces.layouts import COST_BYTES, compute_rows_bound
+from walrusd.core.pieces.manifest import UPDATE_SECRET_BYTES, OpeningManifest
+from walrusd.core.pieces.names import PieceKind
 from walrusd.crypto.cbor import encode_canonical
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
 from walrusd.crypto.paillier.packing import Packing
@@ -26,20 +30,30 @@ from walrusd.crypto.vfile.blocks import (
 from walrusd.crypto.vfile.fields import HASH_BYTES
 from walrusd.crypto.vfile.header import FileHeader, FileSubject, Quantisation, header_to_map
 from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION, PREAMBLE
+from walrusd.errors import MalformedData
 
 LOSS_DEFINITION_BYTES = 1024
 """The room for the definition of the loss; the ones in use take a tenth of it."""
 
+MAX_OPENING_MANIFEST = 8 << 20
+"""Bytes of a sealed manifest that a reader takes, however large the work is."""
+
+SMALLEST_CUT = 1 << 20
+"""Bytes. Pieces are not cut into smaller blobs, so that a manifest stays small."""
+
 _COST_HEAD_BYTES = 4
 _COST_STEP_BYTES = 8
 _SUM_ENTRY_BYTES = 8
-_SUM_PART_BYTES = 1 + (2 + HASH_BYTES) + 9
+_SUM_PART_BYTES = 1 + (2 + HASH_BYTES) + (2 + POINT_BYTES)
+"""One that is left out, with the value that shows why; one that is summed has a weight instead."""
 _WIDEST = (1 << 64) - 1
 _BLANK = bytes(HASH_BYTES)
 
 _ADVICE = {
-    "opening": "deal fewer segments (a smaller committee or segments_per_seat), train less of the "
-    "model (adapters), or read fewer rows in a segment",
+    "piece of the opening": "raise walrus.max_blob_bytes, if the publishers take more",
+    "manifest of the opening": "deal fewer segments (a smaller committee or segments_per_seat), "
+    "train less of the model (adapters), or raise walrus.max_blob_bytes, if the publishers take "
+    "more",
     "verification file": "train less of the model (adapters), take fewer steps, or use the scheme "
     "pedersen",
     "cost function": "take fewer steps",
@@ -199,20 +213,57 @@ def compute_file_size(shape: WorkShape) -> int:
     return PREAMBLE.size + len(encoded) + HASH_BYTES + sum(sizes)
 
 
+def compute_dealt(shape: WorkShape) -> int:
+    """Return how many segments are dealt at most."""
+    return min(shape.committee * shape.segments_per_seat, shape.segments)
+
+
+def compute_piece_limits(shape: WorkShape) -> dict[PieceKind, int]:
+    """Return the most bytes, in the clear, that a piece of each kind has."""
+    # A replay that reads no row is given the first one.
+    rows = max(1, min(shape.dataset_rows, shape.segment_rows))
+    height = max(0, shape.dataset_rows - 1).bit_length()
+    return {
+        PieceKind.TRACE: HASH_BYTES * (2 * shape.segments + 1),
+        PieceKind.START_STATE: shape.state_bytes,
+        PieceKind.ROWS: compute_rows_bound(rows, shape.row_bytes, height),
+        PieceKind.FINAL_STATE: shape.state_bytes,
+        PieceKind.UPDATE: 4 * shape.scheme.weights,
+        PieceKind.OPENINGS: SCALAR_BYTES * shape.scheme.openings,
+        PieceKind.COST: COST_BYTES,
+    }
+
+
+def _list_sealed_sizes(shape: WorkShape) -> list[tuple[int, int]]:
+    """Return how many pieces of each kind there are, and how many bytes one has when sealed."""
+    dealt = compute_dealt(shape)
+    return [
+        (dealt if kind.is_of_segment else 1, compute_ciphertext_size(limit))
+        for kind, limit in compute_piece_limits(shape).items()
+    ]
+
+
 def compute_opening_size(shape: WorkShape) -> int:
-    """Return the most bytes that the encrypted opening has."""
-    dealt = min(shape.committee * shape.segments_per_seat, shape.segments)
-    return compute_opening_bound(
-        state_bytes=shape.state_bytes,
-        boundaries=dealt + 1,
-        segments=shape.segments,
-        weights=shape.scheme.weights,
-        commitment_rows=shape.scheme.openings,
-        # A replay that reads no row is given the first one.
-        rows=max(1, min(shape.dataset_rows, dealt * shape.segment_rows)),
-        row_bytes=shape.row_bytes,
-        dataset_rows=shape.dataset_rows,
+    """Return the most bytes that all pieces of an opening have, sealed."""
+    return sum(count * size for count, size in _list_sealed_sizes(shape))
+
+
+def compute_opening_manifest_size(shape: WorkShape, cut: int = SMALLEST_CUT) -> int:
+    """Return the most bytes of an opening's sealed manifest; pieces are cut every ``cut`` bytes."""
+    pieces = sum(
+        count * (_PIECE_ENTRY + _EXTENT_ENTRY * -(-size // cut))
+        for count, size in _list_sealed_sizes(shape)
     )
+    sections = [_SECTION_HEAD + pieces, _SECTION_HEAD]
+    return _MANIFEST_HEAD + sum(compute_ciphertext_size(section) for section in sections)
+
+
+_NUMBER = 9
+"""The most bytes of a number in CBOR, or of the head of a list or a byte string."""
+_PIECE_ENTRY = 1 + 2 + _NUMBER + 1 + _NUMBER + 2 * (2 + HASH_BYTES) + _NUMBER + 1
+_EXTENT_ENTRY = 1 + (2 + HASH_BYTES) + 2 * _NUMBER
+_SECTION_HEAD = 1 + 2 + (1 + 2 + UPDATE_SECRET_BYTES) + 1 + _NUMBER
+_MANIFEST_HEAD = 1 + 2 + 2 * (1 + _NUMBER)
 
 
 def compute_sum_size(shape: WorkShape) -> int:
@@ -226,10 +277,32 @@ def compute_sum_size(shape: WorkShape) -> int:
     return heads + vector + openings + _SUM_PART_BYTES * shape.max_submissions
 
 
-def list_contributed(shape: WorkShape) -> tuple[StoredPart, ...]:
-    """Return the parts that a contributor stores."""
+def list_contributed(shape: WorkShape, blob_bytes: int) -> tuple[StoredPart, ...]:
+    """Return the parts that a contributor stores, whose blobs have at most ``blob_bytes``."""
+    largest = max(size for _count, size in _list_sealed_sizes(shape))
+    manifest = compute_opening_manifest_size(shape, max(blob_bytes, SMALLEST_CUT))
     return (
-        StoredPart("opening", compute_opening_size(shape)),
+        StoredPart("piece of the opening", min(largest, SMALLEST_CUT)),
+        StoredPart("manifest of the opening", manifest, MAX_OPENING_MANIFEST),
         StoredPart("verification file", compute_file_size(shape)),
         StoredPart("cost function", compute_cost_size(shape.steps), MAX_SMALL_SECTION),
     )
+
+
+def check_listed_pieces(manifest: OpeningManifest, shape: WorkShape) -> None:
+    """Check what a manifest declares against what the work can have, before any of it is fetched.
+
+    Raises:
+        MalformedData: if a piece is larger, of another segment, or one too many.
+    """
+    limits, counts = compute_piece_limits(shape), Counter[PieceKind]()
+    for piece in manifest.pieces:
+        kind, index = piece.name.kind, piece.name.index
+        counts[kind] += 1
+        if piece.size > limits[kind]:
+            raise MalformedData(
+                f"the piece {piece.name.text} of the opening declares {piece.size:,} bytes, and "
+                f"has at most {limits[kind]:,}"
+            )
+        if index > shape.segments or counts[kind] > compute_dealt(shape):
+            raise MalformedData(f"the opening has a piece {piece.name.text}, and no such segment")

@@ -1,13 +1,16 @@
 """Terms under which cheating pays, or honest checking does not, each with a remedy."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
-from walrusd.core.economics import (
+from walrusd.core.incentives import (
+    PRIZE_FEES,
+    SILENCE_FEES,
     DetectionChances,
     Rules,
     compute_accusation_gain,
+    compute_bought_fees,
     compute_challenge_income,
     compute_detection_chances,
     compute_deterring_stake,
@@ -16,7 +19,7 @@ from walrusd.core.economics import (
     compute_verifier_income,
     list_forgeries,
 )
-from walrusd.core.juries import compute_capture
+from walrusd.core.juries import compute_capture, count_drawn
 from walrusd.units import format_sui
 
 ASSUMED_SHARE = Fraction(1, 3)
@@ -97,16 +100,16 @@ def _review_bribery(rules: Rules) -> Weakness | None:
     forged, outcomes, gain = _find_worst(rules, meet)
     if gain < 0:
         return None
-    # Seats' stakes do not count: a ring of all seats withholds the key from the audit jury.
-    at_stake = rules.reward + rules.stake
+    # A ring that holds the whole committee loses the lesser of two things besides the stake.
+    seats = min(rules.verifier_stake, rules.committee * rules.silence)
+    at_stake = rules.reward + rules.stake + seats
     # The audit meets k of S forged segments with p_a·k/S, which saves C·k/S: S and k drop out.
     needed = int(rules.work_cost * _BPS / at_stake) + 1 if at_stake else None
     return Weakness(
         "bribery",
         f"Forging {forged} of {rules.segments} segments pays if every seat is bribed: the audit "
-        f"samples one in {float(outcomes.by_audit):.1%} of cases, and then "
-        f"{format_sui(rules.stake)} are lost, but no seat's stake, because the ring withholds the "
-        "key from the jury.",
+        f"samples one in {float(outcomes.caught):.1%} of cases, and then {format_sui(rules.stake)} "
+        f"are lost, and {format_sui(seats)} of the seats.",
         "audit_bps",
         needed if needed is not None and needed <= _BPS else None,
     )
@@ -132,13 +135,16 @@ def _review_accusing(rules: Rules) -> Weakness | None:
     if compute_accusation_gain(rules, ASSUMED_SHARE) < 0:
         return None
     captured = compute_capture(rules.jury, ASSUMED_SHARE)
-    gain = compute_accusation_gain(replace(rules, accuser_bond=0), ASSUMED_SHARE)
+    # Both sides are linear in the juror fee, whatever the other terms: what remains without it.
+    earned = compute_bought_fees(rules, ASSUMED_SHARE) / rules.juror_fee
+    lost = (1 - captured) * count_drawn(rules.jury) - earned
+    without_fee = captured * rules.prize - (1 - captured) * rules.silence
     return Weakness(
         "accusing",
         f"Accusing honest contributors pays if a third of all seats collude: "
         f"they have the majority in {float(captured):.1%} of juries.",
-        "accuser_bond",
-        None if captured == 1 else int(gain / (1 - captured)) + 1,
+        "juror_fee",
+        int(without_fee / lost) + 1 if lost > 0 else None,
     )
 
 
@@ -146,15 +152,20 @@ def _review_challenging(rules: Rules) -> Weakness | None:
     if compute_challenge_income(rules, ASSUMED_SHARE) > 0:
         return None
     captured = compute_capture(rules.jury, ASSUMED_SHARE)
-    share = Fraction(rules.accuser_share_bps, _BPS) * (1 - captured)
-    needed = captured * rules.accuser_bond / share if share else None
-    return Weakness(
-        "challenging",
-        f"Challenging a forger does not pay for an honest seat if a third of all seats collude: it "
-        f"risks {format_sui(rules.accuser_bond)} for {format_sui(int(rules.accuser_reward))}.",
-        "stake",
-        None if needed is None else int(needed) + 1,
+    sentence = (
+        f"Accusing a forger does not pay for an honest seat if a third of all seats collude: it "
+        f"risks {format_sui(rules.accusation)} for {format_sui(rules.prize)}."
     )
+    if rules.prize < PRIZE_FEES * rules.verifier_fee:
+        # A fifth of the stake bounds the prize.
+        needed = 5 * captured * rules.accusation / (1 - captured) if captured < 1 else None
+        return Weakness(
+            "challenging", sentence, "stake", None if needed is None else int(needed) + 5
+        )
+    a_fee = (1 - captured) * PRIZE_FEES - captured * SILENCE_FEES
+    needed = captured * rules.case_cost / a_fee if a_fee > 0 else None
+    value = None if needed is None else int(needed) + 1
+    return Weakness("challenging", sentence, "verifier_fee", value)
 
 
 def _review_verifier(rules: Rules) -> Weakness | None:

@@ -1,7 +1,8 @@
 """The salted row root of a dataset: single rows can be proved while the others stay hidden.
 
 A row's salt comes from the dataset key, so rows cannot be guessed from a root; revealing one row
-with its salt reveals nothing about another.
+with its salt reveals nothing about another. A row above 64 KiB, which no transaction can carry, is
+a tree of 4 KiB leaves inside its salted leaf.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,10 +10,14 @@ from dataclasses import dataclass
 
 from walrusd.crypto import merkle
 from walrusd.crypto.kdf import KEY_BYTES, KeyDeriver
+from walrusd.crypto.number_tree import compute_byte_root
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 from walrusd.errors import MalformedData, VerificationFailed
 
 SALT_BYTES = 32
+
+LONGEST_FLAT_ROW = 1 << 16
+"""Bytes of the longest row that is hashed as a whole."""
 
 
 def _derive_salt(salts: KeyDeriver, index: int) -> bytes:
@@ -26,8 +31,15 @@ def _salts_of(dek: bytes) -> KeyDeriver:
 
 
 def compute_row_leaf(index: int, salt: bytes, row: bytes | memoryview) -> bytes:
-    """Return the leaf data of a row, ``H(ROW ‖ salt ‖ u64 index ‖ row)``, 32 bytes."""
-    return hash_tagged(Tag.ROW, salt, u64(index), row)
+    """Return the leaf data of a row, 32 bytes.
+
+    ``H(ROW ‖ salt ‖ u64 index ‖ uleb(length) ‖ row)``, or for a row above 64 KiB
+    ``H(ROW-TREE ‖ salt ‖ u64 index ‖ u64 length ‖ root of the row's bytes)``.
+    """
+    length = len(row)
+    if length > LONGEST_FLAT_ROW:
+        return hash_tagged(Tag.ROW_TREE, salt, u64(index), u64(length), compute_byte_root(row))
+    return hash_tagged(Tag.ROW, salt, u64(index), merkle.encode_count(length), row)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ temporary file and rename it when ``decrypt_stream`` has returned.
 """
 
 import os
+from collections.abc import Iterator
 from enum import IntEnum
 from io import BytesIO
-from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from walrusd.crypto.fileobjects import read_up_to, write_all
+from walrusd.crypto.fileobjects import Readable, Writable, read_up_to, write_all
 from walrusd.crypto.kdf import KEY_BYTES, derive_key
 from walrusd.crypto.tags import Tag
 from walrusd.errors import DecryptionFailed
@@ -29,6 +29,9 @@ HEADER_BYTES = 40
 MAX_SEGMENTS = 1 << 32
 
 _SALT_BYTES = 32
+RANDOM_HEAD_BYTES = HEADER_BYTES - 1
+"""Salt and nonce prefix: random, or derived from key and plaintext."""
+
 _FIRST_CAPACITY = SEGMENT_BYTES - HEADER_BYTES - TAG_BYTES
 _CAPACITY = SEGMENT_BYTES - TAG_BYTES
 
@@ -80,13 +83,21 @@ def _count_segments(plaintext_size: int) -> int:
     return 1 + max(0, -(-(plaintext_size - _FIRST_CAPACITY) // _CAPACITY))
 
 
-def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -> int:
+def encrypt_stream(
+    source: Readable, target: Writable, key: bytes, aad: bytes, head: bytes | None = None
+) -> int:
     """Encrypt ``source`` to its end into ``target``; return the number of bytes written.
 
+    ``head``, 39 bytes, is the salt and the nonce prefix if they are not to be random. Two
+    plaintexts must never have the same head under one key.
+
     Raises:
-        ValueError: if the key does not have 32 bytes, or the plaintext is too long.
+        ValueError: if the key or the head has another length, or the plaintext is too long.
     """
-    salt, prefix = os.urandom(_SALT_BYTES), os.urandom(HEADER_BYTES - 1 - _SALT_BYTES)
+    head = os.urandom(RANDOM_HEAD_BYTES) if head is None else head
+    if len(head) != RANDOM_HEAD_BYTES:
+        raise ValueError(f"salt and prefix have {RANDOM_HEAD_BYTES} bytes, not {len(head)}")
+    salt, prefix = head[:_SALT_BYTES], head[_SALT_BYTES:]
     aead = _derive_aead(key, salt, aad)
     write_all(target, bytes([HEADER_BYTES]) + salt + prefix)
     written, index = HEADER_BYTES, 0
@@ -104,7 +115,7 @@ def encrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
         segment, index = following, index + 1
 
 
-def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -> int:
+def decrypt_stream(source: Readable, target: Writable, key: bytes, aad: bytes) -> int:
     """Decrypt ``source`` to its end into ``target``; return the number of bytes written.
 
     Raises:
@@ -112,27 +123,34 @@ def decrypt_stream(source: BinaryIO, target: BinaryIO, key: bytes, aad: bytes) -
             associated data are not those it was made with.
         ValueError: if the key does not have 32 bytes.
     """
+    written = 0
+    for plaintext in iterate_plaintext(source, key, aad):
+        write_all(target, plaintext)
+        written += len(plaintext)
+    return written
+
+
+def iterate_plaintext(source: Readable, key: bytes, aad: bytes) -> Iterator[bytes]:
+    """Decrypt ``source`` to its end, a segment at a time. Errors as ``decrypt_stream``."""
     aead, prefix = _open_header(read_up_to(source, HEADER_BYTES), key, aad)
-    written, index = 0, 0
+    index = 0
     sealed = read_up_to(source, SEGMENT_BYTES - HEADER_BYTES)
     while True:
         following = read_up_to(source, SEGMENT_BYTES)
-        plaintext = _open_segment(aead, prefix, index, not following, sealed)
-        write_all(target, plaintext)
-        written += len(plaintext)
+        yield _open_segment(aead, prefix, index, not following, sealed)
         if not following:
-            return written
+            return
         sealed, index = following, index + 1
 
 
-def encrypt_bytes(plaintext: bytes, key: bytes, aad: bytes) -> bytes:
+def encrypt_bytes(plaintext: bytes, key: bytes, aad: bytes, head: bytes | None = None) -> bytes:
     """Return ``plaintext`` as an encrypted file.
 
     Raises:
         ValueError: as ``encrypt_stream``.
     """
     target = BytesIO()
-    encrypt_stream(BytesIO(plaintext), target, key, aad)
+    encrypt_stream(BytesIO(plaintext), target, key, aad, head)
     return target.getvalue()
 
 

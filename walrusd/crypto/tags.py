@@ -10,26 +10,29 @@ from enum import Enum
 
 
 class Tag(Enum):
-    """The tags. The value is what follows ``WALRUSD-V01-``, or has its own version in front."""
+    """The tags: what follows ``WALRUSD-V01-``, or a name and the number of the form.
+
+    A form that changes takes the next number, so that no tag ever has two forms.
+    """
 
     # Protocol, hashed by the contract too: SHA-256 of the BCS of a struct (``core.protocol``).
-    KEYS = "V02-KEYS"
-    SEED = "V02-SEED"
-    CTX = "V02-CTX"
-    DIGEST = "V02-DIGEST"
-    SLOT = "V02-SLOT"
-    LEAF = "V02-LEAF"
-    SEAT = "V02-SEAT"
-    DEAL = "V02-DEAL"
-    JURY = "V02-JURY"
-    CHALLENGE = "V02-CHALLENGE"
-    JUROR_SEAT = "V02-JUROR-SEAT"
-    AUDIT = "V02-AUDIT"
-    VERDICT = "V02-VERDICT"
+    KEYS = ("KEYS", 2)
+    SEED = ("SEED", 2)
+    CTX = ("CTX", 2)
+    DIGEST = ("DIGEST", 2)
+    SLOT = ("SLOT", 2)
+    LEAF = ("LEAF", 2)
+    SEAT = ("SEAT", 2)
+    DEAL = ("DEAL", 2)
+    JURY = ("JURY", 2)
+    CHALLENGE = ("CHALLENGE", 2)
+    JUROR_SEAT = ("JUROR-SEAT", 2)
+    AUDIT = ("AUDIT", 2)
+    VERDICT = ("VERDICT", 2)
     PEDERSEN_POK = "PEDERSEN-POK"
     # What segments commit to.
     CHAIN = "CHAIN"
-    STEP = "STEP"
+    STEP = ("STEP", 2)
     # Off chain.
     ABORT = "ABORT"
     PEDERSEN_H = "PEDERSEN-H"
@@ -45,7 +48,8 @@ class Tag(Enum):
     PAILLIER_ANSWER = "PAILLIER-ANSWER"
     PAILLIER_DEC = "PAILLIER-DEC"
     ROW_SALT = "ROW-SALT"
-    ROW = "ROW"
+    ROW = ("ROW", 2)
+    ROW_TREE = "ROW-TREE"
     STREAM = "STREAM"
     KEYCOMMIT = "KEYCOMMIT"
     LOSSBLIND = "LOSSBLIND"
@@ -55,7 +59,8 @@ class Tag(Enum):
     PLAN = "PLAN"
     MANIFEST = "MANIFEST"
     TASK_MANIFEST = "TASK-MANIFEST"
-    STATE = "STATE"
+    STATE = ("STATE", 2)
+    STATE_MANIFEST = "STATE-MANIFEST"
     RANDOM = "RANDOM"
     KEYSTORE = "KEYSTORE"
     DATASET_SECRET = "DATASET-SECRET"  # noqa: S105 - a domain tag, no secret
@@ -64,28 +69,32 @@ class Tag(Enum):
     OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
-    OPENING = "OPENING"
-    VALUE = "VALUE"
-    JUDGED = "V02-JUDGED"
+    PIECE = "PIECE"
+    SEALING = "SEALING"
+    VALUE = ("VALUE", 2)
+    RECORD = "RECORD"
+    JUDGED = ("JUDGED", 2)
     # Envelopes (docs/formats/envelope.md), the first seven hashed by the contract too.
-    SEAT_CONTEXT = "V02-SEAT-CONTEXT"
-    PUBLISHER_CONTEXT = "V02-PUBLISHER-CONTEXT"
-    OPENING_CONTEXT = "V02-OPENING-CONTEXT"
-    LABEL_POINT = "V02-LABEL-POINT"
-    RECIPIENT_PROOF = "V02-RECIPIENT-PROOF"
-    OPENING_PROOF = "V02-OPENING-PROOF"
-    ENVELOPE_PROOF = "V02-ENVELOPE-PROOF"
-    LABEL_KEY = "V02-LABEL-KEY"
-    PROOF_NONCE = "V02-PROOF-NONCE"
-    ENVELOPE_RANDOM = "V02-ENVELOPE-RANDOM"
-    RECIPIENT_SECRET = "V02-RECIPIENT-SECRET"  # noqa: S105 - a domain tag, no secret
-    OPENING_SCALAR = "V02-OPENING-SCALAR"
+    SEAT_CONTEXT = ("SEAT-CONTEXT", 2)
+    PUBLISHER_CONTEXT = ("PUBLISHER-CONTEXT", 2)
+    OPENING_CONTEXT = ("OPENING-CONTEXT", 2)
+    LABEL_POINT = ("LABEL-POINT", 2)
+    RECIPIENT_PROOF = ("RECIPIENT-PROOF", 2)
+    OPENING_PROOF = ("OPENING-PROOF", 2)
+    ENVELOPE_PROOF = ("ENVELOPE-PROOF", 2)
+    LABEL_KEY = ("LABEL-KEY", 2)
+    PROOF_NONCE = ("PROOF-NONCE", 2)
+    ENVELOPE_RANDOM = ("ENVELOPE-RANDOM", 2)
+    RECIPIENT_SECRET = ("RECIPIENT-SECRET", 2)
+    OPENING_SCALAR = ("OPENING-SCALAR", 2)
+
+    def __init__(self, name: str, form: int = 1) -> None:
+        self._text = f"WALRUSD-V{form:02d}-{name}".encode("ascii")
 
     @property
     def text(self) -> bytes:
         """The whole tag, without its length."""
-        version = "" if self.value.startswith("V02-") else "V01-"
-        return f"WALRUSD-{version}{self.value}".encode("ascii")
+        return self._text
 
     @property
     def prefix(self) -> bytes:

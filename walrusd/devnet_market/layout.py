@@ -7,8 +7,11 @@ from walrusd.settings.model import Role
 
 PUBLISHER = "publisher"
 CONTRIBUTORS = ("anna", "ben")
-VERIFIERS = tuple(f"verifier{n}" for n in range(1, 6))
-"""Two seats for a committee, three jurors: a jury excludes the committee."""
+VERIFIERS = tuple(f"verifier{n}" for n in range(1, 9))
+"""Two seats for a committee and a substitute, three jurors and two alternates: a jury excludes the
+committee."""
+SEATS = 2
+"""The seats of each verifier: the contract asks for a few more than one submission takes."""
 
 NEWCOMER_ACCOUNT = 15
 ACCOUNTS = 16

@@ -10,7 +10,7 @@ from walrusd.chain.calls.reads import MarketReader
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.devnet_market.daemons import Daemons
-from walrusd.devnet_market.layout import CONTRIBUTORS, PUBLISHER, VERIFIERS, MarketFiles
+from walrusd.devnet_market.layout import CONTRIBUTORS, PUBLISHER, SEATS, VERIFIERS, MarketFiles
 from walrusd.devnet_market.offer import (
     DATASET_DESCRIPTION,
     DATASET_TITLE,
@@ -99,8 +99,9 @@ class Market:
     async def _wait_for_seats(self) -> None:
         while True:
             seats = len(await patiently(self._read_seats))
-            self.waiting_for = f"the seats of {len(VERIFIERS)} verifiers, {seats} so far"
-            if seats >= len(VERIFIERS):
+            wanted = SEATS * len(VERIFIERS)
+            self.waiting_for = f"{wanted} seats of {len(VERIFIERS)} verifiers, {seats} so far"
+            if seats >= wanted:
                 break
             await trio.sleep(LOOK_S)
         self._say(f"{len(VERIFIERS)} verifiers have staked and hold a seat")
@@ -148,8 +149,9 @@ class Market:
             self._say(told)
 
     async def _read_seats(self) -> tuple[ob.Seat, ...]:
-        self._reader.forget(await self._reader.pool_id())
-        return tuple((await self._reader.pool()).seats)
+        (pool,) = self._reader.pool_ids
+        self._reader.forget(pool)
+        return tuple((await self._reader.pool(pool)).seats)
 
     async def _read_task(self) -> ob.Task:
         self._reader.forget(self._state.task)
@@ -164,7 +166,7 @@ def has_ended(task: ob.Task) -> bool:
     """Return whether nothing more will happen to a task."""
     if task.phase in {TaskPhase.AGGREGATED, TaskPhase.VOID}:
         return True
-    return task.phase == TaskPhase.SETTLED and task.accepted < task.terms.k_min
+    return task.phase == TaskPhase.SETTLED and task.accepted.bit_count() < task.terms.k_min
 
 
 def describe_phase(task: ob.Task) -> str:
@@ -178,9 +180,10 @@ def describe_phase(task: ob.Task) -> str:
         case TaskPhase.OPENING | TaskPhase.VERIFYING:
             return f"verifying, {task.ended} of {joined} submissions have ended"
         case TaskPhase.SETTLED | TaskPhase.AGGREGATED:
-            return f"{phase.name.lower()}, {task.accepted} of {joined} submissions were accepted"
+            accepted = task.accepted.bit_count()
+            return f"{phase.name.lower()}, {accepted} of {joined} submissions were accepted"
         case TaskPhase.VOID:
-            return "void: too few have joined"
+            return "void: it ended before anybody trained"
 
 
 async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:

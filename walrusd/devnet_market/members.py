@@ -13,10 +13,10 @@ from walrusd.devnet.app import DevnetInfo
 from walrusd.devnet_market.layout import (
     MEMBERS,
     NEWCOMER_ACCOUNT,
+    SEATS,
     MarketFiles,
     Member,
 )
-from walrusd.devnet_market.offer import VERIFIER_STAKE
 from walrusd.errors import ConfigError
 from walrusd.files import move_durably, write_atomically
 from walrusd.settings.load import settings_from_document
@@ -29,6 +29,12 @@ MAX_SOCKET_BYTES = 107
 
 _NO_LIMIT = "500 SUI"
 """What the market's own contributors may stake: half of what they have."""
+
+_SEAT_STAKE = "100 SUI"
+"""More than a seat of the devnet's pool takes."""
+
+RATE = 10_000_000
+"""What the market's verifiers declare, in segment work a second: far less than any machine does."""
 
 
 def check_directory(files: MarketFiles) -> None:
@@ -76,7 +82,13 @@ def compose_document(member: Member, network: Document, friends: list[str]) -> D
     if Role.CONTRIBUTOR in member.roles:
         document["policy"] = {"max_stake_per_task": _NO_LIMIT, "max_stake_per_day": _NO_LIMIT}
     if Role.VERIFIER in member.roles:
-        document["verifier"] = {"stake": VERIFIER_STAKE, "auto_register": True}
+        document["verifier"] = {
+            "max_stake": _SEAT_STAKE,
+            "auto_register": True,
+            "seats": SEATS,
+            # Measuring in eight daemons at once would tell nothing.
+            "rate": RATE,
+        }
     if Role.DATASET_OWNER in member.roles:
         document["dataset_owner"] = {"auto_approve": friends}
     return document

@@ -26,7 +26,6 @@ DAY_S, HOUR_S = 86_400, 3_600
 
 STAKE = "10 SUI"
 """So high that few audits suffice: cheating does not pay under the terms below."""
-VERIFIER_STAKE = "20 SUI"
 PLACES = len(CONTRIBUTORS) + 1
 """One place is the newcomer's: training begins when it is taken."""
 
@@ -50,7 +49,7 @@ def make_plan(init_seed: bytes) -> dict[str, Any]:
     """Return the plan: a small network, trained for some seconds."""
     return {
         "version": 1,
-        "profile": "exact-q20/1",
+        "profile": "exact-q20/2",
         "model": {"kind": "mlp", "inputs": FEATURES, "hidden": [32], "classes": CLASSES},
         "init_seed": init_seed.hex(),
         "loss": "softmax-cross-entropy",
@@ -72,17 +71,19 @@ def make_terms() -> dict[str, Any]:
     windows = ("train", "open", "grace", "verify", "jury_commit", "jury_reveal")
     return {
         "cost": "public",
-        "reward": "1.5 SUI",
+        "reward": "0.15 SUI",
         "stake": STAKE,
-        "verifier_fee": "0.6 SUI",
-        "juror_fee": "0.3 SUI",
+        "verifier_fee": "0.06 SUI",
+        "juror_fee": "0.03 SUI",
         "lapse_penalty": "1 SUI",
-        "verifier_stake": VERIFIER_STAKE,
-        "accuser_bond": "1 SUI",
+        "late_fee": "0.1 SUI",
+        "cancel_fee": "0.01 SUI",
+        "verifier_stake": "1.2 SUI",
         "publisher_bond": "1 SUI",
         "max_submissions": PLACES,
         "k_min": PLACES,
         "committee": 2,
+        "substitutes": 1,
         "segments_per_seat": SEGMENTS // 2,
         "jury": 3,
         "audit_bps": 1200,

@@ -116,7 +116,7 @@ async def _serve_market(
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(daemons.watch)
-        reader = MarketReader(client, info.package_id, info.market_id)
+        reader = MarketReader(client, info.package_id, info.market_id, (info.pool_id,))
         market = Market(files, state, daemons, reader, say)
         async with trio.open_nursery() as preparing:
             preparing.start_soon(market.remind)

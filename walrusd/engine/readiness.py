@@ -24,6 +24,7 @@ from walrusd.engine.probes import (
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
 from walrusd.errors import MachineUnfit
+from walrusd.runtime.machine import read_memory_limit
 from walrusd.settings.model import Role, Settings
 
 WORKING = {
@@ -38,6 +39,10 @@ NEEDS = {
     Role.PUBLISHER: (Ability.DISK, Ability.STORING, Ability.READING),
     Role.DATASET_OWNER: (Ability.DISK, Ability.STORING),
 }
+
+MEMORY_PARTS = 8
+"""A replay holds a state, its gradients and activations, and two may run at once: a seat declares
+one part in so many of the machine's memory."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Readiness:
             MachineUnfit: if it cannot; a seat that does not attest is penalised.
         """
         faults = await self.find_faults(NEEDS[Role.VERIFIER])
-        need = compute_seat_need(self._tools.settings.verifier.max_state_bytes)
+        declared = self._tools.settings.verifier.memory or read_memory_limit() // MEMORY_PARTS
+        need = compute_seat_need(declared)
         short = find_disk_fault(self._tools, need)
         if short is not None and Ability.DISK not in {fault.ability for fault in faults}:
             faults.append(short)

@@ -7,20 +7,37 @@ A failed check is a ``FraudFound`` where everyone who reads it finds the same, a
 from collections.abc import Sequence
 
 from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
-from walrusd.core.opening import OpenedCost, VerifiedOpening, verify_opened_cost, verify_rows_cover
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.core.opening import VerifiedOpening, verify_opened_cost, verify_rows_cover
+from walrusd.core.pieces.layouts import OpenedCost
+from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import count_committee
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.blocks import PaillierBlock
 from walrusd.crypto.vfile.checks import VerifiedFile, open_cost
-from walrusd.errors import OpeningUnusable, VerificationFailed
+from walrusd.errors import NotAllowed, OpeningUnusable, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.verified import VerifiedPlan
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import digest_step_costs
 from walrusd.training.run.replayed import Replayed
-from walrusd.training.run.state import Tensors, compute_state_root, deserialize_state
+from walrusd.training.run.state import Tensors, deserialize_state, has_state_root
 from walrusd.training.run.update import compute_update, update_to_bytes
 from walrusd.units import address_bytes
+
+
+def check_program(case: Case) -> None:
+    """Check that we know the program that the task means: nobody of ours stakes on another.
+
+    Raises:
+        NotAllowed: if it names another.
+    """
+    if case.task.program_root != PROGRAM_ROOT:
+        raise NotAllowed(
+            f"the task names the program {case.task.program_root.hex()}, which this version of "
+            "walrusd does not know: nothing is attested, accused or judged",
+            hint="update walrusd; a seat that cannot serve a task pays the silence penalty",
+        )
 
 
 def check_inputs(
@@ -34,8 +51,8 @@ def check_inputs(
     with raising_findings(CheckedPart.OPENING):
         for segment in segments:
             verify_opened_state(plan.plan, verified, segment - 1)
-        needed = case.compute_needed_rows(plan.plan, segments)
-        verify_rows_cover(verified.opening, needed, plan.plan.dataset.row_bytes)
+            needed = case.compute_needed_rows(plan.plan, [segment])
+            verify_rows_cover(verified.opening, segment, needed, plan.plan.dataset.row_bytes)
 
 
 def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) -> bytes:
@@ -44,10 +61,8 @@ def verify_opened_state(plan: Plan, verified: VerifiedOpening, boundary: int) ->
     Raises:
         VerificationFailed: if the opening lacks it, or it has another root.
     """
-    state = verified.opening.states.get(boundary)
-    if state is None:
-        raise VerificationFailed(f"the opening lacks the state at boundary {boundary}")
-    if compute_state_root(plan, state) != verified.opening.state_roots[boundary]:
+    state = verified.opening.read_state(boundary)
+    if not has_state_root(plan, state, verified.opening.trace.state_roots[boundary]):
         raise VerificationFailed(f"the opened state at boundary {boundary} has another root")
     return state
 
@@ -59,7 +74,7 @@ def check_replayed(case: Case, verified: VerifiedOpening, replayed: Replayed) ->
         FraudFound: if they differ.
     """
     i = replayed.segment
-    if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
+    if replayed.leaf(case.ctx, count_committee(vars(case.task.terms))) != verified.leaves[i]:
         raise make_fraud(
             CheckedPart.SEGMENT, i, f"the replay of segment {i} does not give the committed leaf"
         )
@@ -101,20 +116,25 @@ def check_update(
         update = compute_update(plan.plan, weights, deserialize_state(plan.plan, state).weights)
         if compute_update_root(update) != commitment.update_root:
             raise VerificationFailed("the update is not the difference of the final weights")
-    if update_to_bytes(update) != verified.opening.update:
+    with raising_findings(CheckedPart.OPENING):
+        opened = verified.opening.read_update()
+    if update_to_bytes(update) != opened:
         raise OpeningUnusable("the opened update is not the committed one")
 
 
-def check_openings(verified: VerifiedOpening, file: VerifiedFile) -> None:
-    """Check that there are as many openings as commitments to open.
+def check_openings(verified: VerifiedOpening, file: VerifiedFile) -> tuple[bytes, ...]:
+    """Return the openings, if there are as many as commitments to open.
 
     Raises:
         OpeningUnusable: if there are not.
     """
     block = file.file.header.scheme
     expected = 1 if isinstance(block, PaillierBlock) else block.count
-    if len(verified.opening.openings) != expected:
-        raise OpeningUnusable(f"the opening does not have {expected} openings of the update")
+    with raising_findings(CheckedPart.OPENING):
+        openings = verified.opening.read_openings()
+        if len(openings) != expected:
+            raise VerificationFailed(f"the opening does not have {expected} openings of the update")
+        return openings
 
 
 def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile) -> OpenedCost:
@@ -125,10 +145,9 @@ def check_opened_cost(case: Case, verified: VerifiedOpening, file: VerifiedFile)
     Raises:
         OpeningUnusable: if they are not.
     """
-    cost, header = verified.opening.cost, file.file.header
+    header = file.file.header
     with raising_findings(CheckedPart.OPENING):
-        if cost is None:
-            raise VerificationFailed("the opening does not open the cost")
+        cost = verified.opening.read_cost()
         verify_key_check(cost.key, address_bytes(case.submission.id), header.key_check)
         verify_opened_cost(cost, header.scheme.cost_commitment)
         return cost

@@ -8,6 +8,7 @@ the child ends the job, and never passes for another result or for a bad opening
 import hashlib
 import secrets
 import shutil
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
-from walrusd.core.opening import Opening, VerifiedOpening
+from walrusd.core.opening import Opening, VerifiedOpening, merge_rows
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import OnLine, Tools
 from walrusd.errors import PeerFault, TrainingFailed
-from walrusd.files import write_atomically
+from walrusd.files import new_file, write_atomically
 from walrusd.market.case import Case
 from walrusd.market.fetch import JobFiles
 from walrusd.state.data_dir import DataDir
@@ -30,8 +32,8 @@ from walrusd.training.run.replayed import Replayed
 class Replays(Protocol):
     """What replays segments, and may know earlier replays."""
 
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays, which need not be made again."""
+    def recall(self, case: Case, segments: Sequence[int]) -> dict[int, Replayed]:
+        """Return the values of earlier replays of ``segments``, which need not be made again."""
 
     async def replay(
         self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
@@ -42,7 +44,7 @@ class Replays(Protocol):
 class Replayer:
     """Replays segments for one service.
 
-    One opening at a time is held in memory: its holder takes ``turn``.
+    One opening at a time is examined: who examines takes ``turn``.
     """
 
     def __init__(self, tools: Tools, user: str) -> None:
@@ -51,7 +53,7 @@ class Replayer:
         self._user = user
         self.turn = trio.CapacityLimiter(1)
 
-    def recall(self, _case: Case) -> dict[int, Replayed]:
+    def recall(self, _case: Case, _segments: Sequence[int]) -> dict[int, Replayed]:
         """Return nothing: it remembers no replays."""
         return {}
 
@@ -72,11 +74,13 @@ class Replayer:
         try:
             job = ReplayJob(
                 plan=str(files.plan),
-                rows=_pack_rows(workdir, opening, case.submission.dataset_rows),
+                rows=await trio.to_thread.run_sync(
+                    _pack_rows, workdir, opening, segments, case.submission.dataset_rows
+                ),
                 ctx=case.ctx,
                 seed=case.seed,
-                committee=case.task.terms.committee,
-                segments=tuple(_write_start(workdir, opening, i) for i in sorted(segments)),
+                slots=count_committee(vars(case.task.terms)),
+                segments=await trio.to_thread.run_sync(_write_starts, workdir, opening, segments),
                 weights=str(files.weights),
                 plan_digest=case.task.plan_digest,
                 state_root_0=case.task.state_root_0,
@@ -95,8 +99,12 @@ class Replayer:
         return found
 
 
-class SeatReplays:
-    """The replays of a seat: its segments are replayed only once, even across a restart."""
+class KeptReplays:
+    """Replays of which each is made only once, even across a restart, and for whatever case.
+
+    The value of a segment follows from the committed roots alone, so it is the same in every
+    attempt at opening, and for a committee as for a jury.
+    """
 
     def __init__(self, tools: Tools, replayer: Replayer, service: str) -> None:
         """Take the collaborators; ``service`` is named in the journal."""
@@ -104,15 +112,15 @@ class SeatReplays:
         self._replayer = replayer
         self._service = service
 
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays; none before all of them were made."""
-        saved = self._tools.work.get("replayed", case.submission.id) or {}
-        return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
+    def recall(self, case: Case, segments: Sequence[int]) -> dict[int, Replayed]:
+        """Return the values of earlier replays of ``segments``."""
+        saved = self._read(case)
+        return {i: Replayed.from_json(i, saved[str(i)]) for i in segments if str(i) in saved}
 
     async def replay(
         self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
-        """Replay as ``Replayer`` does, and save the values if they cover all our segments."""
+        """Replay as ``Replayer`` does, and keep the values."""
         tools, submission = self._tools, case.submission
         tools.journal.record_once(
             submission.id,
@@ -122,15 +130,17 @@ class SeatReplays:
             segments=list(segments),
         )
         found = await self._replayer.replay(case, files, verified, segments)
-        seat = case.seat_of(tools.address)
-        if seat is not None and set(found) == set(case.segments_of(seat)):
-            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
+        with tools.database.transaction():
+            saved = self._read(case) | {str(i): each.to_json() for i, each in found.items()}
             tools.work.put("replayed", submission.id, saved)
         return found
 
     def forget(self, case: Case) -> None:
         """Forget the values: they cannot be relied on."""
         self._tools.work.delete("replayed", case.submission.id)
+
+    def _read(self, case: Case) -> dict[str, Any]:
+        return self._tools.work.get("replayed", case.submission.id) or {}
 
 
 def sweep_replays(files: DataDir, user: str) -> None:
@@ -152,18 +162,27 @@ async def _run(tools: Tools, job: ReplayJob, on_line: OnLine) -> dict[str, Any]:
         ) from error
 
 
-def _write_start(workdir: Path, opening: Opening, segment: int) -> SegmentStart:
-    path = workdir / f"state-{segment - 1}.bin"
-    write_atomically(path, opening.states[segment - 1])
-    return SegmentStart(segment, str(path), opening.state_roots[segment - 1])
+def _write_starts(
+    workdir: Path, opening: Opening, segments: Sequence[int]
+) -> tuple[SegmentStart, ...]:
+    roots = opening.trace.state_roots
+    starts = []
+    for segment in sorted(segments):
+        path = workdir / f"state-{segment - 1}.bin"
+        write_atomically(path, opening.read_state(segment - 1))
+        starts.append(SegmentStart(segment, str(path), roots[segment - 1]))
+    return tuple(starts)
 
 
-def _pack_rows(workdir: Path, opening: Opening, count: int) -> RowsFile:
+def _pack_rows(workdir: Path, opening: Opening, segments: Sequence[int], count: int) -> RowsFile:
     path, indices = workdir / "rows.bin", workdir / "rows.idx"
-    data = b"".join(row.data for row in opening.rows)
-    numbers = np.array([row.proof.index for row in opening.rows], dtype="<u8").tobytes()
-    write_atomically(path, data)
+    digest, found = hashlib.sha256(), array("Q")
+    with new_file(path) as file:
+        for row in merge_rows(opening, segments):
+            file.write(row.data)
+            digest.update(row.data)
+            found.append(row.proof.index)
+    numbers = np.array(found, dtype="<u8").tobytes()
     write_atomically(indices, numbers)
-    digest = hashlib.sha256(data)
     digest.update(numbers)
     return RowsFile(str(path), str(indices), count, digest.digest())

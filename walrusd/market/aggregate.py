@@ -12,8 +12,10 @@ from walrusd.core.lifecycle import is_accepted
 from walrusd.crypto.pedersen.rows import compute_row_count
 from walrusd.engine.tools import PublicTools, Tools
 from walrusd.errors import PeerFault, VerificationFailed
+from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
 from walrusd.market.schemes import check_aggregate, compute_decryption_context
+from walrusd.market.summed import check_left_out
 from walrusd.training.plan.plan import Plan
 from walrusd.units import BlobId, address_bytes
 
@@ -63,16 +65,50 @@ async def read_aggregate(tools: PublicTools, task: ob.Task, plan: Plan) -> Aggre
     return aggregate
 
 
-def check_parts(aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> list[int]:
-    """Check that an aggregate names exactly the accepted submissions; return their weights.
+def find_part_bits(task: ob.Task, parts: Sequence[ob.Submission]) -> int:
+    """Return the bit set over a task's entries that names some submissions."""
+    named = {sub.id for sub in parts}
+    return sum(1 << at for at, entry in enumerate(task.entries) if entry.submission in named)
+
+
+@dataclass(frozen=True)
+class AggregateParts:
+    """The accepted submissions that an aggregate sums, and those it leaves out, with the reasons.
+
+    A reason is the value of the update's key, or no bytes (``market/summed.py``).
+    """
+
+    summed: tuple[ob.Submission, ...]
+    left_out: tuple[tuple[ob.Submission, bytes], ...]
+
+    @property
+    def weights(self) -> list[int]:
+        """The weights of the summed ones."""
+        return [sub.weight for sub in self.summed]
+
+
+def check_parts(
+    task: ob.Task, aggregate: Aggregate, accepted: Sequence[ob.Submission]
+) -> AggregateParts:
+    """Check that an aggregate accounts for exactly the accepted submissions; return how.
 
     Raises:
-        VerificationFailed: if it names others, or other weights.
+        VerificationFailed: if it names others, other weights, another order than that of joining,
+            or other parts than the chain.
     """
-    expected = tuple((address_bytes(sub.id), sub.weight) for sub in accepted)
-    if aggregate.parts != expected:
-        raise VerificationFailed("the aggregate is not made of the accepted submissions")
-    return [weight for _name, weight in expected]
+    by_name = {address_bytes(sub.id): sub for sub in accepted}
+    names = [name for name, _weight in aggregate.parts]
+    missing = [name for name, _value in aggregate.left_out]
+    if sorted(names + missing) != sorted(by_name):
+        raise VerificationFailed("the aggregate does not account for the accepted submissions")
+    summed = tuple(sub for name, sub in by_name.items() if name in set(names))
+    if aggregate.parts != tuple((address_bytes(sub.id), sub.weight) for sub in summed):
+        raise VerificationFailed("the aggregate has parts with other weights, or in another order")
+    if task.aggregate is not None and task.aggregate.parts != find_part_bits(task, summed):
+        raise VerificationFailed("the aggregate has other parts than its publisher recorded")
+    return AggregateParts(
+        summed, tuple((by_name[name], value) for name, value in aggregate.left_out)
+    )
 
 
 class AggregateChecker:
@@ -86,18 +122,22 @@ class AggregateChecker:
         """Check the aggregate that a task's publisher recorded.
 
         Raises:
-            VerificationFailed: if there is none, or it is not the weighted sum of exactly the
-                accepted submissions.
+            VerificationFailed: if there is none, it is not the weighted sum of its parts, or it
+                leaves out one that can be read.
         """
         plan = (await self._fetcher.plan_of(task)).plan
         aggregate = await read_aggregate(self._tools, task, plan)
         accepted = await read_accepted(self._tools, task)
-        weights = check_parts(aggregate, accepted)
-        files = [await self._fetcher.file_of(task, sub) for sub in accepted]
-        context = compute_decryption_context(await self._tools.contract.market(), task)
+        parts = check_parts(task, aggregate, accepted)
+        market = await self._tools.contract.market()
+        files = [await self._fetcher.file_of(task, sub) for sub in parts.summed]
+        context = compute_decryption_context(market, task)
         threads = self._tools.settings.daemon.threads
-        await check_aggregate(context, aggregate, weights, files, threads=threads)
-        return VerifiedAggregate(aggregate, tuple(sub.id for sub in accepted), sum(weights))
+        await check_aggregate(context, aggregate, parts.weights, files, threads=threads)
+        for sub, value in parts.left_out:
+            await check_left_out(self._fetcher, Case(market, task, sub), value)
+        summed = tuple(sub.id for sub in parts.summed)
+        return VerifiedAggregate(aggregate, summed, sum(parts.weights))
 
     async def holds(self, task: ob.Task) -> bool:
         """Return whether a task's aggregate verifies; either result is remembered.

@@ -1,10 +1,18 @@
 """Values that follow from a task and a submission on the chain: seeds, contexts, dealt segments."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import Crank, DisputeFacts, SubmissionFacts, TaskFacts, may_be_due
+from walrusd.core.cranks import (
+    Crank,
+    DisputeFacts,
+    SubmissionFacts,
+    TaskFacts,
+    compute_resolvable_ms,
+    may_be_due,
+)
 from walrusd.core.dealing import compute_seat_segments
 from walrusd.core.duties import (
     Duties,
@@ -14,8 +22,7 @@ from walrusd.core.duties import (
     list_submission_duties,
     list_task_duties,
 )
-from walrusd.core.faults import is_audit
-from walrusd.core.lifecycle import ChallengeKind, is_disputed
+from walrusd.core.lifecycle import is_disputed
 from walrusd.core.opening import Opening, VerifiedOpening, verify_opening
 from walrusd.core.protocol import (
     TraceContext,
@@ -23,6 +30,7 @@ from walrusd.core.protocol import (
     compute_deal_seed,
     compute_seed,
 )
+from walrusd.crypto.envelopes.contexts import OpeningContext
 from walrusd.crypto.stream import StreamKind, stream_aad
 from walrusd.crypto.vfile.header import FileSubject
 from walrusd.engine.tools import Tools
@@ -30,6 +38,9 @@ from walrusd.errors import MalformedData
 from walrusd.training.numerics.random import compute_segment_rows
 from walrusd.training.plan.plan import Plan
 from walrusd.units import address_bytes
+
+MAX_SAMPLES = 2
+"""How many samples an audit may draw: the contract's limit."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,23 @@ class Case:
         )
 
     @property
+    def opening_context(self) -> OpeningContext:
+        """What keys and envelopes of the present attempt at opening are bound to."""
+        sub = self.submission
+        return OpeningContext(
+            chain_id=self.market.chain_id,
+            package=address_bytes(self.market.package),
+            market=address_bytes(self.market.id),
+            pool=address_bytes(sub.pool),
+            task=address_bytes(sub.task),
+            submission=address_bytes(sub.id),
+            contributor=address_bytes(sub.contributor),
+            attempt=sub.attempt,
+        )
+
+    @property
     def opening_aad(self) -> bytes:
-        """The associated data of the opening's stream."""
+        """The associated data of the opening, with which that of every piece begins."""
         package, name = address_bytes(self.market.package), address_bytes(self.submission.id)
         return stream_aad(StreamKind.OPENING, self.market.chain_id, package, name)
 
@@ -106,12 +132,19 @@ class Case:
 
     def list_duties(self, party: Party, now_ms: int) -> Duties:
         """Return what a party has to do about the submission."""
-        dispute, vote_ms = self.submission.dispute, self.task.terms.jury_commit_ms
+        sub, vote_ms = self.submission, self.task.terms.jury_commit_ms
+        dispute, facts = sub.dispute, dispute_facts(self.task, sub)
+        told_ms = None
+        if facts is not None and facts.has_majority:
+            told_ms = compute_resolvable_ms(task_facts(self.task), facts, now_ms)
         standing = SubmissionStanding(
-            state=self.submission.state,
+            state=sub.state,
             task_phase=self.task.phase,
             dispute_phase=None if dispute is None else dispute.phase,
             is_vote_over=dispute is not None and now_ms >= dispute.phase_ms + vote_ms,
+            may_tell=told_ms is not None and now_ms >= told_ms,
+            is_opened=sub.opening is not None,
+            may_deliver_update=sub.abort is None and find_audited_place(self.task, sub) is None,
         )
         return list_submission_duties(party, standing)
 
@@ -162,7 +195,7 @@ def count_segments(task: ob.Task, submission: ob.Submission) -> int:
 
 def deal_places(task: ob.Task, submission: ob.Submission) -> list[int]:
     """Return the segment at every place; seat ``a``, position ``k`` is place ``a·q + k``."""
-    seed = compute_deal_seed(task.beacon, address_bytes(submission.id))
+    seed = compute_deal_seed(submission.beacon, address_bytes(submission.id))
     segments, per_seat = count_segments(task, submission), task.terms.segments_per_seat
     return [
         segment
@@ -171,18 +204,25 @@ def deal_places(task: ob.Task, submission: ob.Submission) -> list[int]:
     ]
 
 
-def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None:
-    """Return the segment that a jury must judge before a submission can be settled.
+def find_audited_place(task: ob.Task, submission: ob.Submission) -> int | None:
+    """Return the dealt place that a jury must judge before a submission can be accepted.
 
-    None before the audit is drawn, if it sampled no segment, or if a verdict on it stands.
+    None before the audit is drawn, if it sampled no place, or if it came to an end.
     """
-    if not submission.audit_beacon:
+    if not submission.audit_beacon or submission.audit_round >= MAX_SAMPLES:
         return None
-    places, name = deal_places(task, submission), address_bytes(submission.id)
-    sample = compute_audit_sample(submission.audit_beacon, name, task.terms.audit_bps, len(places))
-    segment = places[sample.place]
-    is_judged = ob.Judged(ChallengeKind.SEGMENT, segment) in submission.judged
-    return segment if sample.is_selected and not is_judged else None
+    terms, name = task.terms, address_bytes(submission.id)
+    places = terms.committee * terms.segments_per_seat
+    sample = compute_audit_sample(
+        submission.audit_beacon, name, submission.audit_round, terms.audit_bps, places
+    )
+    return sample.place if sample.is_selected else None
+
+
+def find_audited_segment(task: ob.Task, submission: ob.Submission) -> int | None:
+    """Return the segment at the place that ``find_audited_place`` finds, if any."""
+    place = find_audited_place(task, submission)
+    return None if place is None else deal_places(task, submission)[place]
 
 
 def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:
@@ -197,13 +237,17 @@ def read_version(dataset: ob.Dataset, number: int) -> ob.DatasetVersion:
 
 
 async def read_tasks(tools: Tools) -> list[ob.Task]:
-    """Return every task that is still of interest, in the order in which they were opened."""
+    """Return every task of our market that is of interest, in the order in which they were opened.
+
+    The package may serve other markets, whose administrators and pools are strangers.
+    """
     ids = [known.id for known in tools.chain_log.known("task")]
-    return list((await tools.contract.read_many(ob.Task, ids)).values())
+    found = (await tools.contract.read_many(ob.Task, ids)).values()
+    return [task for task in found if task.market == tools.contract.market_id]
 
 
 async def read_cases(tools: Tools) -> list[Case]:
-    """Return every submission that is still of interest, with its task."""
+    """Return every submission that is still of interest, with its task, of our market."""
     known = tools.chain_log.known("submission")
     submissions = await tools.contract.read_many(ob.Submission, [k.id for k in known])
     tasks = await tools.contract.read_many(ob.Task, dict.fromkeys(k.parent for k in known))
@@ -211,8 +255,13 @@ async def read_cases(tools: Tools) -> list[Case]:
     return [
         Case(market, tasks[k.parent], submissions[k.id])
         for k in known
-        if k.id in submissions and k.parent in tasks
+        if k.id in submissions and k.parent in tasks and tasks[k.parent].market == market.id
     ]
+
+
+def is_in_our_pools(tools: Tools, task: ob.Task) -> bool:
+    """Return whether a task's seats are of a pool that the owner deals with."""
+    return task.pool in tools.contract.pool_ids
 
 
 def task_facts(task: ob.Task) -> TaskFacts:
@@ -221,12 +270,12 @@ def task_facts(task: ob.Task) -> TaskFacts:
     return TaskFacts(
         phase=task.phase,
         phase_ms=task.phase_ms,
+        ends_by_ms=task.ends_by_ms,
         joined=len(task.entries),
         committed=task.committed,
         max_submissions=terms.max_submissions,
         join_ms=terms.join_ms,
         train_ms=terms.train_ms,
-        drawn=bool(task.beacon),
         open_ms=terms.open_ms,
         grace_ms=terms.grace_ms,
         verify_ms=terms.verify_ms,
@@ -239,30 +288,58 @@ def list_duties_about(task: ob.Task, party: Party) -> Duties:
     """Return what a party has to do about a task."""
     standing = TaskStanding(
         phase=task.phase,
-        accepted=task.accepted,
+        accepted=task.accepted.bit_count(),
         k_min=task.terms.k_min,
-        unspent=task.pool + task.bond + task.tips,
+        unspent=task.funds + task.bond + task.tips,
     )
     return list_task_duties(party, standing)
 
 
-def submission_facts(task: ob.Task, submission: ob.Submission) -> SubmissionFacts:
-    """Return the facts that decide a submission's cranks."""
-    dispute = None
-    if submission.dispute is not None and is_disputed(submission.state):
-        found = submission.dispute
-        dispute = DisputeFacts(
-            phase=found.phase,
-            phase_ms=found.phase_ms,
-            all_revealed=bool(found.jurors)
-            and (is_audit(found.accuser) or bool(found.accuser_chain))
-            and all(juror.chain for juror in found.jurors),
-        )
+def find_majority(dispute: ob.Dispute, size: int) -> bytes:
+    """Return the value that more than half of a jury of ``size`` revealed; empty if there is none.
+
+    The jury are the first that committed, in the order of the list.
+    """
+    voted = [juror for juror in dispute.jurors if juror.commitment][:size]
+    counted = Counter(juror.value for juror in voted if juror.value)
+    return next((value for value, count in counted.items() if 2 * count > size), b"")
+
+
+def dispute_facts(task: ob.Task, submission: ob.Submission) -> DisputeFacts | None:
+    """Return the facts that decide the cranks of a submission's case, if it has one."""
+    dispute = submission.dispute
+    if dispute is None or not is_disputed(submission.state):
+        return None
+    voted = [juror for juror in dispute.jurors if juror.commitment]
+    return DisputeFacts(
+        phase=dispute.phase,
+        phase_ms=dispute.phase_ms,
+        all_revealed=all(juror.value for juror in voted),
+        has_majority=bool(find_majority(dispute, task.terms.jury)),
+    )
+
+
+def find_resolvable_ms(case: Case, now_ms: int) -> int | None:
+    """Return from when on a juror may resolve a submission's case, if that is known by now."""
+    facts = dispute_facts(case.task, case.submission)
+    return None if facts is None else compute_resolvable_ms(task_facts(case.task), facts, now_ms)
+
+
+def submission_facts(
+    task: ob.Task, submission: ob.Submission, pool: ob.VerifierPool | None
+) -> SubmissionFacts:
+    """Return the facts that decide a submission's cranks.
+
+    ``pool`` is its pool; a lot of one that cannot be read counts as taken.
+    """
     may_be_audited = may_be_due(Crank.AUDIT, submission.state)
     return SubmissionFacts(
         submission.state,
         submission.window_ms,
-        dispute,
-        replaced=submission.replaced,
-        audit_pending=may_be_audited and find_audited_segment(task, submission) is not None,
+        dispute_facts(task, submission),
+        has_lot=submission.lot is not None,
+        is_lot_free=pool is not None and int(pool.lot, 16) == 0,
+        was_complete=submission.opening is not None and submission.opening.was_complete,
+        audit_pending=may_be_audited and find_audited_place(task, submission) is not None,
+        is_abort=submission.abort is not None,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.layouts.objects import Market
+from walrusd.chain.layouts.objects import Market, VerifierPool
 from walrusd.chain.packages.bytecode import (
     INTERFACE_VERSION,
     VerifiedPackage,
@@ -34,10 +34,14 @@ _PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class VerifiedContract:
-    """A package that this walrusd was built for, with a market of it, on the right network."""
+    """A package that this walrusd was built for, with a market of it, on the right network.
+
+    ``pools`` are those of the market that the settings list.
+    """
 
     package: VerifiedPackage
     market: Market
+    pools: tuple[VerifierPool, ...]
     chain_id: str
 
 
@@ -48,7 +52,7 @@ async def verify_contract(reader: MarketReader, ids: ContractIds) -> VerifiedCon
         ContractNotPublished: if the package does not exist.
         ContractMismatch: if its code differs, or its market is for other versions.
         ObjectNotFound: if this package has no such market.
-        WrongNetwork: if package or market belong to another network or package.
+        WrongNetwork: if package, market or a pool belong to another network, package or market.
     """
     give_up = math.inf
     while True:
@@ -87,4 +91,15 @@ async def _verify(reader: MarketReader, ids: ContractIds) -> VerifiedContract:
             f" {market.allowed_versions}; this walrusd speaks version {INTERFACE_VERSION}",
             market=market.id,
         )
-    return VerifiedContract(verified, market, info.chain_id)
+    return VerifiedContract(verified, market, await _read_pools(reader, ids), info.chain_id)
+
+
+async def _read_pools(reader: MarketReader, ids: ContractIds) -> tuple[VerifierPool, ...]:
+    pools = [await reader.pool(pool) for pool in ids.pools]
+    for pool in pools:
+        if pool.market != ids.market:
+            raise WrongNetwork(
+                f"pool {pool.id} belongs to market {pool.market}, not to {ids.market}",
+                hint="correct market.pools in the configuration",
+            )
+    return tuple(pools)

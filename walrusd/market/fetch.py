@@ -5,6 +5,8 @@ would make honest work look forged. No read takes more than an honest peer needs
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,26 +15,28 @@ import trio
 from walrusd.chain.layouts.objects import DatasetVersion, Submission, Task
 from walrusd.core.faults import naming_absence
 from walrusd.core.manifest import MAX_MANIFEST_BYTES, TaskManifest, parse_task_manifest
-from walrusd.core.opening import Opening, VerifiedOpening, parse_opening
+from walrusd.core.opening import Opening, VerifiedOpening
+from walrusd.core.pieces.keys import OpeningKeys
+from walrusd.core.pieces.manifest import complete_keys
+from walrusd.core.pieces.names import PieceName
 from walrusd.crypto.stream import (
     StreamKind,
     compute_ciphertext_size,
-    decrypt_bytes,
     stream_aad,
     verify_key_check,
 )
-from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.tools import PublicTools
-from walrusd.errors import ContentMismatch, PeerFault, VerificationFailed
+from walrusd.errors import PeerFault, VerificationFailed, WorldFault
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
+from walrusd.market.opened import Absorbing, OpenedPieces
 from walrusd.market.verified import (
     VerifiedPlan,
     compute_file_limit,
-    compute_opening_limit,
     compute_weights_limit,
+    make_opening_shape,
     verify_committed_file,
     verify_plan,
     verify_weights,
@@ -40,6 +44,7 @@ from walrusd.market.verified import (
 from walrusd.runtime.pool import run_heavy
 from walrusd.state.checked import CheckedFiles, read_stamp
 from walrusd.state.encrypted_files import decrypt_file
+from walrusd.storage.blobid import format_blob_id
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.jobs import RowsFile
 from walrusd.training.run.state import Tensors
@@ -71,6 +76,7 @@ class Fetcher:
         self._tools = tools
         self._plans: OrderedDict[bytes, tuple[TaskManifest, Plan]] = OrderedDict()
         self._checked = CheckedFiles()
+        self._lasting: set[bytes] = set()
         self._weight_paths: OrderedDict[bytes, Path] = OrderedDict()
 
     async def plan_of(self, task: Task) -> VerifiedPlan:
@@ -268,38 +274,95 @@ class Fetcher:
                 verified = await run_heavy(verify_file_at, path, commitment.file_digest)
         return verify_committed_file(verified, commitment, named.scheme)
 
-    async def opening_of(self, case: Case, key: bytes) -> Opening:
-        """Return a submission's opening, decrypted with ``key`` and not verified yet.
+    async def opening_of(
+        self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName]
+    ) -> Opening:
+        """Return the wanted pieces of a submission's opening, not verified yet.
+
+        Only they are fetched. Pieces that the opening lacks are left out.
 
         Raises:
-            DecryptionFailed: if ``key`` is not the committed one.
-            ContentMismatch, MalformedData: if the blob is not the announced one, or not an opening.
-            PartAbsent: if no endpoint has the blob, or none smaller than an opening may be.
+            DecryptionFailed: if the keys are not its own.
+            ContentMismatch, MalformedData: if a blob is not the announced one, or not an opening.
+            PartAbsent: if no endpoint has a blob, or none as small as it may be.
         """
-        submission, opened = case.submission, case.submission.opening
-        assert opened is not None
-        name = address_bytes(submission.id)
-        verify_key_check(key, name, opened.key_check)
-        plan = (await self.plan_of(case.task)).plan
-        bound = compute_opening_limit(case.task.terms, plan, submission.dataset_rows)
-        with naming_absence():
-            sealed = await self._tools.store.get(BlobId(opened.blob), bound)
-        if hash_tagged(Tag.OPENING, sealed) != opened.digest:
-            raise ContentMismatch("the opening does not have the announced digest")
-        aad = case.opening_aad
-        return await trio.to_thread.run_sync(lambda: parse_opening(decrypt_bytes(sealed, key, aad)))
+        return await (await self._pieces_of(case, keys)).read(wanted)
 
-    async def verified_opening_of(self, case: Case, key: bytes) -> VerifiedOpening:
-        """Return a submission's opening, checked against the roots on the chain.
+    async def _pieces_of(self, case: Case, keys: OpeningKeys) -> OpenedPieces:
+        plan = (await self.plan_of(case.task)).plan
+        shape = make_opening_shape(case.task.terms, plan, case.submission.dataset_rows)
+        return OpenedPieces(self._tools, case, keys, shape)
+
+    async def update_value_of(self, case: Case, keys: OpeningKeys) -> bytes:
+        """Return the value that the manifest of an opening hands to its seats, not checked yet.
+
+        Raises:
+            DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
+        """
+        manifest = await (await self._pieces_of(case, keys)).read_manifest()
+        return complete_keys(keys, manifest).update_value
+
+    async def hash_opening(
+        self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName], state: Absorbing
+    ) -> None:
+        """Absorb what a jury judges of an opening. Errors as ``OpenedPieces.hash_judged``."""
+        await (await self._pieces_of(case, keys)).hash_judged(wanted, state)
+
+    async def hash_file(self, task: Task, submission: Submission, state: Absorbing) -> None:
+        """Absorb the bytes of a submission's verification file, be they right or wrong.
+
+        Raises:
+            PartAbsent: if no endpoint has the blob.
+        """
+        with suppress(PeerFault):  # its bytes are among our files all the same
+            await self.file_of(task, submission)
+        path = self._tools.files.committed_file(submission.id)
+        await trio.to_thread.run_sync(_absorb_file, path, state)
+
+    async def check_lasting(self, case: Case, keys: OpeningKeys) -> None:
+        """Check that nobody can delete the blobs of an opening before it is judged.
+
+        What no storage node tells counts for nothing. How long they live is not: that takes
+        the clock of Walrus, which its nodes do not tell.
+
+        Raises:
+            VerificationFailed: if the owner of a blob can delete it.
+            DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
+        """
+        assert case.submission.opening is not None
+        digest = case.submission.opening.digest
+        if digest in self._lasting:
+            return
+        for blob in await (await self._pieces_of(case, keys)).list_blobs():
+            try:
+                status = await self._tools.store.find_status(blob)
+            except WorldFault:
+                return  # unknown is acceptable here: whether a blob is there is found by reading it
+            if status is not None and not status.permanent:
+                raise VerificationFailed(
+                    f"blob {format_blob_id(blob)} of the opening can be deleted by its owner"
+                )
+        self._lasting.add(digest)
+
+    async def verified_opening_of(
+        self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName]
+    ) -> VerifiedOpening:
+        """Return wanted pieces, the trace among them, checked against the roots on the chain.
 
         Raises:
             VerificationFailed: if a root does not match.
             DecryptionFailed, ContentMismatch, MalformedData, PartAbsent: as ``opening_of``.
         """
-        opening = await self.opening_of(case, key)
+        opening = await self.opening_of(case, keys, wanted)
         return await trio.to_thread.run_sync(case.verify_opening, opening)
 
 
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
     """Return a task's initial weights from our own file. Blocks; raises as ``verify_weights``."""
     return verify_weights(plan, task, path.read_bytes())
+
+
+def _absorb_file(path: Path, state: Absorbing) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            state.update(chunk)

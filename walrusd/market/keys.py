@@ -1,38 +1,32 @@
-"""The keys of openings and datasets: finding those that were sent to us, and sending ours.
+"""The keys of openings and datasets: finding those that were sent to us.
 
-A key travels in an envelope, encrypted to one recipient and bound to one purpose. Envelopes of an
-opening's key come with the opening, or later by anyone who has the key; that of a dataset's key is
-its owner's answer to a request.
+A key travels in an envelope, encrypted to one recipient and bound to one purpose. The envelopes of
+an opening are on chain, checked by the contract (``market/envelopes.py`` makes them); that of a
+dataset's key is its owner's answer to a request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
-from walrusd.core.secrets import derive_opening_key
-from walrusd.crypto.envelope import (
-    check_public_key,
-    dataset_key_info,
-    derive_public_key,
-    open_key,
-    opening_key_info,
-    seal_key,
-)
-from walrusd.crypto.stream import verify_key_check
+from walrusd.core.pieces.keys import OpeningKeys, make_opening_keys
+from walrusd.core.secrets import derive_opening_secret, derive_recipient_secret
+from walrusd.crypto.envelope import dataset_key_info, open_key
+from walrusd.crypto.envelopes.contexts import Label, PublisherContext, SeatContext
+from walrusd.crypto.envelopes.openings import LabelValue, OpeningKey, OpeningSecret
+from walrusd.crypto.envelopes.schnorr import SchnorrProof
+from walrusd.crypto.envelopes.sealing import Envelope, unseal
+from walrusd.crypto.pedersen.g1 import POINT_BYTES, SCALAR_BYTES
 from walrusd.engine.tools import Tools
-from walrusd.errors import (
-    DecryptionFailed,
-    MalformedData,
-    ObjectNotFound,
-    SeatKeyLost,
-    VerificationFailed,
-)
+from walrusd.errors import ObjectNotFound, SeatKeyLost, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.units import address_bytes
 
-UNUSABLE_ENVELOPE = b"\x00"
-"""The envelope for a seat with an unusable encryption key: no method has the number 0."""
+NO_PROOF = SchnorrProof(bytes(SCALAR_BYTES), bytes(SCALAR_BYTES))
+"""Stands for the proof of an envelope on chain: the contract has checked it and keeps it not."""
+
+Place = ob.CommitteeSeat | ob.Juror
+"""A seat of a pool that serves a submission."""
 
 Purpose = tuple[str, str, int]
 """What a request is for: a task, a dataset, and the number of its version."""
@@ -41,101 +35,101 @@ Purpose = tuple[str, str, int]
 # --- openings -----------------------------------------------------------------------------------
 
 
-def make_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
-    """Encrypt an opening's key to a recipient.
-
-    Raises:
-        MalformedData: if the recipient's encryption key is unusable.
-    """
-    return seal_key(public_key, key, _info(case, recipient))
+def derive_own_secret(tools: Tools, case: Case) -> OpeningSecret:
+    """Return the secret of the present attempt at opening our submission."""
+    return derive_opening_secret(tools.keys, case.opening_context.digest())
 
 
-def make_seat_envelope(case: Case, recipient: str, public_key: bytes, key: bytes) -> bytes:
-    """Encrypt an opening's key to a seat; a seat with an unusable key gets an unusable envelope.
+def find_label_value(tools: Tools, case: Case, label: Label) -> LabelValue | None:
+    """Return the value of a label of a submission's opening, from which its key follows.
 
-    The contract cannot tell good keys from bad ones. If we did not open because of one bad key, we
-    would lose our stake for a stranger's mistake.
-    """
-    try:
-        check_public_key(public_key)
-    except MalformedData:
-        return UNUSABLE_ENVELOPE
-    return make_envelope(case, recipient, public_key, key)
-
-
-def _info(case: Case, recipient: str) -> bytes:
-    return opening_key_info(
-        case.market.chain_id,
-        address_bytes(case.market.package),
-        address_bytes(case.submission.id),
-        address_bytes(recipient),
-    )
-
-
-def find_shared_envelopes(tools: Tools, submission: str, recipient: str) -> dict[str, bytes]:
-    """Return the newest envelope that each sender posted for a recipient after the opening."""
-    found = [
-        ev.KeyResealed.from_bcs(logged.body)
-        for logged in tools.chain_log.events("KeyResealed", submission)
-    ]
-    return {event.sender: event.envelope for event in found if event.recipient == recipient}
-
-
-def find_opening_key(tools: Tools, case: Case) -> bytes | None:
-    """Return the key of a submission's opening, or None if no one has sent it to us.
-
-    Any party may post envelopes, including useless ones, so each is tried until a key has the
-    check value on the chain.
+    The contributor computes it; a seat, a juror or the publisher finds it in its envelope on chain,
+    which the contract has checked. None if there is no opening, or no envelope for us, or our
+    keystore does not hold the key that ours was sealed to.
     """
     submission, me = case.submission, tools.address
     if submission.opening is None:
         return None
+    opening = OpeningKey(case.opening_context.digest(), submission.opening.p2)
     if submission.contributor == me:
-        return derive_opening_key(tools.keys, address_bytes(submission.id))
-    seats = zip(submission.committee, submission.opening.envelopes, strict=False)
-    envelopes = [envelope for seat, envelope in seats if seat.verifier == me]
-    for envelope in [*envelopes, *find_shared_envelopes(tools, submission.id, me).values()]:
-        key = _try_envelope(tools, case, envelope)
-        if key is not None:
-            return key
+        secret = derive_own_secret(tools, case)
+        return secret.compute_value(label) if secret.describe() == opening else None
+    for sealed, recipient in _list_envelopes(tools, case, label):
+        envelope = Envelope(sealed[:POINT_BYTES], sealed[POINT_BYTES:], NO_PROOF)
+        try:
+            return unseal(envelope, derive_recipient_secret(tools.keys, recipient), label, opening)
+        except VerificationFailed:
+            continue
     return None
 
 
-def _try_envelope(tools: Tools, case: Case, envelope: bytes) -> bytes | None:
-    assert case.submission.opening is not None
-    try:
-        key = open_key(tools.keys.encryption_key, envelope, _info(case, tools.address))
-        name = address_bytes(case.submission.id)
-        verify_key_check(key, name, case.submission.opening.key_check)
-    except (DecryptionFailed, MalformedData, VerificationFailed):
-        return None
-    return key
-
-
-async def share_opening_key(
-    tools: Tools, case: Case, recipient: str, public_key: bytes, key: bytes
-) -> None:
-    """Re-encrypt an opening's key to one more recipient, unless we have done so.
-
-    Envelopes that others posted do not count: they may be garbage, and we cannot tell.
-
-    Raises:
-        MalformedData: if the recipient's encryption key is unusable.
-    """
-    if tools.address in find_shared_envelopes(tools, case.submission.id, recipient):
+def _list_envelopes(tools: Tools, case: Case, label: Label) -> Iterator[tuple[bytes, bytes]]:
+    """Yield our envelopes on chain, each with the digest of what its keys are bound to."""
+    submission, me = case.submission, tools.address
+    if label is Label.UPDATE:
+        if case.task.publisher == me and submission.update_envelope:
+            yield submission.update_envelope, make_publisher_context(case).digest()
         return
-    envelope = make_envelope(case, recipient, public_key, key)
-    await tools.contract.reseal(case.submission.id, recipient, envelope)
+    places: list[Place] = [*submission.committee]
+    if submission.dispute is not None:
+        places += submission.dispute.jurors
+    for place in places:
+        if place.verifier == me and place.envelope:
+            yield place.envelope, make_seat_context(case, place).digest()
 
 
-def check_seat_key(tools: Tools, registered: bytes) -> None:
-    """Check that our keystore can open the envelopes for our seat.
+def check_seat_key(tools: Tools, case: Case) -> None:
+    """Check that our keystore opens the envelope for our seat, if there is one.
 
     Raises:
         SeatKeyLost: if another keystore registered the seat.
     """
-    if derive_public_key(tools.keys.encryption_key) != registered:
+    if find_label_value(tools, case, Label.WORK) is None and any(
+        True for _envelope in _list_envelopes(tools, case, Label.WORK)
+    ):
         raise SeatKeyLost("the keystore does not hold the key of our seat")
+
+
+def make_seat_context(case: Case, place: Place) -> SeatContext:
+    """Return what the keys of a seat or juror of a submission are bound to."""
+    return SeatContext(
+        chain_id=case.market.chain_id,
+        package=address_bytes(case.market.package),
+        market=address_bytes(case.market.id),
+        pool=address_bytes(case.submission.pool),
+        index=place.pool_index,
+        generation=place.generation,
+        owner=address_bytes(place.verifier),
+    )
+
+
+def make_publisher_context(case: Case) -> PublisherContext:
+    """Return what the keys of a task's publisher are bound to."""
+    return PublisherContext(
+        chain_id=case.market.chain_id,
+        package=address_bytes(case.market.package),
+        market=address_bytes(case.market.id),
+        owner=address_bytes(case.task.publisher),
+    )
+
+
+def find_opening_keys(tools: Tools, case: Case) -> OpeningKeys | None:
+    """Return the keys of the pieces of a submission's opening, as ``find_label_value`` finds them.
+
+    None if we hold none of them. A seat finds that of the update in the manifest.
+    """
+    if case.submission.contributor == tools.address and case.submission.opening is not None:
+        secret = derive_own_secret(tools, case)
+        ours = secret.describe().p2 == case.submission.opening.p2
+        return make_opening_keys(secret) if ours else None
+    work, update = (find_label_value(tools, case, label) for label in (Label.WORK, Label.UPDATE))
+    if work is None and update is None:
+        return None
+    return OpeningKeys(
+        work=None if work is None else work.derive_key(),
+        update=None if update is None else update.derive_key(),
+        update_value=b"" if update is None else update.value,
+    )
 
 
 # --- datasets -----------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """The leaves of a submission's trace, from any source that can be read here."""
 
+from walrusd.core.pieces.names import TRACE
 from walrusd.core.protocol import compute_trace_root
 from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, PartAbsent, PeerFault, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import find_opening_key
+from walrusd.market.keys import find_opening_keys
 from walrusd.market.results import find_trained, load_trace, read_result
 
 
@@ -50,10 +51,10 @@ async def _leaves_of_file(_tools: Tools, fetcher: Fetcher, case: Case) -> list[b
 
 
 async def _leaves_of_opening(tools: Tools, fetcher: Fetcher, case: Case) -> list[bytes]:
-    key = find_opening_key(tools, case)
-    if key is None:
+    keys = find_opening_keys(tools, case)
+    if keys is None:
         return []
     try:
-        return (await fetcher.opening_of(case, key)).leaves()
+        return (await fetcher.opening_of(case, keys, [TRACE])).leaves()
     except (PeerFault, PartAbsent):
         return []

@@ -4,6 +4,7 @@ from walrusd.core.manifest import MAX_MANIFEST_BYTES, PaillierOffer, TaskManifes
 from walrusd.core.sizes import Storage, StoredPart, WorkShape, compute_sum_size, list_contributed
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
 from walrusd.errors import BadRequest, BlobOverLimit, PlanRefused
+from walrusd.market.sealing import compute_cut
 from walrusd.market.verified import compute_weights_limit
 from walrusd.settings.model import WalrusSettings
 from walrusd.storage.geometry import compute_max_blob_size
@@ -52,7 +53,7 @@ def measure_published(title: str, plan: Plan, shape: WorkShape, walrus: WalrusSe
     )
     sizes = choose_sizes(chunk, compute_leaf_size(chunk), limit)
     parts = (
-        *list_contributed(shape),
+        *list_contributed(shape, compute_cut(walrus)),
         StoredPart("sum", compute_sum_size(shape)),
         StoredPart("manifest", len(manifest.to_bytes()), MAX_MANIFEST_BYTES),
         StoredPart(

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import trio
 
 from walrusd.core.protocol import compute_trace_root
-from walrusd.crypto.chunks import compute_chunk_root
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.engine.tools import Tools
 from walrusd.errors import LocalFault, MalformedData
 from walrusd.market.case import Case
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.costs import StepCosts, costs_from_bytes, digest_step_costs
 from walrusd.training.run.jobs import state_name
-from walrusd.training.run.state import compute_state_root, deserialize_state
+from walrusd.training.run.state import deserialize_state, has_state_root
 from walrusd.training.run.trace import TraceRoots
 from walrusd.training.run.update import compute_update, update_to_bytes
 
@@ -103,7 +103,7 @@ async def read_update(tools: Tools, case: Case, plan: Plan, trained: dict[str, A
     if update != await trio.to_thread.run_sync(compute):
         raise _discard_result(tools, case, trained["update"])
     commitment = case.submission.commitment
-    root = await trio.to_thread.run_sync(compute_chunk_root, update)
+    root = await trio.to_thread.run_sync(compute_number_root, update)
     if commitment is not None and root != commitment.update_root:
         raise _discard_result(tools, case, trained["update"])
     return update
@@ -129,8 +129,8 @@ async def read_state(
     state = await _read(tools, case, path)
     if roots is None:
         roots = await read_result(tools, case, trained, load_trace)
-    root = await trio.to_thread.run_sync(compute_state_root, plan, state)
-    if root != roots.state_roots[boundary]:
+    root = roots.state_roots[boundary]
+    if not await trio.to_thread.run_sync(has_state_root, plan, state, root):
         raise _discard_result(tools, case, path)
     return state
 

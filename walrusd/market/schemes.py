@@ -10,7 +10,6 @@ from io import BytesIO
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.aggregate import Aggregate
-from walrusd.core.opening import Opening
 from walrusd.crypto.paillier.vectors import derive_encryption_seed
 from walrusd.crypto.pedersen.g1 import ROW_LENGTH
 from walrusd.crypto.pedersen.rows import (
@@ -116,7 +115,7 @@ async def commit_update(
 
 
 async def find_wrong_row(
-    file: VerifiedFile, opening: Opening, only: int | None = None
+    file: VerifiedFile, update: bytes, openings: Sequence[bytes], only: int | None = None
 ) -> int | None:
     """Return the first row or ciphertext that does not open to an opened update, or None.
 
@@ -127,14 +126,14 @@ async def find_wrong_row(
         return await run_heavy(
             paillier.find_wrong_ciphertext,
             _encryption_of(block),
-            opening.update,
+            update,
             file.file.ciphertexts,
-            opening.openings[0],
+            openings[0],
             only,
         )
-    blindings = [int.from_bytes(blinding, "big") for blinding in opening.openings]
+    blindings = [int.from_bytes(blinding, "big") for blinding in openings]
     points = list(file.file.row_commitments)
-    return await run_heavy(pedersen.find_wrong_commitment, opening.update, blindings, points, only)
+    return await run_heavy(pedersen.find_wrong_commitment, update, blindings, points, only)
 
 
 async def check_aggregate(

@@ -213,8 +213,13 @@ def compute_file_limit(terms: Terms, plan: Plan, manifest: TaskManifest) -> int:
 
 
 def compute_opening_limit(terms: Terms, plan: Plan, dataset_rows: int) -> int:
-    """Return the most bytes that an opening of a task may have; readers accept no more.
+    """Return the most bytes that all pieces of a task's opening have, sealed.
 
     It does not depend on the length of a Paillier key.
     """
-    return compute_opening_size(make_work_shape(terms, plan, dataset_rows, MIN_BITS))
+    return compute_opening_size(make_opening_shape(terms, plan, dataset_rows))
+
+
+def make_opening_shape(terms: Terms, plan: Plan, dataset_rows: int) -> WorkShape:
+    """Return the shape that bounds an opening's pieces, whatever the length of a Paillier key."""
+    return make_work_shape(terms, plan, dataset_rows, MIN_BITS)

@@ -22,6 +22,10 @@ class Api(Protocol):
         """Store model and plan, and open a task; return its id, digests, and cost."""
         ...
 
+    async def task_preview(self, params: dict[str, Any]) -> Result:
+        """Return what publishing a task would lock, cost and take; nothing is stored or sent."""
+        ...
+
     async def task_list(self) -> Result:
         """Return ``{"tasks": […]}``."""
         ...
@@ -36,6 +40,10 @@ class Api(Protocol):
 
     async def task_join(self, task: str) -> Result:
         """Stake on a task even if the policy declines; the balance limits still apply."""
+        ...
+
+    async def task_cancel(self, task: str) -> Result:
+        """Give up a task of ours before joining closes."""
         ...
 
     async def task_leave(self, task: str) -> Result:
@@ -94,7 +102,23 @@ class Api(Protocol):
         ...
 
     async def node_register(self, params: dict[str, Any]) -> Result:
-        """Take a seat in the verifier pool."""
+        """Take a seat in a pool of verifiers."""
+        ...
+
+    async def node_preview(self, params: dict[str, Any]) -> Result:
+        """Return what registering would bind, burn and declare; nothing is sent."""
+        ...
+
+    async def node_declare(self, params: dict[str, Any]) -> Result:
+        """Say anew what our seat asks for and can do."""
+        ...
+
+    async def node_renew(self, params: dict[str, Any]) -> Result:
+        """Burn the pool's fee for another life of our seat."""
+        ...
+
+    async def node_top_up(self, params: dict[str, Any]) -> Result:
+        """Add to our seat's stake what penalties took."""
         ...
 
     async def node_balance(self) -> Result:
@@ -102,15 +126,15 @@ class Api(Protocol):
         ...
 
     async def node_stake(self) -> Result:
-        """Return the verifier seat's stake and all stakes bound in tasks."""
+        """Return our seats with their stakes, and all stakes bound in tasks."""
         ...
 
-    async def node_exit(self) -> Result:
-        """Leave the verifier pool; the seat's stake unbonds."""
+    async def node_exit(self, params: dict[str, Any]) -> Result:
+        """Leave a pool; the seat's stake unbonds."""
         ...
 
-    async def node_withdraw(self) -> Result:
-        """Take back the seat's stake after unbonding."""
+    async def node_withdraw(self, params: dict[str, Any]) -> Result:
+        """Take back a seat's stake after unbonding."""
         ...
 
     async def why(self, subject: str) -> Result:

@@ -58,6 +58,10 @@ class Method:
 
 
 # The daemon accepts the first digits (four or more), and 0x123456…abcdef, if one known id matches.
+_SEAT_PARAMS = (
+    "pool, another; overrides of [verifier]: max_stake, min_fee, max_penalty, rate, memory"
+)
+_SEAT = Param("params", "object", "which seat: pool, seat; not needed for one", required=False)
 _TASK = Param("task", "string", "object id of the task, or its beginning")
 _DATASET = Param("dataset", "string", "object id of the dataset, or its beginning")
 _REQUEST = Param("request", "string", "object id of the key request, or its beginning")
@@ -83,6 +87,18 @@ METHODS: tuple[Method, ...] = (
         (Param("params", "object", "the task: title, plan, datasets, terms, weights_path"),),
         {"task": "object id of the new task"},
     ),
+    Method(
+        "task.preview",
+        "What publishing a task would lock, cost and take; nothing is stored or sent",
+        (Param("params", "object", "as for task.publish"),),
+        {
+            "locked_mist": "what would be deposited, the bond included",
+            "lost_most_mist": "the most that can be spent or lost, gas included",
+            "missing_mist": "what the balance lacks",
+            "durations": "how long each stage takes at most",
+            "warnings": "terms under which cheating would pay",
+        },
+    ),
     Method("task.list", "Tasks on this market", _NONE, {"tasks": "list of tasks"}),
     Method(
         "task.show",
@@ -98,6 +114,12 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "task.join", "Stake on a task even if the policy declines", (_TASK,), {"task": "object id"}
+    ),
+    Method(
+        "task.cancel",
+        "Give up a task of ours before joining closes; whoever joined gets the cancel fee",
+        (_TASK,),
+        {"task": "object id", "digest": "the transaction"},
     ),
     Method("task.leave", "Do not stake on a task", (_TASK,), {"task": "object id"}),
     Method(
@@ -153,9 +175,33 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "node.register",
-        "Take a seat in the verifier pool",
-        (Param("params", "object", "overrides of [verifier]: stake, min_fee", required=False),),
+        "Take a seat in a pool of verifiers",
+        (Param("params", "object", _SEAT_PARAMS, required=False),),
+        {"pool": "object id", "seat": "index in the pool", "stake_mist": "the stake"},
+    ),
+    Method(
+        "node.preview",
+        "What registering would bind, burn and declare; nothing is sent",
+        (Param("params", "object", _SEAT_PARAMS, required=False),),
+        {"pool": "object id", "stake_mist": "the stake", "fee_mist": "what is burned"},
+    ),
+    Method(
+        "node.declare",
+        "Say anew what our seat asks for and can do",
+        (Param("params", "object", "which seat, and as for node.register", required=False),),
         {"seat": "index in the pool"},
+    ),
+    Method(
+        "node.renew",
+        "Burn the pool's fee for another life of our seat",
+        (_SEAT,),
+        {"seat": "index in the pool", "fee_mist": "what is burned"},
+    ),
+    Method(
+        "node.top_up",
+        "Add to our seat's stake what penalties took",
+        (Param("params", "object", "which seat: pool, seat; amount", required=False),),
+        {"amount_mist": "what was added"},
     ),
     Method(
         "node.balance",
@@ -163,9 +209,9 @@ METHODS: tuple[Method, ...] = (
         _NONE,
         {"address": "own address", "balance_mist": "balance"},
     ),
-    Method("node.stake", "The seat's stake and stakes bound in tasks", _NONE, {}),
-    Method("node.exit", "Leave the verifier pool; the seat's stake unbonds", _NONE, {}),
-    Method("node.withdraw", "Take back the seat's stake after unbonding", _NONE, {}),
+    Method("node.stake", "Our seats, and stakes bound in tasks", _NONE, {"seats": "list"}),
+    Method("node.exit", "Leave a pool; the seat's stake unbonds", (_SEAT,), {}),
+    Method("node.withdraw", "Take back a seat's stake after unbonding", (_SEAT,), {}),
     Method(
         "why",
         "The decisions about an id, its events on the chain, and their outcome for us",

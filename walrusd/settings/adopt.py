@@ -1,6 +1,8 @@
 """Enter a profile's contract into an existing configuration file, touching nothing else."""
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from walrusd.errors import ConfigError, WrongNetwork, explain_or
@@ -8,8 +10,13 @@ from walrusd.files import write_atomically
 from walrusd.settings.load import load_settings, parse_settings
 from walrusd.settings.profile import NetworkProfile, contract_keys
 
-_HEADER = re.compile(r"^\[sui\][ \t]*(#.*)?$", re.MULTILINE)
-_KEY = re.compile(r"^[ \t]*(package_id|market_id|upgraded_package_id)[ \t]*=.*\n?", re.MULTILINE)
+_KEYS = {
+    "sui": re.compile(
+        r"^[ \t]*(package_id|market_id|upgraded_package_id)[ \t]*=.*\n?", re.MULTILINE
+    ),
+    "market": re.compile(r"^[ \t]*pools[ \t]*=[^\]]*\].*\n?", re.MULTILINE),
+}
+"""The keys of each section that a contract determines."""
 _NEXT = re.compile(r"^\[", re.MULTILINE)
 
 
@@ -22,7 +29,8 @@ def adopt_contract(config: Path, profile: NetworkProfile) -> None:
         ConfigError: if the configuration names another contract already, or cannot be written.
     """
     contract = profile.require_published()
-    sui = load_settings(config).sui
+    settings = load_settings(config)
+    sui = settings.sui
     if sui.chain_id != profile.chain_id:
         raise WrongNetwork(
             f"{config} is for chain {sui.chain_id}, the profile for {profile.chain_id}"
@@ -33,16 +41,29 @@ def adopt_contract(config: Path, profile: NetworkProfile) -> None:
             f"{config} names another contract already: package {sui.package_id}",
             hint="its state belongs to that one; make a new daemon with `walrusctl init`",
         )
-    text = config.read_text("utf-8")
-    header = _HEADER.search(text)
-    if header is None:
-        raise ConfigError(f"{config} has no line [sui]", hint="enter the ids by hand")
-    rest = text[header.end() :]
-    end = following.start() if (following := _NEXT.search(rest)) else len(rest)
-    lines = "".join(f'\n{key} = "{value}"' for key, value in contract_keys(contract).items())
-    text = text[: header.end()] + lines + _KEY.sub("", rest[:end]) + rest[end:]
+    text = _enter(config.read_text("utf-8"), "sui", contract_keys(contract), config)
+    # Whoever has chosen pools keeps them.
+    pools = list(settings.market.pools) or [contract.pool_id]
+    text = _enter(text, "market", {"pools": pools}, config)
     parse_settings(text, config)
     _replace(config, text)
+
+
+def _enter(text: str, section: str, keys: Mapping[str, object], config: Path) -> str:
+    """Return the text of a configuration file with the keys of a section written anew.
+
+    Raises:
+        ConfigError: if the file has no ``[sui]``; another section is added.
+    """
+    lines = "".join(f"\n{key} = {json.dumps(value)}" for key, value in keys.items())
+    header = re.search(rf"^\[{section}\][ \t]*(#.*)?$", text, re.MULTILINE)
+    if header is None:
+        if section == "sui":
+            raise ConfigError(f"{config} has no line [sui]", hint="enter the ids by hand")
+        return f"{text.rstrip()}\n\n[{section}]{lines}\n"
+    rest = text[header.end() :]
+    end = following.start() if (following := _NEXT.search(rest)) else len(rest)
+    return text[: header.end()] + lines + _KEYS[section].sub("", rest[:end]) + rest[end:]
 
 
 def _replace(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from walrusd.settings.model import (
     DatasetOwnerSettings,
     KeysSettings,
     LogFormat,
+    MarketSettings,
     PolicySettings,
     Role,
     Settings,
@@ -95,11 +96,11 @@ def settings_from_document(document: dict[str, Any], path: Path) -> Settings:
 
 def _check_roles(settings: Settings, path: Path) -> None:
     verifier = settings.verifier
-    if settings.has_role(Role.VERIFIER) and verifier.auto_register and not verifier.stake:
+    if settings.has_role(Role.VERIFIER) and verifier.auto_register and not verifier.max_stake:
         raise ConfigError(
-            f"{path}: verifier.auto_register needs verifier.stake",
-            hint='add stake = "… SUI" under [verifier]',
-            key="verifier.stake",
+            f"{path}: verifier.auto_register needs verifier.max_stake",
+            hint='add max_stake = "… SUI" under [verifier]',
+            key="verifier.max_stake",
         )
     needs_publisher = settings.daemon.roles - {Role.VERIFIER}
     if needs_publisher and not settings.walrus.publishers:
@@ -135,6 +136,11 @@ def _sui(reader: TableReader) -> SuiSettings:
         ),
         archive_urls=reader.urls("archive_urls", required=False),
     )
+
+
+def _market(reader: TableReader) -> MarketSettings:
+    pools = reader.object_ids("pools", "a list of the ids of verifier pools")
+    return MarketSettings(pools=pools)
 
 
 def _walrus(reader: TableReader) -> WalrusSettings:
@@ -193,11 +199,15 @@ def _policy(reader: TableReader) -> PolicySettings:
 def _verifier(reader: TableReader) -> VerifierSettings:
     default = VerifierSettings()
     return VerifierSettings(
-        stake=reader.amount("stake", default.stake),
+        max_stake=reader.amount("max_stake", default.max_stake),
         min_fee=reader.amount("min_fee", default.min_fee),
-        max_state_bytes=reader.integer("max_state_bytes", 1, _U64_MAX, default.max_state_bytes),
-        max_segment_work=reader.integer("max_segment_work", 1, _U64_MAX, default.max_segment_work),
+        max_penalty=reader.amount("max_penalty", default.max_penalty),
+        rate=reader.integer("rate", 0, _U64_MAX, default.rate),
+        memory=reader.integer("memory", 0, _U64_MAX, default.memory),
         auto_register=reader.boolean("auto_register", default.auto_register),
+        seats=reader.integer("seats", 1, 100, default.seats),
+        auto_renew=reader.boolean("auto_renew", default.auto_renew),
+        max_top_up=reader.amount("max_top_up", default.max_top_up),
         max_bonds=reader.integer("max_bonds", 0, 1000, default.max_bonds),
     )
 
@@ -218,6 +228,7 @@ def _timing(reader: TableReader) -> TimingSettings:
 _SECTIONS: dict[str, Callable[[TableReader], Any]] = {
     "daemon": _daemon,
     "sui": _sui,
+    "market": _market,
     "walrus": _walrus,
     "keys": _keys,
     "policy": _policy,

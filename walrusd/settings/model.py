@@ -4,7 +4,7 @@ This is the typed constructor. The textual one is :func:`walrusd.settings.load.l
 Nothing after start reads the configuration file, the environment, or the command line.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -91,12 +91,25 @@ class SuiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketSettings:
+    """``[market]``: the pools of verifiers that this daemon deals with.
+
+    Whoever makes a pool decides what its seats stake, so a stranger's pool protects nobody: tasks
+    of pools that are not listed are neither joined nor opened, and no seat is taken there. The
+    first is the one for new tasks and seats.
+    """
+
+    pools: tuple[ObjectId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ContractIds:
-    """The contract's first version, the version to call, and its market."""
+    """The contract's first version, the version to call, its market, and the pools to use."""
 
     package: ObjectId
     latest: ObjectId
     market: ObjectId
+    pools: tuple[ObjectId, ...] = ()
 
     @property
     def versions(self) -> tuple[ObjectId, ...]:
@@ -159,16 +172,26 @@ class PolicySettings:
 
 @dataclass(frozen=True, slots=True)
 class VerifierSettings:
-    """``[verifier]``: the seat in the verifier pool; with ``auto_register`` taken at start.
+    """``[verifier]``: the seat in a pool; with ``auto_register`` taken at start.
 
-    ``max_bonds`` is how many of our challenges may be open at once.
+    ``max_stake`` is the most that the stake and the fee of a seat may take together; the pool fixes
+    both. ``max_penalty`` is the most that one duty may cost the seat, at most its share of the
+    stake; 0 means that share. ``rate`` in segment work a second and ``memory`` in bytes are what
+    the seat declares; 0 means as measured. With ``auto_renew`` the seat is renewed for the pool's
+    fee before it lapses. ``seats`` is how many are taken at start. ``max_top_up`` is the most that
+    may be added to stakes in 24 hours, after penalties. ``max_bonds`` is how many of our
+    accusations on a bond may be open at once.
     """
 
-    stake: Mist = NOTHING
+    max_stake: Mist = NOTHING
     min_fee: Mist = NOTHING
-    max_state_bytes: int = 1 << 30
-    max_segment_work: int = 1 << 50
+    max_penalty: Mist = NOTHING
+    rate: int = 0
+    memory: int = 0
     auto_register: bool = False
+    seats: int = 1
+    auto_renew: bool = True
+    max_top_up: Mist = NOTHING
     max_bonds: int = 4
 
 
@@ -195,11 +218,26 @@ class Settings:
     sui: SuiSettings
     walrus: WalrusSettings
     keys: KeysSettings
+    market: MarketSettings = field(default_factory=MarketSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     verifier: VerifierSettings = field(default_factory=VerifierSettings)
     dataset_owner: DatasetOwnerSettings = field(default_factory=DatasetOwnerSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
     path: Path | None = None
+
+    def require_contract(self) -> ContractIds:
+        """Return the ids of the contract and of the pools to use.
+
+        Raises:
+            ContractNotPublished: if the configuration does not name them.
+        """
+        ids = self.sui.require_contract()
+        if not self.market.pools:
+            raise ContractNotPublished(
+                "the configuration has no market.pools: it names no pool of verifiers to deal with",
+                hint="enter the pools that you trust, or `walrusctl contract use PROFILE`",
+            )
+        return replace(ids, pools=self.market.pools)
 
     def has_role(self, role: Role) -> bool:
         """Return whether this daemon holds ``role``."""

@@ -36,6 +36,7 @@ def read_network(name_or_path: str) -> Document:
                 "archive_urls": network.get("archive_urls", []),
                 **{key: network[key] for key in ("chain_id", "package_id", "market_id")},
             },
+            "market": {"pools": [network["pool_id"]]},
             "walrus": {
                 "aggregators": network.get("aggregators") or [network["walrus_url"]],
                 "publishers": network.get("publishers") or [network["walrus_url"]],

@@ -75,7 +75,10 @@ class NetworkProfile:
             "shards": self.shards,
             "max_blob_bytes": self.max_blob_bytes,
         }
-        return {"sui": sui, "walrus": walrus}
+        document = {"sui": sui, "walrus": walrus}
+        if self.contract is not None:
+            document["market"] = {"pools": [str(self.contract.pool_id)]}
+        return document
 
     def describe_sui(self) -> dict[str, Any]:
         """Return the keys of ``[sui]`` that the network determines."""
@@ -99,11 +102,12 @@ class NetworkProfile:
     def require_contract(self) -> ContractIds:
         """Return the ids of the contract; raises as ``require_published``."""
         contract = self.require_published()
-        return ContractIds(contract.original_package_id, contract.package_id, contract.market_id)
+        first, pools = contract.original_package_id, (contract.pool_id,)
+        return ContractIds(first, contract.package_id, contract.market_id, pools)
 
 
 def contract_keys(contract: ContractProfile) -> dict[str, str]:
-    """Return the keys of ``[sui]`` that a contract determines."""
+    """Return the keys of ``[sui]`` that a contract determines; ``[market]`` has its pool."""
     keys = {"package_id": contract.original_package_id, "market_id": contract.market_id}
     if contract.package_id != contract.original_package_id:
         keys["upgraded_package_id"] = contract.package_id

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from walrusd.durations import EXAMPLES, format_duration, parse_duration
 from walrusd.errors import ConfigError, UnknownConfigKey
 from walrusd.settings.amounts import parse_amount
 from walrusd.units import Mist, ObjectId, parse_address
@@ -64,9 +65,20 @@ class TableReader:
         return self.value(key, expected, lambda value: _integer(value, low, high), default)
 
     def seconds(self, key: str, low: float, high: float, default: float = REQUIRED) -> float:
-        """Return a duration in seconds between ``low`` and ``high``, both included."""
-        expected = f"a number of seconds from {low:g} to {high:g}"
-        return self.value(key, expected, lambda value: _number(value, low, high), default)
+        """Return a duration in seconds between ``low`` and ``high``, both included.
+
+        The file has it as :mod:`walrusd.durations` reads it.
+        """
+        least, most = (format_duration(round(limit * 1000)) for limit in (low, high))
+
+        def convert(value: Any) -> float:
+            seconds = parse_duration(value) / 1000
+            if not low <= seconds <= high:
+                raise ValueError(f"it must be from {least} to {most}")
+            return seconds
+
+        expected = f"a duration from {least} to {most}, such as {EXAMPLES}"
+        return self.value(key, expected, convert, default)
 
     def amount(self, key: str, default: Mist = REQUIRED) -> Mist:
         """Return an amount of money."""
@@ -125,6 +137,14 @@ class TableReader:
             key, expected, lambda value: ObjectId(parse_address(_string(value))), None
         )
 
+    def object_ids(self, key: str, expected: str) -> tuple[ObjectId, ...]:
+        """Return a list of Sui object ids, each once, in its order; empty if the key is absent."""
+
+        def convert(value: Any) -> tuple[ObjectId, ...]:
+            return tuple(dict.fromkeys(ObjectId(_identifier(item)) for item in _list(value)))
+
+        return self.value(key, expected, convert, ())
+
     def identifiers(self, key: str, expected: str) -> frozenset[str]:
         """Return a set of Sui addresses or object ids; empty when the key is absent."""
         return self.value(
@@ -174,12 +194,6 @@ def _integer(value: Any, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"it must be an integer from {low} to {high}, without quotes")
     return value
-
-
-def _number(value: Any, low: float, high: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"it must be a number from {low:g} to {high:g}, without quotes")
-    return float(value)
 
 
 def _list(value: Any) -> list[Any]:

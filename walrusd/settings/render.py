@@ -6,23 +6,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from walrusd.durations import format_duration
 from walrusd.settings.model import Settings
 from walrusd.units import format_sui
 
 _HEADINGS = {
     "daemon": "Where state lives and what this daemon does on the market.",
     "sui": "The network. Several URLs fail over in order; archives are for pruned history.",
+    "market": "The pools of verifiers to deal with, the first one for new tasks and seats.",
     "walrus": "Storage endpoints, tried in order; every byte read is verified.",
     "keys": "The sealed keystore and the file that opens it (mode 0600).",
     "policy": 'What a contributor may stake without asking. Amounts: "1.5 SUI" or integer Mist.',
-    "verifier": "The seat in the verifier pool.",
+    "verifier": "The seat in a pool: its limits, and what it declares (0: as measured).",
     "dataset_owner": "Addresses whose key requests are approved without asking.",
-    "timing": "In seconds.",
+    "timing": 'Durations: "90s", "15m", "1h30m", or a number of seconds.',
 }
 _AMOUNTS = {
     "gas_budget", "max_stake_per_task", "max_stake_per_day", "min_reward", "min_balance",
-    "stake", "min_fee",
+    "max_stake", "min_fee", "max_penalty", "max_top_up",
 }  # fmt: skip
+_DURATIONS = {"crank_grace_s", "poll_s"}
 
 
 def render_settings(settings: Settings, base: Path | None = None) -> str:
@@ -45,6 +48,8 @@ def render_settings(settings: Settings, base: Path | None = None) -> str:
 def _render(name: str, value: Any, base: Path | None) -> str:
     if name in _AMOUNTS:
         return json.dumps(format_sui(value))
+    if name in _DURATIONS:
+        return json.dumps(format_duration(round(value * 1000)))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Path):

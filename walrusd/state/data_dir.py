@@ -34,6 +34,14 @@ class DataDir:
         """Return where a submission's verification file lies as it was fetched."""
         return self.submission(submission) / "committed.wvf"
 
+    def pieces(self, submission: str, digest: bytes) -> Path:
+        """Return where the sealed pieces of an opening lie, by the digest of its manifest."""
+        return self.submission(submission) / f"opening-{digest.hex()[:16]}"
+
+    def sealing(self, submission: str) -> Path:
+        """Return where our opening of a submission is prepared; it holds rows in the clear."""
+        return self.submission(submission) / "sealing"
+
     def replays(self, service: str) -> Path:
         """Return the folder in which a service replays; it holds rows in the clear."""
         return self.work / "replay" / service

@@ -36,6 +36,7 @@ from walrusd.storage.manifest import (
 from walrusd.storage.probe import READ, STORE, find_silence
 from walrusd.storage.publisher import DEFAULT_EPOCHS, BlobPublisher
 from walrusd.storage.reader import BlobReader
+from walrusd.storage.receipt import BlobStatus
 from walrusd.storage.rows import cut_by_leaves
 from walrusd.storage.spans import FileSpan
 from walrusd.units import Address, BlobId
@@ -187,6 +188,10 @@ class WalrusStore:
     async def download(self, blob_id: BlobId, path: Path, max_bytes: int) -> None:
         """Write one verified blob to ``path``. Errors as ``BlobReader.download``."""
         await self._reader.download(blob_id, path, max_bytes=max_bytes)
+
+    async def find_status(self, blob_id: BlobId) -> BlobStatus | None:
+        """Return what a storage node says about a blob; errors as ``BlobPublisher.find_status``."""
+        return await self._publisher.find_status(blob_id)
 
     async def put_file(
         self,

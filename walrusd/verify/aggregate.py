@@ -15,11 +15,13 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.errors import BadRequest, PeerFault
-from walrusd.market.aggregate import check_parts, read_accepted, read_aggregate
+from walrusd.market.aggregate import AggregateParts, check_parts, read_accepted, read_aggregate
+from walrusd.market.case import Case
 from walrusd.market.contract_check import verify_contract
 from walrusd.market.fetch import Fetcher
 from walrusd.market.ids import match_id
 from walrusd.market.schemes import check_aggregate, compute_decryption_context
+from walrusd.market.summed import check_left_out
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import ContractIds
 from walrusd.settings.network import read_network
@@ -74,7 +76,7 @@ def read_places(network: str | None, config: Path | None) -> Places:
         return Places(
             sui.urls,
             sui.chain_id,
-            sui.require_contract(),
+            settings.require_contract(),
             walrus.aggregators,
             walrus.nodes,
             walrus.shards,
@@ -147,7 +149,7 @@ async def _check(
     if task.aggregate is None:
         checks.failed("task", "its publisher has recorded no sum")
         return {}
-    checks.passed("task", f"{task.accepted} accepted submissions")
+    checks.passed("task", f"{task.accepted.bit_count()} accepted submissions")
     fetcher = Fetcher(public)
     try:
         plan = (await fetcher.plan_of(task)).plan
@@ -158,11 +160,15 @@ async def _check(
     on_step("reading the sum")
     aggregate = await _read(public, task, plan, checks)
     accepted = await read_accepted(public, task)
-    files = await _check_files(fetcher, task, accepted, checks, on_step)
-    weights = None
+    parts = None
     if aggregate is not None:
-        weights = checks.find("parts", lambda: check_parts(aggregate, accepted))
-    if aggregate is None or not weights or len(files) != len(accepted):
+        parts = checks.find("parts", lambda: check_parts(task, aggregate, accepted))
+    summed = accepted if parts is None else list(parts.summed)
+    files = await _check_files(fetcher, task, summed, checks, on_step)
+    if parts is not None:
+        on_step("reading what was left out")
+        await _check_left_out(public, fetcher, task, parts, checks)
+    if aggregate is None or parts is None or len(files) != len(summed):
         checks.skipped("sum", "a check before it failed")
         return {}
     on_step("checking the sum")
@@ -172,7 +178,9 @@ async def _check(
         on_step(f"checking the sum, {100 * done // pieces} %")
 
     try:
-        await check_aggregate(context, aggregate, weights, files, report=report, threads=threads)
+        await check_aggregate(
+            context, aggregate, parts.weights, files, report=report, threads=threads
+        )
     except PeerFault as fault:
         checks.failed("sum", fault)
     else:
@@ -180,9 +188,24 @@ async def _check(
     return {
         "root": aggregate.root.hex(),
         "entries": plan.weight_count,
-        "submissions": [sub.id for sub in accepted],
-        "weights": weights,
+        "submissions": [sub.id for sub in parts.summed],
+        "left_out": [sub.id for sub, _value in parts.left_out],
+        "weights": parts.weights,
     }
+
+
+async def _check_left_out(
+    public: Public, fetcher: Fetcher, task: ob.Task, parts: AggregateParts, checks: Checklist
+) -> None:
+    market = await public.contract.market()
+    for sub, value in parts.left_out:
+        name = f"left out: {sub.id[:10]}…"
+        try:
+            await check_left_out(fetcher, Case(market, task, sub), value)
+        except PeerFault as fault:
+            checks.failed(name, fault)
+        else:
+            checks.passed(name, "it cannot be read")
 
 
 async def _read(public: Public, task: ob.Task, plan: Plan, checks: Checklist) -> Aggregate | None:

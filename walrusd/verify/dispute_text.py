@@ -5,7 +5,8 @@ from typing import Any
 
 from walrusd.text import make_printable
 
-_SIDES = ("A", "B", "computed")
+_SHOWN_INPUTS = 12
+"""The chain and clipping have an input for each tensor."""
 
 
 def format_dispute(report: dict[str, Any]) -> Iterator[str]:
@@ -19,10 +20,8 @@ def _format(report: dict[str, Any]) -> Iterator[str]:
         yield "agree        the transcripts agree on every step; nothing was computed"
         return
     yield f"first step   {report['step']}, which differs in {', '.join(report['parts'])}"
-    for side in _SIDES:
-        record = report["told"].get(side)
-        if side in report["told"]:
-            yield f"  {side:9}  {_format_record(record)}"
+    for side, record in report["told"].items():
+        yield f"  {side:9}  {_format_record(record)}"
     if "operation" in report:
         yield from _format_operation(report["operation"])
     else:
@@ -32,52 +31,46 @@ def _format(report: dict[str, Any]) -> Iterator[str]:
     yield from _format_verdict(report)
 
 
-def _format_record(record: dict[str, Any] | None) -> str:
-    if record is None:
-        return "ends before"
+def _format_record(record: dict[str, Any]) -> str:
     if "error" in record:
-        return f"ends in the error {record['error']}"
-    losses = ", ".join(record["losses"])
-    return f"chain {record['chain'][:16]}… state {record['state_root'][:16]}… losses {losses}"
+        return f"ends in step {record['step']} with {record['error']}: {record['means']}"
+    parts = (f"{name} {record[name][:16]}…" for name in ("losses", "folds", "chain", "state_root"))
+    return " ".join(parts)
 
 
 def _format_operation(operation: dict[str, Any]) -> Iterator[str]:
-    yield f"operation    number {operation['index']}: {operation['name']}"
-    if operation["differs_in"] == "operation":
-        names = ", ".join(f"{side}: {name}" for side, name in operation["names"].items())
-        yield f"             the lists of operations differ here ({names})"
-    for part in ("inputs", "outputs"):
-        for value in operation[part]:
-            yield f"  {part[:-1]:9}  {value['name']}: {_format_shapes(value)}"
-            yield from _format_value(value)
+    name, form = operation["name"], operation["form"]
+    yield f"operation    {operation['number']} of {operation['count']}: {name}, {form}"
+    for given in operation["inputs"][:_SHOWN_INPUTS]:
+        yield f"  input      {given['name']}: {_format_input(given)}"
+    if (hidden := len(operation["inputs"]) - _SHOWN_INPUTS) > 0:
+        yield f"             and {hidden} more"
+    leaf = operation["leaf"]
+    if leaf is not None:
+        last = leaf["first_number"] + leaf["numbers"] - 1
+        places = f"numbers {leaf['first_number']} to {last}"
+        yield f"leaf         {leaf['index']} of {leaf['count']}: {places}"
+        if "place" in leaf:
+            yield f"  first differing number {leaf['place']} ({leaf['differing']} in this leaf)"
+    at = {} if leaf is None else leaf.get("at", {})
+    for side, digest in operation["digests"].items():
+        told = "no output" if digest is None else f"{digest[:16]}…"
+        yield f"  {side:9}  {told}  {at.get(side, '')}".rstrip()
 
 
-def _format_shapes(value: dict[str, Any]) -> str:
-    told = {f"{v['type']}{v['shape']}" for v in value["told"].values()}
-    return " or ".join(sorted(told)) + (", agreed" if value["agree"] else ", DIFFERS")
-
-
-def _format_value(value: dict[str, Any]) -> Iterator[str]:
-    elements = value["elements"] or {}
-    if value["agree"]:
-        digest = next(iter(value["told"].values()))["digest"]
-        first = ", ".join(elements.get("first", []))
-        yield f"             {digest[:16]}…  {first}".rstrip()
-        return
-    at = elements.get("at", {})
-    if at:
-        count = elements["differing"]
-        how_many = "" if count is None else f" ({count} differ)"
-        yield f"             first differing element {elements['index']}{how_many}"
-    for side, told in value["told"].items():
-        shown = at.get(side, "value not carried")
-        yield f"             {side:9} {told['digest'][:16]}…  {shown}"
+def _format_input(given: dict[str, Any]) -> str:
+    if "number" not in given:
+        return f"{given['of']} ({given['source']})"
+    numbers = ", ".join(given.get("numbers", []))
+    return (
+        f"operation {given['number']}, {given['of']}  {given['digest'][:16]}…  {numbers}".rstrip()
+    )
 
 
 def _format_verdict(report: dict[str, Any]) -> Iterator[str]:
     right = report["right"]
     if right is None:
-        yield "right        not computed: give --plan, --start and --rows"
+        yield "right        not computed: give --start and --rows"
         return
     since = report["both_wrong_from_step"]
     if since is not None:

@@ -1,22 +1,36 @@
 """Check a verification file with all that a third party may have: keys, model, dataset."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from walrusd.core.opening import Opening, parse_opening, verify_opened_cost, verify_opening
+from walrusd.core.opening import (
+    Opening,
+    check_opened_rows,
+    check_opened_trace,
+    verify_opened_cost,
+)
+from walrusd.core.pieces.keys import OpeningKeys, derive_sealing
+from walrusd.core.pieces.layouts import ReadPiece
+from walrusd.core.pieces.manifest import ListedPiece, complete_keys, open_manifest
+from walrusd.core.pieces.names import COST, PieceKind
 from walrusd.crypto.checklist import Checklist
-from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
-from walrusd.crypto.dataset_rows import verify_row
-from walrusd.crypto.stream import StreamKind, compute_key_check, decrypt_bytes, stream_aad
+from walrusd.crypto.number_tree import compute_number_root
+from walrusd.crypto.stream import StreamKind, compute_key_check, stream_aad
 from walrusd.crypto.vfile.checks import list_checks, open_cost, verify_file_update
 from walrusd.crypto.vfile.header import FileSubject
 from walrusd.crypto.vfile.vfile import VerificationFile, open_verification_file
 from walrusd.errors import BadRequest, DecryptionFailed, PeerFault, VerificationFailed
+from walrusd.market.opened import (
+    MANIFEST_FILE,
+    has_digest,
+    iterate_sealed_piece,
+    name_piece_file,
+)
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
 from walrusd.verify.given import Found, Given
@@ -88,24 +102,50 @@ def opening_aad(subject: FileSubject) -> bytes:
     return stream_aad(StreamKind.OPENING, subject.chain_id, subject.package, subject.submission)
 
 
-def _unseal(given: Given, file: VerificationFile, path: Path) -> Opening:
+def _unseal(given: Given, file: VerificationFile, folder: Path) -> Opening:
+    """Return the opening whose sealed pieces are in a folder; those that are not are left out."""
+    path = folder / MANIFEST_FILE
     try:
         sealed = path.read_bytes()
     except OSError as error:
         raise BadRequest(f"cannot read {path}: {error.strerror}") from error
-    for key in given.keys:
+    aad = opening_aad(file.header.subject)
+    for keys in _list_opening_keys(given.keys):
         try:
-            payload = decrypt_bytes(sealed, key, opening_aad(file.header.subject))
+            manifest = open_manifest(sealed, keys, aad)
         except DecryptionFailed:
             continue
-        return parse_opening(payload)
+        whole = complete_keys(keys, manifest)
+        there = [
+            piece for piece in manifest.pieces if (folder / name_piece_file(piece.name)).exists()
+        ]
+        return Opening({piece.name: _find_piece(folder, piece, whole, aad) for piece in there})
     raise DecryptionFailed("none of the given keys decrypts the opening of this submission")
+
+
+def _list_opening_keys(given: Sequence[bytes]) -> Iterator[OpeningKeys]:
+    """Return each key as that of an opening's work, and as that of its update."""
+    for key in given:
+        yield from (OpeningKeys(key, None), OpeningKeys(None, key))
+
+
+def _find_piece(folder: Path, piece: ListedPiece, keys: OpeningKeys, aad: bytes) -> ReadPiece:
+    path = folder / name_piece_file(piece.name)
+    if not has_digest(path, piece.sealed_digest):
+        raise VerificationFailed(f"{path.name} is not the piece that the opening's manifest lists")
+    return partial(
+        iterate_sealed_piece, path, piece.sealed_digest, *derive_sealing(piece.name, keys, aad)
+    )
 
 
 def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> Opening | None:
     names = ("opening", "update", "update opened", "final cost", "opened rows")
     if given.opening is None or not given.keys:
-        why = NO_KEY if given.opening is not None else "give --opening with the sealed opening"
+        why = (
+            NO_KEY
+            if given.opening is not None
+            else "give --opening with the folder of its sealed pieces"
+        )
         for name in names:
             checks.skipped(name, why)
         return None
@@ -116,14 +156,10 @@ def _check_opening(given: Given, file: VerificationFile, checks: Checklist) -> O
         for name in names[1:]:
             checks.skipped(name, "the check of the opening failed")
         return None
-    if compute_chunk_root(opening.update) == file.header.update_root:
-        checks.passed("update")
-    else:
-        checks.failed("update", "the opened update has another root")
+    checks.run("update", lambda: _verify_update_root(file, opening))
     given.on_step("update opened")
     load_generators()
-    update = np.frombuffer(opening.update, "<i4").astype(np.int32)
-    checks.run("update opened", lambda: verify_file_update(file, update, opening.openings))
+    checks.run("update opened", lambda: _verify_opened_update(file, opening))
     checks.run("final cost", lambda: _verify_final_cost(file, opening))
     _check_opened_rows(given, file, opening, checks)
     return opening
@@ -137,21 +173,23 @@ def _open_opening(given: Given, file: VerificationFile, path: Path) -> Opening:
 
 def _verify_trace(file: VerificationFile, opening: Opening) -> None:
     """Check only the leaves: rows have their own check."""
-    header = file.header
-    verify_opening(
-        replace(opening, rows=()),
-        segments=len(file.trace_leaves) - 1,
-        trace_root=header.trace_root,
-        row_root=header.subject.dataset_root,
-        row_count=1,
-    )
+    check_opened_trace(opening, len(file.trace_leaves) - 1, file.header.trace_root)
+
+
+def _verify_update_root(file: VerificationFile, opening: Opening) -> None:
+    if compute_number_root(opening.read_update()) != file.header.update_root:
+        raise VerificationFailed("the opened update has another root")
+
+
+def _verify_opened_update(file: VerificationFile, opening: Opening) -> None:
+    update = np.frombuffer(opening.read_update(), "<i4").astype(np.int32)
+    verify_file_update(file, update, opening.read_openings())
 
 
 def _verify_final_cost(file: VerificationFile, opening: Opening) -> str:
-    if opening.cost is None:
-        raise VerificationFailed("the opened training was aborted: it has no cost")
-    verify_opened_cost(opening.cost, file.header.scheme.cost_commitment)
-    return f"a loss of {opening.cost.final / (1 << FIXED_POINT_BITS):.6g}"
+    cost = opening.read_cost()
+    verify_opened_cost(cost, file.header.scheme.cost_commitment)
+    return f"a loss of {cost.final / (1 << FIXED_POINT_BITS):.6g}"
 
 
 def _check_opened_rows(
@@ -163,9 +201,9 @@ def _check_opened_rows(
     root, count = file.header.subject.dataset_root, given.rows
 
     def verify() -> str:
-        for row in opening.rows:
-            verify_row(root, count, row.proof, row.data)
-        return f"{len(opening.rows)} rows"
+        segments = opening.list_segments(PieceKind.ROWS)
+        found = sum(check_opened_rows(opening, segment, root, count) for segment in segments)
+        return f"{found} rows"
 
     checks.run("opened rows", verify)
 
@@ -173,7 +211,7 @@ def _check_opened_rows(
 def _check_cost(
     given: Given, file: VerificationFile, opening: Opening | None, checks: Checklist
 ) -> CostFunction | None:
-    opened = None if opening is None else opening.cost
+    opened = opening.read_cost() if opening is not None and COST in opening.pieces else None
     keys = [*given.keys, *([] if opened is None else [opened.key])]
     if not keys:
         checks.skipped("cost function", NO_KEY)

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from walrusd.core.opening import Opening
+from walrusd.core.pieces.names import COST, PieceKind
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
+from walrusd.core.terms_rules import MAX_COMMITTEE, MAX_SUBSTITUTES
 from walrusd.errors import VerificationFailed
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.data import RowSource
 from walrusd.training.run.state import (
     Tensors,
-    compute_state_root,
+    has_state_root,
     initial_state,
     serialize_state,
 )
@@ -20,8 +22,8 @@ from walrusd.training.run.update import compute_cost, compute_step_cost
 from walrusd.training.run.weights import select_frozen
 from walrusd.verify.given import Found
 
-_COMMITTEES = range(1, 17)
-"""The sizes that the contract allows."""
+_SLOTS = range(2, MAX_COMMITTEE + MAX_SUBSTITUTES + 1)
+"""How many slots a segment may have: a committee and its substitutes, at least one of each."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,8 @@ def read_opened_state(plan: Plan, opening: Opening, boundary: int) -> bytes:
     Raises:
         VerificationFailed: if the opening lacks it, or it has another root.
     """
-    if boundary not in opening.states:
-        raise VerificationFailed(f"the opening lacks the state at the end of segment {boundary}")
-    state = opening.states[boundary]
-    if compute_state_root(plan, state) != opening.state_roots[boundary]:
+    state = opening.read_state(boundary)
+    if not has_state_root(plan, state, opening.trace.state_roots[boundary]):
         raise VerificationFailed(f"the state opened at boundary {boundary} has another root")
     return state
 
@@ -64,10 +64,7 @@ class Replay:
     def default_segments(self) -> list[int]:
         """Return the segments to replay if none was chosen: the opened ones, or the first."""
         opening = self.found.opening
-        if opening is None:
-            return [1]
-        last = self._material.plan.segments
-        return [boundary + 1 for boundary in sorted(opening.states) if boundary < last]
+        return [1] if opening is None else opening.list_segments(PieceKind.START_STATE)
 
     def run(self, segment: int) -> SegmentRecord:
         """Replay a segment, and all before it whose end was not opened.
@@ -86,7 +83,7 @@ class Replay:
         for number in range(segment, 0, -1):
             if number - 1 in self._states:
                 return number
-            if opening is not None and number - 1 in opening.states:
+            if opening is not None and opening.has_state(number - 1):
                 state = read_opened_state(self._material.plan, opening, number - 1)
                 self._states[number - 1] = state
                 return number
@@ -107,14 +104,14 @@ class Replay:
         return self._match(result)
 
     def _match(self, result: SegmentResult) -> SegmentRecord:
-        """Find the committee's size, which shapes the leaf: the one that gives the leaf, if any."""
+        """Find the number of slots, which shapes the leaf: the one that gives the leaf, if any."""
         record, ctx = result.record, self.found.file.header.subject.ctx()
         leaf = self.found.file.trace_leaves[record.segment]
-        for committee in _COMMITTEES:
-            slots = compute_slot_tree(ctx, record.segment, committee, record.chain)
-            if compute_leaf(record.segment, record.state_root, slots.root) == leaf:
+        for slots in _SLOTS:
+            root = compute_slot_tree(ctx, record.segment, slots, record.chain).root
+            if compute_leaf(record.segment, record.state_root, root) == leaf:
                 return SegmentRecord(
-                    record.segment, record.state_root, record.chain, slots.root, leaf, record.losses
+                    record.segment, record.state_root, record.chain, root, leaf, record.losses
                 )
         raise VerificationFailed("the replay does not give the committed checkpoint")
 
@@ -130,7 +127,7 @@ class Replay:
         told = self.found.cost.trajectory[steps.start - 1 : steps.stop - 1].tolist()
         if told != [compute_step_cost(step) for step in record.losses]:
             raise VerificationFailed("the losses in the cost function are not those of the replay")
-        if record.segment == plan.segments and opening is not None and opening.cost is not None:
+        if record.segment == plan.segments and opening is not None and COST in opening.pieces:
             final = compute_cost(loss for step in record.losses for loss in step)
-            if final != opening.cost.final:
+            if final != opening.read_cost().final:
                 raise VerificationFailed("the opened final loss is not the one of the replay")

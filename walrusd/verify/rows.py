@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from walrusd.core.opening import merge_rows
+from walrusd.core.pieces.names import PieceKind
 from walrusd.errors import BadRequest, MalformedData, VerificationFailed
 from walrusd.market.import_rows import KNOWN, looks_like_text, open_table
 from walrusd.training.formats.container import MAX_HEADER_BYTES, read_container_header
@@ -61,10 +63,11 @@ def read_opened_rows(given: Given, found: Found, plan: Plan) -> RowSource | None
     """Return the rows that the opening holds, or None if there is none or it does not fit."""
     if found.opening is None or given.rows is None:
         return None
-    opened = found.opening.rows
-    indices = [row.proof.index for row in opened]
-    data = b"".join(row.data for row in opened)
+    segments = found.opening.list_segments(PieceKind.ROWS)
     try:
+        opened = list(merge_rows(found.opening, segments))
+        indices = [row.proof.index for row in opened]
+        data = b"".join(row.data for row in opened)
         return PackedRows(plan.dataset, given.rows, indices, data)
     except MalformedData:
         return None  # the check of the opened rows reports it

@@ -4,7 +4,8 @@ A replay may also write a transcript, to be compared with another's.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.vfile.checks import inspect_verification_file
 from walrusd.crypto.vfile.vfile import VerificationFile, read_verification_file
 from walrusd.errors import BadRequest, MalformedData, PeerFault, VerificationFailed
-from walrusd.training.dispute.recording import MAX_KEPT_BYTES, SegmentWork, Wanted, transcribe
-from walrusd.training.dispute.transcript import unpack_floats
-from walrusd.training.dispute.transcript_codec import transcript_to_bytes
+from walrusd.training.dispute.recording import SegmentWork
+from walrusd.training.dispute.writer import Wanted, transcribe
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.process.child import apply_limits
 from walrusd.training.run.jobs import JobLimits
@@ -40,16 +40,19 @@ class SegmentFiles:
 
 @dataclass(frozen=True)
 class Writing:
-    """A transcript of the replay is given to ``write``, with the log of the wanted step."""
+    """A transcript of the replay is written, piece by piece, with the log of the wanted step.
 
-    write: Callable[[bytes], None]
+    ``open`` gives the function that writes a piece.
+    """
+
+    open: Callable[[], AbstractContextManager[Callable[[bytes], object]]]
     wanted: Wanted | None
 
 
 def check_segment(
     files: SegmentFiles,
     segment: int,
-    committee: int,
+    slots: int,
     checks: Checklist,
     *,
     threads: int,
@@ -81,7 +84,7 @@ def check_segment(
     replayed = ""
     if not checks.failures:
         try:
-            replayed = _replay(file, plan, files, segment, committee, writing=writing)
+            replayed = _replay(file, plan, files, segment, slots, writing=writing)
         except PeerFault as fault:
             checks.failed("replay", fault)
         else:
@@ -121,27 +124,22 @@ def _replay(
     plan: Plan,
     files: SegmentFiles,
     segment: int,
-    committee: int,
+    slots: int,
     *,
     writing: Writing | None,
 ) -> str:
     subject = file.header.subject
-    assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
+    assignment = Assignment(plan, subject.ctx(), subject.seed, slots)
     rows, frozen = open_given_rows(plan, files.rows), read_frozen(plan, files.weights)
     if writing is None:
         return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
     context = TraceContext(**{f.name: getattr(subject, f.name) for f in fields(TraceContext)})
     work = SegmentWork(assignment, context, rows, frozen)
-    wanted = writing.wanted
-    if wanted is not None and plan.state_bytes > MAX_KEPT_BYTES:
-        wanted = replace(wanted, with_state=False)
-    made = transcribe(work, files.start, segment, wanted)
-    writing.write(transcript_to_bytes(made))
-    if made.ending is not None:
+    with writing.open() as write:
+        last = transcribe(work, files.start, segment, write, writing.wanted)
+    if last.code is not None:
         return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()
-    last = made.steps[-1]
-    losses = [unpack_floats(record.losses) for record in made.steps]
-    return compute_record(assignment, segment, last.chain, last.state_root, losses).leaf.hex()
+    return compute_record(assignment, segment, last.chain, last.state_root, ()).leaf.hex()
 
 
 def read_frozen(plan: Plan, weights: bytes | None) -> Tensors:

@@ -101,7 +101,7 @@ def _verify_difference(weights: Tensors, found: Found, plan: Plan) -> None:
     assert found.opening is not None
     end = deserialize_state(plan, read_opened_state(plan, found.opening, plan.segments))
     update = update_to_bytes(compute_update(plan, weights, end.weights))
-    if update != found.opening.update:
+    if update != found.opening.read_update():
         raise VerificationFailed("the update is not the difference of the weights")
 
 

@@ -6,13 +6,14 @@ The file is mapped into memory, and never read completely.
 import hashlib
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from walrusd.core.opening import OpenedRow
+from walrusd.core.pieces.layouts import OpenedRow, encode_rows
 from walrusd.crypto.dataset_rows import compute_row_root, prove_rows
 from walrusd.errors import MalformedData
+from walrusd.files import new_file
 from walrusd.training.plan.dataspec import DataSchema
 from walrusd.training.run.data import check_rows
 
@@ -92,15 +93,22 @@ def check_file_rows(path: Path, schema: DataSchema) -> None:
         check_rows(schema, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
-def prove_file_rows(
-    dek: bytes, path: str, row_bytes: int, indices: Sequence[int]
-) -> list[OpenedRow]:
-    """Return rows of a plaintext dataset file with their proofs.
+def write_proven_rows(
+    dek: bytes, path: str, row_bytes: int, wanted: Mapping[str, Sequence[int]]
+) -> None:
+    """Write rows of a plaintext dataset file with their proofs, in ascending order.
+
+    ``wanted`` says which rows go into which file. The dataset is read once for all proofs.
 
     Raises:
         MalformedData: if it is not whole rows.
         IndexError: if it has no such row.
     """
     with RowFile(Path(path), row_bytes) as file:
-        _root, proofs = prove_rows(dek, file, indices)
-        return [OpenedRow(file[proof.index], proof) for proof in proofs]
+        indices = sorted({index for some in wanted.values() for index in some})
+        _root, found = prove_rows(dek, file, indices)
+        proofs = {proof.index: proof for proof in found}
+        for target, some in wanted.items():
+            rows = (OpenedRow(file[index], proofs[index]) for index in sorted(some))
+            with new_file(Path(target)) as written:
+                written.writelines(encode_rows(rows, row_bytes))

@@ -1,9 +1,11 @@
 """The vectors, read by the Python code and by the contract's twin."""
 
+import re
+
 import pytest
 
 from tests.crypto.envelopes import oracle
-from tests.crypto.envelopes.vectors import make_vectors, read_vectors
+from tests.crypto.envelopes.vectors import PATH, make_vectors, read_vectors
 from walrusd.core.aborts import ABORTS
 from walrusd.crypto.envelopes.contexts import Label, OpeningContext, PublisherContext, SeatContext
 from walrusd.crypto.envelopes.openings import OpeningSecret, compute_label_point
@@ -69,6 +71,16 @@ def test_the_vectors_reach_every_abort_of_the_module():
     reached = {tuple(case["abort"]) for case in CASES if case["abort"]}
     own = {key for key in ABORTS if key[0] == "envelope"}
     assert reached == own | {("group_ops", 1)}
+
+
+def test_the_page_says_what_the_vectors_hold():
+    page = (PATH.parents[2] / "docs" / "formats" / "envelope.md").read_text("utf-8")
+    assert f"and {len(CASES)} calls" in " ".join(page.split())
+    table = dict(re.findall(r"`envelope::(E\w+)`, (\d)", page))
+    assert table == {
+        abort.name: str(abort.code) for abort in ABORTS.values() if abort.module == "envelope"
+    }
+    assert len({case["name"] for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("name", VECTORS["contexts"])

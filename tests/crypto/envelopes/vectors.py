@@ -140,6 +140,8 @@ def collect_recipients() -> list[dict[str, Any]]:
     calls.add("PK1 of another", abort("EKeysDiffer"), pk1=bob.pk1)
     calls.add("PK2 of another", abort("EKeysDiffer"), pk2=bob.pk2)
     calls.add("keys of another", refused, pk1=bob.pk1, pk2=bob.pk2)
+    malformed = shift(ALICE.proof.answer, Q)
+    calls.add("PK1 of another and an answer not reduced", MALFORMED, pk1=bob.pk1, answer=malformed)
     calls.add("PK1 opposite", abort("EKeysDiffer"), pk1=flip_sign(ALICE.recipient.pk1))
     calls.add("PK2 opposite", abort("EKeysDiffer"), pk2=flip_sign(ALICE.recipient.pk2))
     both = {"pk1": flip_sign(ALICE.recipient.pk1), "pk2": flip_sign(ALICE.recipient.pk2)}
@@ -274,6 +276,8 @@ def collect_envelopes() -> list[dict[str, Any]]:
     calls.add("re-randomised in R alone", wrong, r=again["r"])
     other = encode_point(decode_point(first.c) + multiply(G, x))
     calls.add("another value", wrong, c=other)
+    malformed = shift(first.proof.answer, Q)
+    calls.add("another value and an answer not reduced", MALFORMED, c=other, answer=malformed)
     bare = {"r": IDENTITY_BYTES, "c": VALUES[WORK].value}
     calls.add("the bare value", abort("EIdentity"), **bare)
     calls.add_proofs("EBadEnvelopeProof")

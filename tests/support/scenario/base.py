@@ -16,7 +16,8 @@ from walrusd.units import MIST_PER_SUI
 
 SUI = MIST_PER_SUI
 PURSE = 1_000 * SUI
-"""What everybody has when a play begins, in Mist; of a verifier's, a part is in its seat."""
+"""What everybody has when a play begins, in Mist; of a verifier's, a part is in its seat, or paid
+for it."""
 
 BURN = "0xdead"
 _STATES = {ob.Task: TaskPhase, ob.Submission: SubmissionState, ob.KeyRequest: RequestState}
@@ -42,6 +43,7 @@ class Base:
         self.stage, self.world = stage, stage.world
         self._ids: dict[Thing, str] = {}
         self._latest_task: Thing | None = None
+        self._first_seats = dict.fromkeys(self.world.caps, self.world.pool.params.fee)
 
     # --- things ---------------------------------------------------------------------------------
 
@@ -100,12 +102,19 @@ class Base:
         mine = self.world.address(who)
         return sum(seat.stake for seat in self.world.pool.seats if seat.verifier == mine)
 
+    def _seat_of(self, who: str) -> Any:
+        mine = self.world.address(who)
+        found = [seat for seat in self.world.pool.seats if seat.verifier == mine]
+        assert found, f"{who} has no seat"
+        return found[0]
+
     def gain(self, who: str) -> int:
         """Return what somebody has won, or lost if below 0, coins and seat together, in Mist.
 
-        What is staked on a submission, or owed, is not counted before it is claimed.
+        What is staked on a submission, or owed, is not counted before it is claimed; what the seats
+        that are there from the start have paid is not counted at all.
         """
-        return self.stage.gain(who) + self.seat_stake(who)
+        return self.stage.gain(who) + self.seat_stake(who) + self._first_seats.get(who, 0)
 
     def owed(self, who: str) -> int:
         """Return what somebody may claim, in Mist."""
@@ -116,7 +125,7 @@ class Base:
     def pot(self, what: Thing | str) -> int:
         """Return the Mist in a task or a submission, in all "seats", or "burned"."""
         if what == "burned":
-            return self.stage.gain(BURN)
+            return self.stage.gain(BURN) - sum(self._first_seats.values())
         if what == "seats":
             return int(self.world.pool.stakes)
         assert isinstance(what, Thing)
@@ -141,17 +150,19 @@ class Base:
         """Let time pass until a window is over, or until ``early`` seconds before that.
 
         ``what`` is the task (by default the latest) or the submission that it is a window of, a
-        verifier for "unbonding", or a request for "key".
+        verifier for "unbonding" and "renewal", or a request for "key".
         """
         left = self._window_end(window, what) - self.world.now - round(early * 1000)
         assert left >= 0, f"{window} was over {-left} ms ago"
         self.world.advance(left)
 
     def _window_end(self, window: str, what: Thing | str | None) -> int:
-        if window == "unbonding":
-            mine = self.world.address(what)
-            (seat,) = (s for s in self.world.pool.seats if s.verifier == mine)
-            return int(seat.exiting_at_ms + self.world.market.params.unbonding_ms)
+        if window in ("unbonding", "renewal"):
+            assert isinstance(what, str), f"{window} is the window of somebody's seat"
+            seat, params = self._seat_of(what), self.world.pool.params
+            if window == "renewal":
+                return int(seat.renewed_ms + params.seat_life_ms)
+            return int(seat.exiting_at_ms + params.unbonding_ms)
         if window == "key":
             return int(self._get(what).expires_ms)
         task, submission = self._of(what or self._latest_task)

@@ -2,18 +2,23 @@
 
 from typing import Any
 
-from tests.contract.market import FAULT, NOBODY_ID, SOUND
+from tests.contract.market import ABSENT, FAULT, NOBODY_ID, SOUND
 from tests.contract.work import Replay
 from tests.contract.world import digest
 from tests.support.scenario.base import Thing
 from tests.support.scenario.works import PARTS, WorkVerbs
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome
+from walrusd.core.aborts import abort_named
+from walrusd.core.lifecycle import CaseKind, CaseOutcome, DisputePhase
+from walrusd.core.protocol import Word
+from walrusd.devnet.move.aborts import MoveAbort
+
+Verdict = Replay | Word
 
 KINDS = {
-    "segment": ChallengeKind.SEGMENT,
+    "segment": CaseKind.SEGMENT,
     **PARTS,
-    "opening": ChallengeKind.UNAVAILABLE,
+    "opening": CaseKind.OPENING,
 }
 """What may be accused."""
 
@@ -26,7 +31,7 @@ class CaseVerbs(WorkVerbs):
 
     def __init__(self, stage: Any) -> None:
         super().__init__(stage)
-        self._said: dict[tuple[bytes, str], Replay] = {}
+        self._said: dict[tuple[bytes, str], Verdict] = {}
 
     # --- how a case begins ----------------------------------------------------------------------
 
@@ -36,29 +41,61 @@ class CaseVerbs(WorkVerbs):
         what: str = "segment",
         index: int | None = None,
         *,
-        by: str = "accuser",
+        by: str | int | None = None,
         says: str = "truth",
     ) -> None:
         """Let somebody accuse a "segment", "update", "rows", "cost", "file" or "opening".
 
-        ``index`` is the segment, by default a forged one that was dealt, else the first that was;
-        of rows, the row. ``says`` is what the accuser will reveal, as in ``vote``.
+        ``by`` is a seat of the committee, which accuses on its stake, or somebody else, who may
+        accuse the file only, on cash; by default the first seat to which it was dealt and that has
+        not accused yet, and of a file "accuser". ``index`` is the segment, by default a forged one
+        that was dealt, else the first that was; of rows, the row. An accusation says that there is
+        a fault, whatever the accuser ``says``.
         """
+        assert says in SAYS, f"one says one of {', '.join(SAYS)}, not {says}"
         found, kind = self._work(work), KINDS[what]
-        if kind == ChallengeKind.SEGMENT:
-            index = self._find_segment(found) if index is None else index
-            value = self._think(work, kind, index, by, says, is_audit=False) or FAULT
-            self.world.challenge(found, index, by, value)
-        else:
-            index = index or 0
-            value = self._think(work, kind, index, by, says, is_audit=False) or FAULT
-            self.world.accuse(found, kind, index, by, value)
-        self._said[found.dispute.challenge, by] = value
+        if by is None:
+            by = "accuser" if what == "file" else self._find_accuser(found, kind, index)
+        name = self.committee(work)[by] if isinstance(by, int) else by
+        if name not in self.committee(work):
+            self._accuse_from_outside(found, kind, name)
+            return
+        place, changes = self._seat(work, by), {}
+        if kind == CaseKind.SEGMENT:
+            dealt = self.world.dealt(found, place)
+            index = self._find_segment(found, dealt) if index is None else index
+            changes = {"position": dealt.index(index) if index in dealt else 0}
+        self.world.accuse(found, kind, place, index or 0, **changes)
 
-    def _find_segment(self, submission: Any) -> int:
-        work, places = self.world.works[submission.id], self.world.places(submission)
-        forged = [each for each in places if work.honest[each] != work.claimed[each]]
-        return [*forged, *places][0]
+    def _find_segment(self, submission: Any, dealt: list[int]) -> int:
+        work = self.world.works[submission.id]
+        forged = [each for each in dealt if work.honest[each] != work.claimed[each]]
+        return [*forged, *dealt][0]
+
+    def _find_accuser(self, submission: Any, kind: int, index: int | None) -> int:
+        """Return a place whose seat may accuse: if it can be, one that was dealt the segment."""
+        places = [
+            at
+            for at, seat in enumerate(submission.committee)
+            if seat.verifier not in submission.accusers
+        ]
+        if kind != CaseKind.SEGMENT:
+            return [*places, 0][0]
+        wanted = self._find_segment(submission, self.world.places(submission))
+        wanted = wanted if index is None else index
+        return [*(at for at in places if wanted in self.world.dealt(submission, at)), 0][0]
+
+    def _accuse_from_outside(self, submission: Any, kind: int, who: str) -> None:
+        """Let somebody accuse who has no seat of the committee: only the file is public."""
+        if kind == CaseKind.FILE:
+            self.world.accuse_file(submission, who)
+        elif who in self.world.caps and submission.committee:
+            world, args = self.world, (0, kind, 0, 0, b"", [], self.world.task.program_root)
+            on = world.market, world.task, submission, world.caps[who]
+            world.call("jury::accuse", who, *on, *args)
+        else:
+            refused = abort_named("attestation", "ENotSeated")
+            raise MoveAbort(refused.module, refused.code, "accuse")
 
     def draw_audit(self, work: Thing, *, selected: bool | None = False, by: str = "crank") -> None:
         """Let anybody draw whether a jury audits a fully attested submission.
@@ -78,12 +115,21 @@ class CaseVerbs(WorkVerbs):
 
     # --- the jury -------------------------------------------------------------------------------
 
-    def convene(self, work: Thing) -> None:
-        """Let anybody draw a jury and seat it."""
-        self.world.convene(self._work(work))
+    def convene(self, work: Thing, *, keys: bool = True) -> None:
+        """Let anybody draw a jury and seat it, and the contributor seal the key to its jurors.
+
+        With ``keys`` False they get none.
+        """
+        found = self._work(work)
+        self.world.summon(found)
+        if keys and found.dispute.phase == DisputePhase.SUMMONED:
+            self.world.brief(found)
 
     def jury(self, work: Thing) -> list[str]:
-        """Return the jurors of a submission's case."""
+        """Return the jurors of a submission's case, alternates too; they vote alike.
+
+        The jury is the first of them that commit, as many as the terms say.
+        """
         dispute = self._work(work).dispute
         return [self.world.name_of(juror.verifier) for juror in dispute.jurors]
 
@@ -96,33 +142,48 @@ class CaseVerbs(WorkVerbs):
     def vote(self, work: Thing, says: str = "truth", by: str | int | None = None) -> None:
         """Let a juror, or all of them, commit to what they say.
 
-        "truth": what honest people find, who abstain if the opening was withheld from them, but in
-        an audit and about an opening say so. "sound": the work as it was committed to. "fault": it
-        is not, whether that is true or not. "absent": the opening was withheld. "abstain": a value
+        "truth": what honest people find. "sound": the work as it was committed to. "fault": it
+        is not, whether that is true or not. "absent": the opening cannot be had. "abstain": a value
         that nobody else has.
         """
         found = self._work(work)
         dispute, jury = found.dispute, self.jury(work)
         for number, juror in enumerate(jury):
             if by is None or by in (number, juror):
-                is_audit = dispute.accuser == NOBODY_ID
-                value = self._think(work, dispute.kind, dispute.index, juror, says, is_audit)
+                value = self._think(work, dispute.kind, dispute.index, juror, says)
                 self.world.jury_commit(found, number, value)
                 self._said[dispute.challenge, juror] = value
 
     def reveal(self, work: Thing, by: str | int | None = None) -> None:
-        """Let a juror, the accuser, or all who have committed, reveal what they said."""
+        """Let a juror, or all who have committed, reveal the digest of what they said."""
         found = self._work(work)
-        case, jury, accuser = found.dispute.challenge, self.jury(work), self.accuser(work)
+        case, jury = found.dispute.challenge, self.jury(work)
         for number, juror in enumerate(jury):
             if by in (number, juror) or (by is None and (case, juror) in self._said):
                 self.world.jury_reveal(found, number, self._said[case, juror])
-        if accuser and by in (None, accuser) and (case, accuser) in self._said:
-            self.world.accuser_reveal(found, self._said[case, accuser], accuser)
 
-    def resolve(self, work: Thing, by: str = "crank") -> None:
-        """Let anybody make the contract decide, once all have revealed or the windows are over."""
-        self.world.resolve(self._work(work), by)
+    def resolve(
+        self, work: Thing, by: str = "crank", *, told: bool = True, keys: bool = True
+    ) -> None:
+        """Let anybody make the contract decide, once all have revealed or the windows are over.
+
+        Somebody of the majority tells what they found, unless ``told`` is False. If a place goes to
+        a substitute the contributor seals the key to it, unless ``keys`` is False.
+        """
+        found = self._work(work)
+        self.world.resolve(found, self._find_verdict(found) if told else None, by)
+        if keys:
+            self._deliver_on(found)
+
+    def _find_verdict(self, submission: Any) -> Verdict | None:
+        """Return what the majority has said, if there is one."""
+        if submission.dispute is None or not submission.dispute.jurors:
+            return None
+        majority = self.world.majority(submission)
+        case, world = submission.dispute.challenge, self.world
+        said = [value for (about, _), value in self._said.items() if about == case]
+        found = (value for value in said if world.hide(submission, value) == majority)
+        return next(found, None)
 
     def judge(self, work: Thing, says: str = "truth") -> str:
         """Convene a jury in which all say the same, and resolve; return the ``outcome``."""
@@ -133,34 +194,43 @@ class CaseVerbs(WorkVerbs):
         return self.outcome(work)
 
     def outcome(self, work: Thing) -> str:
-        """Return what came of the latest case: "confirmed", "refuted", "redrawn" or "undecided"."""
+        """Return what came of the latest case.
+
+        "confirmed", "refuted", "redrawn", "dismissed" or "absent".
+        """
         resolved = [
             event
             for event in self.world.events
-            if isinstance(event, ev.ChallengeResolved) and event.submission == self._ids[work]
+            if isinstance(event, ev.CaseResolved) and event.submission == self._ids[work]
         ]
-        return ChallengeOutcome(resolved[-1].outcome).name.lower() if resolved else ""
+        return CaseOutcome(resolved[-1].outcome).name.lower() if resolved else ""
 
-    def _think(
-        self, work: Thing, kind: int, index: int, who: str, says: str, is_audit: bool
-    ) -> Replay:
-        """Return the value that stands for what somebody says about a part of a submission."""
+    def _think(self, work: Thing, kind: int, index: int, who: str, says: str) -> Verdict:
+        """Return the verdict that stands for what a juror says about a part of a submission."""
         assert says in SAYS, f"a juror says one of {', '.join(SAYS)}, not {says}"
-        is_withheld = work in self._withheld
-        if says == "truth" and is_withheld and kind != ChallengeKind.FILE:
-            says = "absent" if is_audit or kind == ChallengeKind.UNAVAILABLE else "abstain"
+        if says == "truth":
+            says = self._find_truth(work, kind, index)
         if says == "absent":
-            return FAULT
+            return ABSENT
         if says == "abstain":
             return Replay(digest("nothing of", who), digest("nothing to", who))
-        if kind == ChallengeKind.SEGMENT:
+        if kind != CaseKind.SEGMENT:
+            return FAULT if says == "fault" else SOUND
+        trace = self.world.works[self._ids[work]]
+        honest, claimed = trace.honest[index], trace.claimed[index]
+        if says == "sound":
+            return claimed
+        is_readable = not self._withheld.get(work)
+        return honest if honest != claimed and is_readable else FAULT
+
+    def _find_truth(self, work: Thing, kind: int, index: int) -> str:
+        """Return what honest people say; the file is public, all else they must read."""
+        withheld = self._withheld.get(work)
+        if kind == CaseKind.ABSENCE:
+            return "fault" if withheld in ("blob", "keys") else "sound"
+        if withheld and kind != CaseKind.FILE:
+            return "fault" if withheld == "garbage" else "absent"
+        if kind == CaseKind.SEGMENT:
             trace = self.world.works[self._ids[work]]
-            honest, claimed = trace.honest[index], trace.claimed[index]
-            false = Replay(digest("false", index), digest("false state", index))
-            return {
-                "truth": honest,
-                "sound": claimed,
-                "fault": honest if honest != claimed else false,
-            }[says]
-        is_wrong = kind in self._wrong[work]
-        return FAULT if says == "fault" or (says == "truth" and is_wrong) else SOUND
+            return "sound" if trace.honest[index] == trace.claimed[index] else "fault"
+        return "fault" if kind in self._wrong[work] else "sound"

@@ -16,7 +16,7 @@ from tests.contract.world import SHARED
 from tests.support.scenario.base import BURN, PURSE
 from tests.support.scenario.devnet_calls import CALLS
 from tests.support.scenario.devnet_node import DevnetNode, find_account
-from tests.support.scenario.stage import Rules
+from tests.support.scenario.stage import SEATS, Rules
 from walrusd.chain.values.digests import decode_digest
 from walrusd.chain.values.types import ExecutedTransaction, ObjectData, OwnerKind
 from walrusd.devnet.move.aborts import MoveAbort
@@ -195,7 +195,7 @@ def begin(verifiers: int) -> Beginning:
 
 
 @contextmanager
-def open_devnet(verifiers: int = 14, rules: type[Rules] = Bazaar) -> Iterator[DevnetStage]:
+def open_devnet(verifiers: int = SEATS, rules: type[Rules] = Bazaar) -> Iterator[DevnetStage]:
     """Yield a devnet with so many seats registered; ``rules`` are what it is compared with."""
     beginning = begin(verifiers)
     with DevnetNode(START_MS, PURSE + GAS_PURSE, beginning.chain) as node:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.contract.market import Bazaar
-from tests.move.histories import stubbed_group
+from tests.move.groups.stub import stubbed_group
 from tests.move.recorder import RecordingBazaar
 from tests.move.replays import replay
 from tests.move.writer import write_module
-from tests.support.scenario.stage import Rules
+from tests.support.scenario.stage import SEATS, Rules
 
 _failures: dict[str, str] = {}
 """What is wrong with a play, by the module that it was written as; empty if nothing is."""
@@ -89,7 +89,7 @@ def rehearse(plays: Iterable[Callable[[MoveStage], object]]) -> None:
 
 
 @contextmanager
-def open_move(verifiers: int = 14, rules: type[Rules] = Bazaar) -> Iterator[MoveStage]:
+def open_move(verifiers: int = SEATS, rules: type[Rules] = Bazaar) -> Iterator[MoveStage]:
     """Yield a recorder with so many seats registered."""
     with stubbed_group():
         yield MoveStage(verifiers, rules)

@@ -24,7 +24,7 @@ _REHEARSED = pytest.StashKey[bool]()
 
 @pytest.fixture(params=STAGES)
 def scenario(request: pytest.FixtureRequest) -> Iterator[Scenario]:
-    """Yield a market with 14 verifiers and a dataset, on each stage in turn."""
+    """Yield a market with its verifiers and a dataset, on each stage in turn."""
     if request.param == "move":
         require_vm()
         _rehearse_all(request.session)

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from tests.contract.market import Bazaar
 
+SEATS = 18
+"""How many verifiers there are when a play begins."""
+
 
 class Rules(Protocol):
     """A specification: the one there is, as ``Bazaar`` has it, or one with a rule changed."""
@@ -57,7 +60,7 @@ class SpecificationStage:
 
 @contextmanager
 def open_specification(
-    verifiers: int = 14, rules: type[Rules] = Bazaar
+    verifiers: int = SEATS, rules: type[Rules] = Bazaar
 ) -> Iterator[SpecificationStage]:
     """Yield the specification with so many seats registered."""
     yield SpecificationStage(verifiers, rules)

@@ -1,53 +1,26 @@
-"""Verbs about seats, datasets, keys and tasks."""
+"""Verbs about datasets, keys and tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.contract.market import NOBODY
+from tests.contract.early import NOBODY
 from tests.contract.world import digest
-from tests.support.scenario.base import SUI, Base, Thing
-from tests.support.scenario.terms import PRICES, make_terms, write_terms
+from tests.support.scenario.base import Thing
+from tests.support.scenario.seats import SeatVerbs
+from tests.support.scenario.terms import POOL_PRICES, PRICES, make_terms, write_terms
 from walrusd.core.lifecycle import KeyScope
 
 DAY_S = 86_400
 _SCOPES = {"train": KeyScope.TRAIN, "train+verify": KeyScope.TRAIN_AND_VERIFY}
 
 
-class TaskVerbs(Base):
-    """Registering, listing, granting, opening tasks."""
+class TaskVerbs(SeatVerbs):
+    """Listing, granting, opening tasks, joining."""
 
     def __init__(self, stage: Any) -> None:
         super().__init__(stage)
         self.dataset = self._hold("dataset", self.world.dataset, "owner")
         self._caps: dict[Thing, Any] = {}
-
-    # --- seats ----------------------------------------------------------------------------------
-
-    def register_seat(
-        self,
-        who: str,
-        *,
-        stake: int = 2 * SUI,
-        min_fee: int = SUI // 1000,
-        max_state_bytes: int = 10**6,
-        max_segment_work: int = 10**6,
-    ) -> None:
-        """Let somebody take a seat; one seat a person."""
-        assert who not in self.world.caps, "a person of a play has one seat at most"
-        self.world.register(who, stake, min_fee, max_state_bytes, max_segment_work)
-
-    def leave_seat(self, who: str) -> None:
-        """Let a verifier announce that it leaves: it is no longer drawn."""
-        world = self.world
-        world.call("node::exit_seat", who, world.market, world.pool, world.caps[who])
-
-    def withdraw_seat(self, who: str) -> int:
-        """Let a verifier that has left take its stake; return the Mist."""
-        world = self.world
-        cap = world.caps[who]
-        coin = world.call("node::withdraw_seat", who, world.market, world.pool, cap)
-        del world.caps[who]
-        return int(coin.balance)
 
     # --- datasets and keys ----------------------------------------------------------------------
 
@@ -71,10 +44,13 @@ class TaskVerbs(Base):
         scope: str = "train+verify",
         lifetime: float = DAY_S,
     ) -> Thing:
-        """Let somebody ask for a dataset's key, perhaps for one task.
+        """Let somebody ask for a dataset's key.
 
-        ``scope`` is "train", or "train+verify", which joining needs; ``lifetime`` is in seconds.
+        ``scope`` is "train", or "train+verify", which joining needs, and which is for one task, by
+        default the latest; ``lifetime`` is in seconds.
         """
+        if scope == "train+verify":
+            task = task or self._latest_task
         asked = self.world.request(
             who,
             dataset=self._get(dataset or self.dataset),
@@ -86,7 +62,8 @@ class TaskVerbs(Base):
 
     def grant_key(self, request: Thing, by: str = "owner") -> None:
         """Let the owner give the key."""
-        self.world.grant(self._get(request), by)
+        asked = self._get(request)
+        self.world.grant(asked, by, task=self.world.objects.get(asked.task))
 
     def deny_key(self, request: Thing, by: str = "owner") -> None:
         """Let the owner refuse the key."""
@@ -96,6 +73,12 @@ class TaskVerbs(Base):
     def expire_key(self, request: Thing, by: str = "crank") -> None:
         """Let anybody note that a request was not answered in time."""
         self.world.call("dataset::expire_key", by, self.world.market, self._get(request))
+
+    def lapse_key(self, request: Thing, by: str = "crank") -> None:
+        """Let anybody note that a request's task takes no contributors any more."""
+        asked, world = self._get(request), self.world
+        task = world.objects[asked.task]
+        world.call("dataset::lapse_key", by, world.market, task, asked)
 
     # --- tasks ----------------------------------------------------------------------------------
 
@@ -125,10 +108,16 @@ class TaskVerbs(Base):
     def price(self, what: str, task: Thing | None = None) -> int:
         """Return, in Mist, what something costs or earns under a task's terms.
 
-        "reward"; "stake" of a contributor, "lapse" (what it loses if it commits nothing); "seat
+        "reward"; "stake" of a contributor, "lapse" (what it loses if it commits nothing), "late"
+        (if it is late by all of the grace), "cancel" (what it gets if the task is cancelled); "seat
         stake", "seat fee", "juror fee"; "seat silence" and "juror silence" (what they lose);
-        "accusation" (what an accuser puts down); "tip" (what turning a crank earns).
+        "accusation" (what an accuser loses that is refuted by all jurors, alternates too), "case"
+        (what these get), "accuser" (what an accuser gets that is right); "tip" (what turning a
+        crank earns). Without a task: "registration" (the fee that taking or renewing a seat burns),
+        "deposit" (what a seat holds at first).
         """
+        if what in POOL_PRICES:
+            return POOL_PRICES[what](self.world.pool.params)
         found = self._task(task)
         return int(found.tip if what == "tip" else PRICES[what](found.terms))
 
@@ -137,7 +126,8 @@ class TaskVerbs(Base):
         found = self._task(task)
         (dataset,) = (t for t, i in self._ids.items() if i == found.datasets[0].dataset)
         if request is None:
-            request = self.request_key(who, dataset=dataset)
+            asked_for = task or self._latest_task
+            request = self.request_key(who, dataset=dataset, task=asked_for)
             self.grant_key(request, dataset.who)
         joined = self.world.join(who, self._get(request), dataset=self._get(dataset))
         return self._hold("submission", joined, who)
@@ -147,14 +137,24 @@ class TaskVerbs(Base):
         self._task(task)
         self.world.close_joining(by)
 
+    def cancel(self, task: Thing | None = None) -> None:
+        """Let the publisher cancel a task whose joining is not closed."""
+        task = task or self._latest_task
+        self._task(task)
+        self.world.cancel(task.who, self._caps[task])
+
     def reclaim(self, task: Thing | None = None) -> int:
         """Let the publisher take back what is not spent; return the Mist."""
         task = task or self._latest_task
         self._task(task)
         return int(self.world.reclaim(task.who, self._caps[task]))
 
-    def aggregate(self, task: Thing | None = None) -> None:
-        """Let the publisher record the sum of what was accepted."""
+    def aggregate(self, task: Thing | None = None, *, parts: Iterable[Thing] | None = None) -> None:
+        """Let the publisher record the sum of what was accepted, or of some ``parts``."""
         task, world = task or self._latest_task, self.world
-        args = self._caps[task], self._task(task), digest("root"), digest("blindings"), 5
+        found = self._task(task)
+        chosen = (
+            found.accepted if parts is None else sum(1 << self._get(part).number for part in parts)
+        )
+        args = self._caps[task], found, chosen, digest("root"), digest("blindings"), 5
         world.call("task::record_aggregate", task.who, world.market, *args)

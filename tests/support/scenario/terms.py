@@ -8,7 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import CostRule, DisputePhase, Scheme, WeightsRule
+from walrusd.core.lifecycle import (
+    CostRule,
+    DisputePhase,
+    Scheme,
+    SubmissionState,
+    TaskPhase,
+    WeightsRule,
+)
+from walrusd.devnet.contract.constants import ACCUSER_FEES, ACCUSER_SHARE
+from walrusd.devnet.contract.terms import compute_case_cost, compute_silence_penalty
 from walrusd.settings.amounts import parse_amount
 
 _AMOUNTS = {
@@ -16,15 +25,17 @@ _AMOUNTS = {
     "verifier_fee": "0.01 SUI",
     "juror_fee": "0.005 SUI",
     "stake": "0.4 SUI",
-    "lapse_penalty": "0.1 SUI",
+    "lapse_penalty": "0.05 SUI",
+    "late_fee": "0.04 SUI",
+    "cancel_fee": "0.02 SUI",
     "verifier_stake": "1 SUI",
-    "accuser_bond": "0.05 SUI",
     "publisher_bond": "0.2 SUI",
 }
 _NUMBERS = {
     "max_submissions": 4,
     "k_min": 3,
     "committee": 3,
+    "substitutes": 2,
     "segments_per_seat": 2,
     "segments": 6,
     "jury": 5,
@@ -51,14 +62,18 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 """Every term with what it is if a play does not say: small amounts, windows of seconds."""
 
-WINDOWS = (*_WINDOWS, "unbonding", "key")
-"""What ``advance_to`` takes: the task's windows, those of a seat that leaves and of a request."""
+WINDOWS = (*_WINDOWS, "verdict", "life", "unbonding", "renewal", "key")
+"""What ``advance_to`` takes: the task's windows and its life, those of a seat and of a request."""
 
 PRICES: dict[str, Callable[[ob.Terms], int]] = {
     "reward": lambda terms: terms.reward,
     "stake": lambda terms: terms.stake,
     "lapse": lambda terms: terms.lapse_penalty,
-    "accusation": lambda terms: terms.accuser_bond,
+    "late": lambda terms: terms.late_fee,
+    "cancel": lambda terms: terms.cancel_fee,
+    "accusation": lambda terms: compute_case_cost(terms) + compute_silence_penalty(terms),
+    "case": compute_case_cost,
+    "accuser": lambda terms: min(ACCUSER_FEES * terms.verifier_fee, terms.stake // ACCUSER_SHARE),
     "seat stake": lambda terms: terms.verifier_stake,
     "seat fee": lambda terms: terms.verifier_fee,
     "seat silence": lambda terms: 10 * terms.verifier_fee,
@@ -66,6 +81,12 @@ PRICES: dict[str, Callable[[ob.Terms], int]] = {
     "juror silence": lambda terms: 10 * terms.juror_fee,
 }
 """What things cost, or earn, under terms, in Mist."""
+
+POOL_PRICES: dict[str, Callable[[ob.PoolParams], int]] = {
+    "registration": lambda params: params.fee,
+    "deposit": lambda params: params.stake,
+}
+"""What a seat costs, in Mist, whatever the terms."""
 
 
 class UnknownTermError(Exception):
@@ -111,9 +132,16 @@ def compute_window_end(task: ob.Task, submission: ob.Submission | None, window: 
     terms = task.terms
     if window in ("join", "train"):
         return task.phase_ms + int(getattr(terms, f"{window}_ms"))
+    if window == "life":
+        return task.ends_by_ms
+    is_training = submission is None or submission.state == SubmissionState.JOINED
+    if window == "grace" and is_training and task.phase == TaskPhase.TRAINING:
+        return task.phase_ms + terms.train_ms + terms.grace_ms
     if submission is None:
         raise LookupError(f"{window} is the window of a submission")
     since, dispute = submission.window_ms, submission.dispute
+    if dispute is not None and dispute.phase == DisputePhase.SUMMONED:
+        since = dispute.phase_ms
     match window:
         case "open":
             return since + terms.open_ms
@@ -123,7 +151,9 @@ def compute_window_end(task: ob.Task, submission: ob.Submission | None, window: 
             return since + terms.verify_ms
         case "jury_commit" if dispute is not None:
             return dispute.phase_ms + terms.jury_commit_ms
-        case "jury_reveal" if dispute is not None:
+        case "jury_reveal" | "verdict" if dispute is not None:
             is_voting = dispute.phase != DisputePhase.REVEALING
-            return dispute.phase_ms + terms.jury_reveal_ms + is_voting * terms.jury_commit_ms
+            reveals = 2 if window == "verdict" else 1
+            commit_ms = terms.jury_commit_ms if is_voting else 0
+            return dispute.phase_ms + commit_ms + reveals * terms.jury_reveal_ms
     raise LookupError(f"no window is called {window}, or it is not open")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import numpy as np
 
@@ -9,8 +10,8 @@ from .arithmetic import F32
 from .stream import tagged, u64
 
 
-def tagged_hash(tag, *fields):
-    return hashlib.sha256(tagged(tag) + b"".join(fields)).digest()
+def tagged_hash(tag, *fields, form=1):
+    return hashlib.sha256(tagged(tag, form) + b"".join(fields)).digest()
 
 
 def canonical_json(value):
@@ -43,13 +44,30 @@ def merkle_root(leaves):
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
-def chunk_root(data):
-    return merkle_root([data[i : i + 2**20] for i in range(0, len(data), 2**20)])
+def leb128(count):
+    """Return how a vector's length is written; a leaf has at most 4,096 of anything."""
+    assert 0 < count < 1 << 14
+    return bytes([count]) if count < 128 else bytes([count & 127 | 128, count >> 7])
+
+
+def number_root(data):
+    """Return the root over 32-bit numbers, 1,024 a leaf, each leaf behind its length."""
+    leaves = [data[i : i + 4096] for i in range(0, len(data), 4096)]
+    return merkle_root([leb128(len(leaf) // 4) + leaf for leaf in leaves])
 
 
 def state_root(manifest, data):
-    text = canonical_json(manifest)
-    return tagged_hash(b"STATE", u64(len(text)), text, chunk_root(data))
+    """Return the root over tensors and counters, each a tree of its own."""
+    sizes = [4 * math.prod(shape) for _, _, shape in manifest["tensors"]]
+    sizes += [8 for _ in manifest["counters"]]
+    if len(data) != sum(sizes):
+        raise ValueError(f"{len(data)} bytes are no state and have no root")
+    roots = []
+    for size in sizes:
+        roots.append(number_root(data[:size]))
+        data = data[size:]
+    text = tagged_hash(b"STATE-MANIFEST", canonical_json(manifest))
+    return tagged_hash(b"STATE", text, merkle_root(roots), form=2)
 
 
 def chain_start(context, segment, start_root):
@@ -57,27 +75,30 @@ def chain_start(context, segment, start_root):
 
 
 def chain_step(chain, step, losses, folds):
-    values = np.array([*losses, *folds], F32)
-    return tagged_hash(b"STEP", chain, u64(step), canonical(values))
+    roots = [number_root(canonical(np.array(side, F32))) for side in (losses, folds)]
+    return tagged_hash(b"STEP", chain, u64(step), *roots, form=2)
 
 
 def chain_abort(chain, context, segment, step, code):
     return tagged_hash(b"ABORT", context, u64(segment), u64(step), u64(code), chain)
 
 
-def leaf_zero(root):
-    return tagged_hash(b"LEAF", u64(0), root)
+def vector(data):
+    """Return bytes behind their number, as the forms that a contract hashes have digests."""
+    return bytes([len(data)]) + data
 
 
-def slot_root(context, segment, committee, chain):
+def work_digest(context, segment, slot, chain):
+    fields = vector(context), u64(segment), u64(slot), vector(chain)
+    return tagged_hash(b"DIGEST", *fields, form=2)
+
+
+def slot_root(context, segment, slots, chain):
     """Return the root over the digests that the seats and their substitutes reveal."""
-    return merkle_root(
-        [
-            tagged_hash(b"SLOT", tagged_hash(b"DIGEST", context, u64(segment), u64(slot), chain))
-            for slot in range(2 * committee)
-        ]
-    )
+    digests = [work_digest(context, segment, slot, chain) for slot in range(slots)]
+    return merkle_root([tagged_hash(b"SLOT", vector(digest), form=2) for digest in digests])
 
 
 def leaf(segment, root, slots):
-    return tagged_hash(b"LEAF", u64(segment), root, slots)
+    """Return a leaf of the trace; no segment led to leaf 0, whose ``slots`` are no bytes."""
+    return tagged_hash(b"LEAF", u64(segment), vector(root), vector(slots), form=2)

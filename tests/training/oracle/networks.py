@@ -7,8 +7,8 @@ from .reals import rope_tables
 from .stream import kept
 
 PROFILES = {
-    "exact-q20/1": (arithmetic, attention.causal_attention),
-    "exact-q8r/1": (lines, lines.causal_attention),
+    "exact-q20/2": (arithmetic, attention.causal_attention),
+    "exact-q8r/2": (lines, lines.causal_attention),
 }
 """Products and column sums, and attention."""
 

@@ -6,8 +6,8 @@ import numpy as np
 from .arithmetic import F32
 
 
-def tagged(tag):
-    text = b"WALRUSD-V01-" + tag
+def tagged(tag, form=1):
+    text = b"WALRUSD-V%02d-" % form + tag
     return bytes([len(text)]) + text
 
 

@@ -111,13 +111,14 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
     indices = np.unique(np.concatenate(wanted))
     (files / "indices").write_bytes(indices.astype("<u8").tobytes())
     (files / "packed").write_bytes(rows.rows(indices))
-    (files / "bad").write_bytes(b"\0" * 11)
+    minus_zero = b"\0\0\0\x80"
+    (files / "bad").write_bytes(minus_zero + trained[0][1][4:])
     replay = ReplayJob(
         plan=str(files / "plan.json"),
         rows=RowsFile(str(files / "packed"), str(files / "indices"), rows.count),
         ctx=b"c" * 32,
         seed=b"s" * 32,
-        committee=3,
+        slots=5,
         segments=(
             SegmentStart(3, str(files / "work" / state_name(2))),
             SegmentStart(2, str(files / "bad")),
@@ -299,7 +300,7 @@ def test_no_line_grows_with_the_plan(run, files, document):
             rows=RowsFile(str(files / "rows")),
             ctx=b"c" * 32,
             seed=b"s" * 32,
-            committee=3,
+            slots=5,
             segments=tuple(starts),
         )
         replayed = run(replay)[1]

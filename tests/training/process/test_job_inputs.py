@@ -214,7 +214,7 @@ def replay(files, plan, rows, trained, assignment):
             "rows": RowsFile(str(files / "packed"), **found),
             "ctx": b"c" * 32,
             "seed": b"s" * 32,
-            "committee": 3,
+            "slots": 5,
             "segments": (
                 SegmentStart(2, str(files / state_name(1)), compute_state_root(plan, states[1])),
             ),
@@ -241,6 +241,14 @@ def test_a_replay_of_damaged_files_finds_nothing(run, files, replay, trained, na
     assert (code, segments_of(lines)[0]["leaf"]) == (0, records[1].leaf.hex())
     damage(files / name)
     assert not segments_of(check_refused(run(replay())))
+
+
+def test_a_start_state_of_another_length_is_no_finding(run, files, replay):
+    """It has no root, so nothing can be said of the segment, even if the job names no root."""
+    path = files / state_name(1)
+    os.truncate(path, path.stat().st_size - 4)
+    segments = (SegmentStart(2, str(path)),)
+    assert not segments_of(check_refused(run(replay(segments=segments)), "length of a state"))
 
 
 def test_a_replay_that_lacks_a_row_finds_nothing(run, files, replay):

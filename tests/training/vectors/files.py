@@ -7,6 +7,7 @@ from pathlib import Path
 from . import exact, forms, steps, streams
 from .measures import compute_cost, compute_step_cost
 from .runs import make_runs
+from .trees import make_trees
 
 FOLDER = Path(__file__).resolve().parents[2] / "vectors" / "training"
 SEED = bytes(range(32))
@@ -230,12 +231,13 @@ MAKERS = {
     "optimizers": make_optimizers,
     "costs": make_costs,
     "runs": make_runs,
+    "trees": make_trees,
 }
 
 
 def render(name):
     """Return the text of a file."""
-    document = show_all({"prefix": forms.PREFIX} | MAKERS[name]())
+    document = show_all({"prefixes": [forms.PREFIX, forms.SECOND_PREFIX]} | MAKERS[name]())
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

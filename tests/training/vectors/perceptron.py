@@ -1,4 +1,4 @@
-"""A whole run of a perceptron with SGD in ``exact-q20/1``, step by step (SPEC chapters 4 to 10)."""
+"""A whole run of a perceptron with SGD in ``exact-q20/2``, step by step (SPEC chapters 4 to 10)."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -211,11 +211,11 @@ def flat_update(run):
     return found
 
 
-def run_plan(plan, seed, rows, ctx, committee):
+def run_plan(plan, seed, rows, ctx, slots):
     """Return the run, its segments and leaves, and the abort it ends in or its results."""
     run = Perceptron(plan, seed, rows)
     begin = run.state_root()
-    leaves = [forms.digest("LEAF", forms.u64(0), begin)]
+    leaves = [forms.digest("LEAF", forms.u64(0), begin, forms.NO_SLOTS)]
     segments, result = [], {}
     for number in range(1, plan["segments"] + 1):
         root = run.state_root()
@@ -239,7 +239,7 @@ def run_plan(plan, seed, rows, ctx, committee):
             found["state_root"] = forms.ABORTED_ROOT
             result["abort"] = {"segment": number, "step": step, "code": error.code}
         found["chain"] = chain
-        found["slot_root"] = forms.slot_root(ctx, number, committee, chain)
+        found["slot_root"] = forms.slot_root(ctx, number, slots, chain)
         fields = forms.u64(number), found["state_root"], found["slot_root"]
         found["leaf"] = forms.digest("LEAF", *fields)
         leaves.append(found["leaf"])
@@ -250,4 +250,5 @@ def run_plan(plan, seed, rows, ctx, committee):
 
 
 def step_fields(chain, step):
-    return chain, forms.u64(step["step"]), pack(step["losses"]), pack(step["folds"])
+    roots = (forms.number_root(pack(step[name])) for name in ("losses", "folds"))
+    return chain, forms.u64(step["step"]), *roots

@@ -12,7 +12,7 @@ from tests.training.vectors import measures
 from tests.training.vectors.files import load, show_all
 from tests.training.vectors.perceptron import Perceptron
 from walrusd.core import protocol
-from walrusd.crypto.chunks import compute_update_root
+from walrusd.crypto.number_tree import compute_update_root
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.native.library import definitions_only
 from walrusd.training.numerics import arith, functions, random
@@ -212,9 +212,7 @@ def carry_out(told, document, rows):
     plan = parse_plan(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
     weights = init_weights(plan)
     seed = bytes.fromhex(load("runs")["run"]["context"]["seed"])
-    assignment = Assignment(
-        plan, bytes.fromhex(told["ctx"]), seed, load("runs")["run"]["committee"]
-    )
+    assignment = Assignment(plan, bytes.fromhex(told["ctx"]), seed, load("runs")["run"]["slots"])
     start = serialize_state(plan, initial_state(plan, weights))
     source = DatasetRows(plan.dataset, b"".join(map(bytes.fromhex, rows)))
     events = train(assignment, source, start, weights=weights)

@@ -1,12 +1,11 @@
 """How a call of the contract is sent: one transaction, once per key, visible afterwards."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 
-from walrusd.chain.calls.reads import MarketReader
-from walrusd.chain.layouts import objects as ob
+from walrusd.chain.calls.reads import MarketReader, SeatId
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.send.ptb import Argument, Ptb
 from walrusd.chain.send.transactions import Sender
@@ -35,9 +34,10 @@ class Caller(MarketReader):
         market_id: str,
         *,
         called_package_id: str | None = None,
+        pool_ids: Sequence[str] = (),
     ) -> None:
         """Take the package that defines the types, and the version to call if it is another."""
-        super().__init__(client, package_id, market_id)
+        super().__init__(client, package_id, market_id, pool_ids)
         self._sender = sender
         self._called_package_id = called_package_id or self.package_id
         # Each use of an owned capability changes its version: one use at a time.
@@ -58,27 +58,41 @@ class Caller(MarketReader):
     async def _market_ref(self) -> Argument:
         return frozen(await self.shared_ref(self.market_id))
 
-    async def _require_cap(self) -> tuple[ObjectRef, ob.VerifierCap]:
-        found = await self.verifier_cap(self.address)
+    async def _require_cap(self, seat: SeatId) -> ObjectRef:
+        found = await self.find_cap(self.address, seat)
         if found is None:
             raise NotAllowed(
-                "this address holds no verifier seat",
-                hint="take one: walrusctl node register",
+                f"this address does not hold seat {seat.index} of pool {seat.pool}",
+                hint="walrusctl node seats lists its seats",
             )
-        return found
+        return found[0]
 
     async def _crank(
-        self, module: str, function: str, task: str, submission: str
+        self,
+        module: str,
+        function: str,
+        task: str,
+        submission: str,
+        *,
+        random: bool = False,
+        keeps_task: bool = False,
     ) -> ExecutedTransaction:
-        """Call a crank on a submission; all of them take market, task, pool, submission, clock."""
+        """Call a crank on a submission: of market, task, pool, submission, and the clock.
+
+        ``keeps_task``: it only reads the task.
+        """
         market, ref = await self._market_ref(), await self.shared_ref(task)
-        pool, sub = await self.shared_ref(await self.pool_id()), await self.shared_ref(submission)
+        ref = frozen(ref) if keeps_task else ref
+        pool = await self.shared_ref((await self.task(task)).pool)
+        sub = await self.shared_ref(submission)
 
         def build(p: Ptb) -> None:
-            p.call(self._target(module, function), market, ref, pool, sub, p.clock)
+            clock = (p.random, p.clock) if random else (p.clock,)
+            p.call(self._target(module, function), market, ref, pool, sub, *clock)
 
         # A crank may be due again after a redraw, so no key keeps it from being repeated.
-        return await self._send(build, None, task, submission, pool.id, label=f"{function}")
+        touched = [submission, pool.id] if keeps_task else [task, submission, pool.id]
+        return await self._send(build, None, *touched, random=random, label=function)
 
     async def _send(
         self,

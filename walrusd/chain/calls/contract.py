@@ -12,6 +12,7 @@ executed; calling it again settles that first.
 from walrusd.chain.calls.audit import AuditCalls
 from walrusd.chain.calls.committee import CommitteeCalls
 from walrusd.chain.calls.dataset import DatasetCalls
+from walrusd.chain.calls.delivery import DeliveryCalls
 from walrusd.chain.calls.jury import JuryCalls
 from walrusd.chain.calls.node import NodeCalls
 from walrusd.chain.calls.submission import SubmissionCalls
@@ -19,6 +20,13 @@ from walrusd.chain.calls.task import TaskCalls
 
 
 class ContractClient(
-    NodeCalls, TaskCalls, SubmissionCalls, CommitteeCalls, JuryCalls, AuditCalls, DatasetCalls
+    NodeCalls,
+    TaskCalls,
+    SubmissionCalls,
+    DeliveryCalls,
+    CommitteeCalls,
+    JuryCalls,
+    AuditCalls,
+    DatasetCalls,
 ):
     """Reads and writes of one market, as one address."""

@@ -6,6 +6,11 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.types import ExecutedTransaction
 
 
+def names_task(request: ob.KeyRequest) -> bool:
+    """Return whether a request names a task; zero means none."""
+    return int(request.task, 16) != 0
+
+
 class DatasetCalls(Caller):
     """Module ``dataset``."""
 
@@ -60,20 +65,30 @@ class DatasetCalls(Caller):
 
         return await self._send(build, once)
 
-    async def grant_key(self, request: str, envelope: bytes) -> ExecutedTransaction:
-        """Release a dataset's key to a requester."""
-        market, ref = await self._market_ref(), await self.shared_ref(request)
+    async def grant_key(self, request: ob.KeyRequest, envelope: bytes) -> ExecutedTransaction:
+        """Release a dataset's key to a requester, for the task that the request names, if any."""
+        market, ref = await self._market_ref(), await self.shared_ref(request.id)
+        task = frozen(await self.shared_ref(request.task)) if names_task(request) else None
 
         def build(p: Ptb) -> None:
-            p.call(
-                self._target("dataset", "grant_key"),
-                market,
-                ref,
-                p.byte_vector(envelope),
-                p.clock,
-            )
+            if task is None:
+                target = self._target("dataset", "grant_key_alone")
+                p.call(target, market, ref, p.byte_vector(envelope), p.clock)
+            else:
+                target = self._target("dataset", "grant_key")
+                p.call(target, market, task, ref, p.byte_vector(envelope), p.clock)
 
-        return await self._send(build, f"answer:{request}", request)
+        return await self._send(build, f"answer:{request.id}", request.id)
+
+    async def lapse_key(self, request: ob.KeyRequest) -> ExecutedTransaction:
+        """End a request whose task takes no contributors any more."""
+        market, ref = await self._market_ref(), await self.shared_ref(request.id)
+        task = frozen(await self.shared_ref(request.task))
+
+        def build(p: Ptb) -> None:
+            p.call(self._target("dataset", "lapse_key"), market, task, ref, p.clock)
+
+        return await self._send(build, f"lapse_key:{request.id}", request.id)
 
     async def deny_key(self, request: str, reason: str) -> ExecutedTransaction:
         """Refuse a dataset's key."""

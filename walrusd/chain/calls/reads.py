@@ -7,7 +7,7 @@ Contents are decoded from BCS; a node's JSON is never trusted.
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,6 +34,15 @@ The node that is read may be another than the one that reported the event.
 Shape = TypeVar("Shape", bound=Layout)
 
 
+@dataclass(frozen=True, order=True)
+class SeatId:
+    """A seat of a pool: its slot, and which of the seats that the slot has had."""
+
+    pool: str
+    index: int
+    generation: int
+
+
 @dataclass(frozen=True)
 class _Copy:
     value: Layout
@@ -44,10 +53,14 @@ class _Copy:
 class MarketReader:
     """Reads of one market's objects through one client."""
 
-    def __init__(self, client: SuiClient, package_id: str, market_id: str) -> None:
+    def __init__(
+        self, client: SuiClient, package_id: str, market_id: str, pool_ids: Sequence[str] = ()
+    ) -> None:
+        """Take the market, and those of its pools that the owner uses, the first for new work."""
         self.client = client
         self.package_id = normalize_address(package_id)
         self.market_id = normalize_address(market_id)
+        self.pool_ids = tuple(normalize_address(pool) for pool in pool_ids)
         self._copies: dict[str, _Copy] = {}
         self._changes: dict[str, int] = {}
         self._before: dict[str, tuple[int, float]] = {}
@@ -70,13 +83,19 @@ class MarketReader:
         """Return the market."""
         return await self._read(ob.Market, self.market_id)
 
-    async def pool_id(self) -> str:
-        """Return the id of the market's verifier pool."""
-        return (await self.market()).pool
+    async def pool(self, object_id: str) -> ob.VerifierPool:
+        """Return a verifier pool."""
+        return await self._read(ob.VerifierPool, object_id)
 
-    async def pool(self) -> ob.VerifierPool:
-        """Return the verifier pool."""
-        return await self._read(ob.VerifierPool, await self.pool_id())
+    async def pools(self) -> list[ob.VerifierPool]:
+        """Return the pools that the owner uses, as far as they can be read, in their order."""
+        return list((await self.read_many(ob.VerifierPool, self.pool_ids)).values())
+
+    async def seat(self, seat: SeatId) -> ob.Seat | None:
+        """Return a seat of a pool; None if its slot has another seat by now, or none."""
+        seats = (await self.pool(seat.pool)).seats
+        held = seats[seat.index] if seat.index < len(seats) else None
+        return held if held is not None and held.generation == seat.generation else None
 
     async def task(self, object_id: str) -> ob.Task:
         """Return a task."""
@@ -124,13 +143,23 @@ class MarketReader:
             self._unreadable.add(object_id)
             log.warning("ignoring object %s: %s", object_id, reason)
 
-    async def verifier_cap(self, owner: str) -> tuple[ObjectRef, ob.VerifierCap] | None:
-        """Return an address's capability for a seat of this market's pool, if it has one."""
-        pool = await self.pool_id()
-        for data in await self.client.list_owned(owner, self.type_name(ob.VerifierCap)):
-            cap = _decode(ob.VerifierCap, data)
-            if cap.pool == pool:
-                return data.ref, cap
+    async def verifier_caps(self, owner: str) -> list[tuple[ObjectRef, ob.VerifierCap]]:
+        """Return an address's capabilities for seats of this market, in the order of their pools.
+
+        The capability also publishes the keys that envelopes for the seat are made for.
+        """
+        found = [
+            (data.ref, _decode(ob.VerifierCap, data))
+            for data in await self.client.list_owned(owner, self.type_name(ob.VerifierCap))
+        ]
+        ours = [(ref, cap) for ref, cap in found if cap.market == self.market_id]
+        return sorted(ours, key=lambda each: (each[1].pool, each[1].index, each[1].generation))
+
+    async def find_cap(self, owner: str, seat: SeatId) -> tuple[ObjectRef, ob.VerifierCap] | None:
+        """Return an address's capability for one seat, if it has it."""
+        for ref, cap in await self.verifier_caps(owner):
+            if SeatId(cap.pool, cap.index, cap.generation) == seat:
+                return ref, cap
         return None
 
     async def publisher_cap(self, owner: str, task: str) -> ObjectRef:

@@ -1,4 +1,4 @@
-"""Calls on a submission: join, commit, open, settle, claim."""
+"""Calls on a submission: join, commit, settle, claim."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,15 @@ from walrusd.chain.values.types import ExecutedTransaction
 
 
 class SubmissionCalls(Caller):
-    """Modules ``submission``, ``committee`` and ``settlement``."""
+    """The part of module ``submission`` that joins and commits, and ``settlement``."""
 
     async def join(
-        self, task: str, *, dataset: str, request: str, stake: int
+        self, task: str, *, dataset: str, request: str, program_root: bytes, stake: int
     ) -> ExecutedTransaction:
-        """Stake on a task, in Mist; ``SubmissionJoined`` in the result names the submission."""
+        """Stake on a task, in Mist; ``SubmissionJoined`` in the result names the submission.
+
+        The contract refuses if the task names another program than ``program_root``.
+        """
         market, ref = await self._market_ref(), await self.shared_ref(task)
         data, grant = await self.shared_ref(dataset), await self.shared_ref(request)
 
@@ -26,6 +29,7 @@ class SubmissionCalls(Caller):
                 ref,
                 frozen(data),
                 frozen(grant),
+                p.byte_vector(program_root),
                 coin,
                 p.clock,
             )
@@ -93,56 +97,6 @@ class SubmissionCalls(Caller):
             )
 
         return await self._send(build, f"commit:{submission}", task, submission)
-
-    async def open(
-        self,
-        task: str,
-        submission: str,
-        opening: ob.Opening,
-        *,
-        blinding: bytes,
-        again: bool = False,
-    ) -> ExecutedTransaction:
-        """Give the committee what it must replay, and open the cost if ``opening`` has one.
-
-        ``blinding`` opens the commitment to the cost and is empty without one. ``again`` is true
-        once a seat has reported that it cannot read the first opening.
-        """
-        market, ref = await self._market_ref(), await self.shared_ref(task)
-        sub = await self.shared_ref(submission)
-
-        def build(p: Ptb) -> None:
-            p.call(
-                self._target("submission", "open"),
-                market,
-                ref,
-                sub,
-                p.u256(opening.blob),
-                p.byte_vector(opening.digest),
-                p.byte_vector(opening.key_check),
-                p.byte_vectors(opening.envelopes),
-                p.optional_u64(opening.cost),
-                p.byte_vector(blinding),
-                p.clock,
-            )
-
-        once = f"reopen:{submission}" if again else f"open:{submission}"
-        return await self._send(build, once, task, submission)
-
-    async def reseal(self, submission: str, recipient: str, envelope: bytes) -> ExecutedTransaction:
-        """Encrypt an opening's key to one more recipient."""
-        market, sub = await self._market_ref(), frozen(await self.shared_ref(submission))
-
-        def build(p: Ptb) -> None:
-            p.call(
-                self._target("submission", "reseal"),
-                market,
-                sub,
-                p.address(recipient),
-                p.byte_vector(envelope),
-            )
-
-        return await self._send(build, f"reseal:{submission}:{recipient}", submission)
 
     async def settle(self, task: str, submission: str) -> ExecutedTransaction:
         """Settle a submission that has ended or is overdue."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from walrusd.chain.calls.base import Caller, frozen
+from walrusd.chain.calls.node import ProvenKeys, put_keys
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.types import ExecutedTransaction
@@ -15,18 +16,20 @@ class TaskCalls(Caller):
         self,
         terms: ob.Terms,
         *,
+        pool: str,
         funds: int,
-        publisher_key: bytes,
+        keys: ProvenKeys,
         manifest_blob: int,
         manifest_digest: bytes,
         state_root_0: bytes,
         plan_digest: bytes,
+        program_root: bytes,
         parent: str,
         datasets: Sequence[ob.DatasetRef],
         once: str,
     ) -> ExecutedTransaction:
-        """Open a task; ``TaskOpened`` in the result names it."""
-        market = await self._market_ref()
+        """Open a task that the seats of ``pool`` verify; ``TaskOpened`` in the result names it."""
+        market, seats = await self._market_ref(), frozen(await self.shared_ref(pool))
 
         def build(p: Ptb) -> None:
             fields = [
@@ -38,12 +41,14 @@ class TaskCalls(Caller):
             cap = p.call(
                 self._target("task", "open_task"),
                 market,
+                seats,
                 made,
-                p.byte_vector(publisher_key),
+                *put_keys(p, keys),
                 p.u256(manifest_blob),
                 p.byte_vector(manifest_digest),
                 p.byte_vector(state_root_0),
                 p.byte_vector(plan_digest),
+                p.byte_vector(program_root),
                 p.address(parent),
                 p.addresses([d.dataset for d in datasets]),
                 p.u64s([d.number for d in datasets]),
@@ -54,29 +59,41 @@ class TaskCalls(Caller):
 
         return await self._send(build, once)
 
+    async def cancel_task(self, task: str) -> ExecutedTransaction:
+        """Give up our task before joining closes; whoever has joined gets the cancel fee."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        async with self._cap_turn:
+            cap = await self.publisher_cap(self.address, task)
+
+            def build(p: Ptb) -> None:
+                p.call(self._target("task", "cancel_task"), market, cap, ref, p.clock)
+
+            return await self._send(build, f"cancel_task:{task}", task)
+
     async def close_joining(self, task: str) -> ExecutedTransaction:
-        """Draw the join beacon."""
+        """Book the seats' duties and draw the join beacon."""
+        market, ref = await self._market_ref(), await self.shared_ref(task)
+        pool = await self.shared_ref((await self.task(task)).pool)
+
+        def build(p: Ptb) -> None:
+            p.call(self._target("task", "close_joining"), market, pool, ref, p.random, p.clock)
+
+        once = f"close_joining:{task}"
+        return await self._send(build, once, task, pool.id, random=True)
+
+    async def close_training(self, task: str) -> ExecutedTransaction:
+        """End the time to commit."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
 
         def build(p: Ptb) -> None:
-            p.call(self._target("task", "close_joining"), market, ref, p.random, p.clock)
+            p.call(self._target("task", "close_training"), market, ref, p.clock)
 
-        return await self._send(build, f"close_joining:{task}", task, random=True)
-
-    async def draw(self, task: str) -> ExecutedTransaction:
-        """Draw the committee beacon."""
-        market, ref = await self._market_ref(), await self.shared_ref(task)
-        pool = frozen(await self.shared_ref(await self.pool_id()))
-
-        def build(p: Ptb) -> None:
-            p.call(self._target("task", "draw"), market, pool, ref, p.random, p.clock)
-
-        return await self._send(build, f"draw:{task}", task, random=True)
+        return await self._send(build, f"close_training:{task}", task)
 
     async def record_aggregate(
-        self, task: str, *, root: bytes, blindings_root: bytes, blob: int
+        self, task: str, *, parts: int, root: bytes, blindings_root: bytes, blob: int
     ) -> ExecutedTransaction:
-        """Record the published weighted sum."""
+        """Record the published weighted sum; ``parts`` is a bit set over the task's entries."""
         market, ref = await self._market_ref(), await self.shared_ref(task)
         async with self._cap_turn:
             cap = await self.publisher_cap(self.address, task)
@@ -87,6 +104,7 @@ class TaskCalls(Caller):
                     market,
                     cap,
                     ref,
+                    p.u64(parts),
                     p.byte_vector(root),
                     p.byte_vector(blindings_root),
                     p.u256(blob),

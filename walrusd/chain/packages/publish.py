@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from walrusd.chain.layouts.objects import AdminCap, MarketParams
+from walrusd.chain.layouts.objects import AdminCap, MarketParams, PoolParams
 from walrusd.chain.nodes.client import SuiClient
 from walrusd.chain.nodes.methods import GET_OBJECT, GET_PACKAGE
 from walrusd.chain.nodes.wire import need, need_address
@@ -14,7 +14,7 @@ from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.bcs import U8, U64, Id, Layout, Uid
 from walrusd.chain.values.digests import decode_digest
 from walrusd.chain.values.pysui_parts import pb, protobuf
-from walrusd.chain.values.types import ExecutedTransaction, ObjectData
+from walrusd.chain.values.types import ExecutedTransaction, ObjectData, ObjectRef, SharedRef
 from walrusd.errors import ChainUnreachable, ContractNotPublished, NotAllowed, ObjectNotFound
 from walrusd.units import Address, ObjectId, normalize_address
 
@@ -46,9 +46,16 @@ class NewPackage:
 
 @dataclass(frozen=True)
 class NewMarket:
-    """The objects that ``node::create_market`` created."""
+    """The market that ``market::create_market`` created."""
 
     market: ObjectId
+    transaction: str
+
+
+@dataclass(frozen=True)
+class NewPool:
+    """The pool of verifiers that ``node::create_pool`` created."""
+
     pool: ObjectId
     transaction: str
 
@@ -164,37 +171,63 @@ async def create_market(
     params: MarketParams,
     once: str,
 ) -> NewMarket:
-    """Create the market and its verifier pool, bound to this chain (base58) and package.
+    """Create the market, bound to this chain (base58) and package.
 
     Raises:
         MoveAborted: if a parameter is outside its limits.
         NotAllowed: if the sender does not own the administrator's capability.
     """
-    cap = await client.get_object(admin_cap)
-    if cap.owner.address != sender.address:
-        raise NotAllowed(f"{sender.address} does not own the administrator capability {cap.id}")
+    cap = await _find_admin_cap(client, sender, admin_cap)
     raw_chain_id = decode_digest(chain_id)
 
     def build(p: Ptb) -> None:
         p.call(
-            f"{package_id}::node::create_market",
-            cap.ref,
+            f"{package_id}::market::create_market",
+            cap,
             p.byte_vector(raw_chain_id),
             p.address(package_id),
-            p.u64(params.tip),
-            p.u64(params.accuser_share_bps),
-            p.u64(params.min_window_ms),
-            p.u64(params.max_window_ms),
-            p.u64(params.min_seat_stake),
-            p.u64(params.unbonding_ms),
+            *(p.u64(value) for value in vars(params).values()),
         )
 
     executed = await _send(sender, build, once)
-    return NewMarket(
-        market=_created(executed, "market::Market"),
-        pool=_created(executed, "node::VerifierPool"),
-        transaction=executed.digest,
-    )
+    return NewMarket(_created(executed, "market::Market"), executed.digest)
+
+
+async def create_pool(
+    client: SuiClient,
+    sender: Sender,
+    *,
+    package_id: str,
+    admin_cap: str,
+    market_id: str,
+    params: PoolParams,
+    once: str,
+) -> NewPool:
+    """Create a pool of verifiers in a market.
+
+    Raises:
+        MoveAborted: if a parameter is outside its limits.
+        NotAllowed: if the sender does not own the administrator's capability.
+    """
+    cap = await _find_admin_cap(client, sender, admin_cap)
+    market = await client.get_object(market_id)
+    version = market.initial_shared_version
+    assert version is not None, "a market is shared"
+    shared = SharedRef(market.id, version, mutable=False)
+
+    def build(p: Ptb) -> None:
+        amounts = (p.u64(value) for value in vars(params).values())
+        p.call(f"{package_id}::node::create_pool", cap, shared, *amounts)
+
+    executed = await _send(sender, build, once)
+    return NewPool(_created(executed, "node::VerifierPool"), executed.digest)
+
+
+async def _find_admin_cap(client: SuiClient, sender: Sender, admin_cap: str) -> ObjectRef:
+    cap = await client.get_object(admin_cap)
+    if cap.owner.address != sender.address:
+        raise NotAllowed(f"{sender.address} does not own the administrator capability {cap.id}")
+    return cap.ref
 
 
 async def upgrade_package(

@@ -10,7 +10,6 @@ from py_arkworks_bls12381 import GT, G1Point, G2Point, Scalar
 from walrusd.crypto.pedersen.g1 import Q
 from walrusd.errors import MalformedPoint
 
-G2_BYTES = 96
 G2_IDENTITY_BYTES = b"\xc0" + bytes(95)
 
 G2 = G2Point()
@@ -29,13 +28,11 @@ def decode_g2(raw: bytes) -> G2Point:
         MalformedPoint: if ``raw`` is not the canonical encoding of such a point, or is the
             identity.
     """
-    if len(raw) != G2_BYTES:
-        raise MalformedPoint(f"a point of G2 has {G2_BYTES} bytes, not {len(raw)}")
     try:
         point = G2Point.from_compressed_bytes(raw)
     except ValueError as error:
         raise MalformedPoint("the bytes are not a point of G2") from error
-    # The library accepts an identity with stray bits, which Sui refuses.
+    # The library accepts an identity with stray bits, and bytes after a point, which Sui refuses.
     if encode_g2(point) != raw:
         raise MalformedPoint("the point of G2 is not in its canonical encoding")
     if raw == G2_IDENTITY_BYTES:

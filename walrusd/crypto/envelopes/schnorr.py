@@ -85,7 +85,8 @@ def derive_nonce(secret: bytes, tag: Tag, statement: bytes) -> int:
     return int.from_bytes(raw, "big") % (Q - 1) + 1
 
 
-def _compute_challenge(preimage: Preimage, nonce_point: _Point) -> bytes:
+def compute_challenge(preimage: Preimage, nonce_point: _Point) -> bytes:
+    """Return ``e``: the hash of all that is proven, with its first byte set to zero."""
     digest = hashlib.sha256(preimage(bytes(nonce_point.to_compressed_bytes()))).digest()
     return b"\0" + digest[1:]
 
@@ -96,7 +97,7 @@ def prove_logarithm(base: P, secret: int, preimage: Preimage) -> SchnorrProof:
     ``preimage`` must contain ``secret·base``, the base's purpose, and all that the proof is for.
     """
     nonce = derive_nonce(encode_scalar(secret), Tag.PROOF_NONCE, preimage(b""))
-    challenge = _compute_challenge(preimage, base * Scalar(nonce))
+    challenge = compute_challenge(preimage, base * Scalar(nonce))
     answer = nonce + int.from_bytes(challenge, "big") * secret
     return SchnorrProof(challenge, encode_scalar(answer))
 
@@ -111,5 +112,5 @@ def verify_logarithm(base: P, point: P, proof: SchnorrProof, preimage: Preimage)
     challenge = Scalar(decode_scalar(proof.challenge))
     answer = Scalar(decode_scalar(proof.answer))
     nonce_point = base * answer - point * challenge
-    if _compute_challenge(preimage, nonce_point) != proof.challenge:
+    if compute_challenge(preimage, nonce_point) != proof.challenge:
         raise SchnorrProofInvalid("the proof does not hold for this point and this context")

@@ -14,10 +14,9 @@ from typing import Self
 
 from py_arkworks_bls12381 import G1Point
 
-from walrusd.crypto.envelopes.contexts import DIGEST_BYTES
+from walrusd.crypto.envelopes.contexts import DIGEST_BYTES, Label
 from walrusd.crypto.envelopes.groups import G2, decode_g2, pairs_cancel
 from walrusd.crypto.envelopes.openings import (
-    Label,
     LabelValue,
     OpeningKey,
     compute_label_point,

@@ -19,6 +19,7 @@ from walrusd.crypto.kdf import derive_key
 from walrusd.crypto.pedersen.folding import WIDE_BITS, combine_rows, fold_wide
 from walrusd.crypto.pedersen.g1 import (
     GENERATORS,
+    POINT_BYTES,
     ROW_LENGTH,
     H,
     Q,
@@ -161,8 +162,8 @@ def verify_row_commitment(
 
 
 def compute_scheme_root(commitments: Sequence[bytes]) -> bytes:
-    """Return the RFC 6962 root over the row commitments, one 48-byte leaf each."""
-    return merkle.compute_root(commitments)
+    """Return the RFC 6962 root over the row commitments, one leaf each."""
+    return merkle.compute_root_of_items(commitments, POINT_BYTES)
 
 
 class RunningSum:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from walrusd.crypto import merkle
 from walrusd.crypto.checklist import Checklist, Item
-from walrusd.crypto.chunks import ChunkHasher, compute_update_root
 from walrusd.crypto.cost import CostFunction, compute_loss_root, parse_cost_function
+from walrusd.crypto.number_tree import LeafKind, TreeHasher, compute_update_root
 from walrusd.crypto.pedersen.pedersen import verify_proof
 from walrusd.crypto.pedersen.rows import Update
 from walrusd.crypto.stream import decrypt_bytes, verify_key_check
@@ -128,7 +128,7 @@ def _check_digest(file: VerificationFile, expected: bytes, where: str) -> None:
 
 def _check_sections(file: VerificationFile) -> None:
     for section in file.sections:
-        hasher = ChunkHasher()
+        hasher = TreeHasher(LeafKind.BYTES)
         for piece in file.pieces(section):
             hasher.update(piece)
         if hasher.root() != file.spans[section].root:

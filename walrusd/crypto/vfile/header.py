@@ -150,7 +150,7 @@ def read_section_table(value: Any, scheme: int) -> dict[Section, tuple[int, byte
     """Return ``(length in bytes, root)`` of every section of ``scheme``, from field 23 of the map.
 
     Raises:
-        MalformedHeader: if the table is not that of version 1.
+        MalformedHeader: if the table is not that of version 2.
     """
     sections = sections_of(scheme)
     if not isinstance(value, list) or len(value) != len(sections):

@@ -1,4 +1,4 @@
-"""The verification file, version 1: everything a submission commits to, in one container.
+"""The verification file, version 2: everything a submission commits to, in one container.
 
 ``file = preamble(16) ‖ header ‖ digest(32) ‖ cost section ‖ trace section ‖ scheme section``;
 ``preamble = "WALRUSDV" ‖ u8 version ‖ u8 scheme ‖ u16 0 ‖ u32 LE header length``;
@@ -35,7 +35,7 @@ from walrusd.crypto.vfile.header import FileHeader, header_from_map, read_sectio
 from walrusd.errors import MalformedHeader, MalformedSection
 
 MAGIC = b"WALRUSDV"
-VERSION = 1
+VERSION = 2
 MAX_HEADER_BYTES = 1 << 16
 PREAMBLE = struct.Struct("<8sBBHI")
 
@@ -53,7 +53,7 @@ _ITEM_BYTES = {Section.TRACE: HASH_BYTES, Section.ROWS: POINT_BYTES}
 
 @dataclass(frozen=True)
 class Span:
-    """A section's offset and size in bytes, and its root over leaves of 1 MiB by the header."""
+    """A section's offset and size in bytes, and its root over leaves of 4 KiB by the header."""
 
     offset: int
     size: int
@@ -131,7 +131,7 @@ def open_verification_file(source: Source) -> VerificationFile:
     ``checks.py`` checks digests, roots, and proofs.
 
     Raises:
-        MalformedHeader: if preamble or header do not have the layout of version 1.
+        MalformedHeader: if preamble or header do not have the layout of version 2.
         MalformedCbor: if the header is not canonical CBOR.
         MalformedSection: if the sections do not fill the file, or do not hold whole items.
     """

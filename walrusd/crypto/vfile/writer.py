@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 from walrusd.crypto import merkle
 from walrusd.crypto.cbor import encode_canonical
-from walrusd.crypto.chunks import ChunkHasher
 from walrusd.crypto.cost import CostFunction, compute_loss_root
 from walrusd.crypto.fileobjects import read_up_to, write_all
+from walrusd.crypto.number_tree import LeafKind, TreeHasher
 from walrusd.crypto.stream import compute_key_check, encrypt_bytes
 from walrusd.crypto.tags import Tag, hash_tagged
 from walrusd.crypto.vfile.blocks import SchemeBlock, scheme_of, sections_of
@@ -101,8 +101,8 @@ def _read_pieces(body: Source) -> Iterator[bytes]:
 
 
 def _measure(body: Source) -> tuple[int, bytes]:
-    """Return the length of a section and its root over 1 MiB leaves."""
-    size, hasher = 0, ChunkHasher()
+    """Return the length of a section and its root over leaves of bytes."""
+    size, hasher = 0, TreeHasher(LeafKind.BYTES)
     for piece in _read_pieces(body):
         size += len(piece)
         hasher.update(piece)

@@ -60,7 +60,7 @@ def accuse(
     is only one.
     """
     check_submission(market, task, submission)
-    _check_may_be_accused(task, submission)
+    _check_may_be_accused(task, submission, clock.timestamp_ms)
     seat = find_seat(submission, cap, place)
     require(program_root == task.program_root, "submission.EWrongProgram")
     require(_is_supported(submission, kind), "jury.EUnsupportedKind")
@@ -100,7 +100,7 @@ def accuse_file(
 ) -> None:
     """Accuse the verification file, as an outsider, for the cost of a case and the penalty."""
     check_submission(market, task, submission)
-    _check_may_be_accused(task, submission)
+    _check_may_be_accused(task, submission, clock.timestamp_ms)
     require(program_root == task.program_root, "submission.EWrongProgram")
     require(_is_supported(submission, CaseKind.FILE), "jury.EUnsupportedKind")
     seats = {seat.verifier for seat in submission.committee}
@@ -115,12 +115,14 @@ def accuse_file(
     open_case(ctx, submission, CaseKind.FILE, clock.timestamp_ms, accuser=ctx.sender)
 
 
-def _check_may_be_accused(task: Task, submission: Submission) -> None:
+def _check_may_be_accused(task: Task, submission: Submission, now: int) -> None:
     check_state(
         submission, SubmissionState.OPENED, SubmissionState.ATTESTED, SubmissionState.AUDITED
     )
     # The audit goes first: whoever colludes with the forger could hold it up.
     require(not is_audit_pending(task, submission), "jury.EAuditPending")
+    # A case that no jury was found for was dismissed: no other could be heard either.
+    require(now < task.ends_by_ms, "jury.ETooLate")
 
 
 def _is_supported(submission: Submission, kind: int) -> bool:

@@ -6,10 +6,12 @@ from walrusd.core.lifecycle import TERMINAL, DisputePhase, EndReason, Submission
 from walrusd.devnet.contract.audit import is_audit_pending
 from walrusd.devnet.contract.checks import check_case
 from walrusd.devnet.contract.credit import take_credit
+from walrusd.devnet.contract.dispute import is_audit
 from walrusd.devnet.contract.ending import end, end_never_opened, end_undecided
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import add_full_late_fee, pay_tip
 from walrusd.devnet.contract.market import check_market, check_versions
+from walrusd.devnet.contract.outcome import dismiss
 from walrusd.devnet.contract.payment import pay_aborted, pay_lapsed, pay_void
 from walrusd.devnet.move.context import ClockObject, Coin, MoveContext
 from walrusd.devnet.move.signatures import CLOCK, COIN, mut, ref
@@ -106,12 +108,20 @@ def _settle_audited(
 def _settle_stalled(
     ctx: MoveContext, task: Task, pool: VerifierPool, submission: Submission, now: int
 ) -> None:
-    """End a case for which no jury could be drawn in twice the longest life of a task."""
+    """End a case for which no jury could be drawn in twice the longest life of a task.
+
+    An audit cannot be left out, so without its jury nothing is decided. Any other case is dismissed
+    and the submission goes on: whoever keeps seats from a jury must not keep work from its reward.
+    """
     dispute = submission.dispute
-    is_waiting = dispute is not None and dispute.phase == DisputePhase.WAITING
+    assert dispute is not None, "a disputed submission has a case"
+    is_waiting = dispute.phase == DisputePhase.WAITING
     require(is_waiting and now >= task.ends_by_ms, "settlement.EDisputed")
     pay_tip(task, submission, ctx.sender)
-    end_undecided(ctx, task, pool, submission, EndReason.STALLED, now)
+    if is_audit(dispute):
+        end_undecided(ctx, task, pool, submission, EndReason.STALLED, now)
+    else:
+        dismiss(ctx, task, pool, submission, dispute, now)
 
 
 def _is_grace_over(task: Task, submission: Submission, now: int) -> bool:

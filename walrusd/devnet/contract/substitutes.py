@@ -30,7 +30,8 @@ def replace(
 ) -> None:
     """Give the places that have not attested in time to substitutes; without, end undecided.
 
-    A seat that reported the opening was not silent: it loses its place and nothing else.
+    A seat that reported the opening was not silent: it loses its place and nothing else. Nor does
+    one lose more when the task's time is up, as it could not accuse what it will not attest.
     """
     check_case(market, task, pool, submission)
     check_state(submission, SubmissionState.OPENED)
@@ -40,7 +41,8 @@ def replace(
     pay_tip(task, submission, ctx.sender)
     waiting = [at for at in range(len(submission.committee)) if not has_attested(submission, at)]
     silent = [at for at in waiting if not has_reported(submission, at)]
-    penalize_places(ctx, task, pool, submission, silent)
+    if now < task.ends_by_ms:
+        penalize_places(ctx, task, pool, submission, silent)
     reason = EndReason.NOT_FULLY_ATTESTED
     if submission.rounds == MAX_ROUNDS:
         end_undecided(ctx, task, pool, submission, reason, now)

@@ -208,9 +208,8 @@ public(package) fun verify_recipient(
         &bls12381::g1_mul(&z, &bls12381::g1_generator()),
         &bls12381::g1_mul(&e, &first),
     );
-    let (tag, nonce_point) = (RECIPIENT_PROOF, *nonce.bytes());
-    let preimage = RecipientProof { tag, context, pk1, pk2, nonce_point };
-    assert!(compute_challenge(bcs::to_bytes(&preimage)) == challenge, EBadKeyProof);
+    let expected = compute_recipient_challenge(context, pk1, pk2, *nonce.bytes());
+    assert!(expected == challenge, EBadKeyProof);
 }
 
 /// Checks that whoever opens an attempt with `p2` knows its secret:
@@ -229,9 +228,8 @@ public(package) fun verify_opening(
         &bls12381::g2_mul(&z, &bls12381::g2_generator()),
         &bls12381::g2_mul(&e, &point),
     );
-    let (tag, nonce_point) = (OPENING_PROOF, *nonce.bytes());
-    let preimage = OpeningProof { tag, context, p2, nonce_point };
-    assert!(compute_challenge(bcs::to_bytes(&preimage)) == challenge, EBadOpeningProof);
+    let expected = compute_opening_challenge(context, p2, *nonce.bytes());
+    assert!(expected == challenge, EBadOpeningProof);
 }
 
 /// What the envelopes of one label are checked against, computed once for all of them. `p2` has
@@ -275,20 +273,17 @@ public(package) fun verify_envelope(
         &bls12381::g1_mul(&z, &bls12381::g1_generator()),
         &bls12381::g1_mul(&e, &mask),
     );
-    let preimage = EnvelopeProof {
-        tag: ENVELOPE_PROOF,
-        context: opened.context,
-        label: opened.label,
-        p2: opened.p2,
+    let nonce_point = *nonce.bytes();
+    let expected = opened.compute_envelope_challenge(
         pk1,
         pk2,
         recipient,
         sender,
         r,
         c,
-        nonce_point: *nonce.bytes(),
-    };
-    assert!(compute_challenge(bcs::to_bytes(&preimage)) == challenge, EBadEnvelopeProof);
+        nonce_point,
+    );
+    assert!(expected == challenge, EBadEnvelopeProof);
 }
 
 /// Checks a value that was revealed: `e(value, G2) == e(H_label, P2)`.
@@ -301,9 +296,98 @@ public(package) fun verify_value(opened: &OpenedLabel, value: vector<u8>) {
 
 // === Private Functions ===
 
-/// The digest with its first byte set to zero: 248 bits, which are always below the group order.
-fun compute_challenge(preimage: vector<u8>): vector<u8> {
+fun compute_recipient_challenge(
+    context: vector<u8>,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    nonce_point: vector<u8>,
+): vector<u8> {
+    let tag = RECIPIENT_PROOF;
+    to_challenge(bcs::to_bytes(&RecipientProof { tag, context, pk1, pk2, nonce_point }))
+}
+
+fun compute_opening_challenge(
+    context: vector<u8>,
+    p2: vector<u8>,
+    nonce_point: vector<u8>,
+): vector<u8> {
+    let tag = OPENING_PROOF;
+    to_challenge(bcs::to_bytes(&OpeningProof { tag, context, p2, nonce_point }))
+}
+
+fun compute_envelope_challenge(
+    opened: &OpenedLabel,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    recipient: vector<u8>,
+    sender: address,
+    r: vector<u8>,
+    c: vector<u8>,
+    nonce_point: vector<u8>,
+): vector<u8> {
+    let tag = ENVELOPE_PROOF;
+    let (context, label, p2) = (opened.context, opened.label, opened.p2);
+    to_challenge(
+        bcs::to_bytes(
+            &EnvelopeProof {
+                tag,
+                context,
+                label,
+                p2,
+                pk1,
+                pk2,
+                recipient,
+                sender,
+                r,
+                c,
+                nonce_point,
+            },
+        ),
+    )
+}
+
+/// The hash with its first byte set to zero: 248 bits, which are always below the group order.
+fun to_challenge(preimage: vector<u8>): vector<u8> {
     let mut digest = sha2_256(preimage);
     *(&mut digest[0]) = 0;
     digest
+}
+
+// === Test Functions ===
+
+// The test runner's BLS12-381 is a stub: every operation returns zero bytes, so equations hold, and
+// a proof holds whose challenge was computed with a nonce point of zeros.
+
+#[test_only]
+public fun recipient_challenge_for_testing(
+    context: vector<u8>,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+): vector<u8> {
+    compute_recipient_challenge(context, pk1, pk2, g1_of_the_stub())
+}
+
+#[test_only]
+public fun opening_challenge_for_testing(context: vector<u8>, p2: vector<u8>): vector<u8> {
+    let one = bls12381::g2_generator();
+    compute_opening_challenge(context, p2, *bls12381::g2_sub(&one, &one).bytes())
+}
+
+#[test_only]
+public fun envelope_challenge_for_testing(
+    opened: &OpenedLabel,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    recipient: vector<u8>,
+    sender: address,
+    r: vector<u8>,
+    c: vector<u8>,
+): vector<u8> {
+    opened.compute_envelope_challenge(pk1, pk2, recipient, sender, r, c, g1_of_the_stub())
+}
+
+#[test_only]
+fun g1_of_the_stub(): vector<u8> {
+    let one = bls12381::g1_generator();
+    *bls12381::g1_sub(&one, &one).bytes()
 }

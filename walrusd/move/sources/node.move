@@ -484,25 +484,15 @@ public(package) fun penalize(self: &mut VerifierPool, index: u64, amount: u64): 
 
 // === Package Functions: Lots ===
 
-/// How many seats are live: held, staying, renewed in time.
-public(package) fun count_live(self: &VerifierPool, now: u64): u64 {
-    let life = self.params.seat_life_ms;
-    let count = self.seats.length();
-    let mut live = 0;
-    let mut i = 0;
-    while (i < count) {
-        let seat = &self.seats[i];
-        if (seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life) {
-            live = live + 1
-        };
-        i = i + 1
-    };
-    live
-}
-
-/// How many seats are live, and how many of those fit the terms, busy or not: what they ask for and
-/// can do allows it, with all of the pool's duties at once, and their stake backs one at least.
-public(package) fun count_fit(self: &VerifierPool, terms: &Terms, now: u64): (u64, u64) {
+/// How many seats are live, and how many of those fit a task opened at `opened_ms`, busy or not: they
+/// were there before, what they ask for and can do allows it, with all of the pool's duties at once,
+/// and their stake backs one at least.
+public(package) fun count_fit(
+    self: &VerifierPool,
+    terms: &Terms,
+    opened_ms: u64,
+    now: u64,
+): (u64, u64) {
     let life = self.params.seat_life_ms;
     let share = self.share();
     let fee = math::min(terms.verifier_fee(), terms.juror_fee());
@@ -517,7 +507,8 @@ public(package) fun count_fit(self: &VerifierPool, terms: &Terms, now: u64): (u6
         if (seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life) {
             live = live + 1;
             if (
-                seat.stake >= share && seat.min_fee <= fee && seat.max_penalty >= loss
+                seat.active_from_ms <= opened_ms && seat.stake >= share
+                    && seat.min_fee <= fee && seat.max_penalty >= loss
                     && seat.memory >= memory && (seat.rate as u128) >= rate
             ) {
                 fit = fit + 1

@@ -12,9 +12,9 @@ import trio
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
 from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
-from walrusd.crypto.chunks import compute_chunk_root
 from walrusd.crypto.cost import FIXED_POINT_BITS, CostFunction
 from walrusd.crypto.merkle import Tree
+from walrusd.crypto.number_tree import compute_number_root
 from walrusd.crypto.pedersen import pedersen
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -114,7 +114,7 @@ class Committer(Service):
         verified = await self._fetcher.plan_of(case.task)
         plan, scheme = verified.plan, verified.scheme
         update = await read_update(tools, case, plan, trained)
-        update_root = await trio.to_thread.run_sync(compute_chunk_root, update)
+        update_root = await trio.to_thread.run_sync(compute_number_root, update)
         leaves = await read_result(tools, case, trained, trace_leaves)
         costs = await read_result(tools, case, trained, partial(cost_function, plan=plan))
         tree = Tree(leaves)

@@ -1,23 +1,38 @@
-"""Open committed work to its committee: one encrypted blob, and its key in an envelope per seat."""
+"""Open committed work to its committee: sealed pieces, and their key in an envelope per seat."""
 
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import trio
 
-from walrusd.chain.layouts import objects as ob
+from walrusd.chain.calls.delivery import OpeningAttempt
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
-from walrusd.core.opening import OpenedCost, Opening
-from walrusd.core.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
+from walrusd.core.pieces.keys import make_opening_keys
+from walrusd.core.pieces.layouts import OpenedCost, OpenedTrace
+from walrusd.core.pieces.names import (
+    COST,
+    FINAL_STATE,
+    OPENINGS,
+    TRACE,
+    UPDATE,
+    PieceKind,
+    PieceName,
+)
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
+from walrusd.crypto.envelopes.openings import prove_opening_key
 from walrusd.crypto.pedersen.g1 import encode_scalar
-from walrusd.crypto.stream import compute_key_check, encrypt_bytes
-from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.vfile.vfile import Source
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import make_seat_envelope, submission_dataset_key
+from walrusd.market.keys import derive_own_secret, submission_dataset_key
 from walrusd.market.results import (
     find_trained,
     load_trace,
@@ -26,9 +41,15 @@ from walrusd.market.results import (
     read_update,
 )
 from walrusd.market.schemes import derive_openings
+from walrusd.market.sealing import OpeningWriter, compute_cut
 from walrusd.runtime.pool import run_heavy
+from walrusd.runtime.sources import source_of
+from walrusd.training.run.jobs import state_name
 from walrusd.units import address_bytes
-from walrusd.workers.rows import prove_file_rows
+from walrusd.workers.rows import write_proven_rows
+
+Made = AsyncGenerator[tuple[PieceName, Source], None]
+"""The pieces of an opening in ascending order; each can be read until the next one is asked for."""
 
 
 class Opener(Service):
@@ -52,59 +73,67 @@ class Opener(Service):
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
         item = tools.work.get("open", submission.id)
-        if item is None or item.get("again", False) != submission.reopened:
+        if item is None or item.get("attempt") != submission.attempt:
             trained = find_trained(tools, submission.id)
             if trained is None:
                 return  # lost: the trainer does the work again and wakes us
             item = await self._prepare(case, trained)
+            is_first = submission.attempt == 1
             with tools.database.transaction():
                 tools.work.put("open", submission.id, item)
                 tools.journal.record(
                     submission.id,
                     self.name,
-                    "reopening" if submission.reopened else "opening",
-                    "a seat reported that it cannot use the opening"
-                    if submission.reopened
-                    else "the committee is seated",
+                    "opening" if is_first else "reopening",
+                    "the committee is seated"
+                    if is_first
+                    else "the opening was absent, or its key reached somebody not",
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
-        name, shown = address_bytes(submission.id), None
+        shown = None
         if case.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None:
             shown = make_opened_cost(tools, submission.id, int(item["cost"]))
-        key = derive_opening_key(tools.keys, name)
+        secret = derive_own_secret(tools, case)
+        proof = prove_opening_key(secret)
         await tools.contract.open(
             case.task.id,
             submission.id,
-            ob.Opening(
+            OpeningAttempt(
                 blob=int(item["blob"]),
                 digest=bytes.fromhex(item["digest"]),
-                key_check=compute_key_check(key, name),
-                envelopes=[
-                    make_seat_envelope(case, seat.verifier, seat.key, key)
-                    for seat in submission.committee
-                ],
+                p2=secret.describe().p2,
+                challenge=proof.challenge,
+                answer=proof.answer,
                 cost=None if shown is None else shown.final,
+                blinding=b"" if shown is None else shown.blinding,
             ),
-            blinding=b"" if shown is None else shown.blinding,
-            again=submission.reopened,
+            attempt=submission.attempt,
         )
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
-        """Encrypt and store the opening; its salt is random, so the blob becomes a work item."""
-        tools, name = self.tools, address_bytes(case.submission.id)
-        if case.submission.reopened:
+        """Seal and store the opening, and return the work item that says where it is."""
+        tools, submission = self.tools, case.submission
+        if submission.attempt > 1:
             await self._store_file_again(case)
-        opening = await self._build(case, trained)
-        key, aad = derive_opening_key(tools.keys, name), case.opening_aad
-        sealed = await trio.to_thread.run_sync(lambda: encrypt_bytes(opening.to_bytes(), key, aad))
-        epochs = tools.settings.walrus.epochs
-        stored = await tools.store.put(sealed, epochs=epochs, try_anyway=True)
+        keys = make_opening_keys(derive_own_secret(tools, case))
+        folder = tools.files.sealing(submission.id)
+        await trio.to_thread.run_sync(_empty, folder)
+        try:
+            cut = compute_cut(tools.settings.walrus)
+            writer = OpeningWriter(tools, folder, keys, case.opening_aad, cut)
+            async with aclosing(self._make_pieces(case, trained, folder)) as pieces:
+                async for piece, source in pieces:
+                    await writer.add(piece, source)
+            stored = await writer.finish()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return {
-            "blob": str(stored.blob_id),
-            "digest": hash_tagged(Tag.OPENING, sealed).hex(),
+            "blob": str(stored.blob),
+            "digest": stored.digest.hex(),
+            "pieces": [str(blob) for blob in stored.pieces],
             "cost": trained.get("cost", 0),
-            "again": case.submission.reopened,
+            "attempt": submission.attempt,
         }
 
     async def _store_file_again(self, case: Case) -> None:
@@ -128,37 +157,51 @@ class Opener(Service):
                 path=str(path),
             )
 
-    async def _build(self, case: Case, trained: dict[str, Any]) -> Opening:
+    async def _make_pieces(self, case: Case, trained: dict[str, Any], folder: Path) -> Made:
+        """Make the pieces one by one; ``folder`` is private, empty, and removed afterwards."""
         tools, submission = self.tools, case.submission
         verified = await self._fetcher.plan_of(case.task)
-        plan, scheme = verified.plan, verified.scheme
-        segments = case.dealt_segments()
-        boundaries = {segment - 1 for segment in segments}
-        indices = sorted(case.compute_needed_rows(plan, segments))
-        dek = await submission_dataset_key(tools, case)
-        path = (await self._fetcher.dataset_of(submission, dek)).path
-        rows = await run_heavy(prove_file_rows, dek, path, plan.dataset.row_bytes, indices)
-        update, openings, cost = b"", list[bytes](), None
-        if submission.abort is None:
-            assert submission.commitment is not None
-            boundaries.add(plan.segments)
-            update = await read_update(tools, case, plan, trained)
-            root = submission.commitment.update_root
-            openings = await derive_openings(tools, case, scheme, root)
-            cost = make_opened_cost(tools, submission.id, trained["cost"])
+        plan, segments = verified.plan, case.dealt_segments()
         roots = await read_result(tools, case, trained, load_trace)
-        return Opening(
-            state_roots=roots.state_roots,
-            slot_roots=roots.slot_roots,
-            states={
-                boundary: await read_state(tools, case, plan, trained, boundary, roots=roots)
-                for boundary in sorted(boundaries)
-            },
-            update=update,
-            openings=tuple(openings),
-            cost=cost,
-            rows=tuple(rows),
-        )
+        trace = OpenedTrace(tuple(roots.state_roots), tuple(roots.slot_roots))
+        yield TRACE, _source(trace.to_bytes())
+
+        states = Path(trained["states"])
+        for segment in segments:
+            await read_state(tools, case, plan, trained, segment - 1, roots=roots)
+            path = states / state_name(segment - 1)
+            yield PieceName(PieceKind.START_STATE, segment), source_of(path)
+
+        dek = await submission_dataset_key(tools, case)
+        rows = (await self._fetcher.dataset_of(submission, dek)).path
+        wanted = {
+            str(folder / f"rows-{segment}.bin"): sorted(case.compute_needed_rows(plan, [segment]))
+            for segment in segments
+        }
+        await run_heavy(write_proven_rows, dek, rows, plan.dataset.row_bytes, wanted)
+        for segment, target in zip(segments, wanted, strict=True):
+            yield PieceName(PieceKind.ROWS, segment), source_of(Path(target))
+            await trio.Path(target).unlink()
+
+        if submission.abort is not None:
+            return
+        assert submission.commitment is not None
+        await read_state(tools, case, plan, trained, plan.segments, roots=roots)
+        yield FINAL_STATE, source_of(states / state_name(plan.segments))
+        yield UPDATE, _source(await read_update(tools, case, plan, trained))
+        root = submission.commitment.update_root
+        openings = await derive_openings(tools, case, verified.scheme, root)
+        yield OPENINGS, _source(b"".join(openings))
+        yield COST, _source(make_opened_cost(tools, submission.id, trained["cost"]).to_bytes())
+
+
+def _source(data: bytes) -> Source:
+    return partial(BytesIO, data)
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
 
 
 def make_opened_cost(tools: Tools, submission: str, final: int) -> OpenedCost:

@@ -11,6 +11,7 @@ from walrusd.market.limits import (
     check_run_length,
     make_storage,
 )
+from walrusd.market.sealing import compute_cut
 from walrusd.market.verified import make_work_shape, read_modulus_bits
 
 KEPT = 4096
@@ -41,8 +42,9 @@ class StorageMeter:
             check_run_length(plan)
             version = read_version(await self._tools.contract.dataset(ref.dataset), ref.number)
             bits = read_modulus_bits(verified.manifest)
+            walrus = self._tools.settings.walrus
             shape = make_work_shape(task.terms, plan, version.rows, bits)
-            self._known[name] = make_storage(list_contributed(shape), self._tools.settings.walrus)
+            self._known[name] = make_storage(list_contributed(shape, compute_cut(walrus)), walrus)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return self._known[name]

@@ -11,6 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -59,7 +60,7 @@ class Trainer(Service):
             rows=rows,
             ctx=case.ctx,
             seed=case.seed,
-            committee=case.task.terms.committee,
+            slots=count_committee(vars(case.task.terms)),
             plan_digest=case.task.plan_digest,
             state_root_0=case.task.state_root_0,
         )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
+from walrusd.chain.calls.dataset import names_task
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.chain.values.types import ExecutedTransaction
@@ -69,7 +70,7 @@ class KeyGrantor(Service):
         contract, now = self.tools.contract, self.tools.clock.now_ms()
         asked = [r for r in requests if is_unanswered(r.state)]
         tasks = await contract.read_many(
-            ob.Task, dict.fromkeys(r.task for r in asked if _names_task(r))
+            ob.Task, dict.fromkeys(r.task for r in asked if names_task(r))
         )
         entries = [
             entry.submission
@@ -81,7 +82,7 @@ class KeyGrantor(Service):
         for request in asked:
             found = tasks.get(request.task)
             task = None if found is None else _describe(found, request, works)
-            if not _names_task(request):
+            if not names_task(request):
                 task = NO_TASK
             why = find_closing_reason(task, Millis(request.expires_ms), now)
             if why is not None:
@@ -110,7 +111,7 @@ class KeyGrantor(Service):
         await self._check_open(request)
 
         async def grant() -> ExecutedTransaction:
-            return await tools.contract.grant_key(request_id, envelope)
+            return await tools.contract.grant_key(request, envelope)
 
         return await self._answer(request, "grant", reason, grant)
 
@@ -184,11 +185,6 @@ class KeyGrantor(Service):
                 f"the description of dataset {dataset.id} does not name its key",
                 hint="it was not listed by this version of walrusd",
             ) from error
-
-
-def _names_task(request: ob.KeyRequest) -> bool:
-    """Return whether a request names a task; zero means none."""
-    return int(request.task, 16) != 0
 
 
 def _entry(task: ob.Task | None, request: ob.KeyRequest) -> ob.Entry | None:

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from walrusd.chain.layouts.objects import Terms
-from walrusd.core.economics import (
+from walrusd.core.incentives import (
     Rules,
     compute_accusation_gain,
     compute_challenge_income,
@@ -22,11 +22,12 @@ from walrusd.core.terms_review import ASSUMED_SHARE, Weakness, review_terms
 from walrusd.errors import NotAllowed
 
 
-def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
-    """Return the economic rules of a task; ``accuser_share_bps`` is the market's, in 1/10,000."""
+def make_rules(terms: Terms) -> Rules:
+    """Return the economic rules of a task."""
     return Rules(
         segments=terms.segments,
         committee=terms.committee,
+        substitutes=terms.substitutes,
         segments_per_seat=terms.segments_per_seat,
         jury=terms.jury,
         audit_bps=terms.audit_bps,
@@ -35,8 +36,6 @@ def make_rules(terms: Terms, accuser_share_bps: int) -> Rules:
         verifier_fee=terms.verifier_fee,
         juror_fee=terms.juror_fee,
         verifier_stake=terms.verifier_stake,
-        accuser_bond=terms.accuser_bond,
-        accuser_share_bps=accuser_share_bps,
     )
 
 

@@ -9,24 +9,25 @@ import trio
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ExecutedTransaction
-from walrusd.core.economics import compute_required_funds
+from walrusd.core.deposits import compute_funds
 from walrusd.core.lifecycle import Scheme
 from walrusd.core.manifest import PaillierOffer, TaskManifest
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.core.secrets import derive_paillier_seed
 from walrusd.core.terms_review import Weakness, review_terms
-from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.envelopes.contexts import PublisherContext
 from walrusd.crypto.vfile.scheme_checks import compute_modulus_context
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.tools import Tools
 from walrusd.errors import (
     BadRequest,
-    InsufficientBalance,
     MalformedData,
     ObjectNotFound,
     PlanRefused,
 )
 from walrusd.files import write_atomically
 from walrusd.market.case import read_version
+from walrusd.market.envelopes import prove_own_keys
 from walrusd.market.limits import (
     check_run_length,
     check_storage,
@@ -42,11 +43,18 @@ from walrusd.market.verified import (
 from walrusd.runtime.pool import run_heavy
 from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
 from walrusd.services.publisher.pretrained import adopt_folder
+from walrusd.services.publisher.preview import (
+    Bill,
+    check_capacity,
+    check_rules,
+    show_capacity,
+    show_preview,
+)
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.jobs import InitJob
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
-from walrusd.units import BlobId, Mist, address_bytes, format_sui
+from walrusd.units import BlobId, Mist, address_bytes
 from walrusd.workers.paillier import make_key
 
 
@@ -67,31 +75,61 @@ class Publication:
 
         Raises:
             BadRequest, PlanRefused, ModelRefused: if the parameters make no task.
+            TermsRefused: if the contract would refuse the terms.
             NotAllowed: if the terms are weak and the policy refuses such.
-            InsufficientBalance: if the balance does not cover reward and fees.
+            InsufficientBalance: if the balance does not cover deposit and gas.
+            PoolUnfit: if too few seats of the pool can serve the task.
             BlobOverLimit: if a part of the task would be too large to be stored.
         """
         tools = self._tools
-        check_names(params)
-        request = await read_request(await adopt_folder(params, tools.files.work))
+        request = await self._read(params)
         executed = await tools.contract.find_done(request.once)
         market = await tools.contract.market()
-        weak = review_terms(make_rules(request.terms, market.params.accuser_share_bps))
+        weak = review_terms(make_rules(request.terms))
         parts: list[dict[str, object]] = []
         if executed is None:
-            check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
-            funds = compute_funds(request.terms, market.params.tip)
-            await self._check_balance(funds)
+            pool = await self._read_pool()
+            bill = await self._check_request(request, market, pool, weak)
+            bill.check(tools.address)
+            check_capacity(request.terms, pool, tools.clock.now_ms())
             parts = await self._check_parts(request)
-            executed = await self._open(request, funds)
-        opened = ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)
+            executed = await self._open(request, market, pool.id, bill.funds)
+        opened = _read_opened(executed)
         task = await tools.contract.task(opened.task)
         self._journal(opened.task, request, weak)
         return {
             "task": opened.task,
             "digest": executed.digest,
-            "funds": Mist(task.pool + task.bond + task.tips),
+            "locked_mist": task.funds + task.bond + task.tips,
             "warnings": show_warnings(weak),
+            "parts": parts,
+        }
+
+    async def preview(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what publishing would lock, cost and take. Nothing is stored or sent.
+
+        A balance that is too small is told, not refused: its owner asks how much is needed.
+
+        Raises:
+            BadRequest, PlanRefused, ModelRefused, TermsRefused, NotAllowed, PoolUnfit,
+            BlobOverLimit: as :meth:`publish`.
+        """
+        tools = self._tools
+        request = await self._read(params)
+        market = await tools.contract.market()
+        weak = review_terms(make_rules(request.terms))
+        pool = await self._read_pool()
+        bill = await self._check_request(request, market, pool, weak)
+        capacity = check_capacity(request.terms, pool, tools.clock.now_ms())
+        parts = await self._check_parts(request)
+        done = await tools.contract.find_done(request.once)
+        opened = None if done is None else _read_opened(done).task
+        return {
+            "title": request.title,
+            "already_open": opened,
+            "pool": pool.id,
+            **show_capacity(capacity),
+            **show_preview(request.terms, market.params.tip, bill, weak),
             "parts": parts,
         }
 
@@ -107,13 +145,34 @@ class Publication:
 
     # --- before anything is spent ---------------------------------------------------------------
 
-    async def _check_balance(self, funds: Mist) -> None:
-        balance = await self._tools.contract.balance(self._tools.address)
-        if balance < funds:
-            raise InsufficientBalance(
-                f"opening this task takes {format_sui(funds)}, "
-                f"{self._tools.address} has {format_sui(balance)}"
-            )
+    async def _read(self, params: dict[str, Any]) -> TaskRequest:
+        check_names(params)
+        return await read_request(await adopt_folder(params, self._tools.files.work))
+
+    async def _read_pool(self) -> ob.VerifierPool:
+        """Return the pool that new tasks are for, as it is now."""
+        contract = self._tools.contract
+        pool = contract.pool_ids[0]
+        contract.forget(pool)
+        return await contract.pool(pool)
+
+    async def _check_request(
+        self,
+        request: TaskRequest,
+        market: ob.Market,
+        pool: ob.VerifierPool,
+        weak: tuple[Weakness, ...],
+    ) -> Bill:
+        """Check the terms by the contract's rules and the policy's; return what they cost."""
+        tools = self._tools
+        check_rules(request.terms, market, pool)
+        check_terms(weak, refuse=tools.settings.policy.refuse_weak_terms)
+        return Bill(
+            funds=compute_funds(vars(request.terms), market.params.tip),
+            bond=Mist(request.terms.publisher_bond),
+            gas_budget=tools.settings.sui.gas_budget,
+            balance=await tools.contract.balance(tools.address),
+        )
 
     async def _check_parts(self, request: TaskRequest) -> list[dict[str, object]]:
         """Check that every part of the task can be stored; return their sizes and limits."""
@@ -145,18 +204,28 @@ class Publication:
 
     # --- opening --------------------------------------------------------------------------------
 
-    async def _open(self, request: TaskRequest, funds: Mist) -> ExecutedTransaction:
+    async def _open(
+        self, request: TaskRequest, market: ob.Market, pool: str, funds: Mist
+    ) -> ExecutedTransaction:
         tools = self._tools
         offer = await self._offer_key(request)
         manifest, blob, state_root_0 = await self._store(request, offer)
+        context = PublisherContext(
+            chain_id=market.chain_id,
+            package=address_bytes(market.package),
+            market=address_bytes(market.id),
+            owner=address_bytes(tools.address),
+        )
         return await tools.contract.open_task(
             request.terms,
+            pool=pool,
             funds=funds,
-            publisher_key=derive_public_key(tools.keys.encryption_key),
+            keys=prove_own_keys(tools.keys, context),
             manifest_blob=blob,
             manifest_digest=manifest.digest(),
             state_root_0=state_root_0,
             plan_digest=request.plan.digest(),
+            program_root=PROGRAM_ROOT,
             parent=request.parent,
             datasets=list(request.datasets),
             once=request.once,
@@ -206,15 +275,5 @@ async def make_initial_weights(tools: Tools, plan: Plan) -> tuple[Path, bytes]:
     return Path(made["weights"]), bytes.fromhex(made["state_root_0"])
 
 
-def compute_funds(terms: ob.Terms, tip: int) -> Mist:
-    """Return what opening a task with these terms costs, in a market with that ``tip``; in Mist."""
-    return compute_required_funds(
-        max_submissions=terms.max_submissions,
-        reward=terms.reward,
-        committee=terms.committee,
-        verifier_fee=terms.verifier_fee,
-        jury=terms.jury,
-        juror_fee=terms.juror_fee,
-        tip=tip,
-        publisher_bond=terms.publisher_bond,
-    )
+def _read_opened(executed: ExecutedTransaction) -> ev.TaskOpened:
+    return ev.TaskOpened.from_bcs(executed.emitted("events::TaskOpened")[0].contents)

@@ -4,26 +4,28 @@ from typing import Any, TypeVar
 
 from walrusd.chain.layouts.objects import Terms
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.durations import EXAMPLES, parse_duration
 from walrusd.errors import BadRequest, ConfigError
 from walrusd.settings.amounts import parse_amount
 from walrusd.training.plan.plan import Plan
 
 _HOUR = 3_600_000
-_LONGEST_S = 10 * 366 * 24 * 3600
 _AMOUNTS = {
-    "reward": "1 SUI",
-    "verifier_fee": "0.05 SUI",
-    "juror_fee": "0.05 SUI",
+    "reward": "0.5 SUI",
+    "verifier_fee": "0.025 SUI",
+    "juror_fee": "0.015 SUI",
     "stake": "2 SUI",
     "lapse_penalty": "0.2 SUI",
-    "verifier_stake": "10 SUI",
-    "accuser_bond": "0.5 SUI",
+    "late_fee": "0.1 SUI",
+    "cancel_fee": "0.05 SUI",
+    "verifier_stake": "0.8 SUI",
     "publisher_bond": "1 SUI",
 }
 _NUMBERS = {
     "max_submissions": 8,
     "k_min": 3,
     "committee": 3,
+    "substitutes": 2,
     "segments_per_seat": 2,
     "jury": 5,
     "audit_bps": 3000,
@@ -31,11 +33,11 @@ _NUMBERS = {
 _WINDOWS = {
     "join": _HOUR,
     "train": 24 * _HOUR,
-    "open": 6 * _HOUR,
-    "grace": 24 * _HOUR,
-    "verify": 24 * _HOUR,
-    "jury_commit": 6 * _HOUR,
-    "jury_reveal": 6 * _HOUR,
+    "open": 2 * _HOUR,
+    "grace": 6 * _HOUR,
+    "verify": 12 * _HOUR,
+    "jury_commit": 3 * _HOUR,
+    "jury_reveal": _HOUR,
 }
 _SCHEMES = {"pedersen": Scheme.PEDERSEN, "paillier": Scheme.PAILLIER}
 _RULES = {"equal": WeightsRule.EQUAL, "samples": WeightsRule.SAMPLES}
@@ -46,8 +48,8 @@ _Named = TypeVar("_Named", Scheme, WeightsRule, CostRule)
 def read_terms(document: Any, plan: Plan) -> Terms:
     """Return the terms of a task for ``plan``.
 
-    ``document`` may set any amount ("1.5 SUI" or Mist), number, and window (in seconds); the rest
-    has defaults. State size, work and segments follow from the plan.
+    ``document`` may set any amount ("1.5 SUI" or Mist), number, and window ("1h30m" or seconds);
+    the rest has defaults. State size, work and segments follow from the plan.
 
     Raises:
         BadRequest: naming the key that is unknown or wrong, or if a segment is more work than the
@@ -107,9 +109,9 @@ def _read_number(given: dict[str, Any], name: str) -> int:
 def _read_window(given: dict[str, Any], name: str) -> int:
     if name not in given:
         return _WINDOWS[name]
-    value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRequest(f"terms.{name} must be a number of seconds")
-    if not 0.001 <= value <= _LONGEST_S:  # also false for NaN
-        raise BadRequest(f"terms.{name} must be between a millisecond and ten years, in seconds")
-    return round(value * 1000)
+    try:
+        return parse_duration(given[name])
+    except ValueError as error:
+        raise BadRequest(
+            f"terms.{name} must be a duration: {error}", hint=f"write {EXAMPLES}"
+        ) from error

@@ -1,21 +1,29 @@
-"""After the end of a submission: deliver its key to the publisher, claim our credit, clean up."""
+"""After the end of a submission: claim our credit, clean up."""
 
 import shutil
 from collections.abc import Iterator
 from functools import partial
 
+from walrusd.chain.calls.dataset import names_task
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import SubmissionState, is_final, is_over, may_be_aggregated
+from walrusd.core.lifecycle import (
+    SubmissionState,
+    is_accepted,
+    is_final,
+    is_over,
+    is_unanswered,
+    may_be_aggregated,
+    takes_contributors,
+)
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, list_duties_about, read_cases, read_tasks
-from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_opening_key
 from walrusd.market.payouts import explain_payouts
 
 FORGET_AFTER_MS = 24 * 3600 * 1000
-SECOND_DELIVERY_GRACES = 10
-"""After this many graces the committee assumes that the contributor's envelope is unusable."""
+KEEP_ACCEPTED_MS = 30 * FORGET_AFTER_MS
+"""How long publisher and contributor keep an accepted update that is in no sum yet."""
 
 
 def credit_of(entries: list[ob.Credit], owner: str) -> int:
@@ -24,7 +32,7 @@ def credit_of(entries: list[ob.Credit], owner: str) -> int:
 
 
 class Claimer(Service):
-    """Delivers and claims; objects are forgotten a day after they owe us nothing."""
+    """Claims; objects are forgotten a day after they owe us nothing."""
 
     name = "claimer"
 
@@ -39,6 +47,8 @@ class Claimer(Service):
             if is_final(case.submission.state):
                 for due in self._list_due_about(case, used):
                     yield due
+        async for due in self._list_lapsed():
+            yield due
         waiting = {case.task.id for case in cases}
         for task in await read_tasks(self.tools):
             if credit_of(task.credits, self.tools.address):
@@ -46,19 +56,46 @@ class Claimer(Service):
             elif task.id not in waiting and self._is_done(task):
                 self.tools.chain_log.mark_ended(task.id)
 
+    async def _list_lapsed(self) -> Attempts:
+        """End our requests for keys of tasks that take no contributors any more."""
+        tools = self.tools
+        known = tools.chain_log.known("request")
+        requests = await tools.contract.read_many(ob.KeyRequest, [k.id for k in known])
+        waiting = [
+            request
+            for request in requests.values()
+            if request.requester == tools.address
+            and is_unanswered(request.state)
+            and names_task(request)
+        ]
+        tasks = await tools.contract.read_many(ob.Task, dict.fromkeys(r.task for r in waiting))
+        for request in waiting:
+            task = tasks.get(request.task)
+            if task is not None and not self._takes_contributors(task):
+                yield Attempt(request.id, partial(tools.contract.lapse_key, request))
+
+    def _takes_contributors(self, task: ob.Task) -> bool:
+        is_over = self.tools.clock.now_ms() >= task.phase_ms + task.terms.join_ms
+        return takes_contributors(task.phase) and not is_over
+
     def _list_due_about(self, case: Case, used: set[bytes]) -> Iterator[Attempt]:
-        """Claim and deliver separately: a delivery that fails must not cost us our money."""
+        """Claim what is ours, and forget what owes us nothing any more."""
         tools, submission = self.tools, case.submission
         self._note_end(case)
         amount = credit_of(submission.credits, tools.address)
         if amount:
             yield Attempt(submission.id, partial(self._claim, case, amount))
-        if self._must_deliver(case):
-            yield Attempt(submission.id, partial(self._deliver, case), part=":deliver")
-        if not amount and tools.clock.now_ms() > submission.window_ms + FORGET_AFTER_MS:
+        keep_ms = KEEP_ACCEPTED_MS if self._is_for_sum(case) else FORGET_AFTER_MS
+        if not amount and tools.clock.now_ms() > submission.window_ms + keep_ms:
             forget_submission(tools, case)
             if submission.dataset_root not in used:
                 tools.files.rows(submission.dataset_root).unlink(missing_ok=True)
+
+    def _is_for_sum(self, case: Case) -> bool:
+        """Return whether the sum still needs this submission, of which we keep a copy."""
+        ours = self.tools.address in (case.task.publisher, case.submission.contributor)
+        is_open = case.task.aggregate is None and may_be_aggregated(case.task.phase)
+        return ours and is_open and is_accepted(case.submission.state)
 
     def _note_end(self, case: Case) -> None:
         """Journal once what the end of a submission meant for us, including penalties."""
@@ -82,37 +119,6 @@ class Claimer(Service):
             f"the submission ended as {SubmissionState(submission.state).name.lower()}",
             amount=amount,
         )
-
-    def _must_deliver(self, case: Case) -> bool:
-        """Return whether to deliver the opening's key to the publisher now.
-
-        The contributor does so immediately; the committee after a grace if the contributor has not,
-        and after a long one if the publisher has still not aggregated.
-        """
-        tools, submission, task = self.tools, case.submission, case.task
-        now_ms = tools.clock.now_ms()
-        if submission.contributor == tools.address:
-            return Duty.DELIVER_KEY in case.list_duties(Party.CONTRIBUTOR, now_ms)
-        is_seat = case.seat_of(tools.address) is not None
-        if not is_seat or Duty.DELIVER_KEY not in case.list_duties(Party.SEAT, now_ms):
-            return False
-        posted = find_shared_envelopes(tools, submission.id, task.publisher)
-        graces = 1
-        if posted:
-            others = set(posted) - {submission.contributor}
-            if others or Duty.AGGREGATE not in list_duties_about(task, Party.PUBLISHER):
-                return False
-            graces = SECOND_DELIVERY_GRACES
-        grace_ms = round(tools.settings.timing.crank_grace_s * 1000) * graces
-        return now_ms >= max(submission.window_ms, task.phase_ms) + grace_ms
-
-    async def _deliver(self, case: Case) -> None:
-        tools, task = self.tools, case.task
-        if tools.address in find_shared_envelopes(tools, case.submission.id, task.publisher):
-            return
-        key = find_opening_key(tools, case)
-        if key is not None:
-            await share_opening_key(tools, case, task.publisher, task.publisher_key, key)
 
     def _is_done(self, task: ob.Task) -> bool:
         """Return whether we have nothing more to do with a task."""

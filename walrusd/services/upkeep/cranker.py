@@ -4,18 +4,18 @@ The party with the most at stake goes first; the others follow after a grace, so
 one transaction is paid for. Losing the race is harmless: the contract aborts the second one.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 import trio
 
+from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.cranks import (
-    Crank,
-    compute_submission_crank,
-    compute_task_crank,
-    is_about_dispute,
-)
+from walrusd.core.aborts import abort_named
+from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.core.faults import is_audit
+from walrusd.core.lifecycle import is_disputed
+from walrusd.core.seats.steps import SeatStep, compute_seat_step
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -24,49 +24,59 @@ from walrusd.market.case import Case, read_cases, read_tasks, submission_facts, 
 from walrusd.market.fetch import Fetcher
 from walrusd.market.leaves import read_leaves
 
+Step = Crank | SeatStep
+"""Something that anyone may turn: of a task, a submission, or a seat."""
+
 RACE_PAUSE_S = 5.0
 """The pause after an abort: another was first, or our clock is ahead of the chain's."""
+SEATS_PAUSE_S = 60.0
+"""The pause while too few seats are free for a draw."""
 RACES = 4
 """More aborts in a row mean that there was no race: the contract refuses the crank."""
 
 
 class Cranker(Service):
-    """Turns the due cranks of all tasks and submissions."""
+    """Turns the due cranks of all tasks and submissions, and of the seats of our pools."""
 
     name = "cranker"
 
     def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
         super().__init__(tools)
         self._fetcher = fetcher
-        self._seen: dict[tuple[str, Crank], float] = {}
-        self._not_before: dict[tuple[str, Crank], float] = {}
-        self._aborts: dict[tuple[str, Crank], int] = {}
+        self._seen: dict[tuple[str, Step], float] = {}
+        self._not_before: dict[tuple[str, Step], float] = {}
+        self._aborts: dict[tuple[str, Step], int] = {}
 
     async def list_due(self) -> Attempts:
         """Turn the cranks that are due and ours to turn."""
         now = self.tools.clock.now_ms()
-        still_due: set[tuple[str, Crank]] = set()
+        still_due: set[tuple[str, Step]] = set()
         for task in await read_tasks(self.tools):
             due = compute_task_crank(task_facts(task), now)
             if due is not None:
                 still_due.add((task.id, due))
             if due is not None and self._is_ours(task.id, due, task.publisher):
                 yield Attempt(task.id, partial(self._turn_task, task, due))
+        pools = {pool.id: pool for pool in await self.tools.contract.pools()}
         for case in await read_cases(self.tools):
             task, submission = case.task, case.submission
-            facts = submission_facts(task, submission)
+            facts = submission_facts(task, submission, pools.get(task.pool))
             due = compute_submission_crank(task_facts(task), facts, now)
             if due is not None:
                 still_due.add((case.submission.id, due))
-            if due is not None and self._is_ours(
-                case.submission.id, due, _first_in_line(case, due)
-            ):
+            if due is not None and self._is_ours(submission.id, due, _first_in_line(case, due)):
                 yield Attempt(case.submission.id, partial(self._turn_submission, case, due))
+        for pool in pools.values():
+            for seat, step in list_pool_steps(pool, now):
+                subject = f"{seat.pool}:{seat.index}:{seat.generation}"
+                still_due.add((subject, step))
+                if self._is_ours(subject, step, pool.seats[seat.index].verifier):
+                    yield Attempt(pool.id, partial(self._turn_seat, seat, step), f":{seat.index}")
         self._seen = {key: at for key, at in self._seen.items() if key in still_due}
         self._not_before = {k: at for k, at in self._not_before.items() if k in still_due}
         self._aborts = {k: count for k, count in self._aborts.items() if k in still_due}
 
-    def _is_ours(self, subject: str, due: Crank, first: str) -> bool:
+    def _is_ours(self, subject: str, due: Step, first: str) -> bool:
         """Return whether it is our turn. The grace counts from when we first saw the crank due.
 
         If it counted from when the crank became due, all daemons that were suspended, or whose
@@ -85,7 +95,7 @@ class Cranker(Service):
             if due is Crank.CLOSE_JOINING:
                 await contract.close_joining(task.id)
             else:
-                await contract.draw(task.id)
+                await contract.close_training(task.id)
         except MoveAborted as error:
             self._note_race(task.id, due, error)
             return
@@ -95,8 +105,12 @@ class Cranker(Service):
         contract, task, submission = self.tools.contract, case.task.id, case.submission.id
         try:
             match due:
-                case Crank.SEAT:
-                    await contract.seat(task, submission)
+                case Crank.DRAW_COMMITTEE:
+                    await contract.draw_committee(task, submission)
+                case Crank.SEAT_COMMITTEE:
+                    await contract.seat_committee(task, submission)
+                case Crank.REOPEN:
+                    await contract.reopen(task, submission)
                 case Crank.REPLACE:
                     await contract.replace(task, submission)
                 case Crank.DRAW_AUDIT:
@@ -106,18 +120,38 @@ class Cranker(Service):
                 case Crank.SETTLE:
                     await contract.settle(task, submission)
                 case Crank.DRAW_JURY:
-                    assert case.submission.dispute is not None
-                    await contract.draw_jury(submission, case.submission.dispute.challenge)
+                    await contract.draw_jury(task, submission)
                 case Crank.SEAT_JURY:
                     await contract.seat_jury(task, submission)
                 case Crank.RESOLVE:
-                    await contract.resolve(task, submission)
-                case Crank.CLOSE_JOINING | Crank.DRAW:
+                    # A juror tells what the majority's value hides; this is for want of one.
+                    await contract.resolve(task, submission, chain=b"", state_root=b"")
+                case Crank.CLOSE_JOINING | Crank.CLOSE_TRAINING:
                     raise AssertionError(f"{due} is not a submission's crank")
         except MoveAborted as error:
+            if due in _DRAWS and _waits_for_seats(error):
+                self._note_waiting(submission, due, error)
+                return
             self._note_race(submission, due, error)
             return
         self._note_turned(submission, due)
+
+    async def _turn_seat(self, seat: SeatId, step: SeatStep) -> None:
+        contract, subject = self.tools.contract, f"{seat.pool}:{seat.index}:{seat.generation}"
+        try:
+            if step is SeatStep.EVICT:
+                await contract.evict_seat(seat)
+            else:
+                await contract.release_seat(seat)
+        except MoveAborted as error:
+            self._note_race(subject, step, error)
+            return
+        self._note_turned(subject, step)
+
+    def _note_waiting(self, subject: str, due: Crank, error: MoveAborted) -> None:
+        """Wait for seats: nothing is lost meanwhile, as no clock runs."""
+        self.tools.journal.record_once(subject, self.name, "waiting", error.message, step=due.value)
+        self._not_before[subject, due] = trio.current_time() + SEATS_PAUSE_S
 
     async def _start_audit(self, case: Case) -> None:
         """Bring the sampled segment before a jury.
@@ -130,17 +164,17 @@ class Cranker(Service):
         leaves = await read_leaves(self.tools, self._fetcher, case)
         await self.tools.contract.audit(
             case.task.id,
-            case.submission.id,
+            case.submission,
             leaf=leaves[segment],
             path=Tree(leaves).path(segment),
         )
 
-    def _note_turned(self, subject: str, due: Crank) -> None:
+    def _note_turned(self, subject: str, due: Step) -> None:
         self._aborts.pop((subject, due), None)
         self.tools.journal.record(subject, self.name, due.value, "it was due")
         self.tools.wakeup.wake()
 
-    def _note_race(self, subject: str, due: Crank, error: MoveAborted) -> None:
+    def _note_race(self, subject: str, due: Step, error: MoveAborted) -> None:
         """Pause until the winner's transaction is visible.
 
         Raises:
@@ -155,10 +189,27 @@ class Cranker(Service):
 
 def _first_in_line(case: Case, due: Crank) -> str:
     """Return the address that turns a submission's crank first."""
-    if is_about_dispute(due):
-        dispute = case.submission.dispute
-        assert dispute is not None
-        return case.submission.contributor if is_audit(dispute.accuser) else dispute.accuser
-    if due is Crank.SETTLE and not case.submission.opening:
+    submission, dispute = case.submission, case.submission.dispute
+    if due is Crank.REOPEN or (due is Crank.SETTLE and not submission.opening):
         return case.task.publisher  # a contributor has no interest in ending its own failure
-    return case.submission.contributor
+    if is_disputed(submission.state) and dispute is not None and not is_audit(dispute.accuser):
+        return dispute.accuser
+    return submission.contributor
+
+
+def list_pool_steps(pool: ob.VerifierPool, now_ms: int) -> Iterator[tuple[SeatId, SeatStep]]:
+    """Yield the dead seats of a pool, each with the step that is due."""
+    for index, seat in enumerate(pool.seats):
+        step = compute_seat_step(seat, pool.params, now_ms)
+        if step is not None:
+            yield SeatId(pool.id, index, seat.generation), step
+
+
+_DRAWS = frozenset({Crank.DRAW_COMMITTEE, Crank.DRAW_JURY})
+
+
+def _waits_for_seats(error: MoveAborted) -> bool:
+    """Return whether a draw only has to be tried again later."""
+    names = ("ELotPending", "ETooFewSeats", "EPoolBusy")
+    waits = {abort_named("node", name).code for name in names}
+    return error.fields.get("module") == "node" and error.fields.get("abort_code") in waits

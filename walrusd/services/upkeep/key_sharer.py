@@ -1,115 +1,135 @@
-"""Re-encrypt an opening's key to those who need it later.
+"""Give an opening's keys to those who need them: places, jurors, and the publisher.
 
-These are jurors, substitutes, and seats whose envelope was unusable. The contributor sends the key
-immediately, and so does an accuser to its jury. Any other holder waits for a grace; if someone has
-already sent an envelope, for half of the window: only the recipient can tell if it is garbage.
+The contributor delivers at once, and so does an accuser to its jury. Any other holder of the key
+does after a grace, one after another, as each pays if nobody has: an envelope is on chain or it is
+not, and the contract checks it. So what is due follows from the chain alone, after a restart too.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from walrusd.chain.layouts import events as ev
 from walrusd.core.duties import Duty, Party
-from walrusd.core.lifecycle import ChallengeKind, has_attested, is_disputed
+from walrusd.core.lifecycle import is_disputed
+from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.openings import LabelValue
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
-from walrusd.market.keys import find_opening_key, find_shared_envelopes, share_opening_key
+from walrusd.market.envelopes import (
+    deliver_to_juror,
+    deliver_to_place,
+    deliver_update,
+    read_update_value,
+)
+from walrusd.market.fetch import Fetcher
+from walrusd.market.keys import find_label_value, find_opening_keys
 
-
-@dataclass(frozen=True)
-class Need:
-    """A recipient that needs the key within a window, and whether it was sent an envelope."""
-
-    recipient: str
-    key: bytes
-    since_ms: int
-    window_ms: int
-    has_envelope: bool = False
+GRACE_PARTS = 4
+"""Others wait at most one part in so many of the window for those who should deliver first."""
+UPDATE_PARTS = 2
+"""Seats deliver the update, which the contributor earns by, once one part in so many is over."""
 
 
 class KeySharer(Service):
-    """Sends the opening keys that we hold to the parties that need them."""
+    """Delivers the keys of openings that we hold to the parties that need them."""
 
     name = "key_sharer"
 
+    def __init__(self, tools: Tools, fetcher: Fetcher) -> None:
+        super().__init__(tools)
+        self._fetcher = fetcher
+
     async def list_due(self) -> Attempts:
-        """Send every key that is needed, if it is our turn."""
+        """Deliver every key that is needed, if it is our turn."""
         for case in await read_cases(self.tools):
-            if case.submission.opening is None or not is_party(case, self.tools.address):
-                continue
-            for need in list_key_needs(self.tools, case):
-                if need.recipient != self.tools.address and self._is_our_turn(case, need):
-                    pass_on = partial(self._pass_on, case, need)
-                    yield Attempt(case.submission.id, pass_on, part=f":{need.recipient}")
+            for due in self._list_due_about(case):
+                yield due
 
-    def _is_our_turn(self, case: Case, need: Need) -> bool:
-        tools, dispute = self.tools, case.submission.dispute
-        posted = find_shared_envelopes(tools, case.submission.id, need.recipient)
-        if tools.address in posted:
-            return False
-        if case.submission.contributor == tools.address:
-            return not need.has_envelope
-        disputed = is_disputed(case.submission.state)
-        if disputed and dispute is not None and dispute.accuser == tools.address:
+    def _list_due_about(self, case: Case) -> Iterator[Attempt]:
+        tools, submission = self.tools, case.submission
+        party = find_party(case, tools.address)
+        if submission.opening is None or party is None:
+            return
+        duties, name = case.list_duties(party, tools.clock.now_ms()), submission.id
+        is_late = party is not Party.CONTRIBUTOR and not submission.opening.was_complete
+        # Until the committee could read once, only the contributor is at fault.
+        if Duty.DELIVER_WORK in duties and not is_late and self._is_our_turn(case, party):
+            for number, place in enumerate(submission.committee):
+                if not place.envelope:
+                    send = partial(
+                        self._deliver_work, case, partial(deliver_to_place, number=number)
+                    )
+                    yield Attempt(name, send, part=f":place:{submission.attempt}:{number}")
+        dispute = submission.dispute
+        if dispute is not None and Duty.SUMMON in duties and self._is_our_turn(case, party):
+            for number, juror in enumerate(dispute.jurors):
+                if not juror.envelope:
+                    send = partial(
+                        self._deliver_work, case, partial(deliver_to_juror, number=number)
+                    )
+                    yield Attempt(name, send, part=f":juror:{dispute.challenge.hex()}:{number}")
+        is_update_due = Duty.DELIVER_UPDATE in duties
+        if is_update_due and self._is_our_turn(case, party, is_update=True):
+            yield Attempt(name, partial(self._deliver_update, case), part=":update")
+
+    def _is_our_turn(self, case: Case, party: Party, *, is_update: bool = False) -> bool:
+        """Return whether those who should deliver first have had their time.
+
+        All holders see the same need at the same moment: each waits a little longer than the one
+        before it, and sends nothing if that one did.
+        """
+        tools, submission, terms = self.tools, case.submission, case.task.terms
+        dispute, since_ms = submission.dispute, submission.window_ms
+        if party is Party.CONTRIBUTOR:
             return True
-        grace_ms = min(round(tools.settings.timing.crank_grace_s * 1000), need.window_ms // 4)
-        if posted or need.has_envelope:
-            grace_ms = need.window_ms // 2
-        return tools.clock.now_ms() >= need.since_ms + grace_ms
-
-    async def _pass_on(self, case: Case, need: Need) -> None:
-        key = find_opening_key(self.tools, case)
-        if key is not None:
-            await share_opening_key(self.tools, case, need.recipient, need.key, key)
-
-
-def is_party(case: Case, address: str) -> bool:
-    """Return whether an address may send the key to others: jurors only while they judge."""
-    submission, dispute = case.submission, case.submission.dispute
-    judging = [] if dispute is None else [dispute.accuser, *(j.verifier for j in dispute.jurors)]
-    seats = [seat.verifier for seat in submission.committee]
-    return address in {submission.contributor, *seats, *judging}
-
-
-def list_key_needs(tools: Tools, case: Case) -> Iterator[Need]:
-    """Return who needs the key of a submission's opening now."""
-    submission, terms = case.submission, case.task.terms
-    dispute, now_ms = submission.dispute, tools.clock.now_ms()
-    if dispute is not None and Duty.VOTE in case.list_duties(Party.JUROR, now_ms):
-        for juror in dispute.jurors:
-            if not juror.commitment:
-                yield Need(juror.verifier, juror.key, dispute.phase_ms, terms.jury_commit_ms)
-    if Duty.EXAMINE not in case.list_duties(Party.SEAT, now_ms):
-        return
-    reported = _reported_seats(tools, submission.id)
-    if any(judged.kind == ChallengeKind.UNAVAILABLE for judged in submission.judged):
-        # A jury could read it, so a seat that cannot was left out, and cannot report it again.
-        reported = set(range(len(submission.committee)))
-    for number, seat in enumerate(submission.committee):
-        substitute = seat.slot >= terms.committee
-        if has_attested(seat.status) or not (substitute or number in reported):
-            continue
-        # The seats at the time of the opening have an envelope in it, which may be unusable.
-        has_envelope = not substitute or _is_opened_since_replaced(tools, submission.id)
-        yield Need(seat.verifier, seat.key, submission.window_ms, terms.verify_ms, has_envelope)
-
-
-def _reported_seats(tools: Tools, submission: str) -> set[int]:
-    found = tools.chain_log.events("OpeningReported", submission)
-    return {ev.OpeningReported.from_bcs(logged.body).seat for logged in found}
-
-
-def _is_opened_since_replaced(tools: Tools, submission: str) -> bool:
-    places = [
-        max(
-            (
-                (e.checkpoint, e.transaction, e.position)
-                for e in tools.chain_log.events(name, submission)
-            ),
-            default=(0, 0, 0),
+        if dispute is not None and is_disputed(submission.state):
+            since_ms = dispute.phase_ms
+            if dispute.accuser == tools.address:
+                return True
+        grace_ms = min(
+            round(tools.settings.timing.crank_grace_s * 1000), terms.open_ms // GRACE_PARTS
         )
-        for name in ("SeatReplaced", "SubmissionOpened")
-    ]
-    return places[1] > places[0]
+        holders = list_holders(case)
+        wait_ms = grace_ms + grace_ms * holders.index(tools.address) // len(holders)
+        if is_update:
+            wait_ms += terms.open_ms // UPDATE_PARTS - grace_ms
+        return tools.clock.now_ms() >= since_ms + wait_ms
+
+    async def _deliver_work(self, case: Case, send: Callable[..., Awaitable[None]]) -> None:
+        value = find_label_value(self.tools, case, Label.WORK)
+        if value is not None:
+            await send(self.tools, case, value=value)
+
+    async def _deliver_update(self, case: Case) -> None:
+        value = await self._find_update_value(case)
+        if value is not None:
+            await deliver_update(self.tools, case, value)
+
+    async def _find_update_value(self, case: Case) -> LabelValue | None:
+        """Return what the publisher needs; a seat finds it in the manifest of the opening.
+
+        Raises:
+            VerificationFailed: if the manifest hands out another value than the opening fixes.
+        """
+        value = find_label_value(self.tools, case, Label.UPDATE)
+        keys = find_opening_keys(self.tools, case)
+        if value is not None or keys is None:
+            return value
+        found = await self._fetcher.update_value_of(case, keys)
+        return read_update_value(case, found)
+
+
+def list_holders(case: Case) -> list[str]:
+    """Return the seats and jurors that hold the key of a submission's opening, in their order."""
+    submission, dispute = case.submission, case.submission.dispute
+    jurors = [] if dispute is None else dispute.jurors
+    return [place.verifier for place in [*submission.committee, *jurors] if place.envelope]
+
+
+def find_party(case: Case, address: str) -> Party | None:
+    """Return as what an address holds the key of a submission's opening, if it does."""
+    if case.submission.contributor == address:
+        return Party.CONTRIBUTOR
+    if any(seat.verifier == address and seat.envelope for seat in case.submission.committee):
+        return Party.SEAT
+    return Party.JUROR if address in list_holders(case) else None

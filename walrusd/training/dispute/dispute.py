@@ -1,27 +1,29 @@
-"""Which transcript is right: narrow two to a step and an operation, and compute that step.
+"""Which transcript is right: compute the step in which two differ first.
 
-This is bisection as in refereed delegation of computation (Canetti, Riva and Rothblum, 2011),
-cheap for a third party: it computes the steps of the segment up to the disputed one, or that step
-alone if a transcript carries the state before it.
+It is cheap for a third party: it computes the steps of the segment up to the disputed one, or that
+step alone if a transcript carries the state before it.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from walrusd.errors import ForeignTranscript
-from walrusd.training.dispute.recording import SegmentWork, Wanted, record_steps
-from walrusd.training.dispute.transcript import (
-    Ending,
-    Operation,
-    StepLog,
-    StepRecord,
-    Transcript,
-    Value,
+from walrusd.training.dispute.computed import ComputedStep, KeptLeaves
+from walrusd.training.dispute.operation import InputSource
+from walrusd.training.dispute.operations import compute_operations
+from walrusd.training.dispute.oplog import StepSink
+from walrusd.training.dispute.reader import Transcript
+from walrusd.training.dispute.recording import SegmentWork, Watch, record_steps
+from walrusd.training.dispute.step_log import StepLog
+from walrusd.training.dispute.transcript import StepRecord
+from walrusd.training.dispute.tree import find_difference
+from walrusd.training.run.state import (
+    State,
+    compute_state_root,
+    deserialize_state,
+    serialize_state,
 )
-from walrusd.training.run.state import State, compute_state_root, deserialize_state
 from walrusd.training.run.trace import WorkChain
-
-STEP_PARTS = ("losses", "folds", "chain", "state_root")
 
 
 class Right(StrEnum):
@@ -33,121 +35,40 @@ class Right(StrEnum):
 
 
 @dataclass(frozen=True)
-class StepDifference:
-    """The first step at which two transcripts differ, and in which parts of it."""
-
-    step: int
-    parts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OperationDifference:
-    """The first operation in which two logs differ.
-
-    ``part`` is ``operation`` if the lists of operations differ, ``inputs`` if the inputs do (one
-    log feeds in what no earlier operation put out), else ``outputs``; ``values`` are the names of
-    the inputs or outputs that differ.
-    """
-
-    index: int
-    part: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class PartyAccount:
     """One party's account compared with the computation.
 
-    ``step`` is whether its record of the step agrees, ``operation`` whether the disputed operation
-    does, ``first_wrong`` the first operation that does not. The latter two are None without a log
-    of the step.
+    ``step`` is whether its record of the step agrees, ``operation`` whether the disputed output
+    does, ``first_wrong`` the number of the first one that does not. The latter two are None without
+    a log of the step.
     """
 
     step: bool
-    operation: bool | None
-    first_wrong: str | None
+    operation: bool | None = None
+    first_wrong: int | None = None
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The result of computing the disputed step.
+    """The result of computing the disputed step, whose record is ``record``.
 
     ``diverges`` is an earlier step at which the account that both parties agree on already differs
-    from the computation, if there is one; then nothing more is computed. ``target`` is the index in
-    ``log`` of the disputed operation; the log's ``values`` hold its inputs and outputs as bytes.
+    from the computation, if there is one; then nothing more is computed. ``target`` is the number
+    of the disputed operation, ``leaf`` the index of the first leaf of its output that somebody has
+    otherwise, and ``kept`` holds canonical bytes by operation and leaf: that leaf, and the first
+    one of each input.
     """
 
     right: Right
     a: PartyAccount
     b: PartyAccount
-    record: StepRecord | Ending
-    log: StepLog | None
-    target: int | None
+    record: StepRecord
+    computed: ComputedStep | None
     computed_steps: int
-    diverges: int | None = None
-
-
-def check_comparable(a: Transcript, b: Transcript) -> None:
-    """Check that two transcripts are about the same work from the same state.
-
-    Raises:
-        ForeignTranscript: if they are not.
-    """
-    for what in ("subject", "segment", "first", "start_root"):
-        if getattr(a, what) != getattr(b, what):
-            raise ForeignTranscript(
-                f"the transcripts differ in {what.replace('_', ' ')}",
-                hint="compare transcripts of the same segment of the same submission, from the "
-                "same state; if they start from different states, compare the segment before",
-            )
-
-
-def find_step(a: Transcript, b: Transcript) -> StepDifference | None:
-    """Return the first step at which two comparable transcripts differ; None if they agree."""
-    for step in range(a.first, a.first + max(len(a.steps), len(b.steps)) + 1):
-        left, right = a.at(step), b.at(step)
-        if left == right:
-            continue
-        if isinstance(left, StepRecord) and isinstance(right, StepRecord):
-            differ = tuple(p for p in STEP_PARTS if getattr(left, p) != getattr(right, p))
-            return StepDifference(step, differ)
-        return StepDifference(step, ("ending",))
-    return None
-
-
-def compare_operations(a: StepLog, b: StepLog) -> OperationDifference | None:
-    """Return the first operation in which two logs of one step differ; None if they agree."""
-    for index in range(max(len(a.operations), len(b.operations))):
-        left, right = get_operation(a, index), get_operation(b, index)
-        if left == right:
-            continue
-        if left is None or right is None or _outline(left) != _outline(right):
-            return OperationDifference(index, "operation", ())
-        for part in ("inputs", "outputs"):
-            ours: dict[str, Value] = getattr(left, part)
-            theirs: dict[str, Value] = getattr(right, part)
-            differ = tuple(name for name in ours if ours[name] != theirs[name])
-            if differ:
-                return OperationDifference(index, part, differ)
-        return OperationDifference(index, "operation", ())  # the same values in another order
-    return None
-
-
-def get_operation(log: StepLog | None, index: int) -> Operation | None:
-    """Return operation ``index`` of a log, or None if there is none."""
-    if log is None or index >= len(log.operations):
-        return None
-    return log.operations[index]
-
-
-def _outline(operation: Operation) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    return operation.name, tuple(operation.inputs), tuple(operation.outputs)
-
-
-def choose_log(transcript: Transcript, step: int) -> StepLog | None:
-    """Return a transcript's log if it is the log of ``step``."""
-    log = transcript.log
-    return log if log is not None and log.step == step else None
+    diverges: int | None
+    target: int | None
+    leaf: int | None
+    kept: dict[tuple[int, int], bytes]
 
 
 def judge_step(
@@ -158,121 +79,140 @@ def judge_step(
     ``start_state`` holds the canonical bytes of the state that the segment starts from.
 
     Raises:
-        ForeignTranscript: if plan, start state or number of steps are not those of the transcripts.
+        ForeignTranscript: if plan or start state are not those of the transcripts.
         PlanRefused: if the rows are too few for the batch.
         MalformedData, NonFiniteValue: if a state is malformed.
         DeviceRefused: as ``find_device``.
     """
-    _check_inputs(work, start_state, a, step)
+    plan = work.assignment.plan
+    if plan.digest() != a.beginning.subject.plan_digest:
+        raise ForeignTranscript("the transcripts are about another plan")
+    if compute_state_root(plan, start_state) != a.beginning.start_root:
+        raise ForeignTranscript("the transcripts start from another state")
     carried = _find_carried_state(work, a, b, step)
     if carried is None:
-        state, first = deserialize_state(work.assignment.plan, start_state), a.first
+        state, first = deserialize_state(plan, start_state), a.steps.start
     else:
         state, first = carried, step
-    found = _compute(work, a, state, range(first, step + 1), Wanted(step, with_state=True))
-    record = found.records[-1]
-    number = first + len(found.records) - 1
-    count = len(found.records)
-    if number < step or found.log is None:
-        nothing = PartyAccount(False, None, None)
+    computed = ComputedStep(len(compute_operations(plan)))
+    reached = _Reached()
+    records = _compute(work, a, state, range(first, step + 1), sink=computed, reached=reached)
+    record = records[-1]
+    if reached.state is None or record.step < step:
+        wrong = PartyAccount(step=False)
         return Judgement(
-            Right.NEITHER, nothing, nothing, record, None, None, count, diverges=number
+            Right.NEITHER, wrong, wrong, record, None, len(records), record.step, None, None, {}
         )
-    logs = choose_log(a, step), choose_log(b, step)
-    target = _find_target(logs, found.log)
-    log = found.log
-    if target is not None:
-        # Only now is it known which values matter: the step is computed again to keep those.
-        operation = log.operations[target]
-        parts = (operation.inputs, operation.outputs)
-        wanted = frozenset(value.digest for part in parts for value in part.values())
-        assert log.state is not None
-        state = deserialize_state(work.assignment.plan, log.state, at_boundary=False)
-        again = Wanted(step, lambda value: value.digest in wanted)
-        log = _compute(work, a, state, range(step, step + 1), again).log or log
+    logs = a.find_log(step), b.find_log(step)
+    target = _find_target(logs, computed)
     accounts = [
-        _give_account(transcript.at(step) == record, told, log, target)
-        for transcript, told in zip((a, b), logs, strict=True)
+        _give_account(told.get_record(step) == record, log, computed, target)
+        for told, log in zip((a, b), logs, strict=True)
     ]
     right = {(True, False): Right.A, (False, True): Right.B}.get(
         (accounts[0].step, accounts[1].step), Right.NEITHER
     )
-    return Judgement(right, accounts[0], accounts[1], record, log, target, count)
+    kept = None
+    if target is not None:
+        # Only now is it known which leaves matter: the step is computed again to keep those.
+        kept = _find_leaves(work, a, reached.state, step, target, logs=logs)
+    return Judgement(
+        right=right,
+        a=accounts[0],
+        b=accounts[1],
+        record=record,
+        computed=computed,
+        computed_steps=len(records),
+        diverges=None,
+        target=target,
+        leaf=None if kept is None else kept.leaf,
+        kept={} if kept is None else kept.kept,
+    )
 
 
-def _check_inputs(work: SegmentWork, start_state: bytes, a: Transcript, step: int) -> None:
-    plan = work.assignment.plan
-    if plan.digest() != a.subject.plan_digest:
-        raise ForeignTranscript("the transcripts are about another plan")
-    if not 1 <= a.segment <= plan.segments or plan.segment_range(a.segment).start != a.first:
-        raise ForeignTranscript("the transcripts do not begin at a segment of the plan")
-    if step not in plan.segment_range(a.segment):
-        raise ForeignTranscript("a transcript has more steps than a segment of the plan")
-    if compute_state_root(plan, start_state) != a.start_root:
-        raise ForeignTranscript("the transcripts start from another state")
+@dataclass
+class _Reached:
+    """The state before the watched step, once that begins, as canonical bytes."""
+
+    state: bytes | None = None
 
 
 def _find_carried_state(work: SegmentWork, a: Transcript, b: Transcript, step: int) -> State | None:
     """Return the state before ``step`` if a transcript carries it with the root both agree on."""
     plan = work.assignment.plan
     for transcript in (a, b):
-        log = choose_log(transcript, step)
-        if log is None or log.state is None:
+        log = transcript.find_log(step)
+        data = None if log is None else log.read_state()
+        if data is None:
             continue
-        if compute_state_root(plan, log.state) == a.state_root_before(step):
-            state = deserialize_state(plan, log.state, at_boundary=False)
+        if compute_state_root(plan, data) == a.find_root_before(step):
+            state = deserialize_state(plan, data, at_boundary=False)
             if state.step == step - 1:
                 return state
     return None
 
 
-@dataclass
-class _Computed:
-    records: list[StepRecord | Ending]
-    log: StepLog | None = None
-
-
 def _compute(
-    work: SegmentWork, a: Transcript, state: State, steps: range, wanted: Wanted
-) -> _Computed:
-    """Compute steps up to the wanted one, or to the first where the agreed account is wrong."""
-    chain = WorkChain(a.subject.digest(), a.segment, a.start_root)
-    chain.value = a.chain_before(steps.start)
-    found = _Computed([])
-    for event in record_steps(work, state, chain, steps, wanted):
-        if isinstance(event, StepLog):
-            found.log = event
-            break
-        found.records.append(event)
-        step = steps.start + len(found.records) - 1
-        if step < wanted.step and event != a.at(step):
+    work: SegmentWork,
+    a: Transcript,
+    state: State,
+    steps: range,
+    *,
+    sink: StepSink,
+    reached: _Reached,
+) -> list[StepRecord]:
+    """Compute ``steps``, the last one watched, or up to where the agreed account is wrong."""
+    plan, last = work.assignment.plan, steps[-1]
+    chain = WorkChain(a.beginning.subject.digest(), a.beginning.segment, a.beginning.start_root)
+    chain.value = a.find_chain_before(steps.start)
+
+    def begin(before: State) -> None:
+        reached.state = serialize_state(plan, before)
+
+    found: list[StepRecord] = []
+    watch = Watch(last, sink, begin)
+    for record in record_steps(work, a.beginning, state, chain, steps, watch=watch):
+        found.append(record)
+        if record.step < last and record != a.get_record(record.step):
             break
     return found
 
 
-def _find_target(logs: tuple[StepLog | None, StepLog | None], computed: StepLog) -> int | None:
+def _find_target(logs: tuple[StepLog | None, StepLog | None], computed: ComputedStep) -> int | None:
     """Return the disputed operation, or the first wrong one if there is only one log."""
-    given = [log for log in logs if log is not None]
-    pair = given if len(given) == 2 else [*given, computed]
-    if len(pair) < 2:
-        return None
-    difference = compare_operations(pair[0], pair[1])
-    if difference is None or difference.index >= len(computed.operations):
-        return None
-    return difference.index
+    trees = [log.tree() for log in logs if log is not None]
+    pair = trees if len(trees) == 2 else [*trees, computed.tree()]
+    return find_difference(pair[0], pair[1]) if len(pair) == 2 else None
+
+
+def _find_leaves(
+    work: SegmentWork,
+    a: Transcript,
+    state: bytes,
+    step: int,
+    target: int,
+    *,
+    logs: tuple[StepLog | None, StepLog | None],
+) -> KeptLeaves:
+    plan = work.assignment.plan
+    given = compute_operations(plan)[target].inputs
+    trees = [None if log is None else log.leaf_tree(target) for log in logs]
+    kept = KeptLeaves(
+        target,
+        [tree for tree in trees if tree is not None],
+        frozenset(each.place for each in given if each.source == InputSource.OPERATION),
+    )
+    before = deserialize_state(plan, state, at_boundary=False)
+    _compute(work, a, before, range(step, step + 1), sink=kept, reached=_Reached())
+    return kept
 
 
 def _give_account(
-    step: bool, told: StepLog | None, computed: StepLog, target: int | None
+    step: bool, told: StepLog | None, computed: ComputedStep, target: int | None
 ) -> PartyAccount:
     if told is None:
-        return PartyAccount(step, None, None)
-    wrong = compare_operations(told, computed)
-    name = None
-    if wrong is not None:
-        operation = get_operation(computed, wrong.index) or get_operation(told, wrong.index)
-        name = None if operation is None else operation.name
+        return PartyAccount(step)
+    wrong = find_difference(told.tree(), computed.tree())
     if target is None:
-        return PartyAccount(step, None, name)
-    same = get_operation(told, target) == computed.operations[target]
-    return PartyAccount(step, same, name)
+        return PartyAccount(step, None, wrong)
+    return PartyAccount(step, told.digest(target) == computed.digest(target), wrong)

@@ -1,95 +1,98 @@
-"""A log of the operations of one step, with the bytes of selected values."""
+"""The log of a step: outputs as a watched run hands them over, held against the plan's list."""
 
-from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-from torch import Tensor
-
-from walrusd.training.dispute.transcript import (
+from walrusd.errors import OperationMismatch
+from walrusd.training.dispute.forms import HASH, Form
+from walrusd.training.dispute.operation import Operation
+from walrusd.training.dispute.operations import StepOperations
+from walrusd.training.dispute.tree import HashTree
+from walrusd.training.dispute.values import (
     Given,
-    Operation,
-    Value,
-    canonicalise,
-    compute_value_digest,
+    hash_leaves,
+    iterate_blocks,
+    read_array,
+    read_form,
 )
-from walrusd.training.layers.prepared import Gradients, Prepared
 
-Values = dict[str, Value]
+
+class StepSink(Protocol):
+    """Takes the outputs of one step in order, in pieces, so that none has to be held whole."""
+
+    def start(self, operation: Operation) -> None:
+        """Begin with the output of an operation."""
+        ...
+
+    def take(self, block: bytes, hashes: bytes) -> None:
+        """Take canonical bytes, and the hashes of the leaves in them, 32 bytes each."""
+        ...
+
+    def finish(self, digest: bytes) -> None:
+        """End with the digest of the output."""
+        ...
 
 
 class OperationLog:
-    """Collects operations, and the bytes of the values that ``keep`` selects."""
+    """Passes the outputs of a step on to ``sink``, and checks that they are those of the list."""
 
-    def __init__(self, keep: Callable[[Value], bool]) -> None:
-        self._keep = keep
-        self.operations: list[Operation] = []
-        self.kept: dict[bytes, bytes] = {}
+    def __init__(self, operations: StepOperations, sink: StepSink) -> None:
+        self._operations = operations
+        self._sink = sink
+        self._next = 0
         self.prefix = ""
         """Goes before the names of operations: the micro-batch being computed."""
 
-    def describe(self, value: Given) -> Value:
-        """Return the description of a value's present content."""
-        kind, shape, raw = canonicalise(value)
-        found = Value(kind, shape, compute_value_digest(kind, shape, raw))
-        if found.digest not in self.kept and self._keep(found):
-            self.kept[found.digest] = raw
-        return found
+    def _expect(self, name: str, form: Form) -> Operation:
+        """Return the next operation of the list, which this has to be."""
+        given = f"{self.prefix}{name} ({form.describe()})"
+        if self._next >= len(self._operations):
+            raise OperationMismatch(f"the step has an operation after the last one: {given}")
+        operation = self._operations[self._next]
+        if (operation.name, operation.form) != (self.prefix + name, form):
+            listed = f"{operation.name} ({operation.form.describe()})"
+            raise OperationMismatch(f"operation {self._next} is {given}, the plan lists {listed}")
+        self._next += 1
+        return operation
 
-    def describe_all(self, values: Mapping[str, Given], prefix: str = "") -> Values:
-        """Return the descriptions of named values, their names prefixed with ``prefix``."""
-        return {f"{prefix}{name}": self.describe(value) for name, value in values.items()}
+    def put(self, name: str, value: Given) -> None:
+        """Record the next operation's output, with its present content.
 
-    def weights(self, prepared: Prepared, names: Sequence[str]) -> Values:
-        """Return the descriptions of weights."""
-        return {name: self.describe(prepared.weights[name]) for name in names}
+        Raises:
+            OperationMismatch: if the plan lists another operation here.
+        """
+        array = read_array(value)
+        operation = self._expect(name, read_form(array))
+        self._sink.start(operation)
+        hashes = bytearray()
+        for block in iterate_blocks(array):
+            found = hash_leaves(block)
+            hashes += found
+            self._sink.take(block, found)
+        root = compute_value_root(operation.form, bytes(hashes))
+        self._sink.finish(operation.form.compute_digest(root))
 
-    def add(self, name: str, inputs: Values, outputs: Values) -> Values:
-        """Record an operation if it has outputs; return the outputs."""
-        if outputs:
-            self.operations.append(Operation(self.prefix + name, inputs, outputs))
-        return outputs
+    def put_hash(self, name: str, value: bytes) -> None:
+        """Record the next operation's output, a hash of 32 bytes.
 
-    def find_last(self, output: str, default: Value) -> Value:
-        """Return the latest value that an operation put out as ``output``, else ``default``."""
-        for operation in reversed(self.operations):
-            if output in operation.outputs:
-                return operation.outputs[output]
-        return default
+        Raises:
+            OperationMismatch: as ``put``.
+        """
+        operation = self._expect(name, Form(HASH))
+        self._sink.start(operation)
+        self._sink.finish(value)
+
+    def close(self) -> None:
+        """Check that the step had all operations.
+
+        Raises:
+            OperationMismatch: if one is missing.
+        """
+        if self._next < len(self._operations):
+            missing = self._operations[self._next].name
+            raise OperationMismatch(f"the step ends without operation {self._next}, {missing}")
 
 
-class Sink(Gradients):
-    """Holds back the gradients of one operation until it is recorded."""
-
-    def __init__(self, log: OperationLog, real: Gradients) -> None:
-        super().__init__(frozenset())
-        self._log = log
-        self._real = real
-        self.held: list[tuple[str, Tensor]] = []
-
-    def wants(self, name: str) -> bool:
-        """Return whether the real sink wants the tensor."""
-        return self._real.wants(name)
-
-    def add(self, name: str, gradient: Tensor) -> None:
-        """Hold a gradient that the real sink wants."""
-        if self._real.wants(name):
-            self.held.append((name, gradient))
-
-    def record(self, name: str, inputs: Values, dx: Tensor | None) -> Values:
-        """Record the operation that filled the sink, pass its gradients on, return its outputs."""
-        log = self._log
-        outputs = {} if dx is None else {"dx": log.describe(dx)}
-        outputs |= log.describe_all(dict(self.held), "gradient/")
-        log.add(name, inputs, outputs)
-        for tensor, gradient in self.held:
-            self._pass_on(tensor, gradient)
-        return outputs
-
-    def _pass_on(self, tensor: str, gradient: Tensor) -> None:
-        before = self._real.named.get(tensor)
-        if before is None:
-            self._real.add(tensor, gradient)
-            return
-        given = self._log.describe_all({"before": before, "gradient": gradient})
-        self._real.add(tensor, gradient)
-        after = self._log.describe(self._real.named[tensor])
-        self._log.add(f"add {tensor}", given, {"sum": after})
+def compute_value_root(form: Form, hashes: bytes) -> bytes:
+    """Return the root over the hashes of a value's leaves, joined."""
+    tree = HashTree(form.leaves, lambda start, stop: hashes[32 * start : 32 * stop])
+    return tree.root().hash

@@ -1,15 +1,15 @@
-"""Watched layers: the same arithmetic, and a record of every operation.
+"""Watched layers: the same arithmetic, and a record of every output.
 
-The records are made from the arguments and results of layers, so they are made alike on every
-device and in every profile of the arithmetic. Activations are ``(b, …)``, as in ``layers``.
+Outputs are recorded as layers return them, so they are recorded alike on every device and in every
+profile of the arithmetic. Activations are ``(b, …)``, as in ``layers``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from walrusd.training.dispute.oplog import OperationLog, Sink, Values
-from walrusd.training.dispute.transcript import Value
+from walrusd.training.dispute.names import name_inner, name_role
+from walrusd.training.dispute.oplog import OperationLog
 from walrusd.training.layers.layers import Layer, Residual, Tape
 from walrusd.training.layers.linear import Map
 from walrusd.training.layers.prepared import Gradients, MicroBatch, Prepared
@@ -17,29 +17,57 @@ from walrusd.training.plan.layerspec import LinearSpec
 from walrusd.training.plan.lora import LoraSpec
 
 
-class WatchedLayer:
-    """Any layer that is one operation forward and one backward, ``(b, …) -> (b, …)``."""
+class Sink(Gradients):
+    """Holds back the gradients of one layer until they are recorded."""
 
-    def __init__(self, log: OperationLog, name: str, weights: Sequence[str], inner: Layer) -> None:
-        self._log, self._name, self._weights, self._inner = log, name, tuple(weights), inner
+    def __init__(self, log: OperationLog, real: Gradients) -> None:
+        super().__init__(frozenset())
+        self._log = log
+        self._real = real
+        self._held: list[tuple[str, Tensor]] = []
+
+    def wants(self, name: str) -> bool:
+        """Return whether the real sink wants the tensor."""
+        return self._real.wants(name)
+
+    def add(self, name: str, gradient: Tensor) -> None:
+        """Hold a gradient that the real sink wants."""
+        if self._real.wants(name):
+            self._held.append((name, gradient))
+
+    def record(self, name: str, dx: Tensor | None) -> None:
+        """Record what a layer gave, and pass its gradients on: in name order, then ``dx``."""
+        self._held.sort(key=lambda item: item[0])
+        for tensor, gradient in self._held:
+            self._log.put(f"{name}: {tensor}", gradient)
+        if dx is not None:
+            self._log.put(name, dx)
+        for tensor, gradient in self._held:
+            again = tensor in self._real.named
+            self._real.add(tensor, gradient)
+            if again:
+                self._log.put(f"add {tensor}", self._real.named[tensor])
+
+
+class WatchedLayer:
+    """A layer that is one operation forward, ``(b, …) -> (b, …)``."""
+
+    def __init__(self, log: OperationLog, name: str, inner: Layer) -> None:
+        self._log, self._name, self._inner = log, name, inner
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
-        """Return the layer's output; the tape also holds the description of ``x``."""
-        given = {"x": self._log.describe(x), **self._log.weights(prepared, self._weights)}
+        """Return the layer's output."""
         y, tape = self._inner.forward(x, prepared, batch)
-        self._log.add(f"forward {self._name}", given, {"y": self._log.describe(y)})
-        return y, (tape, given["x"])
+        self._log.put(f"forward {self._name}", y)
+        return y, tape
 
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Return the layer's ``dx``, in the shape of ``x``, and record it with the gradients."""
-        inner, x = tape
-        given = {"dy": self._log.describe(dy), "x": x}
-        given |= self._log.weights(prepared, self._weights)
         sink = Sink(self._log, gradients)
-        dx = self._inner.backward(dy, inner, prepared, sink, need_dx=need_dx)
-        sink.record(f"backward {self._name}", given, dx)
+        dx = self._inner.backward(dy, tape, prepared, sink, need_dx=need_dx)
+        sink.record(f"backward {self._name}", dx)
         return dx
 
 
@@ -51,103 +79,75 @@ class WatchedResidual:
 
     def forward(self, x: Tensor, prepared: Prepared, batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return the sum ``x + f(x)``."""
-        given = {"x": self._log.describe(x)}
         y, tapes = self._inner.forward(x, prepared, batch)
-        given["f"] = self._log.find_last("y", given["x"])
-        self._log.add(f"forward {self._name}", given, {"y": self._log.describe(y)})
+        self._log.put(f"forward {self._name}", y)
         return y, tapes
 
     def backward(
         self, dy: Tensor, tape: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Return the sum ``dy + f'(dy)``."""
-        given = {"dy": self._log.describe(dy)}
         dx = self._inner.backward(dy, tape, prepared, gradients, need_dx=need_dx)
         if dx is not None:
-            given["f"] = self._log.find_last("dx", given["dy"])
-            self._log.add(f"backward {self._name}", given, {"dx": self._log.describe(dx)})
+            self._log.put(f"backward {self._name}", dx)
         return dx
 
 
 class WatchedLoss:
-    """A last layer that passes everything on unchanged, and records what the loss did."""
+    """A last layer that passes everything on unchanged, and records the loss's gradient."""
 
     def __init__(self, log: OperationLog) -> None:
         self._log = log
-        self.outputs: Value | None = None
-        self.targets: Value | None = None
-
-    def given(self) -> Values:
-        """Return the descriptions of the loss's inputs."""
-        assert self.outputs is not None
-        assert self.targets is not None
-        return {"outputs": self.outputs, "targets": self.targets}
 
     def forward(self, x: Tensor, _prepared: Prepared, _batch: MicroBatch) -> tuple[Tensor, Tape]:
         """Return ``x``, the outputs ``(b, …, c)``."""
-        self.outputs = self._log.describe(x)
         return x, None
 
     def backward(
         self, dy: Tensor, _tape: Tape, _prepared: Prepared, _sink: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Return ``dy``, ``(b, …, c)``."""
-        self._log.add("loss gradient", self.given(), {"dy": self._log.describe(dy)})
+        self._log.put("loss gradient", dy)
         return dy if need_dx else None
 
 
-def list_map_weights(spec: LinearSpec, lora: LoraSpec | None) -> list[str]:
-    """Return the names of the tensors that a map uses."""
-    names = [spec.weight, *([f"{spec.name}.bias"] if spec.bias else [])]
-    if lora is not None and lora.adapts(spec):
-        names += [f"{spec.name}.lora_a", f"{spec.name}.lora_b"]
-    return names
-
-
 class WatchedMap(Map):
-    """A map of a layer that has several. ``x`` is its input on the grid, ``y`` its last output.
+    """A map of a layer that has several.
 
-    ``before_forward`` and ``before_backward`` record the operation that made the map's input, as
-    soon as that is known.
+    ``made_input`` and ``made_gradient`` name the operations between maps that made what this one is
+    given, and are recorded first: its input on the grid, and the gradient of its output.
     """
 
-    def __init__(self, log: OperationLog, spec: LinearSpec, lora: LoraSpec | None) -> None:
+    def __init__(
+        self,
+        log: OperationLog,
+        layer: str,
+        spec: LinearSpec,
+        lora: LoraSpec | None,
+        *,
+        made_input: str = "",
+        made_gradient: str = "",
+    ) -> None:
         super().__init__(spec, lora)
-        self._log, self._name = log, spec.name
-        self._used = list_map_weights(spec, lora)
-        self.x: Value | None = None
-        self.y: Value | None = None
-        self.dx: Value | None = None
-        self.before_forward: Callable[[Value], None] | None = None
-        self.before_backward: Callable[[Value], None] | None = None
+        self._log = log
+        self._name = name_inner(layer, name_role(spec))
+        self._made_input, self._made_gradient = made_input, made_gradient
 
     def forward(self, operand: Tape, prepared: Prepared) -> tuple[Tensor, Tape]:
         """Return the map's output, ``(m, o)`` for ``(m, i)``."""
-        self.x = self._log.describe(operand.values.float())  # (m, i)
-        if self.before_forward is not None:
-            self.before_forward(self.x)
-        given = {"x": self.x, **self._log.weights(prepared, self._used)}
+        if self._made_input:
+            self._log.put(f"forward {self._made_input}", operand.values.float())  # (m, i)
         y, saved = super().forward(operand, prepared)  # (m, o)
-        self.y = self._log.describe(y)
-        self._log.add(f"forward {self._name}", given, {"y": self.y})
+        self._log.put(f"forward {self._name}", y)
         return y, saved
 
     def backward(
         self, dy: Tensor, saved: Tape, prepared: Prepared, gradients: Gradients, *, need_dx: bool
     ) -> Tensor | None:
         """Return the map's ``dx``, ``(m, i)`` for ``dy`` ``(m, o)``, if ``need_dx``."""
-        found = self._log.describe(dy)
-        if self.before_backward is not None:
-            self.before_backward(found)
-        assert self.x is not None
-        given = {"dy": found, "x": self.x, **self._log.weights(prepared, self._used)}
+        if self._made_gradient:
+            self._log.put(f"backward {self._made_gradient}", dy)
         sink = Sink(self._log, gradients)
         dx = super().backward(dy, saved, prepared, sink, need_dx=need_dx)
-        self.dx = sink.record(f"backward {self._name}", given, dx).get("dx")
+        sink.record(f"backward {self._name}", dx)
         return dx
-
-    def known(self, what: str, prefix: str = "") -> Values:
-        """Return the value ``what`` (``x``, ``y`` or ``dx``) under the map's own name."""
-        value: Value | None = getattr(self, what)
-        assert value is not None, f"{self._name} has no {what} yet"
-        return {f"{prefix}{self._name.rpartition('.')[2]}": value}

@@ -48,17 +48,9 @@ class Model:
         self._layers = [build_layer(layer, spec.lora) for layer in spec.layers]
         self._mean_squared = loss == "mse"
         self._trained = frozenset(tensor.name for tensor in spec.tensors())
-        self._lowest = self._find_lowest(spec)
+        self._lowest = spec.lowest_trained
         self._frozen = frozen
         self._frozen_operands: dict[str, GridOperand] = quantise_matrices(frozen, profile)
-
-    def _find_lowest(self, spec: ModelSpec) -> int:
-        """Return the first layer with a trained tensor: gradients need not go below it."""
-        for index, layer in enumerate(spec.layers):
-            adapters = spec.lora.tensors((layer,)) if spec.lora is not None else layer.tensors()
-            if adapters:
-                return index
-        raise ValueError("a model has at least one trained tensor")
 
     def use_layers(self, layers: Sequence[Layer]) -> None:
         """Replace the layers by ones that compute the same, such as watched ones."""

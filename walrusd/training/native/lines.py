@@ -1,4 +1,4 @@
-"""The compiled kernels of profile ``exact-q8r/1``. They return None as ``kernels.py`` says."""
+"""The compiled kernels of profile ``exact-q8r/2``. They return None as ``kernels.py`` says."""
 
 import ctypes
 

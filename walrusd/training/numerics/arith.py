@@ -1,4 +1,4 @@
-"""Exact arithmetic, profile ``exact-q20/1``: the rules every bit of training follows (SPEC §1, §2).
+"""Exact arithmetic, profile ``exact-q20/2``: the rules every bit of training follows (SPEC §1, §2).
 
 Each function is exact, or a sum whose order is fixed or irrelevant; functions of single elements
 are in ``functions.py``. RN32 and RN64 round to nearest, ties to even, with gradual underflow.

@@ -83,6 +83,14 @@ class ModelSpec:
         return () if self.lora is None else self._base
 
     @property
+    def lowest_trained(self) -> int:
+        """The index of the first layer with a trained tensor: gradients go no lower."""
+        for index, layer in enumerate(self.layers):
+            if self.lora.tensors((layer,)) if self.lora is not None else layer.tensors():
+                return index
+        raise ValueError("a model has at least one trained tensor")
+
+    @property
     def size(self) -> int:
         """The number of all weights, trained and frozen: what a weights file holds."""
         return sum(tensor.size for tensor in (*self.tensors(), *self.frozen_tensors()))

@@ -29,10 +29,10 @@ from walrusd.training.plan.optimspec import (
 from walrusd.training.plan.schedule import ScheduleSpec, read_schedule
 from walrusd.training.plan.strict import Fields, canonical_json
 
-EXACT_Q20 = "exact-q20/1"
+EXACT_Q20 = "exact-q20/2"
 """20-bit grid per tensor, one float64 product per 8192 terms."""
 
-EXACT_Q8R = "exact-q8r/1"
+EXACT_Q8R = "exact-q8r/2"
 """8-bit grid per row and per column, sums of integers: faster, and coarser."""
 
 PROFILES = (EXACT_Q20, EXACT_Q8R)

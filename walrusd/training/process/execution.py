@@ -7,6 +7,7 @@ machine. Every job except ``init`` and ``aggregate`` runs the selftest
 first: on a machine with other bits, honest work would look forged.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from walrusd.training.process.reporter import Reporter, emit
 from walrusd.training.process.workdir import Checkpoints, write_costs, write_trace
 from walrusd.training.run.jobs import (
     AggregateJob,
+    BenchmarkJob,
     EvaluateJob,
     InitJob,
     Job,
@@ -56,6 +58,7 @@ from walrusd.training.run.weights import (
     select_frozen,
     weights_to_bytes,
 )
+from walrusd.training.selftest.benchmark import measure_rate
 from walrusd.training.selftest.selftest import selftest
 
 
@@ -82,7 +85,7 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     plan = read_plan_file(job.plan, job.plan_digest)
     weights = read_weights_file(plan, job.weights, job.state_root_0)
     rows = JobRows(plan, job.rows)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     state_0 = serialize_state(plan, initial_state(plan, weights))
     checkpoints = Checkpoints(assignment, Path(job.workdir), state_0)
     first = checkpoints.resume()
@@ -166,7 +169,7 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
         None if job.weights is None else read_weights_file(plan, job.weights, job.state_root_0)
     )
     frozen = _read_frozen(plan, weights)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     reporter = Reporter(len(job.segments) * plan.segment_steps)
     found: list[dict[str, Any]] = []
     for start in job.segments:
@@ -281,6 +284,8 @@ def run_job(job: Job) -> dict[str, Any]:
         return run_replay(job)
     if isinstance(job, EvaluateJob):
         return run_evaluate(job)
+    if isinstance(job, BenchmarkJob):
+        return {"rate": measure_rate(job.seconds, time.monotonic)}
     return {
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),

@@ -18,7 +18,7 @@ from walrusd.errors import BadRequest, JobInputUnusable, PeerFault
 from walrusd.training.plan.plan import Plan, parse_plan
 from walrusd.training.run.data import DatasetRows, PackedRows, RowSource
 from walrusd.training.run.jobs import RowsFile, SegmentStart
-from walrusd.training.run.state import Tensors, compute_state_root
+from walrusd.training.run.state import Tensors, has_state_root
 from walrusd.training.run.weights import compute_state_root_0, weights_from_bytes
 
 _LENGTH_BYTES = 8
@@ -62,10 +62,13 @@ def read_start_state(plan: Plan, start: SegmentStart) -> bytes:
     """Return the bytes of the state that a segment starts from.
 
     Raises:
-        JobInputUnusable: if they do not have the root that the job names.
+        JobInputUnusable: if they do not have the root that the job names, or the length of a state:
+            no segment starts from them then.
     """
     data = Path(start.start_state).read_bytes()
-    if start.state_root is not None and compute_state_root(plan, data) != start.state_root:
+    if len(data) != plan.state_bytes:
+        raise JobInputUnusable(f"{start.start_state} does not have the length of a state")
+    if start.state_root is not None and not has_state_root(plan, data, start.state_root):
         raise JobInputUnusable(f"{start.start_state} is not the state that the job names")
     return data
 

@@ -24,7 +24,7 @@ from walrusd.training.run.costs import (
     digest_step_costs,
 )
 from walrusd.training.run.jobs import state_name
-from walrusd.training.run.state import compute_state_root
+from walrusd.training.run.state import compute_state_root, has_state_root
 from walrusd.training.run.trace import Assignment, SegmentRecord, Trace
 from walrusd.training.run.trainer import SegmentResult
 
@@ -68,7 +68,7 @@ class Checkpoints:
             self._plan.digest()
             + assignment.ctx
             + assignment.seed
-            + u64(assignment.committee)
+            + u64(assignment.slots)
             + self.root_0
         ).hexdigest()
         self.state = state_0
@@ -128,7 +128,7 @@ class Checkpoints:
                 hint="give every run its own working directory",
             )
         whole = record.segment == segment and len(record.losses) == self._plan.segment_steps
-        if damaged or not whole or compute_state_root(self._plan, state) != record.state_root:
+        if damaged or not whole or not has_state_root(self._plan, state, record.state_root):
             return None
         return record, state
 

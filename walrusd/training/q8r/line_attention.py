@@ -1,4 +1,4 @@
-"""Causal self-attention of profile ``exact-q8r/1``: every product by integers of 8 bits.
+"""Causal self-attention of profile ``exact-q8r/2``: every product by integers of 8 bits.
 
 The softmax numerators are integers from 0 to 256, multiples of 2^−8 of the row's largest; so their
 sum is exact, and they are their own grid both by rows and by columns. The factor 2^8 cancels in

@@ -1,4 +1,4 @@
-"""Convolution of profile ``exact-q8r/1``: the product of patches, one grid for each line.
+"""Convolution of profile ``exact-q8r/2``: the product of patches, one grid for each line.
 
 A patch is a row of the product, so the places of an output have grids of their own.
 """

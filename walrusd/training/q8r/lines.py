@@ -1,4 +1,4 @@
-"""Products of profile ``exact-q8r/1``: integers of 8 bits, one grid per line of an operand.
+"""Products of profile ``exact-q8r/2``: integers of 8 bits, one grid per line of an operand.
 
 A line is a row of the left operand of a product, or a column of the right one: what is summed over
 in one element of the result. Each line has its own power of two as unit, so that the products of

@@ -65,8 +65,10 @@ def _sum_squares(flat: Tensor, exponent: int) -> int:
     return high * _HALF + int(sums.bitwise_and(_HALF - 1).sum())
 
 
-def clip_by_global_norm(tensors: Iterable[Tensor], limit: float) -> None:
+def clip_by_global_norm(tensors: Iterable[Tensor], limit: float) -> float:
     """Multiply gradients in place by ``RN32(RN64(limit/norm))`` if their norm exceeds ``limit``.
+
+    Returns the norm.
 
     Raises:
         NonFiniteValue: if a gradient is NaN or infinite, or the norm beyond float32.
@@ -77,3 +79,4 @@ def clip_by_global_norm(tensors: Iterable[Tensor], limit: float) -> None:
         factor = round_to_float32(limit / norm)
         for tensor in found:
             tensor.mul_(factor)
+    return norm

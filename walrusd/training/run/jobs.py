@@ -93,7 +93,7 @@ class TrainJob:
     rows: RowsFile
     ctx: bytes
     seed: bytes
-    committee: int
+    slots: int
     limits: JobLimits = JobLimits()
     plan_digest: bytes | None = None
     state_root_0: bytes | None = None
@@ -116,7 +116,7 @@ class ReplayJob:
     rows: RowsFile
     ctx: bytes
     seed: bytes
-    committee: int
+    slots: int
     segments: tuple[SegmentStart, ...]
     weights: str | None = None
     limits: JobLimits = JobLimits()
@@ -172,15 +172,36 @@ class SelftestJob:
     limits: JobLimits = JobLimits()
 
 
+@dataclass(frozen=True)
+class BenchmarkJob:
+    """Train a made-up segment again and again, for about ``seconds``. Result: ``{rate}``.
+
+    ``rate`` is in units of segment work a second, the whole machine's with these threads.
+    """
+
+    kind: ClassVar[str] = "benchmark"
+    seconds: int = 3
+    limits: JobLimits = JobLimits()
+
+
 def state_name(boundary: int) -> str:
     """Return the name of the state at the end of segment ``boundary``; 0 is the start."""
     return f"state-{boundary:06d}.bin"
 
 
-Job = TrainJob | ReplayJob | EvaluateJob | InitJob | AggregateJob | SelftestJob
+Job = TrainJob | ReplayJob | EvaluateJob | InitJob | AggregateJob | SelftestJob | BenchmarkJob
 
 _KINDS: dict[str, type[Job]] = {
-    cls.kind: cls for cls in (TrainJob, ReplayJob, EvaluateJob, InitJob, AggregateJob, SelftestJob)
+    cls.kind: cls
+    for cls in (
+        TrainJob,
+        ReplayJob,
+        EvaluateJob,
+        InitJob,
+        AggregateJob,
+        SelftestJob,
+        BenchmarkJob,
+    )
 }
 
 

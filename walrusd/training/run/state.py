@@ -10,17 +10,21 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from walrusd.crypto.chunks import compute_chunk_root
-from walrusd.crypto.tags import Tag, hash_tagged, u64
+from walrusd.crypto.tags import u64
+from walrusd.crypto.tensors import compute_tensor_root
 from walrusd.errors import MalformedData, NonFiniteValue
 from walrusd.training.plan.layerspec import TensorSpec
 from walrusd.training.plan.plan import Plan
-from walrusd.training.plan.strict import canonical_json
+from walrusd.training.run.state_root import (
+    compute_manifest_root,
+    compute_root_of_entries,
+    make_base_manifest,
+    make_state_manifest,
+)
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 """Tensors by name, in the shapes of their specs."""
@@ -169,42 +173,30 @@ def deserialize_state(plan: Plan, data: bytes, *, at_boundary: bool = True) -> S
     return state
 
 
-def _manifest(plan: Plan) -> dict[str, Any]:
-    counters = [["step", "u64"], *([power, "f64"] for power in plan.optimizer.powers)]
-    return {
-        "counters": counters,
-        "tensors": [
-            [f"{prefix}/{spec.name}", "f32", list(spec.shape)]
-            for prefix in ("weight", *plan.optimizer.slots)
-            for spec in plan.model.tensors()
-        ],
-    }
-
-
 def compute_state_root(plan: Plan, state_bytes: bytes) -> bytes:
-    """Return ``H(STATE ‖ u64(len(manifest)) ‖ manifest ‖ chunk root of the bytes)``, 32 bytes.
+    """Return the root of the canonical bytes of a state, 32 bytes (``state_root.py``).
 
-    SPEC §10. The manifest is canonical JSON: name, type and shape of each tensor in layout order.
+    Raises:
+        MalformedData: if they do not have the length of a state: such bytes have no root.
     """
-    return _hash_state(_manifest(plan), state_bytes)
+    return compute_manifest_root(make_state_manifest(plan), state_bytes)
 
 
-def _hash_state(manifest: dict[str, Any], data: bytes) -> bytes:
-    text = canonical_json(manifest)
-    return hash_tagged(Tag.STATE, u64(len(text)), text, compute_chunk_root(data))
+def has_state_root(plan: Plan, state_bytes: bytes, root: bytes) -> bool:
+    """Return whether bytes that somebody gave are those of a state with this root."""
+    return len(state_bytes) == plan.state_bytes and compute_state_root(plan, state_bytes) == root
 
 
 def compute_base_root(specs: Sequence[TensorSpec], tensors: Tensors) -> bytes:
     """Return the root of frozen tensors, which a plan with adapters names, 32 bytes.
 
     It is made as a state root (SPEC §7); the manifest lists the tensors as ``frozen/…`` and has no
-    counters.
+    counters. No copy is made of the tensors, which may be most of a model.
 
     Raises:
         MalformedData: if the tensors are not those of ``specs``.
         NonFiniteValue: if a value is NaN or infinite.
     """
     check_against(specs, tensors, "frozen weights")
-    listed = [[f"frozen/{spec.name}", "f32", list(spec.shape)] for spec in specs]
-    data = serialize_tensors(specs, tensors)
-    return _hash_state({"counters": [], "tensors": listed}, data)
+    roots = [compute_tensor_root(tensors[spec.name]) for spec in specs]
+    return compute_root_of_entries(make_base_manifest(specs), roots)

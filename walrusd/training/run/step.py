@@ -114,9 +114,9 @@ class Run:
         arith.require_finite(folds, "the gradient")
         return folds
 
-    def _clip(self, total: Named, limit: float) -> None:
-        """Clip the gradients by their global norm."""
-        clip_by_global_norm(total.values(), limit)
+    def _clip(self, total: Named, limit: float) -> float:
+        """Clip the gradients by their global norm, and return that."""
+        return clip_by_global_norm(total.values(), limit)
 
     def _choose_rate(self, step: int) -> float:
         """Return the learning rate of a step."""

@@ -79,6 +79,8 @@ def attempt_segment(
 
     Raises:
         ValueError: if the plan has no such segment.
+        MalformedData: if ``start_root`` is not given and the start state has another length than
+            the plan's states: such bytes have no root, to which an abort could be bound.
         DeviceRefused: as ``find_device``.
     """
     plan = assignment.plan

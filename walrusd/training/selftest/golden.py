@@ -1,6 +1,6 @@
 """Golden hashes of the operations of ``selftest.py``. The tests derive them in NumPy.
 
-They define the profiles ``exact-q20/1`` and ``exact-q8r/1``: another hash means another profile.
+They define the profiles ``exact-q20/2`` and ``exact-q8r/2``: another hash means another profile.
 """
 
 GOLDEN: dict[str, str] = {
