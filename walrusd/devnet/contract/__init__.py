@@ -29,6 +29,7 @@ from walrusd.devnet.contract import (
     substitutes,
     task,
     terms,
+    updating,
     verdict,
     voting,
 )
@@ -68,6 +69,7 @@ _MODULES = (
     verdict,
     audit,
     settlement,
+    updating,
     dataset,
 )
 
