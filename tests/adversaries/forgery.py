@@ -52,7 +52,7 @@ def forge(job: TrainJob) -> Iterator[tuple[str, dict[str, Any]]]:
 class _Forger:
     def __init__(self, plan: Plan, job: TrainJob, start: Tensors) -> None:
         self._plan = plan
-        self._assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+        self._assignment = Assignment(plan, job.ctx, job.seed, job.slots)
         self._workdir = Path(job.workdir)
         self._workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The same job is forged the same way, so a restarted cheat does not contradict itself.

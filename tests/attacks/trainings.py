@@ -55,7 +55,7 @@ class CrookedTraining(InlineTraining):
     def train(self, job: TrainJob) -> dict[str, Any]:
         plan = parse_plan(Path(job.plan).read_bytes())
         weights = weights_from_bytes(plan, Path(job.weights).read_bytes())
-        honest = Assignment(plan, job.ctx, job.seed, job.committee)
+        honest = Assignment(plan, job.ctx, job.seed, job.slots)
         assignment = self.bend_assignment(honest)
         rows = self.bend_rows(plan, JobRows(plan, job.rows).source)
         states = [serialize_state(plan, initial_state(plan, weights))]
@@ -264,7 +264,7 @@ class FalseAbort(CrookedTraining):
     def train(self, job: TrainJob) -> dict[str, Any]:
         result = super().train(job)
         plan = parse_plan(Path(job.plan).read_bytes())
-        assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+        assignment = Assignment(plan, job.ctx, job.seed, job.slots)
         step = plan.segment_range(self.segment).start
         chain = compute_abort_chain(job.ctx, self.segment, step, AbortCode.NON_FINITE, bytes(32))
         lie = compute_record(assignment, self.segment, chain, ABORTED_STATE, [])

@@ -85,7 +85,7 @@ def start_state(plan: Plan) -> bytes:
 
 def make_exact(plan: Plan, rows: DatasetRows) -> Callable[[], object]:
     """Return a thunk that does one step as the daemon does, losses and folds hashed."""
-    assignment = Assignment(plan, ctx=bytes(32), seed=SEED, committee=3)
+    assignment = Assignment(plan, ctx=bytes(32), seed=SEED, slots=5)
     steps = run_segment(assignment, rows, start_state(plan), 1)
     return lambda: next(steps)
 

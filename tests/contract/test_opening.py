@@ -334,7 +334,7 @@ def test_the_update_waits_for_the_audit():
     with aborts("jury.EAuditPending"):
         m.deliver_update(submission)
     with aborts("submission.EWrongState"):
-        m.call("submission::reopen", "x", m.market, m.task, m.pool, submission)
+        m.call("settlement::reopen", "x", m.market, m.task, m.pool, submission)
 
 
 def test_an_opening_names_its_blob():

@@ -100,9 +100,7 @@ def make_refused(manifest: OpeningManifest, keys: OpeningKeys) -> dict[str, str]
         "another size": seal_it(replace(first, size=first.size + 1), second, *others),
         "another key of the update": seal_it(*manifest.pieces, secret=bytes(32)),
         "a byte more": (good + b"\0").hex(),
-        "another attempt's keys": seal_manifest(
-            manifest, *_pair(make_keys(attempt=2)), AAD
-        ).hex(),
+        "another attempt's keys": seal_manifest(manifest, *_pair(make_keys(attempt=2)), AAD).hex(),
     }
 
 

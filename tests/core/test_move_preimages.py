@@ -12,7 +12,7 @@ from walrusd.crypto.dataset_rows import compute_row_leaf
 from walrusd.crypto.number_tree import LeafKind, compute_byte_root, hash_leaf_of
 from walrusd.crypto.tags import Tag, hash_tagged
 
-A, B, C = (bytes([i]) * 32 for i in (1, 2, 3))
+A, B, C, D, E, F, G = (bytes([i]) * 32 for i in range(1, 8))
 U8, U32, U64 = codecs.Unsigned(1), codecs.Unsigned(4), codecs.Unsigned(8)
 ADDRESS = codecs.AddressCodec()
 
@@ -60,14 +60,72 @@ def test_forms_of_a_trace():
     assert protocol.compute_chain_step(A, 7, *numbers) == hash_struct(
         tag(Tag.STEP), address(A), (U64, 7), address(losses), address(folds)
     )
-    assert protocol.compute_leaf(3, A, B) == hash_struct(
-        tag(Tag.LEAF), (U64, 3), address(A), address(B)
-    )
-    assert protocol.compute_work_digest(A, 3, 4, B) == hash_struct(
-        tag(Tag.DIGEST), address(A), (U64, 3), (U64, 4), address(B)
-    )
     assert protocol.compute_abort_chain(A, 2, 3, 4, B) == hash_struct(
         tag(Tag.ABORT), address(A), (U64, 2), (U64, 3), (U64, 4), address(B)
+    )
+
+
+def test_forms_of_the_trace_that_a_contract_makes():
+    """What it holds as byte vectors stands behind a length there."""
+    context = protocol.TraceContext(A, B, C, D, E, F, G)
+    assert context.digest() == hash_struct(
+        tag(Tag.CTX), data(A), *map(address, (B, C, D)), *map(data, (E, F, G))
+    )
+    assert protocol.compute_work_digest(A, 3, 4, B) == hash_struct(
+        tag(Tag.DIGEST), data(A), (U64, 3), (U64, 4), data(B)
+    )
+    assert protocol.compute_slot(A) == hash_struct(tag(Tag.SLOT), data(A))
+    assert protocol.compute_leaf(3, A, B) == hash_struct(tag(Tag.LEAF), (U64, 3), data(A), data(B))
+    assert protocol.compute_leaf_zero(A) == hash_struct(tag(Tag.LEAF), (U64, 0), data(A), data(b""))
+
+
+def test_a_slot_tree_has_a_leaf_a_slot():
+    slots = [
+        protocol.compute_slot(protocol.compute_work_digest(A, 3, slot, B)) for slot in range(5)
+    ]
+    assert protocol.compute_slot_tree(A, 3, 5, B).root == merkle.compute_root(slots)
+
+
+def test_forms_of_keys_and_seeds():
+    pk1, pk2 = bytes(range(48)), bytes(range(96))
+    assert protocol.compute_keys_digest(pk1, pk2) == hash_struct(
+        tag(Tag.KEYS), data(pk1), data(pk2)
+    )
+    assert protocol.compute_seed(A, B, C) == hash_struct(
+        tag(Tag.SEED), address(A), address(B), data(C)
+    )
+    assert protocol.compute_deal_seed(A, B) == hash_struct(tag(Tag.DEAL), data(A), address(B))
+
+
+@pytest.mark.parametrize(
+    ("which", "draw"),
+    [
+        (Tag.SEAT, protocol.compute_seat_draw),
+        (Tag.JUROR_SEAT, protocol.compute_juror_draw),
+    ],
+)
+def test_draws(which, draw):
+    digest = hash_struct(tag(which), data(A), data(B), (U64, 6))
+    assert draw(A, B, 6, 1000) == int.from_bytes(digest[:8], "little") % 1000
+
+
+@pytest.mark.parametrize("beacon", [bytes([i]) * 32 for i in range(8)])
+def test_an_audit_sample(beacon):
+    digest = hash_struct(tag(Tag.AUDIT), data(beacon), address(B), (U64, 0))
+    ticket, place = (int.from_bytes(digest[i : i + 8], "little") for i in (0, 8))
+    found = protocol.compute_audit_sample(beacon, B, 0, 5000, 12)
+    assert (found.is_selected, found.place) == (ticket % 10_000 < 5000, place % 12)
+
+
+def test_forms_of_a_case():
+    salt = bytes(range(32))
+    assert protocol.compute_challenge_id(A, 3, 1) == hash_struct(
+        tag(Tag.CHALLENGE), address(A), (U64, 3), (U64, 1)
+    )
+    assert protocol.compute_judged(A, B) == hash_struct(tag(Tag.JUDGED), data(A), data(B))
+    assert protocol.compute_verdict(A, B, C) == hash_struct(tag(Tag.VERDICT), *map(data, (A, B, C)))
+    assert protocol.compute_jury_commitment(A, B, C, salt) == hash_struct(
+        tag(Tag.JURY), data(A), address(B), data(C), data(salt)
     )
 
 

@@ -3,7 +3,7 @@ import hashlib
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 # Tags that only ``hash_tagged`` uses, where a length byte keeps them apart from longer ones.
-LENGTH_PREFIXED = {Tag.ROW, Tag.JURY}
+LENGTH_PREFIXED = {Tag.ROW, Tag.SEAT, Tag.JURY}
 
 
 def test_every_tag_is_distinct():

@@ -38,5 +38,5 @@ def job(plan, cast, tmp_path):
         rows=RowsFile(str(rows)),
         ctx=bytes(range(32)),
         seed=bytes(32),
-        committee=3,
+        slots=5,
     )

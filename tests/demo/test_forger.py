@@ -112,12 +112,12 @@ def test_its_opening_passes_every_check_of_an_opening(job, plan, cast):
 
 def test_a_replay_of_any_segment_gives_another_leaf(job, plan, cast):
     forged = forge_result(job)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     rows = DatasetRows(plan.dataset, cast.train)
     for record, start in zip(read_records(forged), read_states(forged)[:-1], strict=True):
         true = replay_segment(assignment, rows, start, record.segment)
         replayed = Replayed.from_json(true.segment, true.summarize())
-        assert replayed.leaf(job.ctx, job.committee) != record.leaf
+        assert replayed.leaf(job.ctx, job.slots) != record.leaf
         assert (true.chain, true.state_root) != (record.chain, record.state_root)
 
 

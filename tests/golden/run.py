@@ -28,7 +28,7 @@ from walrusd.training.run.weights import check_weights, init_weights, select_fro
 HERE = Path(__file__).parent
 CONTEXT = b"c" * 32
 SEED = b"s" * 32
-COMMITTEE = 3
+SLOTS = 5
 
 
 def make_rows(plan: Plan) -> DatasetRows:
@@ -49,7 +49,7 @@ def run(document: dict[str, Any], segments: int | None = None) -> dict[str, Any]
     check_weights(plan, weights)
     frozen = select_frozen(plan, weights)
     state = serialize_state(plan, initial_state(plan, weights))
-    assignment = Assignment(plan, CONTEXT, SEED, COMMITTEE)
+    assignment = Assignment(plan, CONTEXT, SEED, SLOTS)
     found: dict[str, Any] = {
         "state_root_0": compute_state_root(plan, state).hex(),
         "leaves": [],

@@ -30,6 +30,18 @@ KNOWN_LOSSES = {
         "goes back, the reward does not come; each accuser pays the case and the silence penalty",
         "a place is given on to honest people as long as there are any",
     ),
+    "bribed-seats-go-free": Loss(
+        "whoever relies on the audit",
+        "bribed seats attested a forgery, and its contributor, once it is audited, shows nothing: "
+        "it loses its stake, they keep theirs, and their fee",
+        "who attests what nobody can show any more is not paid for it",
+    ),
+    "booked-for-nothing": Loss(
+        "other publishers",
+        "a publisher lets its own contributors book half of the pool under terms that ask nothing "
+        "of who lets them lapse: until their training ends others find it busy, and are void",
+        "what is booked and not used costs as much as its seats would have earned",
+    ),
 }
 
 

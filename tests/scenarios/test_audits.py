@@ -1,5 +1,6 @@
 """Audits: bribed seats are found by them only, and honest work passes."""
 
+from tests.scenarios.known_losses import known_loss
 from tests.scenarios.test_accusers import begin
 from tests.support.scenario.scenario import Scenario
 
@@ -41,6 +42,7 @@ def test_bribed_seats_lose_their_stake(scenario: Scenario) -> None:
     assert s.gain("contributor") == -s.price("stake")
 
 
+@known_loss("bribed-seats-go-free")
 def test_an_audit_that_nobody_begins_counts_as_lost(scenario: Scenario) -> None:
     s = scenario
     work = begin(s, forged="everything")
@@ -55,7 +57,7 @@ def test_an_audit_that_nobody_begins_counts_as_lost(scenario: Scenario) -> None:
     assert (s.state(work), s.reason(work)) == ("rejected", "never_opened")
     s.finish()
     assert s.gain("contributor") == -s.price("stake")
-    assert s.gain(s.committee(work)[0]) == s.price("seat fee")
+    assert s.gain(s.committee(work)[0]) == s.price("seat fee")  # instead: 0, or less
 
 
 def test_an_audit_whose_jury_finds_no_opening_begins_again(scenario: Scenario) -> None:

@@ -44,7 +44,7 @@ def test_a_jury_that_is_split_is_followed_by_another(scenario: Scenario) -> None
     s = scenario
     work = begin(s, forged="everything")
     s.accuse(work, "segment")
-    accuser, first = s.accuser(work), None
+    accuser = s.accuser(work)
     assert s.judge(work, "abstain") == "redrawn"
     assert s.judge(work) == "confirmed"
     s.finish()

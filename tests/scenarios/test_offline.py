@@ -1,7 +1,7 @@
 """Honest people that are offline for hours, up to the grace, at every place.
 
-Honest is who follows the protocol and is away at most for the grace. A contributor then loses a late
-fee for each time, a seat and a juror their silence penalty, everybody else nothing.
+Honest is who follows the protocol and is away at most for the grace. A contributor then loses a
+late fee for each time, a seat and a juror their silence penalty, everybody else nothing.
 """
 
 import pytest
@@ -308,7 +308,7 @@ def test_everybody_is_gone_for_ever(scenario: Scenario, state) -> None:
     work = join(s, audit_bps=10_000)
     steps = [
         lambda: s.commit(work),
-        lambda: s.draw(),
+        s.draw,
         lambda: s.open(work),
         lambda: s.attest(work),
         lambda: s.draw_audit(work, selected=True),

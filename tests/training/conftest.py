@@ -83,7 +83,7 @@ def rows(plan, row_bytes):
 
 @pytest.fixture(scope="session")
 def assignment(plan):
-    return Assignment(plan, ctx=b"c" * 32, seed=b"s" * 32, committee=3)
+    return Assignment(plan, ctx=b"c" * 32, seed=b"s" * 32, slots=5)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def describe_record(record):
     }
 
 
-def describe(plan, weights, rows, *, seed, context, committee=3):
+def describe(plan, weights, rows, *, seed, context, slots=5):
     """Train a plan as a contributor does; the arguments are those of the other ``describe``."""
     plan = parse_plan(plan)
     weights = read_weights(plan, weights)
@@ -52,7 +52,7 @@ def describe(plan, weights, rows, *, seed, context, committee=3):
     root_0 = compute_state_root(plan, state)
     found = {"plan_digest": plan.digest().hex(), "state_root_0": root_0.hex(), "segments": []}
     leaves = [compute_leaf_zero(root_0)]
-    assignment = Assignment(plan, context, seed, committee)
+    assignment = Assignment(plan, context, seed, slots)
     source, frozen = DatasetRows(plan.dataset, rows), select_frozen(plan, weights)
     for event in train(assignment, source, state, 1, frozen, weights=weights):
         if isinstance(event, SegmentResult | SegmentAbort):
@@ -73,11 +73,11 @@ def describe(plan, weights, rows, *, seed, context, committee=3):
     return found
 
 
-def describe_replay(case, start, segment, *, seed, context, committee=3):
+def describe_replay(case, start, segment, *, seed, context, slots=5):
     """Run one segment from the bytes of a state; return its record, and the abort or None."""
     plan = parse_plan(case.plan)
     weights = read_weights(plan, case.weights)
-    assignment = Assignment(plan, context, seed, committee)
+    assignment = Assignment(plan, context, seed, slots)
     source, frozen = DatasetRows(plan.dataset, case.rows), select_frozen(plan, weights)
     *_, last = attempt_segment(assignment, source, start, segment, frozen, weights=weights)
     failed = (last.step, int(last.code)) if isinstance(last, SegmentAbort) else None

@@ -27,7 +27,7 @@ def check(model: str, segments: int) -> None:
             rows,
             seed=golden.SEED,
             context=golden.CONTEXT,
-            committee=golden.COMMITTEE,
+            slots=golden.SLOTS,
             segments=segments,
         )
     assert found["state_root_0"] == expected["state_root_0"]

@@ -27,7 +27,7 @@ def find_cases(optimizer):
 
 
 def end_of_first(case):
-    run = Run(*case, **RUN, committee=3)
+    run = Run(*case, **RUN, slots=5)
     run.segment(1)
     return run.state.to_bytes(), 8 * len(run.state.powers), run.plan["segment_steps"]
 

@@ -59,7 +59,7 @@ def test_replay_from_the_opened_rows_gives_the_same_record(
     packed = PackedRows(plan.dataset, rows.count, needed, rows.rows(needed))
     replayed = replay_segment(assignment, packed, states[segment - 1], segment)
     assert replayed == records[segment - 1]
-    tree = protocol.compute_slot_tree(assignment.ctx, segment, 3, replayed.chain)
+    tree = protocol.compute_slot_tree(assignment.ctx, segment, assignment.slots, replayed.chain)
     assert (tree.size, tree.root) == (6, records[segment - 1].slot_root)
 
 
@@ -82,7 +82,7 @@ def test_forged_work_is_caught(plan, assignment, rows, trained):
     forged_state = serialize_state(plan, dataclasses.replace(state, weights=nudged))
     forged_root = compute_state_root(plan, forged_state)
     chain = records[1].chain
-    slot_root = protocol.compute_slot_tree(assignment.ctx, 2, 3, chain).root
+    slot_root = protocol.compute_slot_tree(assignment.ctx, 2, assignment.slots, chain).root
     forged = dataclasses.replace(
         records[1],
         state_root=forged_root,

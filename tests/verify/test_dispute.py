@@ -35,11 +35,11 @@ def files(tmp_path_factory):
     """Honest files, the honest transcript of step 5, and one with another rate in that step."""
     folder = make_files(tmp_path_factory.mktemp("dispute"), "mlp")
     work = ["segment", folder / "work.wvf", "--segment", 2, "--plan", folder / "plan.json"]
-    work += ["--start", folder / "state-1", "--rows", folder / "rows.bin", "--committee", 3]
+    work += ["--start", folder / "state-1", "--rows", folder / "rows.bin", "--slots", 5]
     done = run(*work, "--transcript", folder / "honest", "--step", 5, "--values", "--json")
     assert json.loads(done.stdout)["valid"], done.stdout
     before = ["segment", folder / "work.wvf", "--segment", 1, "--plan", folder / "plan.json"]
-    before += ["--start", folder / "state-0", "--rows", folder / "rows.bin", "--committee", 3]
+    before += ["--start", folder / "state-0", "--rows", folder / "rows.bin", "--slots", 5]
     assert run(*before, "--transcript", folder / "other").returncode == 0
     return folder
 
@@ -168,7 +168,7 @@ def test_errors_are_typed(files, arguments, code):
 
 def test_options_that_belong_together(files):
     work = ["segment", files / "work.wvf", "--segment", 2, "--plan", files / "plan.json"]
-    work += ["--start", files / "state-1", "--rows", files / "rows.bin", "--committee", 3]
+    work += ["--start", files / "state-1", "--rows", files / "rows.bin", "--slots", 5]
     for extra in (["--step", 5], ["--transcript", files / "t", "--step", 9]):
         done = run(*work, *extra, "--json")
         assert json.loads(done.stdout)["error"]["code"] == "rpc.bad_request"
@@ -177,6 +177,6 @@ def test_options_that_belong_together(files):
 
 def test_a_transcript_that_cannot_be_written_says_so(files):
     work = ["segment", files / "work.wvf", "--segment", 2, "--plan", files / "plan.json"]
-    work += ["--start", files / "state-1", "--rows", files / "rows.bin", "--committee", 3]
+    work += ["--start", files / "state-1", "--rows", files / "rows.bin", "--slots", 5]
     done = run(*work, "--transcript", files / "nowhere" / "t", "--json")
     assert json.loads(done.stdout)["error"]["code"] == "rpc.bad_request"

@@ -42,7 +42,7 @@ from walrusd.verify.checklist_text import PROVES
 from walrusd.verify.file import opening_aad
 
 DIGITS = Path(__file__).parents[1] / "demo" / "data" / "digits.bin"
-COMMITTEE = 3
+SLOTS = 5
 DEK, COST_KEY, OPENING_KEY = b"d" * 32, b"k" * 32, b"o" * 32
 
 
@@ -61,7 +61,7 @@ def make_work(folder):
     )
     weights = init_weights(plan)
     start = serialize_state(plan, initial_state(plan, weights))
-    assignment = Assignment(plan, subject.ctx(), subject.seed, COMMITTEE)
+    assignment = Assignment(plan, subject.ctx(), subject.seed, SLOTS)
     events = train(assignment, DatasetRows(plan.dataset, data), start)
     results = [event for event in events if isinstance(event, SegmentResult)]
     states = [start, *(result.state_bytes for result in results)]
@@ -97,7 +97,7 @@ def make_work(folder):
     opening = DraftOpening(
         state_roots=tuple(roots),
         slot_roots=tuple(
-            compute_slot_tree(subject.ctx(), i + 1, COMMITTEE, result.record.chain).root
+            compute_slot_tree(subject.ctx(), i + 1, SLOTS, result.record.chain).root
             for i, result in enumerate(results)
         ),
         states={1: states[1], 2: states[2]},

@@ -27,7 +27,7 @@ from walrusd.training.run.trainer import SegmentResult, train
 from walrusd.training.run.weights import init_weights, select_frozen, weights_to_bytes
 from walrusd.training.selftest.golden import GOLDEN
 
-COMMITTEE = 3
+SLOTS = 5
 SHORT = {
     "segments": 2,
     "segment_steps": 3,
@@ -55,7 +55,7 @@ def make_files(folder: Path, model: str) -> Path:
     data = source.rows(np.arange(source.count, dtype=np.int64))
     weights = init_weights(plan)
     state = serialize_state(plan, initial_state(plan, weights))
-    assignment = Assignment(plan, subject.ctx(), subject.seed, COMMITTEE)
+    assignment = Assignment(plan, subject.ctx(), subject.seed, SLOTS)
     events = list(train(assignment, source, state, frozen=select_frozen(plan, weights)))
     results = [event for event in events if isinstance(event, SegmentResult)]
     states = [state, *(result.state_bytes for result in results)]
@@ -95,12 +95,12 @@ def make_files(folder: Path, model: str) -> Path:
 
 
 def check(
-    files, segment=1, rows_file="rows.bin", start=None, plan="plan.json", committee=3, options=()
+    files, segment=1, rows_file="rows.bin", start=None, plan="plan.json", slots=SLOTS, options=()
 ):
     start = f"state-{segment - 1}" if start is None else start
     command = [sys.executable, "-m", "walrusctl", "verify", "segment", files / "work.wvf"]
     command += ["--segment", segment, "--plan", files / plan, "--start", files / start]
-    command += ["--rows", files / rows_file, "--committee", committee, "--json", *options]
+    command += ["--rows", files / rows_file, "--slots", slots, "--json", *options]
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -134,7 +134,7 @@ def test_every_family_in_every_profile_is_confirmed(model, tmp_path):
 def test_other_inputs_are_found(files):
     for changes, failed in [
         ({"segment": 2, "start": "state-2"}, "replay"),
-        ({"committee": 4}, "replay"),
+        ({"slots": 4}, "replay"),
         ({"start": "state-1"}, "start state"),
     ]:
         status, told = check(files, **changes)

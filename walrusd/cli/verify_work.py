@@ -8,10 +8,14 @@ import click
 from walrusd.cli.inputs import open_output, read_input
 from walrusd.cli.options import FILE, json_option, say, say_json, threads_option, typed_errors
 from walrusd.cli.report import ProgressLine, open_checklist, print_report
+from walrusd.core.terms_rules import MAX_COMMITTEE, MAX_SUBSTITUTES
 from walrusd.errors import BadRequest
 
 if TYPE_CHECKING:
     from walrusd.verify.segment import Writing
+
+MAX_SLOTS = MAX_COMMITTEE + MAX_SUBSTITUTES
+SLOTS = "The task's committee and substitutes, added."
 
 
 @click.command("segment")
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--plan", "plan_path", type=FILE, required=True, help="The task's plan.")
 @click.option("--start", type=FILE, required=True, help="State at the end of the previous one.")
 @click.option("--rows", "rows_path", type=FILE, required=True, help="Rows, or a container.")
-@click.option("--committee", type=click.IntRange(1, 16), required=True, help="Seats of the task.")
+@click.option("--slots", type=click.IntRange(2, MAX_SLOTS), required=True, help=SLOTS)
 @click.option("--weights", type=FILE, help="The task's weights; plans with adapters need them.")
 @threads_option
 @click.option("--transcript", type=FILE, help="Write the computation, step by step, here.")
@@ -47,7 +51,7 @@ def verify_segment(file: Path, *, as_json: bool, **given: Any) -> None:
     facts = check_segment(
         files,
         given["segment"],
-        given["committee"],
+        given["slots"],
         checks,
         threads=given["threads"],
         writing=writing,

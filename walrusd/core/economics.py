@@ -4,7 +4,7 @@ from walrusd.units import Mist
 
 TIPS = 6
 """The tips of one submission: ``draw_committee``, ``seat_committee``, two of ``replace``,
-``draw_audit``, and ``deliver_update`` or ``settle``."""
+``draw_audit``, and ``settle``."""
 
 
 def compute_escrow(

@@ -79,7 +79,7 @@ class Replayer:
                 ),
                 ctx=case.ctx,
                 seed=case.seed,
-                committee=count_committee(vars(case.task.terms)),
+                slots=count_committee(vars(case.task.terms)),
                 segments=await trio.to_thread.run_sync(_write_starts, workdir, opening, segments),
                 weights=str(files.weights),
                 plan_digest=case.task.plan_digest,

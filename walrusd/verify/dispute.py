@@ -95,7 +95,7 @@ def check_dispute(
 
 def _judge(plan: Plan, files: WorkFiles, a: Transcript, b: Transcript, step: int) -> Judgement:
     subject = a.beginning.subject
-    assignment = Assignment(plan, subject.digest(), subject.seed, committee=1)
+    assignment = Assignment(plan, subject.digest(), subject.seed, slots=1)
     rows, frozen = open_given_rows(plan, files.rows), read_frozen(plan, files.weights)
     return judge_step(SegmentWork(assignment, subject, rows, frozen), files.start, a, b, step)
 

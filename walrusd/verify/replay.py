@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from walrusd.core.opening import Opening
 from walrusd.core.pieces.names import COST, PieceKind
 from walrusd.core.protocol import compute_leaf, compute_slot_tree
+from walrusd.core.terms_rules import MAX_COMMITTEE, MAX_SUBSTITUTES
 from walrusd.errors import VerificationFailed
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.data import RowSource
@@ -21,8 +22,8 @@ from walrusd.training.run.update import compute_cost, compute_step_cost
 from walrusd.training.run.weights import select_frozen
 from walrusd.verify.given import Found
 
-_COMMITTEES = range(1, 17)
-"""The sizes that the contract allows."""
+_SLOTS = range(2, MAX_COMMITTEE + MAX_SUBSTITUTES + 1)
+"""How many slots a segment may have: a committee and its substitutes, at least one of each."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,14 @@ class Replay:
         return self._match(result)
 
     def _match(self, result: SegmentResult) -> SegmentRecord:
-        """Find the committee's size, which shapes the leaf: the one that gives the leaf, if any."""
+        """Find the number of slots, which shapes the leaf: the one that gives the leaf, if any."""
         record, ctx = result.record, self.found.file.header.subject.ctx()
         leaf = self.found.file.trace_leaves[record.segment]
-        for committee in _COMMITTEES:
-            slots = compute_slot_tree(ctx, record.segment, committee, record.chain)
-            if compute_leaf(record.segment, record.state_root, slots.root) == leaf:
+        for slots in _SLOTS:
+            root = compute_slot_tree(ctx, record.segment, slots, record.chain).root
+            if compute_leaf(record.segment, record.state_root, root) == leaf:
                 return SegmentRecord(
-                    record.segment, record.state_root, record.chain, slots.root, leaf, record.losses
+                    record.segment, record.state_root, record.chain, root, leaf, record.losses
                 )
         raise VerificationFailed("the replay does not give the committed checkpoint")
 

@@ -52,7 +52,7 @@ class Writing:
 def check_segment(
     files: SegmentFiles,
     segment: int,
-    committee: int,
+    slots: int,
     checks: Checklist,
     *,
     threads: int,
@@ -84,7 +84,7 @@ def check_segment(
     replayed = ""
     if not checks.failures:
         try:
-            replayed = _replay(file, plan, files, segment, committee, writing=writing)
+            replayed = _replay(file, plan, files, segment, slots, writing=writing)
         except PeerFault as fault:
             checks.failed("replay", fault)
         else:
@@ -124,12 +124,12 @@ def _replay(
     plan: Plan,
     files: SegmentFiles,
     segment: int,
-    committee: int,
+    slots: int,
     *,
     writing: Writing | None,
 ) -> str:
     subject = file.header.subject
-    assignment = Assignment(plan, subject.ctx(), subject.seed, committee)
+    assignment = Assignment(plan, subject.ctx(), subject.seed, slots)
     rows, frozen = open_given_rows(plan, files.rows), read_frozen(plan, files.weights)
     if writing is None:
         return replay_segment(assignment, rows, files.start, segment, frozen).leaf.hex()

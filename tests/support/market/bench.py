@@ -143,10 +143,14 @@ class MemoryChain(ContractClient):
 
     async def verifier_caps(self, owner: str) -> Any:
         """Return a capability for every seat of the pool that an address holds."""
+        keys = self.objects.get("recipients", {})
         return [
-            (None, ob.VerifierCap(f"0x{index:064x}", MARKET, POOL, index, s.generation, b"", b""))
+            (
+                None,
+                ob.VerifierCap(f"0x{index:064x}", MARKET, POOL, index, s.generation, *keys[seat]),
+            )
             for index, s in enumerate(self.objects[POOL].seats)
-            if s.verifier == owner
+            if s.verifier == owner and (seat := SeatId(POOL, index, s.generation)) in keys
         ]
 
     async def balance(self, owner: str) -> Mist:
@@ -367,6 +371,7 @@ class Network:
         }  # fmt: skip
         self.pool.seats.append(ob.Seat(**values))
         self.recipients[seat] = recipient
+        self.objects.setdefault("recipients", {})[seat] = recipient.pk1, recipient.pk2
         return seat
 
     def fill_pool(self, seats: int = 24) -> None:

@@ -47,14 +47,19 @@ class Bench:
         net.submission.commitment = contributor.contract.arguments("commit")[0][2]
         net.seat(verifier.address, verifier.keys)
         await Opener(contributor, fetcher).run_once()
-        opened = contributor.contract.arguments("open")[0][2]
+        self.let_read()
+        if edit is not None:
+            await self._replace_opening(edit)
+
+    def let_read(self) -> None:
+        """Let the last opening be on chain, and the verifier have its envelope."""
+        net = self.net
+        opened = self.contributor.contract.arguments("open")[-1][2]
         net.submission.opening = ob.Opening(
             opened.blob, opened.digest, opened.p2, was_complete=True, cost=opened.cost
         )
         net.seal_to(net.submission.committee[0], self.value())
         net.submission.state = SubmissionState.OPENED
-        if edit is not None:
-            await self._replace_opening(edit)
 
     async def _replace_opening(self, edit) -> None:
         """Let the contributor have sealed another opening than an honest one."""
@@ -89,6 +94,11 @@ class Bench:
         if index is None:
             index = 2 if kind == CaseKind.SEGMENT else 0
         return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
+
+    def brief(self, dispute: ob.Dispute) -> None:
+        """Give every juror its envelope."""
+        for juror in dispute.jurors:
+            self.net.seal_to(juror, self.value())
 
     async def reveal(self, tools, dispute: ob.Dispute) -> bytes:
         """Let a juror reveal what it has committed to, and return the value."""

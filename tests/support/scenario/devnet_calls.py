@@ -259,6 +259,10 @@ async def _accuse_file(
     return await client.accuse_file(task.id, work, program_root=root, bond=coin.balance)
 
 
+async def _audit(client: ContractClient, _m: Any, task: Any, work: Any, leaf: bytes, path: Any):
+    return await client.audit(task.id, work, leaf=leaf, path=path)
+
+
 async def _resolve(
     client: ContractClient, _m: Any, task: Any, _pool: Any, work: Any, chain: bytes, root: bytes
 ):
@@ -301,7 +305,7 @@ CALLS: dict[str, Send] = {
     "submission::commit_abort": _commit_abort,
     "submission::open": _open,
     "submission::deliver": _deliver,
-    "submission::deliver_update": _deliver_update,
+    "settlement::deliver_update": _deliver_update,
     "submission::reopen": _crank("reopen"),
     "committee::draw_committee": _crank("draw_committee"),
     "committee::seat_committee": _crank("seat_committee"),
@@ -309,7 +313,7 @@ CALLS: dict[str, Send] = {
     "attestation::attest": _with_cap("attest", "seat", "position", *_PROOF),
     "attestation::report": _with_cap("report", "seat"),
     "audit::draw_audit": _named("draw_audit"),
-    "audit::audit": _named("audit", "leaf", "path"),
+    "audit::audit": _audit,
     "jury::accuse": _accuse,
     "jury::accuse_file": _accuse_file,
     "jury::draw_jury": _crank("draw_jury"),

@@ -30,7 +30,9 @@ def main(arguments=None):
     parser.add_argument("rows", type=Path)
     parser.add_argument("--seed", type=read_hash, default=bytes(32), help="of the submission")
     parser.add_argument("--context", type=read_hash, default=bytes(32), help="ctx of the protocol")
-    parser.add_argument("--committee", type=int, default=3, help="its number of seats")
+    parser.add_argument(
+        "--slots", type=int, default=5, help="those of a segment: committee and substitutes"
+    )
     parser.add_argument("--segments", type=int, help="stop after so many")
     parser.add_argument("--evaluate", action="store_true", help="train nothing")
     options = parser.parse_args(arguments)
@@ -45,7 +47,7 @@ def main(arguments=None):
             rows,
             seed=options.seed,
             context=options.context,
-            committee=options.committee,
+            slots=options.slots,
             segments=options.segments,
         )
     print(json.dumps(found, indent=1))

@@ -83,19 +83,22 @@ def chain_abort(chain, context, segment, step, code):
     return tagged_hash(b"ABORT", context, u64(segment), u64(step), u64(code), chain)
 
 
-def leaf_zero(root):
-    return tagged_hash(b"LEAF", u64(0), root)
+def vector(data):
+    """Return bytes behind their number, as the forms that a contract hashes have digests."""
+    return bytes([len(data)]) + data
 
 
-def slot_root(context, segment, committee, chain):
+def work_digest(context, segment, slot, chain):
+    fields = vector(context), u64(segment), u64(slot), vector(chain)
+    return tagged_hash(b"DIGEST", *fields, form=2)
+
+
+def slot_root(context, segment, slots, chain):
     """Return the root over the digests that the seats and their substitutes reveal."""
-    return merkle_root(
-        [
-            tagged_hash(b"SLOT", tagged_hash(b"DIGEST", context, u64(segment), u64(slot), chain))
-            for slot in range(2 * committee)
-        ]
-    )
+    digests = [work_digest(context, segment, slot, chain) for slot in range(slots)]
+    return merkle_root([tagged_hash(b"SLOT", vector(digest), form=2) for digest in digests])
 
 
 def leaf(segment, root, slots):
-    return tagged_hash(b"LEAF", u64(segment), root, slots)
+    """Return a leaf of the trace; no segment led to leaf 0, whose ``slots`` are no bytes."""
+    return tagged_hash(b"LEAF", u64(segment), vector(root), vector(slots), form=2)

@@ -66,7 +66,7 @@ class Run:
     ``rows`` are raw rows of the plan's dataset.
     """
 
-    def __init__(self, plan, weights, rows, *, seed, context, committee):
+    def __init__(self, plan, weights, rows, *, seed, context, slots):
         self.document = read_plan(plan)
         self.plan = with_numbers(self.document)
         self.tensors = Tensors(self.plan["model"])
@@ -81,7 +81,7 @@ class Run:
         if lora and base_root(self.tensors, self.weights).hex() != lora["base_root"]:
             raise ValueError("the frozen weights do not have the plan's base_root")
         self.rows = cut_rows(self.plan["dataset"], rows)
-        self.seed, self.context, self.committee = seed, context, committee
+        self.seed, self.context, self.slots = seed, context, slots
         self.state = State(self.tensors, self.plan["optimizer"]["kind"], self.weights)
         self.steps = self.plan["segments"] * self.plan["segment_steps"]
 
@@ -159,7 +159,7 @@ class Run:
                 chain = commitments.chain_abort(chain, self.context, number, step, error.code)
                 found.losses = []
         found.chain = chain
-        found.slot_root = commitments.slot_root(self.context, number, self.committee, chain)
+        found.slot_root = commitments.slot_root(self.context, number, self.slots, chain)
         found.state_root = ABORTED_ROOT if failed else self.state.root()
         found.leaf = commitments.leaf(number, found.state_root, found.slot_root)
         return found, failed

@@ -17,26 +17,26 @@ def describe_segment(segment):
     }
 
 
-def describe_replay(plan, weights, rows, start, segment, *, seed, context, committee=3):
+def describe_replay(plan, weights, rows, start, segment, *, seed, context, slots=5):
     """Run one segment from the bytes of a state; return it, and where and why it aborts or None."""
-    run = Run(plan, weights, rows, seed=seed, context=context, committee=committee)
+    run = Run(plan, weights, rows, seed=seed, context=context, slots=slots)
     found, failed = run.segment(segment, start)
     return describe_segment(found), failed and (failed[0], failed[1].code)
 
 
-def describe(plan, weights, rows, *, seed, context, committee=3, segments=None):
+def describe(plan, weights, rows, *, seed, context, slots=5, segments=None):
     """Train a plan, or its first ``segments``, and return all that the chain would hold of it.
 
     ``plan``, ``weights`` and ``rows`` are bytes, as for ``Run``; ``weights`` may be None.
     """
-    run = Run(plan, weights, rows, seed=seed, context=context, committee=committee)
+    run = Run(plan, weights, rows, seed=seed, context=context, slots=slots)
     root_0 = run.state.root()
     found = {
         "plan_digest": commitments.plan_digest(run.document).hex(),
         "state_root_0": root_0.hex(),
         "segments": [],
     }
-    leaves = [commitments.leaf_zero(root_0)]
+    leaves = [commitments.leaf(0, root_0, b"")]
     for number in range(1, (segments or run.plan["segments"]) + 1):
         segment, failed = run.segment(number)
         leaves.append(segment.leaf)

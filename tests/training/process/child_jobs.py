@@ -15,6 +15,6 @@ def train_job(files, **changes):
         "rows": RowsFile(str(files / "rows")),
         "ctx": b"c" * 32,
         "seed": b"s" * 32,
-        "committee": 3,
+        "slots": 5,
     }
     return TrainJob(**{**fields, **changes})

@@ -118,7 +118,7 @@ def test_a_whole_round(run, files, plan, assignment, rows, trained):
         rows=RowsFile(str(files / "packed"), str(files / "indices"), rows.count),
         ctx=b"c" * 32,
         seed=b"s" * 32,
-        committee=3,
+        slots=5,
         segments=(
             SegmentStart(3, str(files / "work" / state_name(2))),
             SegmentStart(2, str(files / "bad")),
@@ -300,7 +300,7 @@ def test_no_line_grows_with_the_plan(run, files, document):
             rows=RowsFile(str(files / "rows")),
             ctx=b"c" * 32,
             seed=b"s" * 32,
-            committee=3,
+            slots=5,
             segments=tuple(starts),
         )
         replayed = run(replay)[1]

@@ -214,7 +214,7 @@ def replay(files, plan, rows, trained, assignment):
             "rows": RowsFile(str(files / "packed"), **found),
             "ctx": b"c" * 32,
             "seed": b"s" * 32,
-            "committee": 3,
+            "slots": 5,
             "segments": (
                 SegmentStart(2, str(files / state_name(1)), compute_state_root(plan, states[1])),
             ),

@@ -21,7 +21,7 @@ def render_example():
     forms = {}
     for form in runs["run"]["forms"]:
         forms.setdefault(form["tag"], form)
-    whole = [forms[tag] for tag in ("STATE", "CHAIN", "STEP", "DIGEST", "SLOT", "LEAF")]
+    whole = [forms[tag] for tag in ("CTX", "STATE", "CHAIN", "STEP", "DIGEST", "SLOT", "LEAF")]
     return [
         "\n".join(map(render_form, whole)),
         "\n".join(
@@ -59,6 +59,7 @@ def render_sentences():
         "losses": "`, `".join(first["losses"]),
         "cost": f"{run['cost']:,}",
         "chain after step 2": second["chain"],
+        "leaf 0": run["leaf_0"],
         "trace root": run["trace_root"],
         "update root": run["update_root"],
         "trace root of the abort": runs["bad_row"]["trace_root"],

@@ -9,7 +9,7 @@ import json
 import math
 
 PREFIX, SECOND_PREFIX = "WALRUSD-V01-", "WALRUSD-V02-"
-SECOND = {"STATE", "STEP"}
+SECOND = {"STATE", "STEP", "CTX", "DIGEST", "SLOT", "LEAF"}
 """The tags that have their second form, and so the second prefix."""
 
 FORMS = {
@@ -24,9 +24,18 @@ FORMS = {
     "SLOT": ("digest",),
     "LEAF": ("segment", "state_root", "slot_root"),
 }
+VECTORS = {
+    "CTX": ("chain_id", "seed", "plan_digest", "dataset_root"),
+    "DIGEST": ("ctx", "chain"),
+    "SLOT": ("digest",),
+    "LEAF": ("state_root", "slot_root"),
+}
+"""By tag, the fields that stand behind their length."""
 LEAF = 4096
 WORDS = {"f32": 1, "u64": 2, "f64": 2}
 ABORTED_ROOT = bytes(32)
+NO_SLOTS = b""
+"""The slot root of leaf 0, to which no segment led."""
 
 
 def prefix(tag):
@@ -39,11 +48,30 @@ def u64(number):
     return number.to_bytes(8, "little")
 
 
+def uleb(number):
+    """Return a number in groups of seven bits, the lowest first, all but the last marked."""
+    groups = []
+    while number >= 128:
+        groups.append(128 + number % 128)
+        number //= 128
+    return bytes([*groups, number])
+
+
+def vec(data):
+    """Return bytes behind their number."""
+    return uleb(len(data)) + data
+
+
+def written(tag, *fields):
+    """Return the fields of a form, by name in order, as they are hashed."""
+    named = zip(FORMS[tag], fields, strict=True)
+    vectors = VECTORS.get(tag, ())
+    return {name: vec(field) if name in vectors else field for name, field in named}
+
+
 def preimage(tag, *fields):
-    """Return the bytes that are hashed. Leaf 0 has no slot root, so its form is one field short."""
-    wanted = len(FORMS[tag])
-    assert len(fields) == wanted or (tag == "LEAF" and len(fields) == wanted - 1), tag
-    return prefix(tag) + b"".join(fields)
+    """Return the bytes that are hashed."""
+    return prefix(tag) + b"".join(written(tag, *fields).values())
 
 
 def digest(tag, *fields):
@@ -69,15 +97,6 @@ def merkle_root(leaves):
 
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
-
-
-def uleb(number):
-    """Return a number in groups of seven bits, the lowest first, all but the last marked."""
-    groups = []
-    while number >= 128:
-        groups.append(128 + number % 128)
-        number //= 128
-    return bytes([*groups, number])
 
 
 def leaf_data(data, width=4):
@@ -114,7 +133,8 @@ def slot_fields(ctx, segment, slot, chain):
     return ctx, u64(segment), u64(slot), chain
 
 
-def slot_root(ctx, segment, committee, chain):
-    slots = range(2 * committee)
-    digests = [digest("DIGEST", *slot_fields(ctx, segment, slot, chain)) for slot in slots]
+def slot_root(ctx, segment, slots, chain):
+    """Return the root over the slots of a segment, ``slots`` in number."""
+    fields = [slot_fields(ctx, segment, slot, chain) for slot in range(slots)]
+    digests = [digest("DIGEST", *each) for each in fields]
     return merkle_root([digest("SLOT", value) for value in digests])

@@ -211,11 +211,11 @@ def flat_update(run):
     return found
 
 
-def run_plan(plan, seed, rows, ctx, committee):
+def run_plan(plan, seed, rows, ctx, slots):
     """Return the run, its segments and leaves, and the abort it ends in or its results."""
     run = Perceptron(plan, seed, rows)
     begin = run.state_root()
-    leaves = [forms.digest("LEAF", forms.u64(0), begin)]
+    leaves = [forms.digest("LEAF", forms.u64(0), begin, forms.NO_SLOTS)]
     segments, result = [], {}
     for number in range(1, plan["segments"] + 1):
         root = run.state_root()
@@ -239,7 +239,7 @@ def run_plan(plan, seed, rows, ctx, committee):
             found["state_root"] = forms.ABORTED_ROOT
             result["abort"] = {"segment": number, "step": step, "code": error.code}
         found["chain"] = chain
-        found["slot_root"] = forms.slot_root(ctx, number, committee, chain)
+        found["slot_root"] = forms.slot_root(ctx, number, slots, chain)
         fields = forms.u64(number), found["state_root"], found["slot_root"]
         found["leaf"] = forms.digest("LEAF", *fields)
         leaves.append(found["leaf"])

@@ -8,7 +8,7 @@ from .measures import evaluate
 from .perceptron import Perceptron, run_plan, step_fields
 from .streams import rows_of_step
 
-COMMITTEE = 3
+SLOTS = 5
 ROWS, FEATURES, CLASSES = 13, 3, 3
 PLAN = {
     "version": 1,
@@ -53,11 +53,10 @@ def make_context(plan):
     return fields, forms.digest("CTX", *fields.values())
 
 
-def spell(tag, *fields, names=None):
-    """Return a form with its fields, the bytes that are hashed, and the hash."""
-    named = dict(zip(names or forms.FORMS[tag], fields, strict=False))
-    data = forms.preimage(tag, *fields)
-    return {"tag": tag} | named | {"preimage": data, "hash": forms.digest(tag, *fields)}
+def spell(tag, *fields):
+    """Return a form with its fields as they are hashed, the bytes that are, and the hash."""
+    hashed = {"preimage": forms.preimage(tag, *fields), "hash": forms.digest(tag, *fields)}
+    return {"tag": tag} | forms.written(tag, *fields) | hashed
 
 
 def spell_start(manifest, state):
@@ -97,7 +96,7 @@ def make_run():
     """The run that ends, with everything on the way."""
     rows = make_rows()
     fields, ctx = make_context(PLAN)
-    run, told = run_plan(PLAN, fields["seed"], [bytes(row) for row in rows], ctx, COMMITTEE)
+    run, told = run_plan(PLAN, fields["seed"], [bytes(row) for row in rows], ctx, SLOTS)
     packed = struct.pack(f"<{len(told['update'])}i", *told["update"])
     segment = told["segments"][0]
     start = Perceptron(PLAN, fields["seed"], [bytes(row) for row in rows]).state()
@@ -107,7 +106,7 @@ def make_run():
         "plan_digest": fields["plan_digest"],
         "context": fields,
         "ctx": ctx,
-        "committee": COMMITTEE,
+        "slots": SLOTS,
         "rows": [bytes(row) for row in rows],
         "initial_weights": run.start,
         "manifest": forms.canonical_json(run.manifest()).decode(),
@@ -118,8 +117,11 @@ def make_run():
         "update_bytes": packed,
         "update_root": forms.number_root(packed),
         "evaluation": evaluate(run),
-        "forms": spell_start(run.manifest(), start)
-        + spell_segment(ctx, segment, told["state_root_0"]),
+        "forms": [
+            spell("CTX", *fields.values()),
+            *spell_start(run.manifest(), start),
+            *spell_segment(ctx, segment, told["state_root_0"]),
+        ],
     }
 
 
@@ -129,7 +131,7 @@ def make_bad_row():
     rows = make_rows()
     bad = find_bad_row(fields["seed"], PLAN)
     rows[bad][-1] = CLASSES
-    _, told = run_plan(PLAN, fields["seed"], [bytes(row) for row in rows], ctx, COMMITTEE)
+    _, told = run_plan(PLAN, fields["seed"], [bytes(row) for row in rows], ctx, SLOTS)
     last = told["segments"][-1]
     abort = told["abort"]
     chain = last["steps"][-1]["chain"]
@@ -143,7 +145,7 @@ def make_overflow():
     plan = PLAN | {"update": {"scale_bits": 20, "value_bits": 2}}
     fields, ctx = make_context(plan)
     rows = [bytes(row) for row in make_rows()]
-    _, told = run_plan(plan, fields["seed"], rows, ctx, COMMITTEE)
+    _, told = run_plan(plan, fields["seed"], rows, ctx, SLOTS)
     del told["segments"][0], told["cost"]
     return {"update": plan["update"], "plan_digest": fields["plan_digest"], "ctx": ctx, **told}
 

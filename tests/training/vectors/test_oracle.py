@@ -128,8 +128,8 @@ def carry_out(runs, told, plan, rows):
     seed, context = (bytes.fromhex(x) for x in (runs["run"]["context"]["seed"], told["ctx"]))
     data = b"".join(map(bytes.fromhex, rows))
     plan = forms.canonical_json(plan)
-    committee = runs["run"]["committee"]
-    found = oracle.describe(plan, None, data, seed=seed, context=context, committee=committee)
+    slots = runs["run"]["slots"]
+    found = oracle.describe(plan, None, data, seed=seed, context=context, slots=slots)
     for segment in told["segments"]:
         again = found["segments"][segment["segment"] - 1]
         for key in ("chain", "slot_root", "state_root", "leaf"):

@@ -212,9 +212,7 @@ def carry_out(told, document, rows):
     plan = parse_plan(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
     weights = init_weights(plan)
     seed = bytes.fromhex(load("runs")["run"]["context"]["seed"])
-    assignment = Assignment(
-        plan, bytes.fromhex(told["ctx"]), seed, load("runs")["run"]["committee"]
-    )
+    assignment = Assignment(plan, bytes.fromhex(told["ctx"]), seed, load("runs")["run"]["slots"])
     start = serialize_state(plan, initial_state(plan, weights))
     source = DatasetRows(plan.dataset, b"".join(map(bytes.fromhex, rows)))
     events = train(assignment, source, start, weights=weights)

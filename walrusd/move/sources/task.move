@@ -441,11 +441,16 @@ public(package) fun settle_if_all_ended(self: &mut Task, now: u64) {
             && self.counts.ended == self.entries.length()
     ) {
         self.enter(SETTLED, now);
-        events::emit_task_settled(object::id(self), self.counts.accepted, now)
+        events::emit_task_settled(object::id(self), math::count_bits(self.counts.accepted), now)
     }
 }
 
 public(package) fun training(): u8 { TRAINING }
+
+/// Checks that training is closed, and that not all has ended.
+public(package) fun assert_verified_now(self: &Task) {
+    assert!(self.is_verified_now(), EWrongPhase)
+}
 
 /// Whether committees may be drawn and work: training is closed, and not all has ended.
 public(package) fun is_verified_now(self: &Task): bool {

@@ -353,6 +353,10 @@ public(package) fun is_verifying_over(self: &Terms, now: u64, since: u64): bool 
     phase::is_over(now, since, self.verify_ms)
 }
 
+public(package) fun is_jury_commit_over(self: &Terms, now: u64, since: u64): bool {
+    phase::is_over(now, since, self.jury_commit_ms)
+}
+
 public(package) fun reward(self: &Terms): u64 { self.reward }
 
 public(package) fun verifier_fee(self: &Terms): u64 { self.verifier_fee }

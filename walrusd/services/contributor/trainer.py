@@ -60,7 +60,7 @@ class Trainer(Service):
             rows=rows,
             ctx=case.ctx,
             seed=case.seed,
-            committee=count_committee(vars(case.task.terms)),
+            slots=count_committee(vars(case.task.terms)),
             plan_digest=case.task.plan_digest,
             state_root_0=case.task.state_root_0,
         )

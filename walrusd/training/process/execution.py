@@ -85,7 +85,7 @@ def run_train(job: TrainJob) -> dict[str, Any]:
     plan = read_plan_file(job.plan, job.plan_digest)
     weights = read_weights_file(plan, job.weights, job.state_root_0)
     rows = JobRows(plan, job.rows)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     state_0 = serialize_state(plan, initial_state(plan, weights))
     checkpoints = Checkpoints(assignment, Path(job.workdir), state_0)
     first = checkpoints.resume()
@@ -169,7 +169,7 @@ def run_replay(job: ReplayJob) -> dict[str, Any]:
         None if job.weights is None else read_weights_file(plan, job.weights, job.state_root_0)
     )
     frozen = _read_frozen(plan, weights)
-    assignment = Assignment(plan, job.ctx, job.seed, job.committee)
+    assignment = Assignment(plan, job.ctx, job.seed, job.slots)
     reporter = Reporter(len(job.segments) * plan.segment_steps)
     found: list[dict[str, Any]] = []
     for start in job.segments:

@@ -68,7 +68,7 @@ class Checkpoints:
             self._plan.digest()
             + assignment.ctx
             + assignment.seed
-            + u64(assignment.committee)
+            + u64(assignment.slots)
             + self.root_0
         ).hexdigest()
         self.state = state_0

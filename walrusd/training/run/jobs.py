@@ -93,7 +93,7 @@ class TrainJob:
     rows: RowsFile
     ctx: bytes
     seed: bytes
-    committee: int
+    slots: int
     limits: JobLimits = JobLimits()
     plan_digest: bytes | None = None
     state_root_0: bytes | None = None
@@ -116,7 +116,7 @@ class ReplayJob:
     rows: RowsFile
     ctx: bytes
     seed: bytes
-    committee: int
+    slots: int
     segments: tuple[SegmentStart, ...]
     weights: str | None = None
     limits: JobLimits = JobLimits()

@@ -14,15 +14,15 @@ from walrusd.training.run.costs import compute_segment_costs
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a trace is made for: the plan, the 32-byte ``ctx`` and ``seed``, and the committee.
+    """What a trace is made for: the plan, the 32-byte ``ctx`` and ``seed``, and the slots.
 
-    ``committee`` is its number of seats ``m``; each segment has ``2m`` slots.
+    ``slots`` is how many each segment has: the seats of the task's committee and its substitutes.
     """
 
     plan: Plan
     ctx: bytes
     seed: bytes
-    committee: int
+    slots: int
 
 
 class WorkChain:
@@ -106,7 +106,7 @@ def compute_record(
 
     ``losses`` are the float32 losses of each micro-batch of each step.
     """
-    slots = protocol.compute_slot_tree(assignment.ctx, segment, assignment.committee, chain)
+    slots = protocol.compute_slot_tree(assignment.ctx, segment, assignment.slots, chain)
     leaf = protocol.compute_leaf(segment, state_root, slots.root)
     return SegmentRecord(segment, state_root, chain, slots.root, leaf, tuple(losses))
 
