@@ -41,7 +41,7 @@ def put_envelope(p: Ptb, sealed: Sealed) -> list[Arg]:
 
 
 class DeliveryCalls(Caller):
-    """The part of module ``submission`` that opens and delivers, and ``jury.deliver_juror``."""
+    """What opens and delivers in ``submission``, ``settlement.reopen``, ``jury.deliver_juror``."""
 
     async def open(
         self, task: str, submission: str, opened: OpeningAttempt, *, attempt: int
