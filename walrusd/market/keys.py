@@ -5,7 +5,7 @@ an opening are on chain, checked by the contract (``market/envelopes.py`` makes 
 dataset's key is its owner's answer to a request.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
@@ -215,6 +215,16 @@ class OwnRequests:
         ids = self._index.get((task, dataset, number), [])
         found = await self._tools.contract.read_many(ob.KeyRequest, ids)
         return _choose(list(found.values()))
+
+    async def list_for(self, tasks: Collection[str]) -> dict[str, list[ob.KeyRequest]]:
+        """Return our requests for any dataset, for each of ``tasks`` that has some."""
+        if self._index is None:
+            self._index = await self._list()
+        ids = [i for (task, _, _), found in self._index.items() if task in tasks for i in found]
+        requests: dict[str, list[ob.KeyRequest]] = {}
+        for request in (await self._tools.contract.read_many(ob.KeyRequest, ids)).values():
+            requests.setdefault(request.task, []).append(request)
+        return requests
 
     async def _list(self) -> dict[Purpose, list[str]]:
         tools = self._tools
