@@ -198,7 +198,6 @@ class Staker(Service):
         request = await self._requests.find(task.id, ref.dataset, ref.number)
         if request is not None and not is_granted(request.state):
             if is_unanswered(request.state):
-                exposure.open_tasks.add(task.id)
                 await self._background.has_weights(task)
             return
         dataset = await tools.contract.dataset(ref.dataset)
