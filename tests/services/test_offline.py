@@ -103,9 +103,10 @@ async def test_all_verifiers_may_be_away_at_once(make_play, state) -> None:
 async def test_a_seat_is_killed_in_the_middle(make_play, target, when) -> None:
     play = make_play()
     await play.open()
-    await reach(play, SubmissionState.OPENED)
+    is_update = target == "settlement::deliver_update"
+    await reach(play, SubmissionState.AUDITED if is_update else SubmissionState.OPENED)
     away = play.seated()[0]
-    if target == "settlement::deliver_update":
+    if is_update:
         play.contributor.kill()
         play.seated()[1].kill()
     play.die_at(away, target, when)

@@ -33,7 +33,7 @@ Held = tuple[SeatId, ob.Seat]
 """A seat of ours, and what the pool has of it."""
 
 
-async def measure_rate(tools: Tools) -> int:
+async def time_machine(tools: Tools) -> int:
     """Return the segment work a second that this machine does: some seconds of real segments.
 
     Raises:
@@ -47,13 +47,13 @@ async def make_offer(tools: Tools, pool: ob.VerifierPool, settings: VerifierSett
 
     Raises:
         NotAllowed: if the pool refuses that, with its limit.
-        TrainingFailed, DeviceRefused: as :func:`measure_rate`.
+        TrainingFailed, DeviceRefused: as :func:`time_machine`.
     """
     share = pool.params.stake // pool.params.duties
     offer = SeatOffer(
         min_fee=settings.min_fee,
         max_penalty=settings.max_penalty or share,
-        rate=settings.rate or await measure_rate(tools),
+        rate=settings.rate or await time_machine(tools),
         memory=settings.memory or read_memory_limit() // MEMORY_PARTS,
     )
     limits = pool.params
