@@ -28,7 +28,7 @@ async def run_training_job(
     return await tools.training.run(dataclasses.replace(job, limits=limits), on_line)
 
 
-async def measure_rate(tools: Tools) -> int:
+async def time_machine(tools: Tools) -> int:
     """Return the segment work a second that this machine does: some seconds of real segments.
 
     Raises:

@@ -282,7 +282,7 @@ CALLS = {
         "give",
         {*ON},
     ),
-    "submission::deliver_update": (
+    "settlement::deliver_update": (
         lambda c: c.deliver_update(*ON, SEALED), f"deliver_update:{SUBMISSION}", {*ON, POOL},
     ),
     "submission::reopen": (lambda c: c.reopen(*ON), None, {*ON, POOL}),

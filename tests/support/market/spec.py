@@ -19,7 +19,7 @@ import trio
 from tests.contract.early import required
 from tests.contract.world import CHAIN_ID, PACKAGE, World, address
 from tests.support.market.bench import DEK, ROW_BYTES, ROWS, MemoryStore
-from tests.support.market.spec_chain import Killed, SpecChain
+from tests.support.market.spec_chain import PowerCut, SpecChain
 from tests.support.market.world import InlineTraining, make_plan
 from tests.support.row_tree import RowTree
 from walrusd.chain.calls.node import SeatOffer
@@ -277,7 +277,7 @@ class Play:
         """Kill the daemon if it is to die here."""
         if (name, target, when) in self.deaths:
             del self.deaths[name, target, when]
-            raise Killed(name)
+            raise PowerCut(name)
 
     def snapshot(self, object_id: str) -> Any:
         """Return an object as a node would show it: later calls do not change it."""
@@ -395,7 +395,7 @@ class Play:
             for service in daemon.services:
                 try:
                     await service.run_once()
-                except Killed:
+                except PowerCut:
                     daemon.kill()
                     break
                 if done():

@@ -29,7 +29,7 @@ _AMBIENT = {CLOCK_ID, RANDOM_ID}
 """Objects that the specification supplies itself."""
 
 
-class Killed(BaseException):
+class PowerCut(BaseException):
     """Ends a daemon in the middle of what it does, as ``kill -9`` does: nothing catches it."""
 
 

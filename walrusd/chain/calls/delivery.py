@@ -142,7 +142,7 @@ class DeliveryCalls(Caller):
 
         def build(p: Ptb) -> None:
             p.call(
-                self._target("submission", "deliver_update"),
+                self._target("settlement", "deliver_update"),
                 market,
                 ref,
                 pool,

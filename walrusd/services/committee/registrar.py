@@ -10,7 +10,7 @@ from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.seats.eligibility import is_vacant
 from walrusd.crypto.envelopes.contexts import SeatContext
-from walrusd.engine.jobs import measure_rate
+from walrusd.engine.jobs import time_machine
 from walrusd.engine.readiness import MEMORY_PARTS, Readiness
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -37,13 +37,13 @@ async def make_offer(tools: Tools, pool: ob.VerifierPool, settings: VerifierSett
 
     Raises:
         NotAllowed: if the pool refuses that, with its limit.
-        TrainingFailed, DeviceRefused: as :func:`measure_rate`.
+        TrainingFailed, DeviceRefused: as :func:`time_machine`.
     """
     share = pool.params.stake // pool.params.duties
     offer = SeatOffer(
         min_fee=settings.min_fee,
         max_penalty=settings.max_penalty or share,
-        rate=settings.rate or await measure_rate(tools),
+        rate=settings.rate or await time_machine(tools),
         memory=settings.memory or read_memory_limit() // MEMORY_PARTS,
     )
     limits = pool.params

@@ -11,7 +11,7 @@ from walrusd.core.policy_terms import TermLimits, judge_seats, judge_terms, judg
 from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.core.seats.eligibility import find_seating_refusal
 from walrusd.core.sizes import Storage
-from walrusd.engine.jobs import measure_rate
+from walrusd.engine.jobs import time_machine
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
@@ -202,7 +202,7 @@ class Assessor:
         async with self._measuring:
             rate = self._find_rate()
             if rate is None:
-                rate = await measure_rate(self._tools)
+                rate = await time_machine(self._tools)
                 self._tools.records.put("machine", "rate", rate)
         return rate
 
