@@ -22,7 +22,7 @@ from walrusd.market.envelopes import (
     read_update_value,
 )
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import find_label_value, find_opening_keys
+from walrusd.market.keys import Place, find_label_value, find_opening_keys
 
 GRACE_PARTS = 4
 """Others wait at most one part in so many of the window for those who should deliver first."""
@@ -122,8 +122,10 @@ class KeySharer(Service):
 def list_holders(case: Case) -> list[str]:
     """Return the seats and jurors that hold the key of a submission's opening, in their order."""
     submission, dispute = case.submission, case.submission.dispute
-    jurors = [] if dispute is None else dispute.jurors
-    return [place.verifier for place in [*submission.committee, *jurors] if place.envelope]
+    places: list[Place] = [*submission.committee]
+    if dispute is not None:
+        places += dispute.jurors
+    return [place.verifier for place in places if place.envelope]
 
 
 def find_party(case: Case, address: str) -> Party | None:
