@@ -103,7 +103,8 @@ def init(directory: Path, *, as_json: bool, stake_limit: str | None, **options: 
     overrides = options.pop("overrides")
     document = _compose_document(**options)
     if stake_limit is not None:
-        document["policy"] = dict.fromkeys(("max_stake_per_task", "max_stake_per_day"), stake_limit)
+        limits = dict.fromkeys(("max_stake_per_task", "max_stake_per_day"), stake_limit)
+        document["policy"] = {**document.get("policy", {}), **limits}
     document = apply_overrides(document, overrides)
     made = initialize(directory, document, None if key_file is None else key_file.read())
     if as_json:

@@ -12,6 +12,9 @@ MIST_PER_SUI = 1_000_000_000
 Millis = NewType("Millis", int)
 """A duration in milliseconds, or an instant in milliseconds since the Unix epoch."""
 
+BasisPoints = NewType("BasisPoints", int)
+"""A share in ten-thousandths: 100 are one percent."""
+
 Address = NewType("Address", str)
 """A Sui address: ``0x`` and 64 lower-case hexadecimal digits."""
 

@@ -32,6 +32,7 @@ NETWORK = {
     "chain_id": "4btiuiMPvEENsttpZC7CZ53DruC3MAgfznDbASZ7DR6S",
     "package_id": "0x" + "12" * 32,
     "market_id": "0x" + "13" * 32,
+    "pool_id": "0x" + "14" * 32,
     "accounts": [],
 }
 

@@ -14,6 +14,7 @@ from walrusd.core.seats.eligibility import (
     compute_seat_loss,
     count_committee,
     count_duties,
+    find_seating_refusal,
     judge_capacity,
     list_obstacles,
     take_census,
@@ -154,3 +155,47 @@ def test_a_seat_without_a_whole_share_left_is_not_drawn() -> None:
     one = replace(make_seat(), stake=SHARE, duties=1)
     assert take_census([one], DEVNET_POOL, vars(TERMS), NOW).eligible == 0
     assert take_census([replace(one, duties=0)], DEVNET_POOL, vars(TERMS), NOW).eligible == 1
+
+
+# --- whether a pool can seat one more submission --------------------------------------------------
+
+NEEDED = count_duties(vars(TERMS))
+
+
+def refuse(held, *, parties=(), booked=0, joined=1) -> str:
+    return find_seating_refusal(
+        held, DEVNET_POOL, vars(TERMS), NOW,
+        opened_ms=NOW, parties=parties, booked=booked, joined=joined,
+    )  # fmt: skip
+
+
+def make_seats(count: int, **changes) -> list[Seat]:
+    return [make_seat(verifier=normalize_address(f"{n:x}"), **changes) for n in range(1, count + 1)]
+
+
+def test_a_pool_seats_a_task_with_one_seat_for_each_place() -> None:
+    assert refuse(make_seats(NEEDED)) == ""
+    said = f"{NEEDED - 1} of the pool's {NEEDED} live seats can be drawn"
+    held = make_seats(NEEDED)
+    assert said in refuse(held, parties=[held[0].verifier])
+    held[0].active_from_ms = NOW + 1  # registered after the task was opened
+    assert said in refuse(held)
+
+
+def test_a_pool_whose_seats_are_busy_is_refused_until_they_are_free() -> None:
+    held = make_seats(2 * NEEDED)
+    for seat in held[NEEDED:]:
+        seat.duties = DEVNET_POOL.duties
+    assert f"only {NEEDED} of the {2 * NEEDED} seats" in refuse(held)
+    for seat in held[NEEDED : NEEDED + NEEDED // 2]:
+        seat.duties = DEVNET_POOL.duties - 1
+    assert refuse(held) == ""
+
+
+def test_a_task_that_would_be_void_for_want_of_duties_is_refused() -> None:
+    held = make_seats(NEEDED)
+    total = NEEDED * DEVNET_POOL.duties
+    most = total // 2 - NEEDED
+    assert refuse(held, booked=most) == ""
+    assert f"{most + 1} of the pool's {total} duties are promised" in refuse(held, booked=most + 1)
+    assert refuse(held, booked=most, joined=2)

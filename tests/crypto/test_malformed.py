@@ -159,7 +159,9 @@ def check_section(raw: bytes) -> bytes:
     sealed = encrypt_bytes(raw, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
     outer = decode_canonical(make_sealed_manifest())
     manifest = open_manifest(
-        encode_canonical({**outer, int(Label.WORK): sealed}), OpeningKeys(KEY, KEK_BYTES, bytes(48)), b"aad"
+        encode_canonical({**outer, int(Label.WORK): sealed}),
+        OpeningKeys(KEY, KEK_BYTES, bytes(48)),
+        b"aad",
     )
     again = decode_canonical(seal_manifest(manifest, KEY, KEK_BYTES, b"aad"))[int(Label.WORK)]
     return decrypt_bytes(again, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))

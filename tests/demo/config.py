@@ -53,7 +53,12 @@ def compose_document(actor: Actor, socket: Path, network: dict[str, Any]) -> dic
     }
     if actor.role is Role.CONTRIBUTOR:
         limit = task.CONTRIBUTOR_LIMIT
-        document["policy"] = {"max_stake_per_task": limit, "max_stake_per_day": limit}
+        document["policy"] = {
+            "max_stake_per_task": limit,
+            "max_stake_per_day": limit,
+            "min_grace_s": task.HOUR_S,
+            "rate": task.RATE,
+        }
     if actor.role is Role.VERIFIER:
         document["verifier"] = {
             "max_stake": task.SEAT_LIMIT,

@@ -22,17 +22,20 @@ from tests.support.market.bench import (
     failures,
     make_staker,
 )
-from tests.support.market.world import wait_for
+from tests.support.market.world import InlineTraining, wait_for
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import RequestState, TaskPhase
 from walrusd.core.manifest import parse_task_manifest
+from walrusd.engine.probes import Ability
+from walrusd.engine.readiness import Readiness
 from walrusd.engine.tools import Tools
-from walrusd.errors import MoveAborted, TransactionUncertain
+from walrusd.errors import BlobNotFound, MoveAborted, TransactionUncertain
 from walrusd.market import fetch
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor import exposure
 from walrusd.state.checked import read_stamp
+from walrusd.training.run.jobs import BenchmarkJob
 from walrusd.units import MIST_PER_SUI, Mist, normalize_address
 
 STAKE = 2 * MIST_PER_SUI
@@ -395,7 +398,7 @@ def _spoil_weights(net: Network, tools: Tools, task: ob.Task, _patch: Any) -> in
 def _spoil_parent(net: Network, tools: Tools, task: ob.Task, patch: Any) -> int:
     task.parent = normalize_address("0x55")
     parent = dataclasses.replace(net.task, id=task.parent, phase=TaskPhase.AGGREGATED)
-    parent.aggregate = ob.Aggregate(bytes(32), bytes(32), 79)
+    parent.aggregate = ob.Aggregate(0, bytes(32), bytes(32), 79)
     net.objects[task.parent] = parent
     return 79
 
@@ -425,3 +428,135 @@ async def test_many_tasks_without_a_plan_leave_room_for_a_good_one(tmp_path: Pat
         at_stake = _let_join(net, tools, {names[-1]: ["shown"]})
         await _run_until(tools, lambda: at_stake == names[-1:])
         assert failures(tools, names[0])
+
+
+# --- tasks whose key is awaited ------------------------------------------------------------------
+
+
+class _NoRows(_Ready):
+    """Waits for the dataset."""
+
+    async def ready_rows(self, version: Any, dek: bytes, plan: Any) -> Path:
+        raise BlobNotFound("later")
+
+
+def _answer(net: Network, tools: Tools, task: str, state: int) -> ob.KeyRequest:
+    """Let the chain show our request for a task's key."""
+    net.grant(tools.address, tools.keys.encryption_key, state)
+    net.objects[REQUEST].task = task
+    return net.objects[REQUEST]
+
+
+async def test_keys_that_never_come_are_asked_for_as_many_tasks_as_may_be_open(tmp_path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_open_tasks=2, max_stake_per_day=99 * STAKE) as tools:
+        names = _add_tasks(net, tools, 12)
+        for _look in range(3):
+            await make_staker(tools, _Ready(tools)).run_once()
+        asked = [call["task"] for call in tools.contract.calls("request_key")]
+        assert set(asked) == set(names[:2])
+        assert "2 tasks are in progress" in tools.records.get("decisions", names[2])[1]
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [
+        (RequestState.REQUESTED, True),
+        (RequestState.GRANTED, True),
+        (RequestState.DENIED, False),
+        (RequestState.EXPIRED, False),
+    ],
+)
+async def test_a_task_counts_while_its_key_may_come_or_be_used(tmp_path, state, counts) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_day=99 * STAKE) as tools:
+        first, second = _add_tasks(net, tools, 2)
+        await make_staker(tools, _Ready(tools)).run_once()
+        request = _answer(net, tools, first, state)
+        tools.records.delete("asked", first)  # as if our own state were lost
+        tools.contract.sent.clear()
+        await make_staker(tools, _NoRows(tools)).run_once()
+        assert bool(tools.contract.calls("request_key")) != counts
+        net.clock.ms = request.expires_ms
+        net.objects[first].phase_ms = net.objects[second].phase_ms = request.expires_ms
+        await make_staker(tools, _NoRows(tools)).run_once()
+        assert bool(tools.contract.calls("request_key")) == (state != RequestState.GRANTED)
+
+
+async def test_a_request_for_a_task_that_takes_nobody_any_more_is_forgotten(tmp_path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c", max_stake_per_day=99 * STAKE) as tools:
+        first, second = _add_tasks(net, tools, 2)
+        staker = make_staker(tools, _Ready(tools))
+        await staker.run_once()
+        net.objects[first].phase = TaskPhase.TRAINING
+        await staker.run_once()
+        assert [call["task"] for call in tools.contract.calls("request_key")] == [first, second]
+        assert set(tools.records.items("asked")) == {second}
+
+
+async def test_a_task_that_the_pool_cannot_seat_is_not_joined(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        staker = make_staker(tools, _Ready(tools))
+        for seat in net.pool.seats[6:]:
+            seat.rate = 1
+        await staker.run_once()
+        assert not tools.contract.sent
+        said = tools.records.get("decisions", TASK)[1]
+        assert "The pool cannot seat the task: 6 of the pool's 24 live seats" in said
+        for seat in net.pool.seats:
+            seat.rate = 10**12
+        await staker.run_once()
+        assert tools.contract.calls("join")
+
+
+async def test_a_parties_seats_are_not_counted(tmp_path: Path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        net.grant(tools.address, tools.keys.encryption_key)
+        staker = make_staker(tools, _Ready(tools))
+        whose = [net.task.publisher, net.objects[DATASET].owner, tools.address]
+        for number, seat in enumerate(net.pool.seats[6:]):
+            seat.verifier = whose[number % 3]
+        await staker.run_once()
+        assert not tools.contract.sent
+
+
+async def test_terms_that_cost_the_absent_too_much_are_declined(tmp_path: Path) -> None:
+    net = Network({"grace": "5h"})
+    with net.daemon(tmp_path, "c") as tools:
+        await make_staker(tools, _Ready(tools)).run_once()
+        assert not tools.contract.sent
+        assert (
+            "The grace of 5h is below our minimum of 6h." in tools.records.get("decisions", TASK)[1]
+        )
+
+
+class _Slow(InlineTraining):
+    """A machine whose benchmark gives what a test says."""
+
+    rate = 1
+
+    async def run(self, job: Any, on_line: Any) -> dict[str, Any]:
+        assert isinstance(job, BenchmarkJob)
+        return {"rate": self.rate}
+
+
+async def test_a_task_that_this_machine_cannot_train_in_time_is_declined(tmp_path: Path) -> None:
+    net, training = Network(), _Slow()
+    with net.daemon(tmp_path, "c", training=training, rate=0) as tools:
+        ready = Readiness(tools, dict.fromkeys(Ability, _no_fault))
+        staker = make_staker(tools, _Ready(tools), ready)
+        await staker.run_once()
+        await staker.run_once()
+        assert "Training takes about" in tools.records.get("decisions", TASK)[1]
+        assert not tools.contract.sent
+        tools.records.put("machine", "rate", 10**12)
+        await staker.run_once()
+        assert tools.contract.calls("request_key")
+
+
+async def _no_fault() -> None:
+    return None

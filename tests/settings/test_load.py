@@ -74,6 +74,11 @@ def test_every_section_can_be_given() -> None:
         allow_publishers = ["{address}"]
         allow_datasets = ["0x7"]
         max_open_tasks = 3
+        max_late_fee = "2.5%"
+        max_lapse_penalty = "100%"
+        min_grace_s = "90m"
+        min_jury = 5
+        rate = 7
         [market]
         pools = ["0x8", "{address}", "0x8"]
         [verifier]
@@ -92,6 +97,9 @@ def test_every_section_can_be_given() -> None:
     assert settings.policy.max_stake_per_task == 1_500_000_000
     assert settings.policy.max_stake_per_day == 7
     assert settings.policy.allow_publishers == {address}
+    policy = settings.policy
+    assert (policy.max_late_fee, policy.max_lapse_penalty) == (250, 10_000)
+    assert (policy.min_grace_s, policy.min_jury, policy.rate) == (5400.0, 5, 7)
     assert settings.market.pools == ("0x" + "8".zfill(64), address)
     verifier = settings.verifier
     assert verifier.auto_register
@@ -164,6 +172,8 @@ def test_the_beginning_of_an_id_is_refused_and_not_filled_up(text: str) -> None:
         (MINIMAL + "[policy]\nenabled = 1", "policy.enabled", "true or false"),
         (MINIMAL + '[policy]\nmin_reward = "5"', "policy.min_reward", "an amount such as"),
         (MINIMAL + "[policy]\nmin_reward = 0.5", "policy.min_reward", "an amount such as"),
+        (MINIMAL + "[policy]\nmax_late_fee = 5", "policy.max_late_fee", "a share such as"),
+        (MINIMAL + '[policy]\nmax_late_fee = "101%"', "policy.max_late_fee", "a share such as"),
         (MINIMAL + '[policy]\nallow_publishers = "0x2"', "policy.allow_publishers", "a list"),
         (MINIMAL + "[timing]\npoll_s = 0", "timing.poll_s", "a duration from 0.01s to 1h"),
         (MINIMAL + "[timing]\npoll_s = nan", "timing.poll_s", "a duration from 0.01s to 1h"),

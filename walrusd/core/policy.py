@@ -38,6 +38,15 @@ class PolicyRules:
 
 
 @dataclass(frozen=True)
+class RuleVerdict:
+    """The answer of one rule, with the sentence that gives its reason."""
+
+    rule: str
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """What a task asks and pays. Amounts in Mist.
 
@@ -59,15 +68,8 @@ class Offer:
     pool_ok: bool = True
     program_ok: bool = True
     storage: Storage | str | None = None
-
-
-@dataclass(frozen=True)
-class RuleVerdict:
-    """The answer of one rule, with the sentence that gives its reason."""
-
-    rule: str
-    ok: bool
-    sentence: str
+    terms: tuple[RuleVerdict, ...] = ()
+    """The verdicts about its terms and its pool (``policy_terms``)."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
             "State and work are within the limits.",
             "The declared state or work exceeds the limits.",
         ),
+        *offer.terms,
         *standing.machine,
         _judge_storage(offer.storage),
     )

@@ -80,7 +80,12 @@ def compose_document(member: Member, network: Document, friends: list[str]) -> D
         "timing": {"poll_s": 1.0, "crank_grace_s": 5.0},
     }
     if Role.CONTRIBUTOR in member.roles:
-        document["policy"] = {"max_stake_per_task": _NO_LIMIT, "max_stake_per_day": _NO_LIMIT}
+        document["policy"] = {
+            **document.get("policy", {}),
+            "max_stake_per_task": _NO_LIMIT,
+            "max_stake_per_day": _NO_LIMIT,
+            "rate": RATE,
+        }
     if Role.VERIFIER in member.roles:
         document["verifier"] = {
             "max_stake": _SEAT_STAKE,

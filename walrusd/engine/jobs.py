@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from walrusd.engine.tools import OnLine, Tools
-from walrusd.training.run.jobs import Job
+from walrusd.training.run.jobs import BenchmarkJob, Job
 from walrusd.training.run.threads import count_threads
 
 SHOWN = ("segment", "step", "steps", "loss", "rate", "eta_seconds")
@@ -26,6 +26,15 @@ async def run_training_job(
     threads = count_threads(tools.settings.daemon.threads)
     limits = dataclasses.replace(job.limits, threads=threads)
     return await tools.training.run(dataclasses.replace(job, limits=limits), on_line)
+
+
+async def time_machine(tools: Tools) -> int:
+    """Return the segment work a second that this machine does: some seconds of real segments.
+
+    Raises:
+        TrainingFailed, DeviceRefused: if it cannot train at all.
+    """
+    return int((await run_training_job(tools, BenchmarkJob()))["rate"])
 
 
 def make_on_line(tools: Tools, job: str, submission: str) -> OnLine:

@@ -5,7 +5,7 @@ an opening are on chain, checked by the contract (``market/envelopes.py`` makes 
 dataset's key is its owner's answer to a request.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.lifecycle import is_granted
@@ -184,25 +184,40 @@ def _choose(ours: Sequence[ob.KeyRequest]) -> ob.KeyRequest | None:
 class OwnRequests:
     """Our key requests by purpose, listed once for each reconciliation of many tasks.
 
-    The purpose of a request never changes, so it is cached; its state is read each time.
+    The purpose of a request never changes, so it is cached; its state is read once a round.
     """
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._purposes: dict[str, Purpose | None] = {}
         self._index: dict[Purpose, list[str]] | None = None
+        self._states: dict[str, ob.KeyRequest] = {}
 
     def begin_round(self) -> None:
         """List the requests again when one is next needed."""
-        self._index = None
+        self._index, self._states = None, {}
 
     async def find(self, task: str, dataset: str, number: int) -> ob.KeyRequest | None:
         """Return our request as ``find_request`` does."""
         if self._index is None:
             self._index = await self._list()
         ids = self._index.get((task, dataset, number), [])
-        found = await self._tools.contract.read_many(ob.KeyRequest, ids)
-        return _choose(list(found.values()))
+        return _choose(await self._read(ids))
+
+    async def list_for(self, tasks: Collection[str]) -> dict[str, list[ob.KeyRequest]]:
+        """Return our requests for any dataset, for each of ``tasks`` that has some."""
+        if self._index is None:
+            self._index = await self._list()
+        ids = [i for (task, _, _), found in self._index.items() if task in tasks for i in found]
+        requests: dict[str, list[ob.KeyRequest]] = {}
+        for request in await self._read(ids):
+            requests.setdefault(request.task, []).append(request)
+        return requests
+
+    async def _read(self, ids: Sequence[str]) -> list[ob.KeyRequest]:
+        fresh = [i for i in ids if i not in self._states]
+        self._states |= await self._tools.contract.read_many(ob.KeyRequest, fresh)
+        return [self._states[i] for i in ids if i in self._states]
 
     async def _list(self) -> dict[Purpose, list[str]]:
         tools = self._tools

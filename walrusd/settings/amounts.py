@@ -1,11 +1,13 @@
-"""Money as people write it: ``"1.5 SUI"``, ``"20 MIST"``, or an integer of Mist."""
+"""Money and shares as people write them: ``"1.5 SUI"``, ``"20 MIST"``, or an integer; ``"5%"``."""
 
 import re
 
-from walrusd.units import MIST_PER_SUI, Mist
+from walrusd.units import MIST_PER_SUI, BasisPoints, Mist
 
 _AMOUNT = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))? *(SUI|MIST)", re.ASCII | re.IGNORECASE)
+_SHARE = re.compile(r"(\d{1,3})(?:\.(\d{1,2}))? *%", re.ASCII)
 _U64_MAX = 2**64 - 1
+_WHOLE = 10_000
 
 
 def parse_amount(value: object) -> Mist:
@@ -31,3 +33,24 @@ def parse_amount(value: object) -> Mist:
     if not 0 <= amount <= _U64_MAX:
         raise ValueError(f"an amount must be between 0 and 2**64 - 1 Mist: {value!r}")
     return Mist(amount)
+
+
+def parse_share(value: object) -> BasisPoints:
+    """Return a share that is written in percent, such as ``"5%"`` or ``"2.5%"``, exactly.
+
+    Raises:
+        ValueError: if it is anything else, finer than 0.01 %, or more than the whole.
+    """
+    match = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f'not a share such as "5%" or "2.5%": {value!r}')
+    share = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
+    if share > _WHOLE:
+        raise ValueError(f"a share is at most 100%: {value!r}")
+    return BasisPoints(share)
+
+
+def format_share(share: int) -> str:
+    """Return a share of basis points in percent, as ``parse_share`` reads it."""
+    whole, rest = divmod(share, 100)
+    return (f"{whole}.{rest:02d}".rstrip("0") if rest else f"{whole}") + "%"

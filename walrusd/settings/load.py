@@ -192,6 +192,12 @@ def _policy(reader: TableReader) -> PolicySettings:
         max_open_tasks=reader.integer("max_open_tasks", 1, 1000, default.max_open_tasks),
         max_state_bytes=reader.integer("max_state_bytes", 1, _U64_MAX, default.max_state_bytes),
         max_segment_work=reader.integer("max_segment_work", 1, _U64_MAX, default.max_segment_work),
+        max_late_fee=reader.share("max_late_fee", default.max_late_fee),
+        max_lapse_penalty=reader.share("max_lapse_penalty", default.max_lapse_penalty),
+        min_grace_s=reader.seconds("min_grace_s", 0, 30 * 86400, default.min_grace_s),
+        min_substitutes=reader.integer("min_substitutes", 0, 16, default.min_substitutes),
+        min_jury=reader.integer("min_jury", 1, 99, default.min_jury),
+        rate=reader.integer("rate", 0, _U64_MAX, default.rate),
         refuse_weak_terms=reader.boolean("refuse_weak_terms", default.refuse_weak_terms),
     )
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from walrusd.errors import ContractNotPublished
-from walrusd.units import Address, Mist, ObjectId
+from walrusd.units import Address, BasisPoints, Mist, ObjectId
 
 NOTHING = Mist(0)
+A_TENTH = BasisPoints(1_000)
 DEFAULT_GAS_BUDGET = Mist(100_000_000)
 MIB = 1 << 20
 DEFAULT_MAX_BLOB = 10 * MIB
@@ -152,8 +153,11 @@ class PolicySettings:
     """``[policy]``: what may be done without asking: a contributor's stakes, a publisher's terms.
 
     Empty ``allow_…`` sets allow everyone; ``deny_publishers`` wins over ``allow_publishers``. The
-    stake limits start at zero: no money moves before its owner has set a limit. With
-    ``refuse_weak_terms`` a publisher opens no task whose terms have a weakness.
+    stake limits start at zero: no money moves before its owner has set a limit. ``max_late_fee``
+    and ``max_lapse_penalty`` are shares of the task's stake; whoever is away for ``min_grace_s``
+    loses at most the former. ``rate`` is the segment work a second that this machine trains; 0
+    means as measured. With ``refuse_weak_terms`` a publisher opens no task whose terms have a
+    weakness.
     """
 
     enabled: bool = True
@@ -167,6 +171,12 @@ class PolicySettings:
     max_open_tasks: int = 1
     max_state_bytes: int = 1 << 30
     max_segment_work: int = 1 << 50
+    max_late_fee: BasisPoints = A_TENTH
+    max_lapse_penalty: BasisPoints = A_TENTH
+    min_grace_s: float = 6 * 3600.0
+    min_substitutes: int = 1
+    min_jury: int = 3
+    rate: int = 0
     refuse_weak_terms: bool = False
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from walrusd.durations import EXAMPLES, format_duration, parse_duration
 from walrusd.errors import ConfigError, UnknownConfigKey
-from walrusd.settings.amounts import parse_amount
-from walrusd.units import Mist, ObjectId, parse_address
+from walrusd.settings.amounts import parse_amount, parse_share
+from walrusd.units import BasisPoints, Mist, ObjectId, parse_address
 
 T = TypeVar("T")
 REQUIRED: Any = object()
@@ -85,6 +85,10 @@ class TableReader:
         return self.value(
             key, 'an amount such as "1.5 SUI" or an integer of Mist', parse_amount, default
         )
+
+    def share(self, key: str, default: BasisPoints = REQUIRED) -> BasisPoints:
+        """Return a share of something."""
+        return self.value(key, 'a share such as "5%"', parse_share, default)
 
     def path(self, key: str, expected: str, default: Path | None = REQUIRED) -> Path | None:
         """Return a path; a relative one starts at the directory of the configuration file."""

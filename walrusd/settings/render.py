@@ -1,12 +1,14 @@
 """Write settings as a TOML file that reads back as the same settings."""
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from walrusd.durations import format_duration
+from walrusd.settings.amounts import format_share
 from walrusd.settings.model import Settings
 from walrusd.units import format_sui
 
@@ -25,7 +27,20 @@ _AMOUNTS = {
     "gas_budget", "max_stake_per_task", "max_stake_per_day", "min_reward", "min_balance",
     "max_stake", "min_fee", "max_penalty", "max_top_up",
 }  # fmt: skip
-_DURATIONS = {"crank_grace_s", "poll_s"}
+_SHARES = {"max_late_fee", "max_lapse_penalty"}
+_DURATIONS = {"crank_grace_s", "poll_s", "min_grace_s"}
+
+
+def _show_seconds(seconds: float) -> str:
+    return format_duration(round(seconds * 1000))
+
+
+_WITH_UNITS: tuple[tuple[set[str], Callable[[Any], str]], ...] = (
+    (_AMOUNTS, format_sui),
+    (_SHARES, format_share),
+    (_DURATIONS, _show_seconds),
+)
+"""How the values of keys are written whose numbers have a unit."""
 
 
 def render_settings(settings: Settings, base: Path | None = None) -> str:
@@ -46,10 +61,9 @@ def render_settings(settings: Settings, base: Path | None = None) -> str:
 
 
 def _render(name: str, value: Any, base: Path | None) -> str:
-    if name in _AMOUNTS:
-        return json.dumps(format_sui(value))
-    if name in _DURATIONS:
-        return json.dumps(format_duration(round(value * 1000)))
+    for names, show in _WITH_UNITS:
+        if name in names:
+            return json.dumps(show(value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Path):

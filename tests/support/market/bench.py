@@ -362,23 +362,15 @@ class Network:
         index, params = len(self.pool.seats), self.pool.params
         seat = SeatId(POOL, index, 1)
         recipient = self.recipient(verifier, seat, keys)
-        values = {
-            "verifier": verifier, "generation": 1,
-            "keys": compute_keys_digest(recipient.pk1, recipient.pk2), "stake": params.stake,
-            "min_fee": 0, "max_penalty": params.stake // params.duties, "rate": 10**12,
-            "memory": 1 << 40, "active_from_ms": NOW - 1, "renewed_ms": NOW, "exiting_at_ms": 0,
-            "duties": 0, "silent": 0, **declared,
-        }  # fmt: skip
-        self.pool.seats.append(ob.Seat(**values))
+        keys_digest = compute_keys_digest(recipient.pk1, recipient.pk2)
+        self.pool.seats.append(make_seat(params, verifier, keys_digest, **declared))
         self.recipients[seat] = recipient
         self.objects.setdefault("recipients", {})[seat] = recipient.pk1, recipient.pk2
         return seat
 
     def fill_pool(self, seats: int = 24) -> None:
         """Let strangers hold seats that can serve anything; nobody has their keys."""
-        self.register(NOBODY.replace("0x0", "0x1"))
-        template = self.pool.seats[-1]
-        self.pool.seats += [replace(template, verifier=f"0x{n:064x}") for n in range(2, seats + 1)]
+        self.pool.seats += make_strangers(self.pool.params, seats)
 
     def recipient(self, verifier: str, seat: SeatId, keys: KeyBundle | None) -> Recipient:
         """Return the public keys of a seat; without a keystore nobody has their secret."""
@@ -474,6 +466,21 @@ class Network:
             )
 
 
+def make_seat(params: ob.PoolParams, verifier: str, keys: bytes, **declared: Any) -> ob.Seat:
+    """Return a seat of a pool that can serve anything, unless it is declared otherwise."""
+    values = {
+        "verifier": verifier, "generation": 1, "keys": keys, "stake": params.stake, "min_fee": 0,
+        "max_penalty": params.stake // params.duties, "rate": 10**12, "memory": 1 << 40,
+        "active_from_ms": NOW - 1, "renewed_ms": NOW, "exiting_at_ms": 0, "duties": 0, "silent": 0,
+    }  # fmt: skip
+    return ob.Seat(**{**values, **declared})
+
+
+def make_strangers(params: ob.PoolParams, count: int) -> list[ob.Seat]:
+    """Return seats of so many strangers; nobody has their keys."""
+    return [make_seat(params, f"0x{n:064x}", bytes(32)) for n in range(1, count + 1)]
+
+
 def _settings(home: Path, policy: dict[str, Any]) -> Settings:
     limit = Mist(10 * MIST_PER_SUI)
     return Settings(
@@ -483,7 +490,12 @@ def _settings(home: Path, policy: dict[str, Any]) -> Settings:
         KeysSettings(home / "k"),
         market=MarketSettings((POOL,)),
         policy=PolicySettings(
-            **{"max_stake_per_task": limit, "max_stake_per_day": limit, **policy}
+            **{
+                "max_stake_per_task": limit,
+                "max_stake_per_day": limit,
+                "rate": 10**12,
+                **policy,
+            }
         ),
         timing=TimingSettings(crank_grace_s=30.0, poll_s=2.0),
     )
@@ -492,7 +504,9 @@ def _settings(home: Path, policy: dict[str, Any]) -> Settings:
 def make_staker(
     tools: Tools, fetcher: Fetcher | None = None, readiness: Readiness | None = None
 ) -> Staker:
-    """Return the service that stakes, with its usual parts."""
+    """Return the service that stakes, with its usual parts. A pool that is empty is filled."""
+    pool = tools.contract.objects[POOL]
+    pool.seats = pool.seats or make_strangers(pool.params, 24)
     fetcher = fetcher or Fetcher(tools)
     return Staker(tools, fetcher, AggregateChecker(tools, fetcher), readiness)
 

@@ -141,6 +141,9 @@ class World:
                 PolicySettings(
                     max_stake_per_task=Mist(10 * MIST_PER_SUI),
                     max_stake_per_day=Mist(10 * MIST_PER_SUI),
+                    min_grace_s=0,
+                    min_jury=1,
+                    rate=10**12,
                 ),
             ),
             verifier=VerifierSettings(

@@ -211,3 +211,37 @@ def judge_capacity(
         least_fit=max(two_thirds, count_duties(terms) + PARTIES),
         needed_duties=terms["max_submissions"] * count_duties(terms),
     )
+
+
+def find_seating_refusal(
+    seats: Iterable[PoolSeat],
+    pool: PoolTerms,
+    terms: Terms,
+    now_ms: int,
+    *,
+    opened_ms: int,
+    parties: Collection[str],
+    booked: int,
+    joined: int,
+) -> str:
+    """Return why one more submission to a task could not be seated now, or nothing.
+
+    ``booked`` are the pool's duties that are promised, ``joined`` the task's contributors with the
+    new one. A task is void if the pool cannot promise all its duties when joining closes; draws
+    wait as long as too few seats can be drawn.
+    """
+    census = take_census(seats, pool, terms, now_ms, opened_ms=opened_ms, parties=parties)
+    needed = count_duties(terms)
+    if census.eligible < needed:
+        return (
+            f"{census.eligible} of the pool's {census.live} live seats can be drawn for it, and "
+            f"{needed} are needed"
+        )
+    if 3 * census.eligible < 2 * census.fit:
+        return f"only {census.eligible} of the {census.fit} seats that fit have a duty left"
+    if 2 * (booked + joined * needed) > census.live * pool.duties:
+        return (
+            f"{booked} of the pool's {census.live * pool.duties} duties are promised, {needed} for "
+            f"each of {joined} submissions would come on top, and at most half of them may be"
+        )
+    return ""

@@ -10,7 +10,7 @@ from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.seats.eligibility import is_vacant
 from walrusd.crypto.envelopes.contexts import SeatContext
-from walrusd.engine.jobs import run_training_job
+from walrusd.engine.jobs import time_machine
 from walrusd.engine.readiness import MEMORY_PARTS, Readiness
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -18,7 +18,6 @@ from walrusd.errors import InsufficientBalance, NotAllowed
 from walrusd.market.envelopes import prove_own_keys
 from walrusd.runtime.machine import read_memory_limit
 from walrusd.settings.model import Role, Settings, VerifierSettings
-from walrusd.training.run.jobs import BenchmarkJob
 from walrusd.units import Mist, address_bytes, format_sui
 
 RENEW_PARTS = 4
@@ -31,15 +30,6 @@ DAY_MS = 24 * 3600 * 1000
 
 Held = tuple[SeatId, ob.Seat]
 """A seat of ours, and what the pool has of it."""
-
-
-async def time_machine(tools: Tools) -> int:
-    """Return the segment work a second that this machine does: some seconds of real segments.
-
-    Raises:
-        TrainingFailed, DeviceRefused: if it cannot train at all.
-    """
-    return int((await run_training_job(tools, BenchmarkJob()))["rate"])
 
 
 async def make_offer(tools: Tools, pool: ob.VerifierPool, settings: VerifierSettings) -> SeatOffer:

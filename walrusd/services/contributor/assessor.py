@@ -2,11 +2,16 @@
 
 from functools import cached_property, partial
 
+import trio
+
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape
 from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
+from walrusd.core.policy_terms import TermLimits, judge_seats, judge_terms, judge_training
 from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import find_seating_refusal
 from walrusd.core.sizes import Storage
+from walrusd.engine.jobs import time_machine
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
@@ -30,6 +35,8 @@ class Snapshot:
         self.exposure = exposure
         self.reserved: tuple[frozenset[str], int] | None = None
         """The tasks in progress, and the bytes of disk that they will still take."""
+        self.pools: dict[str, ob.VerifierPool] = {}
+        """The pools that were read for it."""
 
 
 class Assessor:
@@ -51,6 +58,7 @@ class Assessor:
         self._background = background
         self._meter = StorageMeter(tools, fetcher)
         self._shapes = DiskShapes(tools, fetcher)
+        self._measuring = trio.Lock()
 
     async def measure(self, task: ob.Task) -> Storage:
         """Return the parts that a contributor stores. Errors as ``StorageMeter.measure``."""
@@ -74,6 +82,12 @@ class Assessor:
         """
         decide_with = partial(self._decide, task, snapshot.exposure, held)
         machine = await self._judge_machine(task, snapshot)
+        bearing = [*self._judge_terms(task)]
+        if is_in_our_pools(self._tools, task):
+            bearing.append(await self._judge_seats(task, snapshot))
+        rate = self._find_rate() or (await self._measure_rate() if machine else None)
+        bearing.append(judge_training(vars(task.terms), rate))
+        decide_with = partial(decide_with, terms=tuple(bearing))
         decision = decide_with(machine=machine, storage=storage)
         if decision.join and storage is None:
             storage = await self.measure(task)
@@ -99,8 +113,13 @@ class Assessor:
         def may_join(decision: Decision) -> bool:
             return decision.join or (override == "join" and not decision.binding_refusals)
 
-        decide_with = partial(self._decide, task, snapshot.exposure, held)
+        bearing = self._judge_terms(task)
+        decide_with = partial(self._decide, task, snapshot.exposure, held, terms=bearing)
         decision = decide_with()
+        if may_join(decision):
+            bearing += (await self._judge_seats(task, snapshot),)
+            decide_with = partial(decide_with, terms=bearing)
+            decision = decide_with()
         if may_join(decision) and self._readiness is not None:
             # If nothing can be read, a plan cannot be fetched either, so check this first.
             decision = decide_with(machine=await self._readiness.judge_task(NO_FILES))
@@ -110,8 +129,15 @@ class Assessor:
             task.id, FetchedPart.PLAN, partial(self._fetch_plan, task)
         ):
             return None
+        if self._readiness is not None:
+            rate = self._find_rate()
+            if rate is None:
+                await self._background.get(task.id, FetchedPart.RATE, self._is_rate_measured)
+                return None
+            bearing += (judge_training(vars(task.terms), rate),)
         decide_with = partial(
             decide_with,
+            terms=bearing,
             machine=await self._judge_machine(task, snapshot),
             storage=await self.measure(task),
         )
@@ -134,6 +160,55 @@ class Assessor:
         await self.measure(task)
         return True
 
+    def _judge_terms(self, task: ob.Task) -> tuple[RuleVerdict, ...]:
+        return judge_terms(self._limits, vars(task.terms))
+
+    async def _judge_seats(self, task: ob.Task, snapshot: Snapshot) -> RuleVerdict:
+        """Return whether the pool could seat us, as far as can be known before joining closes.
+
+        Raises:
+            WalrusdError: if the pool or the dataset cannot be read.
+        """
+        tools = self._tools
+        if task.pool not in snapshot.pools:
+            snapshot.pools[task.pool] = await tools.contract.pool(task.pool)
+        pool = snapshot.pools[task.pool]
+        ref = choose_dataset(task, self._rules.allow_datasets)
+        owner = (await tools.contract.dataset(ref.dataset)).owner
+        refusal = find_seating_refusal(
+            pool.seats,
+            pool.params,
+            vars(task.terms),
+            tools.clock.now_ms(),
+            opened_ms=task.opened_ms,
+            parties={task.publisher, tools.address, owner},
+            booked=pool.booked,
+            joined=len(task.entries) + 1,
+        )
+        return judge_seats(refusal)
+
+    def _find_rate(self) -> int | None:
+        """Return the segment work a second that we train: the owner's word, or what we measured."""
+        given = self._tools.settings.policy.rate
+        measured: int | None = self._tools.records.get("machine", "rate")
+        return given or measured
+
+    async def _measure_rate(self) -> int:
+        """Measure how fast this machine trains, once for all tasks.
+
+        Raises:
+            TrainingFailed, DeviceRefused: if it cannot train at all.
+        """
+        async with self._measuring:
+            rate = self._find_rate()
+            if rate is None:
+                rate = await time_machine(self._tools)
+                self._tools.records.put("machine", "rate", rate)
+        return rate
+
+    async def _is_rate_measured(self) -> bool:
+        return await self._measure_rate() > 0
+
     async def _judge_machine(self, task: ob.Task, snapshot: Snapshot) -> tuple[RuleVerdict, ...]:
         """Return the verdicts on this machine, counting the disk that other tasks will take."""
         if self._readiness is None:
@@ -154,21 +229,23 @@ class Assessor:
         machine: tuple[RuleVerdict, ...] = (),
         storage: Storage | str | None = None,
         parent_ok: bool = True,
+        terms: tuple[RuleVerdict, ...] = (),
     ) -> Decision:
-        terms = task.terms
+        asked = task.terms
         offer = Offer(
             task=task.id,
             publisher=task.publisher,
-            reward=terms.reward,
-            stake=terms.stake,
-            state_bytes=terms.state_bytes,
-            segment_work=terms.segment_work,
+            reward=asked.reward,
+            stake=asked.stake,
+            state_bytes=asked.state_bytes,
+            segment_work=asked.segment_work,
             datasets=tuple(d.dataset for d in task.datasets),
             pool_ok=is_in_our_pools(self._tools, task),
             program_ok=task.program_root == PROGRAM_ROOT,
-            places_left=terms.max_submissions - len(task.entries),
+            places_left=asked.max_submissions - len(task.entries),
             parent_ok=parent_ok,
             storage=storage,
+            terms=terms,
         )
         standing = Standing(
             address=self._tools.address,
@@ -184,6 +261,17 @@ class Assessor:
             return await self._checker.holds(await self._tools.contract.task(task.parent))
         except ObjectNotFound:
             return False
+
+    @cached_property
+    def _limits(self) -> TermLimits:
+        policy = self._tools.settings.policy
+        return TermLimits(
+            max_late_fee_bps=policy.max_late_fee,
+            max_lapse_penalty_bps=policy.max_lapse_penalty,
+            min_grace_ms=round(policy.min_grace_s * 1000),
+            min_substitutes=policy.min_substitutes,
+            min_jury=policy.min_jury,
+        )
 
     @cached_property
     def _rules(self) -> PolicyRules:

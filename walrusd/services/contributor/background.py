@@ -26,6 +26,8 @@ class FetchedPart(StrEnum):
     PARENT = ":parent"
     WEIGHTS = ":weights"
     ROWS = ":rows"
+    RATE = ":rate"
+    """Not fetched but measured: it takes some seconds too."""
 
 
 class Background:

@@ -1,5 +1,7 @@
 """The contributor's exposure: its stakes of the last 24 hours, and its tasks in progress.
 
+A task for which a key is asked is in progress: a request costs gas, and its answer a stake.
+
 It is read once for each reconciliation and updated with every stake made meanwhile, so that no
 limit is exceeded and no decision reads everything again.
 """
@@ -10,8 +12,9 @@ from typing import Any
 
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import is_over, takes_contributors
+from walrusd.core.lifecycle import is_granted, is_over, is_unanswered, takes_contributors
 from walrusd.engine.tools import Tools
+from walrusd.market.keys import OwnRequests
 from walrusd.state.chain_log import BEFORE_ALL
 
 DAY_MS = 24 * 3600 * 1000
@@ -20,6 +23,11 @@ DAY_MS = 24 * 3600 * 1000
 def has_joined(task: ob.Task, address: str) -> bool:
     """Return whether the chain shows an address among a task's contributors."""
     return any(entry.contributor == address for entry in task.entries)
+
+
+def is_joining(task: ob.Task, now_ms: int) -> bool:
+    """Return whether a task takes contributors, by its phase and by the clock."""
+    return takes_contributors(task.phase) and now_ms < task.phase_ms + task.terms.join_ms
 
 
 @dataclass
@@ -59,12 +67,14 @@ class ExposureReader:
     The chain's part is right even after a loss of local state.
     """
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, requests: OwnRequests) -> None:
+        """Take the requests too, which whoever uses the exposure lists anew each round."""
         self._tools = tools
+        self._requests = requests
         self._joins: dict[str, ev.SubmissionJoined] = {}
         self._read_up_to = BEFORE_ALL
 
-    def read(self, tasks: Sequence[ob.Task]) -> Exposure:
+    async def read(self, tasks: Sequence[ob.Task]) -> Exposure:
         """Return the exposure, given all tasks."""
         tools = self._tools
         since = tools.clock.now_ms() - DAY_MS
@@ -72,7 +82,8 @@ class ExposureReader:
         self._read_joins(since)
         stakes = {task: r["amount"] for task, r in records.items() if r["at_ms"] >= since}
         stakes |= {task: join.stake for task, join in self._joins.items()}
-        return Exposure(stakes, self._find_open(tasks, {*records, *self._joins}))
+        found = self._find_open(tasks, {*records, *self._joins})
+        return Exposure(stakes, found | await self._find_asked(tasks))
 
     def _read_joins(self, since: int) -> None:
         """Decode our new events, and drop those older than a day."""
@@ -102,3 +113,23 @@ class ExposureReader:
         if unseen:
             found |= unseen & {known.id for known in self._tools.chain_log.known("task")}
         return found
+
+    async def _find_asked(self, tasks: Sequence[ob.Task]) -> set[str]:
+        """Return the tasks that take contributors for which we wait for a key, or have one to use.
+
+        One that we have is not used as long as the policy declines its task. A request that the
+        chain does not show yet counts too.
+        """
+        now_ms = self._tools.clock.now_ms()
+        joining = {task.id for task in tasks if is_joining(task, now_ms)}
+        known = await self._requests.list_for(joining)
+        found = {task for task, requests in known.items() if self._may_join_by(requests, now_ms)}
+        sent = self._tools.records.items("asked")
+        return found | {task for task in sent if task in joining and task not in known}
+
+    def _may_join_by(self, requests: Sequence[ob.KeyRequest], now_ms: int) -> bool:
+        if any(is_unanswered(r.state) and now_ms < r.expires_ms for r in requests):
+            return True
+        decided = self._tools.records.get("decisions", requests[0].task)
+        is_wanted = decided is not None and decided[0] == "join"
+        return is_wanted and any(is_granted(r.state) for r in requests)

@@ -72,8 +72,8 @@ class Staker(Service):
         self._fetcher = fetcher
         self._background = Background(self, fetcher)
         self._assessor = Assessor(tools, fetcher, checker, readiness, self._background)
-        self._exposure = ExposureReader(tools)
         self._requests = OwnRequests(tools)
+        self._exposure = ExposureReader(tools, self._requests)
         self._held: tuple[float, Mist] | None = None
         self._told: dict[str, list[str] | None] = {}
 
@@ -85,8 +85,8 @@ class Staker(Service):
         """
         tasks = await read_tasks(self.tools)
         overrides = self.tools.records.items("stake_override")
-        round_ = _Round(tasks, self._exposure.read(tasks), overrides)
         self._requests.begin_round()
+        round_ = _Round(tasks, await self._exposure.read(tasks), overrides)
         open_to_us = [
             task
             for task in tasks
@@ -94,6 +94,7 @@ class Staker(Service):
         ]
         self._told = {t.id: self._told[t.id] for t in open_to_us if t.id in self._told}
         self._background.keep_only({task.id for task in open_to_us})
+        self._forget_asked({task.id for task in open_to_us})
         try:
             for number, task in enumerate(open_to_us, start=1):
 
@@ -105,6 +106,14 @@ class Staker(Service):
                     await trio.lowlevel.checkpoint()
         finally:
             self._journal_declined(round_)
+
+    def _forget_asked(self, joining: set[str]) -> None:
+        """Forget the requests for tasks that we cannot join any more."""
+        over = [task for task in self.tools.records.items("asked") if task not in joining]
+        if over:
+            with self.tools.database.transaction():
+                for task in over:
+                    self.tools.records.delete("asked", task)
 
     async def estimate(
         self, task: ob.Task, held: Mist | None = None, *, storage: Storage | str | None = None
@@ -120,7 +129,7 @@ class Staker(Service):
         if held is None:
             held = await self.tools.contract.balance(self.tools.address)
         tasks = await read_tasks(self.tools)
-        snapshot = Snapshot(tasks, self._exposure.read(tasks))
+        snapshot = Snapshot(tasks, await self._exposure.read(tasks))
         return await self._assessor.assess(task, snapshot, held, storage=storage)
 
     async def measure(self, task: ob.Task) -> Storage:
@@ -197,17 +206,9 @@ class Staker(Service):
         check_dataset_for_plan(plan, version)
         if not await self._background.has_weights(task):
             return
+        exposure.open_tasks.add(task.id)
         if request is None:
-            await tools.contract.request_key(
-                ref.dataset,
-                number=ref.number,
-                key=derive_public_key(tools.keys.encryption_key),
-                scope=KeyScope.TRAIN_AND_VERIFY,
-                task=task.id,
-                lifetime_ms=REQUEST_LIFETIME_MS,
-                once=f"request_key:{task.id}:{ref.dataset}:{ref.number}",
-            )
-            tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
+            await self._request_key(task, ref)
         else:
             dek = await open_granted_key(tools, request)
             if not await self._background.has_rows(task, version, dek, plan):
@@ -216,6 +217,21 @@ class Staker(Service):
                 await self._stake(task, request)
             finally:
                 exposure.note(task.id, tools.records.get("stakes", task.id))
+
+    async def _request_key(self, task: ob.Task, ref: ob.DatasetRef) -> None:
+        """Ask for the dataset's key; the request counts as a task in progress from now on."""
+        tools = self.tools
+        tools.records.put("asked", task.id, {"at_ms": tools.clock.now_ms()})
+        await tools.contract.request_key(
+            ref.dataset,
+            number=ref.number,
+            key=derive_public_key(tools.keys.encryption_key),
+            scope=KeyScope.TRAIN_AND_VERIFY,
+            task=task.id,
+            lifetime_ms=REQUEST_LIFETIME_MS,
+            once=f"request_key:{task.id}:{ref.dataset}:{ref.number}",
+        )
+        tools.journal.record(task.id, self.name, "key_requested", "the policy says join")
 
     async def _stake(self, task: ob.Task, request: ob.KeyRequest) -> None:
         tools, stake = self.tools, Mist(task.terms.stake)

@@ -21,7 +21,7 @@ def make_benchmark_plan() -> Plan:
     return read_plan(
         {
             "version": 1,
-            "profile": "exact-q20/1",
+            "profile": "exact-q20/2",
             "model": {
                 "kind": "mlp",
                 "inputs": _FEATURES,
