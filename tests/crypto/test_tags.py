@@ -3,7 +3,7 @@ import hashlib
 from walrusd.crypto.tags import Tag, hash_tagged, u64
 
 # Tags that only ``hash_tagged`` uses, where a length byte keeps them apart from longer ones.
-LENGTH_PREFIXED = {Tag.ROW, Tag.JURY}
+LENGTH_PREFIXED = {Tag.ROW, Tag.SEAT, Tag.JURY}
 
 
 def test_every_tag_is_distinct():
@@ -17,7 +17,7 @@ def test_no_tag_used_without_its_length_starts_another():
 
 
 def test_preimage_is_length_tag_fields():
-    preimage = b"\x10WALRUSD-V01-SEED" + b"ab" + b"c"
+    preimage = b"\x10WALRUSD-V02-SEED" + b"ab" + b"c"
     assert hash_tagged(Tag.SEED, b"ab", b"c") == hashlib.sha256(preimage).digest()
     assert all(tag.prefix == bytes([len(tag.text)]) + tag.text for tag in Tag)
 
