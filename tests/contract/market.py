@@ -140,7 +140,7 @@ class Bazaar(EarlyBazaar):
         self.deliver_all(submission, sender)
 
     def reopen(self, submission, sender="crank"):
-        self.turn("submission::reopen", submission, sender)
+        self.turn("settlement::reopen", submission, sender)
 
     def dealt(self, submission, place):
         """Return the segments that were dealt to a place of the committee."""
@@ -233,7 +233,7 @@ class Bazaar(EarlyBazaar):
         sealed = make_envelope(context, Label.UPDATE, recipient, *keys, who)
         args = {**dict(zip(("r", "c", "challenge", "answer"), sealed, strict=True)), **changes}
         self.call(
-            "submission::deliver_update",
+            "settlement::deliver_update",
             sender,
             self.market,
             self.task,

@@ -1,162 +1,140 @@
-"""Seating committees, and voting on dealt segments."""
+"""Drawing and seating committees, attesting dealt segments, and giving places on."""
 
-import pytest
+import dataclasses
 
 from walrusd.chain.layouts import events
 from walrusd.chain.layouts.objects import VerifierCap
-from walrusd.core.dealing import compute_seat_segments
-from walrusd.core.lifecycle import SeatStatus, SubmissionState
-from walrusd.core.protocol import compute_deal_seed, compute_seat_draw
+from walrusd.core.lifecycle import EndReason, SeatStatus, SubmissionState
+from walrusd.core.protocol import compute_seat_draw
 from walrusd.units import address_bytes
 
-from .market import CONTRIBUTORS, SUI, TERMS, Bazaar, terms_with
+from .early import terms_with
+from .market import CONTRIBUTORS, TERMS, TIP, Bazaar
 from .world import aborts, address, digest
 
-HOUR = 3_600_000
+SILENCE = 10 * TERMS.verifier_fee
+SEATS = TERMS.committee + TERMS.substitutes
 
 
-def test_the_beacon_picks_the_committee():
+def paid(submission):
+    return {c.owner: c.amount for c in submission.credits}
+
+
+def test_the_lot_picks_committee_and_substitutes_from_the_list_alone():
     m = Bazaar()
-    (submission,) = m.drawn(1)
-    expected = []
-    for attempt in range(256):
-        index = compute_seat_draw(m.task.beacon, address_bytes(submission.id), attempt, 14)
-        if index not in expected and len(expected) < 3:
-            expected.append(index)
+    (submission,) = m.trained(1)
+    with aborts("committee.ENoLot"):
+        m.turn("committee::seat_committee", submission)
+    m.draw(submission)
+    lot = submission.lot
+    assert (m.pool.lot, lot.eligible) == (submission.id, list(range(18)))
+    assert m.last(events.LotDrawn).beacon == lot.beacon == submission.beacon
+    with aborts("committee.ELotDrawn"):
+        m.draw(submission)
+    left, expected, attempt = list(range(18)), [], 0
+    while len(expected) < SEATS:
+        name = address_bytes(submission.id)
+        at = compute_seat_draw(lot.beacon, name, attempt, len(left))
+        left[at], left[-1] = left[-1], left[at]
+        expected.append(left.pop())
+        attempt += 1
     m.seat(submission)
-    assert [s.pool_index for s in submission.committee] == expected
+    seats = submission.committee + submission.substitutes
+    assert [seat.pool_index for seat in seats] == expected
+    assert [seat.slot for seat in seats] == list(range(SEATS))
     assert m.last(events.CommitteeSeated).pool_indices == expected
-    for seated in submission.committee:
+    for seated in seats:
         seat = m.pool.seats[seated.pool_index]
-        assert (seated.verifier, seated.key, seat.in_use) == (seat.verifier, seat.key, 1)
-        assert (seated.status, seated.attested) == (SeatStatus.SEATED, 0)
-    assert submission.window_ms == m.now
+        assert (seated.verifier, seated.keys, seat.duties) == (seat.verifier, seat.keys, 1)
+        assert (seated.status, seated.attested, seated.envelope) == (SeatStatus.SEATED, 0, b"")
+    assert (submission.lot, int(m.pool.lot, 16)) == (None, 0)
+    assert (submission.state, submission.window_ms) == (SubmissionState.SEATED, m.now)
+    assert paid(submission) == {address("crank"): 2 * TIP}
 
 
-def test_seating_at_the_wrong_time():
+def test_drawing_at_the_wrong_time():
     m = Bazaar()
-    (submission,) = m.training(1)
-    m.commit(submission)
-    with aborts("committee.ENotDrawn"):
-        m.seat(submission)
-    m.draw()
-    m.seat(submission)
-    with aborts("submission.EWrongState"):
-        m.seat(submission)
-
-
-@pytest.mark.parametrize(
-    "seat",
-    [
-        {"min_fee": TERMS.verifier_fee + 1},
-        {"state": TERMS.state_bytes - 1},
-        {"work": TERMS.segment_work - 1},
-        {"stake": TERMS.verifier_stake},
-    ],
-)
-def test_unfit_seats_are_skipped(seat):
-    terms = terms_with(verifier_stake=SUI + 1) if "stake" in seat else TERMS
-    m = Bazaar(verifiers=0)
-    for n in range(3):
-        m.register(f"fit {n}")
-    for n in range(5):
-        m.register(f"unfit {n}", **seat)
-    m.advance(1)
-    (submission,) = m.drawn(1, terms=terms)
-    m.seat(submission)
-    assert {s.pool_index for s in submission.committee} == {0, 1, 2}
-
-
-def test_seats_registered_after_the_opening_are_not_drawn():
-    m = Bazaar(verifiers=3)
-    m.open_task()
-    for n in range(10):
-        m.register(f"same moment {n}")
-    submission = m.join(CONTRIBUTORS[0])
-    m.advance(TERMS.join_ms)
-    m.close_joining()
-    m.register("late")
-    m.commit(submission)
-    m.draw()
-    m.seat(submission)
-    assert {s.pool_index for s in submission.committee} == {0, 1, 2}
-
-
-def test_a_seat_that_exits_by_the_draw_is_out_and_later_is_in():
-    m = Bazaar(verifiers=4)
     first, second = m.training(2)
     m.commit(first)
-    m.commit(second)
-    m.call("node::exit_seat", "verifier 3", m.market, m.pool, m.caps["verifier 3"])
-    m.draw()
-    m.advance(1)
-    m.call("node::exit_seat", "verifier 0", m.market, m.pool, m.caps["verifier 0"])
+    with aborts("task.EWrongPhase"):
+        m.draw(first)
+    m.advance(TERMS.train_ms + TERMS.grace_ms)
+    m.close_training()
+    with aborts("submission.EWrongState"):
+        m.draw(second)
     m.seat(first)
-    assert {s.pool_index for s in first.committee} == {0, 1, 2}
-    assert m.pool.seats[0].in_use == 1
-    assert m.pool.seats[3].in_use == 0
+    with aborts("submission.EWrongState"):
+        m.draw(first)
+    with aborts("submission.EWrongState"):
+        m.turn("committee::seat_committee", first)
+    m.settle(second)
+    assert second.state == SubmissionState.LAPSED
 
 
-def test_a_withdrawn_seat_is_not_seated():
-    m = Bazaar(verifiers=3)
-    (submission,) = m.drawn(1)
+def test_a_pool_has_one_lot_at_a_time():
+    m = Bazaar()
+    first, second = m.trained(2)
+    m.draw(first)
+    with aborts("node.ELotPending"):
+        m.draw(second)
+    m.seat(first)
+    m.seat(second)
+
+
+def test_a_lot_that_fails_is_drawn_again_and_costs_the_escrow_one_tip():
+    """One verifier holds nearly all seats, and may sit once."""
+    m = Bazaar()
+    (submission,) = m.trained(1)
+    for seat in m.pool.seats[3:]:
+        seat.verifier = m.pool.seats[3].verifier
+    for _ in range(3):
+        m.draw(submission)
+        m.turn("committee::seat_committee", submission)
+        assert m.last(events.LotFailed).challenge == b""
+        assert (submission.state, submission.lot) == (SubmissionState.COMMITTED, None)
+        assert int(m.pool.lot, 16) == 0
+    assert paid(submission) == {address("crank"): TIP}
+
+
+def test_a_commitment_that_gets_no_committee_is_void_at_last():
+    m = Bazaar()
+    (submission,) = m.trained(1)
+    for name in list(m.caps)[SEATS - 1 :]:
+        m.call("node::exit_seat", name, m.market, m.pool, m.caps[name])
+    with aborts("node.ETooFewSeats"):
+        m.draw(submission)
+    m.advance(m.task.ends_by_ms - m.now - 1)
+    with aborts("settlement.ETooEarly"):
+        m.settle(submission)
     m.advance(1)
-    args = (m.market, m.pool, m.caps["verifier 0"])
-    m.call("node::exit_seat", "verifier 0", *args)
-    m.advance(HOUR)
-    m.call("node::withdraw_seat", "verifier 0", *args)
-    m.seat(submission)
-    assert submission.state == SubmissionState.VOID
+    m.settle(submission)
+    assert (submission.state, submission.reason) == (SubmissionState.VOID, EndReason.STALLED)
+    assert paid(submission)[address(CONTRIBUTORS[0])] == TERMS.stake + TERMS.cancel_fee
 
 
 # --- attest ---------------------------------------------------------------------------------------
 
 
-def test_the_last_segment_is_dealt_to_seat_0():
+def test_the_last_segment_is_dealt_to_place_0():
     m = Bazaar()
     (submission,) = m.opened(1)
     m.attest(submission, 0, 0)
     event = m.last(events.SegmentAttested)
-    assert (event.seat, event.segment) == (0, TERMS.segments)
-    seed = compute_deal_seed(m.task.beacon, address_bytes(submission.id))
-    assert compute_seat_segments(seed, 6, 0, 2)[0] == 6
+    assert (event.place, event.segment) == (0, TERMS.segments)
 
 
-def test_a_vote_needs_its_own_digest():
+def test_attesting_everything():
     m = Bazaar()
     (submission,) = m.opened(1)
-    segment = m.dealt(submission, 1)[0]
-    work = m.works[submission.id]
-    good = work.attest_args(segment, 1)
-    neighbour = work.attest_args(segment, 0)
-    another = work.attest_args(segment % 6 + 1, 1)
-    for changes in (
-        neighbour,
-        another,
-        {"digest": neighbour["digest"]},
-        {"slot_path": neighbour["slot_path"]},
-        {"digest": good["digest"][:31]},
-        {"slot_path": good["slot_path"][:-1]},
-        {"slot_path": [*good["slot_path"], bytes(32)]},
-        {"slot_path": [b"", *good["slot_path"][1:]]},
-        {"state_root": digest("another state")},
-        {"state_root": good["state_root"] + b"\0"},
-        {"trace_path": another["trace_path"]},
-        {"trace_path": []},
-    ):
-        with aborts("attestation.EWrongDigest"):
-            m.attest(submission, 1, 0, **changes)
-    m.attest(submission, 1, 0)
-
-
-def test_a_forged_segment_cannot_be_voted_valid_with_the_true_replay():
-    m = Bazaar()
-    (submission,) = m.opened(1, forged=set(range(1, 7)))
-    work = m.works[submission.id]
-    segment = m.dealt(submission, 0)[1]
-    truth = work.honest[segment]
-    with aborts("attestation.EWrongDigest"):
-        m.attest(submission, 0, 1, state_root=truth.state_root)
+    m.advance(11)
+    for place in range(3):
+        m.attest(submission, place, 1)
+        assert submission.committee[place].attested == 2
+        assert submission.committee[place].status == SeatStatus.SEATED
+        m.attest(submission, place, 0)
+        assert submission.committee[place].status == SeatStatus.ATTESTED
+    assert (submission.state, submission.window_ms) == (SubmissionState.ATTESTED, m.now)
+    assert m.last(events.SubmissionAttested).submission == submission.id
 
 
 def test_votes_that_are_refused():
@@ -164,48 +142,123 @@ def test_votes_that_are_refused():
     (submission,) = m.seated(1)
     with aborts("submission.EWrongState"):
         m.attest(submission, 0, 0)
-    m.open(submission)
-    mine = m.caps[m.name_of(submission.committee[0].verifier)]
-    with aborts("attestation.ENotSeated"):
-        m.attest(submission, 1, 0, cap=mine)
-    foreign = VerifierCap(mine.id, pool=address("pool"), index=mine.index)
-    with aborts("attestation.ENotSeated"):
-        m.attest(submission, 0, 0, cap=foreign)
-    args = m.works[submission.id].attest_args(1, 0).values()
-    with aborts("attestation.ENotSeated"):
-        m.call("attestation::attest", "x", m.market, m.task, submission, mine, 3, 0, *args)
+    m.show(submission)
+    with aborts("submission.EWrongProgram"):
+        m.attest(submission, 0, 0, program_root=digest("another"))
     with aborts("attestation.EBadPosition"):
         m.attest(submission, 0, 2, segment=1)
-    m.attest(submission, 0, 1)
+    m.attest(submission, 0, 0)
     with aborts("attestation.EAlreadyAttested"):
-        m.attest(submission, 0, 1)
+        m.attest(submission, 0, 0)
+    other = m.dealt(submission, 1)[0]
+    for changes in (
+        {"digest": bytes(31)},
+        {"digest": digest("guess")},
+        {"state_root": bytes(31)},
+        {"state_root": digest("guess")},
+        {"slot_path": []},
+        {"trace_path": []},
+        {"segment": other},
+    ):
+        with aborts("attestation.EWrongDigest"):
+            m.attest(submission, 0, 1, **changes)
 
 
-def test_all_seats_must_attest_everything():
+def test_a_cap_holds_only_its_own_seat_of_its_own_pool_and_generation():
     m = Bazaar()
     (submission,) = m.opened(1)
-    for seat, position in [(0, 0), (1, 1), (2, 0), (0, 1), (2, 1)]:
-        m.attest(submission, seat, position)
-    statuses = [s.status for s in submission.committee]
-    assert statuses == [SeatStatus.ATTESTED, SeatStatus.SEATED, SeatStatus.ATTESTED]
-    assert submission.state == SubmissionState.OPENED
-    m.advance(5)
-    m.attest(submission, 1, 0)
-    assert submission.state == SubmissionState.ATTESTED
-    assert submission.window_ms == m.now
-    assert m.last(events.SubmissionAttested).submission == submission.id
-    with aborts("submission.EWrongState"):
-        m.attest(submission, 1, 0)
+    own = m.caps[m.holder_of(submission, 0)]
+    other = m.caps[m.holder_of(submission, 1)]
+    stolen = VerifierCap.from_bcs(own.to_bcs())
+    for cap in (
+        other,
+        dataclasses.replace(stolen, pool=digest("pool").hex().join(("0x", ""))),
+        dataclasses.replace(stolen, generation=2),
+    ):
+        with aborts("attestation.ENotSeated"):
+            m.attest(submission, 0, 0, cap=cap)
+    with aborts("attestation.ENotSeated"):
+        m.call("attestation::report", "x", m.market, m.task, submission, own, 3)
 
 
-def test_sixty_four_segments_a_seat_fill_the_bits():
-    terms = terms_with(
-        committee=1, segments=64, segments_per_seat=64, verifier_stake=30 * SUI, reward=5
-    )
-    m = Bazaar(verifiers=0)
-    m.register("verifier 0", stake=30 * SUI)
+# --- silent seats ---------------------------------------------------------------------------------
+
+
+def test_silent_seats_pay_and_their_places_go_to_substitutes():
+    m = Bazaar()
+    (submission,) = m.opened(1)
+    m.attest_seat(submission, 1)
+    m.attest(submission, 2, 0)
+    m.report(submission, 0)
+    former = list(submission.committee)
+    waiting = list(submission.substitutes)
+    stakes, burned = m.pool.stakes, m.burned
+    m.advance(TERMS.verify_ms - 1)
+    with aborts("committee.ETooEarly"):
+        m.replace(submission)
     m.advance(1)
-    (submission,) = m.opened(1, terms=terms)
-    m.attest_all(submission)
-    assert submission.committee[0].attested == 2**64 - 1
-    assert submission.state == SubmissionState.ATTESTED
+    m.replace(submission)
+    # Who reported was not silent.
+    assert stakes - m.pool.stakes == SILENCE == m.burned - burned
+    assert m.pool.seats[former[2].pool_index].silent == 1
+    assert m.pool.seats[former[0].pool_index].silent == 0
+    chosen = [submission.committee[at].pool_index for at in (0, 2)]
+    assert chosen == [seat.pool_index for seat in waiting]
+    assert [seat.slot for seat in submission.committee] == [3, 1, 4]
+    assert [seat.tries for seat in submission.committee] == [1, 0, 1]
+    assert submission.committee[2].attested == 0
+    assert m.pool.seats[former[2].pool_index].duties == 0
+    assert (submission.rounds, submission.substitutes, submission.reported) == (1, [], 0)
+    assert submission.state == SubmissionState.SEATED
+    m.show(submission)
+    m.accept(submission)
+    assert submission.state == SubmissionState.ACCEPTED
+    assert former[2].verifier not in paid(submission)
+
+
+def test_without_substitutes_no_fault_is_known():
+    m = Bazaar()
+    (submission,) = m.opened(1)
+    m.attest_seat(submission, 0)
+    m.advance(TERMS.verify_ms)
+    m.replace(submission)
+    m.show(submission)
+    m.advance(TERMS.verify_ms)
+    m.replace(submission)
+    assert (submission.state, submission.reason) == (
+        SubmissionState.UNDECIDED,
+        EndReason.NOT_FULLY_ATTESTED,
+    )
+    assert paid(submission)[address(CONTRIBUTORS[0])] == TERMS.stake
+    assert paid(submission)[submission.committee[0].verifier] == TERMS.verifier_fee
+
+
+def test_places_are_replaced_in_two_rounds_at_most():
+    m = Bazaar(verifiers=0)
+    for n in range(20):
+        m.register(f"verifier {n}")
+    m.advance(1)
+    (submission,) = m.opened(1, terms=terms_with(substitutes=5))
+    for place in (0, 1):
+        m.attest_seat(submission, place)
+    for rounds in (1, 2):
+        m.advance(TERMS.verify_ms)
+        m.replace(submission)
+        assert submission.rounds == rounds
+        m.show(submission)
+    m.advance(TERMS.verify_ms)
+    m.replace(submission)
+    assert (submission.state, submission.reason) == (
+        SubmissionState.UNDECIDED,
+        EndReason.NOT_FULLY_ATTESTED,
+    )
+
+
+def test_a_seat_that_has_served_is_not_silent_any_more():
+    m = Bazaar()
+    (submission,) = m.opened(1)
+    for seat in m.pool.seats:
+        seat.silent = 1
+    m.accept(submission)
+    served = [seat.pool_index for seat in submission.committee]
+    assert [at for at, seat in enumerate(m.pool.seats) if seat.silent == 0] == sorted(served)

@@ -5,10 +5,9 @@ import dataclasses
 import pytest
 
 from walrusd.chain.layouts import events
-from walrusd.chain.layouts.objects import MarketParams, VerifierPool
-from walrusd.devnet.contract import DEVNET_PARAMS, DEVNET_POOL, genesis
+from walrusd.chain.layouts.objects import Market, MarketParams, VerifierPool
+from walrusd.devnet.contract import DEVNET_PARAMS, DEVNET_POOL
 from walrusd.devnet.contract.constants import MAX_AMOUNT, MAX_SPAN_MS
-from walrusd.devnet.move.context import MoveContext
 
 from .early import CONTRIBUTORS, TERMS, EarlyBazaar
 from .world import CHAIN_ID, PACKAGE, World, aborts, address
@@ -47,15 +46,25 @@ def test_genesis_makes_a_market_a_pool_and_an_administrator():
     ],
 )
 def test_parameters_out_of_bounds(changes):
+    m = EarlyBazaar(verifiers=0)
+    params = vars(dataclasses.replace(DEVNET_PARAMS, **changes))
     with aborts("market.EBadParams"):
-        World(params=dataclasses.replace(DEVNET_PARAMS, **changes))
+        m.call("market::create_market", "admin", m.admin_cap, bytes(32), "0x5", *params.values())
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])
 def test_a_chain_id_has_32_bytes(length):
-    ctx = MoveContext(sender=address("admin"), now_ms=0, epoch=0, package=PACKAGE)
+    m = EarlyBazaar(verifiers=0)
+    args = (m.admin_cap, bytes(length), "0x5", *vars(DEVNET_PARAMS).values())
     with aborts("market.EBadParams"):
-        genesis(ctx, bytes(length))
+        m.call("market::create_market", "admin", *args)
+
+
+def test_there_may_be_other_markets():
+    m = EarlyBazaar(verifiers=0)
+    args = (m.admin_cap, bytes(32), "0x5", *vars(DEVNET_PARAMS).values())
+    m.call("market::create_market", "admin", *args)
+    assert m.latest(Market).id == m.last(events.MarketCreated).market != m.market.id
 
 
 @pytest.mark.parametrize(
@@ -78,12 +87,14 @@ def test_a_chain_id_has_32_bytes(length):
     ],
 )
 def test_pools_that_are_refused(changes):
+    m = EarlyBazaar(verifiers=0)
+    params = vars(dataclasses.replace(DEVNET_POOL, **changes))
     with aborts("node.EBadParams"):
-        World(pool_params=dataclasses.replace(DEVNET_POOL, **changes))
+        m.call("node::create_pool", "admin", m.admin_cap, m.market, *params.values())
 
 
 def test_a_market_has_as_many_pools_as_its_administrator_makes():
-    world = World()
+    world = EarlyBazaar(verifiers=0)
     args = dataclasses.replace(DEVNET_POOL, duties=1)
     world.call("node::create_pool", "admin", world.admin_cap, world.market, *vars(args).values())
     other = world.latest(VerifierPool)

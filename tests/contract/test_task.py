@@ -64,6 +64,12 @@ def test_opening_splits_the_funds():
         ("task.ETooManyDatasets", {"datasets": ["0x1"] * 2, "numbers": [1]}),
         ("task.EWrongFunds", {"funds": 0}),
         ("terms.EBadScheme", {"terms": terms_with(scheme=3)}),
+        ("terms.EBadAmount", {"terms": terms_with(reward=0)}),
+        ("terms.EBadCommittee", {"terms": terms_with(jury=4)}),
+        ("terms.EBadWindow", {"terms": terms_with(open_ms=999)}),
+        ("terms.EStakeBelowJuryCost", {"terms": terms_with(juror_fee=10_000_000)}),
+        ("terms.EAuditTooWeak", {"terms": terms_with(audit_bps=200)}),
+        ("terms.ELossAboveShare", {"terms": terms_with(verifier_stake=2 * 10**9)}),
         ("terms.ETooFewFit", {"terms": terms_with(state_bytes=10**6 + 1)}),
         ("terms.EPoolTooSmall", {"terms": terms_with(max_submissions=12)}),
         ("envelope.EIdentity", {"pk1": b"\xc0" + bytes(47)}),
@@ -130,20 +136,24 @@ def test_a_task_that_would_take_more_than_half_of_the_duties_is_void():
     ):
         m.joined(4)
         m.pool.booked = booked
-        m.inspect = lambda _before: m.check_supply()  # the pool is not as booked as it says
+        m.inspect = lambda _before: None  # the pool is not as booked as it says
         m.close_joining()
         assert m.task.phase == phase
         assert m.pool.booked == (half if phase == TaskPhase.TRAINING else booked)
     assert m.last(events.TaskVoided).reason == EndReason.POOL_BUSY
 
 
-@pytest.mark.parametrize(("leaving", "phase"), [(11, TaskPhase.TRAINING), (12, TaskPhase.VOID)])
-def test_seats_that_leave_offer_no_duties(leaving, phase):
-    """Four submissions need 52 duties, half of what seven seats have, and six do not."""
+@pytest.mark.parametrize("made_for_it", [False, True])
+@pytest.mark.parametrize(("leaving", "phase"), [(2, TaskPhase.TRAINING), (3, TaskPhase.VOID)])
+def test_a_task_whose_jury_could_not_be_found_is_void(leaving, phase, made_for_it):
+    """A committee with its substitutes, a jury and three parties are sixteen seats."""
     m = EarlyBazaar()
-    m.joined(4)
+    m.joined(1)
+    m.advance(TERMS.join_ms)
     for name in list(m.caps)[:leaving]:
         m.call("node::exit_seat", name, m.market, m.pool, m.caps[name])
+    if made_for_it:
+        m.register("newcomer")
     m.close_joining()
     assert m.task.phase == phase
 

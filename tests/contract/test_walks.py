@@ -85,6 +85,7 @@ OPERATIONS = (
     "reclaim",
     "record_aggregate",
     "leave",
+    "abandon",
     "wait_long",
 )
 add_rules()
@@ -97,6 +98,14 @@ TestAnybody.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+ELSEWHERE = {
+    # Reasons of tasks alone.
+    EndReason.NOBODY_JOINED,
+    EndReason.CANCELLED,
+    EndReason.POOL_BUSY,
+    # Four juries without a majority: ``test_ways_out``.
+    EndReason.NO_MAJORITY,
+}
 HOW_WALKS_GO = {
     "ended ACCEPTED",
     "ended REJECTED",
@@ -120,12 +129,7 @@ HOW_WALKS_GO = {
     "did claim",
     "saw CaseDropped",
     *(f"resolved {outcome.name}" for outcome in CaseOutcome),
-    *(
-        f"because {reason.name}"
-        for reason in EndReason
-        # Reasons of tasks alone.
-        if reason not in (EndReason.NOBODY_JOINED, EndReason.CANCELLED, EndReason.POOL_BUSY)
-    ),
+    *(f"because {reason.name}" for reason in EndReason if reason not in ELSEWHERE),
 }
 
 

@@ -212,6 +212,12 @@ class Walk:
     def outwait_opening(self, _n):
         self.m.advance(self.m.task.terms.open_ms + self.m.task.terms.grace_ms)
 
+    def outwait_jury(self, n):
+        """Let a jury say nothing at all."""
+        self.m.advance(self.m.task.terms.jury_commit_ms)
+        if submission := self.submission(n):
+            self.attempt(self.m.resolve, submission)
+
     def draw_audit(self, n):
         if submission := self.submission(n):
             self.attempt(self.m.draw_audit, submission)
@@ -319,6 +325,12 @@ class Walk:
         if n % 6 < 2 and m.caps[name].id in m.objects:
             self.attempt(m.call, target, name, m.market, m.pool, m.caps[name])
 
+    def abandon(self, n):
+        """Let all seats leave the pool."""
+        if n % 9 == 0:
+            for name, cap in self.m.caps.items():
+                self.attempt(self.m.call, "node::exit_seat", name, self.m.market, self.m.pool, cap)
+
     def wait_long(self, n):
         if n % 5 == 0:
             self.m.advance(HOUR)
@@ -334,6 +346,8 @@ class Walk:
             return
         if phase == TaskPhase.TRAINING:
             self.commit(n)
+            if n % 17 == 0:
+                self.m.advance(WALK_TERMS.train_ms + WALK_TERMS.grace_ms)
             self.close_training(n)
             return
         submission = self.submission(n)
@@ -369,7 +383,7 @@ class Walk:
             DisputePhase.WAITING: ("draw_jury",),
             DisputePhase.DRAWN: ("seat_jury",),
             DisputePhase.SUMMONED: ("brief",) if n % 7 else ("brief", "outwait_opening", "reopen"),
-            DisputePhase.COMMITTING: ("jury_commit", "advance"),
+            DisputePhase.COMMITTING: ("jury_commit", "advance") if n % 4 else ("outwait_jury",),
             DisputePhase.REVEALING: ("jury_reveal", "resolve"),
         }[submission.dispute.phase]
 

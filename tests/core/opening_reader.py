@@ -16,8 +16,8 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:
     return HKDF(hashes.SHA256(), length, salt or None, info).derive(secret)
 
 
-def derive_label_key(key: bytes, attempt: int, label: int) -> bytes:
-    return hkdf(key, b"", b"WALRUSD-V01-LABEL-KEY" + bytes([attempt, label]))
+def derive_label_key(value: bytes, context: bytes, label: int) -> bytes:
+    return hkdf(value, context, b"WALRUSD-V02-LABEL-KEY" + bytes([label]))
 
 
 def derive_key(label_key: bytes, kind: int, index: int) -> bytes:
@@ -57,7 +57,8 @@ def read_pieces(
     if 1 in keys:
         section = cbor2.loads(unseal(outer[1], keys[1], context, 0, 1))
         assert section[0] == 1
-        keys[2] = section[1]
+        keys[2] = section[1][:32]
+        assert len(section[1]) == 80
         entries += section[2]
     entries += cbor2.loads(unseal(outer[2], keys[2], context, 0, 2))[2]
     found = {}

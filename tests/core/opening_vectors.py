@@ -10,23 +10,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.openings import DraftOpening, seal
+from tests.support.openings import DraftOpening, make_keys, seal
 from tests.support.row_tree import RowTree
 from walrusd.core.pieces.keys import (
     SECTION_KIND,
     OpeningKeys,
-    derive_opening_keys,
     derive_piece_key,
     derive_sealing,
+    make_opening_keys,
 )
 from walrusd.core.pieces.layouts import OpenedCost, OpenedRow
 from walrusd.core.pieces.manifest import Extent, ListedPiece, OpeningManifest, seal_manifest
-from walrusd.core.pieces.names import UPDATE, Label
+from walrusd.core.pieces.names import UPDATE
+from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.openings import OpeningSecret
 from walrusd.crypto.stream import StreamKind, stream_aad
 from walrusd.units import BlobId
 
 PATH = Path(__file__).parents[1] / "vectors" / "opening.json"
-KEY, ATTEMPT = bytes(range(32)), 0
+SECRET = OpeningSecret(bytes(range(32)), 7)
+"""That of the attempt with this digest of its context."""
 CHAIN, PACKAGE, SUBMISSION = (bytes([n]) * 32 for n in (1, 2, 3))
 AAD = stream_aad(StreamKind.OPENING, CHAIN, PACKAGE, SUBMISSION)
 TABLE = [bytes([n, n + 1, n % 3]) for n in range(5)]
@@ -97,9 +100,7 @@ def make_refused(manifest: OpeningManifest, keys: OpeningKeys) -> dict[str, str]
         "another size": seal_it(replace(first, size=first.size + 1), second, *others),
         "another key of the update": seal_it(*manifest.pieces, secret=bytes(32)),
         "a byte more": (good + b"\0").hex(),
-        "another attempt's keys": seal_manifest(
-            manifest, *_pair(derive_opening_keys(KEY, 1)), AAD
-        ).hex(),
+        "another attempt's keys": seal_manifest(manifest, *_pair(make_keys(attempt=2)), AAD).hex(),
     }
 
 
@@ -111,7 +112,8 @@ def _pair(keys: OpeningKeys) -> tuple[bytes, bytes]:
 
 def make_vectors() -> dict[str, Any]:
     """Return the vectors; bytes are hexadecimal."""
-    keys, draft = derive_opening_keys(KEY, ATTEMPT), make_draft()
+    keys, draft = make_opening_keys(SECRET), make_draft()
+    values = [SECRET.compute_value(label).value for label in Label]
     work, update = _pair(keys)
     manifest, blobs = make_opening(draft, keys)
     sealed = seal_manifest(manifest, work, update, AAD)
@@ -119,8 +121,9 @@ def make_vectors() -> dict[str, Any]:
         "chain_id": CHAIN.hex(),
         "package": PACKAGE.hex(),
         "submission": SUBMISSION.hex(),
-        "opening_key": KEY.hex(),
-        "attempt": ATTEMPT,
+        "context": SECRET.context.hex(),
+        "work_value": values[0].hex(),
+        "update_value": values[1].hex(),
         "work_key": work.hex(),
         "update_key": update.hex(),
         "section_keys": [

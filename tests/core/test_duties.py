@@ -66,8 +66,8 @@ def test_no_submission_depends_on_one_party() -> None:
     assert all(DISPUTE_CRANKS.values())
 
 
-def test_nobody_has_to_act_on_what_has_ended_without_acceptance() -> None:
-    for state in TERMINAL - {SubmissionState.ACCEPTED}:
+def test_nobody_has_to_act_on_what_has_ended() -> None:
+    for state in TERMINAL:
         assert not SUBMISSION_DUTIES[state]
 
 
@@ -117,32 +117,53 @@ def test_a_publisher(task, due) -> None:
         (SubmissionState.COMMITTED, TaskPhase.OPENING, {Duty.KEEP_RESULT}),
         (SubmissionState.SEATED, TaskPhase.OPENING, {Duty.KEEP_RESULT, Duty.OPEN}),
         (SubmissionState.OPENED, TaskPhase.VERIFYING, set()),
-        (SubmissionState.ACCEPTED, TaskPhase.SETTLED, {Duty.DELIVER_KEY}),
+        (SubmissionState.AUDITED, TaskPhase.VERIFYING, {Duty.DELIVER_UPDATE}),
+        (SubmissionState.ACCEPTED, TaskPhase.SETTLED, set()),
     ],
 )
 def test_a_contributor(state, phase, due) -> None:
     assert list_submission_duties(Party.CONTRIBUTOR, SubmissionStanding(state, phase)) == due
 
 
+def test_a_key_is_delivered_once_there_is_an_opening() -> None:
+    opened = SubmissionStanding(SubmissionState.SEATED, TaskPhase.OPENING, is_opened=True)
+    found = list_submission_duties(Party.CONTRIBUTOR, opened)
+    assert found == {Duty.KEEP_RESULT, Duty.DELIVER_WORK}
+    assert list_submission_duties(Party.SEAT, opened) == {Duty.DELIVER_WORK}
+    assert not list_submission_duties(Party.SEAT, replace(opened, is_opened=False))
+
+
+def test_an_update_is_delivered_once_it_may_be() -> None:
+    pending = SubmissionStanding(
+        SubmissionState.AUDITED, TaskPhase.VERIFYING, may_deliver_update=False
+    )
+    for party in (Party.CONTRIBUTOR, Party.SEAT):
+        assert not list_submission_duties(party, pending)
+        free = replace(pending, may_deliver_update=True)
+        assert list_submission_duties(party, free) == {Duty.DELIVER_UPDATE}
+
+
 @pytest.mark.parametrize(
-    ("phase", "is_vote_over", "juror", "accuser"),
+    ("phase", "is_vote_over", "may_tell", "juror"),
     [
-        (DisputePhase.WAITING, False, set(), set()),
-        (DisputePhase.DRAWN, True, set(), set()),
-        (DisputePhase.COMMITTING, False, {Duty.VOTE}, set()),
+        (DisputePhase.WAITING, False, False, set()),
+        (DisputePhase.DRAWN, True, False, set()),
+        (DisputePhase.SUMMONED, False, False, {Duty.SUMMON}),
+        (DisputePhase.COMMITTING, False, False, {Duty.VOTE}),
         # Nobody has revealed yet, so the chain still takes commitments.
-        (DisputePhase.COMMITTING, True, {Duty.VOTE, Duty.REVEAL}, {Duty.REVEAL}),
-        (DisputePhase.REVEALING, False, {Duty.REVEAL}, {Duty.REVEAL}),
-        (DisputePhase.REVEALING, True, {Duty.REVEAL}, {Duty.REVEAL}),
+        (DisputePhase.COMMITTING, True, False, {Duty.VOTE, Duty.REVEAL}),
+        (DisputePhase.COMMITTING, True, True, {Duty.VOTE, Duty.REVEAL, Duty.TELL}),
+        (DisputePhase.REVEALING, False, False, {Duty.REVEAL}),
+        (DisputePhase.REVEALING, True, True, {Duty.REVEAL, Duty.TELL}),
     ],
 )
-def test_a_jury(phase, is_vote_over, juror, accuser) -> None:
+def test_a_jury(phase, is_vote_over, may_tell, juror) -> None:
     standing = SubmissionStanding(
-        SubmissionState.DISPUTED, TaskPhase.VERIFYING, phase, is_vote_over
+        SubmissionState.DISPUTED, TaskPhase.VERIFYING, phase, is_vote_over, may_tell
     )
     assert list_submission_duties(Party.JUROR, standing) == juror
-    assert list_submission_duties(Party.ACCUSER, standing) == accuser
-    assert not list_submission_duties(Party.SEAT, standing)
+    for holder in (Party.CONTRIBUTOR, Party.SEAT):
+        assert list_submission_duties(holder, standing) == juror & {Duty.SUMMON}
 
 
 def test_a_vote_is_not_over_unless_that_is_said() -> None:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from walrusd import errors
 from walrusd.core.faults import (
     CHARGE_TRAITS,
-    NO_KEY,
     Charge,
     CheckedPart,
     Ground,
@@ -18,12 +17,10 @@ from walrusd.core.faults import (
     is_audit,
     is_patience_over,
     make_fraud,
-    may_complain,
-    may_find_withheld,
     naming_absence,
     raising_findings,
 )
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 from walrusd.errors import (
     BlobCorrupt,
     BlobNotFound,
@@ -45,11 +42,11 @@ CLASSES = [
     if isinstance(cls, type) and issubclass(cls, WalrusdError) and "code" in vars(cls)
 ]
 FRAUDS = {
-    CheckedPart.SEGMENT: ChallengeKind.SEGMENT,
-    CheckedPart.UPDATE: ChallengeKind.UPDATE,
-    CheckedPart.ROWS: ChallengeKind.ROWS,
-    CheckedPart.COST: ChallengeKind.COST,
-    CheckedPart.FILE: ChallengeKind.FILE,
+    CheckedPart.SEGMENT: CaseKind.SEGMENT,
+    CheckedPart.UPDATE: CaseKind.UPDATE,
+    CheckedPart.ROWS: CaseKind.ROWS,
+    CheckedPart.COST: CaseKind.COST,
+    CheckedPart.FILE: CaseKind.FILE,
 }
 
 
@@ -58,7 +55,9 @@ FRAUDS = {
 def test_only_a_peers_fault_speaks_against_anybody(part: CheckedPart, cls) -> None:
     error = cls("x", kind=1, index=1)
     ground = compute_ground(part, error)
-    if issubclass(cls, OurFault | WorldFault):
+    if issubclass(cls, PartAbsent):
+        assert ground is Ground.ABSENT
+    elif issubclass(cls, OurFault | WorldFault):
         assert ground is Ground.OURS
     elif issubclass(cls, PeerFault) and not issubclass(cls, FraudFound | OpeningUnusable):
         assert (ground is Ground.FRAUD) == (part in FRAUDS)
@@ -98,47 +97,56 @@ frauds = st.lists(
     st.builds(make_fraud, st.sampled_from(list(FRAUDS)), st.integers(0, 9), st.just("bad")),
     max_size=4,
 )
-charges = st.sets(st.builds(Charge, st.sampled_from(ChallengeKind), st.integers(0, 9)))
+unusable = st.lists(st.just(OpeningUnusable("cut")), max_size=1)
+absent = st.none() | st.just(PartAbsent("gone"))
 
 
-@given(frauds, st.none() | st.just(OpeningUnusable("cut")), charges, st.booleans())
-def test_a_verdict_is_attested_only_if_nothing_is_wrong(found, unusable, judged, reopened) -> None:
-    verdict = decide_verdict(found, unusable, judged=judged, reopened=reopened)
-    assert (verdict.action is SeatAction.ATTEST) == (not found and unusable is None)
+@given(frauds, unusable, absent, st.booleans(), st.booleans())
+def test_a_verdict_is_attested_only_if_nothing_is_wrong(
+    found, cut, gone, may_accuse, may_report
+) -> None:
+    findings = [*cut, *found]
+    verdict = decide_verdict(findings, gone, may_accuse=may_accuse, may_report=may_report)
+    assert (verdict.action is SeatAction.ATTEST) == (not findings and gone is None)
     match verdict.action:
-        case SeatAction.CHALLENGE:
-            assert isinstance(verdict.error, FraudFound)
-            assert charge_of(verdict.error) not in judged
+        case SeatAction.ACCUSE:
+            assert may_accuse
+            assert verdict.charge == charge_of(verdict.error)
         case SeatAction.REPORT:
-            assert not reopened
-        case SeatAction.CLAIM_UNAVAILABLE:
-            assert reopened
-            assert Charge(ChallengeKind.UNAVAILABLE) not in judged
+            assert may_report
+            assert not findings
+            assert verdict.error is gone
         case SeatAction.STAND_BY:
             assert verdict.error is not None
-    if any(charge_of(fraud) not in judged for fraud in found):
-        assert verdict.action is SeatAction.CHALLENGE
+    if findings:
+        assert verdict.action is (SeatAction.ACCUSE if may_accuse else SeatAction.STAND_BY)
+        assert isinstance(verdict.error, FraudFound if found else OpeningUnusable)
+
+
+def test_an_opening_of_no_use_is_a_charge_of_its_own() -> None:
+    assert charge_of(OpeningUnusable("cut")) == Charge(CaseKind.OPENING)
 
 
 def test_every_kind_is_classified() -> None:
-    assert set(CHARGE_TRAITS) == set(ChallengeKind)
+    assert set(CHARGE_TRAITS) == set(CaseKind)
 
 
-def test_the_identity_of_a_charge_is_what_earlier_versions_wrote() -> None:
-    assert [Charge(kind).identity for kind in ChallengeKind] == [
+def test_the_identity_of_a_charge_is_what_records_hold() -> None:
+    assert [Charge(kind).identity for kind in CaseKind] == [
         "SEGMENT(0)",
         "UPDATE",
         "ROWS(0)",
         "COST",
         "FILE",
-        "UNAVAILABLE",
+        "OPENING",
+        "ABSENCE",
     ]
-    assert Charge(ChallengeKind.SEGMENT, 3).identity == "SEGMENT(3)"
-    assert Charge(ChallengeKind.ROWS, 7).identity == "ROWS(7)"
+    assert Charge(CaseKind.SEGMENT, 3).identity == "SEGMENT(3)"
+    assert Charge(CaseKind.ROWS, 7).identity == "ROWS(7)"
 
 
 def test_no_two_charges_have_one_identity() -> None:
-    known = [Charge(kind, index) for kind in ChallengeKind for index in range(12)]
+    known = [Charge(kind, index) for kind in CaseKind for index in range(12)]
     assert len({charge.identity for charge in known}) == len(known)
 
 
@@ -147,15 +155,6 @@ def test_a_missing_part_is_waited_for() -> None:
     assert not is_patience_over(absences=2, now_ms=9_999, **window)
     assert not is_patience_over(absences=9, now_ms=1_099, **window)
     assert is_patience_over(absences=3, now_ms=1_100, **window)
-
-
-def test_only_what_other_holders_can_mend_is_waited_for() -> None:
-    no_key, cut = OpeningUnusable("x", cause=NO_KEY), OpeningUnusable("x")
-    early = {"waited_ms": 624, "window_ms": 1_000}
-    assert may_complain(no_key, others_know=False, **early)
-    assert may_complain(cut, others_know=True, **early)
-    assert not may_complain(no_key, others_know=True, **early)
-    assert may_complain(no_key, others_know=True, waited_ms=625, window_ms=1_000)
 
 
 @pytest.mark.parametrize(
@@ -179,15 +178,5 @@ def test_only_the_draw_accuses_for_an_audit() -> None:
     assert not is_audit("0x" + "0" * 63 + "1")
 
 
-@pytest.mark.parametrize("kind", ChallengeKind)
-@pytest.mark.parametrize("has_accuser", [True, False])
-def test_a_withheld_opening_is_a_fault_if_that_is_the_claim_or_nobody_else_has_the_key(
-    kind, has_accuser
-) -> None:
-    claimed = kind is ChallengeKind.UNAVAILABLE
-    audited = kind is ChallengeKind.SEGMENT and not has_accuser
-    assert may_find_withheld(kind, has_accuser=has_accuser) == (claimed or audited)
-
-
 def test_what_needs_no_opening_is_public() -> None:
-    assert [kind for kind in ChallengeKind if Charge(kind).is_public] == [ChallengeKind.FILE]
+    assert [kind for kind in CaseKind if Charge(kind).is_public] == [CaseKind.FILE]

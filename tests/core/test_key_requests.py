@@ -52,9 +52,12 @@ def test_an_expired_request_and_one_for_nothing_are_dead() -> None:
     assert "does not exist" in str(why(None))
 
 
-@pytest.mark.parametrize("phase", [TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING])
-def test_who_works_may_ask_again(phase: TaskPhase) -> None:
-    assert why(replace(OPEN, phase=phase, has_joined=True, places_left=0)) is None
+def test_who_has_joined_may_ask_again_while_the_task_takes_contributors() -> None:
+    joined = replace(OPEN, has_joined=True, places_left=0)
+    assert why(joined) is None
+    for phase in (TaskPhase.TRAINING, TaskPhase.OPENING, TaskPhase.VERIFYING):
+        # The contract would refuse the grant.
+        assert f"has been {phase.name.lower()} since" in str(why(replace(joined, phase=phase)))
 
 
 @given(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.core import opening_reader, opening_vectors
-from walrusd.core.pieces.keys import derive_opening_keys
+from walrusd.core.pieces.keys import make_opening_keys
 from walrusd.core.pieces.manifest import open_manifest
 from walrusd.errors import PeerFault
 
@@ -13,17 +13,19 @@ VECTORS = json.loads(opening_vectors.PATH.read_text(encoding="utf-8"))
 CONTEXT = b"".join(bytes.fromhex(VECTORS[name]) for name in ("chain_id", "package", "submission"))
 BLOBS = {bytes.fromhex(blob): bytes.fromhex(data) for blob, data in VECTORS["blobs"].items()}
 PIECES = {(p["kind"], p["index"]): bytes.fromhex(p["plain"]) for p in VECTORS["pieces"]}
-KEY, WORK, UPDATE = (
-    bytes.fromhex(VECTORS[name]) for name in ("opening_key", "work_key", "update_key")
-)
+WORK, UPDATE = (bytes.fromhex(VECTORS[name]) for name in ("work_key", "update_key"))
 
 
 def test_the_vectors_are_those_that_walrusd_makes() -> None:
     assert opening_vectors.make_vectors() == VECTORS
 
 
-def test_the_keys_follow_from_the_openings_key() -> None:
-    labels = [opening_reader.derive_label_key(KEY, VECTORS["attempt"], n) for n in (1, 2)]
+def test_the_keys_follow_from_the_values_of_the_labels() -> None:
+    context = bytes.fromhex(VECTORS["context"])
+    values = [bytes.fromhex(VECTORS[name]) for name in ("work_value", "update_value")]
+    labels = [
+        opening_reader.derive_label_key(value, context, n) for n, value in enumerate(values, 1)
+    ]
     assert labels == [WORK, UPDATE]
     sections = [opening_reader.derive_key(key, 0, n + 1).hex() for n, key in enumerate(labels)]
     assert sections == VECTORS["section_keys"]
@@ -47,4 +49,4 @@ def test_the_publisher_reads_the_pieces_of_the_update() -> None:
 def test_what_must_be_refused_is(what: str) -> None:
     sealed = bytes.fromhex(VECTORS["refused"][what])
     with pytest.raises(PeerFault):
-        open_manifest(sealed, derive_opening_keys(KEY, 0), opening_vectors.AAD)
+        open_manifest(sealed, make_opening_keys(opening_vectors.SECRET), opening_vectors.AAD)

@@ -35,7 +35,7 @@ from walrusd.crypto.vfile.header import FileSubject, Quantisation
 from walrusd.crypto.vfile.vfile import MAX_SMALL_SECTION
 
 KEY = bytes(32)
-KEYS = OpeningKeys(KEY, KEY)
+KEYS = OpeningKeys(KEY, KEY, bytes(48))
 HASH = bytes(32)
 SCHEMES = st.one_of(
     st.builds(SchemeShape, st.integers(1, 20_000)),
@@ -147,7 +147,8 @@ def test_sums_take_what_was_computed_to_a_few_bytes(shape: WorkShape) -> None:
     aggregate = Aggregate(
         bytes(8 * shape.scheme.weights),
         (bytes(width),) if width else (HASH,) * shape.scheme.count,
-        ((HASH, 1 << 63),) * shape.max_submissions,
+        (),
+        ((HASH, bytes(48)),) * shape.max_submissions,
     )
     assert 0 <= compute_sum_size(shape) - len(aggregate.to_bytes()) <= 32
 

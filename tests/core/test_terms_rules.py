@@ -11,17 +11,26 @@ from tests.contract.world import World
 from walrusd.core.aborts import ABORTS
 from walrusd.core.terms_rules import RULES, MarketLimits, TermKind, list_broken_rules
 from walrusd.devnet.contract import DEVNET_PARAMS, terms
+from walrusd.devnet.contract.node import compute_share
 from walrusd.devnet.move.aborts import MoveAbort
 
 WORLD = World()
-LIMITS = MarketLimits(TIP, DEVNET_PARAMS.min_window_ms, DEVNET_PARAMS.max_window_ms)
+SHARE = compute_share(WORLD.pool)
+LIMITS = MarketLimits(
+    TIP,
+    DEVNET_PARAMS.min_window_ms,
+    DEVNET_PARAMS.max_window_ms,
+    DEVNET_PARAMS.min_grace_ms,
+    DEVNET_PARAMS.max_life_ms,
+    SHARE,
+)
 NAMES = tuple(vars(TERMS))
 
 
 def ask_contract(candidate, tip: int = TIP) -> str | None:
     """Return the name of the abort of the contract's specification, None if it takes the terms."""
     try:
-        terms.check(candidate, WORLD.market)
+        terms.check(candidate, WORLD.market, SHARE)
         terms.required_funds(WORLD.context("p"), candidate, tip)
     except MoveAbort as abort:
         return ABORTS[abort.module, abort.code].name
@@ -84,7 +93,7 @@ def test_rich_terms_are_refused_by_both_or_by_none(amounts, committee, jury, pla
     most = 10**16
     candidate = terms_with(
         **amounts, committee=committee, jury=2 * jury + 1, max_submissions=places,
-        stake=most, accuser_bond=most, verifier_stake=most, audit_bps=10_000,
+        stake=most, verifier_stake=most, audit_bps=10_000,
     )  # fmt: skip
     assert ask_table(candidate) == ask_contract(candidate)
 
@@ -110,7 +119,9 @@ def test_a_term_set_to_its_limit_breaks_that_rule_no_more(changes: dict[str, int
         ({"k_min": 2}, "terms.k_min is 2 and must be at least 3"),
         ({"segments": 0}, "the plan's segments is 0 and must be from 1 to 1048576"),
         ({"reward": 0}, "terms.reward is 0 SUI and must be at least 0.000000001 SUI"),
-        ({"accuser_bond": 1}, "terms.accuser_bond is 0.000000001 SUI and must be at least 0.025"),
+        ({"late_fee": 1 << 60}, "terms.late_fee is 1152921504.606846976 SUI and must be at most "),
+        ({"grace_ms": 1}, "terms.grace is 0.001s and must be from 1s to "),
+        ({"substitutes": 0}, "terms.substitutes is 0 and must be from 1 to 16"),
         ({"audit_bps": 0}, "terms.audit_bps is 0 and must be from 1 to 10000: without audits"),
         ({"verifier_stake": 1}, "terms.verifier_stake is 0.000000001 SUI and must be at least "),
         ({"weights_rule": 7}, "terms.weights is 7 and must be from 0 to 1"),
@@ -123,7 +134,7 @@ def test_a_sentence_names_term_value_and_limit(changes, sentence: str) -> None:
 
 
 def test_every_rule_that_terms_break_is_named() -> None:
-    changes = {"jury": 4, "join_ms": 1, "reward": 0, "audit_bps": 0}
+    changes = {"jury": 4, "join_ms": 1, "reward": 0, "cancel_fee": 0, "audit_bps": 0}
     found = list_broken_rules(vars(terms_with(**changes)), LIMITS)
     assert [each.name for each in found] == ["reward", "jury", "join", "audit_bps"]
 

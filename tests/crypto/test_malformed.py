@@ -138,7 +138,7 @@ def check_rows_piece(raw: bytes) -> bytes:
 
 def make_manifest() -> OpeningManifest:
     names = (TRACE, PieceName(PieceKind.ROWS, 2), UPDATE)
-    keys = OpeningKeys(KEY, KEK_BYTES)
+    keys = OpeningKeys(KEY, KEK_BYTES, bytes(48))
     return seal({name: name.text.encode() for name in names}, keys, b"aad")[0]
 
 
@@ -159,7 +159,7 @@ def check_section(raw: bytes) -> bytes:
     sealed = encrypt_bytes(raw, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
     outer = decode_canonical(make_sealed_manifest())
     manifest = open_manifest(
-        encode_canonical({**outer, int(Label.WORK): sealed}), OpeningKeys(KEY, KEK_BYTES), b"aad"
+        encode_canonical({**outer, int(Label.WORK): sealed}), OpeningKeys(KEY, KEK_BYTES, bytes(48)), b"aad"
     )
     again = decode_canonical(seal_manifest(manifest, KEY, KEK_BYTES, b"aad"))[int(Label.WORK)]
     return decrypt_bytes(again, key, make_piece_aad(b"aad", SECTION_KIND, Label.WORK))
@@ -229,7 +229,7 @@ def targets() -> dict[str, Target]:
         ),
         "opening's manifest": Target(
             make_sealed_manifest(),
-            lambda raw: void(open_manifest(raw, OpeningKeys(KEY, KEK_BYTES), b"aad")),
+            lambda raw: void(open_manifest(raw, OpeningKeys(KEY, KEK_BYTES, bytes(48)), b"aad")),
             (MalformedData, MalformedCbor, DecryptionFailed),
         ),
         "section of a manifest": Target(

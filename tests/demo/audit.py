@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from walrusd.chain.layouts import events as ev
-from walrusd.chain.layouts.objects import Terms
+from walrusd.chain.layouts.objects import PoolParams, Terms
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.economics import compute_required_funds
-from walrusd.core.lifecycle import ChallengeKind, ChallengeOutcome
+from walrusd.core.deposits import compute_funds
+from walrusd.core.lifecycle import CaseOutcome
 
 BURN = "0x" + "dead".zfill(64)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What market and pool fix: the tip in Mist, and what a seat takes."""
+
+    tip: int
+    pool: PoolParams
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,10 @@ class Account:
         return self.got - self.paid - self.gas
 
 
-def compute_accounts(transactions: Iterable[AuditedTransaction], tip: int) -> dict[str, Account]:
-    """Return every sender's movements; ``tip`` is the market's."""
+def compute_accounts(
+    transactions: Iterable[AuditedTransaction], rules: Rules
+) -> dict[str, Account]:
+    """Return every sender's movements under the rules of market and pool."""
     accounts: dict[str, Account] = {}
 
     def of(address: str) -> Account:
@@ -51,65 +61,90 @@ def compute_accounts(transactions: Iterable[AuditedTransaction], tip: int) -> di
         of(transaction.sender).gas += transaction.gas
         for event in transaction.events:
             match event:
-                case ev.SeatRegistered() | ev.SubmissionJoined():
+                case ev.SeatRegistered():
+                    of(transaction.sender).paid += rules.pool.stake + rules.pool.fee
+                case ev.SeatRenewed():
+                    of(transaction.sender).paid += rules.pool.fee
+                case ev.SeatToppedUp():
+                    of(transaction.sender).paid += event.amount
+                case ev.SubmissionJoined():
                     of(transaction.sender).paid += event.stake
-                case ev.ChallengeOpened() if event.bond:  # an audit has none, and no accuser
+                case ev.CaseOpened() if event.bond:  # seats accuse with their stake
                     of(event.accuser).paid += event.bond
                 case ev.TaskOpened():
-                    of(event.publisher).paid += compute_funds(event, tip)
+                    funds = compute_funds(vars(event.terms), rules.tip)
+                    of(event.publisher).paid += funds
                 case ev.CreditClaimed():
                     of(event.owner).got += event.amount
-                case ev.SeatWithdrawn() | ev.FundsReclaimed():
+                case ev.SeatWithdrawn():  # whoever asked for it
+                    of(event.verifier).got += event.amount
+                case ev.FundsReclaimed():
                     of(transaction.sender).got += event.amount
                 case _:
                     pass
     return accounts
 
 
-def compute_funds(event: ev.TaskOpened, tip: int) -> int:
-    """Return what a publisher deposited."""
-    terms = event.terms
-    return compute_required_funds(
-        max_submissions=terms.max_submissions,
-        reward=terms.reward,
-        committee=terms.committee,
-        verifier_fee=terms.verifier_fee,
-        jury=terms.jury,
-        juror_fee=terms.juror_fee,
-        tip=tip,
-        publisher_bond=terms.publisher_bond,
-    )
-
-
-def compute_burned(transactions: Iterable[AuditedTransaction]) -> int:
-    """Return what the events say was burned: stakes, penalties, and the rest of lost bonds."""
-    total = 0
-    terms: dict[str, Terms] = {}
-    opened: dict[str, ev.ChallengeOpened] = {}
-    values: dict[bytes, list[tuple[bytes, bytes]]] = {}
+def compute_burned(transactions: Iterable[AuditedTransaction], rules: Rules) -> int:
+    """Return what the events say was burned: fees of seats, stakes, penalties, lost bonds."""
+    book = BurnBook(rules)
     for transaction in transactions:
-        for event in transaction.events:
-            match event:
-                case ev.SubmissionEnded():
-                    total += event.burned
-                case ev.SeatPenalized():
-                    total += event.amount
-                case ev.TaskOpened():
-                    terms[event.task] = event.terms
-                case ev.ChallengeOpened():
-                    opened[event.submission] = event
-                case ev.JurorRevealed() if event.juror != opened[event.submission].accuser:
-                    said = values.setdefault(event.challenge, [])
-                    said.append((event.chain, event.state_root))
-                case ev.ChallengeResolved(outcome=ChallengeOutcome.REFUTED):
-                    challenge = opened[event.submission]
-                    if challenge.bond and challenge.kind != ChallengeKind.UNAVAILABLE:
-                        said = values[event.challenge]
-                        winners = max(said.count(value) for value in said)
-                        total += challenge.bond - winners * terms[event.task].juror_fee
-                case _:
-                    pass
-    return total
+        book.enter(transaction.events)
+    return book.total
+
+
+class BurnBook:
+    """Adds up what was burned, transaction by transaction. Amounts in Mist."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._terms: dict[str, Terms] = {}
+        self._cases: dict[str, ev.CaseOpened] = {}
+        self._values: dict[bytes, list[bytes]] = {}
+        self._owed: tuple[str, int] | None = None
+        """An accusing seat that was refuted: what it loses next goes to the jury up to a sum."""
+        self.total = 0
+
+    def enter(self, events: Iterable[Layout]) -> None:
+        """Take in the events of one transaction, in their order."""
+        self._owed = None
+        for event in events:
+            self._enter_one(event)
+
+    def _enter_one(self, event: Layout) -> None:
+        match event:
+            case ev.SeatRegistered() | ev.SeatRenewed():
+                self.total += self._rules.pool.fee
+            case ev.SubmissionEnded():
+                self.total += event.burned
+            case ev.SeatPenalized():
+                self.total += event.amount - self._take_owed(event)
+            case ev.TaskOpened():
+                self._terms[event.task] = event.terms
+            case ev.CaseOpened():
+                self._cases[event.submission] = event
+            case ev.JurorRevealed():
+                self._values.setdefault(event.challenge, []).append(event.value)
+            case ev.CaseResolved(outcome=CaseOutcome.REFUTED):
+                self._refute(event)
+            case _:
+                pass
+
+    def _refute(self, event: ev.CaseResolved) -> None:
+        case = self._cases[event.submission]
+        jury = self._values[event.challenge].count(event.value)
+        fees = jury * self._terms[event.task].juror_fee
+        if case.bond:
+            self.total += case.bond - min(case.bond, fees)
+        elif int(case.accuser, 16):
+            self._owed = case.accuser, fees
+
+    def _take_owed(self, event: ev.SeatPenalized) -> int:
+        """Return how much of a penalty goes to jurors."""
+        if self._owed is None:
+            return 0
+        (accuser, fees), self._owed = self._owed, None
+        return min(event.amount, fees) if event.verifier == accuser else 0
 
 
 @dataclass(frozen=True)
@@ -131,7 +166,7 @@ class Supply:
 def find_discrepancies(
     transactions: list[AuditedTransaction],
     *,
-    tip: int,
+    rules: Rules,
     before: Mapping[str, int],
     after: Mapping[str, int],
     burned: int,
@@ -143,7 +178,7 @@ def find_discrepancies(
     ``before`` and ``after`` are the balances of all accounts; ``burned`` is what the burn address
     holds. Amounts in Mist; there is no tolerance.
     """
-    accounts = compute_accounts(transactions, tip)
+    accounts = compute_accounts(transactions, rules)
     wrong = [
         f"{address} has {after[address]}, by the events {before[address] + net}"
         for address in before
@@ -154,8 +189,8 @@ def find_discrepancies(
     gas = sum(transaction.gas for transaction in transactions)
     if supply_after.gas_collected - supply_before.gas_collected != gas:
         wrong.append(f"gas: collected {supply_after.gas_collected}, paid {gas}")
-    if compute_burned(transactions) != burned:
-        wrong.append(f"burned by the events {compute_burned(transactions)}, in fact {burned}")
+    if (told := compute_burned(transactions, rules)) != burned:
+        wrong.append(f"burned by the events {told}, in fact {burned}")
     held = supply_after.in_objects - supply_before.in_objects
     if sum(before.values()) != sum(after.values()) + burned + held + gas:
         wrong.append("what the accounts lost is not what was burned, bound, and paid for gas")

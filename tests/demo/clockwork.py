@@ -58,8 +58,14 @@ class Clockwork:
         scene = self._scene
         now_ms = await scene.world.now_ms()
         task, submissions = await scene.observer.task(scene.task)
+        pool = await scene.observer.pool()
         contributors = [d.address for d in scene.world.with_role(Role.CONTRIBUTOR)]
         outlook = compute_outlook(
-            task, submissions, contributors=contributors, alive=scene.world.alive, now_ms=now_ms
+            task,
+            submissions,
+            pool,
+            contributors=contributors,
+            alive=scene.world.alive,
+            now_ms=now_ms,
         )
         return outlook, now_ms

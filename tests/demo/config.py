@@ -42,6 +42,7 @@ def compose_document(actor: Actor, socket: Path, network: dict[str, Any]) -> dic
             "package_id": network["package_id"],
             "market_id": network["market_id"],
         },
+        "market": {"pools": [network["pool_id"]]},
         "walrus": {
             "aggregators": [network["walrus_url"]],
             "publishers": [network["walrus_url"]],
@@ -54,5 +55,10 @@ def compose_document(actor: Actor, socket: Path, network: dict[str, Any]) -> dic
         limit = task.CONTRIBUTOR_LIMIT
         document["policy"] = {"max_stake_per_task": limit, "max_stake_per_day": limit}
     if actor.role is Role.VERIFIER:
-        document["verifier"] = {"stake": task.VERIFIER_STAKE, "auto_register": True}
+        document["verifier"] = {
+            "max_stake": task.SEAT_LIMIT,
+            "auto_register": True,
+            "seats": task.SEATS,
+            "rate": task.RATE,
+        }
     return document

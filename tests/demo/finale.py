@@ -1,6 +1,7 @@
 """After the last transaction: verify, measure, and count every Mist."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from tests.demo import task as script
 from tests.demo.audit import (
     BURN,
     Account,
+    Rules,
     Supply,
     compute_accounts,
     find_discrepancies,
@@ -26,6 +28,7 @@ from tests.support.guards import GUARD_S
 from tests.support.patience import patiently
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
+from walrusd.chain.values.bcs import Layout
 from walrusd.core.lifecycle import EndReason, SubmissionState
 from walrusd.engine.training_backend import ChildTraining
 from walrusd.settings.model import Role
@@ -132,7 +135,7 @@ async def _wait_for_claims(scene: FinaleScene) -> None:
     while quiet < QUIET_S:
         task, submissions = await scene.observer.task(scene.task)
         owed = task.credits or any(submission.credits for submission in submissions)
-        left = task.pool + task.bond + task.tips
+        left = task.funds + task.bond + task.tips
         model = (await publisher.control.call("task.show", task=scene.task))["model"]
         now = await scene.observer.height()
         quiet = 0.0 if owed or left or model is None or now != height else quiet + 0.3
@@ -196,7 +199,8 @@ async def _count(scene: FinaleScene, report: Report, before: Books) -> None:
     """Fill in who got what, and whether it all adds up."""
     world, observer = scene.world, scene.observer
     scene.board.tell("offline", "counts every Mist")
-    market = await patiently(observer.reader.market)
+    market, pool = await patiently(observer.reader.market), await observer.pool()
+    rules = Rules(market.params.tip, pool.params)
     task, submissions = await observer.task(scene.task)
     while True:
         height = await observer.height()
@@ -207,7 +211,7 @@ async def _count(scene: FinaleScene, report: Report, before: Books) -> None:
             break  # no transaction came between two of these reads
     report.discrepancies = find_discrepancies(
         transactions,
-        tip=market.params.tip,
+        rules=rules,
         before=before.balances,
         after=after.balances,
         burned=burned,
@@ -216,35 +220,39 @@ async def _count(scene: FinaleScene, report: Report, before: Books) -> None:
     )
     report.burned = burned
     report.gas = sum(transaction.gas for transaction in transactions)
-    endings = {
-        event.submission: event
-        for transaction in transactions
-        for event in transaction.events
-        if isinstance(event, ev.SubmissionEnded)
-    }
+    told = Told([event for transaction in transactions for event in transaction.events])
     names = {d.address: d.name for d in world.daemons.values()}
     nets = {a: after.balances[a] - before.balances[a] for a in before.balances}
     report.submissions = [
-        _describe(sub, endings[sub.id], names, nets, scene.cast.cheat.name, task.terms.stake)
+        _describe(sub, told, names, nets, scene.cast.cheat.name, task.terms.stake)
         for sub in submissions
     ]
-    accounts = compute_accounts(transactions, market.params.tip)
-    stakes = {d.address: script.VERIFIER_STAKE for d in world.with_role(Role.VERIFIER)}
+    accounts = compute_accounts(transactions, rules)
     report.verifier_nets = {
-        names[address]: accounts.get(address, Account()).net + stake
-        for address, stake in stakes.items()
+        d.name: accounts.get(d.address, Account()).net + script.SEATS * pool.params.stake
+        for d in world.with_role(Role.VERIFIER)
     }
+
+
+class Told:
+    """What the chain has told of each submission: its end, its last case, and who judged it."""
+
+    def __init__(self, events: Sequence[Layout]) -> None:
+        self.ends = {e.submission: e for e in events if isinstance(e, ev.SubmissionEnded)}
+        self.cases = {e.submission: e for e in events if isinstance(e, ev.CaseOpened)}
+        self.juries = {e.submission: e for e in events if isinstance(e, ev.JurySeated)}
 
 
 def _describe(
     submission: ob.Submission,
-    ending: ev.SubmissionEnded,
+    told: Told,
     names: dict[str, str],
     nets: dict[str, int],
     cheat: str,
     stake: int,
 ) -> SubmissionLine:
-    dispute = submission.dispute
+    ending, case = told.ends[submission.id], told.cases.get(submission.id)
+    jury = told.juries.get(submission.id)
     name = names[submission.contributor]
     return SubmissionLine(
         name=name,
@@ -253,8 +261,8 @@ def _describe(
         outcome=SubmissionState(ending.state).name.lower(),
         reason=EndReason(ending.reason).name.lower(),
         verifiers=tuple(names[seat.verifier] for seat in submission.committee),
-        accuser=None if dispute is None else names.get(dispute.accuser, "an audit"),
-        jurors=() if dispute is None else tuple(names[j.verifier] for j in dispute.jurors),
+        accuser=None if case is None else names.get(case.accuser, "an audit"),
+        jurors=() if jury is None else tuple(names[juror] for juror in jury.jurors),
         stake=stake,
         payout=ending.payout,
         net=nets[submission.contributor],

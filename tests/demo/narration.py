@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tests.demo.board import Board
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.lifecycle import ChallengeOutcome, EndReason, SubmissionState
+from walrusd.core.lifecycle import CaseKind, CaseOutcome, EndReason, SubmissionState
 from walrusd.units import format_sui
 
 
@@ -33,7 +33,7 @@ class Narrator:
     def _sentence(self, event: Layout) -> tuple[str, str] | None:
         match event:
             case ev.SeatRegistered():
-                return self.name(event.verifier), f"took a seat with {format_sui(event.stake)}"
+                return self.name(event.verifier), f"took seat {event.index}"
             case ev.DatasetListed():
                 return self.name(event.owner), f"listed {event.title.decode()!r}, encrypted"
             case ev.TaskOpened():
@@ -48,8 +48,10 @@ class Narrator:
                 return self.name(event.contributor), f"staked {format_sui(event.stake)}"
             case ev.JoiningClosed():
                 return "chain", f"joining has closed with {event.joined}; the seeds are drawn"
-            case ev.CommitteeDrawn():
-                return "chain", "the beacon for the committees is drawn"
+            case ev.TrainingClosed():
+                return "chain", f"training has closed with {event.committed} commitments"
+            case ev.TaskVoided():
+                return "chain", f"the task is void: {_reason(event.reason)}"
             case ev.TaskSettled():
                 return "chain", f"the task is settled, {event.accepted} accepted"
             case ev.AggregateRecorded():
@@ -70,38 +72,55 @@ class Narrator:
             case ev.AbortCommitted():
                 return worker, f"says that the plan cannot go beyond segment {event.segment}"
             case ev.CommitteeSeated():
-                return worker, f"is verified by {self._list(event.verifiers)}"
+                return worker, f"will be verified by the first of {self._list(event.verifiers)}"
             case ev.SubmissionOpened():
                 return worker, "opened what was drawn"
+            case ev.SubmissionReadable():
+                return worker, "can be read by its whole committee"
             case ev.SegmentAttested():
                 return self.name(event.verifier), f"attests segment {event.segment} of {worker}"
             case ev.OpeningReported():
-                return self.name(event.verifier), f"cannot read the opening of {worker}"
+                return self.name(event.verifier), f"does not find the opening of {worker}"
+            case ev.OpeningReopened():
+                return worker, "must open once more"
             case ev.SeatReplaced():
-                return self.name(event.verifier), f"takes a silent seat and verifies {worker}"
+                return self.name(event.verifier), f"takes over a place and verifies {worker}"
+            case ev.UpdateDelivered():
+                return worker, "gave the publisher the key of its update"
             case ev.AuditDrawn():
                 return "chain", f"the audit of {worker} is drawn"
-            case ev.ChallengeOpened() if int(event.accuser, 16) == 0:
-                return "chain", f"the audit sends segment {event.index} of {worker} to a jury"
-            case ev.ChallengeOpened():
-                accuser = self.name(event.accuser)
-                return accuser, f"accuses {worker}: segment {event.index} replays otherwise"
+            case ev.CaseOpened():
+                return self._case(event, worker)
             case ev.JurySeated():
-                return "jury", f"judges {worker}: {self._list(event.jurors)}"
-            case ev.ChallengeResolved():
-                return "jury", f"accusation of {worker} {_outcome(event.outcome)}"
+                return "jury", f"of {worker}'s case: {self._list(event.jurors)}"
+            case ev.CaseResolved():
+                outcome = CaseOutcome(event.outcome).name.lower()
+                return "jury", f"case about {worker}: {outcome}"
+            case ev.CaseDropped():
+                return "jury", f"case about {worker} is dropped: a juror got no key"
             case ev.SubmissionEnded():
                 return worker, self._end(event)
             case _:
                 return None
 
+    def _case(self, event: ev.CaseOpened, worker: str) -> tuple[str, str]:
+        kind = CaseKind(event.kind)
+        if kind is CaseKind.ABSENCE:
+            return "chain", f"a jury is asked whether the opening of {worker} is absent"
+        if int(event.accuser, 16) == 0:
+            return "chain", f"the audit sends segment {event.index} of {worker} to a jury"
+        what = f"segment {event.index} replays otherwise"
+        if kind is not CaseKind.SEGMENT:
+            what = f"its {kind.name.lower()} is not what it committed to"
+        return self.name(event.accuser), f"accuses {worker}: {what}"
+
     @staticmethod
     def _end(event: ev.SubmissionEnded) -> str:
-        reason = EndReason(event.reason).name.lower().replace("_", " ")
+        reason = _reason(event.reason)
         state = SubmissionState(event.state).name.lower()
         money = f"gets {format_sui(event.payout)}, {format_sui(event.burned)} burned"
         return f"{state} ({reason}): {money}"
 
 
-def _outcome(outcome: int) -> str:
-    return ChallengeOutcome(outcome).name.lower()
+def _reason(reason: int) -> str:
+    return EndReason(reason).name.lower().replace("_", " ")

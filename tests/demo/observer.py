@@ -34,7 +34,8 @@ class Observer:
     def __init__(self, client: SuiClient, network: dict[str, Any]) -> None:
         self.client = client
         self._package = network["package_id"]
-        self.reader = MarketReader(client, self._package, network["market_id"])
+        self._pool = network["pool_id"]
+        self.reader = MarketReader(client, self._package, network["market_id"], (self._pool,))
 
     async def task(self, task: str) -> tuple[ob.Task, list[ob.Submission]]:
         """Return a task and its submissions as they are now."""
@@ -49,14 +50,10 @@ class Observer:
         await self.reader.read_many(ob.Submission, ids)
         return found, [await self.reader.submission(submission) for submission in ids]
 
-    async def seats(self) -> int:
-        """Return how many seats the verifier pool has."""
-        return await patiently(self._seats)
-
-    async def _seats(self) -> int:
-        pool = await self.reader.pool_id()
-        self.reader.forget(pool)
-        return len((await self.reader.pool()).seats)
+    async def pool(self) -> ob.VerifierPool:
+        """Return the pool of verifiers as it is now."""
+        self.reader.forget(self._pool)
+        return await patiently(lambda: self.reader.pool(self._pool))
 
     async def height(self) -> int:
         """Return the newest checkpoint's number."""

@@ -105,9 +105,9 @@ def _describe(stage: DemoStage, phases: Phases) -> str:
 
 
 async def _wait_for_seats(stage: DemoStage) -> None:
-    wanted = len(stage.world.with_role(Role.VERIFIER))
+    wanted = task.SEATS * len(stage.world.with_role(Role.VERIFIER))
     while True:
-        if await stage.observer.seats() == wanted:
+        if len((await stage.observer.pool()).seats) == wanted:
             return
         await trio.sleep(LOOK_S)
 

@@ -6,12 +6,21 @@ from walrusd.units import MIST_PER_SUI
 
 SEGMENTS = 6
 SEGMENT_STEPS = 25
-COMMITTEE = 3
-SEGMENTS_PER_SEAT = 2
-"""Three seats with two segments each replay all six: no forged segment can slip through."""
+COMMITTEE = 2
+SEGMENTS_PER_SEAT = 3
+"""Two seats with three segments each replay all six: no forged segment can slip through."""
+
+AUDIT_BPS = 10_000
+"""Every accepted submission is audited, so that each run shows an audit."""
 
 HOUR_S = 3600
-VERIFIER_STAKE = 20 * MIST_PER_SUI
+SEATS = 2
+"""The seats of each verifier: the contract asks for a few more than one submission takes."""
+SEAT_LIMIT = 100 * MIST_PER_SUI
+"""More than a seat of the devnet's pool takes."""
+RATE = 10_000_000
+"""What verifiers declare, in segment work a second: measuring on a busy machine would tell little.
+"""
 CONTRIBUTOR_LIMIT = 5 * MIST_PER_SUI
 
 SCHEMA = {"kind": "tabular-u8", "features": 64, "scale_log2": -4, "classes": 10}
@@ -54,18 +63,20 @@ def make_terms(places: int, scheme: str = "pedersen") -> dict[str, Any]:
         "cost": "public" if scheme == "pedersen" else "private",
         "reward": "1.5 SUI",
         "stake": "2 SUI",
-        "verifier_fee": "0.05 SUI",
-        "juror_fee": "0.05 SUI",
+        "verifier_fee": "0.06 SUI",
+        "juror_fee": "0.03 SUI",
         "lapse_penalty": "0.2 SUI",
-        "verifier_stake": "10 SUI",
-        "accuser_bond": "0.5 SUI",
+        "late_fee": "0.1 SUI",
+        "cancel_fee": "0.01 SUI",
+        "verifier_stake": "1.2 SUI",
         "publisher_bond": "1 SUI",
         "max_submissions": places + 1,
         "k_min": 3,
         "committee": COMMITTEE,
+        "substitutes": 1,
         "segments_per_seat": SEGMENTS_PER_SEAT,
-        "jury": 5,
-        "audit_bps": 1000,
+        "jury": 3,
+        "audit_bps": AUDIT_BPS,
         **dict.fromkeys(windows, HOUR_S),
     }
 

@@ -4,16 +4,27 @@ import dataclasses
 
 import pytest
 
-from tests.contract.market import CONTRIBUTORS, TERMS, TIP, VERIFIERS, Bazaar
+from tests.contract.market import (
+    CONTRIBUTORS,
+    JURORS,
+    SOUND,
+    TERMS,
+    TIP,
+    VERIFIERS,
+    Bazaar,
+    case_cost,
+)
 from tests.contract.world import address
 from tests.demo.audit import (
     Account,
     AuditedTransaction,
+    Rules,
     Supply,
     compute_accounts,
     compute_burned,
     find_discrepancies,
 )
+from walrusd.core.lifecycle import CaseKind
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.packages import compute_held_sui
 
@@ -36,6 +47,10 @@ class Ledger(Bazaar):
         )
         return result
 
+    @property
+    def rules(self):
+        return Rules(TIP, self.pool.params)
+
     def books(self):
         """Return what ``find_discrepancies`` needs, had every call been paid for."""
         spent = {
@@ -48,7 +63,7 @@ class Ledger(Bazaar):
         gas = sum(spent.values())
         total = sum(minted.values())
         return {
-            "tip": TIP,
+            "rules": self.rules,
             "before": {address(name): amount for name, amount in minted.items()},
             "after": after,
             "burned": self.burned,
@@ -59,34 +74,41 @@ class Ledger(Bazaar):
 
 @pytest.fixture(scope="module")
 def ledger():
-    """Three honest contributors are paid, one after an audit; a forger is slashed; all claim."""
+    """Three honest contributors are paid: one after an audit, one after its seat has accused it,
+    one after an outsider has. A forger is slashed, a juror is silent, and all claim."""
     m = Ledger()
     submissions = m.training(4)
     for number, submission in enumerate(submissions):
         m.commit(submission, forged={3} if number == 3 else ())
-    m.draw()
+    m.close_training()
     for submission in submissions:
         m.seat(submission)
-        m.open(submission)
-    audited, *others = submissions[:3]
-    for submission in others:
-        m.accept(submission)
+        m.show(submission)
+    audited, accused, doubted, forged = submissions
     m.attest_all(audited)
     m.draw_audit(audited, selected=True)
     m.audit(audited)
     m.judge(audited, m.works[audited.id].honest[audited.dispute.index])
-    m.settle(audited)
-    forged = submissions[3]
-    m.challenge(forged, 3)
+    m.deliver_update(audited)
+
+    m.accuse(accused, CaseKind.SEGMENT)
+    m.judge(accused, m.works[accused.id].honest[accused.dispute.index])
+    m.show(accused)
+    m.accept(accused)
+
+    m.accuse_file(doubted)
+    m.judge(doubted, SOUND)
+    m.accept(doubted)
+
+    place, position = divmod(m.places(forged).index(3), TERMS.segments_per_seat)
+    m.accuse(forged, CaseKind.SEGMENT, place, 3, position=position)
     m.convene(forged)
     truth = m.works[forged.id].honest[3]
-    m.vote(forged, [truth] * 5)
-    m.accuser_reveal(forged, truth)
-    m.resolve(forged)
+    m.vote(forged, [truth] * (JURORS - 1) + [None])
+    m.resolve(forged, truth)
     for submission in submissions:
         for credit in list(submission.credits):
-            name = next(n for n in PEOPLE if address(n) == credit.owner)
-            m.claim(submission, name)
+            m.claim(submission, m.name_of(credit.owner))
     m.reclaim()
     return m
 
@@ -96,7 +118,7 @@ def test_an_honest_ledger_has_no_discrepancy(ledger):
 
 
 def test_each_participant_has_what_the_terms_say(ledger):
-    accounts = compute_accounts(ledger.transactions, TIP)
+    accounts = compute_accounts(ledger.transactions, ledger.rules)
     nets = {name: accounts[address(name)] for name in CONTRIBUTORS}
     for name in CONTRIBUTORS[:3]:
         assert nets[name].got - nets[name].paid == TERMS.reward
@@ -104,8 +126,21 @@ def test_each_participant_has_what_the_terms_say(ledger):
     assert nets[CONTRIBUTORS[0]].gas == GAS * sum(
         t.sender == address(CONTRIBUTORS[0]) for t in ledger.transactions
     )
-    assert compute_burned(ledger.transactions) == ledger.burned > 0
     assert Account(gas=1, paid=2, got=10).net == 7
+
+
+def test_what_was_burned_is_known_case_by_case(ledger):
+    fee, penalty = ledger.pool.params.fee, 10 * TERMS.verifier_fee
+    registered = len(VERIFIERS) * fee
+    # A seat and an outsider that were refuted; a juror that was silent.
+    cases = 2 * penalty + 10 * TERMS.juror_fee
+    paid = TERMS.committee * TERMS.verifier_fee + (JURORS - 1) * TERMS.juror_fee
+    stake = TERMS.stake - paid - min(5 * TERMS.verifier_fee, TERMS.stake // 5)
+    assert compute_burned(ledger.transactions, ledger.rules) == registered + cases + stake
+    assert ledger.burned == registered + cases + stake
+    accounts = compute_accounts(ledger.transactions, ledger.rules)
+    outsider = accounts[address("accuser")]
+    assert (outsider.paid, outsider.got) == (case_cost() + penalty, 0)
 
 
 @pytest.mark.parametrize("who", [CONTRIBUTORS[0], "publisher", VERIFIERS[0]])

@@ -25,9 +25,10 @@ from tests.demo.patience import Patience
 from tests.demo.phases import Phases
 from tests.demo.plots import draw_text, write_png
 from tests.demo.report import Report, SubmissionLine, describe_totals, make_table
-from tests.demo.task import make_plan, make_terms
+from tests.demo.task import SEATS, make_plan, make_terms
 from tests.demo.world import BrokenWorldError
 from walrusd.core.detection import compute_detection
+from walrusd.core.eligibility import PARTIES, count_duties
 from walrusd.runtime.groups import first_leaf
 from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.load import settings_from_document
@@ -40,6 +41,7 @@ NETWORK = {
     "chain_id": "4btiuiMPvEENsttpZC7CZ53DruC3MAgfznDbASZ7DR6S",
     "package_id": "0x" + "1" * 64,
     "market_id": "0x" + "2" * 64,
+    "pool_id": "0x" + "3" * 64,
 }
 
 
@@ -82,7 +84,10 @@ def test_the_terms_replay_every_segment_and_leave_a_place_free(cast):
     replayed = terms.committee * terms.segments_per_seat
     assert compute_detection(terms.segments, 1, replayed) == 1
     assert terms.max_submissions == len(CONTRIBUTORS) + 1
-    assert len(VERIFIERS) >= terms.committee + terms.jury
+    # One address serves a submission once: as a seat, a substitute, or a juror of its cases.
+    numbers = vars(terms)
+    assert len(VERIFIERS) >= count_duties(numbers)
+    assert SEATS * len(VERIFIERS) >= count_duties(numbers) + PARTIES
 
 
 @pytest.mark.parametrize("name", ["publisher", "owner", "anna", "verifier1"])

@@ -11,7 +11,7 @@ import trio
 from tests.devnet_market.test_members import INFO
 from tests.docs.commands import check_command, list_commands
 from walrusd.core.lifecycle import TaskPhase
-from walrusd.devnet_market.layout import VERIFIERS, MarketFiles
+from walrusd.devnet_market.layout import SEATS, VERIFIERS, MarketFiles
 from walrusd.devnet_market.market import LOOK_S, REMIND_S, Market, describe_phase, has_ended
 from walrusd.devnet_market.offer import PLACES
 from walrusd.devnet_market.state import MarketState, read_market_state
@@ -20,7 +20,7 @@ from walrusd.errors import ChainUnreachable, DevnetFailed, InsufficientBalance
 
 
 def make_task(phase: TaskPhase = TaskPhase.JOINING, joined: int = 2, accepted: int = 0) -> Any:
-    """Return what the market looks at in a task."""
+    """Return what the market looks at in a task, the first ``accepted`` of it accepted."""
     terms = SimpleNamespace(
         max_submissions=PLACES, k_min=PLACES, reward=1_500_000_000, stake=10_000_000_000
     )
@@ -30,7 +30,7 @@ def make_task(phase: TaskPhase = TaskPhase.JOINING, joined: int = 2, accepted: i
         entries=[None] * joined,
         committed=0,
         ended=0,
-        accepted=accepted,
+        accepted=(1 << accepted) - 1,
         terms=terms,
     )
 
@@ -40,7 +40,7 @@ class Chain:
 
     def __init__(self) -> None:
         self.tasks: dict[str, Any] = {}
-        self.seats = len(VERIFIERS)
+        self.seats = SEATS * len(VERIFIERS)
         self.commands: list[tuple[str, ...]] = []
         self.refusal: Exception | None = None
         self.failures = 0
@@ -61,10 +61,12 @@ class Chain:
     def forget(self, object_id: str) -> None:
         pass
 
-    async def pool_id(self) -> str:
-        return "0xp"
+    @property
+    def pool_ids(self) -> tuple[str, ...]:
+        return ("0xp",)
 
-    async def pool(self) -> Any:
+    async def pool(self, pool: str) -> Any:
+        assert pool == "0xp"
         if self.failures:
             self.failures -= 1
             raise ChainUnreachable("busy")
@@ -132,9 +134,9 @@ async def test_it_waits_for_seats_and_for_a_busy_machine(files, autojump_clock) 
         nursery.start_soon(market.remind)
         nursery.start_soon(market.prepare)
         await trio.sleep(REMIND_S * 1.5)
-        assert said == ["still waiting for the seats of 5 verifiers, 0 so far"]
+        assert said == ["still waiting for 16 seats of 8 verifiers, 0 so far"]
         assert chain.commands == []
-        chain.seats = len(VERIFIERS)
+        chain.seats = SEATS * len(VERIFIERS)
         await trio.sleep(2 * LOOK_S)
         assert len(chain.commands) == 2
         nursery.cancel_scope.cancel()

@@ -5,10 +5,13 @@ import json
 import numpy as np
 
 from tests.contract.world import World
+from walrusd.core.eligibility import compute_needed_rate, count_duties
 from walrusd.core.terms_review import review_terms
-from walrusd.devnet.contract import DEVNET_PARAMS, terms
+from walrusd.devnet.contract import DEVNET_POOL, terms
+from walrusd.devnet.contract.node import compute_share
 from walrusd.devnet_market import offer
-from walrusd.devnet_market.layout import CONTRIBUTORS, VERIFIERS
+from walrusd.devnet_market.layout import CONTRIBUTORS, SEATS, VERIFIERS
+from walrusd.devnet_market.members import RATE
 from walrusd.services.publisher.estimate import make_rules
 from walrusd.services.publisher.task_request import check_names
 from walrusd.services.publisher.terms import read_terms
@@ -17,6 +20,8 @@ from walrusd.training.plan.dataspec import parse_data_schema
 from walrusd.training.plan.plan import read_plan
 from walrusd.training.run.data import check_rows
 
+GAS = 50_000_000
+"""What a contributor pays for one submission, in Mist, rounded up (docs/gas.md)."""
 PLAN = read_plan(offer.make_plan(bytes(32)))
 TERMS = read_terms(offer.make_terms(), PLAN)
 
@@ -46,18 +51,26 @@ def test_there_is_something_to_learn() -> None:
 
 
 def test_the_contract_accepts_the_terms() -> None:
-    terms.check(TERMS, World().market)
+    world = World()
+    terms.check(TERMS, world.market, compute_share(world.pool))
+    seats = SEATS * len(VERIFIERS)
+    terms.check_pool(TERMS, seats, seats, world.pool.params.duties)
 
 
 def test_cheating_does_not_pay() -> None:
-    assert review_terms(make_rules(TERMS, DEVNET_PARAMS.accuser_share_bps)) == ()
+    assert review_terms(make_rules(TERMS)) == ()
+
+
+def test_the_reward_is_more_than_the_gas_of_a_contributor() -> None:
+    assert TERMS.reward >= 2 * GAS
 
 
 def test_seats_and_places_suffice() -> None:
-    assert TERMS.committee + TERMS.jury <= len(VERIFIERS)
+    # One address serves a submission once: as a seat, a substitute, or a juror of its cases.
+    assert count_duties(vars(TERMS)) <= len(VERIFIERS)
+    assert compute_needed_rate(vars(TERMS), DEVNET_POOL.duties) <= RATE
     assert TERMS.max_submissions == TERMS.k_min == len(CONTRIBUTORS) + 1
     assert TERMS.committee * TERMS.segments_per_seat == TERMS.segments, "all work is replayed"
-    assert parse_amount(offer.VERIFIER_STAKE) >= TERMS.verifier_stake
     assert parse_amount(offer.STAKE) == TERMS.stake
 
 

@@ -1,4 +1,4 @@
-"""Challenges: how many bonds of ours may be bound at once."""
+"""Accusations: how many of ours may be open at once."""
 
 import copy
 from dataclasses import replace
@@ -8,16 +8,17 @@ import trio
 
 from tests.support.market.bench import TASK, Network
 from walrusd.core.faults import Charge
-from walrusd.core.lifecycle import ChallengeKind, SubmissionState
+from walrusd.core.lifecycle import CaseKind, SubmissionState
 from walrusd.errors import NotAllowed
 from walrusd.examination.accuser import Accuser
+from walrusd.examination.examine import Examination
 from walrusd.market.case import Case
 from walrusd.units import normalize_address
 
 SECOND = normalize_address("0x5")
 
 
-async def test_two_challenges_at_once_do_not_bind_more_bonds_than_allowed(
+async def test_no_more_accusations_are_open_at_once_than_allowed(
     tmp_path: Path, autojump_clock
 ) -> None:
     net = Network()
@@ -29,20 +30,20 @@ async def test_two_challenges_at_once_do_not_bind_more_bonds_than_allowed(
         tools.chain_log.note("submission", SECOND, TASK)
         sent = []
 
-        async def bind(_task, submission, **_claim):
+        async def accept(_task, submission, _accused, **_claim):
             await trio.sleep(1)
-            net.submission = net.objects[submission]
-            net.dispute(tools.address, 0, [], ChallengeKind.FILE)
-            sent.append(submission)
+            net.submission = net.objects[submission.id]
+            net.dispute(tools.address, 0, [], CaseKind.FILE)
+            sent.append(submission.id)
 
-        tools.contract.challenge = bind
+        tools.contract.accuse = accept
         accuser = Accuser(tools, "verifier")
         refused = []
 
         async def accuse(submission) -> None:
             case = Case(net.market, net.task, submission)
             try:
-                await accuser.accuse(case, Charge(ChallengeKind.FILE), "it does not hold")
+                await accuser.accuse(case, 0, Charge(CaseKind.FILE), Examination(), "it is bad")
             except NotAllowed as error:
                 refused.append(error.message)
 
@@ -51,4 +52,4 @@ async def test_two_challenges_at_once_do_not_bind_more_bonds_than_allowed(
             nursery.start_soon(accuse, copy.deepcopy(second))
 
     assert len(sent) == 1
-    assert refused == ["1 bonds are already bound, and at most 1 are allowed"]
+    assert refused == ["1 of our accusations are open, and at most 1 are allowed"]

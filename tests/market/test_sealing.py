@@ -11,8 +11,8 @@ import pytest
 import trio
 
 from tests.storage.conftest import QUICK, SHARDS, Endpoints
+from tests.support.openings import make_keys
 from tests.support.refusals import refused
-from walrusd.core.pieces.keys import derive_opening_keys
 from walrusd.core.pieces.manifest import SHARED_BLOB_BYTES, open_manifest
 from walrusd.core.pieces.names import (
     COST,
@@ -28,7 +28,7 @@ from walrusd.settings.model import WalrusSettings
 from walrusd.storage.walrus import WalrusStore
 
 AAD = b"opening"
-KEYS = derive_opening_keys(b"k" * 32, 0)
+KEYS = make_keys()
 CUT = 1 << 20
 LARGE = PieceName(PieceKind.START_STATE, 1)
 PIECES = {
@@ -135,7 +135,7 @@ async def test_whoever_is_killed_between_two_pieces_pays_none_twice(
 async def test_an_opening_made_again_shares_no_blob_with_the_first(walrus, tmp_path: Path) -> None:
     async with open_store(walrus, tmp_path) as store:
         first = await write(store, tmp_path / "sealing")
-        second = await write(store, tmp_path / "sealing", keys=derive_opening_keys(b"k" * 32, 1))
+        second = await write(store, tmp_path / "sealing", keys=make_keys(attempt=2))
     assert not {first.blob, *first.pieces} & {second.blob, *second.pieces}
 
 

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from tests.contract import walk
-from tests.contract.market import FAULT, SOUND, TERMS, VERIFIERS
+from tests.contract import walk, work
+from tests.contract.early import TERMS, VERIFIERS
 from tests.contract.test_walks import NUMBERS
-from tests.contract.work import Replay, Work
 from tests.contract.world import FUNCTION, address, digest, has_object_id
-from walrusd.chain.layouts.objects import Dispute, KeyRequest, Submission, Task, VerifierPool
+from walrusd.chain.layouts.objects import KeyRequest, Submission, Task, VerifierCap, VerifierPool
 from walrusd.core.aborts import ABORTS
-from walrusd.core.lifecycle import TERMINAL, ChallengeKind, SubmissionState, TaskPhase
-from walrusd.devnet.contract import DEVNET_PARAMS, genesis
+from walrusd.core.lifecycle import TERMINAL, SubmissionState, TaskPhase
+from walrusd.devnet.contract import DEVNET_PARAMS, DEVNET_POOL, genesis
 from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import ClockKind, CoinKind, PureKind, RandomKind
@@ -30,6 +29,8 @@ from .writer import write_module
 MEDDLING = 0.45
 """How many calls are tried in a changed form first."""
 
+LATECOMER = VERIFIERS[15]
+"""Takes a seat when the others have theirs."""
 MEDDLERS = [*VERIFIERS[:4], "publisher", "accuser", "owner", "stranger"]
 ANYBODY = [*walk.CONTRIBUTORS, *VERIFIERS, *MEDDLERS, "crank", "reader"]
 STEPS = 22
@@ -38,29 +39,38 @@ UNTIMELY = {"ETooEarly", "ETooLate", "EStillBonded", "EExpired", "ENotExpired"}
 USUAL = (
     "advance",
     "close_joining",
+    "cancel",
     "commit",
+    "close_training",
     "draw",
     "seat",
     "open",
+    "deliver",
+    "show",
+    "reopen",
     "report",
+    "report_everything",
     "attest",
     "attest_everything",
     "replace",
     "draw_audit",
     "audit",
-    "challenge",
+    "deliver_update",
     "accuse",
+    "accuse_file",
     "draw_jury",
     "seat_jury",
+    "brief",
     "jury_commit",
     "jury_reveal",
-    "accuser_reveal",
     "resolve",
     "settle",
     "claim",
     "reclaim",
     "record_aggregate",
     "leave",
+    "abandon",
+    "tend_seats",
     "keep_house",
     "govern",
     "meet_deadline",
@@ -68,26 +78,29 @@ USUAL = (
     "meet_deadline",
 )
 ROUNDS = (
-    "challenge_round",
+    "case_round",
+    "case_round",
     "audit_round",
     "audit_round",
-    "withheld_round",
     "replace_round",
     "report_round",
     "late_round",
+    "withheld_round",
 )
 """How whole parts of a submission's life go, before single steps are taken."""
 
 TERMS_CHOICES = (
     {},
     {"weights_rule": 1, "cost_rule": 0},
-    {"committee": 1, "jury": 1, "segments_per_seat": 3},
+    {"committee": 1, "substitutes": 1, "jury": 1, "segments_per_seat": 3},
     {"segments": 3, "audit_bps": 10_000},
     {"segments": 5, "publisher_bond": 10**9, "cost_rule": 0},
     {
         "scheme": 2,
         "cost_rule": 0,
         "lapse_penalty": 0,
+        "late_fee": 0,
+        "cancel_fee": 0,
         "publisher_bond": 0,
         "segments": 5,
         "max_submissions": 4,
@@ -115,9 +128,17 @@ class MeddledBazaar(RecordingBazaar):
         is_meddled = self.is_meddled and self.chance.random() < MEDDLING
         if is_meddled and not self._is_spent(args):
             self._meddle(target, sender, list(args))
+            self._learn_caps()
         if self._is_spent(args):
             return None
         return super().call(target, sender, *args)
+
+    def _learn_caps(self) -> None:
+        """Know the capabilities that wrong forms of a call have made, too."""
+        for cap in self.of_type(VerifierCap):
+            seat = self.pool.seats[cap.index] if cap.pool == self.pool.id else None
+            if seat and seat.generation == cap.generation and seat.verifier in self.names:
+                self.caps[self.names[seat.verifier]] = cap
 
     def _is_spent(self, args: tuple[Any, ...]) -> bool:
         """Return whether an object is gone: the wrong form took it, or a cap was withdrawn."""
@@ -161,8 +182,9 @@ class MeddledBazaar(RecordingBazaar):
     def deadlines(self) -> Iterator[int]:
         """Every moment at which a window of something under way ends."""
         for task in self.of_type(Task):
-            terms = task.terms
-            yield from (task.phase_ms + terms.join_ms, task.phase_ms + terms.train_ms)
+            terms, phase_ms = task.terms, task.phase_ms
+            yield from (phase_ms + terms.join_ms, phase_ms + terms.train_ms)
+            yield from (phase_ms + terms.train_ms + terms.grace_ms, task.ends_by_ms)
         for submission in self.of_type(Submission):
             if submission.state in TERMINAL:
                 continue
@@ -172,10 +194,13 @@ class MeddledBazaar(RecordingBazaar):
             yield submission.window_ms + terms.verify_ms
             if (dispute := submission.dispute) is not None:
                 commit, reveal = terms.jury_commit_ms, terms.jury_reveal_ms
-                yield from (dispute.phase_ms + d for d in (commit, reveal, commit + reveal))
-        for seat in self.of_type(VerifierPool)[0].seats:
-            if seat.exiting_at_ms:
-                yield seat.exiting_at_ms + self.market.params.unbonding_ms
+                windows = (commit, reveal, commit + reveal, 2 * reveal, commit + 2 * reveal)
+                yield from (dispute.phase_ms + window for window in windows)
+                yield dispute.phase_ms + terms.open_ms + terms.grace_ms
+        for pool in self.of_type(VerifierPool):
+            for seat in pool.seats:
+                if seat.exiting_at_ms:
+                    yield seat.exiting_at_ms + pool.params.unbonding_ms
         yield from (request.expires_ms for request in self.of_type(KeyRequest))
 
     def awkward_time(self) -> int:
@@ -225,16 +250,16 @@ class History(walk.Walk):
         if chance.random() < 0.3:
             self._make_market()
         if chance.random() < 0.3:
-            self.m.open_task(terms=TERMS, publisher="other publisher")
+            self.attempt(self.m.open_task, terms=TERMS, publisher="other publisher")
         terms = {**chance.choice(TERMS_CHOICES)}
         fields = {n: getattr(walk.WALK_TERMS, n) for n in walk.WALK_TERMS.codecs()}
         self.m.is_meddled = True
-        while not hasattr(self.m, "task") or self.m.task.terms.segments > 5:
+        while self.m.task is None or self.m.task.terms.segments > 5:
             self.attempt(self.m.open_task, terms=type(walk.WALK_TERMS)(**{**fields, **terms}))
 
-    def list_due(self, name: str, args: tuple[Any, ...]) -> set[str]:
-        """Return nothing: the wrong form of a call may have done already what was due."""
-        return set()
+    def is_due(self, operation: Any, args: tuple[Any, ...]) -> bool:
+        """Expect nothing: the wrong form of a call may have done already what was due."""
+        return False
 
     def advance(self, _n: int) -> None:
         self.m.now = self.m.awkward_time()
@@ -270,6 +295,16 @@ class History(walk.Walk):
             for position in range(self.m.task.terms.segments_per_seat):
                 self.attempt(self.m.attest, submission, seat, position)
 
+    def deliver(self, n: int) -> None:
+        submission = self.worked(n)
+        if submission and submission.committee and submission.opening:
+            self.attempt(self.m.deliver, submission, n // 3 % len(submission.committee))
+
+    def accuse(self, n: int) -> None:
+        submission = self.worked(n)
+        if submission and len(submission.committee) > n // 3 % 2:
+            super().accuse(n)
+
     def commit(self, n: int) -> None:
         """Commit to honest work, to forged work, or to a claim that the plan cannot be done."""
         submission = self.submission(n)
@@ -278,15 +313,15 @@ class History(walk.Walk):
         works = dict(self.m.works)
         segment = 1 + self.chance.randrange(self.m.task.terms.segments)
         sender = "crank" if n % 11 == 10 else None
-        forged = self.chance.choice(({segment}, {segment: FAULT}))
-        how = {"forged": forged if self.chance.random() < 0.4 else (), "sender": sender}
+        forged = {segment: walk.LIES[0]} if self.chance.random() < 0.4 else ()
+        how = {"forged": forged, "sender": sender}
         if self.chance.random() < 0.2:
             self.attempt(self.m.commit_abort, submission, segment, **how)
         else:
             self.attempt(self.m.commit, submission, **how)
         if submission.commitment is not None:
             kept = works.get(submission.id) or self.m.works.get(submission.id)
-            self.m.works[submission.id] = kept or Work(self.m.task, submission)
+            self.m.works[submission.id] = kept or work.Work(self.m.task, submission)
 
     def meet_deadline(self, n: int) -> None:
         """Act a moment before a window ends, and when it does."""
@@ -300,49 +335,50 @@ class History(walk.Walk):
     def _deadlines(self, n: int) -> Iterator[tuple[int, Any]]:
         m, phase_ms = self.m, self.m.task.phase_ms
         terms = m.task.terms
+        opening_ms = terms.open_ms + terms.grace_ms
         if m.task.phase == TaskPhase.JOINING:
             yield phase_ms + terms.join_ms, self.join
             yield phase_ms + terms.join_ms, self.close_joining
         if m.task.phase == TaskPhase.TRAINING:
-            yield phase_ms + terms.train_ms, self.draw
+            yield phase_ms + terms.train_ms + 1, self.commit
+            yield phase_ms + terms.train_ms + 1 + n * 7 % terms.grace_ms, self.commit
+            yield phase_ms + terms.train_ms + terms.grace_ms, self.commit
+            yield phase_ms + terms.train_ms + terms.grace_ms, self.close_training
         submission = self.submission(n)
+        if submission and submission.state in (SubmissionState.COMMITTED, SubmissionState.DISPUTED):
+            yield m.task.ends_by_ms, self.settle
         if submission and submission.state == SubmissionState.SEATED:
             due = submission.window_ms + terms.open_ms
-            yield due + 1, self.open
-            yield due + 1 + n * 7 % terms.grace_ms, self.open
-            yield due + terms.grace_ms, self.open
-            yield due + terms.grace_ms, self.settle
+            yield due + 1, self.show
+            yield due + 1 + n * 7 % terms.grace_ms, self.show
+            yield due + terms.grace_ms, self.reopen if n % 2 else self.settle
         if submission and submission.state == SubmissionState.OPENED:
-            crank = self.settle if submission.replaced else self.replace
-            yield submission.window_ms + terms.verify_ms, crank
+            yield submission.window_ms + terms.verify_ms, self.replace
         if submission and submission.state == SubmissionState.AUDITED:
-            yield submission.window_ms + terms.open_ms + terms.grace_ms, self.settle
+            yield submission.window_ms + opening_ms, self.settle
         if submission and submission.state == SubmissionState.DISPUTED:
             since = submission.dispute.phase_ms
+            yield since + opening_ms, self.reopen
             yield since + terms.jury_commit_ms, self.jury_commit
             yield since + terms.jury_commit_ms, self.jury_reveal
             yield since + terms.jury_reveal_ms, self.resolve
+            yield since + 2 * terms.jury_reveal_ms, self.resolve
             yield since + terms.jury_commit_ms + terms.jury_reveal_ms, self.resolve
         for name, cap in m.caps.items():
             if cap.id in m.objects and (exit_ms := m.pool.seats[cap.index].exiting_at_ms):
-                yield exit_ms + m.market.params.unbonding_ms, partial(self._withdraw, name)
+                yield exit_ms + m.pool.params.unbonding_ms, partial(self._withdraw, name)
 
-    def value(self, submission: Submission, dispute: Dispute, n: int) -> Replay:
-        """About anything but a segment the case itself says what most jurors find."""
-        is_fault = dispute.challenge[0] % 2 == 0
-        if dispute.kind == ChallengeKind.SEGMENT or n > 3:
-            return super().value(submission, dispute, n)
-        return FAULT if is_fault == (n < 3) else SOUND
-
-    def challenge_round(self, n: int) -> None:
-        """Accuse a segment, or something else, and let a jury judge."""
+    def case_round(self, n: int) -> None:
+        """Accuse a part, or the file on cash, and let a jury judge."""
         submission = self.submission(n)
         if submission and submission.state != SubmissionState.DISPUTED:
-            (self.accuse if n // 3 % 2 else self.challenge)(n)
+            (self.accuse if n // 3 % 4 else self.accuse_file)(n)
         self.jury_round(n)
+        if n % 5 == 0:
+            self.jury_round(n)
 
     def late_round(self, n: int) -> None:
-        """Open a while after the window, when nothing of the stake is left, or never."""
+        """Open a while after the window, when its grace is over, or never."""
         terms, submission = self.m.task.terms, self.submission(n)
         if submission and n // 3 % 5 in (1, 4):
             closes = submission.window_ms + terms.open_ms + terms.grace_ms
@@ -351,71 +387,68 @@ class History(walk.Walk):
                 self.settle(n)
             return
         self.m.now += terms.open_ms + n * 7 % (terms.grace_ms + 10)
-        self.open(n)
+        self.show(n)
 
     def replace_round(self, n: int) -> None:
         """Let some seats be silent until they are replaced; sometimes their substitutes, too."""
         for at in range(n // 3 % 4):
             self.attest(n % 3 + 3 * at)
-        self.m.now += self.m.task.terms.verify_ms
-        self.replace(n)
-        if n % 2:
-            self.attest_everything(n)
-        else:
+        for _ in range(1 + n % 3):
             self.m.now += self.m.task.terms.verify_ms
-            self.settle(n)
+            self.replace(n)
+            if n % 7:
+                self.show(n)
+        self.attest_everything(n)
+
+    def withheld_round(self, n: int) -> None:
+        """Give a substitute or a juror no envelope, until the opening is asked for again."""
+        terms = self.m.task.terms
+        if n // 3 % 2:
+            self.m.now += terms.verify_ms
+            self.replace(n)
+        else:
+            self.accuse(n)
+            self.draw_jury(n)
+            self.seat_jury(n)
+        for _ in range(1 + n % 2):
+            self.m.now += terms.open_ms + terms.grace_ms
+            self.reopen(n)
+            self.show(n)
 
     def report_round(self, n: int) -> None:
-        """Report an opening, open and report again, and claim that it still cannot be had."""
-        self.report(n)
-        if n // 3 % 4 == 0:
-            self.late_round(n)
-        self.open(n)
-        self.report(n)
-        self.accuse(n % 15 + 15 * (ChallengeKind.UNAVAILABLE - 2 + 5 * (n // 75)))
+        """Report an opening, open and report again, and let a jury say whether it is there."""
+        for _ in range(2):
+            self.report_everything(n)
+            if n // 3 % 4 == 0:
+                self.late_round(n)
+            self.show(n)
+        self.report_everything(n)
         if n % 2:
             self.jury_round(n)
 
     def audit_round(self, n: int) -> None:
-        """Attest everything, draw the audit, let a jury judge its sample, and settle."""
+        """Attest everything, draw the audit, let a jury judge its sample, and end."""
         self.attest_everything(n)
         self.draw_audit(n)
         if n // 3 % 5 == 0:
-            self.challenge_round(n)
-        if n // 3 % 3:
+            self.case_round(n)
+        for _ in range(n // 3 % 3):
             self.audit(n)
             self.jury_round(n)
-        self.settle(n)
-
-    def withheld_round(self, n: int) -> None:
-        """Keep the opening from an audit's jury, or from an accuser's, which knows no such word."""
-        self.attest_everything(n)
-        if n // 3 % 4 == 0:
-            self.challenge(n)
-        self.draw_audit(n)
-        if n // 3 % 4 == 1:
-            self.challenge(n)
-        self.audit(n)
-        self.draw_jury(n)
-        self.seat_jury(n)
-        submission, jurors = self._jurors(n)
-        for juror in jurors:
-            if self.attempt(self.m.jury_commit, submission, juror, FAULT):
-                self.values[submission.dispute.challenge, juror] = FAULT
-        self.m.now += self.m.task.terms.jury_commit_ms
-        self.jury_reveal(n)
-        self.m.now += self.m.task.terms.jury_reveal_ms
-        self.resolve(n)
+        if n % 4:
+            self.deliver_update(n)
+        else:
+            self.m.now += self.m.task.terms.open_ms + self.m.task.terms.grace_ms
+            self.settle(n)
 
     def jury_round(self, n: int) -> None:
         """Take a dispute, or its redraw, to what its jury says."""
         self.draw_jury(n)
         self.seat_jury(n)
+        self.brief(n)
         self.jury_commit(n)
         self.m.now += self.m.task.terms.jury_commit_ms
         self.jury_reveal(n)
-        if n % 2:
-            self.accuser_reveal(n)
         self.m.now += self.m.task.terms.jury_reveal_ms
         self.resolve(n)
 
@@ -424,12 +457,43 @@ class History(walk.Walk):
         if cap.id in m.objects:
             self.attempt(m.call, "node::withdraw_seat", name, m.market, m.pool, cap)
 
+    def tend_seats(self, n: int) -> None:
+        """Declare, renew, fill up, evict, release, take a seat, give back what is left of one."""
+        m, names = self.m, list(self.m.caps)
+        name = names[n % len(names)]
+        index, cap = n % (len(m.pool.seats) + 1), m.caps[name]
+        params = m.pool.params
+        anyone, owner = ("crank", m.market, m.pool), (name, m.market, m.pool, cap)
+        match n // 7 % 8:
+            case 0:
+                declared = 1 + n % 10**7, params.min_penalty, 1 + n, 10**6
+                self.attempt(m.call, "node::declare_seat", *owner, *declared)
+            case 1:
+                self.attempt(m.call, "node::renew_seat", *owner, m.mint(name, params.fee))
+            case 2:
+                missing = params.stake - m.pool.seats[cap.index].stake
+                self.attempt(m.call, "node::top_up_seat", *owner, m.mint(name, max(1, missing)))
+            case 3:
+                if n % 5 == 0:
+                    m.now += params.seat_life_ms
+                self.attempt(m.call, "node::evict_seat", *anyone, index)
+            case 4:
+                if n % 5 == 0:
+                    m.now += params.unbonding_ms
+                self.attempt(m.call, "node::release_seat", *anyone, index)
+            case 5:
+                self.attempt(m.call, "node::discard_cap", *owner)
+            case 6 if index < len(m.pool.seats):
+                self.attempt(m.register, LATECOMER, slot=index)
+            case _:
+                self.attempt(m.register, LATECOMER)
+
     def keep_house(self, n: int) -> None:
         """Ask for a key, answer, let it lapse, add a version."""
         m = self.m
         requests = [r for r in m.of_type(KeyRequest) if r.state == 0]
         request = requests[n % len(requests)] if requests else None
-        match n % 6:
+        match n % 7:
             case 0:
                 self.attempt(m.request, "reader", scope=1 + n % 2)
             case 1:
@@ -443,9 +507,13 @@ class History(walk.Walk):
                 self.attempt(m.grant, request)
             case 5:
                 self.attempt(m.call, "task::claim_task", "crank", m.market, m.task)
+            case 6 if request:
+                self.attempt(m.call, "dataset::lapse_key", "crank", m.market, m.task, request)
+            case _:
+                self.attempt(m.request, "reader", scope=1, task="0x0")
 
     def govern(self, n: int) -> None:
-        """Pause, go on, make another market, list another dataset, pass a key on."""
+        """Pause, go on, make another market, list another dataset, take a seat too late."""
         m = self.m
         match n % 9:
             case 7:
@@ -460,16 +528,16 @@ class History(walk.Walk):
                 self._make_market()
             case 3:
                 self.attempt(m.list_dataset, "other owner", rows=1 + n % 90_000)
-            case 4:
-                self.attempt(m.register, VERIFIERS[9 + n // 7 % 5])
             case _:
-                self._reseal(n)
+                self.attempt(m.register, VERIFIERS[15 + n // 7 % 3])
 
     def _make_market(self) -> None:
-        """Another market and pool, to be mistaken for ours."""
-        params = (getattr(DEVNET_PARAMS, f) for f in DEVNET_PARAMS.codecs())
-        args = self.m.admin_cap, digest("chain"), "0x5", *params
-        self.attempt(self.m.call, "node::create_market", "admin", *args)
+        """Another market, and another pool of ours, to be mistaken for the right ones."""
+        m, cap = self.m, self.m.admin_cap
+        args = cap, digest("chain"), "0x5", *vars(DEVNET_PARAMS).values()
+        self.attempt(m.call, "market::create_market", "admin", *args)
+        args = cap, m.market, *vars(DEVNET_POOL).values()
+        self.attempt(m.call, "node::create_pool", "admin", *args)
 
     def _migrate(self, n: int) -> None:
         m = self.m
@@ -485,12 +553,6 @@ class History(walk.Walk):
         if targets[target] is not None:
             self.attempt(m.call, target, "crank", m.market, targets[target])
 
-    def _reseal(self, n: int) -> None:
-        if submission := self.submission(n):
-            sender, args = self.people[n % len(self.people)], ("0x7", b"sealed")
-            target = "submission::reseal"
-            self.attempt(self.m.call, target, sender, self.m.market, submission, *args)
-
 
 def open_submissions(walker: History, chance: random.Random) -> None:
     """Bring most submissions to their opening, so that what follows has something to work on."""
@@ -501,14 +563,15 @@ def open_submissions(walker: History, chance: random.Random) -> None:
     for n in range(3):
         if chance.random() < 0.95:
             walker.commit(n + 3 * chance.randrange(3))
-    walker.m.now += walker.m.task.terms.train_ms
-    walker.draw(0)
+    walker.m.now += walker.m.task.terms.train_ms + walker.m.task.terms.grace_ms
+    walker.close_training(0)
     for n in range(3):
+        walker.draw(n)
         walker.seat(n)
         if chance.random() < 0.2:
             walker.late_round(chance.randrange(NUMBERS // 3) * 3 + n)
         elif chance.random() < 0.75:
-            walker.open(n)
+            walker.show(n)
 
 
 class OracleBazaar(MeddledBazaar):
@@ -525,11 +588,11 @@ def start_walk(
     """Start anywhere (every third seed), or from a task whose submissions are mostly open."""
     chance = random.Random(seed)
     is_open = seed % 3 != 0
-    verifiers = chance.choice((7, 9) if is_open else (1, 4, 8))
+    verifiers = chance.choice((12, 13, 15))
     history = History(world(contract, chance, verifiers=verifiers), chance)
     if chance.random() < 0.4:
         # In the moment in which the task was opened, so too late for it.
-        history.attempt(history.m.register, VERIFIERS[9])
+        history.attempt(history.m.register, LATECOMER)
     if is_open:
         open_submissions(history, chance)
     which = chance.randrange(3)

@@ -14,6 +14,7 @@ from walrusd.devnet.move.signatures import ClockKind, CoinKind, Mode, PureKind, 
 from walrusd.devnet.move.types import encode_pure
 
 SEED = bytes(range(32))
+NOBODY = "0x" + "00" * 32
 FIRST = 1
 """The number of the transaction that sets the randomness; the specification's follow."""
 
@@ -91,10 +92,11 @@ def terms_literal(terms: Layout) -> str:
     return f"walrusd::terms::new_terms({', '.join(map(str, values))})"
 
 
-class RecordingBazaar(Bazaar):
-    """A ``Bazaar`` whose transactions are numbered as in a test scenario, and kept.
+class Recording:
+    """A ``World`` whose transactions are numbered as in a test scenario, and kept.
 
-    Coins are minted in the transaction that spends them, so a step is one call.
+    Coins are minted in the transaction that spends them, so a step is one call. An object that the
+    world does not know is its sender's.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -193,8 +195,12 @@ class RecordingBazaar(Bazaar):
                 if not has_object_id(value):
                     arguments.append(terms_literal(value))
                     continue
-                owner = self.owners[value.id]
+                owner = self.owners.get(value.id, NOBODY)
                 passed = Argument(value.id, move_type(type(value)), owner, kind.mode)
                 arguments.append(passed)
                 objects.append((passed, value))
         return arguments, objects
+
+
+class RecordingBazaar(Recording, Bazaar):
+    """A ``Bazaar`` that is recorded."""

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.contract.test_walks import NUMBER
-from tests.support.stub_group import stubbed_group
 
+from .groups.stub import stubbed_group
 from .histories import USUAL, start_walk, write_history, write_walk
 from .replays import Replayed, replay
 

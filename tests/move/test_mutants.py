@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stub_group import stubbed_group
 from walrusd.devnet.move.aborts import ContractDefectError
 
+from .groups.stub import stubbed_group
 from .histories import write_history
 from .mutants import MUTANTS, Mutant, apply
 from .replays import replay

@@ -22,7 +22,7 @@ from walrusd.chain.values.codecs import (
 )
 from walrusd.core import dealing, protocol
 from walrusd.crypto import merkle
-from walrusd.crypto.tags import Tag, hash_tagged
+from walrusd.crypto.tags import Tag, encode_bytes, hash_tagged, u64
 
 SIZES = (1, 2, 3, 5, 8, 13, 33, 1025)
 COUNTS = (1, 2, 3, 7, 100, 257, 1000, 65537, 1 << 20)
@@ -163,31 +163,8 @@ def generate_object_tests() -> str:
     values = _Values("objects")
     terms = values.layout(objects.Terms)
     ref = values.layout(objects.DatasetRef)
-    submission, accuser = values.take(32), "0x" + values.take(32).hex()
-    commitment, leaf, beacon = (values.take(32) for _ in range(3))
-    juror = objects.Juror(7, accuser, leaf, b"", b"", b"")
-    dispute = objects.Dispute(
-        kind=1,
-        index=9,
-        place=6,
-        round=0,
-        challenge=protocol.compute_challenge_id(submission, 1, 9, 0),
-        phase=2,
-        phase_ms=72,
-        resume_state=4,
-        accuser=accuser,
-        accuser_commitment=commitment,
-        accuser_chain=b"",
-        accuser_state_root=b"",
-        leaf=leaf,
-        beacon=beacon,
-        pool_len=8,
-        drawn_ms=71,
-        jurors=[juror],
-    )
-    parts = f"@0x{submission.hex()}, 1, 9, 6, 4, @{accuser}, {_hex(commitment)}, {_hex(leaf)}, 70"
+    accuser = "0x" + values.take(32).hex()
     credit = objects.Credit(accuser, 42)
-    seat = objects.CommitteeSeat(3, accuser, leaf, 5, 0, 0)
     tests = [
         _test(
             "terms",
@@ -218,24 +195,8 @@ def generate_object_tests() -> str:
                 "assert!(credits.length() == 1)",
             ],
         ),
-        _test(
-            "dispute",
-            [
-                f"let mut dispute = dispute::new({parts})",
-                f"dispute.draw({_hex(beacon)}, 8, 71)",
-                f"dispute.seat(vector[dispute::new_juror(7, @{accuser}, {_hex(leaf)})], 72)",
-                f"assert!(bcs::to_bytes(&dispute) == {_hex(dispute.to_bcs())})",
-            ],
-        ),
-        _test(
-            "committee_seat",
-            [
-                f"let seat = submission::new_seat(3, @{accuser}, {_hex(leaf)}, 5)",
-                f"assert!(bcs::to_bytes(&seat) == {_hex(seat.to_bcs())})",
-            ],
-        ),
     ]
-    uses = "use std::bcs;\nuse walrusd::{credit, dispute, submission, terms};"
+    uses = "use std::bcs;\nuse walrusd::{credit, terms};"
     return _module("object_vectors", uses, tests)
 
 
@@ -245,7 +206,12 @@ def generate_hash_tests() -> str:
     trace = protocol.TraceContext(a, b, c, d, e, f, g)
     addresses = [f"@0x{x.hex()}" for x in (a, b, c, d)]
     address_a, address_b = addresses[:2]
+    keys = a + a[:16], b + b + b
     cases = {
+        "keys": (
+            f"compute_keys_digest({', '.join(map(_hex, keys))})",
+            protocol.compute_keys_digest(*keys),
+        ),
         "seed": (
             f"compute_seed({address_a}, {address_b}, {_hex(c)})",
             protocol.compute_seed(a, b, c),
@@ -263,9 +229,9 @@ def generate_hash_tests() -> str:
             f"compute_slot_root({_hex(a)}, 4, 1, {_hex(b)})",
             protocol.compute_slot_tree(a, 4, 1, b).root,
         ),
-        "slot_root_of_sixteen": (
-            f"compute_slot_root({_hex(a)}, 5, 16, {_hex(b)})",
-            protocol.compute_slot_tree(a, 5, 16, b).root,
+        "slot_root_of_a_full_committee": (
+            f"compute_slot_root({_hex(a)}, 5, 32, {_hex(b)})",
+            protocol.compute_slot_tree(a, 5, 32, b).root,
         ),
         "leaf_zero": (f"compute_leaf_zero({_hex(a)})", protocol.compute_leaf_zero(a)),
         "leaf": (
@@ -277,16 +243,20 @@ def generate_hash_tests() -> str:
             protocol.compute_deal_seed(a, b),
         ),
         "challenge": (
-            f"compute_challenge_id({address_a}, 1, 77, 1)",
-            protocol.compute_challenge_id(a, 1, 77, 1),
+            f"compute_challenge_id({address_a}, 77, 1)",
+            protocol.compute_challenge_id(a, 77, 1),
         ),
         "audit_digest": (
-            f"compute_audit_digest({_hex(a)}, {address_b})",
-            hash_tagged(Tag.AUDIT, a, b),
+            f"compute_audit_digest({_hex(a)}, {address_b}, 1)",
+            hash_tagged(Tag.AUDIT, encode_bytes(a), b, u64(1)),
         ),
         "jury_commitment": (
-            f"compute_jury_commitment({_hex(a)}, {address_b}, {_hex(c)}, {_hex(d)}, {_hex(e)})",
-            protocol.compute_jury_commitment(a, b, c, d, e),
+            f"compute_jury_commitment({_hex(a)}, {address_b}, {_hex(c)}, {_hex(d)})",
+            protocol.compute_jury_commitment(a, b, c, d),
+        ),
+        "verdict": (
+            f"compute_verdict({_hex(a)}, {_hex(b)}, {_hex(c)})",
+            protocol.compute_verdict(a, b, c),
         ),
         "pok_digest": (
             f"compute_pok_digest({_hex(a + b + c)}, {_hex(d + d[:16])}, {_hex(e + e[:16])})",
@@ -302,7 +272,7 @@ def generate_hash_tests() -> str:
         seat = protocol.compute_seat_draw(a, b, k, 1000)
         juror = protocol.compute_juror_draw(a, b, k, 7)
         draws.append(
-            f"assert!(protocol::compute_seat_draw({_hex(a)}, {address_b}, {k}, 1000) == {seat})"
+            f"assert!(protocol::compute_seat_draw({_hex(a)}, {_hex(b)}, {k}, 1000) == {seat})"
         )
         draws.append(
             f"assert!(protocol::compute_juror_draw({_hex(a)}, {_hex(b)}, {k}, 7) == {juror})"
@@ -331,7 +301,7 @@ def generate_merkle_tests() -> str:
     """Paths of trees of several sizes, and paths that must not hold."""
     tests = [HOLDS]
     for size in SIZES:
-        leaves = [b"leaf %d" % i for i in range(size)]
+        leaves = [hashlib.sha256(b"leaf %d" % i).digest() for i in range(size)]
         tree = merkle.Tree(leaves)
         lines = []
         if size <= 33:
@@ -342,6 +312,9 @@ def generate_merkle_tests() -> str:
             long = [*path, bytes(32)]
             cases = [(True, index, size, path), (False, index, size, long)]
             cases.append((False, size, size, path))
+            listed = _list([_hex(step) for step in path])
+            short = f"holds({_hex(tree.root)}, {_hex(bytes(31))}, {index}, {size}, {listed})"
+            lines.append(f"assert!(!{short})")
             if path:
                 cases.append((False, index, size, path[:-1]))
                 cases.append((False, index, size, [path[0] + b"\0", *path[1:]]))
@@ -353,7 +326,8 @@ def generate_merkle_tests() -> str:
                 )
                 lines.append(f"assert!({'' if good else '!'}{call})")
         tests.append(_test(f"paths_of_{size}", lines))
-    tree = merkle.Tree([b"a", b"b", b"c"])
+    last = b"c" * 32
+    tree = merkle.Tree([b"a" * 32, b"b" * 32, last])
     path = _list([_hex(s) for s in tree.path(2)])
     for name, error, root, index in (
         ("wrong_root", "EBadPath", bytes(32), 2),
@@ -361,10 +335,12 @@ def generate_merkle_tests() -> str:
     ):
         tests.append(
             f"#[test, expected_failure(abort_code = merkle::{error})]\nfun {name}() {{\n"
-            f'    merkle::verify_path(&{_hex(root)}, b"c", {index}, 3, &{path})\n}}\n'
+            f"    merkle::verify_path(&{_hex(root)}, {_hex(last)}, {index}, 3, &{path})\n}}\n"
         )
     tests.append(
-        _test("right_path", [f'merkle::verify_path(&{_hex(tree.root)}, b"c", 2, 3, &{path})'])
+        _test(
+            "right_path", [f"merkle::verify_path(&{_hex(tree.root)}, {_hex(last)}, 2, 3, &{path})"]
+        )
     )
     return _module("merkle_vectors", "use walrusd::merkle;", tests)
 

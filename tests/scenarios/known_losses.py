@@ -19,57 +19,28 @@ class Loss(NamedTuple):
 
 
 KNOWN_LOSSES = {
-    "friend-accuses-first": Loss(
-        "the publisher and the seats",
-        "a contributor whose opening nobody can read lets a friend accuse first: no jury can "
-        "decide, and both get their stakes back",
-        "a case that comes to nothing ends the case, not the submission: never opened, stake lost",
-    ),
-    "unseatable-jury": Loss(
+    "ring-is-the-jury": Loss(
         "an honest contributor",
-        "terms ask for more jurors than the pool has: whoever accuses attested work prevents the "
-        "reward, and gets the bond back",
-        "such terms are refused, and a jury that cannot be seated dismisses the accusation",
+        "whoever has most of a jury, by luck or by seats, has any work convicted",
+        "the contract itself judges the computation",
     ),
-    "unpayable-bond": Loss(
-        "honest seats",
-        "terms ask for a bond that no one has: nobody accuses a forger, silent seats are fined, "
-        "and the stake goes back",
-        "an accusation costs at most the case, and a seat can pay it with its stake",
-    ),
-    "short-windows": Loss(
-        "honest seats",
-        "terms ask for more work than fits the window: seats and their substitutes are fined as "
-        "silent",
-        "only seats that can do the work in half of the window are drawn",
-    ),
-    "ring-accuses-again": Loss(
+    "ring-refuses-places": Loss(
         "an honest contributor",
-        "after a refuted accusation the same people accuse another part: each has a fresh jury, "
-        "until one is theirs, and convicts",
-        "each may accuse once; refuted accusations cost more than they can win",
+        "seats of a ring accuse falsely, one after another, until no substitute is left: the stake "
+        "goes back, the reward does not come; each accuser pays the case and the silence penalty",
+        "a place is given on to honest people as long as there are any",
     ),
-    "friend-takes-the-share": Loss(
-        "the honest accuser",
-        "the forger's friend accuses the forgery first and takes the accuser's share of the stake",
-        "the share is paid to seats only, or little, and the rest is burned",
-    ),
-    "dead-seats": Loss(
-        "every later verifier, and whoever needs a jury",
-        "seats are never removed: whoever fills the pool with seats that no one can pay takes all "
-        "the stakes home again, and nobody can register any more",
-        "a slot whose seat has left is used again, and registering burns a fee",
-    ),
-    "grant-for-another-task": Loss(
-        "the dataset's owner",
-        "a key that was asked for one task lets its holder join another",
-        "a grant joins only the task that it names",
-    ),
-    "stake-backs-twice": Loss(
+    "bribed-seats-go-free": Loss(
         "whoever relies on the audit",
-        "one seat's stake answers for every submission that it sits on: after the first fine the "
-        "others are covered by less, or by nothing",
-        "a part of the stake is reserved for each duty",
+        "bribed seats attested a forgery, and its contributor, once it is audited, shows nothing: "
+        "it loses its stake, they keep theirs, and their fee",
+        "who attests what nobody can show any more is not paid for it",
+    ),
+    "booked-for-nothing": Loss(
+        "other publishers",
+        "a publisher lets its own contributors book half of the pool under terms that ask nothing "
+        "of who lets them lapse: until their training ends others find it busy, and are void",
+        "what is booked and not used costs as much as its seats would have earned",
     ),
 }
 

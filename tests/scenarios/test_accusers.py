@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.scenarios.known_losses import known_loss
 from tests.support.scenario.scenario import Scenario
 
 
@@ -239,6 +240,7 @@ def test_the_same_people_accuse_until_a_jury_is_theirs(scenario: Scenario) -> No
     assert [s.gain(member) for member in ring[:2]] == 2 * [-s.price("accusation")]
 
 
+@known_loss("ring-refuses-places")
 def test_refuted_accusers_use_up_a_place_but_no_stake_of_others(scenario: Scenario) -> None:
     """Whoever is seated after them is of the ring, too: then nobody has been found at fault."""
     s = scenario
@@ -250,7 +252,7 @@ def test_refuted_accusers_use_up_a_place_but_no_stake_of_others(scenario: Scenar
         assert s.judge(work) == "refuted"
     assert (s.state(work), s.reason(work)) == ("undecided", "too_few_seats")
     s.finish()
-    assert s.gain("contributor") == 0
+    assert s.gain("contributor") == 0  # instead: s.price("reward")
     assert len(ring) == 3
     assert all(s.gain(member) == -s.price("accusation") for member in ring)
     assert s.gain("publisher") == -2 * s.price("tip") - 2 * s.price("tip")

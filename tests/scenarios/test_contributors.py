@@ -17,18 +17,18 @@ def test_a_forger_is_caught_by_whoever_replays(scenario: Scenario) -> None:
     s.commit(work, forged={3})
     s.draw()
     s.open(work)
-    seats = s.committee(work)
-    s.accuse(work, "segment", 3, by=seats[0])
+    s.accuse(work, "segment", 3)
+    accuser = s.accuser(work)
+    assert accuser in s.committee(work)
     assert s.judge(work) == "confirmed"
     assert (s.state(work), s.reason(work)) == ("rejected", "challenge_confirmed")
     jury = s.jury(work)
     s.finish()
-    stake, fees = s.price("stake"), 3 * s.price("seat fee") + 5 * s.price("juror fee")
-    share = stake // 5
+    stake, fees = s.price("stake"), 3 * s.price("seat fee") + s.price("case")
     assert s.gain("cheat") == -stake
-    assert s.gain(seats[0]) == seats.count(seats[0]) * s.price("seat fee") + share
+    assert s.gain(accuser) == s.price("seat fee") + s.price("accuser")
     assert all(s.gain(juror) == s.price("juror fee") for juror in jury)
-    assert s.pot("burned") == stake - fees - share
+    assert s.pot("burned") == stake - fees - s.price("accuser")
 
 
 def test_every_wrong_part_is_a_fault(scenario: Scenario) -> None:
@@ -46,7 +46,7 @@ def test_every_wrong_part_is_a_fault(scenario: Scenario) -> None:
         assert s.judge(work) == "confirmed"
     s.finish()
     assert all(s.gain(work.who) == -s.price("stake") for work in works.values())
-    assert s.gain("accuser") == 4 * (s.price("stake") // 5)
+    assert s.gain("accuser") == s.price("accuser")  # of the file, as an outsider
 
 
 def test_never_opening_costs_the_stake(scenario: Scenario) -> None:
@@ -76,19 +76,20 @@ def test_opening_late_costs_a_part_of_the_stake(scenario: Scenario) -> None:
     s.draw_audit(work)
     s.settle(work)
     s.finish()
-    assert s.gain("cheat") == s.price("reward") - s.price("stake") // 4
-    assert s.pot("burned") == s.price("stake") // 4
+    assert s.gain("cheat") == s.price("reward") - s.price("late") // 4
+    assert s.pot("burned") == s.price("late") // 4
 
 
-def test_a_commitment_after_the_draw_is_too_late(scenario: Scenario) -> None:
+def test_a_commitment_after_training_has_closed_is_too_late(scenario: Scenario) -> None:
     s = scenario
     s.open_task(max_submissions=2)
     late, honest = s.join("late"), s.join("honest")
     s.close_joining()
     s.commit(honest)
+    s.advance_to("train")
     with s.expect_refused("task.ETooEarly"):
         s.draw()
-    s.advance_to("train")
+    s.advance_to("grace")
     s.draw()
     with s.expect_refused("EWrongPhase"):
         s.commit(late)
@@ -101,6 +102,21 @@ def test_a_commitment_after_the_draw_is_too_late(scenario: Scenario) -> None:
     s.finish()
     assert s.gain("late") == -s.price("lapse") == -s.pot("burned")
     assert s.gain("honest") == s.price("reward")
+
+
+def test_a_commitment_in_the_grace_costs_a_part_of_the_late_fee(scenario: Scenario) -> None:
+    s = scenario
+    work = begin(s, "late")
+    s.advance_to("train")
+    s.advance(s.terms().grace_ms / 1000 / 2)
+    s.commit(work)
+    s.draw()
+    s.open(work)
+    s.attest(work)
+    s.draw_audit(work)
+    s.settle(work)
+    s.finish()
+    assert s.gain("late") == s.price("reward") - s.price("late") // 2
 
 
 def test_a_plan_that_cannot_be_carried_out_is_paid_by_its_publisher(scenario: Scenario) -> None:
@@ -116,7 +132,7 @@ def test_a_plan_that_cannot_be_carried_out_is_paid_by_its_publisher(scenario: Sc
     s.finish()
     earned = s.price("reward") * 3 // 6
     assert s.gain("honest") == earned
-    assert s.gain("publisher") == -earned - 3 * s.price("seat fee") - 5 * s.price("tip")
+    assert s.gain("publisher") == -earned - 3 * s.price("seat fee") - 6 * s.price("tip")
 
 
 def test_a_plan_that_works_is_not_said_to_be_impossible(scenario: Scenario) -> None:
@@ -165,5 +181,11 @@ def test_what_is_not_the_contributors_is_refused(scenario: Scenario) -> None:
     with s.expect_refused("submission.EWrongState"):
         s.accuse(work, "cost")
     s.open(work)
+    with s.expect_refused("submission.EWrongState"):
+        s.open(work)
     with s.expect_refused("jury.EConflict"):
-        s.accuse(work, "cost", by="honest")
+        s.accuse(work, "file", by="honest")
+    s.attest(work)
+    s.draw_audit(work)
+    with s.expect_refused("envelope.EBadEnvelopeProof"):
+        s.deliver_update(work, by="stranger")

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.move.mutants import MUTANTS, apply
-from tests.scenarios import test_audits, test_contributors, test_juries
+from tests.move.mutants import Mutant, apply
+from tests.scenarios import (
+    test_audits,
+    test_contributors,
+    test_juries,
+    test_sybils,
+)
 from tests.support.scenario.devnet_stage import open_devnet
 from tests.support.scenario.move_stage import open_move, replay_together
 from tests.support.scenario.plugin import require_vm
@@ -22,7 +27,7 @@ def lapse(s: Scenario) -> None:
     s.open_task(max_submissions=1)
     work = s.join("idle")
     s.close_joining()
-    s.advance_to("train")
+    s.advance_to("grace")
     s.draw()
     s.settle(work)
     s.finish()
@@ -30,10 +35,10 @@ def lapse(s: Scenario) -> None:
 
 def accuse(s: Scenario) -> None:
     work = test_contributors.begin(s)
-    s.commit(work, forged={1})
+    s.commit(work, forged="everything")
     s.draw()
     s.open(work)
-    s.accuse(work, "segment", 1)
+    s.accuse(work, "segment")
     s.judge(work)
     s.finish()
 
@@ -47,19 +52,48 @@ def attest_twice(s: Scenario) -> None:
     s.attest(work, 0)
 
 
+RULES = {
+    rule.name: rule
+    for rule in (
+        Mutant("a lapse is free", "payment", "keeping=task.terms.lapse_penalty", "keeping=0"),
+        Mutant("accusers take more", "constants", "ACCUSER_FEES = 5", "ACCUSER_FEES = 6"),
+        Mutant(
+            "a second vote",
+            "attestation",
+            "require(voter.attested & (1 << position) == 0",
+            "require(True",
+        ),
+        Mutant("claims pay too much", "settlement", "new_coin(amount)", "new_coin(amount + 1)"),
+        Mutant("silence is cheap", "constants", "SILENCE_FEES = 10", "SILENCE_FEES = 9"),
+        Mutant(
+            "verdicts spare no audit",
+            "outcome",
+            "submission.audit_round = MAX_SAMPLES",
+            "submission.audit_round = 0",
+        ),
+        Mutant(
+            "new seats are drawn",
+            "fitness",
+            "            and seat.active_from_ms <= opened_ms\n",
+            "",
+        ),
+    )
+}
+"""Changed rules, as one would get them wrong."""
+
 CHANGED = {
     "a lapse is free": lapse,
     "accusers take more": accuse,
     "a second vote": attest_twice,
 }
-"""Changed rules, with plays that expect nothing themselves."""
+"""Plays that expect nothing themselves, by the rule whose change a comparison notices."""
 
 
 @pytest.fixture
 def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], type[Rules]]:
     """Return what changes the rule of a name."""
     monkeypatch.syspath_prepend(tmp_path)
-    return lambda name: apply(next(m for m in MUTANTS if m.name == name), tmp_path)
+    return lambda name: apply(RULES[name], tmp_path)
 
 
 @pytest.mark.parametrize(("name", "play"), CHANGED.items())
@@ -93,7 +127,11 @@ def test_the_move_vm_notices_changed_rules(change) -> None:
         ("accusers take more", test_contributors.test_a_forger_is_caught_by_whoever_replays),
         ("claims pay too much", test_contributors.test_nobody_claims_twice),
         ("verdicts spare no audit", test_audits.test_honest_work_passes_its_audit),
-        ("silence is cheap", test_juries.test_a_silent_juror_loses_ten_fees),
+        ("silence is cheap", test_juries.test_silent_jurors_lose_ten_fees),
+        (
+            "new seats are drawn",
+            test_sybils.test_seats_made_between_the_opening_and_a_jury_are_not_in_it,
+        ),
     ],
 )
 def test_plays_and_invariants_notice_a_changed_rule(change, name: str, play: Play) -> None:
@@ -162,6 +200,6 @@ def test_a_crank_is_turned_when_it_is_due(scenario: Scenario) -> None:
     s.join("alice")
     assert s.crank() == "close_joining"
     assert s.crank() == ""
-    s.advance_to("train")
-    assert s.crank() == "draw"
+    s.advance_to("grace")
+    assert s.crank() == "close_training"
     assert s.state(s.task) == "opening"

@@ -91,9 +91,9 @@ def test_default_terms_have_no_weakness_for_a_plan_of_32_segments_or_more() -> N
     """What docs/economics.md says of the defaults."""
     for segments in (32, 64, 1024):
         plan = replace(PLAN, segments=segments)
-        assert review_terms(make_rules(read_terms(None, plan), 2_000)) == ()
+        assert review_terms(make_rules(read_terms(None, plan))) == ()
     plan = replace(PLAN, segments=31)
-    weak = review_terms(make_rules(read_terms(None, plan), 2_000))
+    weak = review_terms(make_rules(read_terms(None, plan)))
     assert [each.rule for each in weak] == ["verifier_fee"]
 
 

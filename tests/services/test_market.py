@@ -16,7 +16,6 @@ from tests.support.market.world import (
     wait_for,
 )
 from tests.support.refusals import refused
-from walrusd.core.lifecycle import ChallengeKind
 from walrusd.settings.model import PolicySettings, Role
 from walrusd.units import MIST_PER_SUI, Mist
 
@@ -43,14 +42,16 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(
         verifiers = [await world.start(f"v{n}", Role.VERIFIER) for n in range(5)]
 
         async def seats():
-            return len((await publisher.tools.contract.pool()).seats) == len(verifiers)
+            publisher.tools.contract.forget(world.info.pool_id)
+            pool = await publisher.tools.contract.pool(world.info.pool_id)
+            return len(pool.seats) == 2 * len(verifiers)
 
         await wait_for(seats)
         honest = [await world.start(f"c{n}", Role.CONTRIBUTOR) for n in range(3)]
         cheat = await world.start("cheat", Role.CONTRIBUTOR, training=QuickForger)
         # At 10,000 every attested submission goes before a jury, too.
         _dataset, task = await open_task(owner, publisher, audit_bps=audit_bps)
-        audits = [ChallengeKind.SEGMENT] if audit_bps == 10_000 else []
+        cases = int(audit_bps == 10_000)
         await approve_keys(owner, 4)
         shown = await wait_phase(publisher, task, "aggregated")
 
@@ -62,7 +63,7 @@ async def test_honest_work_is_paid_and_a_forged_trace_is_slashed(
         for entry in (await contract.task(task)).entries:
             submission = await contract.submission(entry.submission)
             if submission.contributor != cheat.address:
-                assert [judged.kind for judged in submission.judged] == audits
+                assert submission.cases == cases
         checked = await honest[0].api.task_aggregate(task)
         assert checked["verified"]
         assert len(checked["submissions"]) == 3

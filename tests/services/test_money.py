@@ -9,6 +9,7 @@ import trio
 from tests.support.market.bench import (
     DATASET,
     NOW,
+    POOL,
     PUBLISHER,
     REQUEST,
     SUBMISSION,
@@ -21,26 +22,27 @@ from tests.support.market.bench import (
 from tests.support.market.world import make_plan
 from tests.support.refusals import refused
 from walrusd import errors
+from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
+from walrusd.core.aborts import abort_named
 from walrusd.core.lifecycle import RequestState, SubmissionState, TaskPhase
 from walrusd.errors import (
     BadRequest,
     InsufficientBalance,
     MoveAborted,
+    SeatKeyLost,
     TransactionFailed,
     TransactionUncertain,
     WalrusdError,
 )
 from walrusd.market.aggregate import AggregateChecker
 from walrusd.market.fetch import Fetcher
-from walrusd.services.committee.registrar import check_stake, register_seat
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.services.upkeep.claimer import FORGET_AFTER_MS, Claimer
-from walrusd.services.upkeep.cranker import Cranker
-from walrusd.settings.model import Role, VerifierSettings
+from walrusd.services.upkeep.cranker import SEATS_PAUSE_S, Cranker
 from walrusd.state.protection import Begun
 from walrusd.units import MIST_PER_SUI, format_sui, normalize_address
 
@@ -234,16 +236,20 @@ async def test_equal_tips_are_each_claimed(tmp_path: Path) -> None:
         assert len(tools.contract.arguments("claim_task")) == 2
 
 
-async def test_a_publishers_useless_key_does_not_cost_us_the_reward(tmp_path: Path) -> None:
+async def test_a_request_for_a_task_that_is_closed_lapses(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "c") as tools:
-        net.join(tools.address, SubmissionState.ACCEPTED)
-        net.submission.opening = ob.Opening(1, b"", b"", [], 0)
-        net.submission.credits = [ob.Credit(tools.address, 7)]
-        net.task.publisher_key = bytes(32)
+        net.grant(tools.address, tools.keys.encryption_key, RequestState.REQUESTED)
+        service = Claimer(tools)
+        await service.run_once()
+        assert not tools.contract.sent
+        net.clock.ms = NOW + net.terms.join_ms
+        await service.run_once()
+        ((request,),) = tools.contract.arguments("lapse_key")
+        assert request.id == REQUEST
+    with net.daemon(tmp_path, "stranger") as tools:
         await Claimer(tools).run_once()
-        assert tools.contract.arguments("claim") == [(SUBMISSION,)]
-        assert list(failures(tools, SUBMISSION)) == ["envelope.key"]
+        assert not tools.contract.sent
 
 
 async def test_ended_work_is_forgotten_with_its_files(tmp_path: Path) -> None:
@@ -320,27 +326,86 @@ async def test_a_crank_that_is_always_refused_is_told_of(tmp_path, autojump_cloc
         assert len(tools.contract.fail["close_joining"]) > 80
 
 
+def _drawing(net: Network, tools) -> None:
+    net.join(tools.address, SubmissionState.COMMITTED)
+    net.task.phase = TaskPhase.OPENING
+
+
+async def test_a_draw_that_waits_for_seats_is_no_failure(tmp_path, autojump_clock) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        _drawing(net, tools)
+        waits = [abort_named("node", name) for name in ("ETooFewSeats", "EPoolBusy")]
+        tools.contract.fail["draw_committee"] = [
+            MoveAborted(each.name, module="node", abort_code=each.code) for each in waits * 75
+        ]
+        service = Cranker(tools, Fetcher(tools))
+        with trio.move_on_after(20 * SEATS_PAUSE_S):
+            await service.run()
+        assert list(failures(tools, SUBMISSION)) == []
+        assert "waiting" in decisions(tools, SUBMISSION)
+        # Once a minute, and nothing else is tried meanwhile.
+        assert len(tools.contract.fail["draw_committee"]) == 150 - 20
+
+
+async def test_another_lot_of_the_pool_is_waited_for_and_ours_is_used(tmp_path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        _drawing(net, tools)
+        net.pool.lot = normalize_address("0x77")
+        await Cranker(tools, Fetcher(tools)).run_once()
+        assert not tools.contract.sent
+        net.submission.lot, net.pool.lot = ob.Lot([0], b"b", NOW), SUBMISSION
+        await Cranker(tools, Fetcher(tools)).run_once()
+        assert tools.contract.arguments("seat_committee") == [(TASK, SUBMISSION)]
+
+
+async def test_a_task_of_a_pool_that_is_not_ours_is_not_drawn(tmp_path) -> None:
+    net = Network()
+    with net.daemon(tmp_path, "c") as tools:
+        _drawing(net, tools)
+        net.task.pool = normalize_address("0x99")
+        await Cranker(tools, Fetcher(tools)).run_once()
+        assert not tools.contract.sent
+
+
+async def test_dead_seats_are_evicted_and_released(tmp_path, autojump_clock) -> None:
+    net = Network()
+    net.fill_pool(3)
+    with net.daemon(tmp_path, "c") as tools:
+        net.pool.seats[0].silent = 2
+        net.pool.seats[1].exiting_at_ms = NOW - net.pool.params.unbonding_ms
+        service = Cranker(tools, Fetcher(tools))
+        await service.run_once()
+        assert not tools.contract.sent
+        await trio.sleep(31)
+        await service.run_once()
+        assert tools.contract.arguments("evict_seat") == [(SeatId(POOL, 0, 1),)]
+        assert tools.contract.arguments("release_seat") == [(SeatId(POOL, 1, 1),)]
+
+
 # --- publishing -------------------------------------------------------------------------------
 
 
 def _accepted(net: Network, tools) -> None:
     net.join(normalize_address("0x99"), SubmissionState.ACCEPTED)
-    net.submission.opening = ob.Opening(1, b"", bytes(32), [], 0)
-    net.task.publisher, net.task.phase, net.task.accepted = tools.address, TaskPhase.SETTLED, 3
+    net.submission.opening = ob.Opening(1, b"", b"", was_complete=True, cost=0)
+    net.task.publisher, net.task.phase, net.task.accepted = tools.address, TaskPhase.SETTLED, 7
 
 
-async def test_unspent_funds_come_back_while_keys_are_missing(tmp_path: Path) -> None:
+async def test_unspent_funds_come_back_while_the_sum_is_missing(tmp_path: Path) -> None:
     net = Network()
     with net.daemon(tmp_path, "p") as tools:
         _accepted(net, tools)
         await _publisher(tools).run_once()
         assert tools.contract.arguments("reclaim") == [(TASK,)]
         assert not tools.contract.calls("record_aggregate")
-        assert list(failures(tools, TASK)) == []
+        assert list(failures(tools, TASK)) == [SeatKeyLost.code]
 
 
 async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> None:
     net = Network()
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         publisher = _publisher(tools)
         params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}]}
@@ -375,6 +440,7 @@ async def test_opening_a_task_again_needs_no_second_balance(tmp_path: Path) -> N
 )
 async def test_a_bad_task_is_refused_by_name(tmp_path: Path, change, message: str) -> None:
     net = Network()
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], **change}
         with pytest.raises(BadRequest, match=message):
@@ -386,7 +452,7 @@ async def test_terms_that_the_contract_refuses_are_named_before_anything_is_stor
     tmp_path: Path,
 ) -> None:
     net = Network()
-    wrong = {"jury": 4, "join": "0.5s", "accuser_bond": "0.01 SUI"}
+    wrong = {"jury": 4, "join": "0.5s", "stake": "0.01 SUI"}
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": wrong}
     stored = len(net.blobs)
     with net.daemon(tmp_path, "p") as tools:
@@ -396,7 +462,8 @@ async def test_terms_that_the_contract_refuses_are_named_before_anything_is_stor
             named = {each["term"]: each["abort"] for each in caught.value.fields["violations"]}
             assert named["jury"] == "EBadCommittee"
             assert named["join"] == "EBadWindow"
-            assert named["accuser_bond"] == "EStakeBelowJuryCost"
+            assert named["lapse_penalty"] == "EBadAmount"
+            assert "stake" in named
         assert not tools.contract.sent
         assert len(net.blobs) == stored
 
@@ -404,6 +471,7 @@ async def test_terms_that_the_contract_refuses_are_named_before_anything_is_stor
 @pytest.mark.parametrize("lacking", [1, 10**9])
 async def test_funds_and_gas_are_there_before_the_first_upload(tmp_path: Path, lacking) -> None:
     net = Network()
+    net.fill_pool()
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}]}
     stored = len(net.blobs)
     with net.daemon(tmp_path, "p") as tools:
@@ -427,7 +495,9 @@ async def test_funds_and_gas_are_there_before_the_first_upload(tmp_path: Path, l
 
 async def test_a_preview_stores_and_sends_nothing_and_adds_up(tmp_path: Path) -> None:
     net = Network()
-    terms = {"audit_bps": 101, "reward": "1 SUI", "join": "1h30m"}
+    net.fill_pool()
+    terms = {"audit_bps": 101, "reward": "1 SUI", "verifier_stake": "1.6 SUI", "join": "1h30m"}
+    terms |= {"verifier_fee": "0.005 SUI"}
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": terms}
     stored = len(net.blobs)
     with net.daemon(tmp_path, "p") as tools:
@@ -446,6 +516,7 @@ async def test_a_preview_stores_and_sends_nothing_and_adds_up(tmp_path: Path) ->
 
 async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp_path) -> None:
     net, plan = Network(), make_plan(4, 2)
+    net.fill_pool()
     inner = {"layer": "residual", "layers": [{"layer": "relu"}] * 1000}
     last = {"layer": "linear", "name": "out", "outputs": 10, "bias": False}
     plan["model"] = {"kind": "layers", "input": [64], "layers": [*[inner] * 55, last]}
@@ -459,7 +530,9 @@ async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp
 
 async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> None:
     net = Network()
-    weak = {"reward": "1 SUI", "audit_bps": 101}
+    net.fill_pool()
+    weak = {"reward": "1 SUI", "audit_bps": 101, "verifier_stake": "1.6 SUI"}
+    weak |= {"verifier_fee": "0.005 SUI"}
     params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}], "terms": weak}
     with net.daemon(tmp_path, "strict", refuse_weak_terms=True) as tools:
         with refused("daemon.not_allowed", "bribed") as caught:
@@ -474,60 +547,49 @@ async def test_weak_terms_are_refused_if_the_policy_says_so(tmp_path: Path) -> N
         assert len(tools.contract.calls("open_task")) == 1
 
 
-async def test_a_seat_that_cannot_be_had_is_journalled_once(tmp_path: Path) -> None:
-    net = Network()
-    with net.daemon(tmp_path, "v") as tools:
-
-        async def no_cap(_owner: str) -> None:
-            return None
-
-        tools.contract.verifier_cap = no_cap
-        tools.contract.fail["register_seat"] = [_abort()] * 3
-        for _attempt in range(3):
-            with pytest.raises(MoveAborted):
-                await register_seat(tools, stake=1, min_fee=0)
-        assert decisions(tools, tools.address) == ["registering"]
-
-
 @pytest.mark.parametrize(
-    ("stake", "roles", "auto", "refused"),
+    ("change", "said"),
     [
-        (0, {Role.VERIFIER}, True, True),
-        (1, {Role.VERIFIER}, True, False),
-        (0, {Role.VERIFIER}, False, False),
-        (0, {Role.CONTRIBUTOR}, True, False),
+        ({"memory": 0}, "state_bytes"),
+        ({"rate": 1}, "segment_work"),
+        ({"min_fee": MIST_PER_SUI}, "verifier_fee"),
+        ({"max_penalty": 1}, "verifier_stake"),
     ],
 )
-def test_a_stake_below_the_markets_least_is_seen_at_the_start(
-    tmp_path, stake, roles, auto, refused
+async def test_a_task_that_its_pool_cannot_serve_is_refused_with_the_count(
+    tmp_path: Path, change, said: str
 ) -> None:
     net = Network()
-    with net.daemon(tmp_path, "v") as tools:
-        settings = dataclasses.replace(
-            tools.settings,
-            daemon=dataclasses.replace(tools.settings.daemon, roles=frozenset(roles)),
-            verifier=VerifierSettings(stake=stake, auto_register=auto),
-        )
-        complaint = check_stake(settings, net.market)
-    assert bool(complaint) == refused
-    if refused:
-        assert "0 SUI" in complaint
-        assert "0.000000001 SUI" in complaint
+    net.fill_pool(24)
+    for seat in net.pool.seats[15:]:
+        vars(seat).update(change)
+    params = {"plan": net.plan.to_json(), "datasets": [{"dataset": DATASET}]}
+    stored = len(net.blobs)
+    with net.daemon(tmp_path, "p") as tools:
+        for ask in (_publisher(tools).publish, _publisher(tools).preview):
+            with refused("terms.pool_unfit", "15", "24") as caught:
+                await ask(params)
+            assert caught.value.hint.split()[:6] == ["9", "seats", "do", "not", "take", "its"]
+            assert said in caught.value.hint
+            assert caught.value.fields["seats_fit"] == 15
+            assert caught.value.fields["seats_needed"] == 16
+        assert not tools.contract.sent
+        assert len(net.blobs) == stored
+        vars(net.pool.seats[15]).update(vars(net.pool.seats[0]))
+        assert (await _publisher(tools).preview(params))["seats_fit"] == 16
 
 
-async def test_a_seat_keeps_its_name_until_it_was_withdrawn(tmp_path: Path) -> None:
+async def test_only_our_task_that_takes_contributors_is_cancelled(tmp_path: Path) -> None:
     net = Network()
-    with net.daemon(tmp_path, "v") as tools:
-
-        async def no_cap(_owner: str) -> None:
-            return None
-
-        tools.contract.verifier_cap = no_cap
-        for _attempt in range(2):
-            await register_seat(tools, stake=1, min_fee=0)
-        names = [call["once"] for call in tools.contract.calls("register_seat")]
-        assert names[0] == names[1]
-        pool = net.market.pool
-        net.emit(ev.SeatWithdrawn(pool, 0, tools.address, 1), pool, tools)
-        await register_seat(tools, stake=1, min_fee=0)
-        assert tools.contract.calls("register_seat")[2]["once"] != names[0]
+    with net.daemon(tmp_path, "p") as tools:
+        with refused("daemon.not_allowed", "another"):
+            await _publisher(tools).cancel(net.task)
+        net.task.publisher = tools.address
+        net.task.entries = [ob.Entry(normalize_address("0x99"), SUBMISSION)] * 2
+        told = await _publisher(tools).cancel(net.task)
+        assert (told["joined"], told["cost_mist"]) == (2, 2 * net.terms.cancel_fee)
+        assert tools.contract.arguments("cancel_task") == [(TASK,)]
+        net.task.phase = TaskPhase.TRAINING
+        with refused("daemon.not_allowed", "training"):
+            await _publisher(tools).cancel(net.task)
+        assert len(tools.contract.arguments("cancel_task")) == 1

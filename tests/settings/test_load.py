@@ -74,9 +74,14 @@ def test_every_section_can_be_given() -> None:
         allow_publishers = ["{address}"]
         allow_datasets = ["0x7"]
         max_open_tasks = 3
+        [market]
+        pools = ["0x8", "{address}", "0x8"]
         [verifier]
-        stake = "10 SUI"
+        max_stake = "10 SUI"
+        rate = 5
         auto_register = true
+        seats = 2
+        max_top_up = "0.5 SUI"
         [dataset_owner]
         auto_approve = ["0x{"AB" * 32}"]
         [timing]
@@ -87,7 +92,12 @@ def test_every_section_can_be_given() -> None:
     assert settings.policy.max_stake_per_task == 1_500_000_000
     assert settings.policy.max_stake_per_day == 7
     assert settings.policy.allow_publishers == {address}
-    assert settings.verifier.auto_register
+    assert settings.market.pools == ("0x" + "8".zfill(64), address)
+    verifier = settings.verifier
+    assert verifier.auto_register
+    assert verifier.auto_renew
+    assert (verifier.max_stake, verifier.rate, verifier.seats) == (10_000_000_000, 5, 2)
+    assert verifier.max_top_up == 500_000_000
     assert settings.dataset_owner.auto_approve == {"0x" + "ab" * 32}
     assert (settings.timing.poll_s, settings.timing.crank_grace_s) == (0.5, 0.0)
 
@@ -159,7 +169,7 @@ def test_the_beginning_of_an_id_is_refused_and_not_filled_up(text: str) -> None:
         (MINIMAL + "[timing]\npoll_s = nan", "timing.poll_s", "a duration from 0.01s to 1h"),
         (MINIMAL + '[timing]\npoll_s = "2x"', "timing.poll_s", '"90s", "15m"'),
         (MINIMAL + '[timing]\npoll_s = "2h"', "timing.poll_s", "from 0.01s to 1h"),
-        (MINIMAL + "[verifier]\nauto_register = true", "verifier.stake", "auto_register needs"),
+        (MINIMAL + "[verifier]\nauto_register = true", "verifier.max_stake", "auto_register needs"),
         (replaced('["http://127.0.0.1:31416"]', "[]"), "walrus.publishers", "a list of http"),
         (
             replaced('publishers = ["http://127.0.0.1:31416"]', ""),

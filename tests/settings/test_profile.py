@@ -146,11 +146,32 @@ def test_adopting_enters_the_ids_and_changes_nothing_else(config) -> None:
     assert (ids.package, ids.latest, ids.market) == (oid(1), oid(1), oid(3))
     assert ids.versions == (oid(1),)
     added = [line for line in config.read_text().splitlines() if line not in CONFIG.splitlines()]
-    assert added == [f'package_id = "{oid(1)}"', f'market_id = "{oid(3)}"']
+    assert added == [
+        f'package_id = "{oid(1)}"',
+        f'market_id = "{oid(3)}"',
+        "[market]",
+        f'pools = ["{oid(4)}"]',
+    ]
+    assert load_settings(config).require_contract().pools == (oid(4),)
     assert config.stat().st_mode & 0o777 == 0o600
     before = config.read_text()
     adopt_contract(config, make_testnet())
     assert config.read_text() == before
+
+
+def test_whoever_has_chosen_pools_keeps_them(config) -> None:
+    chosen = f'[market]\n# Ours.\npools = ["{oid(8)}",\n  "{oid(9)}"]\n'
+    config.write_text(config.read_text() + chosen)
+    adopt_contract(config, make_testnet())
+    assert load_settings(config).require_contract().pools == (oid(8), oid(9))
+    assert "# Ours." in config.read_text()
+
+
+def test_without_a_pool_there_is_no_contract_to_work_with(config) -> None:
+    adopt_contract(config, make_testnet())
+    config.write_text(config.read_text().replace(f'pools = ["{oid(4)}"]', "pools = []"))
+    with refused("chain.no_contract", "market.pools"):
+        load_settings(config).require_contract()
 
 
 def test_adopting_an_upgrade_keeps_types_and_calls_the_new_version(config) -> None:

@@ -11,9 +11,9 @@ from typing import Self
 from walrusd.core.opening import Opening
 from walrusd.core.pieces.keys import (
     OpeningKeys,
-    derive_opening_keys,
     derive_sealing,
     derive_stream_head,
+    make_opening_keys,
 )
 from walrusd.core.pieces.layouts import OpenedCost, OpenedRow, OpenedTrace, encode_rows
 from walrusd.core.pieces.manifest import Extent, ListedPiece, OpeningManifest, seal_manifest
@@ -26,6 +26,7 @@ from walrusd.core.pieces.names import (
     PieceKind,
     PieceName,
 )
+from walrusd.crypto.envelopes.openings import OpeningSecret
 from walrusd.crypto.stream import encrypt_bytes
 from walrusd.market.opened import MANIFEST_FILE, name_piece_file
 from walrusd.units import BlobId
@@ -101,6 +102,11 @@ async def collect(made) -> DraftOpening:
     return DraftOpening.of(view(found))
 
 
+def make_keys(attempt: int = 1, scalar: int = 7) -> OpeningKeys:
+    """Return the keys of an attempt at an opening whose maker is as good as any."""
+    return make_opening_keys(OpeningSecret(bytes([attempt]) * 32, scalar))
+
+
 def list_sources(draft: DraftOpening):
     """Return the pieces of an opening as ``OpeningWriter`` takes them."""
     return [(name, partial(BytesIO, data)) for name, data in draft.to_pieces().items()]
@@ -118,13 +124,13 @@ def seal(
         extent = Extent(BlobId(number + 1), 0, len(sealed[name]))
         sealed_digest = hashlib.sha256(sealed[name]).digest()
         listed.append(ListedPiece(name, len(data), digest, sealed_digest, (extent,)))
-    return OpeningManifest(tuple(listed), keys.update), sealed
+    return OpeningManifest(tuple(listed), keys.update + keys.update_value), sealed
 
 
 def seal_folder(folder: Path, draft: DraftOpening, key: bytes, aad: bytes) -> None:
     """Write an opening as a reader keeps it: its manifest, and every piece sealed."""
     folder.mkdir()
-    keys = derive_opening_keys(key, 0)
+    keys = OpeningKeys(key, hashlib.sha256(key).digest(), bytes(48))
     manifest, sealed = seal(draft.to_pieces(), keys, aad)
     for name, data in sealed.items():
         (folder / name_piece_file(name)).write_bytes(data)

@@ -138,7 +138,6 @@ _TABLE: dict[str, list[tuple[str, str]]] = {
         ("EWrongLeaf", "The leaf is not the one that the trace commits to."),
         ("ENoDispute", "There is no dispute in the phase this action needs."),
         ("ENotJuror", "The capability does not hold this seat of the jury."),
-        ("ENotAccuser", "Only a seat of the committee that can read the opening may do this."),
         ("EAlreadyCommitted", "The juror has committed already."),
         ("EAlreadyRevealed", "The value was revealed already."),
         ("EBadReveal", "The revealed value does not match its commitment."),

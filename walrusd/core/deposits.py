@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from walrusd.core.economics import compute_escrow, compute_required_funds
-from walrusd.core.eligibility import compute_case_cost
+from walrusd.core.seats.eligibility import compute_case_cost
 from walrusd.units import Mist
 
 

@@ -2,6 +2,10 @@
 
 from walrusd.units import Mist
 
+TIPS = 6
+"""The tips of one submission: ``draw_committee``, ``seat_committee``, two of ``replace``,
+``draw_audit``, and ``settle``."""
+
 
 def compute_escrow(
     *, reward: int, committee: int, verifier_fee: int, case_cost: int, tip: int
@@ -10,7 +14,7 @@ def compute_escrow(
 
     The cases are an audit's two samples, or one of them and whether the opening is absent.
     """
-    return Mist(reward + committee * verifier_fee + 2 * case_cost + 6 * tip)
+    return Mist(reward + committee * verifier_fee + 2 * case_cost + TIPS * tip)
 
 
 def compute_required_funds(

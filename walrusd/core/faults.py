@@ -1,15 +1,17 @@
 """Whose fault it is that a submission cannot be attested, and what a seat does about it.
 
-There are three grounds:
+There are four grounds:
 
 - FRAUD: the committed work contradicts itself. Everyone who reads the opening finds the same, so a
-  jury can judge it: the seat challenges.
-- UNUSABLE: the opening cannot be read, or is incomplete. That proves nothing about the work: the
-  seat reports it, and claims UNAVAILABLE only if the second opening is unusable too.
+  jury can judge it: the seat accuses.
+- UNUSABLE: the opening can be had, but it is incomplete or not what the roots say. That, too,
+  everyone finds: the seat accuses the opening.
+- ABSENT: what the opening consists of cannot be had. Nobody can judge what he has not read: the
+  seat reports, and most of a committee must before it matters.
 - OURS: this machine or its network, or no one's fault. The seat waits and tries again.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -30,8 +32,8 @@ PATIENCE_SHARE = 4
 MIN_ABSENCES = 3
 """The fewest failed fetches after which a blob counts as missing."""
 
-NO_KEY = "no_key"
-"""The cause of an unusable opening that another holder of its key can remedy."""
+FIRST_ATTEMPT = 1
+"""The number of the first attempt at opening."""
 
 
 class Ground(Enum):
@@ -39,6 +41,7 @@ class Ground(Enum):
 
     FRAUD = "fraud"
     UNUSABLE = "unusable"
+    ABSENT = "absent"
     OURS = "ours"
 
 
@@ -58,13 +61,14 @@ CHARGE_TRAITS = {
     CaseKind.ROWS: ChargeTraits(is_indexed=True),
     CaseKind.COST: ChargeTraits(),
     CaseKind.FILE: ChargeTraits(is_public=True),
+    CaseKind.OPENING: ChargeTraits(),
     CaseKind.ABSENCE: ChargeTraits(),
 }
 
 
 @dataclass(frozen=True, order=True)
 class Charge:
-    """What a jury can be asked: a challenge's kind, and the segment or row it is about, or 0."""
+    """What a jury can be asked: a case's kind, and the segment or row it is about, or 0."""
 
     kind: CaseKind
     index: int = 0
@@ -89,7 +93,7 @@ class Charge:
 
 
 def is_audit(accuser: str) -> bool:
-    """Return whether the audit draw, for which 0x0 stands, brought a case before its jury."""
+    """Return whether nobody, for whom 0x0 stands, brought a case before its jury."""
     return int(accuser, 16) == 0
 
 
@@ -126,6 +130,8 @@ def compute_ground(part: CheckedPart, error: WalrusdError) -> Ground:
         return Ground.FRAUD
     if isinstance(error, OpeningUnusable):
         return Ground.UNUSABLE
+    if isinstance(error, PartAbsent):
+        return Ground.ABSENT
     if not isinstance(error, PeerFault):
         return Ground.OURS
     if part in _KINDS:
@@ -150,7 +156,7 @@ def raising_findings(part: CheckedPart, index: int = 0) -> Iterator[None]:
                 raise make_fraud(part, index, error.message) from error
             case Ground.UNUSABLE:
                 raise OpeningUnusable(error.message, hint=error.hint, cause=error.code) from error
-            case Ground.OURS:
+            case Ground.ABSENT | Ground.OURS:
                 raise
 
 
@@ -178,79 +184,56 @@ def make_fraud(part: CheckedPart, index: int, message: str) -> FraudFound:
     return FraudFound(message, kind=int(_KINDS[part]), index=index)
 
 
-def charge_of(fraud: FraudFound) -> Charge:
-    """Return what a jury would be asked about a fraud."""
-    return Charge(CaseKind(fraud.fields["kind"]), fraud.fields["index"])
+def charge_of(finding: FraudFound | OpeningUnusable) -> Charge:
+    """Return what a jury would be asked about a finding."""
+    if isinstance(finding, OpeningUnusable):
+        return Charge(CaseKind.OPENING)
+    return Charge(CaseKind(finding.fields["kind"]), finding.fields["index"])
 
 
 class SeatAction(Enum):
     """What a seat does about a submission."""
 
     ATTEST = "attest"
-    CHALLENGE = "challenge"
+    ACCUSE = "accuse"
     REPORT = "report"
-    CLAIM_UNAVAILABLE = "claim_unavailable"
     STAND_BY = "stand_by"
-    """Do nothing more: a jury has judged the case differently."""
+    """Do nothing more: it has said what it may say."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An action, the fraud it is about if it is a challenge, and the error that explains it."""
+    """An action, and the finding that explains it; ``charge`` is what an accusation is about."""
 
     action: SeatAction
-    error: FraudFound | OpeningUnusable | None = None
+    error: WalrusdError | None = None
+    charge: Charge | None = None
 
 
 def decide_verdict(
-    frauds: Sequence[FraudFound],
-    unusable: OpeningUnusable | None,
+    findings: Sequence[FraudFound | OpeningUnusable],
+    absent: PartAbsent | None,
     *,
-    judged: Collection[Charge],
-    reopened: bool,
+    may_accuse: bool,
+    may_report: bool,
 ) -> Verdict:
-    """Return what a seat does about its findings.
+    """Return what a seat does about its findings, the most telling first.
 
-    A fraud comes first, as it decides the case; one that a jury has already judged cannot be
-    charged again. Nothing is attested while a part is missing or we still find a fraud.
+    A fault that everyone finds decides the case, so it comes before what is absent, and what proves
+    a forgery before what proves a careless opening. Nothing is attested while anything is wrong.
+    ``may_accuse``: the seat has not yet accused this submission. ``may_report``: it has not yet
+    reported this attempt, and no jury has been asked.
     """
-    for fraud in frauds:
-        if charge_of(fraud) not in judged:
-            return Verdict(SeatAction.CHALLENGE, fraud)
-    if unusable is not None:
-        if not reopened:
-            return Verdict(SeatAction.REPORT, unusable)
-        if Charge(CaseKind.ABSENCE) not in judged:
-            return Verdict(SeatAction.CLAIM_UNAVAILABLE, unusable)
-        return Verdict(SeatAction.STAND_BY, unusable)
-    if frauds:
-        return Verdict(SeatAction.STAND_BY, frauds[0])
+    frauds = [each for each in findings if isinstance(each, FraudFound)]
+    first = next(iter([*frauds, *findings]), None)
+    if first is not None:
+        action = SeatAction.ACCUSE if may_accuse else SeatAction.STAND_BY
+        return Verdict(action, first, charge_of(first))
+    if absent is not None:
+        return Verdict(SeatAction.REPORT if may_report else SeatAction.STAND_BY, absent)
     return Verdict(SeatAction.ATTEST)
 
 
 def is_patience_over(*, absences: int, opened_ms: int, verify_ms: int, now_ms: int) -> bool:
     """Return whether enough fetches over enough time have failed to call a blob missing."""
     return absences >= MIN_ABSENCES and now_ms >= opened_ms + verify_ms // PATIENCE_SHARE
-
-
-def may_complain(
-    error: OpeningUnusable, *, others_know: bool, waited_ms: int, window_ms: int
-) -> bool:
-    """Return whether to complain about an unusable opening now.
-
-    ``others_know``: the chain shows that we need its key, so its other holders send it to us, at
-    half of the window at the latest. Until then we complain only about what they cannot remedy.
-    ``waited_ms`` and ``window_ms`` are in milliseconds.
-    """
-    if error.fields.get("cause") != NO_KEY or not others_know:
-        return True
-    return waited_ms >= 5 * window_ms // 8
-
-
-def may_find_withheld(kind: CaseKind, *, has_accuser: bool) -> bool:
-    """Return whether a jury may find that the opening was withheld, which counts as a fault.
-
-    It may if that is the claim; and in an audit, whose jurors get the key only from the contributor
-    and its committee: a ring that forged would withhold it. An accuser holds the key.
-    """
-    return kind == CaseKind.ABSENCE or (kind == CaseKind.SEGMENT and not has_accuser)

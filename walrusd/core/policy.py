@@ -10,7 +10,7 @@ from walrusd.units import format_sui
 
 BINDING = frozenset(
     {
-        *("own_task", "places", "parent", "balance"),
+        *("own_task", "pool", "program", "places", "parent", "balance"),
         *("storage", "device", "disk", "storing", "reading"),
     }
 )
@@ -41,7 +41,9 @@ class PolicyRules:
 class Offer:
     """What a task asks and pays. Amounts in Mist.
 
-    ``storage`` has the parts that a contributor stores, or the reason why they are unknown; None if
+    ``pool_ok``: its seats are of a pool that the owner lists; ``program_ok``: it names the program
+    that this walrusd knows. ``storage`` has the parts that a contributor stores, or the reason why
+    they are unknown; None if
     it was not checked because other rules refuse.
     """
 
@@ -54,6 +56,8 @@ class Offer:
     datasets: tuple[str, ...]
     places_left: int
     parent_ok: bool = True
+    pool_ok: bool = True
+    program_ok: bool = True
     storage: Storage | str | None = None
 
 
@@ -114,6 +118,18 @@ def decide(rules: PolicyRules, offer: Offer, standing: Standing) -> Decision:
             offer.publisher != standing.address,
             "Another address published the task.",
             "We published the task ourselves.",
+        ),
+        verdict(
+            "pool",
+            offer.pool_ok,
+            "Its verifiers are of a pool that we deal with.",
+            "Its verifiers are of a pool that market.pools does not list.",
+        ),
+        verdict(
+            "program",
+            offer.program_ok,
+            "The task names the program that this walrusd knows.",
+            "The task names a program that this walrusd does not know.",
         ),
         verdict("places", offer.places_left > 0, "The task has places left.", "The task is full."),
         verdict(

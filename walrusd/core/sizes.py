@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.pieces.layouts import COST_BYTES, compute_rows_bound
-from walrusd.core.pieces.manifest import MAX_UPDATE_SECRET, OpeningManifest
+from walrusd.core.pieces.manifest import UPDATE_SECRET_BYTES, OpeningManifest
 from walrusd.core.pieces.names import PieceKind
 from walrusd.crypto.cbor import encode_canonical
 from walrusd.crypto.paillier.modulus_proof import ROUNDS
@@ -262,7 +262,7 @@ _NUMBER = 9
 """The most bytes of a number in CBOR, or of the head of a list or a byte string."""
 _PIECE_ENTRY = 1 + 2 + _NUMBER + 1 + _NUMBER + 2 * (2 + HASH_BYTES) + _NUMBER + 1
 _EXTENT_ENTRY = 1 + (2 + HASH_BYTES) + 2 * _NUMBER
-_SECTION_HEAD = 1 + 2 + (1 + 2 + MAX_UPDATE_SECRET) + 1 + _NUMBER
+_SECTION_HEAD = 1 + 2 + (1 + 2 + UPDATE_SECRET_BYTES) + 1 + _NUMBER
 _MANIFEST_HEAD = 1 + 2 + 2 * (1 + _NUMBER)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from walrusd.core.eligibility import count_committee
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.units import Millis
 
 

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 from walrusd.core.deposits import compute_funds
-from walrusd.core.eligibility import compute_case_cost, compute_seat_loss
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
+from walrusd.core.seats.eligibility import compute_case_cost, compute_seat_loss
 from walrusd.core.task_life import compute_longest_life
 from walrusd.durations import format_duration
 from walrusd.units import format_sui

@@ -85,7 +85,7 @@ class Tag(Enum):
     LABEL_KEY = ("LABEL-KEY", 2)
     PROOF_NONCE = ("PROOF-NONCE", 2)
     ENVELOPE_RANDOM = ("ENVELOPE-RANDOM", 2)
-    RECIPIENT_SECRET = ("RECIPIENT-SECRET", 2)  # noqa: S105 - a domain tag, no secret
+    RECIPIENT_SECRET = ("RECIPIENT-SECRET", 2)
     OPENING_SCALAR = ("OPENING-SCALAR", 2)
 
     def __init__(self, name: str, form: int = 1) -> None:
@@ -108,14 +108,13 @@ def u64(number: int) -> bytes:
 
 
 def encode_bytes(raw: bytes) -> bytes:
-    """Return ``raw`` as BCS writes a byte vector of fewer than 128 bytes.
-
-    Raises:
-        ValueError: if it has more.
-    """
-    if len(raw) >= 1 << 7:
-        raise ValueError("the length of a longer vector takes more than one byte")
-    return bytes([len(raw)]) + raw
+    """Return ``raw`` as BCS writes a byte vector: its length, seven bits a byte, lowest first."""
+    left, length = len(raw), bytearray()
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    length.append(left)
+    return bytes(length) + raw
 
 
 def hash_tagged(tag: Tag, *fields: bytes | memoryview) -> bytes:

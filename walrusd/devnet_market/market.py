@@ -183,7 +183,7 @@ def describe_phase(task: ob.Task) -> str:
             accepted = task.accepted.bit_count()
             return f"{phase.name.lower()}, {accepted} of {joined} submissions were accepted"
         case TaskPhase.VOID:
-            return "void: too few have joined"
+            return "void: it ended before anybody trained"
 
 
 async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:

@@ -33,7 +33,7 @@ _NO_LIMIT = "500 SUI"
 _SEAT_STAKE = "100 SUI"
 """More than a seat of the devnet's pool takes."""
 
-_RATE = 10_000_000
+RATE = 10_000_000
 """What the market's verifiers declare, in segment work a second: far less than any machine does."""
 
 
@@ -87,7 +87,7 @@ def compose_document(member: Member, network: Document, friends: list[str]) -> D
             "auto_register": True,
             "seats": SEATS,
             # Measuring in eight daemons at once would tell nothing.
-            "rate": _RATE,
+            "rate": RATE,
         }
     if Role.DATASET_OWNER in member.roles:
         document["dataset_owner"] = {"auto_approve": friends}

@@ -71,14 +71,14 @@ def make_terms() -> dict[str, Any]:
     windows = ("train", "open", "grace", "verify", "jury_commit", "jury_reveal")
     return {
         "cost": "public",
-        "reward": "0.04 SUI",
+        "reward": "0.15 SUI",
         "stake": STAKE,
-        "verifier_fee": "0.02 SUI",
-        "juror_fee": "0.01 SUI",
+        "verifier_fee": "0.06 SUI",
+        "juror_fee": "0.03 SUI",
         "lapse_penalty": "1 SUI",
         "late_fee": "0.1 SUI",
         "cancel_fee": "0.01 SUI",
-        "verifier_stake": "1 SUI",
+        "verifier_stake": "1.2 SUI",
         "publisher_bond": "1 SUI",
         "max_submissions": PLACES,
         "k_min": PLACES,

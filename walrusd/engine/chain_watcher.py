@@ -20,6 +20,16 @@ from walrusd.errors import MalformedData
 from walrusd.state.chain_log import LoggedEvent
 from walrusd.state.stores import KeyValue
 
+_OF_LOTS = (
+    ev.LotDrawn,
+    ev.LotFailed,
+    ev.CommitteeSeated,
+    ev.JuryDrawn,
+    ev.JurySeated,
+    ev.SubmissionEnded,
+)
+"""Events that change whether a pool's lot is free, or its seats' duties, and do not name it."""
+
 _SUBJECTS = ("submission", "request", "task", "dataset", "object", "pool", "market")
 
 
@@ -65,6 +75,9 @@ class ChainWatcher:
             for name in _SUBJECTS:
                 if (value := getattr(event, name, None)) is not None:
                     tools.contract.forget(str(value))
+            if isinstance(event, _OF_LOTS):
+                for pool in tools.contract.pool_ids:
+                    tools.contract.forget(pool)
             tools.broadcast.publish(
                 logged.name,
                 subject=logged.subject,

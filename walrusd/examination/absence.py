@@ -10,14 +10,13 @@ from walrusd.core.faults import is_patience_over
 from walrusd.core.manifest import MAX_MANIFEST_BYTES
 from walrusd.core.pieces.keys import OpeningKeys
 from walrusd.engine.tools import Tools
-from walrusd.errors import FraudFound, OpeningUnusable, PartAbsent, WorldFault
+from walrusd.errors import OpeningUnusable, PartAbsent, WorldFault
 from walrusd.examination import checks
 from walrusd.examination.examine import (
+    Examination,
     SubmissionParts,
-    check_final_update,
-    check_lasting,
+    collect_result,
     list_needed_pieces,
-    read_file,
     read_opening,
     read_task_plan,
 )
@@ -25,15 +24,15 @@ from walrusd.market.case import Case
 from walrusd.units import BlobId
 
 
-async def judge_absence(tools: Tools, case: Case, absent: PartAbsent) -> OpeningUnusable:
-    """Count a failed fetch; return the unusable opening once the part counts as missing.
+async def judge_absence(tools: Tools, case: Case, missing: PartAbsent) -> PartAbsent:
+    """Count a failed fetch; return the finding once the part counts as absent.
 
     Raises:
-        PartAbsent: ``absent``, while it may still come, or if other blobs cannot be read either.
+        PartAbsent: ``missing``, while it may still come, or if other blobs cannot be read either.
     """
     submission = case.submission
     # A second opening starts a new count.
-    key = f"{submission.id}:{submission.window_ms}"
+    key = f"{submission.id}:{submission.attempt}"
     state = tools.work.get("absent", key) or {"times": 0}
     state["times"] += 1
     tools.work.put("absent", key, state)
@@ -44,10 +43,10 @@ async def judge_absence(tools: Tools, case: Case, absent: PartAbsent) -> Opening
         now_ms=tools.clock.now_ms(),
     )
     if not is_over or not await can_read(tools, case.task):
-        raise absent
-    unusable = OpeningUnusable(f"{absent.message}, while other blobs can be read")
-    unusable.__cause__ = absent
-    return unusable
+        raise missing
+    absent = PartAbsent(f"{missing.message}, while other blobs can be read")
+    absent.__cause__ = missing
+    return absent
 
 
 async def can_read(tools: Tools, task: Task) -> bool:
@@ -67,7 +66,9 @@ async def can_read(tools: Tools, task: Task) -> bool:
 
 
 async def check_complete(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> None:
-    """Check that the opening is all that the committee needs; that it is true is not asked.
+    """Check that the opening is all that the committee needs; that the work is true is not asked.
+
+    Whether its blobs last is not asked either: jurors could not agree on what nodes tell.
 
     Raises:
         OpeningUnusable: if something is missing or is not the committed thing.
@@ -77,13 +78,10 @@ async def check_complete(case: Case, keys: OpeningKeys, parts: SubmissionParts) 
     segments = case.dealt_segments()
     opening = await read_opening(case, keys, parts, list_needed_pieces(case, segments))
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, segments)
-    await check_lasting(case, keys, parts)
-    if case.submission.abort is not None:
-        return
-    try:
-        file = await read_file(case, plan, parts)
-        checks.check_opened_cost(case, opening, file)
-        checks.check_openings(opening, file)
-        await check_final_update(case, plan, opening, parts)
-    except FraudFound:
-        return  # there to be read, which is all that is asked
+    found = Examination(opening)
+    await collect_result(found, case, plan, parts)
+    for finding in found.findings:
+        if isinstance(finding, OpeningUnusable):
+            raise finding
+    if found.missing is not None:
+        raise found.missing

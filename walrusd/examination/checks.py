@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from walrusd.core.faults import CheckedPart, make_fraud, raising_findings
 from walrusd.core.opening import VerifiedOpening, verify_opened_cost, verify_rows_cover
 from walrusd.core.pieces.layouts import OpenedCost
+from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.stream import verify_key_check
 from walrusd.crypto.vfile.blocks import PaillierBlock
 from walrusd.crypto.vfile.checks import VerifiedFile, open_cost
-from walrusd.errors import OpeningUnusable, VerificationFailed
+from walrusd.errors import NotAllowed, OpeningUnusable, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.market.verified import VerifiedPlan
 from walrusd.training.plan.plan import Plan
@@ -22,6 +24,20 @@ from walrusd.training.run.replayed import Replayed
 from walrusd.training.run.state import Tensors, deserialize_state, has_state_root
 from walrusd.training.run.update import compute_update, update_to_bytes
 from walrusd.units import address_bytes
+
+
+def check_program(case: Case) -> None:
+    """Check that we know the program that the task means: nobody of ours stakes on another.
+
+    Raises:
+        NotAllowed: if it names another.
+    """
+    if case.task.program_root != PROGRAM_ROOT:
+        raise NotAllowed(
+            f"the task names the program {case.task.program_root.hex()}, which this version of "
+            "walrusd does not know: nothing is attested, accused or judged",
+            hint="update walrusd; a seat that cannot serve a task pays the silence penalty",
+        )
 
 
 def check_inputs(
@@ -58,7 +74,7 @@ def check_replayed(case: Case, verified: VerifiedOpening, replayed: Replayed) ->
         FraudFound: if they differ.
     """
     i = replayed.segment
-    if replayed.leaf(case.ctx, case.task.terms.committee) != verified.leaves[i]:
+    if replayed.leaf(case.ctx, count_committee(vars(case.task.terms))) != verified.leaves[i]:
         raise make_fraud(
             CheckedPart.SEGMENT, i, f"the replay of segment {i} does not give the committed leaf"
         )

@@ -19,7 +19,7 @@ import trio
 
 from walrusd.chain.layouts.objects import Submission, Task
 from walrusd.core.faults import (
-    NO_KEY,
+    FIRST_ATTEMPT,
     Charge,
     CheckedPart,
     Verdict,
@@ -67,79 +67,102 @@ class SubmissionParts(Protocol):
 
 @dataclass
 class Examination:
-    """The parts read and replayed, and the findings. ``absent`` parts may still come."""
+    """The parts read and replayed, and the findings.
+
+    ``missing`` could not be had just now and may still come; ``absent`` is taken for gone.
+    """
 
     opening: VerifiedOpening | None = None
     replayed: dict[int, Replayed] = field(default_factory=dict)
-    frauds: list[FraudFound] = field(default_factory=list)
-    unusable: OpeningUnusable | None = None
+    findings: list[FraudFound | OpeningUnusable] = field(default_factory=list)
+    missing: PartAbsent | None = None
     absent: PartAbsent | None = None
+
+    @property
+    def frauds(self) -> list[FraudFound]:
+        """The findings that prove a forgery."""
+        return [each for each in self.findings if isinstance(each, FraudFound)]
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
         """Note a check's finding, and continue."""
         try:
             yield
-        except FraudFound as error:
-            self.frauds.append(error)
-        except OpeningUnusable as error:
-            self.unusable = self.unusable or error
+        except (FraudFound, OpeningUnusable) as error:
+            self.findings.append(error)
         except PartAbsent as error:
-            self.absent = self.absent or error
+            self.missing = self.missing or error
 
-    def decide(self, case: Case) -> Verdict:
-        """Return the seat's verdict on the findings."""
-        judged = {Charge(CaseKind(j.kind), j.index) for j in case.submission.judged}
+    def decide(self, case: Case, place: int) -> Verdict:
+        """Return the verdict on the findings of the seat at ``place``."""
+        submission = case.submission
+        me = submission.committee[place].verifier
+        was_judged = any(int(accuser, 16) == 0 for accuser in submission.accusers)
         return decide_verdict(
-            self.frauds, self.unusable, judged=judged, reopened=case.submission.reopened
+            self.findings,
+            self.absent,
+            may_accuse=me not in submission.accusers,
+            may_report=not submission.reported >> place & 1 and not was_judged,
         )
 
 
 async def examine(
     case: Case,
     segments: Sequence[int],
-    keys: OpeningKeys | None,
+    keys: OpeningKeys,
     parts: SubmissionParts,
     replays: Replays,
 ) -> Examination:
     """Examine everything that a seat can, above all the segments dealt to it.
 
-    ``keys`` are the opening's, if an envelope for the seat holds them. An obstacle to further
-    checks becomes a finding too; infrastructure faults are raised.
+    An obstacle to further checks becomes a finding too; infrastructure faults are raised.
     """
     found = Examination()
 
     # The opening: decrypted, and its leaves and rows compared with the roots on the chain.
     with found.collecting():
-        if keys is None:
-            raise OpeningUnusable("no envelope for our seat holds the opening's key", cause=NO_KEY)
         plan = await read_task_plan(case, parts)
         wanted = list_needed_pieces(case, segments)
         opening = found.opening = await read_opening(case, keys, parts, wanted)
-    if found.opening is None or keys is None:
+    if found.opening is None:
         return found
-    with found.collecting():
-        await check_lasting(case, keys, parts)
+    # Nobody can tell later whether a blob could have been deleted, so no jury is asked: the
+    # contributor is, once, to store the opening in blobs that last.
+    if case.submission.attempt == FIRST_ATTEMPT:
+        with found.collecting():
+            found.absent = await find_fleeting(case, keys, parts)
 
     # The work: an opening that lacks something for one segment does not hide what others show.
-    found.replayed = replays.recall(case)
-    if not found.replayed:
-        usable = []
-        for segment in sorted(set(segments)):
-            with found.collecting():
-                await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
-                usable.append(segment)
-        if usable:
-            with raising_findings(CheckedPart.OPENING):
-                files = await parts.job_files_of(case.task)
-                found.replayed = await replays.replay(case, files, opening, usable)
+    found.replayed = replays.recall(case, segments)
+    usable = []
+    for segment in sorted(set(segments) - set(found.replayed)):
+        with found.collecting():
+            await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
+            usable.append(segment)
+    if usable:
+        with raising_findings(CheckedPart.OPENING):
+            files = await parts.job_files_of(case.task)
+            found.replayed |= await replays.replay(case, files, opening, usable)
     for segment in sorted(found.replayed):
         with found.collecting():
             checks.check_replayed(case, opening, found.replayed[segment])
-    if found.frauds or case.submission.abort is not None:
-        return found  # an abort claim commits to nothing else
+    if not found.frauds:
+        await collect_result(found, case, plan, parts)
+    return found
 
-    # The rest: the verification file, the update in both, and the cost.
+
+async def collect_result(
+    found: Examination, case: Case, plan: VerifiedPlan, parts: SubmissionParts
+) -> None:
+    """Check what the opened work led to: verification file, update in both, and cost.
+
+    An abort claim commits to none of them. The cost is compared with a replay of the last segment
+    if there is one.
+    """
+    opening = found.opening
+    assert opening is not None
+    if case.submission.abort is not None:
+        return
     file: VerifiedFile | None = None
     is_committed = False
     with found.collecting():
@@ -154,7 +177,6 @@ async def examine(
         with found.collecting():
             last = found.replayed.get(case.segment_count)
             checks.check_cost(case, opening, file, last)
-    return found
 
 
 async def examine_charge(
@@ -167,18 +189,19 @@ async def examine_charge(
     """Examine one charge before a jury, from the opening's bytes on.
 
     ``keys`` may be missing for a charge about the verification file, which is public. A SEGMENT is
-    judged by its replay, and whether the opening is available by ``check_complete``.
+    judged by its replay, and the opening itself by ``check_complete``.
 
     Raises:
-        FraudFound: if the charge is true. If it is not, nothing is raised.
-        OpeningUnusable, PartAbsent: if it cannot be decided.
+        FraudFound: if the charge is true, or something that it rests on is forged. If the charge
+            is not true, nothing is raised.
+        OpeningUnusable: if the opening does not show what it should.
+        PartAbsent: if something cannot be read.
     """
     plan = await read_task_plan(case, parts)
     if charge.kind == CaseKind.FILE:
         await read_file(case, plan, parts)
         return
-    if keys is None:
-        raise OpeningUnusable("no envelope for us holds the opening's key")
+    assert keys is not None, "a juror has its envelope before it may commit"
     replayed = [case.segment_count] if charge.kind == CaseKind.COST else []
     opening = await read_opening(case, keys, parts, list_needed_pieces(case, replayed))
     match charge.kind:
@@ -211,6 +234,9 @@ async def replay_opened(
         OpeningUnusable: if the opening lacks what the replay reads.
     """
     await trio.to_thread.run_sync(checks.check_inputs, case, plan, opening, [segment])
+    known = replays.recall(case, [segment])
+    if segment in known:
+        return known[segment]
     with raising_findings(CheckedPart.OPENING):
         files = await parts.job_files_of(case.task)
         found = await replays.replay(case, files, opening, [segment])
@@ -248,14 +274,13 @@ async def read_opening(
         return await parts.verified_opening_of(case, keys, wanted)
 
 
-async def check_lasting(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> None:
-    """Check that the blobs of an opening cannot be deleted.
-
-    Raises:
-        OpeningUnusable: if one can: it would be gone when a jury needs it.
-    """
-    with raising_findings(CheckedPart.OPENING):
+async def find_fleeting(case: Case, keys: OpeningKeys, parts: SubmissionParts) -> PartAbsent | None:
+    """Return what is wrong if the blobs of an opening can be deleted before a jury needs them."""
+    try:
         await parts.check_lasting(case, keys)
+    except VerificationFailed as error:
+        return PartAbsent(error.message)
+    return None
 
 
 async def read_file(case: Case, plan: VerifiedPlan, parts: SubmissionParts) -> VerifiedFile:

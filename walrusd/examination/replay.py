@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 import trio
 
-from walrusd.core.eligibility import count_committee
 from walrusd.core.opening import Opening, VerifiedOpening, merge_rows
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.tools import OnLine, Tools
 from walrusd.errors import PeerFault, TrainingFailed
@@ -32,8 +32,8 @@ from walrusd.training.run.replayed import Replayed
 class Replays(Protocol):
     """What replays segments, and may know earlier replays."""
 
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays, which need not be made again."""
+    def recall(self, case: Case, segments: Sequence[int]) -> dict[int, Replayed]:
+        """Return the values of earlier replays of ``segments``, which need not be made again."""
 
     async def replay(
         self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
@@ -53,7 +53,7 @@ class Replayer:
         self._user = user
         self.turn = trio.CapacityLimiter(1)
 
-    def recall(self, _case: Case) -> dict[int, Replayed]:
+    def recall(self, _case: Case, _segments: Sequence[int]) -> dict[int, Replayed]:
         """Return nothing: it remembers no replays."""
         return {}
 
@@ -99,8 +99,12 @@ class Replayer:
         return found
 
 
-class SeatReplays:
-    """The replays of a seat: its segments are replayed only once, even across a restart."""
+class KeptReplays:
+    """Replays of which each is made only once, even across a restart, and for whatever case.
+
+    The value of a segment follows from the committed roots alone, so it is the same in every
+    attempt at opening, and for a committee as for a jury.
+    """
 
     def __init__(self, tools: Tools, replayer: Replayer, service: str) -> None:
         """Take the collaborators; ``service`` is named in the journal."""
@@ -108,15 +112,15 @@ class SeatReplays:
         self._replayer = replayer
         self._service = service
 
-    def recall(self, case: Case) -> dict[int, Replayed]:
-        """Return the values of earlier replays; none before all of them were made."""
-        saved = self._tools.work.get("replayed", case.submission.id) or {}
-        return {int(i): Replayed.from_json(int(i), value) for i, value in saved.items()}
+    def recall(self, case: Case, segments: Sequence[int]) -> dict[int, Replayed]:
+        """Return the values of earlier replays of ``segments``."""
+        saved = self._read(case)
+        return {i: Replayed.from_json(i, saved[str(i)]) for i in segments if str(i) in saved}
 
     async def replay(
         self, case: Case, files: JobFiles, verified: VerifiedOpening, segments: Sequence[int]
     ) -> dict[int, Replayed]:
-        """Replay as ``Replayer`` does, and save the values if they cover all our segments."""
+        """Replay as ``Replayer`` does, and keep the values."""
         tools, submission = self._tools, case.submission
         tools.journal.record_once(
             submission.id,
@@ -126,15 +130,17 @@ class SeatReplays:
             segments=list(segments),
         )
         found = await self._replayer.replay(case, files, verified, segments)
-        seat = case.seat_of(tools.address)
-        if seat is not None and set(found) == set(case.segments_of(seat)):
-            saved = {str(i): replayed.to_json() for i, replayed in found.items()}
+        with tools.database.transaction():
+            saved = self._read(case) | {str(i): each.to_json() for i, each in found.items()}
             tools.work.put("replayed", submission.id, saved)
         return found
 
     def forget(self, case: Case) -> None:
         """Forget the values: they cannot be relied on."""
         self._tools.work.delete("replayed", case.submission.id)
+
+    def _read(self, case: Case) -> dict[str, Any]:
+        return self._tools.work.get("replayed", case.submission.id) or {}
 
 
 def sweep_replays(files: DataDir, user: str) -> None:

@@ -72,7 +72,7 @@ def find_part_bits(task: ob.Task, parts: Sequence[ob.Submission]) -> int:
 
 
 @dataclass(frozen=True)
-class Parts:
+class AggregateParts:
     """The accepted submissions that an aggregate sums, and those it leaves out, with the reasons.
 
     A reason is the value of the update's key, or no bytes (``market/summed.py``).
@@ -87,7 +87,9 @@ class Parts:
         return [sub.weight for sub in self.summed]
 
 
-def check_parts(task: ob.Task, aggregate: Aggregate, accepted: Sequence[ob.Submission]) -> Parts:
+def check_parts(
+    task: ob.Task, aggregate: Aggregate, accepted: Sequence[ob.Submission]
+) -> AggregateParts:
     """Check that an aggregate accounts for exactly the accepted submissions; return how.
 
     Raises:
@@ -104,7 +106,9 @@ def check_parts(task: ob.Task, aggregate: Aggregate, accepted: Sequence[ob.Submi
         raise VerificationFailed("the aggregate has parts with other weights, or in another order")
     if task.aggregate is not None and task.aggregate.parts != find_part_bits(task, summed):
         raise VerificationFailed("the aggregate has other parts than its publisher recorded")
-    return Parts(summed, tuple((by_name[name], value) for name, value in aggregate.left_out))
+    return AggregateParts(
+        summed, tuple((by_name[name], value) for name, value in aggregate.left_out)
+    )
 
 
 class AggregateChecker:

@@ -319,6 +319,12 @@ def dispute_facts(task: ob.Task, submission: ob.Submission) -> DisputeFacts | No
     )
 
 
+def find_resolvable_ms(case: Case, now_ms: int) -> int | None:
+    """Return from when on a juror may resolve a submission's case, if that is known by now."""
+    facts = dispute_facts(case.task, case.submission)
+    return None if facts is None else compute_resolvable_ms(task_facts(case.task), facts, now_ms)
+
+
 def submission_facts(
     task: ob.Task, submission: ob.Submission, pool: ob.VerifierPool | None
 ) -> SubmissionFacts:

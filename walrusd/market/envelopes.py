@@ -104,7 +104,7 @@ async def deliver_to_juror(tools: Tools, case: Case, number: int, value: LabelVa
         pk1=recipient.pk1,
         pk2=recipient.pk2,
         sealed=seal_value(tools, value, recipient),
-        challenge=submission.dispute.challenge,
+        case=submission.dispute.challenge,
     )
 
 

@@ -6,6 +6,7 @@ would make honest work look forged. No read takes more than an honest peer needs
 
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from walrusd.engine.tools import PublicTools
 from walrusd.errors import PeerFault, VerificationFailed, WorldFault
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
-from walrusd.market.opened import OpenedPieces
+from walrusd.market.opened import Absorbing, OpenedPieces
 from walrusd.market.verified import (
     VerifiedPlan,
     compute_file_limit,
@@ -301,6 +302,23 @@ class Fetcher:
         manifest = await (await self._pieces_of(case, keys)).read_manifest()
         return complete_keys(keys, manifest).update_value
 
+    async def hash_opening(
+        self, case: Case, keys: OpeningKeys, wanted: Collection[PieceName], state: Absorbing
+    ) -> None:
+        """Absorb what a jury judges of an opening. Errors as ``OpenedPieces.hash_judged``."""
+        await (await self._pieces_of(case, keys)).hash_judged(wanted, state)
+
+    async def hash_file(self, task: Task, submission: Submission, state: Absorbing) -> None:
+        """Absorb the bytes of a submission's verification file, be they right or wrong.
+
+        Raises:
+            PartAbsent: if no endpoint has the blob.
+        """
+        with suppress(PeerFault):  # its bytes are among our files all the same
+            await self.file_of(task, submission)
+        path = self._tools.files.committed_file(submission.id)
+        await trio.to_thread.run_sync(_absorb_file, path, state)
+
     async def check_lasting(self, case: Case, keys: OpeningKeys) -> None:
         """Check that nobody can delete the blobs of an opening before it is judged.
 
@@ -342,3 +360,9 @@ class Fetcher:
 def load_weights(plan: Plan, task: Task, path: Path) -> Tensors:
     """Return a task's initial weights from our own file. Blocks; raises as ``verify_weights``."""
     return verify_weights(plan, task, path.read_bytes())
+
+
+def _absorb_file(path: Path, state: Absorbing) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            state.update(chunk)

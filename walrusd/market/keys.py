@@ -18,7 +18,7 @@ from walrusd.crypto.envelopes.schnorr import SchnorrProof
 from walrusd.crypto.envelopes.sealing import Envelope, unseal
 from walrusd.crypto.pedersen.g1 import POINT_BYTES, SCALAR_BYTES
 from walrusd.engine.tools import Tools
-from walrusd.errors import ObjectNotFound, SeatKeyLost, VerificationFailed
+from walrusd.errors import ObjectNotFound, VerificationFailed
 from walrusd.market.case import Case
 from walrusd.units import address_bytes
 
@@ -76,18 +76,6 @@ def _list_envelopes(tools: Tools, case: Case, label: Label) -> Iterator[tuple[by
     for place in places:
         if place.verifier == me and place.envelope:
             yield place.envelope, make_seat_context(case, place).digest()
-
-
-def check_seat_key(tools: Tools, case: Case) -> None:
-    """Check that our keystore opens the envelope for our seat, if there is one.
-
-    Raises:
-        SeatKeyLost: if another keystore registered the seat.
-    """
-    if find_label_value(tools, case, Label.WORK) is None and any(
-        True for _envelope in _list_envelopes(tools, case, Label.WORK)
-    ):
-        raise SeatKeyLost("the keystore does not hold the key of our seat")
 
 
 def make_seat_context(case: Case, place: Place) -> SeatContext:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
@@ -34,13 +35,19 @@ from walrusd.core.sizes import (
 )
 from walrusd.crypto.stream import iterate_plaintext
 from walrusd.engine.tools import PublicTools
-from walrusd.errors import ContentMismatch, LocalFault
+from walrusd.errors import ContentMismatch, LocalFault, PeerFault
 from walrusd.files import write_atomically
 from walrusd.market.case import Case
 from walrusd.units import BlobId
 
 _COPIED_AT_ONCE = 1 << 20
 MANIFEST_FILE = "manifest.sealed"
+
+
+class Absorbing(Protocol):
+    """A hash that takes bytes."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 def name_piece_file(name: PieceName) -> str:
@@ -69,9 +76,7 @@ class OpenedPieces:
         path = self._folder / MANIFEST_FILE
         sealed = await trio.to_thread.run_sync(_read_known, path, self._opened.digest)
         if sealed is None:
-            bound = min(MAX_OPENING_MANIFEST, compute_opening_manifest_size(self._shape))
-            with naming_absence():
-                sealed = await self._tools.store.get(BlobId(self._opened.blob), bound)
+            sealed = await self._fetch_manifest()
             if compute_opening_digest(sealed) != self._opened.digest:
                 raise ContentMismatch("the opening does not have the announced digest")
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,6 +85,38 @@ class OpenedPieces:
         manifest = await trio.to_thread.run_sync(open_manifest, sealed, self._keys, aad)
         check_listed_pieces(manifest, self._shape)
         return manifest
+
+    async def _fetch_manifest(self) -> bytes:
+        bound = min(MAX_OPENING_MANIFEST, compute_opening_manifest_size(self._shape))
+        with naming_absence():
+            return await self._tools.store.get(BlobId(self._opened.blob), bound)
+
+    async def hash_judged(self, wanted: Collection[PieceName], state: Absorbing) -> None:
+        """Absorb the sealed manifest, then the plaintext of the wanted pieces, in their order.
+
+        A piece that is not what the manifest says is left out, and all of them are if the manifest
+        cannot be read: what is absorbed depends on the blobs alone (``core.judging``).
+
+        Raises:
+            PartAbsent: if no endpoint has a blob, or none as small as it may be.
+        """
+        path = self._folder / MANIFEST_FILE
+        known = await trio.to_thread.run_sync(_read_known, path, self._opened.digest)
+        state.update(await self._fetch_manifest() if known is None else known)
+        try:
+            manifest = await self.read_manifest()
+            keys = complete_keys(self._keys, manifest)
+        except PeerFault:
+            return
+        blobs = manifest.measure_blobs()
+        for piece in sorted(manifest.pieces, key=lambda each: each.name):
+            if piece.name not in wanted:
+                continue
+            try:
+                read = await self._fetch(piece, keys, blobs)
+            except PeerFault:
+                continue
+            await trio.to_thread.run_sync(_absorb, read, state)
 
     async def read(self, wanted: Collection[PieceName]) -> Opening:
         """Return an opening of the wanted pieces; those that the manifest lacks are not in it.
@@ -195,6 +232,11 @@ def has_digest(path: Path, digest: bytes) -> bool:
             return hashlib.file_digest(file, "sha256").digest() == digest
     except OSError:
         return False
+
+
+def _absorb(read: ReadPiece, state: Absorbing) -> None:
+    for chunk in read():
+        state.update(chunk)
 
 
 def _append(path: Path, data: bytes) -> None:

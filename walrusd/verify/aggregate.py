@@ -15,7 +15,7 @@ from walrusd.core.lifecycle import Scheme
 from walrusd.crypto.checklist import Checklist
 from walrusd.crypto.vfile.checks import VerifiedFile
 from walrusd.errors import BadRequest, PeerFault
-from walrusd.market.aggregate import Parts, check_parts, read_accepted, read_aggregate
+from walrusd.market.aggregate import AggregateParts, check_parts, read_accepted, read_aggregate
 from walrusd.market.case import Case
 from walrusd.market.contract_check import verify_contract
 from walrusd.market.fetch import Fetcher
@@ -195,7 +195,7 @@ async def _check(
 
 
 async def _check_left_out(
-    public: Public, fetcher: Fetcher, task: ob.Task, parts: Parts, checks: Checklist
+    public: Public, fetcher: Fetcher, task: ob.Task, parts: AggregateParts, checks: Checklist
 ) -> None:
     market = await public.contract.market()
     for sub, value in parts.left_out:

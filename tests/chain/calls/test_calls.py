@@ -12,6 +12,10 @@ import pytest
 
 from walrusd.chain.calls import reads
 from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.calls.delivery import OpeningAttempt, Sealed
+from walrusd.chain.calls.jury import Accused
+from walrusd.chain.calls.node import ProvenKeys, SeatOffer
+from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.pysui_parts import bcs
@@ -42,12 +46,10 @@ def object_id(name: str) -> str:
     return normalize_address(f"0x{name.encode().hex()}")
 
 
-TASK, SUBMISSION, DATASET, REQUEST, POOL, MARKET, PARENT, RECIPIENT = (
+TASK, SUBMISSION, DATASET, REQUEST, POOL, MARKET, PARENT = (
     object_id(name)
-    for name in (
-        "task", "submission", "dataset", "request", "pool", "market", "parent", "recipient",
-    )
-)  # fmt: skip
+    for name in ("task", "submission", "dataset", "request", "pool", "market", "parent")
+)
 CAP = ObjectRef(object_id("cap"), 5, DIGEST)
 
 
@@ -83,11 +85,11 @@ def values(*names: str) -> dict:
     """Return keyword arguments whose values belong to their names: numbers and bytes."""
     numbers = {
         "blob", "code", "cost", "description_blob", "file_blob", "index", "juror", "kind",
-        "lifetime_ms", "manifest_blob", "max_segment_work", "max_state_bytes", "min_fee", "number",
-        "place", "position", "row_bytes", "rows", "scheme_rows", "scope", "seat", "segment", "step",
-        "bond", "funds", "stake",
+        "lifetime_ms", "manifest_blob", "max_penalty", "memory", "min_fee", "number", "parts",
+        "place", "position", "rate", "row_bytes", "rows", "scheme_rows", "scope", "segment", "step",
+        "amount", "bond", "fee", "funds", "payment", "stake",
     }  # fmt: skip
-    paths = {"envelopes", "leaf_zero_path", "path", "slot_path", "trace_path"}
+    paths = {"leaf_zero_path", "path", "slot_path", "trace_path"}
     return {
         name: number(name)
         if name in numbers
@@ -158,19 +160,41 @@ class Client(ContractClient):
     async def random_version(self):
         return 4
 
-    async def pool_id(self):
-        return POOL
+    async def task(self, object_id):
+        assert object_id == TASK
+        return SimpleNamespace(pool=POOL)
 
-    async def verifier_cap(self, owner):
-        assert owner == ME
-        return (CAP, SimpleNamespace(id="0x5ea7")) if self.holds_cap else None
+    async def find_cap(self, owner, seat):
+        assert (owner, seat.pool) == (ME, POOL)
+        self.asked = seat
+        return (CAP, None) if self.holds_cap else None
 
     async def publisher_cap(self, owner, task):
         assert (owner, task) == (ME, TASK)
         return CAP
 
 
-OPENING = ob.Opening(**values("blob", "digest", "key_check", "envelopes", "cost"))
+OPENED = OpeningAttempt(**values("blob", "digest", "p2", "challenge", "answer", "cost", "blinding"))
+SEALED = Sealed(**values("r", "c", "challenge", "answer"))
+KEYS = ProvenKeys(**values("pk1", "pk2", "challenge", "answer"))
+OFFER = SeatOffer(**values("min_fee", "max_penalty", "rate", "memory"))
+SEAT = SeatId(POOL, number("index"), 7)
+FREE = SeatId(POOL, number("slot"), 8)
+
+
+class Places:
+    """Seats or jurors of a submission: whoever is asked for holds our seat."""
+
+    def __getitem__(self, number):
+        return SimpleNamespace(pool_index=SEAT.index, generation=SEAT.generation, slot=5)
+
+
+HELD = SimpleNamespace(
+    id=SUBMISSION, pool=POOL, attempt=2, cases=3, committee=Places(),
+    dispute=SimpleNamespace(challenge=b"\xc5\x11", jurors=Places()),
+)  # fmt: skip
+KEY_REQUEST = SimpleNamespace(id=REQUEST, task=TASK)
+ALONE = SimpleNamespace(id=REQUEST, task="0x0")
 VERSION = ob.DatasetVersion(
     number=1,
     **values("blob", "manifest_digest", "row_root", "rows", "row_bytes", "key_check"),
@@ -184,26 +208,34 @@ COMMITMENT = ob.Commitment(
 TERMS = ob.Terms(*range(1, 1 + len(ob.Terms.codecs())))
 
 ON = (TASK, SUBMISSION)
-CHALLENGE = b"\xc5\x11"
+PROGRAM = {"program_root": b"program_root"}
 
 # The entry point: how it is called, the name of the action, and what is read again afterwards.
 CALLS = {
     "node::register_seat": (
-        lambda c: c.register_seat(
-            **values("stake", "key", "min_fee", "max_state_bytes", "max_segment_work"), once="seat"
-        ),
+        lambda c: c.register_seat(FREE, keys=KEYS, offer=OFFER, once="seat", **values("payment")),
         "seat",
         {POOL},
     ),
-    "node::exit_seat": (lambda c: c.exit_seat(), "exit_seat:0x5ea7", {POOL}),
-    "node::withdraw_seat": (lambda c: c.withdraw_seat(), "withdraw_seat:0x5ea7", {POOL}),
+    "node::declare_seat": (lambda c: c.declare_seat(SEAT, OFFER), None, {POOL}),
+    "node::renew_seat": (
+        lambda c: c.renew_seat(SEAT, once="renew", **values("fee")), "renew", {POOL},
+    ),
+    "node::top_up_seat": (
+        lambda c: c.top_up_seat(SEAT, once="fill", amount=number("coin")), "fill", {POOL},
+    ),
+    "node::exit_seat": (lambda c: c.exit_seat(SEAT), f"exit_seat:{CAP.id}", {POOL}),
+    "node::withdraw_seat": (lambda c: c.withdraw_seat(SEAT), f"withdraw_seat:{CAP.id}", {POOL}),
+    "node::discard_cap": (lambda c: c.discard_cap(SEAT), f"discard_cap:{CAP.id}", {POOL}),
+    "node::evict_seat": (lambda c: c.evict_seat(SEAT), None, {POOL}),
+    "node::release_seat": (lambda c: c.release_seat(SEAT), None, {POOL}),
     "task::open_task": (
         lambda c: c.open_task(
             TERMS,
-            **values(
-                "funds", "publisher_key", "manifest_blob", "manifest_digest", "state_root_0",
-                "plan_digest",
-            ),
+            pool=POOL,
+            keys=KEYS,
+            **values("funds", "manifest_blob", "manifest_digest", "state_root_0", "plan_digest"),
+            **PROGRAM,
             parent=PARENT,
             datasets=[ob.DatasetRef(DATASET, 1), ob.DatasetRef(object_id("second"), 2)],
             once="open_task:1",
@@ -211,17 +243,20 @@ CALLS = {
         "open_task:1",
         set(),
     ),
-    "task::close_joining": (lambda c: c.close_joining(TASK), f"close_joining:{TASK}", {TASK}),
-    "task::draw": (lambda c: c.draw(TASK), f"draw:{TASK}", {TASK}),
+    "task::cancel_task": (lambda c: c.cancel_task(TASK), f"cancel_task:{TASK}", {TASK}),
+    "task::close_joining": (
+        lambda c: c.close_joining(TASK), f"close_joining:{TASK}", {TASK, POOL},
+    ),
+    "task::close_training": (lambda c: c.close_training(TASK), f"close_training:{TASK}", {TASK}),
     "task::record_aggregate": (
-        lambda c: c.record_aggregate(TASK, **values("root", "blindings_root", "blob")),
+        lambda c: c.record_aggregate(TASK, **values("parts", "root", "blindings_root", "blob")),
         f"record_aggregate:{TASK}",
         {TASK},
     ),
     "task::reclaim": (lambda c: c.reclaim(TASK), f"reclaim:{TASK}", {TASK}),
     "task::claim_task": (lambda c: c.claim_task(TASK), None, {TASK}),
     "submission::join": (
-        lambda c: c.join(TASK, dataset=DATASET, request=REQUEST, **values("stake")),
+        lambda c: c.join(TASK, dataset=DATASET, request=REQUEST, **PROGRAM, **values("stake")),
         f"join:{TASK}",
         {TASK},
     ),
@@ -240,66 +275,82 @@ CALLS = {
         {*ON},
     ),
     "submission::open": (
-        lambda c: c.open(*ON, OPENING, **values("blinding")),
-        f"open:{SUBMISSION}",
+        lambda c: c.open(*ON, OPENED, attempt=2), f"open:{SUBMISSION}:2", {SUBMISSION},
+    ),
+    "submission::deliver": (
+        lambda c: c.deliver(*ON, sealed=SEALED, once="give", **values("place", "pk1", "pk2")),
+        "give",
         {*ON},
     ),
-    "submission::reseal": (
-        lambda c: c.reseal(SUBMISSION, RECIPIENT, b"envelope"),
-        f"reseal:{SUBMISSION}:{RECIPIENT}",
-        {SUBMISSION},
+    "submission::deliver_update": (
+        lambda c: c.deliver_update(*ON, SEALED), f"deliver_update:{SUBMISSION}", {*ON, POOL},
     ),
+    "submission::reopen": (lambda c: c.reopen(*ON), None, {*ON, POOL}),
     "settlement::settle": (lambda c: c.settle(*ON), None, {*ON, POOL}),
     "settlement::claim": (lambda c: c.claim(SUBMISSION), None, {SUBMISSION}),
-    "committee::seat": (lambda c: c.seat(*ON), None, {*ON, POOL}),
+    "committee::draw_committee": (lambda c: c.draw_committee(*ON), None, {SUBMISSION, POOL}),
+    "committee::seat_committee": (lambda c: c.seat_committee(*ON), None, {SUBMISSION, POOL}),
     "committee::replace": (lambda c: c.replace(*ON), None, {*ON, POOL}),
     "attestation::attest": (
         lambda c: c.attest(
-            *ON, **values("seat", "position", "digest", "slot_path", "state_root", "trace_path")
+            TASK,
+            HELD,
+            seat=number("place"),
+            **values("position", "digest", "slot_path", "state_root", "trace_path"),
+            **PROGRAM,
         ),
-        f"attest:{SUBMISSION}:{number('seat')}:{number('position')}",
+        f"attest:{SUBMISSION}:{number('place')}:5:{number('position')}",
         {SUBMISSION},
     ),
     "attestation::report": (
-        lambda c: c.report(*ON, **values("seat")),
-        f"report:{SUBMISSION}:{number('seat')}",
+        lambda c: c.report(TASK, HELD, seat=number("place")),
+        f"report:{SUBMISSION}:2:{number('place')}:5",
         {SUBMISSION},
     ),
     "audit::draw_audit": (
         lambda c: c.draw_audit(*ON), f"draw_audit:{SUBMISSION}", {SUBMISSION},
     ),
     "audit::audit": (
-        lambda c: c.audit(*ON, **values("leaf", "path")), f"audit:{SUBMISSION}", {SUBMISSION},
-    ),
-    "jury::challenge": (
-        lambda c: c.challenge(
-            *ON, **values("kind", "index", "place", "leaf", "path", "commitment", "bond")
-        ),
-        f"challenge:{SUBMISSION}:{number('kind')}:{number('index')}",
+        lambda c: c.audit(TASK, HELD, **values("leaf", "path")),
+        f"audit:{SUBMISSION}:3",
         {SUBMISSION},
     ),
-    "jury::draw_jury": (
-        lambda c: c.draw_jury(SUBMISSION, CHALLENGE), "draw_jury:c511", {SUBMISSION},
+    "jury::accuse": (
+        lambda c: c.accuse(
+            TASK,
+            HELD,
+            Accused(**values("kind", "index", "position", "leaf", "path")),
+            seat=number("place"),
+            **PROGRAM,
+        ),
+        f"accuse:{SUBMISSION}:3:{number('place')}",
+        {SUBMISSION},
     ),
-    "jury::seat_jury": (lambda c: c.seat_jury(*ON), None, {*ON, POOL}),
-    "jury::resolve": (lambda c: c.resolve(*ON), None, {*ON, POOL}),
+    "jury::accuse_file": (
+        lambda c: c.accuse_file(TASK, HELD, **PROGRAM, **values("bond")),
+        f"accuse_file:{SUBMISSION}:3",
+        {SUBMISSION},
+    ),
+    "jury::draw_jury": (lambda c: c.draw_jury(*ON), None, {SUBMISSION, POOL}),
+    "jury::seat_jury": (lambda c: c.seat_jury(*ON), None, {SUBMISSION, POOL}),
+    "jury::deliver_juror": (
+        lambda c: c.deliver_juror(
+            *ON, sealed=SEALED, case=b"\xc5\x11", **values("juror", "pk1", "pk2")
+        ),
+        f"deliver_juror:c511:{number('juror')}",
+        {SUBMISSION},
+    ),
+    "jury::resolve": (
+        lambda c: c.resolve(*ON, **values("chain", "state_root")), None, {*ON, POOL},
+    ),
     "jury::jury_commit": (
-        lambda c: c.jury_commit(*ON, challenge=CHALLENGE, **values("juror", "commitment")),
+        lambda c: c.jury_commit(TASK, HELD, **values("juror", "commitment")),
         f"jury_commit:c511:{number('juror')}",
         {SUBMISSION},
     ),
     "jury::jury_reveal": (
-        lambda c: c.jury_reveal(
-            *ON, challenge=CHALLENGE, **values("juror", "chain", "state_root", "salt")
-        ),
+        lambda c: c.jury_reveal(TASK, HELD, **values("juror", "value", "salt")),
         f"jury_reveal:c511:{number('juror')}",
-        {SUBMISSION},
-    ),
-    "jury::accuser_reveal": (
-        lambda c: c.accuser_reveal(
-            *ON, challenge=CHALLENGE, **values("chain", "state_root", "salt")
-        ),
-        "accuser_reveal:c511",
         {SUBMISSION},
     ),
     "dataset::list_dataset": (
@@ -317,7 +368,13 @@ CALLS = {
         set(),
     ),
     "dataset::grant_key": (
-        lambda c: c.grant_key(REQUEST, b"envelope"), f"answer:{REQUEST}", {REQUEST},
+        lambda c: c.grant_key(KEY_REQUEST, b"envelope"), f"answer:{REQUEST}", {REQUEST},
+    ),
+    "dataset::grant_key_alone": (
+        lambda c: c.grant_key(ALONE, b"envelope"), f"answer:{REQUEST}", {REQUEST},
+    ),
+    "dataset::lapse_key": (
+        lambda c: c.lapse_key(KEY_REQUEST), f"lapse_key:{REQUEST}", {REQUEST},
     ),
     "dataset::deny_key": (
         lambda c: c.deny_key(REQUEST, "reason"), f"answer:{REQUEST}", {REQUEST},
@@ -437,19 +494,13 @@ async def test_terms_are_given_in_the_order_of_their_fields() -> None:
     assert [program.pure(argument) for argument in call.Arguments] == expected
 
 
-async def test_a_second_opening_is_another_action() -> None:
-    client = Client()
-    await client.open(*ON, OPENING, blinding=b"", again=True)
-    assert client.sending.keys == [f"reopen:{SUBMISSION}"]
-
-
 def test_every_entry_point_of_the_market_is_called_or_is_the_administrators() -> None:
     theirs = {
         "market",
         "dataset::add_version",
         "dataset::expire_key",
         "terms",
-        "node::create_market",
+        "node::create_pool",
     }
     left = {
         f"{f.module}::{f.name}"
@@ -464,12 +515,10 @@ def test_every_entry_point_of_the_market_is_called_or_is_the_administrators() ->
 @pytest.mark.parametrize(
     "act",
     [
-        lambda c: c.exit_seat(),
-        lambda c: c.withdraw_seat(),
-        lambda c: c.report(*ON, seat=1),
-        CALLS["attestation::attest"][0],
-        CALLS["jury::jury_commit"][0],
-        CALLS["jury::jury_reveal"][0],
+        CALLS[f"{function.module}::{function.name}"][0]
+        for function in FUNCTIONS
+        if "cap" in inspect.signature(function.impl).parameters
+        and function.module in {"node", "attestation", "jury"}
     ],
 )
 async def test_without_a_seat_nothing_is_sent(act) -> None:
@@ -477,6 +526,7 @@ async def test_without_a_seat_nothing_is_sent(act) -> None:
     with pytest.raises(NotAllowed):
         await act(client)
     assert client.sending.built == []
+    assert client.asked == SEAT
 
 
 async def test_the_beacon_is_known_only_to_calls_that_draw() -> None:
@@ -490,7 +540,9 @@ async def test_the_beacon_is_known_only_to_calls_that_draw() -> None:
 async def test_what_is_executed_but_not_shown_yet_is_done(caplog) -> None:
     client = Client()
     client.not_shown = ChainUnreachable("down")
-    assert (await client.join(TASK, dataset=DATASET, request=REQUEST, stake=1)).digest == "d"
+    assert (
+        await client.join(TASK, dataset=DATASET, request=REQUEST, stake=1, **PROGRAM)
+    ).digest == "d"
     assert client.forgotten == [TASK]
     assert "no node shows it yet" in caplog.text
 
@@ -511,7 +563,7 @@ async def test_what_was_done_is_asked_of_the_sender() -> None:
 async def test_the_types_are_those_of_the_first_package_and_calls_go_to_the_newest() -> None:
     client = Client()
     assert client.type_name(ob.Task) == f"{PACKAGE}::task::Task"
-    assert client._target("task", "draw") == f"{CALLED}::task::draw"
+    assert client._target("task", "reclaim") == f"{CALLED}::task::reclaim"
     first = ContractClient(None, client.sending, "0x77", MARKET)
-    assert first._target("task", "draw") == f"{PACKAGE}::task::draw"
+    assert first._target("task", "reclaim") == f"{PACKAGE}::task::reclaim"
     assert reads.MAX_AGE_S > reads.SETTLING_S > reads.SETTLING_AGE_S

@@ -18,7 +18,13 @@ from tests.support.market.bench import (
     TASK,
     Network,
 )
-from walrusd.chain.calls.reads import MAX_AGE_S, SETTLING_AGE_S, SETTLING_S, MarketReader
+from walrusd.chain.calls.reads import (
+    MAX_AGE_S,
+    SETTLING_AGE_S,
+    SETTLING_S,
+    MarketReader,
+    SeatId,
+)
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import RANDOM_ID, ObjectData, Owner, OwnerKind
 from walrusd.errors import ObjectNotFound, ObjectUnreadable
@@ -40,7 +46,7 @@ class Node:
         self.shown = {
             key: self.make(value, key)
             for key, value in net.objects.items()
-            if isinstance(value, ob.Market | ob.Task | ob.Submission | ob.Dataset | ob.KeyRequest)
+            if isinstance(value, ob.SHARED_OBJECTS)
         }
         self.owned, self.asked = [], []
         self.reading = None
@@ -83,21 +89,16 @@ def node():
 
 @pytest.fixture
 def reader(node):
-    return MarketReader(node, PACKAGE, MARKET)
+    return MarketReader(node, PACKAGE, MARKET, (POOL,))
 
 
 async def test_each_object_is_read_as_what_it_is(node, reader):
-    assert (await reader.market()).pool == POOL == await reader.pool_id()
+    assert (await reader.market()).id == MARKET
     assert (await reader.task(TASK)).id == TASK
     assert (await reader.submission(SUBMISSION)).contributor == ME
     assert (await reader.dataset(DATASET)).id == DATASET
     assert (await reader.request(REQUEST)).requester == ME
-    pool = ob.VerifierPool(POOL, 1, *[0] * (len(ob.VerifierPool.codecs()) - 2))
-    for name, codec in ob.VerifierPool.codecs().items():
-        if "vector" in codec.move_type:
-            setattr(pool, name, [])
-    node.shown[POOL] = node.make(pool, POOL)
-    assert (await reader.pool()).id == POOL
+    assert (await reader.pool(POOL)).market == MARKET
     assert await reader.balance(ME) == 7
 
 
@@ -241,25 +242,46 @@ def capability(value, number, owner=ME):
     return Node.make(value, key, owner=Owner(OwnerKind.ADDRESS, owner))
 
 
-def verifier_cap(pool, number, **fields):
-    value = ob.VerifierCap(
-        **{
-            name: {"id": normalize_address(f"0xca{number}"), "pool": pool}.get(
-                name, normalize_address("0x0") if "0x2" in codec.move_type else 0
-            )
-            for name, codec in ob.VerifierCap.codecs().items()
-        }
-    )
+def verifier_cap(pool, number, *, market=MARKET, generation=1, **fields):
+    name = normalize_address(f"0xca{number}")
+    value = ob.VerifierCap(name, market, pool, number, generation, b"one", b"two")
     return capability(value, number, **fields)
 
 
-async def test_a_seat_is_one_in_this_markets_pool(node, reader):
-    assert await reader.verifier_cap(ME) is None
-    node.owned = [verifier_cap(THEM, 1), verifier_cap(POOL, 2), verifier_cap(POOL, 3, owner=THEM)]
-    found, cap = await reader.verifier_cap(ME)
-    assert (found, cap.pool) == (node.owned[1].ref, POOL)
-    assert (await reader.verifier_cap(THEM))[0] == node.owned[2].ref
-    assert await reader.verifier_cap(POOL) is None
+async def test_seats_are_those_of_this_market_each_by_its_generation(node, reader):
+    assert await reader.verifier_caps(ME) == []
+    node.owned = [
+        verifier_cap(THEM, 4),
+        verifier_cap(POOL, 1, market=THEM),
+        verifier_cap(POOL, 2, generation=3),
+        verifier_cap(POOL, 3, owner=THEM),
+    ]
+    assert [cap.pool for _ref, cap in await reader.verifier_caps(ME)] == sorted([POOL, THEM])
+    found = await reader.find_cap(ME, SeatId(POOL, 2, 3))
+    assert found is not None
+    assert (found[0], found[1].pk1) == (node.owned[2].ref, b"one")
+    for owner, seat in (
+        (ME, SeatId(POOL, 2, 2)),
+        (ME, SeatId(POOL, 1, 1)),
+        (THEM, SeatId(POOL, 2, 3)),
+    ):
+        assert await reader.find_cap(owner, seat) is None
+
+
+async def test_a_seat_that_was_left_is_nobodys(node, reader):
+    bench = Network()
+    held = bench.register(ME)
+    node.shown[POOL] = node.make(bench.pool, POOL)
+    found = await reader.seat(held)
+    assert found is not None
+    assert found.verifier == ME
+    assert await reader.seat(SeatId(POOL, held.index, 2)) is None
+    assert await reader.seat(SeatId(POOL, held.index + 1, 1)) is None
+
+
+async def test_only_the_owners_pools_are_listed_in_their_order(node):
+    two = MarketReader(node, PACKAGE, MARKET, (THEM, POOL))
+    assert [pool.id for pool in await two.pools()] == [POOL]  # the other one does not exist
 
 
 async def test_a_publishers_capability_is_that_of_one_task(node, reader):

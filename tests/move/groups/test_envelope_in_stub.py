@@ -2,7 +2,7 @@
 
 from tests.crypto.envelopes.parties import ALICE, CONTRIBUTOR, OPENED, SECRET, VALUES
 from tests.move.builder import run_unit_tests
-from tests.support.stub_group import stubbed_group
+from tests.move.groups.stub import stubbed_group
 from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.openings import prove_opening_key
 from walrusd.crypto.envelopes.recipients import prove_recipient

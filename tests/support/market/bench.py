@@ -18,16 +18,24 @@ import trio
 
 from tests.support.clocks import SetClock
 from tests.support.market.world import InlineTraining, make_plan
-from tests.support.market_params import DEFAULT_PARAMS
+from tests.support.market_params import DEFAULT_PARAMS, DEFAULT_POOL
 from tests.support.row_tree import RowTree
+from walrusd.chain.calls.audit import AuditCalls
+from walrusd.chain.calls.committee import CommitteeCalls
 from walrusd.chain.calls.contract import ContractClient
-from walrusd.chain.layouts import events as ev
+from walrusd.chain.calls.dataset import DatasetCalls
+from walrusd.chain.calls.delivery import DeliveryCalls
+from walrusd.chain.calls.jury import JuryCalls
+from walrusd.chain.calls.node import NodeCalls
+from walrusd.chain.calls.reads import SeatId
+from walrusd.chain.calls.submission import SubmissionCalls
+from walrusd.chain.calls.task import TaskCalls
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import build_api, build_parts
 from walrusd.control.api import DaemonApi
 from walrusd.core.dealing import compute_seat_segments
 from walrusd.core.lifecycle import (
-    ChallengeKind,
+    CaseKind,
     DisputePhase,
     KeyScope,
     RequestState,
@@ -35,8 +43,13 @@ from walrusd.core.lifecycle import (
     TaskPhase,
 )
 from walrusd.core.manifest import TaskManifest
-from walrusd.core.protocol import compute_deal_seed
+from walrusd.core.protocol import PROGRAM_ROOT, compute_deal_seed, compute_keys_digest
+from walrusd.core.secrets import derive_recipient_secret
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
+from walrusd.crypto.envelopes.contexts import PublisherContext, SeatContext
+from walrusd.crypto.envelopes.openings import LabelValue
+from walrusd.crypto.envelopes.recipients import Recipient, RecipientSecret
+from walrusd.crypto.envelopes.sealing import seal
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
 from walrusd.engine.readiness import Readiness
@@ -52,6 +65,7 @@ from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
+    MarketSettings,
     PolicySettings,
     Role,
     Settings,
@@ -75,41 +89,33 @@ from walrusd.units import MIST_PER_SUI, Mist, address_bytes, normalize_address
 PACKAGE, MARKET, POOL = (normalize_address(text) for text in ("0xac", "0xa", "0xb"))
 TASK, SUBMISSION, DATASET, REQUEST = (normalize_address(t) for t in ("0x1", "0x2", "0x3", "0x4"))
 PUBLISHER, OWNER = normalize_address("0xcafe"), normalize_address("0xd0")
+NOBODY = normalize_address("0x0")
 NOW = 1_700_000_000_000
 ROWS, ROW_BYTES = 160, 65
 DEK = bytes(range(32))
 WRITES = frozenset(
-    {
-        "accuser_reveal",
-        "attest",
-        "audit",
-        "challenge",
-        "claim",
-        "claim_task",
-        "close_joining",
-        "commit",
-    }
-    | {
-        "commit_abort",
-        "deny_key",
-        "draw",
-        "draw_audit",
-        "draw_jury",
-        "grant_key",
-        "join",
-        "jury_commit",
-        "jury_reveal",
-    }
-    | {"open", "open_task", "reclaim", "record_aggregate", "register_seat", "request_key"}
-    | {"replace", "report", "reseal", "resolve", "seat", "seat_jury", "settle"}
+    name
+    for calls in (
+        AuditCalls,
+        CommitteeCalls,
+        DatasetCalls,
+        DeliveryCalls,
+        JuryCalls,
+        NodeCalls,
+        SubmissionCalls,
+        TaskCalls,
+    )
+    for name in vars(calls)
+    if not name.startswith("_")
 )
+"""Every call of the contract."""
 
 
 class MemoryChain(ContractClient):
     """Objects by id. Writes are noted; ``fail`` holds what the next write of a name raises."""
 
     def __init__(self, address: str, objects: dict[str, Any]) -> None:
-        self.package_id, self.market_id = PACKAGE, MARKET
+        self.package_id, self.market_id, self.pool_ids = PACKAGE, MARKET, (POOL,)
         self.me = address
         self.objects = objects
         self.sent: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -134,6 +140,18 @@ class MemoryChain(ContractClient):
     async def read_many(self, layout, object_ids):
         wanted = [i for i in object_ids if isinstance(self.objects.get(i), layout)]
         return {i: await self._read(layout, i) for i in wanted}
+
+    async def verifier_caps(self, owner: str) -> Any:
+        """Return a capability for every seat of the pool that an address holds."""
+        keys = self.objects.get("recipients", {})
+        return [
+            (
+                None,
+                ob.VerifierCap(f"0x{index:064x}", MARKET, POOL, index, s.generation, *keys[seat]),
+            )
+            for index, s in enumerate(self.objects[POOL].seats)
+            if s.verifier == owner and (seat := SeatId(POOL, index, s.generation)) in keys
+        ]
 
     async def balance(self, owner: str) -> Mist:
         return Mist(self.balances.get(owner, 1000 * MIST_PER_SUI))
@@ -225,12 +243,17 @@ class Network:
         self.plan = plan or read_plan(make_plan(segments=4, segment_steps=2))
         self.rows = rows or [bytes([n % 17] * 64 + [n % 10]) for n in range(ROWS)]
         self._positions = itertools.count()
+        self.recipients: dict[SeatId, Recipient] = {}
         self.log: list[LoggedEvent] = []
-        given = {"max_submissions": 4, "committee": 1, "segments_per_seat": 4, "jury": 3}
+        given = {
+            "max_submissions": 4, "committee": 1, "substitutes": 1, "segments_per_seat": 4,
+            "jury": 3,
+        }  # fmt: skip
         self.terms = read_terms({**given, **(terms or {})}, self.plan)
-        params = replace(DEFAULT_PARAMS, tip=5, min_seat_stake=1, unbonding_ms=1)
-        self.market = ob.Market(MARKET, 1, bytes(32), PACKAGE, POOL, False, [1], params)
-        self.objects[MARKET] = self.market
+        params = replace(DEFAULT_PARAMS, tip=5)
+        self.market = ob.Market(MARKET, 1, bytes(32), PACKAGE, False, [1], params)
+        self.pool = ob.VerifierPool(POOL, 1, MARKET, DEFAULT_POOL, [], 0, NOBODY, 0)
+        self.objects |= {MARKET: self.market, POOL: self.pool}
         self._make_dataset()
         self._make_task()
 
@@ -252,6 +275,10 @@ class Network:
     def _make_task(self) -> None:
         weights = init_weights(self.plan)
         data = weights_to_bytes(self.plan, weights)
+        context = PublisherContext(
+            bytes(32), *map(address_bytes, (PACKAGE, MARKET, PUBLISHER))
+        ).digest()
+        self.publisher = RecipientSecret(7).describe(context)
         manifest = TaskManifest(
             "t",
             self.plan.to_bytes().decode(),
@@ -261,31 +288,33 @@ class Network:
         self.task = ob.Task(
             id=TASK,
             version=1,
+            market=MARKET,
+            pool=POOL,
             publisher=PUBLISHER,
-            publisher_key=derive_public_key(bytes([7]) * 32),
+            publisher_pk1=self.publisher.pk1,
+            publisher_pk2=self.publisher.pk2,
             phase=TaskPhase.JOINING,
             opened_ms=NOW,
             phase_ms=NOW,
+            ends_by_ms=NOW + 10**10,
             manifest_blob=self.store.keep(manifest.to_bytes()),
             manifest_digest=manifest.digest(),
             state_root_0=compute_state_root_0(self.plan, weights),
             plan_digest=self.plan.digest(),
+            program_root=PROGRAM_ROOT,
             parent=normalize_address("0x0"),
             datasets=[ob.DatasetRef(DATASET, 1)],
             terms=self.terms,
             tip=5,
             entries=[],
             join_beacon=b"",
-            beacon=b"",
-            pool_len=0,
-            drawn_ms=0,
             committed=0,
             opened=0,
             ended=0,
             accepted=0,
             accepted_weight=0,
             aggregate=None,
-            pool=10,
+            funds=10,
             bond=0,
             tips=0,
             credits=[],
@@ -315,38 +344,86 @@ class Network:
         self.task.phase, self.task.join_beacon = TaskPhase.TRAINING, b"\x01" * 32
         self.task.entries.append(ob.Entry(contributor, SUBMISSION))
         self.submission = ob.Submission(
-            id=SUBMISSION, version=1, task=TASK, number=0, contributor=contributor, state=state,
+            id=SUBMISSION, version=1, market=MARKET, pool=POOL, task=TASK, number=0,
+            contributor=contributor, state=state,
             window_ms=NOW, dataset=DATASET, dataset_version=1, dataset_owner=OWNER,
             dataset_blob=version.blob, dataset_root=version.row_root, dataset_rows=version.rows,
             dataset_key_check=version.key_check, weight=1, ctx=b"", commitment=None, abort=None,
-            committee=[], opening=None, audit_beacon=b"", dispute=None, judged=[], reason=0,
-            late_fee=0, reopened=False, replaced=False, stake=1, escrow=1, bond=0,
+            lot=None, beacon=b"", committee=[], substitutes=[], attempt=1, opening=None, reported=0,
+            rounds=0, audit_beacon=b"", audit_round=0, update_envelope=b"", dispute=None, cases=0,
+            accusers=[], unproved=0, reason=0, late_fee=0, stake=1, escrow=1, bond=0,
             credits=[], credited=0,
         )  # fmt: skip
         self.objects[SUBMISSION] = self.submission
         return self.submission
 
-    def seat(self, verifier: str, encryption_key: bytes | None) -> None:
-        """Draw, and seat one verifier; without a key, one whose registered key is useless."""
-        self.task.beacon, self.task.phase = b"\x02" * 32, TaskPhase.OPENING
-        key = bytes(32) if encryption_key is None else derive_public_key(encryption_key)
-        self.submission.committee = [ob.CommitteeSeat(0, verifier, key, 0, 0, 0)]
+    def register(self, verifier: str, keys: KeyBundle | None = None, **declared: Any) -> SeatId:
+        """Let a verifier hold a seat, with the keys of a keystore or with useless ones."""
+        index, params = len(self.pool.seats), self.pool.params
+        seat = SeatId(POOL, index, 1)
+        recipient = self.recipient(verifier, seat, keys)
+        values = {
+            "verifier": verifier, "generation": 1,
+            "keys": compute_keys_digest(recipient.pk1, recipient.pk2), "stake": params.stake,
+            "min_fee": 0, "max_penalty": params.stake // params.duties, "rate": 10**12,
+            "memory": 1 << 40, "active_from_ms": NOW - 1, "renewed_ms": NOW, "exiting_at_ms": 0,
+            "duties": 0, "silent": 0, **declared,
+        }  # fmt: skip
+        self.pool.seats.append(ob.Seat(**values))
+        self.recipients[seat] = recipient
+        self.objects.setdefault("recipients", {})[seat] = recipient.pk1, recipient.pk2
+        return seat
+
+    def fill_pool(self, seats: int = 24) -> None:
+        """Let strangers hold seats that can serve anything; nobody has their keys."""
+        self.register(NOBODY.replace("0x0", "0x1"))
+        template = self.pool.seats[-1]
+        self.pool.seats += [replace(template, verifier=f"0x{n:064x}") for n in range(2, seats + 1)]
+
+    def recipient(self, verifier: str, seat: SeatId, keys: KeyBundle | None) -> Recipient:
+        """Return the public keys of a seat; without a keystore nobody has their secret."""
+        context = SeatContext(
+            bytes(32), *map(address_bytes, (PACKAGE, MARKET, POOL)), seat.index, seat.generation,
+            address_bytes(verifier),
+        ).digest()  # fmt: skip
+        secret = RecipientSecret(5) if keys is None else derive_recipient_secret(keys, context)
+        return secret.describe(context)
+
+    def seat(self, verifier: str, keys: KeyBundle | None) -> None:
+        """Draw and seat one verifier, whose keys are of ``keys``, or useless."""
+        self.submission.beacon, self.task.phase = b"\x02" * 32, TaskPhase.OPENING
+        held = self.register(verifier, keys)
+        seat = self.pool.seats[held.index]
+        self.submission.committee = [
+            ob.CommitteeSeat(held.index, 1, verifier, seat.keys, b"", 0, 0, 0, 0)
+        ]
         self.submission.state = SubmissionState.SEATED
 
+    def seal_to(self, place: ob.CommitteeSeat | ob.Juror, value: LabelValue) -> None:
+        """Give a seat or juror its envelope on chain."""
+        recipient = self.recipients[SeatId(POOL, place.pool_index, place.generation)]
+        envelope = seal(value, recipient, address_bytes(self.submission.contributor))
+        place.envelope = envelope.r + envelope.c
+
+    def juror(self, verifier: str, keys: KeyBundle | None) -> ob.Juror:
+        """Return a juror, whose keys are of ``keys``, or useless."""
+        held = self.register(verifier, keys)
+        digest = self.pool.seats[held.index].keys
+        return ob.Juror(held.index, 1, verifier, digest, b"", b"", b"")
+
     def segments(self) -> list[int]:
-        seed = compute_deal_seed(self.task.beacon, address_bytes(SUBMISSION))
+        seed = compute_deal_seed(self.submission.beacon, address_bytes(SUBMISSION))
         return compute_seat_segments(seed, self.plan.segments, 0, self.terms.segments_per_seat)
 
     def dispute(
-        self, accuser: str, index: int, jurors: list[ob.Juror], kind: int = ChallengeKind.SEGMENT
+        self, accuser: str, index: int, jurors: list[ob.Juror], kind: int = CaseKind.SEGMENT
     ) -> ob.Dispute:
         self.submission.state = SubmissionState.DISPUTED
         self.submission.dispute = ob.Dispute(
-            kind=kind, index=index, place=0, round=0, challenge=b"\x09" * 32,
-            phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms,
-            resume_state=SubmissionState.OPENED, accuser=accuser, accuser_commitment=b"",
-            accuser_chain=b"", accuser_state_root=b"", leaf=bytes(32), beacon=b"", pool_len=1,
-            drawn_ms=0, jurors=jurors,
+            kind=kind, index=index, place=0, round=0, number=1, challenge=b"\x09" * 32,
+            phase=DisputePhase.COMMITTING, phase_ms=self.clock.ms, opened_ms=self.clock.ms,
+            resume_state=SubmissionState.OPENED, accuser=accuser, accuser_seat=0, leaf=bytes(32),
+            beacon=b"\x03" * 32, jurors=jurors,
         )  # fmt: skip
         return self.submission.dispute
 
@@ -357,10 +434,6 @@ class Network:
         )
         for tools in daemons:
             tools.chain_log.append(logged)
-
-    def resealed(self, sender: str, recipient: str, envelope: bytes, *daemons: Tools) -> None:
-        event = ev.KeyResealed(SUBMISSION, recipient, sender, envelope)
-        self.emit(event, SUBMISSION, *daemons)
 
     @contextmanager
     def daemon(self, directory: Path, name: str, training: Any = None, **policy: Any):
@@ -408,6 +481,7 @@ def _settings(home: Path, policy: dict[str, Any]) -> Settings:
         SuiSettings(("http://x",), "c", PACKAGE, MARKET),
         WalrusSettings(("http://x",), ("http://x",)),
         KeysSettings(home / "k"),
+        market=MarketSettings((POOL,)),
         policy=PolicySettings(
             **{"max_stake_per_task": limit, "max_stake_per_day": limit, **policy}
         ),

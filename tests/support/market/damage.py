@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.support.market.world import InlineTraining
 from walrusd.engine.tools import OnLine
+from walrusd.errors import MalformedData
 from walrusd.training.run.jobs import Job
 
 
@@ -26,3 +27,20 @@ class Damaging(InlineTraining):
         """Damage the file and run the job."""
         damage_last_byte(self._find(job))
         return await super().run(job, on_line)
+
+
+DAMAGED: dict[str, Callable[[Any], str]] = {
+    "rows": lambda job: job.rows.path,
+    "row numbers": lambda job: job.rows.indices,
+    "start state": lambda job: job.segments[-1].start_state,
+    "plan": lambda job: job.plan,
+    "weights": lambda job: job.weights,
+}
+
+
+class Confused(InlineTraining):
+    """A machine whose child blames the opening that was just verified."""
+
+    async def run(self, job: Job, on_line: OnLine) -> dict[str, Any]:
+        """Blame the opening."""
+        raise MalformedData("the state holds a negative zero")

@@ -32,8 +32,8 @@ class BribedVerifier(Verifier):
 
     records: ClassVar[list] = []
 
-    async def _examine(self, case, seat, segments):
-        found = await super()._examine(case, seat, [])
+    async def _examine(self, case, segments):
+        found = await super()._examine(case, [])
         replayed = {
             record.segment: Replayed.from_json(record.segment, record.summarize())
             for record in self.records

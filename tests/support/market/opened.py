@@ -7,14 +7,14 @@ from pathlib import Path
 from tests.support.market.bench import SUBMISSION, Network
 from tests.support.openings import DraftOpening, list_sources
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase, SubmissionState
-from walrusd.core.pieces.keys import OpeningKeys, derive_opening_keys
-from walrusd.core.secrets import derive_opening_key
-from walrusd.crypto.envelope import derive_public_key
+from walrusd.core.lifecycle import CaseKind, DisputePhase, SubmissionState
+from walrusd.core.pieces.keys import OpeningKeys, make_opening_keys
+from walrusd.crypto.envelopes.contexts import Label
+from walrusd.crypto.envelopes.openings import LabelValue
 from walrusd.examination.examine import list_needed_pieces
 from walrusd.market.case import Case
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import make_envelope
+from walrusd.market.keys import derive_own_secret
 from walrusd.market.opened import OpenedPieces
 from walrusd.market.sealing import OpeningWriter
 from walrusd.market.verified import make_opening_shape
@@ -22,7 +22,6 @@ from walrusd.services.contributor.committer import Committer
 from walrusd.services.contributor.opener import Opener
 from walrusd.services.contributor.trainer import Trainer
 from walrusd.services.jury.juror import Juror
-from walrusd.units import address_bytes
 
 
 class Bench:
@@ -46,12 +45,21 @@ class Bench:
         await Trainer(contributor, fetcher).run_once()
         await Committer(contributor, fetcher).run_once()
         net.submission.commitment = contributor.contract.arguments("commit")[0][2]
-        net.seat(verifier.address, verifier.keys.encryption_key)
+        net.seat(verifier.address, verifier.keys)
         await Opener(contributor, fetcher).run_once()
-        net.submission.opening = contributor.contract.arguments("open")[0][2]
-        net.submission.state = SubmissionState.OPENED
+        self.let_read()
         if edit is not None:
             await self._replace_opening(edit)
+
+    def let_read(self) -> None:
+        """Let the last opening be on chain, and the verifier have its envelope."""
+        net = self.net
+        opened = self.contributor.contract.arguments("open")[-1][2]
+        net.submission.opening = ob.Opening(
+            opened.blob, opened.digest, opened.p2, was_complete=True, cost=opened.cost
+        )
+        net.seal_to(net.submission.committee[0], self.value())
+        net.submission.state = SubmissionState.OPENED
 
     async def _replace_opening(self, edit) -> None:
         """Let the contributor have sealed another opening than an honest one."""
@@ -71,33 +79,33 @@ class Bench:
     def case(self, tools):
         return Case(self.net.market, self.net.task, self.net.submission)
 
-    def key(self) -> bytes:
-        return derive_opening_key(self.contributor.keys, address_bytes(SUBMISSION))
+    def value(self, label: Label = Label.WORK) -> LabelValue:
+        """Return what seats, or the publisher, find in their envelopes."""
+        secret = derive_own_secret(self.contributor, self.case(self.contributor))
+        return secret.compute_value(label)
 
     def keys(self) -> OpeningKeys:
-        return derive_opening_keys(self.key(), 0)
+        return make_opening_keys(derive_own_secret(self.contributor, self.case(self.contributor)))
 
     def summon(
-        self, tools, *others: ob.Juror, kind: int = ChallengeKind.SEGMENT, index: int | None = None
+        self, tools, *others: ob.Juror, kind: int = CaseKind.SEGMENT, index: int | None = None
     ) -> ob.Dispute:
-        key = derive_public_key(tools.keys.encryption_key)
-        juror = ob.Juror(3, tools.address, key, b"", b"", b"")
+        juror = self.net.juror(tools.address, tools.keys)
         if index is None:
-            index = 2 if kind == ChallengeKind.SEGMENT else 0
+            index = 2 if kind == CaseKind.SEGMENT else 0
         return self.net.dispute(self.verifier.address, index, [juror, *others], kind)
 
-    async def reveal(self, tools, dispute: ob.Dispute) -> tuple[bytes, bytes]:
+    def brief(self, dispute: ob.Dispute) -> None:
+        """Give every juror its envelope."""
+        for juror in dispute.jurors:
+            self.net.seal_to(juror, self.value())
+
+    async def reveal(self, tools, dispute: ob.Dispute) -> bytes:
         """Let a juror reveal what it has committed to, and return the value."""
         dispute.jurors[0].commitment = tools.contract.calls("jury_commit")[-1]["commitment"]
         dispute.phase = DisputePhase.REVEALING
         await Juror(tools, Fetcher(tools)).run_once()
-        revealed = tools.contract.calls("jury_reveal")[-1]
-        return revealed["chain"], revealed["state_root"]
-
-    def reseal(self, tools) -> None:
-        key = derive_public_key(tools.keys.encryption_key)
-        envelope = make_envelope(self.case(tools), tools.address, key, self.key())
-        self.net.resealed(self.verifier.address, tools.address, envelope, tools)
+        return tools.contract.calls("jury_reveal")[-1]["value"]
 
 
 def without_a_row(opening):

@@ -2,10 +2,11 @@
 
 The contract is the specification itself, called in process, which counts all coins after every
 call. Services, databases, journals, cryptography and training are the real ones. A play looks with
-every service of every daemon until nothing happens, then lets a second pass.
+every service of every daemon until nothing happens, then lets a while pass.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from copy import deepcopy
@@ -15,29 +16,32 @@ from typing import Any
 
 import trio
 
-from tests.contract.market import required
+from tests.contract.early import required
 from tests.contract.world import CHAIN_ID, PACKAGE, World, address
 from tests.support.market.bench import DEK, ROW_BYTES, ROWS, MemoryStore
+from tests.support.market.spec_chain import PowerCut, SpecChain
 from tests.support.market.world import InlineTraining, make_plan
 from tests.support.row_tree import RowTree
-from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.calls.node import SeatOffer
+from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.follow.follower import Cursor
 from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.chain.values.types import ChainEvent
 from walrusd.control.history import History
-from walrusd.core.aborts import ABORTS
 from walrusd.core.lifecycle import KeyScope, SubmissionState
 from walrusd.core.manifest import TaskManifest
+from walrusd.core.protocol import PROGRAM_ROOT
+from walrusd.core.seats.eligibility import count_duties
 from walrusd.crypto.envelope import dataset_key_info, derive_public_key, seal_key
+from walrusd.crypto.envelopes.contexts import PublisherContext, SeatContext
 from walrusd.crypto.keystore import KeyBundle
 from walrusd.crypto.stream import StreamKind, compute_key_check, encrypt_bytes, stream_aad
-from walrusd.devnet.move.aborts import MoveAbort
 from walrusd.engine.chain_watcher import ChainWatcher
 from walrusd.engine.service import Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import MoveAborted, ObjectNotFound
 from walrusd.market.case import Case
+from walrusd.market.envelopes import prove_own_keys
 from walrusd.market.fetch import Fetcher
 from walrusd.runtime.broadcast import Broadcast
 from walrusd.runtime.wakeup import WakeUp
@@ -53,6 +57,7 @@ from walrusd.services.upkeep.key_sharer import KeySharer
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
+    MarketSettings,
     Role,
     Settings,
     SuiSettings,
@@ -67,9 +72,10 @@ from walrusd.state.protection import Protection
 from walrusd.state.stores import KeyValue, Work
 from walrusd.training.plan.plan import Plan, read_plan
 from walrusd.training.run.weights import compute_state_root_0, init_weights, weights_to_bytes
-from walrusd.units import MIST_PER_SUI, address_bytes
+from walrusd.units import address_bytes
 
 STEP_S = 2
+"""How much time passes at once when nothing happens, unless a play says otherwise."""
 WINDOWS = {
     "join": 10,
     "train": 60,
@@ -82,6 +88,7 @@ WINDOWS = {
 TERMS = {
     "max_submissions": 1,
     "committee": 2,
+    "substitutes": 2,
     "segments_per_seat": 2,
     "jury": 3,
     "audit_bps": 201,
@@ -90,189 +97,62 @@ TERMS = {
     "verifier_fee": "0.01 SUI",
     "juror_fee": "0.01 SUI",
     "verifier_stake": "1 SUI",
-    "accuser_bond": "0.1 SUI",
     "lapse_penalty": "0.1 SUI",
 }
-
-
-class SpecChain(ContractClient):
-    """One daemon's view of the specification. A named action is done once, as the Sender does."""
-
-    def __init__(self, play: "Play", name: str) -> None:
-        self.package_id, self.market_id = PACKAGE, play.world.market.id
-        self._play, self._name = play, name
-        self._done: set[str] = set()
-
-    @property
-    def address(self) -> str:
-        return address(self._name)
-
-    def forget(self, object_id: str) -> None:
-        pass
-
-    async def _read(self, layout, object_id):
-        found = self._play.snapshot(object_id)
-        if not isinstance(found, layout):
-            raise ObjectNotFound(f"{object_id} is no {layout.__name__}")
-        return found
-
-    async def read_many(self, layout, object_ids):
-        found = {i: self._play.snapshot(i) for i in object_ids}
-        return {i: value for i, value in found.items() if isinstance(value, layout)}
-
-    async def verifier_cap(self, owner: str) -> Any:
-        world = self._play.world
-        for cap in world.of_type(ob.VerifierCap):
-            if world.owners[cap.id] == owner:
-                return None, cap
-        return None
-
-    async def call(self, target: str, *arguments: Any, once: str | None = None) -> Any:
-        await trio.lowlevel.checkpoint()
-        if once in self._done:
-            return None
-        try:
-            result = self._play.world.call(target, self._name, *arguments)
-        except MoveAbort as error:
-            abort = ABORTS[error.module, error.code]
-            raise MoveAborted(
-                f"{abort.name}: {abort.sentence}", module=error.module, abort_code=error.code
-            ) from error
-        finally:
-            await self._play.deliver()
-        if once is not None:
-            self._done.add(once)
-        return result
-
-    def _objects(self, task: str | None, submission: str | None) -> list[Any]:
-        found = self._play.world.objects
-        return [found[i] for i in (task, submission) if i is not None]
-
-    async def _crank(self, module, function, task, submission):
-        world = self._play.world
-        on = world.objects[task], world.pool, world.objects[submission]
-        return await self.call(f"{module}::{function}", world.market, *on)
-
-    async def _act(self, target, task, submission, *arguments, once=None):
-        world = self._play.world
-        on = self._objects(task, submission)
-        return await self.call(target, world.market, *on, *arguments, once=once)
-
-    async def _vote(self, target, task, submission, *arguments, once):
-        _ref, cap = await self.verifier_cap(self.address)
-        return await self._act(target, task, submission, cap, *arguments, once=once)
-
-    async def close_joining(self, task):
-        return await self._act("task::close_joining", task, None)
-
-    async def draw(self, task):
-        world = self._play.world
-        return await self.call("task::draw", world.market, world.pool, world.objects[task])
-
-    async def commit(self, task, submission, commitment, *, leaf_zero_path, cost_proof):
-        c = commitment
-        return await self._act(
-            "submission::commit", task, submission, c.trace_root, c.update_root, c.scheme_root,
-            c.scheme_rows, leaf_zero_path, c.cost_commitment, cost_proof, c.file_digest,
-            c.file_blob, once=f"commit:{submission}",
-        )  # fmt: skip
-
-    async def commit_abort(self, task, submission, claim, *, trace_root, leaf_zero_path):
-        return await self._act(
-            "submission::commit_abort", task, submission, claim.segment, claim.step, claim.code,
-            trace_root, leaf_zero_path, once=f"commit:{submission}",
-        )  # fmt: skip
-
-    async def open(self, task, submission, opening, *, blinding, again=False):
-        o = opening
-        return await self._act(
-            "submission::open", task, submission, o.blob, o.digest, o.key_check, o.envelopes,
-            o.cost, blinding, once=f"open:{submission}:{again}",
-        )  # fmt: skip
-
-    async def reseal(self, submission, recipient, envelope):
-        once = f"reseal:{submission}:{recipient}"
-        return await self._act(
-            "submission::reseal", None, submission, recipient, envelope, once=once
-        )
-
-    async def claim(self, submission):
-        coin = await self._act("settlement::claim", None, submission)
-        self._play.received[self._name] = self._play.received.get(self._name, 0) + coin.balance
-
-    async def claim_task(self, task):
-        await self._act("task::claim_task", task, None)
-
-    async def attest(self, task, submission, *, seat, position, **proof):
-        return await self._vote(
-            "attestation::attest", task, submission, seat, position, *proof.values(),
-            once=f"attest:{submission}:{seat}:{position}",
-        )  # fmt: skip
-
-    async def report(self, task, submission, *, seat):
-        once = f"report:{submission}:{seat}"
-        return await self._vote("attestation::report", task, submission, seat, once=once)
-
-    async def challenge(self, task, submission, *, bond, **claim):
-        coin = self._play.world.mint(self._name, bond)
-        once = f"challenge:{submission}:{claim['kind']}:{claim['index']}"
-        return await self._act(
-            "jury::challenge", task, submission, *claim.values(), coin, once=once
-        )
-
-    async def draw_jury(self, submission, challenge):
-        world = self._play.world
-        return await self.call(
-            "jury::draw_jury", world.market, world.pool, world.objects[submission],
-            once=f"draw_jury:{challenge.hex()}",
-        )  # fmt: skip
-
-    async def jury_commit(self, task, submission, *, juror, challenge, commitment):
-        once = f"jury_commit:{challenge.hex()}:{juror}"
-        return await self._vote("jury::jury_commit", task, submission, juror, commitment, once=once)
-
-    async def jury_reveal(self, task, submission, *, juror, challenge, **value):
-        once = f"jury_reveal:{challenge.hex()}:{juror}"
-        return await self._vote(
-            "jury::jury_reveal", task, submission, juror, *value.values(), once=once
-        )
-
-    async def accuser_reveal(self, task, submission, *, challenge, **value):
-        once = f"accuser_reveal:{challenge.hex()}"
-        return await self._act("jury::accuser_reveal", task, submission, *value.values(), once=once)
-
-    async def draw_audit(self, task, submission):
-        return await self._act("audit::draw_audit", task, submission)
-
-    async def audit(self, task, submission, *, leaf, path):
-        return await self._act("audit::audit", task, submission, leaf, path)
+OFFER = SeatOffer(min_fee=0, max_penalty=2_000_000_000, rate=1 << 50, memory=1 << 40)
 
 
 class Daemon:
-    """One peer: its tools and the services it runs; a play may put others in their place."""
+    """One peer: its tools and the services it runs; a play may put others in their place.
 
-    def __init__(self, name: str, tools: Tools, role: Role) -> None:
-        self.name, self.tools, self._role = name, tools, role
-        self.make_services()
-        self.watcher = ChainWatcher(tools, None)
+    ``kill`` ends it as a power cut does; ``restart`` opens its database anew and reads the events
+    that it has missed.
+    """
+
+    def __init__(self, play: "Play", name: str, role: Role, training: Any) -> None:
+        self.play, self.name, self.role = play, name, role
+        self.training = training or InlineTraining()
+        self.chain = SpecChain(play, name)
+        self.read = 0
+        """How many batches of events it has read."""
+        self.open()
 
     @property
     def address(self) -> str:
-        return self.tools.address
+        return address(self.name)
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.services)
+
+    def open(self) -> None:
+        self._stack = self.play.stack.enter_context(ExitStack())
+        self.tools = self.play.make_tools(self, self._stack)
+        self.watcher = ChainWatcher(self.tools, None)
+        self.make_services()
 
     def make_services(self) -> None:
         """Make the services anew, as after a restart."""
         tools = self.tools
         self.fetcher = fetcher = Fetcher(tools)
-        self.services = [KeySharer(tools), Cranker(tools, fetcher), Claimer(tools)]
-        if self._role is Role.CONTRIBUTOR:
+        self.services = [KeySharer(tools, fetcher), Cranker(tools, fetcher), Claimer(tools)]
+        if self.role is Role.CONTRIBUTOR:
             more = [Trainer(tools, fetcher), Committer(tools, fetcher), Opener(tools, fetcher)]
         else:
             more = [Verifier(tools, fetcher), Juror(tools, fetcher)]
         self.services += more
 
+    def kill(self) -> None:
+        self.services = []
+        self._stack.close()
+
+    async def restart(self) -> None:
+        self.open()
+        await self.play.deliver()
+
     def use(self, training: Any) -> None:
         """Let another backend run the jobs."""
+        self.training = training
         self.tools = replace(self.tools, training=training)
         self.make_services()
 
@@ -288,31 +168,39 @@ class Daemon:
 
 
 class Play:
-    """A market of one task with one submission, and the daemons around it."""
+    """A market of one task with one submission, and the daemons around it.
+
+    Without a number there are just so many verifiers as the terms take.
+    """
 
     def __init__(
         self,
         directory: Path,
         stack: ExitStack,
         *,
-        verifiers: int = 8,
+        verifiers: int | None = None,
         plan: Any = None,
+        step_s: int = STEP_S,
+        crank_grace_s: float = 2.0,
         **terms: Any,
     ) -> None:
         self.world = World()
         self.blobs: dict[int, bytes] = {}
         self.store = MemoryStore(self.blobs)
-        self.received: dict[str, int] = {}
+        self.received: Counter[str] = Counter()
         self.daemons: dict[str, Daemon] = {}
-        self._directory, self._stack = directory, stack
+        self.stack = stack
+        self.deaths: dict[tuple[str, str, str], None] = {}
+        self._directory, self._step_s, self._crank_grace_s = directory, step_s, crank_grace_s
         self._delivered = 0
+        self._batches: list[list[ChainEvent]] = []
         self._snapshots: dict[str, Any] = {}
         self._snapshots_at = -1
         self.plan: Plan = read_plan(plan or make_plan(segments=4, segment_steps=2))
-        windows = dict(WINDOWS)
-        self.terms = read_terms({**TERMS, **windows, **terms}, self.plan)
+        self.terms = read_terms({**TERMS, **WINDOWS, **terms}, self.plan)
         self.rows = [bytes([n % 17] * 64 + [n % 10]) for n in range(ROWS)]
-        self.verifiers = [self.start(f"v{n}", Role.VERIFIER) for n in range(verifiers)]
+        count = count_duties(vars(self.terms)) + 3 if verifiers is None else verifiers
+        self.verifiers = [self.start(f"v{n}", Role.VERIFIER) for n in range(count)]
         for verifier in self.verifiers:
             self._register(verifier)
         self.world.advance(1)
@@ -324,18 +212,23 @@ class Play:
         return self.world.now
 
     def start(self, name: str, role: Role, training: Any = None) -> Daemon:
-        home = self._directory / name
-        home.mkdir(mode=0o700)
-        enter = self._stack.enter_context
-        database = enter(Database.open(home / "db"))
+        self.daemons[name] = Daemon(self, name, role, training)
+        return self.daemons[name]
+
+    def make_tools(self, daemon: Daemon, stack: ExitStack) -> Tools:
+        """Open the collaborators of a daemon; its database is what it was when it was closed."""
+        name, home = daemon.name, self._directory / daemon.name
+        home.mkdir(mode=0o700, exist_ok=True)
+        database = stack.enter_context(Database.open(home / "db"))
         keys = KeyBundle(*(hashlib.sha256(f"{name}{part}".encode()).digest() for part in range(3)))
-        tools = Tools(
+        return Tools(
             settings=Settings(
-                DaemonSettings(home, home / "s", frozenset({role}), threads=1),
+                DaemonSettings(home, home / "s", frozenset({daemon.role}), threads=1),
                 SuiSettings(("http://x",), "c", PACKAGE, self.world.market.id),
                 WalrusSettings(("http://x",), ("http://x",)),
                 KeysSettings(home / "k"),
-                timing=TimingSettings(crank_grace_s=2.0, poll_s=2.0),
+                market=MarketSettings((self.world.pool.id,)),
+                timing=TimingSettings(crank_grace_s=self._crank_grace_s, poll_s=2.0),
             ),
             address=address(name),
             keys=keys,
@@ -344,25 +237,47 @@ class Play:
             work=Work(database),
             records=KeyValue(database),
             chain_log=ChainLog(database),
-            protection=enter(Protection.open(database, home, address(name))),
-            contract=SpecChain(self, name),
+            protection=stack.enter_context(Protection.open(database, home, address(name))),
+            contract=daemon.chain,
             store=self.store,
             clock=self,
             wakeup=WakeUp(),
-            training=training or InlineTraining(),
+            training=daemon.training,
             broadcast=Broadcast(),
             files=DataDir(home),
         )
-        self.daemons[name] = Daemon(name, tools, role)
-        return self.daemons[name]
 
     def _register(self, daemon: Daemon) -> None:
-        world, key = self.world, derive_public_key(daemon.tools.keys.encryption_key)
-        coin = world.mint(daemon.name, 20 * MIST_PER_SUI)
+        world, pool = self.world, self.world.pool
+        seat = SeatId(pool.id, len(pool.seats), 1)
+        context = SeatContext(
+            chain_id=CHAIN_ID,
+            package=address_bytes(PACKAGE),
+            market=address_bytes(world.market.id),
+            pool=address_bytes(pool.id),
+            index=seat.index,
+            generation=seat.generation,
+            owner=address_bytes(daemon.address),
+        )
+        keys = prove_own_keys(daemon.tools.keys, context)
+        coin = world.mint(daemon.name, pool.params.stake + pool.params.fee)
         world.call(
-            "node::register_seat", daemon.name, world.market, world.pool, coin, key, 0,
-            1 << 30, 1 << 50,
+            "node::register_seat", daemon.name, world.market, pool, coin, seat.index,
+            *vars(keys).values(), *vars(OFFER).values(),
         )  # fmt: skip
+
+    def note_received(self, name: str, amount: int) -> None:
+        self.received[name] += amount
+
+    def die_at(self, daemon: Daemon, target: str, when: str = "before") -> None:
+        """Let a daemon be killed at its next such call: "before" it is sent, or "after"."""
+        self.deaths[daemon.name, target, when] = None
+
+    def note_call(self, name: str, target: str, when: str) -> None:
+        """Kill the daemon if it is to die here."""
+        if (name, target, when) in self.deaths:
+            del self.deaths[name, target, when]
+            raise PowerCut(name)
 
     def snapshot(self, object_id: str) -> Any:
         """Return an object as a node would show it: later calls do not change it."""
@@ -390,10 +305,11 @@ class Play:
         digest = hashlib.sha256(data).digest()
         manifest = TaskManifest("t", self.plan.to_bytes().decode(), self.store.keep(data), digest)
         coin = world.mint("publisher", required(self.terms))
+        keys = prove_own_keys(self.publisher_keys, self._publisher_context())
         world.call(
-            "task::open_task", "publisher", world.market, self.terms,
-            derive_public_key(bytes([7]) * 32), self.store.keep(manifest.to_bytes()),
-            manifest.digest(), compute_state_root_0(self.plan, weights), self.plan.digest(), "0x0",
+            "task::open_task", "publisher", world.market, world.pool, self.terms,
+            *vars(keys).values(), self.store.keep(manifest.to_bytes()), manifest.digest(),
+            compute_state_root_0(self.plan, weights), self.plan.digest(), PROGRAM_ROOT, "0x0",
             [dataset.id], [1], coin,
         )  # fmt: skip
         self.task = world.latest(ob.Task)
@@ -408,37 +324,56 @@ class Play:
             address_bytes(dataset.owner), address_bytes(address(name)),
         )  # fmt: skip
         envelope = seal_key(derive_public_key(key), DEK, info)
-        world.call("dataset::grant_key", "owner", world.market, request, envelope)
+        world.call("dataset::grant_key", "owner", world.market, self.task, request, envelope)
         stake = world.mint(name, self.terms.stake)
-        world.call("submission::join", name, world.market, self.task, dataset, request, stake)
+        world.call(
+            "submission::join", name, world.market, self.task, dataset, request, PROGRAM_ROOT, stake
+        )
         self.submission = world.latest(ob.Submission)
         await self.deliver()
 
+    @property
+    def publisher_keys(self) -> KeyBundle:
+        """The publisher's keystore; it runs no daemon here."""
+        return KeyBundle(*(bytes([7 + part]) * 32 for part in range(3)))
+
+    def _publisher_context(self) -> PublisherContext:
+        return PublisherContext(
+            chain_id=CHAIN_ID,
+            package=address_bytes(PACKAGE),
+            market=address_bytes(self.world.market.id),
+            owner=address_bytes(address("publisher")),
+        )
+
     async def deliver(self) -> None:
-        """Let every daemon see the events since the last time, as those of one transaction."""
+        """Let every daemon that is on see the events since it last did, call by call."""
         fresh = self.world.events[self._delivered :]
-        if not fresh:
-            return
-        self._delivered += len(fresh)
-        batch = [
-            ChainEvent(
-                type=f"{PACKAGE}::events::{type(event).__name__}",
-                contents=event.to_bcs(),
-                sender=address("nobody"),
-                package=PACKAGE,
-                module="events",
-                checkpoint=self._delivered,
-                transaction_index=0,
-                event_index=number,
-                transaction=f"tx-{self._delivered}",
-            )
-            for number, event in enumerate(fresh)
-        ]
+        if fresh:
+            self._delivered = len(self.world.events)
+            self._batches.append([self._show(event, n) for n, event in enumerate(fresh)])
         for daemon in self.daemons.values():
-            await daemon.watcher._handle(batch, Cursor())
+            while daemon.is_on and daemon.read < len(self._batches):
+                daemon.read += 1
+                await daemon.watcher._handle(self._batches[daemon.read - 1], Cursor())
+
+    def _show(self, event: Any, number: int) -> ChainEvent:
+        return ChainEvent(
+            type=f"{PACKAGE}::events::{type(event).__name__}",
+            contents=event.to_bcs(),
+            sender=address("nobody"),
+            package=PACKAGE,
+            module="events",
+            checkpoint=self._delivered,
+            transaction_index=0,
+            event_index=number,
+            transaction=f"tx-{self._delivered}",
+        )
 
     async def run(self, until: Callable[[], bool] | None = None, seconds: int = 300) -> None:
-        """Play on until the submission has ended, or something else is true."""
+        """Play on until the submission has ended, or something else is true.
+
+        ``seconds`` is how long nothing may happen at most.
+        """
         done = until or (lambda: self.submission.reason != 0)
         left = seconds
         while not done():
@@ -447,14 +382,22 @@ class Play:
                 return
             if self.world.calls == before:
                 assert left > 0, f"stuck in {SubmissionState(self.submission.state).name}"
-                left -= STEP_S
-                self.world.advance(STEP_S * 1000)
-                await trio.sleep(STEP_S)
+                left -= self._step_s
+                await self.wait(self._step_s)
+
+    async def wait(self, seconds: int) -> None:
+        """Let time pass in which nobody does anything."""
+        self.world.advance(seconds * 1000)
+        await trio.sleep(seconds)
 
     async def _look(self, done: Callable[[], bool]) -> bool:
         for daemon in list(self.daemons.values()):
             for service in daemon.services:
-                await service.run_once()
+                try:
+                    await service.run_once()
+                except PowerCut:
+                    daemon.kill()
+                    break
                 if done():
                     return True
         return False
@@ -490,4 +433,9 @@ class Play:
     def credit_of(self, daemon: Daemon) -> int:
         """Return what the submission owes a daemon or has paid it."""
         owed = sum(c.amount for c in self.submission.credits if c.owner == daemon.address)
-        return owed + self.received.get(daemon.name, 0)
+        return owed + self.received[daemon.name]
+
+    def lost_by(self, daemon: Daemon) -> int:
+        """Return what penalties took from a daemon's seat, in Mist."""
+        events = self.events(ev.SeatPenalized)
+        return sum(event.amount for event in events if event.verifier == daemon.address)

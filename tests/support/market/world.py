@@ -32,6 +32,7 @@ from walrusd.engine.tools import OnLine, Tools, TrainingBackend
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
+    MarketSettings,
     PolicySettings,
     Role,
     Settings,
@@ -43,7 +44,7 @@ from walrusd.settings.model import (
 from walrusd.training.process.execution import run_job, run_replay, run_train
 from walrusd.training.run.jobs import Job, ReplayJob, SelftestJob, TrainJob
 from walrusd.training.selftest.selftest import selftest
-from walrusd.units import MIST_PER_SUI, Mist
+from walrusd.units import MIST_PER_SUI, Mist, ObjectId
 
 SCHEMA = {"kind": "tabular-u8", "features": 64, "scale_log2": -4, "classes": 10}
 DIGITS = Path(__file__).parents[2] / "demo" / "data" / "digits.bin"
@@ -134,6 +135,7 @@ class World:
                 shards=self.info.shards,
             ),
             keys=KeysSettings(home / "keys.wkb", home / "kek"),
+            market=MarketSettings((ObjectId(self.info.pool_id),)),
             policy=changes.get(
                 "policy",
                 PolicySettings(
@@ -142,7 +144,9 @@ class World:
                 ),
             ),
             verifier=VerifierSettings(
-                stake=Mist(20 * MIST_PER_SUI),
+                max_stake=Mist(40 * MIST_PER_SUI),
+                rate=changes.get("rate", 10**9),
+                seats=changes.get("seats", 2),
                 min_fee=changes.get("min_fee", Mist(0)),
                 auto_register=Role.VERIFIER in roles,
             ),

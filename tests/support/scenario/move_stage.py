@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.contract.market import Bazaar
+from tests.move.groups.stub import stubbed_group
 from tests.move.recorder import RecordingBazaar
 from tests.move.replays import replay
 from tests.move.writer import write_module
 from tests.support.scenario.stage import SEATS, Rules
-from tests.support.stub_group import stubbed_group
 
 _failures: dict[str, str] = {}
 """What is wrong with a play, by the module that it was written as; empty if nothing is."""

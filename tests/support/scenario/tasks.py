@@ -149,16 +149,12 @@ class TaskVerbs(SeatVerbs):
         self._task(task)
         return int(self.world.reclaim(task.who, self._caps[task]))
 
-    def aggregate(
-        self, task: Thing | None = None, *, parts: Iterable[Thing] | None = None
-    ) -> None:
+    def aggregate(self, task: Thing | None = None, *, parts: Iterable[Thing] | None = None) -> None:
         """Let the publisher record the sum of what was accepted, or of some ``parts``."""
         task, world = task or self._latest_task, self.world
         found = self._task(task)
         chosen = (
-            found.accepted
-            if parts is None
-            else sum(1 << self._get(part).number for part in parts)
+            found.accepted if parts is None else sum(1 << self._get(part).number for part in parts)
         )
         args = self._caps[task], found, chosen, digest("root"), digest("blindings"), 5
         world.call("task::record_aggregate", task.who, world.market, *args)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from walrusd.chain.calls.base import Caller, frozen
+from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.ptb import Ptb
 from walrusd.chain.values.types import ExecutedTransaction
 
@@ -21,11 +22,11 @@ class AuditCalls(Caller):
         return await self._send(build, f"draw_audit:{submission}", submission, random=True)
 
     async def audit(
-        self, task: str, submission: str, *, leaf: bytes, path: Sequence[bytes]
+        self, task: str, submission: ob.Submission, *, leaf: bytes, path: Sequence[bytes]
     ) -> ExecutedTransaction:
         """Bring the drawn audit sample before a jury."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
-        sub = await self.shared_ref(submission)
+        sub = await self.shared_ref(submission.id)
 
         def build(p: Ptb) -> None:
             p.call(
@@ -38,4 +39,6 @@ class AuditCalls(Caller):
                 p.clock,
             )
 
-        return await self._send(build, f"audit:{submission}", submission)
+        # There may be another sample, and a case may be dropped and begun again.
+        once = f"audit:{submission.id}:{submission.cases}"
+        return await self._send(build, once, submission.id)

@@ -68,10 +68,21 @@ class Caller(MarketReader):
         return found[0]
 
     async def _crank(
-        self, module: str, function: str, task: str, submission: str, *, random: bool = False
+        self,
+        module: str,
+        function: str,
+        task: str,
+        submission: str,
+        *,
+        random: bool = False,
+        keeps_task: bool = False,
     ) -> ExecutedTransaction:
-        """Call a crank on a submission: of market, task, pool, submission, and the clock."""
+        """Call a crank on a submission: of market, task, pool, submission, and the clock.
+
+        ``keeps_task``: it only reads the task.
+        """
         market, ref = await self._market_ref(), await self.shared_ref(task)
+        ref = frozen(ref) if keeps_task else ref
         pool = await self.shared_ref((await self.task(task)).pool)
         sub = await self.shared_ref(submission)
 
@@ -80,8 +91,8 @@ class Caller(MarketReader):
             p.call(self._target(module, function), market, ref, pool, sub, *clock)
 
         # A crank may be due again after a redraw, so no key keeps it from being repeated.
-        label = f"{function}"
-        return await self._send(build, None, task, submission, pool.id, random=random, label=label)
+        touched = [submission, pool.id] if keeps_task else [task, submission, pool.id]
+        return await self._send(build, None, *touched, random=random, label=function)
 
     async def _send(
         self,

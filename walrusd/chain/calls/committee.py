@@ -14,11 +14,15 @@ class CommitteeCalls(Caller):
 
     async def draw_committee(self, task: str, submission: str) -> ExecutedTransaction:
         """List the eligible seats, and draw the beacon that chooses among them."""
-        return await self._crank("committee", "draw_committee", task, submission, random=True)
+        return await self._crank(
+            "committee", "draw_committee", task, submission, random=True, keeps_task=True
+        )
 
     async def seat_committee(self, task: str, submission: str) -> ExecutedTransaction:
         """Seat the committee from the list that was drawn, which frees the pool's lot."""
-        return await self._crank("committee", "seat_committee", task, submission)
+        return await self._crank(
+            "committee", "seat_committee", task, submission, keeps_task=True
+        )
 
     async def replace(self, task: str, submission: str) -> ExecutedTransaction:
         """Replace silent seats with substitutes."""

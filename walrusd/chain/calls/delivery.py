@@ -18,7 +18,7 @@ class Sealed:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpeningAttempt:
     """An attempt at opening as the contract takes it.
 
     ``p2`` is the public point of its key, with the proof that its maker knows the secret. ``cost``
@@ -44,7 +44,7 @@ class DeliveryCalls(Caller):
     """The part of module ``submission`` that opens and delivers, and ``jury.deliver_juror``."""
 
     async def open(
-        self, task: str, submission: str, opened: Opened, *, attempt: int
+        self, task: str, submission: str, opened: OpeningAttempt, *, attempt: int
     ) -> ExecutedTransaction:
         """Say where the sealed opening lies; its key is delivered place by place afterwards."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
@@ -110,9 +110,9 @@ class DeliveryCalls(Caller):
         pk1: bytes,
         pk2: bytes,
         sealed: Sealed,
-        challenge: bytes,
+        case: bytes,
     ) -> ExecutedTransaction:
-        """Give a juror of a case the opening's key, sealed to its seat's keys."""
+        """Give a juror the opening's key, sealed to its seat's keys; ``case`` is its challenge."""
         market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
         sub = await self.shared_ref(submission)
 
@@ -129,7 +129,7 @@ class DeliveryCalls(Caller):
                 p.clock,
             )
 
-        once = f"deliver_juror:{challenge.hex()}:{juror}"
+        once = f"deliver_juror:{case.hex()}:{juror}"
         return await self._send(build, once, submission)
 
     async def deliver_update(

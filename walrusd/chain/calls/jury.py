@@ -81,11 +81,13 @@ class JuryCalls(Caller):
 
     async def draw_jury(self, task: str, submission: str) -> ExecutedTransaction:
         """List the eligible seats, and draw the beacon that chooses the jury among them."""
-        return await self._crank("jury", "draw_jury", task, submission, random=True)
+        return await self._crank(
+            "jury", "draw_jury", task, submission, random=True, keeps_task=True
+        )
 
     async def seat_jury(self, task: str, submission: str) -> ExecutedTransaction:
         """Seat the jury from the list that was drawn, which frees the pool's lot."""
-        return await self._crank("jury", "seat_jury", task, submission)
+        return await self._crank("jury", "seat_jury", task, submission, keeps_task=True)
 
     async def resolve(
         self, task: str, submission: str, *, chain: bytes, state_root: bytes

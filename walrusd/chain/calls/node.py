@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from walrusd.chain.calls.base import Caller
+from walrusd.chain.calls.base import Caller, frozen
 from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.send.ptb import Arg, Ptb
 from walrusd.chain.values.types import ExecutedTransaction
@@ -130,7 +130,7 @@ class NodeCalls(Caller):
 
     async def discard_cap(self, seat: SeatId) -> ExecutedTransaction:
         """Delete our capability for a seat that is gone."""
-        market, pool = await self._market_ref(), await self.shared_ref(seat.pool)
+        market, pool = await self._market_ref(), frozen(await self.shared_ref(seat.pool))
         async with self._cap_turn:
             cap = await self._require_cap(seat)
 

@@ -27,7 +27,7 @@ from walrusd.units import BlobId
 VERSION = 1
 SHARED_BLOB_BYTES = 4 << 20
 """The largest blob that may hold more than one piece, so that no reader fetches much in vain."""
-MAX_UPDATE_SECRET = 80
+UPDATE_SECRET_BYTES = 80
 """The update's key, and the point of G1 that it follows from."""
 _BLOB_BYTES = 32
 _HASH = 32
@@ -155,7 +155,7 @@ def _find_update_key(keys: OpeningKeys, secret: bytes) -> bytes:
         MalformedData: if it is no key, or another one than the reader has.
     """
     key = secret[:_HASH]
-    if len(key) != _HASH or keys.update not in (None, key):
+    if len(secret) != UPDATE_SECRET_BYTES or keys.update not in (None, key):
         raise MalformedData("the opening's manifest hands its seats another key of the update")
     return key
 
@@ -177,7 +177,7 @@ def _open_manifest(sealed: bytes, keys: OpeningKeys, aad: bytes) -> OpeningManif
     secret, pieces, update = b"", list[ListedPiece](), keys.update
     if keys.work is not None:
         section = _open_section(outer, keys.work, Label.WORK, aad)
-        secret = _sized(_map(section, {0, 1, 2})[1], at_most=MAX_UPDATE_SECRET)
+        secret = _sized(_map(section, {0, 1, 2})[1], at_most=UPDATE_SECRET_BYTES)
         pieces += _parse_pieces(section[2], Label.WORK)
         update = _find_update_key(keys, secret)
     if update is None:

@@ -29,6 +29,7 @@ from walrusd.devnet.contract import (
     substitutes,
     task,
     terms,
+    updating,
     verdict,
     voting,
 )
@@ -68,6 +69,7 @@ _MODULES = (
     verdict,
     audit,
     settlement,
+    updating,
     dataset,
 )
 
@@ -100,7 +102,7 @@ DEVNET_PARAMS = MarketParams(
 )
 
 DEVNET_POOL = PoolParams(
-    stake=32 * MIST_PER_SUI,
+    stake=64 * MIST_PER_SUI,
     duties=16,
     fee=MIST_PER_SUI // 100,
     seat_life_ms=30 * _DAY_MS,

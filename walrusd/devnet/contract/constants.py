@@ -31,9 +31,6 @@ ACCUSER_FEES = 5
 """How many verifier fees an accuser gets whose claim is confirmed, at most."""
 ACCUSER_SHARE = 5
 """It gets at most one part in so many of the stake."""
-TIPS = 6
-"""The tips of one submission: ``draw_committee``, ``seat_committee``, two of ``replace``,
-``draw_audit``, and ``settle``."""
 MAX_ATTEMPTS = 2
 """How often a submission may be opened, the first time included."""
 MAX_ROUNDS = 2

@@ -4,31 +4,26 @@ The contributor delivers them first, but anybody who can open one may: a seat th
 fact that everybody sees, and that every holder of the key can end.
 """
 
-from walrusd.chain.layouts.events import KeyDelivered, SubmissionReadable, UpdateDelivered
+from walrusd.chain.layouts.events import KeyDelivered, SubmissionReadable
 from walrusd.chain.layouts.objects import (
     CommitteeSeat,
     Juror,
     Market,
     Submission,
     Task,
-    VerifierPool,
 )
-from walrusd.core.lifecycle import EndReason, SubmissionState, TaskPhase
+from walrusd.core.lifecycle import SubmissionState, TaskPhase
 from walrusd.core.protocol import compute_keys_digest
 from walrusd.crypto.envelopes.contexts import Label, SeatContext
 from walrusd.crypto.envelopes.recipients import Recipient
 from walrusd.crypto.envelopes.schnorr import SchnorrProof
 from walrusd.crypto.envelopes.sealing import Envelope
-from walrusd.devnet.contract.audit import is_audit_pending
-from walrusd.devnet.contract.checks import check_case, check_submission
-from walrusd.devnet.contract.ending import end
+from walrusd.devnet.contract.checks import check_submission
 from walrusd.devnet.contract.envelope import check_envelope, open_label
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.holdings import check_state, enter_state
 from walrusd.devnet.contract.opening import compute_opening_context
-from walrusd.devnet.contract.payment import pay_accepted
 from walrusd.devnet.contract.places import compute_readable_state
-from walrusd.devnet.contract.task import compute_publisher_context
 from walrusd.devnet.contract.terms import add_late_fee
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import BYTES, CLOCK, U64, mut, ref
@@ -129,55 +124,3 @@ def _let_read(ctx: MoveContext, task: Task, submission: Submission, now: int) ->
         task.phase = TaskPhase.VERIFYING
         task.phase_ms = now
     ctx.emit(SubmissionReadable(task.id, submission.id, submission.attempt, now))
-
-
-@MODULE.public(
-    ref(Market),
-    mut(Task),
-    mut(VerifierPool),
-    mut(Submission),
-    BYTES,
-    BYTES,
-    BYTES,
-    BYTES,
-    CLOCK,
-)
-def deliver_update(
-    ctx: MoveContext,
-    market: Market,
-    task: Task,
-    pool: VerifierPool,
-    submission: Submission,
-    r: bytes,
-    c: bytes,
-    challenge: bytes,
-    answer: bytes,
-    clock: ClockObject,
-) -> None:
-    """Deliver to the publisher what opens the update: with that the submission is accepted.
-
-    It earns no tip, as the reward depends on it.
-    """
-    check_case(market, task, pool, submission)
-    check_state(submission, SubmissionState.AUDITED)
-    require(submission.abort is None, "submission.EWrongState")
-    require(not is_audit_pending(task, submission), "jury.EAuditPending")
-    context = compute_publisher_context(market, task.publisher)
-    recipient = Recipient(context, task.publisher_pk1, task.publisher_pk2)
-    envelope = Envelope(r, c, SchnorrProof(challenge, answer))
-    check_sealed(market, submission, Label.UPDATE, recipient, ctx.sender, envelope)
-
-    now = clock.timestamp_ms
-    submission.update_envelope = r + c
-    ctx.emit(
-        UpdateDelivered(
-            task=task.id,
-            submission=submission.id,
-            contributor=submission.contributor,
-            envelope=submission.update_envelope,
-            at_ms=now,
-        )
-    )
-    payout = pay_accepted(task, submission)
-    state, reason = SubmissionState.ACCEPTED, EndReason.ATTESTED
-    end(ctx, task, pool, submission, state, reason, payout, now)

@@ -53,16 +53,15 @@ class Census(NamedTuple):
     fit: int
 
 
-def count_seats(pool: VerifierPool, terms: Terms, now: int) -> Census:
-    """Count the live seats, and those of them that fit the terms, busy or not."""
+def count_seats(pool: VerifierPool, terms: Terms, opened_ms: int, now: int) -> Census:
+    """Count the live seats, and those of them that fit a task opened at ``opened_ms``, busy or not.
+
+    A seat that was registered later may be made for the task: it is never drawn.
+    """
     needs = compute_needs(terms, pool)
     live = [seat for seat in pool.seats if is_live(seat, pool.params, now)]
-    return Census(len(live), sum(is_fit(seat, needs) for seat in live))
-
-
-def count_live(pool: VerifierPool, now: int) -> int:
-    """Count the seats that are held, stay, and were renewed in time."""
-    return sum(is_live(seat, pool.params, now) for seat in pool.seats)
+    fit = [seat for seat in live if seat.active_from_ms <= opened_ms and is_fit(seat, needs)]
+    return Census(len(live), len(fit))
 
 
 class Electorate(NamedTuple):

@@ -14,7 +14,7 @@ from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.schnorr import SchnorrProof
 from walrusd.crypto.envelopes.sealing import Envelope
 from walrusd.devnet.contract.checks import check_case, check_submission
-from walrusd.devnet.contract.constants import DIGEST
+from walrusd.devnet.contract.constants import DIGEST, NOBODY
 from walrusd.devnet.contract.delivering import check_sealed, name_recipient
 from walrusd.devnet.contract.dispute import case_in, enter_phase
 from walrusd.devnet.contract.functions import Module, require
@@ -39,8 +39,8 @@ def draw_jury(
 ) -> None:
     """Store who may judge the case, then draw the beacon that picks among them.
 
-    Whoever has accused this submission judges none of its cases. The list may hold the rest of the
-    committee, whom the lot then passes over, so it must be longer by as many.
+    The list may hold the committee, and former accusers, whom the lot then passes over, so it must
+    be longer by as many.
     """
     check_case(market, task, pool, submission)
     dispute = case_in(submission, DisputePhase.WAITING)
@@ -49,11 +49,10 @@ def draw_jury(
         task.publisher,
         submission.contributor,
         submission.dataset_owner,
-        *submission.accusers,
+        dispute.accuser,
     }
-    seats = submission.committee + submission.substitutes
-    passed_over = sum(1 for seat in seats if seat.verifier not in parties)
-    wanted = compute_jurors(terms) + passed_over
+    passed_over = _list_passed_over(submission) - parties
+    wanted = compute_jurors(terms) + len(passed_over)
     eligible = begin_lot(pool, submission.id, terms, task.opened_ms, parties, wanted, now)
 
     enter_phase(dispute, DisputePhase.DRAWN, now)
@@ -72,6 +71,12 @@ def draw_jury(
     )
 
 
+def _list_passed_over(submission: Submission) -> set[str]:
+    """Return who judges no case of this submission: its committee, and who has accused it."""
+    seats = submission.committee + submission.substitutes
+    return {seat.verifier for seat in seats} | (set(submission.accusers) - {NOBODY})
+
+
 @MODULE.public(ref(Market), ref(Task), mut(VerifierPool), mut(Submission), CLOCK)
 def seat_jury(
     ctx: MoveContext,
@@ -86,8 +91,7 @@ def seat_jury(
     dispute, lot = case_in(submission, DisputePhase.DRAWN), submission.lot
     assert lot is not None, "a drawn jury has a lot"
     now, wanted = clock.timestamp_ms, compute_jurors(task.terms)
-    seats = submission.committee + submission.substitutes
-    taken = {seat.verifier for seat in seats}
+    taken = _list_passed_over(submission) | {dispute.accuser}
 
     def draw(attempt: int, remaining: int) -> int:
         return compute_juror_draw(lot.beacon, dispute.challenge, attempt, remaining)

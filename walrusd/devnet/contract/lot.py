@@ -51,8 +51,8 @@ def choose_seats(
     takes the last one's entry. ``taken`` are verifiers that may not be chosen. A slot that was
     left after the lot was drawn is passed over, whoever holds it now.
     """
-    left, barred, chosen = list(eligible), set(taken), []
-    attempt = 0
+    left, barred, attempt = list(eligible), set(taken), 0
+    chosen: list[int] = []
     while attempt < MAX_TRIES and left and len(chosen) < wanted:
         at = draw(attempt, len(left))
         left[at], left[-1] = left[-1], left[at]

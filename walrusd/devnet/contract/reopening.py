@@ -1,4 +1,4 @@
-"""Module ``submission``, fifth part: an opening that is asked for once more.
+"""Module ``settlement``, second part: an opening that is asked for once more.
 
 Either it is absent, or somebody who needs its key got none from anybody. Whoever held the key and
 let that happen pays.
@@ -23,7 +23,7 @@ from walrusd.devnet.contract.places import penalize_places
 from walrusd.devnet.move.context import ClockObject, MoveContext
 from walrusd.devnet.move.signatures import CLOCK, mut, ref
 
-MODULE = Module("submission")
+MODULE = Module("settlement")
 
 
 @MODULE.public(ref(Market), mut(Task), mut(VerifierPool), mut(Submission), CLOCK)

@@ -25,7 +25,7 @@ from walrusd.devnet.contract import terms as terms_module
 from walrusd.devnet.contract.constants import DIGEST, MAX_DATASETS, VERSION
 from walrusd.devnet.contract.credit import credit, take_credit
 from walrusd.devnet.contract.envelope import check_recipient
-from walrusd.devnet.contract.fitness import count_live, count_seats
+from walrusd.devnet.contract.fitness import count_seats
 from walrusd.devnet.contract.functions import Module, require
 from walrusd.devnet.contract.market import (
     check_market,
@@ -133,7 +133,7 @@ def open_task(
     check_not_paused(market)
     terms_module.check(terms, market, compute_share(pool))
     now = clock.timestamp_ms
-    live, fit = count_seats(pool, terms, now)
+    live, fit = count_seats(pool, terms, now, now)
     terms_module.check_pool(terms, live, fit, pool.params.duties)
     context = compute_publisher_context(market, ctx.sender)
     check_recipient(context, pk1, pk2, challenge, answer)
@@ -241,8 +241,9 @@ def close_joining(
 ) -> None:
     """Close joining, book the duties of all submissions, and draw the beacon of training seeds.
 
-    The task is void if no one joined, or if more than half of the live seats' duties would be
-    booked: then nobody has trained.
+    The task is void if no one joined, if so many seats have left that a committee and a jury could
+    not be found among the others, or if more than half of the live seats' duties would be booked:
+    then nobody has trained.
     """
     check_versions(market, pool, task)
     check_market(market, pool, task)
@@ -255,12 +256,14 @@ def close_joining(
 
     # Counted and drawn on every branch, so that all cost about the same gas.
     duties = joined * terms_module.compute_places(task.terms)
-    offered = count_live(pool, now) * pool.params.duties
+    live, fit = count_seats(pool, task.terms, task.opened_ms, now)
+    is_busy = 2 * (pool.booked + duties) > live * pool.params.duties
+    are_enough = terms_module.are_enough(task.terms, fit)
     beacon = ctx.random_bytes(DIGEST)
     if joined == 0:
         _void(ctx, task, EndReason.NOBODY_JOINED, now)
         return
-    if 2 * (pool.booked + duties) > offered:
+    if is_busy or not are_enough:
         _void(ctx, task, EndReason.POOL_BUSY, now)
         return
     book(pool, duties)

@@ -65,9 +65,14 @@ def check_pool(terms: Terms, live: int, fit: int, duties: int) -> None:
     his own seats allow, and half of their duties must be enough for all submissions.
     """
     require(3 * fit >= 2 * live, "terms.ETooFewFit")
-    require(fit >= compute_places(terms) + PARTIES, "terms.ETooFewFit")
+    require(are_enough(terms, fit), "terms.ETooFewFit")
     needed = terms.max_submissions * compute_places(terms)
     require(2 * needed <= fit * duties, "terms.EPoolTooSmall")
+
+
+def are_enough(terms: Terms, fit: int) -> bool:
+    """Return whether ``fit`` seats are a committee and a jury without those of the parties."""
+    return fit >= compute_places(terms) + PARTIES
 
 
 def _check_amounts(terms: Terms) -> None:

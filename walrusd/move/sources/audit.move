@@ -2,7 +2,7 @@
 /// trusted: once everything is attested, a fresh beacon may send one dealt segment to a jury.
 module walrusd::audit;
 
-use sui::{balance, clock::Clock, random::Random};
+use sui::{clock::Clock, random::Random};
 use walrusd::{
     dealing,
     dispute,
@@ -40,9 +40,9 @@ entry fun draw_audit(
     submission.assert_valid(market, task);
     submission.assert_state(submission::attested());
     let now = clock.timestamp_ms();
+    submission.pay_from_escrow(ctx.sender(), task.tip());
     let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
     submission.start_audit(beacon, now);
-    submission.pay_from_escrow(ctx.sender(), task.tip());
     events::emit_audit_drawn(submission.task(), submission.id(), beacon, now)
 }
 
@@ -58,72 +58,45 @@ public fun audit(
 ) {
     submission.assert_valid(market, task);
     submission.assert_state(submission::audited());
-    let place = find_place(task, submission);
-    assert!(place.is_some(), ENotSelected);
-    let place = place.destroy_some();
+    let sample = find_sample(task, submission);
+    assert!(sample.is_some(), ENotSelected);
+    let place = sample.destroy_some();
     let segment = trace::segment_at(task, submission, place);
     assert!(trace::has_leaf(task, submission, segment, leaf, &path), EWrongLeaf);
-    let now = clock.timestamp_ms();
-    let dispute = dispute::new(
-        submission.id().to_address(),
+    submission.open_case(
         dispute::segment(),
         segment,
         place,
-        submission::audited(),
         dispute::nobody(),
-        vector[],
+        dispute::no_seat(),
         leaf,
-        now,
-    );
-    let challenge = dispute.challenge();
-    submission.start_dispute(dispute, balance::zero());
-    events::emit_challenge_opened(
-        submission.task(),
-        submission.id(),
-        dispute::nobody(),
-        dispute::segment(),
-        segment,
-        challenge,
-        0,
-        now,
+        clock.timestamp_ms(),
     )
 }
 
 // === Package Functions ===
 
-/// Whether a drawn submission waits for a jury: a segment was sampled, and no verdict on it
-/// stands.
+/// Whether a segment was drawn that no jury has decided on yet.
 public(package) fun is_pending(task: &Task, submission: &Submission): bool {
-    find_place(task, submission).is_some()
+    find_sample(task, submission).is_some()
 }
 
 // === Private Functions ===
 
-/// The place of the deal that a jury must judge; none if none was sampled, or a verdict on
-/// its segment stands.
-fun find_place(task: &Task, submission: &Submission): Option<u64> {
-    let lot = compute_lot(task, submission);
-    if (lot.is_none()) return lot;
-    let segment = trace::segment_at(task, submission, *lot.borrow());
-    if (submission.is_judged(dispute::segment(), segment)) option::none() else lot
-}
-
-/// The sampled place; none if the submission is spared.
-fun compute_lot(task: &Task, submission: &Submission): Option<u64> {
+/// The place that a jury must judge; none if the submission is spared, or the audit is over. A later
+/// sample, drawn because juries found no majority, always is.
+fun find_sample(task: &Task, submission: &Submission): Option<u64> {
+    if (submission.is_audit_over()) return option::none();
     let id = submission.id().to_address();
-    let digest = protocol::compute_audit_digest(submission.audit_beacon(), id);
-    if (dealing::u64_at(&digest, 0) % BPS >= task.terms().audit_bps()) return option::none();
+    let round = submission.audit_round();
+    let digest = protocol::compute_audit_digest(submission.audit_beacon(), id, round);
+    if (round == 0 && dealing::u64_at(&digest, 0) % BPS >= task.terms().audit_bps()) {
+        return option::none()
+    };
     option::some(dealing::u64_at(&digest, 8) % trace::place_count(task))
 }
 
 // === Test Functions ===
-
-#[test_only]
-/// The sampled segment, judged or not; 0 for none.
-public fun segment_for_testing(task: &Task, submission: &Submission): u64 {
-    let lot = compute_lot(task, submission);
-    if (lot.is_none()) 0 else trace::segment_at(task, submission, *lot.borrow())
-}
 
 #[test_only]
 public fun draw_audit_for_testing(

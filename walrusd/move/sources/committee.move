@@ -1,71 +1,126 @@
-/// Seating the verifiers of a submission from the beacon, and the substitutes of those that keep
-/// silent. Anyone may do it; nobody can choose.
+/// Who verifies a submission: its lot, the seats that it picks, and substitutes in the places of those
+/// that keep silent. Anyone may turn each step; nobody can choose.
 module walrusd::committee;
 
-use sui::clock::Clock;
+use sui::{balance, clock::Clock, random::Random};
 use walrusd::{
+    credit,
     ending,
     events,
     market::Market,
     node::VerifierPool,
-    penalty,
-    protocol,
     submission::{Self, Submission},
     task::Task
 };
 
 // === Errors ===
 
-/// The committee beacon of the task is not drawn yet.
-const ENotDrawn: u64 = 0;
-/// Silent seats were replaced already.
-const EAlreadyReplaced: u64 = 1;
+/// The lot of the submission is not drawn.
+const ENoLot: u64 = 0;
+/// The lot of the submission is drawn already.
+const ELotDrawn: u64 = 1;
 /// The committee may still attest.
 const ETooEarly: u64 = 2;
 
 // === Constants ===
 
-const MAX_TRIES: u64 = 256;
+const NOT_FULLY_ATTESTED: u8 = 5;
+
+const BEACON_BYTES: u16 = 32;
+const MAX_ROUNDS: u64 = 2;
+const MAX_PLACE_TRIES: u64 = 4;
 
 // === Public Functions ===
 
-/// Seats the committee, or ends the submission Void when the pool has too few eligible seats.
-public fun seat(
+/// Stores who may verify a submission, then draws the beacon that picks among them. The tip is paid
+/// for the first lot alone: a lot that fails must not empty the escrow.
+entry fun draw_committee(
     market: &Market,
-    task: &mut Task,
+    task: &Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    submission.assert_case(market, task, pool);
+    task.assert_verified_now();
+    submission.assert_state(submission::committed());
+    assert!(!submission.has_lot(), ELotDrawn);
+    let now = clock.timestamp_ms();
+    let terms = task.terms();
+    let eligible = pool.begin_lot(
+        submission.id().to_address(),
+        terms,
+        task.opened_ms(),
+        task.publisher(),
+        submission.contributor(),
+        submission.dataset_owner(),
+        @0x0,
+        terms.compute_slots(),
+        now,
+    );
+    let count = eligible.length();
+    if (submission.beacon().is_empty()) submission.pay_from_escrow(ctx.sender(), task.tip());
+    let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
+    submission.set_beacon(beacon);
+    submission.set_lot(eligible, beacon, now);
+    events::emit_lot_drawn(submission.task(), submission.id(), beacon, count, now)
+}
+
+/// Seats committee and substitutes that the lot picks. If it picks too few, another is drawn.
+public fun seat_committee(
+    market: &Market,
+    task: &Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
-    assert!(task.is_drawn(), ENotDrawn);
+    submission.assert_case(market, task, pool);
     submission.assert_state(submission::committed());
+    assert!(submission.has_lot(), ENoLot);
     let now = clock.timestamp_ms();
-    submission.pay_from_escrow(ctx.sender(), task.tip());
-    let count = task.terms().committee();
-    let drawn = draw_seats(task, pool, submission, count, task.drawn_ms(), &vector[]);
-    if (drawn.length() < count) {
-        ending::void(task, pool, submission, now, ctx);
+    let id = submission.id();
+    let wanted = task.terms().compute_slots();
+    let (eligible, beacon, drawn_ms) = submission.take_lot();
+    let chosen = pool.choose_seats(
+        eligible,
+        drawn_ms,
+        wanted,
+        vector[],
+        false,
+        beacon,
+        id.to_bytes(),
+    );
+    pool.end_lot(id.to_address());
+    if (chosen.length() < wanted) {
+        events::emit_lot_failed(submission.task(), id, vector[], now);
         return
     };
-    let mut seats = vector[];
-    let mut verifiers = vector[];
-    let mut i = 0;
-    while (i < drawn.length()) {
-        let verifier = pool.seat_verifier(drawn[i]);
-        pool.pin(drawn[i]);
-        seats.push_back(submission::new_seat(drawn[i], verifier, pool.seat_key(drawn[i]), i));
-        verifiers.push_back(verifier);
-        i = i + 1;
+    let committee = task.terms().committee();
+    let mut slot = 0;
+    while (slot < wanted) {
+        let index = chosen[slot];
+        pool.pin(index);
+        submission.add_seat(
+            index,
+            pool.seat_generation(index),
+            pool.seat_verifier(index),
+            pool.seat_keys(index),
+            slot,
+            committee,
+        );
+        slot = slot + 1;
     };
-    submission.set_committee(seats);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
     submission.enter(submission::seated(), now);
-    events::emit_committee_seated(submission.task(), submission.id(), drawn, verifiers, now)
+    let verifiers = submission.seat_verifiers();
+    events::emit_committee_seated(submission.task(), id, chosen, verifiers, now)
 }
 
-/// Burns part of the stakes of the seats that did not attest in time and draws substitutes in their
-/// place, once; ends the submission Undecided when the pool has too few eligible seats.
+/// Gives the places that have not attested in time to substitutes; without, ends Undecided. A seat that
+/// reported the opening was not silent: it loses its place and nothing else.
 public fun replace(
     market: &Market,
     task: &mut Task,
@@ -74,80 +129,101 @@ public fun replace(
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
+    submission.assert_case(market, task, pool);
     submission.assert_state(submission::opened());
-    assert!(!submission.is_replaced(), EAlreadyReplaced);
     let now = clock.timestamp_ms();
     assert!(task.terms().is_verifying_over(now, submission.window_ms()), ETooEarly);
     submission.pay_from_escrow(ctx.sender(), task.tip());
-    penalty::burn_silent_seats(task, pool, submission, ctx);
-    let silent = submission.silent_seats();
-    let taken = submission.seat_pool_indices();
-    let drawn = draw_seats(task, pool, submission, silent.length(), now, &taken);
-    if (drawn.length() < silent.length()) {
-        ending::leave_without_seats(task, pool, submission, now, ctx);
+    let mut waiting = vector[];
+    let mut silent = vector[];
+    let mut place = 0;
+    while (place < submission.seat_count()) {
+        if (!submission.has_seat_attested(place)) {
+            waiting.push_back(place);
+            if (!submission.has_reported(place)) silent.push_back(place)
+        };
+        place = place + 1;
+    };
+    burn_silence(task, pool, submission, &silent, ctx);
+    if (submission.rounds() == MAX_ROUNDS) {
+        ending::leave_undecided(task, pool, submission, NOT_FULLY_ATTESTED, now, ctx);
+        return
+    };
+    submission.count_round();
+    give_on(task, pool, submission, &waiting, NOT_FULLY_ATTESTED, now, ctx)
+}
+
+// === Package Functions ===
+
+/// Gives places to the next substitutes, who need envelopes; with too few, ends Undecided.
+public(package) fun give_on(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    places: &vector<u64>,
+    reason: u8,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let mut are_exhausted = submission.substitute_count() < places.length();
+    let mut i = 0;
+    while (i < places.length()) {
+        if (submission.seat_tries(places[i]) >= MAX_PLACE_TRIES) are_exhausted = true;
+        i = i + 1;
+    };
+    if (are_exhausted) {
+        ending::leave_undecided(task, pool, submission, reason, now, ctx);
         return
     };
     let mut i = 0;
-    while (i < silent.length()) {
-        let (seat, index) = (silent[i], drawn[i]);
-        let verifier = pool.seat_verifier(index);
-        pool.unpin(submission.seat_pool_index(seat));
-        pool.pin(index);
-        // Each segment has work digests for the seats and, after them, for their substitutes.
-        let slot = submission.seat_count() + seat;
-        let substitute = submission::new_seat(index, verifier, pool.seat_key(index), slot);
-        submission.replace_seat(seat, substitute);
-        let (task, id) = (submission.task(), submission.id());
-        events::emit_seat_replaced(task, id, seat, index, verifier, now);
+    while (i < places.length()) {
+        let place = places[i];
+        pool.unpin(submission.seat_pool_index(place));
+        submission.give_on(place);
+        events::emit_seat_replaced(
+            submission.task(),
+            submission.id(),
+            place,
+            submission.seat_pool_index(place),
+            submission.seat_verifier(place),
+            now,
+        );
         i = i + 1;
     };
-    submission.end_replacement(now)
+    submission.enter(submission::seated(), now)
 }
 
-// === Private Functions ===
-
-fun assert_valid(market: &Market, task: &Task, pool: &VerifierPool, submission: &Submission) {
-    market.assert_version();
-    task.assert_version();
-    pool.assert_version();
-    submission.assert_version();
-    market.assert_pool(object::id(pool));
-    task.assert_is(submission.task())
-}
-
-/// `count` pool indices that are not `taken`, in the order in which they were drawn; fewer when the
-/// tries are spent.
-fun draw_seats(
+/// Takes the silence penalty from the seats at these places, and burns it as one coin.
+public(package) fun burn_silence(
     task: &Task,
-    pool: &VerifierPool,
+    pool: &mut VerifierPool,
     submission: &Submission,
-    count: u64,
-    drawn_ms: u64,
-    taken: &vector<u64>,
-): vector<u64> {
-    let terms = task.terms();
-    let mut drawn = vector[];
-    if (task.pool_len() == 0) return drawn;
-    let id = submission.id().to_address();
-    let mut attempt = 0;
-    while (attempt < MAX_TRIES && drawn.length() < count) {
-        let index = protocol::compute_seat_draw(task.beacon(), id, attempt, task.pool_len());
-        if (
-            !drawn.contains(&index)
-                && !taken.contains(&index)
-                && pool.is_eligible(
-                    index,
-                    task.opened_ms(),
-                    drawn_ms,
-                    terms.state_bytes(),
-                    terms.segment_work(),
-                    terms.verifier_fee(),
-                    terms.verifier_stake(),
-                )
-                && !submission.is_conflicted(task, pool.seat_verifier(index))
-        ) drawn.push_back(index);
-        attempt = attempt + 1;
+    places: &vector<u64>,
+    ctx: &mut TxContext,
+) {
+    let penalty = task.terms().seat_penalty();
+    let mut burned = balance::zero();
+    let mut i = 0;
+    while (i < places.length()) {
+        let index = submission.seat_pool_index(places[i]);
+        burned.join(pool.penalize(index, penalty));
+        pool.note_silence(index);
+        i = i + 1;
     };
-    drawn
+    credit::burn(burned, ctx);
+}
+
+// === Test Functions ===
+
+#[test_only]
+public fun draw_committee_for_testing(
+    market: &Market,
+    task: &Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    random: &Random,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    draw_committee(market, task, pool, submission, random, clock, ctx)
 }

@@ -1,4 +1,4 @@
-/// One challenge or audit before its jury, as data: phases, jurors, and the value of the majority.
+/// One case before its jury, as data: phases, jurors, and the value of the majority.
 module walrusd::dispute;
 
 use walrusd::{protocol, terms::Terms};
@@ -7,74 +7,76 @@ use walrusd::{protocol, terms::Terms};
 
 const WAITING: u8 = 0;
 const DRAWN: u8 = 1;
-const COMMITTING: u8 = 2;
-const REVEALING: u8 = 3;
+const SUMMONED: u8 = 2;
+const COMMITTING: u8 = 3;
+const REVEALING: u8 = 4;
 
 const SEGMENT: u8 = 1;
-const UPDATE: u8 = 2;
 const ROWS: u8 = 3;
-const COST: u8 = 4;
 const FILE: u8 = 5;
-const UNAVAILABLE: u8 = 6;
+const OPENING: u8 = 6;
+const ABSENCE: u8 = 7;
 
 const NOBODY: address = @0x0;
+/// The place of an accuser that has no seat of the committee.
+const NO_SEAT: u64 = 0xffff_ffff_ffff_ffff;
 
-/// What a juror reveals, as chain and state root, to say that a claim other than about a segment
-/// holds, and that the opening of an audit is kept from it. Sound work is a chain of zeros.
-const FAULT: vector<u8> = x"0100000000000000000000000000000000000000000000000000000000000000";
-const NO_STATE: vector<u8> = x"0000000000000000000000000000000000000000000000000000000000000000";
+/// What a juror says in the place of a work chain, where it shows no replay.
+const SAYS_SOUND: vector<u8> = x"0000000000000000000000000000000000000000000000000000000000000000";
+const SAYS_FAULT: vector<u8> = x"0100000000000000000000000000000000000000000000000000000000000000";
+const SAYS_ABSENT: vector<u8> = x"0200000000000000000000000000000000000000000000000000000000000000";
+
+/// What a word means.
+const NONE: u8 = 0;
+const SOUND: u8 = 1;
+const FAULT: u8 = 2;
+const ABSENT: u8 = 3;
 
 // === Structs ===
 
-/// A juror's seat, its commitment, and its revealed value (empty until then).
+/// A juror's seat, its envelope, its commitment and its revealed value (empty until then).
 public struct Juror has copy, drop, store {
     pool_index: u64,
+    generation: u64,
     verifier: address,
-    key: vector<u8>,
+    keys: vector<u8>,
+    envelope: vector<u8>,
     commitment: vector<u8>,
-    chain: vector<u8>,
-    state_root: vector<u8>,
+    value: vector<u8>,
 }
 
-/// One challenge or audit before its jury. `place` is the dealt place of a segment; an audit has no
-/// accuser.
+/// One case: an accusation, an audit, or the question whether an opening is absent, of which the last
+/// two have no accuser. `place` is the dealt place of a segment.
 public struct Dispute has copy, drop, store {
     kind: u8,
     index: u64,
     place: u64,
     round: u64,
+    number: u64,
     challenge: vector<u8>,
     phase: u8,
     phase_ms: u64,
+    opened_ms: u64,
     resume_state: u8,
     accuser: address,
-    accuser_commitment: vector<u8>,
-    accuser_chain: vector<u8>,
-    accuser_state_root: vector<u8>,
+    accuser_seat: u64,
     leaf: vector<u8>,
     beacon: vector<u8>,
-    pool_len: u64,
-    drawn_ms: u64,
     jurors: vector<Juror>,
-}
-
-/// A verdict that stands: no second jury for the same claim.
-public struct Judged has copy, drop, store {
-    kind: u8,
-    index: u64,
 }
 
 // === Package Functions ===
 
-/// A dispute that waits for its jury.
+/// A case that waits for its jury.
 public(package) fun new(
     submission: address,
     kind: u8,
     index: u64,
     place: u64,
+    number: u64,
     resume_state: u8,
     accuser: address,
-    accuser_commitment: vector<u8>,
+    accuser_seat: u64,
     leaf: vector<u8>,
     now: u64,
 ): Dispute {
@@ -83,50 +85,81 @@ public(package) fun new(
         index,
         place,
         round: 0,
-        challenge: protocol::compute_challenge_id(submission, kind, index, 0),
+        number,
+        challenge: protocol::compute_challenge_id(submission, number, 0),
         phase: WAITING,
         phase_ms: now,
+        opened_ms: now,
         resume_state,
         accuser,
-        accuser_commitment,
-        accuser_chain: vector[],
-        accuser_state_root: vector[],
+        accuser_seat,
         leaf,
         beacon: vector[],
-        pool_len: 0,
-        drawn_ms: 0,
         jurors: vector[],
     }
 }
 
-/// Stores what the jury is drawn from.
-public(package) fun draw(self: &mut Dispute, beacon: vector<u8>, pool_len: u64, now: u64) {
-    self.beacon = beacon;
-    self.pool_len = pool_len;
-    self.drawn_ms = now;
-    self.enter(DRAWN, now)
+/// Stores the beacon that picks the jury.
+public(package) fun draw(self: &mut Dispute, beacon: vector<u8>, now: u64) {
+    self.enter(DRAWN, now);
+    self.beacon = beacon
 }
 
-/// Seats the jury: its commitments may come.
-public(package) fun seat(self: &mut Dispute, jurors: vector<Juror>, now: u64) {
-    self.jurors = jurors;
-    self.enter(COMMITTING, now)
+/// Goes back to wait for a lot.
+public(package) fun wait(self: &mut Dispute, now: u64) { self.enter(WAITING, now) }
+
+public(package) fun add_juror(
+    self: &mut Dispute,
+    pool_index: u64,
+    generation: u64,
+    verifier: address,
+    keys: vector<u8>,
+) {
+    self.jurors.push_back(Juror {
+        pool_index,
+        generation,
+        verifier,
+        keys,
+        envelope: vector[],
+        commitment: vector[],
+        value: vector[],
+    })
 }
 
-/// Starts the second and last round with another jury. What the accuser revealed stays.
+/// Begins the time to give every juror its envelope.
+public(package) fun summon(self: &mut Dispute, now: u64) { self.enter(SUMMONED, now) }
+
+/// Stores a juror's envelope. With the last one the jury may judge, which is returned.
+public(package) fun brief(
+    self: &mut Dispute,
+    juror: u64,
+    envelope: vector<u8>,
+    now: u64,
+): bool {
+    let seat = &mut self.jurors[juror];
+    seat.envelope = envelope;
+    let mut i = 0;
+    while (i < self.jurors.length()) {
+        if (self.jurors[i].envelope.is_empty()) return false;
+        i = i + 1;
+    };
+    self.enter(COMMITTING, now);
+    true
+}
+
+/// Starts the second and last round with another jury: what the first revealed names another case.
 public(package) fun redraw(self: &mut Dispute, submission: address, now: u64) {
     self.round = 1;
-    self.challenge = protocol::compute_challenge_id(submission, self.kind, self.index, 1);
+    self.challenge = protocol::compute_challenge_id(submission, self.number, 1);
     self.beacon = vector[];
-    self.pool_len = 0;
-    self.drawn_ms = 0;
     self.jurors = vector[];
     self.enter(WAITING, now)
 }
 
 /// Stores a juror's commitment; the last one starts the reveals.
 public(package) fun commit(self: &mut Dispute, juror: u64, commitment: vector<u8>, now: u64) {
-    self.jurors[juror].commitment = commitment;
+    let seat = &mut self.jurors[juror];
+    seat.commitment = commitment;
     let mut i = 0;
     while (i < self.jurors.length()) {
         if (self.jurors[i].commitment.is_empty()) return;
@@ -135,145 +168,144 @@ public(package) fun commit(self: &mut Dispute, juror: u64, commitment: vector<u8
     self.enter(REVEALING, now)
 }
 
-/// Starts the reveals if the window for commitments has closed.
-public(package) fun advance(self: &mut Dispute, terms: &Terms, now: u64) {
-    if (self.phase == COMMITTING && terms.is_jury_commit_over(now, self.phase_ms)) {
-        self.enter(REVEALING, now)
-    }
-}
-
-public(package) fun reveal(
-    self: &mut Dispute,
-    juror: u64,
-    chain: vector<u8>,
-    state_root: vector<u8>,
-) {
+/// Stores a juror's value; the first one ends the time for commitments.
+public(package) fun reveal(self: &mut Dispute, juror: u64, value: vector<u8>, now: u64) {
+    if (self.phase == COMMITTING) self.enter(REVEALING, now);
     let seat = &mut self.jurors[juror];
-    seat.chain = chain;
-    seat.state_root = state_root
+    seat.value = value
 }
 
-public(package) fun reveal_accuser(
-    self: &mut Dispute,
-    chain: vector<u8>,
-    state_root: vector<u8>,
-) {
-    self.accuser_chain = chain;
-    self.accuser_state_root = state_root
+/// Whether no juror can commit any more.
+public(package) fun is_voting_over(self: &Dispute, terms: &Terms, now: u64): bool {
+    self.phase == REVEALING || terms.is_jury_commit_over(now, self.phase_ms)
 }
 
-/// Whether the jury can be counted: everybody has revealed, or the windows have closed.
+/// Whether a jury can be counted: who committed has revealed, or the windows have closed.
 public(package) fun is_ready(self: &Dispute, terms: &Terms, now: u64): bool {
-    self.have_all_revealed()
-        || self.phase == REVEALING && terms.is_jury_reveal_over(now, self.phase_ms)
-        || self.phase == COMMITTING && terms.is_jury_over(now, self.phase_ms)
+    self.is_voting_over(terms, now) && self.have_all_revealed()
+        || self.is_revealing_over(terms, now, 1)
 }
 
-/// The index of a juror whose value more than half of the jury revealed; none without a majority.
-public(package) fun find_majority(self: &Dispute): Option<u64> {
+/// Whether a juror had its time to say what the majority's value hides.
+public(package) fun is_telling_over(self: &Dispute, terms: &Terms, now: u64): bool {
+    self.is_revealing_over(terms, now, 2)
+}
+
+/// The value that more than half of a jury revealed, no bytes if none: the jury are the first `size`
+/// jurors, in order, that committed.
+public(package) fun find_majority(self: &Dispute, size: u64): vector<u8> {
     let mut i = 0;
-    while (i < self.jurors.length()) {
-        if (self.has_revealed(i)) {
-            let mut votes = 0;
-            let mut j = 0;
-            while (j < self.jurors.length()) {
-                if (self.agrees(j, i)) votes = votes + 1;
-                j = j + 1;
-            };
-            if (2 * votes > self.jurors.length()) return option::some(i);
+    let mut seated = 0;
+    while (i < self.jurors.length() && seated < size) {
+        if (!self.jurors[i].commitment.is_empty()) {
+            seated = seated + 1;
+            let value = &self.jurors[i].value;
+            if (!value.is_empty() && 2 * self.count_votes(value, size) > size) return *value;
         };
         i = i + 1;
     };
-    option::none()
+    vector[]
 }
 
-/// Whether juror `i` revealed the same value as juror `other`.
-public(package) fun agrees(self: &Dispute, i: u64, other: u64): bool {
-    self.jurors[i].chain == self.jurors[other].chain
-        && self.jurors[i].state_root == self.jurors[other].state_root
-}
-
-public(package) fun accuser_agrees(self: &Dispute, juror: u64): bool {
-    self.accuser_chain == self.jurors[juror].chain
-        && self.accuser_state_root == self.jurors[juror].state_root
-}
-
-public(package) fun has_committed(self: &Dispute, juror: u64): bool {
-    !self.jurors[juror].commitment.is_empty()
-}
-
-public(package) fun has_revealed(self: &Dispute, juror: u64): bool {
-    !self.jurors[juror].chain.is_empty()
-}
-
-public(package) fun has_accuser_revealed(self: &Dispute): bool { !self.accuser_chain.is_empty() }
-
-/// Whether `verifier` sits on this jury.
-public(package) fun is_juror(self: &Dispute, verifier: address): bool {
+/// Which jurors were silent: did not commit, or are of the jury and did not reveal.
+public(package) fun list_silent(self: &Dispute, size: u64): vector<bool> {
+    let mut silent = vector[];
+    let mut committed = 0;
     let mut i = 0;
     while (i < self.jurors.length()) {
-        if (self.jurors[i].verifier == verifier) return true;
+        let juror = &self.jurors[i];
+        if (juror.commitment.is_empty()) {
+            silent.push_back(true)
+        } else {
+            silent.push_back(committed < size && juror.value.is_empty());
+            committed = committed + 1
+        };
         i = i + 1;
     };
-    false
+    silent
 }
 
-public(package) fun new_juror(pool_index: u64, verifier: address, key: vector<u8>): Juror {
-    Juror {
-        pool_index,
-        verifier,
-        key,
-        commitment: vector[],
-        chain: vector[],
-        state_root: vector[],
-    }
+/// The owners of all jurors, alternates too, that revealed `value`, in order.
+public(package) fun list_holders(self: &Dispute, value: &vector<u8>): vector<address> {
+    let mut holders = vector[];
+    let mut i = 0;
+    while (i < self.jurors.length()) {
+        if (&self.jurors[i].value == value) holders.push_back(self.jurors[i].verifier);
+        i = i + 1;
+    };
+    holders
 }
 
-public(package) fun new_judged(kind: u8, index: u64): Judged { Judged { kind, index } }
+/// Whether chain and state root are what a value hides.
+public(package) fun is_preimage(
+    self: &Dispute,
+    chain: vector<u8>,
+    state_root: vector<u8>,
+    value: &vector<u8>,
+): bool {
+    chain.length() == 32 && state_root.length() == 32
+        && &protocol::compute_verdict(self.challenge, chain, state_root) == value
+}
+
+/// What a word means; nothing if it is none.
+public(package) fun find_word(chain: &vector<u8>): u8 {
+    let (sound, fault, absent) = (SAYS_SOUND, SAYS_FAULT, SAYS_ABSENT);
+    if (chain == &sound) SOUND
+    else if (chain == &fault) FAULT
+    else if (chain == &absent) ABSENT
+    else NONE
+}
+
+/// Whether somebody accuses: nobody does in an audit, or for an absent opening.
+public(package) fun has_accuser(self: &Dispute): bool { self.accuser != NOBODY }
+
+public(package) fun is_audit(self: &Dispute): bool {
+    self.kind == SEGMENT && !self.has_accuser()
+}
+
+/// Whether somebody accuses on cash, without a seat.
+public(package) fun is_on_cash(self: &Dispute): bool {
+    self.has_accuser() && self.accuser_seat == NO_SEAT
+}
+
+public(package) fun is_about_segment(self: &Dispute): bool { self.kind == SEGMENT }
+
+public(package) fun is_about_absence(self: &Dispute): bool { self.kind == ABSENCE }
+
+/// Whether an accuser may claim it.
+public(package) fun is_kind(kind: u8): bool { SEGMENT <= kind && kind <= OPENING }
 
 public(package) fun segment(): u8 { SEGMENT }
 
 public(package) fun rows(): u8 { ROWS }
 
-public(package) fun unavailable(): u8 { UNAVAILABLE }
+public(package) fun file(): u8 { FILE }
+
+public(package) fun opening(): u8 { OPENING }
+
+public(package) fun absence(): u8 { ABSENCE }
 
 public(package) fun nobody(): address { NOBODY }
 
-/// Whether there is such a kind of challenge.
-public(package) fun is_kind(kind: u8): bool {
-    kind == SEGMENT || kind == UPDATE || kind == ROWS || kind == COST || kind == FILE
-        || kind == UNAVAILABLE
-}
+public(package) fun no_seat(): u64 { NO_SEAT }
 
-/// Whether it is about one segment of the trace.
-public(package) fun is_about_segment(self: &Dispute): bool { self.kind == SEGMENT }
+public(package) fun none(): u8 { NONE }
 
-/// Whether it is about an opening that nobody can read.
-public(package) fun is_about_availability(self: &Dispute): bool { self.kind == UNAVAILABLE }
+public(package) fun sound(): u8 { SOUND }
 
-/// Whether nobody accused: the audit sampled a segment.
-public(package) fun is_audit(self: &Dispute): bool { self.accuser == NOBODY }
+public(package) fun fault(): u8 { FAULT }
 
-/// Whether a juror revealed the word for a fault.
-public(package) fun says_fault(self: &Dispute, juror: u64): bool {
-    self.juror_chain(juror) == FAULT && self.juror_state_root(juror) == NO_STATE
-}
-
-/// Whether the majority found that the opening is kept from an audit. An accuser holds the key and
-/// passes it on, so a jury that an accuser brought has no such word.
-public(package) fun is_withheld(self: &Dispute, majority: u64): bool {
-    self.is_audit() && self.says_fault(majority)
-}
+public(package) fun absent(): u8 { ABSENT }
 
 public(package) fun waiting(): u8 { WAITING }
 
 public(package) fun drawn(): u8 { DRAWN }
 
+public(package) fun summoned(): u8 { SUMMONED }
+
 public(package) fun committing(): u8 { COMMITTING }
 
 public(package) fun revealing(): u8 { REVEALING }
-
-public(package) fun kind(self: &Dispute): u8 { self.kind }
 
 public(package) fun index(self: &Dispute): u64 { self.index }
 
@@ -287,34 +319,36 @@ public(package) fun phase(self: &Dispute): u8 { self.phase }
 
 public(package) fun phase_ms(self: &Dispute): u64 { self.phase_ms }
 
+public(package) fun opened_ms(self: &Dispute): u64 { self.opened_ms }
+
 public(package) fun resume_state(self: &Dispute): u8 { self.resume_state }
 
 public(package) fun accuser(self: &Dispute): address { self.accuser }
 
-public(package) fun accuser_commitment(self: &Dispute): vector<u8> { self.accuser_commitment }
+public(package) fun accuser_seat(self: &Dispute): u64 { self.accuser_seat }
 
-public(package) fun leaf(self: &Dispute): vector<u8> { self.leaf }
-
-public(package) fun beacon(self: &Dispute): vector<u8> { self.beacon }
-
-public(package) fun pool_len(self: &Dispute): u64 { self.pool_len }
-
-public(package) fun drawn_ms(self: &Dispute): u64 { self.drawn_ms }
+public(package) fun leaf(self: &Dispute): &vector<u8> { &self.leaf }
 
 public(package) fun juror_count(self: &Dispute): u64 { self.jurors.length() }
 
 public(package) fun juror_pool_index(self: &Dispute, i: u64): u64 { self.jurors[i].pool_index }
 
+public(package) fun juror_generation(self: &Dispute, i: u64): u64 { self.jurors[i].generation }
+
 public(package) fun juror_verifier(self: &Dispute, i: u64): address { self.jurors[i].verifier }
 
-public(package) fun juror_commitment(self: &Dispute, i: u64): vector<u8> {
-    self.jurors[i].commitment
+public(package) fun juror_keys(self: &Dispute, i: u64): &vector<u8> { &self.jurors[i].keys }
+
+public(package) fun juror_commitment(self: &Dispute, i: u64): &vector<u8> {
+    &self.jurors[i].commitment
 }
 
-public(package) fun juror_chain(self: &Dispute, i: u64): vector<u8> { self.jurors[i].chain }
+public(package) fun is_briefed(self: &Dispute, i: u64): bool {
+    !self.jurors[i].envelope.is_empty()
+}
 
-public(package) fun juror_state_root(self: &Dispute, i: u64): vector<u8> {
-    self.jurors[i].state_root
+public(package) fun has_revealed(self: &Dispute, i: u64): bool {
+    !self.jurors[i].value.is_empty()
 }
 
 // === Private Functions ===
@@ -327,8 +361,30 @@ fun enter(self: &mut Dispute, phase: u8, now: u64) {
 fun have_all_revealed(self: &Dispute): bool {
     let mut i = 0;
     while (i < self.jurors.length()) {
-        if (!self.has_revealed(i)) return false;
+        let juror = &self.jurors[i];
+        if (!juror.commitment.is_empty() && juror.value.is_empty()) return false;
         i = i + 1;
     };
-    self.is_audit() || self.has_accuser_revealed()
+    true
+}
+
+/// Whether so many times the window for reveals have passed.
+fun is_revealing_over(self: &Dispute, terms: &Terms, now: u64, times: u64): bool {
+    let commit_ms = if (self.phase == REVEALING) 0 else terms.jury_commit_ms();
+    now >= self.phase_ms + commit_ms + times * terms.jury_reveal_ms()
+}
+
+fun count_votes(self: &Dispute, value: &vector<u8>, size: u64): u64 {
+    let mut votes = 0;
+    let mut seated = 0;
+    let mut i = 0;
+    while (i < self.jurors.length() && seated < size) {
+        let juror = &self.jurors[i];
+        if (!juror.commitment.is_empty()) {
+            seated = seated + 1;
+            if (&juror.value == value) votes = votes + 1
+        };
+        i = i + 1;
+    };
+    votes
 }

@@ -1,33 +1,33 @@
-/// A challenge and its jury. Jurors replay and commit to what they found, then reveal it; the value
-/// of the majority decides.
+/// Cases before juries: accusations, drawing and seating a jury, its envelopes, and its votes. Jurors
+/// commit to the digest of a verdict, then reveal it.
 module walrusd::jury;
 
 use sui::{clock::Clock, coin::Coin, random::Random, sui::SUI};
 use walrusd::{
+    attestation,
     audit,
     dispute,
-    ending,
     events,
     market::Market,
     node::{VerifierCap, VerifierPool},
+    outcome,
     protocol,
-    submission::{Self, Submission},
+    submission::Submission,
     task::Task,
-    trace,
-    verdict
+    trace
 };
 
 // === Errors ===
 
-/// This kind of challenge is not judged by this version.
+/// This kind of case is not judged by this version.
 const EUnsupportedKind: u64 = 0;
-/// Nobody was dealt this segment, or there is no such part.
+/// The place was not dealt this segment, or there is no such part.
 const EBadIndex: u64 = 1;
-/// A verdict on this claim stands.
-const EAlreadyJudged: u64 = 2;
+/// This address has accused this submission already.
+const EAlreadyAccused: u64 = 2;
 /// The bond is not the amount that the task asks for.
 const EWrongBond: u64 = 3;
-/// A contributor may not challenge itself.
+/// A contributor may not accuse itself.
 const EConflict: u64 = 4;
 /// The leaf is not the one that the trace commits to.
 const EWrongLeaf: u64 = 5;
@@ -35,171 +35,212 @@ const EWrongLeaf: u64 = 5;
 const ENoDispute: u64 = 6;
 /// The capability does not hold this seat of the jury.
 const ENotJuror: u64 = 7;
-/// Only the accuser may do this.
-const ENotAccuser: u64 = 8;
 /// The juror has committed already.
-const EAlreadyCommitted: u64 = 9;
+const EAlreadyCommitted: u64 = 8;
 /// The value was revealed already.
-const EAlreadyRevealed: u64 = 10;
+const EAlreadyRevealed: u64 = 9;
 /// The revealed value does not match its commitment.
-const EBadReveal: u64 = 11;
+const EBadReveal: u64 = 10;
 /// The jury may still commit or reveal.
-const ETooEarly: u64 = 12;
+const ETooEarly: u64 = 11;
 /// A digest has 32 bytes.
-const EBadDigest: u64 = 13;
-/// The window has closed.
-const ETooLate: u64 = 14;
-/// The submission has too many verdicts.
-const ETooManyVerdicts: u64 = 15;
-/// Only a seat that cannot read an opening that was opened again may claim this.
-const ENotReported: u64 = 16;
+const EBadDigest: u64 = 12;
+/// The window for commitments has closed.
+const ETooLate: u64 = 13;
+/// Too many accusations on cash were not upheld.
+const ETooManyUnproved: u64 = 14;
+/// Chain and state root are not what the majority's value hides.
+const EBadPreimage: u64 = 15;
 /// The audit sampled a segment of this submission, and a jury must judge it first.
-const EAuditPending: u64 = 17;
+const EAuditPending: u64 = 16;
 
 // === Constants ===
 
-const MAX_TRIES: u64 = 256;
-const MAX_VERDICTS: u64 = 1_024;
+const MAX_UNPROVED: u64 = 3;
 const BEACON_BYTES: u16 = 32;
 
-// === Public Functions ===
+// === Public Functions: Accusations ===
 
-/// Accuses one part of a submission: a dealt segment, for which `place` is one that holds it and
-/// `leaf` what the trace commits to there; a row of the scheme; or one of the parts that are whole.
-/// `commitment` hides what the accuser found until the jury reveals.
-public fun challenge(
+/// Accuses one part of a submission, as a seat of its committee, whose stake is the bond. `index` names
+/// a segment, at a `position` of the seat's own, or a row; of other kinds there is only one. `leaf` is
+/// what the trace commits to for a segment.
+public fun accuse(
     market: &Market,
     task: &Task,
     submission: &mut Submission,
+    cap: &VerifierCap,
+    place: u64,
     kind: u8,
     index: u64,
-    place: u64,
+    position: u64,
     leaf: vector<u8>,
     path: vector<vector<u8>>,
-    commitment: vector<u8>,
+    program_root: vector<u8>,
+    clock: &Clock,
+) {
+    submission.assert_valid(market, task);
+    assert_may_be_accused(task, submission);
+    attestation::assert_seated(submission, cap, place);
+    submission.assert_program(task, program_root);
+    assert!(is_supported(submission, kind), EUnsupportedKind);
+    let per_seat = task.terms().segments_per_seat();
+    let is_segment = kind == dispute::segment();
+    assert!(position < if (is_segment) per_seat else 1, EBadIndex);
+    let dealt = if (is_segment) place * per_seat + position else 0;
+    let exists = if (is_segment) trace::segment_at(task, submission, dealt) == index
+    else if (kind == dispute::rows()) index < submission.scheme_rows()
+    else index == 0;
+    assert!(exists, EBadIndex);
+    let accuser = submission.seat_verifier(place);
+    assert!(!submission.has_accused(accuser), EAlreadyAccused);
+    let is_right_leaf = if (is_segment) trace::has_leaf(task, submission, index, leaf, &path)
+    else leaf.is_empty() && path.is_empty();
+    assert!(is_right_leaf, EWrongLeaf);
+    submission.open_case(kind, index, dealt, accuser, place, leaf, clock.timestamp_ms())
+}
+
+/// Accuses the verification file, as an outsider, for the cost of a case and the silence penalty.
+public fun accuse_file(
+    market: &Market,
+    task: &Task,
+    submission: &mut Submission,
+    program_root: vector<u8>,
     bond: Coin<SUI>,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
     submission.assert_valid(market, task);
-    submission.assert_open_to_challenge();
-    // An accuser who is the forger's friend would bring a jury that nobody gives the key.
-    assert!(
-        submission.state() != submission::audited() || !audit::is_pending(task, submission),
-        EAuditPending,
-    );
-    assert!(can_be_judged(submission, kind), EUnsupportedKind);
-    assert!(is_part(task, submission, kind, index, place), EBadIndex);
-    assert!(!submission.is_judged(kind, index), EAlreadyJudged);
-    assert!(submission.verdict_count() < MAX_VERDICTS, ETooManyVerdicts);
+    assert_may_be_accused(task, submission);
+    submission.assert_program(task, program_root);
+    assert!(is_supported(submission, dispute::file()), EUnsupportedKind);
     let accuser = ctx.sender();
-    assert!(accuser != submission.contributor(), EConflict);
     assert!(
-        kind != dispute::unavailable()
-            || submission.is_reopened() && submission.is_silent_member(accuser),
-        ENotReported,
+        accuser != submission.contributor() && !submission.is_committee_member(accuser),
+        EConflict,
     );
-    assert!(commitment.length() == 32, EBadDigest);
-    let is_shown = if (kind == dispute::segment()) {
-        trace::has_leaf(task, submission, index, leaf, &path)
-    } else {
-        leaf.is_empty() && path.is_empty()
-    };
-    assert!(is_shown, EWrongLeaf);
-    assert!(bond.value() == task.terms().accuser_bond(), EWrongBond);
+    assert!(!submission.has_accused(accuser), EAlreadyAccused);
+    assert!(submission.unproved() < MAX_UNPROVED, ETooManyUnproved);
+    let terms = task.terms();
+    assert!(bond.value() == terms.compute_case_cost() + terms.seat_penalty(), EWrongBond);
+    submission.add_bond(bond.into_balance());
     let now = clock.timestamp_ms();
-    let amount = bond.value();
-    let dispute = dispute::new(
-        submission.id().to_address(),
-        kind,
-        index,
-        place,
-        submission.state(),
-        accuser,
-        commitment,
-        leaf,
-        now,
-    );
-    let challenge = dispute.challenge();
-    submission.start_dispute(dispute, bond.into_balance());
-    events::emit_challenge_opened(
-        submission.task(),
-        submission.id(),
-        accuser,
-        kind,
-        index,
-        challenge,
-        amount,
-        now,
-    )
+    submission.open_case(dispute::file(), 0, 0, accuser, dispute::no_seat(), vector[], now)
 }
 
-/// Draws the beacon from which the jury is seated. Anyone may call it.
+// === Public Functions: Juries ===
+
+/// Stores who may judge the case, then draws the beacon that picks among them. The list may hold the
+/// whole committee, whom the lot then passes over, so it must be longer.
 entry fun draw_jury(
     market: &Market,
-    pool: &VerifierPool,
+    task: &Task,
+    pool: &mut VerifierPool,
     submission: &mut Submission,
     random: &Random,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    market.assert_version();
-    pool.assert_version();
-    submission.assert_version();
-    market.assert_pool(object::id(pool));
+    submission.assert_case(market, task, pool);
     assert!(submission.is_disputed_in(dispute::waiting()), ENoDispute);
     let now = clock.timestamp_ms();
-    let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
-    submission.dispute_mut().draw(beacon, pool.seat_count(), now);
-    events::emit_jury_drawn(
-        submission.task(),
-        submission.id(),
-        submission.dispute().challenge(),
-        beacon,
-        pool.seat_count(),
+    let terms = task.terms();
+    let eligible = pool.begin_lot(
+        submission.id().to_address(),
+        terms,
+        task.opened_ms(),
+        task.publisher(),
+        submission.contributor(),
+        submission.dataset_owner(),
+        submission.dispute().accuser(),
+        terms.compute_places(),
         now,
-    )
+    );
+    let count = eligible.length();
+    let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
+    submission.dispute_mut().draw(beacon, now);
+    submission.set_lot(eligible, beacon, now);
+    let challenge = submission.dispute().challenge();
+    events::emit_jury_drawn(submission.task(), submission.id(), challenge, beacon, count, now)
 }
 
-/// Seats the jury, or ends the submission Undecided when the pool has too few eligible seats.
+/// Seats the jurors that the lot picks. If it picks too few, the case waits for another.
 public fun seat_jury(
     market: &Market,
-    task: &mut Task,
+    task: &Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,
     clock: &Clock,
-    ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
+    submission.assert_case(market, task, pool);
     assert!(submission.is_disputed_in(dispute::drawn()), ENoDispute);
     let now = clock.timestamp_ms();
-    let drawn = draw_seats(task, pool, submission);
-    if (drawn.length() < task.terms().jury()) {
-        ending::leave_without_jury(task, pool, submission, now, ctx);
+    let id = submission.id();
+    let challenge = submission.dispute().challenge();
+    let wanted = task.terms().compute_jurors();
+    let mut taken = submission.seat_verifiers();
+    taken.push_back(submission.dispute().accuser());
+    let (eligible, beacon, drawn_ms) = submission.take_lot();
+    let chosen = pool.choose_seats(eligible, drawn_ms, wanted, taken, true, beacon, challenge);
+    pool.end_lot(id.to_address());
+    if (chosen.length() < wanted) {
+        submission.dispute_mut().wait(now);
+        events::emit_lot_failed(submission.task(), id, challenge, now);
         return
     };
     let mut jurors = vector[];
-    let mut verifiers = vector[];
     let mut i = 0;
-    while (i < drawn.length()) {
-        let verifier = pool.seat_verifier(drawn[i]);
-        pool.pin(drawn[i]);
-        jurors.push_back(dispute::new_juror(drawn[i], verifier, pool.seat_key(drawn[i])));
-        verifiers.push_back(verifier);
+    while (i < wanted) {
+        let index = chosen[i];
+        pool.pin(index);
+        let verifier = pool.seat_verifier(index);
+        let (generation, keys) = (pool.seat_generation(index), pool.seat_keys(index));
+        submission.dispute_mut().add_juror(index, generation, verifier, keys);
+        jurors.push_back(verifier);
         i = i + 1;
     };
-    submission.dispute_mut().seat(jurors, now);
-    events::emit_jury_seated(
-        submission.task(),
-        submission.id(),
-        submission.dispute().challenge(),
-        drawn,
-        verifiers,
-        now,
-    )
+    submission.dispute_mut().summon(now);
+    events::emit_jury_seated(submission.task(), id, challenge, chosen, jurors, now)
 }
 
-/// Fixes what a juror found. The last commitment starts the reveals.
+/// Delivers to a juror what opens the work. Anybody who can read it may; with the last juror they may
+/// judge.
+public fun deliver_juror(
+    market: &Market,
+    task: &Task,
+    submission: &mut Submission,
+    juror: u64,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    submission.assert_valid(market, task);
+    assert!(submission.is_disputed_in(dispute::summoned()), ENoDispute);
+    let now = clock.timestamp_ms();
+    let sender = ctx.sender();
+    let is_last = submission.deliver_to_juror(
+        market,
+        juror,
+        pk1,
+        pk2,
+        sender,
+        r,
+        c,
+        challenge,
+        answer,
+        now,
+    );
+    if (is_last) {
+        let case = submission.dispute().challenge();
+        events::emit_jury_readable(submission.task(), submission.id(), case, now)
+    }
+}
+
+/// Commits to a juror's value without revealing it.
 public fun jury_commit(
     market: &Market,
     task: &Task,
@@ -212,198 +253,115 @@ public fun jury_commit(
     submission.assert_valid(market, task);
     assert!(submission.is_disputed_in(dispute::committing()), ENoDispute);
     let now = clock.timestamp_ms();
-    let since = submission.dispute().phase_ms();
-    assert!(!task.terms().is_jury_commit_over(now, since), ETooLate);
-    assert_juror(market, submission, cap, juror);
-    assert!(!submission.dispute().has_committed(juror), EAlreadyCommitted);
+    assert!(!submission.dispute().is_voting_over(task.terms(), now), ETooLate);
+    assert_juror(submission, cap, juror);
+    assert!(submission.dispute().juror_commitment(juror).is_empty(), EAlreadyCommitted);
     assert!(commitment.length() == 32, EBadDigest);
     submission.dispute_mut().commit(juror, commitment, now);
-    events::emit_juror_committed(
-        submission.id(),
-        submission.dispute().challenge(),
-        submission.dispute().juror_verifier(juror),
-    )
+    let dispute = submission.dispute();
+    let verifier = dispute.juror_verifier(juror);
+    events::emit_juror_committed(submission.id(), dispute.challenge(), verifier)
 }
 
-/// Reveals what a juror found.
+/// Reveals a juror's value, once all have committed or their time is over. It may be late as long as
+/// the jury is not resolved.
 public fun jury_reveal(
     market: &Market,
     task: &Task,
     submission: &mut Submission,
     cap: &VerifierCap,
     juror: u64,
-    chain: vector<u8>,
-    state_root: vector<u8>,
+    value: vector<u8>,
     salt: vector<u8>,
     clock: &Clock,
 ) {
     submission.assert_valid(market, task);
-    assert_revealing(task, submission, clock.timestamp_ms());
-    assert_juror(market, submission, cap, juror);
-    let dispute = submission.dispute_mut();
-    assert!(!dispute.has_revealed(juror), EAlreadyRevealed);
-    let verifier = dispute.juror_verifier(juror);
-    let challenge = dispute.challenge();
-    assert_value(
-        challenge,
-        verifier,
-        chain,
-        state_root,
-        salt,
-        dispute.juror_commitment(juror),
-    );
-    dispute.reveal(juror, chain, state_root);
-    events::emit_juror_revealed(submission.id(), challenge, verifier, chain, state_root)
+    assert_voting(submission);
+    let now = clock.timestamp_ms();
+    assert!(submission.dispute().is_voting_over(task.terms(), now), ENoDispute);
+    assert_juror(submission, cap, juror);
+    assert!(!submission.dispute().has_revealed(juror), EAlreadyRevealed);
+    assert!(value.length() == 32 && salt.length() == 32, EBadDigest);
+    let challenge = submission.dispute().challenge();
+    let verifier = submission.dispute().juror_verifier(juror);
+    let expected = protocol::compute_jury_commitment(challenge, verifier, value, salt);
+    assert!(&expected == submission.dispute().juror_commitment(juror), EBadReveal);
+    submission.dispute_mut().reveal(juror, value, now);
+    events::emit_juror_revealed(submission.id(), challenge, verifier, value)
 }
 
-/// Reveals what the accuser found, committed to for the challenge's first round.
-public fun accuser_reveal(
-    market: &Market,
-    task: &Task,
-    submission: &mut Submission,
-    chain: vector<u8>,
-    state_root: vector<u8>,
-    salt: vector<u8>,
-    clock: &Clock,
-    ctx: &mut TxContext,
-) {
-    submission.assert_valid(market, task);
-    assert_revealing(task, submission, clock.timestamp_ms());
-    let id = submission.id();
-    let dispute = submission.dispute_mut();
-    let accuser = dispute.accuser();
-    assert!(ctx.sender() == accuser && !dispute.is_audit(), ENotAccuser);
-    assert!(!dispute.has_accuser_revealed(), EAlreadyRevealed);
-    let first_round = protocol::compute_challenge_id(
-        id.to_address(),
-        dispute.kind(),
-        dispute.index(),
-        0,
-    );
-    let commitment = dispute.accuser_commitment();
-    assert_value(first_round, accuser, chain, state_root, salt, commitment);
-    dispute.reveal_accuser(chain, state_root);
-    events::emit_juror_revealed(id, dispute.challenge(), accuser, chain, state_root)
-}
-
-/// Counts the jury. Anyone may call it, once everybody has revealed or the windows have closed.
+/// Decides by what the majority's value hides. `chain` and `state_root` are empty if there is no
+/// majority, or if nobody has told in time what its value hides.
 public fun resolve(
     market: &Market,
     task: &mut Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,
+    chain: vector<u8>,
+    state_root: vector<u8>,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    assert_valid(market, task, pool, submission);
-    assert!(
-        submission.is_disputed_in(dispute::committing())
-            || submission.is_disputed_in(dispute::revealing()),
-        ENoDispute,
-    );
+    submission.assert_case(market, task, pool);
+    assert_voting(submission);
     let now = clock.timestamp_ms();
-    assert!(submission.dispute().is_ready(task.terms(), now), ETooEarly);
-    verdict::conclude(market, task, pool, submission, now, ctx)
+    let dispute = submission.dispute();
+    assert!(dispute.is_ready(task.terms(), now), ETooEarly);
+    let mut value = dispute.find_majority(task.terms().jury());
+    if (!value.is_empty() && chain.is_empty()) {
+        assert!(dispute.is_telling_over(task.terms(), now), EBadPreimage);
+        value = vector[]
+    };
+    let is_told = if (value.is_empty()) chain.is_empty() && state_root.is_empty()
+    else dispute.is_preimage(chain, state_root, &value);
+    assert!(is_told, EBadPreimage);
+    outcome::decide(task, pool, submission, value, chain, state_root, now, ctx)
+}
+
+// === Package Functions ===
+
+/// Checks that no audit waits: it goes first, as a friend of the forger could hold it up.
+public(package) fun assert_no_audit_pending(task: &Task, submission: &Submission) {
+    assert!(!audit::is_pending(task, submission), EAuditPending)
+}
+
+/// Checks that jurors wait for their envelopes.
+public(package) fun assert_summoned(submission: &Submission) {
+    assert!(submission.is_disputed_in(dispute::summoned()), ENoDispute)
 }
 
 // === Private Functions ===
 
-/// Whether a jury can judge this kind of claim. Work that was never finished has nothing but its
-/// trace.
-fun can_be_judged(submission: &Submission, kind: u8): bool {
-    if (submission.claims_abort()) {
-        kind == dispute::segment() || kind == dispute::unavailable()
-    } else {
-        dispute::is_kind(kind)
-    }
+fun assert_may_be_accused(task: &Task, submission: &Submission) {
+    submission.assert_open_to_challenge();
+    assert_no_audit_pending(task, submission)
 }
 
-/// Whether a claim of this kind can be about this part.
-fun is_part(task: &Task, submission: &Submission, kind: u8, index: u64, place: u64): bool {
-    if (kind == dispute::segment()) {
-        place < trace::place_count(task) && trace::segment_at(task, submission, place) == index
-    } else if (kind == dispute::rows()) {
-        index < submission.scheme_rows() && place == 0
-    } else {
-        index == 0 && place == 0
-    }
+/// Whether this kind of claim is judged. An abort claim has neither an update nor a file.
+fun is_supported(submission: &Submission, kind: u8): bool {
+    if (submission.claims_abort()) kind == dispute::segment() || kind == dispute::opening()
+    else dispute::is_kind(kind)
 }
 
-fun assert_valid(market: &Market, task: &Task, pool: &VerifierPool, submission: &Submission) {
-    market.assert_version();
-    task.assert_version();
-    pool.assert_version();
-    submission.assert_version();
-    market.assert_pool(object::id(pool));
-    task.assert_is(submission.task())
-}
-
-fun assert_juror(market: &Market, submission: &Submission, cap: &VerifierCap, juror: u64) {
-    let dispute = submission.dispute();
+fun assert_voting(submission: &Submission) {
     assert!(
-        juror < dispute.juror_count()
-            && cap.holds(market.pool(), dispute.juror_pool_index(juror)),
-        ENotJuror,
+        submission.is_disputed_in(dispute::committing())
+            || submission.is_disputed_in(dispute::revealing()),
+        ENoDispute,
     )
 }
 
-/// Starts the reveals if it is time, and checks that they have started.
-fun assert_revealing(task: &Task, submission: &mut Submission, now: u64) {
-    if (submission.is_disputed_in(dispute::committing())) {
-        submission.dispute_mut().advance(task.terms(), now)
-    };
-    assert!(submission.is_disputed_in(dispute::revealing()), ENoDispute)
-}
-
-fun assert_value(
-    challenge: vector<u8>,
-    who: address,
-    chain: vector<u8>,
-    state_root: vector<u8>,
-    salt: vector<u8>,
-    commitment: vector<u8>,
-) {
-    assert!(chain.length() == 32 && state_root.length() == 32 && salt.length() == 32, EBadDigest);
-    let found = protocol::compute_jury_commitment(challenge, who, chain, state_root, salt);
-    assert!(found == commitment, EBadReveal)
-}
-
-/// The pool indices of the jury, in seat order; fewer when the tries are spent.
-fun draw_seats(task: &Task, pool: &VerifierPool, submission: &Submission): vector<u64> {
-    let (terms, dispute) = (task.terms(), submission.dispute());
-    let mut drawn = vector[];
-    let pool_len = dispute.pool_len();
-    if (pool_len == 0) return drawn;
-    let mut attempt = 0;
-    while (attempt < MAX_TRIES && drawn.length() < terms.jury()) {
-        let index = protocol::compute_juror_draw(
-            dispute.beacon(),
-            dispute.challenge(),
-            attempt,
-            pool_len,
-        );
-        if (
-            !drawn.contains(&index)
-                && pool.is_eligible(
-                    index,
-                    task.opened_ms(),
-                    dispute.drawn_ms(),
-                    terms.state_bytes(),
-                    terms.segment_work(),
-                    terms.juror_fee(),
-                    terms.verifier_stake(),
-                )
-                && !is_barred(task, submission, pool.seat_verifier(index))
-        ) drawn.push_back(index);
-        attempt = attempt + 1;
-    };
-    drawn
-}
-
-fun is_barred(task: &Task, submission: &Submission, verifier: address): bool {
-    submission.is_conflicted(task, verifier)
-        || submission.is_committee_member(verifier)
-        || submission.dispute().accuser() == verifier
+fun assert_juror(submission: &Submission, cap: &VerifierCap, juror: u64) {
+    let dispute = submission.dispute();
+    assert!(
+        juror < dispute.juror_count()
+            && cap.holds(
+                submission.pool(),
+                dispute.juror_pool_index(juror),
+                dispute.juror_generation(juror),
+            ),
+        ENotJuror,
+    )
 }
 
 // === Test Functions ===
@@ -411,11 +369,12 @@ fun is_barred(task: &Task, submission: &Submission, verifier: address): bool {
 #[test_only]
 public fun draw_jury_for_testing(
     market: &Market,
-    pool: &VerifierPool,
+    task: &Task,
+    pool: &mut VerifierPool,
     submission: &mut Submission,
     random: &Random,
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    draw_jury(market, pool, submission, random, clock, ctx)
+    draw_jury(market, task, pool, submission, random, clock, ctx)
 }

@@ -484,25 +484,15 @@ public(package) fun penalize(self: &mut VerifierPool, index: u64, amount: u64): 
 
 // === Package Functions: Lots ===
 
-/// How many seats are live: held, staying, renewed in time.
-public(package) fun count_live(self: &VerifierPool, now: u64): u64 {
-    let life = self.params.seat_life_ms;
-    let count = self.seats.length();
-    let mut live = 0;
-    let mut i = 0;
-    while (i < count) {
-        let seat = &self.seats[i];
-        if (seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life) {
-            live = live + 1
-        };
-        i = i + 1
-    };
-    live
-}
-
-/// How many seats are live, and how many of those fit the terms, busy or not: what they ask for and
-/// can do allows it, with all of the pool's duties at once, and their stake backs one at least.
-public(package) fun count_fit(self: &VerifierPool, terms: &Terms, now: u64): (u64, u64) {
+/// How many seats are live, and how many of those fit a task opened at `opened_ms`, busy or not: they
+/// were there before, what they ask for and can do allows it, with all of the pool's duties at once,
+/// and their stake backs one at least.
+public(package) fun count_fit(
+    self: &VerifierPool,
+    terms: &Terms,
+    opened_ms: u64,
+    now: u64,
+): (u64, u64) {
     let life = self.params.seat_life_ms;
     let share = self.share();
     let fee = math::min(terms.verifier_fee(), terms.juror_fee());
@@ -517,7 +507,8 @@ public(package) fun count_fit(self: &VerifierPool, terms: &Terms, now: u64): (u6
         if (seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life) {
             live = live + 1;
             if (
-                seat.stake >= share && seat.min_fee <= fee && seat.max_penalty >= loss
+                seat.active_from_ms <= opened_ms && seat.stake >= share
+                    && seat.min_fee <= fee && seat.max_penalty >= loss
                     && seat.memory >= memory && (seat.rate as u128) >= rate
             ) {
                 fit = fit + 1
@@ -549,6 +540,8 @@ public(package) fun begin_lot(
 ): vector<u16> {
     assert!(self.lot == NOBODY, ELotPending);
     let life = self.params.seat_life_ms;
+    // Renewed at this moment or before, a seat is dead. A vacant slot backs no duty.
+    let dead_ms = if (now < life) 0 else now - life;
     let duties = self.params.duties;
     let share = self.share();
     let fee = math::min(terms.verifier_fee(), terms.juror_fee());
@@ -559,20 +552,21 @@ public(package) fun begin_lot(
     let mut eligible = vector[];
     let mut fit = 0;
     let mut i = 0;
+    // References are compared, and each field is read once: bytes that are copied are the price here.
     while (i < count) {
         let seat = &self.seats[i];
         if (
-            seat.exiting_at_ms == 0 && seat.verifier != NOBODY && now < seat.renewed_ms + life
+            seat.exiting_at_ms == 0 && seat.renewed_ms > dead_ms
                 && seat.active_from_ms <= opened_ms
-                && seat.stake >= share && seat.min_fee <= fee && seat.max_penalty >= loss
+                && seat.min_fee <= fee && seat.max_penalty >= loss
                 && seat.memory >= memory && (seat.rate as u128) >= rate
-                && seat.verifier != publisher && seat.verifier != contributor
-                && seat.verifier != dataset_owner && seat.verifier != accuser
+                && &seat.verifier != &publisher && &seat.verifier != &contributor
+                && &seat.verifier != &dataset_owner && &seat.verifier != &accuser
         ) {
-            fit = fit + 1;
-            if (seat.duties < duties && seat.stake >= (seat.duties + 1) * share) {
-                eligible.push_back(i as u16)
-            }
+            let backed = seat.stake / share;
+            if (backed > 0) fit = fit + 1;
+            let used = seat.duties;
+            if (used < duties && used < backed) eligible.push_back(i as u16)
         };
         i = i + 1
     };

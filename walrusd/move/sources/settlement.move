@@ -1,12 +1,15 @@
-/// The crank that ends submissions, and the claims. Anyone may turn the crank: every path ends
-/// without depending on one party.
+/// The cranks that end submissions or ask for their openings again, the delivery that accepts one, and the
+/// claims. Anyone may turn a crank: every path ends without depending on one party.
 module walrusd::settlement;
 
 use sui::{clock::Clock, coin::Coin, sui::SUI};
 use walrusd::{
     audit,
+    committee,
+    dispute,
     ending,
     events,
+    jury,
     market::Market,
     node::VerifierPool,
     submission::{Self, Submission},
@@ -24,9 +27,16 @@ const EDisputed: u64 = 2;
 /// There is no credit for this address.
 const ENothingToClaim: u64 = 3;
 
+// === Constants ===
+
+const TASK_VOID: u8 = 13;
+const UPDATE_WITHHELD: u8 = 14;
+const STALLED: u8 = 15;
+
 // === Public Functions ===
 
-/// Ends a submission that has nothing more to wait for, and pays the caller a tip.
+/// Ends a submission that is finished, whose contributor is absent, or that hangs too long, and pays the
+/// caller a tip.
 public fun settle(
     market: &Market,
     task: &mut Task,
@@ -35,38 +45,98 @@ public fun settle(
     clock: &Clock,
     ctx: &mut TxContext,
 ) {
-    market.assert_version();
-    task.assert_version();
-    pool.assert_version();
-    submission.assert_version();
-    market.assert_pool(object::id(pool));
-    task.assert_is(submission.task());
+    submission.assert_case(market, task, pool);
     assert!(!submission.is_terminal(), EAlreadyEnded);
-    let state = submission.state();
-    assert!(state != submission::disputed(), EDisputed);
     let now = clock.timestamp_ms();
-    assert!(may_settle(task, submission, now), ETooEarly);
-    submission.pay_from_escrow(ctx.sender(), task.tip());
-    if (state == submission::joined()) {
-        ending::lapse(task, pool, submission, now, ctx)
+    let state = submission.state();
+    if (state == submission::joined()) settle_joined(task, pool, submission, now, ctx)
+    else if (state == submission::committed()) {
+        // No committee could be drawn in twice the longest life of a task.
+        assert!(!submission.has_lot() && now >= task.ends_by_ms(), ETooEarly);
+        submission.pay_from_escrow(ctx.sender(), task.tip());
+        ending::void(task, pool, submission, STALLED, now, ctx)
     } else if (state == submission::seated()) {
-        ending::reject_absence(task, pool, submission, now, ctx)
-    } else if (state == submission::opened()) {
-        ending::leave_unattested(task, pool, submission, now, ctx)
-    } else if (audit::is_pending(task, submission)) {
-        // The contributor holds the leaf and did not let it be audited.
-        ending::reject_absence(task, pool, submission, now, ctx)
-    } else if (submission.claims_abort()) {
-        ending::abandon(task, pool, submission, now, ctx)
+        assert!(!submission.was_complete(), ETooEarly);
+        assert_grace_over(task, submission, now);
+        submission.pay_from_escrow(ctx.sender(), task.tip());
+        ending::reject_unopened(task, pool, submission, now, ctx)
+    } else if (state == submission::audited()) {
+        settle_audited(task, pool, submission, now, ctx)
+    } else if (state == submission::disputed()) {
+        // No jury could be drawn in that time.
+        assert!(
+            submission.is_disputed_in(dispute::waiting()) && now >= task.ends_by_ms(),
+            EDisputed,
+        );
+        submission.pay_from_escrow(ctx.sender(), task.tip());
+        ending::leave_undecided(task, pool, submission, STALLED, now, ctx)
     } else {
-        ending::accept(task, pool, submission, now, ctx)
+        // Silent seats are replaced first, an attested submission drawn for its audit.
+        abort ETooEarly
     }
 }
 
-/// Pays out the caller's credit on a submission.
+/// Delivers to the publisher what opens the update: with that the submission is accepted. Anybody who
+/// holds the value may.
+public fun deliver_update(
+    market: &Market,
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    submission.assert_case(market, task, pool);
+    submission.assert_state(submission::audited());
+    submission.assert_has_update();
+    jury::assert_no_audit_pending(task, submission);
+    let now = clock.timestamp_ms();
+    let sender = ctx.sender();
+    submission.deliver_update(market, task, sender, r, c, challenge, answer, now);
+    submission.pay_from_escrow(sender, task.tip());
+    ending::accept(task, pool, submission, now, ctx)
+}
+
+/// Asks for the opening again because a substitute or juror got its key from nobody. Every seat that holds
+/// the key pays the silence penalty, the contributor the whole late fee. The second time the submission
+/// ends as never opened.
+public fun reopen(
+    market: &Market,
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    submission.assert_case(market, task, pool);
+    submission.assert_may_lack_key();
+    let now = clock.timestamp_ms();
+    let is_disputed = submission.state() == submission::disputed();
+    if (is_disputed) jury::assert_summoned(submission);
+    submission.assert_left_without_key(task.terms(), now);
+    let mut holders = vector[];
+    let mut place = 0;
+    while (place < submission.seat_count()) {
+        if (submission.can_read(place)) holders.push_back(place);
+        place = place + 1;
+    };
+    committee::burn_silence(task, pool, submission, &holders, ctx);
+    submission.add_full_late_fee(task.terms());
+    if (is_disputed) drop_case(pool, submission, now);
+    if (submission.is_last_attempt()) {
+        ending::reject_unopened(task, pool, submission, now, ctx)
+    } else submission.ask_again(now)
+}
+
+/// Pays out the caller's credit.
 public fun claim(market: &Market, submission: &mut Submission, ctx: &mut TxContext): Coin<SUI> {
     market.assert_version();
     submission.assert_version();
+    market.assert_is(submission.market());
     let owner = ctx.sender();
     let credit = submission.take_credit(owner);
     assert!(credit.value() > 0, ENothingToClaim);
@@ -76,16 +146,53 @@ public fun claim(market: &Market, submission: &mut Submission, ctx: &mut TxConte
 
 // === Private Functions ===
 
-fun may_settle(task: &Task, submission: &Submission, now: u64): bool {
-    let state = submission.state();
-    let since = submission.window_ms();
-    if (state == submission::joined()) task.is_drawn()
-    else if (state == submission::seated()) task.terms().is_opening_over(now, since)
-    else if (state == submission::opened()) {
-        submission.is_replaced() && task.terms().is_verifying_over(now, since)
-    } else {
-        state == submission::audited()
-            && (!audit::is_pending(task, submission)
-                || task.terms().is_opening_over(now, since))
+fun settle_joined(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let is_void = task.is_void();
+    assert!(is_void || task.is_verified_now(), ETooEarly);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
+    if (is_void) ending::void(task, pool, submission, TASK_VOID, now, ctx)
+    else ending::lapse(task, pool, submission, now, ctx)
+}
+
+fun settle_audited(
+    task: &mut Task,
+    pool: &mut VerifierPool,
+    submission: &mut Submission,
+    now: u64,
+    ctx: &mut TxContext,
+) {
+    let is_pending = audit::is_pending(task, submission);
+    let is_abort = submission.claims_abort();
+    // Anyone who has the leaf can start the audit; the contributor certainly has it.
+    if (is_pending || !is_abort) assert_grace_over(task, submission, now);
+    submission.pay_from_escrow(ctx.sender(), task.tip());
+    if (is_pending) ending::reject_unopened(task, pool, submission, now, ctx)
+    else if (is_abort) ending::abandon(task, pool, submission, now, ctx)
+    else {
+        submission.add_full_late_fee(task.terms());
+        ending::leave_undecided(task, pool, submission, UPDATE_WITHHELD, now, ctx)
     }
+}
+
+fun assert_grace_over(task: &Task, submission: &Submission, now: u64) {
+    assert!(task.terms().is_opening_over(now, submission.window_ms()), ETooEarly)
+}
+
+/// Ends a case that no juror could judge; its accuser may accuse again.
+fun drop_case(pool: &mut VerifierPool, submission: &mut Submission, now: u64) {
+    let dispute = submission.dispute();
+    let mut juror = 0;
+    while (juror < dispute.juror_count()) {
+        pool.unpin(dispute.juror_pool_index(juror));
+        juror = juror + 1;
+    };
+    let challenge = dispute.challenge();
+    events::emit_case_dropped(submission.task(), submission.id(), challenge, now);
+    submission.return_accusation()
 }

@@ -9,13 +9,17 @@ use sui::{balance::{Self, Balance}, clock::Clock, coin::Coin, sui::SUI};
 use walrusd::{
     credit::{Self, Credit},
     dataset::{Dataset, KeyRequest},
-    dispute::Dispute,
+    dispute::{Self, Dispute},
+    envelope,
     events,
     market::{Self, Market},
+    math,
     merkle,
+    node::{Self, VerifierCap, VerifierPool},
     pedersen,
     protocol,
-    task::{Self, Task}
+    task::{Self, Task},
+    terms::Terms
 };
 
 // === Errors ===
@@ -84,6 +88,12 @@ const VOID: u8 = 12;
 const SEAT_SEATED: u8 = 0;
 const SEAT_ATTESTED: u8 = 1;
 
+/// What seats and jurors get of an opening, and what the publisher gets.
+const WORK: u8 = 1;
+const UPDATE: u8 = 2;
+
+const MAX_ATTEMPTS: u64 = 2;
+const MAX_SAMPLES: u64 = 2;
 const MAX_WEIGHT: u64 = 65_536;
 const MAX_SCHEME_ROWS: u64 = 1_048_576;
 const POINT_BYTES: u64 = 48;
@@ -418,6 +428,88 @@ public fun commit_abort(
     )
 }
 
+/// Says where the sealed opening is, and which key opens it; envelopes follow, one by one. It may be
+/// late, for a fee, until the crank that punishes absence has run.
+public fun open(
+    market: &Market,
+    task: &Task,
+    self: &mut Submission,
+    blob: u256,
+    digest: vector<u8>,
+    p2: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    cost: Option<u64>,
+    blinding: vector<u8>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    self.assert_valid(market, task);
+    assert!(ctx.sender() == self.contributor, ENotContributor);
+    self.assert_state(SEATED);
+    assert!(self.verification.opening.is_none(), EAlreadyOpened);
+    assert!(digest.length() == 32, EBadDigest);
+    self.assert_cost(task, &cost, &blinding);
+    envelope::verify_opening(self.compute_opening_context(market), p2, challenge, answer);
+    self.verification.opening =
+        option::some(Opening { blob, digest, p2, was_complete: false, cost });
+    events::emit_submission_opened(
+        self.task,
+        object::id(self),
+        self.contributor,
+        self.verification.attempt,
+        blob,
+        digest,
+        p2,
+        cost,
+        clock.timestamp_ms(),
+    )
+}
+
+/// Delivers to a place of the committee what opens the work. Anybody who can read it may; with the
+/// last place the committee may replay.
+public fun deliver(
+    market: &Market,
+    task: &mut Task,
+    self: &mut Submission,
+    place: u64,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    clock: &Clock,
+    ctx: &mut TxContext,
+) {
+    self.assert_valid(market, task);
+    self.assert_state(SEATED);
+    assert!(self.verification.opening.is_some(), ENotOpened);
+    assert!(place < self.verification.committee.length(), EBadPlace);
+    let seat = &self.verification.committee[place];
+    assert!(seat.envelope.is_empty(), EHasEnvelope);
+    assert!(protocol::compute_keys_digest(pk1, pk2) == seat.keys, EWrongKeys);
+    let owner = seat.verifier;
+    let recipient =
+        node::compute_seat_context(market, self.pool, seat.pool_index, seat.generation, owner);
+    let sender = ctx.sender();
+    self.verify_sealed(market, WORK, pk1, pk2, recipient, sender, r, c, challenge, answer);
+    let envelope = join_points(r, c);
+    let seat = &mut self.verification.committee[place];
+    seat.envelope = envelope;
+    events::emit_key_delivered(
+        self.task,
+        object::id(self),
+        vector[],
+        self.verification.attempt,
+        place,
+        owner,
+        sender,
+        envelope,
+    );
+    if (self.can_all_read()) self.let_read(task, clock.timestamp_ms())
+}
+
 /// Hands a submission of an earlier version of the package to this one. Anyone may, once the market
 /// allows this version.
 public fun migrate_submission(market: &Market, self: &mut Submission) {
@@ -470,6 +562,14 @@ public(package) fun is_terminal(self: &Submission): bool { self.state >= ACCEPTE
 public(package) fun id(self: &Submission): ID { object::id(self) }
 
 public(package) fun task(self: &Submission): ID { self.task }
+
+public(package) fun number(self: &Submission): u64 { self.number }
+
+public(package) fun pool(self: &Submission): ID { self.pool }
+
+public(package) fun market(self: &Submission): ID { self.market }
+
+public(package) fun dataset_owner(self: &Submission): address { self.source.dataset_owner }
 
 public(package) fun contributor(self: &Submission): address { self.contributor }
 
@@ -563,6 +663,432 @@ public(package) fun take_credit(self: &mut Submission, owner: address): Balance<
     self.credited.split(amount)
 }
 
+// === Package Functions: Committee ===
+
+/// Checks as `assert_valid`, and that task and submission use this pool.
+public(package) fun assert_case(
+    self: &Submission,
+    market: &Market,
+    task: &Task,
+    pool: &VerifierPool,
+) {
+    market.assert_version();
+    task.assert_version();
+    pool.assert_version();
+    self.assert_version();
+    market.assert_is(task.market());
+    market.assert_is(pool.market());
+    market.assert_is(self.market);
+    let id = object::id(pool);
+    market::assert_pool(id, task.pool());
+    market::assert_pool(id, self.pool);
+    task.assert_is(self.task)
+}
+
+/// Checks that the caller knows the task's program: it stakes on no other.
+public(package) fun assert_program(_self: &Submission, task: &Task, program_root: vector<u8>) {
+    assert!(program_root == task.program_root(), EWrongProgram)
+}
+
+public(package) fun has_lot(self: &Submission): bool { self.verification.lot.is_some() }
+
+/// Stores who may be drawn, then what draws.
+public(package) fun set_lot(
+    self: &mut Submission,
+    eligible: vector<u16>,
+    beacon: vector<u8>,
+    at_ms: u64,
+) {
+    self.verification.lot = option::some(Lot { eligible, beacon, at_ms })
+}
+
+/// Takes the lot: who may be drawn, the beacon, and when it was drawn.
+public(package) fun take_lot(self: &mut Submission): (vector<u16>, vector<u8>, u64) {
+    let Lot { eligible, beacon, at_ms } = self.verification.lot.extract();
+    (eligible, beacon, at_ms)
+}
+
+public(package) fun beacon(self: &Submission): vector<u8> { self.verification.beacon }
+
+public(package) fun set_beacon(self: &mut Submission, beacon: vector<u8>) {
+    self.verification.beacon = beacon
+}
+
+/// Adds a seat: to the committee until it is full, then to the substitutes.
+public(package) fun add_seat(
+    self: &mut Submission,
+    pool_index: u64,
+    generation: u64,
+    verifier: address,
+    keys: vector<u8>,
+    slot: u64,
+    committee: u64,
+) {
+    let seat = CommitteeSeat {
+        pool_index,
+        generation,
+        verifier,
+        keys,
+        envelope: vector[],
+        slot,
+        status: SEAT_SEATED,
+        attested: 0,
+        tries: 0,
+    };
+    if (slot < committee) self.verification.committee.push_back(seat)
+    else self.verification.substitutes.push_back(seat)
+}
+
+/// The verifiers of committee and substitutes.
+public(package) fun seat_verifiers(self: &Submission): vector<address> {
+    let mut verifiers = vector[];
+    let mut i = 0;
+    while (i < self.verification.committee.length()) {
+        verifiers.push_back(self.verification.committee[i].verifier);
+        i = i + 1;
+    };
+    let mut i = 0;
+    while (i < self.verification.substitutes.length()) {
+        verifiers.push_back(self.verification.substitutes[i].verifier);
+        i = i + 1;
+    };
+    verifiers
+}
+
+public(package) fun is_committee_member(self: &Submission, verifier: address): bool {
+    let mut i = 0;
+    while (i < self.verification.committee.length()) {
+        if (self.verification.committee[i].verifier == verifier) return true;
+        i = i + 1;
+    };
+    false
+}
+
+/// Whether a capability holds the seat at a place.
+public(package) fun is_held_by(self: &Submission, place: u64, cap: &VerifierCap): bool {
+    if (place >= self.verification.committee.length()) return false;
+    let seat = &self.verification.committee[place];
+    cap.holds(self.pool, seat.pool_index, seat.generation)
+}
+
+public(package) fun seat_count(self: &Submission): u64 { self.verification.committee.length() }
+
+public(package) fun substitute_count(self: &Submission): u64 {
+    self.verification.substitutes.length()
+}
+
+public(package) fun seat_verifier(self: &Submission, place: u64): address {
+    self.verification.committee[place].verifier
+}
+
+public(package) fun seat_pool_index(self: &Submission, place: u64): u64 {
+    self.verification.committee[place].pool_index
+}
+
+public(package) fun substitute_pool_index(self: &Submission, i: u64): u64 {
+    self.verification.substitutes[i].pool_index
+}
+
+public(package) fun seat_slot(self: &Submission, place: u64): u64 {
+    self.verification.committee[place].slot
+}
+
+public(package) fun seat_tries(self: &Submission, place: u64): u64 {
+    self.verification.committee[place].tries
+}
+
+/// Whether a seat has attested the segment dealt to it at a position.
+public(package) fun has_attested(self: &Submission, place: u64, position: u64): bool {
+    (self.verification.committee[place].attested >> (position as u8)) & 1 == 1
+}
+
+/// Whether a seat has attested everything that was dealt to it.
+public(package) fun has_seat_attested(self: &Submission, place: u64): bool {
+    self.verification.committee[place].status == SEAT_ATTESTED
+}
+
+public(package) fun have_all_attested(self: &Submission): bool {
+    let mut place = 0;
+    while (place < self.verification.committee.length()) {
+        if (!self.has_seat_attested(place)) return false;
+        place = place + 1;
+    };
+    true
+}
+
+/// Notes an attestation; a seat with all of them did not mean what it had reported.
+public(package) fun attest(self: &mut Submission, place: u64, position: u64, per_seat: u64) {
+    let seat = &mut self.verification.committee[place];
+    seat.attested = seat.attested | (1 << (position as u8));
+    if (seat.attested == math::full_set(per_seat)) {
+        seat.status = SEAT_ATTESTED;
+        self.forget_report(place)
+    }
+}
+
+/// Whether the seat at a place says that the opening is absent.
+public(package) fun has_reported(self: &Submission, place: u64): bool {
+    (self.verification.reported >> (place as u8)) & 1 == 1
+}
+
+/// Notes a report, and returns whether most places have made one.
+public(package) fun report(self: &mut Submission, place: u64): bool {
+    self.verification.reported = self.verification.reported | (1 << (place as u8));
+    2 * math::count_bits(self.verification.reported) > self.verification.committee.length()
+}
+
+/// Gives a place to the next substitute.
+public(package) fun give_on(self: &mut Submission, place: u64) {
+    let tries = self.verification.committee[place].tries + 1;
+    let mut successor = self.verification.substitutes.remove(0);
+    successor.tries = tries;
+    let seat = &mut self.verification.committee[place];
+    *seat = successor;
+    self.forget_report(place)
+}
+
+public(package) fun rounds(self: &Submission): u64 { self.verification.rounds }
+
+public(package) fun count_round(self: &mut Submission) {
+    self.verification.rounds = self.verification.rounds + 1
+}
+
+// === Package Functions: Opening ===
+
+public(package) fun attempt(self: &Submission): u64 { self.verification.attempt }
+
+public(package) fun is_last_attempt(self: &Submission): bool {
+    self.verification.attempt == MAX_ATTEMPTS
+}
+
+/// Whether every place of the committee has had its envelope of this attempt.
+public(package) fun was_complete(self: &Submission): bool {
+    self.verification.opening.is_some() && self.verification.opening.borrow().was_complete
+}
+
+/// Whether the seat at a place holds the key.
+public(package) fun can_read(self: &Submission, place: u64): bool {
+    !self.verification.committee[place].envelope.is_empty()
+}
+
+/// Checks that a substitute, or a juror, got its key from nobody in time.
+public(package) fun assert_left_without_key(self: &Submission, terms: &Terms, now: u64) {
+    let since = if (self.state == DISPUTED) {
+        self.dispute.borrow().phase_ms()
+    } else {
+        assert!(self.was_complete(), ENotReopened);
+        self.window_ms
+    };
+    assert!(terms.is_opening_over(now, since), ETooEarly)
+}
+
+/// Checks that it is Seated or before a jury.
+public(package) fun assert_may_lack_key(self: &Submission) {
+    assert!(self.state == SEATED || self.state == DISPUTED, EWrongState)
+}
+
+/// Begins the next attempt at opening. What seats have attested stays.
+public(package) fun ask_again(self: &mut Submission, now: u64) {
+    self.verification.attempt = self.verification.attempt + 1;
+    self.verification.opening = option::none();
+    self.verification.reported = 0;
+    let mut place = 0;
+    while (place < self.verification.committee.length()) {
+        let seat = &mut self.verification.committee[place];
+        seat.envelope = vector[];
+        place = place + 1;
+    };
+    self.enter(SEATED, now);
+    let attempt = self.verification.attempt;
+    events::emit_opening_reopened(self.task, object::id(self), attempt, now)
+}
+
+/// Adds the whole late fee, as if its contributor had acted at the end of the grace.
+public(package) fun add_full_late_fee(self: &mut Submission, terms: &Terms) {
+    self.late_fee = math::min(terms.stake() / 2, self.late_fee + terms.late_fee())
+}
+
+/// Checks that there is an update: an abort claim has none.
+public(package) fun assert_has_update(self: &Submission) {
+    assert!(!self.claims_abort(), EWrongState)
+}
+
+/// Delivers to the publisher what opens the update.
+public(package) fun deliver_update(
+    self: &mut Submission,
+    market: &Market,
+    task: &Task,
+    sender: address,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    now: u64,
+) {
+    let recipient = task::compute_publisher_context(market, task.publisher());
+    let (pk1, pk2) = (task.publisher_pk1(), task.publisher_pk2());
+    self.verify_sealed(market, UPDATE, pk1, pk2, recipient, sender, r, c, challenge, answer);
+    let envelope = join_points(r, c);
+    self.verification.update_envelope = envelope;
+    events::emit_update_delivered(self.task, object::id(self), self.contributor, envelope, now)
+}
+
+// === Package Functions: Cases ===
+
+/// Whether there is a case in this phase. In a submission that has ended it is only a record.
+public(package) fun is_disputed_in(self: &Submission, phase: u8): bool {
+    self.state == DISPUTED && self.dispute.borrow().phase() == phase
+}
+
+public(package) fun dispute(self: &Submission): &Dispute { self.dispute.borrow() }
+
+public(package) fun dispute_mut(self: &mut Submission): &mut Dispute { self.dispute.borrow_mut() }
+
+public(package) fun has_accused(self: &Submission, accuser: address): bool {
+    self.accusers.contains(&accuser)
+}
+
+public(package) fun unproved(self: &Submission): u64 { self.unproved }
+
+public(package) fun count_unproved(self: &mut Submission) { self.unproved = self.unproved + 1 }
+
+public(package) fun add_bond(self: &mut Submission, bond: Balance<SUI>) { self.bond.join(bond); }
+
+/// Brings a case before a jury. The submission's window stands still meanwhile.
+public(package) fun open_case(
+    self: &mut Submission,
+    kind: u8,
+    index: u64,
+    place: u64,
+    accuser: address,
+    accuser_seat: u64,
+    leaf: vector<u8>,
+    now: u64,
+) {
+    let id = object::id(self);
+    let number = self.cases;
+    self.cases = number + 1;
+    // Whether the opening is absent is asked once, by nobody.
+    if (accuser != dispute::nobody() || kind == dispute::absence()) {
+        self.accusers.push_back(accuser)
+    };
+    let dispute = dispute::new(
+        id.to_address(),
+        kind,
+        index,
+        place,
+        number,
+        self.state,
+        accuser,
+        accuser_seat,
+        leaf,
+        now,
+    );
+    let challenge = dispute.challenge();
+    self.dispute = option::some(dispute);
+    self.state = DISPUTED;
+    events::emit_case_opened(
+        self.task,
+        id,
+        accuser,
+        accuser_seat,
+        kind,
+        index,
+        place,
+        challenge,
+        self.bond.value(),
+        now,
+    )
+}
+
+/// Delivers to a juror what opens the work. Returns whether it was the last.
+public(package) fun deliver_to_juror(
+    self: &mut Submission,
+    market: &Market,
+    juror: u64,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    sender: address,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+    now: u64,
+): bool {
+    let dispute = self.dispute.borrow();
+    assert!(juror < dispute.juror_count(), EBadPlace);
+    assert!(!dispute.is_briefed(juror), EHasEnvelope);
+    assert!(&protocol::compute_keys_digest(pk1, pk2) == dispute.juror_keys(juror), EWrongKeys);
+    let owner = dispute.juror_verifier(juror);
+    let (index, generation) = (dispute.juror_pool_index(juror), dispute.juror_generation(juror));
+    let case = dispute.challenge();
+    let recipient = node::compute_seat_context(market, self.pool, index, generation, owner);
+    self.verify_sealed(market, WORK, pk1, pk2, recipient, sender, r, c, challenge, answer);
+    let envelope = join_points(r, c);
+    events::emit_key_delivered(
+        self.task,
+        object::id(self),
+        case,
+        self.verification.attempt,
+        juror,
+        owner,
+        sender,
+        envelope,
+    );
+    self.dispute.borrow_mut().brief(juror, envelope, now)
+}
+
+/// Resumes where the case began, with the window longer by the time that it took; what waits for an
+/// audit gets its whole window again, as nobody could act on it before.
+public(package) fun resume(self: &mut Submission, now: u64) {
+    let dispute = self.dispute.extract();
+    self.state = dispute.resume_state();
+    self.window_ms =
+        if (dispute.is_audit()) now else self.window_ms + (now - dispute.opened_ms())
+}
+
+/// Closes a case as if it had not been opened: its accuser has its bond, and may accuse again.
+public(package) fun return_accusation(self: &mut Submission) {
+    let dispute = self.dispute.borrow();
+    if (dispute.has_accuser()) {
+        let accuser = dispute.accuser();
+        let (_, i) = self.accusers.index_of(&accuser);
+        self.accusers.remove(i);
+    };
+    self.return_bond();
+    self.dispute = option::none()
+}
+
+/// Credits an accuser with what is there of its bond.
+public(package) fun return_bond(self: &mut Submission) {
+    if (self.dispute.is_none()) return;
+    let (accuser, amount) = (self.dispute.borrow().accuser(), self.bond.value());
+    self.pay_from_bond(accuser, amount)
+}
+
+// === Package Functions: Audit ===
+
+public(package) fun start_audit(self: &mut Submission, beacon: vector<u8>, now: u64) {
+    self.enter(AUDITED, now);
+    self.verification.audit_beacon = beacon
+}
+
+public(package) fun audit_round(self: &Submission): u64 { self.verification.audit_round }
+
+/// Whether no sample is left to draw.
+public(package) fun is_audit_over(self: &Submission): bool {
+    self.verification.audit_beacon.is_empty() || self.verification.audit_round == MAX_SAMPLES
+}
+
+/// Goes on to the next sample.
+public(package) fun draw_next_sample(self: &mut Submission) {
+    self.verification.audit_round = self.verification.audit_round + 1
+}
+
+public(package) fun end_audit(self: &mut Submission) {
+    self.verification.audit_round = MAX_SAMPLES
+}
+
 // === Private Functions ===
 
 /// Checks that a trace of so many leaves starts at the task's initial state.
@@ -594,4 +1120,86 @@ fun compute_ctx(self: &Submission, market: &Market, task: &Task): vector<u8> {
         task.plan_digest(),
         self.source.dataset_root,
     )
+}
+
+/// Checks a public cost against its commitment, and that there is none where costs are private, or no
+/// work to have one.
+fun assert_cost(self: &Submission, task: &Task, cost: &Option<u64>, blinding: &vector<u8>) {
+    if (task.terms().is_cost_public() && !self.claims_abort()) {
+        assert!(cost.is_some(), EBadCost);
+        let commitment = &self.commitment.borrow().cost_commitment;
+        pedersen::verify_opening(commitment, *cost.borrow(), blinding)
+    } else assert!(cost.is_none() && blinding.is_empty(), EBadCost)
+}
+
+/// What stands for the present attempt at opening.
+fun compute_opening_context(self: &Submission, market: &Market): vector<u8> {
+    envelope::compute_opening_context(
+        market.chain_id(),
+        market.package(),
+        object::id_address(market),
+        self.pool.to_address(),
+        self.task.to_address(),
+        object::id(self).to_address(),
+        self.contributor,
+        self.verification.attempt,
+    )
+}
+
+/// Checks that a recipient finds the value of the present attempt's label in an envelope.
+fun verify_sealed(
+    self: &Submission,
+    market: &Market,
+    label: u8,
+    pk1: vector<u8>,
+    pk2: vector<u8>,
+    recipient: vector<u8>,
+    sender: address,
+    r: vector<u8>,
+    c: vector<u8>,
+    challenge: vector<u8>,
+    answer: vector<u8>,
+) {
+    let context = self.compute_opening_context(market);
+    let opened = envelope::open_label(context, label, self.verification.opening.borrow().p2);
+    envelope::verify_envelope(&opened, pk1, pk2, recipient, sender, r, c, challenge, answer)
+}
+
+fun can_all_read(self: &Submission): bool {
+    let mut place = 0;
+    while (place < self.verification.committee.length()) {
+        if (!self.can_read(place)) return false;
+        place = place + 1;
+    };
+    true
+}
+
+/// Notes that the whole committee has the key. The first time fixes what being late costs. Nothing
+/// that was reached before is lost, the beacon of the audit least of all.
+fun let_read(self: &mut Submission, task: &mut Task, now: u64) {
+    if (!self.was_complete()) {
+        let opening = self.verification.opening.borrow_mut();
+        opening.was_complete = true;
+        let terms = task.terms();
+        self.late_fee = terms.add_late_fee(self.late_fee, self.window_ms, terms.open_ms(), now);
+        if (self.verification.attempt == 1) task.count_opening(now)
+    };
+    let state = if (!self.verification.audit_beacon.is_empty()) AUDITED
+    else if (self.have_all_attested()) ATTESTED
+    else OPENED;
+    self.enter(state, now);
+    events::emit_submission_readable(self.task, object::id(self), self.verification.attempt, now)
+}
+
+fun forget_report(self: &mut Submission, place: u64) {
+    let bit = 1 << (place as u8);
+    if (self.verification.reported & bit != 0) {
+        self.verification.reported = self.verification.reported - bit
+    }
+}
+
+/// `R ‖ C`, 96 bytes.
+fun join_points(mut r: vector<u8>, c: vector<u8>): vector<u8> {
+    r.append(c);
+    r
 }

@@ -156,7 +156,7 @@ public fun open_task(
         pool.share(),
     );
     let now = clock.timestamp_ms();
-    let (live, fit) = pool.count_fit(&terms, now);
+    let (live, fit) = pool.count_fit(&terms, now, now);
     terms.check_pool(live, fit, pool.duties());
     let publisher = ctx.sender();
     let context = compute_publisher_context(market, publisher);
@@ -233,7 +233,8 @@ public fun cancel_task(market: &Market, cap: &PublisherCap, self: &mut Task, clo
 }
 
 /// Ends joining, books the duties of all submissions, and draws the beacon that fixes every
-/// contributor's seed. Void if nobody joined, or more than half of the live seats' duties would be
+/// contributor's seed. Void if nobody joined, if so many seats have left that a committee and a jury
+/// could not be found among the others, or if more than half of the live seats' duties would be
 /// booked: then nobody has trained. Anyone may call it.
 entry fun close_joining(
     market: &Market,
@@ -258,11 +259,12 @@ entry fun close_joining(
     );
     // Counted and drawn on every branch, so that they cost the same.
     let duties = joined * self.terms.compute_places();
-    let offered = pool.count_live(now) * pool.duties();
+    let (live, fit) = pool.count_fit(&self.terms, self.opened_ms, now);
+    let is_busy = 2 * (pool.booked() + duties) > live * pool.duties();
     let beacon = random.new_generator(ctx).generate_bytes(BEACON_BYTES);
     if (joined == 0) {
         self.void(NOBODY_JOINED, now)
-    } else if (2 * (pool.booked() + duties) > offered) {
+    } else if (is_busy || !self.terms.are_enough(fit)) {
         self.void(POOL_BUSY, now)
     } else {
         pool.book(duties);
@@ -439,11 +441,16 @@ public(package) fun settle_if_all_ended(self: &mut Task, now: u64) {
             && self.counts.ended == self.entries.length()
     ) {
         self.enter(SETTLED, now);
-        events::emit_task_settled(object::id(self), self.counts.accepted, now)
+        events::emit_task_settled(object::id(self), math::count_bits(self.counts.accepted), now)
     }
 }
 
 public(package) fun training(): u8 { TRAINING }
+
+/// Checks that training is closed, and that not all has ended.
+public(package) fun assert_verified_now(self: &Task) {
+    assert!(self.is_verified_now(), EWrongPhase)
+}
 
 /// Whether committees may be drawn and work: training is closed, and not all has ended.
 public(package) fun is_verified_now(self: &Task): bool {

@@ -223,9 +223,13 @@ public(package) fun check(
 /// nobody chooses the electorate by terms that only his own seats allow, and half of their duties
 /// must be enough for all submissions.
 public(package) fun check_pool(self: &Terms, live: u64, fit: u64, duties: u64) {
-    let places = self.compute_places();
-    assert!(3 * fit >= 2 * live && fit >= places + PARTIES, ETooFewFit);
-    assert!(2 * self.max_submissions * places <= fit * duties, EPoolTooSmall)
+    assert!(3 * fit >= 2 * live && self.are_enough(fit), ETooFewFit);
+    assert!(2 * self.max_submissions * self.compute_places() <= fit * duties, EPoolTooSmall)
+}
+
+/// Whether `fit` seats are a committee and a jury without those of the parties.
+public(package) fun are_enough(self: &Terms, fit: u64): bool {
+    fit >= self.compute_places() + PARTIES
 }
 
 public(package) fun new_dataset_ref(dataset: ID, number: u64): DatasetRef {
@@ -347,6 +351,10 @@ public(package) fun is_opening_over(self: &Terms, now: u64, since: u64): bool {
 
 public(package) fun is_verifying_over(self: &Terms, now: u64, since: u64): bool {
     phase::is_over(now, since, self.verify_ms)
+}
+
+public(package) fun is_jury_commit_over(self: &Terms, now: u64, since: u64): bool {
+    phase::is_over(now, since, self.jury_commit_ms)
 }
 
 public(package) fun reward(self: &Terms): u64 { self.reward }

@@ -21,7 +21,7 @@ public(package) fun place_count(task: &Task): u64 {
 
 /// The segment at a place of the deal.
 public(package) fun segment_at(task: &Task, submission: &Submission, place: u64): u64 {
-    let seed = protocol::compute_deal_seed(task.beacon(), submission.id().to_address());
+    let seed = protocol::compute_deal_seed(submission.beacon(), submission.id().to_address());
     let segments = segments(task, submission);
     dealing::compute_dealt_segment(&seed, segments, place % segments)
 }

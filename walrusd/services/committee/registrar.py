@@ -8,7 +8,7 @@ import trio
 from walrusd.chain.calls.node import SeatOffer
 from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.eligibility import is_vacant
+from walrusd.core.seats.eligibility import is_vacant
 from walrusd.crypto.envelopes.contexts import SeatContext
 from walrusd.engine.jobs import run_training_job
 from walrusd.engine.readiness import MEMORY_PARTS, Readiness
@@ -33,7 +33,7 @@ Held = tuple[SeatId, ob.Seat]
 """A seat of ours, and what the pool has of it."""
 
 
-async def measure_rate(tools: Tools) -> int:
+async def time_machine(tools: Tools) -> int:
     """Return the segment work a second that this machine does: some seconds of real segments.
 
     Raises:
@@ -47,13 +47,13 @@ async def make_offer(tools: Tools, pool: ob.VerifierPool, settings: VerifierSett
 
     Raises:
         NotAllowed: if the pool refuses that, with its limit.
-        TrainingFailed, DeviceRefused: as :func:`measure_rate`.
+        TrainingFailed, DeviceRefused: as :func:`time_machine`.
     """
     share = pool.params.stake // pool.params.duties
     offer = SeatOffer(
         min_fee=settings.min_fee,
         max_penalty=settings.max_penalty or share,
-        rate=settings.rate or await measure_rate(tools),
+        rate=settings.rate or await time_machine(tools),
         memory=settings.memory or read_memory_limit() // MEMORY_PARTS,
     )
     limits = pool.params

@@ -1,33 +1,39 @@
-"""Replay the segments dealt to our seat; attest true ones, challenge false ones.
+"""Replay the segments dealt to our seat; attest true ones, accuse false ones.
 
-An infrastructure fault never leads to an accusation. Only the same finding twice leads to a
-challenge: a forged segment is replayed again, anything else is examined again from the opening's
-bytes on, with the saved replays. An unusable opening is reported; only if the second one is no
-better is it claimed to be unavailable.
+An infrastructure fault never leads to an accusation. Only the same finding twice leads to one: a
+forged segment is replayed again, anything else is examined again from the opening's bytes on, with
+the kept replays. An opening that cannot be had is reported.
 """
 
 from functools import partial
 
 from walrusd.core.duties import Duty, Party
-from walrusd.core.faults import Charge, SeatAction, Verdict, charge_of, may_complain
+from walrusd.core.faults import SeatAction, Verdict
 from walrusd.core.lifecycle import CaseKind
-from walrusd.core.protocol import compute_slot_tree, compute_work_digest
+from walrusd.core.protocol import PROGRAM_ROOT, compute_slot_tree, compute_work_digest
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
-from walrusd.errors import FindingNotReproduced, FraudFound, OpeningUnusable, VerificationFailed
+from walrusd.errors import (
+    FindingNotReproduced,
+    PartAbsent,
+    SeatKeyLost,
+    VerificationFailed,
+)
 from walrusd.examination.absence import judge_absence
 from walrusd.examination.accuser import Accuser
+from walrusd.examination.checks import check_program
 from walrusd.examination.examine import Examination, examine, read_task_plan, replay_opened
-from walrusd.examination.replay import Replayer, SeatReplays, sweep_replays
+from walrusd.examination.replay import KeptReplays, Replayer, sweep_replays
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import check_seat_key, find_opening_keys
+from walrusd.market.keys import find_opening_keys
 from walrusd.state.protection import Begun
 
 
 class Verifier(Service):
-    """Serves the seats that the beacon gave us."""
+    """Serves the places in committees that the lot gave to our seats."""
 
     name = "verifier"
 
@@ -35,7 +41,7 @@ class Verifier(Service):
         super().__init__(tools)
         self._fetcher = fetcher
         self._replayer = Replayer(tools, self.name)
-        self._replays = SeatReplays(tools, self._replayer, self.name)
+        self._replays = KeptReplays(tools, self._replayer, self.name)
         self._accuser = Accuser(tools, self.name)
 
     async def start(self) -> None:
@@ -45,90 +51,74 @@ class Verifier(Service):
     async def list_due(self) -> Attempts:
         """Serve every opened submission whose committee we sit on."""
         for case in await read_cases(self.tools):
-            seat = case.seat_of(self.tools.address)
+            place = case.seat_of(self.tools.address)
             now_ms = self.tools.clock.now_ms()
-            if seat is not None and Duty.EXAMINE in case.list_duties(Party.SEAT, now_ms):
-                serve = partial(self._serve, case, seat)
+            if place is not None and Duty.EXAMINE in case.list_duties(Party.SEAT, now_ms):
+                serve = partial(self._serve, case, place)
                 yield Attempt(case.submission.id, serve, in_background=True)
 
-    async def _serve(self, case: Case, seat: int) -> None:
-        segments = case.segments_of(seat)
-        done = case.submission.committee[seat].attested
+    async def _serve(self, case: Case, place: int) -> None:
+        segments = case.segments_of(place)
+        done = case.submission.committee[place].attested
         missing = [k for k in range(len(segments)) if not done >> k & 1]
         if not missing:
             return
+        check_program(case)
         async with self._replayer.turn:
-            found = await self._examine(case, seat, segments)
-            verdict = found.decide(case)
-            self._check_timely(case, seat, verdict)
-            await self._confirm(case, seat, segments, found, verdict)
+            found = await self._examine(case, segments)
+            verdict = found.decide(case, place)
+            await self._confirm(case, place, found, verdict)
         match verdict.action:
             case SeatAction.ATTEST:
                 for position in missing:
-                    await self._attest(case, seat, position, found, segments[position])
-            case SeatAction.CHALLENGE | SeatAction.CLAIM_UNAVAILABLE:
-                await self._challenge(case, seat, segments, found, verdict)
+                    await self._attest(case, place, position, found, segments[position])
+            case SeatAction.ACCUSE:
+                assert verdict.charge is not None
+                assert verdict.error is not None
+                reason = verdict.error.message
+                await self._accuser.accuse(case, place, verdict.charge, found, reason)
             case SeatAction.REPORT:
-                await self._report(case, seat, verdict)
+                await self._report(case, place, verdict)
             case SeatAction.STAND_BY:
                 assert verdict.error is not None
+                if isinstance(verdict.error, PartAbsent):
+                    raise verdict.error
                 raise VerificationFailed(
-                    f"{verdict.error.message}, but a jury has judged otherwise",
+                    f"{verdict.error.message}, but our accusation came to nothing",
                     hint="run `walrusd verify selftest`; a seat attests only what it verified",
                 )
 
     # --- examining ------------------------------------------------------------------------------
 
-    async def _examine(self, case: Case, seat: int, segments: list[int]) -> Examination:
+    async def _examine(self, case: Case, segments: list[int]) -> Examination:
         """Examine the submission, with the values of our earlier replays if there are any.
 
         Raises:
-            SeatKeyLost: if no envelope for our seat could be opened here.
+            SeatKeyLost: if our keystore does not open the envelope for our seat.
             PartAbsent: if nothing is wrong so far, but a part is still missing.
         """
         keys = find_opening_keys(self.tools, case)
         if keys is None:
-            check_seat_key(self.tools, case.submission.committee[seat].key)
+            raise SeatKeyLost("the keystore does not open the envelope for our seat")
         found = await examine(case, segments, keys, self._fetcher, self._replays)
-        if found.absent is not None and not found.frauds and found.unusable is None:
-            found.unusable = await judge_absence(self.tools, case, found.absent)
+        if found.missing is not None and not found.findings:
+            found.absent = await judge_absence(self.tools, case, found.missing)
         return found
 
-    def _check_timely(self, case: Case, seat: int, verdict: Verdict) -> None:
-        """Check that a complaint about the opening is not made too early.
-
-        Raises:
-            OpeningUnusable: the complaint, while others may still remedy it.
-        """
-        if not isinstance(verdict.error, OpeningUnusable) or verdict.action is SeatAction.STAND_BY:
-            return
-        submission, terms = case.submission, case.task.terms
-        substitute = submission.committee[seat].slot >= terms.committee
-        if not may_complain(
-            verdict.error,
-            others_know=substitute or submission.reopened,
-            waited_ms=self.tools.clock.now_ms() - submission.window_ms,
-            window_ms=terms.verify_ms,
-        ):
-            raise verdict.error
-
-    async def _confirm(
-        self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
-    ) -> None:
+    async def _confirm(self, case: Case, place: int, found: Examination, verdict: Verdict) -> None:
         """Find the same a second time, before accusing or reporting.
 
         A forged segment is replayed again from the pieces already fetched. For everything else the
-        opening is examined again from its bytes, and saved replays are reused.
+        opening is examined again from its bytes, and kept replays are reused.
 
         Raises:
             FindingNotReproduced: if that finds something else, as then this machine errs.
         """
         if verdict.error is None or verdict.action is SeatAction.STAND_BY:
             return
-        tools, submission = self.tools, case.submission
-        charge = charge_of(verdict.error) if isinstance(verdict.error, FraudFound) else None
+        tools, submission, charge = self.tools, case.submission, verdict.charge
         what = None if charge is None else charge.identity
-        action = f"{verdict.action.value}:{submission.id}:{what}:{submission.reopened}"
+        action = f"{verdict.action.value}:{submission.id}:{what}:{submission.attempt}"
         if tools.work.get("confirmed", action) is not None:
             return
         if charge is not None and charge.kind == CaseKind.SEGMENT:
@@ -139,11 +129,8 @@ class Verifier(Service):
             )
             same = again == found.replayed[charge.index]
         else:
-            second = (await self._examine(case, seat, segments)).decide(case)
-            same = second.action is verdict.action and (
-                charge is None
-                or (isinstance(second.error, FraudFound) and charge_of(second.error) == charge)
-            )
+            second = (await self._examine(case, case.segments_of(place))).decide(case, place)
+            same = (second.action, second.charge) == (verdict.action, charge)
         if not same:
             self._replays.forget(case)
             raise FindingNotReproduced(
@@ -154,12 +141,12 @@ class Verifier(Service):
     # --- acting ---------------------------------------------------------------------------------
 
     async def _attest(
-        self, case: Case, seat: int, position: int, found: Examination, segment: int
+        self, case: Case, place: int, position: int, found: Examination, segment: int
     ) -> None:
-        tools, submission, committee = self.tools, case.submission, case.task.terms.committee
+        tools, submission = self.tools, case.submission
         assert found.opening is not None
         leaves, replayed = found.opening.leaves, found.replayed[segment]
-        slot = submission.committee[seat].slot
+        slot, slots = submission.committee[place].slot, count_committee(vars(case.task.terms))
         digest = compute_work_digest(case.ctx, segment, slot, replayed.chain)
         action = f"verdict:{submission.id}:{segment}"
         with tools.database.transaction():
@@ -174,42 +161,25 @@ class Verifier(Service):
                 )
         await tools.contract.attest(
             case.task.id,
-            submission.id,
-            seat=seat,
+            submission,
+            seat=place,
             position=position,
             digest=digest,
-            slot_path=compute_slot_tree(case.ctx, segment, committee, replayed.chain).path(slot),
+            slot_path=compute_slot_tree(case.ctx, segment, slots, replayed.chain).path(slot),
             state_root=replayed.state_root,
             trace_path=Tree(leaves).path(segment),
+            program_root=PROGRAM_ROOT,
         )
         tools.protection.done(action)
 
-    async def _challenge(
-        self, case: Case, seat: int, segments: list[int], found: Examination, verdict: Verdict
-    ) -> None:
-        assert verdict.error is not None
-        if not isinstance(verdict.error, FraudFound):
-            charge = Charge(CaseKind.ABSENCE)
-            await self._accuser.accuse(case, charge, verdict.error.message)
-            return
-        charge = charge_of(verdict.error)
-        if charge.kind != CaseKind.SEGMENT:
-            await self._accuser.accuse(case, charge, verdict.error.message)
-            return
-        assert found.opening is not None
-        place = seat * case.task.terms.segments_per_seat + segments.index(charge.index)
-        await self._accuser.accuse_of_segment(
-            case, found.replayed[charge.index], place, found.opening.leaves
-        )
-
-    async def _report(self, case: Case, seat: int, verdict: Verdict) -> None:
+    async def _report(self, case: Case, place: int, verdict: Verdict) -> None:
         tools, submission = self.tools, case.submission
         assert verdict.error is not None
-        action = f"report:{submission.id}"
+        action = f"report:{submission.id}:{submission.attempt}"
         with tools.database.transaction():
             if tools.protection.begin(action, b"") is Begun.FRESH:
                 tools.journal.record(
-                    submission.id, self.name, "reported", verdict.error.message, seat=seat
+                    submission.id, self.name, "reported", verdict.error.message, seat=place
                 )
-        await tools.contract.report(case.task.id, submission.id, seat=seat)
+        await tools.contract.report(case.task.id, submission, seat=place)
         tools.protection.done(action)

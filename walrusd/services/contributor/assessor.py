@@ -5,11 +5,13 @@ from functools import cached_property, partial
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.disk import DiskShape
 from walrusd.core.policy import Decision, Offer, PolicyRules, RuleVerdict, Standing, decide
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.core.sizes import Storage
 from walrusd.engine.readiness import Readiness
 from walrusd.engine.tools import Tools
 from walrusd.errors import ObjectNotFound
 from walrusd.market.aggregate import NO_PARENT, AggregateChecker
+from walrusd.market.case import is_in_our_pools
 from walrusd.market.fetch import Fetcher
 from walrusd.services.contributor.background import Background, FetchedPart
 from walrusd.services.contributor.disk import DiskShapes, compute_reserved
@@ -162,6 +164,8 @@ class Assessor:
             state_bytes=terms.state_bytes,
             segment_work=terms.segment_work,
             datasets=tuple(d.dataset for d in task.datasets),
+            pool_ok=is_in_our_pools(self._tools, task),
+            program_ok=task.program_root == PROGRAM_ROOT,
             places_left=terms.max_submissions - len(task.entries),
             parent_ok=parent_ok,
             storage=storage,

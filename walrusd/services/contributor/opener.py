@@ -10,10 +10,10 @@ from typing import Any
 
 import trio
 
-from walrusd.chain.layouts import objects as ob
+from walrusd.chain.calls.delivery import OpeningAttempt
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import CostRule
-from walrusd.core.pieces.keys import derive_opening_keys
+from walrusd.core.pieces.keys import make_opening_keys
 from walrusd.core.pieces.layouts import OpenedCost, OpenedTrace
 from walrusd.core.pieces.names import (
     COST,
@@ -24,15 +24,15 @@ from walrusd.core.pieces.names import (
     PieceKind,
     PieceName,
 )
-from walrusd.core.secrets import derive_cost_blinding, derive_cost_key, derive_opening_key
+from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
+from walrusd.crypto.envelopes.openings import prove_opening_key
 from walrusd.crypto.pedersen.g1 import encode_scalar
-from walrusd.crypto.stream import compute_key_check
 from walrusd.crypto.vfile.vfile import Source
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case, read_cases
 from walrusd.market.fetch import Fetcher
-from walrusd.market.keys import make_seat_envelope, submission_dataset_key
+from walrusd.market.keys import derive_own_secret, submission_dataset_key
 from walrusd.market.results import (
     find_trained,
     load_trace,
@@ -73,51 +73,50 @@ class Opener(Service):
     async def _open(self, case: Case) -> None:
         tools, submission = self.tools, case.submission
         item = tools.work.get("open", submission.id)
-        if item is None or item.get("again", False) != submission.reopened:
+        if item is None or item.get("attempt") != submission.attempt:
             trained = find_trained(tools, submission.id)
             if trained is None:
                 return  # lost: the trainer does the work again and wakes us
             item = await self._prepare(case, trained)
+            is_first = submission.attempt == 1
             with tools.database.transaction():
                 tools.work.put("open", submission.id, item)
                 tools.journal.record(
                     submission.id,
                     self.name,
-                    "reopening" if submission.reopened else "opening",
-                    "a seat reported that it cannot use the opening"
-                    if submission.reopened
-                    else "the committee is seated",
+                    "opening" if is_first else "reopening",
+                    "the committee is seated"
+                    if is_first
+                    else "the opening was absent, or its key reached somebody not",
                     segments=case.dealt_segments(),
                     verifiers=[seat.verifier for seat in submission.committee],
                 )
-        name, shown = address_bytes(submission.id), None
+        shown = None
         if case.task.terms.cost_rule == CostRule.PUBLIC and submission.abort is None:
             shown = make_opened_cost(tools, submission.id, int(item["cost"]))
-        key = derive_opening_key(tools.keys, name)
+        secret = derive_own_secret(tools, case)
+        proof = prove_opening_key(secret)
         await tools.contract.open(
             case.task.id,
             submission.id,
-            ob.Opening(
+            OpeningAttempt(
                 blob=int(item["blob"]),
                 digest=bytes.fromhex(item["digest"]),
-                key_check=compute_key_check(key, name),
-                envelopes=[
-                    make_seat_envelope(case, seat.verifier, seat.key, key)
-                    for seat in submission.committee
-                ],
+                p2=secret.describe().p2,
+                challenge=proof.challenge,
+                answer=proof.answer,
                 cost=None if shown is None else shown.final,
+                blinding=b"" if shown is None else shown.blinding,
             ),
-            blinding=b"" if shown is None else shown.blinding,
-            again=submission.reopened,
+            attempt=submission.attempt,
         )
 
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
         """Seal and store the opening, and return the work item that says where it is."""
         tools, submission = self.tools, case.submission
-        if submission.reopened:
+        if submission.attempt > 1:
             await self._store_file_again(case)
-        name = address_bytes(submission.id)
-        keys = derive_opening_keys(derive_opening_key(tools.keys, name), case.attempt)
+        keys = make_opening_keys(derive_own_secret(tools, case))
         folder = tools.files.sealing(submission.id)
         await trio.to_thread.run_sync(_empty, folder)
         try:
@@ -134,7 +133,7 @@ class Opener(Service):
             "digest": stored.digest.hex(),
             "pieces": [str(blob) for blob in stored.pieces],
             "cost": trained.get("cost", 0),
-            "again": submission.reopened,
+            "attempt": submission.attempt,
         }
 
     async def _store_file_again(self, case: Case) -> None:

@@ -12,6 +12,7 @@ from walrusd.chain.layouts import objects as ob
 from walrusd.chain.send.refusals import NOT_EXECUTED
 from walrusd.core.lifecycle import KeyScope, is_granted, is_unanswered, takes_contributors
 from walrusd.core.policy import Decision
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.core.sizes import Storage
 from walrusd.crypto.envelope import derive_public_key
 from walrusd.engine.readiness import Readiness
@@ -234,7 +235,11 @@ class Staker(Service):
                 )
         try:
             await tools.contract.join(
-                task.id, dataset=request.dataset, request=request.id, stake=stake
+                task.id,
+                dataset=request.dataset,
+                request=request.id,
+                program_root=PROGRAM_ROOT,
+                stake=stake,
             )
         except NOT_EXECUTED:
             # Certainly not joined: the amount is free again, and another dataset may be chosen.

@@ -11,7 +11,7 @@ import trio
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.duties import Duty, Party
-from walrusd.core.eligibility import count_committee
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.engine.jobs import clear_progress, make_on_line, run_training_job
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools

@@ -5,7 +5,7 @@ from typing import Any
 
 from walrusd.chain.layouts import objects as ob
 from walrusd.core.deposits import list_deposits
-from walrusd.core.eligibility import Service, judge_service
+from walrusd.core.seats.eligibility import Capacity, judge_capacity
 from walrusd.core.task_life import STAGES, compute_longest_life
 from walrusd.core.terms_review import Weakness
 from walrusd.core.terms_rules import MarketLimits, list_broken_rules
@@ -81,32 +81,32 @@ def check_rules(terms: ob.Terms, market: ob.Market, pool: ob.VerifierPool) -> No
         )
 
 
-def check_service(terms: ob.Terms, pool: ob.VerifierPool, now_ms: int) -> Service:
+def check_capacity(terms: ob.Terms, pool: ob.VerifierPool, now_ms: int) -> Capacity:
     """Check that enough seats of a pool can serve a task; return the count.
 
     Raises:
         PoolUnfit: with the count of the seats that can, and what most of the others lack.
     """
-    service = judge_service(pool.seats, pool.params, vars(terms), now_ms)
-    if service.refusal:
+    capacity = judge_capacity(pool.seats, pool.params, vars(terms), now_ms)
+    if capacity.refusal:
         raise PoolUnfit(
-            service.refusal,
-            hint=f"{service.advice}; nothing was stored",
+            capacity.refusal,
+            hint=f"{capacity.advice}; nothing was stored",
             pool=pool.id,
-            **show_service(service),
+            **show_capacity(capacity),
         )
-    return service
+    return capacity
 
 
-def show_service(service: Service) -> dict[str, Any]:
+def show_capacity(capacity: Capacity) -> dict[str, Any]:
     """Return how many seats of the pool can serve a task, as the control interface shows it."""
-    census = service.census
+    census = capacity.census
     return {
         "seats_live": census.live,
         "seats_fit": census.fit,
         "seats_eligible": census.eligible,
-        "seats_needed": service.least_fit,
-        "duties_needed": service.needed_duties,
+        "seats_needed": capacity.least_fit,
+        "duties_needed": capacity.needed_duties,
     }
 
 

@@ -45,10 +45,10 @@ from walrusd.services.publisher.estimate import check_terms, make_rules, show_wa
 from walrusd.services.publisher.pretrained import adopt_folder
 from walrusd.services.publisher.preview import (
     Bill,
+    check_capacity,
     check_rules,
-    check_service,
+    show_capacity,
     show_preview,
-    show_service,
 )
 from walrusd.services.publisher.task_request import TaskRequest, check_names, read_request
 from walrusd.training.plan.plan import Plan
@@ -91,7 +91,7 @@ class Publication:
             pool = await self._read_pool()
             bill = await self._check_request(request, market, pool, weak)
             bill.check(tools.address)
-            check_service(request.terms, pool, tools.clock.now_ms())
+            check_capacity(request.terms, pool, tools.clock.now_ms())
             parts = await self._check_parts(request)
             executed = await self._open(request, market, pool.id, bill.funds)
         opened = _read_opened(executed)
@@ -120,7 +120,7 @@ class Publication:
         weak = review_terms(make_rules(request.terms))
         pool = await self._read_pool()
         bill = await self._check_request(request, market, pool, weak)
-        service = check_service(request.terms, pool, tools.clock.now_ms())
+        capacity = check_capacity(request.terms, pool, tools.clock.now_ms())
         parts = await self._check_parts(request)
         done = await tools.contract.find_done(request.once)
         opened = None if done is None else _read_opened(done).task
@@ -128,7 +128,7 @@ class Publication:
             "title": request.title,
             "already_open": opened,
             "pool": pool.id,
-            **show_service(service),
+            **show_capacity(capacity),
             **show_preview(request.terms, market.params.tip, bill, weak),
             "parts": parts,
         }

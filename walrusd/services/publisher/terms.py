@@ -11,14 +11,14 @@ from walrusd.training.plan.plan import Plan
 
 _HOUR = 3_600_000
 _AMOUNTS = {
-    "reward": "1 SUI",
-    "verifier_fee": "0.02 SUI",
-    "juror_fee": "0.02 SUI",
+    "reward": "0.5 SUI",
+    "verifier_fee": "0.025 SUI",
+    "juror_fee": "0.015 SUI",
     "stake": "2 SUI",
     "lapse_penalty": "0.2 SUI",
     "late_fee": "0.1 SUI",
     "cancel_fee": "0.05 SUI",
-    "verifier_stake": "1 SUI",
+    "verifier_stake": "0.8 SUI",
     "publisher_bond": "1 SUI",
 }
 _NUMBERS = {

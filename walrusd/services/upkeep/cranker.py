@@ -15,7 +15,7 @@ from walrusd.core.aborts import abort_named
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import is_disputed
-from walrusd.core.seat_cranks import SeatStep, compute_seat_step
+from walrusd.core.seats.steps import SeatStep, compute_seat_step
 from walrusd.crypto.merkle import Tree
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
@@ -151,7 +151,10 @@ class Cranker(Service):
     def _note_waiting(self, subject: str, due: Crank, error: MoveAborted) -> None:
         """Wait for seats: nothing is lost meanwhile, as no clock runs."""
         self.tools.journal.record_once(subject, self.name, "waiting", error.message, step=due.value)
-        self._not_before[subject, due] = trio.current_time() + SEATS_PAUSE_S
+        # Another lot is used within seconds; seats are free again when somebody's work has ended.
+        is_short = error.fields.get("abort_code") == abort_named("node", "ELotPending").code
+        pause_s = RACE_PAUSE_S if is_short else SEATS_PAUSE_S
+        self._not_before[subject, due] = trio.current_time() + pause_s
 
     async def _start_audit(self, case: Case) -> None:
         """Bring the sampled segment before a jury.
@@ -164,7 +167,7 @@ class Cranker(Service):
         leaves = await read_leaves(self.tools, self._fetcher, case)
         await self.tools.contract.audit(
             case.task.id,
-            case.submission.id,
+            case.submission,
             leaf=leaves[segment],
             path=Tree(leaves).path(segment),
         )

@@ -1,8 +1,8 @@
 """Give an opening's keys to those who need them: places, jurors, and the publisher.
 
 The contributor delivers at once, and so does an accuser to its jury. Any other holder of the key
-does after a grace, as it pays if nobody has: an envelope is on chain or it is not, and the contract
-checks it.
+does after a grace, one after another, as each pays if nobody has: an envelope is on chain or it is
+not, and the contract checks it. So what is due follows from the chain alone, after a restart too.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,6 +26,8 @@ from walrusd.market.keys import find_label_value, find_opening_keys
 
 GRACE_PARTS = 4
 """Others wait at most one part in so many of the window for those who should deliver first."""
+UPDATE_PARTS = 2
+"""Seats deliver the update, which the contributor earns by, once one part in so many is over."""
 
 
 class KeySharer(Service):
@@ -66,13 +68,20 @@ class KeySharer(Service):
                         self._deliver_work, case, partial(deliver_to_juror, number=number)
                     )
                     yield Attempt(name, send, part=f":juror:{dispute.challenge.hex()}:{number}")
-        if Duty.DELIVER_UPDATE in duties and self._is_our_turn(case, party):
+        is_update_due = Duty.DELIVER_UPDATE in duties
+        if is_update_due and self._is_our_turn(case, party, is_update=True):
             yield Attempt(name, partial(self._deliver_update, case), part=":update")
 
-    def _is_our_turn(self, case: Case, party: Party) -> bool:
-        """Return whether those who should deliver first have had their time."""
+    def _is_our_turn(self, case: Case, party: Party, *, is_update: bool = False) -> bool:
+        """Return whether those who should deliver first have had their time.
+
+        All holders see the same need at the same moment: each waits a little longer than the one
+        before it, and sends nothing if that one did.
+        """
         tools, submission, terms = self.tools, case.submission, case.task.terms
         dispute, since_ms = submission.dispute, submission.window_ms
+        if party is Party.CONTRIBUTOR:
+            return True
         if dispute is not None and is_disputed(submission.state):
             since_ms = dispute.phase_ms
             if dispute.accuser == tools.address:
@@ -80,8 +89,11 @@ class KeySharer(Service):
         grace_ms = min(
             round(tools.settings.timing.crank_grace_s * 1000), terms.open_ms // GRACE_PARTS
         )
-        is_first = party is Party.CONTRIBUTOR
-        return is_first or tools.clock.now_ms() >= since_ms + grace_ms
+        holders = list_holders(case)
+        wait_ms = grace_ms + grace_ms * holders.index(tools.address) // len(holders)
+        if is_update:
+            wait_ms += terms.open_ms // UPDATE_PARTS - grace_ms
+        return tools.clock.now_ms() >= since_ms + wait_ms
 
     async def _deliver_work(self, case: Case, send: Callable[..., Awaitable[None]]) -> None:
         value = find_label_value(self.tools, case, Label.WORK)
@@ -107,14 +119,17 @@ class KeySharer(Service):
         return read_update_value(case, found)
 
 
+def list_holders(case: Case) -> list[str]:
+    """Return the seats and jurors that hold the key of a submission's opening, in their order."""
+    submission, dispute = case.submission, case.submission.dispute
+    jurors = [] if dispute is None else dispute.jurors
+    return [place.verifier for place in [*submission.committee, *jurors] if place.envelope]
+
+
 def find_party(case: Case, address: str) -> Party | None:
     """Return as what an address holds the key of a submission's opening, if it does."""
-    submission, dispute = case.submission, case.submission.dispute
-    if submission.contributor == address:
+    if case.submission.contributor == address:
         return Party.CONTRIBUTOR
-    if any(seat.verifier == address and seat.envelope for seat in submission.committee):
+    if any(seat.verifier == address and seat.envelope for seat in case.submission.committee):
         return Party.SEAT
-    jurors = [] if dispute is None else dispute.jurors
-    if any(juror.verifier == address and juror.envelope for juror in jurors):
-        return Party.JUROR
-    return None
+    return Party.JUROR if address in list_holders(case) else None

@@ -1,4 +1,4 @@
-"""What a replay of one segment gives, as a seat compares it and a juror commits to it."""
+"""What a replay of one segment gives, as a seat compares it and a juror says it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +51,3 @@ class Replayed:
         """Return the leaf that follows from the value, as the contract computes it."""
         tree = compute_slot_tree(ctx, self.segment, slots, self.chain)
         return compute_leaf(self.segment, self.state_root, tree.root)
-
-
-def make_answer_without_replay(index: int, chain: bytes) -> Replayed:
-    """Return an answer in the form of a value; ``chain`` is the word FAULT or SOUND."""
-    return Replayed(index, chain, bytes(32), None)

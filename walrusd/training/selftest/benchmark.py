@@ -16,7 +16,7 @@ _SEED = b"walrusd benchmark of the machine"
 """32 bytes, which every run has."""
 
 
-def make_plan() -> Plan:
+def make_benchmark_plan() -> Plan:
     """Return the plan whose segments are timed: products of matrices, as in most of the work."""
     return read_plan(
         {
@@ -54,7 +54,7 @@ def measure_rate(seconds: float, now: Callable[[], float]) -> int:
 
     ``now`` is a clock in seconds. A first segment, which loads libraries, is not counted.
     """
-    plan = make_plan()
+    plan = make_benchmark_plan()
     rng = np.random.default_rng(1)
     points = rng.integers(0, 256, (_ROWS, _FEATURES), np.uint8)
     labels = rng.integers(0, _CLASSES, (_ROWS, 1), np.uint8)

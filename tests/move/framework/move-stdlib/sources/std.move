@@ -31,6 +31,11 @@ module std::vector {
         while (i < v.length()) { if (&v[i] == e) return true; i = i + 1; };
         false
     }
+    public fun index_of<T>(v: &vector<T>, e: &T): (bool, u64) {
+        let mut i = 0;
+        while (i < v.length()) { if (&v[i] == e) return (true, i); i = i + 1; };
+        (false, 0)
+    }
     public fun swap_remove<T>(v: &mut vector<T>, i: u64): T {
         let last = v.length() - 1;
         v.swap(i, last);

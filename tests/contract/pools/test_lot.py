@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.contract.early import TERMS, EarlyBazaar, terms_with
+from tests.contract.world import aborts, address, digest
 from walrusd.core.protocol import compute_seat_draw
 from walrusd.devnet.contract import DEVNET_POOL
-from walrusd.devnet.contract.fitness import count_live, count_seats, list_eligible
+from walrusd.devnet.contract.fitness import count_seats, list_eligible
 from walrusd.devnet.contract.lot import begin_lot, choose_seats, end_lot
 from walrusd.devnet.contract.terms import compute_loss
-
-from .early import TERMS, EarlyBazaar, terms_with
-from .world import aborts, address, digest
 
 SHARE = DEVNET_POOL.stake // DEVNET_POOL.duties
 SUBMISSION = address("submission")
@@ -35,7 +34,7 @@ def change(m, index, **changes):
 
 def test_all_seats_of_a_fresh_pool_are_eligible(m):
     assert eligible(m) == ([0, 1, 2, 3, 4, 5], 6)
-    assert count_seats(m.pool, TERMS, m.now) == (6, 6)
+    assert count_seats(m.pool, TERMS, m.now, m.now) == (6, 6)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_all_seats_of_a_fresh_pool_are_eligible(m):
 def test_a_seat_that_said_it_cannot_is_neither_drawn_nor_fit(m, changes):
     change(m, 2, **changes)
     assert eligible(m) == ([0, 1, 3, 4, 5], 5)
-    assert count_seats(m.pool, TERMS, m.now) == (6, 5)
+    assert count_seats(m.pool, TERMS, m.now, m.now) == (6, 5)
 
 
 def test_a_rate_is_enough_exactly_where_both_windows_are(m):
@@ -81,17 +80,17 @@ def test_a_seat_that_is_not_live_does_not_count(m, changes):
     change(m, 2, **changes)
     m.now = max(m.now, DEVNET_POOL.seat_life_ms)
     assert eligible(m) == ([0, 1, 3, 4, 5], 5)
-    assert count_seats(m.pool, TERMS, m.now) == (5, 5)
-    assert count_live(m.pool, m.now) == 5
+    assert count_seats(m.pool, TERMS, m.now, m.now) == (5, 5)
 
 
 def test_a_seat_lives_until_its_life_ends(m):
     change(m, 2, renewed_ms=m.now - DEVNET_POOL.seat_life_ms + 1)
-    assert count_live(m.pool, m.now) == 6
-    assert count_live(m.pool, m.now + 1) == 5
+    assert count_seats(m.pool, TERMS, m.now, m.now).live == 6
+    assert count_seats(m.pool, TERMS, m.now, m.now + 1).live == 5
 
 
 def test_a_seat_made_for_the_task_is_out(m):
+    assert count_seats(m.pool, TERMS, m.pool.seats[0].active_from_ms - 1, m.now) == (6, 0)
     opened_ms = m.pool.seats[0].active_from_ms
     change(m, 2, active_from_ms=opened_ms + 1)
     assert eligible(m, opened_ms=opened_ms) == ([0, 1, 3, 4, 5], 5)

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Protocol
 
-from walrusd.core.eligibility import PoolSeat, PoolTerms, is_vacant
+from walrusd.core.seats.eligibility import PoolSeat, PoolTerms, is_vacant
 
 SILENT_EVICTED = 2
 """After so many duties in a row at which a seat was silent anybody may exit it."""
@@ -21,15 +21,13 @@ class SeatStep(Enum):
 class HeldSeat(PoolSeat, Protocol):
     """A slot of a pool, with how often in a row its seat was silent."""
 
-    @property
-    def silent(self) -> int: ...
+    silent: int
 
 
 class HeldTerms(PoolTerms, Protocol):
     """What a pool fixes, with how long a seat unbonds, in milliseconds."""
 
-    @property
-    def unbonding_ms(self) -> int: ...
+    unbonding_ms: int
 
 
 def compute_seat_step(seat: HeldSeat, pool: HeldTerms, now_ms: int) -> SeatStep | None:

@@ -22,37 +22,24 @@ Terms = Mapping[str, int]
 class PoolTerms(Protocol):
     """What a pool fixes for all of its seats: Mist, numbers, milliseconds."""
 
-    @property
-    def stake(self) -> int: ...
-    @property
-    def duties(self) -> int: ...
-    @property
-    def seat_life_ms(self) -> int: ...
+    stake: int
+    duties: int
+    seat_life_ms: int
 
 
 class PoolSeat(Protocol):
     """A slot of a pool, as the chain lays it out."""
 
-    @property
-    def verifier(self) -> str: ...
-    @property
-    def stake(self) -> int: ...
-    @property
-    def min_fee(self) -> int: ...
-    @property
-    def max_penalty(self) -> int: ...
-    @property
-    def rate(self) -> int: ...
-    @property
-    def memory(self) -> int: ...
-    @property
-    def active_from_ms(self) -> int: ...
-    @property
-    def renewed_ms(self) -> int: ...
-    @property
-    def exiting_at_ms(self) -> int: ...
-    @property
-    def duties(self) -> int: ...
+    verifier: str
+    stake: int
+    min_fee: int
+    max_penalty: int
+    rate: int
+    memory: int
+    active_from_ms: int
+    renewed_ms: int
+    exiting_at_ms: int
+    duties: int
 
 
 # --- what terms take ------------------------------------------------------------------------------
@@ -115,9 +102,13 @@ def is_live(seat: PoolSeat, pool: PoolTerms, now_ms: int) -> bool:
 
 
 def list_obstacles(seat: PoolSeat, terms: Terms, pool: PoolTerms) -> tuple[str, ...]:
-    """Return the terms that a seat does not take, by name; a seat that fits has none."""
+    """Return what keeps a seat from serving terms; a seat that fits has nothing.
+
+    Each is the name of a term, or ``stake``: penalties left less than backs one duty.
+    """
     fee = min(terms["verifier_fee"], terms["juror_fee"])
     needs = {
+        "stake": seat.stake >= pool.stake // pool.duties,
         "verifier_fee": seat.min_fee <= fee,
         "verifier_stake": compute_seat_loss(terms) <= seat.max_penalty,
         "state_bytes": terms["state_bytes"] <= seat.memory,
@@ -130,7 +121,7 @@ def list_obstacles(seat: PoolSeat, terms: Terms, pool: PoolTerms) -> tuple[str, 
 class Census:
     """The seats of a pool under terms: how many are live, fit, may be drawn now, and what lacks.
 
-    ``obstacles`` counts, for each term that some live seat does not take, those seats.
+    ``obstacles`` counts the live seats that do not fit, for each reason (``list_obstacles``).
     """
 
     live: int
@@ -150,8 +141,9 @@ def take_census(
 ) -> Census:
     """Count the seats of a pool under terms.
 
-    Of those that fit, the eligible ones were registered before the task was opened, if it was, are
-    no party, and have a duty left whose share of the stake is whole.
+    Those that fit a task that was opened already were registered before: later ones may be made
+    for it. The eligible ones among them are no party, and have a duty left whose share of the
+    stake is whole.
     """
     share = pool.stake // pool.duties
     live = fit = eligible = 0
@@ -163,17 +155,16 @@ def take_census(
         lacking = list_obstacles(seat, terms, pool)
         for name in lacking:
             obstacles[name] = obstacles.get(name, 0) + 1
-        if lacking:
+        if lacking or (opened_ms is not None and seat.active_from_ms > opened_ms):
             continue
         fit += 1
-        is_known = opened_ms is None or seat.active_from_ms <= opened_ms
         has_duty = seat.duties < pool.duties and seat.stake >= (seat.duties + 1) * share
-        eligible += is_known and has_duty and seat.verifier not in parties
+        eligible += has_duty and seat.verifier not in parties
     return Census(live, fit, eligible, obstacles)
 
 
 @dataclass(frozen=True)
-class Service:
+class Capacity:
     """Whether a pool can serve a task, with the numbers that decide it; ``duties`` of one seat."""
 
     census: Census
@@ -200,17 +191,21 @@ class Service:
         """What most of the seats that do not fit lack; empty if all fit."""
         if self.census.fit < self.least_fit and self.census.obstacles:
             name, count = max(self.census.obstacles.items(), key=lambda item: item[1])
+            if name == "stake":
+                return f"{count} seats have too little of their stake left"
             return f"{count} seats do not take its {name}"
         if self.needed_duties * 2 > self.census.fit * self.duties:
             return "set fewer max_submissions, or a smaller committee or jury"
         return "wait for more seats, or use another pool"
 
 
-def judge_service(seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int) -> Service:
+def judge_capacity(
+    seats: Iterable[PoolSeat], pool: PoolTerms, terms: Terms, now_ms: int
+) -> Capacity:
     """Return whether a pool can serve a task under terms, as ``open_task`` decides it."""
     census = take_census(seats, pool, terms, now_ms)
     two_thirds = -(-2 * census.live // 3)
-    return Service(
+    return Capacity(
         census=census,
         duties=pool.duties,
         least_fit=max(two_thirds, count_duties(terms) + PARTIES),

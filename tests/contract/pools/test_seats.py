@@ -4,14 +4,13 @@ import dataclasses
 
 import pytest
 
+from tests.contract.early import SUI, EarlyBazaar
+from tests.contract.world import aborts, address
 from walrusd.chain.layouts import events
 from walrusd.chain.layouts.objects import VerifierCap
 from walrusd.core.protocol import compute_keys_digest
 from walrusd.devnet.contract import DEVNET_POOL
 from walrusd.devnet.contract.node import note_service, note_silence, penalize, pin, unpin
-
-from .early import SUI, EarlyBazaar
-from .world import aborts, address
 
 POOL = DEVNET_POOL
 SHARE = POOL.stake // POOL.duties
