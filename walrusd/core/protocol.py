@@ -77,7 +77,7 @@ def compute_chain_step(
 
 def compute_chain_link(chain: bytes, step: int, losses_root: bytes, folds_root: bytes) -> bytes:
     """``H(STEP ‖ chain ‖ step ‖ root of the losses ‖ root of the folds)``, as in a step."""
-    # Not by hash_tagged: after the products of a step nothing is in the caches, and each call costs.
+    # Not by hash_tagged: after the products of a step nothing is cached, and each call costs.
     fields = chain + u64(step) + losses_root + folds_root
     return hashlib.sha256(_STEP_PREFIX + fields).digest()
 
