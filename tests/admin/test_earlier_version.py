@@ -158,7 +158,9 @@ async def test_the_guide_leads_through_an_upgrade_and_the_devnet_opens_again(
         write_config(config, devnet, whose)
         adopt_contract(config, before)
 
-    run = partial(run_commands, UPGRADE, tmp_path, ADMIN=devnet.admin_url, DATASET=dataset)
+    who = "publisher contributor verifier"
+    names = {"ADMIN": devnet.admin_url, "DATASET": dataset, "EVERYONE": who}
+    run = partial(run_commands, UPGRADE, tmp_path, **names)
     done = await trio.to_thread.run_sync(run)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     contract = load_profile(networks / "run2.toml").contract

@@ -2,6 +2,7 @@
 
 from walrusd.chain.layouts.objects import PublisherCap, Task
 from walrusd.devnet.contract import FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE
+from walrusd.devnet.contract.task import compute_publisher_context
 from walrusd.devnet.move import ptb
 from walrusd.devnet.move.context import ClockObject, Fate
 from walrusd.devnet.move.executor import Execution
@@ -10,12 +11,13 @@ from walrusd.devnet.move.ptb import Argument, ArgumentKind, MoveCall, TransferOb
 from walrusd.devnet.move.types import SUI_COIN, encode_pure
 from walrusd.devnet.move.values import HandleValue, PureValue, StructValue
 
-from .market import TERMS, Bazaar, required
+from .early import make_keys, required
+from .market import TERMS, Bazaar
 from .world import PACKAGE, address, digest
 
 
 def test_terms_and_task_in_one_transaction():
-    m = Bazaar(verifiers=0)
+    m = Bazaar()
     packages = Packages()
     packages.add(Package.bind(PACKAGE, FUNCTIONS, LAYOUTS, NOT_TRANSFERABLE))
     inputs, inputs_used = [], []
@@ -28,15 +30,17 @@ def test_terms_and_task_in_one_transaction():
     def pure(move_type, value):
         return give(PureValue(encode_pure(move_type, value)))
 
+    context = compute_publisher_context(m.market, m.address("publisher"))
     fields = list(vars(TERMS).values())
     make_terms = [pure("u8", f) for f in fields[:3]] + [pure("u64", f) for f in fields[3:]]
     coin = m.mint("publisher", required(TERMS))
     open_task = [
         give(StructValue(f"{PACKAGE}::market::Market", m.market, mutable=False)),
+        give(StructValue(f"{PACKAGE}::node::VerifierPool", m.pool, mutable=False)),
         Argument(ArgumentKind.RESULT, 0),
-        pure("vector<u8>", digest("publisher key")),
+        *[pure("vector<u8>", part) for part in make_keys("publisher", context)],
         pure("u256", 2**255),
-        *[pure("vector<u8>", digest(n)) for n in range(3)],
+        *[pure("vector<u8>", digest(n)) for n in range(4)],
         pure("address", "0x0"),
         pure("vector<address>", [m.dataset.id]),
         pure("vector<u64>", [1]),

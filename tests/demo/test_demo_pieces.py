@@ -28,7 +28,7 @@ from tests.demo.report import Report, SubmissionLine, describe_totals, make_tabl
 from tests.demo.task import SEATS, make_plan, make_terms
 from tests.demo.world import BrokenWorldError
 from walrusd.core.detection import compute_detection
-from walrusd.core.eligibility import PARTIES, count_duties
+from walrusd.core.seats.eligibility import PARTIES, count_duties
 from walrusd.runtime.groups import first_leaf
 from walrusd.services.publisher.terms import read_terms
 from walrusd.settings.load import settings_from_document

@@ -9,9 +9,8 @@ import pytest
 
 from walrusd.cli.init import read_address
 from walrusd.devnet.app import DevnetInfo
-from walrusd.devnet.contract import DEVNET_POOL
 from walrusd.devnet.ledger.accounts import Seed, derive_accounts
-from walrusd.devnet_market.layout import ACCOUNTS, MEMBERS, NEWCOMER_ACCOUNT, SEATS, MarketFiles
+from walrusd.devnet_market.layout import ACCOUNTS, MEMBERS, NEWCOMER_ACCOUNT, MarketFiles
 from walrusd.devnet_market.members import check_directory, write_members
 from walrusd.devnet_market.offer import make_terms
 from walrusd.errors import ConfigError
@@ -48,9 +47,7 @@ def files(tmp_path: Path) -> MarketFiles:
 def test_every_daemon_acts_with_its_own_account(files: MarketFiles) -> None:
     found = [read_address(load_settings(files.config(member.name))) for member in MEMBERS]
     assert found == [PEOPLE[member.account]["address"] for member in MEMBERS]
-    assert (
-        len({*found, PEOPLE[NEWCOMER_ACCOUNT]["address"], PEOPLE[0]["address"]}) == len(MEMBERS) + 2
-    )
+    assert len({*found, PEOPLE[NEWCOMER_ACCOUNT]["address"], PEOPLE[0]["address"]}) == len(MEMBERS) + 2
 
 
 def test_the_newcomers_key_is_private_and_the_network_holds_none(files: MarketFiles) -> None:
@@ -69,8 +66,6 @@ def test_roles_have_what_they_need(files: MarketFiles) -> None:
             assert settings.policy.max_stake_per_task >= stake
         if Role.VERIFIER in member.roles:
             assert settings.verifier.auto_register
-            assert settings.verifier.seats == SEATS
-            assert settings.verifier.max_stake >= DEVNET_POOL.stake + DEVNET_POOL.fee
         if Role.DATASET_OWNER in member.roles:
             assert PEOPLE[NEWCOMER_ACCOUNT]["address"] in settings.dataset_owner.auto_approve
 

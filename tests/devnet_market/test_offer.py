@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from tests.contract.world import World
-from walrusd.core.eligibility import compute_needed_rate, count_duties
+from walrusd.core.seats.eligibility import compute_needed_rate, count_duties
 from walrusd.core.terms_review import review_terms
 from walrusd.devnet.contract import DEVNET_POOL, terms
 from walrusd.devnet.contract.node import compute_share

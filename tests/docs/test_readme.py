@@ -82,11 +82,11 @@ def test_the_commands_run_in_their_order(checkout: Path) -> None:
     told, _, rest = done.stdout.partition("=== examples")
     examined, _, stopped = rest.partition("=== stopped")
     assert "coins conserved: yes" in told
-    assert re.search(r"Our work is accepted: stake and reward, 11\.5\s+SUI", told)
+    assert re.search(r"Our work is accepted: stake and reward, 10\.15\s+SUI", told)
     balances = [float(b) for b in re.findall(r"^balance +(\S+) SUI$", told, re.MULTILINE)]
     assert balances[0] == 1000
-    assert 1001 < balances[-1] < 1001.5, "the reward of 1.5 SUI, less gas"
-    assert '"balance_mist": 1001' in told
+    assert 1000 < balances[-1] < 1000.15, "the reward of 0.15 SUI, less gas"
+    assert '"balance_mist": 1000' in told
     assert "All 9 checks that could be made passed." in told
     assert re.search(r"passed +replay of segment 3", told)
     assert '"openrpc"' in told

@@ -9,7 +9,9 @@ import pytest
 from walrusd.chain.layouts import events, objects
 from walrusd.chain.values.bcs import Layout
 from walrusd.core import aborts, lifecycle
+from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.tags import Tag
+from walrusd.devnet.contract.dispute import Finding
 
 from . import vectors
 from .builder import BYTECODE, PACKAGE
@@ -117,8 +119,10 @@ def test_numbers_are_those_of_the_lifecycle():
     by_module = {
         "task": [lifecycle.TaskPhase, lifecycle.EndReason],
         "ending": [lifecycle.EndReason],
-        "dispute": [lifecycle.DisputePhase, lifecycle.CaseKind],
-        "verdict": [lifecycle.CaseOutcome],
+        "committee": [lifecycle.EndReason],
+        "settlement": [lifecycle.EndReason],
+        "dispute": [lifecycle.DisputePhase, lifecycle.CaseKind, Finding],
+        "outcome": [lifecycle.CaseOutcome, lifecycle.EndReason],
         "dataset": [lifecycle.RequestState, lifecycle.KeyScope],
     }
     for module, enums in by_module.items():
@@ -128,7 +132,8 @@ def test_numbers_are_those_of_the_lifecycle():
         assert found.items() <= known.items(), module
     states = {s.name: s.value for s in lifecycle.SubmissionState}
     seats = {f"SEAT_{s.name}": s.value for s in lifecycle.SeatStatus}
-    assert constants("submission").items() <= (states | seats).items()
+    labels = {label.name: label.value for label in Label}
+    assert constants("submission").items() <= (states | seats | labels).items()
     weights = {f"WEIGHTS_{r.name}": r.value for r in lifecycle.WeightsRule}
     schemes = {s.name: s.value for s in lifecycle.Scheme}
     costs = {f"COST_{r.name}": r.value for r in lifecycle.CostRule}

@@ -268,3 +268,66 @@ def test_a_seat_accuses_again_after_an_opening_that_was_absent(scenario: Scenari
     assert s.judge(work) == "confirmed"
     s.finish()
     assert s.gain("contributor") == -s.price("stake")
+
+
+@pytest.mark.parametrize("by", ["a seat", "cash"])
+def test_a_dismissal_bars_only_whoever_accused(scenario: Scenario, by) -> None:
+    """Two juries that cannot decide cost it nothing, and give it no second try."""
+    s = scenario
+    work = begin(s, forged="everything")
+    s.attest(work)
+    name = s.committee(work)[0] if by == "a seat" else "stranger"
+    s.accuse(work, "file", by=name)
+    assert s.judge(work, "abstain") == "redrawn"
+    assert s.judge(work, "abstain") == "dismissed"
+    assert s.state(work) == "attested"
+    with s.expect_refused("jury.EAlreadyAccused"):
+        s.accuse(work, "file", by=name)
+    s.accuse(work, "segment", by=1)
+    assert s.judge(work) == "confirmed"
+    s.finish()
+    assert s.gain("stranger") == 0
+    assert s.gain("contributor") == -s.price("stake")
+
+
+def test_a_ring_on_cash_has_three_tries_and_pays_for_each(scenario: Scenario) -> None:
+    """Dismissals count, too: nobody keeps work before juries for ever."""
+    s = scenario
+    work = begin(s)
+    s.attest(work)
+    for number in range(3):
+        s.accuse(work, "file", by=f"ring {number}")
+        if number == 1:
+            assert s.judge(work, "abstain") == "redrawn"
+            assert s.judge(work, "abstain") == "dismissed"
+        else:
+            assert s.judge(work) == "refuted"
+    with s.expect_refused("jury.ETooManyUnproved"):
+        s.accuse(work, "file", by="ring 3")
+    s.draw_audit(work)
+    s.settle(work)
+    s.finish()
+    assert s.gain("contributor") == s.price("reward")
+    lost = [-s.gain(f"ring {number}") for number in range(3)]
+    assert lost == [s.price("accusation"), 0, s.price("accusation")]
+
+
+def test_a_case_takes_no_time_from_whom_it_is_about(scenario: Scenario) -> None:
+    """The window is longer by exactly what the case took."""
+    s = scenario
+    work = begin(s, verify=60)
+    s.advance(50)
+    s.accuse(work, "file")
+    s.advance(1_000)  # nobody draws the jury
+    s.convene(work)
+    s.vote(work)
+    s.advance(5)
+    s.reveal(work)
+    s.resolve(work)
+    s.advance_to("verify", work, early=0.001)
+    with s.expect_refused("committee.ETooEarly"):
+        s.replace(work)
+    s.advance_to("verify", work)
+    s.replace(work)
+    s.finish()
+    assert s.pot("burned") >= 3 * s.price("seat silence")

@@ -131,12 +131,15 @@ def test_no_terms_ask_for_a_bond(scenario: Scenario) -> None:
 def test_a_publisher_that_is_away_leaves_an_aggregate_undone(scenario: Scenario) -> None:
     """It sums, much later, what it can read: at least as many as the terms say."""
     s = scenario
-    task = s.open_task(max_submissions=4)
+    task = s.open_task(max_submissions=5)
     works = [s.join(f"contributor {n}") for n in range(4)]
+    absent = s.join("absent")
     s.close_joining()
     for work in works:
         s.commit(work)
+    s.advance_to("grace")
     s.draw()
+    s.settle(absent)
     for work in works:
         s.open(work)
         s.attest(work)
@@ -145,6 +148,8 @@ def test_a_publisher_that_is_away_leaves_an_aggregate_undone(scenario: Scenario)
     s.advance_to("life")
     with s.expect_refused("task.ETooFewAccepted"):
         s.aggregate(parts=works[:2])
+    with s.expect_refused("task.EBadParts"):
+        s.aggregate(parts=[*works[1:], absent])
     s.aggregate(parts=works[1:])
     assert s.state(task) == "aggregated"
     s.finish()

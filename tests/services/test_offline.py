@@ -99,11 +99,11 @@ async def test_all_verifiers_may_be_away_at_once(make_play, state) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("target", ["attestation::attest", "submission::deliver_update"])
+@pytest.mark.parametrize("target", ["attestation::attest", "settlement::deliver_update"])
 async def test_a_seat_is_killed_in_the_middle(make_play, target, when) -> None:
     play = make_play()
     await play.open()
-    is_update = target == "submission::deliver_update"
+    is_update = target == "settlement::deliver_update"
     await reach(play, SubmissionState.AUDITED if is_update else SubmissionState.OPENED)
     away = play.seated()[0]
     if is_update:

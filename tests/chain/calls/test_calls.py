@@ -282,10 +282,10 @@ CALLS = {
         "give",
         {*ON},
     ),
-    "submission::deliver_update": (
+    "settlement::deliver_update": (
         lambda c: c.deliver_update(*ON, SEALED), f"deliver_update:{SUBMISSION}", {*ON, POOL},
     ),
-    "submission::reopen": (lambda c: c.reopen(*ON), None, {*ON, POOL}),
+    "settlement::reopen": (lambda c: c.reopen(*ON), None, {*ON, POOL}),
     "settlement::settle": (lambda c: c.settle(*ON), None, {*ON, POOL}),
     "settlement::claim": (lambda c: c.claim(SUBMISSION), None, {SUBMISSION}),
     "committee::draw_committee": (lambda c: c.draw_committee(*ON), None, {SUBMISSION, POOL}),

@@ -1,8 +1,8 @@
 """Makes the specification's group as meaningless as the one of the unit tests' VM.
 
-There every operation gives 48 zero bytes and every encoding is valid. So all pairings are equal,
-zeros open to anything, and a proof holds if its challenge is the hash with zeros in the place of
-the nonce's point.
+There every operation gives zero bytes, 48 or 96, and every point of the right length is valid. So
+all pairings are equal, zeros open to anything, and a proof holds if its challenge is the hash with
+zeros in the place of the nonce's point.
 """
 
 import hashlib
@@ -18,39 +18,52 @@ from walrusd.crypto.envelopes.recipients import Recipient
 from walrusd.crypto.envelopes.schnorr import Preimage, SchnorrProof
 from walrusd.crypto.pedersen import pedersen
 from walrusd.devnet.contract import envelope
-from walrusd.errors import SchnorrProofInvalid, VerificationFailed
+from walrusd.errors import MalformedPoint, SchnorrProofInvalid, VerificationFailed
 
-ZEROS = bytes(48)
+ZEROS, ZEROS_OF_G2 = bytes(48), bytes(96)
 
 
-def _challenge(preimage: Preimage) -> bytes:
-    return b"\0" + hashlib.sha256(preimage(ZEROS)).digest()[1:]
+def _challenge(preimage: Preimage, nonce_point: bytes = ZEROS) -> bytes:
+    return b"\0" + hashlib.sha256(preimage(nonce_point)).digest()[1:]
 
 
 def _prove(_base: Any, _secret: int, preimage: Preimage) -> SchnorrProof:
     return SchnorrProof(_challenge(preimage), bytes(32))
 
 
-def _verify(preimage: Preimage, proof: SchnorrProof) -> None:
-    if proof.challenge != _challenge(preimage):
+def _prove_opening(_base: Any, _secret: int, preimage: Preimage) -> SchnorrProof:
+    return SchnorrProof(_challenge(preimage, ZEROS_OF_G2), bytes(32))
+
+
+def _check_points(*points: tuple[bytes, int]) -> None:
+    if any(len(point) != size for point, size in points):
+        raise MalformedPoint("lengths are checked there, too")
+
+
+def _verify(preimage: Preimage, proof: SchnorrProof, nonce_point: bytes = ZEROS) -> None:
+    proof.check()
+    if proof.challenge != _challenge(preimage, nonce_point):
         raise SchnorrProofInvalid("the proof does not hold")
 
 
 def _verify_recipient(context: bytes, pk1: bytes, pk2: bytes, proof: SchnorrProof) -> Recipient:
     recipient = Recipient(context, pk1, pk2)
+    _check_points((pk1, 48), (pk2, 96))
     _verify(recipients._bind(recipient), proof)
     return recipient
 
 
 def _verify_opening_key(context: bytes, p2: bytes, proof: SchnorrProof) -> OpeningKey:
     opening = OpeningKey(context, p2)
-    _verify(openings._bind(opening), proof)
+    _check_points((p2, 96))
+    _verify(openings._bind(opening), proof, ZEROS_OF_G2)
     return opening
 
 
 def _verify_envelope(
     given: envelopes.Envelope, label: Any, opening: OpeningKey, recipient: Recipient, sender: bytes
 ) -> envelopes.Envelope:
+    _check_points((given.r, 48), (given.c, 48))
     parties = envelopes._bind_parties(opening, label, recipient, sender)
     _verify(envelopes._bind(parties, given.r, given.c), given.proof)
     return given
@@ -67,7 +80,7 @@ STUBS = {
     (work, "commit"): lambda *_: ZEROS,
     (work, "prove_opening"): lambda *_: bytes(112),
     (recipients, "prove_logarithm"): _prove,
-    (openings, "prove_logarithm"): _prove,
+    (openings, "prove_logarithm"): _prove_opening,
     (envelopes, "prove_logarithm"): _prove,
     (schnorr, "prove_logarithm"): _prove,
     # Where copies of the specification take them from, and where it has them already.

@@ -305,7 +305,7 @@ CALLS: dict[str, Send] = {
     "submission::commit_abort": _commit_abort,
     "submission::open": _open,
     "submission::deliver": _deliver,
-    "submission::deliver_update": _deliver_update,
+    "settlement::deliver_update": _deliver_update,
     "submission::reopen": _crank("reopen"),
     "committee::draw_committee": _crank("draw_committee"),
     "committee::seat_committee": _crank("seat_committee"),

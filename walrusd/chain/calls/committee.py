@@ -20,9 +20,7 @@ class CommitteeCalls(Caller):
 
     async def seat_committee(self, task: str, submission: str) -> ExecutedTransaction:
         """Seat the committee from the list that was drawn, which frees the pool's lot."""
-        return await self._crank(
-            "committee", "seat_committee", task, submission, keeps_task=True
-        )
+        return await self._crank("committee", "seat_committee", task, submission, keeps_task=True)
 
     async def replace(self, task: str, submission: str) -> ExecutedTransaction:
         """Replace silent seats with substitutes."""

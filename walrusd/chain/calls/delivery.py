@@ -41,7 +41,7 @@ def put_envelope(p: Ptb, sealed: Sealed) -> list[Arg]:
 
 
 class DeliveryCalls(Caller):
-    """The part of module ``submission`` that opens and delivers, and ``jury.deliver_juror``."""
+    """What opens and delivers in ``submission``, ``settlement.reopen``, ``jury.deliver_juror``."""
 
     async def open(
         self, task: str, submission: str, opened: OpeningAttempt, *, attempt: int
@@ -142,7 +142,7 @@ class DeliveryCalls(Caller):
 
         def build(p: Ptb) -> None:
             p.call(
-                self._target("submission", "deliver_update"),
+                self._target("settlement", "deliver_update"),
                 market,
                 ref,
                 pool,
@@ -155,4 +155,4 @@ class DeliveryCalls(Caller):
 
     async def reopen(self, task: str, submission: str) -> ExecutedTransaction:
         """End an attempt in which a called substitute, or a juror, got no key from anybody."""
-        return await self._crank("submission", "reopen", task, submission)
+        return await self._crank("settlement", "reopen", task, submission)

@@ -45,7 +45,7 @@ const EBadReveal: u64 = 10;
 const ETooEarly: u64 = 11;
 /// A digest has 32 bytes.
 const EBadDigest: u64 = 12;
-/// The window for commitments has closed.
+/// The window has closed.
 const ETooLate: u64 = 13;
 /// Too many accusations on cash were not upheld.
 const ETooManyUnproved: u64 = 14;
