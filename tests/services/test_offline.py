@@ -185,6 +185,32 @@ async def test_all_jurors_may_be_away_at_once(make_play) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASES)
+async def test_everybody_may_be_away_from_an_audit(make_play, phase) -> None:
+    play = make_play(audit_bps=10_000)
+    await play.open()
+    await reach_phase(play, phase)
+    await keep_away(play, *play.verifiers, play.contributor)
+    await play_on(play)
+    assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
+    assert not play.penalised()
+    assert play.submission.late_fee == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES)
+async def test_everybody_may_be_away(make_play, state) -> None:
+    play = make_play()
+    await play.open()
+    await reach(play, state)
+    await keep_away(play, *play.verifiers, play.contributor)
+    await play_on(play)
+    assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
+    assert not play.penalised()
+    assert play.submission.late_fee <= play.terms.late_fee
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_an_accuser_is_killed_in_the_middle(make_play, when) -> None:
     play = make_play()

@@ -5,6 +5,8 @@ The Move constants carry the same sentences; a test compares both.
 
 from typing import NamedTuple
 
+from walrusd.errors import MoveAborted
+
 
 class ContractAbort(NamedTuple):
     """One abort code."""
@@ -195,6 +197,12 @@ SENTENCES = {key: f"{abort.name}: {abort.sentence}" for key, abort in ABORTS.ite
 """The text of an abort for people, by module and code."""
 
 _BY_NAME = {(abort.module, abort.name): abort for abort in ABORTS.values()}
+
+
+def is_abort(error: MoveAborted, module: str, *names: str) -> bool:
+    """Return whether a transaction was aborted for one of some reasons of a module."""
+    codes = {abort_named(module, name).code for name in names}
+    return error.fields.get("module") == module and error.fields.get("abort_code") in codes
 
 
 def abort_named(module: str, name: str) -> ContractAbort:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from walrusd.chain.layouts import objects as ob
+from walrusd.core.aborts import is_abort
 from walrusd.core.duties import Duty, Party
 from walrusd.core.judging import ABSENT, Answer
 from walrusd.core.lifecycle import CaseKind, is_disputed
 from walrusd.core.secrets import derive_jury_salt
 from walrusd.engine.service import Action, Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
+from walrusd.errors import MoveAborted
 from walrusd.examination.checks import check_program
 from walrusd.examination.replay import sweep_replays
 from walrusd.market.case import Case, find_majority, find_resolvable_ms, read_cases
@@ -169,9 +171,16 @@ class Juror(Service):
 
     async def _tell(self, case: Case, dispute: ob.Dispute, juror: ob.Juror) -> None:
         answer = await self._ballot.recall(case, dispute, juror.commitment)
-        await self.tools.contract.resolve(
-            case.task.id, case.submission.id, chain=answer.chain, state_root=answer.state_root
-        )
+        try:
+            await self.tools.contract.resolve(
+                case.task.id, case.submission.id, chain=answer.chain, state_root=answer.state_root
+            )
+        except MoveAborted as error:
+            if not is_abort(error, "jury", "ENoDispute"):
+                raise
+            self.log.info("verdict_lost_race", subject=case.submission.id, error=error.message)
+            self.tools.contract.forget(case.submission.id)
+            return
         self.tools.journal.record_once(
             case.submission.id,
             self.name,

@@ -11,7 +11,7 @@ import trio
 
 from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.aborts import abort_named
+from walrusd.core.aborts import is_abort
 from walrusd.core.cranks import Crank, compute_submission_crank, compute_task_crank
 from walrusd.core.faults import is_audit
 from walrusd.core.lifecycle import is_disputed
@@ -152,7 +152,7 @@ class Cranker(Service):
         """Wait for seats: nothing is lost meanwhile, as no clock runs."""
         self.tools.journal.record_once(subject, self.name, "waiting", error.message, step=due.value)
         # Another lot is used within seconds; seats are free again when somebody's work has ended.
-        is_short = error.fields.get("abort_code") == abort_named("node", "ELotPending").code
+        is_short = is_abort(error, "node", "ELotPending")
         pause_s = RACE_PAUSE_S if is_short else SEATS_PAUSE_S
         self._not_before[subject, due] = trio.current_time() + pause_s
 
@@ -213,6 +213,4 @@ _DRAWS = frozenset({Crank.DRAW_COMMITTEE, Crank.DRAW_JURY})
 
 def _waits_for_seats(error: MoveAborted) -> bool:
     """Return whether a draw only has to be tried again later."""
-    names = ("ELotPending", "ETooFewSeats", "EPoolBusy")
-    waits = {abort_named("node", name).code for name in names}
-    return error.fields.get("module") == "node" and error.fields.get("abort_code") in waits
+    return is_abort(error, "node", "ELotPending", "ETooFewSeats", "EPoolBusy")

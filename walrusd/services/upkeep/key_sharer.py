@@ -8,12 +8,14 @@ not, and the contract checks it. So what is due follows from the chain alone, af
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
+from walrusd.core.aborts import is_abort
 from walrusd.core.duties import Duty, Party
 from walrusd.core.lifecycle import is_disputed
 from walrusd.crypto.envelopes.contexts import Label
 from walrusd.crypto.envelopes.openings import LabelValue
 from walrusd.engine.service import Attempt, Attempts, Service
 from walrusd.engine.tools import Tools
+from walrusd.errors import MoveAborted
 from walrusd.market.case import Case, read_cases
 from walrusd.market.envelopes import (
     deliver_to_juror,
@@ -97,13 +99,33 @@ class KeySharer(Service):
 
     async def _deliver_work(self, case: Case, send: Callable[..., Awaitable[None]]) -> None:
         value = find_label_value(self.tools, case, Label.WORK)
-        if value is not None:
+        if value is None:
+            return
+        try:
             await send(self.tools, case, value=value)
+        except MoveAborted as error:
+            self._check_race(case, error)
 
     async def _deliver_update(self, case: Case) -> None:
         value = await self._find_update_value(case)
-        if value is not None:
+        if value is None:
+            return
+        try:
             await deliver_update(self.tools, case, value)
+        except MoveAborted as error:
+            self._check_race(case, error)
+
+    def _check_race(self, case: Case, error: MoveAborted) -> None:
+        """Go on if another holder was first, which nothing was lost by but gas.
+
+        Raises:
+            MoveAborted: if the contract refused for another reason.
+        """
+        is_delivered = is_abort(error, "submission", "EHasEnvelope", "EWrongState")
+        if not is_delivered and not is_abort(error, "jury", "ENoDispute"):
+            raise error
+        self.log.info("key_lost_race", subject=case.submission.id, error=error.message)
+        self.tools.contract.forget(case.submission.id)
 
     async def _find_update_value(self, case: Case) -> LabelValue | None:
         """Return what the publisher needs; a seat finds it in the manifest of the opening.
@@ -122,9 +144,8 @@ class KeySharer(Service):
 def list_holders(case: Case) -> list[str]:
     """Return the seats and jurors that hold the key of a submission's opening, in their order."""
     submission, dispute = case.submission, case.submission.dispute
-    places: list[Place] = [*submission.committee]
-    if dispute is not None:
-        places += dispute.jurors
+    jurors = [] if dispute is None else dispute.jurors
+    places: list[Place] = [*submission.committee, *jurors]
     return [place.verifier for place in places if place.envelope]
 
 
