@@ -47,7 +47,9 @@ def files(tmp_path: Path) -> MarketFiles:
 def test_every_daemon_acts_with_its_own_account(files: MarketFiles) -> None:
     found = [read_address(load_settings(files.config(member.name))) for member in MEMBERS]
     assert found == [PEOPLE[member.account]["address"] for member in MEMBERS]
-    assert len({*found, PEOPLE[NEWCOMER_ACCOUNT]["address"], PEOPLE[0]["address"]}) == len(MEMBERS) + 2
+    assert (
+        len({*found, PEOPLE[NEWCOMER_ACCOUNT]["address"], PEOPLE[0]["address"]}) == len(MEMBERS) + 2
+    )
 
 
 def test_the_newcomers_key_is_private_and_the_network_holds_none(files: MarketFiles) -> None:
