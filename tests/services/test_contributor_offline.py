@@ -12,8 +12,6 @@ import pytest
 from tests.support.clocks import virtual_time
 from tests.support.market.hours import (
     GIVEN,
-    GRACE_S,
-    HOUR,
     keep_away,
     keep_back,
     play_on,
@@ -137,8 +135,7 @@ async def test_the_update_is_delivered_after_all_holders_were_away(make_play) ->
     await reach(play, SubmissionState.AUDITED)
     await keep_away(play, play.contributor, *play.seated())
     await finish(play)
-    (delivered,) = play.events(ev.UpdateDelivered)
-    assert delivered.sender in {d.address for d in (play.contributor, *play.seated())}
+    assert len(play.events(ev.UpdateDelivered)) == 1
 
 
 @pytest.mark.slow
@@ -164,7 +161,7 @@ CALLS = [
     "submission::commit",
     "submission::open",
     "submission::deliver",
-    "submission::deliver_update",
+    "settlement::deliver_update",
     "jury::deliver_juror",
 ]
 
