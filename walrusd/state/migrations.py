@@ -75,8 +75,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ALTER TABLE chain_events ADD COLUMN party BLOB AS (
             CASE name
                 WHEN 'SubmissionJoined' THEN substr(body, 65, 32)
-                WHEN 'SeatRegistered' THEN substr(body, 41, 32)
-                WHEN 'SeatWithdrawn' THEN substr(body, 41, 32)
+                WHEN 'SeatRegistered' THEN substr(body, 49, 32)
+                WHEN 'SeatWithdrawn' THEN substr(body, 49, 32)
             END
         ) VIRTUAL
         """,

@@ -144,8 +144,9 @@ class KeySharer(Service):
 def list_holders(case: Case) -> list[str]:
     """Return the seats and jurors that hold the key of a submission's opening, in their order."""
     submission, dispute = case.submission, case.submission.dispute
-    jurors = [] if dispute is None else dispute.jurors
-    places: list[Place] = [*submission.committee, *jurors]
+    places: list[Place] = [*submission.committee]
+    if dispute is not None:
+        places += dispute.jurors
     return [place.verifier for place in places if place.envelope]
 
 
