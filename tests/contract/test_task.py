@@ -11,6 +11,7 @@ from walrusd.devnet.contract.terms import compute_max_life
 from .early import CONTRIBUTORS, TERMS, TIP, EarlyBazaar, make_keys, required, terms_with
 from .world import aborts, address, digest
 
+SHARE = DEVNET_POOL.stake // DEVNET_POOL.duties
 PLACES = 13
 """Duties booked for a submission under ``TERMS``: 3 seats, 2 substitutes, 8 jurors."""
 
@@ -69,7 +70,7 @@ def test_opening_splits_the_funds():
         ("terms.EBadWindow", {"terms": terms_with(open_ms=999)}),
         ("terms.EStakeBelowJuryCost", {"terms": terms_with(juror_fee=10_000_000)}),
         ("terms.EAuditTooWeak", {"terms": terms_with(audit_bps=200)}),
-        ("terms.ELossAboveShare", {"terms": terms_with(verifier_stake=2 * 10**9)}),
+        ("terms.ELossAboveShare", {"terms": terms_with(verifier_stake=SHARE)}),
         ("terms.ETooFewFit", {"terms": terms_with(state_bytes=10**6 + 1)}),
         ("terms.EPoolTooSmall", {"terms": terms_with(max_submissions=12)}),
         ("envelope.EIdentity", {"pk1": b"\xc0" + bytes(47)}),

@@ -27,7 +27,8 @@ def test_an_aggregate_survives_its_encoding():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        (0, 2),
+        (0, 1),
+        (0, 3),
         (1, b""),
         (1, bytes(12)),
         (1, "text"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from walrusd.core.detection import compute_detection
 from walrusd.core.economics import (
+    compute_escrow,
     compute_late_fee,
     compute_required_funds,
 )
@@ -34,30 +35,24 @@ def test_more_forged_than_there_are_is_refused() -> None:
 
 
 def test_required_funds_counts_every_promise() -> None:
-    funds = compute_required_funds(
-        max_submissions=4,
-        reward=100,
-        committee=3,
-        verifier_fee=7,
-        jury=5,
-        juror_fee=11,
-        tip=2,
-        publisher_bond=50,
-    )
-    assert funds == 4 * (100 + 21 + 110 + 8) + 4 + 50
+    escrow = compute_escrow(reward=100, committee=3, verifier_fee=7, case_cost=88, tip=2)
+    assert escrow == 100 + 21 + 2 * 88 + 6 * 2
+    funds = compute_required_funds(max_submissions=4, escrow=escrow, tip=2, publisher_bond=50)
+    assert funds == 4 * escrow + 4 + 50
+
+
+LATE = {"stake": 1_000, "late_fee": 200, "grace_ms": 1_000}
 
 
 @pytest.mark.parametrize(
     ("now", "fee"),
-    [(1500, 0), (1501, 1), (1600, 100), (1999, 499), (2499, 999), (2500, 1000), (10**9, 1000)],
+    [(0, 0), (1500, 0), (1504, 0), (1505, 1), (1600, 20), (2499, 199), (2500, 200), (10**9, 200)],
 )
-def test_a_late_opening_costs_more_by_the_millisecond(now, fee) -> None:
-    window = {"window_ms": 1000, "open_ms": 500, "grace_ms": 1000, "now_ms": now}
-    assert compute_late_fee(stake=1000, late_fee=0, **window) == fee
+def test_being_late_costs_more_by_the_millisecond(now, fee) -> None:
+    assert compute_late_fee(**LATE, owed=0, deadline_ms=1_500, now_ms=now) == fee
 
 
-def test_a_second_late_opening_adds_to_the_first_up_to_the_stake() -> None:
-    window = {"window_ms": 0, "open_ms": 10, "grace_ms": 100, "now_ms": 60}
-    assert compute_late_fee(stake=1000, late_fee=300, **window) == 800
-    assert compute_late_fee(stake=1000, late_fee=800, **window) == 1000
-    assert compute_late_fee(stake=1000, late_fee=300, **{**window, "now_ms": 10}) == 300
+@pytest.mark.parametrize(("owed", "fee"), [(0, 100), (300, 400), (400, 500), (500, 500)])
+def test_late_fees_add_up_to_half_of_the_stake(owed, fee) -> None:
+    assert compute_late_fee(**LATE, owed=owed, deadline_ms=0, now_ms=500) == fee
+    assert compute_late_fee(**LATE, owed=owed, deadline_ms=0, now_ms=0) == owed

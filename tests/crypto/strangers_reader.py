@@ -29,6 +29,10 @@ def h(name, *fields):
     return hashlib.sha256(bytes([len(text)]) + text + b"".join(fields)).digest()
 
 
+def v(x):
+    return b"\x20" + x
+
+
 def tree(leaves):
     """RFC 6962, section 2.1, by its recursive definition."""
     if not leaves:
@@ -165,7 +169,9 @@ class File:
         assert list(self.sections) == [1, 2, 3 if self.scheme == 1 else 4]
         assert tree(cut(self.sections[2], 32)) == self.header[11]
         x = self.header
-        self.ctx = h("CTX", x[0], x[1], x[2], x[4], x[8], x[7], x[6][2])
+        fields = v(x[0]), x[1], x[2], x[4], v(x[8]), v(x[7]), v(x[6][2])
+        text = b"\x0fWALRUSD-V02-CTX" + b"".join(fields)
+        self.ctx = hashlib.sha256(text).digest()
         self.context = self.ctx + x[11] + x[10]
 
     def check_cost_proof(self):

@@ -17,7 +17,7 @@ def test_no_tag_used_without_its_length_starts_another():
 
 
 def test_preimage_is_length_tag_fields():
-    preimage = b"\x10WALRUSD-V01-SEED" + b"ab" + b"c"
+    preimage = b"\x10WALRUSD-V02-SEED" + b"ab" + b"c"
     assert hash_tagged(Tag.SEED, b"ab", b"c") == hashlib.sha256(preimage).digest()
     assert all(tag.prefix == bytes([len(tag.text)]) + tag.text for tag in Tag)
 

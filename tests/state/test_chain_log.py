@@ -18,8 +18,8 @@ DATASET, POOL = normalize_address("0x3"), normalize_address("0x4")
 
 BY_PARTY: dict[str, Callable[[str], Any]] = {
     "SubmissionJoined": lambda who: ev.SubmissionJoined(TASK, SUBMISSION, who, DATASET, 1, 5, 1, 9),
-    "SeatRegistered": lambda who: ev.SeatRegistered(POOL, 7, who, b"key", 5, 0),
-    "SeatWithdrawn": lambda who: ev.SeatWithdrawn(POOL, 7, who, 5),
+    "SeatRegistered": lambda who: ev.SeatRegistered(POOL, 7, 1, who, b"", b"", 0, 5, 6, 7, 9),
+    "SeatWithdrawn": lambda who: ev.SeatWithdrawn(POOL, 7, 1, who, 5),
 }
 OF_TASK: dict[str, Callable[[str], Any]] = {
     "SubmissionJoined": lambda task: ev.SubmissionJoined(task, SUBMISSION, ME, DATASET, 1, 5, 1, 9),

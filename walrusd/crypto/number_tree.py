@@ -126,10 +126,10 @@ def compute_number_root(data: Buffer) -> bytes:
     Raises:
         ValueError: if the last word is not whole.
     """
-    if (
-        0 < memoryview(data).nbytes <= LEAF_BYTES
-    ):  # biases, losses, counters: many trees are one leaf
-        return hash_leaf_of(LeafKind.WORDS, data)
+    size = memoryview(data).nbytes
+    if 0 < size <= LEAF_BYTES and size % WORD_BYTES == 0:
+        # Biases, losses, counters: many trees are one leaf.
+        return hashlib.sha256(_HEADS[size // WORD_BYTES] + data).digest()
     hasher = TreeHasher()
     hasher.update(data)
     return hasher.root()

@@ -90,6 +90,7 @@ class Tag(Enum):
 
     def __init__(self, name: str, form: int = 1) -> None:
         self._text = f"WALRUSD-V{form:02d}-{name}".encode("ascii")
+        self._prefix = bytes([len(self._text)]) + self._text
 
     @property
     def text(self) -> bytes:
@@ -99,7 +100,7 @@ class Tag(Enum):
     @property
     def prefix(self) -> bytes:
         """What a hash preimage starts with: one length byte and the tag."""
-        return bytes([len(self.text)]) + self.text
+        return self._prefix
 
 
 def u64(number: int) -> bytes:

@@ -1,12 +1,13 @@
 """Publishing, reading and upgrading a package: what is sent, and what is made of the answers."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import trio
 
 from tests.chain.send.parts import OURS, THEIRS, effects, ref
-from walrusd.chain.layouts.objects import MarketParams
+from walrusd.chain.layouts.objects import MarketParams, PoolParams
 from walrusd.chain.nodes.own_writes import OwnWrites
 from walrusd.chain.packages import publish
 from walrusd.chain.packages.bytecode import Bytecode, load_bytecode
@@ -28,7 +29,8 @@ PACKAGE, UPGRADED, OTHER = (normalize_address(text) for text in ("0x71", "0x72",
 CHAIN_ID = compute_transaction_digest(b"chain")
 CODE = load_bytecode()
 BYTECODE = Bytecode((b"\1one", b"\2two"), (normalize_address("0x1"), OTHER), bytes(range(32)))
-PARAMS = MarketParams(5, 2000, 11, 19, 21, 23)
+PARAMS = MarketParams(5, 11, 19, 21, 23)
+POOL = PoolParams(31, 2, 3, 5, 7, 11, 13, 17, 19)
 
 
 def created(number, type_name):
@@ -99,24 +101,38 @@ async def test_an_answer_without_what_was_created_is_no_answer(missing):
 
 async def test_a_market_is_bound_to_its_chain_and_package():
     client = SimpleNamespace(get_object=lambda _id: answer(object_data(3)))
-    sender = Sender(
-        created(5, f"{PACKAGE}::market::Market"), created(6, f"{PACKAGE}::node::VerifierPool")
-    )
+    sender = Sender(created(5, f"{PACKAGE}::market::Market"))
     made = await publish.create_market(
         client, sender, package_id=PACKAGE, admin_cap=ref(3).id, chain_id=CHAIN_ID, params=PARAMS,
         once="market:1",
     )  # fmt: skip
-    assert made == publish.NewMarket(ref(5).id, ref(6).id, "d")
+    assert made == publish.NewMarket(ref(5).id, "d")
     assert sender.keys == ["market:1"]
     (call,), inputs = sender.commands()
     assert call.value.Package.to_address_str() == PACKAGE
-    assert (call.value.Module, call.value.Function) == ("node", "create_market")
+    assert (call.value.Module, call.value.Function) == ("market", "create_market")
     values = [bytes(inputs[a.value].value) for a in call.value.Arguments[1:]]
     assert values == [
         b"\x20" + decode_digest(CHAIN_ID),
         bytes.fromhex(PACKAGE[2:]),
-        *(number.to_bytes(8, "little") for number in (5, 2000, 11, 19, 21, 23)),
+        *(number.to_bytes(8, "little") for number in (5, 11, 19, 21, 23)),
     ]
+
+
+async def test_a_pool_belongs_to_the_market_that_it_is_made_for():
+    market = replace(object_data(5), owner=Owner(OwnerKind.SHARED, version=4))
+    known = {ref(3).id: object_data(3), ref(5).id: market}
+    client = SimpleNamespace(get_object=lambda name: answer(known[name]))
+    sender = Sender(created(6, f"{PACKAGE}::node::VerifierPool"))
+    made = await publish.create_pool(
+        client, sender, package_id=PACKAGE, admin_cap=ref(3).id, market_id=ref(5).id, params=POOL,
+        once="pool:1",
+    )  # fmt: skip
+    assert made == publish.NewPool(ref(6).id, "d")
+    (call,), inputs = sender.commands()
+    assert (call.value.Module, call.value.Function) == ("node", "create_pool")
+    values = [bytes(inputs[a.value].value) for a in call.value.Arguments[2:]]
+    assert values == [number.to_bytes(8, "little") for number in (31, 2, 3, 5, 7, 11, 13, 17, 19)]
 
 
 async def test_another_administrators_capability_is_not_used():

@@ -10,6 +10,7 @@ import random
 from functools import cache
 from typing import NamedTuple
 
+from tests.contract.early import NOBODY
 from tests.move.builder import HERE
 from tests.move.histories import Contract, OracleBazaar
 from tests.move.recorder import Argument, Step, move_type
@@ -17,10 +18,12 @@ from tests.move.sources import parse_structs, read_modules
 from walrusd.chain.layouts.objects import KeyRequest, Submission
 from walrusd.chain.packages.bytecode import load_bytecode
 from walrusd.chain.packages.modules import read_module
-from walrusd.devnet.contract import DEVNET_PARAMS
+from walrusd.core.lifecycle import CaseKind, KeyScope
+from walrusd.devnet.contract import DEVNET_PARAMS, DEVNET_POOL
 from walrusd.devnet.move.context import Coin
 from walrusd.devnet.move.signatures import Mode
 
+from .envelopes import compute_natives
 from .prices import (
     BODY,
     G1_ADD,
@@ -52,9 +55,20 @@ GAS_COIN = len(Coin("0x1", 0).to_bcs()) + 1 + OBJECT_HEAD
 CLOCK = 40 + STRUCT_TAG + len("clockClock") + OBJECT_HEAD
 """Of the clock; the object of randomness is taken for as large."""
 
+KEYS = compute_natives("verify_recipient")
+ENVELOPE = compute_natives("open_label") + compute_natives("verify_envelope")
 GROUP_COST = {
+    "node::register_seat": KEYS,
+    "task::open_task": KEYS,
     "submission::commit": 3 * G1_MUL + 2 * G1_ADD + 2 * G1_DECODE + HASH_TO_G1,
-    "submission::open": 2 * G1_MUL + G1_ADD + G1_DECODE + HASH_TO_G1,
+    "submission::open": 2 * G1_MUL
+    + G1_ADD
+    + G1_DECODE
+    + HASH_TO_G1
+    + compute_natives("verify_opening"),
+    "submission::deliver": ENVELOPE,
+    "jury::deliver_juror": ENVELOPE,
+    "settlement::deliver_update": ENVELOPE,
 }
 
 
@@ -129,45 +143,55 @@ class MeteredBazaar(OracleBazaar):
 
 
 def estimate_all(world: MeteredBazaar | None = None) -> list[Estimate]:
-    """Estimate every entry point in one task with a dispute and an audit, then an upgrade."""
+    """Estimate every entry point in tasks with cases and an audit, then an upgrade."""
     m = world or MeteredBazaar()
     claim_abort(m)
+    void_a_task(m)
     submissions = m.opened(4)
-    first = submissions[0]
-    m.call("submission::reseal", "contributor 0", m.market, first, "0x7", bytes(120))
-    honest = m.works.get(first.id).honest[2]
-    m.challenge(first, 2)
-    m.convene(first)
-    m.vote(first, [honest] * 5)
-    m.accuser_reveal(first, honest)
-    m.resolve(first)
-    replace_and_report(m, first)
+    first, second = submissions[:2]
+    m.accuse(first, CaseKind.SEGMENT)
+    honest = m.works.get(first.id).honest[first.dispute.index]
+    m.judge(first, honest)
+    m.show(first)
+    m.accuse_file(second)
+    m.summon(second)
+    m.now += m.task.terms.open_ms + m.task.terms.grace_ms
+    m.reopen(second)
+    m.show(second)
+    for place in range(1, m.task.terms.committee):
+        m.attest_seat(first, place)
+    m.now += m.task.terms.verify_ms
+    m.replace(first)
+    m.show(first)
+    m.report(first, 0)
+    m.attest_seat(first, 0)
     m.draw_audit(first, selected=True)
     m.audit(first)
-    m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
-    m.settle(first)
+    m.judge(first, m.works.get(first.id).honest[first.dispute.index])
+    m.deliver_update(first)
     for each in submissions[1:]:
         m.accept(each)
     m.claim(first, "contributor 0")
-    args = bytes(32), bytes(32), 5
+    args = m.task.accepted, bytes(32), bytes(32), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
     m.reclaim()
     m.call("task::claim_task", "crank", m.market, m.task)
-    cap = m.caps["verifier 3"]
-    m.call("node::exit_seat", "verifier 3", m.market, m.pool, cap)
-    m.now += m.market.params.unbonding_ms
-    m.call("node::withdraw_seat", "verifier 3", m.market, m.pool, cap)
+    tend_seats(m)
     args = 9, bytes(32), bytes(32), 70, 8, bytes(32)
     m.call("dataset::add_version", "owner", m.market, m.dataset, *args)
-    m.call("dataset::deny_key", "owner", m.market, m.request("reader"), b"not for this task")
-    request = m.request("reader")
+    alone = {"scope": KeyScope.TRAIN, "task": NOBODY}
+    m.grant(m.request("reader", **alone))
+    m.call("dataset::deny_key", "owner", m.market, m.request("reader", **alone), b"not for you")
+    m.call("dataset::lapse_key", "crank", m.market, m.task, m.request("reader"))
+    request = m.request("reader", **alone)
     m.now = request.expires_ms
     m.call("dataset::expire_key", "crank", m.market, request)
     m.call("market::set_paused", "admin", m.admin_cap, m.market, False)
     m.call("market::allow_version", "admin", m.admin_cap, m.market, 2)
     m.call("market::disallow_version", "admin", m.admin_cap, m.market, 2)
-    params = (getattr(DEVNET_PARAMS, name) for name in DEVNET_PARAMS.codecs())
-    m.call("node::create_market", "admin", m.admin_cap, bytes(32), "0x5", *params)
+    args = m.admin_cap, bytes(32), "0x5", *vars(DEVNET_PARAMS).values()
+    m.call("market::create_market", "admin", *args)
+    m.call("node::create_pool", "admin", m.admin_cap, m.market, *vars(DEVNET_POOL).values())
     migrate_everything(m, first, request)
     return sorted(m.estimates.values())
 
@@ -178,15 +202,33 @@ def claim_abort(m: MeteredBazaar) -> None:
     m.commit_abort(submission)
 
 
-def replace_and_report(m: MeteredBazaar, submission: Submission) -> None:
-    """Let one seat be silent until it is replaced, and its substitute ask for another opening."""
-    for seat in range(1, m.task.terms.committee):
-        m.attest_seat(submission, seat)
-    m.now += m.task.terms.verify_ms
-    m.replace(submission)
-    m.report(submission, 0)
-    m.open(submission)
-    m.attest_seat(submission, 0)
+def void_a_task(m: MeteredBazaar) -> None:
+    """Cancel a task that somebody has joined."""
+    (submission,) = m.joined(1)
+    m.cancel()
+    m.settle(submission)
+
+
+def tend_seats(m: MeteredBazaar) -> None:
+    """Declare, renew, fill up; leave, and be made to leave."""
+    params = m.pool.params
+    silent = next(at for at, seat in enumerate(m.pool.seats) if seat.stake < params.stake)
+    name = m.name_of(m.pool.seats[silent].verifier)
+    missing = m.mint(name, params.stake - m.pool.seats[silent].stake)
+    leaving, dead = [other for other in m.caps if other != name][:2]
+    m.call("node::top_up_seat", name, m.market, m.pool, m.caps[name], missing)
+    declared = 1, params.min_penalty, 1, 1
+    m.call("node::declare_seat", name, m.market, m.pool, m.caps[name], *declared)
+    fee = m.mint(name, params.fee)
+    m.call("node::renew_seat", name, m.market, m.pool, m.caps[name], fee)
+    m.call("node::exit_seat", leaving, m.market, m.pool, m.caps[leaving])
+    m.now += params.seat_life_ms
+    index = m.caps[dead].index
+    m.call("node::evict_seat", "crank", m.market, m.pool, index)
+    m.now += params.unbonding_ms
+    m.call("node::withdraw_seat", leaving, m.market, m.pool, m.caps[leaving])
+    m.call("node::release_seat", "crank", m.market, m.pool, index)
+    m.call("node::discard_cap", dead, m.market, m.pool, m.caps[dead])
 
 
 def migrate_everything(m: MeteredBazaar, submission: Submission, request: KeyRequest) -> None:

@@ -5,39 +5,36 @@ from walrusd.chain.layouts.objects import VerifierPool
 from walrusd.core.protocol import compute_juror_draw, compute_seat_draw
 
 from .prices import (
-    HASH_BASE,
-    HASH_PER_BYTE,
     INTERNAL_PER_UNIT,
     KEPT_OF_REBATE,
-    PER_HASHED_BYTE,
     READ_PER_BYTE,
     STORAGE_MIST_PER_BYTE,
-    compute_instruction_cost,
     counting_hashes,
-    round_up_units,
 )
 
-ENVELOPE = "submission::MAX_ENVELOPE_BYTES"
 MIST_PER_SUI = 10**9
-LENGTH = 2
-"""Bytes of the length of a vector of 128 to 16,383 bytes."""
+PASS_INSTRUCTIONS, PASS_UNITS = 118_000, 7_500
+TRIES_INSTRUCTIONS, TRIES_UNITS = 251_000, 14_000
+"""Of drawing from a full pool, and of a lot that finds nobody: a meter of the compiled bytecode
+counted them."""
 
 
 def write_limits(pool: VerifierPool) -> str:
     """Return the table as Markdown; ``pool`` is any that has a seat."""
     committee, jury = read_constant("terms::MAX_COMMITTEE"), read_constant("terms::MAX_JURY")
-    segments, slots = read_constant("terms::MAX_SEGMENTS"), 2 * committee
+    segments = read_constant("terms::MAX_SEGMENTS")
+    slots = committee + read_constant("terms::MAX_SUBSTITUTES")
     assert segments == 1 << 20, "the text has it as 2²⁰"
     # A trace has one leaf more than segments; a tree of n leaves is ceil(log2(n)) deep.
     trace, slot = segments.bit_length(), (slots - 1).bit_length()
-    rounds, envelope = read_constant("dealing::ROUNDS"), read_constant(ENVELOPE)
-    stuffed = (envelope + LENGTH) * committee
-    deposit = stuffed * STORAGE_MIST_PER_BYTE / MIST_PER_SUI
+    rounds = read_constant("dealing::ROUNDS")
+    jury += (jury + 1) // 2
     parties = "one credit per address: at most the pool, the contributor, an accuser and two cranks"
     rows = [
         ("call", "grows with", "at its limit"),
         ("---", "---", "---"),
         describe_pool(pool),
+        describe_pass(),
         describe_draws(),
         (
             "`attestation::attest`",
@@ -45,11 +42,6 @@ def write_limits(pool: VerifierPool) -> str:
             f"2²⁰ segments, {committee} seats: {trace + slot} path elements",
         ),
         ("`submission::commit`", "the path", f"2²⁰ segments: {trace} path elements"),
-        (
-            "`submission::open`",
-            "envelopes, which are stored",
-            f"{committee} envelopes of {envelope:,} bytes: {stuffed:,} bytes, {deposit:.2f} SUI",
-        ),
         (
             "`jury::resolve`",
             "seats of the committee and jurors",
@@ -66,7 +58,7 @@ def write_limits(pool: VerifierPool) -> str:
 
 def describe_pool(pool: VerifierPool) -> tuple[str, str, str]:
     """Return the row of the calls that rewrite the pool."""
-    (size,) = {len(seat.to_bcs()) for seat in pool.seats}
+    size = max(len(seat.to_bcs()) for seat in pool.seats)
     seats = read_constant("node::MAX_SEATS")
     full = size * seats
     read = full * READ_PER_BYTE // INTERNAL_PER_UNIT
@@ -78,10 +70,20 @@ def describe_pool(pool: VerifierPool) -> tuple[str, str, str]:
     )
 
 
+def describe_pass() -> tuple[str, str, str]:
+    """Return the row of the calls that look at every seat."""
+    seats = read_constant("node::MAX_SEATS")
+    cost = f"some {PASS_INSTRUCTIONS:,} instructions and {PASS_UNITS:,} gas units"
+    return (
+        "`committee::draw_committee`, `jury::draw_jury`",
+        "the pool, of which every seat is looked at",
+        f"{seats:,} seats: {cost}; `task::open_task` and `task::close_joining` take less",
+    )
+
+
 def describe_draws() -> tuple[str, str, str]:
     """Return the row of the draws of seats and jurors."""
-    tries = read_constant("committee::MAX_TRIES")
-    assert tries == read_constant("jury::MAX_TRIES")
+    tries = read_constant("node::MAX_TRIES")
     sizes = []
     for draw in (compute_seat_draw, compute_juror_draw):
         counts = [0, 0]
@@ -90,12 +92,10 @@ def describe_draws() -> tuple[str, str, str]:
         assert counts[0] == 1
         sizes.append(counts[1])
     hashed = max(sizes) * tries
-    instructions = PER_HASHED_BYTE * hashed
-    internal = compute_instruction_cost(instructions) + HASH_BASE * tries + HASH_PER_BYTE * hashed
-    cost = f"{instructions:,} instructions, roughly {round_up_units(internal):,} gas units"
-    when = "only a pool that is almost all ineligible needs so many"
+    cost = f"{TRIES_INSTRUCTIONS:,} instructions, roughly {TRIES_UNITS:,} gas units"
+    when = "only if one verifier has almost all seats"
     return (
-        "`committee::seat`, `jury::seat_jury`",
+        "`committee::seat_committee`, `jury::seat_jury`",
         f"tries: one hash of {min(sizes)} or {max(sizes)} bytes each",
         f"{tries} tries: {hashed:,} hashed bytes; some {cost} ({when})",
     )

@@ -36,8 +36,9 @@ KEPT_OF_REBATE = 100
 """One part in so many of a storage deposit stays with the network whenever an object changes."""
 
 # Our own figures.
-BODY, PER_HASHED_BYTE = 3_000, 30
-"""Instructions of a function's body, and of assembling one byte that is hashed."""
+BODY, PER_HASHED_BYTE = 3_000, 2
+"""Instructions of a function's body, and of making one byte that is hashed: one ``bcs::to_bytes``
+makes a whole preimage."""
 
 
 @contextmanager

@@ -306,7 +306,7 @@ CALLS: dict[str, Send] = {
     "submission::open": _open,
     "submission::deliver": _deliver,
     "settlement::deliver_update": _deliver_update,
-    "submission::reopen": _crank("reopen"),
+    "settlement::reopen": _crank("reopen"),
     "committee::draw_committee": _crank("draw_committee"),
     "committee::seat_committee": _crank("seat_committee"),
     "committee::replace": _crank("replace"),

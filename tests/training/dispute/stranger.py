@@ -3,15 +3,17 @@
 import hashlib
 import struct
 
-SUBJECT = [
-    "chain_id",
-    "package",
-    "task",
-    "contributor",
-    "seed",
-    "plan_digest",
-    "dataset_root",
-]
+LENGTH = b"\x20"
+SUBJECT = {
+    "chain_id": LENGTH,
+    "package": b"",
+    "task": b"",
+    "contributor": b"",
+    "seed": LENGTH,
+    "plan_digest": LENGTH,
+    "dataset_root": LENGTH,
+}
+"""What makes the context, each with what stands before it."""
 WIDTH = {"f32": 4, "f64": 8, "i64": 8}
 
 
@@ -100,7 +102,9 @@ class Told:
         self.header, rest = parse_cbor(raw[place : place + length])
         assert not rest
         subject = self.header["subject"]
-        self.ctx = hashed(b"WALRUSD-V01-CTX", *(subject[name] for name in SUBJECT))
+        self.ctx = hashed(
+            b"WALRUSD-V02-CTX", *(head + subject[name] for name, head in SUBJECT.items())
+        )
         self.segment = self.header["segment"]
         start = u64(self.segment), self.header["start_root"]
         self.chain = hashed(b"WALRUSD-V01-CHAIN", self.ctx, *start)

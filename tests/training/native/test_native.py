@@ -90,6 +90,16 @@ def test_vectors(size):
     check(lambda: elementwise.silu_backward(dy, x, gate), "silu_backward")
 
 
+@pytest.mark.parametrize("half", [1024, 8192, 131_072])
+def test_folds_whose_upper_half_ends_anywhere(half):
+    """The kernel takes four rows of a quarter of the lower half at once, 512 columns at a time."""
+    for quarters in range(5):
+        for more in (-513, -1, 0, 1, 511, 512, 700):
+            upper = half * quarters // 4 + more
+            if 0 < upper <= half:
+                check(functools.partial(arith.fold, wide(half + upper)), "fold")
+
+
 def test_folds_of_many_tensors():
     many = [wide(3, 5), wide(70_001), wide(1), wide(40, 50).t()]
     check(lambda: arith.fold_each(many), "fold")

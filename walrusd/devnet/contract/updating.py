@@ -12,7 +12,7 @@ from walrusd.devnet.contract.checks import check_case
 from walrusd.devnet.contract.delivering import check_sealed
 from walrusd.devnet.contract.ending import end
 from walrusd.devnet.contract.functions import Module, require
-from walrusd.devnet.contract.holdings import check_state, pay_tip
+from walrusd.devnet.contract.holdings import check_state
 from walrusd.devnet.contract.payment import pay_accepted
 from walrusd.devnet.contract.task import compute_publisher_context
 from walrusd.devnet.move.context import ClockObject, MoveContext
@@ -44,7 +44,10 @@ def deliver_update(
     answer: bytes,
     clock: ClockObject,
 ) -> None:
-    """Deliver to the publisher what opens the update: with that the submission is accepted."""
+    """Deliver to the publisher what opens the update: with that the submission is accepted.
+
+    It earns no tip, as the reward depends on it.
+    """
     check_case(market, task, pool, submission)
     check_state(submission, SubmissionState.AUDITED)
     require(submission.abort is None, "submission.EWrongState")
@@ -65,7 +68,6 @@ def deliver_update(
             at_ms=now,
         )
     )
-    pay_tip(task, submission, ctx.sender)
     payout = pay_accepted(task, submission)
     state, reason = SubmissionState.ACCEPTED, EndReason.ATTESTED
     end(ctx, task, pool, submission, state, reason, payout, now)

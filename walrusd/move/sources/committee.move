@@ -115,7 +115,7 @@ public fun seat_committee(
     };
     submission.pay_from_escrow(ctx.sender(), task.tip());
     submission.enter(submission::seated(), now);
-    let verifiers = submission.seat_verifiers();
+    let verifiers = submission.list_passed_over();
     events::emit_committee_seated(submission.task(), id, chosen, verifiers, now)
 }
 
@@ -144,7 +144,8 @@ public fun replace(
         };
         place = place + 1;
     };
-    burn_silence(task, pool, submission, &silent, ctx);
+    // When the task's time is up nobody can accuse what it will not attest.
+    if (now < task.ends_by_ms()) burn_silence(task, pool, submission, &silent, ctx);
     if (submission.rounds() == MAX_ROUNDS) {
         ending::leave_undecided(task, pool, submission, NOT_FULLY_ATTESTED, now, ctx);
         return

@@ -79,7 +79,8 @@ public fun accuse(
     clock: &Clock,
 ) {
     submission.assert_valid(market, task);
-    assert_may_be_accused(task, submission);
+    let now = clock.timestamp_ms();
+    assert_may_be_accused(task, submission, now);
     attestation::assert_seated(submission, cap, place);
     submission.assert_program(task, program_root);
     assert!(is_supported(submission, kind), EUnsupportedKind);
@@ -96,7 +97,7 @@ public fun accuse(
     let is_right_leaf = if (is_segment) trace::has_leaf(task, submission, index, leaf, &path)
     else leaf.is_empty() && path.is_empty();
     assert!(is_right_leaf, EWrongLeaf);
-    submission.open_case(kind, index, dealt, accuser, place, leaf, clock.timestamp_ms())
+    submission.open_case(kind, index, dealt, accuser, place, leaf, now)
 }
 
 /// Accuses the verification file, as an outsider, for the cost of a case and the silence penalty.
@@ -110,7 +111,8 @@ public fun accuse_file(
     ctx: &mut TxContext,
 ) {
     submission.assert_valid(market, task);
-    assert_may_be_accused(task, submission);
+    let now = clock.timestamp_ms();
+    assert_may_be_accused(task, submission, now);
     submission.assert_program(task, program_root);
     assert!(is_supported(submission, dispute::file()), EUnsupportedKind);
     let accuser = ctx.sender();
@@ -123,7 +125,6 @@ public fun accuse_file(
     let terms = task.terms();
     assert!(bond.value() == terms.compute_case_cost() + terms.seat_penalty(), EWrongBond);
     submission.add_bond(bond.into_balance());
-    let now = clock.timestamp_ms();
     submission.open_case(dispute::file(), 0, 0, accuser, dispute::no_seat(), vector[], now)
 }
 
@@ -144,6 +145,7 @@ entry fun draw_jury(
     assert!(submission.is_disputed_in(dispute::waiting()), ENoDispute);
     let now = clock.timestamp_ms();
     let terms = task.terms();
+    let wanted = terms.compute_jurors() + count_passed_over(task, submission);
     let eligible = pool.begin_lot(
         submission.id().to_address(),
         terms,
@@ -152,7 +154,7 @@ entry fun draw_jury(
         submission.contributor(),
         submission.dataset_owner(),
         submission.dispute().accuser(),
-        terms.compute_places(),
+        wanted,
         now,
     );
     let count = eligible.length();
@@ -177,7 +179,7 @@ public fun seat_jury(
     let id = submission.id();
     let challenge = submission.dispute().challenge();
     let wanted = task.terms().compute_jurors();
-    let mut taken = submission.seat_verifiers();
+    let mut taken = submission.list_passed_over();
     taken.push_back(submission.dispute().accuser());
     let (eligible, beacon, drawn_ms) = submission.take_lot();
     let chosen = pool.choose_seats(eligible, drawn_ms, wanted, taken, true, beacon, challenge);
@@ -332,9 +334,26 @@ public(package) fun assert_summoned(submission: &Submission) {
 
 // === Private Functions ===
 
-fun assert_may_be_accused(task: &Task, submission: &Submission) {
+/// How many of those that the lot passes over may be on its list: no party is.
+fun count_passed_over(task: &Task, submission: &Submission): u64 {
+    let passed_over = submission.list_passed_over();
+    let mut parties = vector[task.publisher(), submission.contributor()];
+    parties.push_back(submission.dataset_owner());
+    parties.push_back(submission.dispute().accuser());
+    let mut count = 0;
+    let mut i = 0;
+    while (i < passed_over.length()) {
+        if (!parties.contains(&passed_over[i])) count = count + 1;
+        i = i + 1;
+    };
+    count
+}
+
+fun assert_may_be_accused(task: &Task, submission: &Submission, now: u64) {
     submission.assert_open_to_challenge();
-    assert_no_audit_pending(task, submission)
+    assert_no_audit_pending(task, submission);
+    // A case that no jury was found for was dismissed: no other could be heard either.
+    assert!(now < task.ends_by_ms(), ETooLate)
 }
 
 /// Whether this kind of claim is judged. An abort claim has neither an update nor a file.

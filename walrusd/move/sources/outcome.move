@@ -120,7 +120,7 @@ fun find(
 }
 
 /// Two juries could not decide. Nobody pays; an audit draws another sample.
-fun dismiss(
+public(package) fun dismiss(
     task: &mut Task,
     pool: &mut VerifierPool,
     submission: &mut Submission,

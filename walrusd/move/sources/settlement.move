@@ -12,6 +12,7 @@ use walrusd::{
     jury,
     market::Market,
     node::VerifierPool,
+    outcome,
     submission::{Self, Submission},
     task::Task
 };
@@ -69,7 +70,10 @@ public fun settle(
             EDisputed,
         );
         submission.pay_from_escrow(ctx.sender(), task.tip());
-        ending::leave_undecided(task, pool, submission, STALLED, now, ctx)
+        // An audit cannot be left out; whoever keeps seats from a jury must not keep work from its reward.
+        if (submission.dispute().is_audit()) {
+            ending::leave_undecided(task, pool, submission, STALLED, now, ctx)
+        } else outcome::dismiss(task, pool, submission, now, ctx)
     } else {
         // Silent seats are replaced first, an attested submission drawn for its audit.
         abort ETooEarly

@@ -739,17 +739,26 @@ public(package) fun add_seat(
     else self.verification.substitutes.push_back(seat)
 }
 
-/// The verifiers of committee and substitutes.
-public(package) fun seat_verifiers(self: &Submission): vector<address> {
+/// Who judges no case of this submission: its committee and substitutes, and who has accused it. Each
+/// address once.
+public(package) fun list_passed_over(self: &Submission): vector<address> {
     let mut verifiers = vector[];
     let mut i = 0;
     while (i < self.verification.committee.length()) {
         verifiers.push_back(self.verification.committee[i].verifier);
         i = i + 1;
     };
-    let mut i = 0;
+    i = 0;
     while (i < self.verification.substitutes.length()) {
         verifiers.push_back(self.verification.substitutes[i].verifier);
+        i = i + 1;
+    };
+    i = 0;
+    while (i < self.accusers.length()) {
+        let accuser = self.accusers[i];
+        if (accuser != dispute::nobody() && !verifiers.contains(&accuser)) {
+            verifiers.push_back(accuser)
+        };
         i = i + 1;
     };
     verifiers
