@@ -1,14 +1,16 @@
 """Daemons die without warning and come back; nobody pays twice, and the task still ends well."""
 
 import io
+from collections import Counter
 
 import pytest
 import trio
 from rich.console import Console
 
 from tests.demo.board import Board
-from tests.demo.cast import PUBLISHER, choose_cast
+from tests.demo.cast import PUBLISHER, VERIFIERS, choose_cast
 from tests.demo.play import DemoStage, play
+from tests.demo.task import SEATS
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import TERMINAL, SubmissionState
 from walrusd.settings.model import Role
@@ -85,7 +87,8 @@ async def test_the_task_survives_three_deaths(tmp_path):
     committed = [e.submission for e in killer.told if isinstance(e, ev.SubmissionCommitted)]
     assert len(committed) == len(set(committed)) == 4
     seated = [e.verifier for e in killer.told if isinstance(e, ev.SeatRegistered)]
-    assert len(seated) == len(set(seated)) == 8
+    assert set(Counter(seated).values()) == {SEATS}
+    assert len(set(seated)) == len(VERIFIERS)
     assert sum(isinstance(e, ev.TaskOpened) for e in killer.told) == 1
     assert sum(isinstance(e, ev.AggregateRecorded) for e in killer.told) == 1
     attested = [(e.submission, e.segment) for e in killer.told if isinstance(e, ev.SegmentAttested)]

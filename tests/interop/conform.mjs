@@ -1,13 +1,15 @@
 // The official TypeScript SDK against a Sui node. Prints one JSON object of what it saw.
-// Usage: node conform.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT
+// Usage: node conform.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT SEATS
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { bcs } from '@mysten/sui/bcs';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { Inputs, Transaction } from '@mysten/sui/transactions';
+import { fromHex } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 
-const [host, pkg, market, pool, key, recipient] = process.argv.slice(2);
+const [host, pkg, market, pool, key, recipient, registrations] = process.argv.slice(2);
+const { payment, seats } = JSON.parse(registrations);
 const transport = new GrpcTransport({ host, channelCredentials: ChannelCredentials.createInsecure() });
 const client = new SuiGrpcClient({ network: 'devnet', transport });
 const keypair = Ed25519Keypair.fromSecretKey(key);
@@ -32,19 +34,19 @@ seen.function = { visibility: described.visibility, parameters: described.parame
 // A transfer and a contract call, resolved, paid, signed and executed by the SDK.
 const include = { effects: true, events: true, balanceChanges: true, objectTypes: true, transaction: true };
 const byId = { market, pool, clock: '0x6' };
-function register(tx, coin, objects = byId) {
-  const publicKey = new Uint8Array(32).fill(9);
+function register(tx, coin, slot, objects = byId) {
+  const keys = seats[slot].map((part) => tx.pure.vector('u8', fromHex(part)));
   return tx.moveCall({
     target: `${pkg}::node::register_seat`,
     arguments: [
-      tx.object(objects.market), tx.object(objects.pool), coin, tx.pure.vector('u8', publicKey),
-      tx.pure.u64(1_000), tx.pure.u64(1n << 40n), tx.pure.u64(1n << 50n), tx.object(objects.clock),
+      tx.object(objects.market), tx.object(objects.pool), coin, tx.pure.u64(slot), ...keys,
+      tx.pure.u64(1_000), tx.pure.u64(1_000_000_000), tx.pure.u64(1n << 40n), tx.pure.u64(1n << 50n), tx.object(objects.clock),
     ],
   });
 }
 const tx = new Transaction();
-const [stake, gift] = tx.splitCoins(tx.gas, [5_000_000_000, 1_234_567]);
-tx.transferObjects([register(tx, stake)], me);
+const [stake, gift] = tx.splitCoins(tx.gas, [payment, 1_234_567]);
+tx.transferObjects([register(tx, stake, 0)], me);
 tx.transferObjects([gift], recipient);
 const executed = (await client.signAndExecuteTransaction({ transaction: tx, signer: keypair, include })).Transaction;
 const parsed = bcs.TransactionEffects.parse(executed.effects.bcs);
@@ -74,7 +76,7 @@ seen.listed = (listed.events ?? listed.data ?? listed.objects ?? []).length;
 // An abort: the simulation that chooses the gas meets it.
 const bad = new Transaction();
 const [nothing] = bad.splitCoins(bad.gas, [1]);
-bad.transferObjects([register(bad, nothing)], me);
+bad.transferObjects([register(bad, nothing, 1)], me);
 try {
   await client.signAndExecuteTransaction({ transaction: bad, signer: keypair });
 } catch (error) {
@@ -85,7 +87,7 @@ const paid = new Transaction();
 const [little] = paid.splitCoins(paid.gas, [1]);
 const shared = (objectId, mutable) => Inputs.SharedObjectRef({ objectId, mutable, initialSharedVersion: 1 });
 const given = { market: shared(market, false), pool: shared(pool, true), clock: shared('0x6', false) };
-paid.transferObjects([register(paid, little, given)], me);
+paid.transferObjects([register(paid, little, 1, given)], me);
 paid.setExpiration({ None: true });
 paid.setGasBudget(50_000_000);
 const coin = (await client.listCoins({ owner: me })).objects.find((found) => BigInt(found.balance) > 60_000_000n);
@@ -108,8 +110,8 @@ try {
     } else if (!seen.started) {
       seen.started = true;
       const later = new Transaction();
-      const [more] = later.splitCoins(later.gas, [2_000_000_000]);
-      later.transferObjects([register(later, more)], me);
+      const [more] = later.splitCoins(later.gas, [payment]);
+      later.transferObjects([register(later, more, 1)], me);
       client.signAndExecuteTransaction({ transaction: later, signer: keypair });
     }
   }

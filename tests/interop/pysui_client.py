@@ -1,6 +1,6 @@
 """pysui's own client, on grpclib and asyncio, against a Sui node. Prints one JSON object.
 
-Usage: python pysui_client.py URL PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT TABLE
+Usage: python pysui_client.py URL PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT TABLE SEATS
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from pysui.sui.sui_grpc import pgrpc_requests as rq
 from pysui.sui.sui_grpc.pgrpc_clients import GrpcProtocolClient
 
 logging.disable(logging.CRITICAL)
-URL, PACKAGE, MARKET, POOL, KEY, RECIPIENT, TABLE = sys.argv[1:]
-SUI = 10**9
+URL, PACKAGE, MARKET, POOL, KEY, RECIPIENT, TABLE, SEATS = sys.argv[1:]
+PAYMENT, PROOFS = json.loads(SEATS).values()
 
 
 class MemoryConfig(PysuiConfiguration):
@@ -60,12 +60,13 @@ def described(result):
     return {"ok": result.is_ok(), "why": str(result.result_string)}
 
 
-async def register(client, me, stake):
+async def register(client, me, slot, payment=PAYMENT):
+    keys = [list(bytes.fromhex(part)) for part in PROOFS[slot]]
     tx = await client.transaction()
-    coin = await tx.split_coin(coin=tx.gas, amounts=[stake])
+    coin = await tx.split_coin(coin=tx.gas, amounts=[payment])
     cap = await tx.move_call(
         target=f"{PACKAGE}::node::register_seat",
-        arguments=[MARKET, POOL, coin, [9] * 32, 1_000, 1 << 40, 1 << 50, "0x6"],
+        arguments=[MARKET, POOL, coin, slot, *keys, 1_000, 10**9, 1 << 40, 1 << 50, "0x6"],
     )
     await tx.transfer_objects(transfers=[cap], recipient=me)
     return tx
@@ -108,7 +109,7 @@ async def look(client, me, seen):
 
 
 async def act(client, me, seen):
-    tx = await register(client, me, 2 * SUI)
+    tx = await register(client, me, 0)
     gift = await tx.split_coin(coin=tx.gas, amounts=[1_234_567])
     await tx.transfer_objects(transfers=[gift], recipient=RECIPIENT)
     built = await tx.build_and_sign()  # gas chosen by simulation, inputs resolved by reads
@@ -121,7 +122,7 @@ async def act(client, me, seen):
     seen["sealed"] = await wait_sealed(client, done.digest)
     again = await client.execute(command=cmd.ExecuteTransaction(**built))
     seen["again"] = again.result_data.digest == done.digest
-    bad = await register(client, me, 1)
+    bad = await register(client, me, 1, payment=1)
     built = await bad.build_and_sign(gas_budget=50_000_000)
     failed = (await client.execute(command=cmd.ExecuteTransaction(**built))).result_data
     error = failed.effects.status.error
@@ -131,7 +132,7 @@ async def act(client, me, seen):
         error.abort.location.function_name,
     ]
     await wait_sealed(client, failed.digest)
-    other = await register(client, me, 2 * SUI)
+    other = await register(client, me, 1)
     built = await other.build_and_sign(gas_budget=50_000_000)
     built["sig_array"] = []
     seen["unsigned"] = described(await client.execute(command=cmd.ExecuteTransaction(**built)))
@@ -141,7 +142,7 @@ async def listen(client, me, seen):
     listed = (await client.execute_grpc_request(request=rq.ListEvents())).result_data
     seen["listed"] = [f.event.event_type async for f in listed if f.event]
     frames = (await client.execute_grpc_request(request=rq.SubscribeEvents())).result_data
-    tx = await register(client, me, 2 * SUI)
+    tx = await register(client, me, 1)
     built = await tx.build_and_sign(gas_budget=50_000_000)
     seen["heard"] = []
     started = None

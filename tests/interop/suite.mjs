@@ -1,15 +1,16 @@
 // The official TypeScript SDK against a network that seals checkpoints later than it executes.
 // Prints one JSON object of what it saw.
-// Usage: node suite.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT ADMIN_URL TABLE
+// Usage: node suite.mjs HOST:PORT PACKAGE MARKET POOL SUIPRIVKEY RECIPIENT ADMIN_URL TABLE SEATS
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { bcs } from '@mysten/sui/bcs';
 import { SuiGrpcClient } from '@mysten/sui/grpc';
 import { Ed25519Keypair } from '@mysten/sui/keypairs/ed25519';
 import { coinWithBalance, SerialTransactionExecutor, Transaction } from '@mysten/sui/transactions';
-import { deriveDynamicFieldID } from '@mysten/sui/utils';
+import { deriveDynamicFieldID, fromHex } from '@mysten/sui/utils';
 import { GrpcTransport } from '@protobuf-ts/grpc-transport';
 
-const [host, pkg, market, pool, key, recipient, admin, table] = process.argv.slice(2);
+const [host, pkg, market, pool, key, recipient, admin, table, registrations] = process.argv.slice(2);
+const { payment, seats } = JSON.parse(registrations);
 const connect = (to) =>
   new SuiGrpcClient({
     network: 'devnet',
@@ -78,20 +79,21 @@ const absent = { type: 'u64', bcs: bcs.u64().serialize(99).toBytes() };
 seen.noField = await caught(() => client.core.getDynamicField({ parentId: table, name: absent }));
 
 // --- simulate ---
-const publicKey = new Uint8Array(32).fill(9);
-function register(tx, stake) {
-  const [coin] = tx.splitCoins(tx.gas, [stake]);
+let slot = 0; // the next one that is free
+function register(tx) {
+  const [coin] = tx.splitCoins(tx.gas, [payment]);
+  const keys = seats[slot].map((part) => tx.pure.vector('u8', fromHex(part)));
   return tx.moveCall({
     target: `${pkg}::node::register_seat`,
     arguments: [
-      tx.object(market), tx.object(pool), coin, tx.pure.vector('u8', publicKey),
-      tx.pure.u64(1_000), tx.pure.u64(1n << 40n), tx.pure.u64(1n << 50n), tx.object('0x6'),
+      tx.object(market), tx.object(pool), coin, tx.pure.u64(slot), ...keys,
+      tx.pure.u64(1_000), tx.pure.u64(1_000_000_000), tx.pure.u64(1n << 40n), tx.pure.u64(1n << 50n), tx.object('0x6'),
     ],
   });
 }
 const trial = new Transaction();
 trial.setSender(me);
-trial.transferObjects([register(trial, 2_000_000_000)], me);
+trial.transferObjects([register(trial)], me);
 const simulated = await client.simulateTransaction({
   transaction: trial,
   include: { effects: true, events: true, balanceChanges: true, commandResults: true },
@@ -122,8 +124,9 @@ seen.broke = await caught(() => broke.build({ client }));
 // --- execute, then wait for the checkpoint ---
 async function registerOnce() {
   const tx = new Transaction();
-  tx.transferObjects([register(tx, 2_000_000_000)], me);
+  tx.transferObjects([register(tx)], me);
   const done = await client.signAndExecuteTransaction({ transaction: tx, signer: keypair, include: { effects: true } });
+  slot += 1;
   return done.Transaction;
 }
 // However long the two calls take, the node has not heard of a checkpoint between them.

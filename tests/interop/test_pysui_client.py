@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.seats import make_registrations
 from tests.support.guards import GUARD_S
 from walrusd.devnet.launch import run_devnet
 from walrusd.units import MIST_PER_SUI
@@ -32,6 +33,7 @@ def seen(tmp_path_factory):
                 user["key"],
                 recipient["address"],
                 info.account_table,
+                make_registrations(info, user["address"], 2),
             ],
             check=False,
             capture_output=True,
@@ -49,7 +51,7 @@ def test_it_reads(seen):
         "owner": "SHARED",
     }
     assert sum(seen["coins"]) == seen["balance"] == 1_000 * MIST_PER_SUI
-    assert seen["parameters"] == 9
+    assert seen["parameters"] == 14
     assert seen["fields"][seen["info"].pool_id] == []
     assert seen["fields"][seen["info"].account_table] == [
         ["FIELD", "address", number.to_bytes(8, "little").hex(), account["address"][2:]]
@@ -70,7 +72,7 @@ def test_it_builds_signs_executes_and_waits(seen):
 def test_it_lists_and_hears_events(seen):
     package = seen["info"].package_id
     assert seen["listed"] == [
-        f"{package}::events::{n}" for n in ("MarketCreated", "SeatRegistered")
+        f"{package}::events::{n}" for n in ("MarketCreated", "PoolCreated", "SeatRegistered")
     ]
     assert seen["heard"] == [f"{package}::events::SeatRegistered"]
 

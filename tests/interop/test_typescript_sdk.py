@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.seats import PAYMENT, make_registrations
 from tests.support.guards import GUARD_S
 from tests.support.node import NO_NODE, find_node
 from walrusd.devnet.launch import run_devnet
@@ -34,6 +35,7 @@ def seen(tmp_path_factory):
                 info.pool_id,
                 user["key"],
                 recipient["address"],
+                make_registrations(info, user["address"], 2),
             ],
             check=False,
             capture_output=True,
@@ -54,7 +56,6 @@ def test_it_reads_chain_object_and_balance(seen):
     assert seen["gasPrice"] == "1000"
     assert seen["object"]["type"] == f"{info.package_id}::market::Market"
     assert seen["object"]["owner"] == "Shared"
-    assert seen["object"]["json"]["pool"] == info.pool_id
     assert seen["object"]["json"]["paused"] is False
     assert int(seen["balance"]) == 1_000 * MIST_PER_SUI
     assert sum(map(int, seen["coins"])) == 1_000 * MIST_PER_SUI
@@ -63,14 +64,15 @@ def test_it_reads_chain_object_and_balance(seen):
 
 
 def test_it_understands_our_functions(seen):
-    assert seen["function"] == {"visibility": "public", "parameters": 9}
+    assert seen["function"] == {"visibility": "public", "parameters": 14}
 
 
 def test_it_executes_a_signed_transaction(seen):
     executed = seen["executed"]
     assert executed["success"]
     assert executed["commands"] == ["SplitCoins", "MoveCall", "TransferObjects", "TransferObjects"]
-    assert executed["operations"].count("Created") == 2
+    # The capability, the gift, and the fee of the seat, which is burned.
+    assert executed["operations"].count("Created") == 3
     assert {"node::VerifierCap", "node::VerifierPool"} <= set(executed["types"])
     assert executed["balances"][seen["recipient"]["address"]] == "1234567"
     assert int(seen["received"]) == 1_000 * MIST_PER_SUI + 1_234_567
@@ -86,7 +88,7 @@ def test_it_parses_our_effects(seen):
     assert executed["effectsChanges"] == len(executed["operations"])
     gas = executed["effectsGas"]
     paid = int(gas["computationCost"]) + int(gas["storageCost"]) - int(gas["storageRebate"])
-    spent = 5 * MIST_PER_SUI + 1_234_567
+    spent = PAYMENT + 1_234_567
     assert int(executed["balances"][seen["address"]]) == -spent - paid
     assert executed["unchanged"] == 2  # the market and the clock, which are only read
 
@@ -94,7 +96,8 @@ def test_it_parses_our_effects(seen):
 def test_it_reads_events(seen):
     (event,) = seen["executed"]["events"]
     assert event["type"] == f"{seen['info'].package_id}::events::SeatRegistered"
-    assert event["json"]["stake"] == str(5 * MIST_PER_SUI)
+    assert event["json"]["pool"] == seen["info"].pool_id
+    assert event["json"]["max_penalty"] == str(MIST_PER_SUI)
     assert seen["listed"] == 1
     assert seen["subscribed"] == [event["type"]]
     assert seen["ended"] == "CANCELLED"

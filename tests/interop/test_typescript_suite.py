@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.seats import make_registrations
 from tests.support.guards import GUARD_S
 from tests.support.node import NO_NODE, find_node
 from walrusd.devnet.launch import run_devnet
@@ -40,6 +41,7 @@ def seen(tmp_path_factory):
                 recipient["address"],
                 info.admin_url,
                 info.account_table,
+                make_registrations(info, user["address"], 7),
             ],
             check=False,
             capture_output=True,
