@@ -116,8 +116,9 @@ def test_a_publisher(task, due) -> None:
         (SubmissionState.COMMITTED, TaskPhase.TRAINING, {Duty.KEEP_RESULT}),
         (SubmissionState.COMMITTED, TaskPhase.OPENING, {Duty.KEEP_RESULT}),
         (SubmissionState.SEATED, TaskPhase.OPENING, {Duty.KEEP_RESULT, Duty.OPEN}),
-        (SubmissionState.OPENED, TaskPhase.VERIFYING, set()),
-        (SubmissionState.AUDITED, TaskPhase.VERIFYING, {Duty.DELIVER_UPDATE}),
+        (SubmissionState.OPENED, TaskPhase.VERIFYING, {Duty.KEEP_RESULT}),
+        (SubmissionState.ATTESTED, TaskPhase.VERIFYING, {Duty.KEEP_RESULT}),
+        (SubmissionState.AUDITED, TaskPhase.VERIFYING, {Duty.KEEP_RESULT, Duty.DELIVER_UPDATE}),
         (SubmissionState.ACCEPTED, TaskPhase.SETTLED, set()),
     ],
 )
@@ -137,10 +138,10 @@ def test_an_update_is_delivered_once_it_may_be() -> None:
     pending = SubmissionStanding(
         SubmissionState.AUDITED, TaskPhase.VERIFYING, may_deliver_update=False
     )
-    for party in (Party.CONTRIBUTOR, Party.SEAT):
-        assert not list_submission_duties(party, pending)
+    for party, always in ((Party.CONTRIBUTOR, {Duty.KEEP_RESULT}), (Party.SEAT, set())):
+        assert list_submission_duties(party, pending) == always
         free = replace(pending, may_deliver_update=True)
-        assert list_submission_duties(party, free) == {Duty.DELIVER_UPDATE}
+        assert list_submission_duties(party, free) == always | {Duty.DELIVER_UPDATE}
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,10 @@ def test_a_jury(phase, is_vote_over, may_tell, juror) -> None:
         SubmissionState.DISPUTED, TaskPhase.VERIFYING, phase, is_vote_over, may_tell
     )
     assert list_submission_duties(Party.JUROR, standing) == juror
-    for holder in (Party.CONTRIBUTOR, Party.SEAT):
-        assert list_submission_duties(holder, standing) == juror & {Duty.SUMMON}
+    assert list_submission_duties(Party.SEAT, standing) == juror & {Duty.SUMMON}
+    # It may have to be opened again, if the jury finds the opening absent.
+    ours = list_submission_duties(Party.CONTRIBUTOR, standing)
+    assert ours == (juror & {Duty.SUMMON}) | {Duty.KEEP_RESULT}
 
 
 def test_a_vote_is_not_over_unless_that_is_said() -> None:

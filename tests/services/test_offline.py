@@ -11,23 +11,13 @@ import pytest
 
 from tests.support.clocks import virtual_time
 from tests.support.market.doubles import InlineForger
+from tests.support.market.hours import GIVEN, keep_away, keep_back, play_on, reach, reach_phase
 from tests.support.market.spec import Play
 from walrusd.chain.layouts import events as ev
 from walrusd.core.lifecycle import DisputePhase, EndReason, SubmissionState
 
 pytestmark = virtual_time
 
-HOUR = 3600
-GRACE_S = 5 * HOUR
-WINDOWS = {
-    "join": "1h",
-    "train": "8h",
-    "open": "2h",
-    "grace": "5h",
-    "verify": "12h",
-    "jury_commit": "7h",
-    "jury_reveal": "6h",
-}
 STATES = [
     SubmissionState.SEATED,
     SubmissionState.OPENED,
@@ -40,35 +30,7 @@ PHASES = [DisputePhase.SUMMONED, DisputePhase.COMMITTING, DisputePhase.REVEALING
 @pytest.fixture
 def make_play(tmp_path: Path):
     with ExitStack() as stack:
-        given = {**WINDOWS, "step_s": 600, "crank_grace_s": 30.0}
-        yield lambda **terms: Play(tmp_path, stack, **{**given, **terms})
-
-
-async def play_on(play: Play, until=None) -> None:
-    await play.run(until, seconds=60 * HOUR)
-
-
-async def reach(play: Play, state: SubmissionState) -> None:
-    await play_on(play, lambda: play.submission.state == state or bool(play.submission.reason))
-
-
-async def reach_phase(play: Play, phase: DisputePhase) -> None:
-    def is_there() -> bool:
-        submission = play.submission
-        is_disputed = submission.state == SubmissionState.DISPUTED
-        return bool(submission.reason) or (is_disputed and submission.dispute.phase == phase)
-
-    await play_on(play, is_there)
-
-
-async def keep_away(play: Play, *daemons) -> None:
-    """Kill daemons, and start them again after the grace."""
-    for daemon in daemons:
-        daemon.kill()
-    back = play.world.now + GRACE_S * 1000
-    await play_on(play, lambda: play.world.now >= back)
-    for daemon in daemons:
-        await daemon.restart()
+        yield lambda **terms: Play(tmp_path, stack, **{**GIVEN, **terms})
 
 
 @pytest.mark.slow
@@ -119,13 +81,6 @@ async def test_a_seat_is_killed_in_the_middle(make_play, target, when) -> None:
     assert play.outcome == (SubmissionState.ACCEPTED, EndReason.ATTESTED)
     assert not play.penalised()
     assert away.chain.called.count("attestation::attest") == play.terms.segments_per_seat
-
-
-async def keep_back(play: Play, daemon) -> None:
-    """Start a daemon that was killed by its play, after the grace."""
-    back = play.world.now + GRACE_S * 1000
-    await play_on(play, lambda: play.world.now >= back)
-    await daemon.restart()
 
 
 @pytest.mark.slow

@@ -69,6 +69,7 @@ def show_submission(submission: ob.Submission) -> dict[str, Any]:
         "dataset": submission.dataset,
         "weight": submission.weight,
         "stake_mist": submission.stake,
+        "late_fee_mist": submission.late_fee,
         "committee": [
             {"verifier": seat.verifier, "attested": seat.attested.bit_count()}
             for seat in submission.committee

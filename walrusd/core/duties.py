@@ -32,7 +32,7 @@ class Duty(Enum):
     TRAIN = "train"
     COMMIT = "commit"
     KEEP_RESULT = "keep the result"
-    """Train again if the result is lost: opening needs the same bits."""
+    """Train again if the result is lost: opening, and opening again, needs the same bits."""
     OPEN = "open"
     DELIVER_WORK = "deliver the key of the work"
     """Seal the opening's key to the places of the committee that have none yet."""
@@ -78,15 +78,19 @@ SUBMISSION_DUTIES: dict[SubmissionState, dict[Party, Duties]] = {
         # Holders of the key pay if a substitute gets none from anybody.
         Party.SEAT: frozenset({Duty.DELIVER_WORK}),
     },
-    _S.OPENED: {Party.SEAT: frozenset({Duty.EXAMINE})},
+    # From here on it may have to be opened again: its blobs may be lost.
+    _S.OPENED: {
+        Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT}),
+        Party.SEAT: frozenset({Duty.EXAMINE}),
+    },
     # The audit that comes next is a crank.
-    _S.ATTESTED: {},
+    _S.ATTESTED: {Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT})},
     _S.AUDITED: {
-        Party.CONTRIBUTOR: frozenset({Duty.DELIVER_UPDATE}),
+        Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT, Duty.DELIVER_UPDATE}),
         Party.SEAT: frozenset({Duty.DELIVER_UPDATE}),
     },
     _S.DISPUTED: {
-        Party.CONTRIBUTOR: frozenset({Duty.SUMMON}),
+        Party.CONTRIBUTOR: frozenset({Duty.KEEP_RESULT, Duty.SUMMON}),
         Party.SEAT: frozenset({Duty.SUMMON}),
         Party.JUROR: frozenset({Duty.SUMMON, Duty.VOTE, Duty.REVEAL, Duty.TELL}),
     },

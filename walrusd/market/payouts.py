@@ -50,17 +50,13 @@ def explain_payouts(log: ChainLog, submission: str, me: str) -> list[str]:
         ev.EVENTS[logged.name].from_bcs(logged.body)
         for logged in log.about(submission, others=("SeatPenalized",))
     ]
-    terms = _find_terms(log, about)
-    return [] if terms is None else describe_payouts(about, terms, me)
-
-
-def _find_terms(log: ChainLog, about: Sequence[Layout]) -> Terms | None:
-    """Return the terms of a submission's task, which the event of its opening holds."""
-    for event in about:
-        if isinstance(event, ev.SubmissionJoined):
-            for logged in log.events("TaskOpened", event.task):
-                return ev.TaskOpened.from_bcs(logged.body).terms
-    return None
+    task = next((event.task for event in about if isinstance(event, ev.SubmissionJoined)), None)
+    if task is None:
+        return []
+    opened = [ev.TaskOpened.from_bcs(logged.body) for logged in log.events("TaskOpened", task)]
+    about += [ev.TaskVoided.from_bcs(logged.body) for logged in log.events("TaskVoided", task)]
+    # The terms are those of the event.
+    return describe_payouts(about, opened[0].terms, me) if opened else []
 
 
 def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[str]:
@@ -71,7 +67,12 @@ def describe_payouts(events: Sequence[Layout], terms: Terms, me: str) -> list[st
     found += _tell_replaced(events, terms, me)
     if end is not None:
         if end.contributor == me:
-            found.append(_tell_contributor(end, terms, juries))
+            voided = next((e for e in events if isinstance(e, ev.TaskVoided)), None)
+            found.append(
+                _tell_contributor(end, terms, juries)
+                if voided is None
+                else _tell_void(end, terms, voided)
+            )
         is_judged = end.reason in (EndReason.CHALLENGE_CONFIRMED, EndReason.AUDIT_CONFIRMED)
         found += _tell_seats(events, end, terms, me, is_judged=is_judged)
     return found
@@ -159,6 +160,14 @@ def _tell_contributor(end: ev.SubmissionEnded, terms: Terms, juries: Sequence[Ju
             return f"No reward: {reason}. {burned} were burned as the penalty, {paid} came back."
         case _:
             return f"No reward: {reason}. {paid} of the stake came back."
+
+
+def _tell_void(end: ev.SubmissionEnded, terms: Terms, voided: ev.TaskVoided) -> str:
+    """Return what a task cost us for which nobody has trained."""
+    reason, paid = REASONS[EndReason(voided.reason)], format_sui(end.payout)
+    fee = end.payout - terms.stake
+    extra = f", {format_sui(fee)} of it for our gas" if fee > 0 else ""
+    return f"Nothing was to be done, as the task is void: {reason}. {paid} came back{extra}."
 
 
 def _tell_replaced(events: Sequence[Layout], terms: Terms, me: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from walrusd.crypto.vfile.checks import VerifiedFile, verify_file
 from walrusd.crypto.vfile.scheme_checks import verify_scheme_opening
 from walrusd.crypto.vfile.vfile import open_verification_file
 from walrusd.crypto.vfile.writer import write_verification_file
+from walrusd.errors import MalformedData, VerificationFailed
 from walrusd.files import make_directory, new_file
 from walrusd.runtime.generators import load_generators
 from walrusd.runtime.sources import source_of
@@ -28,6 +29,15 @@ def write_file(path: Path, *arguments: Any, **contents: Any) -> bytes:
 def verify_file_at(path: Path, digest: bytes) -> VerifiedFile:
     """Verify the file at ``path`` against its digest on the chain. Errors as ``verify_file``."""
     return verify_file(open_verification_file(source_of(path)), expected_digest=digest)
+
+
+def is_whole_file(path: Path, digest: bytes) -> bool:
+    """Return whether the file at ``path`` is the verification file with a digest, undamaged."""
+    try:
+        verify_file_at(path, digest)
+    except (VerificationFailed, MalformedData):
+        return False
+    return True
 
 
 def check_opened(file: VerifiedFile, update: bytes, openings: Sequence[bytes]) -> None:

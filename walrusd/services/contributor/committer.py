@@ -1,7 +1,9 @@
 """Commit to trained work: the commitments, the verification file, the commit transaction.
 
 Everything in the transaction is saved as a work item before it is sent, so that a retry after a
-crash sends the same values; the proof of knowledge would otherwise differ.
+crash sends the same values; the proof of knowledge would otherwise differ. The verification file is
+encrypted under a fresh salt, so the item is there before the file is stored: the same file again is
+the same blob, which is not paid twice.
 """
 
 from functools import partial
@@ -29,11 +31,12 @@ from walrusd.market.results import (
 )
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
 from walrusd.runtime.pool import run_heavy
+from walrusd.services.contributor.lateness import note_lateness
 from walrusd.state.protection import Begun
 from walrusd.training.plan.plan import Plan
 from walrusd.training.run.aborts import SENTENCES, AbortCode
 from walrusd.units import address_bytes
-from walrusd.workers.files import write_file
+from walrusd.workers.files import is_whole_file, write_file
 from walrusd.workers.pedersen import prove_cost
 
 
@@ -63,8 +66,11 @@ class Committer(Service):
     async def _commit(self, case: Case, trained: dict[str, Any]) -> None:
         tools, submission = self.tools, case.submission
         item = tools.work.get("commit", submission.id)
-        if item is None:
-            item = await self._prepare(case, trained)
+        if item is None or not item.get("file_blob"):
+            if item is None or not await self._has_file(submission.id, item):
+                item = await self._prepare(case, trained)
+                tools.work.put("commit", submission.id, item)
+            item = {**item, "file_blob": await self._store_file(submission.id)}
             with tools.database.transaction():
                 tools.protection.begin(f"commit:{submission.id}", item["trace_root"].encode())
                 tools.work.put("commit", submission.id, item)
@@ -76,6 +82,7 @@ class Committer(Service):
                     trace_root=item["trace_root"],
                     file_blob=item["file_blob"],
                 )
+        note_lateness(tools, self.name, case, "commit")
         await tools.contract.commit(
             case.task.id,
             submission.id,
@@ -100,6 +107,7 @@ class Committer(Service):
                     trace_root=tree.root.hex(),
                     **abort,
                 )
+        note_lateness(tools, self.name, case, "commit")
         await tools.contract.commit_abort(
             case.task.id,
             submission.id,
@@ -109,7 +117,19 @@ class Committer(Service):
         )
         tools.protection.done(action)
 
+    async def _has_file(self, submission: str, item: dict[str, Any]) -> bool:
+        """Return whether the file that a saved item is about is still here, whole."""
+        path = self.tools.files.own_verification_file(submission)
+        digest = bytes.fromhex(item["file_digest"])
+        return await trio.Path(path).is_file() and await run_heavy(is_whole_file, path, digest)
+
+    async def _store_file(self, submission: str) -> str:
+        tools, epochs = self.tools, self.tools.settings.walrus.epochs
+        path = tools.files.own_verification_file(submission)
+        return str((await tools.store.put(path, epochs=epochs, try_anyway=True)).blob_id)
+
     async def _prepare(self, case: Case, trained: dict[str, Any]) -> dict[str, Any]:
+        """Make the verification file, and return the item, without the blob of the file."""
         tools = self.tools
         verified = await self._fetcher.plan_of(case.task)
         plan, scheme = verified.plan, verified.scheme
@@ -141,8 +161,6 @@ class Committer(Service):
             cost_key=derive_cost_key(tools.keys, name),
         )
         digest = await run_heavy(write)
-        epochs = tools.settings.walrus.epochs
-        stored = await tools.store.put(path, epochs=epochs, try_anyway=True)
         return {
             "trace_root": tree.root.hex(),
             "update_root": update_root.hex(),
@@ -152,7 +170,6 @@ class Committer(Service):
             "cost_commitment": cost.commitment.hex(),
             "cost_proof": cost.proof.hex(),
             "file_digest": digest.hex(),
-            "file_blob": str(stored.blob_id),
         }
 
 

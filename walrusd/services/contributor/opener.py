@@ -44,6 +44,7 @@ from walrusd.market.schemes import derive_openings
 from walrusd.market.sealing import OpeningWriter, compute_cut
 from walrusd.runtime.pool import run_heavy
 from walrusd.runtime.sources import source_of
+from walrusd.services.contributor.lateness import note_lateness
 from walrusd.training.run.jobs import state_name
 from walrusd.units import address_bytes
 from walrusd.workers.rows import write_proven_rows
@@ -96,6 +97,7 @@ class Opener(Service):
             shown = make_opened_cost(tools, submission.id, int(item["cost"]))
         secret = derive_own_secret(tools, case)
         proof = prove_opening_key(secret)
+        note_lateness(tools, self.name, case, "open")
         await tools.contract.open(
             case.task.id,
             submission.id,

@@ -137,6 +137,7 @@ def forget_submission(tools: Tools, case: Case) -> None:
     with tools.database.transaction():
         for kind in ("trained", "commit", "open", "replayed"):
             tools.work.delete(kind, submission.id)
-        tools.records.delete("concluded", submission.id)
+        for kind in ("concluded", "late"):
+            tools.records.delete(kind, submission.id)
         tools.chain_log.mark_ended(submission.id)
     shutil.rmtree(tools.files.submission(submission.id), ignore_errors=True)
