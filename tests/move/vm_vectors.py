@@ -16,6 +16,7 @@ from tests.contract import work
 from tests.contract.world import digest
 from walrusd.chain.layouts import events
 from walrusd.chain.values.bcs import Layout
+from walrusd.core.lifecycle import CaseKind, KeyScope
 
 from . import oracle, vectors
 from .builder import HERE, run_unit_tests
@@ -95,7 +96,7 @@ def tell_objects() -> dict[str, tuple[Step, str, Layout]]:
     args = 9, digest("manifest 2"), digest("rows 2"), 70, 8, digest("check 2")
     m.call("dataset::add_version", "owner", m.market, m.dataset, *args)
     note("Dataset", m.dataset)
-    request = m.grant(m.request("reader"))
+    request = m.grant(m.request("reader", scope=KeyScope.TRAIN))
     note("KeyRequest", request)
     m.call("market::set_paused", "admin", m.admin_cap, m.market, False)
     note("Market", m.market)
@@ -109,36 +110,36 @@ def tell_objects() -> dict[str, tuple[Step, str, Layout]]:
     first = submissions[0]
     opening = next(s for s in reversed(m.steps) if s.target == "task::open_task")
     found["PublisherCap"] = opening, "", m.publisher_cap
-    m.challenge(first, 2)
+    m.accuse(first, CaseKind.SEGMENT)
+    honest = m.works[first.id].honest[first.dispute.index]
     m.convene(first)
-    for juror in range(5):
-        m.jury_commit(first, juror, work.Replay(digest("chain"), digest("state", juror % 2)))
-    m.jury_reveal(first, 0, work.Replay(digest("chain"), digest("state", 0)))
-    note("Submission", first)
-    honest = m.works[first.id].honest[2]
-    m.accuser_reveal(first, honest)
-    m.now += m.task.terms.jury_reveal_ms
+    values = [work.Replay(digest("chain"), digest("state", juror % 2)) for juror in range(8)]
+    for juror, value in enumerate(values):
+        m.jury_commit(first, juror, value)
+    m.jury_reveal(first, 0, values[0])
+    note("JudgedSubmission", first)
+    m.advance(m.task.terms.jury_reveal_ms)
     m.resolve(first)
-    m.convene(first)
-    m.vote(first, [honest] * 5)
-    m.resolve(first)
-    m.attest_seat(first, 0)
-    m.now += m.task.terms.verify_ms
+    m.judge(first, honest)
+    m.show(first)
+    for place in (0, 2):
+        m.attest_seat(first, place)
+    m.advance(m.task.terms.verify_ms)
     m.replace(first)
+    note("SeatedSubmission", first)
+    m.show(first)
     m.report(first, 1)
-    m.now += m.task.terms.open_ms + 1_000
-    m.open(first)
-    for seat in range(1, m.task.terms.committee):
-        m.attest_seat(first, seat)
+    note("ReportedSubmission", first)
+    m.attest_all(first)
     m.draw_audit(first, selected=True)
     m.audit(first)
     note("AuditedSubmission", first)
     m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
-    m.settle(first)
+    m.deliver_update(first)
     for each in submissions[1:]:
         m.accept(each)
     note("AcceptedSubmission", submissions[-1])
-    args = digest("root"), digest("blindings"), 5
+    args = m.task.accepted, digest("root"), digest("blindings"), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
     note("Task", m.task)
     return found
