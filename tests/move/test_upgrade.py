@@ -69,7 +69,7 @@ def test_the_next_version_takes_over_a_running_task(
     for target, each in shared.items():
         world.call(target, "crank", world.market, each)
         assert refused(world, target, "crank", world.market, each) == "ENotOlder"
-    world.call(*settle)
+    world.deliver_update(submission)
     world.claim(submission, "crank")
     world.reclaim()
     again = "market::migrate_market", "admin", world.admin_cap, world.market

@@ -16,7 +16,7 @@ from tests.contract import work
 from tests.contract.world import digest
 from walrusd.chain.layouts import events
 from walrusd.chain.values.bcs import Layout
-from walrusd.core.lifecycle import CaseKind
+from walrusd.core.lifecycle import CaseKind, KeyScope
 
 from . import oracle, vectors
 from .builder import HERE, run_unit_tests
@@ -96,51 +96,50 @@ def tell_objects() -> dict[str, tuple[Step, str, Layout]]:
     args = 9, digest("manifest 2"), digest("rows 2"), 70, 8, digest("check 2")
     m.call("dataset::add_version", "owner", m.market, m.dataset, *args)
     note("Dataset", m.dataset)
+    request = m.grant(m.request("reader", scope=KeyScope.TRAIN))
+    note("KeyRequest", request)
     m.call("market::set_paused", "admin", m.admin_cap, m.market, False)
     note("Market", m.market)
     note("AdminCap", m.admin_cap)
     note("VerifierCap", m.register("late verifier"), returned=True)
     note("VerifierPool", m.pool)
     (aborting,) = m.training(1)
-    opening = next(s for s in reversed(m.steps) if s.target == "task::open_task")
-    found["PublisherCap"] = opening, "", m.publisher_cap
     m.commit_abort(aborting)
     note("AbortingSubmission", aborting)
-    m.open_task()
-    request = m.grant(m.request("reader"))
-    note("KeyRequest", request)
     submissions = m.opened(3)
     first = submissions[0]
-    truth = m.works[first.id].honest[m.dealt(first, 0)[0]]
+    opening = next(s for s in reversed(m.steps) if s.target == "task::open_task")
+    found["PublisherCap"] = opening, "", m.publisher_cap
     m.accuse(first, CaseKind.SEGMENT)
+    honest = m.works[first.id].honest[first.dispute.index]
     m.convene(first)
-    jurors = len(first.dispute.jurors)
-    for juror in range(jurors):
-        said = work.Replay(digest("chain"), digest("state", juror % 2))
-        m.jury_commit(first, juror, said)
-    m.jury_reveal(first, 0, work.Replay(digest("chain"), digest("state", 0)))
-    note("Submission", first)
+    values = [work.Replay(digest("chain"), digest("state", juror % 2)) for juror in range(8)]
+    for juror, value in enumerate(values):
+        m.jury_commit(first, juror, value)
+    m.jury_reveal(first, 0, values[0])
+    note("JudgedSubmission", first)
     m.advance(m.task.terms.jury_reveal_ms)
     m.resolve(first)
-    m.judge(first, truth)
-    m.deliver_all(first)
-    for place in range(1, m.task.terms.committee):
+    m.judge(first, honest)
+    m.show(first)
+    for place in (0, 2):
         m.attest_seat(first, place)
     m.advance(m.task.terms.verify_ms)
     m.replace(first)
-    m.deliver_all(first)
-    m.attest_seat(first, 0)
+    note("SeatedSubmission", first)
+    m.show(first)
+    m.report(first, 1)
+    note("ReportedSubmission", first)
+    m.attest_all(first)
     m.draw_audit(first, selected=True)
     m.audit(first)
     note("AuditedSubmission", first)
     m.judge(first, m.works[first.id].honest[m.audited_segment(first)])
     m.deliver_update(first)
     for each in submissions[1:]:
-        m.attest_all(each)
-        m.draw_audit(each, selected=False)
-        m.deliver_update(each)
+        m.accept(each)
     note("AcceptedSubmission", submissions[-1])
-    args = 0b111, digest("root"), digest("blindings"), 5
+    args = m.task.accepted, digest("root"), digest("blindings"), 5
     m.call("task::record_aggregate", "publisher", m.market, m.publisher_cap, m.task, *args)
     note("Task", m.task)
     return found

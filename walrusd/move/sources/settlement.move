@@ -101,7 +101,6 @@ public fun deliver_update(
     let now = clock.timestamp_ms();
     let sender = ctx.sender();
     submission.deliver_update(market, task, sender, r, c, challenge, answer, now);
-    submission.pay_from_escrow(sender, task.tip());
     ending::accept(task, pool, submission, now, ctx)
 }
 
